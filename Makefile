@@ -1,0 +1,81 @@
+# unfreed: `make` builds build/unfreed; `sudo make demo` and `sudo make check` also install what they need.
+#
+# V=1 shows the commands. SANITIZE=1 builds with ASan and UBSan into build/sanitize.
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+DESTDIR ?=
+
+BUILD := build$(if $(SANITIZE),/sanitize)
+Q     := $(if $(V),,@)
+say    = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)';)
+
+CLANG   ?= clang
+BPFTOOL ?= $(shell PATH=$$PATH:/usr/sbin:/sbin command -v bpftool || echo bpftool)
+
+packages := libbpf libelf libdw capstone libprotobuf-c json-c zlib libcap
+CFLAGS   ?= -O2 -g
+sanitize := $(if $(SANITIZE),-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+cflags   := -std=gnu11 -Wall -Wextra -Werror -Wno-missing-field-initializers -D_GNU_SOURCE \
+            -DUNFREED_VERSION='"$(VERSION)"' -I$(BUILD)/gen \
+            $(shell pkg-config --cflags $(packages) 2>/dev/null) $(sanitize)
+libs     := $(shell pkg-config --libs $(packages) 2>/dev/null) -liberty -lm -lpthread
+
+bpf_cflags := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -D__TARGET_ARCH_x86 -Ivmlinux
+
+# Library: everything but main.c, so that tests link with what the program is made of.
+sources   := $(sort $(wildcard user/*.c user/*/*.c))
+objects   := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out user/main.c,$(sources)))
+proto     := $(BUILD)/gen/profile.pb-c
+skeletons := $(patsubst bpf/%.bpf.c,$(BUILD)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
+units     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all clean units
+
+all: $(BUILD)/unfreed
+
+clean:
+	$(Q)rm -rf build
+
+$(BUILD)/unfreed: $(BUILD)/obj/user/main.o $(BUILD)/libunfreed.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(sanitize) $(LDFLAGS) -o $@ $^ $(libs)
+
+$(BUILD)/libunfreed.a: $(objects) $(proto).o
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(BUILD)/obj/%.o: %.c $(skeletons) $(proto).h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(cflags) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(proto).h $(proto).c &: user/output/profile.proto
+	$(call say,PROTOC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)protoc-c --proto_path=$(<D) --c_out=$(@D) $<
+
+$(proto).o: $(proto).c $(proto).h
+	$(Q)$(CC) -std=gnu11 $(CFLAGS) $(sanitize) -I$(@D) -c -o $@ $<
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(bpf_cflags) -MMD -MP -c -o $@ $<
+
+$(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+units: $(units)
+
+$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libunfreed.a
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(cflags) -Iuser $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libunfreed.a $(libs) -lcmocka
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

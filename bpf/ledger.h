@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Contract: the ledger maps, as the kernel writes them and user space reads them (mmap).
+ *
+ * buckets        open blocks, an own hash table in a flat array: see bpf/ledger.bpf.h
+ * totals_by_stack  one row a distinct stack; the row number is the stack's id
+ * counters       one row a CPU
+ */
+#ifndef UNFREED_LEDGER_H
+#define UNFREED_LEDGER_H
+
+#include "losses.h"
+
+#define BUCKET_SLOTS 8
+
+/* A block's key: its address, with the address space that it lies in on top. */
+#define BLOCK_KEY_SHIFT           48
+#define BLOCK_KEY(space, address) ((unsigned long long)(space) << BLOCK_KEY_SHIFT | (address))
+#define BLOCK_KEY_SPACE(key)      ((__u32)((key) >> BLOCK_KEY_SHIFT))
+#define BLOCK_KEY_EMPTY           0ull
+#define BLOCK_KEY_BUSY            (~0ull)
+#define SPACE_MAX                 0xfffeu
+
+struct block {
+	__u64 size;    /* bytes requested */
+	__u64 time_ns; /* CLOCK_MONOTONIC at the allocation's return */
+	__u32 stack;   /* row of totals_by_stack */
+	__u32 reserved;
+};
+
+struct bucket {
+	__u64 keys[BUCKET_SLOTS]; /* one cache line */
+	struct block blocks[BUCKET_SLOTS];
+};
+
+/* Monotonic counters: what is live is alloc - free. Padded to a cache line. */
+struct stack_totals {
+	__u64 hash; /* of the frames and of everything else that makes a stack distinct; 0: unused
+		       row */
+	__u64 alloc_bytes;
+	__u64 alloc_blocks;
+	__u64 free_bytes;
+	__u64 free_blocks;
+	__u32 announced; /* 1 once the frames went to user space */
+	__u32 reserved[5];
+};
+
+/* Rows behind the stack table proper, whose size is config.stack_rows. */
+enum { STACK_ROW_FULL = 0, STACK_ROW_UNCAPTURED = 1, STACK_ROWS_EXTRA = 2 };
+
+struct counters {
+	__u64 alloc_bytes;
+	__u64 alloc_blocks;
+	__u64 free_bytes;
+	__u64 free_blocks;
+	__u64 unknown_frees; /* of blocks that the ledger never held */
+	__u64 calls;         /* probe hits that did work, for the overhead estimate */
+	__u64 losses[LOSS_COUNT];
+};
+
+_Static_assert(sizeof(struct block) == 24, "three words a block");
+_Static_assert(sizeof(struct bucket) == 256, "a bucket is 256 bytes, so it never crosses a page");
+_Static_assert(sizeof(struct stack_totals) == 64, "one cache line a stack");
+
+#endif

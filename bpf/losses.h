@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Contract: everything that can be lost between a probe and a report, by cause.
+ *
+ * X(identifier, what it means to the reader of a report). The identifier is the key in JSON
+ * and in saved profiles; new causes are appended.
+ */
+#ifndef UNFREED_LOSSES_H
+#define UNFREED_LOSSES_H
+
+#define LOSS_LIST(X)                                                                              \
+	X(ledger_full, "blocks not recorded: ledger full (raise --max-blocks)")                   \
+	X(ledger_update, "blocks not recorded: the kernel refused the ledger entry")              \
+	X(stack_table_full, "allocations without a stack: stack table full (raise --max-stacks)") \
+	X(stack_unread, "stacks with only their caller: the stack could not be read")             \
+	X(stack_too_deep, "stacks cut at the frame limit")                                        \
+	X(scratch_busy, "allocations without a stack: no scratch buffer was free")                \
+	X(frames_dropped, "stacks whose frames did not reach user space")                         \
+	X(return_missed, "allocations whose return was not seen")                                 \
+	X(task_state, "calls not seen: no room for the state of a thread")                        \
+	X(address_unsupported, "blocks not recorded: address beyond 48 bits")                     \
+	X(events_dropped, "process events that did not reach user space")                         \
+	X(process_late, "processes whose first moments were not seen")                            \
+	X(processes_full, "processes not traced: table full")
+
+enum loss {
+#define X(name, meaning) LOSS_##name,
+	LOSS_LIST(X)
+#undef X
+		LOSS_COUNT
+};
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Contract: what a probe tells its program about the function that it sits on.
+ *
+ * One generic program serves every allocation function. What differs between malloc,
+ * reallocarray and sdallocx (which argument is the pointer, which ones make the size, how
+ * the result comes back) travels in the 64-bit attach cookie, filled by user space from
+ * the table in user/target/functions.c.
+ */
+#ifndef UNFREED_PROBES_H
+#define UNFREED_PROBES_H
+
+/* What the probed function does to the ledger. */
+enum probe_op {
+	PROBE_ALLOC = 1,   /* returns a new block, or NULL */
+	PROBE_REALLOC = 2, /* replaces the block behind the pointer argument */
+	PROBE_MEMALIGN =
+		3,        /* stores the block through the pointer argument, returns 0 or an errno */
+	PROBE_RESIZE = 4, /* resizes in place, returns the size reached (jemalloc's xallocx) */
+	PROBE_FREE = 5,   /* frees the block behind the pointer argument */
+};
+
+/* Whose memory it is. Blocks of different domains never mix in one stack. */
+enum domain {
+	DOMAIN_MALLOC = 0,
+	DOMAIN_PYTHON = 1,
+	DOMAIN_MMAP = 2,
+	DOMAIN_COUNT,
+};
+
+/* Argument numbers are 0 to 2: no allocation function needs a register beyond the third. */
+#define PROBE_NO_ARG 3u
+
+/*
+ * Cookie: op in bits 0-3, domain in 4-7, pointer argument in 8-9, size argument in 10-11,
+ * count argument (the size is their product) in 12-13. Bit 14: the probe sits on a `ret`
+ * instruction, so the stack pointer still points at the return address.
+ */
+#define PROBE_COOKIE(op, domain, pointer_arg, size_arg, count_arg)                       \
+	((unsigned long long)(op) | (unsigned long long)(domain) << 4 |                  \
+	 (unsigned long long)(pointer_arg) << 8 | (unsigned long long)(size_arg) << 10 | \
+	 (unsigned long long)(count_arg) << 12)
+#define PROBE_AT_RET (1ull << 14)
+
+#define PROBE_COOKIE_OP(cookie)      ((cookie)&15)
+#define PROBE_COOKIE_DOMAIN(cookie)  ((cookie) >> 4 & 15)
+#define PROBE_COOKIE_POINTER(cookie) ((cookie) >> 8 & 3)
+#define PROBE_COOKIE_SIZE(cookie)    ((cookie) >> 10 & 3)
+#define PROBE_COOKIE_COUNT(cookie)   ((cookie) >> 12 & 3)
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Contract: what the programs send through the ring buffer `records`.
+ */
+#ifndef UNFREED_RECORDS_H
+#define UNFREED_RECORDS_H
+
+#define FRAMES_MAX 128
+
+enum record_type {
+	RECORD_STACK = 1,  /* struct stack_record: a stack seen for the first time */
+	RECORD_LOADED = 2, /* struct record: the dynamic linker finished a load or an unload */
+	RECORD_FORK = 3,   /* struct fork_record */
+	RECORD_EXEC = 4,   /* struct exec_record: the process has a new image and a new space */
+	RECORD_EXIT = 5,   /* struct record: the process's last thread is gone */
+};
+
+struct record {
+	__u32 type;  /* enum record_type */
+	__u32 pid;   /* in the initial PID namespace */
+	__u32 space; /* address space, see block keys in ledger.h */
+	__u32 reserved;
+};
+
+#define STACK_TRUNCATED 1u /* the walk did not reach the bottom */
+
+struct stack_record {
+	struct record record;
+	__u32 stack; /* row of totals_by_stack */
+	__u32 domain;
+	__u32 flags; /* STACK_* */
+	__u32 frame_count;
+	__u64 frames[FRAMES_MAX]; /* return addresses, leaf (the allocator's caller) first */
+};
+
+struct fork_record {
+	struct record record; /* of the parent */
+	__u32 child_pid;
+	__u32 child_space; /* 0: not traced */
+};
+
+struct exec_record {
+	struct record record; /* with the new space */
+	__u32 old_space;
+	__u32 reserved;
+};
+
+_Static_assert(sizeof(struct record) == 16, "");
+_Static_assert(sizeof(struct stack_record) == 32 + 8 * FRAMES_MAX, "");
+_Static_assert(sizeof(struct fork_record) == 24, "");
+_Static_assert(sizeof(struct exec_record) == 24, "");
+
+#endif

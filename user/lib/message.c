@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "message.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static enum verbosity current_verbosity = VERBOSITY_NORMAL;
+
+void message_set_verbosity(enum verbosity verbosity)
+{
+	current_verbosity = verbosity;
+}
+
+static void print_message(const char *format, va_list arguments)
+{
+	char *text = NULL;
+	char *line = NULL;
+
+	if (vasprintf(&text, format, arguments) < 0)
+		return;
+	int length = asprintf(&line, "unfreed: %s\n", text);
+
+	if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0) {
+		/* stderr is closed: there is nobody to tell */
+	}
+	free(line);
+	free(text);
+}
+
+void message_error(const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	print_message(format, arguments);
+	va_end(arguments);
+}
+
+void message_info(const char *format, ...)
+{
+	va_list arguments;
+
+	if (current_verbosity < VERBOSITY_NORMAL)
+		return;
+	va_start(arguments, format);
+	print_message(format, arguments);
+	va_end(arguments);
+}
+
+void message_detail(const char *format, ...)
+{
+	va_list arguments;
+
+	if (current_verbosity < VERBOSITY_VERBOSE)
+		return;
+	va_start(arguments, format);
+	print_message(format, arguments);
+	va_end(arguments);
+}

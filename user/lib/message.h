@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sentences for people, on stderr. Only the pipeline (main, session, commands) prints; libraries
+ * return errors.
+ */
+#ifndef UNFREED_MESSAGE_H
+#define UNFREED_MESSAGE_H
+
+/* Exit statuses, part of the command line's contract. */
+enum exit_status {
+	STATUS_OK = 0,
+	STATUS_FAILURE = 1, /* failure while running */
+	STATUS_USAGE = 2,
+	STATUS_TARGET = 3, /* no such process, gone, refused because the probe would endanger it */
+	STATUS_KERNEL = 4, /* the kernel or the permissions */
+};
+
+enum verbosity { VERBOSITY_QUIET, VERBOSITY_NORMAL, VERBOSITY_VERBOSE };
+
+void message_set_verbosity(enum verbosity verbosity);
+
+/* Each prints "unfreed: …\n" in one write. Errors always, info unless quiet, detail if verbose. */
+void message_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void message_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void message_detail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

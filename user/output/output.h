@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Snapshots to people: one file a format, one signature. A format is chosen by name (-f) or by the
+ * ending of the output file's name (-o).
+ */
+#ifndef UNFREED_OUTPUT_H
+#define UNFREED_OUTPUT_H
+
+#include <stdio.h>
+
+#include "../snapshot.h"
+
+enum count_unit { COUNT_BYTES, COUNT_BLOCKS };
+
+struct output_options {
+	enum count_unit count; /* what the widths and numbers mean: folded, svg, html */
+	size_t top;            /* stacks in the text report */
+};
+
+/* Writes one snapshot. Returns 0 or a negative errno. Escapes names for its format. */
+typedef int output_fn(const struct snapshot *snapshot, const struct output_options *options,
+		      FILE *file);
+
+struct output_format {
+	const char *name;   /* "folded", for -f */
+	const char *suffix; /* ".folded", for -o */
+	output_fn *write;
+};
+
+/* NULL where there is no such format. The longest matching suffix wins (.pb.gz). */
+const struct output_format *output_format_by_name(const char *name);
+const struct output_format *output_format_by_path(const char *path);
+
+/* "text, folded, svg, …" for messages. */
+const char *output_format_names(void);
+
+/*
+ * Writes to `path` ("-" is stdout): mode 0600, beside its final name and then renamed, so that a
+ * failure leaves an older file as it was; as root under sudo the file belongs to the calling user.
+ * A path that is there and is no regular file (/dev/stdout, a FIFO) is written to directly. Returns
+ * 0 or a negative errno.
+ */
+int output_write(const char *path, const struct output_format *format,
+		 const struct snapshot *snapshot, const struct output_options *options);
+
+/*
+ * Reads a saved profile (pprof as output/pprof.c writes it, gzip). Files of others are refused.
+ * On failure returns NULL and puts one sentence without a trailing period or newline into `error`
+ * (of `error_size` bytes). The file is hostile: sizes are capped, nothing is trusted.
+ */
+struct snapshot *profile_read(const char *path, char *error, size_t error_size);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The hinge of the program: what was outstanding at one moment, with names and without
+ * anything of BPF. Left of it are root, the kernel and time; right of it pure functions
+ * over data. Its saved form is pprof (output/pprof.c writes it, output/pprof_read.c reads it back
+ * without loss; docs/formats.md lists the labels).
+ *
+ * A snapshot owns everything that hangs off it. Strings are interned: equal strings are one
+ * pointer.
+ */
+#ifndef UNFREED_SNAPSHOT_H
+#define UNFREED_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../bpf/losses.h"
+#include "../bpf/probes.h"
+
+enum frame_kind { FRAME_NATIVE, FRAME_INLINED, FRAME_PYTHON, FRAME_KINDS };
+
+enum trace_mode { MODE_EXACT, MODE_BUDGET, MODE_GROWTH, MODE_COUNT };
+
+struct frame {
+	const char *name;   /* never NULL; `[module+0xoffset]` where there is no symbol */
+	const char *file;   /* source file (Python: co_filename), NULL where unknown */
+	const char *module; /* path of the ELF file as the target sees it, NULL for Python */
+	uint64_t
+		offset; /* ELF virtual address in the module, of the return address; 0 for Python */
+	uint32_t line;  /* 0 where unknown */
+	enum frame_kind kind;
+};
+
+struct stack {
+	size_t target; /* index into targets */
+	enum domain domain;
+	bool truncated; /* the walk did not reach the bottom */
+	uint64_t live_bytes;
+	uint64_t live_blocks;
+	uint64_t alloc_bytes;
+	uint64_t alloc_blocks;
+	uint64_t
+		oldest_ns; /* age of the oldest live block; 0 where none is live or it is unknown */
+	size_t frame_count;
+	const struct frame *
+		*frames; /* root first, leaf (the code that called the allocator) last */
+};
+
+/* One process image: an exec makes a new one with the same pid. */
+struct target {
+	uint32_t pid;
+	const char *comm;
+	const char *exe; /* NULL where unknown */
+	const char **cmdline;
+	size_t cmdline_count;
+};
+
+struct totals {
+	uint64_t live_bytes;
+	uint64_t live_blocks;
+	uint64_t alloc_bytes;
+	uint64_t alloc_blocks;
+	uint64_t free_bytes;
+	uint64_t free_blocks;
+};
+
+struct snapshot {
+	const char *version;   /* of the unfreed that made it */
+	int64_t started_at_ns; /* since the epoch */
+	uint64_t duration_ns;
+	enum trace_mode mode;
+	uint64_t older_than_ns;  /* only blocks of this age count as live; 0: all */
+	double overhead_percent; /* slowdown of the target, estimated; negative where unknown */
+	struct totals totals;    /* from counters of their own, not summed from the stacks */
+	uint64_t unknown_frees;  /* of blocks older than the attach */
+	uint64_t losses[LOSS_COUNT];
+	struct target *targets;
+	size_t target_count;
+	struct stack *stacks;
+	size_t stack_count;
+	struct snapshot_pool *pool; /* owns strings, frames and arrays */
+};
+
+/* Returns an empty snapshot, NULL on out of memory. */
+struct snapshot *snapshot_new(void);
+
+/* Accepts NULL. */
+void snapshot_free(struct snapshot *snapshot);
+
+/* Interns a copy of the string. NULL gives NULL. Aborts the program on out of memory. */
+const char *snapshot_intern(struct snapshot *snapshot, const char *string);
+
+/*
+ * Interns a frame: equal frames are one pointer. The strings in `frame` are interned on the way.
+ */
+const struct frame *snapshot_intern_frame(struct snapshot *snapshot, const struct frame *frame);
+
+/* Appends a zeroed target or stack and returns it; the pointer holds until the next append. */
+struct target *snapshot_add_target(struct snapshot *snapshot);
+struct stack *snapshot_add_stack(struct snapshot *snapshot);
+
+/* Zeroed memory that lives as long as the snapshot: arrays of frames, of arguments. */
+void *snapshot_alloc(struct snapshot *snapshot, size_t count, size_t size);
+
+/* Sorts the stacks: most live bytes first, then most allocated bytes, then by frames. Stable across
+ * runs. */
+void snapshot_sort(struct snapshot *snapshot);
+
+const char *loss_name(enum loss loss);    /* "ledger_full" */
+const char *loss_meaning(enum loss loss); /* "blocks not recorded: …" */
+const char *domain_name(enum domain domain);
+const char *frame_kind_name(enum frame_kind kind);
+const char *trace_mode_name(enum trace_mode mode);
+
+#endif

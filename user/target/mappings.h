@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a process has mapped: /proc/PID/maps as an array, sorted by address.
+ */
+#ifndef UNFREED_MAPPINGS_H
+#define UNFREED_MAPPINGS_H
+
+#include "procfs.h"
+
+struct mapping {
+	uint64_t start;
+	uint64_t end;
+	uint64_t file_offset; /* bytes */
+	uint64_t inode;       /* 0: no file */
+	uint32_t device_major;
+	uint32_t device_minor;
+	bool readable;
+	bool writable;
+	bool executable;
+	bool deleted; /* the file is gone from its directory, or was replaced */
+	char *path;   /* as the target sees it, without " (deleted)"; "[vdso]", "[stack]"; "" where
+			 anonymous */
+};
+
+struct mappings {
+	struct mapping *items;
+	size_t count;
+};
+
+/* Returns 0 or a negative errno (-ESRCH: the process is gone). On failure `mappings` is empty. */
+int mappings_read(const struct procfs *procfs, pid_t pid, struct mappings *mappings);
+void mappings_release(struct mappings *mappings);
+
+/* NULL where the address is not mapped. */
+const struct mapping *mappings_find(const struct mappings *mappings, uint64_t address);
+
+/*
+ * Opens the file behind a mapping through PID/map_files: works across mount namespaces and for a
+ * file that was deleted or replaced. Regular files only. Returns a descriptor or a negative errno.
+ */
+int mapping_open(const struct procfs *procfs, pid_t pid, const struct mapping *mapping);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * /proc as a value: its root can be a recorded tree in tests. Everything is read through here.
+ */
+#ifndef UNFREED_PROCFS_H
+#define UNFREED_PROCFS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct procfs {
+	const char *root; /* "/proc" */
+};
+
+struct process_status {
+	pid_t tgid;
+	uid_t uid;
+	int seccomp; /* 0 none, 1 strict, 2 filter */
+	int threads;
+	bool zombie;
+	uint64_t start_time; /* in clock ticks since boot: with the pid it names a process for good
+			      */
+	uint64_t cpu_ticks;  /* utime + stime of all threads */
+	char comm[17];
+};
+
+/* Returns 0 or a negative errno; -ESRCH where there is no such process. */
+int procfs_read_status(const struct procfs *procfs, pid_t pid, struct process_status *status);
+
+/* Reads PID/exe as a path; malloc'd, NULL where it cannot be read. */
+char *procfs_read_exe(const struct procfs *procfs, pid_t pid);
+
+/* The arguments, malloc'd as one block ending in NULL; NULL where they cannot be read. */
+char **procfs_read_cmdline(const struct procfs *procfs, pid_t pid, size_t *count);
+
+/*
+ * Opens a file of the target by the path that the target sees: inside its root, symlinks resolved
+ * there, O_NONBLOCK, regular files only, at most `max_bytes` large. Returns a descriptor or a
+ * negative errno.
+ */
+int procfs_open_inside(const struct procfs *procfs, pid_t pid, const char *path,
+		       uint64_t max_bytes);
+
+#endif
