@@ -15,7 +15,8 @@ BPFTOOL ?= $(shell PATH=$$PATH:/usr/sbin:/sbin command -v bpftool || echo bpftoo
 
 packages := libbpf libelf libdw capstone libprotobuf-c json-c zlib libcap
 CFLAGS   ?= -O2 -g
-sanitize := $(if $(SANITIZE),-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+comma    := ,
+sanitize := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 cflags   := -std=gnu11 -Wall -Wextra -Werror -Wno-missing-field-initializers -D_GNU_SOURCE \
             -DUNFREED_VERSION='"$(VERSION)"' -I$(BUILD)/gen \
             $(shell pkg-config --cflags $(packages) 2>/dev/null) $(sanitize)
