@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "mappings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "open_regular.h"
+
+#define MAPPED_FILE_BYTES_MAX (UINT64_C(1) << 40)
+#define DELETED_SUFFIX        " (deleted)"
+
+/* A hexadecimal or decimal number that `end` must follow. */
+static bool parse_number(const char **text, int base, char end, uint64_t *number)
+{
+	uint64_t value = 0;
+	const char *at = *text;
+
+	for (;; at++) {
+		unsigned int digit = *at >= '0' && *at <= '9'   ? (unsigned int)(*at - '0')
+				     : *at >= 'a' && *at <= 'f' ? (unsigned int)(*at - 'a' + 10)
+								: 16;
+		if (digit >= (unsigned int)base)
+			break;
+		value = value * (unsigned int)base + digit;
+	}
+	if (at == *text || *at != end)
+		return false;
+	*number = value;
+	*text = at + 1;
+	return true;
+}
+
+/* The kernel writes a newline in a path as \012; no other byte is escaped. */
+static char *copy_path(const char *text, size_t length)
+{
+	char *path = malloc(length + 1);
+	size_t used = 0;
+
+	if (!path)
+		return NULL;
+	for (size_t i = 0; i < length; i++) {
+		if (length - i >= 4 && !memcmp(text + i, "\\012", 4)) {
+			path[used++] = '\n';
+			i += 3;
+		} else {
+			path[used++] = text[i];
+		}
+	}
+	path[used] = '\0';
+	return path;
+}
+
+static int parse_path(const char *text, size_t length, struct mapping *mapping)
+{
+	size_t suffix = strlen(DELETED_SUFFIX);
+
+	if (mapping->inode && length > suffix &&
+	    !memcmp(text + length - suffix, DELETED_SUFFIX, suffix)) {
+		mapping->deleted = true;
+		length -= suffix;
+	}
+	mapping->path = copy_path(text, length);
+	return mapping->path ? 0 : -ENOMEM;
+}
+
+/* start-end rwxp offset major:minor inode   path */
+static int parse_line(const char *line, size_t length, struct mapping *mapping)
+{
+	const char *end = line + length;
+	uint64_t major, minor;
+
+	if (!parse_number(&line, 16, '-', &mapping->start) ||
+	    !parse_number(&line, 16, ' ', &mapping->end) || end - line < 5)
+		return -EPROTO;
+	mapping->readable = line[0] == 'r';
+	mapping->writable = line[1] == 'w';
+	mapping->executable = line[2] == 'x';
+	line += 5;
+	if (!parse_number(&line, 16, ' ', &mapping->file_offset) ||
+	    !parse_number(&line, 16, ':', &major) || !parse_number(&line, 16, ' ', &minor))
+		return -EPROTO;
+	mapping->device_major = (uint32_t)major;
+	mapping->device_minor = (uint32_t)minor;
+	mapping->inode = 0;
+	for (; line < end && *line >= '0' && *line <= '9'; line++)
+		mapping->inode = mapping->inode * 10 + (uint64_t)(*line - '0');
+	while (line < end && *line == ' ')
+		line++;
+	return parse_path(line, (size_t)(end - line), mapping);
+}
+
+static int append_line(struct mappings *mappings, size_t *capacity, const char *line, size_t length)
+{
+	if (mappings->count == *capacity) {
+		size_t larger = *capacity ? *capacity * 2 : 64;
+		void *items = realloc(mappings->items, larger * sizeof(*mappings->items));
+
+		if (!items)
+			return -ENOMEM;
+		mappings->items = items;
+		*capacity = larger;
+	}
+	struct mapping *mapping = &mappings->items[mappings->count];
+	*mapping = (struct mapping){0};
+	int error = parse_line(line, length, mapping);
+	if (!error)
+		mappings->count++;
+	return error;
+}
+
+/* The list of a process that dies while we read it ends early, and without an error. */
+static bool is_gone(const struct procfs *procfs, pid_t pid)
+{
+	struct process_status status;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%d", procfs->root, pid);
+	if (access(path, F_OK) < 0)
+		return true;
+	return !procfs_read_status(procfs, pid, &status) && status.zombie;
+}
+
+int mappings_read(const struct procfs *procfs, pid_t pid, struct mappings *mappings)
+{
+	struct mappings found = {0};
+	char path[4096], *line = NULL;
+	size_t size = 0, capacity = 0;
+	int error = 0;
+
+	*mappings = found;
+	int length = snprintf(path, sizeof(path), "%s/%d/maps", procfs->root, pid);
+	if (length < 0 || (size_t)length >= sizeof(path))
+		return -ENAMETOOLONG;
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return errno == ENOENT ? -ESRCH : -errno;
+	for (;;) {
+		errno = 0;
+		ssize_t got = getline(&line, &size, file);
+		if (got <= 0) {
+			error = -errno;
+			break;
+		}
+		error = append_line(&found, &capacity, line, (size_t)got - (line[got - 1] == '\n'));
+		if (error)
+			break;
+	}
+	free(line);
+	fclose(file);
+	if (!error && is_gone(procfs, pid))
+		error = -ESRCH;
+	if (error)
+		mappings_release(&found);
+	*mappings = found;
+	return error;
+}
+
+void mappings_release(struct mappings *mappings)
+{
+	for (size_t i = 0; i < mappings->count; i++)
+		free(mappings->items[i].path);
+	free(mappings->items);
+	*mappings = (struct mappings){0};
+}
+
+const struct mapping *mappings_find(const struct mappings *mappings, uint64_t address)
+{
+	size_t low = 0, high = mappings->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (mappings->items[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == mappings->count || mappings->items[low].start > address)
+		return NULL;
+	return &mappings->items[low];
+}
+
+int mapping_open(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
+{
+	char path[4096];
+	int length = snprintf(path, sizeof(path), "%s/%d/map_files/%" PRIx64 "-%" PRIx64,
+			      procfs->root, pid, mapping->start, mapping->end);
+
+	if (length < 0 || (size_t)length >= sizeof(path))
+		return -ENAMETOOLONG;
+	int held = open(path, O_PATH | O_CLOEXEC);
+	if (held < 0)
+		return -errno;
+	return open_regular(held, MAPPED_FILE_BYTES_MAX);
+}
