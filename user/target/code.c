@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "code.h"
+
+const struct code_slot *code_find_slot(const struct code *code, uint64_t address)
+{
+	size_t low = 0, high = code->slot_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (code->slots[middle].address < address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == code->slot_count || code->slots[low].address != address)
+		return NULL;
+	return &code->slots[low];
+}
+
+const struct code_slot *instruction_slot(const struct code *code,
+					 const struct instruction *instruction)
+{
+	if (instruction->slot == CODE_NOWHERE)
+		return NULL;
+	return code_find_slot(code, code->address + instruction->slot);
+}
+
+const struct code_slot *code_stub_slot(struct decoder *decoder, const struct code *code,
+				       uint64_t offset)
+{
+	struct instruction instruction;
+
+	for (int i = 0; i < 2; i++) {
+		if (instruction_decode(decoder, code->bytes, code->size, offset, &instruction))
+			return NULL;
+		if (instruction.flow == FLOW_JUMP)
+			return instruction_slot(code, &instruction);
+		if (instruction.flow != FLOW_NEXT || instruction.writes)
+			return NULL;
+		offset += instruction.size;
+	}
+	return NULL;
+}
+
+uint64_t code_offset(const struct code *code, uint64_t address)
+{
+	if (address < code->address || address - code->address >= code->size)
+		return CODE_NOWHERE;
+	return address - code->address;
+}
