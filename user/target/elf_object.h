@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What an ELF file tells about allocation: its allocation functions, its code, the words through
+ * which it calls other files. A function from a descriptor to flat data, so that it can run in
+ * another process than its caller.
+ */
+#ifndef UNFREED_ELF_OBJECT_H
+#define UNFREED_ELF_OBJECT_H
+
+#include "code.h"
+
+struct elf_function {
+	const struct alloc_function *function;
+	uint64_t address; /* virtual, as in the file */
+	uint64_t size;    /* bytes; 0: unknown */
+};
+
+struct elf_object {
+	/* One a distinct address (the first name in the table's order), sorted by address. */
+	struct elf_function *functions;
+	size_t function_count;
+	bool defines_malloc;
+	bool is_loader;       /* glibc's dynamic loader */
+	const char *kind;     /* as struct allocator has it */
+	uint64_t linker_hook; /* virtual address, 0: none */
+	struct code *codes;   /* executable segments; only where there is something to probe */
+	size_t code_count;
+	struct code_slot *slots;
+	size_t slot_count;
+};
+
+/*
+ * Reads an ELF file. Returns 0 or a negative errno: -ENOEXEC where it is none or damaged, -ENOTSUP
+ * where it is not for 64-bit x86, -EFBIG where a part exceeds the limits.
+ */
+int elf_object_read(int fd, struct elf_object *object);
+void elf_object_release(struct elf_object *object);
+
+/* The segment that holds a virtual address, or NULL. */
+const struct code *elf_object_code(const struct elf_object *object, uint64_t address);
+
+/* The allocation function whose entry is at a virtual address, or NULL. */
+const struct elf_function *elf_object_function(const struct elf_object *object, uint64_t address);
+
+#endif
