@@ -121,7 +121,8 @@ static int add_function(struct reader *reader, const struct alloc_function *func
 	return 0;
 }
 
-static int read_symbol(struct reader *reader, const char *name, const GElf_Sym *symbol)
+static int read_symbol(struct reader *reader, const char *name, const GElf_Sym *symbol,
+		       bool dynamic)
 {
 	struct elf_object *object = reader->object;
 	int type = GELF_ST_TYPE(symbol->st_info);
@@ -136,7 +137,7 @@ static int read_symbol(struct reader *reader, const char *name, const GElf_Sym *
 		if (kind_marks[i].kind > reader->kind && !strcmp(name, kind_marks[i].symbol))
 			reader->kind = kind_marks[i].kind;
 	reader->has_start |= !strcmp(name, "__libc_start_main");
-	if (type == STT_FUNC && !strcmp(name, "_dl_debug_state"))
+	if (dynamic && type == STT_FUNC && !strcmp(name, "_dl_debug_state"))
 		object->linker_hook = symbol->st_value;
 	const struct alloc_function *function = alloc_function_find(name);
 	if (!function || type != STT_FUNC || !symbol->st_value)
@@ -175,7 +176,7 @@ static int read_symbols(struct reader *reader, Elf_Scn *section)
 		const char *name = elf_strptr(reader->elf, header.sh_link, symbol.st_name);
 
 		if (name)
-			error = read_symbol(reader, name, &symbol);
+			error = read_symbol(reader, name, &symbol, header.sh_type == SHT_DYNSYM);
 	}
 	return error;
 }
