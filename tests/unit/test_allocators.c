@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Allocators of live processes: a small program, built and linked in several ways, says "ready" and
+ * waits; what is found in it is compared with what nm and readelf say of the same file.
+ */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "target/allocators.h"
+
+static const struct procfs procfs = {"/proc"};
+static char directory[] = "/tmp/unfreed-allocators-XXXXXX";
+
+static const char program_source[] = "#include <stdlib.h>\n#include <unistd.h>\n"
+				     "void *volatile kept;\n"
+				     "int main(void)\n{\n"
+				     "	free(realloc(calloc(2, 2), 9));\n"
+				     "	kept = malloc(3);\n"
+				     "	kept = aligned_alloc(64, 64);\n"
+				     "	if (posix_memalign((void **)&kept, 64, 64)) return 1;\n"
+				     "	write(1, \"ready\\n\", 6);\n"
+				     "	for (;;) pause();\n}\n";
+
+static const char library_source[] =
+	"#include <stddef.h>\nextern void *grow(size_t);\nextern void shrink(void *);\n"
+	"extern void oom(void) __attribute__((noreturn));\n"
+	"void *malloc(size_t n) { void *p = grow(n); return p ? p : grow(n + 1); }\n"
+	"void free(void *p) { if (p) shrink(p); }\n"
+	"void *_Znwm(size_t n) { void *p = grow(n); if (!p) oom(); return p; }\n"
+	"void _ZdlPv(void *p) { free(p); }\n";
+
+static int setup(void **state)
+{
+	char path[128];
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/program.c", directory);
+	FILE *file = fopen(path, "w");
+	fputs(program_source, file);
+	fclose(file);
+	snprintf(path, sizeof(path), "%s/library.c", directory);
+	file = fopen(path, "w");
+	fputs(library_source, file);
+	fclose(file);
+	return 0;
+}
+
+static int remove_entry(const char *path, const struct stat *stat, int type, struct FTW *walk)
+{
+	(void)stat;
+	(void)type;
+	(void)walk;
+	return remove(path);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void skip_because(const char *reason, const char *what)
+{
+	print_message("skipped: %s %s\n", reason, what);
+	skip();
+}
+
+static void need_privilege(void)
+{
+	struct mappings mappings;
+
+	assert_int_equal(mappings_read(&procfs, getpid(), &mappings), 0);
+	int fd = mapping_open(&procfs, getpid(), &mappings.items[0]);
+	mappings_release(&mappings);
+	if (fd == -EPERM)
+		skip_because("map_files needs", "CAP_SYS_ADMIN");
+	close(fd);
+}
+
+/* Builds directory/NAME; the test is skipped where the compiler is absent or cannot. */
+static void build(const char *compiler, const char *arguments, const char *source, const char *name)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "%s -O1 %s -o %s/%s %s/%s 2>/dev/null", compiler,
+		 arguments, directory, name, directory, source);
+	if (system(command))
+		skip_because("cannot build with", compiler);
+}
+
+static void wait_until_ready(int fd)
+{
+	char line[6];
+	size_t used = 0;
+
+	while (used < sizeof(line)) {
+		ssize_t got = read(fd, line + used, sizeof(line) - used);
+
+		assert_true(got > 0);
+		used += (size_t)got;
+	}
+	assert_memory_equal(line, "ready\n", 6);
+}
+
+static pid_t start(const char *name, const char *preload)
+{
+	char path[128];
+	int pipes[2];
+
+	assert_return_code(pipe2(pipes, O_CLOEXEC), errno);
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	pid_t pid = fork();
+	if (!pid) {
+		if (preload)
+			setenv("LD_PRELOAD", preload, 1);
+		dup2(pipes[1], 1);
+		execl(path, path, (char *)NULL);
+		_exit(127);
+	}
+	close(pipes[1]);
+	wait_until_ready(pipes[0]);
+	close(pipes[0]);
+	return pid;
+}
+
+static void stop(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+/* The file offset of a function as nm and readelf have it. */
+static uint64_t expected_offset(const char *path, const char *function)
+{
+	char command[512], line[512], name[256];
+	unsigned long address = 0, found = 0, offset, start, size;
+
+	snprintf(command, sizeof(command), "(nm -D '%s'; nm '%s') 2>/dev/null", path, path);
+	FILE *output = popen(command, "r");
+	while (fgets(line, sizeof(line), output)) {
+		if (sscanf(line, "%lx %*[TtWi] %255s", &address, name) != 2)
+			continue;
+		name[strcspn(name, "@")] = '\0';
+		if (!strcmp(name, function))
+			found = address;
+	}
+	pclose(output);
+	assert_true(found);
+	snprintf(command, sizeof(command), "readelf -lW '%s'", path);
+	output = popen(command, "r");
+	address = 0;
+	while (fgets(line, sizeof(line), output))
+		if (sscanf(line, " LOAD %lx %lx %*x %lx", &offset, &start, &size) == 3 &&
+		    found >= start && found - start < size)
+			address = found - start + offset;
+	pclose(output);
+	return address;
+}
+
+static void check_sites(const struct allocator *allocator)
+{
+	uint8_t byte;
+
+	for (size_t i = 0; i < allocator->entry_count; i++) {
+		const struct site *site = &allocator->entry_sites[i];
+
+		assert_int_equal(site->file_offset - site->skipped,
+				 expected_offset(allocator->path, site->function->name));
+		assert_true(*site->instruction);
+	}
+	for (size_t i = 0; i < allocator->return_count; i++) {
+		const struct site *site = &allocator->return_sites[i];
+
+		assert_int_equal(pread(allocator->fd, &byte, 1, (off_t)site->file_offset), 1);
+		assert_int_equal(byte, 0xc3);
+		assert_true(site->cookie & PROBE_AT_RET);
+		assert_true(site->function->flags & FUNCTION_THROWS);
+	}
+}
+
+static const struct site *find_site(const struct allocator *allocator, const char *function)
+{
+	for (size_t i = 0; i < allocator->entry_count; i++)
+		if (!strcmp(allocator->entry_sites[i].function->name, function))
+			return &allocator->entry_sites[i];
+	return NULL;
+}
+
+static const struct allocator *find_kind(const struct allocators *allocators, const char *kind)
+{
+	for (size_t i = 0; i < allocators->count; i++)
+		if (!strcmp(allocators->items[i].kind, kind))
+			return &allocators->items[i];
+	fail_msg("no %s found", kind);
+	return NULL;
+}
+
+static void need_cheap(const struct allocator *allocator, const char *function)
+{
+	const struct site *site = find_site(allocator, function);
+
+	if (!site || site->kind != SITE_EMULATED)
+		fail_msg("%s: %s", function, site ? site->instruction : "no site");
+}
+
+/* Finds what `pid` has and checks it against nm; the caller releases it. */
+static const struct allocator *find_in(pid_t pid, const char *kind, struct allocators *allocators)
+{
+	struct mappings mappings;
+	char *skipped;
+
+	assert_int_equal(mappings_read(&procfs, pid, &mappings), 0);
+	int error = allocators_find(&procfs, pid, &mappings, allocators, &skipped);
+	mappings_release(&mappings);
+	assert_int_equal(error, 0);
+	if (skipped)
+		fail_msg("skipped %s", skipped);
+	for (size_t i = 0; i < allocators->count; i++) {
+		assert_null(strstr(allocators->items[i].path, "ld-linux"));
+		check_sites(&allocators->items[i]);
+	}
+	return find_kind(allocators, kind);
+}
+
+static void check_c_family(const struct allocator *allocator)
+{
+	static const char *const names[] = {"malloc", "calloc",         "realloc",
+					    "free",   "posix_memalign", "aligned_alloc"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		need_cheap(allocator, names[i]);
+	assert_null(find_site(allocator, "cfree"));
+}
+
+static void test_glibc(void **state)
+{
+	struct allocators allocators;
+
+	(void)state;
+	need_privilege();
+	build("cc", "", "program.c", "program");
+	pid_t pid = start("program", NULL);
+	const struct allocator *glibc = find_in(pid, "glibc", &allocators);
+	check_c_family(glibc);
+	assert_int_equal(allocators.count, 1);
+	assert_true(allocators.linker_fd >= 0);
+	assert_non_null(strstr(allocators.linker_path, "ld-linux"));
+	assert_int_equal(allocators.linker_hook,
+			 expected_offset(allocators.linker_path, "_dl_debug_state"));
+	allocators_release(&allocators);
+	stop(pid);
+}
+
+static void test_static_glibc(void **state)
+{
+	struct allocators allocators;
+
+	(void)state;
+	need_privilege();
+	build("cc", "-static", "program.c", "static");
+	pid_t pid = start("static", NULL);
+	check_c_family(find_in(pid, "glibc", &allocators));
+	assert_int_equal(allocators.linker_fd, -1);
+	allocators_release(&allocators);
+	stop(pid);
+}
+
+static void test_musl(void **state)
+{
+	struct allocators allocators;
+
+	(void)state;
+	need_privilege();
+	build("musl-gcc", "", "program.c", "musl");
+	pid_t pid = start("musl", NULL);
+	const struct allocator *musl = find_in(pid, "musl", &allocators);
+	check_c_family(musl);
+	assert_int_equal(allocators.count, 1);
+	assert_string_equal(allocators.linker_path, musl->path);
+	assert_int_equal(allocators.linker_hook, expected_offset(musl->path, "_dl_debug_state"));
+	allocators_release(&allocators);
+	stop(pid);
+}
+
+static void test_static_musl(void **state)
+{
+	struct allocators allocators;
+
+	(void)state;
+	need_privilege();
+	build("musl-gcc", "-static", "program.c", "musl-static");
+	pid_t pid = start("musl-static", NULL);
+	check_c_family(find_in(pid, "musl", &allocators));
+	assert_int_equal(allocators.linker_fd, -1);
+	allocators_release(&allocators);
+	stop(pid);
+}
+
+/* Starts the program with a library preloaded; glibc's own malloc is found beside it. */
+static const struct allocator *preload(const char *name, const char *kind,
+				       struct allocators *allocators, pid_t *pid)
+{
+	char path[256];
+
+	need_privilege();
+	snprintf(path, sizeof(path), "/usr/lib/x86_64-linux-gnu/%s", name);
+	if (access(path, R_OK))
+		skip_because("not installed:", name);
+	build("cc", "", "program.c", "program");
+	*pid = start("program", path);
+	const struct allocator *found = find_in(*pid, kind, allocators);
+	check_c_family(find_kind(allocators, "glibc"));
+	assert_int_equal(allocators->count, 2);
+	need_cheap(found, "malloc");
+	need_cheap(found, "free");
+	need_cheap(found, "_Znwm");
+	assert_true(found->return_count > 0);
+	return found;
+}
+
+static void test_jemalloc(void **state)
+{
+	struct allocators allocators;
+	pid_t pid;
+
+	(void)state;
+	const struct allocator *found = preload("libjemalloc.so.2", "jemalloc", &allocators, &pid);
+	need_cheap(found, "mallocx");
+	need_cheap(found, "sdallocx");
+	need_cheap(found, "_ZdlPvm");
+	assert_null(find_site(found, "_ZdlPv"));
+	assert_null(find_site(found, "_Znam"));
+	allocators_release(&allocators);
+	stop(pid);
+}
+
+static void test_tcmalloc(void **state)
+{
+	struct allocators allocators;
+	pid_t pid;
+
+	(void)state;
+	const struct allocator *found =
+		preload("libtcmalloc_minimal.so.4", "tcmalloc", &allocators, &pid);
+	need_cheap(found, "_ZnwmSt11align_val_t");
+	need_cheap(found, "_ZdlPvm");
+	assert_null(find_site(found, "tc_malloc"));
+	assert_null(find_site(found, "_ZdlPv"));
+	allocators_release(&allocators);
+	stop(pid);
+}
+
+static void test_mimalloc(void **state)
+{
+	struct allocators allocators;
+	pid_t pid;
+
+	(void)state;
+	const struct allocator *found =
+		preload("libmimalloc.so.2.0", "mimalloc", &allocators, &pid);
+	need_cheap(found, "mi_heap_realloc");
+	assert_null(find_site(found, "realloc"));
+	assert_null(find_site(found, "mi_malloc"));
+	assert_null(find_site(found, "_ZdlPvm"));
+	assert_int_not_equal(find_site(found, "malloc")->cookie,
+			     alloc_function_find("malloc")->cookie);
+	allocators_release(&allocators);
+	stop(pid);
+}
+
+static void test_a_process_that_is_gone(void **state)
+{
+	struct allocators allocators;
+	struct mappings mappings;
+	char *skipped;
+
+	(void)state;
+	need_privilege();
+	build("cc", "", "program.c", "program");
+	pid_t pid = start("program", NULL);
+	assert_int_equal(mappings_read(&procfs, pid, &mappings), 0);
+	stop(pid);
+	assert_int_equal(allocators_find(&procfs, pid, &mappings, &allocators, &skipped), -ESRCH);
+	assert_int_equal(allocators.count, 0);
+	assert_null(skipped);
+	mappings_release(&mappings);
+}
+
+static uint8_t *read_file(const char *path, size_t *size)
+{
+	struct stat stat;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	fstat(fd, &stat);
+	uint8_t *bytes = malloc((size_t)stat.st_size);
+	assert_int_equal(read(fd, bytes, (size_t)stat.st_size), stat.st_size);
+	close(fd);
+	*size = (size_t)stat.st_size;
+	return bytes;
+}
+
+/* Looks at bytes as if they were a library that this process has mapped. */
+static size_t find_in_bytes(const uint8_t *bytes, size_t size, char **skipped)
+{
+	struct mappings all, one = {.count = 1};
+	struct allocators allocators;
+	int fd = memfd_create("library", MFD_CLOEXEC);
+
+	assert_int_equal(write(fd, bytes, size), size);
+	void *mapped = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	assert_ptr_not_equal(mapped, MAP_FAILED);
+	close(fd);
+	assert_int_equal(mappings_read(&procfs, getpid(), &all), 0);
+	one.items = (struct mapping *)mappings_find(&all, (uint64_t)(uintptr_t)mapped);
+	assert_int_equal(allocators_find(&procfs, getpid(), &one, &allocators, skipped), 0);
+	size_t count = allocators.count;
+	allocators_release(&allocators);
+	mappings_release(&all);
+	munmap(mapped, 4096);
+	return count;
+}
+
+static uint64_t next_random(uint64_t *seed)
+{
+	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
+	return *seed >> 33;
+}
+
+/* Half of the damage goes where the structure is: the first and the last pages. */
+static size_t choose_byte(uint64_t *seed, size_t size)
+{
+	size_t edge = size < 2048 ? size : 2048;
+	uint64_t random = next_random(seed);
+
+	switch (random % 4) {
+	case 0:
+		return next_random(seed) % edge;
+	case 1:
+		return size - 1 - next_random(seed) % edge;
+	default:
+		return next_random(seed) % size;
+	}
+}
+
+static void damage(const uint8_t *bytes, size_t size)
+{
+	uint8_t *copy = malloc(size);
+	uint64_t seed = 1;
+	char *skipped;
+
+	for (int round = 0; round < 300; round++) {
+		memcpy(copy, bytes, size);
+		for (int flips = 0; flips <= round % 8; flips++)
+			copy[choose_byte(&seed, size)] ^= (uint8_t)(1 << next_random(&seed) % 8);
+		find_in_bytes(copy, size, &skipped);
+		free(skipped);
+	}
+	for (size_t cut = 0; cut < size; cut += cut < 256 ? 1 + cut / 8 : size / 37 + 1) {
+		assert_int_equal(find_in_bytes(bytes, cut, &skipped), 0);
+		free(skipped);
+	}
+	free(copy);
+}
+
+static void test_damaged_files(void **state)
+{
+	static const char installed[] = "/usr/lib/x86_64-linux-gnu/libmimalloc.so.2.0";
+	char path[128], *skipped;
+	size_t size;
+
+	(void)state;
+	need_privilege();
+	build("cc", "-shared -fPIC -fno-builtin", "library.c", "library.so");
+	snprintf(path, sizeof(path), "%s/library.so", directory);
+	uint8_t *bytes = read_file(path, &size);
+	assert_int_equal(find_in_bytes(bytes, size, &skipped), 1);
+	assert_null(skipped);
+	damage(bytes, size);
+	bytes[4] = 1;
+	assert_int_equal(find_in_bytes(bytes, size, &skipped), 0);
+	assert_non_null(strstr(skipped, "not for 64-bit x86"));
+	free(skipped);
+	bytes[0] = 0;
+	assert_int_equal(find_in_bytes(bytes, size, &skipped), 0);
+	assert_null(skipped);
+	free(bytes);
+	if (access(installed, R_OK))
+		return;
+	bytes = read_file(installed, &size);
+	damage(bytes, size);
+	free(bytes);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_glibc),         cmocka_unit_test(test_static_glibc),
+		cmocka_unit_test(test_musl),          cmocka_unit_test(test_static_musl),
+		cmocka_unit_test(test_jemalloc),      cmocka_unit_test(test_tcmalloc),
+		cmocka_unit_test(test_mimalloc),      cmocka_unit_test(test_a_process_that_is_gone),
+		cmocka_unit_test(test_damaged_files),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
