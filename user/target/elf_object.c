@@ -15,7 +15,7 @@
 #define SECTION_BYTES_MAX (UINT64_C(512) << 20)
 #define CODE_BYTES_MAX    (UINT64_C(512) << 20)
 
-enum { FUNCTIONS_MAX = 4096, SEGMENTS_MAX = 64 };
+enum { FUNCTIONS_MAX = 512, SEGMENTS_MAX = 64 };
 
 /* What a symbol's presence says of the file's kind; an allocator outranks the C library. */
 enum kind_rank { KIND_UNKNOWN, KIND_MUSL, KIND_GLIBC, KIND_MIMALLOC, KIND_TCMALLOC, KIND_JEMALLOC };
@@ -86,6 +86,8 @@ struct reader {
 	enum kind_rank kind;
 	size_t function_capacity;
 	size_t slot_capacity;
+	uint64_t bytes_left; /* of sections that may still be read */
+	bool exhausted;
 	bool has_start; /* defines __libc_start_main, and so is a C library */
 };
 
@@ -146,10 +148,19 @@ static int read_symbol(struct reader *reader, const char *name, const GElf_Sym *
 	return add_function(reader, function, symbol);
 }
 
-/* The section's data, within the limits; NULL where it has none that can be read. */
-static Elf_Data *read_section(Elf_Scn *section, GElf_Shdr *header)
+static bool may_read(struct reader *reader, uint64_t bytes)
 {
-	if (!section || !gelf_getshdr(section, header) || header->sh_size > SECTION_BYTES_MAX)
+	reader->exhausted |= bytes > reader->bytes_left;
+	if (reader->exhausted)
+		return false;
+	reader->bytes_left -= bytes;
+	return true;
+}
+
+/* The section's data, within the limits; NULL where it has none that can be read. */
+static Elf_Data *read_section(struct reader *reader, Elf_Scn *section, GElf_Shdr *header)
+{
+	if (!section || !gelf_getshdr(section, header) || !may_read(reader, header->sh_size))
 		return NULL;
 	return elf_getdata(section, NULL);
 }
@@ -160,18 +171,18 @@ static bool has_strings(struct reader *reader, size_t index)
 	GElf_Shdr header;
 
 	return section && gelf_getshdr(section, &header) && header.sh_type == SHT_STRTAB &&
-	       header.sh_size <= SECTION_BYTES_MAX;
+	       may_read(reader, header.sh_size);
 }
 
 static int read_symbols(struct reader *reader, Elf_Scn *section)
 {
 	GElf_Shdr header;
 	GElf_Sym symbol;
-	Elf_Data *data = read_section(section, &header);
+	Elf_Data *data = read_section(reader, section, &header);
 	int error = 0;
 
 	if (!data || !has_strings(reader, header.sh_link))
-		return -ENOEXEC;
+		return reader->exhausted ? -EFBIG : -ENOEXEC;
 	for (int i = 0; !error && gelf_getsym(data, i, &symbol); i++) {
 		const char *name = elf_strptr(reader->elf, header.sh_link, symbol.st_name);
 
@@ -213,12 +224,13 @@ static int read_relocations(struct reader *reader, Elf_Scn *section)
 	GElf_Shdr header, symbols_header;
 	GElf_Rela relocation;
 	GElf_Sym symbol;
-	Elf_Data *data = read_section(section, &header);
+	Elf_Data *data = read_section(reader, section, &header);
 	Elf_Data *symbols = NULL;
 	int error = 0;
 
 	if (data)
-		symbols = read_section(elf_getscn(reader->elf, header.sh_link), &symbols_header);
+		symbols = read_section(reader, elf_getscn(reader->elf, header.sh_link),
+				       &symbols_header);
 	if (!symbols || !has_strings(reader, symbols_header.sh_link))
 		return 0;
 	for (int i = 0; !error && gelf_getrela(data, i, &relocation); i++) {
@@ -241,7 +253,7 @@ static int read_sections(struct reader *reader, bool relocations)
 	while (!error && (section = elf_nextscn(reader->elf, section))) {
 		if (!gelf_getshdr(section, &header))
 			error = -ENOEXEC;
-		else if (relocations && header.sh_type == SHT_RELA)
+		else if (relocations && header.sh_type == SHT_RELA && header.sh_flags & SHF_ALLOC)
 			error = read_relocations(reader, section);
 		else if (!relocations &&
 			 (header.sh_type == SHT_DYNSYM || header.sh_type == SHT_SYMTAB))
@@ -388,7 +400,7 @@ static int read_object(struct reader *reader)
 
 int elf_object_read(int fd, struct elf_object *object)
 {
-	struct reader reader = {.fd = fd, .object = object};
+	struct reader reader = {.fd = fd, .object = object, .bytes_left = SECTION_BYTES_MAX};
 
 	*object = (struct elf_object){.kind = kind_names[KIND_UNKNOWN]};
 	elf_version(EV_CURRENT);

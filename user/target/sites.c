@@ -14,7 +14,7 @@
 
 #include "arguments.h"
 
-enum { SITE_BYTES_MAX = 64, FUNCTION_BYTES_MAX = 1 << 16, RETURN_STEPS_MAX = 20000 };
+enum { SITE_BYTES_MAX = 64, FUNCTION_BYTES_MAX = 1 << 14, RETURN_STEPS_MAX = 8192 };
 
 const char *site_kind_name(enum site_kind kind)
 {
@@ -83,9 +83,11 @@ static void choose(struct decoder *decoder, const struct alloc_function *functio
 		if (instruction_decode(decoder, code, size, at, &instruction) ||
 		    !arguments_renumber(&arguments, function->cookie, &cookie))
 			return;
-		if (is_better(site, &instruction) &&
-		    (at == 0 || !is_branched_to(decoder, code, size, at)))
+		if (is_better(site, &instruction)) {
+			if (at && is_branched_to(decoder, code, size, at))
+				return;
 			site_fill(function, file_offset, 0, cookie, &instruction, site);
+		}
 		if (site->instruction[0] && site->kind == SITE_EMULATED)
 			return;
 		if (instruction.flow != FLOW_NEXT || instruction.moves_stack)
