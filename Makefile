@@ -86,6 +86,15 @@ $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
 
 units: $(units)
 
+# Needs clang's fuzzer runtime (libclang-rt-14-dev). The library's own sources, built anew for it.
+fuzz_sources := $(filter-out user/main.c user/report.c user/output_options.c,\
+                $(wildcard user/*.c user/lib/*.c user/output/*.c))
+
+build/fuzz_profile: tests/fuzz/fuzz_profile.c $(fuzz_sources) $(assets) $(proto).c
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) -g -O1 -fsanitize=fuzzer,address,undefined $(filter-out -Werror,$(cflags)) -o $@ $^ \
+		$(shell pkg-config --libs $(packages)) -lm
+
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libunfreed.a
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
