@@ -29,6 +29,7 @@ sources   := $(sort $(wildcard user/*.c user/*/*.c))
 objects   := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out user/main.c,$(sources)))
 proto     := $(BUILD)/gen/profile.pb-c
 skeletons := $(patsubst bpf/%.bpf.c,$(BUILD)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
+assets    := $(patsubst user/%,$(BUILD)/gen/%.o,$(sort $(wildcard user/*/*.js user/*/*.css)))
 units     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
 .DEFAULT_GOAL := all
@@ -45,7 +46,7 @@ $(BUILD)/unfreed: $(BUILD)/obj/user/main.o $(BUILD)/libunfreed.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(CFLAGS) $(sanitize) $(LDFLAGS) -o $@ $^ $(libs)
 
-$(BUILD)/libunfreed.a: $(objects) $(proto).o
+$(BUILD)/libunfreed.a: $(objects) $(assets) $(proto).o
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
@@ -58,6 +59,17 @@ $(proto).h $(proto).c &: user/output/profile.proto
 	$(call say,PROTOC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)protoc-c --proto_path=$(<D) --c_out=$(@D) $<
+
+# What drawings embed: the file's bytes between _binary_user_…_start and _binary_user_…_end.
+$(BUILD)/gen/%.js.o: user/%.js
+	$(call say,EMBED,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LD) -r -b binary -z noexecstack -o $@ $<
+
+$(BUILD)/gen/%.css.o: user/%.css
+	$(call say,EMBED,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(LD) -r -b binary -z noexecstack -o $@ $<
 
 $(proto).o: $(proto).c $(proto).h
 	$(Q)$(CC) -std=gnu11 $(CFLAGS) $(sanitize) -I$(@D) -c -o $@ $<
@@ -73,6 +85,15 @@ $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
 units: $(units)
+
+# Needs clang's fuzzer runtime (libclang-rt-14-dev). The library's own sources, built anew for it.
+fuzz_sources := $(filter-out user/main.c user/report.c user/output_options.c,\
+                $(wildcard user/*.c user/lib/*.c user/output/*.c))
+
+build/fuzz_profile: tests/fuzz/fuzz_profile.c $(fuzz_sources) $(assets) $(proto).c
+	$(call say,FUZZ,$@)
+	$(Q)$(CLANG) -g -O1 -fsanitize=fuzzer,address,undefined $(filter-out -Werror,$(cflags)) -o $@ $^ \
+		$(shell pkg-config --libs $(packages)) -lm
 
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libunfreed.a
 	$(call say,TEST,$@)

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Every format against tests/golden, byte by byte. UPDATE_GOLDEN=1 writes what is there now.
+ * The saved profile has none: what it holds is compared by test_profile, and zlib may change.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "output/escape.h"
+#include "output/label.h"
+#include "snapshots.h"
+
+static char *read_all(const char *path)
+{
+	char *text = NULL;
+	size_t room = 0;
+	FILE *file = fopen(path, "r");
+
+	if (!file)
+		return NULL;
+	if (getdelim(&text, &room, '\0', file) < 0 && !text)
+		text = strdup("");
+	fclose(file);
+	return text;
+}
+
+static void compare_with_file(const char *actual, size_t size, const char *golden)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "tests/golden/%s", golden);
+	if (getenv("UPDATE_GOLDEN")) {
+		FILE *file = fopen(path, "w");
+
+		assert_non_null(file);
+		fwrite(actual, 1, size, file);
+		fclose(file);
+	}
+	char *expected = read_all(path);
+
+	if (!expected)
+		fail_msg("cannot read %s: run from the top directory", path);
+	if (strlen(expected) != size || memcmp(expected, actual, size))
+		fail_msg("%s differs; now it is:\n%.*s", path, (int)size, actual);
+	free(expected);
+}
+
+static void compare_golden(const struct snapshot *snapshot, const char *format,
+			   const struct output_options *options, const char *golden)
+{
+	size_t size;
+	char *actual = render(snapshot, format, options, &size);
+
+	compare_with_file(actual, size, golden);
+	free(actual);
+}
+
+/* Only the data: the embedded program would make every golden file change with it. */
+static void compare_golden_drawing(const struct snapshot *snapshot, const char *format,
+				   const char *golden)
+{
+	char *actual = render(snapshot, format, NULL, NULL);
+	char *data = strstr(actual, "id=\"flame-data\">");
+
+	assert_non_null(data);
+	data = strchr(data, '{');
+	compare_with_file(data, (size_t)(strstr(data, "</script>") - data), golden);
+	free(actual);
+}
+
+static void test_golden_service(void **state)
+{
+	struct snapshot *snapshot = service_snapshot();
+	struct output_options blocks = {.count = COUNT_BLOCKS}, top = {.top = 2};
+
+	(void)state;
+	compare_golden(snapshot, "text", NULL, "service.txt");
+	compare_golden(snapshot, "text", &top, "service-top2.txt");
+	compare_golden(snapshot, "folded", NULL, "service.folded");
+	compare_golden(snapshot, "folded", &blocks, "service-blocks.folded");
+	compare_golden(snapshot, "json", NULL, "service.json");
+	compare_golden_drawing(snapshot, "html", "service-drawing.json");
+	snapshot_free(snapshot);
+}
+
+static void test_golden_hostile(void **state)
+{
+	struct snapshot *snapshot = hostile_snapshot();
+
+	(void)state;
+	compare_golden(snapshot, "text", NULL, "hostile.txt");
+	compare_golden(snapshot, "folded", NULL, "hostile.folded");
+	compare_golden(snapshot, "json", NULL, "hostile.json");
+	compare_golden_drawing(snapshot, "svg", "hostile-drawing.json");
+	snapshot_free(snapshot);
+}
+
+static void assert_clean(const char *text)
+{
+	for (; *text; text++) {
+		if (((unsigned char)*text < 0x20 && *text != '\n' && *text != '\t') ||
+		    *text == 0x7f)
+			fail_msg("control byte %02x", (unsigned char)*text);
+		assert_false((unsigned char)text[0] == 0xc2 && (unsigned char)text[1] < 0xa0);
+		assert_true(strncmp(text, "\xe2\x80\xae", 3));
+	}
+}
+
+static void test_hostile_names_stay_text(void **state)
+{
+	static const char *const readable[] = {"text", "folded", "svg", "html"};
+	struct snapshot *snapshot = hostile_snapshot();
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		char *text = render(snapshot, readable[i], NULL, NULL);
+
+		assert_clean(text);
+		if (i >= 2) {
+			assert_null(strstr(text, "<script>alert"));
+			assert_null(strstr(text, "<img"));
+			assert_null(strstr(text, "<b>"));
+		}
+		free(text);
+	}
+	snapshot_free(snapshot);
+}
+
+static void test_every_folded_line_parses(void **state)
+{
+	struct snapshot *snapshot = hostile_snapshot();
+	char *text = render(snapshot, "folded", NULL, NULL);
+	size_t lines = 0;
+
+	(void)state;
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"), lines++) {
+		char *number = strrchr(line, ' ');
+		char *end;
+
+		assert_non_null(number);
+		assert_true(strtoull(number + 1, &end, 10) >= 1000);
+		assert_int_equal(*end, '\0');
+		assert_non_null(strchr(line, ';'));
+	}
+	assert_int_equal(lines, snapshot->stack_count);
+	free(text);
+	snapshot_free(snapshot);
+}
+
+static void test_quantities(void **state)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	(void)state;
+	label_print_bytes(file, 999);
+	fputs("|", file);
+	label_print_bytes(file, 999949999);
+	fputs("|", file);
+	label_print_bytes(file, UINT64_MAX);
+	fputs("|", file);
+	label_print_count(file, 1234567);
+	fputs("|", file);
+	label_print_count(file, 999);
+	fputs("|", file);
+	label_print_age(file, 58400000000);
+	fputs("|", file);
+	label_print_age(file, 4250000000);
+	fputs("|", file);
+	label_print_age(file, 90000000000000);
+	fputs("|", file);
+	label_print_percent(file, 1, 3);
+	fputs("|", file);
+	label_print_percent(file, 1, 300);
+	fclose(file);
+	assert_string_equal(text, "999 B|999.9 MB|18.4 EB|1,234,567|999|58 s|4.3 s|25.0 h|33 %|"
+				  "0.3 %");
+	free(text);
+}
+
+static void test_formats_are_found(void **state)
+{
+	(void)state;
+	assert_string_equal(output_format_by_path("a/b.pb.gz")->name, "pprof");
+	assert_string_equal(output_format_by_path("x.tar.svg")->name, "svg");
+	assert_null(output_format_by_path("x.gz"));
+	assert_null(output_format_by_path(".svg"));
+	assert_null(output_format_by_name("nope"));
+	char *names = strdup(output_format_names());
+	size_t count = 0;
+
+	for (char *name = strtok(names, ", "); name; name = strtok(NULL, ", "), count++)
+		assert_non_null(output_format_by_name(name));
+	assert_int_equal(count, 6);
+	free(names);
+}
+
+struct directory {
+	char path[64];
+	struct snapshot *snapshot;
+	struct output_options options;
+};
+
+static int setup(void **state)
+{
+	struct directory *directory = calloc(1, sizeof(*directory));
+
+	strcpy(directory->path, "/tmp/unfreed-test-XXXXXX");
+	directory->snapshot = service_snapshot();
+	*state = directory;
+	return !mkdtemp(directory->path) || chdir(directory->path);
+}
+
+static int teardown(void **state)
+{
+	static const char *const left[] = {"x.txt",    "x.svg", "fifo",
+					   "link.txt", "old",   "full/x.txt"};
+	struct directory *directory = *state;
+
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+		unlink(left[i]);
+	rmdir("full");
+	int error = chdir("/") || rmdir(directory->path); /* fails where a temporary is left */
+
+	snapshot_free(directory->snapshot);
+	free(directory);
+	return error;
+}
+
+static int write_text(struct directory *directory, const char *path)
+{
+	return output_write(path, output_format_by_name("text"), directory->snapshot,
+			    &directory->options);
+}
+
+static void test_files_are_private_and_replaced(void **state)
+{
+	struct directory *directory = *state;
+	struct stat status;
+
+	umask(0);
+	FILE *old = fopen("old", "w");
+
+	fputs("old", old);
+	fclose(old);
+	assert_int_equal(symlink("old", "link.txt"), 0);
+	assert_int_equal(write_text(directory, "x.txt"), 0);
+	assert_int_equal(write_text(directory, "x.txt"), 0);
+	assert_int_equal(stat("x.txt", &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0600);
+	assert_true(status.st_size > 100);
+	assert_int_equal(write_text(directory, "link.txt"), 0);
+	assert_int_equal(stat("old", &status), 0);
+	assert_int_equal(status.st_size, 3);
+	assert_int_equal(write_text(directory, "none/x.txt"), -ENOENT);
+}
+
+static void test_sudo_caller_owns_the_file(void **state)
+{
+	struct directory *directory = *state;
+	struct stat status;
+
+	if (geteuid()) {
+		print_message("not root: nothing to give away\n");
+		skip();
+	}
+	setenv("SUDO_UID", "1234", 1);
+	setenv("SUDO_GID", "4321", 1);
+	assert_int_equal(write_text(directory, "x.txt"), 0);
+	assert_int_equal(stat("x.txt", &status), 0);
+	assert_int_equal(status.st_uid, 1234);
+	assert_int_equal(status.st_gid, 4321);
+	setenv("SUDO_UID", "-1", 1);
+	assert_int_equal(write_text(directory, "x.txt"), 0);
+	assert_int_equal(stat("x.txt", &status), 0);
+	assert_int_equal(status.st_uid, 0);
+	unsetenv("SUDO_UID");
+	unsetenv("SUDO_GID");
+}
+
+static void test_fifo_is_written_to(void **state)
+{
+	struct directory *directory = *state;
+	char text[4096] = "";
+
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	int fd = open("fifo", O_RDONLY | O_NONBLOCK);
+
+	assert_int_equal(write_text(directory, "fifo"), 0);
+	assert_true(read(fd, text, sizeof(text) - 1) > 100);
+	close(fd);
+	assert_non_null(strstr(text, "recommend (1234)"));
+	assert_int_equal(write_text(directory, "/dev/full"), -ENOSPC);
+}
+
+static void test_failure_leaves_the_old_file(void **state)
+{
+	struct directory *directory = *state;
+	struct rlimit before, limit;
+
+	assert_int_equal(write_text(directory, "x.txt"), 0);
+	char *old = read_all("x.txt");
+
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	limit = before;
+	limit.rlim_cur = 50;
+	setrlimit(RLIMIT_FSIZE, &limit);
+	directory->snapshot->duration_ns *= 2;
+	int error = write_text(directory, "x.txt");
+
+	setrlimit(RLIMIT_FSIZE, &before);
+	assert_int_equal(error, -EFBIG);
+	char *now = read_all("x.txt");
+
+	assert_string_equal(old, now);
+	free(old);
+	free(now);
+}
+
+/* In a namespace of its own, on a file system of one page. Returns an exit status. */
+static int fill_disk(struct directory *directory)
+{
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mkdir("full", 0700) || mount("none", "full", "tmpfs", 0, "size=4k"))
+		return 77;
+	FILE *old = fopen("full/x.txt", "w");
+
+	fputs("old", old);
+	fclose(old);
+	char *text;
+
+	if (write_text(directory, "full/x.txt") != -ENOSPC)
+		return 1;
+	text = read_all("full/x.txt");
+	int same = text && !strcmp(text, "old");
+
+	free(text);
+	return same ? 0 : 2;
+}
+
+static void test_full_disk(void **state)
+{
+	int status;
+	pid_t child = fork();
+
+	if (!child)
+		_exit(fill_disk(*state));
+	waitpid(child, &status, 0);
+	if (WEXITSTATUS(status) == 77) {
+		print_message("cannot mount a file system here: needs root\n");
+		skip();
+	}
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_golden_service),
+		cmocka_unit_test(test_golden_hostile),
+		cmocka_unit_test(test_hostile_names_stay_text),
+		cmocka_unit_test(test_every_folded_line_parses),
+		cmocka_unit_test(test_quantities),
+		cmocka_unit_test(test_formats_are_found),
+		cmocka_unit_test_setup_teardown(test_files_are_private_and_replaced, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_sudo_caller_owns_the_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fifo_is_written_to, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failure_leaves_the_old_file, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

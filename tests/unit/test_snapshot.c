@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "lib/utf8.h"
+#include "snapshot_merge.h"
+#include "snapshots.h"
+
+static void test_interning_gives_one_pointer(void **state)
+{
+	struct snapshot *snapshot = snapshot_new();
+	char name[] = "malloc_wrapper";
+	const char *first = snapshot_intern(snapshot, name);
+
+	(void)state;
+	assert_ptr_equal(first, snapshot_intern(snapshot, "malloc_wrapper"));
+	assert_ptr_not_equal(first, name);
+	assert_null(snapshot_intern(snapshot, NULL));
+	assert_string_equal(snapshot_intern(snapshot, "a\xff"), "a" UTF8_REPLACEMENT);
+
+	struct frame frame = {.name = name, .file = "", .line = 4, .kind = FRAME_INLINED};
+	const struct frame *interned = snapshot_intern_frame(snapshot, &frame);
+
+	frame.name = "malloc_wrapper";
+	frame.file = NULL;
+	assert_ptr_equal(interned, snapshot_intern_frame(snapshot, &frame));
+	assert_null(interned->file);
+	frame.line = 5;
+	assert_ptr_not_equal(interned, snapshot_intern_frame(snapshot, &frame));
+	snapshot_free(snapshot);
+	snapshot_free(NULL);
+}
+
+static void test_utf8(void **state)
+{
+	static const char *const bad[] = {"\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+					  "\xe2\x82", "\x80",         "\xf0\x80\x80\x80"};
+	uint32_t code;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(utf8_decode(bad[i], &code), 0);
+	assert_int_equal(utf8_decode("\xf0\x9f\xa6\x80", &code), 4);
+	assert_int_equal(code, 0x1f980);
+	assert_null(utf8_repair("grün 🦀"));
+}
+
+static void test_sort_is_complete(void **state)
+{
+	struct snapshot *snapshot = snapshot_new();
+	struct frame a = {.name = "a"}, b = {.name = "b"};
+
+	(void)state;
+	add_target(snapshot, 1, "x", NULL, "");
+	add_stack(snapshot, 0, &b, 1, 10, 1);
+	add_stack(snapshot, 0, &a, 1, 10, 1);
+	add_stack(snapshot, 0, &a, 1, 90, 1);
+	add_stack(snapshot, 0, &a, 1, 10, 1)->alloc_bytes = 1000;
+	snapshot_sort(snapshot);
+	assert_int_equal(snapshot->stacks[0].live_bytes, 90);
+	assert_int_equal(snapshot->stacks[1].alloc_bytes, 1000);
+	assert_string_equal(snapshot->stacks[2].frames[0]->name, "a");
+	assert_string_equal(snapshot->stacks[3].frames[0]->name, "b");
+	snapshot_free(snapshot);
+}
+
+static void test_merge_adds_equal_stacks(void **state)
+{
+	struct snapshot *parts[] = {service_snapshot(), service_snapshot()};
+
+	(void)state;
+	parts[1]->started_at_ns += 30000000000;
+	parts[1]->losses[LOSS_ledger_full] = 3;
+	parts[1]->mode = MODE_BUDGET;
+	parts[1]->stacks[0].live_bytes = UINT64_MAX;
+	struct snapshot *merged = snapshot_merge(parts, 2);
+
+	assert_int_equal(merged->target_count, 1);
+	assert_int_equal(merged->stack_count, parts[0]->stack_count);
+	assert_true(merged->stacks[0].live_bytes == UINT64_MAX);
+	assert_int_equal(merged->stacks[1].live_bytes, 2 * parts[0]->stacks[1].live_bytes);
+	assert_int_equal(merged->totals.alloc_blocks, 2 * parts[0]->totals.alloc_blocks);
+	assert_int_equal(merged->duration_ns, 90000000000);
+	assert_int_equal(merged->losses[LOSS_ledger_full], 3);
+	assert_int_equal(merged->unknown_frees, 24);
+	assert_int_equal(merged->mode, MODE_BUDGET);
+
+	for (size_t i = 0; i < 2; i++)
+		snapshot_free(parts[i]);
+	assert_string_equal(merged->targets[0].comm, "recommend");
+	snapshot_free(merged);
+}
+
+static void test_merge_keeps_other_targets_apart(void **state)
+{
+	struct snapshot *parts[] = {service_snapshot(), service_snapshot()};
+
+	(void)state;
+	parts[1]->targets[0].pid = 99;
+	parts[1]->started_at_ns += 1000000000000;
+	struct snapshot *merged = snapshot_merge(parts, 2);
+
+	assert_int_equal(merged->target_count, 2);
+	assert_int_equal(merged->stack_count, 2 * parts[0]->stack_count);
+	assert_int_equal(merged->duration_ns, 120000000000);
+	for (size_t i = 0; i < 2; i++)
+		snapshot_free(parts[i]);
+	snapshot_free(merged);
+}
+
+static void test_names(void **state)
+{
+	(void)state;
+	assert_string_equal(loss_name(LOSS_ledger_full), "ledger_full");
+	assert_non_null(strstr(loss_meaning(LOSS_ledger_full), "--max-blocks"));
+	assert_string_equal(domain_name(DOMAIN_MMAP), "mmap");
+	assert_string_equal(frame_kind_name(FRAME_INLINED), "inlined");
+	assert_string_equal(trace_mode_name(MODE_GROWTH), "growth");
+	assert_string_equal(loss_name(LOSS_COUNT), "unknown");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_interning_gives_one_pointer),
+		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_sort_is_complete),
+		cmocka_unit_test(test_merge_adds_equal_stacks),
+		cmocka_unit_test(test_merge_keeps_other_targets_apart),
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * `unfreed/1`, the schema of docs/formats.md. Stacks are written one by one, each on its own line:
+ * a tree of all of them would take many times the memory of the snapshot.
+ */
+#include "json.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "formats.h"
+
+#define NS_PER_S 1000000000
+
+struct json_object *json_of_string(const char *string)
+{
+	return string ? json_object_new_string(string) : NULL;
+}
+
+const char *json_text(struct json_object *object)
+{
+	return json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
+							      JSON_C_TO_STRING_NOSLASHESCAPE);
+}
+
+static void add_count(struct json_object *object, const char *key, uint64_t count)
+{
+	json_object_object_add(object, key, json_object_new_uint64(count));
+}
+
+struct json_object *json_of_target(const struct target *target)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *cmdline = json_object_new_array();
+
+	add_count(object, "pid", target->pid);
+	json_object_object_add(object, "comm", json_of_string(target->comm));
+	json_object_object_add(object, "exe", json_of_string(target->exe));
+	for (size_t i = 0; i < target->cmdline_count; i++)
+		json_object_array_add(cmdline, json_of_string(target->cmdline[i]));
+	json_object_object_add(object, "cmdline", cmdline);
+	return object;
+}
+
+struct json_object *json_of_totals(const struct totals *totals)
+{
+	struct json_object *object = json_object_new_object();
+
+	add_count(object, "live_bytes", totals->live_bytes);
+	add_count(object, "live_blocks", totals->live_blocks);
+	add_count(object, "alloc_bytes", totals->alloc_bytes);
+	add_count(object, "alloc_blocks", totals->alloc_blocks);
+	add_count(object, "free_bytes", totals->free_bytes);
+	add_count(object, "free_blocks", totals->free_blocks);
+	return object;
+}
+
+struct json_object *json_of_losses(const struct snapshot *snapshot)
+{
+	struct json_object *object = json_object_new_object();
+
+	for (size_t i = 0; i < LOSS_COUNT; i++)
+		add_count(object, loss_name(i), snapshot->losses[i]);
+	return object;
+}
+
+/* Seconds as a decimal number with every digit of the nanoseconds and no trailing zeros. */
+static void print_seconds(char *text, size_t size, uint64_t nanoseconds)
+{
+	int length = snprintf(text, size, "%" PRIu64 ".%09" PRIu64, nanoseconds / NS_PER_S,
+			      nanoseconds % NS_PER_S);
+
+	while (text[length - 1] == '0' && text[length - 2] != '.')
+		text[--length] = '\0';
+}
+
+static struct json_object *json_of_seconds(uint64_t nanoseconds)
+{
+	char text[40];
+
+	print_seconds(text, sizeof(text), nanoseconds);
+	return json_object_new_double_s((double)nanoseconds / NS_PER_S, text);
+}
+
+static struct json_object *json_of_time(int64_t since_epoch_ns)
+{
+	int64_t fraction_ns = since_epoch_ns % NS_PER_S;
+	time_t seconds = since_epoch_ns / NS_PER_S;
+	char date[40], text[64];
+	struct tm utc;
+
+	if (fraction_ns < 0) {
+		fraction_ns += NS_PER_S;
+		seconds--;
+	}
+	gmtime_r(&seconds, &utc);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
+	snprintf(text, sizeof(text), "%s.%09" PRId64 "Z", date, fraction_ns);
+	return json_object_new_string(text);
+}
+
+static struct json_object *json_of_frame(const struct frame *frame)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "name", json_of_string(frame->name));
+	json_object_object_add(object, "kind", json_of_string(frame_kind_name(frame->kind)));
+	json_object_object_add(object, "file", json_of_string(frame->file));
+	add_count(object, "line", frame->line);
+	json_object_object_add(object, "module", json_of_string(frame->module));
+	add_count(object, "offset", frame->offset);
+	return object;
+}
+
+static struct json_object *json_of_stack(const struct snapshot *snapshot, const struct stack *stack)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *frames = json_object_new_array();
+
+	add_count(object, "pid", snapshot->targets[stack->target].pid);
+	json_object_object_add(object, "domain", json_of_string(domain_name(stack->domain)));
+	add_count(object, "live_bytes", stack->live_bytes);
+	add_count(object, "live_blocks", stack->live_blocks);
+	add_count(object, "alloc_bytes", stack->alloc_bytes);
+	add_count(object, "alloc_blocks", stack->alloc_blocks);
+	json_object_object_add(object, "oldest_s",
+			       stack->oldest_ns ? json_of_seconds(stack->oldest_ns) : NULL);
+	json_object_object_add(object, "truncated", json_object_new_boolean(stack->truncated));
+	for (size_t i = 0; i < stack->frame_count; i++)
+		json_object_array_add(frames, json_of_frame(stack->frames[i]));
+	json_object_object_add(object, "frames", frames);
+	return object;
+}
+
+static struct json_object *json_of_measurement(const struct snapshot *snapshot)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *targets = json_object_new_array();
+
+	json_object_object_add(object, "schema", json_of_string("unfreed/1"));
+	json_object_object_add(object, "version", json_of_string(snapshot->version));
+	for (size_t i = 0; i < snapshot->target_count; i++)
+		json_object_array_add(targets, json_of_target(&snapshot->targets[i]));
+	json_object_object_add(object, "targets", targets);
+	json_object_object_add(object, "started_at", json_of_time(snapshot->started_at_ns));
+	json_object_object_add(object, "duration_s", json_of_seconds(snapshot->duration_ns));
+	json_object_object_add(object, "mode", json_of_string(trace_mode_name(snapshot->mode)));
+	json_object_object_add(object, "older_than_s", json_of_seconds(snapshot->older_than_ns));
+	json_object_object_add(object, "totals", json_of_totals(&snapshot->totals));
+	add_count(object, "unknown_frees", snapshot->unknown_frees);
+	json_object_object_add(object, "losses", json_of_losses(snapshot));
+	return object;
+}
+
+/* Prints the text of an object without its last `cut` bytes, and gives the object up. */
+static int print_object(FILE *file, struct json_object *object, size_t cut)
+{
+	const char *text = json_text(object);
+	int error = text ? 0 : -ENOMEM;
+
+	if (text)
+		fwrite(text, 1, strlen(text) - cut, file);
+	json_object_put(object);
+	return error;
+}
+
+int output_json(const struct snapshot *snapshot, const struct output_options *options, FILE *file)
+{
+	int error = print_object(file, json_of_measurement(snapshot), strlen("}"));
+
+	(void)options;
+	fputs(",\"stacks\":[", file);
+	for (size_t i = 0; i < snapshot->stack_count && !error; i++) {
+		fputs(i ? ",\n" : "\n", file);
+		error = print_object(file, json_of_stack(snapshot, &snapshot->stacks[i]), 0);
+	}
+	fputs("\n]}\n", file);
+	return error;
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "label.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "escape.h"
+
+#define NS_PER_S            1000000000.0
+#define TARGETS_IN_HEADLINE 5
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static void print_position(FILE *file, const char *path, uint32_t line)
+{
+	escape_print(file, path);
+	if (line)
+		fprintf(file, ":%" PRIu32, line);
+}
+
+static void print_name(FILE *file, const struct frame *frame)
+{
+	escape_print(file, *frame->name ? frame->name : "[unnamed]");
+}
+
+void label_print_frame(FILE *file, const struct frame *frame)
+{
+	print_name(file, frame);
+	if (frame->kind != FRAME_PYTHON || !frame->file)
+		return;
+	fputs(" (", file);
+	print_position(file, base_name(frame->file), frame->line);
+	putc(')', file);
+}
+
+void label_print_frame_source(FILE *file, const struct frame *frame)
+{
+	print_name(file, frame);
+	if (frame->file) {
+		fputs(" (", file);
+		print_position(file, base_name(frame->file), frame->line);
+		putc(')', file);
+	} else if (frame->module && frame->name[0] != '[') {
+		fputs(" (", file);
+		escape_print(file, base_name(frame->module));
+		putc(')', file);
+	}
+}
+
+void label_print_origin(FILE *file, const struct frame *frame)
+{
+	if (frame->file)
+		print_position(file, frame->file, frame->line);
+	if (frame->file && frame->module)
+		fputs(", ", file);
+	if (frame->module)
+		escape_print(file, frame->module);
+}
+
+static bool comm_is_shared(const struct snapshot *snapshot, size_t target)
+{
+	for (size_t i = 0; i < snapshot->target_count; i++) {
+		if (i != target &&
+		    !strcmp(snapshot->targets[i].comm, snapshot->targets[target].comm))
+			return true;
+	}
+	return false;
+}
+
+void label_print_target(FILE *file, const struct snapshot *snapshot, size_t target)
+{
+	escape_print(file, snapshot->targets[target].comm);
+	if (comm_is_shared(snapshot, target))
+		fprintf(file, " (%" PRIu32 ")", snapshot->targets[target].pid);
+}
+
+void label_print_bytes(FILE *file, uint64_t bytes)
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 999.95 && unit < sizeof(units) / sizeof(units[0]) - 1) {
+		value /= 1000;
+		unit++;
+	}
+	fprintf(file, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+void label_print_count(FILE *file, uint64_t count)
+{
+	char digits[24];
+	int length = snprintf(digits, sizeof(digits), "%" PRIu64, count);
+
+	for (int i = 0; i < length; i++) {
+		if (i && (length - i) % 3 == 0)
+			putc(',', file);
+		putc(digits[i], file);
+	}
+}
+
+void label_print_age(FILE *file, uint64_t nanoseconds)
+{
+	double seconds = (double)nanoseconds / NS_PER_S;
+
+	if (seconds < 9.95)
+		fprintf(file, "%.3g s",
+			seconds < 0.01 ? 0 : (double)(int)(seconds * 10 + 0.5) / 10);
+	else if (seconds < 599.5)
+		fprintf(file, "%.0f s", seconds);
+	else if (seconds < 7170)
+		fprintf(file, "%.0f min", seconds / 60);
+	else if (seconds < 172000)
+		fprintf(file, "%.1f h", seconds / 3600);
+	else
+		fprintf(file, "%.1f days", seconds / 86400);
+}
+
+void label_print_percent(FILE *file, double part, double whole)
+{
+	double percent = whole > 0 ? 100 * part / whole : 0;
+
+	if (percent > 0 && percent < 0.05)
+		fputs("<0.1 %", file);
+	else
+		fprintf(file, percent >= 9.95 || percent <= 0 ? "%.0f %%" : "%.1f %%",
+			percent > 100 ? 100 : percent);
+}
+
+void label_print_targets(FILE *file, const struct snapshot *snapshot)
+{
+	size_t shown = snapshot->target_count;
+
+	if (shown > TARGETS_IN_HEADLINE)
+		shown = TARGETS_IN_HEADLINE;
+	for (size_t i = 0; i < shown; i++) {
+		fputs(i ? ", " : "", file);
+		escape_print(file, snapshot->targets[i].comm);
+		fprintf(file, " (%" PRIu32 ")", snapshot->targets[i].pid);
+	}
+	if (shown < snapshot->target_count)
+		fprintf(file, " and %zu more", snapshot->target_count - shown);
+	if (!snapshot->target_count)
+		fputs("no target", file);
+}
+
+void label_print_conditions(FILE *file, const struct snapshot *snapshot)
+{
+	label_print_age(file, snapshot->duration_ns);
+	fprintf(file, "  %s", trace_mode_name(snapshot->mode));
+	if (snapshot->overhead_percent >= 0)
+		fprintf(file, "  overhead ~%.2g %%", snapshot->overhead_percent);
+}
+
+void label_print_totals(FILE *file, const struct snapshot *snapshot)
+{
+	size_t stacks = 0;
+
+	for (size_t i = 0; i < snapshot->stack_count; i++)
+		stacks += snapshot->stacks[i].live_bytes || snapshot->stacks[i].live_blocks;
+	label_print_bytes(file, snapshot->totals.live_bytes);
+	fputs(" in ", file);
+	label_print_count(file, snapshot->totals.live_blocks);
+	fputs(snapshot->totals.live_blocks == 1 ? " block not freed" : " blocks not freed", file);
+	if (snapshot->older_than_ns) {
+		fputs(" for ", file);
+		label_print_age(file, snapshot->older_than_ns);
+	}
+	fprintf(file, ", %zu %s", stacks, stacks == 1 ? "stack" : "stacks");
+}
+
+void label_print_losses(FILE *file, const struct snapshot *snapshot, const char *indent)
+{
+	bool any = false;
+
+	fputs("losses: ", file);
+	for (size_t i = 0; i < LOSS_COUNT; i++) {
+		if (!snapshot->losses[i])
+			continue;
+		if (any)
+			fprintf(file, "\n%s", indent);
+		label_print_count(file, snapshot->losses[i]);
+		fprintf(file, " %s", loss_meaning(i));
+		any = true;
+	}
+	fputs(any ? "" : "none", file);
+	if (!snapshot->unknown_frees)
+		return;
+	if (any)
+		fprintf(file, "\n");
+	else
+		fputs(" · ", file);
+	fputs("unknown frees: ", file);
+	label_print_count(file, snapshot->unknown_frees);
+	fputs(" (blocks older than the attach)", file);
+}
+
+uint64_t stack_live(const struct stack *stack, enum count_unit unit)
+{
+	return unit == COUNT_BLOCKS ? stack->live_blocks : stack->live_bytes;
+}
+
+static int compare_live(const void *left, const void *right, void *context)
+{
+	const struct stack *a = *(const struct stack *const *)left;
+	const struct stack *b = *(const struct stack *const *)right;
+	enum count_unit unit = *(enum count_unit *)context;
+	uint64_t live_a = stack_live(a, unit), live_b = stack_live(b, unit);
+
+	if (live_a != live_b)
+		return live_a < live_b ? 1 : -1;
+	return (a > b) - (a < b);
+}
+
+const struct stack **stacks_live(const struct snapshot *snapshot, enum count_unit unit,
+				 size_t *count)
+{
+	const struct stack **stacks = calloc(snapshot->stack_count + 1, sizeof(*stacks));
+
+	*count = 0;
+	if (!stacks)
+		return NULL;
+	for (size_t i = 0; i < snapshot->stack_count; i++) {
+		const struct stack *stack = &snapshot->stacks[i];
+
+		if (stack->live_bytes || stack->live_blocks)
+			stacks[(*count)++] = stack;
+	}
+	qsort_r(stacks, *count, sizeof(*stacks), compare_live, &unit);
+	return stacks;
+}

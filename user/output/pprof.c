@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The saved form of a snapshot, lossless: a pprof profile that the pprof tools read, with what
+ * pprof has no field for in labels of the samples and in one comment.
+ *
+ * A native frame and the frames inlined into it are one location with several lines, as
+ * pprof wants it; every other frame is a location of its own. The kind of a frame stands in the
+ * system name of its function, which pprof shows nowhere as long as the function has a name.
+ */
+#include "pprof.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#define uthash_fatal(message) abort()
+#include <uthash.h>
+
+#include "../lib/pool.h"
+#include "formats.h"
+#include "profile.pb-c.h"
+
+/* One table for everything that a profile refers to by number. */
+struct entry {
+	UT_hash_handle hh;
+	uint64_t number;
+};
+
+struct function_key {
+	int64_t name;
+	int64_t file;
+	int64_t kind;
+};
+
+struct builder {
+	Pprof__Profile profile;
+	struct pool *pool;
+	struct entry *strings;
+	struct entry *mappings;
+	struct entry *functions;
+	struct entry *locations;
+	size_t string_room, mapping_room, function_room, location_room;
+};
+
+static struct entry *find(struct entry *table, const void *key, size_t size)
+{
+	struct entry *entry;
+
+	HASH_FIND(hh, table, key, size, entry);
+	return entry;
+}
+
+/* The key must live as long as the builder. */
+static void add(struct builder *builder, struct entry **table, const void *key, size_t size,
+		uint64_t number)
+{
+	struct entry *entry = pool_alloc(builder->pool, 1, sizeof(*entry));
+
+	entry->number = number;
+	HASH_ADD_KEYPTR(hh, *table, key, size, entry);
+}
+
+/* Makes room for one more pointer. What it leaves behind goes with the pool. */
+static void *grow(struct builder *builder, void *array, size_t count, size_t *room)
+{
+	if (count < *room)
+		return array;
+	size_t grown = *room ? *room * 2 : 64;
+	void *larger = pool_alloc(builder->pool, grown, sizeof(void *));
+
+	if (count)
+		memcpy(larger, array, count * sizeof(void *));
+	*room = grown;
+	return larger;
+}
+
+static int64_t string_number(struct builder *builder, const char *string)
+{
+	Pprof__Profile *profile = &builder->profile;
+	size_t size = strlen(string);
+	const struct entry *known = find(builder->strings, string, size);
+
+	if (known)
+		return (int64_t)known->number;
+	char *copy = pool_strdup(builder->pool, string);
+
+	profile->string_table = grow(builder, profile->string_table, profile->n_string_table,
+				     &builder->string_room);
+	profile->string_table[profile->n_string_table] = copy;
+	add(builder, &builder->strings, copy, size, profile->n_string_table);
+	return (int64_t)profile->n_string_table++;
+}
+
+static uint64_t mapping_number(struct builder *builder, const char *module)
+{
+	Pprof__Profile *profile = &builder->profile;
+
+	if (!module)
+		return 0;
+	const struct entry *known = find(builder->mappings, module, strlen(module));
+
+	if (known)
+		return known->number;
+	Pprof__Mapping *mapping = pool_alloc(builder->pool, 1, sizeof(*mapping));
+
+	pprof__mapping__init(mapping);
+	mapping->id = profile->n_mapping + 1;
+	mapping->filename = string_number(builder, module);
+	mapping->has_functions = true;
+	mapping->has_filenames = true;
+	mapping->has_line_numbers = true;
+	mapping->has_inline_frames = true;
+	profile->mapping =
+		grow(builder, profile->mapping, profile->n_mapping, &builder->mapping_room);
+	profile->mapping[profile->n_mapping++] = mapping;
+	add(builder, &builder->mappings, module, strlen(module), mapping->id);
+	return mapping->id;
+}
+
+static uint64_t function_number(struct builder *builder, const struct frame *frame)
+{
+	Pprof__Profile *profile = &builder->profile;
+	struct function_key *key = pool_alloc(builder->pool, 1, sizeof(*key));
+
+	key->name = string_number(builder, frame->name);
+	key->file = string_number(builder, frame->file ? frame->file : "");
+	key->kind = string_number(builder, frame_kind_name(frame->kind));
+	const struct entry *known = find(builder->functions, key, sizeof(*key));
+
+	if (known)
+		return known->number;
+	Pprof__Function *function = pool_alloc(builder->pool, 1, sizeof(*function));
+
+	pprof__function__init(function);
+	function->id = profile->n_function + 1;
+	function->name = key->name;
+	function->filename = key->file;
+	function->system_name = key->kind;
+	profile->function =
+		grow(builder, profile->function, profile->n_function, &builder->function_room);
+	profile->function[profile->n_function++] = function;
+	add(builder, &builder->functions, key, sizeof(*key), function->id);
+	return function->id;
+}
+
+static Pprof__Line *new_line(struct builder *builder, const struct frame *frame)
+{
+	Pprof__Line *line = pool_alloc(builder->pool, 1, sizeof(*line));
+
+	pprof__line__init(line);
+	line->function_id = function_number(builder, frame);
+	line->line = frame->line;
+	return line;
+}
+
+/* `frames` are root first and live as long as the snapshot; lines are innermost first. */
+static uint64_t location_number(struct builder *builder, const struct frame *const *frames,
+				size_t count)
+{
+	Pprof__Profile *profile = &builder->profile;
+	const struct entry *known = find(builder->locations, frames, count * sizeof(*frames));
+
+	if (known)
+		return known->number;
+	Pprof__Location *location = pool_alloc(builder->pool, 1, sizeof(*location));
+
+	pprof__location__init(location);
+	location->id = profile->n_location + 1;
+	location->mapping_id = mapping_number(builder, frames[0]->module);
+	location->address = frames[0]->offset;
+	location->n_line = count;
+	location->line = pool_alloc(builder->pool, count, sizeof(*location->line));
+	for (size_t i = 0; i < count; i++)
+		location->line[i] = new_line(builder, frames[count - 1 - i]);
+	profile->location =
+		grow(builder, profile->location, profile->n_location, &builder->location_room);
+	profile->location[profile->n_location++] = location;
+	add(builder, &builder->locations, frames, count * sizeof(*frames), location->id);
+	return location->id;
+}
+
+/* How many frames, from the first on, share one location. */
+static size_t location_length(const struct frame *const *frames, size_t count)
+{
+	size_t length = 1;
+
+	if (frames[0]->kind != FRAME_NATIVE)
+		return 1;
+	while (length < count && frames[length]->kind == FRAME_INLINED &&
+	       frames[length]->module == frames[0]->module &&
+	       frames[length]->offset == frames[0]->offset)
+		length++;
+	return length;
+}
+
+static void add_locations(struct builder *builder, Pprof__Sample *sample, const struct stack *stack)
+{
+	uint64_t *ids = pool_alloc(builder->pool, stack->frame_count, sizeof(*ids));
+	size_t count = 0;
+
+	for (size_t i = 0; i < stack->frame_count;) {
+		size_t length = location_length(stack->frames + i, stack->frame_count - i);
+
+		ids[count++] = location_number(builder, stack->frames + i, length);
+		i += length;
+	}
+	for (size_t i = 0; i < count / 2; i++) {
+		uint64_t id = ids[i];
+
+		ids[i] = ids[count - 1 - i];
+		ids[count - 1 - i] = id;
+	}
+	sample->location_id = ids;
+	sample->n_location_id = count;
+}
+
+static int64_t clamp(uint64_t value)
+{
+	return value > INT64_MAX ? INT64_MAX : (int64_t)value;
+}
+
+static Pprof__Label *new_label(struct builder *builder, Pprof__Sample *sample, const char *key)
+{
+	Pprof__Label *label = pool_alloc(builder->pool, 1, sizeof(*label));
+
+	pprof__label__init(label);
+	label->key = string_number(builder, key);
+	sample->label[sample->n_label++] = label;
+	return label;
+}
+
+static void add_labels(struct builder *builder, Pprof__Sample *sample,
+		       const struct snapshot *snapshot, const struct stack *stack)
+{
+	const struct target *target = &snapshot->targets[stack->target];
+
+	sample->label = pool_alloc(builder->pool, 6, sizeof(*sample->label));
+	new_label(builder, sample, LABEL_KEY_TARGET)->num = (int64_t)stack->target + 1;
+	new_label(builder, sample, LABEL_KEY_PID)->num = target->pid;
+	new_label(builder, sample, LABEL_KEY_COMM)->str = string_number(builder, target->comm);
+	new_label(builder, sample, LABEL_KEY_DOMAIN)->str =
+		string_number(builder, domain_name(stack->domain));
+	if (stack->truncated)
+		new_label(builder, sample, LABEL_KEY_TRUNCATED)->str =
+			string_number(builder, "yes");
+	if (stack->oldest_ns) {
+		Pprof__Label *label = new_label(builder, sample, LABEL_KEY_OLDEST);
+
+		label->num = clamp(stack->oldest_ns);
+		label->num_unit = string_number(builder, "nanoseconds");
+	}
+}
+
+static Pprof__Sample *new_sample(struct builder *builder, const struct snapshot *snapshot,
+				 const struct stack *stack)
+{
+	Pprof__Sample *sample = pool_alloc(builder->pool, 1, sizeof(*sample));
+
+	pprof__sample__init(sample);
+	sample->n_value = VALUE_COUNT;
+	sample->value = pool_alloc(builder->pool, VALUE_COUNT, sizeof(*sample->value));
+	sample->value[VALUE_ALLOC_BLOCKS] = clamp(stack->alloc_blocks);
+	sample->value[VALUE_ALLOC_BYTES] = clamp(stack->alloc_bytes);
+	sample->value[VALUE_LIVE_BLOCKS] = clamp(stack->live_blocks);
+	sample->value[VALUE_LIVE_BYTES] = clamp(stack->live_bytes);
+	add_locations(builder, sample, stack);
+	add_labels(builder, sample, snapshot, stack);
+	return sample;
+}
+
+static Pprof__ValueType *new_type(struct builder *builder, const char *type, const char *unit)
+{
+	Pprof__ValueType *value = pool_alloc(builder->pool, 1, sizeof(*value));
+
+	pprof__value_type__init(value);
+	value->type = string_number(builder, type);
+	value->unit = string_number(builder, unit);
+	return value;
+}
+
+static void add_types(struct builder *builder)
+{
+	Pprof__Profile *profile = &builder->profile;
+
+	profile->n_sample_type = VALUE_COUNT;
+	profile->sample_type = pool_alloc(builder->pool, VALUE_COUNT, sizeof(void *));
+	profile->sample_type[VALUE_ALLOC_BLOCKS] = new_type(builder, "alloc_objects", "count");
+	profile->sample_type[VALUE_ALLOC_BYTES] = new_type(builder, "alloc_space", "bytes");
+	profile->sample_type[VALUE_LIVE_BLOCKS] = new_type(builder, "inuse_objects", "count");
+	profile->sample_type[VALUE_LIVE_BYTES] = new_type(builder, "inuse_space", "bytes");
+	profile->default_sample_type = string_number(builder, "inuse_space");
+	profile->period_type = new_type(builder, "space", "bytes");
+	profile->period = 1;
+}
+
+static int add_comment(struct builder *builder, const struct snapshot *snapshot)
+{
+	Pprof__Profile *profile = &builder->profile;
+	char *json = profile_comment_write(snapshot);
+
+	if (!json)
+		return -ENOMEM;
+	char *comment = pool_alloc(builder->pool, strlen(PROFILE_COMMENT) + strlen(json) + 1, 1);
+
+	strcpy(stpcpy(comment, PROFILE_COMMENT), json);
+	free(json);
+	profile->n_comment = 1;
+	profile->comment = pool_alloc(builder->pool, 1, sizeof(*profile->comment));
+	profile->comment[0] = string_number(builder, comment);
+	return 0;
+}
+
+static int build(struct builder *builder, const struct snapshot *snapshot)
+{
+	Pprof__Profile *profile = &builder->profile;
+
+	pprof__profile__init(profile);
+	string_number(builder, "");
+	add_types(builder);
+	profile->time_nanos = snapshot->started_at_ns;
+	profile->duration_nanos = clamp(snapshot->duration_ns);
+	if (snapshot->target_count) /* pprof takes the first mapping for the main program */
+		mapping_number(builder, snapshot->targets[0].exe);
+	profile->n_sample = snapshot->stack_count;
+	profile->sample = pool_alloc(builder->pool, snapshot->stack_count, sizeof(void *));
+	for (size_t i = 0; i < snapshot->stack_count; i++)
+		profile->sample[i] = new_sample(builder, snapshot, &snapshot->stacks[i]);
+	return add_comment(builder, snapshot);
+}
+
+static int write_gzip(const uint8_t *data, size_t size, FILE *file)
+{
+	enum { GZIP_WINDOW = 15 + 16, MEMORY_LEVEL = 8 };
+	uint8_t buffer[64 * 1024];
+	z_stream stream = {0};
+
+	if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, MEMORY_LEVEL,
+			 Z_DEFAULT_STRATEGY) != Z_OK)
+		return -ENOMEM;
+	do {
+		size_t part = size > UINT32_MAX / 2 ? UINT32_MAX / 2 : size;
+
+		stream.next_in = (uint8_t *)data;
+		stream.avail_in = (uInt)part;
+		data += part;
+		size -= part;
+		do {
+			stream.next_out = buffer;
+			stream.avail_out = sizeof(buffer);
+			deflate(&stream, size ? Z_NO_FLUSH : Z_FINISH);
+			fwrite(buffer, 1, sizeof(buffer) - stream.avail_out, file);
+		} while (!stream.avail_out);
+	} while (size);
+	deflateEnd(&stream);
+	return 0;
+}
+
+static int write_profile(const Pprof__Profile *profile, FILE *file)
+{
+	size_t size = pprof__profile__get_packed_size(profile);
+	uint8_t *packed = malloc(size);
+
+	if (!packed)
+		return -ENOMEM;
+	pprof__profile__pack(profile, packed);
+	int error = write_gzip(packed, size, file);
+
+	free(packed);
+	return error;
+}
+
+int output_pprof(const struct snapshot *snapshot, const struct output_options *options, FILE *file)
+{
+	struct builder builder = {.pool = pool_new()};
+	int error = build(&builder, snapshot);
+
+	(void)options;
+	if (!error)
+		error = write_profile(&builder.profile, file);
+	HASH_CLEAR(hh, builder.strings);
+	HASH_CLEAR(hh, builder.mappings);
+	HASH_CLEAR(hh, builder.functions);
+	HASH_CLEAR(hh, builder.locations);
+	pool_free(builder.pool);
+	return error;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the writer and the reader of saved profiles share; docs/formats.md describes it. */
+#ifndef UNFREED_PPROF_H
+#define UNFREED_PPROF_H
+
+#include <stddef.h>
+
+#include "../snapshot.h"
+
+/* Begins the comment that carries what pprof has no field for, as JSON. */
+#define PROFILE_COMMENT "unfreed/1 "
+
+/* The values of a sample. */
+enum profile_value {
+	VALUE_ALLOC_BLOCKS,
+	VALUE_ALLOC_BYTES,
+	VALUE_LIVE_BLOCKS,
+	VALUE_LIVE_BYTES,
+	VALUE_COUNT,
+};
+
+/* Keys of the labels of a sample. */
+#define LABEL_KEY_TARGET    "target"    /* number of the target in the comment, from 1 */
+#define LABEL_KEY_PID       "pid"       /* for people: the target says it */
+#define LABEL_KEY_COMM      "comm"      /* for people: the target says it */
+#define LABEL_KEY_DOMAIN    "domain"    /* domain_name() */
+#define LABEL_KEY_TRUNCATED "truncated" /* "yes", or absent */
+#define LABEL_KEY_OLDEST    "oldest"    /* nanoseconds, or absent */
+
+/*
+ * The comment behind its beginning, as JSON. Writes to a new string, to be freed by the caller;
+ * NULL on out of memory.
+ */
+char *profile_comment_write(const struct snapshot *snapshot);
+
+/*
+ * Fills a snapshot with what the JSON says: version, mode, totals, losses, targets and more.
+ * Returns NULL, or the end of a sentence that says what is wrong with it.
+ */
+const char *profile_comment_read(struct snapshot *snapshot, const char *json);
+
+/*
+ * Like profile_read, from memory. The sentence in `error` is the part behind the file's name.
+ */
+struct snapshot *profile_read_memory(const void *data, size_t size, char *error, size_t error_size);
+
+#endif

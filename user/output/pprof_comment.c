@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "pprof.h"
+
+#include <json-c/json.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json.h"
+
+static struct json_object *comment_object(const struct snapshot *snapshot)
+{
+	struct json_object *comment = json_object_new_object();
+	struct json_object *targets = json_object_new_array();
+
+	json_object_object_add(comment, "version", json_of_string(snapshot->version));
+	json_object_object_add(comment, "mode", json_of_string(trace_mode_name(snapshot->mode)));
+	json_object_object_add(comment, "older_than_ns",
+			       json_object_new_uint64(snapshot->older_than_ns));
+	json_object_object_add(comment, "overhead_percent",
+			       snapshot->overhead_percent >= 0
+				       ? json_object_new_double(snapshot->overhead_percent)
+				       : NULL);
+	json_object_object_add(comment, "totals", json_of_totals(&snapshot->totals));
+	json_object_object_add(comment, "unknown_frees",
+			       json_object_new_uint64(snapshot->unknown_frees));
+	json_object_object_add(comment, "losses", json_of_losses(snapshot));
+	for (size_t i = 0; i < snapshot->target_count; i++)
+		json_object_array_add(targets, json_of_target(&snapshot->targets[i]));
+	json_object_object_add(comment, "targets", targets);
+	return comment;
+}
+
+char *profile_comment_write(const struct snapshot *snapshot)
+{
+	struct json_object *comment = comment_object(snapshot);
+	const char *text = json_text(comment);
+	char *copy = text ? strdup(text) : NULL;
+
+	json_object_put(comment);
+	return copy;
+}
+
+static bool read_count(const struct json_object *object, const char *key, uint64_t *value)
+{
+	struct json_object *member;
+
+	if (!json_object_object_get_ex(object, key, &member) ||
+	    !json_object_is_type(member, json_type_int) || json_object_get_int64(member) < 0)
+		return false;
+	*value = json_object_get_uint64(member);
+	return true;
+}
+
+static bool read_string(struct snapshot *snapshot, const struct json_object *object,
+			const char *key, const char **string)
+{
+	struct json_object *member;
+
+	if (!json_object_object_get_ex(object, key, &member) ||
+	    !json_object_is_type(member, json_type_string))
+		return false;
+	*string = snapshot_intern(snapshot, json_object_get_string(member));
+	return true;
+}
+
+static bool read_mode(struct snapshot *snapshot, const struct json_object *comment)
+{
+	const char *name;
+
+	if (!read_string(snapshot, comment, "mode", &name))
+		return false;
+	for (size_t i = 0; i < MODE_COUNT; i++) {
+		if (!strcmp(name, trace_mode_name(i))) {
+			snapshot->mode = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool read_overhead(struct snapshot *snapshot, const struct json_object *comment)
+{
+	struct json_object *member;
+
+	snapshot->overhead_percent = -1;
+	if (!json_object_object_get_ex(comment, "overhead_percent", &member))
+		return false;
+	if (!member)
+		return true;
+	if (!json_object_is_type(member, json_type_double) &&
+	    !json_object_is_type(member, json_type_int))
+		return false;
+	snapshot->overhead_percent = json_object_get_double(member);
+	return isfinite(snapshot->overhead_percent) && snapshot->overhead_percent >= 0;
+}
+
+static bool read_totals(struct totals *totals, const struct json_object *comment)
+{
+	struct json_object *object;
+
+	return json_object_object_get_ex(comment, "totals", &object) &&
+	       json_object_is_type(object, json_type_object) &&
+	       read_count(object, "live_bytes", &totals->live_bytes) &&
+	       read_count(object, "live_blocks", &totals->live_blocks) &&
+	       read_count(object, "alloc_bytes", &totals->alloc_bytes) &&
+	       read_count(object, "alloc_blocks", &totals->alloc_blocks) &&
+	       read_count(object, "free_bytes", &totals->free_bytes) &&
+	       read_count(object, "free_blocks", &totals->free_blocks);
+}
+
+/* Causes that a later version adds must not vanish from a report; ones it lacks are zero. */
+static bool read_losses(struct snapshot *snapshot, const struct json_object *comment)
+{
+	struct json_object *object;
+	int known = 0;
+
+	if (!json_object_object_get_ex(comment, "losses", &object) ||
+	    !json_object_is_type(object, json_type_object))
+		return false;
+	for (size_t i = 0; i < LOSS_COUNT; i++) {
+		if (!json_object_object_get_ex(object, loss_name(i), NULL))
+			continue;
+		if (!read_count(object, loss_name(i), &snapshot->losses[i]))
+			return false;
+		known++;
+	}
+	return known == json_object_object_length(object);
+}
+
+static bool read_cmdline(struct snapshot *snapshot, struct target *target,
+			 const struct json_object *array)
+{
+	target->cmdline_count = json_object_array_length(array);
+	target->cmdline = snapshot_alloc(snapshot, target->cmdline_count, sizeof(*target->cmdline));
+	for (size_t i = 0; i < target->cmdline_count; i++) {
+		struct json_object *argument = json_object_array_get_idx(array, i);
+
+		if (!json_object_is_type(argument, json_type_string))
+			return false;
+		target->cmdline[i] = snapshot_intern(snapshot, json_object_get_string(argument));
+	}
+	return true;
+}
+
+static bool read_target(struct snapshot *snapshot, const struct json_object *object)
+{
+	struct target *target = snapshot_add_target(snapshot);
+	struct json_object *exe, *cmdline;
+	uint64_t pid;
+
+	if (!json_object_is_type(object, json_type_object) || !read_count(object, "pid", &pid) ||
+	    pid > UINT32_MAX || !read_string(snapshot, object, "comm", &target->comm) ||
+	    !json_object_object_get_ex(object, "exe", &exe) ||
+	    (exe && !read_string(snapshot, object, "exe", &target->exe)) ||
+	    !json_object_object_get_ex(object, "cmdline", &cmdline) ||
+	    !json_object_is_type(cmdline, json_type_array))
+		return false;
+	target->pid = (uint32_t)pid;
+	return read_cmdline(snapshot, target, cmdline);
+}
+
+static bool read_targets(struct snapshot *snapshot, const struct json_object *comment)
+{
+	struct json_object *array;
+
+	if (!json_object_object_get_ex(comment, "targets", &array) ||
+	    !json_object_is_type(array, json_type_array))
+		return false;
+	for (size_t i = 0; i < json_object_array_length(array); i++) {
+		if (!read_target(snapshot, json_object_array_get_idx(array, i)))
+			return false;
+	}
+	return true;
+}
+
+static const char *read_comment(struct snapshot *snapshot, const struct json_object *comment)
+{
+	if (!json_object_is_type(comment, json_type_object) ||
+	    !read_string(snapshot, comment, "version", &snapshot->version) ||
+	    !read_count(comment, "older_than_ns", &snapshot->older_than_ns) ||
+	    !read_count(comment, "unknown_frees", &snapshot->unknown_frees) ||
+	    !read_overhead(snapshot, comment) || !read_totals(&snapshot->totals, comment) ||
+	    !read_targets(snapshot, comment))
+		return "is damaged: its description of the measurement cannot be read";
+	if (!read_mode(snapshot, comment) || !read_losses(snapshot, comment))
+		return "was saved by a newer unfreed, which knows more modes or causes of loss";
+	return NULL;
+}
+
+const char *profile_comment_read(struct snapshot *snapshot, const char *json)
+{
+	struct json_object *comment = json_tokener_parse(json);
+	const char *problem = read_comment(snapshot, comment);
+
+	json_object_put(comment);
+	return problem;
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "output_options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEY_TOP = 0x6f00, KEY_COUNT };
+
+static const struct argp_option options[] = {
+	{"output", 'o', "FILE", 0,
+	 "Write FILE, its format by its ending: .txt .folded .svg .html .json .pb.gz; - is stdout "
+	 "and needs -f. Repeatable. Without it: text on stdout",
+	 1},
+	{"format", 'f', "FORMAT", 0,
+	 "Format of stdout and of files without a known ending: text, folded, svg, html, json, "
+	 "pprof",
+	 1},
+	{"top", KEY_TOP, "N", 0,
+	 "Stacks to show in text (default 20) and in drawings (default all)", 1},
+	{"count", KEY_COUNT, "bytes|blocks", 0,
+	 "What numbers and widths mean in folded stacks and drawings (default bytes)", 1},
+	{0},
+};
+
+void output_plan_init(struct output_plan *plan)
+{
+	memset(plan, 0, sizeof(*plan));
+}
+
+void output_plan_release(struct output_plan *plan)
+{
+	free(plan->requests);
+	output_plan_init(plan);
+}
+
+static error_t add_request(struct output_plan *plan, const char *path)
+{
+	struct output_request *larger =
+		reallocarray(plan->requests, plan->count + 1, sizeof(*larger));
+
+	if (!larger)
+		return ENOMEM;
+	plan->requests = larger;
+	larger[plan->count++] = (struct output_request){.path = path};
+	return 0;
+}
+
+static error_t parse_format(struct output_plan *plan, const char *name)
+{
+	plan->format = output_format_by_name(name);
+	if (plan->format)
+		return 0;
+	message_error("no format is called \"%s\": use one of %s", name, output_format_names());
+	return EINVAL;
+}
+
+static error_t parse_top(struct output_plan *plan, const char *text)
+{
+	char *end;
+
+	errno = 0;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || errno || !value) {
+		message_error("--top needs a number of stacks from 1 up, not \"%s\"", text);
+		return EINVAL;
+	}
+	plan->options.top = value;
+	return 0;
+}
+
+static error_t parse_count(struct output_plan *plan, const char *text)
+{
+	if (!strcmp(text, "bytes")) {
+		plan->options.count = COUNT_BYTES;
+	} else if (!strcmp(text, "blocks")) {
+		plan->options.count = COUNT_BLOCKS;
+	} else {
+		message_error("--count takes bytes or blocks, not \"%s\"", text);
+		return EINVAL;
+	}
+	return 0;
+}
+
+/* An ending says more of its file than -f, which speaks of all that have none. */
+static error_t choose_format(struct output_plan *plan, struct output_request *request)
+{
+	request->format = output_format_by_path(request->path);
+	if (!request->format)
+		request->format = plan->format;
+	if (request->format)
+		return 0;
+	if (!strcmp(request->path, "-"))
+		message_error("-o - needs a format: add -f with one of %s", output_format_names());
+	else
+		message_error("the ending of %s names no format: add -f with one of %s",
+			      request->path, output_format_names());
+	return EINVAL;
+}
+
+static error_t finish(struct output_plan *plan)
+{
+	if (!plan->count) {
+		if (!plan->format)
+			plan->format = output_format_by_name("text");
+		if (add_request(plan, "-"))
+			return ENOMEM;
+	}
+	for (size_t i = 0; i < plan->count; i++) {
+		error_t error = choose_format(plan, &plan->requests[i]);
+
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct output_plan *plan = state->input;
+
+	switch (key) {
+	case 'o':
+		return add_request(plan, argument);
+	case 'f':
+		return parse_format(plan, argument);
+	case KEY_TOP:
+		return parse_top(plan, argument);
+	case KEY_COUNT:
+		return parse_count(plan, argument);
+	case ARGP_KEY_SUCCESS:
+		return finish(plan);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp output_options_argp = {.options = options, .parser = parse_option};
+
+static const char *failure_advice(int error)
+{
+	switch (error) {
+	case -ENOSPC:
+	case -EDQUOT:
+		return "; an older file is as it was: free some room or write elsewhere";
+	case -EACCES:
+	case -EPERM:
+	case -EROFS:
+	case -ENOENT:
+		return ": choose a directory that exists and that you may write to";
+	default:
+		return "";
+	}
+}
+
+enum exit_status output_write_all(const struct output_plan *plan, const struct snapshot *snapshot)
+{
+	enum exit_status status = STATUS_OK;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct output_request *request = &plan->requests[i];
+		int error = output_write(request->path, request->format, snapshot, &plan->options);
+
+		if (!error)
+			continue;
+		message_error("cannot write %s: %s%s",
+			      strcmp(request->path, "-") ? request->path : "to stdout",
+			      strerror(-error), failure_advice(error));
+		status = STATUS_FAILURE;
+	}
+	return status;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The options about output that `record` and `report` share, as an argp child: -o (repeatable), -f,
+ * --top, --count. Include `output_options_argp` among the children and give it a struct output_plan
+ * as its input.
+ */
+#ifndef UNFREED_OUTPUT_OPTIONS_H
+#define UNFREED_OUTPUT_OPTIONS_H
+
+#include <argp.h>
+
+#include "lib/message.h"
+#include "output/output.h"
+
+struct output_request {
+	const char *path; /* of the command line; "-" is stdout */
+	const struct output_format *format;
+};
+
+struct output_plan {
+	struct output_request *requests; /* after parsing at least one: text on stdout */
+	size_t count;
+	const struct output_format *format; /* -f, NULL where it was not given */
+	struct output_options options;
+};
+
+extern const struct argp output_options_argp;
+
+/* Zeroes the plan; release frees what parsing added. */
+void output_plan_init(struct output_plan *plan);
+void output_plan_release(struct output_plan *plan);
+
+/*
+ * Writes every output, also after one that failed, and prints a sentence for each that did. Returns
+ * STATUS_OK or STATUS_FAILURE.
+ */
+enum exit_status output_write_all(const struct output_plan *plan, const struct snapshot *snapshot);
+
+#endif

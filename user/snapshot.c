@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define uthash_fatal(message) abort()
+#include <uthash.h>
+
+#include "lib/pool.h"
+#include "lib/utf8.h"
+
+struct string_entry {
+	UT_hash_handle hh;
+	const char *text;
+};
+
+struct frame_entry {
+	UT_hash_handle hh;
+	struct frame frame;
+};
+
+struct snapshot_pool {
+	struct pool *memory;
+	struct string_entry *strings; /* by their bytes */
+	struct frame_entry *frames;   /* by the frame's bytes: its strings are interned */
+	size_t target_room;
+	size_t stack_room;
+};
+
+struct snapshot *snapshot_new(void)
+{
+	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+
+	if (!snapshot)
+		return NULL;
+	snapshot->pool = calloc(1, sizeof(*snapshot->pool));
+	if (!snapshot->pool) {
+		free(snapshot);
+		return NULL;
+	}
+	snapshot->pool->memory = pool_new();
+	snapshot->version = snapshot_intern(snapshot, UNFREED_VERSION);
+	snapshot->overhead_percent = -1;
+	return snapshot;
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+	if (!snapshot)
+		return;
+	HASH_CLEAR(hh, snapshot->pool->strings);
+	HASH_CLEAR(hh, snapshot->pool->frames);
+	pool_free(snapshot->pool->memory);
+	free(snapshot->pool);
+	free(snapshot->targets);
+	free(snapshot->stacks);
+	free(snapshot);
+}
+
+static const char *intern_valid(struct snapshot_pool *pool, const char *string)
+{
+	struct string_entry *entry;
+	size_t length = strlen(string);
+
+	HASH_FIND(hh, pool->strings, string, length, entry);
+	if (!entry) {
+		entry = pool_alloc(pool->memory, 1, sizeof(*entry));
+		entry->text = pool_strdup(pool->memory, string);
+		HASH_ADD_KEYPTR(hh, pool->strings, entry->text, length, entry);
+	}
+	return entry->text;
+}
+
+const char *snapshot_intern(struct snapshot *snapshot, const char *string)
+{
+	if (!string)
+		return NULL;
+	char *repaired = utf8_repair(string);
+
+	if (!repaired && errno == ENOMEM)
+		abort();
+	const char *interned = intern_valid(snapshot->pool, repaired ? repaired : string);
+
+	free(repaired);
+	return interned;
+}
+
+static const char *intern_known(struct snapshot *snapshot, const char *string)
+{
+	return string && *string ? snapshot_intern(snapshot, string) : NULL;
+}
+
+const struct frame *snapshot_intern_frame(struct snapshot *snapshot, const struct frame *frame)
+{
+	struct snapshot_pool *pool = snapshot->pool;
+	struct frame_entry *entry;
+	struct frame key;
+
+	memset(&key, 0, sizeof(key)); /* the padding is hashed too */
+	key.name = snapshot_intern(snapshot, frame->name ? frame->name : "");
+	key.file = intern_known(snapshot, frame->file);
+	key.module = intern_known(snapshot, frame->module);
+	key.offset = frame->offset;
+	key.line = frame->line;
+	key.kind = frame->kind;
+
+	HASH_FIND(hh, pool->frames, &key, sizeof(key), entry);
+	if (!entry) {
+		entry = pool_alloc(pool->memory, 1, sizeof(*entry));
+		memcpy(&entry->frame, &key, sizeof(key));
+		HASH_ADD(hh, pool->frames, frame, sizeof(key), entry);
+	}
+	return &entry->frame;
+}
+
+/* Returns the zeroed element behind the last one, in an array that may have moved. */
+static void *append(void **array, size_t *count, size_t *room, size_t size)
+{
+	if (*count == *room) {
+		size_t grown = *room ? *room * 2 : 16;
+
+		*array = reallocarray(*array, grown, size);
+		if (!*array)
+			abort();
+		*room = grown;
+	}
+	return memset((char *)*array + (*count)++ * size, 0, size);
+}
+
+struct target *snapshot_add_target(struct snapshot *snapshot)
+{
+	void *array = snapshot->targets;
+	struct target *target = append(&array, &snapshot->target_count,
+				       &snapshot->pool->target_room, sizeof(*target));
+
+	snapshot->targets = array;
+	target->comm = snapshot_intern(snapshot, "");
+	return target;
+}
+
+struct stack *snapshot_add_stack(struct snapshot *snapshot)
+{
+	void *array = snapshot->stacks;
+	struct stack *stack =
+		append(&array, &snapshot->stack_count, &snapshot->pool->stack_room, sizeof(*stack));
+
+	snapshot->stacks = array;
+	return stack;
+}
+
+void *snapshot_alloc(struct snapshot *snapshot, size_t count, size_t size)
+{
+	return pool_alloc(snapshot->pool->memory, count, size);
+}
+
+#define COMPARE(a, b) (((a) > (b)) - ((a) < (b)))
+
+static int compare_strings(const char *a, const char *b)
+{
+	if (a == b)
+		return 0;
+	if (!a || !b)
+		return a ? 1 : -1;
+	return strcmp(a, b);
+}
+
+static int compare_frames(const struct frame *a, const struct frame *b)
+{
+	int order = 0;
+
+	if (a == b)
+		return 0;
+	(void)((order = compare_strings(a->name, b->name)) ||
+	       (order = compare_strings(a->file, b->file)) || (order = COMPARE(a->line, b->line)) ||
+	       (order = compare_strings(a->module, b->module)) ||
+	       (order = COMPARE(a->offset, b->offset)) || (order = COMPARE(a->kind, b->kind)));
+	return order;
+}
+
+static int compare_paths(const struct stack *a, const struct stack *b)
+{
+	size_t shorter = a->frame_count < b->frame_count ? a->frame_count : b->frame_count;
+
+	for (size_t i = 0; i < shorter; i++) {
+		int order = compare_frames(a->frames[i], b->frames[i]);
+
+		if (order)
+			return order;
+	}
+	return COMPARE(a->frame_count, b->frame_count);
+}
+
+static int compare_stacks(const void *left, const void *right)
+{
+	const struct stack *a = left, *b = right;
+	int order = 0;
+
+	(void)((order = COMPARE(b->live_bytes, a->live_bytes)) ||
+	       (order = COMPARE(b->alloc_bytes, a->alloc_bytes)) || (order = compare_paths(a, b)) ||
+	       (order = COMPARE(a->target, b->target)) || (order = COMPARE(a->domain, b->domain)) ||
+	       (order = COMPARE(a->truncated, b->truncated)) ||
+	       (order = COMPARE(b->live_blocks, a->live_blocks)) ||
+	       (order = COMPARE(b->alloc_blocks, a->alloc_blocks)) ||
+	       (order = COMPARE(b->oldest_ns, a->oldest_ns)));
+	return order;
+}
+
+void snapshot_sort(struct snapshot *snapshot)
+{
+	if (snapshot->stack_count)
+		qsort(snapshot->stacks, snapshot->stack_count, sizeof(*snapshot->stacks),
+		      compare_stacks);
+}

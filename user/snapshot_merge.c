@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "snapshot_merge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define uthash_fatal(message) abort()
+#include <uthash.h>
+
+#include "lib/pool.h"
+#include "lib/saturate.h"
+
+struct stack_entry {
+	UT_hash_handle hh;
+	size_t index;
+};
+
+/* The key of a stack: a head of fixed size, then the pointers of its interned frames. */
+struct stack_key {
+	uint64_t target;
+	uint32_t domain;
+	uint32_t truncated;
+	const struct frame *frames[];
+};
+
+struct merge {
+	struct snapshot *result;
+	struct pool *memory;
+	struct stack_entry *stacks;
+};
+
+static bool strings_equal(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool targets_equal(const struct target *a, const struct target *b)
+{
+	if (a->pid != b->pid || a->cmdline_count != b->cmdline_count ||
+	    !strings_equal(a->comm, b->comm) || !strings_equal(a->exe, b->exe))
+		return false;
+	for (size_t i = 0; i < a->cmdline_count; i++) {
+		if (!strings_equal(a->cmdline[i], b->cmdline[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Returns the index of the target in the result, where it is added if need be. */
+static size_t merge_target(struct snapshot *result, const struct target *part)
+{
+	for (size_t i = 0; i < result->target_count; i++) {
+		if (targets_equal(&result->targets[i], part))
+			return i;
+	}
+	struct target *target = snapshot_add_target(result);
+
+	target->pid = part->pid;
+	target->comm = snapshot_intern(result, part->comm);
+	target->exe = snapshot_intern(result, part->exe);
+	target->cmdline = snapshot_alloc(result, part->cmdline_count, sizeof(*target->cmdline));
+	target->cmdline_count = part->cmdline_count;
+	for (size_t i = 0; i < part->cmdline_count; i++)
+		target->cmdline[i] = snapshot_intern(result, part->cmdline[i]);
+	return result->target_count - 1;
+}
+
+static struct stack *add_stack(struct merge *merge, const struct stack_key *key, size_t key_size,
+			       size_t frame_count)
+{
+	struct stack_entry *entry = pool_alloc(merge->memory, 1, sizeof(*entry));
+	struct stack *stack = snapshot_add_stack(merge->result);
+
+	stack->target = key->target;
+	stack->domain = key->domain;
+	stack->truncated = key->truncated;
+	stack->frame_count = frame_count;
+	stack->frames = snapshot_alloc(merge->result, frame_count, sizeof(*stack->frames));
+	if (frame_count)
+		memcpy(stack->frames, key->frames, frame_count * sizeof(*stack->frames));
+	entry->index = merge->result->stack_count - 1;
+	HASH_ADD_KEYPTR(hh, merge->stacks, key, key_size, entry);
+	return stack;
+}
+
+static void merge_stack(struct merge *merge, const struct stack *part, size_t target)
+{
+	size_t key_size = sizeof(struct stack_key) + part->frame_count * sizeof(part->frames[0]);
+	struct stack_key *key = pool_alloc(merge->memory, 1, key_size);
+	struct stack_entry *entry;
+
+	key->target = target;
+	key->domain = part->domain;
+	key->truncated = part->truncated;
+	for (size_t i = 0; i < part->frame_count; i++)
+		key->frames[i] = snapshot_intern_frame(merge->result, part->frames[i]);
+	HASH_FIND(hh, merge->stacks, key, key_size, entry);
+	struct stack *stack = entry ? &merge->result->stacks[entry->index]
+				    : add_stack(merge, key, key_size, part->frame_count);
+
+	stack->live_bytes = saturating_add(stack->live_bytes, part->live_bytes);
+	stack->live_blocks = saturating_add(stack->live_blocks, part->live_blocks);
+	stack->alloc_bytes = saturating_add(stack->alloc_bytes, part->alloc_bytes);
+	stack->alloc_blocks = saturating_add(stack->alloc_blocks, part->alloc_blocks);
+	if (part->oldest_ns > stack->oldest_ns)
+		stack->oldest_ns = part->oldest_ns;
+}
+
+static void merge_totals(struct totals *result, const struct totals *part)
+{
+	result->live_bytes = saturating_add(result->live_bytes, part->live_bytes);
+	result->live_blocks = saturating_add(result->live_blocks, part->live_blocks);
+	result->alloc_bytes = saturating_add(result->alloc_bytes, part->alloc_bytes);
+	result->alloc_blocks = saturating_add(result->alloc_blocks, part->alloc_blocks);
+	result->free_bytes = saturating_add(result->free_bytes, part->free_bytes);
+	result->free_blocks = saturating_add(result->free_blocks, part->free_blocks);
+}
+
+static void merge_part(struct merge *merge, const struct snapshot *part)
+{
+	struct snapshot *result = merge->result;
+	size_t *targets = pool_alloc(merge->memory, part->target_count, sizeof(*targets));
+
+	for (size_t i = 0; i < part->target_count; i++)
+		targets[i] = merge_target(result, &part->targets[i]);
+	for (size_t i = 0; i < part->stack_count; i++)
+		merge_stack(merge, &part->stacks[i], targets[part->stacks[i].target]);
+	merge_totals(&result->totals, &part->totals);
+	result->unknown_frees = saturating_add(result->unknown_frees, part->unknown_frees);
+	for (size_t i = 0; i < LOSS_COUNT; i++)
+		result->losses[i] = saturating_add(result->losses[i], part->losses[i]);
+	if (part->mode > result->mode)
+		result->mode = part->mode;
+	if (part->older_than_ns > result->older_than_ns)
+		result->older_than_ns = part->older_than_ns;
+	if (part->overhead_percent > result->overhead_percent)
+		result->overhead_percent = part->overhead_percent;
+}
+
+static int compare_starts(const void *left, const void *right)
+{
+	const struct snapshot *a = *(struct snapshot *const *)left;
+	const struct snapshot *b = *(struct snapshot *const *)right;
+
+	return (a->started_at_ns > b->started_at_ns) - (a->started_at_ns < b->started_at_ns);
+}
+
+/* The length of the union of all intervals in which a part was watching. */
+static void merge_times(struct merge *merge, struct snapshot *const *parts, size_t count)
+{
+	struct snapshot **by_start = pool_alloc(merge->memory, count, sizeof(*by_start));
+	__int128 watched_until = INT64_MIN;
+	uint64_t watched_ns = 0;
+
+	memcpy(by_start, parts, count * sizeof(*by_start));
+	qsort(by_start, count, sizeof(*by_start), compare_starts);
+	for (size_t i = 0; i < count; i++) {
+		__int128 start = by_start[i]->started_at_ns;
+		__int128 end = start + by_start[i]->duration_ns;
+
+		if (start < watched_until)
+			start = watched_until;
+		if (end > start) {
+			watched_ns = saturating_add(watched_ns, (uint64_t)(end - start));
+			watched_until = end;
+		}
+	}
+	merge->result->started_at_ns = by_start[0]->started_at_ns;
+	merge->result->duration_ns = watched_ns;
+}
+
+struct snapshot *snapshot_merge(struct snapshot *const *parts, size_t count)
+{
+	struct merge merge = {.result = snapshot_new()};
+
+	if (!merge.result || !count)
+		return merge.result;
+	merge.memory = pool_new();
+	merge.result->version = snapshot_intern(merge.result, parts[0]->version);
+	for (size_t i = 0; i < count; i++)
+		merge_part(&merge, parts[i]);
+	merge_times(&merge, parts, count);
+	snapshot_sort(merge.result);
+	HASH_CLEAR(hh, merge.stacks);
+	pool_free(merge.memory);
+	return merge.result;
+}
