@@ -106,6 +106,7 @@ static void assert_status(pid_t pid, const char *name, const char *expected)
 static void helper_has_nothing_to_lose(void **state)
 {
 	void *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int inherited = dup(STDERR_FILENO);
 	struct symbolizer *symbolizer;
 	pid_t pid;
 
@@ -137,6 +138,7 @@ static void helper_has_nothing_to_lose(void **state)
 		assert_int_equal(system(command), 0);
 	}
 	symbolizer_free(symbolizer);
+	close(inherited);
 	munmap(shared, 4096);
 }
 
