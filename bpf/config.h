@@ -5,6 +5,8 @@
 #ifndef UNFREED_CONFIG_H
 #define UNFREED_CONFIG_H
 
+#include "types.h"
+
 struct config {
 	__u32 bucket_mask;   /* number of buckets - 1; the number is a power of two */
 	__u32 stack_mask;    /* stack rows - 1, likewise */

@@ -10,6 +10,7 @@
 #define UNFREED_LEDGER_H
 
 #include "losses.h"
+#include "types.h"
 
 #define BUCKET_SLOTS 8
 
@@ -45,6 +46,12 @@ struct stack_totals {
 	__u32 reserved[5];
 };
 
+/* A traced process image: the value of spaces_by_pid. */
+struct space {
+	__u32 id;     /* BLOCK_KEY's space, 1 to SPACE_MAX */
+	__u32 shared; /* a vfork child: the space is its parent's */
+};
+
 /* Rows behind the stack table proper, whose size is config.stack_rows. */
 enum { STACK_ROW_FULL = 0, STACK_ROW_UNCAPTURED = 1, STACK_ROWS_EXTRA = 2 };
 
@@ -54,7 +61,6 @@ struct counters {
 	__u64 free_bytes;
 	__u64 free_blocks;
 	__u64 unknown_frees; /* of blocks that the ledger never held */
-	__u64 calls;         /* probe hits that did work, for the overhead estimate */
 	__u64 losses[LOSS_COUNT];
 };
 

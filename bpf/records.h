@@ -5,6 +5,8 @@
 #ifndef UNFREED_RECORDS_H
 #define UNFREED_RECORDS_H
 
+#include "types.h"
+
 #define FRAMES_MAX 128
 
 enum record_type {
@@ -16,10 +18,10 @@ enum record_type {
 };
 
 struct record {
-	__u32 type;  /* enum record_type */
-	__u32 pid;   /* in the initial PID namespace */
-	__u32 space; /* address space, see block keys in ledger.h */
-	__u32 reserved;
+	__u32 type;   /* enum record_type */
+	__u32 pid;    /* in the initial PID namespace */
+	__u32 space;  /* address space, see block keys in ledger.h */
+	__u32 shared; /* the space belongs to the parent of this vfork child */
 };
 
 #define STACK_TRUNCATED 1u /* the walk did not reach the bottom */
@@ -42,7 +44,7 @@ struct fork_record {
 struct exec_record {
 	struct record record; /* with the new space */
 	__u32 old_space;
-	__u32 reserved;
+	__u32 shared; /* the old space goes on: it was the parent's */
 };
 
 _Static_assert(sizeof(struct record) == 16, "");

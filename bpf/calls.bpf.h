@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a thread is in the middle of: the allocation entered and not yet returned from.
+ *
+ * Only the outermost allocation counts (musl's calloc calls malloc, posix_memalign calls
+ * aligned_alloc, a preloaded wrapper calls the next malloc). Nesting is told by the stack pointer,
+ * not by a depth counter, so that a return that never comes cannot shift it: a call entered below a
+ * pending one on the same stack is inside it; a call entered above it means that the pending one
+ * was left by a jump. A return belongs to the pending call if the stack pointer says so.
+ */
+#ifndef UNFREED_CALLS_BPF_H
+#define UNFREED_CALLS_BPF_H
+
+#include "maps.bpf.h"
+#include "regs.bpf.h"
+
+/* How far below a pending allocation a stack pointer may be and still be inside it. */
+#define NESTING_BYTES (1u << 20)
+
+struct call {
+	__u64 sp;          /* at entry, pointing at the return address; 0: nothing pending */
+	__u64 cookie;      /* of the pending call */
+	__u64 size;        /* bytes asked for; SIZE_OVERFLOW */
+	__u64 pointer;     /* block to be replaced, or where the result will be stored */
+	__u64 throwing_sp; /* the same for an operator new, which may be left by an exception */
+	__u64 throwing_size;
+	__u64 last_allocated; /* key of the block recorded last, until it is freed */
+	__u64 last_freed;     /* address freed last: a free inside a free is not another one */
+	__u64 stack_end;      /* first unreadable address above the stack, learned; 0: not yet */
+	struct block old;     /* the block that a pending realloc took out of the ledger */
+	struct block fresh;   /* working memory for the block being recorded */
+	__u32 old_taken;
+	__u32 space;
+};
+
+#define SIZE_OVERFLOW (~0ull)
+
+/* W, R: programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct call);
+} calls_by_task SEC(".maps");
+
+/* The same for threads that the kernel gave no task storage (seen in bursts of new threads). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1024);
+	__type(key, __u32);
+	__type(value, struct call);
+} calls_by_tid SEC(".maps");
+
+/* W: never, an empty value to start a fallback entry with. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct call);
+} empty_call SEC(".maps");
+
+static __noinline struct call *call_fallback(void)
+{
+	__u32 tid = bpf_get_current_pid_tgid();
+	__u32 zero = 0;
+	struct call *call = bpf_map_lookup_elem(&calls_by_tid, &tid);
+	struct call *empty;
+
+	if (call)
+		return call;
+	empty = bpf_map_lookup_elem(&empty_call, &zero);
+	if (empty)
+		bpf_map_update_elem(&calls_by_tid, &tid, empty, BPF_NOEXIST);
+	call = bpf_map_lookup_elem(&calls_by_tid, &tid);
+	if (!call)
+		count_loss(LOSS_task_state);
+	return call;
+}
+
+/* State of the current thread; NULL where its process is not traced (or there is no room: counted).
+ */
+static __always_inline struct call *call_current(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct call *call = bpf_task_storage_get(&calls_by_task, task, NULL, 0);
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	struct space *space;
+
+	if (call)
+		return call;
+	space = bpf_map_lookup_elem(&spaces_by_pid, &pid);
+	if (!space)
+		return NULL;
+	call = bpf_task_storage_get(&calls_by_task, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!call)
+		call = call_fallback();
+	if (call)
+		call->space = space->id;
+	return call;
+}
+
+static __always_inline bool call_is_inside(const struct call *call, __u64 sp)
+{
+	return sp < call->sp && call->sp - sp < NESTING_BYTES;
+}
+
+/* Key of a block of this thread's process. 0 where the address has no key. */
+static __always_inline __u64 call_key(const struct call *call, __u64 address)
+{
+	if (address >> BLOCK_KEY_SHIFT) {
+		count_loss(LOSS_address_unsupported);
+		return 0;
+	}
+	return BLOCK_KEY(call->space, address);
+}
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The ledger: which blocks are open, and what each stack has outstanding. The one file that edits
+ * `buckets`, `spilled_blocks_by_key` and the counters of `totals_by_stack`.
+ *
+ * A hash table in a flat array, because the kernel's own hash maps cost twice as much once a few
+ * thousand blocks are open: a bucket holds 8 keys in one cache line and their blocks behind it, all
+ * within one page. At the load that user space sizes it for (half full) under one block in a
+ * hundred finds its bucket full; these go to a small kernel hash map.
+ *
+ * A slot's key is its state. 0: free. BLOCK_KEY_BUSY: owned by the CPU that put it there. Anything
+ * else: a block, complete. Whoever changes a key from a block to BUSY owns that block, copies it,
+ * and is the only one to subtract it; whoever changes 0 to BUSY fills the slot and then publishes
+ * the key. So no lock is needed, and a block can be freed on one CPU in the same moment as its
+ * address is handed out on another.
+ *
+ * Rules (every one has a test in tests/integration):
+ *  - a block is taken out when free is entered, before another thread can be given its address;
+ *  - a block found at the address of a new one means that its free was missed: it is closed first;
+ *  - a block that the ledger never held is counted as an unknown free and subtracts nothing.
+ */
+#ifndef UNFREED_LEDGER_BPF_H
+#define UNFREED_LEDGER_BPF_H
+
+#include "maps.bpf.h"
+
+static __always_inline struct bucket *bucket_of(__u64 key)
+{
+	__u64 mixed = (key ^ key >> 29) * 0x9e3779b97f4a7c15ull;
+	__u32 index = (mixed >> 32) & config.bucket_mask;
+
+	return bpf_map_lookup_elem(&buckets, &index);
+}
+
+static __always_inline bool key_claim(__u64 *key, __u64 expected)
+{
+	return __sync_val_compare_and_swap(key, expected, BLOCK_KEY_BUSY) == expected;
+}
+
+/* The exchange orders the block's fields before the key that makes them visible. */
+static __always_inline void key_publish(__u64 *key, __u64 value)
+{
+	__sync_lock_test_and_set(key, value);
+}
+
+static __always_inline void account_alloc(__u64 size, __u32 stack)
+{
+	struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &stack);
+	struct counters *counters = counters_get();
+
+	if (!totals || !counters)
+		return;
+	count(&totals->alloc_bytes, size);
+	count(&totals->alloc_blocks, 1);
+	count(&counters->alloc_bytes, size);
+	count(&counters->alloc_blocks, 1);
+}
+
+static __always_inline void account_free(__u64 size, __u32 stack)
+{
+	struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &stack);
+	struct counters *counters = counters_get();
+
+	if (!totals || !counters)
+		return;
+	count(&totals->free_bytes, size);
+	count(&totals->free_blocks, 1);
+	count(&counters->free_bytes, size);
+	count(&counters->free_blocks, 1);
+}
+
+/* Takes a spilled block out. Returns 0, or -1 where there is none or another CPU was faster. */
+static __always_inline int spill_take(__u64 key, struct block *block)
+{
+	struct block *found = bpf_map_lookup_elem(&spilled_blocks_by_key, &key);
+
+	if (!found)
+		return -1;
+	/* Copy before the delete: the element can be reused at once. */
+	block->size = found->size;
+	block->time_ns = found->time_ns;
+	block->stack = found->stack;
+	if (bpf_map_delete_elem(&spilled_blocks_by_key, &key))
+		return -1;
+	__sync_fetch_and_add(&blocks_spilled, -1);
+	return 0;
+}
+
+/* Takes a block out of the ledger; its totals stay as they are. Returns 0, or -1: not held. */
+static __always_inline int ledger_take(__u64 key, struct block *block)
+{
+	struct bucket *bucket = bucket_of(key);
+
+	if (!bucket)
+		return -1;
+	for (int i = 0; i < BUCKET_SLOTS; i++) {
+		if (bucket->keys[i] != key || !key_claim(&bucket->keys[i], key))
+			continue;
+		block->size = bucket->blocks[i].size;
+		block->time_ns = bucket->blocks[i].time_ns;
+		block->stack = bucket->blocks[i].stack;
+		key_publish(&bucket->keys[i], BLOCK_KEY_EMPTY);
+		return 0;
+	}
+	return blocks_spilled ? spill_take(key, block) : -1;
+}
+
+static __always_inline int spill_put(__u64 key, const struct block *block)
+{
+	long error = bpf_map_update_elem(&spilled_blocks_by_key, &key, block, BPF_ANY);
+
+	if (error) {
+		count_loss(error == -7 /* E2BIG */ ? LOSS_ledger_full : LOSS_ledger_update);
+		return -1;
+	}
+	__sync_fetch_and_add(&blocks_spilled, 1);
+	return 0;
+}
+
+/*
+ * Puts a block in whose address is known to be in no slot. Returns 0, or -1: lost and counted.
+ * With `account` its stack's totals grow before others can see, and so free, the block.
+ */
+static __always_inline int ledger_put(__u64 key, const struct block *block, bool account)
+{
+	struct bucket *bucket = bucket_of(key);
+
+	if (!bucket)
+		return -1;
+	for (int i = 0; i < BUCKET_SLOTS; i++) {
+		if (bucket->keys[i] != BLOCK_KEY_EMPTY ||
+		    !key_claim(&bucket->keys[i], BLOCK_KEY_EMPTY))
+			continue;
+		bucket->blocks[i].size = block->size;
+		bucket->blocks[i].time_ns = block->time_ns;
+		bucket->blocks[i].stack = block->stack;
+		if (account)
+			account_alloc(block->size, block->stack);
+		key_publish(&bucket->keys[i], key);
+		return 0;
+	}
+	if (spill_put(key, block))
+		return -1;
+	if (account)
+		account_alloc(block->size, block->stack);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Every map, with who writes (W) and who reads (R) it. Sizes marked 1 are set by user space
+ * between open and load.
+ */
+#ifndef UNFREED_MAPS_BPF_H
+#define UNFREED_MAPS_BPF_H
+
+#include "config.h"
+#include "ledger.h"
+#include "records.h"
+
+const volatile struct config config = {};
+
+/* W: user space. 1 while the ledger is open; nothing is recorded before or after. */
+volatile __u32 tracing = 0;
+
+/* W: programs. Stacks in use, blocks in the spill table, the last address space given out. */
+__u32 stacks_used = 0;
+__u32 blocks_spilled = 0;
+__u32 last_space = 0;
+
+/* Open blocks. W: ledger.bpf.h alone. R: user space, mapped. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct bucket);
+} buckets SEC(".maps");
+
+/* Open blocks whose bucket was full. W: ledger.bpf.h alone. R: user space, in batches. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, __u64);
+	__type(value, struct block);
+} spilled_blocks_by_key SEC(".maps");
+
+/* W: ledger.bpf.h (counters), stacks.bpf.h (hash, announced). R: user space, mapped. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct stack_totals);
+} totals_by_stack SEC(".maps");
+
+/* W: programs. R: user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct counters);
+} counters_by_cpu SEC(".maps");
+
+/* Traced processes, by thread group id. W: user space at attach, processes.bpf.h. R: programs. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct space);
+} spaces_by_pid SEC(".maps");
+
+/* W: programs. R: user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} records SEC(".maps");
+
+/* Programs are preemptible and have no recursion guard: counters are added to atomically. */
+static __always_inline void count(__u64 *counter, __u64 amount)
+{
+	__sync_fetch_and_add(counter, amount);
+}
+
+static __always_inline struct counters *counters_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&counters_by_cpu, &zero);
+}
+
+static __always_inline void count_loss(enum loss loss)
+{
+	struct counters *counters = counters_get();
+
+	if (counters)
+		count(&counters->losses[loss], 1);
+}
+
+#endif

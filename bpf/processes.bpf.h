@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Which processes are traced, kept up to date in the moment of each fork, exec and exit.
+ *
+ * A traced process image has an address space number, part of every key of its blocks. exec gives a
+ * new one, so that the blocks of the old image can neither be freed nor be hit by chance. A forked
+ * child starts with copies of the parent's blocks, which are the parent's to account for: it gets a
+ * number of its own (with follow_forks) or none. A vfork child runs in the parent's memory and
+ * shares its number until it execs.
+ */
+#ifndef UNFREED_PROCESSES_BPF_H
+#define UNFREED_PROCESSES_BPF_H
+
+#include <bpf/bpf_core_read.h>
+
+#include "calls.bpf.h"
+
+static __always_inline void send_record(void *record, __u64 size)
+{
+	if (bpf_ringbuf_output(&records, record, size, 0))
+		count_loss(LOSS_events_dropped);
+}
+
+static __always_inline __u32 space_next(void)
+{
+	__u32 id = __sync_fetch_and_add(&last_space, 1) + 1;
+
+	if (id <= SPACE_MAX)
+		return id;
+	count_loss(LOSS_processes_full);
+	return 0;
+}
+
+/* Returns the new space, 0 where there is no room: counted. */
+static __noinline __u32 process_add(__u32 pid)
+{
+	struct space space = {.id = space_next()};
+
+	if (!space.id)
+		return 0;
+	if (bpf_map_update_elem(&spaces_by_pid, &pid, &space, BPF_ANY)) {
+		count_loss(LOSS_processes_full);
+		return 0;
+	}
+	return space.id;
+}
+
+/* A child that runs in its parent's memory. */
+static __noinline int process_share(__u32 pid, __u32 space_id)
+{
+	struct space space = {.id = space_id, .shared = 1};
+
+	bpf_map_update_elem(&spaces_by_pid, &pid, &space, BPF_ANY);
+	return 0;
+}
+
+static __always_inline void process_forked(struct task_struct *parent, struct task_struct *child)
+{
+	__u32 parent_pid = BPF_CORE_READ(parent, tgid);
+	__u32 child_pid = BPF_CORE_READ(child, tgid);
+	struct space *space = bpf_map_lookup_elem(&spaces_by_pid, &parent_pid);
+	struct fork_record fork = {.record.type = RECORD_FORK, .record.pid = parent_pid};
+
+	if (!space || child_pid == parent_pid)
+		return;
+	fork.record.space = space->id;
+	fork.child_pid = child_pid;
+	if (BPF_CORE_READ(parent, mm) == BPF_CORE_READ(child, mm))
+		process_share(child_pid, space->id);
+	else if (config.follow_forks)
+		fork.child_space = process_add(child_pid);
+	else
+		return;
+	send_record(&fork, sizeof(fork));
+}
+
+/* The calling thread goes on under the new image; what it had pending is gone. */
+static __noinline int call_restart(__u32 space_id)
+{
+	struct call *call =
+		bpf_task_storage_get(&calls_by_task, bpf_get_current_task_btf(), NULL, 0);
+
+	if (!call)
+		return 0;
+	call->sp = 0;
+	call->throwing_sp = 0;
+	call->last_allocated = 0;
+	call->last_freed = 0;
+	call->stack_end = 0;
+	call->space = space_id;
+	return 0;
+}
+
+static __always_inline void process_executed(void)
+{
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	struct space *space = bpf_map_lookup_elem(&spaces_by_pid, &pid);
+	struct exec_record exec = {.record.type = RECORD_EXEC, .record.pid = pid};
+
+	if (!space)
+		return;
+	exec.old_space = space->id;
+	exec.shared = space->shared;
+	if (space->shared && !config.follow_forks) {
+		bpf_map_delete_elem(&spaces_by_pid, &pid);
+		return;
+	}
+	exec.record.space = process_add(pid);
+	call_restart(exec.record.space);
+	send_record(&exec, sizeof(exec));
+}
+
+static __always_inline void process_exited(struct task_struct *task)
+{
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	__u32 pid = pid_tgid >> 32;
+	__u32 tid = pid_tgid;
+	struct space *space = bpf_map_lookup_elem(&spaces_by_pid, &pid);
+	struct record record = {.type = RECORD_EXIT, .pid = pid};
+
+	if (!space)
+		return;
+	bpf_map_delete_elem(&calls_by_tid, &tid);
+	if (BPF_CORE_READ(task, signal, live.counter))
+		return;
+	record.space = space->id;
+	record.shared = space->shared;
+	bpf_map_delete_elem(&spaces_by_pid, &pid);
+	send_record(&record, sizeof(record));
+}
+
+#endif

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The programs: what happens at each probe.
+ *
+ * One set serves every allocation function; the attach cookie says which arguments to read
+ * (probes.h). Where the kernel has session probes, alloc_session stands for alloc_enter and
+ * alloc_return, and spares calls nested in another one their return trap.
+ */
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+
+#include "calls.bpf.h"
+#include "ledger.bpf.h"
+#include "processes.bpf.h"
+#include "stacks.bpf.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+static __always_inline __u64 size_argument(struct pt_regs *ctx, __u64 cookie)
+{
+	__u64 size = regs_argument(ctx, PROBE_COOKIE_SIZE(cookie));
+	__u64 number;
+	__u64 size_max;
+
+	if (PROBE_COOKIE_COUNT(cookie) == PROBE_NO_ARG)
+		return size;
+	number = regs_argument(ctx, PROBE_COOKIE_COUNT(cookie));
+	size_max = number ? SIZE_OVERFLOW / number : SIZE_OVERFLOW;
+	barrier_var(size_max); /* else clang makes a 128-bit multiplication of it */
+	return size > size_max ? SIZE_OVERFLOW : size * number;
+}
+
+/* Closes a block for good. Returns whether the ledger held it. */
+static __noinline bool block_close(struct call *call, __u64 key)
+{
+	if (ledger_take(key, &call->fresh))
+		return false;
+	account_free(call->fresh.size, call->fresh.stack);
+	return true;
+}
+
+/* Records a new block under the stack that starts at `pc`. */
+static __noinline int block_open(struct call *call, __u64 address, __u64 pc, __u64 sp, __u64 fp)
+{
+	__u64 key = call_key(call, address);
+
+	if (!key)
+		return 0;
+	block_close(call, key);
+	call->fresh.size = call->size;
+	call->fresh.stack = stack_current(call, pc, sp, fp);
+	call->fresh.time_ns = bpf_ktime_get_ns();
+	if (!ledger_put(key, &call->fresh, true))
+		call->last_allocated = key;
+	return 0;
+}
+
+/* A pending call that never came back: its realloc's old block is gone with it. */
+static __noinline int call_abandon(struct call *call)
+{
+	count_loss(LOSS_return_missed);
+	if (call->old_taken)
+		account_free(call->old.size, call->old.stack);
+	call->old_taken = 0;
+	call->sp = 0;
+	return 0;
+}
+
+static __always_inline void realloc_begin(struct call *call)
+{
+	__u64 key = call->pointer ? call_key(call, call->pointer) : 0;
+
+	call->old_taken = key && !ledger_take(key, &call->old);
+}
+
+/* Returns whether the return is of interest. */
+static __always_inline bool alloc_begin(struct pt_regs *ctx)
+{
+	__u64 sp = regs_sp(ctx);
+	__u64 cookie;
+	struct call *call;
+
+	if (!tracing)
+		return false;
+	call = call_current();
+	if (!call)
+		return false;
+	if (call->sp) {
+		if (call_is_inside(call, sp))
+			return false;
+		call_abandon(call);
+	}
+	cookie = bpf_get_attach_cookie(ctx);
+	call->cookie = cookie;
+	call->size = size_argument(ctx, cookie);
+	call->pointer = regs_argument(ctx, PROBE_COOKIE_POINTER(cookie));
+	call->last_freed = 0;
+	call->sp = sp;
+	if (PROBE_COOKIE_OP(cookie) == PROBE_REALLOC || PROBE_COOKIE_OP(cookie) == PROBE_RESIZE)
+		realloc_begin(call);
+	return true;
+}
+
+/* The old block of a realloc: freed, or as it was because the call failed. */
+static __noinline int realloc_end(struct call *call, bool replaced)
+{
+	__u64 key = call_key(call, call->pointer);
+
+	if (!call->old_taken)
+		return 0;
+	call->old_taken = 0;
+	if (replaced || !key || ledger_put(key, &call->old, false))
+		account_free(call->old.size, call->old.stack);
+	return 0;
+}
+
+/* xallocx never moves a block, and reaches the size asked for or leaves it as it is. */
+static __noinline int resize_end(struct call *call, __u64 reached, __u64 pc, __u64 sp, __u64 fp)
+{
+	bool resized = reached >= call->size;
+	bool held = call->old_taken;
+
+	realloc_end(call, resized);
+	if (held && resized)
+		block_open(call, call->pointer, pc, sp, fp);
+	return 0;
+}
+
+static __always_inline __u64 memalign_result(struct call *call, __u64 error)
+{
+	__u64 address = 0;
+
+	if ((__u32)error || bpf_probe_read_user(&address, sizeof(address), (void *)call->pointer))
+		return 0;
+	return address;
+}
+
+static __always_inline void alloc_end(struct pt_regs *ctx)
+{
+	struct call *call;
+	__u64 pc = regs_pc(ctx);
+	__u64 sp = regs_sp(ctx);
+	__u64 fp = regs_fp(ctx);
+	__u64 result = regs_result(ctx);
+	__u32 op;
+
+	if (!tracing)
+		return;
+	call = call_current();
+	if (!call || !call->sp || call->sp + REGS_RETURN_POPS != sp)
+		return;
+	call->sp = 0;
+	op = PROBE_COOKIE_OP(call->cookie);
+	if (op == PROBE_RESIZE) {
+		resize_end(call, result, pc, sp, fp);
+		return;
+	}
+	if (op == PROBE_MEMALIGN)
+		result = memalign_result(call, result);
+	if (op == PROBE_REALLOC)
+		realloc_end(call, result || !call->size);
+	if (result)
+		block_open(call, result, pc, sp, fp);
+}
+
+/* Works with every libbpf and kernel that has session probes, where their kfuncs changed between
+ * kernels. */
+static __always_inline bool session_is_entry(struct pt_regs *ctx)
+{
+	return bpf_get_func_ip(ctx) == regs_pc(ctx);
+}
+
+SEC("uprobe")
+int alloc_session(struct pt_regs *ctx)
+{
+	if (session_is_entry(ctx))
+		return alloc_begin(ctx) ? 0 : 1;
+	alloc_end(ctx);
+	return 0;
+}
+
+SEC("uprobe")
+int alloc_enter(struct pt_regs *ctx)
+{
+	alloc_begin(ctx);
+	return 0;
+}
+
+SEC("uprobe")
+int alloc_return(struct pt_regs *ctx)
+{
+	alloc_end(ctx);
+	return 0;
+}
+
+/*
+ * An operator new may be left by an exception, so that it gets no return probe (the unwinder would
+ * end the target at the trampoline) and never counts as pending: what it calls is recorded on its
+ * own, and the probes on its `ret` instructions add what nothing inside it has recorded.
+ */
+SEC("uprobe")
+int throwing_enter(struct pt_regs *ctx)
+{
+	struct call *call = tracing ? call_current() : NULL;
+
+	if (!call || (call->sp && call_is_inside(call, regs_sp(ctx))))
+		return 0;
+	call->throwing_sp = regs_sp(ctx);
+	call->throwing_size = size_argument(ctx, bpf_get_attach_cookie(ctx));
+	call->last_allocated = 0;
+	return 0;
+}
+
+SEC("uprobe")
+int throwing_return(struct pt_regs *ctx)
+{
+	__u64 sp = regs_sp(ctx);
+	__u64 result = regs_result(ctx);
+	__u64 fp = regs_fp(ctx);
+	struct call *call = tracing ? call_current() : NULL;
+	__u64 pc = 0;
+
+	if (!call || !result || call->throwing_sp != sp)
+		return 0;
+	call->throwing_sp = 0;
+	if (call->last_allocated == call_key(call, result))
+		return 0;
+	if (bpf_probe_read_user(&pc, sizeof(pc), (void *)sp))
+		return 0;
+	call->cookie = bpf_get_attach_cookie(ctx);
+	call->size = call->throwing_size;
+	block_open(call, result, pc, sp + REGS_RETURN_POPS, fp);
+	return 0;
+}
+
+SEC("uprobe")
+int free_enter(struct pt_regs *ctx)
+{
+	struct call *call;
+	__u64 address;
+	__u64 key;
+
+	if (!tracing)
+		return 0;
+	address = regs_argument(ctx, PROBE_COOKIE_POINTER(bpf_get_attach_cookie(ctx)));
+	if (!address)
+		return 0;
+	call = call_current();
+	if (!call || (call->sp && call_is_inside(call, regs_sp(ctx))))
+		return 0;
+	key = call_key(call, address);
+	if (!key)
+		return 0;
+	if (!block_close(call, key) && call->last_freed != address) {
+		struct counters *counters = counters_get();
+
+		if (counters)
+			count(&counters->unknown_frees, 1);
+	}
+	call->last_freed = address;
+	return 0;
+}
+
+/* On the dynamic linker's rendezvous function. */
+SEC("uprobe")
+int library_loaded(struct pt_regs *ctx)
+{
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	struct space *space = bpf_map_lookup_elem(&spaces_by_pid, &pid);
+	struct record record = {.type = RECORD_LOADED, .pid = pid};
+
+	if (!space)
+		return 0;
+	record.space = space->id;
+	send_record(&record, sizeof(record));
+	return 0;
+}
+
+SEC("raw_tp/sched_process_fork")
+int process_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+	process_forked((struct task_struct *)ctx->args[0], (struct task_struct *)ctx->args[1]);
+	return 0;
+}
+
+SEC("raw_tp/sched_process_exec")
+int process_exec(struct bpf_raw_tracepoint_args *ctx)
+{
+	process_executed();
+	return 0;
+}
+
+SEC("raw_tp/sched_process_exit")
+int process_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	process_exited((struct task_struct *)ctx->args[0]);
+	return 0;
+}
