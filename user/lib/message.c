@@ -13,6 +13,11 @@ void message_set_verbosity(enum verbosity verbosity)
 	current_verbosity = verbosity;
 }
 
+bool message_is_verbose(void)
+{
+	return current_verbosity >= VERBOSITY_VERBOSE;
+}
+
 static void print_message(const char *format, va_list arguments)
 {
 	char *text = NULL;

@@ -6,6 +6,8 @@
 #ifndef UNFREED_MESSAGE_H
 #define UNFREED_MESSAGE_H
 
+#include <stdbool.h>
+
 /* Exit statuses, part of the command line's contract. */
 enum exit_status {
 	STATUS_OK = 0,
@@ -18,6 +20,7 @@ enum exit_status {
 enum verbosity { VERBOSITY_QUIET, VERBOSITY_NORMAL, VERBOSITY_VERBOSE };
 
 void message_set_verbosity(enum verbosity verbosity);
+bool message_is_verbose(void);
 
 /* Each prints "unfreed: …\n" in one write. Errors always, info unless quiet, detail if verbose. */
 void message_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -79,6 +79,22 @@ static long read_field(const char *text, const char *name, long otherwise)
 	return value ? strtol(value, NULL, 10) : otherwise;
 }
 
+/* The last of several numbers on a line: of NSpid, the one in the innermost namespace. */
+static long read_last_number(const char *text, const char *name, long otherwise)
+{
+	const char *value = find_field(text, name);
+	long number = otherwise;
+	char *end;
+
+	while (value && *value != '\n' && *value) {
+		number = strtol(value, &end, 10);
+		if (end == value)
+			break;
+		value = end + strspn(end, " \t");
+	}
+	return number;
+}
+
 static int parse_status(const char *text, struct process_status *status)
 {
 	const char *state = find_field(text, "State");
@@ -87,6 +103,7 @@ static int parse_status(const char *text, struct process_status *status)
 	status->uid = (uid_t)strtoul(find_field(text, "Uid") ?: "0", NULL, 10);
 	status->seccomp = (int)read_field(text, "Seccomp", 0);
 	status->threads = (int)read_field(text, "Threads", 1);
+	status->inner_pid = (pid_t)read_last_number(text, "NSpid", status->tgid);
 	status->zombie = state && (*state == 'Z' || *state == 'X');
 	return status->tgid > 0 && state ? 0 : -EPROTO;
 }

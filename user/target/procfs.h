@@ -16,6 +16,7 @@ struct procfs {
 
 struct process_status {
 	pid_t tgid;
+	pid_t inner_pid; /* as it is known in its own PID namespace */
 	uid_t uid;
 	int seccomp; /* 0 none, 1 strict, 2 filter */
 	int threads;

@@ -14,7 +14,7 @@
 
 #include "arguments.h"
 
-enum { SITE_BYTES_MAX = 64, FUNCTION_BYTES_MAX = 1 << 14, RETURN_STEPS_MAX = 8192 };
+enum { SITE_BYTES_MAX = 64, FUNCTION_BYTES_MAX = 1 << 16, RETURN_STEPS_MAX = 20000 };
 
 const char *site_kind_name(enum site_kind kind)
 {
@@ -83,11 +83,9 @@ static void choose(struct decoder *decoder, const struct alloc_function *functio
 		if (instruction_decode(decoder, code, size, at, &instruction) ||
 		    !arguments_renumber(&arguments, function->cookie, &cookie))
 			return;
-		if (is_better(site, &instruction)) {
-			if (at && is_branched_to(decoder, code, size, at))
-				return;
+		if (is_better(site, &instruction) &&
+		    (at == 0 || !is_branched_to(decoder, code, size, at)))
 			site_fill(function, file_offset, 0, cookie, &instruction, site);
-		}
 		if (site->instruction[0] && site->kind == SITE_EMULATED)
 			return;
 		if (instruction.flow != FLOW_NEXT || instruction.moves_stack)
@@ -196,8 +194,8 @@ static int walk_returns(struct walk *walk, const struct alloc_function *function
 		if (instruction.flow == FLOW_RETURN && count == max)
 			walk->complete = false;
 		else if (instruction.flow == FLOW_RETURN)
-			site_fill(function, walk->code->file_offset, at,
-				  function->cookie | PROBE_AT_RET, &instruction, &sites[count++]);
+			site_fill(function, walk->code->file_offset, at, function->cookie,
+				  &instruction, &sites[count++]);
 		walk_on(walk, &instruction);
 	}
 	return (int)count;

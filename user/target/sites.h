@@ -29,8 +29,7 @@ const char *site_kind_name(enum site_kind kind); /* "emulated", "emulated nop", 
 
 struct site {
 	const struct alloc_function *function;
-	uint64_t cookie;      /* the function's, with the arguments as they are held at the site;
-				 PROBE_AT_RET at a `ret` */
+	uint64_t cookie;      /* the function's, with the arguments as they are held at the site */
 	uint64_t file_offset; /* of the probed instruction */
 	uint32_t skipped;     /* bytes from the function's entry */
 	enum site_kind kind;

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Counts hits and does nothing else: for the call rate of a target, and for what a trap costs here.
+ */
+#include <vmlinux.h>
+#include <bpf/bpf_helpers.h>
+
+#include "rate.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+/* W: count_hit. R: user space. By the number in the probe's cookie. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, RATE_SITES_MAX);
+	__type(key, __u32);
+	__type(value, __u64);
+} hits_by_site SEC(".maps");
+
+SEC("uprobe")
+int count_hit(struct pt_regs *ctx)
+{
+	__u32 site = bpf_get_attach_cookie(ctx);
+	__u64 *hits = bpf_map_lookup_elem(&hits_by_site, &site);
+
+	if (hits)
+		__sync_fetch_and_add(hits, 1);
+	return 0;
+}
+
+SEC("uprobe")
+int ignore_return(struct pt_regs *ctx)
+{
+	return 0;
+}

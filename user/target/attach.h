@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Programs onto instructions, by raw system calls, so that libbpf 1.1 suffices and the offsets are
+ * ours. Three kinds of link:
+ *
+ *   session  Linux 6.13: one program for entry and return, and the entry can decline the return
+ * trap multi    Linux 6.6: many probes of a file in one link perf     any: one perf event a probe;
+ * the only kind that forked children inherit
+ *
+ * A link lives as long as its descriptor: when this process dies the kernel takes its probes out.
+ */
+#ifndef UNFREED_ATTACH_H
+#define UNFREED_ATTACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum attach_kind { ATTACH_AUTO, ATTACH_SESSION, ATTACH_MULTI, ATTACH_PERF };
+
+const char *attach_kind_name(enum attach_kind kind);
+
+/* What a program's expected_attach_type must be, set before load. */
+uint32_t attach_kind_program_type(enum attach_kind kind);
+
+struct probe {
+	uint64_t file_offset;
+	uint64_t cookie;
+};
+
+/* One program on some instructions of one file, for one process. */
+struct probe_set {
+	enum attach_kind kind;
+	int program_fd;
+	int file_fd;
+	pid_t pid;
+	bool at_return; /* multi and perf; a session is both */
+	bool inherit;   /* perf: forked children too */
+	const struct probe *probes;
+	size_t count;
+};
+
+/* Descriptors that hold probes in place. Starts zeroed. */
+struct links {
+	int *fds;
+	size_t count;
+};
+
+/* Attaches all or nothing, and appends to `links`. Returns 0 or a negative errno. */
+int links_attach(struct links *links, const struct probe_set *set);
+
+/* Takes the newest probes out again, down to `count` descriptors. */
+void links_truncate(struct links *links, size_t count);
+
+/* Attaches a program to a raw tracepoint. Returns 0 or a negative errno. */
+int links_attach_tracepoint(struct links *links, int program_fd, const char *name);
+
+/*
+ * Takes all probes out and returns when the kernel has. Closing a perf probe waits 60 to 130 ms for
+ * a grace period, so that each descriptor is closed by a thread of its own.
+ */
+void links_release(struct links *links);
+
+#endif

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "estimate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "../../bpf/rate.h"
+#include "calibration.h"
+#include "rate.skel.h"
+
+/*
+ * What the ledger and the stack add to empty probes, as a share of these: `make bench` shows 1.3 to
+ * 1.6, by how many blocks are live.
+ */
+#define TRACKING_FACTOR 1.5
+
+static struct rate_bpf *load_counters(enum attach_kind kind, struct failure *failure)
+{
+	enum attach_kind plain = kind == ATTACH_SESSION ? ATTACH_MULTI : kind;
+	struct rate_bpf *skeleton = rate_bpf__open();
+	int error = skeleton ? 0 : -errno;
+
+	if (!error) {
+		bpf_program__set_expected_attach_type(skeleton->progs.count_hit,
+						      attach_kind_program_type(plain));
+		bpf_program__set_expected_attach_type(skeleton->progs.ignore_return,
+						      attach_kind_program_type(plain));
+		error = rate_bpf__load(skeleton);
+	}
+	if (!error)
+		return skeleton;
+	rate_bpf__destroy(skeleton);
+	failure_set(failure, STATUS_KERNEL, "cannot load the counting program: %s%s",
+		    strerror(-error), error == -EPERM ? "; run as root" : "");
+	return NULL;
+}
+
+static enum attach_kind plain_kind(enum attach_kind kind)
+{
+	return kind == ATTACH_SESSION ? ATTACH_MULTI : kind;
+}
+
+static double now_s(clockid_t clock)
+{
+	struct timespec now = {0};
+
+	clock_gettime(clock, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static double time_calls_ns(void (*function)(void))
+{
+	enum { CALLS = 2000 };
+	double start = now_s(CLOCK_MONOTONIC);
+
+	for (int i = 0; i < CALLS; i++)
+		function();
+	return (now_s(CLOCK_MONOTONIC) - start) * 1e9 / CALLS;
+}
+
+/* Nanoseconds that probes on a function of this process add to a call of it. */
+static int measure_trap(enum attach_kind kind, int program_fd, bool at_return, int self_fd,
+			const struct calibration_site *site, double *cost_ns)
+{
+	struct links links = {0};
+	struct probe probe = {.file_offset = calibration_file_offset(site->function)};
+	struct probe_set set = {
+		.kind = plain_kind(kind),
+		.program_fd = program_fd,
+		.file_fd = self_fd,
+		.pid = getpid(),
+		.at_return = at_return,
+		.probes = &probe,
+		.count = 1,
+	};
+	double bare_ns = time_calls_ns(site->function);
+	int error = probe.file_offset ? links_attach(&links, &set) : -ENOENT;
+
+	if (!error) {
+		time_calls_ns(site->function);
+		*cost_ns = time_calls_ns(site->function) - bare_ns;
+		if (*cost_ns < 0)
+			*cost_ns = 0;
+	}
+	links_release(&links);
+	return error;
+}
+
+static int measure_costs(const struct rate_bpf *skeleton, enum attach_kind kind,
+			 struct trap_costs *costs)
+{
+	int count_fd = bpf_program__fd(skeleton->progs.count_hit);
+	int return_fd = bpf_program__fd(skeleton->progs.ignore_return);
+	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	int error = self < 0 ? -errno : 0;
+	double both_ns = 0;
+
+	for (int i = 0; !error && i <= SITE_STEPPED; i++)
+		error = measure_trap(kind, count_fd, false, self, &calibration_sites[i],
+				     &costs->entry_ns[i]);
+	if (!error)
+		error = measure_trap(kind, return_fd, true, self, &calibration_sites[SITE_EMULATED],
+				     &both_ns);
+	costs->return_ns = both_ns > costs->entry_ns[SITE_EMULATED]
+				   ? both_ns - costs->entry_ns[SITE_EMULATED]
+				   : 0;
+	if (self >= 0)
+		close(self);
+	return error;
+}
+
+int estimate_trap_costs(enum attach_kind kind, struct trap_costs *costs, struct failure *failure)
+{
+	struct rate_bpf *skeleton = load_counters(kind, failure);
+	int error;
+
+	if (!skeleton)
+		return -1;
+	error = measure_costs(skeleton, kind, costs);
+	rate_bpf__destroy(skeleton);
+	if (error)
+		return failure_set(failure, STATUS_KERNEL, "cannot measure what a probe costs: %s",
+				   strerror(-error));
+	return 0;
+}
+
+static int attach_counters(struct links *links, const struct rate_bpf *skeleton,
+			   enum attach_kind kind, pid_t pid, const struct allocators *allocators)
+{
+	uint64_t number = 0;
+	int error = 0;
+
+	for (size_t i = 0; !error && i < allocators->count; i++) {
+		const struct allocator *allocator = &allocators->items[i];
+		struct probe probes[RATE_SITES_MAX];
+		struct probe_set set = {
+			.kind = plain_kind(kind),
+			.program_fd = bpf_program__fd(skeleton->progs.count_hit),
+			.file_fd = allocator->fd,
+			.pid = pid,
+			.probes = probes,
+		};
+
+		while (set.count < allocator->entry_count && number < RATE_SITES_MAX) {
+			probes[set.count].file_offset =
+				allocator->entry_sites[set.count].file_offset;
+			probes[set.count++].cookie = number++;
+		}
+		error = links_attach(links, &set);
+	}
+	return error;
+}
+
+static double read_hits(int map_fd, uint32_t site)
+{
+	int cpus = libbpf_num_possible_cpus();
+	uint64_t *by_cpu = cpus > 0 ? calloc((size_t)cpus, sizeof(*by_cpu)) : NULL;
+	double sum = 0;
+
+	if (by_cpu && !bpf_map_lookup_elem(map_fd, &site, by_cpu))
+		for (int cpu = 0; cpu < cpus; cpu++)
+			sum += (double)by_cpu[cpu];
+	free(by_cpu);
+	return sum;
+}
+
+/* Nanoseconds that exact tracing adds to one call. */
+static double call_cost_ns(const struct trap_costs *costs, const struct site *site)
+{
+	double cost = costs->entry_ns[site->kind];
+
+	if (PROBE_COOKIE_OP(site->cookie) == PROBE_FREE)
+		return cost * TRACKING_FACTOR;
+	if (site->function->flags & FUNCTION_THROWS)
+		return cost + costs->entry_ns[SITE_STEPPED] * TRACKING_FACTOR;
+	return (cost + costs->return_ns) * TRACKING_FACTOR;
+}
+
+double estimate_slowdown(double added_s, double cpu_used_s, double wall_s)
+{
+	double base = cpu_used_s > wall_s ? cpu_used_s : wall_s;
+
+	return base > 0 ? added_s * 100 / base : 0;
+}
+
+double estimate_typical_call_ns(const struct trap_costs *costs)
+{
+	return (costs->entry_ns[SITE_EMULATED] + costs->return_ns / 2) * TRACKING_FACTOR;
+}
+
+static size_t count_sites(const struct allocators *allocators)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < allocators->count; i++)
+		total += allocators->items[i].entry_count;
+	return total;
+}
+
+struct window_sums {
+	double hits;
+	double counting_s; /* time that the counting itself took */
+	double added_s;    /* time that exact tracing of the same calls would have added */
+};
+
+static int fill_rates(struct estimate *estimate, int map_fd, const struct allocators *allocators,
+		      struct window_sums *sums)
+{
+	uint32_t number = 0;
+
+	estimate->rates = calloc(count_sites(allocators) + 1, sizeof(*estimate->rates));
+	if (!estimate->rates)
+		return -ENOMEM;
+	for (size_t i = 0; i < allocators->count; i++) {
+		const struct allocator *allocator = &allocators->items[i];
+
+		for (size_t j = 0; j < allocator->entry_count; j++) {
+			const struct site *site = &allocator->entry_sites[j];
+			double hits = number < RATE_SITES_MAX ? read_hits(map_fd, number++) : 0;
+
+			estimate->rates[estimate->rate_count++] =
+				(struct site_rate){site, allocator, hits / estimate->window_s};
+			sums->hits += hits;
+			sums->counting_s += hits * estimate->costs.entry_ns[site->kind] / 1e9;
+			sums->added_s += hits * call_cost_ns(&estimate->costs, site) / 1e9;
+		}
+	}
+	return 0;
+}
+
+/*
+ * A target that kept its processors busy made fewer calls than it would have without the counting:
+ * what it did took only the time that the counting left.
+ */
+static void conclude(struct estimate *estimate, const struct window_sums *sums, double cpu_s)
+{
+	double left_s = cpu_s - sums->counting_s;
+	bool busy = cpu_s > estimate->window_s * 0.9;
+
+	if (left_s < cpu_s * 0.02)
+		left_s = cpu_s * 0.02;
+	estimate->calls_per_s = sums->hits / estimate->window_s;
+	if (busy)
+		estimate->calls_per_s *= cpu_s / left_s;
+	estimate->cpu_used = cpu_s / estimate->window_s;
+	estimate->call_cost_ns = sums->hits ? sums->added_s * 1e9 / sums->hits
+					    : estimate_typical_call_ns(&estimate->costs);
+	estimate->slowdown_percent =
+		busy ? sums->added_s * 100 / left_s
+		     : estimate_slowdown(sums->added_s, left_s, estimate->window_s);
+}
+
+static void wait_window(unsigned int window_ms)
+{
+	struct timespec length = {.tv_sec = window_ms / 1000,
+				  .tv_nsec = (long)(window_ms % 1000) * 1000000};
+
+	nanosleep(&length, NULL);
+}
+
+static int measure_window(struct estimate *estimate, const struct rate_bpf *skeleton,
+			  enum attach_kind kind, pid_t pid, const struct allocators *allocators,
+			  unsigned int window_ms)
+{
+	struct links links = {0};
+	struct window_sums sums = {0};
+	clockid_t target_clock;
+	double start, cpu_start, cpu_s = 0;
+	int error = attach_counters(&links, skeleton, kind, pid, allocators);
+
+	if (!error && clock_getcpuclockid(pid, &target_clock))
+		error = -ESRCH;
+	if (!error) {
+		start = now_s(CLOCK_MONOTONIC);
+		cpu_start = now_s(target_clock);
+		wait_window(window_ms);
+		cpu_s = now_s(target_clock) - cpu_start;
+		estimate->window_s = now_s(CLOCK_MONOTONIC) - start;
+		error = fill_rates(estimate, bpf_map__fd(skeleton->maps.hits_by_site), allocators,
+				   &sums);
+	}
+	if (!error)
+		conclude(estimate, &sums, cpu_s);
+	links_release(&links);
+	return error;
+}
+
+int estimate_make(struct estimate *estimate, enum attach_kind kind, pid_t pid,
+		  const struct allocators *allocators, unsigned int window_ms,
+		  struct failure *failure)
+{
+	struct rate_bpf *skeleton = load_counters(kind, failure);
+	int error;
+
+	*estimate = (struct estimate){0};
+	if (!skeleton)
+		return -1;
+	error = measure_costs(skeleton, kind, &estimate->costs);
+	if (!error)
+		error = measure_window(estimate, skeleton, kind, pid, allocators, window_ms);
+	rate_bpf__destroy(skeleton);
+	if (!error)
+		return 0;
+	estimate_release(estimate);
+	if (error == -ESRCH)
+		return failure_set(failure, STATUS_TARGET, "process %d is gone", (int)pid);
+	return failure_set(failure, STATUS_KERNEL, "cannot count the calls of process %d: %s",
+			   (int)pid, strerror(-error));
+}
+
+void estimate_release(struct estimate *estimate)
+{
+	free(estimate->rates);
+	*estimate = (struct estimate){0};
+}

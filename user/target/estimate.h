@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What exact tracing would cost a target, before it is done: how often it calls its allocators,
+ * from a short window with probes that only count, times what such a probe costs on this machine,
+ * measured on this process.
+ *
+ * The percentage is the time that probes would add, of the processor time that the target uses or
+ * of one processor where it uses less: a target that mostly sleeps is slowed by what its traps add
+ * up to.
+ */
+#ifndef UNFREED_ESTIMATE_H
+#define UNFREED_ESTIMATE_H
+
+#include "../lib/failure.h"
+#include "allocators.h"
+#include "attach.h"
+
+/* Cost of one hit by the kind of its site, in ns, with a program that does next to nothing. */
+struct trap_costs {
+	double entry_ns[SITE_STEPPED + 1];
+	double return_ns; /* on top, for a return probe */
+};
+
+struct site_rate {
+	const struct site *site;
+	const struct allocator *allocator;
+	double calls_per_s;
+};
+
+struct estimate {
+	struct trap_costs costs;
+	double window_s;
+	double calls_per_s;      /* of all functions together */
+	double cpu_used;         /* processors that the target kept busy */
+	double call_cost_ns;     /* that exact tracing adds to a call, on average */
+	double slowdown_percent; /* of exact tracing */
+	struct site_rate *rates; /* one a site, in the order of the allocators */
+	size_t rate_count;
+};
+
+/* Measures for `window_ms`. `allocators` must outlive the estimate. Returns 0, or -1 with `failure`
+ * filled. */
+int estimate_make(struct estimate *estimate, enum attach_kind kind, pid_t pid,
+		  const struct allocators *allocators, unsigned int window_ms,
+		  struct failure *failure);
+void estimate_release(struct estimate *estimate);
+
+/* Traps alone: for `doctor` without a target. Returns 0 or -1 with `failure` filled. */
+int estimate_trap_costs(enum attach_kind kind, struct trap_costs *costs, struct failure *failure);
+
+/* What exact tracing adds to a call where nothing is known of the calls: half allocate, half free.
+ */
+double estimate_typical_call_ns(const struct trap_costs *costs);
+
+/* Percent of the processor time used, or of one processor where less was used. */
+double estimate_slowdown(double added_s, double cpu_used_s, double wall_s);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Which program goes on which site of an allocator.
+ */
+#ifndef UNFREED_INSTALL_H
+#define UNFREED_INSTALL_H
+
+#include "allocators.h"
+#include "attach.h"
+
+/* Descriptors of the loaded programs. */
+struct probe_programs {
+	enum attach_kind kind;
+	bool inherit;
+	int alloc_session; /* session only */
+	int alloc_enter;   /* multi and perf */
+	int alloc_return;
+	int throwing_enter;
+	int throwing_return;
+	int free_enter;
+	int library_loaded;
+};
+
+/*
+ * Puts probes on every function of an allocator in one process. Those that close blocks come first:
+ * a block must not be seen born and not seen freed. Returns 0 or a negative errno; on failure
+ * nothing stays attached.
+ */
+int allocator_install(struct links *links, const struct probe_programs *programs, pid_t pid,
+		      const struct allocator *allocator);
+
+/* Puts a probe on the dynamic linker's rendezvous function. */
+int linker_install(struct links *links, const struct probe_programs *programs, pid_t pid,
+		   const struct allocators *allocators);
+
+#endif
