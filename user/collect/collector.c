@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "collector.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "frames.h"
+#include "names.h"
+#include "stack_table.h"
+
+struct collector {
+	const struct ledger_view *view;
+	struct images images;
+	struct modules modules;
+	struct stack_table stacks;
+	struct names *names;
+};
+
+struct collector *collector_new(const struct procfs *procfs, struct symbolizer *symbolizer,
+				const struct ledger_view *view)
+{
+	struct collector *collector = calloc(1, sizeof(*collector));
+
+	if (!collector)
+		return NULL;
+	collector->view = view;
+	collector->images.procfs = procfs;
+	collector->names = names_new(symbolizer);
+	if (collector->names && !stack_table_init(&collector->stacks, view->row_count))
+		return collector;
+	collector_free(collector);
+	return NULL;
+}
+
+void collector_free(struct collector *collector)
+{
+	if (!collector)
+		return;
+	stack_table_release(&collector->stacks);
+	names_free(collector->names);
+	modules_release(&collector->modules);
+	images_release(&collector->images);
+	free(collector);
+}
+
+struct image *collector_add_image(struct collector *collector, uint32_t space, uint32_t pid)
+{
+	return images_add(&collector->images, space, pid);
+}
+
+static struct image *take_exec(struct collector *collector, const struct exec_record *record)
+{
+	struct image *old = images_find(&collector->images, record->old_space);
+
+	if (old && !record->shared)
+		old->gone = true;
+	if (!record->record.space)
+		return NULL;
+	return images_add(&collector->images, record->record.space, record->record.pid);
+}
+
+static struct image *take_fork(struct collector *collector, const struct fork_record *record)
+{
+	if (!record->child_space)
+		return NULL;
+	return images_add(&collector->images, record->child_space, record->child_pid);
+}
+
+static struct image *take_stack(struct collector *collector, struct image *image,
+				const struct stack_record *record, size_t size)
+{
+	size_t frames_size = size - offsetof(struct stack_record, frames);
+
+	if (!image || record->frame_count * sizeof(record->frames[0]) > frames_size)
+		return NULL;
+	stack_table_add(&collector->stacks, &collector->images, &collector->modules, image, record);
+	return image;
+}
+
+struct image *collector_take(struct collector *collector, const void *data, size_t size)
+{
+	const struct record *record = data;
+	struct image *image = images_find(&collector->images, record->space);
+
+	switch (record->type) {
+	case RECORD_STACK:
+		return take_stack(collector, image, data, size);
+	case RECORD_FORK:
+		return take_fork(collector, data);
+	case RECORD_EXEC:
+		return take_exec(collector, data);
+	case RECORD_EXIT:
+		if (image && !record->shared)
+			image->gone = true;
+		return image;
+	case RECORD_LOADED:
+		if (image)
+			image_refresh(&collector->images, image);
+		return image;
+	default:
+		return NULL;
+	}
+}
+
+/* Index of the image's target in the snapshot, added at first use. */
+static size_t target_of(struct snapshot *snapshot, const struct images *images,
+			const struct image *image, size_t *index_by_image)
+{
+	struct target *target;
+	size_t number = 0;
+
+	while (images->items[number] != image)
+		number++;
+	if (index_by_image[number] != SIZE_MAX)
+		return index_by_image[number];
+	index_by_image[number] = snapshot->target_count;
+	target = snapshot_add_target(snapshot);
+	target->pid = image->pid;
+	target->comm = snapshot_intern(snapshot, image->comm);
+	target->exe = snapshot_intern(snapshot, image->exe);
+	target->cmdline_count = image->cmdline_count;
+	target->cmdline = snapshot_alloc(snapshot, image->cmdline_count + 1, sizeof(char *));
+	for (size_t i = 0; i < image->cmdline_count; i++)
+		target->cmdline[i] = snapshot_intern(snapshot, image->cmdline[i]);
+	return index_by_image[number];
+}
+
+/* The counters of a row, read so that nothing appears freed that was not yet counted as allocated.
+ */
+static void fill_counts(struct stack *stack, const struct stack_totals *row,
+			const struct live_blocks *live, uint64_t older_than_ns, uint64_t now_ns)
+{
+	uint64_t free_bytes = __atomic_load_n(&row->free_bytes, __ATOMIC_ACQUIRE);
+	uint64_t free_blocks = __atomic_load_n(&row->free_blocks, __ATOMIC_ACQUIRE);
+
+	stack->alloc_bytes = __atomic_load_n(&row->alloc_bytes, __ATOMIC_ACQUIRE);
+	stack->alloc_blocks = __atomic_load_n(&row->alloc_blocks, __ATOMIC_ACQUIRE);
+	stack->live_bytes = older_than_ns ? live->bytes : stack->alloc_bytes - free_bytes;
+	stack->live_blocks = older_than_ns ? live->blocks : stack->alloc_blocks - free_blocks;
+	if (live->oldest_ns && live->oldest_ns <= now_ns)
+		stack->oldest_ns = now_ns - live->oldest_ns;
+}
+
+static void add_stack(struct collector *collector, struct snapshot *snapshot, size_t row,
+		      const struct live_blocks *live, uint64_t older_than_ns, uint64_t now_ns,
+		      size_t *index_by_image)
+{
+	const struct known_stack *known = collector->stacks.by_row[row];
+	const struct image *image = known ? known->image : collector->images.items[0];
+	size_t target = target_of(snapshot, &collector->images, image, index_by_image);
+	struct stack *stack = snapshot_add_stack(snapshot);
+
+	stack->target = target;
+	stack->domain = known && known->domain < DOMAIN_COUNT ? known->domain : DOMAIN_MALLOC;
+	stack->truncated = !known || known->truncated;
+	fill_counts(stack, &collector->view->totals[row], &live[row], older_than_ns, now_ns);
+	if (known)
+		frames_fill(snapshot, stack, known, collector->names);
+	else if (row + STACK_ROWS_EXTRA == collector->view->row_count)
+		frames_fill_placeholder(snapshot, stack, "[stack table full]");
+	else
+		frames_fill_placeholder(snapshot, stack, "[stack not captured]");
+}
+
+static void want_names(struct collector *collector)
+{
+	for (size_t i = 0; i < collector->images.count; i++) {
+		struct image *image = collector->images.items[i];
+
+		if (image->perf_map && !image->gone)
+			image_read_perf_map(&collector->images, image);
+	}
+	for (size_t row = 0; row < collector->stacks.row_count; row++) {
+		const struct known_stack *known = collector->stacks.by_row[row];
+
+		for (size_t i = 0; known && i < known->frame_count; i++)
+			names_want(collector->names, &known->frames[i]);
+	}
+	names_resolve(collector->names);
+}
+
+static bool row_used(const struct collector *collector, size_t row)
+{
+	const struct stack_totals *totals = &collector->view->totals[row];
+
+	return totals->alloc_blocks || totals->free_blocks || collector->stacks.by_row[row];
+}
+
+static void fill_totals(struct snapshot *snapshot, const struct counters *counters,
+			const struct snapshot_request *request)
+{
+	struct totals *totals = &snapshot->totals;
+
+	totals->alloc_bytes = counters->alloc_bytes;
+	totals->alloc_blocks = counters->alloc_blocks;
+	totals->free_bytes = counters->free_bytes;
+	totals->free_blocks = counters->free_blocks;
+	totals->live_bytes = counters->alloc_bytes - counters->free_bytes;
+	totals->live_blocks = counters->alloc_blocks - counters->free_blocks;
+	snapshot->unknown_frees = counters->unknown_frees;
+	for (size_t i = 0; i < LOSS_COUNT; i++)
+		snapshot->losses[i] = counters->losses[i] + request->losses[i];
+}
+
+/* With an age limit what is live is what the stacks have that is old enough. */
+static void sum_live(struct snapshot *snapshot)
+{
+	snapshot->totals.live_bytes = 0;
+	snapshot->totals.live_blocks = 0;
+	for (size_t i = 0; i < snapshot->stack_count; i++) {
+		snapshot->totals.live_bytes += snapshot->stacks[i].live_bytes;
+		snapshot->totals.live_blocks += snapshot->stacks[i].live_blocks;
+	}
+}
+
+static void fill_stacks(struct collector *collector, struct snapshot *snapshot,
+			const struct snapshot_request *request, const struct live_blocks *live,
+			uint64_t now_ns, size_t *index_by_image)
+{
+	for (size_t i = 0; i < collector->images.count; i++)
+		index_by_image[i] = SIZE_MAX;
+	if (collector->images.count)
+		target_of(snapshot, &collector->images, collector->images.items[0], index_by_image);
+	for (size_t row = 0; row < collector->view->row_count; row++) {
+		if (!row_used(collector, row))
+			continue;
+		if (row + STACK_ROWS_EXTRA < collector->view->row_count &&
+		    !collector->stacks.by_row[row])
+			snapshot->losses[LOSS_frames_dropped]++;
+		add_stack(collector, snapshot, row, live, request->older_than_ns, now_ns,
+			  index_by_image);
+	}
+	if (request->older_than_ns)
+		sum_live(snapshot);
+	snapshot_sort(snapshot);
+}
+
+struct snapshot *collector_snapshot(struct collector *collector,
+				    const struct snapshot_request *request)
+{
+	uint64_t now_ns = request->taken_monotonic_ns;
+	uint64_t newest_ns = now_ns > request->older_than_ns ? now_ns - request->older_than_ns : 0;
+	struct live_blocks *live = calloc(collector->view->row_count, sizeof(*live));
+	size_t *index_by_image = calloc(collector->images.count + 1, sizeof(*index_by_image));
+	struct snapshot *snapshot = snapshot_new();
+	struct counters counters;
+	int error = live && index_by_image && snapshot ? 0 : -ENOMEM;
+
+	if (!error)
+		error = ledger_view_counters(collector->view, &counters);
+	if (!error)
+		error = ledger_view_scan(collector->view, newest_ns, live);
+	if (!error) {
+		want_names(collector);
+		snapshot->version = UNFREED_VERSION;
+		snapshot->started_at_ns = request->started_at_ns;
+		snapshot->duration_ns = request->duration_ns;
+		snapshot->older_than_ns = request->older_than_ns;
+		snapshot->overhead_percent = request->overhead_percent;
+		fill_totals(snapshot, &counters, request);
+		fill_stacks(collector, snapshot, request, live, now_ns, index_by_image);
+	}
+	free(live);
+	free(index_by_image);
+	if (!error)
+		return snapshot;
+	snapshot_free(snapshot);
+	errno = -error;
+	return NULL;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From kernel maps to a snapshot: takes the programs' records in while the target lives, and puts
+ * names to them when a report is due.
+ */
+#ifndef UNFREED_COLLECTOR_H
+#define UNFREED_COLLECTOR_H
+
+#include "../snapshot.h"
+#include "../symbolize/symbolizer.h"
+#include "../target/procfs.h"
+#include "images.h"
+#include "ledger_view.h"
+
+struct collector;
+
+/* `view` must outlive the collector. NULL on out of memory. */
+struct collector *collector_new(const struct procfs *procfs, struct symbolizer *symbolizer,
+				const struct ledger_view *view);
+void collector_free(struct collector *collector);
+
+/* Makes the image of a process that is about to be traced under this space. NULL on out of memory.
+ */
+struct image *collector_add_image(struct collector *collector, uint32_t space, uint32_t pid);
+
+/*
+ * Takes a record (of any type) from the ring buffer in. Returns the image that it concerns (of a
+ * fork: the child's, where it is traced; of an exec: the new one), NULL where there is none.
+ */
+struct image *collector_take(struct collector *collector, const void *record, size_t size);
+
+struct snapshot_request {
+	int64_t started_at_ns; /* since the epoch */
+	uint64_t duration_ns;
+	uint64_t taken_monotonic_ns; /* the moment that ages are counted from */
+	uint64_t older_than_ns;
+	double overhead_percent;     /* negative: unknown */
+	uint64_t losses[LOSS_COUNT]; /* noticed in user space, added to the programs' */
+};
+
+/* Returns a snapshot to be freed with snapshot_free, NULL with errno. */
+struct snapshot *collector_snapshot(struct collector *collector,
+				    const struct snapshot_request *request);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Addresses of a known stack -> frames of a snapshot, root first.
+ */
+#ifndef UNFREED_FRAMES_H
+#define UNFREED_FRAMES_H
+
+#include "../snapshot.h"
+#include "names.h"
+
+/*
+ * Fills stack->frames: inlined calls become frames of their own; C++'s operator new at the leaf is
+ * left out, since it is the allocator's; code without a name is `[module+0xoffset]`, or
+ * `[0xaddress]` outside of any file.
+ */
+void frames_fill(struct snapshot *snapshot, struct stack *stack, const struct known_stack *known,
+		 const struct names *names);
+
+/* A single frame in brackets, for what has no stack. */
+void frames_fill_placeholder(struct snapshot *snapshot, struct stack *stack, const char *name);
+
+#endif

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "images.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/array.h"
+
+#define PERF_MAP_MAX_BYTES (64u << 20)
+
+struct image *images_find(const struct images *images, uint32_t space)
+{
+	for (size_t i = images->count; i-- > 0;)
+		if (images->items[i]->space == space)
+			return images->items[i];
+	return NULL;
+}
+
+static void image_identify(const struct images *images, struct image *image)
+{
+	struct process_status status;
+	pid_t pid = (pid_t)image->pid;
+
+	snprintf(image->comm, sizeof(image->comm), "?");
+	if (!procfs_read_status(images->procfs, pid, &status)) {
+		memcpy(image->comm, status.comm, sizeof(image->comm));
+		image->inner_pid = status.inner_pid;
+	}
+	image->exe = procfs_read_exe(images->procfs, pid);
+	image->cmdline = procfs_read_cmdline(images->procfs, pid, &image->cmdline_count);
+}
+
+void image_refresh(const struct images *images, struct image *image)
+{
+	struct mappings mappings;
+
+	if (image->gone || mappings_read(images->procfs, (pid_t)image->pid, &mappings))
+		return;
+	if (!mappings.count) {
+		mappings_release(&mappings);
+		return;
+	}
+	mappings_release(&image->mappings);
+	image->mappings = mappings;
+}
+
+struct image *images_add(struct images *images, uint32_t space, uint32_t pid)
+{
+	struct image *image = calloc(1, sizeof(*image));
+
+	if (!image)
+		return NULL;
+	image->space = space;
+	image->pid = pid;
+	image_identify(images, image);
+	image_refresh(images, image);
+	if (array_append(&images->items, &images->count, image))
+		return image;
+	return NULL;
+}
+
+const struct mapping *image_find_mapping(const struct images *images, struct image *image,
+					 uint64_t address)
+{
+	const struct mapping *mapping = mappings_find(&image->mappings, address);
+
+	if (mapping)
+		return mapping;
+	image_refresh(images, image);
+	return mappings_find(&image->mappings, address);
+}
+
+void image_read_perf_map(const struct images *images, struct image *image)
+{
+	struct perf_map *map;
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)image->inner_pid);
+	fd = procfs_open_inside(images->procfs, (pid_t)image->pid, path, PERF_MAP_MAX_BYTES);
+	if (fd < 0)
+		return;
+	map = perf_map_read(fd);
+	close(fd);
+	if (!map)
+		return;
+	perf_map_free(image->perf_map);
+	image->perf_map = map;
+}
+
+static void image_free(struct image *image)
+{
+	mappings_release(&image->mappings);
+	perf_map_free(image->perf_map);
+	free(image->cmdline);
+	free(image->exe);
+	free(image);
+}
+
+void images_release(struct images *images)
+{
+	for (size_t i = 0; i < images->count; i++)
+		image_free(images->items[i]);
+	free(images->items);
+	*images = (struct images){0};
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Process images: one for each address space number that the programs gave out. An exec makes a new
+ * one; the old one stays with what it had outstanding.
+ */
+#ifndef UNFREED_IMAGES_H
+#define UNFREED_IMAGES_H
+
+#include "../symbolize/symbolizer.h"
+#include "modules.h"
+
+struct image {
+	uint32_t space;
+	uint32_t pid;
+	pid_t inner_pid; /* as the process itself sees it, in its PID namespace */
+	char comm[17];
+	char *exe;
+	char **cmdline;
+	size_t cmdline_count;
+	struct mappings mappings;  /* as last read */
+	bool gone;                 /* the process exited or went on to another image */
+	struct perf_map *perf_map; /* names from a JIT; NULL: none */
+};
+
+struct images {
+	const struct procfs *procfs;
+	struct image **items; /* by space */
+	size_t count;
+};
+
+/* The image of a space, NULL where it is not known. */
+struct image *images_find(const struct images *images, uint32_t space);
+
+/* Makes the image of a live process. Returns NULL on out of memory; a process that is gone gives an
+ * empty one. */
+struct image *images_add(struct images *images, uint32_t space, uint32_t pid);
+
+/* Reads the mappings again; of a process that is gone the last ones stay. */
+void image_refresh(const struct images *images, struct image *image);
+
+/* The mapping that holds an address; reads the mappings again where none does. NULL: none. */
+const struct mapping *image_find_mapping(const struct images *images, struct image *image,
+					 uint64_t address);
+
+/*
+ * Reads the process's perf map, or reads it again; where that fails an older one stays. To be
+ * called when code outside of any file is first met, since the process may be gone later.
+ */
+void image_read_perf_map(const struct images *images, struct image *image);
+
+void images_release(struct images *images);
+
+#endif

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "ledger_view.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#define BATCH_BLOCKS 4096u
+
+static void add_block(const struct ledger_view *view, const struct block *block, uint64_t newest_ns,
+		      struct live_blocks *live)
+{
+	struct live_blocks *row;
+
+	if (block->stack >= view->row_count || block->time_ns > newest_ns)
+		return;
+	row = &live[block->stack];
+	row->bytes += block->size;
+	row->blocks++;
+	if (!row->oldest_ns || block->time_ns < row->oldest_ns)
+		row->oldest_ns = block->time_ns;
+}
+
+static void scan_bucket(const struct ledger_view *view, const struct bucket *bucket,
+			uint64_t newest_ns, struct live_blocks *live)
+{
+	for (size_t i = 0; i < BUCKET_SLOTS; i++) {
+		uint64_t key = __atomic_load_n(&bucket->keys[i], __ATOMIC_ACQUIRE);
+		struct block block;
+
+		if (key == BLOCK_KEY_EMPTY || key == BLOCK_KEY_BUSY)
+			continue;
+		block = bucket->blocks[i];
+		if (__atomic_load_n(&bucket->keys[i], __ATOMIC_ACQUIRE) == key)
+			add_block(view, &block, newest_ns, live);
+	}
+}
+
+static int scan_spilled(const struct ledger_view *view, uint64_t newest_ns,
+			struct live_blocks *live)
+{
+	uint64_t *keys = calloc(BATCH_BLOCKS, sizeof(*keys));
+	struct block *blocks = calloc(BATCH_BLOCKS, sizeof(*blocks));
+	LIBBPF_OPTS(bpf_map_batch_opts, options);
+	uint32_t position = 0;
+	void *in = NULL;
+	int error = keys && blocks ? 0 : -ENOMEM;
+
+	while (!error) {
+		uint32_t count = BATCH_BLOCKS;
+
+		error = bpf_map_lookup_batch(view->spilled_fd, in, &position, keys, blocks, &count,
+					     &options);
+		if (error && error != -ENOENT)
+			break;
+		for (uint32_t i = 0; i < count; i++)
+			add_block(view, &blocks[i], newest_ns, live);
+		in = &position;
+	}
+	free(keys);
+	free(blocks);
+	return error == -ENOENT ? 0 : error;
+}
+
+int ledger_view_scan(const struct ledger_view *view, uint64_t newest_ns, struct live_blocks *live)
+{
+	for (size_t i = 0; i < view->bucket_count; i++)
+		scan_bucket(view, &view->buckets[i], newest_ns, live);
+	return scan_spilled(view, newest_ns, live);
+}
+
+int ledger_view_counters(const struct ledger_view *view, struct counters *sum)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct counters *by_cpu;
+	uint32_t zero = 0;
+	int error;
+
+	*sum = (struct counters){0};
+	if (cpus < 0)
+		return cpus;
+	by_cpu = calloc((size_t)cpus, sizeof(*by_cpu));
+	if (!by_cpu)
+		return -ENOMEM;
+	error = bpf_map_lookup_elem(view->counters_fd, &zero, by_cpu);
+	for (int cpu = 0; !error && cpu < cpus; cpu++) {
+		const __u64 *words = (const __u64 *)&by_cpu[cpu];
+		__u64 *total = (__u64 *)sum;
+
+		for (size_t i = 0; i < sizeof(*sum) / sizeof(*words); i++)
+			total[i] += words[i];
+	}
+	free(by_cpu);
+	return error;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The ledger maps as user space sees them, and what is live in them per stack.
+ */
+#ifndef UNFREED_LEDGER_VIEW_H
+#define UNFREED_LEDGER_VIEW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/types.h>
+
+#include "../../bpf/ledger.h"
+
+struct ledger_view {
+	const struct bucket *buckets; /* mapped */
+	size_t bucket_count;
+	const struct stack_totals *totals; /* mapped; the extra rows are at the end */
+	size_t row_count;                  /* with the extra rows */
+	int spilled_fd;                    /* spilled_blocks_by_key */
+	int counters_fd;                   /* counters_by_cpu */
+};
+
+/* What the open blocks of one stack come to. */
+struct live_blocks {
+	uint64_t bytes; /* of the blocks that are old enough */
+	uint64_t blocks;
+	uint64_t oldest_ns; /* CLOCK_MONOTONIC at the oldest one's allocation; 0: none */
+};
+
+/*
+ * Goes over all open blocks and adds up, per row, those allocated at or before `newest_ns`.
+ * `live` has row_count entries, zeroed. Returns 0 or a negative errno.
+ */
+int ledger_view_scan(const struct ledger_view *view, uint64_t newest_ns, struct live_blocks *live);
+
+/* Sums the counters of all CPUs. Returns 0 or a negative errno. */
+int ledger_view_counters(const struct ledger_view *view, struct counters *sum);
+
+#endif

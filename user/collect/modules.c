@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "modules.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/array.h"
+#include "../symbolize/vdso.h"
+
+static bool is_vdso(const struct mapping *mapping)
+{
+	return !strcmp(mapping->path, "[vdso]");
+}
+
+static bool module_matches(const struct module *module, const struct mapping *mapping)
+{
+	if (is_vdso(mapping))
+		return !strcmp(module->path, "[vdso]");
+	return module->inode == mapping->inode && module->device_major == mapping->device_major &&
+	       module->device_minor == mapping->device_minor;
+}
+
+static struct module *module_new(const struct procfs *procfs, pid_t pid,
+				 const struct mapping *mapping)
+{
+	struct module *module = calloc(1, sizeof(*module));
+
+	if (!module)
+		return NULL;
+	module->path = strdup(mapping->path);
+	module->device_major = mapping->device_major;
+	module->device_minor = mapping->device_minor;
+	module->inode = mapping->inode;
+	module->fd = is_vdso(mapping) ? vdso_open() : mapping_open(procfs, pid, mapping);
+	if (module->path)
+		return module;
+	if (module->fd >= 0)
+		close(module->fd);
+	free(module);
+	return NULL;
+}
+
+struct module *modules_get(struct modules *modules, const struct procfs *procfs, pid_t pid,
+			   const struct mapping *mapping)
+{
+	struct module *module;
+
+	if (!mapping->inode && !is_vdso(mapping))
+		return NULL;
+	for (size_t i = 0; i < modules->count; i++)
+		if (module_matches(modules->items[i], mapping))
+			return modules->items[i];
+	module = module_new(procfs, pid, mapping);
+	if (module && array_append(&modules->items, &modules->count, module))
+		return module;
+	return NULL;
+}
+
+void modules_release(struct modules *modules)
+{
+	for (size_t i = 0; i < modules->count; i++) {
+		if (modules->items[i]->fd >= 0)
+			close(modules->items[i]->fd);
+		free(modules->items[i]->path);
+		free(modules->items[i]);
+	}
+	free(modules->items);
+	*modules = (struct modules){0};
+}

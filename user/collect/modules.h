@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The ELF files that stacks run through, held open: names can be looked up after the process, or
+ * the file, is gone. A file that many processes map is one module.
+ */
+#ifndef UNFREED_MODULES_H
+#define UNFREED_MODULES_H
+
+#include "../target/mappings.h"
+
+struct module {
+	char *path; /* as the target sees it; "[vdso]" */
+	int fd;     /* -1: could not be opened */
+	uint32_t device_major;
+	uint32_t device_minor;
+	uint64_t inode;
+};
+
+struct modules {
+	struct module **items;
+	size_t count;
+};
+
+/*
+ * The module behind a mapping, opened at first sight. Owned by `modules`. NULL where the mapping
+ * has no code from a file (anonymous memory) or on out of memory.
+ */
+struct module *modules_get(struct modules *modules, const struct procfs *procfs, pid_t pid,
+			   const struct mapping *mapping);
+
+void modules_release(struct modules *modules);
+
+#endif

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "names.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <uthash.h>
+
+struct name {
+	struct address address;
+	struct symbol_list list;
+	bool resolved;
+	UT_hash_handle hh;
+};
+
+struct names {
+	struct symbolizer *symbolizer;
+	struct name *by_address;
+};
+
+static const struct symbol unknown_symbol;
+
+struct names *names_new(struct symbolizer *symbolizer)
+{
+	struct names *names = calloc(1, sizeof(*names));
+
+	if (names)
+		names->symbolizer = symbolizer;
+	return names;
+}
+
+void names_free(struct names *names)
+{
+	struct name *name, *next;
+
+	if (!names)
+		return;
+	HASH_ITER (hh, names->by_address, name, next) {
+		HASH_DEL(names->by_address, name);
+		symbol_lists_release(&name->list, 1);
+		free(name);
+	}
+	free(names);
+}
+
+static struct name *find_name(const struct names *names, const struct address *address)
+{
+	struct name *name;
+
+	HASH_FIND(hh, names->by_address, address, sizeof(*address), name);
+	return name;
+}
+
+int names_want(struct names *names, const struct address *address)
+{
+	struct name *name;
+
+	if (!address->module || find_name(names, address))
+		return 0;
+	name = calloc(1, sizeof(*name));
+	if (!name)
+		return -ENOMEM;
+	name->address = *address;
+	HASH_ADD(hh, names->by_address, address, sizeof(name->address), name);
+	return 0;
+}
+
+static int by_module(const void *left, const void *right)
+{
+	const struct name *const *a = left;
+	const struct name *const *b = right;
+
+	if ((*a)->address.module != (*b)->address.module)
+		return (*a)->address.module < (*b)->address.module ? -1 : 1;
+	if ((*a)->address.value != (*b)->address.value)
+		return (*a)->address.value < (*b)->address.value ? -1 : 1;
+	return 0;
+}
+
+/* Resolves a run of names in one module. */
+static void resolve_module(struct names *names, struct name **run, size_t count)
+{
+	const struct module *module = run[0]->address.module;
+	uint64_t *offsets = calloc(count, sizeof(*offsets));
+	struct symbol_list *lists = calloc(count, sizeof(*lists));
+
+	for (size_t i = 0; i < count; i++)
+		run[i]->resolved = true;
+	if (offsets && lists && module->fd >= 0) {
+		for (size_t i = 0; i < count; i++)
+			offsets[i] = run[i]->address.value;
+		symbolizer_resolve(names->symbolizer, module->fd, module->path, offsets, count,
+				   lists);
+		for (size_t i = 0; i < count; i++)
+			run[i]->list = lists[i];
+	}
+	free(offsets);
+	free(lists);
+}
+
+void names_resolve(struct names *names)
+{
+	struct name **pending = calloc(HASH_COUNT(names->by_address) + 1, sizeof(struct name *));
+	struct name *name, *next;
+	size_t count = 0;
+
+	if (!pending)
+		return;
+	HASH_ITER (hh, names->by_address, name, next) {
+		if (!name->resolved)
+			pending[count++] = name;
+	}
+	qsort(pending, count, sizeof(struct name *), by_module);
+	for (size_t start = 0, end; start < count; start = end) {
+		end = start + 1;
+		while (end < count &&
+		       pending[end]->address.module == pending[start]->address.module)
+			end++;
+		resolve_module(names, pending + start, end - start);
+	}
+	free(pending);
+}
+
+const struct symbol *names_get(const struct names *names, const struct address *address,
+			       size_t *count, uint64_t *vaddr)
+{
+	const struct name *name = address->module ? find_name(names, address) : NULL;
+
+	*count = 1;
+	*vaddr = address->value;
+	if (!name || !name->list.count)
+		return &unknown_symbol;
+	*count = name->list.count;
+	*vaddr = name->list.vaddr;
+	return name->list.symbols;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The stacks that the programs announced, by row of totals_by_stack. Addresses are turned into
+ * (module, position) at once, while the mappings that they mean are there; names wait until a
+ * report needs them.
+ */
+#ifndef UNFREED_STACK_TABLE_H
+#define UNFREED_STACK_TABLE_H
+
+#include "../../bpf/records.h"
+#include "images.h"
+
+struct address {
+	const struct module *module; /* NULL: code outside of any file */
+	uint64_t value;              /* position in the module's file, else the address itself */
+};
+
+struct known_stack {
+	struct image *image;
+	uint32_t row;
+	uint32_t domain;
+	bool truncated;
+	size_t frame_count;
+	struct address frames[]; /* leaf first */
+};
+
+struct stack_table {
+	struct known_stack **by_row;
+	size_t row_count;
+};
+
+/* Returns 0 or -ENOMEM. */
+int stack_table_init(struct stack_table *table, size_t row_count);
+void stack_table_release(struct stack_table *table);
+
+/* Takes a record in. A row that is known already stays as it is. Returns 0 or -ENOMEM. */
+int stack_table_add(struct stack_table *table, const struct images *images, struct modules *modules,
+		    struct image *image, const struct stack_record *record);
+
+#endif
