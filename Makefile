@@ -22,7 +22,7 @@ cflags   := -std=gnu11 -Wall -Wextra -Werror -Wno-missing-field-initializers -D_
             $(shell pkg-config --cflags $(packages) 2>/dev/null) $(sanitize)
 libs     := $(shell pkg-config --libs $(packages) 2>/dev/null) -liberty -lm -lpthread
 
-bpf_cflags := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -D__TARGET_ARCH_x86 -Ivmlinux
+bpf_cflags := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter -D__TARGET_ARCH_x86 -Ivmlinux
 
 # Library: everything but main.c, so that tests link with what the program is made of.
 sources   := $(sort $(wildcard user/*.c user/*/*.c))
@@ -85,15 +85,6 @@ $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
 units: $(units)
-
-# Needs clang's fuzzer runtime (libclang-rt-14-dev). The library's own sources, built anew for it.
-fuzz_sources := $(filter-out user/main.c user/report.c user/output_options.c,\
-                $(wildcard user/*.c user/lib/*.c user/output/*.c))
-
-build/fuzz_profile: tests/fuzz/fuzz_profile.c $(fuzz_sources) $(assets) $(proto).c
-	$(call say,FUZZ,$@)
-	$(Q)$(CLANG) -g -O1 -fsanitize=fuzzer,address,undefined $(filter-out -Werror,$(cflags)) -o $@ $^ \
-		$(shell pkg-config --libs $(packages)) -lm
 
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libunfreed.a
 	$(call say,TEST,$@)

@@ -1,17 +1,77 @@
 // SPDX-License-Identifier: BSD-2-Clause
+#include <stdio.h>
 #include <string.h>
 
+#include <bpf/libbpf.h>
+
+#include "doctor.h"
 #include "lib/message.h"
+#include "record.h"
 #include "report.h"
+
+struct command {
+	const char *name;
+	char *full_name; /* argv[0] of the command, which argp prints in usage messages */
+	int (*main)(int argc, char **argv);
+	const char *summary;
+};
+
+static const struct command commands[] = {
+	{"record", "unfreed record", record_main,
+	 "trace processes and report what they have not freed"},
+	{"report", "unfreed report", report_main, "render saved profiles"},
+	{"doctor", "unfreed doctor", doctor_main,
+	 "say what this kernel and a target allow, and what tracing would cost"},
+};
+
+/* libbpf explains a refused program at length: useful to a maintainer alone. */
+static int print_libbpf(enum libbpf_print_level level, const char *format, va_list arguments)
+{
+	if (level == LIBBPF_DEBUG || !message_is_verbose())
+		return 0;
+	return vfprintf(stderr, format, arguments);
+}
+
+static void print_help(FILE *file)
+{
+	fprintf(file, "Usage: unfreed COMMAND [OPTION...]\n"
+		      "Find the memory that a live process never frees.\n\nCommands:\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		fprintf(file, "  %-8s %s\n", commands[i].name, commands[i].summary);
+	fprintf(file, "\n`unfreed COMMAND --help` lists a command's options; `man unfreed` "
+		      "explains them.\n");
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+	return NULL;
+}
 
 int main(int argc, char **argv)
 {
-	static char report_name[] = "unfreed report";
+	const struct command *command;
 
-	if (argc > 1 && !strcmp(argv[1], "report")) {
-		argv[1] = report_name;
-		return report_main(argc - 1, argv + 1);
+	if (argc < 2) {
+		message_error("no command given; `unfreed --help` lists them");
+		return STATUS_USAGE;
 	}
-	message_error("name a command: report");
-	return STATUS_USAGE;
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+		print_help(stdout);
+		return STATUS_OK;
+	}
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		printf("unfreed %s\n", UNFREED_VERSION);
+		return STATUS_OK;
+	}
+	command = find_command(argv[1]);
+	if (!command) {
+		message_error("there is no command '%s'; `unfreed --help` lists them", argv[1]);
+		return STATUS_USAGE;
+	}
+	libbpf_set_print(print_libbpf);
+	argv[1] = command->full_name;
+	return command->main(argc - 1, argv + 1);
 }

@@ -146,8 +146,6 @@
 	function formatShare(value, whole) {
 		const percent = whole > 0 ? Math.min(100, 100 * value / whole) : 0;
 
-		if (percent > 0 && percent < 0.05)
-			return "<0.1 %";
 		return percent.toFixed(percent >= 9.95 || percent === 0 ? 0 : 1) + " %";
 	}
 

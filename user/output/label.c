@@ -24,14 +24,9 @@ static void print_position(FILE *file, const char *path, uint32_t line)
 		fprintf(file, ":%" PRIu32, line);
 }
 
-static void print_name(FILE *file, const struct frame *frame)
-{
-	escape_print(file, *frame->name ? frame->name : "[unnamed]");
-}
-
 void label_print_frame(FILE *file, const struct frame *frame)
 {
-	print_name(file, frame);
+	escape_print(file, frame->name);
 	if (frame->kind != FRAME_PYTHON || !frame->file)
 		return;
 	fputs(" (", file);
@@ -41,7 +36,7 @@ void label_print_frame(FILE *file, const struct frame *frame)
 
 void label_print_frame_source(FILE *file, const struct frame *frame)
 {
-	print_name(file, frame);
+	escape_print(file, frame->name);
 	if (frame->file) {
 		fputs(" (", file);
 		print_position(file, base_name(frame->file), frame->line);
@@ -126,11 +121,8 @@ void label_print_percent(FILE *file, double part, double whole)
 {
 	double percent = whole > 0 ? 100 * part / whole : 0;
 
-	if (percent > 0 && percent < 0.05)
-		fputs("<0.1 %", file);
-	else
-		fprintf(file, percent >= 9.95 || percent <= 0 ? "%.0f %%" : "%.1f %%",
-			percent > 100 ? 100 : percent);
+	fprintf(file, percent >= 9.95 || percent == 0 ? "%.0f %%" : "%.1f %%",
+		percent > 100 ? 100 : percent);
 }
 
 void label_print_targets(FILE *file, const struct snapshot *snapshot)

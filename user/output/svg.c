@@ -76,7 +76,7 @@ static void print_tooltip(const struct drawing *drawing, const struct flame_box 
 	fputs(" in ", drawing->file);
 	label_print_count(drawing->file, box->blocks);
 	fputs(box->blocks == 1 ? " block, " : " blocks, ", drawing->file);
-	fprintf(drawing->file, "%.1f %%", 100 * box->width);
+	label_print_percent(drawing->file, box->width, 1);
 	if (*label->detail) {
 		putc('\n', drawing->file);
 		escape_print_markup(drawing->file, label->detail);

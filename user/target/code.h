@@ -55,7 +55,6 @@ enum {
 };
 
 extern const uint8_t argument_registers[ARGUMENT_COUNT];
-extern const uint8_t result_register;
 extern const uint32_t call_clobbered_registers; /* bit mask */
 
 struct instruction {
@@ -70,7 +69,6 @@ struct instruction {
 	uint8_t copy_to;        /* a whole register copied ... */
 	uint8_t copy_from;      /* ... or REGISTER_NONE */
 	uint8_t tested;         /* compared with zero, or REGISTER_NONE */
-	uint8_t zeroed;         /* set to zero, or REGISTER_NONE */
 	bool branches_on_zero;  /* je */
 	bool branches_on_other; /* jne */
 	char text[32];          /* as the disassembler writes it, cut */

@@ -20,7 +20,6 @@
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11 };
 
 const uint8_t argument_registers[ARGUMENT_COUNT] = {RDI, RSI, RDX};
-const uint8_t result_register = RAX;
 const uint32_t call_clobbered_registers = 1u << RAX | 1u << RCX | 1u << RDX | 1u << RSI |
 					  1u << RDI | 1u << R8 | 1u << R9 | 1u << R10 | 1u << R11;
 
@@ -225,9 +224,6 @@ static void find_meaning(const cs_insn *insn, struct instruction *out)
 
 	out->branches_on_zero = insn->id == X86_INS_JE;
 	out->branches_on_other = insn->id == X86_INS_JNE;
-	if (insn->id == X86_INS_XOR && first->type == X86_OP_REG && second->type == X86_OP_REG &&
-	    first->reg == second->reg && first->size >= 4)
-		out->zeroed = register_number(first->reg);
 	if (x86->op_count != 2 || !is_whole_register(first) || !is_whole_register(second))
 		return;
 	if (insn->id == X86_INS_MOV) {
@@ -292,7 +288,6 @@ int instruction_decode(struct decoder *decoder, const uint8_t *bytes, size_t siz
 		.copy_to = REGISTER_NONE,
 		.copy_from = REGISTER_NONE,
 		.tested = REGISTER_NONE,
-		.zeroed = REGISTER_NONE,
 	};
 	if (offset >= size)
 		return -EILSEQ;

@@ -15,7 +15,7 @@
 #define SECTION_BYTES_MAX (UINT64_C(512) << 20)
 #define CODE_BYTES_MAX    (UINT64_C(512) << 20)
 
-enum { FUNCTIONS_MAX = 512, SEGMENTS_MAX = 64 };
+enum { FUNCTIONS_MAX = 4096, SEGMENTS_MAX = 64 };
 
 /* What a symbol's presence says of the file's kind; an allocator outranks the C library. */
 enum kind_rank { KIND_UNKNOWN, KIND_MUSL, KIND_GLIBC, KIND_MIMALLOC, KIND_TCMALLOC, KIND_JEMALLOC };
@@ -86,8 +86,6 @@ struct reader {
 	enum kind_rank kind;
 	size_t function_capacity;
 	size_t slot_capacity;
-	uint64_t bytes_left; /* of sections that may still be read */
-	bool exhausted;
 	bool has_start; /* defines __libc_start_main, and so is a C library */
 };
 
@@ -123,8 +121,7 @@ static int add_function(struct reader *reader, const struct alloc_function *func
 	return 0;
 }
 
-static int read_symbol(struct reader *reader, const char *name, const GElf_Sym *symbol,
-		       bool dynamic)
+static int read_symbol(struct reader *reader, const char *name, const GElf_Sym *symbol)
 {
 	struct elf_object *object = reader->object;
 	int type = GELF_ST_TYPE(symbol->st_info);
@@ -139,7 +136,7 @@ static int read_symbol(struct reader *reader, const char *name, const GElf_Sym *
 		if (kind_marks[i].kind > reader->kind && !strcmp(name, kind_marks[i].symbol))
 			reader->kind = kind_marks[i].kind;
 	reader->has_start |= !strcmp(name, "__libc_start_main");
-	if (dynamic && type == STT_FUNC && !strcmp(name, "_dl_debug_state"))
+	if (type == STT_FUNC && !strcmp(name, "_dl_debug_state"))
 		object->linker_hook = symbol->st_value;
 	const struct alloc_function *function = alloc_function_find(name);
 	if (!function || type != STT_FUNC || !symbol->st_value)
@@ -148,19 +145,10 @@ static int read_symbol(struct reader *reader, const char *name, const GElf_Sym *
 	return add_function(reader, function, symbol);
 }
 
-static bool may_read(struct reader *reader, uint64_t bytes)
-{
-	reader->exhausted |= bytes > reader->bytes_left;
-	if (reader->exhausted)
-		return false;
-	reader->bytes_left -= bytes;
-	return true;
-}
-
 /* The section's data, within the limits; NULL where it has none that can be read. */
-static Elf_Data *read_section(struct reader *reader, Elf_Scn *section, GElf_Shdr *header)
+static Elf_Data *read_section(Elf_Scn *section, GElf_Shdr *header)
 {
-	if (!section || !gelf_getshdr(section, header) || !may_read(reader, header->sh_size))
+	if (!section || !gelf_getshdr(section, header) || header->sh_size > SECTION_BYTES_MAX)
 		return NULL;
 	return elf_getdata(section, NULL);
 }
@@ -171,23 +159,23 @@ static bool has_strings(struct reader *reader, size_t index)
 	GElf_Shdr header;
 
 	return section && gelf_getshdr(section, &header) && header.sh_type == SHT_STRTAB &&
-	       may_read(reader, header.sh_size);
+	       header.sh_size <= SECTION_BYTES_MAX;
 }
 
 static int read_symbols(struct reader *reader, Elf_Scn *section)
 {
 	GElf_Shdr header;
 	GElf_Sym symbol;
-	Elf_Data *data = read_section(reader, section, &header);
+	Elf_Data *data = read_section(section, &header);
 	int error = 0;
 
 	if (!data || !has_strings(reader, header.sh_link))
-		return reader->exhausted ? -EFBIG : -ENOEXEC;
+		return -ENOEXEC;
 	for (int i = 0; !error && gelf_getsym(data, i, &symbol); i++) {
 		const char *name = elf_strptr(reader->elf, header.sh_link, symbol.st_name);
 
 		if (name)
-			error = read_symbol(reader, name, &symbol, header.sh_type == SHT_DYNSYM);
+			error = read_symbol(reader, name, &symbol);
 	}
 	return error;
 }
@@ -224,13 +212,12 @@ static int read_relocations(struct reader *reader, Elf_Scn *section)
 	GElf_Shdr header, symbols_header;
 	GElf_Rela relocation;
 	GElf_Sym symbol;
-	Elf_Data *data = read_section(reader, section, &header);
+	Elf_Data *data = read_section(section, &header);
 	Elf_Data *symbols = NULL;
 	int error = 0;
 
 	if (data)
-		symbols = read_section(reader, elf_getscn(reader->elf, header.sh_link),
-				       &symbols_header);
+		symbols = read_section(elf_getscn(reader->elf, header.sh_link), &symbols_header);
 	if (!symbols || !has_strings(reader, symbols_header.sh_link))
 		return 0;
 	for (int i = 0; !error && gelf_getrela(data, i, &relocation); i++) {
@@ -253,7 +240,7 @@ static int read_sections(struct reader *reader, bool relocations)
 	while (!error && (section = elf_nextscn(reader->elf, section))) {
 		if (!gelf_getshdr(section, &header))
 			error = -ENOEXEC;
-		else if (relocations && header.sh_type == SHT_RELA && header.sh_flags & SHF_ALLOC)
+		else if (relocations && header.sh_type == SHT_RELA)
 			error = read_relocations(reader, section);
 		else if (!relocations &&
 			 (header.sh_type == SHT_DYNSYM || header.sh_type == SHT_SYMTAB))
@@ -400,7 +387,7 @@ static int read_object(struct reader *reader)
 
 int elf_object_read(int fd, struct elf_object *object)
 {
-	struct reader reader = {.fd = fd, .object = object, .bytes_left = SECTION_BYTES_MAX};
+	struct reader reader = {.fd = fd, .object = object};
 
 	*object = (struct elf_object){.kind = kind_names[KIND_UNKNOWN]};
 	elf_version(EV_CURRENT);

@@ -19,48 +19,32 @@ struct place {
 	struct arguments arguments;
 	int branches;
 	uint8_t tested; /* register that the instruction before compared with zero */
-	bool null;      /* what a return would return is NULL */
 };
 
 static bool every_path_forwards(struct search *search, struct place place);
 
-static bool is_free(const struct search *search)
-{
-	return PROBE_COOKIE_OP(search->origin->function->cookie) == PROBE_FREE;
-}
-
-static bool is_held(const struct arguments *arguments, unsigned int argument, unsigned int place)
-{
-	if (argument == PROBE_NO_ARG || place == PROBE_NO_ARG)
-		return argument == place;
-	return arguments->held[argument_registers[place]] == argument;
-}
-
 static bool passes_on(const struct search *search, const struct arguments *arguments,
 		      const struct alloc_function *to)
 {
-	const struct alloc_function *from = search->origin->function;
-	unsigned int count = PROBE_COOKIE_COUNT(from->cookie);
+	uint64_t from = search->origin->function->cookie;
+	uint64_t want = to->cookie;
+	const unsigned int pairs[][2] = {
+		{PROBE_COOKIE_POINTER(from), PROBE_COOKIE_POINTER(want)},
+		{PROBE_COOKIE_SIZE(from), PROBE_COOKIE_SIZE(want)},
+		{PROBE_COOKIE_COUNT(from), PROBE_COOKIE_COUNT(want)},
+	};
 
-	if (PROBE_COOKIE_OP(from->cookie) != PROBE_COOKIE_OP(to->cookie))
+	if (PROBE_COOKIE_OP(from) != PROBE_COOKIE_OP(want))
 		return false;
-	if (from->flags & FUNCTION_WITH_MALLOC)
-		return true;
-	if (!is_held(arguments, PROBE_COOKIE_POINTER(from->cookie),
-		     PROBE_COOKIE_POINTER(to->cookie)))
-		return false;
-	if (count != PROBE_NO_ARG && PROBE_COOKIE_COUNT(to->cookie) == PROBE_NO_ARG)
-		return true;
-	return is_held(arguments, PROBE_COOKIE_SIZE(from->cookie), PROBE_COOKIE_SIZE(to->cookie)) &&
-	       is_held(arguments, count, PROBE_COOKIE_COUNT(to->cookie));
-}
-
-/* Behind a call the origin stands between its caller and the block; see the header. */
-static bool may_call(const struct search *search)
-{
-	const struct alloc_function *from = search->origin->function;
-
-	return from->flags & (FUNCTION_WITH_MALLOC | FUNCTION_THROWS) || is_free(search);
+	for (int i = 0; i < 3; i++) {
+		if (pairs[i][0] == PROBE_NO_ARG || pairs[i][1] == PROBE_NO_ARG) {
+			if (pairs[i][0] != pairs[i][1])
+				return false;
+		} else if (arguments->held[argument_registers[pairs[i][1]]] != pairs[i][0]) {
+			return false;
+		}
+	}
+	return true;
 }
 
 /* The allocation function that a jump or a call leads to, other than the origin; or NULL. */
@@ -82,14 +66,6 @@ static const struct alloc_function *find_callee(struct search *search,
 	return slot->function;
 }
 
-static bool call_forwards(struct search *search, const struct place *place,
-			  const struct instruction *instruction)
-{
-	const struct alloc_function *callee = find_callee(search, instruction);
-
-	return callee && may_call(search) && passes_on(search, &place->arguments, callee);
-}
-
 static bool jump_forwards(struct search *search, struct place place,
 			  const struct instruction *instruction)
 {
@@ -106,7 +82,8 @@ static bool branch_forwards(struct search *search, struct place place,
 			    const struct instruction *instruction)
 {
 	unsigned int pointer = PROBE_COOKIE_POINTER(search->origin->function->cookie);
-	bool null_known = place.tested != REGISTER_NONE && is_free(search) &&
+	bool null_known = place.tested != REGISTER_NONE &&
+			  PROBE_COOKIE_OP(search->origin->function->cookie) == PROBE_FREE &&
 			  place.arguments.held[place.tested] == pointer;
 	struct place taken = place;
 
@@ -131,9 +108,7 @@ static bool every_path_forwards(struct search *search, struct place place)
 		if (instruction_decode(search->decoder, search->code->bytes, search->code->size,
 				       place.offset, &instruction))
 			return false;
-		if (instruction.flow == FLOW_RETURN)
-			return place.null && !is_free(search);
-		if (instruction.flow == FLOW_STOP)
+		if (instruction.flow == FLOW_RETURN || instruction.flow == FLOW_STOP)
 			return false;
 		if (instruction.flow == FLOW_JUMP) {
 			search->steps++;
@@ -144,14 +119,13 @@ static bool every_path_forwards(struct search *search, struct place place)
 			return branch_forwards(search, place, &instruction);
 		}
 		if (instruction.flow == FLOW_CALL) {
-			if (call_forwards(search, &place, &instruction))
+			const struct alloc_function *callee = find_callee(search, &instruction);
+
+			if (callee && passes_on(search, &place.arguments, callee))
 				return true;
 			arguments_forget_call(&place.arguments);
-			place.null = false;
 		}
 		arguments_follow(&place.arguments, &instruction);
-		if (instruction.writes >> result_register & 1)
-			place.null = instruction.zeroed == result_register;
 		place.tested = instruction.tested;
 		place.offset += instruction.size;
 	}

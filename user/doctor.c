@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "doctor.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "target/check.h"
+
+#define WINDOW_MS 500
+
+struct doctor_options {
+	pid_t pid;
+};
+
+static const struct argp_option options[] = {
+	{"pid", 'p', "PID", 0, "Look at this process too", 0},
+	{0},
+};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct doctor_options *doctor = state->input;
+	char *end;
+	long value;
+
+	switch (key) {
+	case 'p':
+		value = strtol(argument, &end, 10);
+		if (*argument < '0' || *argument > '9' || *end || value <= 0 || value > 1 << 22) {
+			message_error("-p needs a process number, not \"%s\"", argument);
+			return EINVAL;
+		}
+		doctor->pid = (pid_t)value;
+		return 0;
+	case ARGP_KEY_ARG:
+		message_error("doctor takes no argument \"%s\"", argument);
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse_option,
+	.doc = "Says what this kernel offers and what tracing costs here; with -p which allocators "
+	       "a "
+	       "process has, where probes would go, how often they would fire, and how much that "
+	       "would slow the process. Attaches probes that only count, for half a second.",
+};
+
+static const char *yes_no(bool value)
+{
+	return value ? "yes" : "no";
+}
+
+static void print_kernel(const struct kernel *kernel)
+{
+	printf("kernel\n");
+	printf("  release              %s\n", kernel->release);
+	printf("  may load programs    %s\n",
+	       kernel->privileged ? "yes" : "no: run as root (CAP_BPF and CAP_PERFMON)");
+	printf("  type information     %s\n",
+	       kernel->btf ? "yes"
+			   : "no: /sys/kernel/btf/vmlinux is missing (CONFIG_DEBUG_INFO_BTF)");
+	printf("  session probes       %s\n", yes_no(kernel->session));
+	printf("  multi probes         %s\n", yes_no(kernel->multi));
+	printf("  perf probes          %s\n", yes_no(kernel->perf));
+	printf("  --attach auto        %s\n",
+	       kernel_best_attach(kernel) == ATTACH_AUTO
+		       ? "none: this kernel cannot probe user space"
+		       : attach_kind_name(kernel_best_attach(kernel)));
+	printf("  seccomp hazard       %s\n",
+	       kernel->return_kills_seccomp
+		       ? "yes: targets under seccomp are refused (CVE-2025-21834)"
+		       : "no");
+}
+
+static void print_costs(const struct trap_costs *costs)
+{
+	printf("\ncost of a probe here (ns a hit)\n");
+	for (int kind = 0; kind <= SITE_STEPPED; kind++)
+		printf("  %-20s %.0f\n", site_kind_name(kind), costs->entry_ns[kind]);
+	printf("  %-20s %.0f\n", "return, on top", costs->return_ns);
+}
+
+static void print_sites(const struct estimate *estimate)
+{
+	const struct allocator *allocator = NULL;
+
+	for (size_t i = 0; i < estimate->rate_count; i++) {
+		const struct site_rate *rate = &estimate->rates[i];
+
+		if (rate->allocator != allocator) {
+			allocator = rate->allocator;
+			printf("\nallocator %s (%s)\n", allocator->path, allocator->kind);
+			printf("  %-28s %-6s %-16s %-24s %s\n", "function", "site", "kind",
+			       "instruction", "calls/s");
+		}
+		printf("  %-28s +%-5u %-16s %-24s %.0f\n", rate->site->function->name,
+		       rate->site->skipped, site_kind_name(rate->site->kind),
+		       rate->site->instruction, rate->calls_per_s);
+	}
+}
+
+static void print_target(pid_t pid, const struct process_status *status,
+			 const struct target_check *check)
+{
+	const struct estimate *estimate = &check->estimate;
+
+	printf("\nprocess %d (%s)\n", (int)pid, status->comm);
+	printf("  threads              %d\n", status->threads);
+	printf("  seccomp              %s\n", status->seccomp ? "yes" : "no");
+	printf("  processors in use    %.2f\n", estimate->cpu_used);
+	if (check->skipped)
+		printf("  files not read       %s\n", check->skipped);
+	print_sites(estimate);
+	printf("\nover %.1f s: %.0f calls/s; exact recording would slow the process by about %.*f "
+	       "%%\n",
+	       estimate->window_s, estimate->calls_per_s, estimate->slowdown_percent < 10 ? 1 : 0,
+	       estimate->slowdown_percent);
+}
+
+static int examine_target(const struct kernel *kernel, pid_t pid, struct failure *failure)
+{
+	struct procfs procfs = {.root = "/proc"};
+	struct process_status status;
+	struct target_check check;
+
+	if (target_check_exists(&procfs, pid, failure) ||
+	    target_check_process(&procfs, kernel, pid, failure) ||
+	    target_check_cost(&check, &procfs, kernel_best_attach(kernel), pid, WINDOW_MS, failure))
+		return -1;
+	if (!procfs_read_status(&procfs, pid, &status)) {
+		print_costs(&check.estimate.costs);
+		print_target(pid, &status, &check);
+	}
+	target_check_release(&check);
+	return 0;
+}
+
+static int examine(const struct kernel *kernel, pid_t pid, struct failure *failure)
+{
+	struct trap_costs costs;
+
+	if (!kernel->privileged)
+		return failure_set(failure, STATUS_KERNEL,
+				   "not allowed to load BPF programs; run as root");
+	if (kernel_best_attach(kernel) == ATTACH_AUTO)
+		return failure_set(failure, STATUS_KERNEL, "Linux %s cannot probe user space",
+				   kernel->release);
+	if (pid)
+		return examine_target(kernel, pid, failure);
+	if (estimate_trap_costs(kernel_best_attach(kernel), &costs, failure))
+		return -1;
+	print_costs(&costs);
+	return 0;
+}
+
+int doctor_main(int argc, char **argv)
+{
+	struct doctor_options doctor = {0};
+	struct failure failure;
+	struct kernel kernel;
+
+	argp_err_exit_status = STATUS_USAGE;
+	if (argp_parse(&argp, argc, argv, 0, NULL, &doctor))
+		return STATUS_USAGE;
+	kernel_probe(&kernel);
+	print_kernel(&kernel);
+	if (!examine(&kernel, doctor.pid, &failure))
+		return STATUS_OK;
+	fflush(stdout);
+	message_error("%s", failure.text);
+	return failure.status;
+}

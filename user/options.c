@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "options.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/array.h"
+
+#define MAX_BLOCKS_DEFAULT 1000000u
+#define MAX_BLOCKS_LIMIT   (1u << 28)
+#define MAX_STACKS_DEFAULT 65536u
+#define MAX_STACKS_LIMIT   (1u << 24)
+#define SECONDS_LIMIT      (10.0 * 365 * 86400)
+
+enum {
+	KEY_OLDER_THAN = 0x7000,
+	KEY_FOLLOW_FORKS,
+	KEY_EXACT,
+	KEY_ATTACH,
+	KEY_MAX_BLOCKS,
+	KEY_MAX_STACKS,
+};
+
+static const struct argp_option options[] = {
+	{"pid", 'p', "PID[,PID...]", 0, "Processes to trace. Repeatable", 0},
+	{"duration", 'd', "SECS", 0, "Stop after this time. Without it: at ^C or the targets' end",
+	 0},
+	{"interval", 'i', "SECS", 0, "Report this often as well", 0},
+	{"older-than", KEY_OLDER_THAN, "SECS", 0,
+	 "Count only blocks that are this old when the report is made (default 0: all)", 0},
+	{"follow-forks", KEY_FOLLOW_FORKS, NULL, 0, "Trace children of the targets too", 2},
+	{"exact", KEY_EXACT, NULL, 0,
+	 "Record every call whatever it costs. Without it a slowdown of more than 25 % is refused",
+	 2},
+	{"attach", KEY_ATTACH, "KIND", 0,
+	 "Kind of probes: auto, session, multi, perf (default auto: the best that the kernel has)",
+	 2},
+	{"max-blocks", KEY_MAX_BLOCKS, "N", 0,
+	 "Room for this many live blocks (default 1000000; about 80 bytes of kernel memory each)",
+	 2},
+	{"max-stacks", KEY_MAX_STACKS, "N", 0, "Room for this many distinct stacks (default 65536)",
+	 2},
+	{"quiet", 'q', NULL, 0, "Say nothing but errors and the report", 3},
+	{"verbose", 'v', NULL, 0, "Say more", 3},
+	{0},
+};
+
+static error_t parse_seconds(const char *name, const char *text, uint64_t *ns)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !isfinite(seconds) || seconds < 0 || seconds > SECONDS_LIMIT) {
+		message_error("%s needs a number of seconds, not \"%s\"", name, text);
+		return EINVAL;
+	}
+	*ns = (uint64_t)(seconds * 1e9);
+	return 0;
+}
+
+static error_t parse_positive_seconds(const char *name, const char *text, uint64_t *ns)
+{
+	error_t error = parse_seconds(name, text, ns);
+
+	if (error || *ns)
+		return error;
+	message_error("%s needs more than 0 seconds", name);
+	return EINVAL;
+}
+
+static error_t parse_count(const char *name, const char *text, uint32_t limit, uint32_t *count)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || value == 0 || value > limit) {
+		message_error("%s needs a number from 1 to %u, not \"%s\"", name, limit, text);
+		return EINVAL;
+	}
+	*count = (uint32_t)value;
+	return 0;
+}
+
+static error_t add_pid(struct record_options *record, const char *text, size_t length)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || end != text + length || value <= 0 || value > 1 << 22) {
+		message_error("-p needs process numbers, not \"%.*s\"", (int)length, text);
+		return EINVAL;
+	}
+	return array_append(&record->pids, &record->pid_count, (pid_t)value) ? 0 : ENOMEM;
+}
+
+static error_t parse_pids(struct record_options *record, const char *text)
+{
+	for (;;) {
+		size_t length = strcspn(text, ",");
+		error_t error = add_pid(record, text, length);
+
+		if (error || !text[length])
+			return error;
+		text += length + 1;
+	}
+}
+
+static error_t parse_attach(struct record_options *record, const char *text)
+{
+	for (int kind = ATTACH_AUTO; kind <= ATTACH_PERF; kind++) {
+		if (strcmp(text, attach_kind_name(kind)))
+			continue;
+		record->attach = kind;
+		return 0;
+	}
+	message_error("--attach takes auto, session, multi or perf, not \"%s\"", text);
+	return EINVAL;
+}
+
+/* What follows the options is a command, and needs a `--` in front of it. */
+static error_t take_command(struct record_options *record, struct argp_state *state)
+{
+	if (state->next < 1 || strcmp(state->argv[state->next - 1], "--")) {
+		message_error("put -- in front of the command to start: \"%s\" is no option",
+			      state->argv[state->next]);
+		return EINVAL;
+	}
+	record->command = state->argv + state->next;
+	return 0;
+}
+
+static error_t check_targets(const struct record_options *record)
+{
+	if (record->pid_count && record->command) {
+		message_error("give processes with -p or a command after --, not both");
+		return EINVAL;
+	}
+	if (!record->pid_count && !record->command) {
+		message_error("nothing to trace: give -p PID, or -- and a command");
+		return EINVAL;
+	}
+	return 0;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct record_options *record = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &record->outputs;
+		return 0;
+	case 'p':
+		return parse_pids(record, argument);
+	case 'd':
+		return parse_positive_seconds("--duration", argument, &record->duration_ns);
+	case 'i':
+		return parse_positive_seconds("--interval", argument, &record->interval_ns);
+	case KEY_OLDER_THAN:
+		return parse_seconds("--older-than", argument, &record->older_than_ns);
+	case KEY_FOLLOW_FORKS:
+		record->follow_forks = true;
+		return 0;
+	case KEY_EXACT:
+		record->exact = true;
+		return 0;
+	case KEY_ATTACH:
+		return parse_attach(record, argument);
+	case KEY_MAX_BLOCKS:
+		return parse_count("--max-blocks", argument, MAX_BLOCKS_LIMIT, &record->max_blocks);
+	case KEY_MAX_STACKS:
+		return parse_count("--max-stacks", argument, MAX_STACKS_LIMIT, &record->max_stacks);
+	case 'q':
+		message_set_verbosity(VERBOSITY_QUIET);
+		return 0;
+	case 'v':
+		message_set_verbosity(VERBOSITY_VERBOSE);
+		return 0;
+	case ARGP_KEY_ARGS:
+		return take_command(record, state);
+	case ARGP_KEY_END:
+		return check_targets(record);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp_child children[] = {{&output_options_argp, 0, NULL, 0}, {0}};
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse_option,
+	.args_doc = "-p PID[,PID...]\n-- COMMAND [ARG...]",
+	.doc = "Traces processes, or a command from its first allocation, and reports the stacks "
+	       "whose "
+	       "memory was not freed.\v"
+	       "Exit status: 0 done, 1 a failure while running, 2 usage, 3 the target (no such "
+	       "process, "
+	       "refused), 4 the kernel or the permissions.",
+	.children = children,
+};
+
+void record_options_parse(int argc, char **argv, struct record_options *record)
+{
+	*record = (struct record_options){
+		.max_blocks = MAX_BLOCKS_DEFAULT,
+		.max_stacks = MAX_STACKS_DEFAULT,
+	};
+	output_plan_init(&record->outputs);
+	argp_err_exit_status = STATUS_USAGE;
+	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, record)) {
+		record_options_release(record);
+		exit(STATUS_USAGE);
+	}
+}
+
+void record_options_release(struct record_options *record)
+{
+	free(record->pids);
+	output_plan_release(&record->outputs);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command line of `record`, parsed into one struct that nothing changes afterwards.
+ */
+#ifndef UNFREED_OPTIONS_H
+#define UNFREED_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "output_options.h"
+#include "target/attach.h"
+
+struct record_options {
+	pid_t *pids;
+	size_t pid_count;
+	char *const *command; /* argv of the command to start; NULL: pids are given */
+	uint64_t duration_ns; /* 0: until interrupted */
+	uint64_t interval_ns; /* 0: one report at the end */
+	uint64_t older_than_ns;
+	bool follow_forks;
+	bool exact; /* trace at any cost */
+	enum attach_kind attach;
+	uint32_t max_blocks;
+	uint32_t max_stacks;
+	struct output_plan outputs;
+};
+
+/* Parses; on a mistake prints one sentence and exits with STATUS_USAGE. Also serves --help. */
+void record_options_parse(int argc, char **argv, struct record_options *options);
+void record_options_release(struct record_options *options);
+
+#endif

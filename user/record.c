@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The pipeline of `unfreed record`: parse, open, check the targets, attach, wait, report, close.
+ */
+#include "record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/failure.h"
+#include "options.h"
+#include "session.h"
+#include "snapshot.h"
+#include "symbolize/symbolizer.h"
+#include "target/check.h"
+#include "target/kernel.h"
+#include "target/spawn.h"
+#include "waiting.h"
+
+#define SLOWDOWN_MAX_PERCENT 25.0
+#define ESTIMATE_WINDOW_MS   200
+
+struct recording {
+	struct record_options options;
+	struct procfs procfs;
+	struct kernel kernel;
+	enum attach_kind attach;
+	struct symbolizer *symbolizer;
+	struct session *session;
+	struct spawn spawn;
+	struct waiting *waiting;
+	double call_cost_ns; /* that tracing adds to a call; 0: unknown */
+	double cpu_used;     /* processors, as the estimate found them */
+	struct failure failure;
+};
+
+/* Forked children inherit perf probes alone, and so are traced from their first allocation on. */
+static int choose_attach(struct recording *recording)
+{
+	const struct record_options *options = &recording->options;
+
+	recording->attach = options->attach;
+	if (options->attach == ATTACH_AUTO)
+		recording->attach = options->follow_forks && recording->kernel.perf
+					    ? ATTACH_PERF
+					    : kernel_best_attach(&recording->kernel);
+	if (!recording->kernel.privileged)
+		return failure_set(&recording->failure, STATUS_KERNEL,
+				   "not allowed to load BPF programs; run as root");
+	if (!kernel_has_attach(&recording->kernel, recording->attach))
+		return failure_set(&recording->failure, STATUS_KERNEL,
+				   "Linux %s has no %s probes; `unfreed doctor` lists what it has",
+				   recording->kernel.release, attach_kind_name(recording->attach));
+	return 0;
+}
+
+static int open_session(struct recording *recording)
+{
+	const struct record_options *options = &recording->options;
+	struct session_config config = {
+		.attach = recording->attach,
+		.follow_forks = options->follow_forks,
+		.max_blocks = options->max_blocks,
+		.max_stacks = options->max_stacks,
+	};
+
+	recording->session = session_open(&config, &recording->procfs, recording->symbolizer,
+					  &recording->failure);
+	return recording->session ? 0 : -1;
+}
+
+static int check_target(struct recording *recording, pid_t pid)
+{
+	struct target_check check;
+	double slowdown;
+
+	if (target_check_process(&recording->procfs, &recording->kernel, pid, &recording->failure))
+		return -1;
+	if (target_check_cost(&check, &recording->procfs, recording->attach, pid,
+			      ESTIMATE_WINDOW_MS, &recording->failure))
+		return -1;
+	slowdown = check.estimate.slowdown_percent;
+	recording->call_cost_ns = check.estimate.call_cost_ns;
+	recording->cpu_used += check.estimate.cpu_used;
+	message_info("process %d makes %.0f allocator calls per second; exact recording slows it "
+		     "by about %.*f %%",
+		     (int)pid, check.estimate.calls_per_s, slowdown < 10 ? 1 : 0, slowdown);
+	target_check_release(&check);
+	if (slowdown > SLOWDOWN_MAX_PERCENT && !recording->options.exact)
+		return failure_set(&recording->failure, STATUS_TARGET,
+				   "refused: exact recording would slow process %d by about %.0f "
+				   "%%, more than %.0f %%; --exact does it all the same",
+				   (int)pid, slowdown, SLOWDOWN_MAX_PERCENT);
+	return 0;
+}
+
+static int attach_running(struct recording *recording)
+{
+	const struct record_options *options = &recording->options;
+
+	for (size_t i = 0; i < options->pid_count; i++) {
+		pid_t pid = options->pids[i];
+		int allocators;
+
+		if (session_add_process(recording->session, pid, &recording->failure))
+			return -1;
+		allocators = session_attach(recording->session, pid, &recording->failure);
+		if (allocators < 0)
+			return -1;
+	}
+	session_start(recording->session);
+	return 0;
+}
+
+/* The command's image is there, stopped: trace it before any of its code runs. */
+static int command_mapped(void *context, pid_t pid, struct failure *failure)
+{
+	struct recording *recording = context;
+
+	if (!session_alive(recording->session)) {
+		if (session_add_process(recording->session, pid, failure))
+			return -1;
+		session_start(recording->session);
+	}
+	return session_attach(recording->session, pid, failure) < 0 ? -1 : 0;
+}
+
+static int start_command(struct recording *recording)
+{
+	if (spawn_prepare(&recording->spawn, recording->options.command, &recording->failure))
+		return -1;
+	return spawn_run(&recording->spawn, &recording->procfs, command_mapped, recording,
+			 &recording->failure);
+}
+
+static void announce(const struct recording *recording)
+{
+	const struct record_options *options = &recording->options;
+
+	for (size_t i = 0; i < (options->command ? 1 : options->pid_count); i++) {
+		pid_t pid = options->command ? recording->spawn.pid : options->pids[i];
+		struct process_status status = {.comm = "?"};
+
+		procfs_read_status(&recording->procfs, pid, &status);
+		message_info("tracing %d (%s)", (int)pid, status.comm);
+	}
+}
+
+static double overhead_percent(const struct recording *recording)
+{
+	double wall_s = (double)session_duration_ns(recording->session) / 1e9;
+	double calls = (double)session_calls(recording->session);
+
+	if (recording->call_cost_ns == 0)
+		return -1;
+	return estimate_slowdown(calls * recording->call_cost_ns / 1e9,
+				 wall_s * recording->cpu_used, wall_s);
+}
+
+static int report(struct recording *recording)
+{
+	struct snapshot *snapshot;
+	int status;
+
+	snapshot = session_snapshot(recording->session, recording->options.older_than_ns,
+				    overhead_percent(recording));
+	if (!snapshot) {
+		message_error("cannot read what was recorded: %s", strerror(errno));
+		return STATUS_FAILURE;
+	}
+	status = output_write_all(&recording->options.outputs, snapshot);
+	snapshot_free(snapshot);
+	return status;
+}
+
+static int trace(struct recording *recording)
+{
+	int worst = STATUS_OK;
+	enum wait_result result;
+
+	do {
+		result = waiting_next(recording->waiting, recording->session);
+		if (result == WAIT_INTERVAL) {
+			int status = report(recording);
+
+			worst = status > worst ? status : worst;
+		}
+	} while (result == WAIT_INTERVAL);
+	session_stop(recording->session);
+	int status = report(recording);
+
+	return status > worst ? status : worst;
+}
+
+static int prepare(struct recording *recording)
+{
+	const struct record_options *options = &recording->options;
+
+	recording->symbolizer = symbolizer_new();
+	if (!recording->symbolizer)
+		return failure_set(&recording->failure, STATUS_FAILURE,
+				   "cannot start the symbolizer: %s", strerror(errno));
+	kernel_probe(&recording->kernel);
+	for (size_t i = 0; i < options->pid_count; i++)
+		if (target_check_exists(&recording->procfs, options->pids[i], &recording->failure))
+			return -1;
+	if (choose_attach(recording))
+		return -1;
+	for (size_t i = 0; i < options->pid_count; i++)
+		if (check_target(recording, options->pids[i]))
+			return -1;
+	recording->waiting = waiting_new(options->duration_ns, options->interval_ns);
+	if (!recording->waiting)
+		return failure_set(&recording->failure, STATUS_FAILURE, "cannot set timers: %s",
+				   strerror(errno));
+	return open_session(recording);
+}
+
+static void recording_release(struct recording *recording)
+{
+	session_close(recording->session);
+	waiting_free(recording->waiting);
+	spawn_release(&recording->spawn);
+	symbolizer_free(recording->symbolizer);
+	record_options_release(&recording->options);
+}
+
+int record_main(int argc, char **argv)
+{
+	struct recording recording = {.procfs = {.root = "/proc"}};
+	int status;
+
+	record_options_parse(argc, argv, &recording.options);
+	status = prepare(&recording);
+	if (!status)
+		status = recording.options.command ? start_command(&recording)
+						   : attach_running(&recording);
+	if (status) {
+		message_error("%s", recording.failure.text);
+		status = recording.failure.status;
+	} else {
+		announce(&recording);
+		status = trace(&recording);
+	}
+	recording_release(&recording);
+	return status;
+}

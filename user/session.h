@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A tracing session: the one owner of the BPF skeleton, of the maps and of the probes in the
+ * targets.
+ */
+#ifndef UNFREED_SESSION_H
+#define UNFREED_SESSION_H
+
+#include "collect/collector.h"
+#include "lib/failure.h"
+#include "symbolize/symbolizer.h"
+#include "target/attach.h"
+#include "target/procfs.h"
+
+struct session_config {
+	enum attach_kind attach; /* a definite one */
+	bool follow_forks;
+	uint32_t max_blocks;
+	uint32_t max_stacks;
+};
+
+struct session;
+
+/* Loads the programs and makes the maps. NULL with `failure` filled. */
+struct session *session_open(const struct session_config *config, const struct procfs *procfs,
+			     struct symbolizer *symbolizer, struct failure *failure);
+
+/* Takes all probes out. Accepts NULL. */
+void session_close(struct session *session);
+
+/* Marks a process as traced. Returns 0, or -1 with `failure` filled. */
+int session_add_process(struct session *session, pid_t pid, struct failure *failure);
+
+/*
+ * Puts probes on the allocators that a traced process has mapped by now and that have none yet.
+ * Returns the number of allocators that it has probes on, or -1 with `failure` filled.
+ */
+int session_attach(struct session *session, pid_t pid, struct failure *failure);
+
+/* Opens the ledger: from here on blocks are recorded. */
+void session_start(struct session *session);
+
+/* Closes the ledger at one moment for all, then takes the probes out and the last records in. */
+void session_stop(struct session *session);
+
+/* A descriptor that becomes readable when the programs have sent something. */
+int session_descriptor(const struct session *session);
+
+/* Takes in what the programs have sent; attaches to what was loaded since. */
+void session_drain(struct session *session);
+
+/* How many of the traced processes are alive. */
+size_t session_alive(const struct session *session);
+
+/* Time since session_start, up to session_stop. */
+uint64_t session_duration_ns(const struct session *session);
+
+/* Calls of allocation functions that were recorded or recognised, so far. */
+uint64_t session_calls(const struct session *session);
+
+/*
+ * What is outstanding now (or was at session_stop). `overhead_percent` is the caller's estimate,
+ * negative where unknown. NULL with errno.
+ */
+struct snapshot *session_snapshot(struct session *session, uint64_t older_than_ns,
+				  double overhead_percent);
+
+#endif

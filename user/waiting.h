@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a recording waits for: records from the programs, the next report, its end.
+ */
+#ifndef UNFREED_WAITING_H
+#define UNFREED_WAITING_H
+
+#include <stdint.h>
+
+#include "session.h"
+
+struct waiting;
+
+enum wait_result {
+	WAIT_INTERVAL, /* a report is due */
+	WAIT_END,      /* interrupted, or the time is over, or no target is left */
+};
+
+/*
+ * Blocks SIGINT, SIGTERM and SIGHUP for good and takes them as events. A duration or interval of 0
+ * is none. NULL with errno.
+ */
+struct waiting *waiting_new(uint64_t duration_ns, uint64_t interval_ns);
+void waiting_free(struct waiting *waiting);
+
+/* Starts the clock at its first call. Takes the session's records in while it waits. */
+enum wait_result waiting_next(struct waiting *waiting, struct session *session);
+
+#endif
