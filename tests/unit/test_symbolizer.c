@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "symbol_fixture.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include "symbolize/symbolizer_internal.h"
+#include "symbolize/vdso.h"
+
+#define MUTATIONS 400
+
+static struct truths truths;
+
+static int resolve(struct symbolizer *symbolizer, int fd, struct symbol_list *lists)
+{
+	uint64_t offsets[TRUTHS_MAX];
+
+	for (size_t i = 0; i < truths.count; i++)
+		offsets[i] = truths.items[i].offset;
+	return symbolizer_resolve(symbolizer, fd, fixture_path("chain"), offsets, truths.count,
+				  lists);
+}
+
+static void assert_works(struct symbolizer *symbolizer)
+{
+	struct symbol_list lists[TRUTHS_MAX];
+	int fd = fixture_open("chain");
+
+	assert_int_equal(resolve(symbolizer, fd, lists), 0);
+	for (size_t i = 0; i < truths.count; i++)
+		assert_truth(&truths.items[i], &lists[i]);
+	symbol_lists_release(lists, truths.count);
+	close(fd);
+}
+
+static void assert_resolves_to(struct symbolizer *symbolizer, int fd, int expected)
+{
+	struct symbol_list lists[TRUTHS_MAX];
+
+	assert_int_equal(resolve(symbolizer, fd, lists), expected);
+	symbol_lists_release(lists, truths.count);
+}
+
+static void addresses_are_resolved(void **state)
+{
+	(void)state;
+	struct symbolizer *symbolizer = symbolizer_new();
+
+	assert_non_null(symbolizer);
+	assert_works(symbolizer);
+	assert_works(symbolizer);
+	symbolizer_free(symbolizer);
+	symbolizer_free(NULL);
+}
+
+static void many_addresses_go_in_parts(void **state)
+{
+	enum { COUNT = 10000 };
+	struct symbolizer *symbolizer = symbolizer_new();
+	uint64_t *offsets = calloc(COUNT, sizeof(*offsets));
+	struct symbol_list *lists = calloc(COUNT, sizeof(*lists));
+	int fd = fixture_open("chain");
+
+	(void)state;
+	for (size_t i = 0; i < COUNT; i++)
+		offsets[i] = truths.items[i % truths.count].offset;
+	assert_int_equal(symbolizer_resolve(symbolizer, fd, NULL, offsets, COUNT, lists), 0);
+	for (size_t i = 0; i < COUNT; i++)
+		assert_truth(&truths.items[i % truths.count], &lists[i]);
+	symbol_lists_release(lists, COUNT);
+	assert_int_equal(symbolizer_resolve(symbolizer, fd, NULL, offsets, 0, NULL), 0);
+	free(lists);
+	free(offsets);
+	close(fd);
+	symbolizer_free(symbolizer);
+}
+
+static void status_field(pid_t pid, const char *name, char *value, size_t size)
+{
+	char path[64], line[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	*value = '\0';
+	while (fgets(line, sizeof(line), file))
+		if (strncmp(line, name, strlen(name)) == 0)
+			snprintf(value, size, "%.*s", (int)strcspn(line, "\n"), line);
+	fclose(file);
+}
+
+static void assert_status(pid_t pid, const char *name, const char *expected)
+{
+	char value[256];
+
+	status_field(pid, name, value, sizeof(value));
+	assert_string_equal(value, expected);
+}
+
+static void helper_has_nothing_to_lose(void **state)
+{
+	void *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int inherited = dup(STDERR_FILENO);
+	struct symbolizer *symbolizer;
+	pid_t pid;
+
+	(void)state;
+	setenv("SUDO_UID", "12345", 1);
+	setenv("SUDO_GID", "23456", 1);
+	symbolizer = symbolizer_new();
+	unsetenv("SUDO_UID");
+	unsetenv("SUDO_GID");
+	assert_works(symbolizer);
+	pid = symbolizer_helper_pid(symbolizer);
+	assert_status(pid, "CapEff", "CapEff:\t0000000000000000");
+	assert_status(pid, "CapPrm", "CapPrm:\t0000000000000000");
+	assert_status(pid, "NoNewPrivs", "NoNewPrivs:\t1");
+	if (geteuid() == 0) {
+		char command[256];
+
+		assert_status(pid, "CapBnd", "CapBnd:\t0000000000000000");
+		assert_status(pid, "Uid", "Uid:\t12345\t12345\t12345\t12345");
+		assert_status(pid, "Gid", "Gid:\t23456\t23456\t23456\t23456");
+		assert_status(pid, "Groups", "Groups:\t ");
+		snprintf(command, sizeof(command),
+			 "ls /proc/%d/fd | tr '\\n' ' ' | grep -qx '0 1 2 3 '", pid);
+		assert_int_equal(system(command), 0);
+		snprintf(command, sizeof(command), "! grep -q '^[^ ]* ...s' /proc/%d/maps", pid);
+		assert_int_equal(system(command), 0);
+		snprintf(command, sizeof(command), "grep -q 'core file size *0 *0' /proc/%d/limits",
+			 pid);
+		assert_int_equal(system(command), 0);
+	}
+	symbolizer_free(symbolizer);
+	close(inherited);
+	munmap(shared, 4096);
+}
+
+static void helper_is_nobody_without_sudo(void **state)
+{
+	struct symbolizer *symbolizer;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	setenv("SUDO_UID", "0", 1);
+	symbolizer = symbolizer_new();
+	unsetenv("SUDO_UID");
+	assert_works(symbolizer);
+	assert_status(symbolizer_helper_pid(symbolizer), "Uid", "Uid:\t65534\t65534\t65534\t65534");
+	symbolizer_free(symbolizer);
+}
+
+static void ordinary_users_have_names_too(void **state)
+{
+	pid_t pid;
+	int status;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	pid = fork();
+	if (pid == 0) {
+		struct symbol_list lists[TRUTHS_MAX];
+		struct symbolizer *symbolizer;
+		bool works;
+
+		if (setresgid(1000, 1000, 1000) < 0 || setresuid(1000, 1000, 1000) < 0)
+			_exit(1);
+		symbolizer = symbolizer_new();
+		works = symbolizer && resolve(symbolizer, fixture_open("chain"), lists) == 0 &&
+			strcmp(lists[0].symbols[0].name, "inner") == 0;
+		symbolizer_free(symbolizer);
+		_exit(works ? 0 : 2);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void dead_helper_is_replaced(void **state)
+{
+	struct symbolizer *symbolizer = symbolizer_new();
+
+	(void)state;
+	kill(symbolizer_helper_pid(symbolizer), SIGKILL);
+	waitid(P_PID, (id_t)symbolizer_helper_pid(symbolizer), &(siginfo_t){0}, WEXITED | WNOWAIT);
+	assert_works(symbolizer);
+	symbolizer_free(symbolizer);
+}
+
+struct killing {
+	pid_t caller;
+	pid_t victim;
+};
+
+/* Kills the victim once the caller waits for it. */
+static void *kill_in_request(void *argument)
+{
+	const struct killing *killing = argument;
+	char path[64], poll_call[16], text[256] = "";
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", killing->caller);
+	snprintf(poll_call, sizeof(poll_call), "%ld ", (long)SYS_poll);
+	while (strncmp(text, poll_call, strlen(poll_call)) != 0) {
+		FILE *file = fopen(path, "re");
+
+		if (!file || !fgets(text, sizeof(text), file))
+			*text = '\0';
+		if (file)
+			fclose(file);
+	}
+	kill(killing->victim, SIGKILL);
+	return NULL;
+}
+
+static void helper_killed_in_a_request_costs_only_that(void **state)
+{
+	struct symbolizer *symbolizer = symbolizer_new();
+	struct killing killing = {gettid(), symbolizer_helper_pid(symbolizer)};
+	int fd = fixture_open("chain");
+	pthread_t thread;
+
+	(void)state;
+	if (access("/proc/self/syscall", R_OK) != 0)
+		skip();
+	kill(killing.victim, SIGSTOP);
+	assert_int_equal(pthread_create(&thread, NULL, kill_in_request, &killing), 0);
+	assert_resolves_to(symbolizer, fd, -EPIPE);
+	pthread_join(thread, NULL);
+	close(fd);
+	assert_works(symbolizer);
+	symbolizer_free(symbolizer);
+}
+
+static void slow_helper_is_replaced(void **state)
+{
+	struct symbolizer *symbolizer = symbolizer_new();
+	int fd = fixture_open("chain");
+
+	(void)state;
+	symbolizer_set_timeout_ms(symbolizer, 100);
+	kill(symbolizer_helper_pid(symbolizer), SIGSTOP);
+	assert_resolves_to(symbolizer, fd, -ETIME);
+	assert_int_equal(symbolizer_helper_pid(symbolizer), 0);
+	symbolizer_set_timeout_ms(symbolizer, 20000);
+	assert_works(symbolizer);
+	symbolizer_free(symbolizer);
+	close(fd);
+}
+
+static void files_that_stay_slow_are_given_up(void **state)
+{
+	struct symbolizer *symbolizer = symbolizer_new();
+	int fd = fixture_open("chain");
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(fixture_try("cp chain other"), 0);
+	symbolizer_set_timeout_ms(symbolizer, 0);
+	assert_resolves_to(symbolizer, fd, -ETIME);
+	assert_resolves_to(symbolizer, fd, -ETIME);
+	symbolizer_set_timeout_ms(symbolizer, 20000);
+	pid = symbolizer_helper_pid(symbolizer);
+	assert_resolves_to(symbolizer, fd, -ETIME);
+	assert_int_equal(symbolizer_helper_pid(symbolizer), pid);
+	close(fd);
+	fd = fixture_open("other");
+	assert_resolves_to(symbolizer, fd, 0);
+	close(fd);
+	symbolizer_free(symbolizer);
+}
+
+static void what_is_no_program_is_refused(void **state)
+{
+	struct symbolizer *symbolizer = symbolizer_new();
+	int empty = memfd_create("empty", 0);
+	int directory = open("/", O_RDONLY | O_DIRECTORY);
+	int null = open("/dev/null", O_RDONLY);
+	int pipe_fds[2];
+
+	(void)state;
+	assert_int_equal(pipe(pipe_fds), 0);
+	assert_resolves_to(symbolizer, empty, -ENOEXEC);
+	assert_resolves_to(symbolizer, directory, -ENOEXEC);
+	assert_resolves_to(symbolizer, null, -ENOEXEC);
+	assert_resolves_to(symbolizer, pipe_fds[0], -ENOEXEC);
+	assert_resolves_to(symbolizer, -1, -EBADF);
+	assert_works(symbolizer);
+	close(empty);
+	close(directory);
+	close(null);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	symbolizer_free(symbolizer);
+}
+
+static int memfd_of(const unsigned char *data, size_t size)
+{
+	int fd = memfd_create("program", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, size), size);
+	return fd;
+}
+
+/* A program that ends in a hole of 10 GB: its names are there, its size costs nothing. */
+static void sparse_programs_are_read(void **state)
+{
+	struct symbolizer *symbolizer = symbolizer_new();
+	struct symbol_list lists[TRUTHS_MAX];
+	int fd;
+
+	(void)state;
+	assert_int_equal(fixture_try("cp chain sparse && truncate -s 10G sparse && truncate -s 10G "
+				     "hole"),
+			 0);
+	fd = fixture_open("sparse");
+	assert_int_equal(resolve(symbolizer, fd, lists), 0);
+	assert_truth(&truths.items[0], &lists[0]);
+	symbol_lists_release(lists, truths.count);
+	close(fd);
+	fd = fixture_open("hole");
+	assert_resolves_to(symbolizer, fd, -ENOEXEC);
+	close(fd);
+	assert_works(symbolizer);
+	symbolizer_free(symbolizer);
+}
+
+static void vdso_is_resolved(void **state)
+{
+	struct symbolizer *symbolizer = symbolizer_new();
+	int fd = vdso_open();
+
+	(void)state;
+	if (fd == -ENOENT)
+		skip();
+	assert_resolves_to(symbolizer, fd, 0);
+	close(fd);
+	symbolizer_free(symbolizer);
+}
+
+static unsigned char *file_read(const char *name, size_t *size)
+{
+	FILE *file = fopen(fixture_path(name), "re");
+	unsigned char *data = malloc(1 << 20);
+
+	assert_non_null(file);
+	*size = fread(data, 1, 1 << 20, file);
+	fclose(file);
+	assert_true(*size > 1000 && *size < 1 << 20);
+	return data;
+}
+
+static uint32_t next_random(uint32_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 17;
+	*seed ^= *seed << 5;
+	return *seed;
+}
+
+/* Half of the mutations fall where they hurt most: the headers at the start and at the end. */
+static size_t mutate(unsigned char *data, size_t size, uint32_t *seed, int number)
+{
+	if (number % 8 == 0)
+		return next_random(seed) % size;
+	for (int i = 0; i < 1 + number % 7; i++) {
+		size_t at = next_random(seed) % size;
+
+		if (number % 4 == 1)
+			at %= 1024;
+		else if (number % 4 == 2)
+			at = size - 1 - at % 2560;
+		data[at] = i % 3 ? (unsigned char)next_random(seed)
+				 : data[at] ^ (unsigned char)(1 << (at % 8));
+	}
+	return size;
+}
+
+static void damaged_programs_cost_only_themselves(void **state)
+{
+	struct symbolizer *symbolizer = symbolizer_new();
+	unsigned char *whole, *damaged;
+	uint32_t seed = 2463534242u;
+	size_t size, whole_size;
+	int refused = 0;
+
+	(void)state;
+	symbolizer_set_timeout_ms(symbolizer, 5000);
+	whole = file_read("chain", &whole_size);
+	damaged = malloc(whole_size);
+	for (int i = 0; i < MUTATIONS; i++) {
+		struct symbol_list lists[TRUTHS_MAX];
+		int error, fd;
+
+		memcpy(damaged, whole, whole_size);
+		size = mutate(damaged, whole_size, &seed, i);
+		fd = memfd_of(damaged, size);
+		error = resolve(symbolizer, fd, lists);
+		refused += error != 0;
+		for (size_t j = 0; j < truths.count; j++)
+			assert_true(error ? lists[j].count == 0 : lists[j].count > 0);
+		symbol_lists_release(lists, truths.count);
+		close(fd);
+		assert_works(symbolizer);
+	}
+	assert_in_range(refused, 1, MUTATIONS - 1);
+	free(damaged);
+	free(whole);
+	symbolizer_free(symbolizer);
+}
+
+static size_t open_descriptors(void)
+{
+	size_t count = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static void descriptors_are_given_back(void **state)
+{
+	size_t before = open_descriptors();
+	struct symbolizer *symbolizer = symbolizer_new();
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		kill(symbolizer_helper_pid(symbolizer), SIGKILL);
+		waitid(P_PID, (id_t)symbolizer_helper_pid(symbolizer), &(siginfo_t){0},
+		       WEXITED | WNOWAIT);
+		assert_works(symbolizer);
+	}
+	symbolizer_free(symbolizer);
+	assert_int_equal(open_descriptors(), before);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	fixture_make_directory();
+	if (fixture_try("gcc -O2 -g -o chain $S/chain.c") != 0)
+		return -1;
+	truths_read(&truths, "chain");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fixture_remove_directory();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_are_resolved),
+		cmocka_unit_test(many_addresses_go_in_parts),
+		cmocka_unit_test(helper_has_nothing_to_lose),
+		cmocka_unit_test(helper_is_nobody_without_sudo),
+		cmocka_unit_test(ordinary_users_have_names_too),
+		cmocka_unit_test(dead_helper_is_replaced),
+		cmocka_unit_test(helper_killed_in_a_request_costs_only_that),
+		cmocka_unit_test(slow_helper_is_replaced),
+		cmocka_unit_test(files_that_stay_slow_are_given_up),
+		cmocka_unit_test(what_is_no_program_is_refused),
+		cmocka_unit_test(sparse_programs_are_read),
+		cmocka_unit_test(vdso_is_resolved),
+		cmocka_unit_test(damaged_programs_cost_only_themselves),
+		cmocka_unit_test(descriptors_are_given_back),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

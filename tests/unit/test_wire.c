@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "symbolize/symbol_list.h"
+#include "symbolize/wire.h"
+
+static void fill(struct symbol_list lists[2])
+{
+	memset(lists, 0, 2 * sizeof(*lists));
+	lists[0].vaddr = 0x1234;
+	assert_int_equal(symbol_list_add(&lists[0], "inner", "a.c", 3, true), 0);
+	assert_int_equal(symbol_list_add(&lists[0], "", NULL, 0, false), 0);
+	lists[1].vaddr = UINT64_MAX;
+	assert_int_equal(symbol_list_add(&lists[1], NULL, "b.c", UINT32_MAX, false), 0);
+}
+
+static void what_goes_in_comes_out(void **state)
+{
+	struct symbol_list lists[2], decoded[2];
+	size_t length;
+	void *data;
+
+	(void)state;
+	fill(lists);
+	assert_int_equal(wire_encode_lists(lists, 2, &data, &length), 0);
+	assert_int_equal(wire_decode_lists(data, length, decoded, 2), 0);
+	assert_int_equal(decoded[0].vaddr, 0x1234);
+	assert_int_equal(decoded[0].count, 2);
+	assert_string_equal(decoded[0].symbols[0].name, "inner");
+	assert_string_equal(decoded[0].symbols[0].file, "a.c");
+	assert_int_equal(decoded[0].symbols[0].line, 3);
+	assert_true(decoded[0].symbols[0].inlined);
+	assert_string_equal(decoded[0].symbols[1].name, "");
+	assert_null(decoded[0].symbols[1].file);
+	assert_false(decoded[0].symbols[1].inlined);
+	assert_int_equal(decoded[1].count, 1);
+	assert_null(decoded[1].symbols[0].name);
+	assert_int_equal(decoded[1].symbols[0].line, UINT32_MAX);
+	symbol_lists_release(decoded, 2);
+	symbol_lists_release(lists, 2);
+	free(data);
+}
+
+/* Each cut and each changed byte: refused, or lists that hold what the contract promises. */
+static void check_damaged(const void *data, size_t length)
+{
+	struct symbol_list decoded[2];
+	void *copy = malloc(length ? length : 1);
+	int error;
+
+	memcpy(copy, data, length);
+	error = wire_decode_lists(copy, length, decoded, 2);
+	assert_true(error == 0 || error == -EPROTO);
+	for (size_t i = 0; i < 2; i++)
+		assert_true(error ? decoded[i].count == 0 : decoded[i].count > 0);
+	symbol_lists_release(decoded, 2);
+	free(copy);
+}
+
+static void damaged_replies_are_survived(void **state)
+{
+	struct symbol_list lists[2], decoded[2];
+	unsigned char *data;
+	size_t length;
+
+	(void)state;
+	fill(lists);
+	assert_int_equal(wire_encode_lists(lists, 2, (void **)&data, &length), 0);
+	for (size_t cut = 0; cut < length; cut++) {
+		assert_int_equal(wire_decode_lists(data, cut, decoded, 2), -EPROTO);
+		check_damaged(data, cut);
+	}
+	for (size_t at = 0; at < length; at++) {
+		for (unsigned int value = 0; value < 256; value++) {
+			unsigned char before = data[at];
+
+			data[at] = (unsigned char)value;
+			check_damaged(data, length);
+			data[at] = before;
+		}
+	}
+	symbol_lists_release(lists, 2);
+	free(data);
+}
+
+static void numbers_beyond_the_limits_are_refused(void **state)
+{
+	struct symbol_list decoded;
+	struct {
+		uint64_t vaddr;
+		uint32_t count;
+	} __attribute__((packed)) message = {1, 0};
+
+	(void)state;
+	assert_int_equal(wire_decode_lists(&message, sizeof(message), &decoded, 1), -EPROTO);
+	message.count = UINT32_MAX;
+	assert_int_equal(wire_decode_lists(&message, sizeof(message), &decoded, 1), -EPROTO);
+	assert_false(wire_reply_valid(&(struct wire_reply){.magic = 0}));
+	assert_false(wire_reply_valid(&(struct wire_reply){.magic = WIRE_MAGIC, .status = 1}));
+	assert_false(
+		wire_reply_valid(&(struct wire_reply){.magic = WIRE_MAGIC, .status = INT32_MIN}));
+	assert_false(wire_reply_valid(
+		&(struct wire_reply){.magic = WIRE_MAGIC, .length = WIRE_REPLY_MAX + 1}));
+	assert_false(wire_request_valid(
+		&(struct wire_request){.magic = WIRE_MAGIC, .offset_count = WIRE_OFFSETS_MAX + 1}));
+	assert_false(wire_request_valid(&(struct wire_request){
+		.magic = WIRE_MAGIC, .offset_count = 1, .path_length = WIRE_PATH_MAX + 1}));
+}
+
+/* More than a reply may hold: the first lists are whole, the last nameless, all are there. */
+static void replies_are_bounded(void **state)
+{
+	enum { COUNT = 4096, SYMBOLS = 4 };
+	struct symbol_list *lists = calloc(COUNT, sizeof(*lists));
+	struct symbol_list *decoded = calloc(COUNT, sizeof(*decoded));
+	char name[SYMBOL_STRING_MAX + 1] = "";
+	size_t length;
+	void *data;
+
+	(void)state;
+	memset(name, 'n', SYMBOL_STRING_MAX);
+	for (size_t i = 0; i < COUNT * SYMBOLS; i++)
+		assert_int_equal(symbol_list_add(&lists[i / SYMBOLS], name, NULL, 1, false), 0);
+	assert_int_equal(wire_encode_lists(lists, COUNT, &data, &length), 0);
+	assert_true(length <= WIRE_REPLY_MAX);
+	assert_int_equal(wire_decode_lists(data, length, decoded, COUNT), 0);
+	assert_int_equal(decoded[0].count, SYMBOLS);
+	assert_string_equal(decoded[0].symbols[0].name, name);
+	assert_int_equal(decoded[COUNT - 1].count, 1);
+	assert_null(decoded[COUNT - 1].symbols[0].name);
+	symbol_lists_release(lists, COUNT);
+	symbol_lists_release(decoded, COUNT);
+	free(lists);
+	free(decoded);
+	free(data);
+}
+
+static void lists_and_strings_are_bounded(void **state)
+{
+	struct symbol_list list = {0};
+	char *name = malloc(100001);
+
+	(void)state;
+	memset(name, 'n', 100000);
+	name[100000] = '\0';
+	for (int i = 0; i < SYMBOLS_PER_ADDRESS_MAX; i++)
+		assert_int_equal(symbol_list_add(&list, name, name, 0, false), 0);
+	assert_int_equal(strlen(list.symbols[0].name), SYMBOL_STRING_MAX);
+	assert_int_equal(symbol_list_add(&list, name, name, 0, false), -E2BIG);
+	symbol_lists_release(&list, 1);
+	assert_int_equal(list.count, 0);
+	free(name);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_goes_in_comes_out),
+		cmocka_unit_test(damaged_replies_are_survived),
+		cmocka_unit_test(numbers_beyond_the_limits_are_refused),
+		cmocka_unit_test(replies_are_bounded),
+		cmocka_unit_test(lists_and_strings_are_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
