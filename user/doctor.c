@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/command_line.h"
 #include "target/check.h"
 
 #define WINDOW_MS 500
@@ -27,6 +28,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	long value;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		command_line_init(state);
+		return 0;
 	case 'p':
 		value = strtol(argument, &end, 10);
 		if (*argument < '0' || *argument > '9' || *end || value <= 0 || value > 1 << 22) {
@@ -166,7 +170,6 @@ int doctor_main(int argc, char **argv)
 	struct failure failure;
 	struct kernel kernel;
 
-	argp_err_exit_status = STATUS_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &doctor))
 		return STATUS_USAGE;
 	kernel_probe(&kernel);

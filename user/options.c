@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/array.h"
+#include "lib/command_line.h"
 
 #define MAX_BLOCKS_DEFAULT 1000000u
 #define MAX_BLOCKS_LIMIT   (1u << 28)
@@ -153,6 +154,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
+		command_line_init(state);
 		state->child_inputs[0] = &record->outputs;
 		return 0;
 	case 'p':
@@ -212,7 +214,6 @@ void record_options_parse(int argc, char **argv, struct record_options *record)
 		.max_stacks = MAX_STACKS_DEFAULT,
 	};
 	output_plan_init(&record->outputs);
-	argp_err_exit_status = STATUS_USAGE;
 	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, record)) {
 		record_options_release(record);
 		exit(STATUS_USAGE);

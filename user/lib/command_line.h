@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UNFREED_COMMAND_LINE_H
+#define UNFREED_COMMAND_LINE_H
+
+#include <argp.h>
+
+/*
+ * For every command's parser at ARGP_KEY_INIT: a mistake gets getopt's one sentence, without the
+ * usage advice that argp puts behind it, and exits with STATUS_USAGE.
+ */
+void command_line_init(struct argp_state *state);
+
+#endif
