@@ -34,13 +34,15 @@ enum domain {
 /*
  * Cookie: op in bits 0-3, domain in 4-7, pointer argument in 8-9, size argument in 10-11,
  * count argument (the size is their product) in 12-13. Bit 14: the probe sits on a `ret`
- * instruction, so the stack pointer still points at the return address.
+ * instruction, so the stack pointer still points at the return address. Bit 15: an entry probe of a
+ * function whose returns are seen that way and not by a return probe.
  */
 #define PROBE_COOKIE(op, domain, pointer_arg, size_arg, count_arg)                       \
 	((unsigned long long)(op) | (unsigned long long)(domain) << 4 |                  \
 	 (unsigned long long)(pointer_arg) << 8 | (unsigned long long)(size_arg) << 10 | \
 	 (unsigned long long)(count_arg) << 12)
-#define PROBE_AT_RET (1ull << 14)
+#define PROBE_AT_RET      (1ull << 14)
+#define PROBE_ENDS_AT_RET (1ull << 15)
 
 #define PROBE_COOKIE_OP(cookie)      ((cookie)&15)
 #define PROBE_COOKIE_DOMAIN(cookie)  ((cookie) >> 4 & 15)

@@ -30,7 +30,8 @@ const char *site_kind_name(enum site_kind kind); /* "emulated", "emulated nop", 
 struct site {
 	const struct alloc_function *function;
 	uint64_t cookie;      /* the function's, with the arguments as they are held at the site;
-				 PROBE_AT_RET at a `ret` */
+				 PROBE_AT_RET at a `ret`, PROBE_ENDS_AT_RET at an entry that goes
+				 with such */
 	uint64_t file_offset; /* of the probed instruction */
 	uint32_t skipped;     /* bytes from the function's entry */
 	enum site_kind kind;
@@ -48,8 +49,9 @@ void site_choose(const struct alloc_function *function, const uint8_t *code, siz
 /*
  * Finds the `ret` instructions by which a function returns, tail jumps to other functions of the
  * same code followed, those through the GOT included. `entry` is the function's offset in `code`.
- * Fills at most `max` sites; a `ret` that other functions reach too is among them, so that only a
- * hit with the stack pointer of the entry counts. Returns how many there are, or -ENOMEM. *complete
+ * Fills at most `max` sites; a `ret` that other functions reach too is among them (tcmalloc's
+ * malloc and operator new leave by the same one), so that only a hit counts whose stack pointer is
+ * that of a pending entry with PROBE_ENDS_AT_RET. Returns how many there are, or -ENOMEM. *complete
  * is false where the function may also leave by a way that cannot be followed (an indirect jump):
  * then a caller must not rely on seeing each return.
  */
