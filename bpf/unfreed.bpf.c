@@ -90,6 +90,8 @@ static __always_inline bool alloc_begin(struct pt_regs *ctx)
 			return false;
 		call_abandon(call);
 	}
+	if (sp >= call->throwing_sp)
+		call->throwing_sp = 0; /* left by an exception */
 	cookie = bpf_get_attach_cookie(ctx);
 	call->cookie = cookie;
 	call->size = size_argument(ctx, cookie);

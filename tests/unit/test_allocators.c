@@ -41,22 +41,31 @@ static const char library_source[] =
 	"void *malloc(size_t n) { void *p = grow(n); return p ? p : grow(n + 1); }\n"
 	"void free(void *p) { if (p) shrink(p); }\n"
 	"void *_Znwm(size_t n) { void *p = grow(n); if (!p) oom(); return p; }\n"
+	"void _ZdlPv(void *p) { free(p); }\n"
+	"#ifdef AS_LOADER\nint _rtld_global = 1;\n#endif\n";
+
+static const char operators_source[] =
+	"#include <stdlib.h>\nvoid *_Znwm(size_t n) { return malloc(n); }\n"
 	"void _ZdlPv(void *p) { free(p); }\n";
 
-static int setup(void **state)
+static void write_source(const char *name, const char *text)
 {
 	char path[128];
 
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static int setup(void **state)
+{
 	(void)state;
 	assert_non_null(mkdtemp(directory));
-	snprintf(path, sizeof(path), "%s/program.c", directory);
-	FILE *file = fopen(path, "w");
-	fputs(program_source, file);
-	fclose(file);
-	snprintf(path, sizeof(path), "%s/library.c", directory);
-	file = fopen(path, "w");
-	fputs(library_source, file);
-	fclose(file);
+	write_source("program.c", program_source);
+	write_source("library.c", library_source);
+	write_source("operators.c", operators_source);
 	return 0;
 }
 
@@ -188,7 +197,6 @@ static void check_sites(const struct allocator *allocator)
 
 		assert_int_equal(pread(allocator->fd, &byte, 1, (off_t)site->file_offset), 1);
 		assert_int_equal(byte, 0xc3);
-		assert_true(site->cookie & PROBE_AT_RET);
 		assert_true(site->function->flags & FUNCTION_THROWS);
 	}
 }
@@ -436,6 +444,29 @@ static size_t find_in_bytes(const uint8_t *bytes, size_t size, char **skipped)
 	return count;
 }
 
+static size_t find_in_library(const char *arguments, const char *source)
+{
+	char path[128], *skipped;
+	size_t size;
+
+	build("cc", arguments, source, "library.so");
+	snprintf(path, sizeof(path), "%s/library.so", directory);
+	uint8_t *bytes = read_file(path, &size);
+	size_t count = find_in_bytes(bytes, size, &skipped);
+	assert_null(skipped);
+	free(bytes);
+	return count;
+}
+
+static void test_what_counts_as_an_allocator(void **state)
+{
+	(void)state;
+	need_privilege();
+	assert_int_equal(find_in_library("-shared -fPIC -fno-builtin", "library.c"), 1);
+	assert_int_equal(find_in_library("-shared -fPIC -fno-builtin -DAS_LOADER", "library.c"), 0);
+	assert_int_equal(find_in_library("-shared -fPIC -fno-builtin", "operators.c"), 0);
+}
+
 static uint64_t next_random(uint64_t *seed)
 {
 	*seed = *seed * 6364136223846793005u + 1442695040888963407u;
@@ -510,10 +541,15 @@ static void test_damaged_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_glibc),         cmocka_unit_test(test_static_glibc),
-		cmocka_unit_test(test_musl),          cmocka_unit_test(test_static_musl),
-		cmocka_unit_test(test_jemalloc),      cmocka_unit_test(test_tcmalloc),
-		cmocka_unit_test(test_mimalloc),      cmocka_unit_test(test_a_process_that_is_gone),
+		cmocka_unit_test(test_glibc),
+		cmocka_unit_test(test_static_glibc),
+		cmocka_unit_test(test_musl),
+		cmocka_unit_test(test_static_musl),
+		cmocka_unit_test(test_jemalloc),
+		cmocka_unit_test(test_tcmalloc),
+		cmocka_unit_test(test_mimalloc),
+		cmocka_unit_test(test_a_process_that_is_gone),
+		cmocka_unit_test(test_what_counts_as_an_allocator),
 		cmocka_unit_test(test_damaged_files),
 	};
 

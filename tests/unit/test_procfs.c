@@ -188,6 +188,18 @@ static void test_links_stay_inside_the_root(void **state)
 	assert_int_equal(procfs_open_inside(&tree->procfs, 1234, "/leaving", 1024), -ENOENT);
 }
 
+static void test_a_file_of_a_live_process(void **state)
+{
+	const struct procfs procfs = {"/proc"};
+
+	(void)state;
+	int fd = procfs_open_inside(&procfs, getpid(), "/etc/passwd", 1 << 20);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(procfs_open_inside(&procfs, getpid(), "/dev/zero", 1 << 20), -EINVAL);
+	assert_int_equal(procfs_open_inside(&procfs, getpid(), "/proc/self/exe", 1 << 20), -ELOOP);
+}
+
 static void test_only_regular_files_of_a_bearable_size(void **state)
 {
 	struct tree *tree = *state;
@@ -219,6 +231,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_arguments_without_an_end_and_none_at_all,
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_links_stay_inside_the_root, setup, teardown),
+		cmocka_unit_test(test_a_file_of_a_live_process),
 		cmocka_unit_test_setup_teardown(test_only_regular_files_of_a_bearable_size, setup,
 						teardown),
 	};

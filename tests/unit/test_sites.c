@@ -208,7 +208,7 @@ static void check_returns(const struct return_case *c)
 	qsort(sites, (size_t)count, sizeof(sites[0]), compare_sites);
 	for (int i = 0; i < count; i++) {
 		assert_int_equal(sites[i].file_offset, 0x400 + c->offsets[i]);
-		assert_int_equal(sites[i].cookie, function->cookie | PROBE_AT_RET);
+		assert_int_equal(sites[i].cookie, function->cookie);
 		assert_int_equal(sites[i].kind, SITE_STEPPED);
 	}
 	free(exact);

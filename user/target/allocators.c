@@ -166,7 +166,8 @@ static int add_sites(struct finder *finder, const struct elf_object *object,
 			if (!seen)
 				continue;
 		}
-		choose_site(object, function, &allocator->entry_sites[allocator->entry_count++]);
+		struct site *site = &allocator->entry_sites[allocator->entry_count++];
+		choose_site(object, function, site);
 	}
 	return 0;
 }

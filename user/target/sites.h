@@ -47,8 +47,9 @@ void site_choose(const struct alloc_function *function, const uint8_t *code, siz
 /*
  * Finds the `ret` instructions by which a function returns, tail jumps to other functions of the
  * same code followed, those through the GOT included. `entry` is the function's offset in `code`.
- * Fills at most `max` sites; a `ret` that other functions reach too is among them, so that only a
- * hit with the stack pointer of the entry counts. Returns how many there are, or -ENOMEM. *complete
+ * Fills at most `max` sites; a `ret` that other functions reach too is among them (tcmalloc's
+ * malloc and operator new leave by the same one), so that only a hit with the stack pointer of an
+ * operator new's entry counts. Returns how many there are, or -ENOMEM. *complete
  * is false where the function may also leave by a way that cannot be followed (an indirect jump):
  * then a caller must not rely on seeing each return.
  */
