@@ -352,8 +352,10 @@ int session_attach(struct session *session, pid_t pid, struct failure *failure)
 	struct mappings fresh = {0};
 	struct allocators allocators = {.linker_fd = -1};
 	char *skipped = NULL;
-	int result = mappings_read(session->procfs, pid, &all);
+	int result;
 
+	collector_refresh(session->collector, (uint32_t)pid);
+	result = mappings_read(session->procfs, pid, &all);
 	if (!result)
 		result = select_new_files(session, pid, &all, &fresh);
 	if (!result && fresh.count)

@@ -50,6 +50,19 @@ struct image *collector_add_image(struct collector *collector, uint32_t space, u
 	return images_add(&collector->images, space, pid);
 }
 
+void collector_refresh(struct collector *collector, uint32_t pid)
+{
+	struct image *image = images_find_pid(&collector->images, pid);
+
+	if (!image)
+		return;
+	image_refresh(&collector->images, image);
+	for (size_t i = 0; i < image->mappings.count; i++)
+		if (image->mappings.items[i].executable)
+			modules_get(&collector->modules, collector->images.procfs, (pid_t)pid,
+				    &image->mappings.items[i]);
+}
+
 static struct image *take_exec(struct collector *collector, const struct exec_record *record)
 {
 	struct image *old = images_find(&collector->images, record->old_space);
@@ -95,12 +108,8 @@ struct image *collector_take(struct collector *collector, const void *data, size
 		if (image && !record->shared)
 			image->gone = true;
 		return image;
-	case RECORD_LOADED:
-		if (image)
-			image_refresh(&collector->images, image);
-		return image;
 	default:
-		return NULL;
+		return image;
 	}
 }
 

@@ -24,6 +24,12 @@ void collector_free(struct collector *collector);
 struct image *collector_add_image(struct collector *collector, uint32_t space, uint32_t pid);
 
 /*
+ * Looks at what a process has mapped now, and opens the files of its code, so that names can be
+ * found when the process is gone. To be called while it lives, whenever it may have mapped more.
+ */
+void collector_refresh(struct collector *collector, uint32_t pid);
+
+/*
  * Takes a record (of any type) from the ring buffer in. Returns the image that it concerns (of a
  * fork: the child's, where it is traced; of an exec: the new one), NULL where there is none.
  */

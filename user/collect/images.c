@@ -18,6 +18,14 @@ struct image *images_find(const struct images *images, uint32_t space)
 	return NULL;
 }
 
+struct image *images_find_pid(const struct images *images, uint32_t pid)
+{
+	for (size_t i = images->count; i-- > 0;)
+		if (images->items[i]->pid == pid)
+			return images->items[i];
+	return NULL;
+}
+
 static void image_identify(const struct images *images, struct image *image)
 {
 	struct process_status status;

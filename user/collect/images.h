@@ -31,6 +31,9 @@ struct images {
 /* The image of a space, NULL where it is not known. */
 struct image *images_find(const struct images *images, uint32_t space);
 
+/* The newest image of a process, NULL where there is none. */
+struct image *images_find_pid(const struct images *images, uint32_t pid);
+
 /* Makes the image of a live process. Returns NULL on out of memory; a process that is gone gives an
  * empty one. */
 struct image *images_add(struct images *images, uint32_t space, uint32_t pid);
