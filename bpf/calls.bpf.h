@@ -11,6 +11,8 @@
 #ifndef UNFREED_CALLS_BPF_H
 #define UNFREED_CALLS_BPF_H
 
+#include <bpf/bpf_core_read.h>
+
 #include "maps.bpf.h"
 #include "regs.bpf.h"
 
@@ -99,8 +101,25 @@ static __always_inline struct call *call_current(void)
 	return call;
 }
 
+/*
+ * Whether a function entered with the stack pointer of the pending one was jumped to by it
+ * (realloc(NULL, n) ends in a jump to malloc): then the return address is already replaced by the
+ * return probe's trampoline.
+ */
+static __noinline bool call_is_tail(__u64 sp)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 trampoline = BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
+	__u64 return_address = 0;
+
+	bpf_probe_read_user(&return_address, sizeof(return_address), (void *)sp);
+	return trampoline && return_address == trampoline;
+}
+
 static __always_inline bool call_is_inside(const struct call *call, __u64 sp)
 {
+	if (sp == call->sp)
+		return call_is_tail(sp);
 	return sp < call->sp && call->sp - sp < NESTING_BYTES;
 }
 
