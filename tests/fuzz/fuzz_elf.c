@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * libFuzzer on the ELF reader, in this process. elfutils itself is not instrumented: what it does
+<<<<<<< HEAD
  * wrong ends as a signal here and as one file's names in the symbolizer.
+=======
+ * wrong ends as a signal here and as one file's names in the symbolizer. Seeds: small programs with
+ * and without DWARF. Flags: -fsanitize=fuzzer,address,undefined, and -fork=1 -ignore_crashes=1 to
+ * go on behind a finding that is elfutils' own.
+>>>>>>> symbolize
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -127,12 +127,22 @@ static void build_id_is_followed(void **state)
 
 	(void)state;
 	assert_int_equal(
+<<<<<<< HEAD
 		fixture_try(COMPILE_C
 			    "-Wl,--build-id=0x1234567890 && mkdir -p by-id/.build-id/12 && "
 			    "objcopy --only-keep-debug identified "
 			    "by-id/.build-id/12/34567890.debug && strip -o identified_stripped "
 			    "identified",
 			    "identified"),
+=======
+		fixture_try(
+			COMPILE_C
+			"-Wl,--build-id=0x1234567890abcdef && mkdir -p by-id/.build-id/12 && "
+			"objcopy --only-keep-debug identified "
+			"by-id/.build-id/12/34567890abcdef.debug && strip -o identified_stripped "
+			"identified",
+			"identified"),
+>>>>>>> symbolize
 		0);
 	snprintf(directory, sizeof(directory), "%s", fixture_path("by-id"));
 	check_program(directory, "identified", "identified_stripped", assert_truth);

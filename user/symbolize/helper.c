@@ -27,6 +27,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+<<<<<<< HEAD
+=======
+#include <time.h>
+>>>>>>> symbolize
 #include <unistd.h>
 
 #include "elf_reader.h"
@@ -36,6 +40,10 @@
 #define MEMORY_MAX      ((rlim_t)4 << 30)
 #define CACHED_FILE_MAX ((rlim_t)4 << 30)
 #define HELPER_SOCKET   3
+<<<<<<< HEAD
+=======
+#define DEATH_MS        500
+>>>>>>> symbolize
 
 bool helper_uses_debuginfod(void)
 {
@@ -46,7 +54,19 @@ bool helper_uses_debuginfod(void)
 
 static bool receive_all(int socket, void *data, size_t length)
 {
+<<<<<<< HEAD
 	return length == 0 || recv(socket, data, length, MSG_WAITALL) == (ssize_t)length;
+=======
+	while (length) {
+		ssize_t got = recv(socket, data, length, 0);
+
+		if (got <= 0)
+			return false;
+		data = (char *)data + got;
+		length -= (size_t)got;
+	}
+	return true;
+>>>>>>> symbolize
 }
 
 static bool send_all(int socket, const void *data, size_t length)
@@ -320,6 +340,7 @@ static void helper_forget(struct helper *helper)
 	*helper = (struct helper){.socket = -1};
 }
 
+<<<<<<< HEAD
 void helper_stop(struct helper *helper)
 {
 	if (!helper->pid)
@@ -327,6 +348,21 @@ void helper_stop(struct helper *helper)
 	kill(helper->pid, SIGKILL);
 	while (waitpid(helper->pid, NULL, 0) < 0 && errno == EINTR)
 		;
+=======
+/*
+ * A process that waits inside of a file system (a target's own FUSE) does not die at once: it is
+ * left behind then, killed and without its socket.
+ */
+void helper_stop(struct helper *helper)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+
+	if (!helper->pid)
+		return;
+	kill(helper->pid, SIGKILL);
+	for (int i = 0; i < DEATH_MS && waitpid(helper->pid, NULL, WNOHANG) == 0; i++)
+		nanosleep(&pause, NULL);
+>>>>>>> symbolize
 	helper_forget(helper);
 }
 

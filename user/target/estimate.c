@@ -70,7 +70,10 @@ static int measure_trap(enum attach_kind kind, int program_fd, bool at_return, i
 			const struct calibration_site *site, double *cost_ns)
 {
 	struct links links = {0};
-	struct probe probe = {.file_offset = calibration_file_offset(site->function)};
+	struct probe probe = {
+		.file_offset = calibration_file_offset(site->function),
+		.cookie = RATE_SITES_MAX, /* counted nowhere */
+	};
 	struct probe_set set = {
 		.kind = plain_kind(kind),
 		.program_fd = program_fd,

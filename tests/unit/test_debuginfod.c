@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Debug information from the network. libdw looks at DEBUGINFOD_URLS when a program starts, so this
+ * program starts itself again with a server of its own, on a port that the kernel chooses.
+ */
+#include "symbol_fixture.h"
+
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define BUILD_ID "1234567890abcdef"
+
+/* Answers each request with the file if it is for the build id, for as long as the test lives. */
+static void serve(int listener)
+{
+	static char request[65536], body[1 << 20];
+	int fd = fixture_open("debug");
+	ssize_t size = read(fd, body, sizeof(body));
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		int connection = accept(listener, NULL, NULL);
+		ssize_t got = read(connection, request, sizeof(request) - 1);
+
+		request[got > 0 ? got : 0] = '\0';
+		if (strncmp(request, "GET /buildid/" BUILD_ID "/debuginfo ", 40) == 0) {
+			dprintf(connection,
+				"HTTP/1.1 200 OK\r\nConnection: close\r\n"
+				"Content-Length: %zd\r\n\r\n",
+				size);
+			if (write(connection, body, (size_t)size) != size)
+				_exit(1);
+		} else {
+			dprintf(connection, "HTTP/1.1 404 None\r\nConnection: close\r\n"
+					    "Content-Length: 0\r\n\r\n");
+		}
+		close(connection);
+	}
+}
+
+static pid_t start_server(int *port)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET,
+				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t length = sizeof(address);
+	pid_t pid;
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
+	assert_int_equal(listen(listener, 8), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+	*port = ntohs(address.sin_port);
+	pid = fork();
+	if (pid == 0)
+		serve(listener);
+	close(listener);
+	return pid;
+}
+
+static void network_gives_what_was_stripped(void **state)
+{
+	void *client = dlopen("libdebuginfod.so.1", RTLD_LAZY);
+	char command[512];
+	int port, status;
+	pid_t server;
+
+	(void)state;
+	if (!client)
+		skip();
+	dlclose(client);
+	assert_int_equal(fixture_try("gcc -O2 -g -o whole $S/chain.c -Wl,--build-id=0x" BUILD_ID
+				     " && objcopy --only-keep-debug whole debug && strip -o bare "
+				     "whole && mkdir -m 777 cache"),
+			 0);
+	server = start_server(&port);
+	snprintf(command, sizeof(command),
+		 "DEBUGINFOD_URLS=http://127.0.0.1:%d DEBUGINFOD_CACHE_PATH=%s/cache "
+		 "no_proxy=127.0.0.1 /proc/%d/exe %s",
+		 port, fixture_directory, getpid(), fixture_directory);
+	status = system(command);
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	assert_int_equal(status, 0);
+}
+
+static void stripped_program_has_names(void **state)
+{
+	struct symbolizer *symbolizer = symbolizer_new();
+	struct symbol_list list;
+	struct truths truths;
+	int fd;
+
+	(void)state;
+	truths_read(&truths, "whole");
+	fd = fixture_open("bare");
+	assert_int_equal(symbolizer_resolve(symbolizer, fd, fixture_path("bare"),
+					    &truths.items[0].offset, 1, &list),
+			 0);
+	assert_truth(&truths.items[0], &list);
+	symbol_lists_release(&list, 1);
+	close(fd);
+	symbolizer_free(symbolizer);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	fixture_make_directory();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fixture_remove_directory();
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest outer[] = {cmocka_unit_test(network_gives_what_was_stripped)};
+	const struct CMUnitTest inner[] = {cmocka_unit_test(stripped_program_has_names)};
+
+	if (argc < 2)
+		return cmocka_run_group_tests(outer, setup, teardown);
+	snprintf(fixture_directory, sizeof(fixture_directory), "%s", argv[1]);
+	return cmocka_run_group_tests(inner, NULL, NULL);
+}
