@@ -91,4 +91,11 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libunfreed.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(cflags) -Iuser $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libunfreed.a $(libs) -lcmocka
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include tests/programs/programs.mk
+include scripts/demo.mk
+include scripts/check.mk
+include scripts/install.mk
+include tests/bench/bench.mk
+
+# build/roots holds other releases of Debian: nothing of ours is in there.
+-include $(shell find $(BUILD) -name roots -prune -o -type f -name '*.d' -print 2>/dev/null)
