@@ -91,4 +91,6 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libunfreed.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(cflags) -Iuser $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libunfreed.a $(libs) -lcmocka
 
+include tests/programs/programs.mk
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
