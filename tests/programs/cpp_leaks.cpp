@@ -40,7 +40,6 @@ LEAK(new_array, 41, operator new[](41))
 LEAK(new_nothrow, 42, operator new(42, std::nothrow))
 LEAK(new_array_nothrow, 43, operator new[](43, std::nothrow))
 LEAK(new_aligned, sizeof(Wide), new Wide)
-LEAK(vector, 8000, (new (std::nothrow) char[0], new std::vector<long>(1000))->data())
 
 } // namespace
 
@@ -51,7 +50,7 @@ template <typename T> struct Cart {
 	TRUTH_LEAF void *add(T count)
 	{
 		void *kept = operator new(count);
-		truth_alloc("shop::Cart<int>::add(int)", count);
+		truth_alloc("shop", count);
 		return kept;
 	}
 };
@@ -61,18 +60,39 @@ template <typename T> struct Cart {
 namespace
 {
 
-extern "C" TRUTH_LEAF void leak_via_string()
+extern "C" TRUTH_LEAF void leak_via_vector()
 {
-	static std::string kept[blocks];
+	alignas(std::vector<long>) static char kept[blocks][sizeof(std::vector<long>)];
 	static int next;
 
-	kept[next++].reserve(500); // 501 bytes with the terminator
+	new (kept[next++]) std::vector<long>(1000);
+	truth_alloc("leak_via_vector", 8000);
+}
+
+extern "C" TRUTH_LEAF void leak_via_vector_caller()
+{
+	leak_via_vector();
+	TRUTH_NO_TAIL_CALL();
+}
+
+extern "C" TRUTH_LEAF void leak_via_string()
+{
+	alignas(std::string) static char kept[blocks][sizeof(std::string)]; // never destroyed
+	static int next;
+
+	(new (kept[next++]) std::string)->reserve(500); // 501 bytes with the terminator
 	truth_alloc("leak_via_string", 501);
 }
 
 extern "C" TRUTH_LEAF void leak_via_string_caller()
 {
 	leak_via_string();
+	TRUTH_NO_TAIL_CALL();
+}
+
+extern "C" TRUTH_LEAF void shop_caller()
+{
+	shop::Cart<int>().add(90);
 	TRUTH_NO_TAIL_CALL();
 }
 
@@ -92,7 +112,8 @@ extern "C" TRUTH_LEAF void leak_via_map_caller(Map &map, long key)
 
 void run()
 {
-	static Map map;
+	alignas(Map) static char memory[sizeof(Map)]; // never destroyed
+	Map &map = *new (memory) Map;
 
 	for (int i = 0; i < blocks; i++) {
 		leak_via_new_caller();
@@ -100,7 +121,9 @@ void run()
 		leak_via_new_nothrow_caller();
 		leak_via_new_array_nothrow_caller();
 		leak_via_new_aligned_caller();
+		leak_via_vector_caller();
 		leak_via_string_caller();
+		shop_caller();
 		leak_via_map_caller(map, i);
 		::operator delete(leak_via_new_caller());
 		truth_free("leak_via_new", 40);

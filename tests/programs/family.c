@@ -2,7 +2,8 @@
 /*
  * Leaks a fixed amount through each function of the libc family: `--blocks` blocks of `--bytes`
  * bytes each, and allocates and frees as many beside them. C23's functions and pvalloc are used
- * where the libc (or the allocator before it) has them.
+ * where the libc (or the allocator before it) has them; `--without-pvalloc` is for checkers that do
+ * not know it.
  */
 #include <malloc.h>
 #include <stdlib.h>
@@ -76,7 +77,7 @@ static void run(void)
 	LEAK_BLOCKS(aligned_alloc, true);
 	LEAK_BLOCKS(memalign, true);
 	LEAK_BLOCKS(valloc, true);
-	if (pvalloc)
+	if (pvalloc && !truth_flag("--without-pvalloc"))
 		LEAK_BLOCKS(pvalloc, true);
 }
 
