@@ -17,7 +17,7 @@ def tiny_root(directory, name):
     shutil.copy(program(name), inside / "program")
     linked = subprocess.run(["ldd", str(program(name))], capture_output=True, text=True)
     for word in linked.stdout.split():
-        if word.startswith("/") and not (inside / word[1:]).exists():
+        if os.path.isfile(word) and not (inside / word[1:]).exists():
             (inside / word[1:]).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(os.path.realpath(word), inside / word[1:])
     loader = pathlib.Path("/lib/ld-musl-x86_64.so.1")
