@@ -93,4 +93,4 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libunfreed.a
 
 include tests/programs/programs.mk
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
