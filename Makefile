@@ -91,7 +91,7 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libunfreed.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(cflags) -Iuser $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libunfreed.a $(libs) -lcmocka
 
--include tests/programs/programs.mk
+include tests/programs/programs.mk
 include scripts/demo.mk
 include scripts/check.mk
 include scripts/install.mk

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""C++ and Rust: leaks behind operator new and behind the Rust allocator, and exceptions."""
+import pytest
+
+from conftest import assert_functions, library
+
+ALLOCATORS = ["libjemalloc.so.2", "libtcmalloc_minimal.so.4", "libmimalloc.so.2"]
+
+
+def assert_leaks(truth, result):
+    """By the function or its caller: see cpp_leaks.cpp about frame pointers."""
+    assert_functions(truth, result.by_frame(set(truth["by_function"])))
+    assert not result.losses
+
+
+@pytest.mark.parametrize("program", ["cpp_leaks", "cpp_leaks.static"])
+def test_cpp_leaks(measure, attach, program):
+    truth, result = measure(program, options=attach)
+    assert len(truth["by_function"]) == 9
+    assert_leaks(truth, result)
+
+
+@pytest.mark.parametrize("name", ALLOCATORS)
+def test_cpp_leaks_with_another_operator_new(measure, attach, name):
+    assert_leaks(*measure("cpp_leaks", preload=library(name), options=attach))
+
+
+def test_cpp_names_are_demangled(measure):
+    _, result = measure("cpp_leaks")
+    names = {frame["name"] for stack in result.report["stacks"] for frame in stack["frames"]}
+    assert any(name.startswith("operator new(") for name in names)
+    assert not any(name.startswith("_Z") for name in names)
+
+
+@pytest.mark.parametrize("program", ["cpp_throw", "cpp_throw.jemalloc", "cpp_throw.tcmalloc"])
+def test_exceptions_out_of_operator_new(measure, attach, program):
+    """A return probe on a function that throws would end the program here."""
+    truth, result = measure(program, options=attach)
+    assert truth["caught"] == truth["through"] == truth["rounds"] == 2000
+    assert_leaks(truth, result)
+
+
+@pytest.mark.parametrize("name", ALLOCATORS)
+def test_exceptions_with_a_preloaded_allocator(measure, attach, name):
+    """mimalloc's shared library is C and aborts where others throw, traced or not."""
+    args = ["--no-bad-alloc"] if "mimalloc" in name else []
+    truth, result = measure("cpp_throw", *args, preload=library(name), options=attach)
+    assert truth["through"] == truth["rounds"] == 2000
+    assert truth["caught"] == (0 if args else 2000)
+    assert_leaks(truth, result)
+
+
+def test_exceptions_leave_nothing_behind(measure):
+    """Exception objects are freed: but for the leaks, all that was allocated is freed."""
+    truth, result = measure("cpp_throw")
+    assert result.totals["live_bytes"] == truth["live_bytes"]
+    assert result.totals["live_blocks"] == truth["live_blocks"]
+
+
+def test_rust_leaks(measure, attach):
+    truth, result = measure("rust_leaks", options=attach)
+    assert len(truth["by_function"]) == 5
+    assert_leaks(truth, result)
+    assert result.totals["live_bytes"] == truth["live_bytes"]
+    assert result.totals["live_blocks"] == truth["live_blocks"]
+
+
+@pytest.mark.parametrize("program", ["cpp_leaks", "rust_leaks"])
+def test_a_command_from_its_first_allocation(measure_command, program):
+    """The runtimes allocate for themselves before main; the program's own blocks are exact."""
+    truth, result = measure_command(program)
+    assert_leaks(truth, result)

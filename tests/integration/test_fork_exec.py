@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""New processes and new images in mid-trace."""
+import pytest
+
+from conftest import TOTALS, Target, assert_exact, assert_functions, assert_totals
+
+FOLLOW = ["--follow-forks"]
+
+
+def child_sums(result, truth):
+    """What the report says of leak_in_child in other processes than the parent."""
+    rows = [stack for stack in result.report["stacks"]
+            if stack["pid"] != truth["pid"] and stack["frames"][-1]["name"] == "leak_in_child"]
+    return sum(row["live_bytes"] for row in rows), sum(row["live_blocks"] for row in rows)
+
+
+@pytest.mark.parametrize("case", ["child_frees", "child_leaks", "tree", "vfork_exec", "spawn"])
+def test_children_do_not_count(measure, attach, case):
+    """Neither what a child leaks, nor what it frees of its copy of the parent's blocks."""
+    truth, result = measure("forks", "--case", case, options=attach)
+    assert_exact(truth, result)
+    assert [target["pid"] for target in result.report["targets"]] == [truth["pid"]]
+
+
+@pytest.mark.parametrize("case", ["child_leaks", "tree", "spawn"])
+def test_children_are_followed(measure, attach, case):
+    truth, result = measure("forks", "--case", case, options=attach + FOLLOW)
+    assert_functions(truth, result.by_leaf(truth["pid"]))
+    assert child_sums(result, truth) == (truth["child_bytes"], truth["child_blocks"])
+    assert truth["child"] in {target["pid"] for target in result.report["targets"]}
+    assert not result.losses
+
+
+def test_a_followed_child_that_frees_its_copies(measure, attach):
+    """The parent's blocks stay the parent's; the child's frees are of blocks it never made."""
+    truth, result = measure("forks", "--case", "child_frees", options=attach + FOLLOW)
+    assert_functions(truth, result.by_leaf(truth["pid"]))
+    assert result.totals["live_blocks"] == truth["live_blocks"]
+    assert not result.losses
+
+
+@pytest.mark.parametrize("follow", [[], FOLLOW], ids=["alone", "followed"])
+def test_a_vfork_child_allocates_in_its_parent(measure, attach, follow):
+    """It runs in the parent's memory, so its blocks and frees are the parent's."""
+    truth, result = measure("forks", "--case", "vfork_allocates", options=attach + follow)
+    assert_totals(truth, result)
+    assert_functions(truth, result.by_leaf())
+
+
+def test_vfork_and_exec_leave_the_parent_right(measure, attach):
+    truth, result = measure("forks", "--case", "vfork_exec", options=attach + FOLLOW)
+    assert_functions(truth, result.by_leaf(truth["pid"]))
+
+
+def test_exec_in_mid_trace(record, attach):
+    """The old image's leaks stay in the report, the new image's come beside them."""
+    with Target("forks", "--case", "exec") as target:
+        recorder = record(target, options=attach)
+        target.go()
+        target.lines.until("^ready$")
+        target.go()
+        truth = target.truth()
+        result = recorder.stop()
+        assert target.finish() == 0
+    assert result.status == 0, result.stderr
+    table = result.by_leaf()
+    assert_functions(truth, table)
+    assert table["leak_in_parent"]["live_bytes"] == truth["before_exec_bytes"]
+    assert table["leak_in_parent"]["live_blocks"] == truth["before_exec_blocks"]
+    assert set(table) == {"leak_in_parent", "leak_after_exec"}
+    assert [entry["pid"] for entry in result.report["targets"]] == [truth["pid"]] * 2
+    assert not result.losses
+
+
+def test_a_command_that_execs(measure_command, attach):
+    truth, result = measure_command("forks", "--case", "exec", options=attach)
+    assert_functions(truth, result.by_leaf())
+    assert result.by_leaf()["leak_in_parent"]["live_bytes"] == truth["before_exec_bytes"]
+
+
+def test_a_command_whose_children_are_followed(measure_command, attach):
+    truth, result = measure_command("forks", "--case", "tree", options=attach + FOLLOW)
+    assert child_sums(result, truth) == (truth["child_bytes"], truth["child_blocks"])
+    parent = [stack for stack in result.report["stacks"] if stack["pid"] == truth["pid"]]
+    assert {key: sum(stack[key] for stack in parent) for key in TOTALS[:4]} == \
+        {key: truth[key] for key in TOTALS[:4]}

@@ -1,0 +1,101 @@
+# Ground-truth programs (tests/programs): C ones against glibc (NAME), static (NAME.static), musl
+# (NAME.musl) and static musl (NAME.musl-static), linked with jemalloc, tcmalloc and mimalloc
+# (NAME.jemalloc, …), and the C++, Rust and library ones. Frame pointers are kept, and the compiler
+# believes nothing about malloc.
+
+programs_dir   := $(BUILD)/programs
+programs_flags := -O2 -g -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -fno-builtin \
+                  -Wall -Wextra -Werror -D_GNU_SOURCE -Itests/programs -pthread
+program_libs   := /usr/lib/$(shell $(CC) -print-multiarch)
+
+programs_c       := family ledger churn tables threads stack_shapes own_malloc plugin forks
+programs_static  := family ledger churn own_malloc
+programs_musl    := family ledger churn tables threads forks
+programs_linked  := family ledger churn
+programs_cpp     := cpp_leaks cpp_throw
+programs_library := libwrapper.so libwrapper-tail.so libbump.so
+
+programs_all := $(programs_c) demo_leaky $(programs_cpp) $(programs_library) \
+                $(programs_static:%=%.static) cpp_leaks.static
+ifneq ($(shell command -v musl-gcc),)
+programs_all += $(programs_musl:%=%.musl) $(programs_musl:%=%.musl-static)
+endif
+ifneq ($(wildcard $(program_libs)/libjemalloc.so.2),)
+programs_all += $(programs_linked:%=%.jemalloc) cpp_throw.jemalloc
+endif
+ifneq ($(wildcard /usr/include/jemalloc/jemalloc.h),)
+programs_all += jemalloc_family
+endif
+ifneq ($(wildcard $(program_libs)/libtcmalloc_minimal.so.4),)
+programs_all += $(programs_linked:%=%.tcmalloc) cpp_throw.tcmalloc
+endif
+ifneq ($(wildcard $(program_libs)/libmimalloc.so.2),)
+programs_all += $(programs_linked:%=%.mimalloc) cpp_throw.mimalloc
+endif
+rustc := $(or $(shell command -v rustc),$(wildcard $(HOME)/.cargo/bin/rustc))
+ifneq ($(rustc),)
+programs_all += rust_leaks
+endif
+
+.PHONY: programs
+programs: $(programs_all:%=$(programs_dir)/%)
+
+program_headers := tests/programs/truth.h tests/programs/branches.h
+program_common  := tests/programs/truth.c tests/programs/branches.c
+
+define program_rule
+$(programs_dir)/%$(1): tests/programs/%.c $(program_common) $(program_headers)
+	$$(call say,PROGRAM,$$@)
+	$$(Q)mkdir -p $$(@D)
+	$$(Q)$(2) $(programs_flags) -o $$@ $$< $(program_common) $(3)
+endef
+
+$(eval $(call program_rule,.static,$(CC) -static))
+$(eval $(call program_rule,.musl,musl-gcc))
+$(eval $(call program_rule,.musl-static,musl-gcc -static))
+$(eval $(call program_rule,.jemalloc,$(CC),$(program_libs)/libjemalloc.so.2))
+$(eval $(call program_rule,.tcmalloc,$(CC),$(program_libs)/libtcmalloc_minimal.so.4))
+$(eval $(call program_rule,.mimalloc,$(CC),$(program_libs)/libmimalloc.so.2))
+$(eval $(call program_rule,,$(CC),-ldl))
+
+$(programs_dir)/jemalloc_family: tests/programs/jemalloc_family.c $(program_common) $(program_headers)
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_flags) -o $@ $< $(program_common) $(program_libs)/libjemalloc.so.2
+
+$(programs_dir)/demo_leaky: tests/programs/demo_leaky.c
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_flags) -o $@ $<
+
+$(programs_dir)/lib/truth.o: tests/programs/truth.c tests/programs/truth.h
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_flags) -c -o $@ $<
+
+define program_cpp_rule
+$(programs_dir)/%$(1): tests/programs/%.cpp $(programs_dir)/lib/truth.o
+	$$(call say,PROGRAM,$$@)
+	$$(Q)$(CXX) -std=c++17 $(programs_flags) $(2) -o $$@ $$^ $(3)
+endef
+
+$(eval $(call program_cpp_rule,.static,-static))
+$(eval $(call program_cpp_rule,.jemalloc,,$(program_libs)/libjemalloc.so.2))
+$(eval $(call program_cpp_rule,.tcmalloc,,$(program_libs)/libtcmalloc_minimal.so.4))
+$(eval $(call program_cpp_rule,.mimalloc,,$(program_libs)/libmimalloc.so.2))
+$(eval $(call program_cpp_rule,))
+
+$(programs_dir)/rust_leaks: tests/programs/rust_leaks.rs $(programs_dir)/lib/truth.o
+	$(call say,PROGRAM,$@)
+	$(Q)$(rustc) --edition 2021 -C opt-level=2 -g -C force-frame-pointers=yes \
+		-C link-arg=$(programs_dir)/lib/truth.o -o $@ $<
+
+$(programs_dir)/libwrapper.so $(programs_dir)/libwrapper-tail.so: tests/programs/wrapper.c
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_flags) -shared -fPIC \
+		$(if $(findstring -tail,$@),,-fno-optimize-sibling-calls) -o $@ $<
+
+$(programs_dir)/libbump.so: tests/programs/bump.c tests/programs/truth.h
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_flags) -shared -fPIC -Wl,-Bsymbolic -o $@ $<
