@@ -30,11 +30,11 @@ static const char *const cause_names[UNWIND_UNSUPPORTED_COUNT] = {
 };
 
 static const char *const cfa_names[UNWIND_UNSUPPORTED + 1] = {
-	[UNWIND_NO_RULE] = "none",       [UNWIND_CFA_RSP] = "rsp",
-	[UNWIND_CFA_RBP] = "rbp",        [UNWIND_CFA_RBX] = "rbx",
-	[UNWIND_CFA_AT_RSP] = "at-rsp",  [UNWIND_CFA_AT_RBP] = "at-rbp",
-	[UNWIND_CFA_PLT] = "plt",        [UNWIND_SIGNAL] = "signal",
-	[UNWIND_END] = "end",            [UNWIND_UNSUPPORTED] = "unsupported",
+	[UNWIND_NO_RULE] = "none",      [UNWIND_CFA_RSP] = "rsp",
+	[UNWIND_CFA_RBP] = "rbp",       [UNWIND_CFA_RBX] = "rbx",
+	[UNWIND_CFA_AT_RSP] = "at-rsp", [UNWIND_CFA_AT_RBP] = "at-rbp",
+	[UNWIND_CFA_PLT] = "plt",       [UNWIND_SIGNAL] = "signal",
+	[UNWIND_END] = "end",           [UNWIND_UNSUPPORTED] = "unsupported",
 };
 
 static double now(void)
@@ -53,8 +53,8 @@ static void counts_print(const char *name, const struct counts *counts)
 		if (counts->rows_by_cfa[cfa])
 			printf(" %s %zu", cfa_names[cfa], counts->rows_by_cfa[cfa]);
 	if (counts->rows_by_cfa[UNWIND_UNSUPPORTED])
-		printf(" (%.4f %%:", 100.0 * counts->rows_by_cfa[UNWIND_UNSUPPORTED] /
-					    counts->rows);
+		printf(" (%.4f %%:",
+		       100.0 * counts->rows_by_cfa[UNWIND_UNSUPPORTED] / counts->rows);
 	for (int cause = 1; cause < UNWIND_UNSUPPORTED_COUNT; cause++)
 		if (counts->rows_by_cause[cause])
 			printf(" %s %zu", cause_names[cause], counts->rows_by_cause[cause]);

@@ -66,8 +66,7 @@ static bool is_word_at(const struct cfi_place *place, uint8_t reg, int64_t offse
 
 static int plt_threshold(const struct cfi_place *cfa)
 {
-	static const uint8_t head[] = {DW_OP_breg7,  8,         DW_OP_breg16, 0,
-				       DW_OP_lit15, DW_OP_and};
+	static const uint8_t head[] = {DW_OP_breg7, 8, DW_OP_breg16, 0, DW_OP_lit15, DW_OP_and};
 	static const uint8_t tail[] = {DW_OP_ge, DW_OP_lit3, DW_OP_shl, DW_OP_plus};
 	const uint8_t *bytes = cfa->expression;
 

@@ -35,15 +35,15 @@ static inline const uint8_t *cursor_skip(struct cursor *cursor, uint64_t bytes)
 	return at;
 }
 
-#define CURSOR_READ(name, type)                                         \
-	static inline type cursor_##name(struct cursor *cursor)         \
-	{                                                               \
-		const uint8_t *at = cursor_skip(cursor, sizeof(type));  \
-		type value = 0;                                         \
-                                                                        \
-		if (at)                                                 \
-			memcpy(&value, at, sizeof(value));              \
-		return value;                                           \
+#define CURSOR_READ(name, type)                                        \
+	static inline type cursor_##name(struct cursor *cursor)        \
+	{                                                              \
+		const uint8_t *at = cursor_skip(cursor, sizeof(type)); \
+		type value = 0;                                        \
+                                                                       \
+		if (at)                                                \
+			memcpy(&value, at, sizeof(value));             \
+		return value;                                          \
 	}
 
 CURSOR_READ(u8, uint8_t)

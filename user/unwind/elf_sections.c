@@ -60,8 +60,8 @@ static void *source_copy(const struct elf_source *source, uint64_t offset, uint6
 static bool header_valid(const Elf64_Ehdr *header)
 {
 	return !memcmp(header->e_ident, ELFMAG, SELFMAG) &&
-	       header->e_ident[EI_CLASS] == ELFCLASS64 &&
-	       header->e_ident[EI_DATA] == ELFDATA2LSB && header->e_machine == EM_X86_64 &&
+	       header->e_ident[EI_CLASS] == ELFCLASS64 && header->e_ident[EI_DATA] == ELFDATA2LSB &&
+	       header->e_machine == EM_X86_64 &&
 	       (header->e_type == ET_EXEC || header->e_type == ET_DYN);
 }
 
@@ -84,8 +84,8 @@ static void segments_take(const Elf64_Phdr *headers, size_t count, struct elf_se
 		if (header->p_type != PT_LOAD || !(header->p_flags & PF_X) || !header->p_filesz ||
 		    header->p_vaddr > UINT64_MAX - header->p_filesz)
 			continue;
-		sections->segments[sections->segment_count++] = (struct elf_segment){
-			header->p_offset, header->p_vaddr, header->p_filesz};
+		sections->segments[sections->segment_count++] =
+			(struct elf_segment){header->p_offset, header->p_vaddr, header->p_filesz};
 	}
 }
 
@@ -129,8 +129,10 @@ static int section_take(const struct elf_source *source, const Elf64_Shdr *heade
 		free(bytes);
 		return error == -ENOEXEC ? 0 : error;
 	}
-	sections->cfi[sections->cfi_count++] = (struct cfi_section){
-		.bytes = bytes, .size = size, .address = header->sh_addr, .debug_frame = debug_frame};
+	sections->cfi[sections->cfi_count++] = (struct cfi_section){.bytes = bytes,
+								    .size = size,
+								    .address = header->sh_addr,
+								    .debug_frame = debug_frame};
 	return 0;
 }
 
@@ -144,7 +146,8 @@ static int section_find(const struct elf_source *source, const Elf64_Shdr *heade
 	for (size_t i = 1; i < count; i++) {
 		size_t at = headers[i].sh_name;
 
-		if (at >= names_size || length > names_size - at || memcmp(names + at, name, length))
+		if (at >= names_size || length > names_size - at ||
+		    memcmp(names + at, name, length))
 			continue;
 		return section_take(source, &headers[i], *name == '.' && name[1] == 'd', sections);
 	}
