@@ -358,7 +358,7 @@ void unwind_tables_put(struct unwind_tables *tables, int file)
 
 /* Where the table's first page lies in this mapping's address space. */
 static bool placement_base(const struct table *table, const struct unwind_placement *placement,
-			   uint64_t *base)
+			   __u64 *base)
 {
 	uint64_t end = placement->file_offset + (placement->end - placement->start);
 
