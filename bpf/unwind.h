@@ -23,8 +23,9 @@
 #define UNFREED_UNWIND_H
 
 #define UNWIND_PAGE_SHIFT 10
-#define UNWIND_PAGE_SIZE  (1u << UNWIND_PAGE_SHIFT) /* bytes of code; also the most rows in a page \
-						     */
+#define UNWIND_PAGE_SIZE                                                         \
+	(1u << UNWIND_PAGE_SHIFT) /* bytes of code; also the most rows in a page \
+				   */
 
 #define UNWIND_CHUNK_SHIFT 14
 #define UNWIND_CHUNK_WORDS (1u << UNWIND_CHUNK_SHIFT)

@@ -323,7 +323,7 @@ UNWIND_FUNCTION int unwind_step(struct unwind_state *state)
 		return UNWIND_NO_MAPPING;
 	address = state->pc - !(state->flags & UNWIND_EXACT);
 	if (unwind_map(state, address))
-		return UNWIND_NO_MAPPING;
+		return unwind_at_restorer(state) ? unwind_signal(state) : UNWIND_NO_MAPPING;
 	rule = unwind_lookup(state, address);
 	return rule ? unwind_apply(state, rule) : unwind_guess(state);
 }

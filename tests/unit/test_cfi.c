@@ -77,8 +77,8 @@ static bool cfa_agrees(const struct unwind_rule *rule, const Dwarf_Op *ops, size
 	    (ops[0].atom == DW_OP_breg6 || ops[0].atom == DW_OP_breg7)) {
 		int64_t addend = count == 3 ? (int64_t)ops[2].number : 0;
 
-		return rule->cfa == (ops[0].atom == DW_OP_breg6 ? UNWIND_CFA_AT_RBP :
-								 UNWIND_CFA_AT_RSP) &&
+		return rule->cfa == (ops[0].atom == DW_OP_breg6 ? UNWIND_CFA_AT_RBP
+								: UNWIND_CFA_AT_RSP) &&
 		       rule->cfa_offset == (int64_t)ops[0].number && rule->addend == addend;
 	}
 	if (count == 9 && ops[8].atom == DW_OP_plus)
@@ -86,7 +86,8 @@ static bool cfa_agrees(const struct unwind_rule *rule, const Dwarf_Op *ops, size
 	return rule->cfa == UNWIND_UNSUPPORTED;
 }
 
-/* libdw's default rules for x86-64 name rax where they mean rbx, so rbx counts as undefined there. */
+/* libdw's default rules for x86-64 name rax where they mean rbx, so rbx counts as undefined there.
+ */
 static bool saved_agrees(Dwarf_Frame *frame, int reg, __u8 how, int offset)
 {
 	Dwarf_Op memory[3], *ops;
@@ -207,14 +208,14 @@ static void test_agrees_with_libdw(void **state)
 
 /* A CIE with RSP + 8 and RA at CFA - 8, one FDE for [0x1000, 0x1100). */
 static const uint8_t small_frame[] = {
-	20, 0, 0, 0,                                       /* CIE: length */
-	0, 0, 0, 0, 1, 'z', 'R', 0, 1, 0x78, 16, 1, 0x04,  /* absolute 8-byte addresses */
-	0x0c, 7, 8, 0x90, 1, 0, 0,                         /* def_cfa rsp 8; offset ra 1 */
-	28, 0, 0, 0,                                       /* FDE: length */
-	28, 0, 0, 0,                                       /* back to the CIE */
-	0, 0x10, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, /* start, length */
-	0,                                                 /* no augmentation data */
-	0x41, 0x0e, 16, 0x86, 2, 0, 0,                     /* +1: def_cfa_offset 16; rbp at -16 */
+	20,   0,    0,  0,                                          /* CIE: length */
+	0,    0,    0,  0,    1, 'z', 'R', 0, 1, 0x78, 16, 1, 0x04, /* absolute 8-byte addresses */
+	0x0c, 7,    8,  0x90, 1, 0,   0,                            /* def_cfa rsp 8; offset ra 1 */
+	28,   0,    0,  0,                                          /* FDE: length */
+	28,   0,    0,  0,                                          /* back to the CIE */
+	0,    0x10, 0,  0,    0, 0,   0,   0, 0, 1,    0,  0, 0,    0, 0, 0, /* start, length */
+	0,                               /* no augmentation data */
+	0x41, 0x0e, 16, 0x86, 2, 0,   0, /* +1: def_cfa_offset 16; rbp at -16 */
 };
 
 static int small_build(const uint8_t *bytes, size_t size, struct cfi_table *table)
@@ -314,9 +315,9 @@ static void test_what_is_no_elf_is_refused(void **state)
 	(void)state;
 	assert_int_equal(elf_sections_read(&(struct elf_source){-1, bytes, 3}, &sections),
 			 -ENOEXEC);
-	assert_int_equal(elf_sections_read(&(struct elf_source){-1, bytes, sizeof(bytes)},
-					   &sections),
-			 -ENOEXEC);
+	assert_int_equal(
+		elf_sections_read(&(struct elf_source){-1, bytes, sizeof(bytes)}, &sections),
+		-ENOEXEC);
 }
 
 int main(void)

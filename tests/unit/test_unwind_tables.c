@@ -32,8 +32,8 @@ static void cfi_open(const char *path, struct elf_sections *sections, struct cfi
 	struct elf_source source = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
 
 	assert_int_equal(elf_sections_read(&source, sections), 0);
-	assert_int_equal(
-		cfi_table_build(sections->cfi, sections->cfi_count, 0, UINT64_MAX, cfi), 0);
+	assert_int_equal(cfi_table_build(sections->cfi, sections->cfi_count, 0, UINT64_MAX, cfi),
+			 0);
 	close(source.fd);
 }
 
@@ -62,10 +62,9 @@ static void compare_lookups(const char *path)
 		const struct elf_segment *segment = &file.segments[0];
 
 		cfi_open(path, &sections, &cfi);
-		placement = (struct unwind_placement){segment->address,
-						      segment->address + segment->size,
-						      segment->offset,
-						      unwind_tables_add(tables, &first_key, &file)};
+		placement = (struct unwind_placement){
+			segment->address, segment->address + segment->size, segment->offset,
+			unwind_tables_add(tables, &first_key, &file)};
 		assert_true(placement.file >= 0);
 		assert_int_equal(unwind_tables_set_mappings(tables, 1, &placement, 1), 0);
 		state->list = host_memory.spaces[1];
