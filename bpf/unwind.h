@@ -76,7 +76,8 @@ enum unwind_unsupported {
 	UNWIND_UNSUPPORTED_COUNT,
 };
 
-#define UNWIND_RULE_EXACT 1 /* the caller was interrupted: its pc is no return address */
+/* Of a rule: the caller was interrupted. The same bit as the walk's UNWIND_EXACT. */
+#define UNWIND_RULE_EXACT 1
 
 struct unwind_rule {
 	__u8 cfa; /* enum unwind_cfa */
@@ -102,6 +103,23 @@ struct unwind_mapping {
 #define UNWIND_LIST(first, count) ((__u64)(count) << 32 | (first))
 #define UNWIND_LIST_FIRST(list)   ((__u32)(list))
 #define UNWIND_LIST_COUNT(list)   ((__u32)((list) >> 32))
+
+/* Flags of a walk. */
+#define UNWIND_EXACT   1u /* pc is an interrupted instruction, not a return address */
+#define UNWIND_GUESSED 2u /* a frame pointer was trusted in code without a table */
+#define UNWIND_UNREAD  4u /* a word of the stack could not be read */
+
+/* What a step led to. From UNWIND_NO_MAPPING on: why the stack is not complete. */
+enum unwind_result {
+	UNWIND_STEPPED = 0,
+	UNWIND_BOTTOM,        /* no caller: the stack is complete */
+	UNWIND_NO_MAPPING,    /* pc is in no mapping of the list */
+	UNWIND_NO_TABLE,      /* no table for pc, and no usable frame pointer */
+	UNWIND_READ_FAILED,   /* the stack could not be read */
+	UNWIND_NO_SUPPORT,    /* a rule that is not supported */
+	UNWIND_NOT_ADVANCING, /* the caller's frame would not lie above */
+	UNWIND_RESULTS,
+};
 
 _Static_assert(sizeof(struct unwind_rule) == 16, "");
 _Static_assert(sizeof(struct unwind_mapping) == 32, "");

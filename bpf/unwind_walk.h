@@ -31,6 +31,8 @@
 #define UNWIND_FUNCTION static __attribute__((noinline))
 #endif
 
+#define UNWIND_INLINE static inline __attribute__((always_inline))
+
 #define UNWIND_WINDOW       4096u
 #define UNWIND_WINDOW_BELOW 512u /* bytes kept below the word that a window was read for */
 
@@ -42,30 +44,14 @@ enum {
 	UNWIND_UCONTEXT_RIP = 168,
 };
 
-/* State flags. */
-#define UNWIND_EXACT   1u /* pc is an interrupted instruction, not a return address */
-#define UNWIND_GUESSED 2u /* a frame pointer was trusted in code without a table */
-
-enum unwind_result {
-	UNWIND_STEPPED = 0,
-	UNWIND_BOTTOM,        /* no caller: the stack is complete */
-	UNWIND_NO_MAPPING,    /* pc is in no mapping of the list */
-	UNWIND_NO_TABLE,      /* no table for pc, and no usable frame pointer */
-	UNWIND_READ_FAILED,   /* the stack could not be read */
-	UNWIND_NO_SUPPORT,    /* a rule that is not supported */
-	UNWIND_NOT_ADVANCING, /* the caller's frame would not lie above */
-	UNWIND_RESULTS,
-};
-
 /* To begin, set pc, sp, fp, bx, list and flags, and zero mapping, stack_limit and window_size. */
 struct unwind_state {
 	__u64 pc;
 	__u64 sp;
 	__u64 fp;
 	__u64 bx;
-	__u64 list; /* the space's entry of unwind_spaces */
-	__u64 word; /* what unwind_read read */
-	__u64 cfa;
+	__u64 list;        /* the space's entry of unwind_spaces */
+	__u64 word;        /* for single reads */
 	__u64 stack_limit; /* end of what can be read of the stack; 0: unknown */
 	__u64 window_start;
 	__u32 window_size; /* offsets in the window at which a word begins */
@@ -103,33 +89,42 @@ read:
 	return 0;
 }
 
-/* The word at `address` into state->word. */
-static __attribute__((always_inline)) inline int unwind_read(struct unwind_state *state,
-							     __u64 address)
+/* unwind_read for a word that is not in the window. */
+UNWIND_FUNCTION __u64 unwind_read_beyond(struct unwind_state *state, __u64 address)
 {
-	__u64 offset = address - state->window_start;
+	__u64 offset;
 
-	if (offset >= state->window_size) {
-		if (unwind_fill(state, address))
-			return 1;
+	if (!state)
+		return 0;
+	if (!unwind_fill(state, address)) {
 		offset = address - state->window_start;
-		if (offset >= state->window_size)
-			return unwind_read_user(&state->word, sizeof(state->word), address) != 0;
+		if (offset < state->window_size)
+			return *(__u64 *)(state->window + (offset & (UNWIND_WINDOW - 1)));
+		if (!unwind_read_user(&state->word, sizeof(state->word), address))
+			return state->word;
 	}
-	state->word = *(__u64 *)(state->window + (offset & (UNWIND_WINDOW - 1)));
+	state->flags |= UNWIND_UNREAD;
 	return 0;
 }
 
+/* The word at `address`; where it cannot be read, 0 and UNWIND_UNREAD. */
+UNWIND_INLINE __u64 unwind_read(struct unwind_state *state, __u64 address)
+{
+	__u64 offset = address - state->window_start;
+
+	if (offset < state->window_size)
+		return *(__u64 *)(state->window + (offset & (UNWIND_WINDOW - 1)));
+	return unwind_read_beyond(state, address);
+}
+
 /* Finds the mapping of `address` in the list. Non-zero: none. */
-UNWIND_FUNCTION int unwind_map(struct unwind_state *state, __u64 address)
+UNWIND_FUNCTION int unwind_map_search(struct unwind_state *state, __u64 address)
 {
 	const struct unwind_mapping *mapping;
 	__u32 first, left;
 
 	if (!state)
 		return 1;
-	if (address - state->mapping.start < state->mapping.end - state->mapping.start)
-		return 0;
 	first = UNWIND_LIST_FIRST(state->list);
 	left = UNWIND_LIST_COUNT(state->list);
 	for (int step = 0; step < 13; step++) {
@@ -151,18 +146,25 @@ UNWIND_FUNCTION int unwind_map(struct unwind_state *state, __u64 address)
 	return 0;
 }
 
+/* Makes state->mapping the one of `address`. Non-zero: there is none. */
+UNWIND_INLINE int unwind_map(struct unwind_state *state, __u64 address)
+{
+	if (address >= state->mapping.start && address < state->mapping.end)
+		return 0;
+	return unwind_map_search(state, address);
+}
+
 /* The rule for `address`, which lies in state->mapping; 0 where there is none. */
-UNWIND_FUNCTION __u32 unwind_lookup(struct unwind_state *state, __u64 address)
+UNWIND_INLINE __u32 unwind_lookup(const struct unwind_state *state, __u64 address)
 {
 	const struct unwind_chunk *chunk;
-	__u32 page, row, left;
+	__u64 row, left, page;
 
-	if (!state)
-		return 0;
 	address -= state->mapping.base;
-	if (address >> UNWIND_PAGE_SHIFT >= state->mapping.page_count)
+	page = address >> UNWIND_PAGE_SHIFT;
+	if (page >= state->mapping.page_count)
 		return 0;
-	page = state->mapping.pages + (__u32)(address >> UNWIND_PAGE_SHIFT);
+	page += state->mapping.pages;
 	chunk = unwind_chunk_at(page >> UNWIND_CHUNK_SHIFT);
 	if (!chunk)
 		return 0;
@@ -172,14 +174,11 @@ UNWIND_FUNCTION __u32 unwind_lookup(struct unwind_state *state, __u64 address)
 		return 0;
 	left = UNWIND_ROW_OFFSET(chunk->words[row & (UNWIND_CHUNK_WORDS - 1)]) + 1;
 	address &= UNWIND_PAGE_SIZE - 1;
-	for (int step = 0; step < 11; step++) {
-		__u32 half = left >> 1;
+	for (int step = 0; step <= UNWIND_PAGE_SHIFT && left > 1; step++) {
+		__u64 half = left >> 1;
+		__u64 word = chunk->words[(row + half) & (UNWIND_CHUNK_WORDS - 1)];
 
-		if (left <= 1)
-			break;
-		page = chunk->words[(row + half) & (UNWIND_CHUNK_WORDS - 1)];
-		if (UNWIND_ROW_OFFSET(page) <= address)
-			row += half;
+		row += half & ~((__s64)(address - UNWIND_ROW_OFFSET(word)) >> 63);
 		left -= half;
 	}
 	return UNWIND_ROW_RULE(chunk->words[row & (UNWIND_CHUNK_WORDS - 1)]);
@@ -190,19 +189,13 @@ UNWIND_FUNCTION int unwind_signal(struct unwind_state *state)
 {
 	if (!state)
 		return UNWIND_READ_FAILED;
-	if (unwind_read(state, state->sp + UNWIND_UCONTEXT_RBP))
-		return UNWIND_READ_FAILED;
-	state->fp = state->word;
-	if (unwind_read(state, state->sp + UNWIND_UCONTEXT_RBX))
-		return UNWIND_READ_FAILED;
-	state->bx = state->word;
-	if (unwind_read(state, state->sp + UNWIND_UCONTEXT_RIP))
-		return UNWIND_READ_FAILED;
-	state->pc = state->word;
-	if (unwind_read(state, state->sp + UNWIND_UCONTEXT_RSP))
-		return UNWIND_READ_FAILED;
-	state->sp = state->word;
+	state->fp = unwind_read(state, state->sp + UNWIND_UCONTEXT_RBP);
+	state->bx = unwind_read(state, state->sp + UNWIND_UCONTEXT_RBX);
+	state->pc = unwind_read(state, state->sp + UNWIND_UCONTEXT_RIP);
+	state->sp = unwind_read(state, state->sp + UNWIND_UCONTEXT_RSP);
 	state->stack_limit = 0;
+	if (state->flags & UNWIND_UNREAD)
+		return UNWIND_READ_FAILED;
 	state->flags |= UNWIND_EXACT;
 	return UNWIND_STEPPED;
 }
@@ -221,6 +214,8 @@ UNWIND_FUNCTION int unwind_at_restorer(struct unwind_state *state)
 /* Code without a table: a signal frame, or a frame pointer that makes sense. */
 UNWIND_FUNCTION int unwind_guess(struct unwind_state *state)
 {
+	__u64 caller;
+
 	if (!state)
 		return UNWIND_NO_TABLE;
 	if (unwind_at_restorer(state))
@@ -228,104 +223,96 @@ UNWIND_FUNCTION int unwind_guess(struct unwind_state *state)
 	state->flags |= UNWIND_GUESSED;
 	if (!state->fp)
 		return UNWIND_BOTTOM;
-	if (state->fp < state->sp || state->fp & 7 || unwind_read(state, state->fp + 8))
+	if (state->fp < state->sp || state->fp & 7)
 		return UNWIND_NO_TABLE;
-	state->pc = state->word;
+	state->pc = unwind_read(state, state->fp + 8);
+	caller = unwind_read(state, state->fp);
+	if (state->flags & UNWIND_UNREAD)
+		return UNWIND_NO_TABLE;
 	if (!state->pc)
 		return UNWIND_BOTTOM;
-	if (unwind_map(state, state->pc - 1) || unwind_read(state, state->fp))
+	if (unwind_map(state, state->pc - 1))
 		return UNWIND_NO_TABLE;
 	state->sp = state->fp + 16;
-	state->fp = state->word;
+	state->fp = caller;
 	state->flags &= ~UNWIND_EXACT;
 	return UNWIND_STEPPED;
 }
 
-/* state->cfa by the rule. Non-zero: could not be read. */
-static __attribute__((always_inline)) inline int unwind_cfa(struct unwind_state *state,
-							    const struct unwind_rule *rule)
+UNWIND_INLINE __u64 unwind_cfa(struct unwind_state *state, const struct unwind_rule *rule)
 {
 	__u64 offset = (__s64)rule->cfa_offset;
 
 	switch (rule->cfa) {
 	case UNWIND_CFA_RSP:
-		state->cfa = state->sp + offset;
-		return 0;
+		return state->sp + offset;
 	case UNWIND_CFA_RBP:
-		state->cfa = state->fp + offset;
-		return 0;
+		return state->fp + offset;
 	case UNWIND_CFA_RBX:
-		state->cfa = state->bx + offset;
-		return 0;
+		return state->bx + offset;
 	case UNWIND_CFA_PLT:
-		state->cfa = state->sp + 8;
-		if ((state->pc & 15) >= (__u32)rule->addend)
-			state->cfa += 8;
-		return 0;
+		return state->sp + 8 + ((state->pc & 15) >= (__u32)rule->addend ? 8 : 0);
 	default:
 		offset += rule->cfa == UNWIND_CFA_AT_RSP ? state->sp : state->fp;
-		if (unwind_read(state, offset))
-			return 1;
-		state->cfa = state->word + (__s64)rule->addend;
-		return 0;
+		return unwind_read(state, offset) + (__s64)rule->addend;
 	}
 }
 
-/* A register that the rule may have saved: its value into state->word. */
-static __attribute__((always_inline)) inline int unwind_saved(struct unwind_state *state, __u8 how,
-							      __s16 offset, __u64 now)
+/* To the caller, by a rule that does not lead to a CFA. */
+UNWIND_FUNCTION int unwind_apply_special(struct unwind_state *state, __u32 kind)
 {
-	if (how == UNWIND_SAVED_AT_CFA)
-		return unwind_read(state, state->cfa + (__s64)offset);
-	if (how == UNWIND_SAVED_AT_RBP)
-		return unwind_read(state, state->fp + (__s64)offset);
-	state->word = how == UNWIND_SAVED_NOT ? now : 0;
-	return 0;
+	if (kind == UNWIND_SIGNAL)
+		return unwind_signal(state);
+	return kind == UNWIND_END ? UNWIND_BOTTOM : UNWIND_NO_SUPPORT;
 }
 
 /* To the caller of a frame with the given rule. */
-UNWIND_FUNCTION int unwind_apply(struct unwind_state *state, __u32 index)
+UNWIND_INLINE int unwind_apply(struct unwind_state *state, const struct unwind_rule *rule)
 {
-	const struct unwind_rule *rule = unwind_rule_at(index);
+	__u64 cfa;
 
-	if (!state || !rule || rule->cfa >= UNWIND_UNSUPPORTED)
-		return UNWIND_NO_SUPPORT;
-	if (rule->cfa == UNWIND_END)
-		return UNWIND_BOTTOM;
-	if (rule->cfa == UNWIND_SIGNAL)
-		return unwind_signal(state);
-	if (unwind_cfa(state, rule))
+	if (rule->cfa >= UNWIND_SIGNAL)
+		return unwind_apply_special(state, rule->cfa);
+	cfa = unwind_cfa(state, rule);
+	if (cfa <= state->sp)
+		return state->flags & UNWIND_UNREAD ? UNWIND_READ_FAILED : UNWIND_NOT_ADVANCING;
+	if (rule->rbx == UNWIND_SAVED_AT_CFA)
+		state->bx = unwind_read(state, cfa + (__s64)rule->rbx_offset);
+	else if (rule->rbx == UNWIND_SAVED_AT_RBP)
+		state->bx = unwind_read(state, state->fp + (__s64)rule->rbx_offset);
+	else if (rule->rbx == UNWIND_SAVED_LOST)
+		state->bx = 0;
+	if (rule->rbp == UNWIND_SAVED_AT_CFA)
+		state->fp = unwind_read(state, cfa + (__s64)rule->rbp_offset);
+	else if (rule->rbp == UNWIND_SAVED_AT_RBP)
+		state->fp = unwind_read(state, state->fp + (__s64)rule->rbp_offset);
+	else if (rule->rbp == UNWIND_SAVED_LOST)
+		state->fp = 0;
+	state->pc = unwind_read(state, cfa - 8);
+	state->sp = cfa;
+	if (state->flags & UNWIND_UNREAD)
 		return UNWIND_READ_FAILED;
-	if (state->cfa <= state->sp)
-		return UNWIND_NOT_ADVANCING;
-	if (unwind_saved(state, rule->rbx, rule->rbx_offset, state->bx))
-		return UNWIND_READ_FAILED;
-	state->bx = state->word;
-	if (unwind_saved(state, rule->rbp, rule->rbp_offset, state->fp))
-		return UNWIND_READ_FAILED;
-	state->fp = state->word;
-	if (unwind_read(state, state->cfa - 8))
-		return UNWIND_READ_FAILED;
-	state->pc = state->word;
-	state->sp = state->cfa;
-	state->flags = (state->flags & ~UNWIND_EXACT) |
-		       (rule->flags & UNWIND_RULE_EXACT ? UNWIND_EXACT : 0);
+	state->flags = (state->flags & ~UNWIND_EXACT) | (rule->flags & UNWIND_RULE_EXACT);
 	return state->pc ? UNWIND_STEPPED : UNWIND_BOTTOM;
 }
 
 /* From the frame in `state` to its caller: enum unwind_result. */
 UNWIND_FUNCTION int unwind_step(struct unwind_state *state)
 {
+	const struct unwind_rule *rule;
 	__u64 address;
-	__u32 rule;
+	__u32 index;
 
 	if (!state)
 		return UNWIND_NO_MAPPING;
 	address = state->pc - !(state->flags & UNWIND_EXACT);
 	if (unwind_map(state, address))
 		return unwind_at_restorer(state) ? unwind_signal(state) : UNWIND_NO_MAPPING;
-	rule = unwind_lookup(state, address);
-	return rule ? unwind_apply(state, rule) : unwind_guess(state);
+	index = unwind_lookup(state, address);
+	if (!index)
+		return unwind_guess(state);
+	rule = unwind_rule_at(index);
+	return rule ? unwind_apply(state, rule) : UNWIND_NO_SUPPORT;
 }
 
 #endif

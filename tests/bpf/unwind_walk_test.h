@@ -9,7 +9,7 @@ struct unwind_walk_result {
 	__u32 count;
 	__u32 stop; /* enum unwind_result */
 	__u32 flags;
-	__u32 reserved;
+	__u32 pid; /* written by the test: whose stacks to take */
 };
 
 #endif
