@@ -8,11 +8,12 @@
  * unwind_mappings  lists of executable mappings, one list a process, sorted by address
  * unwind_spaces    address space -> its list
  *
- * A file's code is cut into pages of 1 KiB. The page table has a word a page: where the page's rows
- * begin. A row is a word too: the offset in the page in the low 10 bits, the rule above them; it
+ * A file's code is cut into pages of 512 bytes. The page table has a word a page: where the page's
+ * rows begin. A row is a word too: the offset in the page in the low bits, the rule above them; it
  * holds until the next row. The first row of a page always starts at offset 0, so its low bits
  * carry the number of further rows instead. The rows of a page never cross a chunk, so that one
- * look-up of a chunk serves the whole search, which takes 4 to 5 steps in real code and 11 at most.
+ * look-up of a chunk serves the whole search: 3 to 4 steps in real code and 9 at most. Together
+ * that is 5 bytes for each row of the file.
  *
  * Updates follow the rules of RCU. What is published is never edited: words first, then a new list
  * of mappings, then the one 64-bit store to unwind_spaces that makes them visible. What was
@@ -22,10 +23,9 @@
 #ifndef UNFREED_UNWIND_H
 #define UNFREED_UNWIND_H
 
-#define UNWIND_PAGE_SHIFT 10
-#define UNWIND_PAGE_SIZE                                                         \
-	(1u << UNWIND_PAGE_SHIFT) /* bytes of code; also the most rows in a page \
-				   */
+/* In bytes of code; there are no more rows than that. */
+#define UNWIND_PAGE_SHIFT 9
+#define UNWIND_PAGE_SIZE  (1u << UNWIND_PAGE_SHIFT)
 
 #define UNWIND_CHUNK_SHIFT 14
 #define UNWIND_CHUNK_WORDS (1u << UNWIND_CHUNK_SHIFT)

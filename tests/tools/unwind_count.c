@@ -10,10 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "unwind/elf_sections.h"
+#include "unwind/file.h"
 
 struct counts {
-	size_t files, rows, rules;
+	size_t files, rows, rules, words;
 	size_t rows_by_cause[UNWIND_UNSUPPORTED_COUNT];
 	size_t rows_by_cfa[UNWIND_UNSUPPORTED + 1];
 	double seconds;
@@ -47,7 +47,8 @@ static double now(void)
 
 static void counts_print(const char *name, const struct counts *counts)
 {
-	printf("%s: %zu rows, %zu rules, %.1f ms;", name, counts->rows, counts->rules,
+	printf("%s: %zu rows, %zu rules, %.2f bytes/row, %.1f ms;", name, counts->rows,
+	       counts->rules, counts->rows ? 4.0 * counts->words / counts->rows : 0.0,
 	       counts->seconds * 1e3);
 	for (int cfa = 0; cfa <= UNWIND_UNSUPPORTED; cfa++)
 		if (counts->rows_by_cfa[cfa])
@@ -79,11 +80,27 @@ static void counts_add(struct counts *sum, const struct counts *counts)
 	sum->files++;
 	sum->rows += counts->rows;
 	sum->rules += counts->rules;
+	sum->words += counts->words;
 	sum->seconds += counts->seconds;
 	for (int cfa = 0; cfa <= UNWIND_UNSUPPORTED; cfa++)
 		sum->rows_by_cfa[cfa] += counts->rows_by_cfa[cfa];
 	for (int cause = 0; cause < UNWIND_UNSUPPORTED_COUNT; cause++)
 		sum->rows_by_cause[cause] += counts->rows_by_cause[cause];
+}
+
+/* The time is that of all which has to be done before a file's frames can be walked. */
+static bool layout_count(int fd, struct counts *counts)
+{
+	struct unwind_file file;
+	double begin = now();
+	int error = unwind_file_build(fd, &file);
+
+	counts->seconds = now() - begin;
+	if (error)
+		return false;
+	counts->words = file.page_count + file.row_count;
+	unwind_file_release(&file);
+	return true;
 }
 
 static void file_count(const char *path, bool verbose, struct counts *sum)
@@ -95,17 +112,13 @@ static void file_count(const char *path, bool verbose, struct counts *sum)
 
 	if (source.fd < 0)
 		return;
-	counts.seconds = now();
-	if (!elf_sections_read(&source, &sections)) {
+	if (layout_count(source.fd, &counts) && !elf_sections_read(&source, &sections)) {
 		if (!cfi_table_build(sections.cfi, sections.cfi_count, 0, UINT64_MAX, &table)) {
-			counts.seconds = now() - counts.seconds;
 			table_count(&table, &counts);
 			if (verbose)
 				counts_print(path, &counts);
 			counts_add(sum, &counts);
 			cfi_table_release(&table);
-		} else {
-			printf("%s: no table\n", path);
 		}
 		elf_sections_release(&sections);
 	}

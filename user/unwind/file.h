@@ -8,7 +8,7 @@
 
 #include "elf_sections.h"
 
-#define UNWIND_FILE_PAGES_MAX (1u << 20) /* 1 GiB of code */
+#define UNWIND_FILE_PAGES_MAX (1u << 21) /* 1 GiB of code */
 #define UNWIND_FILE_ROWS_MAX  (1u << 26)
 
 struct unwind_file {
