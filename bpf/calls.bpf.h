@@ -19,6 +19,14 @@
 /* How far below a pending allocation a stack pointer may be and still be inside it. */
 #define NESTING_BYTES (1u << 20)
 
+/* Registers of the code that an allocation returns to. */
+struct position {
+	__u64 pc;
+	__u64 sp;
+	__u64 fp;
+	__u64 bx;
+};
+
 struct call {
 	__u64 sp;          /* at entry, pointing at the return address; 0: nothing pending */
 	__u64 cookie;      /* of the pending call */
@@ -26,11 +34,12 @@ struct call {
 	__u64 pointer;     /* block to be replaced, or where the result will be stored */
 	__u64 throwing_sp; /* the same for an operator new, which may be left by an exception */
 	__u64 throwing_size;
-	__u64 last_allocated; /* key of the block recorded last, until it is freed */
-	__u64 last_freed;     /* address freed last: a free inside a free is not another one */
-	__u64 stack_end;      /* first unreadable address above the stack, learned; 0: not yet */
-	struct block old;     /* the block that a pending realloc took out of the ledger */
-	struct block fresh;   /* working memory for the block being recorded */
+	__u64 last_allocated;   /* key of the block recorded last, until it is freed */
+	__u64 last_freed;       /* address freed last: a free inside a free is not another one */
+	__u64 stack_end;        /* first unreadable address above the stack, learned; 0: not yet */
+	struct position caller; /* of the call that returns now */
+	struct block old;       /* the block that a pending realloc took out of the ledger */
+	struct block fresh;     /* working memory for the block being recorded */
 	__u32 old_taken;
 	__u32 space;
 };

@@ -54,7 +54,7 @@ static bool is_same_image(const struct mappings *before, const struct mappings *
 	const struct mapping *old = find_vdso(before);
 	const struct mapping *new = find_vdso(now);
 
-	return !old || (new && new->start == old->start);
+	return !old || (new &&new->start == old->start);
 }
 
 void image_refresh(const struct images *images, struct image *image)
