@@ -247,7 +247,7 @@ static void test_drawings_of_very_many_stacks_stay_small(void **state)
 	char *drawing = render(snapshot, "html", NULL, &size);
 
 	assert_non_null(strstr(drawing, "\"root\""));
-	assert_true(size < 8 << 20);
+	assert_true(size < 64 << 10);
 	free(drawing);
 	snapshot_free(snapshot);
 }

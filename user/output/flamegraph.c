@@ -365,6 +365,28 @@ static void lay_out(struct builder *builder, const struct node *node, size_t dep
 	}
 }
 
+/* Numbers the labels of the boxes by their first use and drops all others. */
+static void drop_unused_labels(struct builder *builder)
+{
+	struct flame_graph *graph = builder->graph;
+	struct flame_label *used =
+		pool_alloc(graph->pool, graph->label_count, sizeof(*graph->labels));
+	size_t *number = pool_alloc(builder->scratch, graph->label_count, sizeof(*number));
+	size_t count = 0;
+
+	for (size_t i = 0; i < graph->box_count; i++) {
+		size_t *label = &graph->boxes[i].label;
+
+		if (!number[*label]) {
+			used[count] = graph->labels[*label];
+			number[*label] = ++count;
+		}
+		*label = number[*label] - 1;
+	}
+	graph->labels = used;
+	graph->label_count = count;
+}
+
 static int merge_stacks(struct builder *builder, struct node *root, size_t top)
 {
 	size_t count;
@@ -401,6 +423,7 @@ int flame_graph_init(struct flame_graph *graph, const struct snapshot *snapshot,
 		graph->boxes =
 			pool_alloc(graph->pool, builder.node_count + 1, sizeof(*graph->boxes));
 		lay_out(&builder, &root, 0, 0, total);
+		drop_unused_labels(&builder);
 		graph->boxes[0].width = 1;
 	}
 	HASH_CLEAR(hh, builder.nodes);
