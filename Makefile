@@ -92,5 +92,10 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libunfreed.a
 	$(Q)$(CC) $(cflags) -Iuser $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libunfreed.a $(libs) -lcmocka
 
 include tests/programs/programs.mk
+include scripts/demo.mk
+include scripts/check.mk
+include scripts/install.mk
+include tests/bench/bench.mk
 
--include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
+# build/roots holds other releases of Debian: nothing of ours is in there.
+-include $(shell find $(BUILD) -name roots -prune -o -type f -name '*.d' -print 2>/dev/null)

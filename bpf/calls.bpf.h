@@ -11,11 +11,21 @@
 #ifndef UNFREED_CALLS_BPF_H
 #define UNFREED_CALLS_BPF_H
 
+#include <bpf/bpf_core_read.h>
+
 #include "maps.bpf.h"
 #include "regs.bpf.h"
 
 /* How far below a pending allocation a stack pointer may be and still be inside it. */
 #define NESTING_BYTES (1u << 20)
+
+/* Registers of the code that an allocation returns to. */
+struct position {
+	__u64 pc;
+	__u64 sp;
+	__u64 fp;
+	__u64 bx;
+};
 
 struct call {
 	__u64 sp;          /* at entry, pointing at the return address; 0: nothing pending */
@@ -24,11 +34,12 @@ struct call {
 	__u64 pointer;     /* block to be replaced, or where the result will be stored */
 	__u64 throwing_sp; /* the same for an operator new, which may be left by an exception */
 	__u64 throwing_size;
-	__u64 last_allocated; /* key of the block recorded last, until it is freed */
-	__u64 last_freed;     /* address freed last: a free inside a free is not another one */
-	__u64 stack_end;      /* first unreadable address above the stack, learned; 0: not yet */
-	struct block old;     /* the block that a pending realloc took out of the ledger */
-	struct block fresh;   /* working memory for the block being recorded */
+	__u64 last_allocated;   /* key of the block recorded last, until it is freed */
+	__u64 last_freed;       /* address freed last: a free inside a free is not another one */
+	__u64 stack_end;        /* first unreadable address above the stack, learned; 0: not yet */
+	struct position caller; /* of the call that returns now */
+	struct block old;       /* the block that a pending realloc took out of the ledger */
+	struct block fresh;     /* working memory for the block being recorded */
 	__u32 old_taken;
 	__u32 space;
 };
@@ -99,8 +110,25 @@ static __always_inline struct call *call_current(void)
 	return call;
 }
 
+/*
+ * Whether a function entered with the stack pointer of the pending one was jumped to by it
+ * (realloc(NULL, n) ends in a jump to malloc): then the return address is already replaced by the
+ * return probe's trampoline.
+ */
+static __noinline bool call_is_tail(__u64 sp)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u64 trampoline = BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
+	__u64 return_address = 0;
+
+	bpf_probe_read_user(&return_address, sizeof(return_address), (void *)sp);
+	return trampoline && return_address == trampoline;
+}
+
 static __always_inline bool call_is_inside(const struct call *call, __u64 sp)
 {
+	if (sp == call->sp)
+		return call_is_tail(sp);
 	return sp < call->sp && call->sp - sp < NESTING_BYTES;
 }
 

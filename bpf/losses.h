@@ -12,8 +12,12 @@
 	X(ledger_full, "blocks not recorded: ledger full (raise --max-blocks)")                   \
 	X(ledger_update, "blocks not recorded: the kernel refused the ledger entry")              \
 	X(stack_table_full, "allocations without a stack: stack table full (raise --max-stacks)") \
-	X(stack_unread, "stacks with only their caller: the stack could not be read")             \
 	X(stack_too_deep, "stacks cut at the frame limit")                                        \
+	X(unwind_no_mapping, "stacks cut at code that was not mapped when last looked")           \
+	X(unwind_no_table, "stacks cut at code without unwind information")                       \
+	X(unwind_unread, "stacks cut where the stack could not be read")                          \
+	X(unwind_unsupported, "stacks cut at an unwind rule that is not supported")               \
+	X(unwind_not_advancing, "stacks cut where the caller would not lie above")                \
 	X(scratch_busy, "allocations without a stack: no scratch buffer was free")                \
 	X(frames_dropped, "stacks whose frames did not reach user space")                         \
 	X(return_missed, "allocations whose return was not seen")                                 \

@@ -24,7 +24,9 @@ struct record {
 	__u32 shared; /* the space belongs to the parent of this vfork child */
 };
 
-#define STACK_TRUNCATED 1u /* the walk did not reach the bottom */
+#define STACK_TRUNCATED  1u /* the walk did not reach the bottom */
+#define STACK_GUESSED    2u /* a frame pointer was trusted in code without a table */
+#define STACK_NO_MAPPING 4u /* it ended in code that was not in the list of mappings */
 
 struct stack_record {
 	struct record record;

@@ -37,9 +37,15 @@ static __always_inline __u64 regs_sp(struct pt_regs *ctx)
 	return ctx->sp;
 }
 
+/* The registers that unwinding starts from, besides pc and sp. */
 static __always_inline __u64 regs_fp(struct pt_regs *ctx)
 {
 	return ctx->bp;
+}
+
+static __always_inline __u64 regs_bx(struct pt_regs *ctx)
+{
+	return ctx->bx;
 }
 
 /* How far a return moves the stack pointer: the return address is popped. */

@@ -12,22 +12,17 @@
 #define UNFREED_SCRATCH_BPF_H
 
 #include "maps.bpf.h"
+#include "unwind_maps.bpf.h"
+#include "unwind_walk.h"
 
 #define SCRATCH_PER_CPU 4
-#define WINDOW_BYTES    4096u
 
 struct scratch {
 	__u32 owned;
-	__u32 window_bytes; /* valid in `window` */
-	__u64 window_start; /* address of its first byte in the target */
-	__u64 hash;         /* of the frames so far */
-	__u64 pc; /* the walk: return address just found, and the registers of its frame */
-	__u64 sp;
-	__u64 fp;
+	__u32 stop; /* enum unwind_result of the last step */
+	__u64 hash; /* of the frames so far */
 	struct stack_record record;
-	/* The padding lets the verifier bound a two-word read by the mask alone (Linux 6.12
-	 * insists). */
-	__u8 window[WINDOW_BYTES + 32];
+	struct unwind_state unwind;
 };
 
 /* W, R: the program that owns the buffer. Size 1: config.scratch_count. */

@@ -2,10 +2,9 @@
 /*
  * Stacks: walked in the target's memory, known by a 64-bit hash, sent to user space once.
  *
- * The part of the stack that a walk needs is copied in one read (a read per frame costs three times
- * as much) and walked in the copy. Stacks are often shorter than the read: the end is learned at
- * the first failure and remembered for the thread. A frame that lies beyond the copy moves the copy
- * there.
+ * capture_stack is the one place that knows how; the steps are unwind_walk.h's. The hash covers,
+ * for each frame, the file besides the address: another library may be mapped at the same place
+ * later.
  */
 #ifndef UNFREED_STACKS_BPF_H
 #define UNFREED_STACKS_BPF_H
@@ -13,49 +12,8 @@
 #include "calls.bpf.h"
 #include "scratch.bpf.h"
 
-#define PAGE_BYTES      4096u
 #define STACK_HASH_SEED 0xcbf29ce484222325ull
 #define STACK_PROBES    16 /* rows looked at for a hash before the table counts as full */
-
-/* Copies `size` bytes of the stack from `start` on. Returns 0, or -1: then the window is empty. */
-static __always_inline int window_fill(struct scratch *scratch, __u64 start, __u64 size)
-{
-	scratch->window_start = start;
-	scratch->window_bytes = size;
-	if (!bpf_probe_read_user(scratch->window, size & (WINDOW_BYTES - 1), (void *)start))
-		return 0;
-	scratch->window_bytes = 0;
-	return -1;
-}
-
-/* Moves the window to `start`, as far as the stack is readable. Returns 0 or -1. */
-static __always_inline int window_move(struct scratch *scratch, struct call *call, __u64 start)
-{
-	__u64 to_page_end = PAGE_BYTES - (start & (PAGE_BYTES - 1));
-	__u64 size = WINDOW_BYTES - 8;
-
-	if (call->stack_end > start && call->stack_end - start < size)
-		size = call->stack_end - start;
-	if (!window_fill(scratch, start, size))
-		return 0;
-	if (to_page_end > WINDOW_BYTES - 8 || window_fill(scratch, start, to_page_end))
-		return -1;
-	call->stack_end = start + to_page_end;
-	return 0;
-}
-
-static __always_inline bool window_holds(const struct scratch *scratch, __u64 address, __u32 bytes)
-{
-	return scratch->window_bytes >= bytes &&
-	       address - scratch->window_start <= scratch->window_bytes - bytes;
-}
-
-static __always_inline __u64 window_word(const struct scratch *scratch, __u64 address)
-{
-	__u64 offset = (address - scratch->window_start) & (WINDOW_BYTES - 1);
-
-	return *(__u64 *)(scratch->window + offset);
-}
 
 static __always_inline __u64 hash_add(__u64 hash, __u64 word)
 {
@@ -63,66 +21,79 @@ static __always_inline __u64 hash_add(__u64 hash, __u64 word)
 	return hash ^ hash >> 32;
 }
 
-static __always_inline void frame_add(struct scratch *scratch, __u64 pc)
-{
-	__u32 number = scratch->record.frame_count++;
-
-	scratch->record.frames[number & (FRAMES_MAX - 1)] = pc;
-	scratch->hash = hash_add(scratch->hash, pc);
-}
-
-/* What a step of bpf_loop is given; two pointers, so that the programs' own stack stays small. */
+/* What a step of bpf_loop is given: one pointer, so that the programs' own stack stays small. */
 struct walk {
 	struct scratch *scratch;
-	struct call *call;
 };
 
-/* One frame outwards, by its frame record. Returns 1 at the end of the walk. */
+/* Notes the frame that the walk is in and goes on to its caller. Returns 1 at the end. */
 static long walk_step(__u32 index, struct walk *walk)
 {
 	struct scratch *scratch = walk->scratch;
-	__u64 fp = scratch->fp;
 
-	if (!fp || fp < scratch->sp || fp & 7)
-		return 1;
-	if (!window_holds(scratch, fp, 16) &&
-	    (window_move(scratch, walk->call, fp) || !window_holds(scratch, fp, 16)))
-		return 1;
-	scratch->sp = fp + 16;
-	scratch->fp = window_word(scratch, fp);
-	scratch->pc = window_word(scratch, fp + 8);
-	if (!scratch->pc)
-		return 1;
-	frame_add(scratch, scratch->pc);
-	return 0;
+	scratch->record.frames[index & (FRAMES_MAX - 1)] = scratch->unwind.pc;
+	scratch->record.frame_count = index + 1;
+	scratch->hash = hash_add(scratch->hash, scratch->unwind.pc);
+	scratch->stop = unwind_step(&scratch->unwind);
+	scratch->hash ^= scratch->unwind.mapping.pages;
+	return scratch->stop != UNWIND_STEPPED;
+}
+
+static __always_inline __u32 note_end(struct scratch *scratch)
+{
+	__u32 flags = scratch->unwind.flags & UNWIND_GUESSED ? STACK_GUESSED : 0;
+
+	switch (scratch->stop) {
+	case UNWIND_BOTTOM:
+		return flags;
+	case UNWIND_STEPPED:
+		count_loss(LOSS_stack_too_deep);
+		break;
+	case UNWIND_NO_MAPPING:
+		count_loss(LOSS_unwind_no_mapping);
+		flags |= STACK_NO_MAPPING;
+		break;
+	case UNWIND_NO_TABLE:
+		count_loss(LOSS_unwind_no_table);
+		break;
+	case UNWIND_READ_FAILED:
+		count_loss(LOSS_unwind_unread);
+		break;
+	case UNWIND_NO_SUPPORT:
+		count_loss(LOSS_unwind_unsupported);
+		break;
+	default:
+		count_loss(LOSS_unwind_not_advancing);
+	}
+	return flags | STACK_TRUNCATED;
 }
 
 /*
- * Fills scratch->record with the frames from `pc` outwards, and scratch->hash. `sp` and `fp` are
- * the registers of the frame that `pc` lies in. The first frame is `pc` itself, so that the
- * immediate caller is never missing.
+ * Fills scratch->record with the frames from call->caller outwards, and scratch->hash. The first
+ * frame is the caller itself, so that it is never missing.
  */
-static __noinline int capture_stack(struct scratch *scratch, struct call *call, __u64 pc, __u64 sp,
-				    __u64 fp)
+static __always_inline void capture_stack(struct scratch *scratch, struct call *call)
 {
-	__u32 domain = PROBE_COOKIE_DOMAIN(call->cookie);
-	struct walk walk = {scratch, call};
+	struct unwind_state *state = &scratch->unwind;
+	struct walk walk = {scratch};
 
-	scratch->record.frame_count = 0;
-	scratch->record.domain = domain;
-	scratch->hash = STACK_HASH_SEED ^ (__u64)call->space << 8 ^ domain;
-	scratch->sp = sp;
-	scratch->fp = fp;
-	frame_add(scratch, pc);
-	if (window_move(scratch, call, sp))
-		count_loss(LOSS_stack_unread);
-	else
-		bpf_loop(FRAMES_MAX - 1, walk_step, &walk, 0);
-	scratch->record.flags = scratch->fp ? STACK_TRUNCATED : 0;
-	if (scratch->record.frame_count == FRAMES_MAX && scratch->fp)
-		count_loss(LOSS_stack_too_deep);
+	state->pc = call->caller.pc;
+	state->sp = call->caller.sp;
+	state->fp = call->caller.fp;
+	state->bx = call->caller.bx;
+	state->list = unwind_list_of(call->space);
+	state->flags = 0;
+	state->mapping.start = 0;
+	state->mapping.end = 0;
+	state->mapping.pages = 0;
+	state->window_size = 0;
+	state->stack_limit = call->stack_end;
+	scratch->record.domain = PROBE_COOKIE_DOMAIN(call->cookie);
+	scratch->hash = STACK_HASH_SEED ^ (__u64)call->space << 8 ^ scratch->record.domain;
+	bpf_loop(FRAMES_MAX, walk_step, &walk, 0);
+	call->stack_end = state->stack_limit;
+	scratch->record.flags = note_end(scratch);
 	scratch->hash = hash_add(scratch->hash, scratch->record.flags) | 1;
-	return 0;
 }
 
 /* Sends the frames of a new stack to user space; where that fails the next hit tries again. */
@@ -170,8 +141,8 @@ static __always_inline __u32 stack_intern(struct scratch *scratch, struct call *
 	return config.stack_mask + 1 + STACK_ROW_FULL;
 }
 
-/* The whole of it: row of the current stack, whatever goes wrong. */
-static __always_inline __u32 stack_current(struct call *call, __u64 pc, __u64 sp, __u64 fp)
+/* The whole of it: row of the stack from call->caller on, whatever goes wrong. */
+static __always_inline __u32 stack_current(struct call *call)
 {
 	struct scratch *scratch = scratch_claim();
 	__u32 row;
@@ -180,7 +151,7 @@ static __always_inline __u32 stack_current(struct call *call, __u64 pc, __u64 sp
 		count_loss(LOSS_scratch_busy);
 		return config.stack_mask + 1 + STACK_ROW_UNCAPTURED;
 	}
-	capture_stack(scratch, call, pc, sp, fp);
+	capture_stack(scratch, call);
 	row = stack_intern(scratch, call);
 	scratch_release(scratch);
 	return row;

@@ -39,8 +39,8 @@ static __noinline bool block_close(struct call *call, __u64 key)
 	return true;
 }
 
-/* Records a new block under the stack that starts at `pc`. */
-static __noinline int block_open(struct call *call, __u64 address, __u64 pc, __u64 sp, __u64 fp)
+/* Records a new block under the stack of call->caller. */
+static __noinline int block_open(struct call *call, __u64 address)
 {
 	__u64 key = call_key(call, address);
 
@@ -48,7 +48,7 @@ static __noinline int block_open(struct call *call, __u64 address, __u64 pc, __u
 		return 0;
 	block_close(call, key);
 	call->fresh.size = call->size;
-	call->fresh.stack = stack_current(call, pc, sp, fp);
+	call->fresh.stack = stack_current(call);
 	call->fresh.time_ns = bpf_ktime_get_ns();
 	if (!ledger_put(key, &call->fresh, true))
 		call->last_allocated = key;
@@ -116,16 +116,17 @@ static __noinline int realloc_end(struct call *call, bool replaced)
 	return 0;
 }
 
-/* xallocx never moves a block, and reaches the size asked for or leaves it as it is. */
-static __noinline int resize_end(struct call *call, __u64 reached, __u64 pc, __u64 sp, __u64 fp)
+/*
+ * xallocx never moves a block, and reaches the size asked for or leaves it as it is. Returns the block
+ * to record anew, 0 where nothing changed.
+ */
+static __noinline __u64 resize_end(struct call *call, __u64 reached)
 {
 	bool resized = reached >= call->size;
 	bool held = call->old_taken;
 
 	realloc_end(call, resized);
-	if (held && resized)
-		block_open(call, call->pointer, pc, sp, fp);
-	return 0;
+	return held && resized ? call->pointer : 0;
 }
 
 static __always_inline __u64 memalign_result(struct call *call, __u64 error)
@@ -140,9 +141,7 @@ static __always_inline __u64 memalign_result(struct call *call, __u64 error)
 static __always_inline void alloc_end(struct pt_regs *ctx)
 {
 	struct call *call;
-	__u64 pc = regs_pc(ctx);
 	__u64 sp = regs_sp(ctx);
-	__u64 fp = regs_fp(ctx);
 	__u64 result = regs_result(ctx);
 	__u32 op;
 
@@ -152,17 +151,19 @@ static __always_inline void alloc_end(struct pt_regs *ctx)
 	if (!call || !call->sp || call->sp + REGS_RETURN_POPS != sp)
 		return;
 	call->sp = 0;
+	call->caller.pc = regs_pc(ctx);
+	call->caller.sp = sp;
+	call->caller.fp = regs_fp(ctx);
+	call->caller.bx = regs_bx(ctx);
 	op = PROBE_COOKIE_OP(call->cookie);
-	if (op == PROBE_RESIZE) {
-		resize_end(call, result, pc, sp, fp);
-		return;
-	}
-	if (op == PROBE_MEMALIGN)
+	if (op == PROBE_RESIZE)
+		result = resize_end(call, result);
+	else if (op == PROBE_MEMALIGN)
 		result = memalign_result(call, result);
-	if (op == PROBE_REALLOC)
+	else if (op == PROBE_REALLOC)
 		realloc_end(call, result || !call->size);
 	if (result)
-		block_open(call, result, pc, sp, fp);
+		block_open(call, result);
 }
 
 /* Works with every libbpf and kernel that has session probes, where their kfuncs changed between
@@ -218,20 +219,21 @@ int throwing_return(struct pt_regs *ctx)
 {
 	__u64 sp = regs_sp(ctx);
 	__u64 result = regs_result(ctx);
-	__u64 fp = regs_fp(ctx);
 	struct call *call = tracing ? call_current() : NULL;
-	__u64 pc = 0;
 
 	if (!call || !result || call->throwing_sp != sp)
 		return 0;
 	call->throwing_sp = 0;
 	if (call->last_allocated == call_key(call, result))
 		return 0;
-	if (bpf_probe_read_user(&pc, sizeof(pc), (void *)sp))
+	if (bpf_probe_read_user(&call->caller.pc, sizeof(call->caller.pc), (void *)sp))
 		return 0;
+	call->caller.sp = sp + REGS_RETURN_POPS;
+	call->caller.fp = regs_fp(ctx);
+	call->caller.bx = regs_bx(ctx);
 	call->cookie = bpf_get_attach_cookie(ctx);
 	call->size = call->throwing_size;
-	block_open(call, result, pc, sp + REGS_RETURN_POPS, fp);
+	block_open(call, result);
 	return 0;
 }
 

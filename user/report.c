@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/command_line.h"
 #include "output_options.h"
 #include "snapshot_merge.h"
 
@@ -21,6 +22,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	(void)argument;
 	switch (key) {
 	case ARGP_KEY_INIT:
+		command_line_init(state);
 		state->child_inputs[0] = &options->plan;
 		return 0;
 	case ARGP_KEY_ARGS:
@@ -86,7 +88,6 @@ int report_main(int argc, char **argv)
 	enum exit_status status = STATUS_FAILURE;
 
 	output_plan_init(&options.plan);
-	argp_err_exit_status = STATUS_USAGE;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &options)) {
 		output_plan_release(&options.plan);
 		return STATUS_USAGE;

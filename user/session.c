@@ -35,6 +35,7 @@ struct session {
 	struct unfreed_bpf *skeleton;
 	struct ring_buffer *ring;
 	struct ledger_view view;
+	struct unwind_memory unwind_memory;
 	struct collector *collector;
 	struct links probes;
 	struct links tracepoints;
@@ -122,11 +123,26 @@ static void size_maps(struct session *session)
 	session->view.row_count = rows + STACK_ROWS_EXTRA;
 }
 
-static const void *map_memory(struct bpf_map *map, size_t size)
+static size_t map_bytes(const struct bpf_map *map)
 {
-	void *memory = mmap(NULL, size, PROT_READ, MAP_SHARED, bpf_map__fd(map), 0);
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t bytes = (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map);
+
+	return (bytes + page - 1) & ~(page - 1);
+}
+
+/* NULL with errno. */
+static void *map_memory(const struct bpf_map *map, int protection)
+{
+	void *memory = mmap(NULL, map_bytes(map), protection, MAP_SHARED, bpf_map__fd(map), 0);
 
 	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void unmap_memory(const struct bpf_map *map, const void *memory)
+{
+	if (memory)
+		munmap((void *)memory, map_bytes(map));
 }
 
 static int open_view(struct session *session)
@@ -134,13 +150,30 @@ static int open_view(struct session *session)
 	struct ledger_view *view = &session->view;
 	struct unfreed_bpf *skeleton = session->skeleton;
 
-	view->buckets =
-		map_memory(skeleton->maps.buckets, view->bucket_count * sizeof(struct bucket));
-	view->totals = map_memory(skeleton->maps.totals_by_stack,
-				  view->row_count * sizeof(struct stack_totals));
+	view->buckets = map_memory(skeleton->maps.buckets, PROT_READ);
+	view->totals = map_memory(skeleton->maps.totals_by_stack, PROT_READ);
 	view->spilled_fd = bpf_map__fd(skeleton->maps.spilled_blocks_by_key);
 	view->counters_fd = bpf_map__fd(skeleton->maps.counters_by_cpu);
 	return view->buckets && view->totals ? 0 : -errno;
+}
+
+static int open_unwind_memory(struct session *session)
+{
+	struct unfreed_bpf *skeleton = session->skeleton;
+	struct unwind_memory *memory = &session->unwind_memory;
+	int protection = PROT_READ | PROT_WRITE;
+
+	*memory = (struct unwind_memory){
+		.chunks = map_memory(skeleton->maps.unwind_words, protection),
+		.chunk_count = bpf_map__max_entries(skeleton->maps.unwind_words),
+		.rules = map_memory(skeleton->maps.unwind_rules, protection),
+		.rule_count = bpf_map__max_entries(skeleton->maps.unwind_rules),
+		.mappings = map_memory(skeleton->maps.unwind_mappings, protection),
+		.mapping_count = bpf_map__max_entries(skeleton->maps.unwind_mappings),
+		.spaces = map_memory(skeleton->maps.unwind_spaces, protection),
+		.wait_for_readers = unwind_wait_for_programs,
+	};
+	return memory->chunks && memory->rules && memory->mappings && memory->spaces ? 0 : -errno;
 }
 
 static int attach_tracepoints(struct session *session)
@@ -199,6 +232,8 @@ static int load(struct session *session)
 		return error;
 	note_programs(session);
 	error = open_view(session);
+	if (!error)
+		error = open_unwind_memory(session);
 	if (error)
 		return error;
 	session->ring = ring_buffer__new(bpf_map__fd(session->skeleton->maps.records), take_record,
@@ -231,7 +266,8 @@ struct session *session_open(const struct session_config *config, const struct p
 	error = load(session);
 	if (error)
 		goto failed;
-	session->collector = collector_new(procfs, symbolizer, &session->view);
+	session->collector =
+		collector_new(procfs, symbolizer, &session->view, &session->unwind_memory);
 	if (session->collector)
 		return session;
 	error = -ENOMEM;
@@ -242,12 +278,18 @@ failed:
 	return NULL;
 }
 
-static void unmap_view(struct ledger_view *view)
+static void unmap_all(struct session *session)
 {
-	if (view->buckets)
-		munmap((void *)view->buckets, view->bucket_count * sizeof(struct bucket));
-	if (view->totals)
-		munmap((void *)view->totals, view->row_count * sizeof(struct stack_totals));
+	struct unfreed_bpf *skeleton = session->skeleton;
+
+	if (!skeleton)
+		return;
+	unmap_memory(skeleton->maps.buckets, session->view.buckets);
+	unmap_memory(skeleton->maps.totals_by_stack, session->view.totals);
+	unmap_memory(skeleton->maps.unwind_words, session->unwind_memory.chunks);
+	unmap_memory(skeleton->maps.unwind_rules, session->unwind_memory.rules);
+	unmap_memory(skeleton->maps.unwind_mappings, session->unwind_memory.mappings);
+	unmap_memory(skeleton->maps.unwind_spaces, session->unwind_memory.spaces);
 }
 
 void session_close(struct session *session)
@@ -258,7 +300,7 @@ void session_close(struct session *session)
 	links_release(&session->tracepoints);
 	collector_free(session->collector);
 	ring_buffer__free(session->ring);
-	unmap_view(&session->view);
+	unmap_all(session);
 	unfreed_bpf__destroy(session->skeleton);
 	free(session->examined);
 	free(session);

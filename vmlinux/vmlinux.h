@@ -73,7 +73,18 @@ struct signal_struct {
 	atomic_t live;
 };
 
-struct mm_struct;
+struct xol_area {
+	unsigned long
+		vaddr; /* of the trampoline that return probes put in place of return addresses */
+};
+
+struct uprobes_state {
+	struct xol_area *xol_area;
+};
+
+struct mm_struct {
+	struct uprobes_state uprobes_state;
+};
 
 struct task_struct {
 	int pid;

@@ -16,10 +16,12 @@ struct collector {
 	struct modules modules;
 	struct stack_table stacks;
 	struct names *names;
+	struct unwinding *unwinding;
 };
 
 struct collector *collector_new(const struct procfs *procfs, struct symbolizer *symbolizer,
-				const struct ledger_view *view)
+				const struct ledger_view *view,
+				const struct unwind_memory *unwind_memory)
 {
 	struct collector *collector = calloc(1, sizeof(*collector));
 
@@ -28,7 +30,9 @@ struct collector *collector_new(const struct procfs *procfs, struct symbolizer *
 	collector->view = view;
 	collector->images.procfs = procfs;
 	collector->names = names_new(symbolizer);
-	if (collector->names && !stack_table_init(&collector->stacks, view->row_count))
+	collector->unwinding = unwinding_new(unwind_memory);
+	if (collector->names && collector->unwinding &&
+	    !stack_table_init(&collector->stacks, view->row_count))
 		return collector;
 	collector_free(collector);
 	return NULL;
@@ -39,6 +43,7 @@ void collector_free(struct collector *collector)
 	if (!collector)
 		return;
 	stack_table_release(&collector->stacks);
+	unwinding_free(collector->unwinding);
 	names_free(collector->names);
 	modules_release(&collector->modules);
 	images_release(&collector->images);
@@ -57,10 +62,14 @@ void collector_refresh(struct collector *collector, uint32_t pid)
 	if (!image)
 		return;
 	image_refresh(&collector->images, image);
-	for (size_t i = 0; i < image->mappings.count; i++)
-		if (image->mappings.items[i].executable)
-			modules_get(&collector->modules, collector->images.procfs, (pid_t)pid,
-				    &image->mappings.items[i]);
+	unwinding_update(collector->unwinding, &collector->modules, collector->images.procfs,
+			 image);
+}
+
+static void image_gone(struct collector *collector, struct image *image)
+{
+	image->gone = true;
+	unwinding_drop(collector->unwinding, image);
 }
 
 static struct image *take_exec(struct collector *collector, const struct exec_record *record)
@@ -68,7 +77,7 @@ static struct image *take_exec(struct collector *collector, const struct exec_re
 	struct image *old = images_find(&collector->images, record->old_space);
 
 	if (old && !record->shared)
-		old->gone = true;
+		image_gone(collector, old);
 	if (!record->record.space)
 		return NULL;
 	return images_add(&collector->images, record->record.space, record->record.pid);
@@ -88,6 +97,8 @@ static struct image *take_stack(struct collector *collector, struct image *image
 
 	if (!image || record->frame_count * sizeof(record->frames[0]) > frames_size)
 		return NULL;
+	if (record->flags & STACK_NO_MAPPING)
+		collector_refresh(collector, image->pid);
 	stack_table_add(&collector->stacks, &collector->images, &collector->modules, image, record);
 	return image;
 }
@@ -106,7 +117,7 @@ struct image *collector_take(struct collector *collector, const void *data, size
 		return take_exec(collector, data);
 	case RECORD_EXIT:
 		if (image && !record->shared)
-			image->gone = true;
+			image_gone(collector, image);
 		return image;
 	default:
 		return image;

@@ -11,12 +11,14 @@
 #include "../target/procfs.h"
 #include "images.h"
 #include "ledger_view.h"
+#include "unwinding.h"
 
 struct collector;
 
-/* `view` must outlive the collector. NULL on out of memory. */
+/* `view` and the unwind tables' memory must outlive the collector. NULL on out of memory. */
 struct collector *collector_new(const struct procfs *procfs, struct symbolizer *symbolizer,
-				const struct ledger_view *view);
+				const struct ledger_view *view,
+				const struct unwind_memory *unwind_memory);
 void collector_free(struct collector *collector);
 
 /* Makes the image of a process that is about to be traced under this space. NULL on out of memory.
@@ -24,8 +26,9 @@ void collector_free(struct collector *collector);
 struct image *collector_add_image(struct collector *collector, uint32_t space, uint32_t pid);
 
 /*
- * Looks at what a process has mapped now, and opens the files of its code, so that names can be
- * found when the process is gone. To be called while it lives, whenever it may have mapped more.
+ * Looks at what a process has mapped now: opens the files of its code, so that names can be found
+ * when the process is gone, and gives the walker their tables. To be called while it lives,
+ * whenever it may have mapped more.
  */
 void collector_refresh(struct collector *collector, uint32_t pid);
 

@@ -26,6 +26,14 @@ struct image *images_find_pid(const struct images *images, uint32_t pid)
 	return NULL;
 }
 
+static const struct mapping *find_vdso(const struct mappings *mappings)
+{
+	for (size_t i = mappings->count; i-- > 0;)
+		if (!strcmp(mappings->items[i].path, "[vdso]"))
+			return &mappings->items[i];
+	return NULL;
+}
+
 static void image_identify(const struct images *images, struct image *image)
 {
 	struct process_status status;
@@ -40,13 +48,22 @@ static void image_identify(const struct images *images, struct image *image)
 	image->cmdline = procfs_read_cmdline(images->procfs, pid, &image->cmdline_count);
 }
 
+/* An exec that has not been told yet: the kernel puts the vdso at another place. */
+static bool is_same_image(const struct mappings *before, const struct mappings *now)
+{
+	const struct mapping *old = find_vdso(before);
+	const struct mapping *new = find_vdso(now);
+
+	return !old || (new &&new->start == old->start);
+}
+
 void image_refresh(const struct images *images, struct image *image)
 {
 	struct mappings mappings;
 
 	if (image->gone || mappings_read(images->procfs, (pid_t)image->pid, &mappings))
 		return;
-	if (!mappings.count) {
+	if (!mappings.count || !is_same_image(&image->mappings, &mappings)) {
 		mappings_release(&mappings);
 		return;
 	}

@@ -88,7 +88,7 @@
 		const frame = shape(root, "foreignObject", {x: 0, y: 0, width: "100%", height: "100%"});
 		const view = element(frame, "div");
 
-		view.style.cssText = "height:100%;overflow-x:hidden;overflow-y:auto";
+		view.style.cssText = "height:100%;overflow-x:hidden;overflow-y:scroll";
 		return view;
 	}
 

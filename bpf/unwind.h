@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Contract: unwind tables, as user space writes them (mmap) and the walker reads them.
+ *
+ * unwind_words     an arena of 32-bit words in chunks; holds, for each ELF file, a page table and
+ *                  its rows
+ * unwind_rules     how to get from a frame to its caller; distinct over all files
+ * unwind_mappings  lists of executable mappings, one list a process, sorted by address
+ * unwind_spaces    address space -> its list
+ *
+ * A file's code is cut into pages of 512 bytes. The page table has a word a page: where the page's
+ * rows begin. A row is a word too: the offset in the page in the low bits, the rule above them; it
+ * holds until the next row. The first row of a page always starts at offset 0, so its low bits
+ * carry the number of further rows instead. The rows of a page never cross a chunk, so that one
+ * look-up of a chunk serves the whole search: 3 to 4 steps in real code and 9 at most. Together
+ * that is 5 bytes for each row of the file.
+ *
+ * Updates follow the rules of RCU. What is published is never edited: words first, then a new list
+ * of mappings, then the one 64-bit store to unwind_spaces that makes them visible. What was
+ * replaced is used again only after a grace period, when no program can still be reading it. A
+ * walker loads its unwind_spaces entry once and so sees one consistent list from then on.
+ */
+#ifndef UNFREED_UNWIND_H
+#define UNFREED_UNWIND_H
+
+/* In bytes of code; there are no more rows than that. */
+#define UNWIND_PAGE_SHIFT 9
+#define UNWIND_PAGE_SIZE  (1u << UNWIND_PAGE_SHIFT)
+
+#define UNWIND_CHUNK_SHIFT 14
+#define UNWIND_CHUNK_WORDS (1u << UNWIND_CHUNK_SHIFT)
+
+#define UNWIND_ROW(offset, rule) ((__u32)(rule) << UNWIND_PAGE_SHIFT | (offset))
+#define UNWIND_ROW_OFFSET(row)   ((row) & (UNWIND_PAGE_SIZE - 1))
+#define UNWIND_ROW_RULE(row)     ((row) >> UNWIND_PAGE_SHIFT)
+
+#define UNWIND_RULES_MAX        (1u << 16)
+#define UNWIND_MAPPINGS_A_SPACE 8191u /* executable ones; 13 steps of a binary search */
+#define UNWIND_SPACES           0x10000u
+
+struct unwind_chunk {
+	__u32 words[UNWIND_CHUNK_WORDS];
+};
+
+/* Where the canonical frame address, the caller's rsp, comes from. */
+enum unwind_cfa {
+	UNWIND_NO_RULE = 0,    /* no table covers this address */
+	UNWIND_CFA_RSP = 1,    /* rsp + cfa_offset */
+	UNWIND_CFA_RBP = 2,    /* rbp + cfa_offset */
+	UNWIND_CFA_RBX = 3,    /* rbx + cfa_offset */
+	UNWIND_CFA_AT_RSP = 4, /* the word at rsp + cfa_offset, plus addend */
+	UNWIND_CFA_AT_RBP = 5, /* the word at rbp + cfa_offset, plus addend */
+	UNWIND_CFA_PLT = 6,    /* rsp + 8, and 8 more where (pc & 15) >= addend */
+	UNWIND_SIGNAL = 7,     /* all registers lie in the ucontext at rsp */
+	UNWIND_END = 8,        /* the bottom of the stack */
+	UNWIND_UNSUPPORTED = 9 /* enum unwind_unsupported in addend */
+};
+
+/* Where the caller's rbp or rbx is. */
+enum unwind_saved {
+	UNWIND_SAVED_NOT = 0,    /* still in the register */
+	UNWIND_SAVED_AT_CFA = 1, /* in the word at CFA + offset */
+	UNWIND_SAVED_AT_RBP = 2, /* in the word at rbp + offset */
+	UNWIND_SAVED_LOST = 3,
+};
+
+/* Why a rule that the file states cannot be followed. */
+enum unwind_unsupported {
+	UNWIND_BAD_CFI = 1,    /* damaged, or not understood */
+	UNWIND_CFA_REGISTER,   /* CFA in a register that is not tracked */
+	UNWIND_CFA_EXPRESSION, /* CFA by an expression of another form */
+	UNWIND_RA_RULE,        /* return address elsewhere than at CFA - 8 */
+	UNWIND_SAVED_RULE,     /* rbp saved in another way */
+	UNWIND_OFFSET_RANGE,   /* an offset beyond the fields below */
+	UNWIND_RULES_FULL,     /* no room for another rule */
+	UNWIND_UNSUPPORTED_COUNT,
+};
+
+/* Of a rule: the caller was interrupted. The same bit as the walk's UNWIND_EXACT. */
+#define UNWIND_RULE_EXACT 1
+
+struct unwind_rule {
+	__u8 cfa; /* enum unwind_cfa */
+	__u8 rbp; /* enum unwind_saved */
+	__u8 rbx;
+	__u8 flags; /* UNWIND_RULE_* */
+	__s32 cfa_offset;
+	__s16 rbp_offset;
+	__s16 rbx_offset;
+	__s32 addend;
+};
+
+/* An executable mapping. A table covers it where page_count is not 0. */
+struct unwind_mapping {
+	__u64 start;
+	__u64 end;
+	__u64 base;       /* address of the first byte of the file's first page */
+	__u32 pages;      /* word where the file's page table begins */
+	__u32 page_count; /* 0: no table, follow frame pointers */
+};
+
+/* A list of mappings: the first one's index, and their number on top. 0: none. */
+#define UNWIND_LIST(first, count) ((__u64)(count) << 32 | (first))
+#define UNWIND_LIST_FIRST(list)   ((__u32)(list))
+#define UNWIND_LIST_COUNT(list)   ((__u32)((list) >> 32))
+
+/* Flags of a walk. */
+#define UNWIND_EXACT   1u /* pc is an interrupted instruction, not a return address */
+#define UNWIND_GUESSED 2u /* a frame pointer was trusted in code without a table */
+#define UNWIND_UNREAD  4u /* a word of the stack could not be read */
+
+/* What a step led to. From UNWIND_NO_MAPPING on: why the stack is not complete. */
+enum unwind_result {
+	UNWIND_STEPPED = 0,
+	UNWIND_BOTTOM,        /* no caller: the stack is complete */
+	UNWIND_NO_MAPPING,    /* pc is in no mapping of the list */
+	UNWIND_NO_TABLE,      /* no table for pc, and no usable frame pointer */
+	UNWIND_READ_FAILED,   /* the stack could not be read */
+	UNWIND_NO_SUPPORT,    /* a rule that is not supported */
+	UNWIND_NOT_ADVANCING, /* the caller's frame would not lie above */
+	UNWIND_RESULTS,
+};
+
+_Static_assert(sizeof(struct unwind_rule) == 16, "");
+_Static_assert(sizeof(struct unwind_mapping) == 32, "");
+_Static_assert(sizeof(struct unwind_chunk) == 65536, "");
+
+#endif

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# sudo make check closes with one line: N passed, N failed, N skipped.
+
+.PHONY: programs check check-long check-build check-format format
+check: check-build
+	@scripts/check
+
+check-long: check-build
+	@scripts/check --long
+
+# Twice, as the sanitized build has its own directory, build/sanitize.
+check-build:
+	@scripts/setup check
+	+@$(as_user) $(MAKE) $(quiet_make) all units programs
+	+@$(as_user) $(MAKE) $(quiet_make) SANITIZE=1 units
+
+check-format:
+	@scripts/check-format
+
+format:
+	@scripts/check-format --fix

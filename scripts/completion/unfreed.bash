@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Completion for unfreed(1) in bash.
+
+_unfreed_pids()
+{
+    local prefix=""
+    [[ $1 == *,* ]] && prefix=${1%,*},
+    COMPREPLY=($(cd /proc && compgen -P "$prefix" -W "$(echo [0-9]*)" -- "${1##*,}"))
+}
+
+_unfreed_files()
+{
+    compopt -o filenames 2>/dev/null
+    COMPREPLY=($(compgen -f -- "$1"))
+}
+
+# The command behind `--` is completed as itself. Returns 1 where there is none.
+_unfreed_traced_command()
+{
+    local i
+    for ((i = 2; i < COMP_CWORD; i++)); do
+        [[ ${COMP_WORDS[i]} == -- ]] || continue
+        if declare -F _command_offset >/dev/null; then
+            _command_offset $((i + 1))
+        elif ((COMP_CWORD == i + 1)); then
+            COMPREPLY=($(compgen -c -- "${COMP_WORDS[COMP_CWORD]}"))
+        else
+            _unfreed_files "${COMP_WORDS[COMP_CWORD]}"
+        fi
+        return 0
+    done
+    return 1
+}
+
+_unfreed()
+{
+    local IFS=$' \t\n' word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    local command=${COMP_WORDS[1]} options
+    COMPREPLY=()
+
+    if ((COMP_CWORD == 1)); then
+        COMPREPLY=($(compgen -W "record report doctor --help --version" -- "$word"))
+        return
+    fi
+    [[ $command == record ]] && _unfreed_traced_command && return
+
+    case $previous in
+    -p | --pid) _unfreed_pids "$word" && return ;;
+    -o | --output) IFS=$'\n' _unfreed_files "$word" && return ;;
+    -f | --format)
+        COMPREPLY=($(compgen -W "text folded svg html pprof json" -- "$word"))
+        return
+        ;;
+    --attach)
+        COMPREPLY=($(compgen -W "auto session multi perf" -- "$word"))
+        return
+        ;;
+    --count)
+        COMPREPLY=($(compgen -W "bytes blocks" -- "$word"))
+        return
+        ;;
+    -d | --duration | -i | --interval | --older-than | --top | --max-blocks | --max-stacks)
+        return
+        ;;
+    esac
+
+    local output="-o --output -f --format --count --top"
+    case $command in
+    record)
+        options="-p --pid -d --duration -i --interval --older-than $output --follow-forks
+                 --exact --attach --max-blocks --max-stacks -q --quiet -v --verbose --help --"
+        ;;
+    report) options="$output --help" ;;
+    doctor) options="-p --pid --help" ;;
+    *) return ;;
+    esac
+
+    if [[ $word == -* || $command != report ]]; then
+        COMPREPLY=($(compgen -W "$options" -- "$word"))
+    else
+        IFS=$'\n' _unfreed_files "$word"
+    fi
+}
+
+complete -F _unfreed unfreed

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# sudo make bench [ROUNDS=9]; ONLY="pairs memory …" runs parts of it, see tests/bench/README.md.
+
+bench_build := $(BUILD)/bench
+bench_cflags := -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE \
+                -fno-omit-frame-pointer -fno-optimize-sibling-calls
+
+.PHONY: bench bench-build
+bench:
+	@scripts/setup bench
+	+@$(as_user) $(MAKE) $(quiet_make) all bench-build
+	@tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(ONLY)
+
+bench-build: $(bench_build)/bench_loop $(bench_build)/floor
+
+$(bench_build)/bench_loop: tests/bench/bench_loop.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(bench_cflags) -o $@ $< -lpthread
+
+$(bench_build)/floor.bpf.o: tests/bench/floor.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(bpf_cflags) -Wno-unused-parameter -c -o $@ $<
+
+$(bench_build)/floor.skel.h: $(bench_build)/floor.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name floor_bpf > $@
+
+$(bench_build)/floor: tests/bench/floor.c $(bench_build)/floor.skel.h $(BUILD)/libunfreed.a
+	$(call say,CC,$@)
+	$(Q)$(CC) $(cflags) -I$(bench_build) $(CFLAGS) -o $@ $< $(BUILD)/libunfreed.a $(libs)

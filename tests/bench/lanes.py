@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The programs of a measurement: the loop that is traced, and what traces it.
+
+Each loop runs on a copy of libc of its own. Probes belong to a file, so that the tracer of one loop
+costs the others nothing, all stay attached, and their rounds can be interleaved.
+"""
+
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BUILD = ROOT / "build"
+BENCH = BUILD / "bench"
+UNFREED = BUILD / "unfreed"
+ATTACH_SECONDS = 60
+
+
+class Unavailable(Exception):
+    """Something that a lane needs is not here; the reason."""
+
+
+def find_libc():
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        if line.split("/")[-1].startswith("libc.so"):
+            return Path("/" + line.split("/", 1)[1])
+    raise Unavailable("this Python is linked with no libc.so")
+
+
+def wait_for_line(stream, wanted, process):
+    """Reads until a line that holds `wanted`."""
+    seen = []
+    timer = threading.Timer(ATTACH_SECONDS, process.kill)
+    timer.start()
+    for line in stream:
+        seen.append(line)
+        if wanted in line:
+            timer.cancel()
+            return
+    timer.cancel()
+    raise Unavailable("".join(seen).strip() or "it ended without a word")
+
+
+class Loop:
+    """tests/bench/bench_loop.c as a process."""
+
+    def __init__(self, name, arguments=(), environment=None, libc=None):
+        directory = libc or BENCH / "libc" / name
+        if not libc:
+            directory.mkdir(parents=True, exist_ok=True)
+            shutil.copy(find_libc(), directory / "libc.so.6")
+            (directory / "libc.so.6").chmod(0o755)  # bpftrace wants that
+        self.libc = directory / "libc.so.6"
+        self.process = subprocess.Popen(
+            [str(BENCH / "bench_loop"), *arguments],
+            env=dict(os.environ, LD_LIBRARY_PATH=str(directory), **(environment or {})),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.pid = self.process.pid
+        wait_for_line(self.process.stdout, "ready", self.process)
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline()
+
+    def run(self, pairs):
+        """Returns nanoseconds a pair."""
+        return float(self.ask(f"run {pairs}").split()[1])
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Tracer:
+    """Something that traces a loop until it is stopped."""
+
+    process = None
+
+    def attach(self, loop):
+        pass
+
+    def stop(self):
+        if not self.process:
+            return
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(ATTACH_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def attach_silent(self, loop, command, log):
+        """For tracers that do not say when they are in place: their victim does."""
+        before = statistics.median(loop.run(2000) for _ in range(5))
+        with open(BENCH / log, "w") as file:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file
+            )
+        deadline = time.monotonic() + ATTACH_SECONDS
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if statistics.median(loop.run(200) for _ in range(3)) > 5 * before + 300:
+                time.sleep(1)  # until its last probe is in place too
+                return
+            time.sleep(0.1)
+        self.process.kill()
+        raise Unavailable(f"it did not attach, see build/bench/{log}")
+
+
+class Untraced(Tracer):
+    name = "untraced"
+
+
+class Floor(Tracer):
+    """Empty programs on the sites and with the kind of link that unfreed takes."""
+
+    name = "floor"
+
+    def __init__(self, kind):
+        self.kind = kind
+
+    def attach(self, loop):
+        if not (BENCH / "floor").exists():
+            raise Unavailable("build/bench/floor is not built")
+        self.process = subprocess.Popen(
+            [str(BENCH / "floor"), str(loop.pid), self.kind],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        wait_for_line(self.process.stdout, "ready", self.process)
+
+    def stop(self):
+        if self.process:
+            self.process.stdin.close()
+            self.process.wait()
+
+
+class Unfreed(Tracer):
+    name = "unfreed"
+
+    def __init__(self, *options, output=None):
+        self.output = output or BENCH / "unfreed.json"
+        self.options = options
+
+    def attach(self, loop):
+        if not UNFREED.exists():
+            raise Unavailable("build/unfreed is not built")
+        command = [str(UNFREED), "record", "--exact", "-p", str(loop.pid)]
+        self.process = subprocess.Popen(
+            [*command, *self.options, "-o", str(self.output)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        wait_for_line(self.process.stderr, "tracing", self.process)
+
+
+class Peers:
+    """Tools of Debian 13, in a root of their own."""
+
+    tarball = BUILD / "roots" / "trixie-peers.tar"
+
+    def __init__(self):
+        made = subprocess.run(
+            [str(ROOT / "scripts/debian-root"), "trixie", str(self.tarball)]
+            + ["libbpf-tools", "bpftrace"],
+        )
+        if made.returncode:
+            raise Unavailable("the root of Debian 13 could not be made")
+        self.root = Path(tempfile.mkdtemp(prefix="peers.", dir=self.tarball.parent))
+        subprocess.run(["tar", "-C", self.root, "-xpf", self.tarball], check=True)
+        # by the same path inside, as bpftrace looks for its target's files in the target's root,
+        # and by a short one, as memleak cuts paths off
+        Path(f"{self.root}{BENCH}").mkdir(parents=True)
+        (self.root / "bench").mkdir()
+
+    def command(self, *arguments):
+        """Its mounts are private: they go when the tool does."""
+        script = """
+            mount --rbind /proc "$1/proc" && mount --rbind /sys "$1/sys" &&
+            mount --bind "$2" "$1$2" && mount --bind "$2" "$1/bench" || exit
+            root=$1
+            shift 2
+            exec chroot "$root" "$@"
+        """
+        inside = ["sh", "-c", script, "sh", str(self.root), str(BENCH), *arguments]
+        return ["unshare", "--mount", "--propagation", "private", *inside]
+
+    def remove(self):
+        subprocess.run(["rm", "-rf", "--one-file-system", str(self.root)])
+
+
+class Memleak(Tracer):
+    name = "memleak"
+
+    def __init__(self, peers):
+        self.peers = peers
+
+    def attach(self, loop):
+        libc = f"/bench/{loop.libc.relative_to(BENCH)}"
+        command = ["memleak-libbpf", "-p", str(loop.pid), "-O", libc, "86400"]
+        self.attach_silent(loop, self.peers.command(*command), "memleak.log")
+
+
+BPFTRACE = """
+uprobe:LIBC:malloc { @size[tid] = arg0; }
+uretprobe:LIBC:malloc /@size[tid]/ {
+    @live_bytes[retval] = @size[tid];
+    @live_stack[retval] = ustack;
+    delete(@size[tid]);
+}
+uprobe:LIBC:free /@live_bytes[arg0]/ { delete(@live_bytes[arg0]); delete(@live_stack[arg0]); }
+END { clear(@size); clear(@live_bytes); clear(@live_stack); }
+"""
+
+
+class Bpftrace(Tracer):
+    """The shortest script that finds outstanding blocks by stack."""
+
+    name = "bpftrace"
+
+    def __init__(self, peers):
+        self.peers = peers
+
+    def attach(self, loop):
+        script = BENCH / "memory.bt"
+        script.write_text(BPFTRACE.replace("LIBC", str(loop.libc)))
+        command = ["env", "BPFTRACE_MAX_MAP_KEYS=1000000", "bpftrace", "-p", str(loop.pid)]
+        self.attach_silent(loop, self.peers.command(*command, str(script)), "bpftrace.log")
+
+
+class Heaptrack(Tracer):
+    """Not a peer: it lives in the target and must be there from its start. For information."""
+
+    name = "heaptrack"
+    library = Path("/usr/lib/heaptrack/libheaptrack_preload.so")
+
+    def environment(self):
+        if not self.library.exists():
+            raise Unavailable("heaptrack is not installed")
+        return {"LD_PRELOAD": str(self.library), "DUMP_HEAPTRACK_OUTPUT": "/dev/null"}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "unwinding.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../unwind/file.h"
+
+struct unwinding {
+	struct unwind_tables *tables;
+};
+
+struct unwinding *unwinding_new(const struct unwind_memory *memory)
+{
+	struct unwinding *unwinding = calloc(1, sizeof(*unwinding));
+
+	if (!unwinding)
+		return NULL;
+	unwinding->tables = unwind_tables_new(memory);
+	if (unwinding->tables)
+		return unwinding;
+	free(unwinding);
+	return NULL;
+}
+
+void unwinding_free(struct unwinding *unwinding)
+{
+	if (!unwinding)
+		return;
+	unwind_tables_free(unwinding->tables);
+	free(unwinding);
+}
+
+static bool is_vdso(const struct module *module)
+{
+	return !strcmp(module->path, "[vdso]");
+}
+
+/* The number of a module's table, held until it is put; UNWIND_NO_FILE where there is none. */
+static int find_table(struct unwinding *unwinding, const struct module *module)
+{
+	struct unwind_key key = unwind_key_vdso;
+	struct unwind_file file = {0};
+	struct stat status;
+	int number;
+
+	if (!module || module->fd < 0)
+		return UNWIND_NO_FILE;
+	if (!is_vdso(module)) {
+		if (fstat(module->fd, &status))
+			return UNWIND_NO_FILE;
+		key = unwind_key_of(&status);
+	}
+	number = unwind_tables_find(unwinding->tables, &key);
+	if (number >= 0)
+		return number;
+	/* A file without a table is added too, so that it is not read again. */
+	if (is_vdso(module))
+		unwind_file_build_vdso(&file);
+	else
+		unwind_file_build(module->fd, &file);
+	number = unwind_tables_add(unwinding->tables, &key, &file);
+	unwind_file_release(&file);
+	return number >= 0 ? number : UNWIND_NO_FILE;
+}
+
+int unwinding_update(struct unwinding *unwinding, struct modules *modules,
+		     const struct procfs *procfs, const struct image *image)
+{
+	const struct mappings *mappings = &image->mappings;
+	struct unwind_placement *placements = calloc(mappings->count + 1, sizeof(*placements));
+	size_t count = 0;
+	int error;
+
+	if (!placements)
+		return -ENOMEM;
+	for (size_t i = 0; i < mappings->count; i++) {
+		const struct mapping *mapping = &mappings->items[i];
+
+		if (!mapping->executable || !strcmp(mapping->path, "[vsyscall]"))
+			continue;
+		placements[count++] = (struct unwind_placement){
+			.start = mapping->start,
+			.end = mapping->end,
+			.file_offset = mapping->file_offset,
+			.file = find_table(unwinding, modules_get(modules, procfs,
+								  (pid_t)image->pid, mapping)),
+		};
+	}
+	error = unwind_tables_set_mappings(unwinding->tables, image->space, placements, count);
+	for (size_t i = 0; i < count; i++)
+		if (placements[i].file != UNWIND_NO_FILE)
+			unwind_tables_put(unwinding->tables, placements[i].file);
+	free(placements);
+	return error;
+}
+
+void unwinding_drop(struct unwinding *unwinding, const struct image *image)
+{
+	unwind_tables_drop_space(unwinding->tables, image->space);
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Keeps the walker's tables in step with what the traced processes have mapped.
+ */
+#ifndef UNFREED_UNWINDING_H
+#define UNFREED_UNWINDING_H
+
+#include "../unwind/tables.h"
+#include "images.h"
+#include "modules.h"
+
+struct unwinding;
+
+/* The memory stays the caller's. NULL with errno. */
+struct unwinding *unwinding_new(const struct unwind_memory *memory);
+void unwinding_free(struct unwinding *unwinding);
+
+/*
+ * Gives the walker the code that an image has mapped. A file that cannot be read costs its table:
+ * its frames are walked by frame pointers. Returns 0 or a negative errno (-ENOSPC: no room); then
+ * the walker keeps what it had.
+ */
+int unwinding_update(struct unwinding *unwinding, struct modules *modules,
+		     const struct procfs *procfs, const struct image *image);
+
+/* The image is gone. */
+void unwinding_drop(struct unwinding *unwinding, const struct image *image);
+
+#endif

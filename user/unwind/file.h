@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The unwind table of one ELF file, laid out in pages as bpf/unwind.h wants it, but with its own
+ * rule numbers and row positions.
+ */
+#ifndef UNFREED_UNWIND_FILE_H
+#define UNFREED_UNWIND_FILE_H
+
+#include "elf_sections.h"
+
+#define UNWIND_FILE_PAGES_MAX (1u << 21) /* 1 GiB of code */
+#define UNWIND_FILE_ROWS_MAX  (1u << 26)
+
+struct unwind_file {
+	struct elf_segment segments[ELF_SEGMENTS_MAX];
+	uint32_t segment_count;
+	uint32_t page_count; /* 0: the file has no table */
+	uint32_t row_count;
+	uint32_t rule_count;
+	uint64_t base;   /* address of the first page, as the file counts */
+	uint32_t *pages; /* where in `rows` a page begins */
+	uint32_t *rows;  /* as in unwind_words; row 0 stands for every page without rules */
+	struct unwind_rule *rules; /* distinct; rule 0 is UNWIND_NO_RULE */
+};
+
+/*
+ * Builds the table of the ELF file `fd` (read-only, with pread). The bytes may be hostile; still,
+ * the place for this is a process that has nothing to lose.
+ * Returns 0 or a negative errno: -ENOEXEC: no x86-64 ELF file; -EFBIG, -E2BIG: too large, or more
+ * work than its size justifies. On failure `file` is empty.
+ */
+int unwind_file_build(int fd, struct unwind_file *file);
+
+/* The same from an image in memory. */
+int unwind_file_build_memory(const void *bytes, size_t size, struct unwind_file *file);
+
+/* The same of the kernel's vdso, which is one for all 64-bit processes: this process's is read. */
+int unwind_file_build_vdso(struct unwind_file *file);
+
+void unwind_file_release(struct unwind_file *file);
+
+/*
+ * To and from another process. Receiving trusts nothing: sizes are bounded, and what the arrays
+ * refer to is checked when the file is added to the tables. Return 0 or a negative errno (-EPROTO:
+ * not what unwind_file_send sends; -EPIPE: it ended early).
+ */
+int unwind_file_send(int fd, const struct unwind_file *file);
+int unwind_file_receive(int fd, struct unwind_file *file);
+
+#endif
