@@ -79,4 +79,9 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libunfreed.a
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(cflags) -Iuser $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libunfreed.a $(libs) -lcmocka
 
+$(BUILD)/tests/%: tests/tools/%.c $(BUILD)/libunfreed.a
+	$(call say,TEST,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(cflags) -Iuser $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libunfreed.a $(libs)
+
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
