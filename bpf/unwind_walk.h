@@ -26,7 +26,11 @@
 
 #include "unwind.h"
 
-/* How a function below is linked: a global one is verified once and not once a call. */
+/*
+ * How a function below is linked. Static ones belong into a bpf_loop: 128 rounds of a plain loop
+ * are more jumps than the verifier follows. Global ones (each verified once) do in either, but up
+ * to 6.14 they must not be called between bpf_preempt_disable and bpf_preempt_enable.
+ */
 #ifndef UNWIND_FUNCTION
 #define UNWIND_FUNCTION static __attribute__((noinline))
 #endif
