@@ -19,6 +19,13 @@
 /* How far below a pending allocation a stack pointer may be and still be inside it. */
 #define NESTING_BYTES (1u << 20)
 
+/* What became of the block that a pending realloc was given. */
+enum old_block {
+	OLD_NONE = 0,
+	OLD_TAKEN = 1,   /* it is in call->old, out of the ledger */
+	OLD_UNKNOWN = 2, /* the ledger never held it */
+};
+
 /* Registers of the code that an allocation returns to. */
 struct position {
 	__u64 pc;
@@ -40,7 +47,7 @@ struct call {
 	struct position caller; /* of the call that returns now */
 	struct block old;       /* the block that a pending realloc took out of the ledger */
 	struct block fresh;     /* working memory for the block being recorded */
-	__u32 old_taken;
+	__u32 old_block; /* enum old_block */
 	__u32 space;
 };
 
