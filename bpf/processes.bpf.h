@@ -87,6 +87,7 @@ static __noinline int call_restart(__u32 space_id)
 	call->last_allocated = 0;
 	call->last_freed = 0;
 	call->stack_end = 0;
+	call->trampoline = 0;
 	call->space = space_id;
 	return 0;
 }
