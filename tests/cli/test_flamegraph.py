@@ -59,8 +59,9 @@ def show(request, browser, tmp_path):
 
 
 def frames(driver, text):
-    return [group for group in driver.find_elements("css selector", ".graph g")
-            if group.get_attribute("aria-label").startswith(text)]
+    return driver.execute_script(
+        "return Array.from(document.querySelectorAll('.graph g')).filter("
+        "g => g.getAttribute('aria-label').startsWith(arguments[0]))", text)
 
 
 def frame(driver, text):

@@ -29,11 +29,6 @@ TOTALS = ["live_bytes", "live_blocks", "alloc_bytes", "alloc_blocks", "free_byte
 LOSSES = re.findall(r"^\tX\((\w+),", (ROOT / "bpf/losses.h").read_text(), re.MULTILINE)
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "long: minutes, or a download; part of `make check-long`")
-    config.addinivalue_line("markers", "unprivileged: needs neither root nor the tracer")
-
-
 def pytest_collection_modifyitems(items):
     if os.geteuid():
         reason = "tracing needs root"

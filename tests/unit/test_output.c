@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "output/escape.h"
+#include "output/flamegraph.h"
 #include "output/label.h"
 #include "snapshots.h"
 
@@ -208,6 +208,50 @@ static void test_formats_are_found(void **state)
 	free(names);
 }
 
+static void test_layout_fits_into_parents(void **state)
+{
+	static const struct output_options options;
+	struct snapshot *snapshot = wide_snapshot();
+	struct flame_graph graph;
+	double ends[64] = {1};
+
+	(void)state;
+	assert_int_equal(flame_graph_init(&graph, snapshot, &options), 0);
+	assert_true(graph.boxes[0].bytes == snapshot->totals.live_bytes);
+	for (size_t i = 1; i < graph.box_count; i++) {
+		const struct flame_box *box = &graph.boxes[i];
+
+		assert_true(box->depth <= graph.boxes[i - 1].depth + 1);
+		assert_true(box->start + box->width <= ends[box->depth - 1] + 1e-9);
+		ends[box->depth] = box->start + box->width;
+	}
+	flame_graph_release(&graph);
+	snapshot_free(snapshot);
+}
+
+/* More leaves than a drawing takes: the shared path stays, the drawing is small. */
+static void test_drawings_of_very_many_stacks_stay_small(void **state)
+{
+	struct snapshot *snapshot = snapshot_new();
+	struct frame frames[] = {{.name = "root"}, {0}};
+	char name[32];
+	size_t size;
+
+	(void)state;
+	add_target(snapshot, 1, "x", NULL, "");
+	for (int i = 0; i < 110000; i++) {
+		snprintf(name, sizeof(name), "leaf%d", i);
+		frames[1].name = name;
+		add_stack(snapshot, 0, frames, 2, 16, 1);
+	}
+	char *drawing = render(snapshot, "html", NULL, &size);
+
+	assert_non_null(strstr(drawing, "\"root\""));
+	assert_true(size < 64 << 10);
+	free(drawing);
+	snapshot_free(snapshot);
+}
+
 struct directory {
 	char path[64];
 	struct snapshot *snapshot;
@@ -375,6 +419,8 @@ int main(void)
 		cmocka_unit_test(test_hostile_names_stay_text),
 		cmocka_unit_test(test_every_folded_line_parses),
 		cmocka_unit_test(test_quantities),
+		cmocka_unit_test(test_layout_fits_into_parents),
+		cmocka_unit_test(test_drawings_of_very_many_stacks_stay_small),
 		cmocka_unit_test(test_formats_are_found),
 		cmocka_unit_test_setup_teardown(test_files_are_private_and_replaced, setup,
 						teardown),

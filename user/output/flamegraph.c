@@ -18,6 +18,9 @@
 /* A two-hundred-thousandth of the whole is a pixel only after zooming in a hundredfold. */
 #define NARROWEST 5e-6
 
+/* Of more, a browser takes seconds to draw and nobody could read them. */
+#define BOX_LIMIT 100000
+
 struct node_key {
 	const struct node *parent;
 	size_t label;
@@ -48,6 +51,7 @@ struct builder {
 	struct label_entry *by_source; /* frames and targets by pointer */
 	size_t label_room;
 	size_t node_count;
+	double narrowest; /* share of the whole */
 };
 
 struct colour_family {
@@ -313,6 +317,25 @@ static struct node **sorted_children(struct builder *builder, const struct node 
 	return children;
 }
 
+static size_t count_wider(const struct builder *builder, double value)
+{
+	size_t count = 0;
+
+	for (const struct node *node = builder->nodes; node; node = node->hh.next)
+		count += (double)node_value(builder, node) >= value;
+	return count;
+}
+
+/* No node is wider than its parent, so that leaving out the narrow ones tears nothing apart. */
+static double find_narrowest(const struct builder *builder, double total)
+{
+	double narrowest = NARROWEST;
+
+	while (narrowest < 1 && count_wider(builder, narrowest * total) > BOX_LIMIT)
+		narrowest *= 2;
+	return narrowest;
+}
+
 /* Appends the box of the node and, deeper, those of its children. */
 static void lay_out(struct builder *builder, const struct node *node, size_t depth, double start,
 		    double total)
@@ -335,11 +358,33 @@ static void lay_out(struct builder *builder, const struct node *node, size_t dep
 	for (size_t i = 0; i < node->child_count; i++) {
 		double width = (double)node_value(builder, children[i]) / total;
 
-		if (width < NARROWEST)
+		if (width < builder->narrowest)
 			break;
 		lay_out(builder, children[i], depth + 1, start, total);
 		start += width;
 	}
+}
+
+/* Numbers the labels of the boxes by their first use and drops all others. */
+static void drop_unused_labels(struct builder *builder)
+{
+	struct flame_graph *graph = builder->graph;
+	struct flame_label *used =
+		pool_alloc(graph->pool, graph->label_count, sizeof(*graph->labels));
+	size_t *number = pool_alloc(builder->scratch, graph->label_count, sizeof(*number));
+	size_t count = 0;
+
+	for (size_t i = 0; i < graph->box_count; i++) {
+		size_t *label = &graph->boxes[i].label;
+
+		if (!number[*label]) {
+			used[count] = graph->labels[*label];
+			number[*label] = ++count;
+		}
+		*label = number[*label] - 1;
+	}
+	graph->labels = used;
+	graph->label_count = count;
 }
 
 static int merge_stacks(struct builder *builder, struct node *root, size_t top)
@@ -371,11 +416,14 @@ int flame_graph_init(struct flame_graph *graph, const struct snapshot *snapshot,
 	int error = merge_stacks(&builder, &root, options->top);
 
 	if (!error) {
-		uint64_t total = node_value(&builder, &root);
+		uint64_t value = node_value(&builder, &root);
+		double total = value ? (double)value : 1;
 
+		builder.narrowest = find_narrowest(&builder, total);
 		graph->boxes =
 			pool_alloc(graph->pool, builder.node_count + 1, sizeof(*graph->boxes));
-		lay_out(&builder, &root, 0, 0, total ? (double)total : 1);
+		lay_out(&builder, &root, 0, 0, total);
+		drop_unused_labels(&builder);
 		graph->boxes[0].width = 1;
 	}
 	HASH_CLEAR(hh, builder.nodes);

@@ -23,6 +23,20 @@ struct line {
 	uint64_t count;
 };
 
+struct label {
+	UT_hash_handle hh;
+	const struct frame *frame;
+	const char *text;
+};
+
+struct folder {
+	const struct snapshot *snapshot;
+	enum count_unit unit;
+	struct pool *pool;
+	struct line *lines;   /* by path, in the order of their first stack */
+	struct label *labels; /* by frame */
+};
+
 static void replace_separators(char *label)
 {
 	for (; *label; label++) {
@@ -31,89 +45,115 @@ static void replace_separators(char *label)
 	}
 }
 
-/* Prints one step of a path by way of a buffer in which its separators are replaced. */
-static int print_step(FILE *path, const struct snapshot *snapshot, const struct stack *stack,
-		      const struct frame *frame)
+/* The label of a frame, of the target where that is NULL. Returns NULL on out of memory. */
+static const char *new_label(struct folder *folder, const struct frame *frame, size_t target)
 {
-	char *label = NULL;
+	const char *copy = NULL;
+	char *text = NULL;
 	size_t size;
-	FILE *file = open_memstream(&label, &size);
+	FILE *file = open_memstream(&text, &size);
 
 	if (!file)
-		return -ENOMEM;
+		return NULL;
 	if (frame)
 		label_print_frame(file, frame);
 	else
-		label_print_target(file, snapshot, stack->target);
-	int error = fclose(file) ? -ENOMEM : 0;
-
-	if (!error) {
-		replace_separators(label);
-		fputs(label, path);
+		label_print_target(file, folder->snapshot, target);
+	if (!fclose(file)) {
+		replace_separators(text);
+		copy = pool_strdup(folder->pool, text);
 	}
-	free(label);
-	return error;
+	free(text);
+	return copy;
 }
 
-static int print_path(FILE *path, const struct snapshot *snapshot, const struct stack *stack)
+static const char *frame_label(struct folder *folder, const struct frame *frame)
 {
-	int error = print_step(path, snapshot, stack, NULL);
+	struct label *label;
 
+	HASH_FIND_PTR(folder->labels, &frame, label);
+	if (label)
+		return label->text;
+	const char *text = new_label(folder, frame, 0);
+
+	if (!text)
+		return NULL;
+	label = pool_alloc(folder->pool, 1, sizeof(*label));
+	label->frame = frame;
+	label->text = text;
+	HASH_ADD_PTR(folder->labels, frame, label);
+	return text;
+}
+
+static int print_path(struct folder *folder, const struct stack *stack, FILE *path)
+{
+	const char *label = new_label(folder, NULL, stack->target);
+
+	if (!label)
+		return -ENOMEM;
+	fputs(label, path);
 	if (stack->truncated)
 		fputs(";" LABEL_TRUNCATED, path);
-	for (size_t i = 0; i < stack->frame_count && !error; i++) {
+	for (size_t i = 0; i < stack->frame_count; i++) {
+		label = frame_label(folder, stack->frames[i]);
+		if (!label)
+			return -ENOMEM;
 		putc(';', path);
-		error = print_step(path, snapshot, stack, stack->frames[i]);
+		fputs(label, path);
 	}
-	return error;
+	return 0;
 }
 
-static int add_stack(struct line **lines, struct pool *pool, const struct snapshot *snapshot,
-		     const struct stack *stack, enum count_unit unit)
+static void add_line(struct folder *folder, const char *path, size_t size, uint64_t count)
 {
+	struct line *line;
+
+	HASH_FIND(hh, folder->lines, path, size, line);
+	if (!line) {
+		line = pool_alloc(folder->pool, 1, sizeof(*line));
+		line->path = pool_strdup(folder->pool, path);
+		HASH_ADD_KEYPTR(hh, folder->lines, line->path, size, line);
+	}
+	line->count = saturating_add(line->count, count);
+}
+
+static int add_stack(struct folder *folder, const struct stack *stack)
+{
+	uint64_t count = stack_live(stack, folder->unit);
 	char *path = NULL;
 	size_t size;
+
+	if (!count)
+		return 0;
 	FILE *file = open_memstream(&path, &size);
 
 	if (!file)
 		return -ENOMEM;
-	int error = print_path(file, snapshot, stack);
+	int error = print_path(folder, stack, file);
 
 	if (fclose(file) && !error)
 		error = -ENOMEM;
-	if (!error) {
-		struct line *line;
-
-		HASH_FIND(hh, *lines, path, size, line);
-		if (!line) {
-			line = pool_alloc(pool, 1, sizeof(*line));
-			line->path = pool_strdup(pool, path);
-			HASH_ADD_KEYPTR(hh, *lines, line->path, size, line);
-		}
-		line->count = saturating_add(line->count, stack_live(stack, unit));
-	}
+	if (!error)
+		add_line(folder, path, size, count);
 	free(path);
 	return error;
 }
 
 int output_folded(const struct snapshot *snapshot, const struct output_options *options, FILE *file)
 {
-	struct pool *pool = pool_new();
-	struct line *lines = NULL;
+	struct folder folder = {snapshot, options->count, pool_new(), NULL, NULL};
 	size_t count;
 	const struct stack **stacks = stacks_live(snapshot, options->count, &count);
 	int error = stacks ? 0 : -ENOMEM;
 
-	for (size_t i = 0; i < count && !error; i++) {
-		if (!stack_live(stacks[i], options->count))
-			continue;
-		error = add_stack(&lines, pool, snapshot, stacks[i], options->count);
-	}
-	for (struct line *line = lines; line && !error; line = line->hh.next)
+	for (size_t i = 0; i < count && !error; i++)
+		error = add_stack(&folder, stacks[i]);
+	for (struct line *line = folder.lines; line && !error; line = line->hh.next)
 		fprintf(file, "%s %" PRIu64 "\n", line->path, line->count);
 
-	HASH_CLEAR(hh, lines);
+	HASH_CLEAR(hh, folder.lines);
+	HASH_CLEAR(hh, folder.labels);
 	free(stacks);
-	pool_free(pool);
+	pool_free(folder.pool);
 	return error;
 }

@@ -14,7 +14,7 @@ enum count_unit { COUNT_BYTES, COUNT_BLOCKS };
 
 struct output_options {
 	enum count_unit count; /* what the widths and numbers mean: folded, svg, html */
-	size_t top;            /* stacks in the text report */
+	size_t top;            /* stacks in text and drawings; 0: 20 in text, all in drawings */
 };
 
 /* Writes one snapshot. Returns 0 or a negative errno. Escapes names for its format. */
