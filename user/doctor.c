@@ -128,7 +128,8 @@ static void print_target(pid_t pid, const struct process_status *status,
 	       estimate->slowdown_percent);
 }
 
-static int examine_target(const struct kernel *kernel, pid_t pid, struct failure *failure)
+static int examine_target(const struct kernel *kernel, struct confined *confined, pid_t pid,
+			  struct failure *failure)
 {
 	struct procfs procfs = {.root = "/proc"};
 	struct process_status status;
@@ -136,7 +137,8 @@ static int examine_target(const struct kernel *kernel, pid_t pid, struct failure
 
 	if (target_check_exists(&procfs, pid, failure) ||
 	    target_check_process(&procfs, kernel, pid, failure) ||
-	    target_check_cost(&check, &procfs, kernel_best_attach(kernel), pid, WINDOW_MS, failure))
+	    target_check_cost(&check, &procfs, confined, kernel_best_attach(kernel), pid, WINDOW_MS,
+			      failure))
 		return -1;
 	if (!procfs_read_status(&procfs, pid, &status)) {
 		print_costs(&check.estimate.costs);
@@ -146,7 +148,8 @@ static int examine_target(const struct kernel *kernel, pid_t pid, struct failure
 	return 0;
 }
 
-static int examine(const struct kernel *kernel, pid_t pid, struct failure *failure)
+static int examine(const struct kernel *kernel, struct confined *confined, pid_t pid,
+		   struct failure *failure)
 {
 	struct trap_costs costs;
 
@@ -157,7 +160,7 @@ static int examine(const struct kernel *kernel, pid_t pid, struct failure *failu
 		return failure_set(failure, STATUS_KERNEL, "Linux %s cannot probe user space",
 				   kernel->release);
 	if (pid)
-		return examine_target(kernel, pid, failure);
+		return examine_target(kernel, confined, pid, failure);
 	if (estimate_trap_costs(kernel_best_attach(kernel), &costs, failure))
 		return -1;
 	print_costs(&costs);
@@ -167,16 +170,25 @@ static int examine(const struct kernel *kernel, pid_t pid, struct failure *failu
 int doctor_main(int argc, char **argv)
 {
 	struct doctor_options doctor = {0};
+	struct confined *confined;
 	struct failure failure;
 	struct kernel kernel;
+	int status = STATUS_OK;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &doctor))
 		return STATUS_USAGE;
+	confined = confined_new();
+	if (!confined) {
+		message_error("cannot start a process to read files in: %s", strerror(errno));
+		return STATUS_FAILURE;
+	}
 	kernel_probe(&kernel);
 	print_kernel(&kernel);
-	if (!examine(&kernel, doctor.pid, &failure))
-		return STATUS_OK;
-	fflush(stdout);
-	message_error("%s", failure.text);
-	return failure.status;
+	if (examine(&kernel, confined, doctor.pid, &failure)) {
+		fflush(stdout);
+		message_error("%s", failure.text);
+		status = failure.status;
+	}
+	confined_free(confined);
+	return status;
 }

@@ -10,11 +10,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "confine/confined.h"
 #include "lib/failure.h"
 #include "options.h"
 #include "session.h"
 #include "snapshot.h"
-#include "symbolize/symbolizer.h"
 #include "target/check.h"
 #include "target/kernel.h"
 #include "target/spawn.h"
@@ -28,7 +28,7 @@ struct recording {
 	struct procfs procfs;
 	struct kernel kernel;
 	enum attach_kind attach;
-	struct symbolizer *symbolizer;
+	struct confined *confined;
 	struct session *session;
 	struct spawn spawn;
 	struct waiting *waiting;
@@ -67,8 +67,8 @@ static int open_session(struct recording *recording)
 		.max_stacks = options->max_stacks,
 	};
 
-	recording->session = session_open(&config, &recording->procfs, recording->symbolizer,
-					  &recording->failure);
+	recording->session =
+		session_open(&config, &recording->procfs, recording->confined, &recording->failure);
 	return recording->session ? 0 : -1;
 }
 
@@ -79,8 +79,8 @@ static int check_target(struct recording *recording, pid_t pid)
 
 	if (target_check_process(&recording->procfs, &recording->kernel, pid, &recording->failure))
 		return -1;
-	if (target_check_cost(&check, &recording->procfs, recording->attach, pid,
-			      ESTIMATE_WINDOW_MS, &recording->failure))
+	if (target_check_cost(&check, &recording->procfs, recording->confined, recording->attach,
+			      pid, ESTIMATE_WINDOW_MS, &recording->failure))
 		return -1;
 	slowdown = check.estimate.slowdown_percent;
 	recording->call_cost_ns = check.estimate.call_cost_ns;
@@ -199,10 +199,10 @@ static int prepare(struct recording *recording)
 {
 	const struct record_options *options = &recording->options;
 
-	recording->symbolizer = symbolizer_new();
-	if (!recording->symbolizer)
+	recording->confined = confined_new();
+	if (!recording->confined)
 		return failure_set(&recording->failure, STATUS_FAILURE,
-				   "cannot start the symbolizer: %s", strerror(errno));
+				   "cannot start a process to read files in: %s", strerror(errno));
 	kernel_probe(&recording->kernel);
 	for (size_t i = 0; i < options->pid_count; i++)
 		if (target_check_exists(&recording->procfs, options->pids[i], &recording->failure))
@@ -224,7 +224,7 @@ static void recording_release(struct recording *recording)
 	session_close(recording->session);
 	waiting_free(recording->waiting);
 	spawn_release(&recording->spawn);
-	symbolizer_free(recording->symbolizer);
+	confined_free(recording->confined);
 	record_options_release(&recording->options);
 }
 

@@ -32,6 +32,7 @@ struct examined {
 struct session {
 	struct session_config config;
 	const struct procfs *procfs;
+	struct confined *confined;
 	struct unfreed_bpf *skeleton;
 	struct ring_buffer *ring;
 	struct ledger_view view;
@@ -253,7 +254,7 @@ static void raise_descriptor_limit(void)
 }
 
 struct session *session_open(const struct session_config *config, const struct procfs *procfs,
-			     struct symbolizer *symbolizer, struct failure *failure)
+			     struct confined *confined, struct failure *failure)
 {
 	struct session *session = calloc(1, sizeof(*session));
 	int error = -ENOMEM;
@@ -262,12 +263,13 @@ struct session *session_open(const struct session_config *config, const struct p
 		goto failed;
 	session->config = *config;
 	session->procfs = procfs;
+	session->confined = confined;
 	raise_descriptor_limit();
 	error = load(session);
 	if (error)
 		goto failed;
 	session->collector =
-		collector_new(procfs, symbolizer, &session->view, &session->unwind_memory);
+		collector_new(procfs, confined, &session->view, &session->unwind_memory);
 	if (session->collector)
 		return session;
 	error = -ENOMEM;
@@ -388,6 +390,15 @@ static int install_found(struct session *session, pid_t pid, const struct alloca
 	return (int)allocators->count;
 }
 
+static void tell_troubles(struct session *session)
+{
+	char text[512];
+
+	while (message_is_verbose() &&
+	       collector_next_trouble(session->collector, text, sizeof(text)))
+		message_detail("%s", text);
+}
+
 int session_attach(struct session *session, pid_t pid, struct failure *failure)
 {
 	struct mappings all = {0};
@@ -397,11 +408,13 @@ int session_attach(struct session *session, pid_t pid, struct failure *failure)
 	int result;
 
 	collector_refresh(session->collector, (uint32_t)pid);
+	tell_troubles(session);
 	result = mappings_read(session->procfs, pid, &all);
 	if (!result)
 		result = select_new_files(session, pid, &all, &fresh);
 	if (!result && fresh.count)
-		result = allocators_find(session->procfs, pid, &fresh, &allocators, &skipped);
+		result = allocators_find(session->procfs, session->confined, pid, &fresh,
+					 &allocators, &skipped);
 	if (result) {
 		failure_set(failure, result == -ESRCH ? STATUS_TARGET : STATUS_FAILURE,
 			    "cannot read the mappings of process %d: %s", (int)pid,
@@ -552,6 +565,10 @@ struct snapshot *session_snapshot(struct session *session, uint64_t older_than_n
 		.overhead_percent = overhead_percent,
 	};
 
+	struct snapshot *snapshot;
+
 	memcpy(request.losses, session->losses, sizeof(request.losses));
-	return collector_snapshot(session->collector, &request);
+	snapshot = collector_snapshot(session->collector, &request);
+	tell_troubles(session);
+	return snapshot;
 }

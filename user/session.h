@@ -7,8 +7,8 @@
 #define UNFREED_SESSION_H
 
 #include "collect/collector.h"
+#include "confine/confined.h"
 #include "lib/failure.h"
-#include "symbolize/symbolizer.h"
 #include "target/attach.h"
 #include "target/procfs.h"
 
@@ -23,7 +23,7 @@ struct session;
 
 /* Loads the programs and makes the maps. NULL with `failure` filled. */
 struct session *session_open(const struct session_config *config, const struct procfs *procfs,
-			     struct symbolizer *symbolizer, struct failure *failure);
+			     struct confined *confined, struct failure *failure);
 
 /* Takes all probes out. Accepts NULL. */
 void session_close(struct session *session);

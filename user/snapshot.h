@@ -36,6 +36,7 @@ struct stack {
 	size_t target; /* index into targets */
 	enum domain domain;
 	bool truncated; /* the walk did not reach the bottom */
+	bool guessed;   /* it trusted a frame pointer in code that has no unwind table */
 	uint64_t live_bytes;
 	uint64_t live_blocks;
 	uint64_t alloc_bytes;

@@ -86,11 +86,12 @@ static int process_attach(struct links *links, const struct floor_bpf *programs,
 	struct mappings mappings;
 	struct allocators allocators = {0};
 	char *skipped = NULL;
-	int error = mappings_read(&procfs, pid, &mappings);
+	struct confined *confined = confined_new();
+	int error = confined ? mappings_read(&procfs, pid, &mappings) : -errno;
 
 	if (error)
 		return error;
-	error = allocators_find(&procfs, pid, &mappings, &allocators, &skipped);
+	error = allocators_find(&procfs, confined, pid, &mappings, &allocators, &skipped);
 	if (!error && !allocators.count)
 		error = -ENOENT;
 	for (size_t i = 0; !error && i < allocators.count; i++)
@@ -98,6 +99,7 @@ static int process_attach(struct links *links, const struct floor_bpf *programs,
 	free(skipped);
 	allocators_release(&allocators);
 	mappings_release(&mappings);
+	confined_free(confined);
 	return error;
 }
 

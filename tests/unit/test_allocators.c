@@ -23,6 +23,7 @@
 #include "target/allocators.h"
 
 static const struct procfs procfs = {"/proc"};
+static struct confined *confined;
 static char directory[] = "/tmp/unfreed-allocators-XXXXXX";
 
 static const char program_source[] = "#include <stdlib.h>\n#include <unistd.h>\n"
@@ -62,6 +63,8 @@ static void write_source(const char *name, const char *text)
 static int setup(void **state)
 {
 	(void)state;
+	confined = confined_new();
+	assert_non_null(confined);
 	assert_non_null(mkdtemp(directory));
 	write_source("program.c", program_source);
 	write_source("library.c", library_source);
@@ -80,6 +83,7 @@ static int remove_entry(const char *path, const struct stat *stat, int type, str
 static int teardown(void **state)
 {
 	(void)state;
+	confined_free(confined);
 	return nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -233,7 +237,7 @@ static const struct allocator *find_in(pid_t pid, const char *kind, struct alloc
 	char *skipped;
 
 	assert_int_equal(mappings_read(&procfs, pid, &mappings), 0);
-	int error = allocators_find(&procfs, pid, &mappings, allocators, &skipped);
+	int error = allocators_find(&procfs, confined, pid, &mappings, allocators, &skipped);
 	mappings_release(&mappings);
 	assert_int_equal(error, 0);
 	if (skipped)
@@ -403,7 +407,8 @@ static void test_a_process_that_is_gone(void **state)
 	pid_t pid = start("program", NULL);
 	assert_int_equal(mappings_read(&procfs, pid, &mappings), 0);
 	stop(pid);
-	assert_int_equal(allocators_find(&procfs, pid, &mappings, &allocators, &skipped), -ESRCH);
+	assert_int_equal(allocators_find(&procfs, confined, pid, &mappings, &allocators, &skipped),
+			 -ESRCH);
 	assert_int_equal(allocators.count, 0);
 	assert_null(skipped);
 	mappings_release(&mappings);
@@ -436,7 +441,8 @@ static size_t find_in_bytes(const uint8_t *bytes, size_t size, char **skipped)
 	close(fd);
 	assert_int_equal(mappings_read(&procfs, getpid(), &all), 0);
 	one.items = (struct mapping *)mappings_find(&all, (uint64_t)(uintptr_t)mapped);
-	assert_int_equal(allocators_find(&procfs, getpid(), &one, &allocators, skipped), 0);
+	assert_int_equal(allocators_find(&procfs, confined, getpid(), &one, &allocators, skipped),
+			 0);
 	size_t count = allocators.count;
 	allocators_release(&allocators);
 	mappings_release(&all);

@@ -90,7 +90,7 @@ static void network_gives_what_was_stripped(void **state)
 
 static void stripped_program_has_names(void **state)
 {
-	struct symbolizer *symbolizer = symbolizer_new();
+	struct confined *confined = confined_new();
 	struct symbol_list list;
 	struct truths truths;
 	int fd;
@@ -98,13 +98,13 @@ static void stripped_program_has_names(void **state)
 	(void)state;
 	truths_read(&truths, "whole");
 	fd = fixture_open("bare");
-	assert_int_equal(symbolizer_resolve(symbolizer, fd, fixture_path("bare"),
+	assert_int_equal(symbolizer_resolve(confined, fd, fixture_path("bare"),
 					    &truths.items[0].offset, 1, &list),
 			 0);
 	assert_truth(&truths.items[0], &list);
 	symbol_lists_release(&list, 1);
 	close(fd);
-	symbolizer_free(symbolizer);
+	confined_free(confined);
 }
 
 static int setup(void **state)

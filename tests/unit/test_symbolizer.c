@@ -9,59 +9,59 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "symbolize/symbolizer_internal.h"
+#include "confine/confined_internal.h"
 #include "symbolize/vdso.h"
 
 #define MUTATIONS 400
 
 static struct truths truths;
 
-static int resolve(struct symbolizer *symbolizer, int fd, struct symbol_list *lists)
+static int resolve(struct confined *confined, int fd, struct symbol_list *lists)
 {
 	uint64_t offsets[TRUTHS_MAX];
 
 	for (size_t i = 0; i < truths.count; i++)
 		offsets[i] = truths.items[i].offset;
-	return symbolizer_resolve(symbolizer, fd, fixture_path("chain"), offsets, truths.count,
+	return symbolizer_resolve(confined, fd, fixture_path("chain"), offsets, truths.count,
 				  lists);
 }
 
-static void assert_works(struct symbolizer *symbolizer)
+static void assert_works(struct confined *confined)
 {
 	struct symbol_list lists[TRUTHS_MAX];
 	int fd = fixture_open("chain");
 
-	assert_int_equal(resolve(symbolizer, fd, lists), 0);
+	assert_int_equal(resolve(confined, fd, lists), 0);
 	for (size_t i = 0; i < truths.count; i++)
 		assert_truth(&truths.items[i], &lists[i]);
 	symbol_lists_release(lists, truths.count);
 	close(fd);
 }
 
-static void assert_resolves_to(struct symbolizer *symbolizer, int fd, int expected)
+static void assert_resolves_to(struct confined *confined, int fd, int expected)
 {
 	struct symbol_list lists[TRUTHS_MAX];
 
-	assert_int_equal(resolve(symbolizer, fd, lists), expected);
+	assert_int_equal(resolve(confined, fd, lists), expected);
 	symbol_lists_release(lists, truths.count);
 }
 
 static void addresses_are_resolved(void **state)
 {
 	(void)state;
-	struct symbolizer *symbolizer = symbolizer_new();
+	struct confined *confined = confined_new();
 
-	assert_non_null(symbolizer);
-	assert_works(symbolizer);
-	assert_works(symbolizer);
-	symbolizer_free(symbolizer);
-	symbolizer_free(NULL);
+	assert_non_null(confined);
+	assert_works(confined);
+	assert_works(confined);
+	confined_free(confined);
+	confined_free(NULL);
 }
 
 static void many_addresses_go_in_parts(void **state)
 {
 	enum { COUNT = 10000 };
-	struct symbolizer *symbolizer = symbolizer_new();
+	struct confined *confined = confined_new();
 	uint64_t *offsets = calloc(COUNT, sizeof(*offsets));
 	struct symbol_list *lists = calloc(COUNT, sizeof(*lists));
 	int fd = fixture_open("chain");
@@ -69,15 +69,15 @@ static void many_addresses_go_in_parts(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT; i++)
 		offsets[i] = truths.items[i % truths.count].offset;
-	assert_int_equal(symbolizer_resolve(symbolizer, fd, NULL, offsets, COUNT, lists), 0);
+	assert_int_equal(symbolizer_resolve(confined, fd, NULL, offsets, COUNT, lists), 0);
 	for (size_t i = 0; i < COUNT; i++)
 		assert_truth(&truths.items[i % truths.count], &lists[i]);
 	symbol_lists_release(lists, COUNT);
-	assert_int_equal(symbolizer_resolve(symbolizer, fd, NULL, offsets, 0, NULL), 0);
+	assert_int_equal(symbolizer_resolve(confined, fd, NULL, offsets, 0, NULL), 0);
 	free(lists);
 	free(offsets);
 	close(fd);
-	symbolizer_free(symbolizer);
+	confined_free(confined);
 }
 
 static void status_field(pid_t pid, const char *name, char *value, size_t size)
@@ -107,17 +107,17 @@ static void helper_has_nothing_to_lose(void **state)
 {
 	void *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int inherited = dup(STDERR_FILENO);
-	struct symbolizer *symbolizer;
+	struct confined *confined;
 	pid_t pid;
 
 	(void)state;
 	setenv("SUDO_UID", "12345", 1);
 	setenv("SUDO_GID", "23456", 1);
-	symbolizer = symbolizer_new();
+	confined = confined_new();
 	unsetenv("SUDO_UID");
 	unsetenv("SUDO_GID");
-	assert_works(symbolizer);
-	pid = symbolizer_helper_pid(symbolizer);
+	assert_works(confined);
+	pid = confined_pid(confined);
 	assert_status(pid, "CapEff", "CapEff:\t0000000000000000");
 	assert_status(pid, "CapPrm", "CapPrm:\t0000000000000000");
 	assert_status(pid, "NoNewPrivs", "NoNewPrivs:\t1");
@@ -137,24 +137,24 @@ static void helper_has_nothing_to_lose(void **state)
 			 pid);
 		assert_int_equal(system(command), 0);
 	}
-	symbolizer_free(symbolizer);
+	confined_free(confined);
 	close(inherited);
 	munmap(shared, 4096);
 }
 
 static void helper_is_nobody_without_sudo(void **state)
 {
-	struct symbolizer *symbolizer;
+	struct confined *confined;
 
 	(void)state;
 	if (geteuid() != 0)
 		skip();
 	setenv("SUDO_UID", "0", 1);
-	symbolizer = symbolizer_new();
+	confined = confined_new();
 	unsetenv("SUDO_UID");
-	assert_works(symbolizer);
-	assert_status(symbolizer_helper_pid(symbolizer), "Uid", "Uid:\t65534\t65534\t65534\t65534");
-	symbolizer_free(symbolizer);
+	assert_works(confined);
+	assert_status(confined_pid(confined), "Uid", "Uid:\t65534\t65534\t65534\t65534");
+	confined_free(confined);
 }
 
 static void ordinary_users_have_names_too(void **state)
@@ -168,15 +168,15 @@ static void ordinary_users_have_names_too(void **state)
 	pid = fork();
 	if (pid == 0) {
 		struct symbol_list lists[TRUTHS_MAX];
-		struct symbolizer *symbolizer;
+		struct confined *confined;
 		bool works;
 
 		if (setresgid(1000, 1000, 1000) < 0 || setresuid(1000, 1000, 1000) < 0)
 			_exit(1);
-		symbolizer = symbolizer_new();
-		works = symbolizer && resolve(symbolizer, fixture_open("chain"), lists) == 0 &&
+		confined = confined_new();
+		works = confined && resolve(confined, fixture_open("chain"), lists) == 0 &&
 			strcmp(lists[0].symbols[0].name, "inner") == 0;
-		symbolizer_free(symbolizer);
+		confined_free(confined);
 		_exit(works ? 0 : 2);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -185,13 +185,13 @@ static void ordinary_users_have_names_too(void **state)
 
 static void dead_helper_is_replaced(void **state)
 {
-	struct symbolizer *symbolizer = symbolizer_new();
+	struct confined *confined = confined_new();
 
 	(void)state;
-	kill(symbolizer_helper_pid(symbolizer), SIGKILL);
-	waitid(P_PID, (id_t)symbolizer_helper_pid(symbolizer), &(siginfo_t){0}, WEXITED | WNOWAIT);
-	assert_works(symbolizer);
-	symbolizer_free(symbolizer);
+	kill(confined_pid(confined), SIGKILL);
+	waitid(P_PID, (id_t)confined_pid(confined), &(siginfo_t){0}, WEXITED | WNOWAIT);
+	assert_works(confined);
+	confined_free(confined);
 }
 
 struct killing {
@@ -221,8 +221,8 @@ static void *kill_in_request(void *argument)
 
 static void helper_killed_in_a_request_costs_only_that(void **state)
 {
-	struct symbolizer *symbolizer = symbolizer_new();
-	struct killing killing = {gettid(), symbolizer_helper_pid(symbolizer)};
+	struct confined *confined = confined_new();
+	struct killing killing = {gettid(), confined_pid(confined)};
 	int fd = fixture_open("chain");
 	pthread_t thread;
 
@@ -231,54 +231,54 @@ static void helper_killed_in_a_request_costs_only_that(void **state)
 		skip();
 	kill(killing.victim, SIGSTOP);
 	assert_int_equal(pthread_create(&thread, NULL, kill_in_request, &killing), 0);
-	assert_resolves_to(symbolizer, fd, -EPIPE);
+	assert_resolves_to(confined, fd, -EPIPE);
 	pthread_join(thread, NULL);
 	close(fd);
-	assert_works(symbolizer);
-	symbolizer_free(symbolizer);
+	assert_works(confined);
+	confined_free(confined);
 }
 
 static void slow_helper_is_replaced(void **state)
 {
-	struct symbolizer *symbolizer = symbolizer_new();
+	struct confined *confined = confined_new();
 	int fd = fixture_open("chain");
 
 	(void)state;
-	symbolizer_set_timeout_ms(symbolizer, 100);
-	kill(symbolizer_helper_pid(symbolizer), SIGSTOP);
-	assert_resolves_to(symbolizer, fd, -ETIME);
-	assert_int_equal(symbolizer_helper_pid(symbolizer), 0);
-	symbolizer_set_timeout_ms(symbolizer, 20000);
-	assert_works(symbolizer);
-	symbolizer_free(symbolizer);
+	confined_set_timeout_ms(confined, 100);
+	kill(confined_pid(confined), SIGSTOP);
+	assert_resolves_to(confined, fd, -ETIME);
+	assert_int_equal(confined_pid(confined), 0);
+	confined_set_timeout_ms(confined, 20000);
+	assert_works(confined);
+	confined_free(confined);
 	close(fd);
 }
 
 static void files_that_stay_slow_are_given_up(void **state)
 {
-	struct symbolizer *symbolizer = symbolizer_new();
+	struct confined *confined = confined_new();
 	int fd = fixture_open("chain");
 	pid_t pid;
 
 	(void)state;
 	assert_int_equal(fixture_try("cp chain other"), 0);
-	symbolizer_set_timeout_ms(symbolizer, 0);
-	assert_resolves_to(symbolizer, fd, -ETIME);
-	assert_resolves_to(symbolizer, fd, -ETIME);
-	symbolizer_set_timeout_ms(symbolizer, 20000);
-	pid = symbolizer_helper_pid(symbolizer);
-	assert_resolves_to(symbolizer, fd, -ETIME);
-	assert_int_equal(symbolizer_helper_pid(symbolizer), pid);
+	confined_set_timeout_ms(confined, 0);
+	assert_resolves_to(confined, fd, -ETIME);
+	assert_resolves_to(confined, fd, -ETIME);
+	confined_set_timeout_ms(confined, 20000);
+	pid = confined_pid(confined);
+	assert_resolves_to(confined, fd, -ETIME);
+	assert_int_equal(confined_pid(confined), pid);
 	close(fd);
 	fd = fixture_open("other");
-	assert_resolves_to(symbolizer, fd, 0);
+	assert_resolves_to(confined, fd, 0);
 	close(fd);
-	symbolizer_free(symbolizer);
+	confined_free(confined);
 }
 
 static void what_is_no_program_is_refused(void **state)
 {
-	struct symbolizer *symbolizer = symbolizer_new();
+	struct confined *confined = confined_new();
 	int empty = memfd_create("empty", 0);
 	int directory = open("/", O_RDONLY | O_DIRECTORY);
 	int null = open("/dev/null", O_RDONLY);
@@ -286,18 +286,18 @@ static void what_is_no_program_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(pipe_fds), 0);
-	assert_resolves_to(symbolizer, empty, -ENOEXEC);
-	assert_resolves_to(symbolizer, directory, -ENOEXEC);
-	assert_resolves_to(symbolizer, null, -ENOEXEC);
-	assert_resolves_to(symbolizer, pipe_fds[0], -ENOEXEC);
-	assert_resolves_to(symbolizer, -1, -EBADF);
-	assert_works(symbolizer);
+	assert_resolves_to(confined, empty, -ENOEXEC);
+	assert_resolves_to(confined, directory, -ENOEXEC);
+	assert_resolves_to(confined, null, -ENOEXEC);
+	assert_resolves_to(confined, pipe_fds[0], -ENOEXEC);
+	assert_resolves_to(confined, -1, -EBADF);
+	assert_works(confined);
 	close(empty);
 	close(directory);
 	close(null);
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);
-	symbolizer_free(symbolizer);
+	confined_free(confined);
 }
 
 static int memfd_of(const unsigned char *data, size_t size)
@@ -312,7 +312,7 @@ static int memfd_of(const unsigned char *data, size_t size)
 /* A program that ends in a hole of 10 GB: its names are there, its size costs nothing. */
 static void sparse_programs_are_read(void **state)
 {
-	struct symbolizer *symbolizer = symbolizer_new();
+	struct confined *confined = confined_new();
 	struct symbol_list lists[TRUTHS_MAX];
 	int fd;
 
@@ -321,28 +321,28 @@ static void sparse_programs_are_read(void **state)
 				     "hole"),
 			 0);
 	fd = fixture_open("sparse");
-	assert_int_equal(resolve(symbolizer, fd, lists), 0);
+	assert_int_equal(resolve(confined, fd, lists), 0);
 	assert_truth(&truths.items[0], &lists[0]);
 	symbol_lists_release(lists, truths.count);
 	close(fd);
 	fd = fixture_open("hole");
-	assert_resolves_to(symbolizer, fd, -ENOEXEC);
+	assert_resolves_to(confined, fd, -ENOEXEC);
 	close(fd);
-	assert_works(symbolizer);
-	symbolizer_free(symbolizer);
+	assert_works(confined);
+	confined_free(confined);
 }
 
 static void vdso_is_resolved(void **state)
 {
-	struct symbolizer *symbolizer = symbolizer_new();
+	struct confined *confined = confined_new();
 	int fd = vdso_open();
 
 	(void)state;
 	if (fd == -ENOENT)
 		skip();
-	assert_resolves_to(symbolizer, fd, 0);
+	assert_resolves_to(confined, fd, 0);
 	close(fd);
-	symbolizer_free(symbolizer);
+	confined_free(confined);
 }
 
 static unsigned char *file_read(const char *name, size_t *size)
@@ -385,14 +385,14 @@ static size_t mutate(unsigned char *data, size_t size, uint32_t *seed, int numbe
 
 static void damaged_programs_cost_only_themselves(void **state)
 {
-	struct symbolizer *symbolizer = symbolizer_new();
+	struct confined *confined = confined_new();
 	unsigned char *whole, *damaged;
 	uint32_t seed = 2463534242u;
 	size_t size, whole_size;
 	int refused = 0;
 
 	(void)state;
-	symbolizer_set_timeout_ms(symbolizer, 5000);
+	confined_set_timeout_ms(confined, 5000);
 	whole = file_read("chain", &whole_size);
 	damaged = malloc(whole_size);
 	for (int i = 0; i < MUTATIONS; i++) {
@@ -402,18 +402,18 @@ static void damaged_programs_cost_only_themselves(void **state)
 		memcpy(damaged, whole, whole_size);
 		size = mutate(damaged, whole_size, &seed, i);
 		fd = memfd_of(damaged, size);
-		error = resolve(symbolizer, fd, lists);
+		error = resolve(confined, fd, lists);
 		refused += error != 0;
 		for (size_t j = 0; j < truths.count; j++)
 			assert_true(error ? lists[j].count == 0 : lists[j].count > 0);
 		symbol_lists_release(lists, truths.count);
 		close(fd);
-		assert_works(symbolizer);
+		assert_works(confined);
 	}
 	assert_in_range(refused, 1, MUTATIONS - 1);
 	free(damaged);
 	free(whole);
-	symbolizer_free(symbolizer);
+	confined_free(confined);
 }
 
 static size_t open_descriptors(void)
@@ -428,16 +428,15 @@ static size_t open_descriptors(void)
 static void descriptors_are_given_back(void **state)
 {
 	size_t before = open_descriptors();
-	struct symbolizer *symbolizer = symbolizer_new();
+	struct confined *confined = confined_new();
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {
-		kill(symbolizer_helper_pid(symbolizer), SIGKILL);
-		waitid(P_PID, (id_t)symbolizer_helper_pid(symbolizer), &(siginfo_t){0},
-		       WEXITED | WNOWAIT);
-		assert_works(symbolizer);
+		kill(confined_pid(confined), SIGKILL);
+		waitid(P_PID, (id_t)confined_pid(confined), &(siginfo_t){0}, WEXITED | WNOWAIT);
+		assert_works(confined);
 	}
-	symbolizer_free(symbolizer);
+	confined_free(confined);
 	assert_int_equal(open_descriptors(), before);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }

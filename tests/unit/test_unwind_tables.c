@@ -224,27 +224,61 @@ static void test_hostile_files_are_refused(void **state)
 	unwind_tables_free(tables);
 }
 
+static void check_same(const struct unwind_file *file, const struct unwind_file *expected)
+{
+	assert_int_equal(file->segment_count, expected->segment_count);
+	assert_memory_equal(file->segments, expected->segments, sizeof(file->segments));
+	assert_int_equal(file->base, expected->base);
+	assert_int_equal(file->page_count, expected->page_count);
+	assert_int_equal(file->row_count, expected->row_count);
+	assert_int_equal(file->rule_count, expected->rule_count);
+	assert_memory_equal(file->pages, expected->pages, file->page_count * 4);
+	assert_memory_equal(file->rows, expected->rows, file->row_count * 4);
+	assert_memory_equal(file->rules, expected->rules, file->rule_count * sizeof(*file->rules));
+}
+
 static void test_a_file_travels(void **state)
 {
 	struct unwind_file sent, received;
-	FILE *stream = tmpfile();
+	struct confined_answer answer, damaged;
 
 	(void)state;
 	assert_true(file_open(LIBC, &sent));
-	assert_int_equal(unwind_file_send(fileno(stream), &sent), 0);
-	lseek(fileno(stream), 0, SEEK_SET);
-	assert_int_equal(unwind_file_receive(fileno(stream), &received), 0);
-	assert_int_equal(received.row_count, sent.row_count);
-	assert_memory_equal(received.pages, sent.pages, sent.page_count * 4);
-	assert_memory_equal(received.rows, sent.rows, sent.row_count * 4);
-	assert_memory_equal(received.rules, sent.rules, sent.rule_count * sizeof(*sent.rules));
+	assert_int_equal(unwind_file_encode(&sent, &answer), 0);
+	assert_int_equal(unwind_file_decode(&answer, &received), 0);
+	check_same(&received, &sent);
 	unwind_file_release(&received);
-	lseek(fileno(stream), 1, SEEK_SET);
-	assert_int_not_equal(unwind_file_receive(fileno(stream), &received), 0);
-	lseek(fileno(stream), -5, SEEK_END);
-	assert_int_equal(unwind_file_receive(fileno(stream), &received), -EPIPE);
+	for (size_t cut = 0; cut < answer.length; cut += cut < 512 ? 1 : answer.length / 7) {
+		damaged = (struct confined_answer){answer.data, cut};
+		assert_int_equal(unwind_file_decode(&damaged, &received), -EPROTO);
+		assert_null(received.rows);
+	}
+	memset((char *)answer.data + answer.length - 16, 0xff, 1);
+	assert_int_equal(unwind_file_decode(&answer, &received), -EPROTO);
+	free(answer.data);
 	unwind_file_release(&sent);
-	fclose(stream);
+}
+
+static void test_a_file_is_read_elsewhere(void **state)
+{
+	struct confined *confined = confined_new();
+	struct unwind_file here, there;
+	int fd = open(LIBC, O_RDONLY | O_CLOEXEC);
+
+	(void)state;
+	assert_non_null(confined);
+	if (fd < 0)
+		skip();
+	assert_int_equal(unwind_file_build(fd, &here), 0);
+	assert_int_equal(unwind_file_request(confined, fd, &there), 0);
+	check_same(&there, &here);
+	unwind_file_release(&there);
+	unwind_file_release(&here);
+	close(fd);
+	fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(unwind_file_request(confined, fd, &there), -ENOEXEC);
+	close(fd);
+	confined_free(confined);
 }
 
 static void test_the_vdso_has_a_table(void **state)
@@ -283,6 +317,7 @@ int main(void)
 		WITH_MEMORY(test_used_files_stay),
 		WITH_MEMORY(test_hostile_files_are_refused),
 		cmocka_unit_test(test_a_file_travels),
+		cmocka_unit_test(test_a_file_is_read_elsewhere),
 		cmocka_unit_test(test_the_vdso_has_a_table),
 	};
 

@@ -103,16 +103,30 @@ static void numbers_beyond_the_limits_are_refused(void **state)
 	assert_int_equal(wire_decode_lists(&message, sizeof(message), &decoded, 1), -EPROTO);
 	message.count = UINT32_MAX;
 	assert_int_equal(wire_decode_lists(&message, sizeof(message), &decoded, 1), -EPROTO);
-	assert_false(wire_reply_valid(&(struct wire_reply){.magic = 0}));
-	assert_false(wire_reply_valid(&(struct wire_reply){.magic = WIRE_MAGIC, .status = 1}));
-	assert_false(
-		wire_reply_valid(&(struct wire_reply){.magic = WIRE_MAGIC, .status = INT32_MIN}));
-	assert_false(wire_reply_valid(
-		&(struct wire_reply){.magic = WIRE_MAGIC, .length = WIRE_REPLY_MAX + 1}));
-	assert_false(wire_request_valid(
-		&(struct wire_request){.magic = WIRE_MAGIC, .offset_count = WIRE_OFFSETS_MAX + 1}));
-	assert_false(wire_request_valid(&(struct wire_request){
-		.magic = WIRE_MAGIC, .offset_count = 1, .path_length = WIRE_PATH_MAX + 1}));
+}
+
+static void requests_travel(void **state)
+{
+	static struct wire_question question;
+	const uint64_t offsets[] = {1, UINT64_MAX, 0};
+	char data[WIRE_REQUEST_MAX];
+	size_t length = wire_encode_request("/lib/a b", offsets, 3, data);
+	struct wire_request header;
+
+	(void)state;
+	assert_int_equal(wire_decode_request(data, length, &question), 0);
+	assert_string_equal(question.path, "/lib/a b");
+	assert_int_equal(question.offset_count, 3);
+	assert_memory_equal(question.offsets, offsets, sizeof(offsets));
+	for (size_t cut = 0; cut < length; cut++)
+		assert_int_equal(wire_decode_request(data, cut, &question), -EPROTO);
+	memcpy(&header, data, sizeof(header));
+	header.offset_count = WIRE_OFFSETS_MAX + 1;
+	memcpy(data, &header, sizeof(header));
+	assert_int_equal(wire_decode_request(data, length, &question), -EPROTO);
+	header = (struct wire_request){.path_length = WIRE_PATH_MAX + 1};
+	memcpy(data, &header, sizeof(header));
+	assert_int_equal(wire_decode_request(data, sizeof(data), &question), -EPROTO);
 }
 
 /* More than a reply may hold: the first lists are whole, the last nameless, all are there. */
@@ -166,6 +180,7 @@ int main(void)
 		cmocka_unit_test(what_goes_in_comes_out),
 		cmocka_unit_test(damaged_replies_are_survived),
 		cmocka_unit_test(numbers_beyond_the_limits_are_refused),
+		cmocka_unit_test(requests_travel),
 		cmocka_unit_test(replies_are_bounded),
 		cmocka_unit_test(lists_and_strings_are_bounded),
 	};

@@ -19,7 +19,7 @@ struct collector {
 	struct unwinding *unwinding;
 };
 
-struct collector *collector_new(const struct procfs *procfs, struct symbolizer *symbolizer,
+struct collector *collector_new(const struct procfs *procfs, struct confined *confined,
 				const struct ledger_view *view,
 				const struct unwind_memory *unwind_memory)
 {
@@ -29,8 +29,9 @@ struct collector *collector_new(const struct procfs *procfs, struct symbolizer *
 		return NULL;
 	collector->view = view;
 	collector->images.procfs = procfs;
-	collector->names = names_new(symbolizer);
-	collector->unwinding = unwinding_new(unwind_memory);
+	collector->images.confined = confined;
+	collector->names = names_new(confined);
+	collector->unwinding = unwinding_new(confined, unwind_memory);
 	if (collector->names && collector->unwinding &&
 	    !stack_table_init(&collector->stacks, view->row_count))
 		return collector;
@@ -98,7 +99,7 @@ static struct image *take_stack(struct collector *collector, struct image *image
 
 	if (!image || record->frame_count * sizeof(record->frames[0]) > frames_size)
 		return NULL;
-	if (record->flags & STACK_NO_MAPPING)
+	if (record->flags & STACK_NO_MAPPING && image_refresh_due(image))
 		collector_refresh(collector, image->pid);
 	stack_table_add(&collector->stacks, &collector->images, &collector->modules, image, record);
 	return image;
@@ -123,6 +124,43 @@ struct image *collector_take(struct collector *collector, const void *data, size
 	default:
 		return image;
 	}
+}
+
+/* Reading it failed, or its names, or its table. */
+static bool describe_module(const struct module *module, char *text, size_t size)
+{
+	if (module->fd < 0)
+		snprintf(text, size, "%s cannot be opened: %s", module->path,
+			 confined_error_text(module->fd));
+	else if (module->table_error)
+		snprintf(text, size, "%s has no unwind table: %s", module->path,
+			 confined_error_text(module->table_error));
+	else if (module->names_error)
+		snprintf(text, size, "%s has no names: %s", module->path,
+			 confined_error_text(module->names_error));
+	else
+		return false;
+	return true;
+}
+
+bool collector_next_trouble(struct collector *collector, char *text, size_t size)
+{
+	for (size_t i = 0; i < collector->modules.count; i++) {
+		struct module *module = collector->modules.items[i];
+
+		if (!module->told && describe_module(module, text, size))
+			return module->told = true;
+	}
+	for (size_t i = 0; i < collector->images.count; i++) {
+		struct image *image = collector->images.items[i];
+
+		if (!image->perf_map_error || image->perf_map_told)
+			continue;
+		snprintf(text, size, "the perf map of process %d is not used: %s", (int)image->pid,
+			 confined_error_text(image->perf_map_error));
+		return image->perf_map_told = true;
+	}
+	return false;
 }
 
 /* Index of the image's target in the snapshot, added at first use. */
@@ -176,6 +214,7 @@ static void add_stack(struct collector *collector, struct snapshot *snapshot, si
 	stack->target = target;
 	stack->domain = known && known->domain < DOMAIN_COUNT ? known->domain : DOMAIN_MALLOC;
 	stack->truncated = !known || known->truncated;
+	stack->guessed = known && known->guessed;
 	fill_counts(stack, &collector->view->totals[row], &live[row], older_than_ns, now_ns);
 	if (known)
 		frames_fill(snapshot, stack, known, collector->names);

@@ -15,8 +15,11 @@
 
 struct collector;
 
-/* `view` and the unwind tables' memory must outlive the collector. NULL on out of memory. */
-struct collector *collector_new(const struct procfs *procfs, struct symbolizer *symbolizer,
+/*
+ * `view`, the confined process and the unwind tables' memory must outlive the collector. NULL on
+ * out of memory.
+ */
+struct collector *collector_new(const struct procfs *procfs, struct confined *confined,
 				const struct ledger_view *view,
 				const struct unwind_memory *unwind_memory);
 void collector_free(struct collector *collector);
@@ -37,6 +40,12 @@ void collector_refresh(struct collector *collector, uint32_t pid);
  * fork: the child's, where it is traced; of an exec: the new one), NULL where there is none.
  */
 struct image *collector_take(struct collector *collector, const void *record, size_t size);
+
+/*
+ * The next file of a target that could not be read or used, once each, as a sentence for people in
+ * `text`. Returns false where there is none.
+ */
+bool collector_next_trouble(struct collector *collector, char *text, size_t size);
 
 struct snapshot_request {
 	int64_t started_at_ns; /* since the epoch */

@@ -1,14 +1,26 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "images.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../lib/array.h"
 
 #define PERF_MAP_MAX_BYTES (64u << 20)
+#define REFRESH_CHEAP_NS   5000000u
+#define REFRESH_PAUSE      4 /* times what the last one took */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
 
 struct image *images_find(const struct images *images, uint32_t space)
 {
@@ -74,12 +86,30 @@ static bool has_same_code(const struct mappings *before, const struct mappings *
 	return true;
 }
 
+bool image_refresh_due(const struct image *image)
+{
+	return !image->refresh_after_ns || now_ns() >= image->refresh_after_ns;
+}
+
+static int read_mappings(const struct images *images, struct image *image,
+			 struct mappings *mappings)
+{
+	uint64_t start_ns = now_ns();
+	int error = mappings_read(images->procfs, (pid_t)image->pid, mappings);
+	uint64_t end_ns = now_ns();
+
+	image->refresh_after_ns = end_ns - start_ns > REFRESH_CHEAP_NS
+					  ? end_ns + REFRESH_PAUSE * (end_ns - start_ns)
+					  : 0;
+	return error;
+}
+
 bool image_refresh(const struct images *images, struct image *image)
 {
 	struct mappings mappings;
 	bool changed;
 
-	if (image->gone || mappings_read(images->procfs, (pid_t)image->pid, &mappings))
+	if (image->gone || read_mappings(images, image, &mappings))
 		return false;
 	if (!mappings.count || !is_same_image(&image->mappings, &mappings)) {
 		mappings_release(&mappings);
@@ -111,7 +141,7 @@ const struct mapping *image_find_mapping(const struct images *images, struct ima
 {
 	const struct mapping *mapping = mappings_find(&image->mappings, address);
 
-	if (mapping)
+	if (mapping || !image_refresh_due(image))
 		return mapping;
 	image_refresh(images, image);
 	return mappings_find(&image->mappings, address);
@@ -123,11 +153,15 @@ void image_read_perf_map(const struct images *images, struct image *image)
 	char path[64];
 	int fd;
 
+	if (image->perf_map_error)
+		return;
 	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)image->inner_pid);
 	fd = procfs_open_inside(images->procfs, (pid_t)image->pid, path, PERF_MAP_MAX_BYTES);
 	if (fd < 0)
 		return;
-	map = perf_map_read(fd);
+	map = perf_map_request(images->confined, fd);
+	if (!map)
+		image->perf_map_error = -errno;
 	close(fd);
 	if (!map)
 		return;

@@ -20,11 +20,15 @@ struct image {
 	struct mappings mappings;  /* as last read */
 	bool unwound;              /* the walker has its tables */
 	bool gone;                 /* the process exited or went on to another image */
+	uint64_t refresh_after_ns; /* a search for an address waits until then */
 	struct perf_map *perf_map; /* names from a JIT; NULL: none */
+	int perf_map_error;        /* 0, or why it is not looked at again */
+	bool perf_map_told;
 };
 
 struct images {
 	const struct procfs *procfs;
+	struct confined *confined;
 	struct image **items; /* by space */
 	size_t count;
 };
@@ -45,13 +49,20 @@ struct image *images_add(struct images *images, uint32_t space, uint32_t pid);
  */
 bool image_refresh(const struct images *images, struct image *image);
 
+/*
+ * Whether to read the mappings again because an address is in none of them. With tens of thousands
+ * of them that takes long, and may be in vain each time: then not always.
+ */
+bool image_refresh_due(const struct image *image);
+
 /* The mapping that holds an address; reads the mappings again where none does. NULL: none. */
 const struct mapping *image_find_mapping(const struct images *images, struct image *image,
 					 uint64_t address);
 
 /*
  * Reads the process's perf map, or reads it again; where that fails an older one stays. To be
- * called when code outside of any file is first met, since the process may be gone later.
+ * called when code outside of any file is first met, since the process may be gone later. One that
+ * cannot be read is not tried again.
  */
 void image_read_perf_map(const struct images *images, struct image *image);
 

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "modules.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "../lib/array.h"
@@ -24,30 +21,9 @@ static bool module_matches(const struct module *module, const struct mapping *ma
 	       module->device_minor == mapping->device_minor;
 }
 
-/* The process is gone: the same file may still be found by its name. */
-static int open_by_path(const struct mapping *mapping)
-{
-	int fd = open(mapping->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat status;
-
-	if (fd < 0)
-		return -1;
-	if (!fstat(fd, &status) && S_ISREG(status.st_mode) && status.st_ino == mapping->inode &&
-	    major(status.st_dev) == mapping->device_major &&
-	    minor(status.st_dev) == mapping->device_minor)
-		return fd;
-	close(fd);
-	return -1;
-}
-
 static int open_module(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
 {
-	int fd;
-
-	if (is_vdso(mapping))
-		return vdso_open();
-	fd = mapping_open(procfs, pid, mapping);
-	return fd >= 0 ? fd : open_by_path(mapping);
+	return is_vdso(mapping) ? vdso_open() : mapping_open(procfs, pid, mapping);
 }
 
 static struct module *module_new(const struct procfs *procfs, pid_t pid,

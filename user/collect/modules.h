@@ -9,8 +9,11 @@
 #include "../target/mappings.h"
 
 struct module {
-	char *path; /* as the target sees it; "[vdso]" */
-	int fd;     /* -1: could not be opened */
+	char *path;      /* as the target sees it; "[vdso]" */
+	int fd;          /* negative: an errno, it could not be opened */
+	int table_error; /* 0, or why there is no unwind table */
+	int names_error; /* 0, or why there are no names */
+	bool told;       /* that one of the three is so */
 	uint32_t device_major;
 	uint32_t device_minor;
 	uint64_t inode;

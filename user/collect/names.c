@@ -15,18 +15,18 @@ struct name {
 };
 
 struct names {
-	struct symbolizer *symbolizer;
+	struct confined *confined;
 	struct name *by_address;
 };
 
 static const struct symbol unknown_symbol;
 
-struct names *names_new(struct symbolizer *symbolizer)
+struct names *names_new(struct confined *confined)
 {
 	struct names *names = calloc(1, sizeof(*names));
 
 	if (names)
-		names->symbolizer = symbolizer;
+		names->confined = confined;
 	return names;
 }
 
@@ -81,7 +81,7 @@ static int by_module(const void *left, const void *right)
 /* Resolves a run of names in one module. */
 static void resolve_module(struct names *names, struct name **run, size_t count)
 {
-	const struct module *module = run[0]->address.module;
+	struct module *module = run[0]->address.module;
 	uint64_t *offsets = calloc(count, sizeof(*offsets));
 	struct symbol_list *lists = calloc(count, sizeof(*lists));
 
@@ -90,8 +90,8 @@ static void resolve_module(struct names *names, struct name **run, size_t count)
 	if (offsets && lists && module->fd >= 0) {
 		for (size_t i = 0; i < count; i++)
 			offsets[i] = run[i]->address.value;
-		symbolizer_resolve(names->symbolizer, module->fd, module->path, offsets, count,
-				   lists);
+		module->names_error = symbolizer_resolve(names->confined, module->fd, module->path,
+							 offsets, count, lists);
 		for (size_t i = 0; i < count; i++)
 			run[i]->list = lists[i];
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names of addresses, looked up once each: from the symbolizer for code in files, from the perf map
+ * Names of addresses, looked up once each: by the symbolizer for code in files, from the perf map
  * for a JIT's.
  */
 #ifndef UNFREED_NAMES_H
@@ -12,7 +12,7 @@
 struct names;
 
 /* NULL on out of memory. */
-struct names *names_new(struct symbolizer *symbolizer);
+struct names *names_new(struct confined *confined);
 void names_free(struct names *names);
 
 /* Notes that this address will be asked for. Returns 0 or -ENOMEM. */

@@ -49,6 +49,7 @@ int stack_table_add(struct stack_table *table, const struct images *images, stru
 	stack->row = record->stack;
 	stack->domain = record->domain;
 	stack->truncated = record->flags & STACK_TRUNCATED;
+	stack->guessed = record->flags & STACK_GUESSED;
 	stack->frame_count = record->frame_count;
 	for (size_t i = 0; i < stack->frame_count; i++)
 		stack->frames[i] = locate(images, modules, image, record->frames[i]);

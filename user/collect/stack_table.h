@@ -11,8 +11,8 @@
 #include "images.h"
 
 struct address {
-	const struct module *module; /* NULL: code outside of any file */
-	uint64_t value;              /* position in the module's file, else the address itself */
+	struct module *module; /* NULL: code outside of any file */
+	uint64_t value;        /* position in the module's file, else the address itself */
 };
 
 struct known_stack {
@@ -20,6 +20,7 @@ struct known_stack {
 	uint32_t row;
 	uint32_t domain;
 	bool truncated;
+	bool guessed;
 	size_t frame_count;
 	struct address frames[]; /* leaf first */
 };

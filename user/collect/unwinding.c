@@ -9,15 +9,17 @@
 #include "../unwind/file.h"
 
 struct unwinding {
+	struct confined *confined;
 	struct unwind_tables *tables;
 };
 
-struct unwinding *unwinding_new(const struct unwind_memory *memory)
+struct unwinding *unwinding_new(struct confined *confined, const struct unwind_memory *memory)
 {
 	struct unwinding *unwinding = calloc(1, sizeof(*unwinding));
 
 	if (!unwinding)
 		return NULL;
+	unwinding->confined = confined;
 	unwinding->tables = unwind_tables_new(memory);
 	if (unwinding->tables)
 		return unwinding;
@@ -39,7 +41,7 @@ static bool is_vdso(const struct module *module)
 }
 
 /* The number of a module's table, held until it is put; UNWIND_NO_FILE where there is none. */
-static int find_table(struct unwinding *unwinding, const struct module *module)
+static int find_table(struct unwinding *unwinding, struct module *module)
 {
 	struct unwind_key key = unwind_key_vdso;
 	struct unwind_file file = {0};
@@ -57,13 +59,42 @@ static int find_table(struct unwinding *unwinding, const struct module *module)
 	if (number >= 0)
 		return number;
 	/* A file without a table is added too, so that it is not read again. */
-	if (is_vdso(module))
-		unwind_file_build_vdso(&file);
-	else
-		unwind_file_build(module->fd, &file);
+	module->table_error = is_vdso(module)
+				      ? unwind_file_build_vdso(&file)
+				      : unwind_file_request(unwinding->confined, module->fd, &file);
 	number = unwind_tables_add(unwinding->tables, &key, &file);
 	unwind_file_release(&file);
-	return number >= 0 ? number : UNWIND_NO_FILE;
+	if (number >= 0)
+		return number;
+	module->table_error = number;
+	return UNWIND_NO_FILE;
+}
+
+static void placements_put(struct unwinding *unwinding, const struct unwind_placement *placements,
+			   size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (placements[i].file != UNWIND_NO_FILE)
+			unwind_tables_put(unwinding->tables, placements[i].file);
+}
+
+/* Makes do with as many as the walker takes; the others' files are put. Returns how many. */
+static size_t shorten(struct unwinding *unwinding, struct unwind_placement *placements,
+		      size_t count)
+{
+	size_t kept = 0;
+
+	if (count <= UNWIND_MAPPINGS_A_SPACE)
+		return count;
+	for (size_t i = 0; i < count; i++) {
+		if (placements[i].file == UNWIND_NO_FILE)
+			continue;
+		if (kept < UNWIND_MAPPINGS_A_SPACE)
+			placements[kept++] = placements[i];
+		else
+			unwind_tables_put(unwinding->tables, placements[i].file);
+	}
+	return kept;
 }
 
 int unwinding_update(struct unwinding *unwinding, struct modules *modules,
@@ -89,10 +120,9 @@ int unwinding_update(struct unwinding *unwinding, struct modules *modules,
 								  (pid_t)image->pid, mapping)),
 		};
 	}
+	count = shorten(unwinding, placements, count);
 	error = unwind_tables_set_mappings(unwinding->tables, image->space, placements, count);
-	for (size_t i = 0; i < count; i++)
-		if (placements[i].file != UNWIND_NO_FILE)
-			unwind_tables_put(unwinding->tables, placements[i].file);
+	placements_put(unwinding, placements, count);
 	free(placements);
 	return error;
 }

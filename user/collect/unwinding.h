@@ -11,14 +11,15 @@
 
 struct unwinding;
 
-/* The memory stays the caller's. NULL with errno. */
-struct unwinding *unwinding_new(const struct unwind_memory *memory);
+/* The memory and the confined process stay the caller's. NULL with errno. */
+struct unwinding *unwinding_new(struct confined *confined, const struct unwind_memory *memory);
 void unwinding_free(struct unwinding *unwinding);
 
 /*
  * Gives the walker the code that an image has mapped. A file that cannot be read costs its table:
- * its frames are walked by frame pointers. Returns 0 or a negative errno (-ENOSPC: no room); then
- * the walker keeps what it had.
+ * its frames are walked by frame pointers, and its module says why. Of more mappings than the
+ * walker takes, code outside of files is left out first. Returns 0 or a negative errno (-ENOSPC: no
+ * room); then the walker keeps what it had.
  */
 int unwinding_update(struct unwinding *unwinding, struct modules *modules,
 		     const struct procfs *procfs, const struct image *image);

@@ -32,7 +32,8 @@ struct segment {
 };
 
 struct perf_map {
-	char *text;
+	char *text; /* ends in a NUL that does not count */
+	size_t text_length;
 	struct segment *segments;
 	size_t segment_count;
 };
@@ -240,8 +241,10 @@ struct perf_map *perf_map_read(int fd)
 	size_t length = 0;
 	int error = map ? text_read(fd, &map->text, &length) : -ENOMEM;
 
-	if (!error)
+	if (!error) {
+		map->text_length = length;
 		error = lines_parse(&lines, map->text, length);
+	}
 	if (!error)
 		error = flatten(map, &lines);
 	free(lines.items);
@@ -250,6 +253,123 @@ struct perf_map *perf_map_read(int fd)
 		errno = -error;
 		return NULL;
 	}
+	return map;
+}
+
+/* On its way between processes: this, the segments with names as offsets, the text. */
+struct map_header {
+	uint64_t segment_count;
+	uint64_t text_length;
+};
+
+struct map_segment {
+	uint64_t start;
+	uint64_t name; /* NO_NAME, or where in the text it begins */
+};
+
+#define NO_NAME UINT64_MAX
+
+static int map_encode(const struct perf_map *map, struct confined_answer *answer)
+{
+	const struct map_header header = {map->segment_count, map->text_length};
+	size_t segments_length = map->segment_count * sizeof(struct map_segment);
+	struct map_segment segment;
+	char *at;
+
+	answer->length = sizeof(header) + segments_length + map->text_length;
+	answer->data = malloc(answer->length);
+	if (!answer->data)
+		return -ENOMEM;
+	at = answer->data;
+	memcpy(at, &header, sizeof(header));
+	at += sizeof(header);
+	for (size_t i = 0; i < map->segment_count; i++, at += sizeof(segment)) {
+		const struct segment *from = &map->segments[i];
+
+		segment.start = from->start;
+		segment.name = from->name ? (uint64_t)(from->name - map->text) : NO_NAME;
+		memcpy(at, &segment, sizeof(segment));
+	}
+	memcpy(at, map->text, map->text_length);
+	return 0;
+}
+
+static int map_allocate(struct perf_map *map, const struct map_header *header)
+{
+	map->text = malloc(header->text_length + 1);
+	map->segments = calloc(header->segment_count + 1, sizeof(*map->segments));
+	return map->text && map->segments ? 0 : -ENOMEM;
+}
+
+static int map_decode(const struct confined_answer *answer, struct perf_map *map)
+{
+	const char *at = answer->data;
+	struct map_header header;
+	struct map_segment segment;
+	int error;
+
+	if (answer->length < sizeof(header))
+		return -EPROTO;
+	memcpy(&header, at, sizeof(header));
+	at += sizeof(header);
+	if (header.text_length > FILE_SIZE_MAX || header.segment_count > 2 * LINES_MAX ||
+	    answer->length !=
+		    sizeof(header) + header.segment_count * sizeof(segment) + header.text_length)
+		return -EPROTO;
+	error = map_allocate(map, &header);
+	for (size_t i = 0; i < header.segment_count && !error; i++, at += sizeof(segment)) {
+		memcpy(&segment, at, sizeof(segment));
+		if (segment.name != NO_NAME && segment.name >= header.text_length)
+			error = -EPROTO;
+		else
+			add_segment(map, segment.start,
+				    segment.name == NO_NAME ? NULL : map->text + segment.name);
+	}
+	if (error)
+		return error;
+	memcpy(map->text, at, header.text_length);
+	map->text[header.text_length] = '\0';
+	map->text_length = header.text_length;
+	return 0;
+}
+
+static int read_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
+{
+	struct perf_map *map = perf_map_read(fd);
+	int error = map ? map_encode(map, answer) : -errno;
+
+	(void)input;
+	(void)length;
+	perf_map_free(map);
+	return error;
+}
+
+struct perf_map *perf_map_decode(const struct confined_answer *answer)
+{
+	struct perf_map *map = calloc(1, sizeof(*map));
+	int error = map ? map_decode(answer, map) : -ENOMEM;
+
+	if (!error)
+		return map;
+	perf_map_free(map);
+	errno = -error;
+	return NULL;
+}
+
+struct perf_map *perf_map_request(struct confined *confined, int fd)
+{
+	const struct confined_call call = {.function = read_confined, .fd = fd};
+	struct confined_answer answer;
+	int error = confined_call(confined, &call, &answer);
+	struct perf_map *map = error ? NULL : perf_map_decode(&answer);
+
+	if (error) {
+		errno = -error;
+		return NULL;
+	}
+	if (!map && errno == EPROTO)
+		errno = -confined_reject(confined);
+	free(answer.data);
 	return map;
 }
 

@@ -25,16 +25,41 @@ struct cursor {
 	bool failed;
 };
 
-bool wire_request_valid(const struct wire_request *request)
+size_t wire_encode_request(const char *path, const uint64_t *offsets, size_t count, void *data)
 {
-	return request->magic == WIRE_MAGIC && request->path_length <= WIRE_PATH_MAX &&
-	       request->offset_count > 0 && request->offset_count <= WIRE_OFFSETS_MAX;
+	struct wire_request header = {
+		.path_length = (uint32_t)strnlen(path, WIRE_PATH_MAX),
+		.offset_count = (uint32_t)count,
+	};
+	char *at = data;
+
+	memcpy(at, &header, sizeof(header));
+	at += sizeof(header);
+	memcpy(at, path, header.path_length);
+	at += header.path_length;
+	memcpy(at, offsets, count * sizeof(*offsets));
+	return (size_t)(at - (char *)data) + count * sizeof(*offsets);
 }
 
-bool wire_reply_valid(const struct wire_reply *reply)
+int wire_decode_request(const void *data, size_t length, struct wire_question *question)
 {
-	return reply->magic == WIRE_MAGIC && reply->status <= 0 && reply->status > -4096 &&
-	       reply->length <= WIRE_REPLY_MAX && (reply->status == 0 || reply->length == 0);
+	const char *at = data;
+	struct wire_request header;
+
+	if (length < sizeof(header))
+		return -EPROTO;
+	memcpy(&header, at, sizeof(header));
+	at += sizeof(header);
+	if (header.path_length > WIRE_PATH_MAX || header.offset_count > WIRE_OFFSETS_MAX ||
+	    length != sizeof(header) + header.path_length +
+			      header.offset_count * sizeof(question->offsets[0]))
+		return -EPROTO;
+	memcpy(question->path, at, header.path_length);
+	question->path[header.path_length] = '\0';
+	memcpy(question->offsets, at + header.path_length,
+	       header.offset_count * sizeof(question->offsets[0]));
+	question->offset_count = header.offset_count;
+	return 0;
 }
 
 static int buffer_reserve(struct buffer *buffer, size_t length)

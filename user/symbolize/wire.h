@@ -1,41 +1,46 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Messages between the symbolizer and its helper process, over a stream socket.
+ * What goes to the confined process and comes back.
  *
- *   request: struct wire_request with the ELF file as SCM_RIGHTS, path, offsets
- *   reply:   struct wire_reply, then for each offset
+ *   request: struct wire_request, path, offsets
+ *   answer:  for each offset
  *              u64 vaddr, u32 symbols, and for each symbol
  *                u32 line, u8 flags, u32 length + bytes of the name, likewise of the file
  *
- * Both sides are one program on one machine, so numbers are in its byte order. Neither side trusts
- * the other: every length is checked against what is left and against the limits here.
+ * Neither side trusts the other: every length is checked against what is left and against the
+ * limits here.
  */
 #ifndef UNFREED_WIRE_H
 #define UNFREED_WIRE_H
 
 #include "symbolizer.h"
 
-#define WIRE_MAGIC       0x756e6672u
 #define WIRE_OFFSETS_MAX 4096u
 #define WIRE_PATH_MAX    4096u
 #define WIRE_REPLY_MAX   (32u << 20)
+#define WIRE_REQUEST_MAX \
+	(sizeof(struct wire_request) + WIRE_PATH_MAX + WIRE_OFFSETS_MAX * sizeof(uint64_t))
 
 struct wire_request {
-	uint32_t magic;
 	uint32_t path_length; /* without a terminating NUL */
 	uint32_t offset_count;
-	uint32_t reserved;
 };
 
-struct wire_reply {
-	uint32_t magic;
-	int32_t status; /* 0 or a negative errno; then there are no lists */
-	uint32_t length;
-	uint32_t reserved;
+/* What a request says; the offsets may lie at any address. */
+struct wire_question {
+	char path[WIRE_PATH_MAX + 1];
+	uint64_t offsets[WIRE_OFFSETS_MAX];
+	size_t offset_count;
 };
 
-bool wire_request_valid(const struct wire_request *request);
-bool wire_reply_valid(const struct wire_reply *reply);
+/*
+ * Encodes at most WIRE_OFFSETS_MAX offsets into `data`, which has room for WIRE_REQUEST_MAX bytes;
+ * a longer path is cut. Returns the length.
+ */
+size_t wire_encode_request(const char *path, const uint64_t *offsets, size_t count, void *data);
+
+/* Returns 0 or -EPROTO. */
+int wire_decode_request(const void *data, size_t length, struct wire_question *question);
 
 /*
  * Encodes lists into a malloc'd buffer of at most WIRE_REPLY_MAX bytes. Names and inlined frames

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: BSD-2-Clause */
+// SPDX-License-Identifier: BSD-2-Clause
 #include "allocators.h"
 
 #include <errno.h>
@@ -9,14 +9,13 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "elf_object.h"
-#include "forwarding.h"
-
-enum { RETURNS_MAX = 64, CODE_BYTES_UNKNOWN = 64 };
+#include "survey.h"
 
 struct finder {
 	const struct procfs *procfs;
+	struct confined *confined;
 	pid_t pid;
+	const struct mappings *mappings;
 	struct allocators *found;
 	FILE *skipped;
 };
@@ -26,20 +25,6 @@ static void skip(struct finder *finder, const char *path, const char *reason)
 	if (ftell(finder->skipped) > 0)
 		fputs("; ", finder->skipped);
 	fprintf(finder->skipped, "%s: %s", path, reason);
-}
-
-static const char *describe(int error)
-{
-	switch (error) {
-	case -ENOEXEC:
-		return "damaged ELF file";
-	case -ENOTSUP:
-		return "not for 64-bit x86";
-	case -EFBIG:
-		return "too large";
-	default:
-		return strerror(-error);
-	}
 }
 
 static int compare_files(const void *a, const void *b)
@@ -90,86 +75,46 @@ static const struct mapping **list_files(const struct mappings *mappings, size_t
 	return files;
 }
 
-static void choose_site(const struct elf_object *object, const struct elf_function *function,
-			struct site *site)
+static bool is_code(const struct finder *finder, const struct mapping *file, uint64_t offset)
 {
-	const struct code *code = elf_object_code(object, function->address);
-	uint64_t offset = code_offset(code, function->address);
-	size_t left = code->size - offset;
-	size_t size = function->size ? function->size : CODE_BYTES_UNKNOWN;
+	for (size_t i = 0; i < finder->mappings->count; i++) {
+		const struct mapping *mapping = &finder->mappings->items[i];
 
-	site_choose(function->function, code->bytes + offset, size < left ? size : left,
-		    code->file_offset + offset, site);
-}
-
-static bool has_site(const struct site *sites, size_t count, uint64_t file_offset)
-{
-	for (size_t i = 0; i < count; i++)
-		if (sites[i].file_offset == file_offset)
+		if (mapping->executable && is_same_file(mapping, file) &&
+		    offset >= mapping->file_offset &&
+		    offset - mapping->file_offset < mapping->end - mapping->start)
 			return true;
+	}
 	return false;
 }
 
-static int append_returns(struct allocator *allocator, const struct site *returns, size_t count)
+/* Leaves out the sites that do not lie in code as it is mapped. Returns how many are left. */
+static size_t keep_code(struct finder *finder, const struct mapping *file, struct site *sites,
+			size_t count)
 {
-	struct site *sites = realloc(allocator->return_sites,
-				     (allocator->return_count + count + 1) * sizeof(*sites));
+	char reason[128];
+	size_t kept = 0;
 
-	if (!sites)
-		return -ENOMEM;
-	allocator->return_sites = sites;
 	for (size_t i = 0; i < count; i++)
-		if (!has_site(sites, allocator->return_count, returns[i].file_offset))
-			sites[allocator->return_count++] = returns[i];
-	return 0;
+		if (is_code(finder, file, sites[i].file_offset))
+			sites[kept++] = sites[i];
+	if (kept < count) {
+		snprintf(reason, sizeof(reason), "%zu functions outside of its code", count - kept);
+		skip(finder, file->path, reason);
+	}
+	return kept;
 }
 
-/* Returns 1 where the function's returns can be seen, 0 where none can, or a negative errno. */
-static int add_returns(struct finder *finder, const struct elf_object *object,
-		       const struct elf_function *function, struct allocator *allocator)
+static void tell_gaps(struct finder *finder, const char *path, const struct survey *survey)
 {
-	const struct code *code = elf_object_code(object, function->address);
-	struct site returns[RETURNS_MAX];
-	bool complete = false;
 	char reason[128];
 
-	int count =
-		sites_find_returns(function->function, code, code_offset(code, function->address),
-				   returns, RETURNS_MAX, &complete);
-	if (count < 0)
-		return count;
-	if (!count || !complete) {
+	for (size_t i = 0; i < survey->gap_count; i++) {
 		snprintf(reason, sizeof(reason), "%s of %s is seen",
-			 count ? "not each return" : "no return", function->function->name);
-		skip(finder, allocator->path, reason);
+			 survey->gaps[i].some ? "not each return" : "no return",
+			 survey->gaps[i].function->name);
+		skip(finder, path, reason);
 	}
-	int error = append_returns(allocator, returns, (size_t)count);
-	return error ? error : count > 0;
-}
-
-static int add_sites(struct finder *finder, const struct elf_object *object,
-		     struct allocator *allocator)
-{
-	allocator->entry_sites = calloc(object->function_count, sizeof(*allocator->entry_sites));
-	if (!allocator->entry_sites)
-		return -ENOMEM;
-	for (size_t i = 0; i < object->function_count; i++) {
-		const struct elf_function *function = &object->functions[i];
-
-		if (!elf_object_code(object, function->address) ||
-		    function_forwards(object, function))
-			continue;
-		if (function->function->flags & FUNCTION_THROWS) {
-			int seen = add_returns(finder, object, function, allocator);
-			if (seen < 0)
-				return seen;
-			if (!seen)
-				continue;
-		}
-		struct site *site = &allocator->entry_sites[allocator->entry_count++];
-		choose_site(object, function, site);
-	}
-	return 0;
 }
 
 static void allocator_release(struct allocator *allocator)
@@ -181,38 +126,51 @@ static void allocator_release(struct allocator *allocator)
 		close(allocator->fd);
 }
 
-static const char *find_kind(const struct elf_object *object, const struct mapping *mapping)
+static const char *find_kind(const struct survey *survey, const struct mapping *mapping)
 {
 	const char *slash = strrchr(mapping->path, '/');
 
-	if (!strcmp(object->kind, "unknown") && strstr(slash ? slash : mapping->path, "musl"))
+	if (!strcmp(survey->kind, "unknown") && strstr(slash ? slash : mapping->path, "musl"))
 		return "musl";
-	return object->kind;
+	return survey->kind;
 }
 
-static int add_allocator(struct finder *finder, const struct elf_object *object,
+/* The sites go from the survey to the allocator. */
+static void move_sites(struct finder *finder, const struct mapping *mapping, struct survey *survey,
+		       struct allocator *allocator)
+{
+	allocator->entry_sites = survey->entry_sites;
+	allocator->return_sites = survey->return_sites;
+	survey->entry_sites = survey->return_sites = NULL;
+	allocator->entry_count =
+		keep_code(finder, mapping, allocator->entry_sites, survey->entry_count);
+	allocator->return_count =
+		keep_code(finder, mapping, allocator->return_sites, survey->return_count);
+}
+
+static int add_allocator(struct finder *finder, struct survey *survey,
 			 const struct mapping *mapping, int fd)
 {
 	struct allocators *found = finder->found;
 	struct allocator *items = realloc(found->items, (found->count + 1) * sizeof(*items));
 	struct allocator allocator = {
-		.kind = find_kind(object, mapping),
+		.kind = find_kind(survey, mapping),
 		.device = makedev(mapping->device_major, mapping->device_minor),
 		.inode = mapping->inode,
 		.fd = -1,
 	};
-	int error = -ENOMEM;
+	int error = 0;
 
 	if (!items)
-		return error;
+		return -ENOMEM;
 	found->items = items;
+	move_sites(finder, mapping, survey, &allocator);
+	tell_gaps(finder, mapping->path, survey);
 	allocator.path = strdup(mapping->path);
 	if (allocator.path)
-		error = add_sites(finder, object, &allocator);
-	if (!error) {
 		allocator.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-		error = allocator.fd < 0 ? -errno : 0;
-	}
+	if (allocator.fd < 0)
+		error = allocator.path ? -errno : -ENOMEM;
 	if (error || !allocator.entry_count)
 		allocator_release(&allocator);
 	else
@@ -220,18 +178,12 @@ static int add_allocator(struct finder *finder, const struct elf_object *object,
 	return error;
 }
 
-static int add_linker(struct finder *finder, const struct elf_object *object,
+static int add_linker(struct finder *finder, const struct survey *survey,
 		      const struct mapping *mapping, int fd)
 {
-	static const struct alloc_function hook = {
-		.name = "_dl_debug_state",
-		.cookie = PROBE_COOKIE(0, 0, PROBE_NO_ARG, PROBE_NO_ARG, PROBE_NO_ARG),
-	};
-	const struct elf_function function = {.function = &hook, .address = object->linker_hook};
 	struct allocators *found = finder->found;
-	struct site site;
 
-	if (found->linker_fd >= 0 || !elf_object_code(object, function.address))
+	if (found->linker_fd >= 0 || !is_code(finder, mapping, survey->linker_hook))
 		return 0;
 	char *path = strdup(mapping->path);
 	int copy = path ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
@@ -239,36 +191,27 @@ static int add_linker(struct finder *finder, const struct elf_object *object,
 		free(path);
 		return path ? -errno : -ENOMEM;
 	}
-	choose_site(object, &function, &site);
 	found->linker_path = path;
 	found->linker_fd = copy;
-	found->linker_hook = site.file_offset;
+	found->linker_hook = survey->linker_hook;
 	return 0;
 }
 
 static int add_object(struct finder *finder, const struct mapping *mapping, int fd)
 {
-	struct elf_object object;
-	int error = elf_object_read(fd, &object);
+	struct survey survey;
+	int error = survey_request(finder->confined, fd, &survey);
 
 	if (error) {
-		skip(finder, mapping->path, describe(error));
+		skip(finder, mapping->path, confined_error_text(error));
 		return error == -ENOMEM ? error : 0;
 	}
-	if (object.linker_hook)
-		error = add_linker(finder, &object, mapping, fd);
-	if (!error && object.defines_malloc && !object.is_loader)
-		error = add_allocator(finder, &object, mapping, fd);
-	elf_object_release(&object);
+	if (survey.linker_hook)
+		error = add_linker(finder, &survey, mapping, fd);
+	if (!error && survey.entry_count)
+		error = add_allocator(finder, &survey, mapping, fd);
+	survey_release(&survey);
 	return error;
-}
-
-static bool is_elf(int fd)
-{
-	char magic[4];
-
-	return pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
-	       !memcmp(magic, "\177ELF", sizeof(magic));
 }
 
 static int add_file(struct finder *finder, const struct mapping *mapping)
@@ -280,10 +223,10 @@ static int add_file(struct finder *finder, const struct mapping *mapping)
 	if (fd == -EPERM || fd == -EACCES || fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM)
 		return fd;
 	if (fd < 0) {
-		skip(finder, mapping->path, describe(fd));
+		skip(finder, mapping->path, confined_error_text(fd));
 		return 0;
 	}
-	int error = is_elf(fd) ? add_object(finder, mapping, fd) : 0;
+	int error = add_object(finder, mapping, fd);
 	close(fd);
 	return error;
 }
@@ -303,10 +246,16 @@ static int find_allocators(struct finder *finder, const struct mappings *mapping
 	return error;
 }
 
-int allocators_find(const struct procfs *procfs, pid_t pid, const struct mappings *mappings,
-		    struct allocators *allocators, char **skipped)
+int allocators_find(const struct procfs *procfs, struct confined *confined, pid_t pid,
+		    const struct mappings *mappings, struct allocators *allocators, char **skipped)
 {
-	struct finder finder = {.procfs = procfs, .pid = pid, .found = allocators};
+	struct finder finder = {
+		.procfs = procfs,
+		.confined = confined,
+		.pid = pid,
+		.mappings = mappings,
+		.found = allocators,
+	};
 	size_t size = 0;
 
 	*allocators = (struct allocators){.linker_fd = -1};

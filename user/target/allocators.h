@@ -9,6 +9,7 @@
 #ifndef UNFREED_ALLOCATORS_H
 #define UNFREED_ALLOCATORS_H
 
+#include "../confine/confined.h"
 #include "mappings.h"
 #include "sites.h"
 
@@ -37,12 +38,12 @@ struct allocators {
 };
 
 /*
- * Looks through the executable mappings of a process. Returns 0 (also where none is found: count is
- * 0) or a negative errno. A damaged file costs that file: it is left out and named in *skipped
- * (malloc'd text, or NULL).
+ * Looks through the executable mappings of a process; its files are read in the confined process.
+ * Returns 0 (also where none is found: count is 0) or a negative errno. A damaged file costs that
+ * file: it is left out and named in *skipped (malloc'd text, or NULL).
  */
-int allocators_find(const struct procfs *procfs, pid_t pid, const struct mappings *mappings,
-		    struct allocators *allocators, char **skipped);
+int allocators_find(const struct procfs *procfs, struct confined *confined, pid_t pid,
+		    const struct mappings *mappings, struct allocators *allocators, char **skipped);
 void allocators_release(struct allocators *allocators);
 
 #endif

@@ -77,8 +77,8 @@ int target_check_process(const struct procfs *procfs, const struct kernel *kerne
 }
 
 int target_check_cost(struct target_check *check, const struct procfs *procfs,
-		      enum attach_kind kind, pid_t pid, unsigned int window_ms,
-		      struct failure *failure)
+		      struct confined *confined, enum attach_kind kind, pid_t pid,
+		      unsigned int window_ms, struct failure *failure)
 {
 	struct mappings mappings = {0};
 	int error;
@@ -86,7 +86,7 @@ int target_check_cost(struct target_check *check, const struct procfs *procfs,
 	*check = (struct target_check){.allocators.linker_fd = -1};
 	error = mappings_read(procfs, pid, &mappings);
 	if (!error)
-		error = allocators_find(procfs, pid, &mappings, &check->allocators,
+		error = allocators_find(procfs, confined, pid, &mappings, &check->allocators,
 					&check->skipped);
 	mappings_release(&mappings);
 	if (error) {

@@ -27,8 +27,8 @@ struct target_check {
  * filled (and nothing to release).
  */
 int target_check_cost(struct target_check *check, const struct procfs *procfs,
-		      enum attach_kind kind, pid_t pid, unsigned int window_ms,
-		      struct failure *failure);
+		      struct confined *confined, enum attach_kind kind, pid_t pid,
+		      unsigned int window_ms, struct failure *failure);
 void target_check_release(struct target_check *check);
 
 #endif

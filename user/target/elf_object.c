@@ -24,6 +24,21 @@ static const char *const kind_names[] = {
 	"unknown", "musl", "glibc", "mimalloc", "tcmalloc", "jemalloc",
 };
 
+const char *elf_kind_name(size_t number)
+{
+	return number < sizeof(kind_names) / sizeof(kind_names[0]) ? kind_names[number] : NULL;
+}
+
+uint32_t elf_kind_number(const char *kind)
+{
+	uint32_t number = 0;
+
+	for (size_t i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++)
+		if (!strcmp(kind, kind_names[i]))
+			number = (uint32_t)i;
+	return number;
+}
+
 static const struct {
 	const char *symbol;
 	enum kind_rank kind;

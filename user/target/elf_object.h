@@ -42,4 +42,8 @@ const struct code *elf_object_code(const struct elf_object *object, uint64_t add
 /* The allocation function whose entry is at a virtual address, or NULL. */
 const struct elf_function *elf_object_function(const struct elf_object *object, uint64_t address);
 
+/* Kinds by number, 0 being the unknown one; NULL where there is no such number. */
+const char *elf_kind_name(size_t number);
+uint32_t elf_kind_number(const char *kind);
+
 #endif

@@ -6,6 +6,7 @@
 #ifndef UNFREED_UNWIND_FILE_H
 #define UNFREED_UNWIND_FILE_H
 
+#include "../confine/confined.h"
 #include "elf_sections.h"
 
 #define UNWIND_FILE_PAGES_MAX (1u << 21) /* 1 GiB of code */
@@ -24,8 +25,8 @@ struct unwind_file {
 };
 
 /*
- * Builds the table of the ELF file `fd` (read-only, with pread). The bytes may be hostile; still,
- * the place for this is a process that has nothing to lose.
+ * Builds the table of the ELF file `fd` (read-only, with pread). The bytes may be hostile; a
+ * target's files go through unwind_file_request all the same.
  * Returns 0 or a negative errno: -ENOEXEC: no x86-64 ELF file; -EFBIG, -E2BIG: too large, or more
  * work than its size justifies. On failure `file` is empty.
  */
@@ -40,11 +41,14 @@ int unwind_file_build_vdso(struct unwind_file *file);
 void unwind_file_release(struct unwind_file *file);
 
 /*
- * To and from another process. Receiving trusts nothing: sizes are bounded, and what the arrays
+ * To and from another process. Decoding trusts nothing: sizes are bounded, and what the arrays
  * refer to is checked when the file is added to the tables. Return 0 or a negative errno (-EPROTO:
- * not what unwind_file_send sends; -EPIPE: it ended early).
+ * not what unwind_file_encode makes); then there is nothing to release.
  */
-int unwind_file_send(int fd, const struct unwind_file *file);
-int unwind_file_receive(int fd, struct unwind_file *file);
+int unwind_file_encode(const struct unwind_file *file, struct confined_answer *answer);
+int unwind_file_decode(const struct confined_answer *answer, struct unwind_file *file);
+
+/* Has the confined process build the table. Returns as unwind_file_build or confined_call. */
+int unwind_file_request(struct confined *confined, int fd, struct unwind_file *file);
 
 #endif

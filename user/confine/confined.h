@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Functions that run in a process with nothing to lose.
+ *
+ * A target's files are hostile, and what reads them (ELF, DWARF, unwind tables, machine code,
+ * demangling) is too much code to be trusted with root. It is called through here: a forked process
+ * without capabilities and without root gets an open descriptor and a few bytes, and answers with
+ * bytes that the caller believes no more than the file itself. A call that crashes or hangs costs
+ * what it should have found; the next one gets a fresh process.
+ */
+#ifndef UNFREED_CONFINED_H
+#define UNFREED_CONFINED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFINED_INPUT_MAX  (64u << 10)
+#define CONFINED_ANSWER_MAX (320u << 20)
+
+struct confined;
+
+struct confined_answer {
+	void *data; /* malloc'd */
+	size_t length;
+};
+
+/*
+ * Runs in the confined process, where static variables live from call to call. The descriptor stays
+ * the caller's. Returns 0 with the answer filled, or a negative errno.
+ */
+typedef int confined_fn(int fd, const void *input, size_t length, struct confined_answer *answer);
+
+struct confined_call {
+	confined_fn *function;
+	int fd; /* a regular file, open for reading */
+	const void *input;
+	size_t length; /* at most CONFINED_INPUT_MAX */
+};
+
+/*
+ * Starts the process. Call before threads are made and before BPF objects are open (it inherits
+ * nothing of them). Returns NULL with errno.
+ */
+struct confined *confined_new(void);
+
+/* Ends the process. Accepts NULL. */
+void confined_free(struct confined *confined);
+
+/*
+ * Returns what the function returned, or -EPIPE (it crashed, or answered nonsense), -ETIME (it took
+ * too long, or the file did so before), -ENOEXEC (no regular file), or another negative errno. The
+ * answer is the caller's to free where 0 is returned, and empty otherwise.
+ */
+int confined_call(struct confined *confined, const struct confined_call *call,
+		  struct confined_answer *answer);
+
+/*
+ * The answer made no sense: ends the process, as it may be in the hands of a file that it read.
+ * Returns -EPIPE.
+ */
+int confined_reject(struct confined *confined);
+
+/* Why a file could not be used, for people. */
+const char *confined_error_text(int error);
+
+#endif

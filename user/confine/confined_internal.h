@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* For tests. */
+#ifndef UNFREED_CONFINED_INTERNAL_H
+#define UNFREED_CONFINED_INTERNAL_H
+
+#include <sys/types.h>
+
+#include "confined.h"
+
+void confined_set_timeout_ms(struct confined *confined, unsigned int timeout_ms);
+
+/* 0 where none runs. */
+pid_t confined_pid(const struct confined *confined);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How a forked process gives up whatever could be stolen from it.
+ */
+#ifndef UNFREED_PRIVILEGES_H
+#define UNFREED_PRIVILEGES_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Where the one descriptor that is kept ends up. */
+#define PRIVILEGES_SOCKET 3
+
+/*
+ * Drops all but `socket`, which becomes PRIVILEGES_SOCKET. `parent` is the process whose death ends
+ * this one. Returns false where something that must go could not; then the process must end.
+ */
+bool privileges_drop(int socket, pid_t parent);
+
+/* Whether debug information may have to come from the network (DEBUGINFOD_URLS). */
+bool privileges_keep_network(void);
+
+#endif

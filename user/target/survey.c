@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "survey.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../lib/array.h"
+#include "elf_object.h"
+#include "forwarding.h"
+
+enum { RETURNS_MAX = 64, CODE_BYTES_UNKNOWN = 64 };
+
+static void choose_site(const struct elf_object *object, const struct elf_function *function,
+			struct site *site)
+{
+	const struct code *code = elf_object_code(object, function->address);
+	uint64_t offset = code_offset(code, function->address);
+	size_t left = code->size - offset;
+	size_t size = function->size ? function->size : CODE_BYTES_UNKNOWN;
+
+	site_choose(function->function, code->bytes + offset, size < left ? size : left,
+		    code->file_offset + offset, site);
+}
+
+static bool has_site(const struct site *sites, size_t count, uint64_t file_offset)
+{
+	for (size_t i = 0; i < count; i++)
+		if (sites[i].file_offset == file_offset)
+			return true;
+	return false;
+}
+
+static int append_returns(struct survey *survey, const struct site *returns, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!has_site(survey->return_sites, survey->return_count, returns[i].file_offset) &&
+		    !array_append(&survey->return_sites, &survey->return_count, returns[i]))
+			return -ENOMEM;
+	return 0;
+}
+
+/* Returns 1 where the function's returns can be seen, 0 where none can, or a negative errno. */
+static int add_returns(struct survey *survey, const struct elf_object *object,
+		       const struct elf_function *function)
+{
+	const struct code *code = elf_object_code(object, function->address);
+	struct survey_gap gap = {.function = function->function};
+	struct site returns[RETURNS_MAX];
+	bool complete = false;
+
+	int count =
+		sites_find_returns(function->function, code, code_offset(code, function->address),
+				   returns, RETURNS_MAX, &complete);
+	if (count < 0)
+		return count;
+	gap.some = count > 0;
+	if ((!count || !complete) && !array_append(&survey->gaps, &survey->gap_count, gap))
+		return -ENOMEM;
+	int error = append_returns(survey, returns, (size_t)count);
+	return error ? error : count > 0;
+}
+
+static int add_sites(struct survey *survey, const struct elf_object *object)
+{
+	survey->entry_sites = calloc(object->function_count, sizeof(*survey->entry_sites));
+	if (!survey->entry_sites)
+		return -ENOMEM;
+	for (size_t i = 0; i < object->function_count; i++) {
+		const struct elf_function *function = &object->functions[i];
+
+		if (!elf_object_code(object, function->address) ||
+		    function_forwards(object, function))
+			continue;
+		if (function->function->flags & FUNCTION_THROWS) {
+			int seen = add_returns(survey, object, function);
+			if (seen < 0)
+				return seen;
+			if (!seen)
+				continue;
+		}
+		choose_site(object, function, &survey->entry_sites[survey->entry_count++]);
+	}
+	return 0;
+}
+
+static uint64_t choose_linker_hook(const struct elf_object *object)
+{
+	static const struct alloc_function hook = {
+		.name = "_dl_debug_state",
+		.cookie = PROBE_COOKIE(0, 0, PROBE_NO_ARG, PROBE_NO_ARG, PROBE_NO_ARG),
+	};
+	const struct elf_function function = {.function = &hook, .address = object->linker_hook};
+	struct site site;
+
+	if (!object->linker_hook || !elf_object_code(object, function.address))
+		return 0;
+	choose_site(object, &function, &site);
+	return site.file_offset;
+}
+
+static bool is_elf(int fd)
+{
+	char magic[4];
+
+	return pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+	       !memcmp(magic, "\177ELF", sizeof(magic));
+}
+
+int survey_read(int fd, struct survey *survey)
+{
+	struct elf_object object;
+	int error;
+
+	*survey = (struct survey){.kind = elf_kind_name(0)};
+	if (!is_elf(fd))
+		return 0;
+	error = elf_object_read(fd, &object);
+	if (error)
+		return error;
+	survey->kind = object.kind;
+	survey->linker_hook = choose_linker_hook(&object);
+	if (object.defines_malloc && !object.is_loader)
+		error = add_sites(survey, &object);
+	elf_object_release(&object);
+	if (error)
+		survey_release(survey);
+	return error;
+}
+
+void survey_release(struct survey *survey)
+{
+	free(survey->entry_sites);
+	free(survey->return_sites);
+	free(survey->gaps);
+	*survey = (struct survey){0};
+}
+
+static int survey_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
+{
+	struct survey survey;
+	int error = survey_read(fd, &survey);
+
+	(void)input;
+	(void)length;
+	if (error)
+		return error;
+	error = survey_encode(&survey, answer);
+	survey_release(&survey);
+	return error;
+}
+
+int survey_request(struct confined *confined, int fd, struct survey *survey)
+{
+	const struct confined_call call = {.function = survey_confined, .fd = fd};
+	struct confined_answer answer;
+	int error = confined_call(confined, &call, &answer);
+
+	*survey = (struct survey){0};
+	if (error)
+		return error;
+	error = survey_decode(&answer, survey);
+	free(answer.data);
+	return error == -EPROTO ? confined_reject(confined) : error;
+}
