@@ -98,10 +98,7 @@ int allocator_install(struct links *links, const struct probe_programs *programs
 		.programs = programs,
 		.allocator = allocator,
 		.probes = probes,
-		.set = {.file_fd = allocator->fd,
-			.pid = pid,
-			.inherit = programs->inherit,
-			.probes = probes},
+		.set = {.file_fd = allocator->fd, .pid = pid, .probes = probes},
 	};
 	int error = probes ? install_all(&installation) : -ENOMEM;
 
@@ -120,7 +117,6 @@ int linker_install(struct links *links, const struct probe_programs *programs, p
 		.program_fd = programs->library_loaded,
 		.file_fd = allocators->linker_fd,
 		.pid = pid,
-		.inherit = programs->inherit,
 		.probes = &probe,
 		.count = 1,
 	};
