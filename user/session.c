@@ -37,7 +37,7 @@ struct session {
 	struct ledger_view view;
 	struct unwind_memory unwind_memory;
 	struct collector *collector;
-	struct links probes;
+	struct keeper *probes;
 	struct links tracepoints;
 	struct probe_programs programs;
 	struct examined *examined;
@@ -262,7 +262,8 @@ struct session *session_open(const struct session_config *config, const struct p
 	session->config = *config;
 	session->procfs = procfs;
 	raise_descriptor_limit();
-	error = load(session);
+	session->probes = keeper_new();
+	error = session->probes ? load(session) : -errno;
 	if (error)
 		goto failed;
 	session->collector =
@@ -295,7 +296,7 @@ void session_close(struct session *session)
 {
 	if (!session)
 		return;
-	links_release(&session->probes);
+	keeper_free(session->probes);
 	links_release(&session->tracepoints);
 	collector_free(session->collector);
 	ring_buffer__free(session->ring);
@@ -377,7 +378,7 @@ static int install_found(struct session *session, pid_t pid, const struct alloca
 			 struct failure *failure)
 {
 	pid_t probed = probed_pid(session, pid);
-	int error = linker_install(&session->probes, &session->programs, probed, allocators);
+	int error = linker_install(session->probes, &session->programs, probed, allocators);
 
 	if (error)
 		message_detail("cannot watch %s for libraries loaded later: %s",
@@ -385,7 +386,7 @@ static int install_found(struct session *session, pid_t pid, const struct alloca
 	for (size_t i = 0; i < allocators->count; i++) {
 		const struct allocator *allocator = &allocators->items[i];
 
-		error = allocator_install(&session->probes, &session->programs, probed, allocator);
+		error = allocator_install(session->probes, &session->programs, probed, allocator);
 		if (error == -ESRCH)
 			return failure_set(failure, STATUS_TARGET, "process %d is gone", (int)pid);
 		if (error)
@@ -493,7 +494,7 @@ void session_stop(struct session *session)
 	session->skeleton->bss->tracing = 0;
 	session->stopped_monotonic_ns = monotonic_now_ns();
 	session->stopped = true;
-	links_release(&session->probes);
+	keeper_release(session->probes);
 	session_drain(session);
 }
 

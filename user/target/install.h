@@ -6,7 +6,7 @@
 #define UNFREED_INSTALL_H
 
 #include "allocators.h"
-#include "attach.h"
+#include "keeper.h"
 
 /* Descriptors of the loaded programs. */
 struct probe_programs {
@@ -25,11 +25,11 @@ struct probe_programs {
  * blocks come first: a block must not be seen born and not seen freed. Returns 0 or a negative
  * errno; on failure nothing stays attached.
  */
-int allocator_install(struct links *links, const struct probe_programs *programs, pid_t pid,
+int allocator_install(struct keeper *keeper, const struct probe_programs *programs, pid_t pid,
 		      const struct allocator *allocator);
 
 /* Puts a probe on the dynamic linker's rendezvous function. */
-int linker_install(struct links *links, const struct probe_programs *programs, pid_t pid,
+int linker_install(struct keeper *keeper, const struct probe_programs *programs, pid_t pid,
 		   const struct allocators *allocators);
 
 #endif
