@@ -147,7 +147,7 @@ static int detach_from_parent(int socket)
 	int nowhere = open("/dev/null", O_RDWR);
 
 	setsid();
-	prctl(PR_SET_NAME, "unfreed-probes");
+	prctl(PR_SET_NAME, "probe-keeper");
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
