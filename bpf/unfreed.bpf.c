@@ -136,8 +136,8 @@ static __noinline int realloc_end(struct call *call, bool replaced)
 }
 
 /*
- * xallocx never moves a block, and reaches the size asked for or leaves it as it is. Returns the block
- * to record anew, 0 where nothing changed.
+ * xallocx never moves a block, and reaches the size asked for or leaves it as it is. Returns the
+ * block to record anew, 0 where nothing changed.
  */
 static __noinline __u64 resize_end(struct call *call, __u64 reached)
 {

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../target/functions.h"
+
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -62,9 +64,11 @@ static size_t count_frames(const struct known_stack *known, const struct names *
 	return total;
 }
 
-static bool is_operator_new(const struct frame *frame)
+/* An allocation function that ended in a call of another one, where the probe was. */
+static bool is_allocator(const struct frame *frame)
 {
-	return !strncmp(frame->name, "operator new", strlen("operator new"));
+	return !strncmp(frame->name, "operator new", strlen("operator new")) ||
+	       alloc_function_find(frame->name);
 }
 
 void frames_fill(struct snapshot *snapshot, struct stack *stack, const struct known_stack *known,
@@ -84,7 +88,7 @@ void frames_fill(struct snapshot *snapshot, struct stack *stack, const struct kn
 			stack->frames[--next] =
 				make_frame(snapshot, known, address, &symbols[j], vaddr);
 	}
-	while (total > 1 && is_operator_new(stack->frames[total - 1]))
+	while (total > 1 && is_allocator(stack->frames[total - 1]))
 		total--;
 	stack->frame_count = total;
 }

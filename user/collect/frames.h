@@ -9,8 +9,8 @@
 #include "names.h"
 
 /*
- * Fills stack->frames: inlined calls become frames of their own; C++'s operator new at the leaf is
- * left out, since it is the allocator's; code without a name is `[module+0xoffset]`, or
+ * Fills stack->frames: inlined calls become frames of their own; allocation functions at the leaf
+ * are left out, so that it is their caller; code without a name is `[module+0xoffset]`, or
  * `[0xaddress]` outside of any file.
  */
 void frames_fill(struct snapshot *snapshot, struct stack *stack, const struct known_stack *known,
