@@ -376,29 +376,45 @@ static int select_new_files(const struct session *session, pid_t pid, const stru
 	return 0;
 }
 
+static int install_one(struct session *session, pid_t pid, const struct allocator *allocator)
+{
+	int error = allocator_install(session->probes, &session->programs, probed_pid(session, pid),
+				      allocator);
+
+	if (!error)
+		message_detail("process %d: %s (%s), %zu functions", (int)pid, allocator->path,
+			       allocator->kind, allocator->entry_count);
+	return error;
+}
+
+/* One file that takes no probes costs what is allocated with it; where all are so, it is over. */
 static int install_found(struct session *session, pid_t pid, const struct allocators *allocators,
 			 struct failure *failure)
 {
-	pid_t probed = probed_pid(session, pid);
-	int error = linker_install(session->probes, &session->programs, probed, allocators);
+	size_t failed = 0;
+	int error = linker_install(session->probes, &session->programs, probed_pid(session, pid),
+				   allocators);
 
 	if (error)
 		message_detail("cannot watch %s for libraries loaded later: %s",
 			       allocators->linker_path, strerror(-error));
 	for (size_t i = 0; i < allocators->count; i++) {
-		const struct allocator *allocator = &allocators->items[i];
+		const char *path = allocators->items[i].path;
 
-		error = allocator_install(session->probes, &session->programs, probed, allocator);
+		error = install_one(session, pid, &allocators->items[i]);
 		if (error == -ESRCH)
 			return failure_set(failure, STATUS_TARGET, "process %d is gone", (int)pid);
-		if (error)
+		if (error && ++failed == allocators->count)
 			return failure_set(failure, STATUS_KERNEL,
-					   "cannot put probes on %s of process %d: %s",
-					   allocator->path, (int)pid, strerror(-error));
-		message_detail("process %d: %s (%s), %zu functions", (int)pid, allocator->path,
-			       allocator->kind, allocator->entry_count);
+					   "cannot put probes on %s of process %d: %s", path,
+					   (int)pid, strerror(-error));
+		if (error)
+			message_info("cannot put probes on %s of process %d: %s; what is allocated "
+				     "with it is not seen",
+				     path, (int)pid, strerror(-error));
 	}
-	return (int)allocators->count;
+	session->losses[LOSS_allocator_unprobed] += failed;
+	return (int)(allocators->count - failed);
 }
 
 static void tell_troubles(struct session *session)

@@ -440,7 +440,8 @@ static size_t find_in_bytes(const uint8_t *bytes, size_t size, char **skipped)
 	int fd = memfd_create("library", MFD_CLOEXEC);
 
 	assert_int_equal(write(fd, bytes, size), size);
-	void *mapped = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+	size_t length = (size | 4095) + 1;
+	void *mapped = mmap(NULL, length, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
 	assert_ptr_not_equal(mapped, MAP_FAILED);
 	close(fd);
 	assert_int_equal(mappings_read(&procfs, getpid(), &all), 0);
@@ -450,7 +451,7 @@ static size_t find_in_bytes(const uint8_t *bytes, size_t size, char **skipped)
 	size_t count = allocators.count;
 	allocators_release(&allocators);
 	mappings_release(&all);
-	munmap(mapped, 4096);
+	munmap(mapped, length);
 	return count;
 }
 

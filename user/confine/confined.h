@@ -11,6 +11,7 @@
 #ifndef UNFREED_CONFINED_H
 #define UNFREED_CONFINED_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -59,6 +60,12 @@ int confined_call(struct confined *confined, const struct confined_call *call,
  * Returns -EPIPE.
  */
 int confined_reject(struct confined *confined);
+
+/*
+ * For answers that much hangs on: from here on the process is one that has read nothing before.
+ * Returns whether it is another one now.
+ */
+bool confined_renew(struct confined *confined);
 
 /* Why a file could not be used, for people. */
 const char *confined_error_text(int error);

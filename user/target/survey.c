@@ -151,7 +151,7 @@ static int survey_confined(int fd, const void *input, size_t length, struct conf
 	return error;
 }
 
-int survey_request(struct confined *confined, int fd, struct survey *survey)
+static int call_survey(struct confined *confined, int fd, struct survey *survey)
 {
 	const struct confined_call call = {.function = survey_confined, .fd = fd};
 	struct confined_answer answer;
@@ -163,4 +163,18 @@ int survey_request(struct confined *confined, int fd, struct survey *survey)
 	error = survey_decode(&answer, survey);
 	free(answer.data);
 	return error == -EPROTO ? confined_reject(confined) : error;
+}
+
+/*
+ * Probes are put where this says, perhaps for all processes that share the file. So where there is
+ * something to probe, it is what a process says that no other file can have got hold of.
+ */
+int survey_request(struct confined *confined, int fd, struct survey *survey)
+{
+	int error = call_survey(confined, fd, survey);
+
+	if (error || (!survey->entry_count && !survey->linker_hook) || !confined_renew(confined))
+		return error;
+	survey_release(survey);
+	return call_survey(confined, fd, survey);
 }
