@@ -31,6 +31,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_INIT:
 		command_line_init(state);
 		return 0;
+	case ARGP_KEY_FINI:
+		command_line_release(state);
+		return 0;
 	case 'p':
 		value = strtol(argument, &end, 10);
 		if (*argument < '0' || *argument > '9' || *end || value <= 0 || value > 1 << 22) {

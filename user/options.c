@@ -157,6 +157,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		command_line_init(state);
 		state->child_inputs[0] = &record->outputs;
 		return 0;
+	case ARGP_KEY_FINI:
+		command_line_release(state);
+		return 0;
 	case 'p':
 		return parse_pids(record, argument);
 	case 'd':

@@ -25,6 +25,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		command_line_init(state);
 		state->child_inputs[0] = &options->plan;
 		return 0;
+	case ARGP_KEY_FINI:
+		command_line_release(state);
+		return 0;
 	case ARGP_KEY_ARGS:
 		options->paths = state->argv + state->next;
 		options->path_count = (size_t)(state->argc - state->next);

@@ -85,6 +85,14 @@ def test_stacks_that_are_hard_to_read(measure, attach, case):
     assert_exact(*measure("stack_shapes", "--case", case, options=attach))
 
 
+def test_outer_frames_that_differ_under_the_same_inner_ones(measure, attach):
+    """A stack that was seen before is known again by all that its walk read, not by a part."""
+    truth, result = measure("stack_shapes", "--case", "outer", options=attach)
+    assert truth["same_frames"]
+    assert_totals(truth, result)
+    assert_functions(truth, result.by_frame({"outer_first", "outer_second"}))
+
+
 def test_a_deep_stack_is_cut_and_marked(measure, attach):
     truth, result = measure("stack_shapes", "--case", "deep", "--frames", 200, options=attach)
     [stack] = result.report["stacks"]

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import Recorder, Target, assert_exact, needs
+from conftest import UNFREED, Recorder, Target, assert_exact, needs
 
 
 def eventually(condition, what, timeout=20):
@@ -206,3 +206,16 @@ def test_ten_minutes_of_churn(record):
     assert {descriptors for _, descriptors in warm} == {warm[0][1]}
     assert max(kib for kib, _ in warm) <= warm[0][0] * 1.02 + 512  # the allocator's own slack
     assert_exact(truth, result)
+
+
+def test_the_tool_traces_itself_clean(tmp_path):
+    """Nothing that it allocates outlives it, but for the thread descriptors that glibc keeps."""
+    report = tmp_path / "self.json"
+    with Target("churn") as target:
+        inner = [UNFREED, "record", "--exact", "-q", "-d", "1", "-p", str(target.pid),
+                 "-o", tmp_path / "inner.svg", "-o", tmp_path / "inner.pb.gz"]
+        subprocess.run([UNFREED, "record", "-q", "-o", report, "--", *inner], check=True, timeout=60)
+    stacks = json.loads(report.read_text())["stacks"]
+    assert stacks
+    kept = [[frame["name"] for frame in stack["frames"]] for stack in stacks if stack["live_blocks"]]
+    assert all("pthread_create" in names for names in kept), kept

@@ -5,6 +5,7 @@
  */
 #include <setjmp.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -119,13 +120,51 @@ static void jump(void)
 	}
 }
 
+static uintptr_t inner_frames[2];
+
+TRUTH_LEAF static void leak_inside(const char *outer, size_t number, size_t bytes)
+{
+	inner_frames[number] = (uintptr_t)__builtin_frame_address(0);
+	if (!malloc(bytes))
+		truth_die("malloc failed");
+	truth_alloc(outer, bytes);
+}
+
+TRUTH_LEAF static void pass_on(const char *outer, size_t number, size_t bytes)
+{
+	leak_inside(outer, number, bytes);
+	TRUTH_NO_TAIL_CALL();
+}
+
+TRUTH_LEAF static void outer_first(void)
+{
+	pass_on("outer_first", 0, 24);
+	TRUTH_NO_TAIL_CALL();
+}
+
+TRUTH_LEAF static void outer_second(void)
+{
+	pass_on("outer_second", 1, 40);
+	TRUTH_NO_TAIL_CALL();
+}
+
+/* The same inner frames at the same addresses, under outer ones that take turns. */
+static void outer(void)
+{
+	for (size_t i = 0; i < 1000; i++) {
+		outer_first();
+		if (i % 3)
+			outer_second();
+	}
+	truth_note("same_frames", inner_frames[0] == inner_frames[1]);
+}
+
 int main(int argc, char **argv)
 {
 	const struct truth_case cases[] = {
-		{"deep", NULL, deep},
-		{"shallow", NULL, shallow},
-		{"signal", NULL, on_signal_stack},
-		{"jump", NULL, jump},
+		{"outer", NULL, outer},     {"deep", NULL, deep},
+		{"shallow", NULL, shallow}, {"signal", NULL, on_signal_stack},
+		{"jump", NULL, jump},       {"outer", NULL, outer},
 	};
 
 	return truth_main(argc, argv, cases, sizeof(cases) / sizeof(*cases));

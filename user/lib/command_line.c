@@ -7,11 +7,16 @@
 
 void command_line_init(struct argp_state *state)
 {
-	static FILE *nowhere;
+	FILE *nowhere = fmemopen(NULL, 4096, "w"); /* no descriptor: stdout may be closed */
 
 	argp_err_exit_status = STATUS_USAGE;
-	if (!nowhere)
-		nowhere = fmemopen(NULL, 4096, "w"); /* no descriptor: stdout may be closed */
 	if (nowhere)
 		state->err_stream = nowhere;
+}
+
+void command_line_release(struct argp_state *state)
+{
+	if (state->err_stream != stderr)
+		fclose(state->err_stream);
+	state->err_stream = stderr;
 }

@@ -10,4 +10,7 @@
  */
 void command_line_init(struct argp_state *state);
 
+/* The same at ARGP_KEY_FINI. */
+void command_line_release(struct argp_state *state);
+
 #endif
