@@ -201,6 +201,7 @@ static int compare_stacks(const void *left, const void *right)
 	       (order = COMPARE(b->alloc_bytes, a->alloc_bytes)) || (order = compare_paths(a, b)) ||
 	       (order = COMPARE(a->target, b->target)) || (order = COMPARE(a->domain, b->domain)) ||
 	       (order = COMPARE(a->truncated, b->truncated)) ||
+	       (order = COMPARE(a->guessed, b->guessed)) ||
 	       (order = COMPARE(b->live_blocks, a->live_blocks)) ||
 	       (order = COMPARE(b->alloc_blocks, a->alloc_blocks)) ||
 	       (order = COMPARE(b->oldest_ns, a->oldest_ns)));

@@ -19,7 +19,8 @@ struct stack_entry {
 struct stack_key {
 	uint64_t target;
 	uint32_t domain;
-	uint32_t truncated;
+	uint16_t truncated;
+	uint16_t guessed;
 	const struct frame *frames[];
 };
 
@@ -74,6 +75,7 @@ static struct stack *add_stack(struct merge *merge, const struct stack_key *key,
 	stack->target = key->target;
 	stack->domain = key->domain;
 	stack->truncated = key->truncated;
+	stack->guessed = key->guessed;
 	stack->frame_count = frame_count;
 	stack->frames = snapshot_alloc(merge->result, frame_count, sizeof(*stack->frames));
 	if (frame_count)
@@ -92,6 +94,7 @@ static void merge_stack(struct merge *merge, const struct stack *part, size_t ta
 	key->target = target;
 	key->domain = part->domain;
 	key->truncated = part->truncated;
+	key->guessed = part->guessed;
 	for (size_t i = 0; i < part->frame_count; i++)
 		key->frames[i] = snapshot_intern_frame(merge->result, part->frames[i]);
 	HASH_FIND(hh, merge->stacks, key, key_size, entry);

@@ -50,7 +50,8 @@ static inline struct stack *add_stack(struct snapshot *snapshot, size_t target,
 	return stack;
 }
 
-/* A Python service: mixed stacks, inlined frames, a stack with nothing live, a truncated one. */
+/* A Python service: mixed stacks, inlined frames, a stack with nothing live, a truncated one and a
+ * guessed one. */
 static inline struct snapshot *service_snapshot(void)
 {
 	struct snapshot *snapshot = snapshot_new();
@@ -91,8 +92,10 @@ static inline struct snapshot *service_snapshot(void)
 		  300);
 	add_stack(snapshot, 0, (struct frame[]){start, main_py, load, bytes}, 4, 0, 0);
 	add_stack(snapshot, 0, (struct frame[]){unknown}, 1, 204800, 1)->truncated = true;
-	add_stack(snapshot, 0, (struct frame[]){start, main_py, handle, load}, 4, 5120, 10)
-		->domain = DOMAIN_PYTHON;
+	struct stack *python =
+		add_stack(snapshot, 0, (struct frame[]){start, main_py, handle, load}, 4, 5120, 10);
+	python->domain = DOMAIN_PYTHON;
+	python->guessed = true;
 	snapshot_sort(snapshot);
 	return snapshot;
 }

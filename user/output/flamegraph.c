@@ -271,6 +271,12 @@ static int add_stack(struct builder *builder, struct node *root, const struct st
 				  "the walk did not reach the bottom of the stack", NULL);
 		node = descend(builder, node, label, stack);
 	}
+	if (stack->guessed) {
+		label = add_label(builder, LABEL_GUESSED,
+				  "a frame pointer was trusted in code without unwind information",
+				  NULL);
+		node = descend(builder, node, label, stack);
+	}
 	for (size_t i = 0; i < stack->frame_count; i++) {
 		error = frame_label_number(builder, stack->frames[i], &label);
 		if (error)

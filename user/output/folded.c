@@ -94,6 +94,8 @@ static int print_path(struct folder *folder, const struct stack *stack, FILE *pa
 	fputs(label, path);
 	if (stack->truncated)
 		fputs(";" LABEL_TRUNCATED, path);
+	if (stack->guessed)
+		fputs(";" LABEL_GUESSED, path);
 	for (size_t i = 0; i < stack->frame_count; i++) {
 		label = frame_label(folder, stack->frames[i]);
 		if (!label)

@@ -128,6 +128,7 @@ static struct json_object *json_of_stack(const struct snapshot *snapshot, const 
 	json_object_object_add(object, "oldest_s",
 			       stack->oldest_ns ? json_of_seconds(stack->oldest_ns) : NULL);
 	json_object_object_add(object, "truncated", json_object_new_boolean(stack->truncated));
+	json_object_object_add(object, "guessed", json_object_new_boolean(stack->guessed));
 	for (size_t i = 0; i < stack->frame_count; i++)
 		json_object_array_add(frames, json_of_frame(stack->frames[i]));
 	json_object_object_add(object, "frames", frames);

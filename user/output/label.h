@@ -11,6 +11,9 @@
 /* The frame that stands for what a truncated stack does not show. */
 #define LABEL_TRUNCATED "[truncated]"
 
+/* Marks a stack of which a part was walked by frame pointers, for want of anything better. */
+#define LABEL_GUESSED "[guessed]"
+
 /*
  * Prints the escaped label of a frame: `name`, for Python `name (file.py:line)`. Frames of equal
  * label are one frame to folded stacks and flame graphs.

@@ -235,7 +235,7 @@ static void add_labels(struct builder *builder, Pprof__Sample *sample,
 {
 	const struct target *target = &snapshot->targets[stack->target];
 
-	sample->label = pool_alloc(builder->pool, 6, sizeof(*sample->label));
+	sample->label = pool_alloc(builder->pool, 7, sizeof(*sample->label));
 	new_label(builder, sample, LABEL_KEY_TARGET)->num = (int64_t)stack->target + 1;
 	new_label(builder, sample, LABEL_KEY_PID)->num = target->pid;
 	new_label(builder, sample, LABEL_KEY_COMM)->str = string_number(builder, target->comm);
@@ -244,6 +244,8 @@ static void add_labels(struct builder *builder, Pprof__Sample *sample,
 	if (stack->truncated)
 		new_label(builder, sample, LABEL_KEY_TRUNCATED)->str =
 			string_number(builder, "yes");
+	if (stack->guessed)
+		new_label(builder, sample, LABEL_KEY_GUESSED)->str = string_number(builder, "yes");
 	if (stack->oldest_ns) {
 		Pprof__Label *label = new_label(builder, sample, LABEL_KEY_OLDEST);
 

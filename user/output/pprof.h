@@ -25,6 +25,7 @@ enum profile_value {
 #define LABEL_KEY_COMM      "comm"      /* for people: the target says it */
 #define LABEL_KEY_DOMAIN    "domain"    /* domain_name() */
 #define LABEL_KEY_TRUNCATED "truncated" /* "yes", or absent */
+#define LABEL_KEY_GUESSED   "guessed"   /* "yes", or absent */
 #define LABEL_KEY_OLDEST    "oldest"    /* nanoseconds, or absent */
 
 /*

@@ -230,6 +230,8 @@ static bool read_labels(struct reader *reader, const Pprof__Sample *sample, stru
 			has_domain = read_domain(profile, label, &stack->domain);
 		} else if (string_is(profile, label->key, LABEL_KEY_TRUNCATED)) {
 			stack->truncated = true;
+		} else if (string_is(profile, label->key, LABEL_KEY_GUESSED)) {
+			stack->guessed = true;
 		} else if (string_is(profile, label->key, LABEL_KEY_OLDEST) && label->num >= 0) {
 			stack->oldest_ns = (uint64_t)label->num;
 		}

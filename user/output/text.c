@@ -149,6 +149,8 @@ static int print_chain(FILE *file, const struct stack *stack, const struct frame
 	}
 	if (stack->truncated && !left)
 		chain_add(&chain, "<- " LABEL_TRUNCATED);
+	if (stack->guessed && !left)
+		chain_add(&chain, "<- " LABEL_GUESSED);
 	if (chain.lines)
 		putc('\n', file);
 	return 0;
