@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/command_line.h"
+#include "lib/escape.h"
 #include "target/check.h"
 
 #define WINDOW_MS 500
@@ -103,7 +104,9 @@ static void print_sites(const struct estimate *estimate)
 
 		if (rate->allocator != allocator) {
 			allocator = rate->allocator;
-			printf("\nallocator %s (%s)\n", allocator->path, allocator->kind);
+			printf("\nallocator ");
+			escape_print(stdout, allocator->path);
+			printf(" (%s)\n", allocator->kind);
 			printf("  %-28s %-6s %-16s %-24s %s\n", "function", "site", "kind",
 			       "instruction", "calls/s");
 		}
@@ -113,17 +116,26 @@ static void print_sites(const struct estimate *estimate)
 	}
 }
 
+static void print_skipped(const char *skipped)
+{
+	printf("  files not read       ");
+	escape_print(stdout, skipped);
+	printf("\n");
+}
+
 static void print_target(pid_t pid, const struct process_status *status,
 			 const struct target_check *check)
 {
 	const struct estimate *estimate = &check->estimate;
 
-	printf("\nprocess %d (%s)\n", (int)pid, status->comm);
+	printf("\nprocess %d (", (int)pid);
+	escape_print(stdout, status->comm);
+	printf(")\n");
 	printf("  threads              %d\n", status->threads);
 	printf("  seccomp              %s\n", status->seccomp ? "yes" : "no");
 	printf("  processors in use    %.2f\n", estimate->cpu_used);
 	if (check->skipped)
-		printf("  files not read       %s\n", check->skipped);
+		print_skipped(check->skipped);
 	print_sites(estimate);
 	printf("\nover %.1f s: %.0f calls/s; exact recording would slow the process by about %.*f "
 	       "%%\n",

@@ -91,11 +91,10 @@ static inline struct snapshot *service_snapshot(void)
 	add_stack(snapshot, 0, (struct frame[]){start, main_py, handle, outer, inner}, 5, 2400000,
 		  300);
 	add_stack(snapshot, 0, (struct frame[]){start, main_py, load, bytes}, 4, 0, 0);
-	add_stack(snapshot, 0, (struct frame[]){unknown}, 1, 204800, 1)->truncated = true;
-	struct stack *python =
-		add_stack(snapshot, 0, (struct frame[]){start, main_py, handle, load}, 4, 5120, 10);
-	python->domain = DOMAIN_PYTHON;
-	python->guessed = true;
+	struct stack *cut = add_stack(snapshot, 0, (struct frame[]){unknown}, 1, 204800, 1);
+	cut->truncated = cut->guessed = true;
+	add_stack(snapshot, 0, (struct frame[]){start, main_py, handle, load}, 4, 5120, 10)
+		->domain = DOMAIN_PYTHON;
 	snapshot_sort(snapshot);
 	return snapshot;
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "escape.h"
+
 static enum verbosity current_verbosity = VERBOSITY_NORMAL;
 
 void message_set_verbosity(enum verbosity verbosity)
@@ -25,12 +27,14 @@ static void print_message(const char *format, va_list arguments)
 
 	if (vasprintf(&text, format, arguments) < 0)
 		return;
-	int length = asprintf(&line, "unfreed: %s\n", text);
+	char *escaped = escape_string(text);
+	int length = asprintf(&line, "unfreed: %s\n", escaped ? escaped : "out of memory");
 
 	if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0) {
 		/* stderr is closed: there is nobody to tell */
 	}
 	free(line);
+	free(escaped);
 	free(text);
 }
 

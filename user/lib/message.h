@@ -22,7 +22,8 @@ enum verbosity { VERBOSITY_QUIET, VERBOSITY_NORMAL, VERBOSITY_VERBOSE };
 void message_set_verbosity(enum verbosity verbosity);
 bool message_is_verbose(void);
 
-/* Each prints "unfreed: …\n" in one write. Errors always, info unless quiet, detail if verbose. */
+/* Each prints "unfreed: …\n" in one write, escaped: names come from targets. Errors always, info
+ * unless quiet, detail if verbose. */
 void message_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void message_info(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void message_detail(const char *format, ...) __attribute__((format(printf, 1, 2)));

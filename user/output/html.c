@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "formats.h"
-#include "escape.h"
+#include "../lib/escape.h"
 
 /* The policy forbids all that the page does not bring along: it loads nothing from anywhere. */
 static void print_head(FILE *file, const char *title)

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "escape.h"
+#include "../lib/escape.h"
 
 #define NS_PER_S            1000000000.0
 #define TARGETS_IN_HEADLINE 5

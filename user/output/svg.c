@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "escape.h"
+#include "../lib/escape.h"
 #include "formats.h"
 #include "label.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "../lib/saturate.h"
-#include "escape.h"
+#include "../lib/escape.h"
 #include "label.h"
 
 #define DEFAULT_TOP   20

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "../lib/utf8.h"
+#include "utf8.h"
 
 struct range {
 	uint32_t first;
