@@ -101,6 +101,7 @@ include scripts/demo.mk
 include scripts/check.mk
 include scripts/install.mk
 include tests/bench/bench.mk
+include tests/fuzz/fuzz.mk
 
 # build/roots holds other releases of Debian: nothing of ours is in there.
 -include $(shell find $(BUILD) -name roots -prune -o -type f -name '*.d' -print 2>/dev/null)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,7 +56,6 @@ static void image_identify(const struct images *images, struct image *image)
 	if (procfs_read_status(images->procfs, pid, &status))
 		return;
 	memcpy(image->comm, status.comm, sizeof(image->comm));
-	image->inner_pid = status.inner_pid;
 	image->exe = procfs_read_exe(images->procfs, pid);
 	image->cmdline = procfs_read_cmdline(images->procfs, pid, &image->cmdline_count);
 }
@@ -128,7 +128,6 @@ static struct image *image_new(struct images *images, uint32_t space, uint32_t p
 		return NULL;
 	image->space = space;
 	image->pid = pid;
-	image->inner_pid = (pid_t)pid;
 	if (array_append(&images->items, &images->count, image))
 		return image;
 	free(image);
@@ -199,16 +198,36 @@ const struct mapping *image_find_mapping(const struct images *images, struct ima
 	return mappings_find(&image->mappings, address);
 }
 
+/*
+ * A name there may lead to any file that the process sees, also to one that it may not read, by a
+ * link or a mount of its own: so only a file of its own user counts.
+ */
+static int open_perf_map(const struct images *images, pid_t pid)
+{
+	struct process_status process;
+	struct stat status;
+	char path[64];
+	int fd = procfs_read_status(images->procfs, pid, &process);
+
+	if (fd < 0)
+		return fd;
+	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)process.inner_pid);
+	fd = procfs_open_inside(images->procfs, pid, path, PERF_MAP_MAX_BYTES);
+	if (fd >= 0 && (fstat(fd, &status) || status.st_uid != process.uid)) {
+		close(fd);
+		fd = -EACCES;
+	}
+	return fd;
+}
+
 void image_read_perf_map(const struct images *images, struct image *image)
 {
 	struct perf_map *map;
-	char path[64];
 	int fd;
 
 	if (image->perf_map_error)
 		return;
-	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)image->inner_pid);
-	fd = procfs_open_inside(images->procfs, (pid_t)image->pid, path, PERF_MAP_MAX_BYTES);
+	fd = open_perf_map(images, (pid_t)image->pid);
 	if (fd < 0)
 		return;
 	map = perf_map_request(images->confined, fd);

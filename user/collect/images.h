@@ -12,7 +12,6 @@
 struct image {
 	uint32_t space;
 	uint32_t pid;
-	pid_t inner_pid; /* as the process itself sees it, in its PID namespace */
 	char comm[17];
 	char *exe;
 	char **cmdline;

@@ -8,6 +8,8 @@
 
 #include "../unwind/file.h"
 
+#define CROWD 16
+
 struct unwinding {
 	struct confined *confined;
 	struct unwind_tables *tables;
@@ -78,6 +80,16 @@ static void placements_put(struct unwinding *unwinding, const struct unwind_plac
 			unwind_tables_put(unwinding->tables, placements[i].file);
 }
 
+/* Whether a file has enough placements already: real ones have a few each. */
+static bool is_crowded(const struct unwind_placement *kept, size_t count, int file)
+{
+	size_t same = 0;
+
+	for (size_t i = count; i-- > 0 && same < CROWD;)
+		same += kept[i].file == file;
+	return same == CROWD;
+}
+
 /* Makes do with as many as the walker takes; the others' files are put. Returns how many. */
 static size_t shorten(struct unwinding *unwinding, struct unwind_placement *placements,
 		      size_t count)
@@ -87,12 +99,14 @@ static size_t shorten(struct unwinding *unwinding, struct unwind_placement *plac
 	if (count <= UNWIND_MAPPINGS_A_SPACE)
 		return count;
 	for (size_t i = 0; i < count; i++) {
-		if (placements[i].file == UNWIND_NO_FILE)
+		int file = placements[i].file;
+
+		if (file == UNWIND_NO_FILE)
 			continue;
-		if (kept < UNWIND_MAPPINGS_A_SPACE)
+		if (kept < UNWIND_MAPPINGS_A_SPACE && !is_crowded(placements, kept, file))
 			placements[kept++] = placements[i];
 		else
-			unwind_tables_put(unwinding->tables, placements[i].file);
+			unwind_tables_put(unwinding->tables, file);
 	}
 	return kept;
 }

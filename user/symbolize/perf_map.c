@@ -269,7 +269,7 @@ struct map_segment {
 
 #define NO_NAME UINT64_MAX
 
-static int map_encode(const struct perf_map *map, struct confined_answer *answer)
+int perf_map_encode(const struct perf_map *map, struct confined_answer *answer)
 {
 	const struct map_header header = {map->segment_count, map->text_length};
 	size_t segments_length = map->segment_count * sizeof(struct map_segment);
@@ -336,7 +336,7 @@ static int map_decode(const struct confined_answer *answer, struct perf_map *map
 static int read_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
 {
 	struct perf_map *map = perf_map_read(fd);
-	int error = map ? map_encode(map, answer) : -errno;
+	int error = map ? perf_map_encode(map, answer) : -errno;
 
 	(void)input;
 	(void)length;

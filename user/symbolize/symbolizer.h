@@ -51,7 +51,8 @@ struct perf_map;
 struct perf_map *perf_map_read(int fd);
 struct perf_map *perf_map_request(struct confined *confined, int fd);
 
-/* What the confined process answered; NULL with errno (EPROTO: it makes no sense). */
+/* On the way between processes: 0 or -ENOMEM; NULL with errno (EPROTO: it makes no sense). */
+int perf_map_encode(const struct perf_map *map, struct confined_answer *answer);
 struct perf_map *perf_map_decode(const struct confined_answer *answer);
 
 void perf_map_free(struct perf_map *map);

@@ -68,7 +68,7 @@ static int64_t rule_intern(struct builder *builder, const struct unwind_rule *ru
 		if (error)
 			return error;
 	}
-	if (table->rule_count >= UNWIND_RULES_MAX - 1)
+	if (table->rule_count >= CFI_RULES_MAX - 1)
 		rule = &full;
 	for (slot = rule_hash(rule); builder->slots[slot & builder->slot_mask]; slot++) {
 		uint32_t index = builder->slots[slot & builder->slot_mask] - 1;

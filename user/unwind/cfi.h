@@ -12,6 +12,9 @@
 
 #include "../../bpf/unwind.h"
 
+/* Distinct rules of a file: real ones have some hundred, and all files share one table of them. */
+#define CFI_RULES_MAX 4096
+
 struct cfi_section {
 	const uint8_t *bytes;
 	size_t size;

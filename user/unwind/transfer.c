@@ -69,7 +69,7 @@ static bool header_valid(const struct header *header, size_t length)
 	return header->segment_count <= ELF_SEGMENTS_MAX &&
 	       header->page_count <= UNWIND_FILE_PAGES_MAX &&
 	       header->row_count <= UNWIND_FILE_ROWS_MAX + UNWIND_PAGE_SIZE &&
-	       header->rule_count <= UNWIND_RULES_MAX && length == encoded_length(header);
+	       header->rule_count <= CFI_RULES_MAX && length == encoded_length(header);
 }
 
 /* What a rule refers to: nothing that the walker does not know. */

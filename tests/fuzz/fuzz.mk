@@ -1,0 +1,23 @@
+# Fuzzers of every reader of foreign bytes (libFuzzer): `make fuzz` builds them and what they begin
+# with; build/fuzz/fuzz_NAME build/fuzz/corpus/NAME runs one, `make check-long` all of them for
+# FUZZ_SECONDS each. The library is built once more for them, with clang, in build/fuzz.
+
+FUZZ_SECONDS ?= 600
+
+fuzz_flags := -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+              -fno-sanitize-recover=undefined
+fuzz_names := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+.PHONY: fuzz fuzz-build
+fuzz: programs
+	+$(Q)$(MAKE) BUILD=build/fuzz CC=$(CLANG) CFLAGS='$(fuzz_flags) -fsanitize=fuzzer-no-link' \
+		SANITIZE= fuzz-build
+	$(call say,SEEDS,build/fuzz/corpus)
+	$(Q)tests/fuzz/seeds build/fuzz/corpus
+
+fuzz-build: $(fuzz_names:%=$(BUILD)/fuzz_%)
+
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(BUILD)/libunfreed.a
+	$(call say,FUZZER,$@)
+	$(Q)$(CC) $(cflags) -Iuser -Itests/unit $(fuzz_flags) -fsanitize=fuzzer -MMD -MP -o $@ $< \
+		$(BUILD)/libunfreed.a $(libs)
