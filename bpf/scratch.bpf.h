@@ -6,7 +6,7 @@
  * buffer can be overwritten in mid-use by the next task on that CPU; a large value in task storage
  * is refused by newer kernels. Hence a pool: SCRATCH_PER_CPU buffers a CPU, each claimed by an
  * atomic exchange for the length of one capture. A CPU's own buffers come first, so that they stay
- * warm in its cache.
+ * warm in its cache; a CPU that preempts many captures goes on to those of the next CPUs.
  */
 #ifndef UNFREED_SCRATCH_BPF_H
 #define UNFREED_SCRATCH_BPF_H
@@ -23,6 +23,7 @@ static __always_inline void note_word(struct unwind_state *state, __u64 address,
 #include "unwind_walk.h"
 
 #define SCRATCH_PER_CPU 4
+#define SCRATCH_TRIES   16
 
 #define NOTED_WORDS 96u
 
@@ -69,12 +70,12 @@ struct {
 	__type(value, struct scratch);
 } scratch_buffers SEC(".maps");
 
-/* NULL where all buffers of this CPU are in use. */
+/* NULL where all buffers that were tried are in use. */
 static __always_inline struct scratch *scratch_claim(void)
 {
 	__u32 first = bpf_get_smp_processor_id() * SCRATCH_PER_CPU;
 
-	for (__u32 i = 0; i < SCRATCH_PER_CPU; i++) {
+	for (__u32 i = 0; i < SCRATCH_TRIES; i++) {
 		__u32 index = first + i;
 		struct scratch *scratch = bpf_map_lookup_elem(&scratch_buffers, &index);
 
