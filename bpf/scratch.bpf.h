@@ -27,10 +27,10 @@ static __always_inline void note_word(struct unwind_state *state, __u64 address,
 
 #define NOTED_WORDS 96u
 
-/* A word of the stack that a walk read, by its distance from the sp that the walk began with. */
-struct noted_word {
-	__u64 value;
-	__u64 offset;
+/* Words of the stack that a walk hangs on, by their distance from the sp that it began with. */
+struct noted_words {
+	__u64 values[NOTED_WORDS];
+	__u16 offsets[NOTED_WORDS];
 };
 
 struct scratch {
@@ -43,7 +43,7 @@ struct scratch {
 	__u32 noted_bytes; /* from start_sp to the end of the farthest noted word */
 	__u32 row;         /* of the stack, once it is known */
 	struct stack_record record;
-	struct noted_word words[NOTED_WORDS];
+	struct noted_words words;
 };
 
 static __always_inline void note_word(struct unwind_state *state, __u64 address, __u64 word)
@@ -56,8 +56,8 @@ static __always_inline void note_word(struct unwind_state *state, __u64 address,
 		scratch->word_count = NOTED_WORDS + 1;
 		return;
 	}
-	scratch->words[number].value = word;
-	scratch->words[number].offset = offset;
+	scratch->words.values[number] = word;
+	scratch->words.offsets[number] = offset;
 	if (offset + 8 > scratch->noted_bytes)
 		scratch->noted_bytes = offset + 8;
 }
