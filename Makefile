@@ -99,6 +99,7 @@ $(BUILD)/tests/%: tests/tools/%.c $(BUILD)/libunfreed.a
 include tests/programs/programs.mk
 include scripts/demo.mk
 include scripts/check.mk
+include scripts/kernels.mk
 include scripts/install.mk
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk

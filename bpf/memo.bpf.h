@@ -4,11 +4,11 @@
  *
  * A walk is a function of the registers that it starts from, of the tables (known by the list of
  * mappings, which carries a generation) and of the words of the stack that it reads, and of nothing
- * else of the target. So the walker notes each word it reads and whether it used the given rbp and
- * rbx. When the next walk starts from the same place and every one of those words is unchanged, its
- * outcome is the same to the last frame, and the row of the stack is known without a step. Where
- * outer frames differ under the same inner ones, some return address among the words differs: a
- * miss.
+ * else of the target. So the walker notes each return address, each saved register that it came to
+ * use, and whether it used the given rbp and rbx. When the next walk starts from the same place and
+ * every one of those words is unchanged, its outcome is the same to the last frame, and the row of
+ * the stack is known without a step. Where outer frames differ under the same inner ones, some
+ * return address among the words differs: a miss.
  *
  * This costs one read of the stack and a comparison a word, a fifth of what the steps cost. Only
  * walks that reached the bottom are kept, and only those whose words lie within one read.
@@ -23,7 +23,7 @@
 #include "calls.bpf.h"
 #include "scratch.bpf.h"
 
-#define MEMO_ENTRIES 4096u
+#define MEMO_ENTRIES 8192u
 
 struct memo {
 	__u32 version;
@@ -35,7 +35,7 @@ struct memo {
 	__u32 space;
 	__u32 domain;
 	__u64 row;
-	struct noted_word words[NOTED_WORDS];
+	struct noted_words words;
 };
 
 /* W, R: programs. */
@@ -72,8 +72,8 @@ static __always_inline bool memo_words_hold(const struct memo *memo, struct unwi
 
 		if (i >= memo->word_count)
 			break;
-		offset = memo->words[i].offset & (UNWIND_WINDOW - 1);
-		if (*(__u64 *)(state->window + offset) != memo->words[i].value)
+		offset = memo->words.offsets[i] & (UNWIND_WINDOW - 1);
+		if (*(__u64 *)(state->window + offset) != memo->words.values[i])
 			return false;
 	}
 	return true;
@@ -119,7 +119,7 @@ static __noinline int memo_keep(struct scratch *scratch, struct call *call, __u6
 	memo->space = call->space;
 	memo->domain = PROBE_COOKIE_DOMAIN(call->cookie);
 	memo->row = scratch->row;
-	bpf_probe_read_kernel(memo->words, sizeof(memo->words), scratch->words);
+	bpf_probe_read_kernel(&memo->words, sizeof(memo->words), &scratch->words);
 	__sync_lock_test_and_set(&memo->version, version + 2);
 	return 0;
 }

@@ -6,7 +6,7 @@
  * buffer can be overwritten in mid-use by the next task on that CPU; a large value in task storage
  * is refused by newer kernels. Hence a pool: SCRATCH_PER_CPU buffers a CPU, each claimed by an
  * atomic exchange for the length of one capture. A CPU's own buffers come first, so that they stay
- * warm in its cache.
+ * warm in its cache; a CPU that preempts many captures goes on to those of the next CPUs.
  */
 #ifndef UNFREED_SCRATCH_BPF_H
 #define UNFREED_SCRATCH_BPF_H
@@ -23,13 +23,14 @@ static __always_inline void note_word(struct unwind_state *state, __u64 address,
 #include "unwind_walk.h"
 
 #define SCRATCH_PER_CPU 4
+#define SCRATCH_TRIES   16
 
 #define NOTED_WORDS 96u
 
-/* A word of the stack that a walk read, by its distance from the sp that the walk began with. */
-struct noted_word {
-	__u64 value;
-	__u64 offset;
+/* Words of the stack that a walk hangs on, by their distance from the sp that it began with. */
+struct noted_words {
+	__u64 values[NOTED_WORDS];
+	__u16 offsets[NOTED_WORDS];
 };
 
 struct scratch {
@@ -42,7 +43,7 @@ struct scratch {
 	__u32 noted_bytes; /* from start_sp to the end of the farthest noted word */
 	__u32 row;         /* of the stack, once it is known */
 	struct stack_record record;
-	struct noted_word words[NOTED_WORDS];
+	struct noted_words words;
 };
 
 static __always_inline void note_word(struct unwind_state *state, __u64 address, __u64 word)
@@ -55,8 +56,8 @@ static __always_inline void note_word(struct unwind_state *state, __u64 address,
 		scratch->word_count = NOTED_WORDS + 1;
 		return;
 	}
-	scratch->words[number].value = word;
-	scratch->words[number].offset = offset;
+	scratch->words.values[number] = word;
+	scratch->words.offsets[number] = offset;
 	if (offset + 8 > scratch->noted_bytes)
 		scratch->noted_bytes = offset + 8;
 }
@@ -69,12 +70,12 @@ struct {
 	__type(value, struct scratch);
 } scratch_buffers SEC(".maps");
 
-/* NULL where all buffers of this CPU are in use. */
+/* NULL where all buffers that were tried are in use. */
 static __always_inline struct scratch *scratch_claim(void)
 {
 	__u32 first = bpf_get_smp_processor_id() * SCRATCH_PER_CPU;
 
-	for (__u32 i = 0; i < SCRATCH_PER_CPU; i++) {
+	for (__u32 i = 0; i < SCRATCH_TRIES; i++) {
 		__u32 index = first + i;
 		struct scratch *scratch = bpf_map_lookup_elem(&scratch_buffers, &index);
 

@@ -88,6 +88,8 @@ static __always_inline void capture_stack(struct scratch *scratch, struct call *
 	state->mapping.end = 0;
 	state->mapping.pages = 0;
 	state->window_size = 0;
+	state->fp_at = 0;
+	state->bx_at = 0;
 	state->stack_limit = call->stack_end;
 	scratch->start_sp = call->caller.sp;
 	scratch->word_count = 0;

@@ -37,7 +37,10 @@
 
 #define UNWIND_INLINE static inline __attribute__((always_inline))
 
-/* Told every word of the stack that a walk reads; a walk depends on nothing else of the target. */
+/*
+ * Told every word of the stack that the outcome of a walk hangs on: return addresses, and saved
+ * registers once they are used. It depends on nothing else of the target.
+ */
 #ifndef UNWIND_NOTE
 #define UNWIND_NOTE(state, address, word)
 #endif
@@ -53,13 +56,16 @@ enum {
 	UNWIND_UCONTEXT_RIP = 168,
 };
 
-/* To begin, set pc, sp, fp, bx, list and flags, and zero mapping, stack_limit and window_size. */
+/* To begin, set pc, sp, fp, bx, list and flags, and zero mapping, stack_limit, window_size, fp_at
+ * and bx_at. */
 struct unwind_state {
 	__u64 pc;
 	__u64 sp;
 	__u64 fp;
 	__u64 bx;
-	__u64 list;        /* the space's entry of unwind_spaces */
+	__u64 list;  /* the space's entry of unwind_spaces */
+	__u64 fp_at; /* where fp was read, until it is noted; 0: nowhere */
+	__u64 bx_at;
 	__u64 word;        /* for single reads */
 	__u64 stack_limit; /* end of what can be read of the stack; 0: unknown */
 	__u64 window_start;
@@ -111,7 +117,6 @@ UNWIND_FUNCTION __u64 unwind_read_beyond(struct unwind_state *state, __u64 addre
 			state->word = *(__u64 *)(state->window + (offset & (UNWIND_WINDOW - 1)));
 		else if (unwind_read_user(&state->word, sizeof(state->word), address))
 			goto unread;
-		UNWIND_NOTE(state, address, state->word);
 		return state->word;
 	}
 unread:
@@ -119,41 +124,58 @@ unread:
 	return 0;
 }
 
-/* The word at `address`; where it cannot be read, 0 and UNWIND_UNREAD. */
-UNWIND_INLINE __u64 unwind_read(struct unwind_state *state, __u64 address)
+/* A word that nothing hangs on yet; where it cannot be read, 0 and UNWIND_UNREAD. */
+UNWIND_INLINE __u64 unwind_read_saved(struct unwind_state *state, __u64 address)
 {
 	__u64 offset = address - state->window_start;
-	__u64 word;
 
 	if (offset >= state->window_size)
 		return unwind_read_beyond(state, address);
-	word = *(__u64 *)(state->window + (offset & (UNWIND_WINDOW - 1)));
+	return *(__u64 *)(state->window + (offset & (UNWIND_WINDOW - 1)));
+}
+
+/* The word at `address`, likewise. */
+UNWIND_INLINE __u64 unwind_read(struct unwind_state *state, __u64 address)
+{
+	__u64 word = unwind_read_saved(state, address);
+
 	UNWIND_NOTE(state, address, word);
 	return word;
 }
 
-/* The registers, where an outcome hangs on them: it is noted whether they are still as given. */
+/* The registers, where an outcome hangs on them: given, or noted now. */
 UNWIND_INLINE __u64 unwind_use_fp(struct unwind_state *state)
 {
 	state->flags |= (state->flags & UNWIND_FP_GIVEN) << 1;
+	if (state->fp_at) {
+		UNWIND_NOTE(state, state->fp_at, state->fp);
+		state->fp_at = 0;
+	}
 	return state->fp;
 }
 
 UNWIND_INLINE __u64 unwind_use_bx(struct unwind_state *state)
 {
 	state->flags |= (state->flags & UNWIND_BX_GIVEN) << 1;
+	if (state->bx_at) {
+		UNWIND_NOTE(state, state->bx_at, state->bx);
+		state->bx_at = 0;
+	}
 	return state->bx;
 }
 
-UNWIND_INLINE void unwind_set_fp(struct unwind_state *state, __u64 value)
+/* The caller's register was saved at `address`; 0: it is lost. */
+UNWIND_INLINE void unwind_restore_fp(struct unwind_state *state, __u64 address)
 {
-	state->fp = value;
+	state->fp = address ? unwind_read_saved(state, address) : 0;
+	state->fp_at = address;
 	state->flags &= ~UNWIND_FP_GIVEN;
 }
 
-UNWIND_INLINE void unwind_set_bx(struct unwind_state *state, __u64 value)
+UNWIND_INLINE void unwind_restore_bx(struct unwind_state *state, __u64 address)
 {
-	state->bx = value;
+	state->bx = address ? unwind_read_saved(state, address) : 0;
+	state->bx_at = address;
 	state->flags &= ~UNWIND_BX_GIVEN;
 }
 
@@ -229,8 +251,8 @@ UNWIND_FUNCTION int unwind_signal(struct unwind_state *state)
 {
 	if (!state)
 		return UNWIND_READ_FAILED;
-	unwind_set_fp(state, unwind_read(state, state->sp + UNWIND_UCONTEXT_RBP));
-	unwind_set_bx(state, unwind_read(state, state->sp + UNWIND_UCONTEXT_RBX));
+	unwind_restore_fp(state, state->sp + UNWIND_UCONTEXT_RBP);
+	unwind_restore_bx(state, state->sp + UNWIND_UCONTEXT_RBX);
 	state->pc = unwind_read(state, state->sp + UNWIND_UCONTEXT_RIP);
 	state->sp = unwind_read(state, state->sp + UNWIND_UCONTEXT_RSP);
 	state->stack_limit = 0;
@@ -266,7 +288,7 @@ UNWIND_FUNCTION int unwind_guess(struct unwind_state *state)
 	if (state->fp < state->sp || state->fp & 7)
 		return UNWIND_NO_TABLE;
 	state->pc = unwind_read(state, state->fp + 8);
-	caller = unwind_read(state, state->fp);
+	caller = unwind_read_saved(state, state->fp);
 	if (state->flags & UNWIND_UNREAD)
 		return UNWIND_NO_TABLE;
 	if (!state->pc)
@@ -274,8 +296,9 @@ UNWIND_FUNCTION int unwind_guess(struct unwind_state *state)
 	if (unwind_map(state, state->pc - 1))
 		return UNWIND_NO_TABLE;
 	state->sp = state->fp + 16;
-	unwind_set_fp(state, caller);
-	state->flags &= ~UNWIND_EXACT;
+	state->fp_at = state->fp;
+	state->fp = caller;
+	state->flags &= ~(UNWIND_EXACT | UNWIND_FP_GIVEN);
 	return UNWIND_STEPPED;
 }
 
@@ -317,19 +340,17 @@ UNWIND_INLINE int unwind_apply(struct unwind_state *state, const struct unwind_r
 	if (cfa <= state->sp)
 		return state->flags & UNWIND_UNREAD ? UNWIND_READ_FAILED : UNWIND_NOT_ADVANCING;
 	if (rule->rbx == UNWIND_SAVED_AT_CFA)
-		unwind_set_bx(state, unwind_read(state, cfa + (__s64)rule->rbx_offset));
+		unwind_restore_bx(state, cfa + (__s64)rule->rbx_offset);
 	else if (rule->rbx == UNWIND_SAVED_AT_RBP)
-		unwind_set_bx(state,
-			      unwind_read(state, unwind_use_fp(state) + (__s64)rule->rbx_offset));
+		unwind_restore_bx(state, unwind_use_fp(state) + (__s64)rule->rbx_offset);
 	else if (rule->rbx == UNWIND_SAVED_LOST)
-		unwind_set_bx(state, 0);
+		unwind_restore_bx(state, 0);
 	if (rule->rbp == UNWIND_SAVED_AT_CFA)
-		unwind_set_fp(state, unwind_read(state, cfa + (__s64)rule->rbp_offset));
+		unwind_restore_fp(state, cfa + (__s64)rule->rbp_offset);
 	else if (rule->rbp == UNWIND_SAVED_AT_RBP)
-		unwind_set_fp(state,
-			      unwind_read(state, unwind_use_fp(state) + (__s64)rule->rbp_offset));
+		unwind_restore_fp(state, unwind_use_fp(state) + (__s64)rule->rbp_offset);
 	else if (rule->rbp == UNWIND_SAVED_LOST)
-		unwind_set_fp(state, 0);
+		unwind_restore_fp(state, 0);
 	state->pc = unwind_read(state, cfa - 8);
 	state->sp = cfa;
 	if (state->flags & UNWIND_UNREAD)

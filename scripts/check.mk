@@ -12,7 +12,7 @@ check-long: check-build
 # Twice, as the sanitized build has its own directory, build/sanitize.
 check-build:
 	@scripts/setup check
-	+@$(as_user) $(MAKE) $(quiet_make) all units programs
+	+@$(as_user) $(MAKE) $(quiet_make) all units programs bpf-tests
 	+@$(as_user) $(MAKE) $(quiet_make) SANITIZE=1 units
 
 check-format:

@@ -71,6 +71,8 @@ static void print_kernel(const struct kernel *kernel)
 	printf("  release              %s\n", kernel->release);
 	printf("  may load programs    %s\n",
 	       kernel->privileged ? "yes" : "no: run as root (CAP_BPF and CAP_PERFMON)");
+	printf("  PID namespace        %s\n",
+	       kernel->host_pids ? "the host's" : "another: run on the host, or share its PIDs");
 	printf("  type information     %s\n",
 	       kernel->btf ? "yes"
 			   : "no: /sys/kernel/btf/vmlinux is missing (CONFIG_DEBUG_INFO_BTF)");

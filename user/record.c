@@ -47,6 +47,11 @@ static int choose_attach(struct recording *recording)
 	if (!recording->kernel.privileged)
 		return failure_set(&recording->failure, STATUS_KERNEL,
 				   "not allowed to load BPF programs; run as root");
+	if (!recording->kernel.host_pids)
+		return failure_set(
+			&recording->failure, STATUS_KERNEL,
+			"this PID namespace is not the host's: run unfreed on the host, or in a "
+			"container that shares the host's PIDs");
 	if (!kernel_has_attach(&recording->kernel, recording->attach))
 		return failure_set(&recording->failure, STATUS_KERNEL,
 				   "Linux %s has no %s probes; `unfreed doctor` lists what it has",

@@ -19,7 +19,8 @@
 #include "target/install.h"
 #include "unfreed.skel.h"
 
-#define SCRATCH_PER_CPU 4 /* bpf/scratch.bpf.h */
+#define SCRATCH_PER_CPU 4  /* bpf/scratch.bpf.h */
+#define SCRATCH_TRIES   16 /* likewise */
 #define DRAIN_ROUNDS    64
 
 /* A file of a process that has been looked at: probed, or found to have nothing to probe. */
@@ -103,12 +104,19 @@ static void choose_programs(struct unfreed_bpf *skeleton, enum attach_kind kind)
 	use_program(skeleton->progs.library_loaded, true, plain);
 }
 
+/* The last CPU, too, finds buffers behind its own. */
+static uint32_t scratch_count(void)
+{
+	return (uint32_t)libbpf_num_possible_cpus() * SCRATCH_PER_CPU + SCRATCH_TRIES -
+	       SCRATCH_PER_CPU;
+}
+
 static void size_maps(struct session *session)
 {
 	struct unfreed_bpf *skeleton = session->skeleton;
 	uint32_t buckets = bucket_count_for(session->config.max_blocks);
 	uint32_t rows = round_up_to_power_of_two(2 * (uint64_t)session->config.max_stacks);
-	uint32_t scratch = (uint32_t)libbpf_num_possible_cpus() * SCRATCH_PER_CPU;
+	uint32_t scratch = scratch_count();
 	uint32_t spilled = session->config.max_blocks / 8 + 64;
 
 	skeleton->rodata->config.bucket_mask = buckets - 1;

@@ -227,12 +227,13 @@ static unsigned long file_offset_of(void (*function)(void))
 	return found;
 }
 
-static void verifier_count_print(const char *log)
+static void verifier_count_print(int program_fd)
 {
-	const char *line = strstr(log, "processed");
+	struct bpf_prog_info info = {0};
+	__u32 length = sizeof(info);
 
-	if (line)
-		printf("verifier: %.*s\n", (int)strcspn(line, "\n"), line);
+	if (!bpf_obj_get_info_by_fd(program_fd, &info, &length))
+		printf("verifier: processed %u insns\n", info.verified_insns);
 }
 
 int main(int argc, char **argv)
@@ -252,7 +253,7 @@ int main(int argc, char **argv)
 		fputs(log, stdout);
 		return 4;
 	}
-	verifier_count_print(log);
+	verifier_count_print(bpf_program__fd(program));
 	backtrace(&frame, 1);
 	tables = tables_open(object);
 	if (!tables || self_mappings_set(tables, 1))

@@ -104,6 +104,8 @@ int capture(struct pt_regs *ctx)
 	state->flags = UNWIND_EXACT;
 	state->stack_limit = 0;
 	state->window_size = 0;
+	state->fp_at = 0;
+	state->bx_at = 0;
 	state->mapping.start = 0;
 	state->mapping.end = 0;
 	walk(state);

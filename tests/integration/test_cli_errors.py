@@ -203,3 +203,11 @@ def test_an_attach_kind_that_the_kernel_lacks():
             continue
         with Target("family") as target:
             unfreed("record", "-p", target.pid, "--attach", kind, status=PERMISSION)
+
+
+def test_another_pid_namespace_is_refused():
+    """Numbers in there are not those that the kernel's programs see."""
+    run = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", UNFREED, "record", "--", "true"],
+                         capture_output=True, text=True, timeout=60)
+    assert run.returncode == 4
+    assert len(run.stderr.splitlines()) == 1 and "PID namespace" in run.stderr

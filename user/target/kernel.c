@@ -80,6 +80,16 @@ static void upstream_release(const struct utsname *names, char *release, size_t 
 	snprintf(release, size, "%.64s", debian ? debian + strlen("Debian ") : names->release);
 }
 
+/* The programs know processes by their numbers in the initial PID namespace, whose inode is fixed.
+ */
+static bool is_initial_pid_namespace(void)
+{
+	char name[64] = "";
+
+	return readlink("/proc/self/ns/pid", name, sizeof(name) - 1) < 0 ||
+	       !strcmp(name, "pid:[4026531836]");
+}
+
 void kernel_probe(struct kernel *kernel)
 {
 	struct utsname names;
@@ -95,6 +105,7 @@ void kernel_probe(struct kernel *kernel)
 	kernel->privileged = program >= 0;
 	if (program >= 0)
 		close(program);
+	kernel->host_pids = is_initial_pid_namespace();
 	kernel->btf = !access("/sys/kernel/btf/vmlinux", R_OK);
 	kernel->perf = !access("/sys/bus/event_source/devices/uprobe/type", R_OK);
 	kernel->multi = has_multi_link(ATTACH_MULTI);

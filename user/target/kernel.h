@@ -12,6 +12,7 @@
 struct kernel {
 	char release[65];
 	bool privileged; /* may load tracing programs */
+	bool host_pids;  /* process numbers here are those that the programs see */
 	bool btf;        /* /sys/kernel/btf/vmlinux */
 	bool session;
 	bool multi; /* with a pid filter that takes whole processes */
