@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the Python stage finds in a live process, as lines for tests to compare:
+ *   python_probe frames PID     the interpreter, and each thread's stack
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "python/interpreter.h"
+
+static struct memory memory;
+
+static long python_read_user(void *buffer, __u32 bytes, __u64 address)
+{
+	return memory_read(&memory, address, buffer, bytes);
+}
+
+#define PYTHON_FUNCTION static __attribute__((noinline, unused))
+#include "../../bpf/python_walk.h"
+
+static const struct procfs procfs = {"/proc"};
+
+static void print_frame(const struct python_interpreter *interpreter, struct python_walk *walk)
+{
+	const struct python_frame frame = walk->found;
+	struct python_code code;
+	int error = python_code_read(&memory, &interpreter->layout, &interpreter->types, frame.code,
+				     &code);
+
+	if (error) {
+		printf("lost %#llx %d\n", (unsigned long long)frame.code, error);
+		return;
+	}
+	if (code.check != python_code_check(&memory, &interpreter->layout, frame.code))
+		printf("changed %#llx\n", (unsigned long long)frame.code);
+	printf("frame %#llx\t%u\t%d\t%d\t%s\t%s\n", (unsigned long long)frame.code, frame.flags,
+	       python_code_line(&code, frame.instruction), code.first_line, code.name, code.file);
+	python_code_release(&code);
+}
+
+static void print_thread(const struct python_interpreter *interpreter,
+			 const struct python_thread *thread)
+{
+	static struct python_walk walk;
+	int step = python_walk_begin(&walk, &interpreter->process, thread->thread);
+
+	printf("thread %u %llu\n", thread->native_thread, (unsigned long long)thread->thread);
+	while (step <= PYTHON_SHIM) {
+		step = python_walk_step(&walk, &interpreter->process.layout);
+		if (step == PYTHON_FRAME)
+			print_frame(interpreter, &walk);
+	}
+	printf("end %d\n", step);
+}
+
+static int print_frames(const struct python_interpreter *interpreter)
+{
+	struct python_thread *threads;
+	ssize_t count =
+		python_threads_read(&memory, &interpreter->layout, interpreter->runtime, &threads);
+
+	printf("access %u %lld %lld\nchecked %d\n", interpreter->process.access,
+	       (long long)interpreter->process.first, (long long)interpreter->process.second,
+	       interpreter->frames_checked);
+	for (ssize_t i = 0; i < count; i++)
+		if (threads[i].thread)
+			print_thread(interpreter, &threads[i]);
+	free(threads);
+	return count < 0;
+}
+
+static int run(const char *command, const struct python_interpreter *interpreter)
+{
+	if (!strcmp(command, "frames"))
+		return print_frames(interpreter);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	struct python_interpreter interpreter;
+	struct mappings mappings;
+	struct failure failure = {0};
+	char version[16];
+
+	if (argc != 3)
+		return 2;
+	pid_t pid = atoi(argv[2]);
+	int error = mappings_read(&procfs, pid, &mappings);
+	if (!error)
+		error = python_interpreter_find(&procfs, pid, &mappings, &interpreter, &failure);
+	if (error) {
+		printf("error %d %s\n", error, failure.text);
+		return 1;
+	}
+	memory = process_memory(pid);
+	python_version_name(interpreter.layout.version, version);
+	printf("version %s\n", version);
+	int status = run(argv[1], &interpreter);
+	python_interpreter_release(&interpreter);
+	mappings_release(&mappings);
+	return status;
+}
