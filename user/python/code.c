@@ -124,9 +124,8 @@ int python_string_read(const struct memory *memory, const struct python_layout *
 		error = memory_read_u32(memory, address + layout->str_state, &state);
 	if (error)
 		return error;
-	state >>= layout->str_kind_shift;
-	unsigned int kind = state & 7;
-	bool compact = state & 8, ascii = state & 16;
+	unsigned int kind = state >> 2 & 7;
+	bool compact = state & 32, ascii = state & 64;
 	if (!compact || (kind != 1 && kind != 2 && kind != 4) || (ascii && kind != 1))
 		return -EINVAL;
 	if (length > max)

@@ -41,20 +41,22 @@ void python_version_name(uint32_t version, char name[16])
 			 version >> 8 & 255);
 }
 
-/* The path of its library that every build carries: "lib/python3.8" and the end of the string. */
+/* The name of its library's directory, which every build carries: a whole "python3.8", or the end
+ * of a path. */
 static uint32_t find_minor(const char *text, size_t size)
 {
-	static const char mark[] = "lib/python3.";
+	static const char mark[] = "python3.";
 	const char *end = text + size;
 
-	for (const char *at = text; (at = memmem(at, (size_t)(end - at), mark, sizeof(mark) - 1));
-	     at++) {
+	for (const char *at = text + 1;
+	     at < end && (at = memmem(at, (size_t)(end - at), mark, sizeof(mark) - 1)); at++) {
 		const char *digit = at + sizeof(mark) - 1;
 		uint32_t minor = 0;
 
 		while (digit < end && *digit >= '0' && *digit <= '9' && minor <= MINOR_MAX)
 			minor = minor * 10 + (uint32_t)(*digit++ - '0');
-		if (digit < end && !*digit && minor && minor <= MINOR_MAX)
+		if (digit < end && !*digit && minor && minor <= MINOR_MAX &&
+		    (at[-1] == '/' || !at[-1]))
 			return PYTHON_VERSION(3, minor);
 	}
 	return 0;

@@ -66,11 +66,8 @@ static const struct {
 		.code_filename = 104, .every_frame_entry = 1,                                \
 	}
 
-#define STR_WITH_WSTR \
-	.str_length = 16, .str_state = 32, .str_kind_shift = 2, .str_ascii_data = 48, .str_data = 72
-#define STR_AT(shift)                                                                       \
-	.str_length = 16, .str_state = 32, .str_kind_shift = (shift), .str_ascii_data = 40, \
-	.str_data = 56
+#define STR_WITH_WSTR .str_length = 16, .str_state = 32, .str_ascii_data = 48, .str_data = 72
+#define STR           .str_length = 16, .str_state = 32, .str_ascii_data = 40, .str_data = 56
 
 #define SMALL_POOLS .pool_bytes = 4096, .arena_bytes = 256 << 10
 #define LARGE_POOLS .pool_bytes = 16384, .arena_bytes = 1 << 20
@@ -206,7 +203,7 @@ static const struct python_layout layouts[] = {
 		.code_qualname = 128,
 		.code_lines = 136,
 		.lines = PYTHON_LINES_LOCATIONS,
-		STR_AT(2),
+		STR,
 		BYTES,
 		LARGE_POOLS,
 		.interpreter_obmalloc = 3960,
@@ -218,7 +215,7 @@ static const struct python_layout layouts[] = {
 		.runtime_current = ABSENT,
 		.runtime_slots = 704,
 		.lines = PYTHON_LINES_LOCATIONS,
-		STR_AT(2),
+		STR,
 		BYTES,
 		LARGE_POOLS,
 		.interpreter_obmalloc = 10800,
@@ -231,7 +228,7 @@ static const struct python_layout layouts[] = {
 		.runtime_current = ABSENT,
 		.runtime_slots = 880,
 		.lines = PYTHON_LINES_LOCATIONS,
-		STR_AT(16),
+		STR,
 		BYTES,
 		LARGE_POOLS,
 		.interpreter_obmalloc = 10904,
@@ -244,7 +241,7 @@ static const struct python_layout layouts[] = {
 		.runtime_current = ABSENT,
 		.runtime_slots = 1008,
 		.lines = PYTHON_LINES_LOCATIONS,
-		STR_AT(16),
+		STR,
 		BYTES,
 		LARGE_POOLS,
 		.interpreter_obmalloc = ABSENT,

@@ -40,8 +40,7 @@ struct python_layout {
 	enum python_lines lines;
 
 	uint32_t str_length;
-	uint32_t str_state; /* kind:3, compact:1, ascii:1 from bit str_kind_shift on */
-	uint32_t str_kind_shift;
+	uint32_t str_state; /* interned:2, kind:3, compact:1, ascii:1 */
 	uint32_t str_ascii_data;
 	uint32_t str_data; /* of compact ones that are not ASCII */
 	uint32_t bytes_length;
