@@ -2,12 +2,13 @@
 /*
  * What the Python stage finds in a live process, as lines for tests to compare:
  *   python_probe frames PID     the interpreter, and each thread's stack
+ *   python_probe slots PID      the allocators
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "python/interpreter.h"
+#include "python/allocator_slots.h"
 
 static struct memory memory;
 
@@ -70,8 +71,43 @@ static int print_frames(const struct python_interpreter *interpreter)
 	return count < 0;
 }
 
-static int run(const char *command, const struct python_interpreter *interpreter)
+static void print_site(const char *name, uint64_t address, const struct site *site)
 {
+	printf("%s %#llx %s +%u %s\n", name, (unsigned long long)address,
+	       site_kind_name(site->kind), site->skipped, site->instruction);
+}
+
+static int print_slots(const struct python_interpreter *interpreter,
+		       const struct mappings *mappings)
+{
+	static const char *const calls[CALLS] = {"malloc", "calloc", "realloc", "free"};
+	struct python_slots slots;
+	int error = python_slots_read(interpreter, mappings, &slots);
+
+	if (error) {
+		printf("error %d\n", error);
+		return 1;
+	}
+	printf("backend %s\nhook %s\ninlined %d\n", python_backend_name(slots.backend),
+	       python_hook_name(slots.hook), slots.inlined);
+	for (int i = 0; i < CALLS && slots.backend == BACKEND_PYMALLOC; i++) {
+		const struct python_function *function = &slots.functions[i];
+
+		printf("alias %#llx%s%s references %u\n", (unsigned long long)function->alias,
+		       function->alias_atomic ? " atomic" : "", function->steered ? " steered" : "",
+		       function->references);
+		print_site(calls[i], function->address, &function->site);
+	}
+	if (slots.refill)
+		print_site("refill", slots.refill, &slots.refill_site);
+	return 0;
+}
+
+static int run(const char *command, const struct python_interpreter *interpreter,
+	       const struct mappings *mappings)
+{
+	if (!strcmp(command, "slots"))
+		return print_slots(interpreter, mappings);
 	if (!strcmp(command, "frames"))
 		return print_frames(interpreter);
 	return 2;
@@ -97,7 +133,7 @@ int main(int argc, char **argv)
 	memory = process_memory(pid);
 	python_version_name(interpreter.layout.version, version);
 	printf("version %s\n", version);
-	int status = run(argv[1], &interpreter);
+	int status = run(argv[1], &interpreter, &mappings);
 	python_interpreter_release(&interpreter);
 	mappings_release(&mappings);
 	return status;

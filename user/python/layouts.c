@@ -244,7 +244,7 @@ static const struct python_layout layouts[] = {
 		STR,
 		BYTES,
 		LARGE_POOLS,
-		.interpreter_obmalloc = ABSENT,
+		.interpreter_obmalloc = 10880,
 		.obmalloc_is_pointer = true,
 	},
 };
