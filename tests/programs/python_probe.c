@@ -3,12 +3,16 @@
  * What the Python stage finds in a live process, as lines for tests to compare:
  *   python_probe frames PID     the interpreter, and each thread's stack
  *   python_probe slots PID      the allocators
+ *   python_probe blocks PID     the interpreter's count of blocks
+ *   python_probe steer PID      steers, and restores at the end of the input
+ *   python_probe leave PID      steers, and leaves it so
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "python/allocator_slots.h"
+#include "python/coverage.h"
+#include "python/steer.h"
 
 static struct memory memory;
 
@@ -103,9 +107,57 @@ static int print_slots(const struct python_interpreter *interpreter,
 	return 0;
 }
 
+static int print_blocks(const struct python_interpreter *interpreter)
+{
+	struct python_counters counters;
+	struct python_blocks blocks;
+	int error = python_counters_find(interpreter, &counters);
+
+	if (!error)
+		error = python_blocks_read(interpreter, &counters, &blocks);
+	if (error)
+		printf("error %d\n", error);
+	else
+		printf("blocks %llu raw %llu pools %llu bytes %llu\n",
+		       (unsigned long long)blocks.blocks, (unsigned long long)blocks.raw_blocks,
+		       (unsigned long long)blocks.pools, (unsigned long long)blocks.pool_bytes);
+	return error != 0;
+}
+
+static int steer(const struct python_interpreter *interpreter, const struct mappings *mappings,
+		 bool leave)
+{
+	struct python_slots slots;
+	struct steering steering;
+	struct failure failure;
+	int error = python_slots_read(interpreter, mappings, &slots);
+
+	if (!error)
+		error = steering_start(&procfs, interpreter, &slots, &steering, &failure);
+	if (error) {
+		printf("error %d %s\n", error, failure.text);
+		return 1;
+	}
+	printf("steered found %zu stops %u\n", steering_found(&steering), steering.stops);
+	fflush(stdout);
+	if (leave) {
+		steering_abandon(&steering);
+		return 0;
+	}
+	while (getchar() != EOF)
+		;
+	error = steering_stop(&steering);
+	printf("restored %d stops %u\n", error, steering.stops);
+	return error != 0;
+}
+
 static int run(const char *command, const struct python_interpreter *interpreter,
 	       const struct mappings *mappings)
 {
+	if (!strcmp(command, "blocks"))
+		return print_blocks(interpreter);
+	if (!strcmp(command, "steer") || !strcmp(command, "leave"))
+		return steer(interpreter, mappings, !strcmp(command, "leave"));
 	if (!strcmp(command, "slots"))
 		return print_slots(interpreter, mappings);
 	if (!strcmp(command, "frames"))

@@ -60,7 +60,6 @@ const char *python_hook_name(enum python_hook hook)
 struct operands {
 	uint64_t addresses[OPERANDS_MAX];
 	size_t count;
-	uint64_t added; /* the first operand that is added to */
 };
 
 static bool collect(const struct scanned *scanned, void *context)
@@ -69,8 +68,6 @@ static bool collect(const struct scanned *scanned, void *context)
 
 	if (scanned->operand && operands->count < OPERANDS_MAX)
 		operands->addresses[operands->count++] = scanned->operand;
-	if (scanned->operand && scanned->adds && !operands->added)
-		operands->added = scanned->operand;
 	return true;
 }
 
@@ -241,17 +238,6 @@ static enum python_backend classify(const struct python_interpreter *interpreter
 		       : BACKEND_UNKNOWN;
 }
 
-static void find_raw_blocks(const struct python_interpreter *interpreter,
-			    struct python_slots *slots)
-{
-	struct operands operands;
-
-	if (interpreter->layout.interpreter_obmalloc != PYTHON_ABSENT)
-		return;
-	collect_operands(interpreter, SYMBOL_ALLOCATED_BLOCKS, &operands);
-	slots->raw_blocks = operands.count ? operands.addresses[0] : 0;
-}
-
 int python_slots_read(const struct python_interpreter *interpreter, const struct mappings *mappings,
 		      struct python_slots *slots)
 {
@@ -269,7 +255,6 @@ int python_slots_read(const struct python_interpreter *interpreter, const struct
 	unwrap_all(interpreter, mappings, &inner[PYTHON_RAW]);
 	found.backend =
 		classify(interpreter, &inner[PYTHON_RAW], &inner[PYTHON_MEM], &inner[PYTHON_OBJ]);
-	find_raw_blocks(interpreter, &found);
 	if (found.backend == BACKEND_PYMALLOC)
 		error = functions_find(interpreter, &inner[PYTHON_OBJ], &found);
 	if (!error)

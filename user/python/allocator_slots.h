@@ -56,7 +56,6 @@ struct python_slots {
 	bool inlined;
 	uint64_t refill;         /* allocate_from_new_pool; 0: not found */
 	struct site refill_site; /* its result is a block of the pool that was taken into use */
-	uint64_t raw_blocks;     /* address of raw_allocated_blocks up to 3.11; 0: not found */
 };
 
 const char *python_backend_name(enum python_backend backend);

@@ -26,15 +26,15 @@ static void fill(const cs_insn *insn, struct scanned *scanned)
 	for (uint8_t i = 0; i < x86->op_count; i++) {
 		const cs_x86_op *operand = &x86->operands[i];
 
-		if (operand->type == X86_OP_MEM)
+		if (operand->type == X86_OP_MEM) {
 			scanned->operand = memory_operand(insn, operand);
-		else if (operand->type == X86_OP_IMM && insn->id == X86_INS_CALL)
+			scanned->operand_bytes = operand->size;
+		}
+		if (operand->type == X86_OP_IMM && insn->id == X86_INS_CALL)
 			scanned->target = (uint64_t)operand->imm;
 		else if (operand->type == X86_OP_IMM)
 			scanned->immediate = operand->imm;
 	}
-	scanned->adds = (insn->id == X86_INS_ADD || insn->id == X86_INS_INC) &&
-			x86->operands[0].type == X86_OP_MEM;
 }
 
 int code_scan(const struct image *image, uint64_t address, size_t size,

@@ -10,10 +10,10 @@
 /* What of an instruction matters here. */
 struct scanned {
 	uint64_t address;
-	uint64_t operand;  /* address of a memory operand that is fixed or relative to rip; 0 */
+	uint64_t operand; /* address of a memory operand that is fixed or relative to rip; 0 */
+	uint8_t operand_bytes;
 	uint64_t target;   /* of a direct call; 0 */
 	int64_t immediate; /* 0: none */
-	bool adds;         /* `operand` is added to */
 };
 
 /*

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/uio.h>
 
-enum { PAGE_BYTES = 4096 };
+enum { PAGE_BYTES = 4096, BATCH = 256 };
 
 static int read_process(const struct memory *memory, uint64_t address, void *buffer, size_t size)
 {
@@ -48,6 +48,47 @@ int memory_read_u32(const struct memory *memory, uint64_t address, uint32_t *val
 	if (!error)
 		*value = found;
 	return error;
+}
+
+/* One system call for a batch. Returns how many at its beginning were read. */
+static size_t read_batch(const struct memory *memory, const uint64_t *addresses, size_t count,
+			 void *buffer, size_t size)
+{
+	struct iovec local = {buffer, size * count}, remote[BATCH];
+
+	if (memory->read != read_process)
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		remote[i] = (struct iovec){(void *)(uintptr_t)addresses[i], size};
+	ssize_t got = process_vm_readv(memory->pid, &local, 1, remote, count, 0);
+	return got < 0 ? 0 : (size_t)got / size;
+}
+
+ssize_t memory_read_many(const struct memory *memory, const uint64_t *addresses, size_t count,
+			 void *buffer, size_t size)
+{
+	ssize_t good = 0;
+	int error = 0;
+
+	for (size_t i = 0; i < count;) {
+		size_t batch = count - i < BATCH ? count - i : BATCH;
+		char *at = (char *)buffer + i * size;
+		size_t got = read_batch(memory, addresses + i, batch, at, size);
+
+		good += (ssize_t)got;
+		i += got;
+		if (got == batch)
+			continue;
+		at += got * size;
+		error = memory_read(memory, addresses[i], at, size);
+		if (error == -ESRCH || error == -EPERM)
+			return error;
+		good += !error;
+		if (error)
+			memset(at, 0, size);
+		i++;
+	}
+	return good || !error ? good : error;
 }
 
 int memory_read_string(const struct memory *memory, uint64_t address, char *string, size_t size)

@@ -24,6 +24,13 @@ int memory_read(const struct memory *memory, uint64_t address, void *buffer, siz
 int memory_read_u64(const struct memory *memory, uint64_t address, uint64_t *value);
 int memory_read_u32(const struct memory *memory, uint64_t address, uint32_t *value);
 
+/*
+ * `size` bytes from each address, one behind the other in `buffer`. What cannot be read becomes
+ * zeroes. Returns how many could be read, or a negative errno where none can be.
+ */
+ssize_t memory_read_many(const struct memory *memory, const uint64_t *addresses, size_t count,
+			 void *buffer, size_t size);
+
 /* A string of at most size - 1 bytes, cut there. */
 int memory_read_string(const struct memory *memory, uint64_t address, char *string, size_t size);
 
