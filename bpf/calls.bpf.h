@@ -3,10 +3,11 @@
  * What a thread is in the middle of: the allocation entered and not yet returned from.
  *
  * Only the outermost allocation counts (musl's calloc calls malloc, posix_memalign calls
- * aligned_alloc, a preloaded wrapper calls the next malloc). Nesting is told by the stack pointer,
- * not by a depth counter, so that a return that never comes cannot shift it: a call entered below a
- * pending one on the same stack is inside it; a call entered above it means that the pending one
- * was left by a jump. A return belongs to the pending call if the stack pointer says so.
+ * aligned_alloc, a preloaded wrapper calls the next malloc). Nesting is told by the stack, not by a
+ * depth counter, so that a return that never comes (a longjmp, an exception, the kernel's limit on
+ * return probes) cannot shift it: a call entered below the pending one is inside it as long as the
+ * pending one's return address is in place. A return belongs to the pending call if the stack
+ * pointer says so.
  */
 #ifndef UNFREED_CALLS_BPF_H
 #define UNFREED_CALLS_BPF_H
@@ -18,6 +19,13 @@
 
 /* How far below a pending allocation a stack pointer may be and still be inside it. */
 #define NESTING_BYTES (1u << 20)
+
+/* What became of the block that a pending realloc was given. */
+enum old_block {
+	OLD_NONE = 0,
+	OLD_TAKEN = 1,   /* it is in call->old, out of the ledger */
+	OLD_UNKNOWN = 2, /* the ledger never held it */
+};
 
 /* Registers of the code that an allocation returns to. */
 struct position {
@@ -34,13 +42,14 @@ struct call {
 	__u64 pointer;     /* block to be replaced, or where the result will be stored */
 	__u64 throwing_sp; /* the same for an operator new, which may be left by an exception */
 	__u64 throwing_size;
-	__u64 last_allocated;   /* key of the block recorded last, until it is freed */
-	__u64 last_freed;       /* address freed last: a free inside a free is not another one */
-	__u64 stack_end;        /* first unreadable address above the stack, learned; 0: not yet */
+	__u64 last_allocated; /* key of the block recorded last, until it is freed */
+	__u64 last_freed;     /* address freed last: a free inside a free is not another one */
+	__u64 trampoline;     /* address of the return probes' in this process; 0: not known yet */
+	__u64 stack_end;      /* first unreadable address above the stack, learned; 0: not yet */
 	struct position caller; /* of the call that returns now */
 	struct block old;       /* the block that a pending realloc took out of the ledger */
 	struct block fresh;     /* working memory for the block being recorded */
-	__u32 old_taken;
+	__u32 old_block;        /* enum old_block */
 	__u32 space;
 };
 
@@ -111,25 +120,27 @@ static __always_inline struct call *call_current(void)
 }
 
 /*
- * Whether a function entered with the stack pointer of the pending one was jumped to by it
- * (realloc(NULL, n) ends in a jump to malloc): then the return address is already replaced by the
- * return probe's trampoline.
+ * Whether the pending call is still there: as long as it is, the return probe's trampoline stands
+ * in the place of its return address.
  */
-static __noinline bool call_is_tail(__u64 sp)
+static __noinline bool call_is_pending(struct call *call)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	__u64 trampoline = BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
 	__u64 return_address = 0;
 
-	bpf_probe_read_user(&return_address, sizeof(return_address), (void *)sp);
-	return trampoline && return_address == trampoline;
+	if (!call->trampoline)
+		call->trampoline = BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
+	bpf_probe_read_user(&return_address, sizeof(return_address), (void *)call->sp);
+	return return_address && return_address == call->trampoline;
 }
 
-static __always_inline bool call_is_inside(const struct call *call, __u64 sp)
+/*
+ * Whether a function entered at `sp` was called from within the pending call, or jumped to by it
+ * (realloc(NULL, n) ends in a jump to malloc).
+ */
+static __always_inline bool call_is_inside(struct call *call, __u64 sp)
 {
-	if (sp == call->sp)
-		return call_is_tail(sp);
-	return sp < call->sp && call->sp - sp < NESTING_BYTES;
+	return sp <= call->sp && call->sp - sp < NESTING_BYTES && call_is_pending(call);
 }
 
 /* Key of a block of this thread's process. 0 where the address has no key. */

@@ -14,6 +14,7 @@
 #include <bpf/bpf_core_read.h>
 
 #include "calls.bpf.h"
+#include "unwind_maps.bpf.h"
 
 static __always_inline void send_record(void *record, __u64 size)
 {
@@ -54,6 +55,17 @@ static __noinline int process_share(__u32 pid, __u32 space_id)
 	return 0;
 }
 
+/* A forked child has its parent's mappings, until user space gives it a list of its own. */
+static __noinline int unwind_inherit(__u32 parent_space, __u32 child_space)
+{
+	__u64 *parents = bpf_map_lookup_elem(&unwind_spaces, &parent_space);
+	__u64 *childs = bpf_map_lookup_elem(&unwind_spaces, &child_space);
+
+	if (parents && childs)
+		*childs = *parents;
+	return 0;
+}
+
 static __always_inline void process_forked(struct task_struct *parent, struct task_struct *child)
 {
 	__u32 parent_pid = BPF_CORE_READ(parent, tgid);
@@ -71,6 +83,8 @@ static __always_inline void process_forked(struct task_struct *parent, struct ta
 		fork.child_space = process_add(child_pid);
 	else
 		return;
+	if (fork.child_space)
+		unwind_inherit(space->id, fork.child_space);
 	send_record(&fork, sizeof(fork));
 }
 
@@ -87,6 +101,7 @@ static __noinline int call_restart(__u32 space_id)
 	call->last_allocated = 0;
 	call->last_freed = 0;
 	call->stack_end = 0;
+	call->trampoline = 0;
 	call->space = space_id;
 	return 0;
 }

@@ -13,17 +13,53 @@
 
 #include "maps.bpf.h"
 #include "unwind_maps.bpf.h"
+
+/* See memo.bpf.h. */
+#define UNWIND_NOTE(state, address, word) note_word(state, address, word)
+
+struct unwind_state;
+static __always_inline void note_word(struct unwind_state *state, __u64 address, __u64 word);
+
 #include "unwind_walk.h"
 
 #define SCRATCH_PER_CPU 4
 
-struct scratch {
-	__u32 owned;
-	__u32 stop; /* enum unwind_result of the last step */
-	__u64 hash; /* of the frames so far */
-	struct stack_record record;
-	struct unwind_state unwind;
+#define NOTED_WORDS 96u
+
+/* A word of the stack that a walk read, by its distance from the sp that the walk began with. */
+struct noted_word {
+	__u64 value;
+	__u64 offset;
 };
+
+struct scratch {
+	struct unwind_state unwind; /* first: note_word goes from it to the rest */
+	__u32 owned;
+	__u32 stop;        /* enum unwind_result of the last step */
+	__u64 hash;        /* of the frames so far */
+	__u64 start_sp;    /* of the walk */
+	__u32 word_count;  /* noted; more than NOTED_WORDS: too many */
+	__u32 noted_bytes; /* from start_sp to the end of the farthest noted word */
+	__u32 row;         /* of the stack, once it is known */
+	struct stack_record record;
+	struct noted_word words[NOTED_WORDS];
+};
+
+static __always_inline void note_word(struct unwind_state *state, __u64 address, __u64 word)
+{
+	struct scratch *scratch = (struct scratch *)state;
+	__u64 offset = address - scratch->start_sp;
+	__u32 number = scratch->word_count++;
+
+	if (number >= NOTED_WORDS || offset >= UNWIND_WINDOW - 8) {
+		scratch->word_count = NOTED_WORDS + 1;
+		return;
+	}
+	scratch->words[number].value = word;
+	scratch->words[number].offset = offset;
+	if (offset + 8 > scratch->noted_bytes)
+		scratch->noted_bytes = offset + 8;
+}
 
 /* W, R: the program that owns the buffer. Size 1: config.scratch_count. */
 struct {

@@ -10,6 +10,7 @@
 #define UNFREED_STACKS_BPF_H
 
 #include "calls.bpf.h"
+#include "memo.bpf.h"
 #include "scratch.bpf.h"
 
 #define STACK_HASH_SEED 0xcbf29ce484222325ull
@@ -72,7 +73,7 @@ static __always_inline __u32 note_end(struct scratch *scratch)
  * Fills scratch->record with the frames from call->caller outwards, and scratch->hash. The first
  * frame is the caller itself, so that it is never missing.
  */
-static __always_inline void capture_stack(struct scratch *scratch, struct call *call)
+static __always_inline void capture_stack(struct scratch *scratch, struct call *call, __u64 list)
 {
 	struct unwind_state *state = &scratch->unwind;
 	struct walk walk = {scratch};
@@ -81,13 +82,16 @@ static __always_inline void capture_stack(struct scratch *scratch, struct call *
 	state->sp = call->caller.sp;
 	state->fp = call->caller.fp;
 	state->bx = call->caller.bx;
-	state->list = unwind_list_of(call->space);
-	state->flags = 0;
+	state->list = list;
+	state->flags = UNWIND_FP_GIVEN | UNWIND_BX_GIVEN;
 	state->mapping.start = 0;
 	state->mapping.end = 0;
 	state->mapping.pages = 0;
 	state->window_size = 0;
 	state->stack_limit = call->stack_end;
+	scratch->start_sp = call->caller.sp;
+	scratch->word_count = 0;
+	scratch->noted_bytes = 0;
 	scratch->record.domain = PROBE_COOKIE_DOMAIN(call->cookie);
 	scratch->hash = STACK_HASH_SEED ^ (__u64)call->space << 8 ^ scratch->record.domain;
 	bpf_loop(FRAMES_MAX, walk_step, &walk, 0);
@@ -114,8 +118,9 @@ static __noinline int stack_announce(struct scratch *scratch, struct call *call,
 	return 0;
 }
 
-/* Finds or makes the row of the stack in `scratch`. Returns its number in totals_by_stack. */
-static __always_inline __u32 stack_intern(struct scratch *scratch, struct call *call)
+/* Finds or makes the row of the stack in `scratch`: scratch->row. Returns false where there is no
+ * room. */
+static __always_inline bool stack_intern(struct scratch *scratch, struct call *call)
 {
 	__u64 hash = scratch->hash;
 
@@ -135,10 +140,23 @@ static __always_inline __u32 stack_intern(struct scratch *scratch, struct call *
 			continue;
 		if (!totals->announced)
 			stack_announce(scratch, call, row);
-		return row;
+		scratch->row = row;
+		return totals->announced;
 	}
 	count_loss(LOSS_stack_table_full);
-	return config.stack_mask + 1 + STACK_ROW_FULL;
+	scratch->row = config.stack_mask + 1 + STACK_ROW_FULL;
+	return false;
+}
+
+static __always_inline void stack_find(struct scratch *scratch, struct call *call)
+{
+	__u64 list = unwind_list_of(call->space);
+
+	if (memo_find(scratch, call, list))
+		return;
+	capture_stack(scratch, call, list);
+	if (stack_intern(scratch, call) && scratch->stop == UNWIND_BOTTOM)
+		memo_keep(scratch, call, list);
 }
 
 /* The whole of it: row of the stack from call->caller on, whatever goes wrong. */
@@ -151,8 +169,8 @@ static __always_inline __u32 stack_current(struct call *call)
 		count_loss(LOSS_scratch_busy);
 		return config.stack_mask + 1 + STACK_ROW_UNCAPTURED;
 	}
-	capture_stack(scratch, call);
-	row = stack_intern(scratch, call);
+	stack_find(scratch, call);
+	row = scratch->row;
 	scratch_release(scratch);
 	return row;
 }

@@ -55,13 +55,29 @@ static __noinline int block_open(struct call *call, __u64 address)
 	return 0;
 }
 
+static __always_inline void count_unknown_free(void)
+{
+	struct counters *counters = counters_get();
+
+	if (counters)
+		count(&counters->unknown_frees, 1);
+}
+
+/* The old block of a realloc is gone. */
+static __always_inline void old_close(struct call *call)
+{
+	if (call->old_block == OLD_TAKEN)
+		account_free(call->old.size, call->old.stack);
+	else if (call->old_block == OLD_UNKNOWN)
+		count_unknown_free();
+	call->old_block = OLD_NONE;
+}
+
 /* A pending call that never came back: its realloc's old block is gone with it. */
 static __noinline int call_abandon(struct call *call)
 {
 	count_loss(LOSS_return_missed);
-	if (call->old_taken)
-		account_free(call->old.size, call->old.stack);
-	call->old_taken = 0;
+	old_close(call);
 	call->sp = 0;
 	return 0;
 }
@@ -70,7 +86,10 @@ static __always_inline void realloc_begin(struct call *call)
 {
 	__u64 key = call->pointer ? call_key(call, call->pointer) : 0;
 
-	call->old_taken = key && !ledger_take(key, &call->old);
+	if (!key)
+		call->old_block = OLD_NONE;
+	else
+		call->old_block = ledger_take(key, &call->old) ? OLD_UNKNOWN : OLD_TAKEN;
 }
 
 /* Returns whether the return is of interest. */
@@ -97,6 +116,7 @@ static __always_inline bool alloc_begin(struct pt_regs *ctx)
 	call->size = size_argument(ctx, cookie);
 	call->pointer = regs_argument(ctx, PROBE_COOKIE_POINTER(cookie));
 	call->last_freed = 0;
+	call->old_block = OLD_NONE;
 	call->sp = sp;
 	if (PROBE_COOKIE_OP(cookie) == PROBE_REALLOC || PROBE_COOKIE_OP(cookie) == PROBE_RESIZE)
 		realloc_begin(call);
@@ -106,13 +126,12 @@ static __always_inline bool alloc_begin(struct pt_regs *ctx)
 /* The old block of a realloc: freed, or as it was because the call failed. */
 static __noinline int realloc_end(struct call *call, bool replaced)
 {
-	__u64 key = call_key(call, call->pointer);
-
-	if (!call->old_taken)
-		return 0;
-	call->old_taken = 0;
-	if (replaced || !key || ledger_put(key, &call->old, false))
-		account_free(call->old.size, call->old.stack);
+	if (!replaced && call->old_block == OLD_TAKEN &&
+	    !ledger_put(call_key(call, call->pointer), &call->old, false))
+		call->old_block = OLD_NONE;
+	if (!replaced && call->old_block == OLD_UNKNOWN)
+		call->old_block = OLD_NONE;
+	old_close(call);
 	return 0;
 }
 
@@ -123,7 +142,7 @@ static __noinline int realloc_end(struct call *call, bool replaced)
 static __noinline __u64 resize_end(struct call *call, __u64 reached)
 {
 	bool resized = reached >= call->size;
-	bool held = call->old_taken;
+	bool held = call->old_block == OLD_TAKEN;
 
 	realloc_end(call, resized);
 	return held && resized ? call->pointer : 0;
@@ -255,12 +274,8 @@ int free_enter(struct pt_regs *ctx)
 	key = call_key(call, address);
 	if (!key)
 		return 0;
-	if (!block_close(call, key) && call->last_freed != address) {
-		struct counters *counters = counters_get();
-
-		if (counters)
-			count(&counters->unknown_frees, 1);
-	}
+	if (!block_close(call, key) && call->last_freed != address)
+		count_unknown_free();
 	call->last_freed = address;
 	return 0;
 }

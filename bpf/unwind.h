@@ -99,15 +99,26 @@ struct unwind_mapping {
 	__u32 page_count; /* 0: no table, follow frame pointers */
 };
 
-/* A list of mappings: the first one's index, and their number on top. 0: none. */
-#define UNWIND_LIST(first, count) ((__u64)(count) << 32 | (first))
-#define UNWIND_LIST_FIRST(list)   ((__u32)(list))
-#define UNWIND_LIST_COUNT(list)   ((__u32)((list) >> 32))
+/*
+ * A list of mappings: the first one's index, their number, and on top a number that tells a list
+ * from an older one at the same place. 0: none.
+ */
+#define UNWIND_LIST(first, count, generation) \
+	((__u64)(generation) << 48 | (__u64)(count) << 32 | (first))
+#define UNWIND_LIST_FIRST(list) ((__u32)(list))
+#define UNWIND_LIST_COUNT(list) ((__u32)((list) >> 32) & 0xffff)
 
-/* Flags of a walk. */
-#define UNWIND_EXACT   1u /* pc is an interrupted instruction, not a return address */
-#define UNWIND_GUESSED 2u /* a frame pointer was trusted in code without a table */
-#define UNWIND_UNREAD  4u /* a word of the stack could not be read */
+/*
+ * Flags of a walk. It begins with UNWIND_FP_GIVEN and UNWIND_BX_GIVEN; the USED flag behind each
+ * says in the end whether its outcome hangs on the register that was given.
+ */
+#define UNWIND_EXACT    1u /* pc is an interrupted instruction, not a return address */
+#define UNWIND_GUESSED  2u /* a frame pointer was trusted in code without a table */
+#define UNWIND_UNREAD   4u /* a word of the stack could not be read */
+#define UNWIND_FP_GIVEN 8u
+#define UNWIND_FP_USED  16u
+#define UNWIND_BX_GIVEN 32u
+#define UNWIND_BX_USED  64u
 
 /* What a step led to. From UNWIND_NO_MAPPING on: why the stack is not complete. */
 enum unwind_result {

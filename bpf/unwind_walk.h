@@ -26,12 +26,21 @@
 
 #include "unwind.h"
 
-/* How a function below is linked: a global one is verified once and not once a call. */
+/*
+ * How a function below is linked. Static ones belong into a bpf_loop: 128 rounds of a plain loop
+ * are more jumps than the verifier follows. Global ones (each verified once) do in either, but up
+ * to 6.14 they must not be called between bpf_preempt_disable and bpf_preempt_enable.
+ */
 #ifndef UNWIND_FUNCTION
 #define UNWIND_FUNCTION static __attribute__((noinline))
 #endif
 
 #define UNWIND_INLINE static inline __attribute__((always_inline))
+
+/* Told every word of the stack that a walk reads; a walk depends on nothing else of the target. */
+#ifndef UNWIND_NOTE
+#define UNWIND_NOTE(state, address, word)
+#endif
 
 #define UNWIND_WINDOW       4096u
 #define UNWIND_WINDOW_BELOW 512u /* bytes kept below the word that a window was read for */
@@ -99,10 +108,13 @@ UNWIND_FUNCTION __u64 unwind_read_beyond(struct unwind_state *state, __u64 addre
 	if (!unwind_fill(state, address)) {
 		offset = address - state->window_start;
 		if (offset < state->window_size)
-			return *(__u64 *)(state->window + (offset & (UNWIND_WINDOW - 1)));
-		if (!unwind_read_user(&state->word, sizeof(state->word), address))
-			return state->word;
+			state->word = *(__u64 *)(state->window + (offset & (UNWIND_WINDOW - 1)));
+		else if (unwind_read_user(&state->word, sizeof(state->word), address))
+			goto unread;
+		UNWIND_NOTE(state, address, state->word);
+		return state->word;
 	}
+unread:
 	state->flags |= UNWIND_UNREAD;
 	return 0;
 }
@@ -111,10 +123,38 @@ UNWIND_FUNCTION __u64 unwind_read_beyond(struct unwind_state *state, __u64 addre
 UNWIND_INLINE __u64 unwind_read(struct unwind_state *state, __u64 address)
 {
 	__u64 offset = address - state->window_start;
+	__u64 word;
 
-	if (offset < state->window_size)
-		return *(__u64 *)(state->window + (offset & (UNWIND_WINDOW - 1)));
-	return unwind_read_beyond(state, address);
+	if (offset >= state->window_size)
+		return unwind_read_beyond(state, address);
+	word = *(__u64 *)(state->window + (offset & (UNWIND_WINDOW - 1)));
+	UNWIND_NOTE(state, address, word);
+	return word;
+}
+
+/* The registers, where an outcome hangs on them: it is noted whether they are still as given. */
+UNWIND_INLINE __u64 unwind_use_fp(struct unwind_state *state)
+{
+	state->flags |= (state->flags & UNWIND_FP_GIVEN) << 1;
+	return state->fp;
+}
+
+UNWIND_INLINE __u64 unwind_use_bx(struct unwind_state *state)
+{
+	state->flags |= (state->flags & UNWIND_BX_GIVEN) << 1;
+	return state->bx;
+}
+
+UNWIND_INLINE void unwind_set_fp(struct unwind_state *state, __u64 value)
+{
+	state->fp = value;
+	state->flags &= ~UNWIND_FP_GIVEN;
+}
+
+UNWIND_INLINE void unwind_set_bx(struct unwind_state *state, __u64 value)
+{
+	state->bx = value;
+	state->flags &= ~UNWIND_BX_GIVEN;
 }
 
 /* Finds the mapping of `address` in the list. Non-zero: none. */
@@ -189,8 +229,8 @@ UNWIND_FUNCTION int unwind_signal(struct unwind_state *state)
 {
 	if (!state)
 		return UNWIND_READ_FAILED;
-	state->fp = unwind_read(state, state->sp + UNWIND_UCONTEXT_RBP);
-	state->bx = unwind_read(state, state->sp + UNWIND_UCONTEXT_RBX);
+	unwind_set_fp(state, unwind_read(state, state->sp + UNWIND_UCONTEXT_RBP));
+	unwind_set_bx(state, unwind_read(state, state->sp + UNWIND_UCONTEXT_RBX));
 	state->pc = unwind_read(state, state->sp + UNWIND_UCONTEXT_RIP);
 	state->sp = unwind_read(state, state->sp + UNWIND_UCONTEXT_RSP);
 	state->stack_limit = 0;
@@ -221,7 +261,7 @@ UNWIND_FUNCTION int unwind_guess(struct unwind_state *state)
 	if (unwind_at_restorer(state))
 		return unwind_signal(state);
 	state->flags |= UNWIND_GUESSED;
-	if (!state->fp)
+	if (!unwind_use_fp(state))
 		return UNWIND_BOTTOM;
 	if (state->fp < state->sp || state->fp & 7)
 		return UNWIND_NO_TABLE;
@@ -234,7 +274,7 @@ UNWIND_FUNCTION int unwind_guess(struct unwind_state *state)
 	if (unwind_map(state, state->pc - 1))
 		return UNWIND_NO_TABLE;
 	state->sp = state->fp + 16;
-	state->fp = caller;
+	unwind_set_fp(state, caller);
 	state->flags &= ~UNWIND_EXACT;
 	return UNWIND_STEPPED;
 }
@@ -247,13 +287,13 @@ UNWIND_INLINE __u64 unwind_cfa(struct unwind_state *state, const struct unwind_r
 	case UNWIND_CFA_RSP:
 		return state->sp + offset;
 	case UNWIND_CFA_RBP:
-		return state->fp + offset;
+		return unwind_use_fp(state) + offset;
 	case UNWIND_CFA_RBX:
-		return state->bx + offset;
+		return unwind_use_bx(state) + offset;
 	case UNWIND_CFA_PLT:
 		return state->sp + 8 + ((state->pc & 15) >= (__u32)rule->addend ? 8 : 0);
 	default:
-		offset += rule->cfa == UNWIND_CFA_AT_RSP ? state->sp : state->fp;
+		offset += rule->cfa == UNWIND_CFA_AT_RSP ? state->sp : unwind_use_fp(state);
 		return unwind_read(state, offset) + (__s64)rule->addend;
 	}
 }
@@ -277,17 +317,19 @@ UNWIND_INLINE int unwind_apply(struct unwind_state *state, const struct unwind_r
 	if (cfa <= state->sp)
 		return state->flags & UNWIND_UNREAD ? UNWIND_READ_FAILED : UNWIND_NOT_ADVANCING;
 	if (rule->rbx == UNWIND_SAVED_AT_CFA)
-		state->bx = unwind_read(state, cfa + (__s64)rule->rbx_offset);
+		unwind_set_bx(state, unwind_read(state, cfa + (__s64)rule->rbx_offset));
 	else if (rule->rbx == UNWIND_SAVED_AT_RBP)
-		state->bx = unwind_read(state, state->fp + (__s64)rule->rbx_offset);
+		unwind_set_bx(state,
+			      unwind_read(state, unwind_use_fp(state) + (__s64)rule->rbx_offset));
 	else if (rule->rbx == UNWIND_SAVED_LOST)
-		state->bx = 0;
+		unwind_set_bx(state, 0);
 	if (rule->rbp == UNWIND_SAVED_AT_CFA)
-		state->fp = unwind_read(state, cfa + (__s64)rule->rbp_offset);
+		unwind_set_fp(state, unwind_read(state, cfa + (__s64)rule->rbp_offset));
 	else if (rule->rbp == UNWIND_SAVED_AT_RBP)
-		state->fp = unwind_read(state, state->fp + (__s64)rule->rbp_offset);
+		unwind_set_fp(state,
+			      unwind_read(state, unwind_use_fp(state) + (__s64)rule->rbp_offset));
 	else if (rule->rbp == UNWIND_SAVED_LOST)
-		state->fp = 0;
+		unwind_set_fp(state, 0);
 	state->pc = unwind_read(state, cfa - 8);
 	state->sp = cfa;
 	if (state->flags & UNWIND_UNREAD)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# sudo make bench [ROUNDS=9]; ONLY="pairs memory …" runs parts of it, see tests/bench/README.md.
+# sudo make bench [ROUNDS=15] [CLOCK=cpu]; ONLY="pairs memory …" runs parts of it, see tests/bench/README.md.
 
 bench_build := $(BUILD)/bench
 bench_cflags := -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE \
@@ -10,7 +10,7 @@ bench_cflags := -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE \
 bench:
 	@scripts/setup bench
 	+@$(as_user) $(MAKE) $(quiet_make) all bench-build
-	@tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(ONLY)
+	@tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(CLOCK),--clock $(CLOCK)) $(ONLY)
 
 bench-build: $(bench_build)/bench_loop $(bench_build)/floor
 

@@ -9,9 +9,10 @@
  * frames deep with frame pointers, are taken in turn. Sizes are 64 bytes, or with --mixed 16 to
  * 1008.
  *
- * It prints "ready" and then answers lines: "run PAIRS" (of each thread) with "ns NANOSECONDS", the
- * wall time of the round divided by PAIRS; "hold BLOCKS" allocates and keeps that many and says
- * "held"; "drop" frees them and says "dropped"; the end of the input ends it.
+ * It prints "ready" and then answers lines: "run PAIRS" (of each thread) with "ns WALL CPU",
+ * nanoseconds a pair by CLOCK_MONOTONIC and by the time that a thread ran; "hold BLOCKS" allocates
+ * and keeps that many and says "held"; "drop" frees them and says "dropped"; the end of the input
+ * ends it.
  */
 #include <pthread.h>
 #include <stdbool.h>
@@ -116,18 +117,16 @@ static void *worker_run(void *argument)
 	return NULL;
 }
 
-static uint64_t now_ns(void)
+static uint64_t now_ns(clockid_t clock)
 {
 	struct timespec time;
 
-	clock_gettime(CLOCK_MONOTONIC, &time);
+	clock_gettime(clock, &time);
 	return time.tv_sec * 1000000000ull + time.tv_nsec;
 }
 
-static double round_run(struct worker *workers, uint64_t pairs)
+static void workers_run(struct worker *workers, uint64_t pairs)
 {
-	uint64_t start = now_ns();
-
 	for (unsigned int i = 0; i < thread_count; i++)
 		workers[i].pairs = pairs;
 	for (unsigned int i = 1; i < thread_count; i++)
@@ -136,7 +135,17 @@ static double round_run(struct worker *workers, uint64_t pairs)
 	worker_run(&workers[0]);
 	for (unsigned int i = 1; i < thread_count; i++)
 		pthread_join(workers[i].thread, NULL);
-	return (double)(now_ns() - start) / pairs;
+}
+
+static void round_run(struct worker *workers, uint64_t pairs)
+{
+	uint64_t wall = now_ns(CLOCK_MONOTONIC);
+	uint64_t cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID);
+
+	workers_run(workers, pairs);
+	cpu = now_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	wall = now_ns(CLOCK_MONOTONIC) - wall;
+	printf("ns %.1f %.1f\n", (double)wall / pairs, (double)cpu / pairs / thread_count);
 }
 
 static void block_hold(struct worker *worker)
@@ -215,7 +224,7 @@ int main(int argc, char **argv)
 		uint64_t count = strtoull(strchr(line, ' ') ?: "0", NULL, 10);
 
 		if (!strncmp(line, "run ", 4)) {
-			printf("ns %.1f\n", round_run(workers, count ?: 1));
+			round_run(workers, count ?: 1);
 		} else if (!strncmp(line, "hold ", 5)) {
 			blocks_hold(&holder, count);
 			puts("held");

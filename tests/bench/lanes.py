@@ -50,6 +50,10 @@ def wait_for_line(stream, wanted, process):
 class Loop:
     """tests/bench/bench_loop.c as a process."""
 
+    clock = "wall"
+    wall_ns = 0.0  # of all rounds of all loops
+    cpu_ns = 0.0
+
     def __init__(self, name, arguments=(), environment=None, libc=None):
         directory = libc or BENCH / "libc" / name
         if not libc:
@@ -65,6 +69,9 @@ class Loop:
             text=True,
         )
         self.pid = self.process.pid
+        self.threads = 1
+        if "--threads" in arguments:
+            self.threads = int(arguments[arguments.index("--threads") + 1])
         wait_for_line(self.process.stdout, "ready", self.process)
 
     def ask(self, line):
@@ -74,7 +81,10 @@ class Loop:
 
     def run(self, pairs):
         """Returns nanoseconds a pair."""
-        return float(self.ask(f"run {pairs}").split()[1])
+        _, wall, cpu = self.ask(f"run {pairs}").split()
+        Loop.wall_ns += float(wall) * pairs * min(self.threads, os.cpu_count())
+        Loop.cpu_ns += float(cpu) * pairs * self.threads
+        return float(cpu if Loop.clock == "cpu" else wall)
 
     def stop(self):
         self.process.stdin.close()

@@ -25,7 +25,8 @@
 void cxx_stacks(void (*leaf)(void));
 
 static struct unwind_walk_result *result;
-static unsigned int compared, differing;
+static unsigned int compared, differing, churns;
+static bool churn_stop, churn_failed;
 
 /* The probe sits at its start, so it sees the registers of a called function. */
 NOT_INLINE static void probed(void)
@@ -108,6 +109,41 @@ static void stacks_make(void)
 	pthread_create(&thread, NULL, in_thread, NULL);
 	pthread_join(thread, NULL);
 	cxx_stacks(compare);
+}
+
+/* Replaces this process's list and turns over the whole arena, again and again. */
+static void *tables_churn(void *tables)
+{
+	struct unwind_key key = {.device = 1};
+	struct unwind_file file;
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || unwind_file_build(fd, &file))
+		return NULL;
+	while (!__atomic_load_n(&churn_stop, __ATOMIC_RELAXED)) {
+		key.inode++;
+		unwind_tables_put(tables, unwind_tables_add(tables, &key, &file));
+		churn_failed |= self_mappings_set(tables, 1) != 0;
+		churns++;
+	}
+	unwind_file_release(&file);
+	close(fd);
+	return NULL;
+}
+
+static void stacks_while_tables_change(struct unwind_tables *tables)
+{
+	time_t end = time(NULL) + 3;
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, tables_churn, tables);
+	while (time(NULL) < end && !differing)
+		recurse(20);
+	__atomic_store_n(&churn_stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	differing += churn_failed;
+	printf("%u changes of the tables, %u of %u files unused\n", churns,
+	       unwind_tables_usage(tables).files_unused, unwind_tables_usage(tables).files);
 }
 
 NOT_INLINE static void repeat(int depth, int times)
@@ -225,6 +261,7 @@ int main(int argc, char **argv)
 					file_offset_of(probed)))
 		return 4;
 	stacks_make();
+	stacks_while_tables_change(tables);
 	printf("%u stacks compared, %u differences\n", compared, differing);
 	times_print();
 	unwind_tables_free(tables);

@@ -5,6 +5,9 @@ import importlib.util
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.unprivileged
 SCRIPT = Path(__file__).resolve().parent.parent.parent / "scripts" / "check"
 LOADER = SourceFileLoader("check", str(SCRIPT))
 check = importlib.util.module_from_spec(importlib.util.spec_from_loader("check", LOADER))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.unprivileged
 ROOT = Path(__file__).resolve().parent.parent.parent
 ASK = """
 source "$1"; shift

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.unprivileged
 ROOT = Path(__file__).resolve().parent.parent.parent
 UNFREED = ROOT / "build" / "unfreed"
 BY_ARGP = {"--help", "--usage", "--version"}

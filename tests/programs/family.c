@@ -28,18 +28,15 @@ extern void free_aligned_sized(void *block, size_t alignment, size_t size) __att
 		return block;                                 \
 	}
 
-static void *aligned(size_t bytes)
-{
-	void *block;
-
-	return posix_memalign(&block, ALIGNMENT, bytes) ? NULL : block;
-}
-
 LEAK(malloc, malloc(bytes))
 LEAK(calloc, calloc(bytes / 8, 8))
 LEAK(realloc, realloc(NULL, bytes))
 LEAK(reallocarray, reallocarray(NULL, bytes / 8, 8))
-LEAK(posix_memalign, aligned(bytes))
+LEAK(posix_memalign, ({
+	     void *aligned;
+
+	     posix_memalign(&aligned, ALIGNMENT, bytes) ? NULL : aligned;
+     }))
 LEAK(aligned_alloc, aligned_alloc(ALIGNMENT, bytes))
 LEAK(memalign, memalign(ALIGNMENT, bytes))
 LEAK(valloc, valloc(bytes))

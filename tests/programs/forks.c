@@ -2,6 +2,7 @@
 /*
  * New processes and new images. The truth is the parent's; what a child leaks stands in the notes.
  */
+#include <errno.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,10 +45,15 @@ static void leak_all(void)
 
 static void wait_for(pid_t child)
 {
+	char failure[64];
 	int status;
 
-	if (child < 0 || waitpid(child, &status, 0) != child || status)
-		truth_die("the child failed");
+	if (child < 0 || waitpid(child, &status, 0) != child)
+		truth_die(strerror(errno)); /* a tracer can make fork fail */
+	if (status) {
+		snprintf(failure, sizeof(failure), "the child failed: wait status %#x", status);
+		truth_die(failure);
+	}
 	truth_note("child", child);
 }
 

@@ -93,13 +93,16 @@ static void calloc_overflow(void)
 	make_array(3, 7);
 }
 
-static void reallocarray_overflow(void)
+static void reallocarray_fails(void)
 {
-	void *block = make_array(5, 9);
+	void *block = make_array(5, 9), *stays = make_array(5, 8);
 
 	for (size_t i = 0; i < 10; i++)
 		if (change_array(block, 45, ((size_t)-1) / 4 + 2, 4) != block || errno != ENOMEM)
 			truth_die("reallocarray did not notice the overflow");
+	for (size_t i = 0; i < 10; i++)
+		if (change_array(stays, 40, huge, 1) != stays)
+			truth_die("reallocarray gave 2^60 bytes");
 	change_array(block, 45, 6, 9);
 }
 
@@ -238,7 +241,7 @@ static void many_gigabytes(void)
 static const struct truth_case cases[] = {
 	{"malloc_zero", NULL, malloc_zero},
 	{"calloc_overflow", NULL, calloc_overflow},
-	{"reallocarray_overflow", NULL, reallocarray_overflow},
+	{"reallocarray_fails", NULL, reallocarray_fails},
 	{"realloc_in_place", NULL, realloc_in_place},
 	{"realloc_moves", NULL, realloc_moves},
 	{"realloc_fails", NULL, realloc_fails},

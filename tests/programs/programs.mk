@@ -6,7 +6,7 @@
 programs_dir   := $(BUILD)/programs
 programs_flags := -O2 -g -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -fno-builtin \
                   -Wall -Wextra -Werror -D_GNU_SOURCE -Itests/programs -pthread
-program_libs   := /usr/lib/$(shell $(CC) -print-multiarch)
+program_libs   := /usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)
 
 programs_c       := family ledger churn tables threads stack_shapes own_malloc plugin forks
 programs_static  := family ledger churn own_malloc

@@ -38,7 +38,7 @@ macro_rules! leak {
 leak!(leak_via_box, leak_via_box_caller, 512, Box::new([1u8; 512]));
 leak!(leak_via_vec, leak_via_vec_caller, 8000, Vec::<u64>::with_capacity(1000));
 leak!(leak_via_zeroed, leak_via_zeroed_caller, 3000, vec![0u8; 3000]);
-leak!(leak_via_string, leak_via_string_caller, 300, "unfreed".repeat(50)[..300].to_owned());
+leak!(leak_via_string, leak_via_string_caller, 300, std::str::from_utf8(&[b'u'; 300]).unwrap().to_owned());
 
 /// Grows from 10 to 100 elements by realloc.
 #[no_mangle]

@@ -61,9 +61,10 @@ void collector_refresh(struct collector *collector, uint32_t pid)
 
 	if (!image)
 		return;
-	image_refresh(&collector->images, image);
-	unwinding_update(collector->unwinding, &collector->modules, collector->images.procfs,
-			 image);
+	if (!image_refresh(&collector->images, image) && image->unwound)
+		return;
+	image->unwound = !unwinding_update(collector->unwinding, &collector->modules,
+					   collector->images.procfs, image);
 }
 
 static void image_gone(struct collector *collector, struct image *image)

@@ -57,18 +57,38 @@ static bool is_same_image(const struct mappings *before, const struct mappings *
 	return !old || (new &&new->start == old->start);
 }
 
-void image_refresh(const struct images *images, struct image *image)
+static bool is_same_code(const struct mapping *a, const struct mapping *b)
+{
+	return a->start == b->start && a->end == b->end && a->file_offset == b->file_offset &&
+	       a->inode == b->inode && a->executable == b->executable;
+}
+
+static bool has_same_code(const struct mappings *before, const struct mappings *now)
+{
+	if (before->count != now->count)
+		return false;
+	for (size_t i = 0; i < now->count; i++)
+		if ((before->items[i].executable || now->items[i].executable) &&
+		    !is_same_code(&before->items[i], &now->items[i]))
+			return false;
+	return true;
+}
+
+bool image_refresh(const struct images *images, struct image *image)
 {
 	struct mappings mappings;
+	bool changed;
 
 	if (image->gone || mappings_read(images->procfs, (pid_t)image->pid, &mappings))
-		return;
+		return false;
 	if (!mappings.count || !is_same_image(&image->mappings, &mappings)) {
 		mappings_release(&mappings);
-		return;
+		return false;
 	}
+	changed = !has_same_code(&image->mappings, &mappings);
 	mappings_release(&image->mappings);
 	image->mappings = mappings;
+	return changed;
 }
 
 struct image *images_add(struct images *images, uint32_t space, uint32_t pid)

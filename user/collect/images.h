@@ -18,6 +18,7 @@ struct image {
 	char **cmdline;
 	size_t cmdline_count;
 	struct mappings mappings;  /* as last read */
+	bool unwound;              /* the walker has its tables */
 	bool gone;                 /* the process exited or went on to another image */
 	struct perf_map *perf_map; /* names from a JIT; NULL: none */
 };
@@ -38,8 +39,11 @@ struct image *images_find_pid(const struct images *images, uint32_t pid);
  * empty one. */
 struct image *images_add(struct images *images, uint32_t space, uint32_t pid);
 
-/* Reads the mappings again; of a process that is gone the last ones stay. */
-void image_refresh(const struct images *images, struct image *image);
+/*
+ * Reads the mappings again; of a process that is gone the last ones stay. Returns whether its code
+ * is mapped in another way than before.
+ */
+bool image_refresh(const struct images *images, struct image *image);
 
 /* The mapping that holds an address; reads the mappings again where none does. NULL: none. */
 const struct mapping *image_find_mapping(const struct images *images, struct image *image,

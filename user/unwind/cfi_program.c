@@ -237,8 +237,7 @@ uint64_t cfi_machine_run(struct cfi_machine *machine, struct cursor *program)
 			continue;
 		}
 		step = advance_read(op, program) * machine->cie->code_align;
-		if (program->overrun || step > UINT32_MAX ||
-		    machine->address >= UINT64_MAX - step)
+		if (program->overrun || step > UINT32_MAX || machine->address >= UINT64_MAX - step)
 			machine->error = -EBADMSG;
 		else if (step)
 			return machine->address + step;

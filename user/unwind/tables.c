@@ -53,6 +53,7 @@ struct unwind_tables {
 	uint32_t rule_count;
 	uint32_t *rule_slots; /* rule + 1; 0: empty */
 	uint32_t rule_mask;
+	uint16_t generation; /* of the list published last */
 };
 
 const struct unwind_key unwind_key_vdso = {.device = UINT64_MAX};
@@ -446,7 +447,8 @@ static void list_publish(struct unwind_tables *tables, uint32_t space, struct li
 		if (list.files[i] != UNWIND_NO_FILE)
 			tables->tables[list.files[i]].users++;
 	tables->lists[space] = list;
-	__atomic_store_n(&tables->memory.spaces[space], UNWIND_LIST(list.first, list.count),
+	__atomic_store_n(&tables->memory.spaces[space],
+			 list.count ? UNWIND_LIST(list.first, list.count, ++tables->generation) : 0,
 			 __ATOMIC_RELEASE);
 	for (uint32_t i = 0; i < old.count; i++)
 		unwind_tables_put(tables, old.files[i]);
