@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import program
+from conftest import BUILD, ROOT, program
 from pythons import find_pythons, probe, started  # noqa: F401: a fixture
 
 PYTHONS = find_pythons()
@@ -177,6 +177,33 @@ def test_steering_ends_with_the_target(python, started):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert release(tool)[:2] == ["restored", "0"]
+
+
+@pytest.fixture(scope="session")
+def kernel():
+    """The walker as a BPF program, alone."""
+    made = subprocess.run(["make", "-s", "-C", ROOT / "tests/bpf", f"BUILD={BUILD}/tests/bpf", "python"],
+                          stderr=subprocess.PIPE, text=True, check=False)
+    if made.returncode:
+        pytest.skip(f"the test's own BPF program is not to be built here: {made.stderr[-300:]}")
+    return [BUILD / "tests/bpf/python_kernel", BUILD / "tests/bpf/python_walk.bpf.o"]
+
+
+@pytest.mark.parametrize("function", ["getppid", "write"])
+@pytest.mark.parametrize("depth", [20, 500])
+@pytest.mark.parametrize("python", PYTHONS)
+def test_kernel_sees_the_same_frames(python, depth, function, kernel, started):
+    """With the GIL held and released, while another thread has it."""
+    process = python.start("python_loop.py", depth)
+    started.append(process)
+    truth = json.loads(process.lines.next("the truth"))
+    libraries = {line.split()[-1] for line in open(f"/proc/{process.pid}/maps")
+                 if "/libc.so" in line}
+    found = subprocess.run([*kernel, str(process.pid), str(truth["thread"]), *libraries, function],
+                           stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+    [stack] = read_threads(line.split("\t") if "\t" in line else line.split(" ")
+                           for line in found.stdout.splitlines()).values()
+    assert [[code, name, file, line] for code, _, line, _, name, file in stack] == truth["frames"]
 
 
 def test_what_is_no_python():
