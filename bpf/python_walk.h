@@ -8,9 +8,10 @@
  * an error; a frame is in walk->found where it says PYTHON_FRAME.
  *
  * From 3.11 on the frames of a thread mostly lie behind one another in chunks of memory, the outer
- * ones at lower addresses. Where the caller's frame turns out to be near, the memory below it is
- * read in one go, and serves some twenty frames. Frames of generators, and all frames before 3.11,
- * are heap objects: read one by one.
+ * ones at lower addresses. Where the caller's frame turns out to be near, its page is read up to
+ * the frame in one go, a window that serves some twenty frames. Below that page may be nothing to
+ * read, and a read that fails costs as much as fifty that do not. Frames of generators, all frames
+ * before 3.11 and the shims, which lie on the C stack, are read one by one, beside the window.
  *
  * 3.12 and later put a frame of their own, a shim, wherever C calls into the interpreter; 3.11
  * marks the frame that was called so; before, every frame was. All three come out as
@@ -27,7 +28,8 @@
 #define PYTHON_FUNCTION static __attribute__((noinline))
 #endif
 
-#define PYTHON_WINDOW 4096u
+#define PYTHON_WINDOW      4096u
+#define PYTHON_FRAME_BYTES 128u
 
 enum python_step {
 	PYTHON_FRAME = 0,
@@ -40,12 +42,13 @@ enum python_step {
 struct python_walk {
 	__u64 frame; /* the next one; 0: none */
 	__u64 word;  /* what was read last */
-	__u64 last;  /* the frame before */
+	__u64 near;  /* the last frame that was no shim */
 	__u64 window_start;
 	__u32 window_size; /* offsets in the window at which a whole frame begins */
+	__u32 offset;      /* of the frame in `bytes` */
 	__u32 called_c;
 	struct python_frame found;
-	__u8 window[PYTHON_WINDOW + 64];
+	__u8 bytes[PYTHON_WINDOW + PYTHON_FRAME_BYTES]; /* the window, then a single frame */
 };
 
 static __attribute__((always_inline)) inline int python_read_word(struct python_walk *walk,
@@ -90,7 +93,7 @@ PYTHON_FUNCTION int python_walk_begin(struct python_walk *walk,
 	    python_read_word(walk, walk->word + process->layout.cframe_frame))
 		return PYTHON_NO_THREAD;
 	walk->frame = walk->word;
-	walk->last = 0;
+	walk->near = 0;
 	walk->window_size = 0;
 	walk->called_c = PYTHON_FRAME_CALLED_C;
 	return walk->frame ? PYTHON_FRAME : PYTHON_NO_THREAD;
@@ -101,34 +104,29 @@ PYTHON_FUNCTION int python_walk_fill(struct python_walk *walk, __u32 frame_bytes
 {
 	__u64 start, size;
 
-	if (!walk || frame_bytes > 128)
+	if (!walk || frame_bytes > PYTHON_FRAME_BYTES)
 		return 1;
-	if (walk->last - walk->frame < PYTHON_WINDOW) {
-		start = walk->frame + frame_bytes - PYTHON_WINDOW;
-		size = PYTHON_WINDOW;
-		if (!python_read_user(walk->window, PYTHON_WINDOW, start))
-			goto read;
-		start = walk->frame & ~4095ull;
-		size = walk->frame + frame_bytes - start;
-		if (size <= PYTHON_WINDOW && !python_read_user(walk->window, size, start))
-			goto read;
+	start = walk->frame & ~(PYTHON_WINDOW - 1ull);
+	size = walk->frame - start + frame_bytes;
+	if (walk->near - walk->frame < PYTHON_WINDOW && size <= PYTHON_WINDOW &&
+	    !python_read_user(walk->bytes, size, start)) {
+		walk->window_start = start;
+		walk->window_size = size - frame_bytes + 1;
+		walk->offset = walk->frame - start;
+		return 0;
 	}
-	start = walk->frame;
-	size = frame_bytes;
-	if (python_read_user(walk->window, size, start))
-		return 1;
-read:
-	walk->window_start = start;
-	walk->window_size = size - frame_bytes + 1;
-	return 0;
+	walk->offset = PYTHON_WINDOW;
+	return python_read_user(walk->bytes + PYTHON_WINDOW, frame_bytes, walk->frame) != 0;
 }
 
 static __attribute__((always_inline)) inline __u64 python_field(const struct python_walk *walk,
 								__u32 field)
 {
-	__u32 offset = walk->frame - walk->window_start + field;
+	__u32 offset = walk->offset + field;
 
-	return *(const __u64 *)(walk->window + (offset & (PYTHON_WINDOW - 1)));
+	if (offset > PYTHON_WINDOW + PYTHON_FRAME_BYTES - 8)
+		return 0;
+	return *(const __u64 *)(walk->bytes + offset);
 }
 
 /* The instruction of walk->frame, whose code object is in walk->found. */
@@ -152,8 +150,9 @@ PYTHON_FUNCTION int python_walk_step(struct python_walk *walk,
 
 	if (!walk || !layout || !walk->frame)
 		return PYTHON_BOTTOM;
-	if (walk->frame - walk->window_start >= walk->window_size &&
-	    python_walk_fill(walk, layout->frame_bytes))
+	if (walk->frame - walk->window_start < walk->window_size)
+		walk->offset = walk->frame - walk->window_start;
+	else if (python_walk_fill(walk, layout->frame_bytes))
 		return PYTHON_UNREADABLE;
 	owner = layout->frame_owner == PYTHON_ABSENT ? 0 : python_field(walk, layout->frame_owner);
 	walk->found.code = python_field(walk, layout->frame_code) & ~7ull;
@@ -162,10 +161,12 @@ PYTHON_FUNCTION int python_walk_step(struct python_walk *walk,
 	walk->called_c = layout->every_frame_entry;
 	if (layout->frame_entry != PYTHON_ABSENT && (__u8)python_field(walk, layout->frame_entry))
 		walk->called_c = PYTHON_FRAME_CALLED_C;
-	walk->last = walk->frame;
-	walk->frame = python_field(walk, layout->frame_previous);
-	if ((__u8)owner < PYTHON_OWNER_SHIM)
+	if ((__u8)owner < PYTHON_OWNER_SHIM) {
+		walk->near = walk->frame;
+		walk->frame = python_field(walk, layout->frame_previous);
 		return PYTHON_FRAME;
+	}
+	walk->frame = python_field(walk, layout->frame_previous);
 	walk->called_c = PYTHON_FRAME_CALLED_C;
 	return walk->frame ? PYTHON_SHIM : PYTHON_BOTTOM;
 }
@@ -178,9 +179,9 @@ PYTHON_FUNCTION __u32 python_walk_check(struct python_walk *walk,
 	if (!walk || !layout)
 		return 0;
 	walk->window_size = 0;
-	if (python_read_user(walk->window, PYTHON_CHECK_BYTES, code + PYTHON_CHECK_START(layout)))
+	if (python_read_user(walk->bytes, PYTHON_CHECK_BYTES, code + PYTHON_CHECK_START(layout)))
 		return 0;
-	return python_check(walk->window, PYTHON_CHECK_POINTERS(layout));
+	return python_check(walk->bytes, PYTHON_CHECK_POINTERS(layout));
 }
 
 #endif
