@@ -16,6 +16,7 @@ static const char *const symbol_names[SYMBOL_COUNT] = {
 	[SYMBOL_CODE_TYPE] = "PyCode_Type",
 	[SYMBOL_STR_TYPE] = "PyUnicode_Type",
 	[SYMBOL_BYTES_TYPE] = "PyBytes_Type",
+	[SYMBOL_FRAME_TYPE] = "PyFrame_Type",
 	[SYMBOL_RAW_MALLOC] = "PyMem_RawMalloc",
 	[SYMBOL_MEM_MALLOC] = "PyMem_Malloc",
 	[SYMBOL_OBJECT_MALLOC] = "PyObject_Malloc",
@@ -155,8 +156,8 @@ static int check(struct python_interpreter *interpreter, struct failure *failure
 	error = python_validate(interpreter, &what);
 	if (!error || !what)
 		return error;
-	snprintf(why, sizeof(why), "%s %s not what this version has, so no frame could be trusted",
-		 what, strchr(what, 's') && what[strlen(what) - 1] == 's' ? "are" : "is");
+	snprintf(why, sizeof(why), "%s is not what this version has, so no frame could be trusted",
+		 what);
 	return refuse(failure, interpreter->image.path, interpreter->layout.version, why);
 }
 

@@ -34,6 +34,7 @@ struct python_layout {
 	uint32_t tstate_interpreter;
 	uint32_t tstate_native_thread; /* thread id in its PID namespace; PYTHON_ABSENT */
 
+	uint32_t frame_type_bytes; /* basic size of PyFrame_Type; 0: not to be checked */
 	uint32_t code_name;
 	uint32_t code_qualname; /* PYTHON_ABSENT */
 	uint32_t code_lines;    /* -> bytes */

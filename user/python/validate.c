@@ -64,7 +64,9 @@ static int check_types(const struct python_interpreter *interpreter)
 
 	if (check_type(&interpreter->memory, interpreter->types.code, "code", code_size) ||
 	    check_type(&interpreter->memory, interpreter->types.str, "str", str_size) ||
-	    check_type(&interpreter->memory, interpreter->types.bytes, "bytes", 0))
+	    check_type(&interpreter->memory, interpreter->types.bytes, "bytes", 0) ||
+	    check_type(&interpreter->memory, interpreter->symbols[SYMBOL_FRAME_TYPE].address,
+		       "frame", interpreter->layout.frame_type_bytes))
 		return -EBADMSG;
 	return 0;
 }
@@ -94,19 +96,29 @@ static bool has_threads(const struct memory *memory, const struct python_thread 
 	return good > bad;
 }
 
-static bool is_frame_good(const struct python_interpreter *interpreter,
-			  const struct python_frame *frame)
+/* A path or a script's name, which no function's is. Others, such as "<string>", say nothing. */
+static bool is_like_a_file(const char *name)
+{
+	size_t length = strlen(name);
+
+	return strchr(name, '/') || (length > 3 && !strcmp(name + length - 3, ".py"));
+}
+
+static void check_frame(const struct python_interpreter *interpreter,
+			const struct python_frame *frame, struct evidence *evidence)
 {
 	struct python_code code;
 
 	if (python_code_read(&interpreter->memory, &interpreter->layout, &interpreter->types,
-			     frame->code, &code))
-		return false;
-	bool good = *code.name && code.first_line >= 0 &&
-		    (frame->instruction == PYTHON_NO_INSTRUCTION ||
-		     python_code_line(&code, frame->instruction) || code.line_bytes);
+			     frame->code, &code)) {
+		evidence->bad++;
+		return;
+	}
+	if (!*code.name || code.first_line < 0)
+		evidence->bad++;
+	else if (is_like_a_file(code.file))
+		evidence->good++;
 	python_code_release(&code);
-	return good;
 }
 
 static void check_frames(const struct python_interpreter *interpreter,
@@ -121,10 +133,9 @@ static void check_frames(const struct python_interpreter *interpreter,
 	step = python_walk_begin(walk, &interpreter->process, thread->thread);
 	for (int i = 0; step <= PYTHON_SHIM && i < FRAMES_LOOKED_AT; i++) {
 		step = python_walk_step(walk, &interpreter->process.layout);
-		if (step == PYTHON_FRAME && is_frame_good(interpreter, &walk->found))
-			evidence->good++;
-		else if (step == PYTHON_FRAME || step == PYTHON_UNREADABLE)
-			evidence->bad++;
+		if (step == PYTHON_FRAME)
+			check_frame(interpreter, &walk->found, evidence);
+		evidence->bad += step == PYTHON_UNREADABLE;
 	}
 	free(walk);
 }
@@ -141,9 +152,9 @@ static int look(struct python_interpreter *interpreter, struct evidence *evidenc
 	if (count == -ESRCH || count == -EPERM || count == -ENOMEM)
 		return (int)count;
 	if (count <= 0)
-		*what = "its list of threads";
+		*what = "the list of its threads";
 	else if (!has_threads(&interpreter->memory, threads, (size_t)count))
-		*what = "its thread states";
+		*what = "the form of its thread states";
 	else if (python_access_find(interpreter, threads, (size_t)count))
 		*what = "the way from a thread to its state";
 	else
@@ -166,7 +177,7 @@ int python_validate(struct python_interpreter *interpreter, const char **what)
 	for (int round = 0; round < ROUNDS; round++) {
 		if (round)
 			nanosleep(&pause, NULL);
-		*what = "its types";
+		*what = "the form of its types";
 		error = check_types(interpreter) ? -EAGAIN : look(interpreter, &evidence, what);
 		if (error != -EAGAIN && error)
 			break;
@@ -178,6 +189,6 @@ int python_validate(struct python_interpreter *interpreter, const char **what)
 	if (error)
 		return error == -EAGAIN ? -EBADMSG : error;
 	interpreter->frames_checked = evidence.good > 4 * evidence.bad;
-	*what = "its frames";
+	*what = "the form of its frames";
 	return evidence.good || !evidence.bad ? 0 : -EBADMSG;
 }
