@@ -4,10 +4,11 @@ import json
 import random
 import signal
 import subprocess
+import time
 
 import pytest
 
-from conftest import BUILD, ROOT, program
+from conftest import BUILD, ROOT, Lines, program
 from pythons import find_pythons, probe, started  # noqa: F401: a fixture
 
 PYTHONS = find_pythons()
@@ -160,6 +161,25 @@ def test_steering_goes_and_comes(python, started):
 
 
 @pytest.mark.parametrize("python", PYTHONS)
+def test_steering_killed_at_any_moment(python, started):
+    process = steerable(python, started)
+    chance = random.Random(python.minor)
+    for _ in range(20):
+        tool = subprocess.Popen([program("python_probe"), "steer", str(process.pid)],
+                                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0, 0.03))
+        tool.kill()
+        tool.wait()
+        tool.stdin.close()
+        before = int(ask(process, "count"))
+        while int(ask(process, "count")) == before:
+            time.sleep(0.001)
+    assert release(steer(process))[:2] == ["restored", "0"]
+    assert not is_steered(process)
+    assert ask(process, "stop").startswith("good ")
+
+
+@pytest.mark.parametrize("python", PYTHONS)
 def test_steering_survives_fork_and_exec(python, started):
     process = steerable(python, started)
     tool = steer(process)
@@ -189,6 +209,17 @@ def kernel():
     return [BUILD / "tests/bpf/python_kernel", BUILD / "tests/bpf/python_walk.bpf.o"]
 
 
+def kernel_stack(kernel, pid, thread, function):
+    """The stack of a thread when it next calls a function of libc."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        [library] = {line.split()[-1] for line in maps if "/libc.so" in line}
+    found = subprocess.run([*kernel, str(pid), str(thread), library, function],
+                           stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+    [stack] = read_threads(line.split("\t") if "\t" in line else line.split(" ")
+                           for line in found.stdout.splitlines()).values()
+    return stack
+
+
 @pytest.mark.parametrize("function", ["getppid", "write"])
 @pytest.mark.parametrize("depth", [20, 500])
 @pytest.mark.parametrize("python", PYTHONS)
@@ -197,13 +228,30 @@ def test_kernel_sees_the_same_frames(python, depth, function, kernel, started):
     process = python.start("python_loop.py", depth)
     started.append(process)
     truth = json.loads(process.lines.next("the truth"))
-    libraries = {line.split()[-1] for line in open(f"/proc/{process.pid}/maps")
-                 if "/libc.so" in line}
-    found = subprocess.run([*kernel, str(process.pid), str(truth["thread"]), *libraries, function],
-                           stdout=subprocess.PIPE, text=True, timeout=60, check=True)
-    [stack] = read_threads(line.split("\t") if "\t" in line else line.split(" ")
-                           for line in found.stdout.splitlines()).values()
+    stack = kernel_stack(kernel, process.pid, truth["thread"], function)
     assert [[code, name, file, line] for code, _, line, _, name, file in stack] == truth["frames"]
+
+
+def embedded(command, started):
+    process = subprocess.Popen([program("python_embedded"), command], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE, text=True)
+    started.append(process)
+    Lines(process.stdout).until("ready")
+    return process
+
+
+def test_an_interpreter_in_a_library_at_rest(started):
+    process = embedded("idle", started)
+    lines = probe("frames", process.pid)
+    assert ["checked", "0"] in lines
+    assert list(read_threads(lines).values()) == [[]]
+
+
+def test_the_interpreter_that_runs_among_several(kernel, started):
+    process = embedded("interpreters", started)
+    assert len([line for line in probe("frames", process.pid) if line[0] == "thread"]) == 3
+    names = [frame[4] for frame in kernel_stack(kernel, process.pid, process.pid, "getppid")]
+    assert names == ["loop"] * 10 + ["<module>"]
 
 
 def test_what_is_no_python():

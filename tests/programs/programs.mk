@@ -32,6 +32,12 @@ endif
 ifneq ($(wildcard $(program_libs)/libmimalloc.so.2),)
 programs_all += $(programs_linked:%=%.mimalloc) cpp_throw.mimalloc
 endif
+python_config := $(wildcard /usr/bin/python3-config)
+ifneq ($(python_config),)
+ifneq ($(shell $(python_config) --embed --libs 2>/dev/null),)
+programs_all += python_embedded
+endif
+endif
 rustc := $(or $(shell command -v rustc),$(wildcard $(HOME)/.cargo/bin/rustc))
 ifneq ($(rustc),)
 programs_all += rust_leaks
@@ -67,6 +73,12 @@ $(programs_dir)/python_probe: tests/programs/python_probe.c $(BUILD)/libunfreed.
 	$(call say,PROGRAM,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(cflags) -Iuser $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libunfreed.a $(libs)
+
+$(programs_dir)/python_embedded: tests/programs/python_embedded.c
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(shell $(python_config) --includes) -O2 -g -Wall -Wextra -Werror -o $@ $< \
+		$(shell $(python_config) --embed --ldflags)
 
 $(programs_dir)/demo_leaky: tests/programs/demo_leaky.c
 	$(call say,PROGRAM,$@)
