@@ -30,6 +30,7 @@
 
 #define PYTHON_WINDOW      4096u
 #define PYTHON_FRAME_BYTES 128u
+#define PYTHON_BYTES       (2 * PYTHON_WINDOW)
 
 enum python_step {
 	PYTHON_FRAME = 0,
@@ -48,7 +49,7 @@ struct python_walk {
 	__u32 offset;      /* of the frame in `bytes` */
 	__u32 called_c;
 	struct python_frame found;
-	__u8 bytes[PYTHON_WINDOW + PYTHON_FRAME_BYTES]; /* the window, then a single frame */
+	__u8 bytes[PYTHON_BYTES] __attribute__((aligned(8))); /* the window, then a single frame */
 };
 
 static __attribute__((always_inline)) inline int python_read_word(struct python_walk *walk,
@@ -119,21 +120,24 @@ PYTHON_FUNCTION int python_walk_fill(struct python_walk *walk, __u32 frame_bytes
 	return python_read_user(walk->bytes + PYTHON_WINDOW, frame_bytes, walk->frame) != 0;
 }
 
-static __attribute__((always_inline)) inline __u64 python_field(const struct python_walk *walk,
-								__u32 field)
+/* Offsets are bounded by a mask alone: compilers move comparisons where verifiers miss them. */
+static __attribute__((always_inline)) inline __u64 python_word(const struct python_walk *walk,
+							       __u32 field)
 {
-	__u32 offset = walk->offset + field;
+	return *(const __u64 *)(walk->bytes + ((walk->offset + field) & (PYTHON_BYTES - 8)));
+}
 
-	if (offset > PYTHON_WINDOW + PYTHON_FRAME_BYTES - 8)
-		return 0;
-	return *(const __u64 *)(walk->bytes + offset);
+static __attribute__((always_inline)) inline __u8 python_byte(const struct python_walk *walk,
+							      __u32 field)
+{
+	return walk->bytes[(walk->offset + field) & (PYTHON_BYTES - 1)];
 }
 
 /* The instruction of walk->frame, whose code object is in walk->found. */
 static __attribute__((always_inline)) inline __s32
 python_walk_instruction(const struct python_walk *walk, const struct python_walk_layout *layout)
 {
-	__u64 value = python_field(walk, layout->frame_instruction);
+	__u64 value = python_word(walk, layout->frame_instruction);
 
 	if (layout->code_bytecode == PYTHON_ABSENT)
 		value = (__s64)(__s32)value * layout->instruction_bytes;
@@ -146,27 +150,29 @@ python_walk_instruction(const struct python_walk *walk, const struct python_walk
 PYTHON_FUNCTION int python_walk_step(struct python_walk *walk,
 				     const struct python_walk_layout *layout)
 {
-	__u64 owner;
+	__u8 owner;
 
 	if (!walk || !layout || !walk->frame)
 		return PYTHON_BOTTOM;
+	if (walk->frame & 7)
+		return PYTHON_UNREADABLE;
 	if (walk->frame - walk->window_start < walk->window_size)
 		walk->offset = walk->frame - walk->window_start;
 	else if (python_walk_fill(walk, layout->frame_bytes))
 		return PYTHON_UNREADABLE;
-	owner = layout->frame_owner == PYTHON_ABSENT ? 0 : python_field(walk, layout->frame_owner);
-	walk->found.code = python_field(walk, layout->frame_code) & ~7ull;
+	owner = layout->frame_owner == PYTHON_ABSENT ? 0 : python_byte(walk, layout->frame_owner);
+	walk->found.code = python_word(walk, layout->frame_code) & ~7ull;
 	walk->found.instruction = python_walk_instruction(walk, layout);
 	walk->found.flags = walk->called_c;
 	walk->called_c = layout->every_frame_entry;
-	if (layout->frame_entry != PYTHON_ABSENT && (__u8)python_field(walk, layout->frame_entry))
+	if (layout->frame_entry != PYTHON_ABSENT && python_byte(walk, layout->frame_entry))
 		walk->called_c = PYTHON_FRAME_CALLED_C;
-	if ((__u8)owner < PYTHON_OWNER_SHIM) {
+	if (owner < PYTHON_OWNER_SHIM) {
 		walk->near = walk->frame;
-		walk->frame = python_field(walk, layout->frame_previous);
+		walk->frame = python_word(walk, layout->frame_previous);
 		return PYTHON_FRAME;
 	}
-	walk->frame = python_field(walk, layout->frame_previous);
+	walk->frame = python_word(walk, layout->frame_previous);
 	walk->called_c = PYTHON_FRAME_CALLED_C;
 	return walk->frame ? PYTHON_SHIM : PYTHON_BOTTOM;
 }

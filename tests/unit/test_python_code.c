@@ -53,7 +53,8 @@ static void check_line(enum python_lines format, const uint8_t *table, size_t si
 	struct python_code code = {
 		.lines = exact, .line_bytes = size, .first_line = 10, .format = format};
 
-	memcpy(exact, table, size);
+	if (size)
+		memcpy(exact, table, size);
 	assert_int_equal(python_code_line(&code, instruction), expected);
 	free(exact);
 }
