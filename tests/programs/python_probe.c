@@ -81,6 +81,14 @@ static void print_site(const char *name, uint64_t address, const struct site *si
 	       site_kind_name(site->kind), site->skipped, site->instruction);
 }
 
+static bool holds_alias(const struct python_slots *slots, int call)
+{
+	uint64_t alias = slots->functions[call].alias;
+
+	return alias && (slots->slots[PYTHON_MEM].functions[call] == alias ||
+			 slots->slots[PYTHON_OBJ].functions[call] == alias);
+}
+
 static int print_slots(const struct python_interpreter *interpreter,
 		       const struct mappings *mappings)
 {
@@ -98,9 +106,9 @@ static int print_slots(const struct python_interpreter *interpreter,
 		const struct python_function *function = &slots.functions[i];
 
 		printf("alias %#llx%s%s references %u\n", (unsigned long long)function->alias,
-		       function->alias_atomic ? " atomic" : "", function->steered ? " steered" : "",
-		       function->references);
-		print_site(calls[i], function->address, &function->site);
+		       function->alias_atomic ? " atomic" : "",
+		       holds_alias(&slots, i) ? " steered" : "", function->references);
+		print_site(calls[i], function->address, python_function_site(function, true));
 	}
 	if (slots.refill)
 		print_site("refill", slots.refill, &slots.refill_site);

@@ -42,10 +42,11 @@ struct python_function {
 	uint64_t address;
 	uint64_t alias;      /* another address of the same code; 0: none */
 	bool alias_atomic;   /* differs from `address` in one byte */
-	bool steered;        /* a slot holds the alias already */
+	bool steered;        /* both slots hold the alias already */
 	uint32_t references; /* places in the code that name `address`: tests of inlined copies */
 	struct site site;    /* sees every call that gets here */
-	bool site_is_alias;  /* sees only what comes through the alias */
+	struct site alias_site; /* sees only what comes through the alias; cheaper ... */
+	bool has_alias_site;    /* ... where there is one */
 };
 
 struct python_slots {
@@ -67,6 +68,9 @@ const char *python_hook_name(enum python_hook hook);
  */
 int python_slots_read(const struct python_interpreter *interpreter, const struct mappings *mappings,
 		      struct python_slots *slots);
+
+/* Where the probe goes, given whether the slots are (going to be) steered. */
+const struct site *python_function_site(const struct python_function *function, bool steered);
 
 /* The slots as they are now, at addresses known from an earlier reading. */
 int python_slot_refresh(const struct memory *memory, struct python_slot *slot);

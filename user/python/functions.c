@@ -97,10 +97,12 @@ static void take_alias(struct python_function *function, uint64_t alias)
 static void find_site(const struct image *image, const struct alloc_function *function,
 		      struct python_function *found)
 {
+	enum site_kind best;
 	bool in_function;
 
 	choose_site(image, function, found->address, &found->site);
-	in_function = found->site.kind == SITE_EMULATED;
+	best = found->site.kind;
+	in_function = best == SITE_EMULATED;
 	if (begins_with_endbr(image, found->address))
 		take_alias(found, found->address + ENDBR_BYTES);
 	if (found->address % ALIGNMENT || (in_function && found->alias_atomic))
@@ -111,15 +113,20 @@ static void find_site(const struct image *image, const struct alloc_function *fu
 		if (!is_padding(image, alias, found->address))
 			continue;
 		choose_site(image, function, alias, &site);
-		if (!in_function && site.kind < found->site.kind &&
-		    site.skipped < found->address - alias) {
-			found->site = site;
-			found->site_is_alias = true;
+		if (!in_function && site.kind < best && site.skipped < found->address - alias) {
+			best = site.kind;
+			found->alias_site = site;
+			found->has_alias_site = true;
 			take_alias(found, alias);
 		} else if (!found->alias) {
 			take_alias(found, alias);
 		}
 	}
+}
+
+const struct site *python_function_site(const struct python_function *function, bool steered)
+{
+	return steered && function->has_alias_site ? &function->alias_site : &function->site;
 }
 
 struct calls {
@@ -194,8 +201,10 @@ int functions_find(const struct python_interpreter *interpreter, const struct py
 		struct python_function *function = &slots->functions[i];
 
 		function->address = function_unalias(image, backend->functions[i]);
-		function->steered = function->address != backend->functions[i];
 		find_site(image, &alloc_functions_of[i], function);
+		function->steered = function->alias &&
+				    slots->slots[PYTHON_MEM].functions[i] == function->alias &&
+				    slots->slots[PYTHON_OBJ].functions[i] == function->alias;
 		references[i].address = function->address;
 	}
 	int error = code_count_references(image, references, CALLS);
