@@ -47,7 +47,8 @@ def find_pythons():
         found[path.name] = Python(path)
     for path in sorted(BUILD.glob("roots/*/usr/bin/python3.*[0-9]")):
         root = path.parents[2]
-        found[f"{root.name} {path.name}"] = Python(path, root)
+        if (root / "tmp").is_dir() and not root.name.startswith("new."):
+            found[f"{root.name} {path.name}"] = Python(path, root)
     return [pytest.param(python, id=name.replace(" ", "-")) for name, python in found.items()
             if 8 <= python.minor <= 15]
 

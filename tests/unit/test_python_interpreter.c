@@ -215,6 +215,47 @@ static void test_version_names(void **state)
 	check_name(0xffffffff, "255.255.255");
 }
 
+static uint64_t debug_words[98];
+
+static int read_debug_words(const struct memory *memory, uint64_t address, void *buffer,
+			    size_t size)
+{
+	(void)memory;
+	if (address || size > sizeof(debug_words))
+		return -EFAULT;
+	memcpy(buffer, debug_words, size);
+	return 0;
+}
+
+static int read_debug_layout(uint64_t version, uint64_t free_threaded, uint64_t offset)
+{
+	const struct memory memory = {.read = read_debug_words};
+	struct python_layout layout;
+
+	for (size_t i = 0; i < sizeof(debug_words) / sizeof(debug_words[0]); i++)
+		debug_words[i] = offset;
+	memcpy(debug_words, "xdebugpy", 8);
+	debug_words[1] = version;
+	debug_words[2] = free_threaded;
+	return python_layout_read(&memory, 0, &layout);
+}
+
+static void test_debug_offsets_that_are_not_known(void **state)
+{
+	const struct memory memory = {.read = read_debug_words};
+	struct python_layout layout;
+
+	(void)state;
+	assert_int_equal(read_debug_layout(0x031000f0, 0, 8), -ENOTSUP);
+	assert_int_equal(read_debug_layout(0x030c00f0, 0, 8), -ENOTSUP);
+	assert_int_equal(read_debug_layout(0x030d00f0, 1, 8), -EPROTONOSUPPORT);
+	assert_int_equal(read_debug_layout(0x030d00f0, 0, 8), -EBADMSG);
+	assert_int_equal(read_debug_layout(0x030e00f0, 0, UINT64_MAX), -EBADMSG);
+	assert_int_equal(python_layout_read(&memory, 8, &layout), -EFAULT);
+	memset(debug_words, 0, sizeof(debug_words));
+	assert_int_equal(python_layout_read(&memory, 0, &layout), -ENOENT);
+}
+
 #define NOP1      0x90
 #define NOP3      0x0f, 0x1f, 0x00
 #define NOP7      0x0f, 0x1f, 0x80, 0, 0, 0, 0
@@ -331,9 +372,13 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pythons),    cmocka_unit_test(test_a_process_that_is_gone),
-		cmocka_unit_test(test_no_python),  cmocka_unit_test(test_version_names),
-		cmocka_unit_test(test_nops),       cmocka_unit_test(test_unalias),
+		cmocka_unit_test(test_pythons),
+		cmocka_unit_test(test_a_process_that_is_gone),
+		cmocka_unit_test(test_no_python),
+		cmocka_unit_test(test_version_names),
+		cmocka_unit_test(test_debug_offsets_that_are_not_known),
+		cmocka_unit_test(test_nops),
+		cmocka_unit_test(test_unalias),
 		cmocka_unit_test(test_references),
 	};
 
