@@ -106,23 +106,25 @@ static __noinline int call_restart(__u32 space_id)
 	return 0;
 }
 
-static __always_inline void process_executed(void)
+static __noinline int process_executed(void)
 {
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
 	struct space *space = bpf_map_lookup_elem(&spaces_by_pid, &pid);
 	struct exec_record exec = {.record.type = RECORD_EXEC, .record.pid = pid};
 
 	if (!space)
-		return;
+		return 0;
 	exec.old_space = space->id;
 	exec.shared = space->shared;
 	if (space->shared && !config.follow_forks) {
 		bpf_map_delete_elem(&spaces_by_pid, &pid);
-		return;
+		return 0;
 	}
 	exec.record.space = process_add(pid);
 	call_restart(exec.record.space);
+	bpf_get_current_comm(exec.comm, sizeof(exec.comm));
 	send_record(&exec, sizeof(exec));
+	return 0;
 }
 
 static __always_inline void process_exited(struct task_struct *task)

@@ -46,12 +46,13 @@ struct fork_record {
 struct exec_record {
 	struct record record; /* with the new space */
 	__u32 old_space;
-	__u32 shared; /* the old space goes on: it was the parent's */
+	__u32 shared;  /* the old space goes on: it was the parent's */
+	char comm[16]; /* the process may be gone before it can be asked */
 };
 
 _Static_assert(sizeof(struct record) == 16, "");
 _Static_assert(sizeof(struct stack_record) == 32 + 8 * FRAMES_MAX, "");
 _Static_assert(sizeof(struct fork_record) == 24, "");
-_Static_assert(sizeof(struct exec_record) == 24, "");
+_Static_assert(sizeof(struct exec_record) == 40, "");
 
 #endif

@@ -37,16 +37,13 @@ struct recording {
 	struct failure failure;
 };
 
-/* Forked children inherit perf probes alone, and so are traced from their first allocation on. */
 static int choose_attach(struct recording *recording)
 {
 	const struct record_options *options = &recording->options;
 
 	recording->attach = options->attach;
 	if (options->attach == ATTACH_AUTO)
-		recording->attach = options->follow_forks && recording->kernel.perf
-					    ? ATTACH_PERF
-					    : kernel_best_attach(&recording->kernel);
+		recording->attach = kernel_best_attach(&recording->kernel);
 	if (!recording->kernel.privileged)
 		return failure_set(&recording->failure, STATUS_KERNEL,
 				   "not allowed to load BPF programs; run as root");

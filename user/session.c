@@ -24,7 +24,7 @@
 
 /* A file of a process that has been looked at: probed, or found to have nothing to probe. */
 struct examined {
-	pid_t pid;
+	pid_t pid; /* 0: of all processes */
 	uint64_t device;
 	uint64_t inode;
 };
@@ -37,7 +37,7 @@ struct session {
 	struct ledger_view view;
 	struct unwind_memory unwind_memory;
 	struct collector *collector;
-	struct links probes;
+	struct keeper *probes;
 	struct links tracepoints;
 	struct probe_programs programs;
 	struct examined *examined;
@@ -205,7 +205,6 @@ static void note_programs(struct session *session)
 
 	session->programs = (struct probe_programs){
 		.kind = session->config.attach,
-		.inherit = session->config.follow_forks && session->config.attach == ATTACH_PERF,
 		.alloc_session = bpf_program__fd(skeleton->progs.alloc_session),
 		.alloc_enter = bpf_program__fd(skeleton->progs.alloc_enter),
 		.alloc_return = bpf_program__fd(skeleton->progs.alloc_return),
@@ -263,7 +262,8 @@ struct session *session_open(const struct session_config *config, const struct p
 	session->config = *config;
 	session->procfs = procfs;
 	raise_descriptor_limit();
-	error = load(session);
+	session->probes = keeper_new();
+	error = session->probes ? load(session) : -errno;
 	if (error)
 		goto failed;
 	session->collector =
@@ -296,7 +296,7 @@ void session_close(struct session *session)
 {
 	if (!session)
 		return;
-	links_release(&session->probes);
+	keeper_free(session->probes);
 	links_release(&session->tracepoints);
 	collector_free(session->collector);
 	ring_buffer__free(session->ring);
@@ -324,6 +324,16 @@ int session_add_process(struct session *session, pid_t pid, struct failure *fail
 				   strerror(-error));
 	session->alive++;
 	return 0;
+}
+
+/*
+ * Whose hits the kernel passes on. A child must be traced from its first instruction on, so that
+ * with follow_forks the probes are for every process, and the programs sort out which one is
+ * traced.
+ */
+static pid_t probed_pid(const struct session *session, pid_t pid)
+{
+	return session->config.follow_forks ? 0 : pid;
 }
 
 static uint64_t device_of(const struct mapping *mapping)
@@ -367,7 +377,8 @@ static int select_new_files(const struct session *session, pid_t pid, const stru
 static int install_found(struct session *session, pid_t pid, const struct allocators *allocators,
 			 struct failure *failure)
 {
-	int error = linker_install(&session->probes, &session->programs, pid, allocators);
+	pid_t probed = probed_pid(session, pid);
+	int error = linker_install(session->probes, &session->programs, probed, allocators);
 
 	if (error)
 		message_detail("cannot watch %s for libraries loaded later: %s",
@@ -375,7 +386,7 @@ static int install_found(struct session *session, pid_t pid, const struct alloca
 	for (size_t i = 0; i < allocators->count; i++) {
 		const struct allocator *allocator = &allocators->items[i];
 
-		error = allocator_install(&session->probes, &session->programs, pid, allocator);
+		error = allocator_install(session->probes, &session->programs, probed, allocator);
 		if (error == -ESRCH)
 			return failure_set(failure, STATUS_TARGET, "process %d is gone", (int)pid);
 		if (error)
@@ -399,7 +410,7 @@ int session_attach(struct session *session, pid_t pid, struct failure *failure)
 	collector_refresh(session->collector, (uint32_t)pid);
 	result = mappings_read(session->procfs, pid, &all);
 	if (!result)
-		result = select_new_files(session, pid, &all, &fresh);
+		result = select_new_files(session, probed_pid(session, pid), &all, &fresh);
 	if (!result && fresh.count)
 		result = allocators_find(session->procfs, pid, &fresh, &allocators, &skipped);
 	if (result) {
@@ -412,7 +423,7 @@ int session_attach(struct session *session, pid_t pid, struct failure *failure)
 			message_detail("process %d: not read: %s", (int)pid, skipped);
 		result = install_found(session, pid, &allocators, failure);
 		for (size_t i = 0; i < fresh.count; i++)
-			mark_examined(session, pid, &fresh.items[i]);
+			mark_examined(session, probed_pid(session, pid), &fresh.items[i]);
 	}
 	free(skipped);
 	allocators_release(&allocators);
@@ -427,23 +438,10 @@ static void attach_later(struct session *session, pid_t pid)
 {
 	struct failure failure;
 
-	if (session_attach(session, pid, &failure) < 0 && failure.status != STATUS_TARGET)
-		message_info("%s", failure.text);
-}
-
-/* Probes made with inherit are in the child already. */
-static void inherit_examined(struct session *session, pid_t parent, pid_t child)
-{
-	size_t count = session->examined_count;
-
-	for (size_t i = 0; i < count; i++) {
-		struct examined file = session->examined[i];
-
-		if (file.pid != parent)
-			continue;
-		file.pid = child;
-		array_append(&session->examined, &session->examined_count, file);
-	}
+	if (session_attach(session, pid, &failure) >= 0 || failure.status == STATUS_TARGET)
+		return;
+	session->losses[LOSS_allocator_unprobed]++;
+	message_info("%s", failure.text);
 }
 
 static void child_started(struct session *session, const struct fork_record *fork)
@@ -451,10 +449,6 @@ static void child_started(struct session *session, const struct fork_record *for
 	if (!fork->child_space)
 		return;
 	session->alive++;
-	if (session->programs.inherit)
-		inherit_examined(session, (pid_t)fork->record.pid, (pid_t)fork->child_pid);
-	else
-		session->losses[LOSS_process_late]++;
 	attach_later(session, (pid_t)fork->child_pid);
 }
 
@@ -500,7 +494,7 @@ void session_stop(struct session *session)
 	session->skeleton->bss->tracing = 0;
 	session->stopped_monotonic_ns = monotonic_now_ns();
 	session->stopped = true;
-	links_release(&session->probes);
+	keeper_release(session->probes);
 	session_drain(session);
 }
 

@@ -5,9 +5,10 @@
 // about the callers.
 
 use std::collections::BTreeMap;
-use std::ffi::{c_char, c_int, CString};
-use std::hint::black_box;
+use std::ffi::CString;
 use std::mem;
+use std::os::raw::{c_char, c_int};
+use std::ptr;
 
 extern "C" {
     fn truth_init(argc: c_int, argv: *const *const c_char);
@@ -15,6 +16,14 @@ extern "C" {
     fn truth_finish();
     fn truth_alloc(function: *const c_char, bytes: usize);
     fn truth_free(function: *const c_char, bytes: usize);
+}
+
+/// The compiler cannot see through a volatile read (std::hint::black_box is younger than Debian 12).
+fn black_box<T>(value: T) -> T {
+    let opaque = unsafe { ptr::read_volatile(&value) };
+
+    mem::forget(value);
+    opaque
 }
 
 macro_rules! leak {

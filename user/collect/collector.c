@@ -81,14 +81,17 @@ static struct image *take_exec(struct collector *collector, const struct exec_re
 		image_gone(collector, old);
 	if (!record->record.space)
 		return NULL;
-	return images_add(&collector->images, record->record.space, record->record.pid);
+	return images_add_executed(&collector->images, record->record.space, record->record.pid,
+				   record->comm);
 }
 
 static struct image *take_fork(struct collector *collector, const struct fork_record *record)
 {
-	if (!record->child_space)
+	const struct image *parent = images_find(&collector->images, record->record.space);
+
+	if (!record->child_space || !parent)
 		return NULL;
-	return images_add(&collector->images, record->child_space, record->child_pid);
+	return images_add_child(&collector->images, parent, record->child_space, record->child_pid);
 }
 
 static struct image *take_stack(struct collector *collector, struct image *image,

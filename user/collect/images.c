@@ -34,21 +34,20 @@ static const struct mapping *find_vdso(const struct mappings *mappings)
 	return NULL;
 }
 
+/* As far as the process can still be asked. */
 static void image_identify(const struct images *images, struct image *image)
 {
 	struct process_status status;
 	pid_t pid = (pid_t)image->pid;
 
-	snprintf(image->comm, sizeof(image->comm), "?");
-	if (!procfs_read_status(images->procfs, pid, &status)) {
-		memcpy(image->comm, status.comm, sizeof(image->comm));
-		image->inner_pid = status.inner_pid;
-	}
+	if (procfs_read_status(images->procfs, pid, &status))
+		return;
+	memcpy(image->comm, status.comm, sizeof(image->comm));
+	image->inner_pid = status.inner_pid;
 	image->exe = procfs_read_exe(images->procfs, pid);
 	image->cmdline = procfs_read_cmdline(images->procfs, pid, &image->cmdline_count);
 }
 
-/* An exec that has not been told yet: the kernel puts the vdso at another place. */
 static bool is_same_image(const struct mappings *before, const struct mappings *now)
 {
 	const struct mapping *old = find_vdso(before);
@@ -91,7 +90,7 @@ bool image_refresh(const struct images *images, struct image *image)
 	return changed;
 }
 
-struct image *images_add(struct images *images, uint32_t space, uint32_t pid)
+static struct image *image_new(struct images *images, uint32_t space, uint32_t pid)
 {
 	struct image *image = calloc(1, sizeof(*image));
 
@@ -99,11 +98,64 @@ struct image *images_add(struct images *images, uint32_t space, uint32_t pid)
 		return NULL;
 	image->space = space;
 	image->pid = pid;
-	image_identify(images, image);
-	image_refresh(images, image);
+	image->inner_pid = (pid_t)pid;
 	if (array_append(&images->items, &images->count, image))
 		return image;
+	free(image);
 	return NULL;
+}
+
+struct image *images_add(struct images *images, uint32_t space, uint32_t pid)
+{
+	return images_add_executed(images, space, pid, "?");
+}
+
+struct image *images_add_executed(struct images *images, uint32_t space, uint32_t pid,
+				  const char *comm)
+{
+	struct image *image = image_new(images, space, pid);
+
+	if (!image)
+		return NULL;
+	snprintf(image->comm, sizeof(image->comm), "%.16s", comm);
+	image_identify(images, image);
+	image_refresh(images, image);
+	return image;
+}
+
+static char **copy_arguments(char *const *arguments, size_t count)
+{
+	size_t size = (count + 1) * sizeof(char *);
+	char **copy, *text;
+
+	for (size_t i = 0; i < count; i++)
+		size += strlen(arguments[i]) + 1;
+	copy = malloc(size);
+	if (!copy)
+		return NULL;
+	text = (char *)(copy + count + 1);
+	for (size_t i = 0; i < count; i++) {
+		copy[i] = text;
+		text = stpcpy(text, arguments[i]) + 1;
+	}
+	copy[count] = NULL;
+	return copy;
+}
+
+struct image *images_add_child(struct images *images, const struct image *parent, uint32_t space,
+			       uint32_t pid)
+{
+	struct image *image = image_new(images, space, pid);
+
+	if (!image)
+		return NULL;
+	memcpy(image->comm, parent->comm, sizeof(image->comm));
+	image->exe = parent->exe ? strdup(parent->exe) : NULL;
+	image->cmdline = copy_arguments(parent->cmdline, parent->cmdline_count);
+	image->cmdline_count = image->cmdline ? parent->cmdline_count : 0;
+	mappings_copy(&parent->mappings, &image->mappings);
+	image_refresh(images, image);
+	return image;
 }
 
 const struct mapping *image_find_mapping(const struct images *images, struct image *image,

@@ -40,6 +40,19 @@ struct image *images_find_pid(const struct images *images, uint32_t pid);
 struct image *images_add(struct images *images, uint32_t space, uint32_t pid);
 
 /*
+ * Makes the image of a forked child: what its parent's is, unless it can still be asked. NULL on
+ * out of memory.
+ */
+struct image *images_add_child(struct images *images, const struct image *parent, uint32_t space,
+			       uint32_t pid);
+
+/*
+ * Makes the image that an exec started; `comm` is its name (16 bytes). NULL on out of memory.
+ */
+struct image *images_add_executed(struct images *images, uint32_t space, uint32_t pid,
+				  const char *comm);
+
+/*
  * Reads the mappings again; of a process that is gone the last ones stay. Returns whether its code
  * is mapped in another way than before.
  */

@@ -121,11 +121,11 @@ static int attach_perf_probe(struct links *links, const struct probe_set *set, c
 		.config = set->at_return ? 1 : 0,
 		.uprobe_path = (uintptr_t)path,
 		.probe_offset = probe->file_offset,
-		.inherit = set->inherit,
 	};
 	LIBBPF_OPTS(bpf_link_create_opts, options, .perf_event.bpf_cookie = probe->cookie);
-	int event =
-		(int)syscall(SYS_perf_event_open, &attr, set->pid, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	pid_t pid = set->pid ? set->pid : -1;
+	int cpu = set->pid ? -1 : 0; /* the program runs on every CPU all the same */
+	int event = (int)syscall(SYS_perf_event_open, &attr, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 	int link;
 	int error;
 

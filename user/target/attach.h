@@ -29,14 +29,17 @@ struct probe {
 	uint64_t cookie;
 };
 
-/* One program on some instructions of one file, for one process. */
+/*
+ * One program on some instructions of one file, for one process, or (pid 0) for every process that
+ * maps the file. No link follows forks: an inherited perf event would look for its path in the
+ * target's memory, and make fork fail there.
+ */
 struct probe_set {
 	enum attach_kind kind;
 	int program_fd;
 	int file_fd;
 	pid_t pid;
 	bool at_return; /* multi and perf; a session is both */
-	bool inherit;   /* perf: forked children too */
 	const struct probe *probes;
 	size_t count;
 };

@@ -13,6 +13,7 @@
 
 #include "../../bpf/rate.h"
 #include "calibration.h"
+#include "keeper.h"
 #include "rate.skel.h"
 
 /*
@@ -66,10 +67,10 @@ static double time_calls_ns(void (*function)(void))
 }
 
 /* Nanoseconds that probes on a function of this process add to a call of it. */
-static int measure_trap(enum attach_kind kind, int program_fd, bool at_return, int self_fd,
-			const struct calibration_site *site, double *cost_ns)
+static int measure_trap(struct keeper *keeper, enum attach_kind kind, int program_fd,
+			bool at_return, int self_fd, const struct calibration_site *site,
+			double *cost_ns)
 {
-	struct links links = {0};
 	struct probe probe = {
 		.file_offset = calibration_file_offset(site->function),
 		.cookie = RATE_SITES_MAX, /* counted nowhere */
@@ -84,7 +85,7 @@ static int measure_trap(enum attach_kind kind, int program_fd, bool at_return, i
 		.count = 1,
 	};
 	double bare_ns = time_calls_ns(site->function);
-	int error = probe.file_offset ? links_attach(&links, &set) : -ENOENT;
+	int error = probe.file_offset ? keeper_attach(keeper, &set) : -ENOENT;
 
 	if (!error) {
 		time_calls_ns(site->function);
@@ -92,12 +93,12 @@ static int measure_trap(enum attach_kind kind, int program_fd, bool at_return, i
 		if (*cost_ns < 0)
 			*cost_ns = 0;
 	}
-	links_release(&links);
+	keeper_release(keeper);
 	return error;
 }
 
-static int measure_costs(const struct rate_bpf *skeleton, enum attach_kind kind,
-			 struct trap_costs *costs)
+static int measure_costs(struct keeper *keeper, const struct rate_bpf *skeleton,
+			 enum attach_kind kind, struct trap_costs *costs)
 {
 	int count_fd = bpf_program__fd(skeleton->progs.count_hit);
 	int return_fd = bpf_program__fd(skeleton->progs.ignore_return);
@@ -106,11 +107,11 @@ static int measure_costs(const struct rate_bpf *skeleton, enum attach_kind kind,
 	double both_ns = 0;
 
 	for (int i = 0; !error && i <= SITE_STEPPED; i++)
-		error = measure_trap(kind, count_fd, false, self, &calibration_sites[i],
+		error = measure_trap(keeper, kind, count_fd, false, self, &calibration_sites[i],
 				     &costs->entry_ns[i]);
 	if (!error)
-		error = measure_trap(kind, return_fd, true, self, &calibration_sites[SITE_EMULATED],
-				     &both_ns);
+		error = measure_trap(keeper, kind, return_fd, true, self,
+				     &calibration_sites[SITE_EMULATED], &both_ns);
 	costs->return_ns = both_ns > costs->entry_ns[SITE_EMULATED]
 				   ? both_ns - costs->entry_ns[SITE_EMULATED]
 				   : 0;
@@ -122,11 +123,14 @@ static int measure_costs(const struct rate_bpf *skeleton, enum attach_kind kind,
 int estimate_trap_costs(enum attach_kind kind, struct trap_costs *costs, struct failure *failure)
 {
 	struct rate_bpf *skeleton = load_counters(kind, failure);
+	struct keeper *keeper;
 	int error;
 
 	if (!skeleton)
 		return -1;
-	error = measure_costs(skeleton, kind, costs);
+	keeper = keeper_new();
+	error = keeper ? measure_costs(keeper, skeleton, kind, costs) : -errno;
+	keeper_free(keeper);
 	rate_bpf__destroy(skeleton);
 	if (error)
 		return failure_set(failure, STATUS_KERNEL, "cannot measure what a probe costs: %s",
@@ -134,7 +138,7 @@ int estimate_trap_costs(enum attach_kind kind, struct trap_costs *costs, struct 
 	return 0;
 }
 
-static int attach_counters(struct links *links, const struct rate_bpf *skeleton,
+static int attach_counters(struct keeper *keeper, const struct rate_bpf *skeleton,
 			   enum attach_kind kind, pid_t pid, const struct allocators *allocators)
 {
 	uint64_t number = 0;
@@ -156,7 +160,7 @@ static int attach_counters(struct links *links, const struct rate_bpf *skeleton,
 				allocator->entry_sites[set.count].file_offset;
 			probes[set.count++].cookie = number++;
 		}
-		error = links_attach(links, &set);
+		error = keeper_attach(keeper, &set);
 	}
 	return error;
 }
@@ -268,15 +272,14 @@ static void wait_window(unsigned int window_ms)
 	nanosleep(&length, NULL);
 }
 
-static int measure_window(struct estimate *estimate, const struct rate_bpf *skeleton,
-			  enum attach_kind kind, pid_t pid, const struct allocators *allocators,
-			  unsigned int window_ms)
+static int measure_window(struct estimate *estimate, struct keeper *keeper,
+			  const struct rate_bpf *skeleton, enum attach_kind kind, pid_t pid,
+			  const struct allocators *allocators, unsigned int window_ms)
 {
-	struct links links = {0};
 	struct window_sums sums = {0};
 	clockid_t target_clock;
 	double start, cpu_start, cpu_s = 0;
-	int error = attach_counters(&links, skeleton, kind, pid, allocators);
+	int error = attach_counters(keeper, skeleton, kind, pid, allocators);
 
 	if (!error && clock_getcpuclockid(pid, &target_clock))
 		error = -ESRCH;
@@ -291,7 +294,7 @@ static int measure_window(struct estimate *estimate, const struct rate_bpf *skel
 	}
 	if (!error)
 		conclude(estimate, &sums, cpu_s);
-	links_release(&links);
+	keeper_release(keeper);
 	return error;
 }
 
@@ -300,14 +303,18 @@ int estimate_make(struct estimate *estimate, enum attach_kind kind, pid_t pid,
 		  struct failure *failure)
 {
 	struct rate_bpf *skeleton = load_counters(kind, failure);
+	struct keeper *keeper;
 	int error;
 
 	*estimate = (struct estimate){0};
 	if (!skeleton)
 		return -1;
-	error = measure_costs(skeleton, kind, &estimate->costs);
+	keeper = keeper_new();
+	error = keeper ? measure_costs(keeper, skeleton, kind, &estimate->costs) : -errno;
 	if (!error)
-		error = measure_window(estimate, skeleton, kind, pid, allocators, window_ms);
+		error = measure_window(estimate, keeper, skeleton, kind, pid, allocators,
+				       window_ms);
+	keeper_free(keeper);
 	rate_bpf__destroy(skeleton);
 	if (!error)
 		return 0;

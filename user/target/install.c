@@ -34,7 +34,7 @@ static enum attach_kind plain_kind(enum attach_kind kind)
 }
 
 struct installation {
-	struct links *links;
+	struct keeper *keeper;
 	const struct probe_programs *programs;
 	const struct allocator *allocator;
 	struct probe *probes; /* room for all sites */
@@ -52,7 +52,7 @@ static int install_group(struct installation *installation, enum group group, bo
 	installation->set.kind = kind;
 	installation->set.program_fd = program_fd;
 	installation->set.at_return = at_return;
-	return links_attach(installation->links, &installation->set);
+	return keeper_attach(installation->keeper, &installation->set);
 }
 
 static int install_allocs(struct installation *installation)
@@ -87,31 +87,28 @@ static int install_all(struct installation *installation)
 	return error ? error : install_allocs(installation);
 }
 
-int allocator_install(struct links *links, const struct probe_programs *programs, pid_t pid,
+int allocator_install(struct keeper *keeper, const struct probe_programs *programs, pid_t pid,
 		      const struct allocator *allocator)
 {
 	size_t room = allocator->entry_count + allocator->return_count;
-	size_t before = links->count;
+	size_t before = keeper_count(keeper);
 	struct probe *probes = calloc(room ? room : 1, sizeof(*probes));
 	struct installation installation = {
-		.links = links,
+		.keeper = keeper,
 		.programs = programs,
 		.allocator = allocator,
 		.probes = probes,
-		.set = {.file_fd = allocator->fd,
-			.pid = pid,
-			.inherit = programs->inherit,
-			.probes = probes},
+		.set = {.file_fd = allocator->fd, .pid = pid, .probes = probes},
 	};
 	int error = probes ? install_all(&installation) : -ENOMEM;
 
 	if (error)
-		links_truncate(links, before);
+		keeper_truncate(keeper, before);
 	free(probes);
 	return error;
 }
 
-int linker_install(struct links *links, const struct probe_programs *programs, pid_t pid,
+int linker_install(struct keeper *keeper, const struct probe_programs *programs, pid_t pid,
 		   const struct allocators *allocators)
 {
 	struct probe probe = {.file_offset = allocators->linker_hook};
@@ -120,10 +117,9 @@ int linker_install(struct links *links, const struct probe_programs *programs, p
 		.program_fd = programs->library_loaded,
 		.file_fd = allocators->linker_fd,
 		.pid = pid,
-		.inherit = programs->inherit,
 		.probes = &probe,
 		.count = 1,
 	};
 
-	return allocators->linker_hook ? links_attach(links, &set) : 0;
+	return allocators->linker_hook ? keeper_attach(keeper, &set) : 0;
 }

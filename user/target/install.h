@@ -6,12 +6,11 @@
 #define UNFREED_INSTALL_H
 
 #include "allocators.h"
-#include "attach.h"
+#include "keeper.h"
 
 /* Descriptors of the loaded programs. */
 struct probe_programs {
 	enum attach_kind kind;
-	bool inherit;
 	int alloc_session; /* session only */
 	int alloc_enter;   /* multi and perf */
 	int alloc_return;
@@ -22,15 +21,15 @@ struct probe_programs {
 };
 
 /*
- * Puts probes on every function of an allocator in one process. Those that close blocks come first:
- * a block must not be seen born and not seen freed. Returns 0 or a negative errno; on failure
- * nothing stays attached.
+ * Puts probes on every function of an allocator in one process, or (pid 0) in all. Those that close
+ * blocks come first: a block must not be seen born and not seen freed. Returns 0 or a negative
+ * errno; on failure nothing stays attached.
  */
-int allocator_install(struct links *links, const struct probe_programs *programs, pid_t pid,
+int allocator_install(struct keeper *keeper, const struct probe_programs *programs, pid_t pid,
 		      const struct allocator *allocator);
 
 /* Puts a probe on the dynamic linker's rendezvous function. */
-int linker_install(struct links *links, const struct probe_programs *programs, pid_t pid,
+int linker_install(struct keeper *keeper, const struct probe_programs *programs, pid_t pid,
 		   const struct allocators *allocators);
 
 #endif

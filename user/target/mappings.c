@@ -160,6 +160,24 @@ int mappings_read(const struct procfs *procfs, pid_t pid, struct mappings *mappi
 	return error;
 }
 
+int mappings_copy(const struct mappings *mappings, struct mappings *copy)
+{
+	*copy = (struct mappings){.items = calloc(mappings->count + 1, sizeof(*copy->items))};
+	if (!copy->items)
+		return -ENOMEM;
+	for (; copy->count < mappings->count; copy->count++) {
+		struct mapping *item = &copy->items[copy->count];
+
+		*item = mappings->items[copy->count];
+		item->path = strdup(item->path);
+		if (item->path)
+			continue;
+		mappings_release(copy);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 void mappings_release(struct mappings *mappings)
 {
 	for (size_t i = 0; i < mappings->count; i++)

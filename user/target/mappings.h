@@ -29,6 +29,8 @@ struct mappings {
 
 /* Returns 0 or a negative errno (-ESRCH: the process is gone). On failure `mappings` is empty. */
 int mappings_read(const struct procfs *procfs, pid_t pid, struct mappings *mappings);
+/* Returns 0 or -ENOMEM; then `copy` is empty. */
+int mappings_copy(const struct mappings *mappings, struct mappings *copy);
 void mappings_release(struct mappings *mappings);
 
 /* NULL where the address is not mapped. */

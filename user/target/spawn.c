@@ -42,6 +42,7 @@ int spawn_prepare(struct spawn *spawn, char *const argv[], struct failure *failu
 	if (pipe2(pipes, O_CLOEXEC))
 		return failure_set(failure, STATUS_FAILURE, "cannot make a pipe: %s",
 				   strerror(errno));
+	spawn->command = argv[0];
 	spawn->pid = fork();
 	if (spawn->pid == 0)
 		run_child(argv, pipes[1]);
@@ -149,7 +150,8 @@ static int exec_failure(const struct spawn *spawn, struct failure *failure)
 
 	if (read(spawn->error_fd, &error, sizeof(error)) != sizeof(error))
 		return 0;
-	return failure_set(failure, STATUS_TARGET, "cannot run the command: %s", strerror(error));
+	return failure_set(failure, STATUS_TARGET, "cannot run %s: %s", spawn->command,
+			   strerror(error));
 }
 
 static int let_go(pid_t pid)

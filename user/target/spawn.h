@@ -16,7 +16,8 @@
 
 struct spawn {
 	pid_t pid;
-	int error_fd; /* tells why the exec failed */
+	const char *command; /* argv[0], the caller's */
+	int error_fd;        /* tells why the exec failed */
 };
 
 /* Forks a child that waits, stopped, in front of its exec. Returns 0, or -1 with `failure` filled.
