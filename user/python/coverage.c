@@ -32,7 +32,7 @@ enum {
 };
 
 enum {
-	ARENAS_MAX = 1 << 24,
+	ARENAS_MAX = 1 << 20,
 	INTERPRETERS_MAX = 256,
 	CLASSES = 32,
 	ALIGNMENT = 16,

@@ -8,7 +8,7 @@
 
 #include "validate.h"
 
-enum { CHUNK_BYTES = 1 << 16, MINOR_MAX = 99 };
+enum { CHUNK_BYTES = 1 << 16, OVERLAP = 32, MINOR_MAX = 99 };
 
 static const char *const symbol_names[SYMBOL_COUNT] = {
 	[SYMBOL_RUNTIME] = "_PyRuntime",
@@ -63,27 +63,35 @@ static uint32_t find_minor(const char *text, size_t size)
 	return 0;
 }
 
+/* Takes what a segment names into *version. Returns false where it names two. */
+static bool scan_segment(const struct image *image, const struct image_segment *segment, char *text,
+			 uint32_t *version)
+{
+	for (uint64_t at = 0; at < segment->file_bytes; at += CHUNK_BYTES - OVERLAP) {
+		ssize_t got = image_read(image, segment->address + at, text, CHUNK_BYTES);
+
+		if (got <= 0)
+			break;
+		uint32_t found = find_minor(text, (size_t)got);
+		if (found && *version && found != *version)
+			return false;
+		*version = found ? found : *version;
+	}
+	return true;
+}
+
 /* 0: none, or several that differ. */
 static uint32_t scan_version(const struct image *image)
 {
 	char *text = malloc(CHUNK_BYTES);
 	uint32_t version = 0;
 
-	for (size_t i = 0; text && i < image->segment_count; i++) {
-		const struct image_segment *segment = &image->segments[i];
-
-		for (uint64_t at = 0; !segment->writable && at < segment->file_bytes;
-		     at += CHUNK_BYTES - 32) {
-			ssize_t got = image_read(image, segment->address + at, text, CHUNK_BYTES);
-			uint32_t found = got > 0 ? find_minor(text, (size_t)got) : 0;
-
-			if (found && version && found != version) {
-				free(text);
-				return 0;
-			}
-			version = found ? found : version;
+	for (size_t i = 0; text && i < image->segment_count; i++)
+		if (!image->segments[i].writable &&
+		    !scan_segment(image, &image->segments[i], text, &version)) {
+			version = 0;
+			break;
 		}
-	}
 	free(text);
 	return version;
 }

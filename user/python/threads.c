@@ -5,7 +5,7 @@
 #include "../lib/array.h"
 #include "interpreter.h"
 
-enum { INTERPRETERS_MAX = 256, THREADS_MAX = 65536 };
+enum { INTERPRETERS_MAX = 256, THREADS_MAX = 16384 };
 
 static bool is_pointer(uint64_t value)
 {
