@@ -11,6 +11,8 @@ import pytest
 from conftest import BUILD, ROOT, Lines, program
 from pythons import find_pythons, probe, started  # noqa: F401: a fixture
 
+pytestmark = pytest.mark.long
+
 PYTHONS = find_pythons()
 CALLED_C = 1
 
