@@ -10,5 +10,5 @@ check-kernels:
 	@$(as_user) scripts/check-kernels $(if $(QUICK),--quick) $(RELEASES)
 
 # Its own makefile's paths are relative to it.
-bpf-tests:
+bpf-tests: $(BUILD)/libunfreed.a
 	+$(Q)$(MAKE) -C tests/bpf BUILD=$(CURDIR)/$(BUILD)/tests/bpf all
