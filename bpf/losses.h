@@ -24,7 +24,7 @@
 	X(task_state, "calls not seen: no room for the state of a thread")                        \
 	X(address_unsupported, "blocks not recorded: address beyond 48 bits")                     \
 	X(events_dropped, "process events that did not reach user space")                         \
-	X(allocator_unprobed, "allocators that could not be probed")                 \
+	X(allocator_unprobed, "allocators that could not be probed")                              \
 	X(processes_full, "processes not traced: table full")
 
 enum loss {

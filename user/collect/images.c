@@ -11,6 +11,8 @@
 
 #include "../lib/array.h"
 
+#define FORMER_MAX 1024u
+
 #define PERF_MAP_MAX_BYTES (64u << 20)
 #define MAPPINGS_CHEAP     8192
 #define REFRESH_PAUSE      4 /* times what the last one took */
@@ -90,6 +92,39 @@ bool image_refresh_due(const struct image *image)
 	return !image->refresh_after_ns || now_ns() >= image->refresh_after_ns;
 }
 
+static bool is_mapped(const struct mappings *now, const struct mapping *mapping)
+{
+	const struct mapping *found = mappings_find(now, mapping->start);
+
+	return found && is_same_code(found, mapping);
+}
+
+static bool is_former(const struct image *image, const struct mapping *mapping)
+{
+	for (size_t i = 0; i < image->former.count; i++)
+		if (is_same_code(&image->former.items[i], mapping))
+			return true;
+	return false;
+}
+
+/*
+ * Keeps what code was unmapped, in place of the mappings that take its name and its path along: a
+ * stack that ran through a library can be taken in after the library was closed. A library that
+ * comes and goes is kept once.
+ */
+static void keep_former(struct image *image, const struct mappings *now)
+{
+	for (size_t i = 0; i < image->mappings.count; i++) {
+		struct mapping *mapping = &image->mappings.items[i];
+
+		if (!mapping->executable || !mapping->inode || is_mapped(now, mapping) ||
+		    image->former.count == FORMER_MAX || is_former(image, mapping))
+			continue;
+		if (array_append(&image->former.items, &image->former.count, *mapping))
+			mapping->path = NULL;
+	}
+}
+
 static int read_mappings(const struct images *images, struct image *image,
 			 struct mappings *mappings)
 {
@@ -114,6 +149,8 @@ bool image_refresh(const struct images *images, struct image *image)
 		return false;
 	}
 	changed = !has_same_code(&image->mappings, &mappings);
+	if (changed)
+		keep_former(image, &mappings);
 	mappings_release(&image->mappings);
 	image->mappings = mappings;
 	return changed;
@@ -186,15 +223,28 @@ struct image *images_add_child(struct images *images, const struct image *parent
 	return image;
 }
 
+/* The newest one; they are in no order and may overlap. */
+static const struct mapping *find_former(const struct image *image, uint64_t address)
+{
+	for (size_t i = image->former.count; i-- > 0;) {
+		const struct mapping *mapping = &image->former.items[i];
+
+		if (address >= mapping->start && address < mapping->end)
+			return mapping;
+	}
+	return NULL;
+}
+
 const struct mapping *image_find_mapping(const struct images *images, struct image *image,
 					 uint64_t address)
 {
 	const struct mapping *mapping = mappings_find(&image->mappings, address);
 
-	if (mapping || !image_refresh_due(image))
-		return mapping;
-	image_refresh(images, image);
-	return mappings_find(&image->mappings, address);
+	if (!mapping && image_refresh_due(image)) {
+		image_refresh(images, image);
+		mapping = mappings_find(&image->mappings, address);
+	}
+	return mapping ? mapping : find_former(image, address);
 }
 
 /*
@@ -242,6 +292,7 @@ void image_read_perf_map(const struct images *images, struct image *image)
 static void image_free(struct image *image)
 {
 	mappings_release(&image->mappings);
+	mappings_release(&image->former);
 	perf_map_free(image->perf_map);
 	free(image->cmdline);
 	free(image->exe);

@@ -17,6 +17,7 @@ struct image {
 	char **cmdline;
 	size_t cmdline_count;
 	struct mappings mappings;  /* as last read */
+	struct mappings former;    /* code that was unmapped since: records of it may still come */
 	bool unwound;              /* the walker has its tables */
 	bool gone;                 /* the process exited or went on to another image */
 	uint64_t refresh_after_ns; /* a search for an address waits until then */
