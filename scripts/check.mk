@@ -7,7 +7,8 @@ check: check-build
 	@scripts/check
 
 check-long: check-build
-	@scripts/check --long
+	+@$(as_user) $(MAKE) $(quiet_make) fuzz
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/check --long
 
 # Twice, as the sanitized build has its own directory, build/sanitize.
 check-build:

@@ -47,14 +47,18 @@ static void make_lists(struct confined_answer *answer)
 static void make_originals(void)
 {
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct perf_map *map = perf_map_read(open_text(perf_map_text));
 	struct unwind_file file;
 	struct survey survey;
 
-	if (survey_read(fd, &survey) || survey_encode(&survey, &originals[ANSWER_SURVEY]) ||
+	if (!map || survey_read(fd, &survey) || survey_encode(&survey, &originals[ANSWER_SURVEY]) ||
 	    unwind_file_build_vdso(&file) || unwind_file_encode(&file, &originals[ANSWER_TABLE]) ||
-	    perf_map_encode(perf_map_read(open_text(perf_map_text)), &originals[ANSWER_PERF_MAP]))
+	    perf_map_encode(map, &originals[ANSWER_PERF_MAP]))
 		abort();
 	make_lists(&originals[ANSWER_LISTS]);
+	perf_map_free(map);
+	unwind_file_release(&file);
+	survey_release(&survey);
 }
 
 /* A copy of exactly its size, so that reading behind it shows. */

@@ -14,7 +14,7 @@
 #define FORMER_MAX 1024u
 
 #define PERF_MAP_MAX_BYTES (64u << 20)
-#define REFRESH_CHEAP_NS   5000000u
+#define MAPPINGS_CHEAP     8192
 #define REFRESH_PAUSE      4 /* times what the last one took */
 
 static uint64_t now_ns(void)
@@ -132,9 +132,8 @@ static int read_mappings(const struct images *images, struct image *image,
 	int error = mappings_read(images->procfs, (pid_t)image->pid, mappings);
 	uint64_t end_ns = now_ns();
 
-	image->refresh_after_ns = end_ns - start_ns > REFRESH_CHEAP_NS
-					  ? end_ns + REFRESH_PAUSE * (end_ns - start_ns)
-					  : 0;
+	image->refresh_after_ns =
+		mappings->count > MAPPINGS_CHEAP ? end_ns + REFRESH_PAUSE * (end_ns - start_ns) : 0;
 	return error;
 }
 
