@@ -283,7 +283,11 @@ static void test_static_glibc(void **state)
 	build("cc", "-static", "program.c", "static");
 	pid_t pid = start("static", NULL);
 	check_c_family(find_in(pid, "glibc", &allocators));
-	assert_int_equal(allocators.linker_fd, -1);
+	/* a static glibc brings the dynamic linker's functions along, for dlopen */
+	assert_true(allocators.linker_fd >= 0);
+	assert_non_null(strstr(allocators.linker_path, "/static"));
+	assert_int_equal(allocators.linker_hook,
+			 expected_offset(allocators.linker_path, "_dl_debug_state"));
 	allocators_release(&allocators);
 	stop(pid);
 }

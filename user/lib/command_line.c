@@ -11,7 +11,7 @@ void command_line_init(struct argp_state *state)
 
 	argp_err_exit_status = STATUS_USAGE;
 	if (!nowhere)
-		nowhere = fopen("/dev/null", "we");
+		nowhere = fmemopen(NULL, 4096, "w"); /* no descriptor: stdout may be closed */
 	if (nowhere)
 		state->err_stream = nowhere;
 }
