@@ -17,6 +17,7 @@ struct collector {
 	struct stack_table stacks;
 	struct names *names;
 	struct unwinding *unwinding;
+	bool native_interpreter;
 };
 
 struct collector *collector_new(const struct procfs *procfs, struct symbolizer *symbolizer,
@@ -48,6 +49,16 @@ void collector_free(struct collector *collector)
 	modules_release(&collector->modules);
 	images_release(&collector->images);
 	free(collector);
+}
+
+void collector_show_interpreter(struct collector *collector)
+{
+	collector->native_interpreter = true;
+}
+
+struct image *collector_image(struct collector *collector, uint32_t pid)
+{
+	return images_find_pid(&collector->images, pid);
 }
 
 struct image *collector_add_image(struct collector *collector, uint32_t space, uint32_t pid)
@@ -97,9 +108,10 @@ static struct image *take_fork(struct collector *collector, const struct fork_re
 static struct image *take_stack(struct collector *collector, struct image *image,
 				const struct stack_record *record, size_t size)
 {
-	size_t frames_size = size - offsetof(struct stack_record, frames);
+	size_t words = (size - offsetof(struct stack_record, words)) / sizeof(record->words[0]);
 
-	if (!image || record->frame_count * sizeof(record->frames[0]) > frames_size)
+	if (!image || record->frame_count > words ||
+	    record->python_count > (words - record->frame_count) / 2)
 		return NULL;
 	if (record->flags & STACK_NO_MAPPING)
 		collector_refresh(collector, image->pid);
@@ -178,10 +190,11 @@ static void add_stack(struct collector *collector, struct snapshot *snapshot, si
 
 	stack->target = target;
 	stack->domain = known && known->domain < DOMAIN_COUNT ? known->domain : DOMAIN_MALLOC;
-	stack->truncated = !known || known->truncated;
+	stack->truncated = !known;
 	fill_counts(stack, &collector->view->totals[row], &live[row], older_than_ns, now_ns);
 	if (known)
-		frames_fill(snapshot, stack, known, collector->names);
+		frames_fill(snapshot, stack, known, collector->names,
+			    collector->native_interpreter);
 	else if (row + STACK_ROWS_EXTRA == collector->view->row_count)
 		frames_fill_placeholder(snapshot, stack, "[stack table full]");
 	else
@@ -284,6 +297,7 @@ struct snapshot *collector_snapshot(struct collector *collector,
 		snapshot->older_than_ns = request->older_than_ns;
 		snapshot->overhead_percent = request->overhead_percent;
 		fill_totals(snapshot, &counters, request);
+		snapshot->losses[LOSS_python_unnamed] += collector->stacks.unnamed;
 		fill_stacks(collector, snapshot, request, live, now_ns, index_by_image);
 	}
 	free(live);
