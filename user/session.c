@@ -16,6 +16,7 @@
 #include "../bpf/config.h"
 #include "../bpf/records.h"
 #include "lib/array.h"
+#include "snapshot_merge.h"
 #include "target/install.h"
 #include "unfreed.skel.h"
 
@@ -563,6 +564,21 @@ uint64_t session_duration_ns(const struct session *session)
 	return end_of(session) - session->started_monotonic_ns;
 }
 
+/* Stacks that differ only in frames of the interpreter, which are not shown, become one. */
+static struct snapshot *merge_equal(struct snapshot *snapshot)
+{
+	struct snapshot *merged;
+
+	for (size_t i = 0; snapshot && i < snapshot->target_count; i++) {
+		if (!snapshot->targets[i].python_mode)
+			continue;
+		merged = snapshot_merge(&snapshot, 1);
+		snapshot_free(snapshot);
+		return merged;
+	}
+	return snapshot;
+}
+
 struct snapshot *session_snapshot(struct session *session, uint64_t older_than_ns,
 				  double overhead_percent)
 {
@@ -578,5 +594,5 @@ struct snapshot *session_snapshot(struct session *session, uint64_t older_than_n
 	if (!session->stopped)
 		interpreters_measure(session->interpreters);
 	memcpy(request.losses, session->losses, sizeof(request.losses));
-	return collector_snapshot(session->collector, &request);
+	return merge_equal(collector_snapshot(session->collector, &request));
 }
