@@ -265,6 +265,20 @@ static int steer(struct interpreters *interpreters, struct interpreter *interpre
 	return 0;
 }
 
+/* Slots that a tool left steered are ours to give back too, where writing was asked for. */
+static bool must_steer(const struct interpreters *interpreters,
+		       const struct interpreter *interpreter)
+{
+	bool steered = interpreter->plan.steer;
+
+	if (interpreter->plan.mode != PYTHON_MODE_EXACT ||
+	    interpreters->config.request != REQUEST_EXACT)
+		return false;
+	for (int i = 0; i < CALLS; i++)
+		steered |= interpreter->slots.functions[i].steered;
+	return steered;
+}
+
 static const char *mode_name(enum python_mode mode)
 {
 	return mode == PYTHON_MODE_EXACT ? "exact" : mode == PYTHON_MODE_POOLS ? "pools" : "malloc";
@@ -307,8 +321,7 @@ static int take_up(struct interpreters *interpreters, struct interpreter *interp
 				   "cannot put probes on the allocator of CPython in process %d: "
 				   "%s",
 				   (int)interpreter->image->pid, strerror(-error));
-	if (interpreter->plan.mode == PYTHON_MODE_EXACT && interpreter->plan.steer &&
-	    steer(interpreters, interpreter, failure))
+	if (must_steer(interpreters, interpreter) && steer(interpreters, interpreter, failure))
 		return -1;
 	settle(interpreters, interpreter);
 	return 0;

@@ -68,7 +68,7 @@ Größe().method()
 list(generator())
 asyncio.run(branch())
 callbacks()
-sources = [compile("allocate()", "<string>", "exec"), compile("allocate()", "<string>", "eval"),
+sources = [compile("allocate()", "<string>", "exec"), compile("allocate()", "<eval>", "eval"),
            compile("def f():\n\n  allocate()\nf()", "dynamic.py", "exec")]
 for source in sources: exec(source)
 thread = threading.Thread(target=recurse, args=(3,))
