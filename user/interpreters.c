@@ -259,9 +259,13 @@ static int steer(struct interpreters *interpreters, struct interpreter *interpre
 	if (error)
 		return error;
 	interpreter->steered = true;
-	message_info("process %d: steering the allocator slots of CPython %s: this writes %d "
-		     "pointers into the process, which get their old values back at the end",
-		     (int)interpreter->image->pid, interpreter->version, STEERING_CELLS);
+	if (steering_found(&interpreter->steering) == STEERING_CELLS)
+		message_detail("process %d: steered already", (int)interpreter->image->pid);
+	else
+		message_info("process %d: steering the allocator slots of CPython %s: this writes "
+			     "%d pointers into the process, which get their old values back at the "
+			     "end",
+			     (int)interpreter->image->pid, interpreter->version, STEERING_CELLS);
 	return 0;
 }
 

@@ -55,6 +55,10 @@ _unfreed()
         COMPREPLY=($(compgen -W "auto session multi perf" -- "$word"))
         return
         ;;
+    --python)
+        COMPREPLY=($(compgen -W "auto exact pools off" -- "$word"))
+        return
+        ;;
     --count)
         COMPREPLY=($(compgen -W "bytes blocks" -- "$word"))
         return
@@ -68,7 +72,8 @@ _unfreed()
     case $command in
     record)
         options="-p --pid -d --duration -i --interval --older-than $output --follow-forks
-                 --exact --attach --max-blocks --max-stacks -q --quiet -v --verbose --help --"
+                 --exact --python --native-interpreter --attach --max-blocks
+                 --max-stacks -q --quiet -v --verbose --help --"
         ;;
     report) options="$output --help" ;;
     doctor) options="-p --pid --help" ;;
