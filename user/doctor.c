@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doctor_python.h"
 #include "lib/command_line.h"
 #include "target/check.h"
 
@@ -141,6 +142,7 @@ static int examine_target(const struct kernel *kernel, pid_t pid, struct failure
 	if (!procfs_read_status(&procfs, pid, &status)) {
 		print_costs(&check.estimate.costs);
 		print_target(pid, &status, &check);
+		doctor_print_python(&procfs, pid, estimate_nops_emulated(&check.estimate.costs));
 	}
 	target_check_release(&check);
 	return 0;
