@@ -55,6 +55,10 @@ _unfreed()
         COMPREPLY=($(compgen -W "auto session multi perf" -- "$word"))
         return
         ;;
+    --by)
+        COMPREPLY=($(compgen -W "stack line function file module" -- "$word"))
+        return
+        ;;
     --python)
         COMPREPLY=($(compgen -W "auto exact pools off" -- "$word"))
         return
@@ -68,7 +72,7 @@ _unfreed()
         ;;
     esac
 
-    local output="-o --output -f --format --count --top"
+    local output="-o --output -f --format --count --by --top"
     case $command in
     record)
         options="-p --pid -d --duration -i --interval --older-than $output --follow-forks
