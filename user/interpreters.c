@@ -373,6 +373,11 @@ int interpreters_attach(struct interpreters *interpreters, struct image *image, 
 	return look(interpreters, interpreter, failure);
 }
 
+void interpreters_forget(struct interpreters *interpreters, uint32_t space)
+{
+	bpf_map_delete_elem(interpreters->config.spaces_fd, &space);
+}
+
 void interpreters_retry(struct interpreters *interpreters)
 {
 	for (size_t i = 0; i < interpreters->count; i++) {

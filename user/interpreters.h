@@ -37,6 +37,9 @@ void interpreters_free(struct interpreters *interpreters);
 int interpreters_attach(struct interpreters *interpreters, struct image *image, pid_t probed,
 			struct failure *failure);
 
+/* The process of a space is gone: the programs need nothing about it any more. */
+void interpreters_forget(struct interpreters *interpreters, uint32_t space);
+
 /* Tries those again that were starting. */
 void interpreters_retry(struct interpreters *interpreters);
 

@@ -498,8 +498,10 @@ static int take_record(void *context, void *data, size_t size)
 		child_started(session, data);
 		break;
 	case RECORD_EXIT:
-		if (!record->shared && session->alive)
-			session->alive--;
+		if (record->shared)
+			break;
+		interpreters_forget(session->interpreters, record->space);
+		session->alive -= session->alive > 0;
 		break;
 	}
 	return 0;

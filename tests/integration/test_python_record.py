@@ -147,3 +147,25 @@ def test_slots_are_given_back(python, killed, record, started):
     result = recorder.stop()
     assert result.status == 0 and python_of(result)["mode"] == "exact"
     assert not any("steered" in line for line in probe("slots", process.pid))
+
+
+@pytest.mark.parametrize("mode", ["auto", "exact"])
+@pytest.mark.parametrize("python", PYTHONS)
+def test_workers_are_followed(python, mode, record, started):
+    process = python.start("python_forks.py")
+    started.append(process)
+    process.lines.until("ready")
+    recorder = record(process, options=["--python", mode, "--follow-forks"], wait=False)
+    recorder.stderr.until(r": tracing |exact is not to be had")
+    if "exact is not to be had" in recorder.stderr.seen[-1]:
+        pytest.skip(recorder.stderr.seen[-1])
+    process.stdin.write("\n")
+    process.stdin.flush()
+    workers = json.loads(process.lines.next("the workers", timeout=120))
+    result = recorder.stop()
+    assert result.status == 0
+    for worker in workers:
+        live = sum(stack["live_bytes"] for stack in result.report["stacks"]
+                   if stack["pid"] == worker
+                   and any(frame["name"] == "work" for frame in stack["frames"]))
+        assert 20000 * 100 * 0.9 <= live, worker
