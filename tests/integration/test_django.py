@@ -27,7 +27,7 @@ from load import get  # noqa: E402
 
 # leak: the function that makes what is kept, its file, and what stands in its line
 LEAKS = {
-    "behaviour": ("remember", "behaviour.py", "events.append("),
+    "behaviour": ("remember", "behaviour.py", "visits.append("),
     "training": ("Model.train", "engine.py", "samples.append("),
     "querysets": ("find_similar", "catalogue.py", "for product in similar:"),
     "log": ("KeepingHandler.emit", "audit.py", "line = self.format("),
@@ -115,13 +115,42 @@ def finish(load):
     return json.loads(out)
 
 
-def start(workers):
+def check_installed():
     available = subprocess.run([PYTHON, "-c", "import django, gunicorn"], capture_output=True)
     if available.returncode:
         pytest.skip("python3-django and gunicorn are not installed")
     if not (BUILD / "django/features.abi3.so").exists():
         pytest.skip("build/django/features.abi3.so is not built")
+
+
+def start(workers):
+    check_installed()
     return Shop(workers)
+
+
+@pytest.fixture(scope="module")
+def self_traced():
+    """What tracemalloc says from inside, for every leak that it can see."""
+    check_installed()
+    path = f"{DJANGO}:{BUILD / 'django'}"
+    done = subprocess.run(
+        [PYTHON, "-B", DJANGO / "self_trace.py", *(leak for leak in LEAKS if leak != "native")],
+        env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE, text=True, check=True,
+        timeout=TIMEOUT)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.unprivileged
+@pytest.mark.parametrize("leak", [leak for leak in LEAKS if leak != "native"])
+def test_the_shop_counts_right(self_traced, leak):
+    """The truth that reports are compared with, against another witness."""
+    _, file, line = place(*LEAKS[leak])
+    held, grown = self_traced[leak]["held"], self_traced[leak]["grown"]
+    assert held > 0.4e6
+    assert 0.98 * held < grown[f"{os.path.basename(file)}:{line}"] < 1.3 * held, grown
+    others = [LEAKS[other] for other in LEAKS if other != leak]
+    for _, file, line in map(lambda names: place(*names), others):
+        assert grown.get(f"{os.path.basename(file)}:{line}", 0) < 0.02 * held, grown
 
 
 @pytest.fixture(scope="module")
