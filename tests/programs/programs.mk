@@ -15,7 +15,7 @@ programs_linked  := family ledger churn
 programs_cpp     := cpp_leaks cpp_throw
 programs_library := libwrapper.so libwrapper-tail.so libbump.so
 
-programs_all := $(programs_c) demo_leaky $(programs_cpp) $(programs_library) \
+programs_all := $(programs_c) demo_leaky python_probe $(programs_cpp) $(programs_library) \
                 $(programs_static:%=%.static) cpp_leaks.static
 ifneq ($(shell command -v musl-gcc),)
 programs_all += $(programs_musl:%=%.musl) $(programs_musl:%=%.musl-static)
@@ -31,6 +31,12 @@ programs_all += $(programs_linked:%=%.tcmalloc) cpp_throw.tcmalloc
 endif
 ifneq ($(wildcard $(program_libs)/libmimalloc.so.2),)
 programs_all += $(programs_linked:%=%.mimalloc) cpp_throw.mimalloc
+endif
+python_config := $(wildcard /usr/bin/python3-config)
+ifneq ($(python_config),)
+ifneq ($(shell $(python_config) --embed --libs 2>/dev/null),)
+programs_all += python_embedded
+endif
 endif
 rustc := $(or $(shell command -v rustc),$(wildcard $(HOME)/.cargo/bin/rustc))
 ifneq ($(rustc),)
@@ -62,6 +68,17 @@ $(programs_dir)/jemalloc_family: tests/programs/jemalloc_family.c $(program_comm
 	$(call say,PROGRAM,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(programs_flags) -o $@ $< $(program_common) $(program_libs)/libjemalloc.so.2
+
+$(programs_dir)/python_probe: tests/programs/python_probe.c $(BUILD)/libunfreed.a
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(cflags) -Iuser $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libunfreed.a $(libs)
+
+$(programs_dir)/python_embedded: tests/programs/python_embedded.c
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(shell $(python_config) --includes) -O2 -g -Wall -Wextra -Werror -o $@ $< \
+		$(shell $(python_config) --embed --ldflags)
 
 $(programs_dir)/demo_leaky: tests/programs/demo_leaky.c
 	$(call say,PROGRAM,$@)

@@ -167,6 +167,35 @@ void label_print_totals(FILE *file, const struct snapshot *snapshot)
 	fprintf(file, ", %zu %s", stacks, stacks == 1 ? "stack" : "stacks");
 }
 
+static const char *python_meaning(const char *mode)
+{
+	if (!strcmp(mode, "exact"))
+		return "exact";
+	if (!strcmp(mode, "pools"))
+		return "pools: bytes of size classes, under the stack that took their pool into "
+		       "use";
+	return "what it takes from malloc";
+}
+
+void label_print_python(FILE *file, const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->target_count; i++) {
+		const struct target *target = &snapshot->targets[i];
+
+		if (!target->python_mode)
+			continue;
+		fputs("Python ", file);
+		escape_print(file, target->python_version ? target->python_version : "?");
+		if (snapshot->target_count > 1)
+			fprintf(file, " (%" PRIu32 ")", target->pid);
+		fprintf(file, ": %s", python_meaning(target->python_mode));
+		if (target->python_coverage >= 0)
+			fprintf(file, "; %.1f %% of the blocks that it counts itself",
+				target->python_coverage);
+		putc('\n', file);
+	}
+}
+
 void label_print_losses(FILE *file, const struct snapshot *snapshot, const char *indent)
 {
 	bool any = false;

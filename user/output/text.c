@@ -195,6 +195,7 @@ int output_text(const struct snapshot *snapshot, const struct output_options *op
 	putc('\n', file);
 	label_print_totals(file, snapshot);
 	fputs("; MB = 10^6 bytes\n", file);
+	label_print_python(file, snapshot);
 	for (size_t i = 0; i < count && i < top && !error; i++)
 		error = print_stack(file, snapshot, stacks[i], i + 1);
 	if (!error && count > top)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The CPythons of this machine: the system's, pyenv's, and those in build/roots/SUITE (a Debian of
+another release, unpacked there)."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import BUILD, ROOT, Lines, program
+
+SOURCES = ROOT / "tests/programs"
+
+
+class Python:
+    def __init__(self, path, root=None):
+        self.path = path
+        self.root = root
+        self.minor = int(re.search(r"3\.(\d+)", str(path.name if root else path))[1])
+
+    def __repr__(self):
+        return f"{self.root.name if self.root else self.path.parts[1]}-3.{self.minor}"
+
+    def start(self, script, *arguments, environment=(), **options):
+        """A running script of tests/programs, its output as lines."""
+        command = [self.path]
+        path = SOURCES / script
+        if self.root:
+            shutil.copy(path, self.root / "tmp")
+            path = pathlib.Path("/tmp") / script
+            command = ["chroot", self.root, "/usr/bin/" + self.path.name]
+        process = subprocess.Popen(
+            [*command, path, *map(str, arguments)], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True, env={**os.environ, **dict(environment)}, **options)
+        process.lines = Lines(process.stdout)
+        return process
+
+
+def find_pythons():
+    home = pathlib.Path.home()
+    found = {}
+    for path in sorted(home.glob(".pyenv/versions/3.*/bin/python3")):
+        found[f"pyenv {path.parts[-3]}"] = Python(path)
+    for path in sorted(pathlib.Path("/usr/bin").glob("python3.*[0-9]")):
+        found[path.name] = Python(path)
+    for path in sorted(BUILD.glob("roots/*/usr/bin/python3.*[0-9]")):
+        root = path.parents[2]
+        if (root / "tmp").is_dir() and not root.name.startswith("new."):
+            found[f"{root.name} {path.name}"] = Python(path, root)
+    return [pytest.param(python, id=name.replace(" ", "-")) for name, python in found.items()
+            if 8 <= python.minor <= 15]
+
+
+def probe(command, pid):
+    """What tests/programs/python_probe.c prints, split into words."""
+    found = subprocess.run([program("python_probe"), command, str(pid)], stdout=subprocess.PIPE,
+                           text=True, timeout=60, check=False)
+    return [line.split("\t") if "\t" in line else line.split(" ")
+            for line in found.stdout.splitlines()]
+
+
+@pytest.fixture
+def started():
+    """Ends whatever a test appends to it."""
+    processes = []
+    yield processes
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stdin.close()

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Finding live interpreters, and not believing a table that is not theirs.
+ */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "python/functions.h"
+#include "python/code_scan.h"
+#include "python/steer.h"
+#include "python/validate.h"
+
+static const struct procfs procfs = {"/proc"};
+static glob_t pythons;
+
+static char script_path[] = "/tmp/unfreed-python-XXXXXX.py";
+static const char script[] = "import sys, threading\n"
+			     "def wait(n):\n"
+			     "    if n: return wait(n - 1)\n"
+			     "    sys.stdout.write('ready\\n'); sys.stdout.flush()\n"
+			     "    sys.stdin.read()\n"
+			     "wait(20)\n";
+
+struct target {
+	pid_t pid;
+	int input;
+	struct mappings mappings;
+	struct python_interpreter interpreter;
+};
+
+static void run_python(const char *path, int input, int output)
+{
+	dup2(input, 0);
+	dup2(output, 1);
+	execl(path, path, "-S", script_path, NULL);
+	_exit(127);
+}
+
+static int start(const char *path, struct target *target)
+{
+	int input[2], output[2];
+	char ready[6] = "";
+
+	assert_int_equal(pipe(input), 0);
+	assert_int_equal(pipe(output), 0);
+	target->pid = fork();
+	if (!target->pid) {
+		close(input[1]);
+		close(output[0]);
+		run_python(path, input[0], output[1]);
+	}
+	close(input[0]);
+	close(output[1]);
+	target->input = input[1];
+	ssize_t got = read(output[0], ready, sizeof(ready));
+	close(output[0]);
+	if (got == sizeof(ready))
+		return 0;
+	close(target->input);
+	waitpid(target->pid, NULL, 0);
+	return -1;
+}
+
+static void stop(struct target *target)
+{
+	kill(target->pid, SIGKILL);
+	close(target->input);
+	waitpid(target->pid, NULL, 0);
+}
+
+static void find(struct target *target)
+{
+	struct failure failure = {0};
+
+	assert_int_equal(mappings_read(&procfs, target->pid, &target->mappings), 0);
+	int error = python_interpreter_find(&procfs, target->pid, &target->mappings,
+					    &target->interpreter, &failure);
+	if (error)
+		print_message("%s\n", failure.text);
+	assert_int_equal(error, 0);
+}
+
+static void release(struct target *target)
+{
+	python_interpreter_release(&target->interpreter);
+	mappings_release(&target->mappings);
+}
+
+/* 3.8 and 3.9 differ in nothing that frames need. */
+static bool may_agree(uint32_t a, uint32_t b)
+{
+	return a == b || (a <= 9 && b <= 9);
+}
+
+static void check_other_tables(const struct python_interpreter *interpreter)
+{
+	uint32_t minor = interpreter->layout.version >> 16 & 255;
+	const char *what;
+
+	for (uint32_t other = 8; other <= 12; other++) {
+		struct python_interpreter wrong = *interpreter;
+
+		if (may_agree(minor, other))
+			continue;
+		assert_int_equal(python_layout_by_version(PYTHON_VERSION(3, other), &wrong.layout),
+				 0);
+		assert_int_equal(python_validate(&wrong, &what), -EBADMSG);
+		assert_non_null(what);
+	}
+}
+
+/* Each single offset that the walk depends on, moved a little. */
+static void check_moved_offsets(const struct python_interpreter *interpreter)
+{
+	static const size_t offsets[] = {
+		offsetof(struct python_layout, walk.tstate_frame),
+		offsetof(struct python_layout, walk.tstate_thread),
+		offsetof(struct python_layout, walk.frame_code),
+		offsetof(struct python_layout, walk.code_filename),
+	};
+	const char *what;
+
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+		struct python_interpreter wrong = *interpreter;
+
+		*(uint16_t *)((char *)&wrong.layout + offsets[i]) += 8;
+		bool found = !python_validate(&wrong, &what);
+		assert_false(found && wrong.frames_checked);
+	}
+}
+
+static void test_pythons(void **state)
+{
+	size_t tried = 0;
+
+	(void)state;
+	for (size_t i = 0; i < pythons.gl_pathc; i++) {
+		struct target target;
+
+		if (start(pythons.gl_pathv[i], &target))
+			continue;
+		find(&target);
+		assert_true(target.interpreter.frames_checked);
+		check_other_tables(&target.interpreter);
+		check_moved_offsets(&target.interpreter);
+		release(&target);
+		stop(&target);
+		tried++;
+	}
+	if (!tried) {
+		print_message("skipped: no CPython 3.8 to 3.15 here\n");
+		skip();
+	}
+}
+
+static void test_a_process_that_is_gone(void **state)
+{
+	struct target target;
+	const char *what;
+	size_t i = 0;
+
+	(void)state;
+	while (i < pythons.gl_pathc && start(pythons.gl_pathv[i], &target))
+		i++;
+	if (i == pythons.gl_pathc) {
+		print_message("skipped: no CPython 3.8 to 3.15 here\n");
+		skip();
+	}
+	find(&target);
+	stop(&target);
+	assert_int_not_equal(python_validate(&target.interpreter, &what), 0);
+	release(&target);
+}
+
+static void test_no_python(void **state)
+{
+	struct python_interpreter interpreter;
+	struct failure failure = {0};
+	struct mappings mappings;
+
+	(void)state;
+	assert_int_equal(mappings_read(&procfs, getpid(), &mappings), 0);
+	assert_int_equal(
+		python_interpreter_find(&procfs, getpid(), &mappings, &interpreter, &failure),
+		-ENOENT);
+	mappings_release(&mappings);
+}
+
+static void check_name(uint32_t version, const char *expected)
+{
+	char name[16];
+
+	python_version_name(version, name);
+	assert_string_equal(name, expected);
+}
+
+static void test_version_names(void **state)
+{
+	(void)state;
+	check_name(0x030b02f0, "3.11.2");
+	check_name(0x030e00c1, "3.14.0rc1");
+	check_name(0x03080000, "3.8");
+	check_name(0xffffffff, "255.255.255");
+}
+
+static uint64_t debug_words[98];
+
+static int read_debug_words(const struct memory *memory, uint64_t address, void *buffer,
+			    size_t size)
+{
+	(void)memory;
+	if (address || size > sizeof(debug_words))
+		return -EFAULT;
+	memcpy(buffer, debug_words, size);
+	return 0;
+}
+
+static int read_debug_layout(uint64_t version, uint64_t free_threaded, uint64_t offset)
+{
+	const struct memory memory = {.read = read_debug_words};
+	struct python_layout layout;
+
+	for (size_t i = 0; i < sizeof(debug_words) / sizeof(debug_words[0]); i++)
+		debug_words[i] = offset;
+	memcpy(debug_words, "xdebugpy", 8);
+	debug_words[1] = version;
+	debug_words[2] = free_threaded;
+	return python_layout_read(&memory, 0, &layout);
+}
+
+static void test_debug_offsets_that_are_not_known(void **state)
+{
+	const struct memory memory = {.read = read_debug_words};
+	struct python_layout layout;
+
+	(void)state;
+	assert_int_equal(read_debug_layout(0x031000f0, 0, 8), -ENOTSUP);
+	assert_int_equal(read_debug_layout(0x030c00f0, 0, 8), -ENOTSUP);
+	assert_int_equal(read_debug_layout(0x030d00f0, 1, 8), -EPROTONOSUPPORT);
+	assert_int_equal(read_debug_layout(0x030d00f0, 0, 8), -EBADMSG);
+	assert_int_equal(read_debug_layout(0x030e00f0, 0, UINT64_MAX), -EBADMSG);
+	assert_int_equal(python_layout_read(&memory, 8, &layout), -EFAULT);
+	memset(debug_words, 0, sizeof(debug_words));
+	assert_int_equal(python_layout_read(&memory, 0, &layout), -ENOENT);
+}
+
+#define NOP1      0x90
+#define NOP3      0x0f, 0x1f, 0x00
+#define NOP7      0x0f, 0x1f, 0x80, 0, 0, 0, 0
+#define NOP8      0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0
+#define CODE(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
+
+static size_t nops(const uint8_t *bytes, size_t size)
+{
+	return code_nops(bytes, size);
+}
+
+static void test_nops(void **state)
+{
+	(void)state;
+	assert_int_equal(nops(CODE(NOP1)), 1);
+	assert_int_equal(nops(CODE(0x66, NOP1)), 2);
+	assert_int_equal(nops(CODE(NOP3, NOP8)), 11);
+	assert_int_equal(nops(CODE(0x66, 0x2e, NOP8)), 10);
+	assert_int_equal(nops(CODE(NOP7)), 7);
+	assert_int_equal(nops(CODE(0x0f, 0x1f, 0x44, 0, 0)), 5);
+	assert_int_equal(nops(CODE(0x0f, 0x1f, 0x44, 0)), 0);
+	assert_int_equal(nops(CODE(NOP3, 0xc3)), 0);
+	assert_int_equal(nops(CODE(0x0f, 0x1e, 0xfa)), 0);
+	assert_int_equal(nops(CODE(0x66)), 0);
+	assert_int_equal(nops(CODE(0xc3)), 0);
+	assert_int_equal(nops(NULL, 0), 0);
+}
+
+/* Code of a file, at an address. */
+static struct python_image image_of(const uint8_t *bytes, size_t size)
+{
+	struct python_image image = {.fd = memfd_create("code", 0), .segment_count = 1};
+
+	assert_true(image.fd >= 0);
+	assert_int_equal(write(image.fd, bytes, size), size);
+	image.segments[0] =
+		(struct image_segment){.address = 0x10000, .file_bytes = size, .executable = true};
+	return image;
+}
+
+static void check_unalias(const uint8_t *bytes, size_t size, uint64_t address, uint64_t expected)
+{
+	struct python_image image = image_of(bytes, size);
+
+	assert_int_equal(function_unalias(&image, 0x10000 + address), 0x10000 + expected);
+	close(image.fd);
+}
+
+#define PADDED     NOP7, 0xc3, NOP8, 0x55, 0xc3
+#define WITH_ENDBR 0xf3, 0x0f, 0x1e, 0xfa, 0x55, 0xc3
+
+static void test_unalias(void **state)
+{
+	(void)state;
+	check_unalias(CODE(PADDED), 16, 16);
+	check_unalias(CODE(PADDED), 8, 16);
+	check_unalias(CODE(PADDED), 7, 7);
+	check_unalias(CODE(PADDED), 9, 9);
+	check_unalias(CODE(WITH_ENDBR), 4, 0);
+	check_unalias(CODE(WITH_ENDBR), 5, 5);
+	check_unalias(CODE(WITH_ENDBR), 0, 0);
+}
+
+static void test_references(void **state)
+{
+	const uint8_t bytes[64] = {
+		[20] = 0x48, 0x3d, 0x00, 0x00, 0x01, 0x00,       /* cmp $0x10000, %rax */
+		[30] = 0x48, 0x8d, 0x05, 0xdb, 0xff, 0xff, 0xff, /* lea -37(%rip), %rax */
+		[40] = 0xe8, 0xd3, 0xff, 0xff, 0xff,             /* call 0x10000 */
+		[50] = 0x48, 0x81, 0xf9, 0x00, 0x00, 0x01, 0x00, /* cmp $0x10000, %rcx */
+	};
+	struct python_image image = image_of(bytes, sizeof(bytes));
+	struct code_references references = {.address = 0x10000};
+
+	(void)state;
+	assert_int_equal(code_count_references(&image, &references, 1), 0);
+	assert_int_equal(references.count, 3);
+	close(image.fd);
+}
+
+static int setup(void **state)
+{
+	char pattern[256];
+	int fd = mkstemps(script_path, 3);
+
+	(void)state;
+	assert_int_equal(write(fd, script, strlen(script)), strlen(script));
+	close(fd);
+	snprintf(pattern, sizeof(pattern), "%s/.pyenv/versions/3.*/bin/python3.*[0-9]",
+		 getenv("HOME") ?: "/root");
+	glob(pattern, 0, NULL, &pythons);
+	glob("/usr/bin/python3.*[0-9]", GLOB_APPEND, NULL, &pythons);
+	size_t kept = 0;
+	for (size_t i = 0; i < pythons.gl_pathc; i++) {
+		int minor = atoi(strrchr(pythons.gl_pathv[i], '.') + 1);
+
+		if (minor >= 8 && minor <= 15) {
+			char *path = pythons.gl_pathv[kept];
+
+			pythons.gl_pathv[kept++] = pythons.gl_pathv[i];
+			pythons.gl_pathv[i] = path;
+		}
+	}
+	pythons.gl_pathc = kept;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return unlink(script_path);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pythons),
+		cmocka_unit_test(test_a_process_that_is_gone),
+		cmocka_unit_test(test_no_python),
+		cmocka_unit_test(test_version_names),
+		cmocka_unit_test(test_debug_offsets_that_are_not_known),
+		cmocka_unit_test(test_nops),
+		cmocka_unit_test(test_unalias),
+		cmocka_unit_test(test_references),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

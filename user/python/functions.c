@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An alias is an address that leads to the same code as a function and yet differs from it: behind
+ * its `endbr64`, or in the padding in front of it, where the bytes read as NOPs that end exactly at
+ * it. Functions are aligned to 16 bytes; nothing else has an alias.
+ */
+#include "functions.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "code_scan.h"
+
+enum {
+	ALIGNMENT = 16,
+	ENDBR_BYTES = 4,
+	CODE_BYTES = 256,
+	REFILL_CALLERS_BYTES = 1024,
+	REFILL_BYTES = 512,
+	REFILL_CALLS_MAX = 16,
+	INLINED_MIN = 8, /* the interpreter itself asks three times or so whether pymalloc is set */
+};
+
+static const uint8_t endbr64[ENDBR_BYTES] = {0xf3, 0x0f, 0x1e, 0xfa};
+
+#define COOKIE(op, p, s, c) PROBE_COOKIE(PROBE_##op, DOMAIN_PYTHON, p, s, c)
+
+/* The first argument of all of them is the context. */
+static const struct alloc_function alloc_functions_of[CALLS] = {
+	[CALL_MALLOC] = {"pymalloc malloc", COOKIE(ALLOC, PROBE_NO_ARG, 1, PROBE_NO_ARG)},
+	[CALL_CALLOC] = {"pymalloc calloc", COOKIE(ALLOC, PROBE_NO_ARG, 2, 1)},
+	[CALL_REALLOC] = {"pymalloc realloc", COOKIE(REALLOC, 1, 2, PROBE_NO_ARG)},
+	[CALL_FREE] = {"pymalloc free", COOKIE(FREE, 1, PROBE_NO_ARG, PROBE_NO_ARG)},
+};
+
+/* (size class), from 3.12 on (state, size class): neither is the size. */
+static const struct alloc_function refill_function = {
+	"pymalloc pool refill", COOKIE(ALLOC, PROBE_NO_ARG, PROBE_NO_ARG, PROBE_NO_ARG)};
+
+static bool begins_with_endbr(const struct python_image *image, uint64_t address)
+{
+	uint8_t bytes[ENDBR_BYTES];
+
+	return image_read(image, address, bytes, sizeof(bytes)) == sizeof(bytes) &&
+	       !memcmp(bytes, endbr64, sizeof(bytes));
+}
+
+/* The NOPs in front of an aligned address that fill the space from `start` on exactly. */
+static bool is_padding(const struct python_image *image, uint64_t start, uint64_t end)
+{
+	uint8_t bytes[ALIGNMENT];
+	size_t size = end - start;
+
+	return size < ALIGNMENT && image_read(image, start, bytes, size) == (ssize_t)size &&
+	       code_nops(bytes, size) == size;
+}
+
+uint64_t function_unalias(const struct python_image *image, uint64_t address)
+{
+	uint64_t aligned = (address + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+
+	if (address % ALIGNMENT == ENDBR_BYTES && begins_with_endbr(image, address - ENDBR_BYTES))
+		return address - ENDBR_BYTES;
+	if (address != aligned && is_padding(image, address, aligned))
+		return aligned;
+	return address;
+}
+
+static bool differ_in_one_byte(uint64_t a, uint64_t b)
+{
+	uint64_t differing = a ^ b;
+
+	return differing && !(differing & (differing - 1) &
+			      ~(UINT64_C(255) << (__builtin_ctzll(differing) / 8 * 8)));
+}
+
+static void choose_site(const struct python_image *image, const struct alloc_function *function,
+			uint64_t address, struct site *site)
+{
+	uint8_t code[CODE_BYTES];
+	ssize_t size = image_read(image, address, code, sizeof(code));
+
+	site_choose(function, code, size > 0 ? (size_t)size : 0, image_file_offset(image, address),
+		    site);
+}
+
+static void take_alias(struct python_function *function, uint64_t alias)
+{
+	function->alias = alias;
+	function->alias_atomic = differ_in_one_byte(alias, function->address);
+}
+
+/*
+ * Where the function itself has an emulated instruction any alias does, the one written in one go
+ * first. Else the padding in front may have one: then the probe goes there.
+ */
+static void find_site(const struct python_image *image, const struct alloc_function *function,
+		      struct python_function *found)
+{
+	enum site_kind best;
+	bool in_function;
+
+	choose_site(image, function, found->address, &found->site);
+	best = found->site.kind;
+	in_function = best == SITE_EMULATED;
+	if (begins_with_endbr(image, found->address))
+		take_alias(found, found->address + ENDBR_BYTES);
+	if (found->address % ALIGNMENT || (in_function && found->alias_atomic))
+		return;
+	for (uint64_t alias = found->address - 1; alias > found->address - ALIGNMENT; alias--) {
+		struct site site;
+
+		if (!is_padding(image, alias, found->address))
+			continue;
+		choose_site(image, function, alias, &site);
+		if (!in_function && site.kind < best && site.skipped < found->address - alias) {
+			best = site.kind;
+			found->alias_site = site;
+			found->has_alias_site = true;
+			take_alias(found, alias);
+		} else if (!found->alias) {
+			take_alias(found, alias);
+		}
+	}
+}
+
+const struct site *python_function_site(const struct python_function *function, bool steered)
+{
+	return steered && function->has_alias_site ? &function->alias_site : &function->site;
+}
+
+struct calls {
+	const struct python_image *image;
+	uint64_t targets[REFILL_CALLS_MAX];
+	size_t count;
+};
+
+static bool collect_call(const struct scanned *scanned, void *context)
+{
+	struct calls *calls = context;
+
+	if (scanned->target && image_is_code(calls->image, scanned->target) &&
+	    scanned->target % ALIGNMENT == 0)
+		calls->targets[calls->count++] = scanned->target;
+	return calls->count < REFILL_CALLS_MAX;
+}
+
+struct pool_size {
+	uint32_t bytes;
+	bool found;
+};
+
+/* POOL_SIZE, or POOL_SIZE - 1, or the mask of it. */
+static bool find_pool_size(const struct scanned *scanned, void *context)
+{
+	struct pool_size *pool = context;
+
+	pool->found |=
+		scanned->immediate == pool->bytes || scanned->immediate == -(int64_t)pool->bytes;
+	return !pool->found;
+}
+
+static bool is_refill(const struct python_interpreter *interpreter, uint64_t address)
+{
+	struct pool_size pool = {.bytes = interpreter->layout.pool_bytes};
+
+	for (int i = SYMBOL_RAW_MALLOC; i <= SYMBOL_OBJECT_FREE; i++)
+		if (interpreter->symbols[i].address == address)
+			return false;
+	code_scan(&interpreter->image, address, REFILL_BYTES, find_pool_size, &pool);
+	return pool.found;
+}
+
+/* The direct call out of PyObject_Malloc, or else out of the backend's malloc. */
+static void find_refill(const struct python_interpreter *interpreter, struct python_slots *slots)
+{
+	const struct image_symbol *exported = &interpreter->symbols[SYMBOL_OBJECT_MALLOC];
+	struct calls calls = {.image = &interpreter->image};
+
+	if (PYTHON_MINOR(interpreter->layout.version) < PYTHON_VERSION(3, 9))
+		return;
+	if (exported->address)
+		code_scan(calls.image, exported->address, exported->size, collect_call, &calls);
+	if (calls.count < REFILL_CALLS_MAX)
+		code_scan(calls.image, slots->functions[CALL_MALLOC].address, REFILL_CALLERS_BYTES,
+			  collect_call, &calls);
+	for (size_t i = 0; i < calls.count && !slots->refill; i++)
+		if (is_refill(interpreter, calls.targets[i]))
+			slots->refill = calls.targets[i];
+	if (slots->refill)
+		choose_site(calls.image, &refill_function, slots->refill, &slots->refill_site);
+}
+
+int functions_find(const struct python_interpreter *interpreter, const struct python_slot *backend,
+		   struct python_slots *slots)
+{
+	struct code_references references[CALLS];
+	const struct python_image *image = &interpreter->image;
+
+	for (int i = 0; i < CALLS; i++) {
+		struct python_function *function = &slots->functions[i];
+
+		function->address = function_unalias(image, backend->functions[i]);
+		find_site(image, &alloc_functions_of[i], function);
+		function->steered = function->alias &&
+				    slots->slots[PYTHON_MEM].functions[i] == function->alias &&
+				    slots->slots[PYTHON_OBJ].functions[i] == function->alias;
+		references[i].address = function->address;
+	}
+	int error = code_count_references(image, references, CALLS);
+	for (int i = 0; !error && i < CALLS; i++)
+		slots->functions[i].references = references[i].count;
+	slots->inlined = slots->functions[CALL_MALLOC].references >= INLINED_MIN ||
+			 slots->functions[CALL_FREE].references >= INLINED_MIN;
+	find_refill(interpreter, slots);
+	return error;
+}

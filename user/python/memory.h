@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memory of another process, as a value: tests put their own behind it. What is read belongs to the
+ * target and may change or lie at any time.
+ */
+#ifndef UNFREED_PYTHON_MEMORY_H
+#define UNFREED_PYTHON_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct memory {
+	/* All `size` bytes, or a negative errno. */
+	int (*read)(const struct memory *memory, uint64_t address, void *buffer, size_t size);
+	pid_t pid;
+};
+
+/* Of a live process, read with process_vm_readv. */
+struct memory process_memory(pid_t pid);
+
+/* Each returns 0 or a negative errno; then *value is untouched. */
+int memory_read(const struct memory *memory, uint64_t address, void *buffer, size_t size);
+int memory_read_u64(const struct memory *memory, uint64_t address, uint64_t *value);
+int memory_read_u32(const struct memory *memory, uint64_t address, uint32_t *value);
+
+/*
+ * `size` bytes from each address, one behind the other in `buffer`. What cannot be read becomes
+ * zeroes. Returns how many could be read, or a negative errno where none can be.
+ */
+ssize_t memory_read_many(const struct memory *memory, const uint64_t *addresses, size_t count,
+			 void *buffer, size_t size);
+
+/* A string of at most size - 1 bytes, cut there. */
+int memory_read_string(const struct memory *memory, uint64_t address, char *string, size_t size);
+
+#endif
