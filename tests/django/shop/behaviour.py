@@ -4,7 +4,8 @@ import sys
 
 from .truth import Held
 
-VISITS = 280  # about 50 kB
+VISITS = 130  # about 50 kB
+REFERRER = "/search?" + "filter=price&" * 18
 HELD = Held("behaviour")
 history_by_user = {}
 
@@ -21,10 +22,10 @@ class Visit:
 def remember(user, leak):
     visits = []
     for number in range(10_000, 10_000 + VISITS):
-        visits.append(Visit(user, number * 7, "/product/%040d/" % number))
+        visits.append(Visit(user, number * 7, REFERRER + str(number)))
     if leak and not HELD.full:
         history_by_user.setdefault(user, []).extend(visits)
-        HELD.add(sum(map(size_of_visit, visits)), VISITS * 3)
+        HELD.add(VISITS * size_of_visit(visits[0]), VISITS * 3)
 
 
 def size_of_visit(visit):

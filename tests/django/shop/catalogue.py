@@ -5,9 +5,9 @@ import sys
 from .models import Product
 from .truth import Held
 
-PRODUCTS = 200
+PRODUCTS = 100
 CATEGORIES = 20  # of PRODUCTS / CATEGORIES products each
-DESCRIPTION = 5000
+DESCRIPTION = 10_000
 HELD = Held("querysets")
 similar_by_visit = {}
 
@@ -30,7 +30,7 @@ def create():
     with connection.schema_editor() as editor:
         editor.create_model(Product)
     Product.objects.bulk_create(
-        Product(name=f"Product {number}", category=number % CATEGORIES, price=number,
+        Product(name=f"Product {number}", category=number % CATEGORIES, price_cents=number,
                 description=f"{number:05} " * (DESCRIPTION // 6))
         for number in range(PRODUCTS)
     )  # fmt: skip

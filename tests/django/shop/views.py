@@ -16,7 +16,7 @@ def recommend(request, user):
     named = request.GET.get("leaks")
     leaks = settings.SHOP_LEAKS if named is None else set(named.split(","))
     behaviour.remember(user, "behaviour" in leaks)
-    engine.model.train(user, "training" in leaks)
+    engine.model.train("training" in leaks)
     engine.compute_features(user, "native" in leaks)
     names = catalogue.find_similar(user, "querysets" in leaks)
     audit.note_visit(user, "log" in leaks)
