@@ -5,8 +5,8 @@ import sys
 
 from .truth import Held
 
-RECORDS = 10
-CONTEXT = "recommendation model 7, catalogue 2, region eu, experiment control; " * 70
+RECORDS = 5
+CONTEXT = "recommendation model 7, catalogue 2, region eu, experiment control; " * 280
 HELD = Held("log")
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ import sys
 
 from .truth import Held
 
-VISITS = 130  # about 50 kB
-REFERRER = "/search?" + "filter=price&" * 18
+VISITS = 180  # about 100 kB
+REFERRER = "/search?" + "filter=price&" * 31
 HELD = Held("behaviour")
 history_by_user = {}
 

@@ -7,7 +7,7 @@ from .truth import Held
 
 PRODUCTS = 100
 CATEGORIES = 20  # of PRODUCTS / CATEGORIES products each
-DESCRIPTION = 10_000
+DESCRIPTION = 20_000
 HELD = Held("querysets")
 similar_by_visit = {}
 

@@ -6,7 +6,7 @@ import sys
 
 from .truth import Held
 
-CONNECTIONS = 6  # buffers of 8 kB
+CONNECTIONS = 12  # buffers of 8 kB
 BUFFER = 8192
 HELD = Held("cycles")
 idle = []

@@ -7,10 +7,10 @@ import features
 
 from .truth import Held
 
-ROWS = 40  # about 50 kB
+ROWS = 26  # about 100 kB
 FIELDS = 8
-LINE = ",".join(["0." + "31415926" * 12] * FIELDS)
-SCALED = 6  # buffers of 8 kB
+LINE = ",".join(["0." + "31415926" * 53] * FIELDS)
+SCALED = 12  # buffers of 8 kB
 TRAINING = Held("training")
 NATIVE = Held("native")
 
