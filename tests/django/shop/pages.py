@@ -10,6 +10,7 @@ from .truth import Held
 PAGES = 2000
 ROWS = 22  # of about 450 bytes: a page of 10 kB, all of them 20 MB
 SECONDS = 30
+REPLACED = 7  # at most, by a request: after a quiet time there is no avalanche
 ROW = "<li>" + "recommended " * 33
 HELD = Held("pages")
 
@@ -29,9 +30,11 @@ class PageCache:
         HELD.add(ROWS * sys.getsizeof(rows[0]), ROWS)
 
     def refresh(self):
-        """Renders the pages anew that are older than SECONDS."""
+        """Renders pages anew that are older than SECONDS."""
         now = time.monotonic()
-        while self.pages[0][0] < now - SECONDS:
+        for _ in range(REPLACED):
+            if self.pages[0][0] > now - SECONDS:
+                return
             _, number, rows = self.pages.popleft()
             HELD.add(-ROWS * sys.getsizeof(rows[0]), -ROWS)
             self.add(number, now)
