@@ -41,7 +41,7 @@ def main():
     os.execvpe(python[0], [
         *python, "-m", "gunicorn", "--workers", str(arguments.workers), "--worker-tmp-dir",
         str(directory), "--bind", f"unix:{directory}/socket", "--log-level", "info",
-        "--graceful-timeout", "5", "--name", "shop", "shop.wsgi",
+        "--graceful-timeout", "5", "--timeout", "120", "--preload", "--name", "shop", "shop.wsgi",
     ], environment)  # fmt: skip
 
 
