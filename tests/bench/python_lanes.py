@@ -14,7 +14,17 @@ import tempfile
 import time
 from pathlib import Path
 
-from lanes import ATTACH_SECONDS, BENCH, BUILD, ROOT, UNFREED, Loop, Tracer, Unavailable, wait_for_line
+from lanes import (
+    ATTACH_SECONDS,
+    BENCH,
+    BUILD,
+    ROOT,
+    UNFREED,
+    Loop,
+    Tracer,
+    Unavailable,
+    wait_for_line,
+)
 
 sys.path.insert(0, str(ROOT / "tests/django"))
 from load import get  # noqa: E402

@@ -16,7 +16,8 @@ CREATE = "import django; django.setup(); from shop import catalogue; catalogue.c
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("directory", type=pathlib.Path, help="empty; for the database and the socket")
+    parser.add_argument("directory", type=pathlib.Path,
+                        help="empty; for the database and the socket")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--leaks", default="", metavar="NAME,…", help="what leaks")
     parser.add_argument("--features", type=pathlib.Path, default=HERE.parents[1] / "build/django")
