@@ -97,7 +97,9 @@ $(BUILD)/tests/%: tests/tools/%.c $(BUILD)/libunfreed.a
 	$(Q)$(CC) $(cflags) -Iuser $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libunfreed.a $(libs)
 
 include tests/programs/programs.mk
+include tests/django/django.mk
 include scripts/demo.mk
+include scripts/django.mk
 include scripts/check.mk
 include scripts/kernels.mk
 include scripts/install.mk

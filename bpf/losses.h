@@ -25,7 +25,10 @@
 	X(address_unsupported, "blocks not recorded: address beyond 48 bits")                     \
 	X(events_dropped, "process events that did not reach user space")                         \
 	X(allocator_unprobed, "allocators that could not be probed")                              \
-	X(processes_full, "processes not traced: table full")
+	X(processes_full, "processes not traced: table full")                                     \
+	X(python_too_deep, "Python stacks cut at the frame limit")                                \
+	X(python_unread, "Python stacks cut at a frame that could not be read")                   \
+	X(python_unnamed, "Python frames whose code was gone before it was read")
 
 enum loss {
 #define X(name, meaning) LOSS_##name,

@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "ledger.h"
+#include "python.h"
 #include "records.h"
 
 const volatile struct config config = {};
@@ -63,6 +64,17 @@ struct {
 	__type(value, struct space);
 } spaces_by_pid SEC(".maps");
 
+/* W: user space; may stay 0 as long as python_by_space is empty. */
+volatile __u32 python_used = 0;
+
+/* Interpreters. W: user space at attach, processes.bpf.h, free_enter. R: programs, user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct python_space);
+} python_by_space SEC(".maps");
+
 /* W: programs. R: user space. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -80,6 +92,11 @@ static __always_inline struct counters *counters_get(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&counters_by_cpu, &zero);
+}
+
+static __always_inline struct python_space *python_space_of(__u32 space)
+{
+	return python_used ? bpf_map_lookup_elem(&python_by_space, &space) : NULL;
 }
 
 static __always_inline void count_loss(enum loss loss)

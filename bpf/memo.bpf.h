@@ -10,6 +10,9 @@
  * the stack is known without a step. Where outer frames differ under the same inner ones, some
  * return address among the words differs: a miss.
  *
+ * Python frames lie elsewhere and are walked each time. What is kept here is then the hash of the
+ * native frames, to which that of the Python frames is added.
+ *
  * This costs one read of the stack and a comparison a word, a fifth of what the steps cost. Only
  * walks that reached the bottom are kept, and only those whose words lie within one read.
  *
@@ -34,7 +37,8 @@ struct memo {
 	__u64 list;
 	__u32 space;
 	__u32 domain;
-	__u64 row;
+	__u64 row; /* where there are no Python frames */
+	__u64 hash;
 	struct noted_words words;
 };
 
@@ -79,7 +83,7 @@ static __always_inline bool memo_words_hold(const struct memo *memo, struct unwi
 	return true;
 }
 
-/* Returns whether the stack at call->caller is the one kept, and then its row. */
+/* Returns whether the native stack at call->caller is the one kept, and then its row and hash. */
 static __noinline bool memo_find(struct scratch *scratch, struct call *call, __u64 list)
 {
 	struct unwind_state *state = &scratch->unwind;
@@ -96,11 +100,12 @@ static __noinline bool memo_find(struct scratch *scratch, struct call *call, __u
 	    !memo_words_hold(memo, state))
 		return false;
 	scratch->row = memo->row;
+	scratch->hash = memo->hash;
 	return *(volatile __u32 *)&memo->version == version;
 }
 
-/* Keeps a walk that reached the bottom, from scratch->words. */
-static __noinline int memo_keep(struct scratch *scratch, struct call *call, __u64 list)
+/* Keeps a walk that reached the bottom, from scratch->words; `hash` is of its native frames. */
+static __noinline int memo_keep(struct scratch *scratch, struct call *call, __u64 list, __u64 hash)
 {
 	struct memo *memo = memo_of(call);
 	__u32 version;
@@ -119,6 +124,7 @@ static __noinline int memo_keep(struct scratch *scratch, struct call *call, __u6
 	memo->space = call->space;
 	memo->domain = PROBE_COOKIE_DOMAIN(call->cookie);
 	memo->row = scratch->row;
+	memo->hash = hash;
 	bpf_probe_read_kernel(&memo->words, sizeof(memo->words), &scratch->words);
 	__sync_lock_test_and_set(&memo->version, version + 2);
 	return 0;

@@ -55,14 +55,20 @@ static __noinline int process_share(__u32 pid, __u32 space_id)
 	return 0;
 }
 
-/* A forked child has its parent's mappings, until user space gives it a list of its own. */
-static __noinline int unwind_inherit(__u32 parent_space, __u32 child_space)
+/*
+ * A forked child has its parent's mappings, until user space gives it a list of its own, and its
+ * parent's interpreter.
+ */
+static __noinline int process_inherit(__u32 parent_space, __u32 child_space)
 {
 	__u64 *parents = bpf_map_lookup_elem(&unwind_spaces, &parent_space);
 	__u64 *childs = bpf_map_lookup_elem(&unwind_spaces, &child_space);
+	struct python_space *python = python_space_of(parent_space);
 
 	if (parents && childs)
 		*childs = *parents;
+	if (python)
+		bpf_map_update_elem(&python_by_space, &child_space, python, BPF_ANY);
 	return 0;
 }
 
@@ -84,7 +90,7 @@ static __always_inline void process_forked(struct task_struct *parent, struct ta
 	else
 		return;
 	if (fork.child_space)
-		unwind_inherit(space->id, fork.child_space);
+		process_inherit(space->id, fork.child_space);
 	send_record(&fork, sizeof(fork));
 }
 

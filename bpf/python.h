@@ -55,6 +55,12 @@ struct python_process {
 	__u64 current;
 };
 
+/* What the programs keep of a traced process that is an interpreter: by space. */
+struct python_space {
+	struct python_process process;
+	__u64 unknown_frees; /* of blocks that the interpreter's allocator gave before the attach */
+};
+
 /* Between this frame and the one inside it (or the probed function) is C code. */
 #define PYTHON_FRAME_CALLED_C 1u
 

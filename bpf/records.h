@@ -7,7 +7,9 @@
 
 #include "types.h"
 
-#define FRAMES_MAX 128
+#define FRAMES_MAX        128
+#define PYTHON_FRAMES_MAX 256
+#define STACK_WORDS       1024 /* room for both, a power of two */
 
 enum record_type {
 	RECORD_STACK = 1,  /* struct stack_record: a stack seen for the first time */
@@ -27,6 +29,14 @@ struct record {
 #define STACK_TRUNCATED  1u /* the walk did not reach the bottom */
 #define STACK_GUESSED    2u /* a frame pointer was trusted in code without a table */
 #define STACK_NO_MAPPING 4u /* it ended in code that was not in the list of mappings */
+#define STACK_PYTHON_CUT 8u /* the Python frames do not reach the bottom */
+
+/* A Python frame as a stack has it: two words. */
+struct python_stack_frame {
+	__u64 code;        /* address of the code object, with PYTHON_FRAME_CALLED_C */
+	__s32 instruction; /* offset in its bytecode, in bytes; PYTHON_NO_INSTRUCTION */
+	__u32 check;       /* python_check() of the code object; 0: it could not be read */
+};
 
 struct stack_record {
 	struct record record;
@@ -34,7 +44,15 @@ struct stack_record {
 	__u32 domain;
 	__u32 flags; /* STACK_* */
 	__u32 frame_count;
-	__u64 frames[FRAMES_MAX]; /* return addresses, leaf (the allocator's caller) first */
+	__u32 python_count;
+	/* Number, from 1 on, of the native frame that runs the innermost Python frame; 0: unknown.
+	 */
+	__u32 eval_frame;
+	/*
+	 * Python frames, innermost first, two words each; behind them return addresses, leaf (the
+	 * allocator's caller) first.
+	 */
+	__u64 words[STACK_WORDS];
 };
 
 struct fork_record {
@@ -51,7 +69,9 @@ struct exec_record {
 };
 
 _Static_assert(sizeof(struct record) == 16, "");
-_Static_assert(sizeof(struct stack_record) == 32 + 8 * FRAMES_MAX, "");
+_Static_assert(sizeof(struct python_stack_frame) == 16, "");
+_Static_assert(sizeof(struct stack_record) == 40 + 8 * STACK_WORDS, "");
+_Static_assert(2 * PYTHON_FRAMES_MAX + FRAMES_MAX <= STACK_WORDS, "");
 _Static_assert(sizeof(struct fork_record) == 24, "");
 _Static_assert(sizeof(struct exec_record) == 40, "");
 

@@ -22,6 +22,13 @@ static __always_inline void note_word(struct unwind_state *state, __u64 address,
 
 #include "unwind_walk.h"
 
+static __always_inline long python_read_user(void *buffer, __u32 bytes, __u64 address)
+{
+	return bpf_probe_read_user(buffer, bytes, (const void *)address);
+}
+
+#include "python_walk.h"
+
 #define SCRATCH_PER_CPU 4
 #define SCRATCH_TRIES   16
 
@@ -37,13 +44,17 @@ struct scratch {
 	struct unwind_state unwind; /* first: note_word goes from it to the rest */
 	__u32 owned;
 	__u32 stop;        /* enum unwind_result of the last step */
-	__u64 hash;        /* of the frames so far */
+	__u64 hash;        /* of the native frames so far, then of both kinds */
+	__u64 python_hash; /* of the Python frames; 0: there are none */
+	__u64 entry;       /* where on the stack the innermost Python frame was entered; 0 */
+	__u32 python_stop; /* enum python_step of the last step */
 	__u64 start_sp;    /* of the walk */
 	__u32 word_count;  /* noted; more than NOTED_WORDS: too many */
 	__u32 noted_bytes; /* from start_sp to the end of the farthest noted word */
 	__u32 row;         /* of the stack, once it is known */
 	struct stack_record record;
 	struct noted_words words;
+	struct python_walk python;
 };
 
 static __always_inline void note_word(struct unwind_state *state, __u64 address, __u64 word)

@@ -4,39 +4,33 @@
  *
  * capture_stack is the one place that knows how; the steps are unwind_walk.h's. The hash covers,
  * for each frame, the file besides the address: another library may be mapped at the same place
- * later.
+ * later. Where the process is an interpreter its Python frames belong to the stack and to the hash.
  */
 #ifndef UNFREED_STACKS_BPF_H
 #define UNFREED_STACKS_BPF_H
 
 #include "calls.bpf.h"
 #include "memo.bpf.h"
+#include "python_frames.bpf.h"
 #include "scratch.bpf.h"
 
-#define STACK_HASH_SEED 0xcbf29ce484222325ull
-#define STACK_PROBES    16 /* rows looked at for a hash before the table counts as full */
-
-static __always_inline __u64 hash_add(__u64 hash, __u64 word)
-{
-	hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
-	return hash ^ hash >> 32;
-}
-
-/* What a step of bpf_loop is given: one pointer, so that the programs' own stack stays small. */
-struct walk {
-	struct scratch *scratch;
-};
+#define STACK_PROBES 16 /* rows looked at for a hash before the table counts as full */
 
 /* Notes the frame that the walk is in and goes on to its caller. Returns 1 at the end. */
 static long walk_step(__u32 index, struct walk *walk)
 {
 	struct scratch *scratch = walk->scratch;
 
-	scratch->record.frames[index & (FRAMES_MAX - 1)] = scratch->unwind.pc;
+	scratch->record.words[(2 * scratch->record.python_count + index) & (STACK_WORDS - 1)] =
+		scratch->unwind.pc;
 	scratch->record.frame_count = index + 1;
 	scratch->hash = hash_add(scratch->hash, scratch->unwind.pc);
 	scratch->stop = unwind_step(&scratch->unwind);
 	scratch->hash ^= scratch->unwind.mapping.pages;
+	if (scratch->entry && scratch->unwind.sp > scratch->entry) {
+		scratch->record.eval_frame = index + 1;
+		scratch->entry = 0;
+	}
 	return scratch->stop != UNWIND_STEPPED;
 }
 
@@ -48,7 +42,8 @@ static __always_inline __u32 note_end(struct scratch *scratch)
 	case UNWIND_BOTTOM:
 		return flags;
 	case UNWIND_STEPPED:
-		count_loss(LOSS_stack_too_deep);
+		if (!scratch->python_hash)
+			count_loss(LOSS_stack_too_deep);
 		break;
 	case UNWIND_NO_MAPPING:
 		count_loss(LOSS_unwind_no_mapping);
@@ -70,13 +65,14 @@ static __always_inline __u32 note_end(struct scratch *scratch)
 }
 
 /*
- * Fills scratch->record with the frames from call->caller outwards, and scratch->hash. The first
- * frame is the caller itself, so that it is never missing.
+ * Fills scratch->record with the native frames from call->caller outwards, behind the Python
+ * frames that are there, and scratch->hash. The first frame is the caller itself, so that it is
+ * never missing.
  */
 static __always_inline void capture_stack(struct scratch *scratch, struct call *call, __u64 list)
 {
 	struct unwind_state *state = &scratch->unwind;
-	struct walk walk = {scratch};
+	struct walk walk = {scratch, NULL};
 
 	state->pc = call->caller.pc;
 	state->sp = call->caller.sp;
@@ -94,30 +90,52 @@ static __always_inline void capture_stack(struct scratch *scratch, struct call *
 	scratch->start_sp = call->caller.sp;
 	scratch->word_count = 0;
 	scratch->noted_bytes = 0;
+	scratch->record.eval_frame = 0;
+	if (scratch->entry < call->caller.sp)
+		scratch->entry = 0;
 	scratch->record.domain = PROBE_COOKIE_DOMAIN(call->cookie);
 	scratch->hash = STACK_HASH_SEED ^ (__u64)call->space << 8 ^ scratch->record.domain;
 	bpf_loop(FRAMES_MAX, walk_step, &walk, 0);
 	call->stack_end = state->stack_limit;
 	scratch->record.flags = note_end(scratch);
 	scratch->hash = hash_add(scratch->hash, scratch->record.flags) | 1;
+	scratch->record.flags |= python_note_end(scratch);
 }
 
 /* Sends the frames of a new stack to user space; where that fails the next hit tries again. */
 static __noinline int stack_announce(struct scratch *scratch, struct call *call, __u32 row)
 {
 	struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &row);
-	__u64 frame_bytes = scratch->record.frame_count * 8;
+	__u64 bytes = (scratch->record.frame_count + 2 * scratch->record.python_count) * 8;
 
-	if (!totals || frame_bytes > sizeof(scratch->record.frames))
+	if (!totals || bytes > sizeof(scratch->record.words))
 		return 0;
+	python_check_frames(scratch, call);
 	scratch->record.record.type = RECORD_STACK;
 	scratch->record.record.pid = bpf_get_current_pid_tgid() >> 32;
 	scratch->record.record.space = call->space;
 	scratch->record.stack = row;
 	if (!bpf_ringbuf_output(&records, &scratch->record,
-				offsetof(struct stack_record, frames) + frame_bytes, 0))
+				offsetof(struct stack_record, words) + bytes, 0))
 		totals->announced = 1;
 	return 0;
+}
+
+/* Looks for the row of scratch->hash: scratch->row. Returns whether user space has its frames. */
+static __noinline bool stack_is_known(struct scratch *scratch)
+{
+	for (__u32 i = 0; i < STACK_PROBES; i++) {
+		__u32 row = (scratch->hash + i) & config.stack_mask;
+		struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &row);
+
+		if (!totals || !totals->hash)
+			return false;
+		if (totals->hash != scratch->hash)
+			continue;
+		scratch->row = row;
+		return totals->announced;
+	}
+	return false;
 }
 
 /* Finds or makes the row of the stack in `scratch`: scratch->row. Returns false where there is no
@@ -150,15 +168,31 @@ static __always_inline bool stack_intern(struct scratch *scratch, struct call *c
 	return false;
 }
 
+/* The Python frames into the hash, if there are any. */
+static __always_inline void stack_add_python(struct scratch *scratch)
+{
+	if (scratch->python_hash)
+		scratch->hash = hash_add(scratch->hash, scratch->python_hash) | 1;
+}
+
 static __always_inline void stack_find(struct scratch *scratch, struct call *call)
 {
 	__u64 list = unwind_list_of(call->space);
+	__u64 native;
 
-	if (memo_find(scratch, call, list))
-		return;
+	python_capture(scratch, call);
+	if (memo_find(scratch, call, list)) {
+		if (!scratch->python_hash)
+			return;
+		stack_add_python(scratch);
+		if (stack_is_known(scratch))
+			return;
+	}
 	capture_stack(scratch, call, list);
+	native = scratch->hash;
+	stack_add_python(scratch);
 	if (stack_intern(scratch, call) && scratch->stop == UNWIND_BOTTOM)
-		memo_keep(scratch, call, list);
+		memo_keep(scratch, call, list, native);
 }
 
 /* The whole of it: row of the stack from call->caller on, whatever goes wrong. */

@@ -22,6 +22,8 @@ static __always_inline __u64 size_argument(struct pt_regs *ctx, __u64 cookie)
 	__u64 number;
 	__u64 size_max;
 
+	if (PROBE_COOKIE_POOL(cookie))
+		return 1ull << PROBE_COOKIE_POOL(cookie);
 	if (PROBE_COOKIE_COUNT(cookie) == PROBE_NO_ARG)
 		return size;
 	number = regs_argument(ctx, PROBE_COOKIE_COUNT(cookie));
@@ -63,13 +65,25 @@ static __always_inline void count_unknown_free(void)
 		count(&counters->unknown_frees, 1);
 }
 
+static __noinline int python_count_unknown_free(__u32 space)
+{
+	struct python_space *python = python_space_of(space);
+
+	if (python)
+		count(&python->unknown_frees, 1);
+	return 0;
+}
+
 /* The old block of a realloc is gone. */
 static __always_inline void old_close(struct call *call)
 {
-	if (call->old_block == OLD_TAKEN)
+	if (call->old_block == OLD_TAKEN) {
 		account_free(call->old.size, call->old.stack);
-	else if (call->old_block == OLD_UNKNOWN)
+	} else if (call->old_block == OLD_UNKNOWN) {
 		count_unknown_free();
+		if (PROBE_COOKIE_DOMAIN(call->cookie) == DOMAIN_PYTHON)
+			python_count_unknown_free(call->space);
+	}
 	call->old_block = OLD_NONE;
 }
 
@@ -181,6 +195,8 @@ static __always_inline void alloc_end(struct pt_regs *ctx)
 		result = memalign_result(call, result);
 	else if (op == PROBE_REALLOC)
 		realloc_end(call, result || !call->size);
+	if (PROBE_COOKIE_POOL(call->cookie))
+		result &= ~(call->size - 1);
 	if (result)
 		block_open(call, result);
 }
@@ -274,8 +290,11 @@ int free_enter(struct pt_regs *ctx)
 	key = call_key(call, address);
 	if (!key)
 		return 0;
-	if (!block_close(call, key) && call->last_freed != address)
+	if (!block_close(call, key) && call->last_freed != address) {
 		count_unknown_free();
+		if (PROBE_COOKIE_DOMAIN(bpf_get_attach_cookie(ctx)) == DOMAIN_PYTHON)
+			python_count_unknown_free(call->space);
+	}
 	call->last_freed = address;
 	return 0;
 }

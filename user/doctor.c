@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doctor_python.h"
 #include "lib/command_line.h"
 #include "lib/escape.h"
 #include "target/check.h"
@@ -160,6 +161,7 @@ static int examine_target(const struct kernel *kernel, struct confined *confined
 	if (!procfs_read_status(&procfs, pid, &status)) {
 		print_costs(&check.estimate.costs);
 		print_target(pid, &status, &check);
+		doctor_print_python(&procfs, pid, estimate_nops_emulated(&check.estimate.costs));
 	}
 	target_check_release(&check);
 	return 0;

@@ -20,6 +20,8 @@ enum {
 	KEY_OLDER_THAN = 0x7000,
 	KEY_FOLLOW_FORKS,
 	KEY_EXACT,
+	KEY_PYTHON,
+	KEY_NATIVE_INTERPRETER,
 	KEY_ATTACH,
 	KEY_MAX_BLOCKS,
 	KEY_MAX_STACKS,
@@ -36,6 +38,17 @@ static const struct argp_option options[] = {
 	{"exact", KEY_EXACT, NULL, 0,
 	 "Record every call whatever it costs. Without it a slowdown of more than 25 % is refused",
 	 2},
+	{"python", KEY_PYTHON, "auto|exact|pools|off", 0,
+	 "How to see the objects of CPython: exact, each one, for which the allocator slots of "
+	 "most "
+	 "builds must be steered, the one thing that is ever written into a target; pools, "
+	 "near-free, "
+	 "by the pools that they lie in; auto, the default, exact where that needs no writing and "
+	 "is "
+	 "cheap, else pools; off",
+	 2},
+	{"native-interpreter", KEY_NATIVE_INTERPRETER, NULL, 0,
+	 "Show the interpreter's own native frames beside the Python frames", 2},
 	{"attach", KEY_ATTACH, "KIND", 0,
 	 "Kind of probes: auto, session, multi, perf (default auto: the best that the kernel has)",
 	 2},
@@ -123,6 +136,25 @@ static error_t parse_attach(struct record_options *record, const char *text)
 	return EINVAL;
 }
 
+static error_t parse_python(struct record_options *record, const char *text)
+{
+	static const char *const names[] = {
+		[REQUEST_AUTO] = "auto",
+		[REQUEST_EXACT] = "exact",
+		[REQUEST_POOLS] = "pools",
+		[REQUEST_OFF] = "off",
+	};
+
+	for (int request = REQUEST_AUTO; request <= REQUEST_OFF; request++) {
+		if (strcmp(text, names[request]))
+			continue;
+		record->python = request;
+		return 0;
+	}
+	message_error("--python takes auto, exact, pools or off, not \"%s\"", text);
+	return EINVAL;
+}
+
 /* What follows the options is a command, and needs a `--` in front of it. */
 static error_t take_command(struct record_options *record, struct argp_state *state)
 {
@@ -173,6 +205,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_EXACT:
 		record->exact = true;
+		return 0;
+	case KEY_PYTHON:
+		return parse_python(record, argument);
+	case KEY_NATIVE_INTERPRETER:
+		record->native_interpreter = true;
 		return 0;
 	case KEY_ATTACH:
 		return parse_attach(record, argument);

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #include "output_options.h"
+#include "python/plan.h"
 #include "target/attach.h"
 
 struct record_options {
@@ -22,6 +23,8 @@ struct record_options {
 	uint64_t older_than_ns;
 	bool follow_forks;
 	bool exact; /* trace at any cost */
+	enum python_request python;
+	bool native_interpreter;
 	enum attach_kind attach;
 	uint32_t max_blocks;
 	uint32_t max_stacks;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEY_TOP = 0x6f00, KEY_COUNT };
+enum { KEY_TOP = 0x6f00, KEY_COUNT, KEY_BY };
 
 static const struct argp_option options[] = {
 	{"output", 'o', "FILE", 0,
@@ -18,6 +18,10 @@ static const struct argp_option options[] = {
 	 1},
 	{"top", KEY_TOP, "N", 0,
 	 "Stacks to show in text (default 20) and in drawings (default all)", 1},
+	{"by", KEY_BY, "stack|line|function|file|module", 0,
+	 "What an entry of the text report is: a stack (the default), or all stacks of one line, "
+	 "function, file or module",
+	 1},
 	{"count", KEY_COUNT, "bytes|blocks", 0,
 	 "What numbers and widths mean in folded stacks and drawings (default bytes)", 1},
 	{0},
@@ -83,6 +87,23 @@ static error_t parse_count(struct output_plan *plan, const char *text)
 	return 0;
 }
 
+static error_t parse_by(struct output_plan *plan, const char *text)
+{
+	static const char *const names[] = {
+		[BY_STACK] = "stack", [BY_LINE] = "line",     [BY_FUNCTION] = "function",
+		[BY_FILE] = "file",   [BY_MODULE] = "module",
+	};
+
+	for (int by = BY_STACK; by <= BY_MODULE; by++) {
+		if (strcmp(text, names[by]))
+			continue;
+		plan->options.by = by;
+		return 0;
+	}
+	message_error("--by takes stack, line, function, file or module, not \"%s\"", text);
+	return EINVAL;
+}
+
 /* An ending says more of its file than -f, which speaks of all that have none. */
 static error_t choose_format(struct output_plan *plan, struct output_request *request)
 {
@@ -129,6 +150,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return parse_top(plan, argument);
 	case KEY_COUNT:
 		return parse_count(plan, argument);
+	case KEY_BY:
+		return parse_by(plan, argument);
 	case ARGP_KEY_SUCCESS:
 		return finish(plan);
 	default:

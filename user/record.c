@@ -33,6 +33,7 @@ struct recording {
 	struct spawn spawn;
 	struct waiting *waiting;
 	double call_cost_ns; /* that tracing adds to a call; 0: unknown */
+	bool nops_emulated;  /* a probe on a multi-byte nop is cheap here */
 	double cpu_used;     /* processors, as the estimate found them */
 	struct failure failure;
 };
@@ -65,6 +66,9 @@ static int open_session(struct recording *recording)
 	struct session_config config = {
 		.attach = recording->attach,
 		.follow_forks = options->follow_forks,
+		.python = options->python,
+		.native_interpreter = options->native_interpreter,
+		.nops_emulated = recording->nops_emulated,
 		.max_blocks = options->max_blocks,
 		.max_stacks = options->max_stacks,
 	};
@@ -87,6 +91,7 @@ static int check_target(struct recording *recording, pid_t pid)
 	slowdown = check.estimate.slowdown_percent;
 	recording->call_cost_ns = check.estimate.call_cost_ns;
 	recording->cpu_used += check.estimate.cpu_used;
+	recording->nops_emulated = estimate_nops_emulated(&check.estimate.costs);
 	message_info("process %d makes %.0f allocator calls per second; exact recording slows it "
 		     "by about %.*f %%",
 		     (int)pid, check.estimate.calls_per_s, slowdown < 10 ? 1 : 0, slowdown);
@@ -214,6 +219,13 @@ static int prepare(struct recording *recording)
 	for (size_t i = 0; i < options->pid_count; i++)
 		if (check_target(recording, options->pids[i]))
 			return -1;
+	if (options->command && options->python != REQUEST_OFF) {
+		struct trap_costs costs;
+
+		if (estimate_trap_costs(recording->attach, &costs, &recording->failure))
+			return -1;
+		recording->nops_emulated = estimate_nops_emulated(&costs);
+	}
 	recording->waiting = waiting_new(options->duration_ns, options->interval_ns);
 	if (!recording->waiting)
 		return failure_set(&recording->failure, STATUS_FAILURE, "cannot set timers: %s",

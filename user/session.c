@@ -16,6 +16,7 @@
 #include "../bpf/config.h"
 #include "../bpf/records.h"
 #include "lib/array.h"
+#include "snapshot_merge.h"
 #include "target/install.h"
 #include "unfreed.skel.h"
 
@@ -39,6 +40,7 @@ struct session {
 	struct ledger_view view;
 	struct unwind_memory unwind_memory;
 	struct collector *collector;
+	struct interpreters *interpreters;
 	struct keeper *probes;
 	struct links tracepoints;
 	struct probe_programs programs;
@@ -260,6 +262,21 @@ static void raise_descriptor_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static struct interpreters *find_interpreters(struct session *session)
+{
+	const struct interpreters_config config = {
+		.procfs = session->procfs,
+		.request = session->config.python,
+		.nops_emulated = session->config.nops_emulated,
+		.spaces_fd = bpf_map__fd(session->skeleton->maps.python_by_space),
+		.used = &session->skeleton->bss->python_used,
+		.keeper = session->probes,
+		.programs = &session->programs,
+	};
+
+	return interpreters_new(&config);
+}
+
 struct session *session_open(const struct session_config *config, const struct procfs *procfs,
 			     struct confined *confined, struct failure *failure)
 {
@@ -278,7 +295,10 @@ struct session *session_open(const struct session_config *config, const struct p
 		goto failed;
 	session->collector =
 		collector_new(procfs, confined, &session->view, &session->unwind_memory);
-	if (session->collector)
+	if (session->collector && config->native_interpreter)
+		collector_show_interpreter(session->collector);
+	session->interpreters = find_interpreters(session);
+	if (session->collector && session->interpreters)
 		return session;
 	error = -ENOMEM;
 failed:
@@ -306,6 +326,7 @@ void session_close(struct session *session)
 {
 	if (!session)
 		return;
+	interpreters_free(session->interpreters);
 	keeper_free(session->probes);
 	links_release(&session->tracepoints);
 	collector_free(session->collector);
@@ -462,6 +483,10 @@ int session_attach(struct session *session, pid_t pid, struct failure *failure)
 		for (size_t i = 0; i < fresh.count; i++)
 			mark_examined(session, probed_pid(session, pid), &fresh.items[i]);
 	}
+	if (result >= 0 && interpreters_attach(session->interpreters,
+					       collector_image(session->collector, (uint32_t)pid),
+					       probed_pid(session, pid), failure))
+		result = -1;
 	free(skipped);
 	allocators_release(&allocators);
 	free(fresh.items);
@@ -510,8 +535,10 @@ static int take_record(void *context, void *data, size_t size)
 		child_started(session, data);
 		break;
 	case RECORD_EXIT:
-		if (!record->shared && session->alive)
-			session->alive--;
+		if (record->shared)
+			break;
+		interpreters_forget(session->interpreters, record->space);
+		session->alive -= session->alive > 0;
 		break;
 	}
 	return 0;
@@ -521,6 +548,7 @@ void session_start(struct session *session)
 {
 	session->started_at_ns = realtime_now_ns();
 	session->started_monotonic_ns = monotonic_now_ns();
+	interpreters_start(session->interpreters);
 	session->skeleton->bss->tracing = 1;
 }
 
@@ -531,6 +559,8 @@ void session_stop(struct session *session)
 	session->skeleton->bss->tracing = 0;
 	session->stopped_monotonic_ns = monotonic_now_ns();
 	session->stopped = true;
+	interpreters_measure(session->interpreters);
+	interpreters_stop(session->interpreters);
 	keeper_release(session->probes);
 	session_drain(session);
 }
@@ -544,7 +574,9 @@ void session_drain(struct session *session)
 {
 	for (int round = 0; round < DRAIN_ROUNDS; round++)
 		if (ring_buffer__consume(session->ring) <= 0)
-			return;
+			break;
+	if (!session->stopped)
+		interpreters_retry(session->interpreters);
 }
 
 size_t session_alive(const struct session *session)
@@ -571,6 +603,21 @@ uint64_t session_duration_ns(const struct session *session)
 	return end_of(session) - session->started_monotonic_ns;
 }
 
+/* Stacks that differ only in frames of the interpreter, which are not shown, become one. */
+static struct snapshot *merge_equal(struct snapshot *snapshot)
+{
+	struct snapshot *merged;
+
+	for (size_t i = 0; snapshot && i < snapshot->target_count; i++) {
+		if (!snapshot->targets[i].python_mode)
+			continue;
+		merged = snapshot_merge(&snapshot, 1);
+		snapshot_free(snapshot);
+		return merged;
+	}
+	return snapshot;
+}
+
 struct snapshot *session_snapshot(struct session *session, uint64_t older_than_ns,
 				  double overhead_percent)
 {
@@ -585,8 +632,10 @@ struct snapshot *session_snapshot(struct session *session, uint64_t older_than_n
 
 	struct snapshot *snapshot;
 
+	if (!session->stopped)
+		interpreters_measure(session->interpreters);
 	memcpy(request.losses, session->losses, sizeof(request.losses));
-	snapshot = collector_snapshot(session->collector, &request);
+	snapshot = merge_equal(collector_snapshot(session->collector, &request));
 	tell_troubles(session);
 	return snapshot;
 }

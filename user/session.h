@@ -8,6 +8,7 @@
 
 #include "collect/collector.h"
 #include "confine/confined.h"
+#include "interpreters.h"
 #include "lib/failure.h"
 #include "target/attach.h"
 #include "target/procfs.h"
@@ -15,6 +16,9 @@
 struct session_config {
 	enum attach_kind attach; /* a definite one */
 	bool follow_forks;
+	enum python_request python;
+	bool native_interpreter; /* reports show its native frames */
+	bool nops_emulated;      /* see python/plan.h */
 	uint32_t max_blocks;
 	uint32_t max_stacks;
 };

@@ -137,6 +137,7 @@ struct target *snapshot_add_target(struct snapshot *snapshot)
 
 	snapshot->targets = array;
 	target->comm = snapshot_intern(snapshot, "");
+	target->python_coverage = -1;
 	return target;
 }
 

@@ -55,6 +55,9 @@ struct target {
 	const char *exe; /* NULL where unknown */
 	const char **cmdline;
 	size_t cmdline_count;
+	const char *python_mode; /* how its interpreter's blocks are seen; NULL: no interpreter */
+	const char *python_version;
+	double python_coverage; /* percent of the interpreter's own count; negative: unknown */
 };
 
 struct totals {

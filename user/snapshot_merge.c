@@ -47,12 +47,26 @@ static bool targets_equal(const struct target *a, const struct target *b)
 	return true;
 }
 
+/* The lowest coverage is the one to go by. */
+static void merge_python(struct snapshot *result, struct target *target, const struct target *part)
+{
+	if (!part->python_mode)
+		return;
+	target->python_mode = snapshot_intern(result, part->python_mode);
+	target->python_version = snapshot_intern(result, part->python_version);
+	if (part->python_coverage >= 0 &&
+	    (target->python_coverage < 0 || part->python_coverage < target->python_coverage))
+		target->python_coverage = part->python_coverage;
+}
+
 /* Returns the index of the target in the result, where it is added if need be. */
 static size_t merge_target(struct snapshot *result, const struct target *part)
 {
 	for (size_t i = 0; i < result->target_count; i++) {
-		if (targets_equal(&result->targets[i], part))
-			return i;
+		if (!targets_equal(&result->targets[i], part))
+			continue;
+		merge_python(result, &result->targets[i], part);
+		return i;
 	}
 	struct target *target = snapshot_add_target(result);
 
@@ -63,6 +77,7 @@ static size_t merge_target(struct snapshot *result, const struct target *part)
 	target->cmdline_count = part->cmdline_count;
 	for (size_t i = 0; i < part->cmdline_count; i++)
 		target->cmdline[i] = snapshot_intern(result, part->cmdline[i]);
+	merge_python(result, target, part);
 	return result->target_count - 1;
 }
 

@@ -55,6 +55,14 @@ _unfreed()
         COMPREPLY=($(compgen -W "auto session multi perf" -- "$word"))
         return
         ;;
+    --by)
+        COMPREPLY=($(compgen -W "stack line function file module" -- "$word"))
+        return
+        ;;
+    --python)
+        COMPREPLY=($(compgen -W "auto exact pools off" -- "$word"))
+        return
+        ;;
     --count)
         COMPREPLY=($(compgen -W "bytes blocks" -- "$word"))
         return
@@ -64,11 +72,12 @@ _unfreed()
         ;;
     esac
 
-    local output="-o --output -f --format --count --top"
+    local output="-o --output -f --format --count --by --top"
     case $command in
     record)
         options="-p --pid -d --duration -i --interval --older-than $output --follow-forks
-                 --exact --attach --max-blocks --max-stacks -q --quiet -v --verbose --help --"
+                 --exact --python --native-interpreter --attach --max-blocks
+                 --max-stacks -q --quiet -v --verbose --help --"
         ;;
     report) options="$output --help" ;;
     doctor) options="-p --pid --help" ;;

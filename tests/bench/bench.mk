@@ -12,7 +12,7 @@ bench:
 	+@$(as_user) $(MAKE) $(quiet_make) all bench-build
 	@tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(CLOCK),--clock $(CLOCK)) $(ONLY)
 
-bench-build: $(bench_build)/bench_loop $(bench_build)/floor
+bench-build: $(bench_build)/bench_loop $(bench_build)/floor django
 
 $(bench_build)/bench_loop: tests/bench/bench_loop.c
 	$(call say,CC,$@)

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 
+from bench_python import part_django, part_python
 from lanes import (
     BENCH,
     ROOT,
@@ -275,6 +276,8 @@ PARTS = {
     "memory": part_memory,
     "attach": part_attach,
     "bystanders": part_bystanders,
+    "python": part_python,
+    "django": part_django,
 }
 
 

@@ -285,9 +285,9 @@ static void test_nops(void **state)
 }
 
 /* Code of a file, at an address. */
-static struct image image_of(const uint8_t *bytes, size_t size)
+static struct python_image image_of(const uint8_t *bytes, size_t size)
 {
-	struct image image = {.fd = memfd_create("code", 0), .segment_count = 1};
+	struct python_image image = {.fd = memfd_create("code", 0), .segment_count = 1};
 
 	assert_true(image.fd >= 0);
 	assert_int_equal(write(image.fd, bytes, size), size);
@@ -298,7 +298,7 @@ static struct image image_of(const uint8_t *bytes, size_t size)
 
 static void check_unalias(const uint8_t *bytes, size_t size, uint64_t address, uint64_t expected)
 {
-	struct image image = image_of(bytes, size);
+	struct python_image image = image_of(bytes, size);
 
 	assert_int_equal(function_unalias(&image, 0x10000 + address), 0x10000 + expected);
 	close(image.fd);
@@ -327,7 +327,7 @@ static void test_references(void **state)
 		[40] = 0xe8, 0xd3, 0xff, 0xff, 0xff,             /* call 0x10000 */
 		[50] = 0x48, 0x81, 0xf9, 0x00, 0x00, 0x01, 0x00, /* cmp $0x10000, %rcx */
 	};
-	struct image image = image_of(bytes, sizeof(bytes));
+	struct python_image image = image_of(bytes, sizeof(bytes));
 	struct code_references references = {.address = 0x10000};
 
 	(void)state;

@@ -55,7 +55,7 @@ static void test_plain_build_is_exact_unwritten(void **state)
 	struct python_plan plan = plan_of(&slots, REQUEST_AUTO, false, 0);
 
 	(void)state;
-	assert_int_equal(plan.mode, MODE_EXACT);
+	assert_int_equal(plan.mode, PYTHON_MODE_EXACT);
 	assert_false(plan.steer);
 	assert_int_equal(plan.costliest, SITE_EMULATED);
 	assert_string_equal(plan.notice, "");
@@ -69,10 +69,10 @@ static void test_inlined_build_is_pools_unless_asked(void **state)
 	struct python_plan plan = plan_of(&slots, REQUEST_AUTO, true, 0);
 
 	(void)state;
-	assert_int_equal(plan.mode, MODE_POOLS);
+	assert_int_equal(plan.mode, PYTHON_MODE_POOLS);
 	assert_false(plan.steer);
 	plan = plan_of(&slots, REQUEST_EXACT, true, 0);
-	assert_int_equal(plan.mode, MODE_EXACT);
+	assert_int_equal(plan.mode, PYTHON_MODE_EXACT);
 	assert_true(plan.steer);
 	assert_int_equal(plan.costliest, SITE_EMULATED_NOP);
 	plan = plan_of(&slots, REQUEST_EXACT, false, 0);
@@ -88,11 +88,11 @@ static void test_left_steered_needs_no_writing(void **state)
 	for (int i = 0; i < CALLS; i++)
 		slots.functions[i].steered = true;
 	struct python_plan plan = plan_of(&slots, REQUEST_AUTO, true, 0);
-	assert_int_equal(plan.mode, MODE_EXACT);
+	assert_int_equal(plan.mode, PYTHON_MODE_EXACT);
 	assert_false(plan.steer);
 	slots.functions[CALL_FREE].steered = false;
 	plan = plan_of(&slots, REQUEST_AUTO, true, 0);
-	assert_int_equal(plan.mode, MODE_POOLS);
+	assert_int_equal(plan.mode, PYTHON_MODE_POOLS);
 }
 
 static void test_refusals(void **state)
@@ -108,10 +108,10 @@ static void test_refusals(void **state)
 	slots = plain();
 	slots.refill = 0;
 	plan_of(&slots, REQUEST_POOLS, true, -ENOTSUP);
-	assert_int_equal(plan_of(&slots, REQUEST_AUTO, true, 0).mode, MODE_EXACT);
+	assert_int_equal(plan_of(&slots, REQUEST_AUTO, true, 0).mode, PYTHON_MODE_EXACT);
 	slots.inlined = true;
 	struct python_plan plan = plan_of(&slots, REQUEST_AUTO, true, 0);
-	assert_int_equal(plan.mode, MODE_MALLOC);
+	assert_int_equal(plan.mode, PYTHON_MODE_MALLOC);
 	assert_string_not_equal(plan.notice, "");
 }
 
@@ -125,7 +125,7 @@ static void test_other_allocators(void **state)
 	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
 		slots.backend = backends[i];
 		struct python_plan plan = plan_of(&slots, REQUEST_EXACT, true, 0);
-		assert_int_equal(plan.mode, MODE_MALLOC);
+		assert_int_equal(plan.mode, PYTHON_MODE_MALLOC);
 		assert_string_not_equal(plan.notice, "");
 		plan = plan_of(&slots, REQUEST_OFF, true, 0);
 		assert_string_equal(plan.notice, "");
@@ -139,7 +139,7 @@ static void test_hooks_are_named(void **state)
 	(void)state;
 	slots.hook = HOOK_DEBUG;
 	struct python_plan plan = plan_of(&slots, REQUEST_AUTO, true, 0);
-	assert_int_equal(plan.mode, MODE_EXACT);
+	assert_int_equal(plan.mode, PYTHON_MODE_EXACT);
 	assert_non_null(strstr(plan.notice, "debug"));
 }
 

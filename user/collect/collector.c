@@ -8,6 +8,7 @@
 
 #include "frames.h"
 #include "names.h"
+#include "pools.h"
 #include "stack_table.h"
 
 struct collector {
@@ -17,6 +18,7 @@ struct collector {
 	struct stack_table stacks;
 	struct names *names;
 	struct unwinding *unwinding;
+	bool native_interpreter;
 };
 
 struct collector *collector_new(const struct procfs *procfs, struct confined *confined,
@@ -49,6 +51,16 @@ void collector_free(struct collector *collector)
 	modules_release(&collector->modules);
 	images_release(&collector->images);
 	free(collector);
+}
+
+void collector_show_interpreter(struct collector *collector)
+{
+	collector->native_interpreter = true;
+}
+
+struct image *collector_image(struct collector *collector, uint32_t pid)
+{
+	return images_find_pid(&collector->images, pid);
 }
 
 struct image *collector_add_image(struct collector *collector, uint32_t space, uint32_t pid)
@@ -98,9 +110,10 @@ static struct image *take_fork(struct collector *collector, const struct fork_re
 static struct image *take_stack(struct collector *collector, struct image *image,
 				const struct stack_record *record, size_t size)
 {
-	size_t frames_size = size - offsetof(struct stack_record, frames);
+	size_t words = (size - offsetof(struct stack_record, words)) / sizeof(record->words[0]);
 
-	if (!image || record->frame_count * sizeof(record->frames[0]) > frames_size)
+	if (!image || record->frame_count > words ||
+	    record->python_count > (words - record->frame_count) / 2)
 		return NULL;
 	if (record->flags & STACK_NO_MAPPING && image_refresh_due(image))
 		collector_refresh(collector, image->pid);
@@ -186,6 +199,8 @@ static size_t target_of(struct snapshot *snapshot, const struct images *images,
 	target->cmdline = snapshot_alloc(snapshot, image->cmdline_count + 1, sizeof(char *));
 	for (size_t i = 0; i < image->cmdline_count; i++)
 		target->cmdline[i] = snapshot_intern(snapshot, image->cmdline[i]);
+	target->python_mode = snapshot_intern(snapshot, image->account.mode);
+	target->python_version = snapshot_intern(snapshot, image->account.version);
 	return index_by_image[number];
 }
 
@@ -205,6 +220,25 @@ static void fill_counts(struct stack *stack, const struct stack_totals *row,
 		stack->oldest_ns = now_ns - live->oldest_ns;
 }
 
+/*
+ * Of pools only what lives in them is known, not what was allocated and freed there: it counts as
+ * allocated. The totals, which have the pools as the ledger does, follow.
+ */
+static void fill_pool_counts(struct snapshot *snapshot, struct stack *stack,
+			     const struct live_blocks *live)
+{
+	struct totals *totals = &snapshot->totals;
+
+	totals->alloc_bytes += live->bytes - stack->alloc_bytes;
+	totals->alloc_blocks += live->blocks - stack->alloc_blocks;
+	totals->free_bytes -= stack->alloc_bytes - stack->live_bytes;
+	totals->free_blocks -= stack->alloc_blocks - stack->live_blocks;
+	totals->live_bytes += live->bytes - stack->live_bytes;
+	totals->live_blocks += live->blocks - stack->live_blocks;
+	stack->alloc_bytes = stack->live_bytes = live->bytes;
+	stack->alloc_blocks = stack->live_blocks = live->blocks;
+}
+
 static void add_stack(struct collector *collector, struct snapshot *snapshot, size_t row,
 		      const struct live_blocks *live, uint64_t older_than_ns, uint64_t now_ns,
 		      size_t *index_by_image)
@@ -216,11 +250,15 @@ static void add_stack(struct collector *collector, struct snapshot *snapshot, si
 
 	stack->target = target;
 	stack->domain = known && known->domain < DOMAIN_COUNT ? known->domain : DOMAIN_MALLOC;
-	stack->truncated = !known || known->truncated;
+	stack->truncated = !known;
 	stack->guessed = known && known->guessed;
-	fill_counts(stack, &collector->view->totals[row], &live[row], older_than_ns, now_ns);
+	fill_counts(stack, &collector->view->totals[row], &live[row],
+		    pools_has(known) ? 0 : older_than_ns, now_ns);
+	if (pools_has(known))
+		fill_pool_counts(snapshot, stack, &live[row]);
 	if (known)
-		frames_fill(snapshot, stack, known, collector->names);
+		frames_fill(snapshot, stack, known, collector->names,
+			    collector->native_interpreter);
 	else if (row + STACK_ROWS_EXTRA == collector->view->row_count)
 		frames_fill_placeholder(snapshot, stack, "[stack table full]");
 	else
@@ -278,6 +316,32 @@ static void sum_live(struct snapshot *snapshot)
 	}
 }
 
+/*
+ * What was seen of each interpreter's blocks, in percent of what it counts itself: its blocks now
+ * less those from before that are still there. Blocks that come and go while the counts are read
+ * can make it more than 100, which then means nothing.
+ */
+static void fill_coverage(const struct collector *collector, struct snapshot *snapshot,
+			  const size_t *index_by_image)
+{
+	for (size_t i = 0; i < collector->images.count; i++) {
+		const struct python_account *account = &collector->images.items[i]->account;
+		uint64_t seen = 0, grown;
+
+		if (index_by_image[i] == SIZE_MAX || !account->counted)
+			continue;
+		for (size_t j = 0; j < snapshot->stack_count; j++)
+			if (snapshot->stacks[j].target == index_by_image[i] &&
+			    snapshot->stacks[j].domain == DOMAIN_PYTHON)
+				seen += snapshot->stacks[j].live_blocks;
+		grown = account->now + account->old_frees;
+		grown = grown > account->before ? grown - account->before : 0;
+		if (grown)
+			snapshot->targets[index_by_image[i]].python_coverage =
+				seen < grown ? 100.0 * (double)seen / (double)grown : 100;
+	}
+}
+
 static void fill_stacks(struct collector *collector, struct snapshot *snapshot,
 			const struct snapshot_request *request, const struct live_blocks *live,
 			uint64_t now_ns, size_t *index_by_image)
@@ -295,6 +359,7 @@ static void fill_stacks(struct collector *collector, struct snapshot *snapshot,
 		add_stack(collector, snapshot, row, live, request->older_than_ns, now_ns,
 			  index_by_image);
 	}
+	fill_coverage(collector, snapshot, index_by_image);
 	if (request->older_than_ns)
 		sum_live(snapshot);
 	snapshot_sort(snapshot);
@@ -315,6 +380,8 @@ struct snapshot *collector_snapshot(struct collector *collector,
 		error = ledger_view_counters(collector->view, &counters);
 	if (!error)
 		error = ledger_view_scan(collector->view, newest_ns, live);
+	if (!error)
+		error = pools_read_live(collector->view, &collector->stacks, newest_ns, live);
 	if (!error) {
 		want_names(collector);
 		snapshot->version = UNFREED_VERSION;
@@ -323,6 +390,7 @@ struct snapshot *collector_snapshot(struct collector *collector,
 		snapshot->older_than_ns = request->older_than_ns;
 		snapshot->overhead_percent = request->overhead_percent;
 		fill_totals(snapshot, &counters, request);
+		snapshot->losses[LOSS_python_unnamed] += collector->stacks.unnamed;
 		fill_stacks(collector, snapshot, request, live, now_ns, index_by_image);
 	}
 	free(live);

@@ -24,6 +24,12 @@ struct collector *collector_new(const struct procfs *procfs, struct confined *co
 				const struct unwind_memory *unwind_memory);
 void collector_free(struct collector *collector);
 
+/* Reports show the native frames of interpreters too, beside the Python frames. */
+void collector_show_interpreter(struct collector *collector);
+
+/* The newest image of a process, NULL where there is none. */
+struct image *collector_image(struct collector *collector, uint32_t pid);
+
 /* Makes the image of a process that is about to be traced under this space. NULL on out of memory.
  */
 struct image *collector_add_image(struct collector *collector, uint32_t space, uint32_t pid);

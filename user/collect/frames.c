@@ -50,9 +50,63 @@ static const struct frame *make_frame(struct snapshot *snapshot, const struct kn
 	return snapshot_intern_frame(snapshot, &frame);
 }
 
+/* An allocation function that ended in a call of another one, where the probe was. */
+static bool is_allocator(const struct frame *frame)
+{
+	return !strncmp(frame->name, "operator new", strlen("operator new")) ||
+	       alloc_function_find(frame->name);
+}
+
+static bool is_interpreters(const struct known_stack *known, size_t frame)
+{
+	const struct module *module = known->frames[frame].module;
+	const struct python_image *image;
+
+	if (!module || !known->image->python)
+		return false;
+	image = &python_target_interpreter(known->image->python)->image;
+	return module->inode == image->inode && !strcmp(module->path, image->path);
+}
+
+static bool is_eval_loop(const struct address *address, const struct names *names)
+{
+	uint64_t vaddr;
+	size_t count;
+	const struct symbol *symbols = names_get(names, address, &count, &vaddr);
+	const char *name = symbols[count - 1].name;
+
+	return name && !strncmp(name, "_PyEval_EvalFrame", strlen("_PyEval_EvalFrame"));
+}
+
+/*
+ * The native frame that runs the innermost Python frame: as the kernel found it, else by its name,
+ * else the innermost one of the interpreter's.
+ */
+static size_t find_eval_loop(const struct known_stack *known, const struct names *names)
+{
+	if (known->eval_frame && known->eval_frame <= known->frame_count)
+		return known->eval_frame - 1;
+	for (size_t i = 0; i < known->frame_count; i++)
+		if (is_interpreters(known, i) && is_eval_loop(&known->frames[i], names))
+			return i;
+	for (size_t i = 0; i < known->frame_count; i++)
+		if (is_interpreters(known, i))
+			return i;
+	return known->frame_count;
+}
+
+/* Frames of a stack in the making, leaf first. */
+struct frame_list {
+	struct snapshot *snapshot;
+	const struct known_stack *known;
+	const struct names *names;
+	const struct frame **items;
+	size_t count;
+};
+
 static size_t count_frames(const struct known_stack *known, const struct names *names)
 {
-	size_t total = 0;
+	size_t total = known->python_count;
 
 	for (size_t i = 0; i < known->frame_count; i++) {
 		uint64_t vaddr;
@@ -64,33 +118,71 @@ static size_t count_frames(const struct known_stack *known, const struct names *
 	return total;
 }
 
-/* An allocation function that ended in a call of another one, where the probe was. */
-static bool is_allocator(const struct frame *frame)
+static void add_native(struct frame_list *list, size_t number)
 {
-	return !strncmp(frame->name, "operator new", strlen("operator new")) ||
-	       alloc_function_find(frame->name);
+	const struct address *address = &list->known->frames[number];
+	uint64_t vaddr;
+	size_t count;
+	const struct symbol *symbols = names_get(list->names, address, &count, &vaddr);
+
+	for (size_t i = 0; i < count; i++)
+		list->items[list->count++] =
+			make_frame(list->snapshot, list->known, address, &symbols[i], vaddr);
+}
+
+static void add_python(struct frame_list *list)
+{
+	for (size_t i = 0; i < list->known->python_count; i++) {
+		const struct python_name *name = &list->known->python[i];
+		const struct frame frame = {
+			.name = name->name,
+			.file = name->file,
+			.line = name->line,
+			.kind = FRAME_PYTHON,
+		};
+
+		list->items[list->count++] = snapshot_intern_frame(list->snapshot, &frame);
+	}
+}
+
+/*
+ * Native frames inward of the interpreter's loop stay below the Python frames, but for the
+ * interpreter's own; those from the loop outwards are what runs the Python frames.
+ */
+static void add_all(struct frame_list *list, bool native_interpreter)
+{
+	const struct known_stack *known = list->known;
+	size_t loop = known->python_count ? find_eval_loop(known, list->names) : known->frame_count;
+
+	for (size_t i = 0; i < loop; i++)
+		if (native_interpreter || !known->python_count || !is_interpreters(known, i))
+			add_native(list, i);
+	add_python(list);
+	for (size_t i = loop; i < known->frame_count && native_interpreter; i++)
+		add_native(list, i);
 }
 
 void frames_fill(struct snapshot *snapshot, struct stack *stack, const struct known_stack *known,
-		 const struct names *names)
+		 const struct names *names, bool native_interpreter)
 {
-	size_t total = count_frames(known, names);
-	size_t next = total;
+	size_t total = count_frames(known, names), leaf = 0;
+	struct frame_list list = {
+		.snapshot = snapshot,
+		.known = known,
+		.names = names,
+		.items = snapshot_alloc(snapshot, total, sizeof(*stack->frames)),
+	};
 
+	add_all(&list, native_interpreter);
+	while (leaf + 1 < list.count && is_allocator(list.items[leaf]))
+		leaf++;
+	stack->frame_count = list.count - leaf;
 	stack->frames = snapshot_alloc(snapshot, total, sizeof(*stack->frames));
-	for (size_t i = 0; i < known->frame_count; i++) {
-		const struct address *address = &known->frames[i];
-		uint64_t vaddr;
-		size_t count;
-		const struct symbol *symbols = names_get(names, address, &count, &vaddr);
-
-		for (size_t j = 0; j < count; j++)
-			stack->frames[--next] =
-				make_frame(snapshot, known, address, &symbols[j], vaddr);
-	}
-	while (total > 1 && is_allocator(stack->frames[total - 1]))
-		total--;
-	stack->frame_count = total;
+	for (size_t i = 0; i < stack->frame_count; i++)
+		stack->frames[i] = list.items[list.count - 1 - i];
+	stack->truncated = known->python_count && !native_interpreter
+				   ? known->python_cut
+				   : known->truncated || known->python_cut;
 }
 
 void frames_fill_placeholder(struct snapshot *snapshot, struct stack *stack, const char *name)

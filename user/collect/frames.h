@@ -11,10 +11,11 @@
 /*
  * Fills stack->frames: inlined calls become frames of their own; allocation functions at the leaf
  * are left out, so that it is their caller; code without a name is `[module+0xoffset]`, or
- * `[0xaddress]` outside of any file.
+ * `[0xaddress]` outside of any file. Python frames stand in the place of the interpreter's native
+ * ones, or with native_interpreter above the ones that run them.
  */
 void frames_fill(struct snapshot *snapshot, struct stack *stack, const struct known_stack *known,
-		 const struct names *names);
+		 const struct names *names, bool native_interpreter);
 
 /* A single frame in brackets, for what has no stack. */
 void frames_fill_placeholder(struct snapshot *snapshot, struct stack *stack, const char *name);

@@ -219,6 +219,7 @@ struct image *images_add_child(struct images *images, const struct image *parent
 	image->cmdline = copy_arguments(parent->cmdline, parent->cmdline_count);
 	image->cmdline_count = image->cmdline ? parent->cmdline_count : 0;
 	mappings_copy(&parent->mappings, &image->mappings);
+	image->python = python_target_child(parent->python, (pid_t)pid);
 	image_refresh(images, image);
 	return image;
 }
@@ -294,6 +295,7 @@ static void image_free(struct image *image)
 	mappings_release(&image->mappings);
 	mappings_release(&image->former);
 	perf_map_free(image->perf_map);
+	python_target_free(image->python);
 	free(image->cmdline);
 	free(image->exe);
 	free(image);

@@ -6,8 +6,20 @@
 #ifndef UNFREED_IMAGES_H
 #define UNFREED_IMAGES_H
 
+#include "../python/target.h"
 #include "../symbolize/symbolizer.h"
 #include "modules.h"
+
+/* What an interpreter counts itself, to be compared with what was seen of it. */
+struct python_account {
+	const char *mode;    /* "exact", "pools", "malloc": static text; NULL: no interpreter */
+	bool pools;          /* a block of the python domain is a pool, as large as that */
+	bool counted;        /* the rest is known */
+	uint64_t before;     /* blocks when tracing began */
+	uint64_t now;        /* and when last looked */
+	uint64_t old_frees;  /* of blocks from before, since then */
+	const char *version; /* owned by the account's filler */
+};
 
 struct image {
 	uint32_t space;
@@ -24,6 +36,8 @@ struct image {
 	struct perf_map *perf_map; /* names from a JIT; NULL: none */
 	int perf_map_error;        /* 0, or why it is not looked at again */
 	bool perf_map_told;
+	struct python_target *python;  /* NULL: no interpreter, or not known yet */
+	struct python_account account; /* of the interpreter */
 };
 
 struct images {

@@ -10,22 +10,20 @@
 
 #define BATCH_BLOCKS 4096u
 
-static void add_block(const struct ledger_view *view, const struct block *block, uint64_t newest_ns,
-		      struct live_blocks *live)
-{
-	struct live_blocks *row;
+struct visit {
+	const struct ledger_view *view;
+	uint64_t newest_ns;
+	void (*visit)(void *context, uint64_t key, const struct block *block);
+	void *context;
+};
 
-	if (block->stack >= view->row_count || block->time_ns > newest_ns)
-		return;
-	row = &live[block->stack];
-	row->bytes += block->size;
-	row->blocks++;
-	if (!row->oldest_ns || block->time_ns < row->oldest_ns)
-		row->oldest_ns = block->time_ns;
+static void visit_block(const struct visit *visit, uint64_t key, const struct block *block)
+{
+	if (block->stack < visit->view->row_count && block->time_ns <= visit->newest_ns)
+		visit->visit(visit->context, key, block);
 }
 
-static void scan_bucket(const struct ledger_view *view, const struct bucket *bucket,
-			uint64_t newest_ns, struct live_blocks *live)
+static void visit_bucket(const struct visit *visit, const struct bucket *bucket)
 {
 	for (size_t i = 0; i < BUCKET_SLOTS; i++) {
 		uint64_t key = __atomic_load_n(&bucket->keys[i], __ATOMIC_ACQUIRE);
@@ -35,12 +33,11 @@ static void scan_bucket(const struct ledger_view *view, const struct bucket *buc
 			continue;
 		block = bucket->blocks[i];
 		if (__atomic_load_n(&bucket->keys[i], __ATOMIC_ACQUIRE) == key)
-			add_block(view, &block, newest_ns, live);
+			visit_block(visit, key, &block);
 	}
 }
 
-static int scan_spilled(const struct ledger_view *view, uint64_t newest_ns,
-			struct live_blocks *live)
+static int visit_spilled(const struct visit *visit)
 {
 	uint64_t *keys = calloc(BATCH_BLOCKS, sizeof(*keys));
 	struct block *blocks = calloc(BATCH_BLOCKS, sizeof(*blocks));
@@ -52,12 +49,12 @@ static int scan_spilled(const struct ledger_view *view, uint64_t newest_ns,
 	while (!error) {
 		uint32_t count = BATCH_BLOCKS;
 
-		error = bpf_map_lookup_batch(view->spilled_fd, in, &position, keys, blocks, &count,
-					     &options);
+		error = bpf_map_lookup_batch(visit->view->spilled_fd, in, &position, keys, blocks,
+					     &count, &options);
 		if (error && error != -ENOENT)
 			break;
 		for (uint32_t i = 0; i < count; i++)
-			add_block(view, &blocks[i], newest_ns, live);
+			visit_block(visit, keys[i], &blocks[i]);
 		in = &position;
 	}
 	free(keys);
@@ -65,11 +62,31 @@ static int scan_spilled(const struct ledger_view *view, uint64_t newest_ns,
 	return error == -ENOENT ? 0 : error;
 }
 
+int ledger_view_visit(const struct ledger_view *view, uint64_t newest_ns,
+		      void (*visit)(void *context, uint64_t key, const struct block *block),
+		      void *context)
+{
+	const struct visit all = {view, newest_ns, visit, context};
+
+	for (size_t i = 0; i < view->bucket_count; i++)
+		visit_bucket(&all, &view->buckets[i]);
+	return visit_spilled(&all);
+}
+
+static void add_block(void *context, uint64_t key, const struct block *block)
+{
+	struct live_blocks *row = (struct live_blocks *)context + block->stack;
+
+	(void)key;
+	row->bytes += block->size;
+	row->blocks++;
+	if (!row->oldest_ns || block->time_ns < row->oldest_ns)
+		row->oldest_ns = block->time_ns;
+}
+
 int ledger_view_scan(const struct ledger_view *view, uint64_t newest_ns, struct live_blocks *live)
 {
-	for (size_t i = 0; i < view->bucket_count; i++)
-		scan_bucket(view, &view->buckets[i], newest_ns, live);
-	return scan_spilled(view, newest_ns, live);
+	return ledger_view_visit(view, newest_ns, add_block, live);
 }
 
 int ledger_view_counters(const struct ledger_view *view, struct counters *sum)

@@ -34,6 +34,14 @@ struct live_blocks {
  */
 int ledger_view_scan(const struct ledger_view *view, uint64_t newest_ns, struct live_blocks *live);
 
+/*
+ * Calls `visit` with each open block that was allocated at or before `newest_ns`. Returns 0 or a
+ * negative errno.
+ */
+int ledger_view_visit(const struct ledger_view *view, uint64_t newest_ns,
+		      void (*visit)(void *context, uint64_t key, const struct block *block),
+		      void *context);
+
 /* Sums the counters of all CPUs. Returns 0 or a negative errno. */
 int ledger_view_counters(const struct ledger_view *view, struct counters *sum);
 

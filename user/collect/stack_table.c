@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int stack_table_init(struct stack_table *table, size_t row_count)
 {
@@ -11,10 +12,18 @@ int stack_table_init(struct stack_table *table, size_t row_count)
 	return table->by_row ? 0 : -ENOMEM;
 }
 
+static void stack_free(struct known_stack *stack)
+{
+	if (!stack)
+		return;
+	free(stack->python);
+	free(stack);
+}
+
 void stack_table_release(struct stack_table *table)
 {
 	for (size_t i = 0; i < table->row_count; i++)
-		free(table->by_row[i]);
+		stack_free(table->by_row[i]);
 	free(table->by_row);
 	*table = (struct stack_table){0};
 }
@@ -35,9 +44,39 @@ static struct address locate(const struct images *images, struct modules *module
 	return address;
 }
 
+/* Code of the interpreter's own, around calls of a class in 3.13; tracebacks do not show it. */
+static bool is_trampoline(const struct python_name *name)
+{
+	return name->file && !strcmp(name->file, "__init__") && !strcmp(name->name, "__init__");
+}
+
+/* Of a process that is not known to be an interpreter there are none. */
+static int name_python(struct stack_table *table, struct known_stack *stack,
+		       const struct stack_record *record)
+{
+	struct python_target *target = stack->image->python;
+
+	if (!record->python_count || !target)
+		return 0;
+	stack->python = calloc(record->python_count, sizeof(*stack->python));
+	if (!stack->python)
+		return -ENOMEM;
+	for (size_t i = 0; i < record->python_count; i++) {
+		struct python_stack_frame frame;
+
+		memcpy(&frame, &record->words[2 * i], sizeof(frame));
+		if (!python_target_name(target, &frame, &stack->python[stack->python_count]))
+			table->unnamed++;
+		if (!is_trampoline(&stack->python[stack->python_count]))
+			stack->python_count++;
+	}
+	return 0;
+}
+
 int stack_table_add(struct stack_table *table, const struct images *images, struct modules *modules,
 		    struct image *image, const struct stack_record *record)
 {
+	const __u64 *frames = record->words + 2 * record->python_count;
 	struct known_stack *stack;
 
 	if (record->stack >= table->row_count || table->by_row[record->stack])
@@ -50,9 +89,15 @@ int stack_table_add(struct stack_table *table, const struct images *images, stru
 	stack->domain = record->domain;
 	stack->truncated = record->flags & STACK_TRUNCATED;
 	stack->guessed = record->flags & STACK_GUESSED;
+	stack->python_cut = record->flags & STACK_PYTHON_CUT;
+	stack->eval_frame = record->eval_frame;
 	stack->frame_count = record->frame_count;
+	if (name_python(table, stack, record)) {
+		stack_free(stack);
+		return -ENOMEM;
+	}
 	for (size_t i = 0; i < stack->frame_count; i++)
-		stack->frames[i] = locate(images, modules, image, record->frames[i]);
+		stack->frames[i] = locate(images, modules, image, frames[i]);
 	table->by_row[record->stack] = stack;
 	return 0;
 }

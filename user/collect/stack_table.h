@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The stacks that the programs announced, by row of totals_by_stack. Addresses are turned into
- * (module, position) at once, while the mappings that they mean are there; names wait until a
- * report needs them.
+ * (module, position) at once, while the mappings that they mean are there; their names wait until a
+ * report needs them. Python frames are named at once: their code objects may be gone later.
  */
 #ifndef UNFREED_STACK_TABLE_H
 #define UNFREED_STACK_TABLE_H
@@ -19,8 +19,12 @@ struct known_stack {
 	struct image *image;
 	uint32_t row;
 	uint32_t domain;
-	bool truncated;
-	bool guessed;
+	bool truncated;      /* the native frames do not reach the bottom */
+	bool guessed;        /* some native frames were found by frame pointers alone */
+	bool python_cut;     /* the Python frames do not */
+	uint32_t eval_frame; /* struct stack_record */
+	size_t python_count;
+	struct python_name *python; /* innermost first */
 	size_t frame_count;
 	struct address frames[]; /* leaf first */
 };
@@ -28,6 +32,7 @@ struct known_stack {
 struct stack_table {
 	struct known_stack **by_row;
 	size_t row_count;
+	uint64_t unnamed; /* Python frames whose code was gone */
 };
 
 /* Returns 0 or -ENOMEM. */

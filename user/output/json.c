@@ -30,6 +30,22 @@ static void add_count(struct json_object *object, const char *key, uint64_t coun
 	json_object_object_add(object, key, json_object_new_uint64(count));
 }
 
+/* How the interpreter's blocks were seen, and what share of them. */
+static struct json_object *json_of_python(const struct target *target)
+{
+	struct json_object *object = json_object_new_object();
+	char text[16];
+
+	json_object_object_add(object, "mode", json_of_string(target->python_mode));
+	json_object_object_add(object, "version", json_of_string(target->python_version));
+	snprintf(text, sizeof(text), "%.2f", target->python_coverage);
+	json_object_object_add(object, "coverage_percent",
+			       target->python_coverage >= 0
+				       ? json_object_new_double_s(target->python_coverage, text)
+				       : NULL);
+	return object;
+}
+
 struct json_object *json_of_target(const struct target *target)
 {
 	struct json_object *object = json_object_new_object();
@@ -41,6 +57,8 @@ struct json_object *json_of_target(const struct target *target)
 	for (size_t i = 0; i < target->cmdline_count; i++)
 		json_object_array_add(cmdline, json_of_string(target->cmdline[i]));
 	json_object_object_add(object, "cmdline", cmdline);
+	if (target->python_mode)
+		json_object_object_add(object, "python", json_of_python(target));
 	return object;
 }
 

@@ -167,6 +167,74 @@ void label_print_totals(FILE *file, const struct snapshot *snapshot)
 	fprintf(file, ", %zu %s", stacks, stacks == 1 ? "stack" : "stacks");
 }
 
+static const char *python_meaning(const char *mode)
+{
+	if (!strcmp(mode, "exact"))
+		return "exact";
+	if (!strcmp(mode, "pools"))
+		return "pools: bytes of size classes, under the stack that took their pool into "
+		       "use";
+	return "what it takes from malloc";
+}
+
+static bool interpreters_equal(const struct target *a, const struct target *b)
+{
+	return b->python_mode && a->python_version == b->python_version &&
+	       a->python_mode == b->python_mode;
+}
+
+/* Of the targets from `first` on that are the same kind: how many, and the lowest coverage. */
+static size_t sum_up_interpreters(const struct snapshot *snapshot, size_t first, double *coverage)
+{
+	const struct target *target = &snapshot->targets[first];
+	size_t count = 0;
+
+	*coverage = -1;
+	for (size_t i = first; i < snapshot->target_count; i++) {
+		const struct target *other = &snapshot->targets[i];
+
+		if (!interpreters_equal(target, other))
+			continue;
+		count++;
+		if (other->python_coverage >= 0 &&
+		    (*coverage < 0 || other->python_coverage < *coverage))
+			*coverage = other->python_coverage;
+	}
+	return count;
+}
+
+static bool is_first_of_its_kind(const struct snapshot *snapshot, size_t number)
+{
+	if (!snapshot->targets[number].python_mode)
+		return false;
+	for (size_t i = 0; i < number; i++)
+		if (interpreters_equal(&snapshot->targets[number], &snapshot->targets[i]))
+			return false;
+	return true;
+}
+
+void label_print_python(FILE *file, const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->target_count; i++) {
+		const struct target *target = &snapshot->targets[i];
+		double coverage;
+		size_t count;
+
+		if (!is_first_of_its_kind(snapshot, i))
+			continue;
+		count = sum_up_interpreters(snapshot, i, &coverage);
+		fputs("Python ", file);
+		escape_print(file, target->python_version ? target->python_version : "?");
+		if (count > 1)
+			fprintf(file, " (%zu processes)", count);
+		fprintf(file, ": %s", python_meaning(target->python_mode));
+		if (coverage >= 0)
+			fprintf(file, "; %s%.1f %% of the blocks that it counts itself",
+				count > 1 ? "at least " : "", coverage);
+		putc('\n', file);
+	}
+}
+
 void label_print_losses(FILE *file, const struct snapshot *snapshot, const char *indent)
 {
 	bool any = false;

@@ -12,8 +12,12 @@
 
 enum count_unit { COUNT_BYTES, COUNT_BLOCKS };
 
+/* What one entry of a text report is: a stack, or all stacks that allocate at one place. */
+enum group_by { BY_STACK, BY_LINE, BY_FUNCTION, BY_FILE, BY_MODULE };
+
 struct output_options {
 	enum count_unit count; /* what the widths and numbers mean: folded, svg, html */
+	enum group_by by;      /* text */
 	size_t top;            /* stacks in text and drawings; 0: 20 in text, all in drawings */
 };
 

@@ -143,6 +143,34 @@ static bool read_cmdline(struct snapshot *snapshot, struct target *target,
 	return true;
 }
 
+static bool read_coverage(struct target *target, const struct json_object *python)
+{
+	struct json_object *member;
+
+	if (!json_object_object_get_ex(python, "coverage_percent", &member))
+		return false;
+	if (!member)
+		return true;
+	if (!json_object_is_type(member, json_type_double))
+		return false;
+	target->python_coverage = json_object_get_double(member);
+	return target->python_coverage >= 0 && target->python_coverage <= 100;
+}
+
+/* Present for interpreters alone. */
+static bool read_python(struct snapshot *snapshot, struct target *target,
+			const struct json_object *object)
+{
+	struct json_object *python;
+
+	if (!json_object_object_get_ex(object, "python", &python))
+		return true;
+	return json_object_is_type(python, json_type_object) &&
+	       read_string(snapshot, python, "mode", &target->python_mode) &&
+	       read_string(snapshot, python, "version", &target->python_version) &&
+	       read_coverage(target, python);
+}
+
 static bool read_target(struct snapshot *snapshot, const struct json_object *object)
 {
 	struct target *target = snapshot_add_target(snapshot);
@@ -153,6 +181,7 @@ static bool read_target(struct snapshot *snapshot, const struct json_object *obj
 	    pid > UINT32_MAX || !read_string(snapshot, object, "comm", &target->comm) ||
 	    !json_object_object_get_ex(object, "exe", &exe) ||
 	    (exe && !read_string(snapshot, object, "exe", &target->exe)) ||
+	    !read_python(snapshot, target, object) ||
 	    !json_object_object_get_ex(object, "cmdline", &cmdline) ||
 	    !json_object_is_type(cmdline, json_type_array))
 		return false;

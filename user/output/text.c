@@ -6,8 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/saturate.h"
 #include "../lib/escape.h"
+#include "../lib/saturate.h"
+#include "groups.h"
 #include "label.h"
 
 #define DEFAULT_TOP   20
@@ -65,16 +66,6 @@ static void print_amounts(FILE *file, const struct snapshot *snapshot, const str
 		fprintf(file, " (%" PRIu32 ")", target->pid);
 	}
 	putc('\n', file);
-}
-
-/* The innermost Python frame says most; without one it is the caller of the allocator. */
-static const struct frame *headline_frame(const struct stack *stack)
-{
-	for (size_t i = stack->frame_count; i > 0; i--) {
-		if (stack->frames[i - 1]->kind == FRAME_PYTHON)
-			return stack->frames[i - 1];
-	}
-	return stack->frame_count ? stack->frames[stack->frame_count - 1] : NULL;
 }
 
 static size_t count_columns(const char *text)
@@ -159,7 +150,7 @@ static int print_chain(FILE *file, const struct stack *stack, const struct frame
 static int print_stack(FILE *file, const struct snapshot *snapshot, const struct stack *stack,
 		       size_t rank)
 {
-	const struct frame *headline = headline_frame(stack);
+	const struct frame *headline = stack_headline(stack);
 
 	print_amounts(file, snapshot, stack, rank);
 	fputs("      ", file);
@@ -171,17 +162,58 @@ static int print_stack(FILE *file, const struct snapshot *snapshot, const struct
 	return print_chain(file, stack, headline);
 }
 
-static void print_rest(FILE *file, const struct stack *const *stacks, size_t count)
+static void print_rest(FILE *file, size_t count, uint64_t bytes, const char *one, const char *many)
 {
-	uint64_t bytes = 0;
-
-	if (!count)
-		return;
-	for (size_t i = 0; i < count; i++)
-		bytes = saturating_add(bytes, stacks[i]->live_bytes);
-	fprintf(file, "    %zu more %s with ", count, count == 1 ? "stack" : "stacks");
+	fprintf(file, "    %zu more %s with ", count, count == 1 ? one : many);
 	label_print_bytes(file, bytes);
 	putc('\n', file);
+}
+
+static int print_stacks(FILE *file, const struct snapshot *snapshot,
+			const struct stack *const *stacks, size_t count, size_t top)
+{
+	uint64_t rest = 0;
+	int error = 0;
+
+	for (size_t i = 0; i < count && i < top && !error; i++)
+		error = print_stack(file, snapshot, stacks[i], i + 1);
+	for (size_t i = top; i < count; i++)
+		rest = saturating_add(rest, stacks[i]->live_bytes);
+	if (!error && count > top)
+		print_rest(file, count - top, rest, "stack", "stacks");
+	return error;
+}
+
+/* A group, and below it the chain of its largest stack. */
+static int print_group(FILE *file, const struct snapshot *snapshot, const struct group *group,
+		       enum group_by by, size_t rank)
+{
+	print_amounts(file, snapshot, &group->sum, rank);
+	fputs("      ", file);
+	group_print_name(file, group, by);
+	if (group->stacks > 1)
+		fprintf(file, ", %zu stacks, the largest:", group->stacks);
+	putc('\n', file);
+	return print_chain(file, &group->sum, by == BY_LINE ? group->frame : NULL);
+}
+
+static int print_groups(FILE *file, const struct snapshot *snapshot,
+			const struct stack *const *stacks, size_t count, enum group_by by,
+			size_t top)
+{
+	size_t group_count;
+	struct group *groups = groups_make(stacks, count, by, &group_count);
+	uint64_t rest = 0;
+	int error = groups ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !error && i < group_count && i < top; i++)
+		error = print_group(file, snapshot, &groups[i], by, i + 1);
+	for (size_t i = top; !error && i < group_count; i++)
+		rest = saturating_add(rest, groups[i].sum.live_bytes);
+	if (!error && group_count > top)
+		print_rest(file, group_count - top, rest, "place", "places");
+	free(groups);
+	return error;
 }
 
 int output_text(const struct snapshot *snapshot, const struct output_options *options, FILE *file)
@@ -197,10 +229,11 @@ int output_text(const struct snapshot *snapshot, const struct output_options *op
 	putc('\n', file);
 	label_print_totals(file, snapshot);
 	fputs("; MB = 10^6 bytes\n", file);
-	for (size_t i = 0; i < count && i < top && !error; i++)
-		error = print_stack(file, snapshot, stacks[i], i + 1);
-	if (!error && count > top)
-		print_rest(file, stacks + top, count - top);
+	label_print_python(file, snapshot);
+	if (!error && options->by == BY_STACK)
+		error = print_stacks(file, snapshot, stacks, count, top);
+	else if (!error)
+		error = print_groups(file, snapshot, stacks, count, options->by, top);
 	label_print_losses(file, snapshot, "        ");
 	putc('\n', file);
 	free(stacks);

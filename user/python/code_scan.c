@@ -37,7 +37,7 @@ static void fill(const cs_insn *insn, struct scanned *scanned)
 	}
 }
 
-int code_scan(const struct image *image, uint64_t address, size_t size,
+int code_scan(const struct python_image *image, uint64_t address, size_t size,
 	      bool (*visit)(const struct scanned *scanned, void *context), void *context)
 {
 	uint8_t *bytes = NULL;
@@ -95,7 +95,7 @@ static void count_in(const uint8_t *bytes, size_t size, uint64_t address,
 				is_reference(bytes + i, address + i, references[j].address);
 }
 
-int code_count_references(const struct image *image, struct code_references *references,
+int code_count_references(const struct python_image *image, struct code_references *references,
 			  size_t count)
 {
 	uint8_t *bytes = malloc(CHUNK_BYTES);

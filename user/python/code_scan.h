@@ -20,7 +20,7 @@ struct scanned {
  * Decodes a function from its entry, `size` bytes or until one that does not decode. `visit`
  * returns false to end it. Returns 0 or a negative errno.
  */
-int code_scan(const struct image *image, uint64_t address, size_t size,
+int code_scan(const struct python_image *image, uint64_t address, size_t size,
 	      bool (*visit)(const struct scanned *scanned, void *context), void *context);
 
 /* The places in code that name an address as an operand other than of a call or a jump. */
@@ -30,7 +30,7 @@ struct code_references {
 };
 
 /* Counts the references to several addresses in one pass. Returns 0 or a negative errno. */
-int code_count_references(const struct image *image, struct code_references *references,
+int code_count_references(const struct python_image *image, struct code_references *references,
 			  size_t count);
 
 /* Bytes of NOPs at an address that end before `end`, all of them or 0. */

@@ -37,7 +37,7 @@ static const struct alloc_function alloc_functions_of[CALLS] = {
 static const struct alloc_function refill_function = {
 	"pymalloc pool refill", COOKIE(ALLOC, PROBE_NO_ARG, PROBE_NO_ARG, PROBE_NO_ARG)};
 
-static bool begins_with_endbr(const struct image *image, uint64_t address)
+static bool begins_with_endbr(const struct python_image *image, uint64_t address)
 {
 	uint8_t bytes[ENDBR_BYTES];
 
@@ -46,7 +46,7 @@ static bool begins_with_endbr(const struct image *image, uint64_t address)
 }
 
 /* The NOPs in front of an aligned address that fill the space from `start` on exactly. */
-static bool is_padding(const struct image *image, uint64_t start, uint64_t end)
+static bool is_padding(const struct python_image *image, uint64_t start, uint64_t end)
 {
 	uint8_t bytes[ALIGNMENT];
 	size_t size = end - start;
@@ -55,7 +55,7 @@ static bool is_padding(const struct image *image, uint64_t start, uint64_t end)
 	       code_nops(bytes, size) == size;
 }
 
-uint64_t function_unalias(const struct image *image, uint64_t address)
+uint64_t function_unalias(const struct python_image *image, uint64_t address)
 {
 	uint64_t aligned = (address + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 
@@ -74,7 +74,7 @@ static bool differ_in_one_byte(uint64_t a, uint64_t b)
 			      ~(UINT64_C(255) << (__builtin_ctzll(differing) / 8 * 8)));
 }
 
-static void choose_site(const struct image *image, const struct alloc_function *function,
+static void choose_site(const struct python_image *image, const struct alloc_function *function,
 			uint64_t address, struct site *site)
 {
 	uint8_t code[CODE_BYTES];
@@ -94,7 +94,7 @@ static void take_alias(struct python_function *function, uint64_t alias)
  * Where the function itself has an emulated instruction any alias does, the one written in one go
  * first. Else the padding in front may have one: then the probe goes there.
  */
-static void find_site(const struct image *image, const struct alloc_function *function,
+static void find_site(const struct python_image *image, const struct alloc_function *function,
 		      struct python_function *found)
 {
 	enum site_kind best;
@@ -130,7 +130,7 @@ const struct site *python_function_site(const struct python_function *function, 
 }
 
 struct calls {
-	const struct image *image;
+	const struct python_image *image;
 	uint64_t targets[REFILL_CALLS_MAX];
 	size_t count;
 };
@@ -195,7 +195,7 @@ int functions_find(const struct python_interpreter *interpreter, const struct py
 		   struct python_slots *slots)
 {
 	struct code_references references[CALLS];
-	const struct image *image = &interpreter->image;
+	const struct python_image *image = &interpreter->image;
 
 	for (int i = 0; i < CALLS; i++) {
 		struct python_function *function = &slots->functions[i];

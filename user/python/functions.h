@@ -6,7 +6,7 @@
 #include "allocator_slots.h"
 
 /* The function that an address is, or is an alias of. */
-uint64_t function_unalias(const struct image *image, uint64_t address);
+uint64_t function_unalias(const struct python_image *image, uint64_t address);
 
 /* Fills functions, inlined, refill and refill_site from the backend's slot. 0 or a negative errno.
  */

@@ -18,7 +18,7 @@ enum { PAGE_BYTES = 4096 };
 
 struct reader {
 	Elf *elf;
-	struct image *image;
+	struct python_image *image;
 	uint64_t bias; /* of the process's addresses over the file's */
 	struct image_symbol *symbols;
 	size_t symbol_count;
@@ -39,7 +39,7 @@ static int check_header(Elf *elf)
 /* The bias is known once the segment is found that the mapping is of. */
 static int read_segments(struct reader *reader, const struct mapping *mapping)
 {
-	struct image *image = reader->image;
+	struct python_image *image = reader->image;
 	GElf_Phdr header;
 	size_t count;
 	bool found = false;
@@ -141,7 +141,7 @@ static int read_image(struct reader *reader, const struct mapping *mapping)
 }
 
 int image_open(const struct procfs *procfs, pid_t pid, const struct mapping *mapping,
-	       struct image *image, struct image_symbol *symbols, size_t symbol_count)
+	       struct python_image *image, struct image_symbol *symbols, size_t symbol_count)
 {
 	struct reader reader = {.image = image, .symbols = symbols, .symbol_count = symbol_count};
 	struct stat stat;
@@ -149,7 +149,7 @@ int image_open(const struct procfs *procfs, pid_t pid, const struct mapping *map
 
 	for (size_t i = 0; i < symbol_count; i++)
 		symbols[i].address = symbols[i].size = 0;
-	*image = (struct image){.fd = mapping_open(procfs, pid, mapping)};
+	*image = (struct python_image){.fd = mapping_open(procfs, pid, mapping)};
 	if (image->fd < 0)
 		return image->fd;
 	image->path = strdup(mapping->path);
@@ -172,15 +172,15 @@ int image_open(const struct procfs *procfs, pid_t pid, const struct mapping *map
 	return 0;
 }
 
-void image_release(struct image *image)
+void image_release(struct python_image *image)
 {
 	if (image->fd >= 0)
 		close(image->fd);
 	free(image->path);
-	*image = (struct image){.fd = -1};
+	*image = (struct python_image){.fd = -1};
 }
 
-static const struct image_segment *segment_at(const struct image *image, uint64_t address)
+static const struct image_segment *segment_at(const struct python_image *image, uint64_t address)
 {
 	for (size_t i = 0; i < image->segment_count; i++)
 		if (address - image->segments[i].address < image->segments[i].file_bytes)
@@ -188,7 +188,7 @@ static const struct image_segment *segment_at(const struct image *image, uint64_
 	return NULL;
 }
 
-ssize_t image_read(const struct image *image, uint64_t address, void *buffer, size_t size)
+ssize_t image_read(const struct python_image *image, uint64_t address, void *buffer, size_t size)
 {
 	const struct image_segment *segment = segment_at(image, address);
 
@@ -201,14 +201,14 @@ ssize_t image_read(const struct image *image, uint64_t address, void *buffer, si
 	return got < 0 ? -errno : got;
 }
 
-uint64_t image_file_offset(const struct image *image, uint64_t address)
+uint64_t image_file_offset(const struct python_image *image, uint64_t address)
 {
 	const struct image_segment *segment = segment_at(image, address);
 
 	return segment ? segment->file_offset + (address - segment->address) : UINT64_MAX;
 }
 
-bool image_is_code(const struct image *image, uint64_t address)
+bool image_is_code(const struct python_image *image, uint64_t address)
 {
 	const struct image_segment *segment = segment_at(image, address);
 

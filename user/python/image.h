@@ -25,7 +25,7 @@ struct image_symbol {
 	uint64_t size;    /* bytes; 0: unknown */
 };
 
-struct image {
+struct python_image {
 	int fd; /* open for the life of this struct; -1: none */
 	char *path;
 	uint64_t device; /* with the inode: the identity of the file */
@@ -41,18 +41,18 @@ struct image {
  * x86. On failure `image` needs no release.
  */
 int image_open(const struct procfs *procfs, pid_t pid, const struct mapping *mapping,
-	       struct image *image, struct image_symbol *symbols, size_t symbol_count);
-void image_release(struct image *image);
+	       struct python_image *image, struct image_symbol *symbols, size_t symbol_count);
+void image_release(struct python_image *image);
 
 /*
  * Reads from the file what a process sees at an address before it writes there, so without other
  * people's breakpoints. Returns how many bytes there are, at most `size`, or a negative errno.
  */
-ssize_t image_read(const struct image *image, uint64_t address, void *buffer, size_t size);
+ssize_t image_read(const struct python_image *image, uint64_t address, void *buffer, size_t size);
 
 /* Offset in the file; UINT64_MAX where the address is not backed by it. */
-uint64_t image_file_offset(const struct image *image, uint64_t address);
+uint64_t image_file_offset(const struct python_image *image, uint64_t address);
 
-bool image_is_code(const struct image *image, uint64_t address);
+bool image_is_code(const struct python_image *image, uint64_t address);
 
 #endif

@@ -64,8 +64,8 @@ static uint32_t find_minor(const char *text, size_t size)
 }
 
 /* Takes what a segment names into *version. Returns false where it names two. */
-static bool scan_segment(const struct image *image, const struct image_segment *segment, char *text,
-			 uint32_t *version)
+static bool scan_segment(const struct python_image *image, const struct image_segment *segment,
+			 char *text, uint32_t *version)
 {
 	for (uint64_t at = 0; at < segment->file_bytes; at += CHUNK_BYTES - OVERLAP) {
 		ssize_t got = image_read(image, segment->address + at, text, CHUNK_BYTES);
@@ -81,7 +81,7 @@ static bool scan_segment(const struct image *image, const struct image_segment *
 }
 
 /* 0: none, or several that differ. */
-static uint32_t scan_version(const struct image *image)
+static uint32_t scan_version(const struct python_image *image)
 {
 	char *text = malloc(CHUNK_BYTES);
 	uint32_t version = 0;

@@ -32,7 +32,7 @@ enum python_symbol {
 
 struct python_interpreter {
 	struct memory memory;
-	struct image image; /* what holds the interpreter: executable or libpython */
+	struct python_image image; /* what holds the interpreter: executable or libpython */
 	struct image_symbol symbols[SYMBOL_COUNT];
 	uint64_t runtime; /* address of _PyRuntime */
 	struct python_layout layout;

@@ -70,7 +70,7 @@ static void note_hook(const struct python_slots *slots, struct python_plan *plan
 static int plan_exact(const struct python_slots *slots, bool nops_emulated,
 		      struct python_plan *plan, struct failure *failure)
 {
-	plan->mode = MODE_EXACT;
+	plan->mode = PYTHON_MODE_EXACT;
 	plan->steer = needs_steering(slots);
 	if (plan->steer && !can_steer(slots)) {
 		failure_set(
@@ -100,7 +100,7 @@ static int plan_pools(const struct python_slots *slots, bool nops_emulated,
 			"try --python exact");
 		return -ENOTSUP;
 	}
-	plan->mode = MODE_POOLS;
+	plan->mode = PYTHON_MODE_POOLS;
 	plan->costliest = cost_of(&slots->refill_site, nops_emulated);
 	return 0;
 }
@@ -124,7 +124,7 @@ static int plan_automatically(const struct python_slots *slots, bool nops_emulat
 int python_plan(const struct python_slots *slots, enum python_request request, bool nops_emulated,
 		struct python_plan *plan, struct failure *failure)
 {
-	*plan = (struct python_plan){.mode = MODE_MALLOC, .costliest = SITE_EMULATED};
+	*plan = (struct python_plan){.mode = PYTHON_MODE_MALLOC, .costliest = SITE_EMULATED};
 	if (request == REQUEST_OFF)
 		return 0;
 	if (slots->backend != BACKEND_PYMALLOC) {

@@ -10,9 +10,9 @@
 enum python_request { REQUEST_AUTO, REQUEST_EXACT, REQUEST_POOLS, REQUEST_OFF };
 
 enum python_mode {
-	MODE_MALLOC, /* no probe of our own: malloc's see what they see */
-	MODE_EXACT,
-	MODE_POOLS,
+	PYTHON_MODE_MALLOC, /* no probe of our own: malloc's see what they see */
+	PYTHON_MODE_EXACT,
+	PYTHON_MODE_POOLS,
 };
 
 struct python_plan {

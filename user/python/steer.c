@@ -74,7 +74,8 @@ static int replace(const struct steering *steering, uint64_t address, uint64_t f
 }
 
 /* What the file has must stand in memory too, other people's breakpoints apart. */
-static bool is_proven(const struct steering *steering, const struct image *image, uint64_t start)
+static bool is_proven(const struct steering *steering, const struct python_image *image,
+		      uint64_t start)
 {
 	uint8_t file[PROOF_BYTES], memory[PROOF_BYTES];
 
@@ -87,7 +88,7 @@ static bool is_proven(const struct steering *steering, const struct image *image
 	return true;
 }
 
-static int check_function(const struct steering *steering, const struct image *image,
+static int check_function(const struct steering *steering, const struct python_image *image,
 			  const struct python_function *function)
 {
 	uint64_t start = function->alias < function->address ? function->alias : function->address;
@@ -98,7 +99,7 @@ static int check_function(const struct steering *steering, const struct image *i
 }
 
 /* Writes what must be written now. Returns how many cells need the threads stopped, or an errno. */
-static int write_cells(struct steering *steering, const struct image *image, bool frozen)
+static int write_cells(struct steering *steering, const struct python_image *image, bool frozen)
 {
 	int left = 0;
 
@@ -145,7 +146,7 @@ static int restore_cells(struct steering *steering, bool frozen)
 	return left;
 }
 
-static int write_all(struct steering *steering, const struct image *image)
+static int write_all(struct steering *steering, const struct python_image *image)
 {
 	struct frozen frozen;
 	int left = write_cells(steering, image, false);

@@ -201,6 +201,12 @@ double estimate_slowdown(double added_s, double cpu_used_s, double wall_s)
 	return base > 0 ? added_s * 100 / base : 0;
 }
 
+bool estimate_nops_emulated(const struct trap_costs *costs)
+{
+	return costs->entry_ns[SITE_EMULATED_NOP] <
+	       (costs->entry_ns[SITE_EMULATED] + costs->entry_ns[SITE_STEPPED]) / 2;
+}
+
 double estimate_typical_call_ns(const struct trap_costs *costs)
 {
 	return (costs->entry_ns[SITE_EMULATED] + costs->return_ns / 2) * TRACKING_FACTOR;

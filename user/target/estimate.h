@@ -48,6 +48,9 @@ void estimate_release(struct estimate *estimate);
 /* Traps alone: for `doctor` without a target. Returns 0 or -1 with `failure` filled. */
 int estimate_trap_costs(enum attach_kind kind, struct trap_costs *costs, struct failure *failure);
 
+/* Whether this kernel emulates multi-byte nops too. */
+bool estimate_nops_emulated(const struct trap_costs *costs);
+
 /* What exact tracing adds to a call where nothing is known of the calls: half allocate, half free.
  */
 double estimate_typical_call_ns(const struct trap_costs *costs);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The Python frames of the current thread, into the stack record and a hash of their own.
+ *
+ * They lie in the interpreter's memory and change while the native stack below them stays as it is
+ * (a line further on calls the same function), so that they are walked at every capture. Checksums
+ * of code objects, which tell reused addresses, are read only for stacks that are new.
+ */
+#ifndef UNFREED_PYTHON_FRAMES_BPF_H
+#define UNFREED_PYTHON_FRAMES_BPF_H
+
+#include "calls.bpf.h"
+#include "scratch.bpf.h"
+
+#define STACK_HASH_SEED 0xcbf29ce484222325ull
+
+struct thread_struct___fs {
+	unsigned long fsbase;
+} __attribute__((preserve_access_index));
+
+struct task_struct___fs {
+	struct thread_struct___fs thread;
+} __attribute__((preserve_access_index));
+
+static __always_inline __u64 hash_add(__u64 hash, __u64 word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
+	return hash ^ hash >> 32;
+}
+
+/* What a step of bpf_loop is given, so that the programs' own stack stays small. */
+struct walk {
+	struct scratch *scratch;
+	const struct python_walk_layout *layout;
+};
+
+static __always_inline void python_note(struct scratch *scratch)
+{
+	const struct python_frame *found = &scratch->python.found;
+	__u32 word = 2 * scratch->record.python_count;
+
+	scratch->record.words[word & (STACK_WORDS - 1)] = found->code | found->flags;
+	scratch->record.words[(word + 1) & (STACK_WORDS - 1)] = (__u32)found->instruction;
+	scratch->record.python_count++;
+	scratch->python_hash =
+		hash_add(scratch->python_hash,
+			 found->code + (__u32)found->instruction * 0xbf58476d1ce4e5b9ull);
+}
+
+/* Returns 1 at the end. */
+static long python_frame_step(__u32 index, struct walk *walk)
+{
+	struct scratch *scratch = walk->scratch;
+	__u64 frame = scratch->python.frame;
+
+	scratch->python_stop = python_walk_step(&scratch->python, walk->layout);
+	if (scratch->python_stop == PYTHON_FRAME) {
+		python_note(scratch);
+		if (scratch->record.python_count < PYTHON_FRAMES_MAX)
+			return 0;
+		if (!scratch->python.frame)
+			scratch->python_stop = PYTHON_BOTTOM;
+		return 1;
+	}
+	if (!scratch->entry && scratch->record.python_count)
+		scratch->entry = frame;
+	return scratch->python_stop != PYTHON_SHIM;
+}
+
+/* Fills the record's Python frames, python_hash and entry; all zero where there are none. */
+static __noinline int python_capture(struct scratch *scratch, struct call *call)
+{
+	struct python_space *python = python_space_of(call->space);
+	struct task_struct___fs *task = (void *)bpf_get_current_task_btf();
+	struct walk walk = {scratch, NULL};
+
+	scratch->record.python_count = 0;
+	scratch->python_hash = 0;
+	scratch->entry = 0;
+	scratch->python_stop = PYTHON_NO_THREAD;
+	if (!python)
+		return 0;
+	walk.layout = &python->process.layout;
+	if (python_walk_begin(&scratch->python, &python->process,
+			      BPF_CORE_READ(task, thread.fsbase)) != PYTHON_FRAME)
+		return 0;
+	scratch->python_stop = PYTHON_FRAME;
+	scratch->python_hash = STACK_HASH_SEED;
+	bpf_loop(2 * PYTHON_FRAMES_MAX, python_frame_step, &walk, 0);
+	if (!scratch->record.python_count)
+		scratch->python_hash = 0;
+	return 0;
+}
+
+/* STACK_* of the end of the walk; counts what was lost. */
+static __always_inline __u32 python_note_end(struct scratch *scratch)
+{
+	if (!scratch->python_hash || scratch->python_stop == PYTHON_BOTTOM)
+		return 0;
+	count_loss(scratch->python_stop == PYTHON_UNREADABLE ? LOSS_python_unread
+							     : LOSS_python_too_deep);
+	return STACK_PYTHON_CUT;
+}
+
+static long python_check_frame(__u32 index, struct walk *walk)
+{
+	struct scratch *scratch = walk->scratch;
+	__u64 *code = &scratch->record.words[(2 * index) & (STACK_WORDS - 2)];
+	__u64 check;
+
+	if (index >= scratch->record.python_count)
+		return 1;
+	check = python_walk_check(&scratch->python, walk->layout, *code & ~7ull);
+	code[1] |= check << 32;
+	return 0;
+}
+
+/* Adds the checksums of the code objects to the record. */
+static __noinline int python_check_frames(struct scratch *scratch, struct call *call)
+{
+	struct python_space *python = python_space_of(call->space);
+	struct walk walk = {scratch, NULL};
+
+	if (!python || !scratch->record.python_count)
+		return 0;
+	walk.layout = &python->process.layout;
+	bpf_loop(PYTHON_FRAMES_MAX, python_check_frame, &walk, 0);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "doctor_python.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "python/coverage.h"
+#include "python/plan.h"
+
+static void print_functions(const struct python_slots *slots)
+{
+	static const char *const names[CALLS] = {"malloc", "calloc", "realloc", "free"};
+
+	if (slots->backend != BACKEND_PYMALLOC)
+		return;
+	for (int i = 0; i < CALLS; i++) {
+		const struct python_function *function = &slots->functions[i];
+		const struct site *site = python_function_site(function, slots->inlined);
+
+		printf("  %-20s %s, %s%s%s\n", names[i], site_kind_name(site->kind),
+		       site->instruction,
+		       !slots->inlined    ? ""
+		       : !function->alias ? ", no second address"
+					  : ", steered by a second address",
+		       function->steered ? " (is steered)" : "");
+	}
+	if (slots->refill)
+		printf("  %-20s %s, %s\n", "pool refill", site_kind_name(slots->refill_site.kind),
+		       slots->refill_site.instruction);
+}
+
+static const char *mode_name(const struct python_plan *plan)
+{
+	if (plan->mode == PYTHON_MODE_POOLS)
+		return "pools";
+	if (plan->mode == PYTHON_MODE_MALLOC)
+		return "what it takes from malloc";
+	return plan->steer ? "exact, by steering its slots: this writes into the process" : "exact";
+}
+
+static void print_plan(const struct python_slots *slots, const char *name,
+		       enum python_request request, bool nops_emulated)
+{
+	struct python_plan plan;
+	struct failure failure;
+
+	if (python_plan(slots, request, nops_emulated, &plan, &failure)) {
+		printf("  %-20s %s\n", name, failure.text);
+		return;
+	}
+	printf("  %-20s %s%s%s\n", name, mode_name(&plan), *plan.notice ? "; " : "", plan.notice);
+}
+
+static void print_blocks(const struct python_interpreter *interpreter)
+{
+	struct python_counters counters;
+	struct python_blocks blocks;
+
+	if (!python_counters_find(interpreter, &counters) &&
+	    !python_blocks_read(interpreter, &counters, &blocks))
+		printf("  %-20s %llu\n", "blocks in use", (unsigned long long)blocks.blocks);
+}
+
+static void print_interpreter(const struct python_interpreter *interpreter,
+			      const struct mappings *mappings, bool nops_emulated)
+{
+	struct python_slots slots;
+	char version[16];
+
+	python_version_name(interpreter->layout.version, version);
+	printf("\ninterpreter %s (CPython %s)\n", interpreter->image.path, version);
+	printf("  %-20s %s\n", "frames",
+	       interpreter->frames_checked ? "compared with the process"
+					   : "not compared: no thread was in Python code");
+	print_blocks(interpreter);
+	if (python_slots_read(interpreter, mappings, &slots)) {
+		printf("  %-20s %s\n", "allocator", "its slots were not found");
+		return;
+	}
+	printf("  %-20s %s%s%s\n", "allocator", python_backend_name(slots.backend),
+	       slots.hook == HOOK_NONE ? "" : ", with ",
+	       slots.hook == HOOK_NONE ? "" : python_hook_name(slots.hook));
+	print_functions(&slots);
+	print_plan(&slots, "--python auto", REQUEST_AUTO, nops_emulated);
+	print_plan(&slots, "--python exact", REQUEST_EXACT, nops_emulated);
+	print_plan(&slots, "--python pools", REQUEST_POOLS, nops_emulated);
+}
+
+void doctor_print_python(const struct procfs *procfs, pid_t pid, bool nops_emulated)
+{
+	struct python_interpreter interpreter;
+	struct mappings mappings = {0};
+	struct failure failure = {.text = ""};
+	int error = mappings_read(procfs, pid, &mappings);
+
+	if (!error)
+		error = python_interpreter_find(procfs, pid, &mappings, &interpreter, &failure);
+	if (!error) {
+		print_interpreter(&interpreter, &mappings, nops_emulated);
+		python_interpreter_release(&interpreter);
+	} else if (error != -ENOENT && *failure.text) {
+		printf("\ninterpreter\n  %s\n", failure.text);
+	}
+	mappings_release(&mappings);
+}

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "interpreters.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <bpf/bpf.h>
+
+#include "lib/array.h"
+#include "python/coverage.h"
+#include "python/steer.h"
+
+enum {
+	TRIES_MAX = 30, /* of a process that may be starting */
+	TRY_PAUSE_NS = 100000000,
+	STOP_TRIES = 20,
+	STOP_PAUSE_NS = 50000000,
+	SITES_MAX = CALLS,
+};
+
+struct interpreter {
+	struct image *image; /* the collector's, which outlives this */
+	pid_t probed;
+	unsigned int tries; /* left; 0: it is settled what it is */
+	uint64_t next_try_ns;
+	bool ready; /* the rest is filled */
+	char version[16];
+	struct python_slots slots;
+	struct python_plan plan;
+	bool steered;
+	struct steering steering;
+	bool has_counters;
+	struct python_counters counters;
+	uint64_t old_frees_before;
+};
+
+/* Probes for all processes are put on a file once. */
+struct probed_file {
+	uint64_t inode;
+	uint64_t device;
+	enum python_mode mode;
+};
+
+struct interpreters {
+	struct interpreters_config config;
+	struct interpreter **items;
+	size_t count;
+	struct probed_file *files;
+	size_t file_count;
+	bool started;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+struct interpreters *interpreters_new(const struct interpreters_config *config)
+{
+	struct interpreters *interpreters = calloc(1, sizeof(*interpreters));
+
+	if (interpreters)
+		interpreters->config = *config;
+	return interpreters;
+}
+
+void interpreters_free(struct interpreters *interpreters)
+{
+	if (!interpreters)
+		return;
+	interpreters_stop(interpreters);
+	for (size_t i = 0; i < interpreters->count; i++)
+		free(interpreters->items[i]);
+	free(interpreters->items);
+	free(interpreters->files);
+	free(interpreters);
+}
+
+static struct interpreter *find(const struct interpreters *interpreters, const struct image *image)
+{
+	for (size_t i = interpreters->count; i-- > 0;)
+		if (interpreters->items[i]->image == image)
+			return interpreters->items[i];
+	return NULL;
+}
+
+static struct interpreter *add(struct interpreters *interpreters, struct image *image, pid_t probed)
+{
+	struct interpreter *interpreter = calloc(1, sizeof(*interpreter));
+
+	if (!interpreter)
+		return NULL;
+	interpreter->image = image;
+	interpreter->probed = probed;
+	interpreter->tries = TRIES_MAX;
+	if (array_append(&interpreters->items, &interpreters->count, interpreter))
+		return interpreter;
+	free(interpreter);
+	return NULL;
+}
+
+static const struct python_interpreter *facts_of(const struct interpreter *interpreter)
+{
+	return python_target_interpreter(interpreter->image->python);
+}
+
+/* A member of the same family that has been through all this. */
+static const struct interpreter *find_relative(const struct interpreters *interpreters,
+					       const struct interpreter *interpreter)
+{
+	for (size_t i = 0; i < interpreters->count; i++) {
+		const struct interpreter *other = interpreters->items[i];
+
+		if (other->ready &&
+		    python_target_related(other->image->python, interpreter->image->python))
+			return other;
+	}
+	return NULL;
+}
+
+static int make_plan(struct interpreters *interpreters, struct interpreter *interpreter,
+		     struct failure *failure)
+{
+	const struct interpreter *relative = find_relative(interpreters, interpreter);
+	const struct python_interpreter *facts = facts_of(interpreter);
+	int error;
+
+	python_version_name(facts->layout.version, interpreter->version);
+	interpreter->has_counters = !python_counters_find(facts, &interpreter->counters);
+	if (relative) {
+		interpreter->slots = relative->slots;
+		interpreter->plan = relative->plan;
+		return 0;
+	}
+	error = python_slots_read(facts, &interpreter->image->mappings, &interpreter->slots);
+	if (error)
+		return failure_set(failure, STATUS_TARGET,
+				   "process %d: the allocators of CPython %s were not found",
+				   (int)interpreter->image->pid, interpreter->version);
+	return python_plan(&interpreter->slots, interpreters->config.request,
+			   interpreters->config.nops_emulated, &interpreter->plan, failure);
+}
+
+/* Tells the programs how to walk the Python frames of this process. */
+static int publish(struct interpreters *interpreters, const struct interpreter *interpreter)
+{
+	const struct python_space space = {.process = facts_of(interpreter)->process};
+	uint32_t key = interpreter->image->space;
+	int error = bpf_map_update_elem(interpreters->config.spaces_fd, &key, &space, BPF_NOEXIST);
+
+	if (error && error != -EEXIST)
+		return error;
+	*interpreters->config.used = 1;
+	return 0;
+}
+
+static uint64_t read_old_frees(const struct interpreters *interpreters,
+			       const struct interpreter *interpreter)
+{
+	struct python_space space = {0};
+	uint32_t key = interpreter->image->space;
+
+	if (bpf_map_lookup_elem(interpreters->config.spaces_fd, &key, &space))
+		return 0;
+	return space.unknown_frees;
+}
+
+/* Blocks as the interpreter counts them; in pools mode those that lie in pools. */
+static int count_blocks(const struct interpreter *interpreter, uint64_t *count)
+{
+	struct python_blocks blocks;
+	int error = -ENOENT;
+
+	if (interpreter->has_counters)
+		error = python_blocks_read(facts_of(interpreter), &interpreter->counters, &blocks);
+	if (!error)
+		*count = interpreter->plan.mode == PYTHON_MODE_POOLS ? blocks.pool_blocks
+								     : blocks.blocks;
+	return error;
+}
+
+static void begin_count(struct interpreters *interpreters, struct interpreter *interpreter)
+{
+	struct python_account *account = &interpreter->image->account;
+
+	account->counted = !count_blocks(interpreter, &account->before);
+	account->now = account->before;
+	interpreter->old_frees_before = read_old_frees(interpreters, interpreter);
+}
+
+static bool is_probed(const struct interpreters *interpreters, const struct probed_file *file)
+{
+	for (size_t i = 0; i < interpreters->file_count; i++)
+		if (interpreters->files[i].inode == file->inode &&
+		    interpreters->files[i].device == file->device &&
+		    interpreters->files[i].mode == file->mode)
+			return true;
+	return false;
+}
+
+static uint64_t shift_of(uint32_t bytes)
+{
+	return (uint64_t)__builtin_ctz(bytes);
+}
+
+/* The sites of a plan. Returns how many. */
+static size_t choose_sites(const struct interpreter *interpreter, struct site *sites)
+{
+	const struct python_slots *slots = &interpreter->slots;
+	size_t count = 0;
+
+	if (interpreter->plan.mode == PYTHON_MODE_EXACT)
+		for (; count < CALLS; count++)
+			sites[count] =
+				*python_function_site(&slots->functions[count], slots->inlined);
+	if (interpreter->plan.mode == PYTHON_MODE_POOLS) {
+		sites[count] = slots->refill_site;
+		sites[count++].cookie |=
+			PROBE_POOL(shift_of(facts_of(interpreter)->layout.pool_bytes));
+	}
+	return count;
+}
+
+static int install(struct interpreters *interpreters, const struct interpreter *interpreter)
+{
+	const struct python_image *file = &facts_of(interpreter)->image;
+	struct probed_file probed = {file->inode, file->device, interpreter->plan.mode};
+	struct site sites[SITES_MAX];
+	const struct allocator allocator = {
+		.path = file->path,
+		.kind = "pymalloc",
+		.fd = file->fd,
+		.entry_sites = sites,
+		.entry_count = choose_sites(interpreter, sites),
+	};
+	int error;
+
+	if (!allocator.entry_count || (!interpreter->probed && is_probed(interpreters, &probed)))
+		return 0;
+	error = allocator_install(interpreters->config.keeper, interpreters->config.programs,
+				  interpreter->probed, &allocator);
+	if (!error && !interpreter->probed)
+		array_append(&interpreters->files, &interpreters->file_count, probed);
+	return error;
+}
+
+static int steer(struct interpreters *interpreters, struct interpreter *interpreter,
+		 struct failure *failure)
+{
+	int error = steering_start(interpreters->config.procfs, facts_of(interpreter),
+				   &interpreter->slots, &interpreter->steering, failure);
+
+	if (error)
+		return error;
+	interpreter->steered = true;
+	if (steering_found(&interpreter->steering) == STEERING_CELLS)
+		message_detail("process %d: steered already", (int)interpreter->image->pid);
+	else
+		message_info("process %d: steering the allocator slots of CPython %s: this writes "
+			     "%d pointers into the process, which get their old values back at the "
+			     "end",
+			     (int)interpreter->image->pid, interpreter->version, STEERING_CELLS);
+	return 0;
+}
+
+/* Slots that a tool left steered are ours to give back too, where writing was asked for. */
+static bool must_steer(const struct interpreters *interpreters,
+		       const struct interpreter *interpreter)
+{
+	bool steered = interpreter->plan.steer;
+
+	if (interpreter->plan.mode != PYTHON_MODE_EXACT ||
+	    interpreters->config.request != REQUEST_EXACT)
+		return false;
+	for (int i = 0; i < CALLS; i++)
+		steered |= interpreter->slots.functions[i].steered;
+	return steered;
+}
+
+static const char *mode_name(enum python_mode mode)
+{
+	return mode == PYTHON_MODE_EXACT ? "exact" : mode == PYTHON_MODE_POOLS ? "pools" : "malloc";
+}
+
+static void settle(struct interpreters *interpreters, struct interpreter *interpreter)
+{
+	struct python_account *account = &interpreter->image->account;
+
+	interpreter->ready = true;
+	account->mode = mode_name(interpreter->plan.mode);
+	account->version = interpreter->version;
+	account->pools = interpreter->plan.mode == PYTHON_MODE_POOLS;
+	if (interpreters->started)
+		begin_count(interpreters, interpreter);
+	message_detail("process %d: CPython %s, %s", (int)interpreter->image->pid,
+		       interpreter->version, account->mode);
+	if (*interpreter->plan.notice)
+		message_info("process %d: CPython %s: %s", (int)interpreter->image->pid,
+			     interpreter->version, interpreter->plan.notice);
+}
+
+/* The interpreter is known: image->python. */
+static int take_up(struct interpreters *interpreters, struct interpreter *interpreter,
+		   struct failure *failure)
+{
+	int error;
+
+	interpreter->tries = 0;
+	error = publish(interpreters, interpreter);
+	if (error)
+		return failure_set(failure, STATUS_KERNEL,
+				   "cannot trace the Python frames of process %d: %s",
+				   (int)interpreter->image->pid, strerror(-error));
+	if (make_plan(interpreters, interpreter, failure))
+		return -1;
+	error = install(interpreters, interpreter);
+	if (error)
+		return failure_set(failure, STATUS_KERNEL,
+				   "cannot put probes on the allocator of CPython in process %d: "
+				   "%s",
+				   (int)interpreter->image->pid, strerror(-error));
+	if (must_steer(interpreters, interpreter) && steer(interpreters, interpreter, failure))
+		return -1;
+	settle(interpreters, interpreter);
+	return 0;
+}
+
+/* One look. What is no interpreter is settled; what is one that is not understood may be starting.
+ */
+static int look(struct interpreters *interpreters, struct interpreter *interpreter,
+		struct failure *failure)
+{
+	struct image *image = interpreter->image;
+	struct failure why = {.text = ""};
+	int error = 0;
+
+	if (!image->python)
+		error = python_target_new(interpreters->config.procfs, (pid_t)image->pid,
+					  &image->mappings, &image->python, &why);
+	if (!error)
+		return take_up(interpreters, interpreter, failure);
+	interpreter->next_try_ns = now_ns() + TRY_PAUSE_NS;
+	if (error == -ENOENT || error == -ESRCH) {
+		interpreter->tries = 0;
+		return 0;
+	}
+	if (--interpreter->tries == 0 && *why.text)
+		message_info("process %d: %s", (int)image->pid, why.text);
+	return 0;
+}
+
+int interpreters_attach(struct interpreters *interpreters, struct image *image, pid_t probed,
+			struct failure *failure)
+{
+	struct interpreter *interpreter;
+
+	if (!image || interpreters->config.request == REQUEST_OFF)
+		return 0;
+	interpreter = find(interpreters, image);
+	if (interpreter && interpreter->ready)
+		return 0;
+	if (!interpreter)
+		interpreter = add(interpreters, image, probed);
+	if (!interpreter)
+		return failure_set(failure, STATUS_FAILURE, "out of memory");
+	interpreter->tries = TRIES_MAX;
+	return look(interpreters, interpreter, failure);
+}
+
+void interpreters_forget(struct interpreters *interpreters, uint32_t space)
+{
+	bpf_map_delete_elem(interpreters->config.spaces_fd, &space);
+}
+
+void interpreters_retry(struct interpreters *interpreters)
+{
+	for (size_t i = 0; i < interpreters->count; i++) {
+		struct interpreter *interpreter = interpreters->items[i];
+		struct failure failure;
+
+		if (!interpreter->tries || interpreter->image->gone ||
+		    now_ns() < interpreter->next_try_ns)
+			continue;
+		if (look(interpreters, interpreter, &failure))
+			message_info("%s", failure.text);
+	}
+}
+
+void interpreters_start(struct interpreters *interpreters)
+{
+	interpreters->started = true;
+	for (size_t i = 0; i < interpreters->count; i++)
+		if (interpreters->items[i]->ready)
+			begin_count(interpreters, interpreters->items[i]);
+}
+
+void interpreters_measure(struct interpreters *interpreters)
+{
+	for (size_t i = 0; i < interpreters->count; i++) {
+		struct interpreter *interpreter = interpreters->items[i];
+		struct python_account *account = &interpreter->image->account;
+
+		if (!interpreter->ready || !account->counted || interpreter->image->gone)
+			continue;
+		if (!count_blocks(interpreter, &account->now))
+			account->old_frees = read_old_frees(interpreters, interpreter) -
+					     interpreter->old_frees_before;
+	}
+}
+
+/* A thread that waits in the kernel cannot be stopped for the write: a moment later it may. */
+static void unsteer(struct interpreter *interpreter)
+{
+	const struct timespec pause = {.tv_nsec = STOP_PAUSE_NS};
+	int error = -EAGAIN;
+
+	for (int i = 0; i < STOP_TRIES && error; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		error = steering_stop(&interpreter->steering);
+	}
+	interpreter->steered = false;
+	if (!error)
+		return;
+	steering_abandon(&interpreter->steering);
+	message_error("process %d stays steered, which does it no harm: %s; the next attach with "
+		      "--python exact can give its slots back",
+		      (int)interpreter->image->pid, strerror(-error));
+}
+
+void interpreters_stop(struct interpreters *interpreters)
+{
+	for (size_t i = 0; i < interpreters->count; i++)
+		if (interpreters->items[i]->steered)
+			unsteer(interpreters->items[i]);
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The interpreters among the traced processes: found, told to the programs, probed by plan, steered
+ * where that was asked for, and asked for their own counts.
+ */
+#ifndef UNFREED_INTERPRETERS_H
+#define UNFREED_INTERPRETERS_H
+
+#include "collect/images.h"
+#include "lib/failure.h"
+#include "python/plan.h"
+#include "target/install.h"
+
+struct interpreters_config {
+	const struct procfs *procfs;
+	enum python_request request;
+	bool nops_emulated;
+	int spaces_fd;           /* python_by_space */
+	volatile uint32_t *used; /* python_used */
+	struct keeper *keeper;
+	const struct probe_programs *programs;
+};
+
+struct interpreters;
+
+/* NULL on out of memory. */
+struct interpreters *interpreters_new(const struct interpreters_config *config);
+
+/* Gives back what was written into targets and was not yet. Accepts NULL. */
+void interpreters_free(struct interpreters *interpreters);
+
+/*
+ * Looks whether a process is an interpreter, if that is not known yet, and puts its probes in place
+ * for `probed` (a process, 0: all). One that is just starting is tried again later. Returns 0, or
+ * -1 with `failure` filled where what was asked for is not to be had.
+ */
+int interpreters_attach(struct interpreters *interpreters, struct image *image, pid_t probed,
+			struct failure *failure);
+
+/* The process of a space is gone: the programs need nothing about it any more. */
+void interpreters_forget(struct interpreters *interpreters, uint32_t space);
+
+/* Tries those again that were starting. */
+void interpreters_retry(struct interpreters *interpreters);
+
+/* Reads the counts that recording starts from. */
+void interpreters_start(struct interpreters *interpreters);
+
+/* Reads the counts as they are now. */
+void interpreters_measure(struct interpreters *interpreters);
+
+/* Gives back what was written into the targets. */
+void interpreters_stop(struct interpreters *interpreters);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Stacks put together by where they allocate: by the innermost Python frame, or by the caller of
+ * the allocator where there is none.
+ */
+#ifndef UNFREED_GROUPS_H
+#define UNFREED_GROUPS_H
+
+#include "output.h"
+
+struct group {
+	struct stack sum;          /* the largest stack, with the amounts of all of them */
+	const struct frame *frame; /* its frame that names the group; NULL: it has none */
+	size_t stacks;
+};
+
+/* The frame of a stack that says most; NULL where it has no frames. */
+const struct frame *stack_headline(const struct stack *stack);
+
+/*
+ * Groups stacks that are sorted by live bytes, largest first. Returns an array, sorted likewise, to
+ * be freed by the caller, and its length in *group_count; NULL on out of memory.
+ */
+struct group *groups_make(const struct stack *const *stacks, size_t count, enum group_by by,
+			  size_t *group_count);
+
+/* Prints what names the group, escaped. */
+void group_print_name(FILE *file, const struct group *group, enum group_by by);
+
+#endif
