@@ -5,24 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "../bpf/config.h"
 #include "../bpf/records.h"
 #include "lib/array.h"
+#include "loaded.h"
 #include "snapshot_merge.h"
 #include "target/install.h"
-#include "unfreed.skel.h"
 
-#define SCRATCH_PER_CPU 4  /* bpf/scratch.bpf.h */
-#define SCRATCH_TRIES   16 /* likewise */
-#define DRAIN_ROUNDS    64
+#define DRAIN_ROUNDS 64
 
 /* A file of a process that has been looked at: probed, or found to have nothing to probe. */
 struct examined {
@@ -35,15 +30,11 @@ struct session {
 	struct session_config config;
 	const struct procfs *procfs;
 	struct confined *confined;
-	struct unfreed_bpf *skeleton;
+	struct loaded loaded;
 	struct ring_buffer *ring;
-	struct ledger_view view;
-	struct unwind_memory unwind_memory;
 	struct collector *collector;
 	struct interpreters *interpreters;
 	struct keeper *probes;
-	struct links tracepoints;
-	struct probe_programs programs;
 	struct examined *examined;
 	size_t examined_count;
 	size_t alive;
@@ -70,185 +61,23 @@ static int64_t realtime_now_ns(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static uint32_t round_up_to_power_of_two(uint64_t number)
-{
-	uint64_t power = 1;
-
-	while (power < number)
-		power *= 2;
-	return (uint32_t)power;
-}
-
-/* Buckets are sized to be half full at max_blocks, and never fuller than three quarters. */
-static uint32_t bucket_count_for(uint32_t max_blocks)
-{
-	return round_up_to_power_of_two(((uint64_t)max_blocks * 4 / 3 + BUCKET_SLOTS - 1) /
-					BUCKET_SLOTS);
-}
-
-static void use_program(struct bpf_program *program, bool wanted, enum attach_kind kind)
-{
-	bpf_program__set_autoload(program, wanted);
-	bpf_program__set_expected_attach_type(program, attach_kind_program_type(kind));
-}
-
-static void choose_programs(struct unfreed_bpf *skeleton, enum attach_kind kind)
-{
-	bool session = kind == ATTACH_SESSION;
-	enum attach_kind plain = session ? ATTACH_MULTI : kind;
-
-	use_program(skeleton->progs.alloc_session, session, ATTACH_SESSION);
-	use_program(skeleton->progs.alloc_enter, !session, plain);
-	use_program(skeleton->progs.alloc_return, !session, plain);
-	use_program(skeleton->progs.throwing_enter, true, plain);
-	use_program(skeleton->progs.throwing_return, true, plain);
-	use_program(skeleton->progs.free_enter, true, plain);
-	use_program(skeleton->progs.library_loaded, true, plain);
-}
-
-/* The last CPU, too, finds buffers behind its own. */
-static uint32_t scratch_count(void)
-{
-	return (uint32_t)libbpf_num_possible_cpus() * SCRATCH_PER_CPU + SCRATCH_TRIES -
-	       SCRATCH_PER_CPU;
-}
-
-static void size_maps(struct session *session)
-{
-	struct unfreed_bpf *skeleton = session->skeleton;
-	uint32_t buckets = bucket_count_for(session->config.max_blocks);
-	uint32_t rows = round_up_to_power_of_two(2 * (uint64_t)session->config.max_stacks);
-	uint32_t scratch = scratch_count();
-	uint32_t spilled = session->config.max_blocks / 8 + 64;
-
-	skeleton->rodata->config.bucket_mask = buckets - 1;
-	skeleton->rodata->config.stack_mask = rows - 1;
-	skeleton->rodata->config.stacks_max = session->config.max_stacks;
-	skeleton->rodata->config.scratch_count = scratch;
-	skeleton->rodata->config.follow_forks = session->config.follow_forks;
-	bpf_map__set_max_entries(skeleton->maps.buckets, buckets);
-	bpf_map__set_max_entries(skeleton->maps.totals_by_stack, rows + STACK_ROWS_EXTRA);
-	bpf_map__set_max_entries(skeleton->maps.scratch_buffers, scratch);
-	bpf_map__set_max_entries(skeleton->maps.spilled_blocks_by_key, spilled);
-	session->view.bucket_count = buckets;
-	session->view.row_count = rows + STACK_ROWS_EXTRA;
-}
-
-static size_t map_bytes(const struct bpf_map *map)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t bytes = (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map);
-
-	return (bytes + page - 1) & ~(page - 1);
-}
-
-/* NULL with errno. */
-static void *map_memory(const struct bpf_map *map, int protection)
-{
-	void *memory = mmap(NULL, map_bytes(map), protection, MAP_SHARED, bpf_map__fd(map), 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
-}
-
-static void unmap_memory(const struct bpf_map *map, const void *memory)
-{
-	if (memory)
-		munmap((void *)memory, map_bytes(map));
-}
-
-static int open_view(struct session *session)
-{
-	struct ledger_view *view = &session->view;
-	struct unfreed_bpf *skeleton = session->skeleton;
-
-	view->buckets = map_memory(skeleton->maps.buckets, PROT_READ);
-	view->totals = map_memory(skeleton->maps.totals_by_stack, PROT_READ);
-	view->spilled_fd = bpf_map__fd(skeleton->maps.spilled_blocks_by_key);
-	view->counters_fd = bpf_map__fd(skeleton->maps.counters_by_cpu);
-	return view->buckets && view->totals ? 0 : -errno;
-}
-
-static int open_unwind_memory(struct session *session)
-{
-	struct unfreed_bpf *skeleton = session->skeleton;
-	struct unwind_memory *memory = &session->unwind_memory;
-	int protection = PROT_READ | PROT_WRITE;
-
-	*memory = (struct unwind_memory){
-		.chunks = map_memory(skeleton->maps.unwind_words, protection),
-		.chunk_count = bpf_map__max_entries(skeleton->maps.unwind_words),
-		.rules = map_memory(skeleton->maps.unwind_rules, protection),
-		.rule_count = bpf_map__max_entries(skeleton->maps.unwind_rules),
-		.mappings = map_memory(skeleton->maps.unwind_mappings, protection),
-		.mapping_count = bpf_map__max_entries(skeleton->maps.unwind_mappings),
-		.spaces = map_memory(skeleton->maps.unwind_spaces, protection),
-		.wait_for_readers = unwind_wait_for_programs,
-	};
-	return memory->chunks && memory->rules && memory->mappings && memory->spaces ? 0 : -errno;
-}
-
-static int attach_tracepoints(struct session *session)
-{
-	struct unfreed_bpf *skeleton = session->skeleton;
-	const struct {
-		const struct bpf_program *program;
-		const char *name;
-	} tracepoints[] = {
-		{skeleton->progs.process_fork, "sched_process_fork"},
-		{skeleton->progs.process_exec, "sched_process_exec"},
-		{skeleton->progs.process_exit, "sched_process_exit"},
-	};
-
-	for (size_t i = 0; i < sizeof(tracepoints) / sizeof(tracepoints[0]); i++) {
-		int error = links_attach_tracepoint(&session->tracepoints,
-						    bpf_program__fd(tracepoints[i].program),
-						    tracepoints[i].name);
-
-		if (error)
-			return error;
-	}
-	return 0;
-}
-
-static void note_programs(struct session *session)
-{
-	struct unfreed_bpf *skeleton = session->skeleton;
-
-	session->programs = (struct probe_programs){
-		.kind = session->config.attach,
-		.alloc_session = bpf_program__fd(skeleton->progs.alloc_session),
-		.alloc_enter = bpf_program__fd(skeleton->progs.alloc_enter),
-		.alloc_return = bpf_program__fd(skeleton->progs.alloc_return),
-		.throwing_enter = bpf_program__fd(skeleton->progs.throwing_enter),
-		.throwing_return = bpf_program__fd(skeleton->progs.throwing_return),
-		.free_enter = bpf_program__fd(skeleton->progs.free_enter),
-		.library_loaded = bpf_program__fd(skeleton->progs.library_loaded),
-	};
-}
-
 static int take_record(void *context, void *data, size_t size);
 
 static int load(struct session *session)
 {
-	int error;
+	const struct loaded_config config = {
+		.attach = session->config.attach,
+		.follow_forks = session->config.follow_forks,
+		.max_blocks = session->config.max_blocks,
+		.max_stacks = session->config.max_stacks,
+	};
+	int error = loaded_open(&session->loaded, &config);
 
-	session->skeleton = unfreed_bpf__open();
-	if (!session->skeleton)
-		return -errno;
-	choose_programs(session->skeleton, session->config.attach);
-	size_maps(session);
-	error = unfreed_bpf__load(session->skeleton);
 	if (error)
 		return error;
-	note_programs(session);
-	error = open_view(session);
-	if (!error)
-		error = open_unwind_memory(session);
-	if (error)
-		return error;
-	session->ring = ring_buffer__new(bpf_map__fd(session->skeleton->maps.records), take_record,
-					 session, NULL);
-	return session->ring ? attach_tracepoints(session) : -errno;
+	session->ring = ring_buffer__new(bpf_map__fd(session->loaded.skeleton->maps.records),
+					 take_record, session, NULL);
+	return session->ring ? 0 : -errno;
 }
 
 /* Each module of a target is held open, and each perf probe is two descriptors. */
@@ -268,10 +97,10 @@ static struct interpreters *find_interpreters(struct session *session)
 		.procfs = session->procfs,
 		.request = session->config.python,
 		.nops_emulated = session->config.nops_emulated,
-		.spaces_fd = bpf_map__fd(session->skeleton->maps.python_by_space),
-		.used = &session->skeleton->bss->python_used,
+		.spaces_fd = bpf_map__fd(session->loaded.skeleton->maps.python_by_space),
+		.used = &session->loaded.skeleton->bss->python_used,
 		.keeper = session->probes,
-		.programs = &session->programs,
+		.programs = &session->loaded.programs,
 	};
 
 	return interpreters_new(&config);
@@ -293,8 +122,8 @@ struct session *session_open(const struct session_config *config, const struct p
 	error = session->probes ? load(session) : -errno;
 	if (error)
 		goto failed;
-	session->collector =
-		collector_new(procfs, confined, &session->view, &session->unwind_memory);
+	session->collector = collector_new(procfs, confined, &session->loaded.view,
+					   &session->loaded.unwind_memory);
 	if (session->collector && config->native_interpreter)
 		collector_show_interpreter(session->collector);
 	session->interpreters = find_interpreters(session);
@@ -308,45 +137,30 @@ failed:
 	return NULL;
 }
 
-static void unmap_all(struct session *session)
-{
-	struct unfreed_bpf *skeleton = session->skeleton;
-
-	if (!skeleton)
-		return;
-	unmap_memory(skeleton->maps.buckets, session->view.buckets);
-	unmap_memory(skeleton->maps.totals_by_stack, session->view.totals);
-	unmap_memory(skeleton->maps.unwind_words, session->unwind_memory.chunks);
-	unmap_memory(skeleton->maps.unwind_rules, session->unwind_memory.rules);
-	unmap_memory(skeleton->maps.unwind_mappings, session->unwind_memory.mappings);
-	unmap_memory(skeleton->maps.unwind_spaces, session->unwind_memory.spaces);
-}
-
 void session_close(struct session *session)
 {
 	if (!session)
 		return;
 	interpreters_free(session->interpreters);
 	keeper_free(session->probes);
-	links_release(&session->tracepoints);
 	collector_free(session->collector);
 	ring_buffer__free(session->ring);
-	unmap_all(session);
-	unfreed_bpf__destroy(session->skeleton);
+	loaded_close(&session->loaded);
 	free(session->examined);
 	free(session);
 }
 
 int session_add_process(struct session *session, pid_t pid, struct failure *failure)
 {
-	uint32_t id = __atomic_add_fetch(&session->skeleton->bss->last_space, 1, __ATOMIC_RELAXED);
+	uint32_t id =
+		__atomic_add_fetch(&session->loaded.skeleton->bss->last_space, 1, __ATOMIC_RELAXED);
 	struct space space = {.id = id};
 	uint32_t key = (uint32_t)pid;
 	int error;
 
 	if (!collector_add_image(session->collector, id, key))
 		return failure_set(failure, STATUS_FAILURE, "out of memory");
-	error = bpf_map_update_elem(bpf_map__fd(session->skeleton->maps.spaces_by_pid), &key,
+	error = bpf_map_update_elem(bpf_map__fd(session->loaded.skeleton->maps.spaces_by_pid), &key,
 				    &space, BPF_NOEXIST);
 	if (error == -EEXIST)
 		return failure_set(failure, STATUS_USAGE, "process %d is given twice", (int)pid);
@@ -407,8 +221,8 @@ static int select_new_files(const struct session *session, pid_t pid, const stru
 
 static int install_one(struct session *session, pid_t pid, const struct allocator *allocator)
 {
-	int error = allocator_install(session->probes, &session->programs, probed_pid(session, pid),
-				      allocator);
+	int error = allocator_install(session->probes, &session->loaded.programs,
+				      probed_pid(session, pid), allocator);
 
 	if (!error)
 		message_detail("process %d: %s (%s), %zu functions", (int)pid, allocator->path,
@@ -421,8 +235,8 @@ static int install_found(struct session *session, pid_t pid, const struct alloca
 			 struct failure *failure)
 {
 	size_t failed = 0;
-	int error = linker_install(session->probes, &session->programs, probed_pid(session, pid),
-				   allocators);
+	int error = linker_install(session->probes, &session->loaded.programs,
+				   probed_pid(session, pid), allocators);
 
 	if (error)
 		message_detail("cannot watch %s for libraries loaded later: %s",
@@ -549,14 +363,14 @@ void session_start(struct session *session)
 	session->started_at_ns = realtime_now_ns();
 	session->started_monotonic_ns = monotonic_now_ns();
 	interpreters_start(session->interpreters);
-	session->skeleton->bss->tracing = 1;
+	session->loaded.skeleton->bss->tracing = 1;
 }
 
 void session_stop(struct session *session)
 {
 	if (session->stopped)
 		return;
-	session->skeleton->bss->tracing = 0;
+	session->loaded.skeleton->bss->tracing = 0;
 	session->stopped_monotonic_ns = monotonic_now_ns();
 	session->stopped = true;
 	interpreters_measure(session->interpreters);
@@ -588,7 +402,7 @@ uint64_t session_calls(const struct session *session)
 {
 	struct counters counters;
 
-	if (ledger_view_counters(&session->view, &counters))
+	if (ledger_view_counters(&session->loaded.view, &counters))
 		return 0;
 	return counters.alloc_blocks + counters.free_blocks + counters.unknown_frees;
 }

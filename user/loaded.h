@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The BPF object once it is loaded: its programs by descriptor, and those of its maps that user
+ * space has mapped.
+ */
+#ifndef UNFREED_LOADED_H
+#define UNFREED_LOADED_H
+
+#include "../bpf/config.h"
+#include "collect/ledger_view.h"
+#include "target/attach.h"
+#include "target/install.h"
+#include "unfreed.skel.h"
+#include "unwind/tables.h"
+
+struct loaded_config {
+	enum attach_kind attach; /* a definite one */
+	bool follow_forks;
+	uint32_t max_blocks;
+	uint32_t max_stacks;
+};
+
+struct loaded {
+	struct unfreed_bpf *skeleton;
+	struct ledger_view view;
+	struct unwind_memory unwind_memory;
+	struct probe_programs programs;
+	struct links tracepoints;
+};
+
+/*
+ * Sizes the maps, loads, maps memory, attaches the tracepoints. Returns 0 or a negative errno; what
+ * is there by then is for loaded_close in both cases.
+ */
+int loaded_open(struct loaded *loaded, const struct loaded_config *config);
+
+/* Accepts what is zeroed or half-built. */
+void loaded_close(struct loaded *loaded);
+
+#endif
