@@ -392,6 +392,23 @@ void interpreters_retry(struct interpreters *interpreters)
 	}
 }
 
+bool interpreters_exact(const struct interpreters *interpreters, enum site_kind *costliest)
+{
+	bool exact = false;
+
+	*costliest = SITE_EMULATED;
+	for (size_t i = 0; i < interpreters->count; i++) {
+		const struct interpreter *interpreter = interpreters->items[i];
+
+		if (!interpreter->ready || interpreter->plan.mode != PYTHON_MODE_EXACT)
+			continue;
+		exact = true;
+		if (interpreter->plan.costliest > *costliest)
+			*costliest = interpreter->plan.costliest;
+	}
+	return exact;
+}
+
 void interpreters_start(struct interpreters *interpreters)
 {
 	interpreters->started = true;

@@ -46,6 +46,9 @@ void interpreters_retry(struct interpreters *interpreters);
 /* Reads the counts that recording starts from. */
 void interpreters_start(struct interpreters *interpreters);
 
+/* Whether each block of some interpreter is recorded; then by which kind of site at the worst. */
+bool interpreters_exact(const struct interpreters *interpreters, enum site_kind *costliest);
+
 /* Reads the counts as they are now. */
 void interpreters_measure(struct interpreters *interpreters);
 

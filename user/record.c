@@ -18,6 +18,7 @@
 #include "target/check.h"
 #include "target/kernel.h"
 #include "target/spawn.h"
+#include "trial.h"
 #include "waiting.h"
 
 #define SLOWDOWN_MAX_PERCENT 25.0
@@ -32,9 +33,10 @@ struct recording {
 	struct session *session;
 	struct spawn spawn;
 	struct waiting *waiting;
-	double call_cost_ns; /* that tracing adds to a call; 0: unknown */
-	bool nops_emulated;  /* a probe on a multi-byte nop is cheap here */
-	double cpu_used;     /* processors, as the estimate found them */
+	struct trap_costs costs;    /* where a target or an interpreter was looked at */
+	double call_cost_ns;        /* that tracing adds to a call; 0: unknown */
+	double cpu_used;            /* processors, as the estimate found them */
+	enum python_request python; /* as asked for, or what became of it */
 	struct failure failure;
 };
 
@@ -66,9 +68,9 @@ static int open_session(struct recording *recording)
 	struct session_config config = {
 		.attach = recording->attach,
 		.follow_forks = options->follow_forks,
-		.python = options->python,
+		.python = recording->python,
 		.native_interpreter = options->native_interpreter,
-		.nops_emulated = recording->nops_emulated,
+		.nops_emulated = estimate_nops_emulated(&recording->costs),
 		.max_blocks = options->max_blocks,
 		.max_stacks = options->max_stacks,
 	};
@@ -91,7 +93,7 @@ static int check_target(struct recording *recording, pid_t pid)
 	slowdown = check.estimate.slowdown_percent;
 	recording->call_cost_ns = check.estimate.call_cost_ns;
 	recording->cpu_used += check.estimate.cpu_used;
-	recording->nops_emulated = estimate_nops_emulated(&check.estimate.costs);
+	recording->costs = check.estimate.costs;
 	message_info("process %d makes %.0f allocator calls per second; exact recording slows it "
 		     "by about %.*f %%",
 		     (int)pid, check.estimate.calls_per_s, slowdown < 10 ? 1 : 0, slowdown);
@@ -102,6 +104,44 @@ static int check_target(struct recording *recording, pid_t pid)
 				   "%%, more than %.0f %%; --exact does it all the same",
 				   (int)pid, slowdown, SLOWDOWN_MAX_PERCENT);
 	return 0;
+}
+
+static int attach_running(struct recording *recording);
+
+/* Starts again without exact recording of the interpreter's blocks. */
+static int attach_cheaply(struct recording *recording)
+{
+	session_close(recording->session);
+	recording->session = NULL;
+	recording->python = REQUEST_AUTO_CHEAP;
+	return open_session(recording) ? -1 : attach_running(recording);
+}
+
+/* What recording each block of an interpreter costs is seen only now. */
+static int check_python_cost(struct recording *recording)
+{
+	const struct record_options *options = &recording->options;
+	enum site_kind costliest;
+	struct trial trial;
+
+	if (!session_exact_python(recording->session, &costliest))
+		return 0;
+	recording->call_cost_ns = estimate_typical_call_ns(&recording->costs, costliest);
+	if (options->exact)
+		return 0;
+	trial_run(&trial, &recording->procfs, recording->session, options->pids, options->pid_count,
+		  recording->call_cost_ns);
+	if (trial.slowdown_percent <= SLOWDOWN_MAX_PERCENT)
+		return 0;
+	message_info("with the allocator of CPython it is %.0f calls per second, and exact "
+		     "recording slows it by about %.0f %%",
+		     trial.calls_per_s, trial.slowdown_percent);
+	if (recording->python == REQUEST_AUTO)
+		return attach_cheaply(recording);
+	return failure_set(&recording->failure, STATUS_TARGET,
+			   "refused: that is more than %.0f %%; --python pools is near-free, "
+			   "--exact records each block all the same",
+			   SLOWDOWN_MAX_PERCENT);
 }
 
 static int attach_running(struct recording *recording)
@@ -119,7 +159,7 @@ static int attach_running(struct recording *recording)
 			return -1;
 	}
 	session_start(recording->session);
-	return 0;
+	return check_python_cost(recording);
 }
 
 /* The command's image is there, stopped: trace it before any of its code runs. */
@@ -219,13 +259,9 @@ static int prepare(struct recording *recording)
 	for (size_t i = 0; i < options->pid_count; i++)
 		if (check_target(recording, options->pids[i]))
 			return -1;
-	if (options->command && options->python != REQUEST_OFF) {
-		struct trap_costs costs;
-
-		if (estimate_trap_costs(recording->attach, &costs, &recording->failure))
-			return -1;
-		recording->nops_emulated = estimate_nops_emulated(&costs);
-	}
+	if (options->command && options->python != REQUEST_OFF &&
+	    estimate_trap_costs(recording->attach, &recording->costs, &recording->failure))
+		return -1;
 	recording->waiting = waiting_new(options->duration_ns, options->interval_ns);
 	if (!recording->waiting)
 		return failure_set(&recording->failure, STATUS_FAILURE, "cannot set timers: %s",
@@ -248,6 +284,7 @@ int record_main(int argc, char **argv)
 	int status;
 
 	record_options_parse(argc, argv, &recording.options);
+	recording.python = recording.options.python;
 	status = prepare(&recording);
 	if (!status)
 		status = recording.options.command ? start_command(&recording)

@@ -366,6 +366,11 @@ void session_start(struct session *session)
 	session->loaded.skeleton->bss->tracing = 1;
 }
 
+bool session_exact_python(const struct session *session, enum site_kind *costliest)
+{
+	return interpreters_exact(session->interpreters, costliest);
+}
+
 void session_stop(struct session *session)
 {
 	if (session->stopped)

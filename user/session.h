@@ -44,6 +44,9 @@ int session_attach(struct session *session, pid_t pid, struct failure *failure);
 /* Opens the ledger: from here on blocks are recorded. */
 void session_start(struct session *session);
 
+/* Whether each block of some interpreter is recorded; then by which kind of site at the worst. */
+bool session_exact_python(const struct session *session, enum site_kind *costliest);
+
 /* Closes the ledger at one moment for all, then takes the probes out and the last records in. */
 void session_stop(struct session *session);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "target/procfs.h"
+#include "target/usage.h"
 
 static const char recorded_status[] = "Name:\ta) R (b\nUmask:\t0022\nState:\tS (sleeping)\n"
 				      "Tgid:\t1234\nNgid:\t0\nPid:\t1234\nPPid:\t1\n"
@@ -219,6 +220,35 @@ static void test_only_regular_files_of_a_bearable_size(void **state)
 	close(fd);
 }
 
+static void test_usage_sums_what_living_threads_waited_for(void **state)
+{
+	struct tree *tree = *state;
+	struct usage before, after, sum = {0};
+	char self[16], thread[64];
+
+	snprintf(self, sizeof(self), "%d", (int)getpid());
+	make_directory(tree->root, self);
+	snprintf(thread, sizeof(thread), "%s/task", self);
+	make_directory(tree->root, thread);
+	snprintf(thread, sizeof(thread), "%s/task/1", self);
+	make_directory(tree->root, thread);
+	snprintf(thread, sizeof(thread), "%s/task/2", self);
+	make_directory(tree->root, thread);
+	snprintf(thread, sizeof(thread), "%s/task/1/schedstat", self);
+	write_file(tree->root, thread, "70 250000000 3\n", 15);
+	assert_int_equal(usage_read(&tree->procfs, getpid(), &before), 0);
+	assert_true(before.cpu_s > 0);
+	assert_float_equal(before.waited_s, 0.25, 1e-6);
+	snprintf(thread, sizeof(thread), "%s/task/2/schedstat", self);
+	write_file(tree->root, thread, "70 500000000 3\n", 15);
+	assert_int_equal(usage_read(&tree->procfs, getpid(), &after), 0);
+	usage_add(&sum, &before, &after);
+	assert_float_equal(sum.waited_s, 0.5, 1e-6);
+	usage_add(&sum, &after, &before);
+	assert_float_equal(sum.waited_s, 0.5, 1e-6);
+	assert_int_equal(usage_read(&tree->procfs, 1 << 22, &after), -ESRCH);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +264,8 @@ int main(void)
 		cmocka_unit_test(test_a_file_of_a_live_process),
 		cmocka_unit_test_setup_teardown(test_only_regular_files_of_a_bearable_size, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_usage_sums_what_living_threads_waited_for,
+						setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

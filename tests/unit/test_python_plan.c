@@ -63,6 +63,19 @@ static void test_plain_build_is_exact_unwritten(void **state)
 	assert_false(plan.steer);
 }
 
+static void test_plain_build_is_pools_where_exact_costs_too_much(void **state)
+{
+	struct python_slots slots = plain();
+	struct python_plan plan = plan_of(&slots, REQUEST_AUTO_CHEAP, false, 0);
+
+	(void)state;
+	assert_int_equal(plan.mode, PYTHON_MODE_POOLS);
+	slots.refill = 0;
+	plan = plan_of(&slots, REQUEST_AUTO_CHEAP, false, 0);
+	assert_int_equal(plan.mode, PYTHON_MODE_MALLOC);
+	assert_non_null(strstr(plan.notice, "allocates too often for exact"));
+}
+
 static void test_inlined_build_is_pools_unless_asked(void **state)
 {
 	struct python_slots slots = inlined();
@@ -147,6 +160,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain_build_is_exact_unwritten),
+		cmocka_unit_test(test_plain_build_is_pools_where_exact_costs_too_much),
 		cmocka_unit_test(test_inlined_build_is_pools_unless_asked),
 		cmocka_unit_test(test_left_steered_needs_no_writing),
 		cmocka_unit_test(test_refusals),

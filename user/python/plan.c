@@ -105,19 +105,20 @@ static int plan_pools(const struct python_slots *slots, bool nops_emulated,
 	return 0;
 }
 
-static int plan_automatically(const struct python_slots *slots, bool nops_emulated,
-			      struct python_plan *plan, struct failure *failure)
+static int plan_automatically(const struct python_slots *slots, bool may_be_exact,
+			      bool nops_emulated, struct python_plan *plan, struct failure *failure)
 {
 	bool cheap = costliest(slots, slots->inlined, nops_emulated) != SITE_STEPPED;
 
-	if (!needs_steering(slots) && (cheap || !slots->refill))
+	if (may_be_exact && !needs_steering(slots) && (cheap || !slots->refill))
 		return plan_exact(slots, nops_emulated, plan, failure);
 	if (slots->refill)
 		return plan_pools(slots, nops_emulated, plan, failure);
 	snprintf(
 		plan->notice, sizeof(plan->notice),
-		"only what the interpreter takes from malloc is seen: it inlines its allocator and "
-		"has no pool refill to probe; --python exact may see more");
+		"only what the interpreter takes from malloc is seen: it %s and has no pool refill "
+		"to probe; --python exact may see more",
+		may_be_exact ? "inlines its allocator" : "allocates too often for exact");
 	return 0;
 }
 
@@ -135,5 +136,5 @@ int python_plan(const struct python_slots *slots, enum python_request request, b
 		return plan_exact(slots, nops_emulated, plan, failure);
 	if (request == REQUEST_POOLS)
 		return plan_pools(slots, nops_emulated, plan, failure);
-	return plan_automatically(slots, nops_emulated, plan, failure);
+	return plan_automatically(slots, request == REQUEST_AUTO, nops_emulated, plan, failure);
 }

@@ -7,7 +7,13 @@
 
 #include "allocator_slots.h"
 
-enum python_request { REQUEST_AUTO, REQUEST_EXACT, REQUEST_POOLS, REQUEST_OFF };
+enum python_request {
+	REQUEST_AUTO,
+	REQUEST_EXACT,
+	REQUEST_POOLS,
+	REQUEST_OFF,
+	REQUEST_AUTO_CHEAP, /* automatic, after exact turned out to cost too much */
+};
 
 enum python_mode {
 	PYTHON_MODE_MALLOC, /* no probe of our own: malloc's see what they see */

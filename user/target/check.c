@@ -100,7 +100,8 @@ int target_check_cost(struct target_check *check, const struct procfs *procfs,
 			    (int)pid);
 		goto failed;
 	}
-	if (!estimate_make(&check->estimate, kind, pid, &check->allocators, window_ms, failure))
+	if (!estimate_make(&check->estimate, procfs, kind, pid, &check->allocators, window_ms,
+			   failure))
 		return 0;
 failed:
 	target_check_release(check);

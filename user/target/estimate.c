@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -56,14 +57,20 @@ static double now_s(clockid_t clock)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* Of the quickest of several batches: other work on the machine makes the others slower. */
 static double time_calls_ns(void (*function)(void))
 {
-	enum { CALLS = 2000 };
-	double start = now_s(CLOCK_MONOTONIC);
+	enum { BATCHES = 20, CALLS = 100 };
+	double least = HUGE_VAL;
 
-	for (int i = 0; i < CALLS; i++)
-		function();
-	return (now_s(CLOCK_MONOTONIC) - start) * 1e9 / CALLS;
+	for (int batch = 0; batch < BATCHES; batch++) {
+		double start = now_s(CLOCK_THREAD_CPUTIME_ID);
+
+		for (int i = 0; i < CALLS; i++)
+			function();
+		least = fmin(least, (now_s(CLOCK_THREAD_CPUTIME_ID) - start) * 1e9 / CALLS);
+	}
+	return least;
 }
 
 /* Nanoseconds that probes on a function of this process add to a call of it. */
@@ -207,9 +214,31 @@ bool estimate_nops_emulated(const struct trap_costs *costs)
 	       (costs->entry_ns[SITE_EMULATED] + costs->entry_ns[SITE_STEPPED]) / 2;
 }
 
-double estimate_typical_call_ns(const struct trap_costs *costs)
+double estimate_typical_call_ns(const struct trap_costs *costs, enum site_kind kind)
 {
-	return (costs->entry_ns[SITE_EMULATED] + costs->return_ns / 2) * TRACKING_FACTOR;
+	return (costs->entry_ns[kind] + costs->return_ns / 2) * TRACKING_FACTOR;
+}
+
+/* Always ran, or was ready to. */
+static bool is_busy(const struct usage *usage, double wall_s)
+{
+	return usage->cpu_s + usage->waited_s > wall_s * 0.9;
+}
+
+static double left_of(double cpu_s, double taken_s)
+{
+	double left_s = cpu_s - taken_s;
+
+	return left_s < cpu_s * 0.02 ? cpu_s * 0.02 : left_s;
+}
+
+double estimate_slowdown_under_probes(double added_s, double taken_s, const struct usage *usage,
+				      double wall_s)
+{
+	double left_s = left_of(usage->cpu_s, taken_s);
+
+	return is_busy(usage, wall_s) ? added_s * 100 / left_s
+				      : estimate_slowdown(added_s, left_s, wall_s);
 }
 
 static size_t count_sites(const struct allocators *allocators)
@@ -252,26 +281,19 @@ static int fill_rates(struct estimate *estimate, int map_fd, const struct alloca
 	return 0;
 }
 
-/*
- * A target that kept its processors busy made fewer calls than it would have without the counting:
- * what it did took only the time that the counting left.
- */
-static void conclude(struct estimate *estimate, const struct window_sums *sums, double cpu_s)
+/* A busy target made fewer calls than it would have without the counting. */
+static void conclude(struct estimate *estimate, const struct window_sums *sums,
+		     const struct usage *usage)
 {
-	double left_s = cpu_s - sums->counting_s;
-	bool busy = cpu_s > estimate->window_s * 0.9;
-
-	if (left_s < cpu_s * 0.02)
-		left_s = cpu_s * 0.02;
 	estimate->calls_per_s = sums->hits / estimate->window_s;
-	if (busy)
-		estimate->calls_per_s *= cpu_s / left_s;
-	estimate->cpu_used = cpu_s / estimate->window_s;
-	estimate->call_cost_ns = sums->hits ? sums->added_s * 1e9 / sums->hits
-					    : estimate_typical_call_ns(&estimate->costs);
-	estimate->slowdown_percent =
-		busy ? sums->added_s * 100 / left_s
-		     : estimate_slowdown(sums->added_s, left_s, estimate->window_s);
+	if (is_busy(usage, estimate->window_s))
+		estimate->calls_per_s *= usage->cpu_s / left_of(usage->cpu_s, sums->counting_s);
+	estimate->cpu_used = usage->cpu_s / estimate->window_s;
+	estimate->call_cost_ns =
+		sums->hits ? sums->added_s * 1e9 / sums->hits
+			   : estimate_typical_call_ns(&estimate->costs, SITE_EMULATED);
+	estimate->slowdown_percent = estimate_slowdown_under_probes(sums->added_s, sums->counting_s,
+								    usage, estimate->window_s);
 }
 
 static void wait_window(unsigned int window_ms)
@@ -282,34 +304,37 @@ static void wait_window(unsigned int window_ms)
 	nanosleep(&length, NULL);
 }
 
-static int measure_window(struct estimate *estimate, struct keeper *keeper,
-			  const struct rate_bpf *skeleton, enum attach_kind kind, pid_t pid,
-			  const struct allocators *allocators, unsigned int window_ms)
+static int measure_window(struct estimate *estimate, const struct procfs *procfs,
+			  struct keeper *keeper, const struct rate_bpf *skeleton,
+			  enum attach_kind kind, pid_t pid, const struct allocators *allocators,
+			  unsigned int window_ms)
 {
+	struct usage used = {0}, before, after;
 	struct window_sums sums = {0};
-	clockid_t target_clock;
-	double start, cpu_start, cpu_s = 0;
+	double start;
 	int error = attach_counters(keeper, skeleton, kind, pid, allocators);
 
-	if (!error && clock_getcpuclockid(pid, &target_clock))
-		error = -ESRCH;
+	if (!error)
+		error = usage_read(procfs, pid, &before);
 	if (!error) {
 		start = now_s(CLOCK_MONOTONIC);
-		cpu_start = now_s(target_clock);
 		wait_window(window_ms);
-		cpu_s = now_s(target_clock) - cpu_start;
 		estimate->window_s = now_s(CLOCK_MONOTONIC) - start;
+		error = usage_read(procfs, pid, &after);
+	}
+	if (!error) {
+		usage_add(&used, &before, &after);
 		error = fill_rates(estimate, bpf_map__fd(skeleton->maps.hits_by_site), allocators,
 				   &sums);
 	}
 	if (!error)
-		conclude(estimate, &sums, cpu_s);
+		conclude(estimate, &sums, &used);
 	keeper_release(keeper);
 	return error;
 }
 
-int estimate_make(struct estimate *estimate, enum attach_kind kind, pid_t pid,
-		  const struct allocators *allocators, unsigned int window_ms,
+int estimate_make(struct estimate *estimate, const struct procfs *procfs, enum attach_kind kind,
+		  pid_t pid, const struct allocators *allocators, unsigned int window_ms,
 		  struct failure *failure)
 {
 	struct rate_bpf *skeleton = load_counters(kind, failure);
@@ -322,7 +347,7 @@ int estimate_make(struct estimate *estimate, enum attach_kind kind, pid_t pid,
 	keeper = keeper_new();
 	error = keeper ? measure_costs(keeper, skeleton, kind, &estimate->costs) : -errno;
 	if (!error)
-		error = measure_window(estimate, keeper, skeleton, kind, pid, allocators,
+		error = measure_window(estimate, procfs, keeper, skeleton, kind, pid, allocators,
 				       window_ms);
 	keeper_free(keeper);
 	rate_bpf__destroy(skeleton);

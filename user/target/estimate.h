@@ -14,6 +14,7 @@
 #include "../lib/failure.h"
 #include "allocators.h"
 #include "attach.h"
+#include "usage.h"
 
 /* Cost of one hit by the kind of its site, in ns, with a program that does next to nothing. */
 struct trap_costs {
@@ -40,8 +41,8 @@ struct estimate {
 
 /* Measures for `window_ms`. `allocators` must outlive the estimate. Returns 0, or -1 with `failure`
  * filled. */
-int estimate_make(struct estimate *estimate, enum attach_kind kind, pid_t pid,
-		  const struct allocators *allocators, unsigned int window_ms,
+int estimate_make(struct estimate *estimate, const struct procfs *procfs, enum attach_kind kind,
+		  pid_t pid, const struct allocators *allocators, unsigned int window_ms,
 		  struct failure *failure);
 void estimate_release(struct estimate *estimate);
 
@@ -51,11 +52,20 @@ int estimate_trap_costs(enum attach_kind kind, struct trap_costs *costs, struct 
 /* Whether this kernel emulates multi-byte nops too. */
 bool estimate_nops_emulated(const struct trap_costs *costs);
 
-/* What exact tracing adds to a call where nothing is known of the calls: half allocate, half free.
+/*
+ * What exact tracing adds to a call at sites of this kind where nothing more is known of the calls:
+ * half allocate, half free.
  */
-double estimate_typical_call_ns(const struct trap_costs *costs);
+double estimate_typical_call_ns(const struct trap_costs *costs, enum site_kind kind);
 
 /* Percent of the processor time used, or of one processor where less was used. */
 double estimate_slowdown(double added_s, double cpu_used_s, double wall_s);
+
+/*
+ * The same from a time during which probes took `taken_s` of what the target used. One that had
+ * always something to run did what it did in what they left: it would have done more without them.
+ */
+double estimate_slowdown_under_probes(double added_s, double taken_s, const struct usage *usage,
+				      double wall_s);
 
 #endif

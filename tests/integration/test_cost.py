@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What would slow a target by more than a quarter is refused, or done in a cheaper way."""
+import json
+import subprocess
+
+import pytest
+
+from conftest import TIMEOUT, UNFREED
+from pythons import find_pythons, probe, started  # noqa: F401: a fixture
+
+PYTHONS = find_pythons()
+
+
+def hot(python, kind, started):  # noqa: F811
+    process = python.start("python_hot.py", kind)
+    started.append(process)
+    process.lines.until("ready")
+    return process
+
+
+def record(process, *options):
+    """A second of it, without the --exact of other tests."""
+    return subprocess.run(
+        [UNFREED, "record", "-p", str(process.pid), "-d", "1", "-o", "-", "-f", "json", *options],
+        capture_output=True, text=True, timeout=TIMEOUT)
+
+
+def mode_of(run):
+    assert run.returncode == 0, run.stderr
+    [target] = json.loads(run.stdout)["targets"]
+    return target["python"]["mode"]
+
+
+def inlines(process):
+    return ["inlined", "1"] in [line[:2] for line in probe("slots", process.pid)]
+
+
+def is_unhurt(process):
+    """It runs on, with the allocator that it had."""
+    assert process.poll() is None
+    return not any("steered" in line for line in probe("slots", process.pid))
+
+
+@pytest.mark.parametrize("python", PYTHONS[:1])
+def test_a_hot_malloc_is_refused(python, started):  # noqa: F811
+    process = hot(python, "large", started)
+    run = record(process)
+    assert run.returncode == 3, run.stderr
+    assert run.stderr.splitlines()[-1].startswith("unfreed: refused: exact recording would slow")
+    assert "tracing" not in run.stderr
+    assert not run.stdout
+    assert is_unhurt(process)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_hot_objects_are_refused(python, started):  # noqa: F811
+    process = hot(python, "small", started)
+    run = record(process, "--python", "exact")
+    if run.returncode == 3 and "exact is not to be had" in run.stderr:
+        return  # refused for another reason, before there was any cost
+    assert run.returncode == 3, run.stderr
+    assert "--python pools is near-free" in run.stderr.splitlines()[-1]
+    assert "unfreed: tracing" not in run.stderr
+    assert not run.stdout
+    assert is_unhurt(process)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_automatic_is_cheap_where_objects_are_hot(python, started):  # noqa: F811
+    process = hot(python, "small", started)
+    run = record(process)
+    assert mode_of(run) == "pools"
+    assert is_unhurt(process)
+    told = "with the allocator of CPython it is" in run.stderr
+    assert told == (not inlines(process)), "without writing only a build that inlines is not exact"
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_exact_overrides(python, started):  # noqa: F811
+    process = hot(python, "small", started)
+    asked = ["--python", "exact"] if inlines(process) else []
+    assert mode_of(record(process, "--exact", *asked)) == "exact"
+    assert is_unhurt(process)

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How much of the processors a process has, and how much more of them it would take. */
+#ifndef UNFREED_USAGE_H
+#define UNFREED_USAGE_H
+
+#include "procfs.h"
+
+struct usage {
+	double cpu_s;    /* processor time used so far */
+	double waited_s; /* time that its living threads waited for a processor; 0: not known */
+};
+
+/* Returns 0, or -ESRCH where there is no such process. */
+int usage_read(const struct procfs *procfs, pid_t pid, struct usage *usage);
+
+/* Adds what was used from `before` to `after`. */
+void usage_add(struct usage *sum, const struct usage *before, const struct usage *after);
+
+#endif

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "trial.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "target/estimate.h"
+
+#define ROUNDS   10
+#define ROUND_NS 20000000
+
+static double monotonic_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+void trial_run(struct trial *trial, const struct procfs *procfs, struct session *session,
+	       const pid_t *pids, size_t pid_count, double call_cost_ns)
+{
+	const struct timespec pause = {.tv_nsec = ROUND_NS};
+	struct usage used = {0}, *before = calloc(pid_count, sizeof(*before)), after;
+	double start = monotonic_s(), wall_s, added_s;
+	uint64_t calls = session_calls(session);
+
+	*trial = (struct trial){0};
+	for (size_t i = 0; before && i < pid_count; i++)
+		usage_read(procfs, pids[i], &before[i]);
+	for (int i = 0; i < ROUNDS; i++) {
+		nanosleep(&pause, NULL);
+		session_drain(session);
+	}
+	for (size_t i = 0; before && i < pid_count; i++)
+		if (!usage_read(procfs, pids[i], &after))
+			usage_add(&used, &before[i], &after);
+	free(before);
+	wall_s = monotonic_s() - start;
+	added_s = (double)(session_calls(session) - calls) * call_cost_ns / 1e9;
+	trial->calls_per_s = (double)(session_calls(session) - calls) / wall_s;
+	if (used.cpu_s > 0)
+		trial->slowdown_percent =
+			estimate_slowdown_under_probes(added_s, added_s, &used, wall_s);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The first moment of a recording, watched for its cost.
+ *
+ * How often an interpreter calls its allocator cannot be counted before it is traced: its calls are
+ * inlined until its slots are steered. So they are counted while they are traced, before the
+ * recording is called one.
+ */
+#ifndef UNFREED_TRIAL_H
+#define UNFREED_TRIAL_H
+
+#include "session.h"
+
+struct trial {
+	double calls_per_s;
+	double slowdown_percent; /* by what is being recorded */
+};
+
+/* Watches a started session and its processes for a fifth of a second; `call_cost_ns` is what
+ * tracing adds to a call. */
+void trial_run(struct trial *trial, const struct procfs *procfs, struct session *session,
+	       const pid_t *pids, size_t pid_count, double call_cost_ns);
+
+#endif
