@@ -25,14 +25,15 @@ static void print_functions(const struct python_slots *slots)
 		       function->steered ? " (is steered)" : "");
 	}
 	if (slots->refill)
-		printf("  %-20s %s, %s\n", "pool refill", site_kind_name(slots->refill_site.kind),
-		       slots->refill_site.instruction);
+		printf("  %-20s %s, %s\n", slots->refill_pools > 1 ? "arenas" : "pool refill",
+		       site_kind_name(slots->refill_site.kind), slots->refill_site.instruction);
 }
 
-static const char *mode_name(const struct python_plan *plan)
+static const char *mode_name(const struct python_slots *slots, const struct python_plan *plan)
 {
 	if (plan->mode == PYTHON_MODE_POOLS)
-		return "pools";
+		return slots->refill_pools > 1 ? "arenas, as its refill of pools is inlined"
+					       : "pools";
 	if (plan->mode == PYTHON_MODE_MALLOC)
 		return "what it takes from malloc";
 	return plan->steer ? "exact, by steering its slots: this writes into the process" : "exact";
@@ -48,7 +49,8 @@ static void print_plan(const struct python_slots *slots, const char *name,
 		printf("  %-20s %s\n", name, failure.text);
 		return;
 	}
-	printf("  %-20s %s%s%s\n", name, mode_name(&plan), *plan.notice ? "; " : "", plan.notice);
+	printf("  %-20s %s%s%s\n", name, mode_name(slots, &plan), *plan.notice ? "; " : "",
+	       plan.notice);
 }
 
 static void print_blocks(const struct python_interpreter *interpreter)

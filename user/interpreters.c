@@ -221,8 +221,10 @@ static size_t choose_sites(const struct interpreter *interpreter, struct site *s
 				*python_function_site(&slots->functions[count], slots->inlined);
 	if (interpreter->plan.mode == PYTHON_MODE_POOLS) {
 		sites[count] = slots->refill_site;
-		sites[count++].cookie |=
-			PROBE_POOL(shift_of(facts_of(interpreter)->layout.pool_bytes));
+		if (slots->refill_pools == 1)
+			sites[count].cookie |=
+				PROBE_POOL(shift_of(facts_of(interpreter)->layout.pool_bytes));
+		count++;
 	}
 	return count;
 }
@@ -283,9 +285,16 @@ static bool must_steer(const struct interpreters *interpreters,
 	return steered;
 }
 
-static const char *mode_name(enum python_mode mode)
+static const char *mode_name(const struct interpreter *interpreter)
 {
-	return mode == PYTHON_MODE_EXACT ? "exact" : mode == PYTHON_MODE_POOLS ? "pools" : "malloc";
+	switch (interpreter->plan.mode) {
+	case PYTHON_MODE_EXACT:
+		return "exact";
+	case PYTHON_MODE_POOLS:
+		return interpreter->slots.refill_pools > 1 ? "arenas" : "pools";
+	default:
+		return "malloc";
+	}
 }
 
 static void settle(struct interpreters *interpreters, struct interpreter *interpreter)
@@ -293,9 +302,10 @@ static void settle(struct interpreters *interpreters, struct interpreter *interp
 	struct python_account *account = &interpreter->image->account;
 
 	interpreter->ready = true;
-	account->mode = mode_name(interpreter->plan.mode);
+	account->mode = mode_name(interpreter);
 	account->version = interpreter->version;
-	account->pools = interpreter->plan.mode == PYTHON_MODE_POOLS;
+	if (interpreter->plan.mode == PYTHON_MODE_POOLS)
+		account->pools = interpreter->slots.refill_pools;
 	if (interpreters->started)
 		begin_count(interpreters, interpreter);
 	message_detail("process %d: CPython %s, %s", (int)interpreter->image->pid,

@@ -8,7 +8,7 @@ import pytest
 from conftest import TIMEOUT, UNFREED
 from pythons import find_pythons, probe, started  # noqa: F401: a fixture
 
-PYTHONS = find_pythons()
+PYTHONS = [parameter for parameter in find_pythons() if parameter.values[0].minor in (8, 11, 13)]
 
 
 def hot(python, kind, started):  # noqa: F811
@@ -69,7 +69,7 @@ def test_hot_objects_are_refused(python, started):  # noqa: F811
 def test_automatic_is_cheap_where_objects_are_hot(python, started):  # noqa: F811
     process = hot(python, "small", started)
     run = record(process)
-    assert mode_of(run) == "pools"
+    assert mode_of(run) == ("pools" if python.minor > 8 else "arenas")
     assert is_unhurt(process)
     told = "with the allocator of CPython it is" in run.stderr
     assert told == (not inlines(process)), "without writing only a build that inlines is not exact"

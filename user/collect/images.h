@@ -12,8 +12,9 @@
 
 /* What an interpreter counts itself, to be compared with what was seen of it. */
 struct python_account {
-	const char *mode;    /* "exact", "pools", "malloc": static text; NULL: no interpreter */
-	bool pools;          /* a block of the python domain is a pool, as large as that */
+	const char *mode;    /* "exact", "pools", "arenas", "malloc": static text; NULL: no
+				interpreter */
+	uint32_t pools;      /* in a block of the python domain; 0: it is an object's */
 	bool counted;        /* the rest is known */
 	uint64_t before;     /* blocks when tracing began */
 	uint64_t now;        /* and when last looked */

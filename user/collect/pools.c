@@ -45,26 +45,29 @@ static int by_image(const void *left, const void *right, void *context)
 	return (of_a > of_b) - (of_a < of_b);
 }
 
-/* The pools of one process. */
+/* The pools of one process; those of an arena lie one behind the other. */
 static int read_run(const struct image *image, const struct found_pool *found, size_t count,
 		    struct live_blocks *live)
 {
-	uint64_t *addresses = calloc(count, sizeof(*addresses));
-	struct python_pool *pools = calloc(count, sizeof(*pools));
+	const struct python_interpreter *interpreter = python_target_interpreter(image->python);
+	size_t each = image->account.pools, total = count * each;
+	uint64_t *addresses = calloc(total, sizeof(*addresses));
+	struct python_pool *pools = calloc(total, sizeof(*pools));
 	int error = addresses && pools ? 0 : -ENOMEM;
 
-	for (size_t i = 0; !error && i < count; i++)
-		addresses[i] = found[i].address;
+	for (size_t i = 0; !error && i < total; i++)
+		addresses[i] = found[i / each].address + i % each * interpreter->layout.pool_bytes;
 	if (!error)
-		error = python_pools_read(python_target_interpreter(image->python), addresses,
-					  count, pools);
+		error = python_pools_read(interpreter, addresses, total, pools);
 	for (size_t i = 0; !error && i < count; i++) {
 		live[found[i].row].bytes = 0;
 		live[found[i].row].blocks = 0;
 	}
-	for (size_t i = 0; !error && i < count; i++) {
-		live[found[i].row].bytes += (uint64_t)pools[i].blocks * pools[i].block_bytes;
-		live[found[i].row].blocks += pools[i].blocks;
+	for (size_t i = 0; !error && i < total; i++) {
+		struct live_blocks *sum = &live[found[i / each].row];
+
+		sum->bytes += (uint64_t)pools[i].blocks * pools[i].block_bytes;
+		sum->blocks += pools[i].blocks;
 	}
 	free(addresses);
 	free(pools);

@@ -174,6 +174,9 @@ static const char *python_meaning(const char *mode)
 	if (!strcmp(mode, "pools"))
 		return "pools: bytes of size classes, under the stack that took their pool into "
 		       "use";
+	if (!strcmp(mode, "arenas"))
+		return "arenas: bytes of size classes, under the stack that took their arena of "
+		       "256 KiB into use";
 	return "what it takes from malloc";
 }
 

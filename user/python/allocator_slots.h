@@ -55,8 +55,9 @@ struct python_slots {
 	enum python_hook hook;
 	struct python_function functions[CALLS]; /* of mem and obj; pymalloc alone */
 	bool inlined;
-	uint64_t refill;         /* allocate_from_new_pool; 0: not found */
-	struct site refill_site; /* its result is a block of the pool that was taken into use */
+	uint64_t refill;         /* allocate_from_new_pool, in 3.8 what maps arenas; 0: not found */
+	uint32_t refill_pools;   /* that it takes into use: 1, 64 in an arena */
+	struct site refill_site; /* its result is a block of the pool, or the arena */
 };
 
 const char *python_backend_name(enum python_backend backend);

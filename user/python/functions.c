@@ -18,6 +18,7 @@ enum {
 	REFILL_CALLERS_BYTES = 1024,
 	REFILL_BYTES = 512,
 	REFILL_CALLS_MAX = 16,
+	ARENA_POOLS = 64, /* of 3.8 */
 	INLINED_MIN = 8, /* the interpreter itself asks three times or so whether pymalloc is set */
 };
 
@@ -36,6 +37,10 @@ static const struct alloc_function alloc_functions_of[CALLS] = {
 /* (size class), from 3.12 on (state, size class): neither is the size. */
 static const struct alloc_function refill_function = {
 	"pymalloc pool refill", COOKIE(ALLOC, PROBE_NO_ARG, PROBE_NO_ARG, PROBE_NO_ARG)};
+
+/* (context, bytes): what stands in 3.8's arena allocator. */
+static const struct alloc_function arena_function = {"pymalloc arena",
+						     COOKIE(ALLOC, PROBE_NO_ARG, 1, PROBE_NO_ARG)};
 
 static bool begins_with_endbr(const struct python_image *image, uint64_t address)
 {
@@ -177,8 +182,6 @@ static void find_refill(const struct python_interpreter *interpreter, struct pyt
 	const struct image_symbol *exported = &interpreter->symbols[SYMBOL_OBJECT_MALLOC];
 	struct calls calls = {.image = &interpreter->image};
 
-	if (PYTHON_MINOR(interpreter->layout.version) < PYTHON_VERSION(3, 9))
-		return;
 	if (exported->address)
 		code_scan(calls.image, exported->address, exported->size, collect_call, &calls);
 	if (calls.count < REFILL_CALLS_MAX)
@@ -187,8 +190,40 @@ static void find_refill(const struct python_interpreter *interpreter, struct pyt
 	for (size_t i = 0; i < calls.count && !slots->refill; i++)
 		if (is_refill(interpreter, calls.targets[i]))
 			slots->refill = calls.targets[i];
+	slots->refill_pools = 1;
 	if (slots->refill)
 		choose_site(calls.image, &refill_function, slots->refill, &slots->refill_site);
+}
+
+static bool find_lowest(const struct scanned *scanned, void *context)
+{
+	uint64_t *lowest = context;
+
+	if (scanned->operand && scanned->operand < *lowest)
+		*lowest = scanned->operand;
+	return true;
+}
+
+/*
+ * 3.8 inlines the refill, but maps arenas through a structure {ctx, alloc, free} that an exported
+ * function copies.
+ */
+static void find_arena_mapper(const struct python_interpreter *interpreter,
+			      struct python_slots *slots)
+{
+	const struct image_symbol *exported = &interpreter->symbols[SYMBOL_GET_ARENA_ALLOCATOR];
+	uint64_t structure = UINT64_MAX, function;
+
+	if (exported->address)
+		code_scan(&interpreter->image, exported->address, exported->size, find_lowest,
+			  &structure);
+	if (structure == UINT64_MAX ||
+	    memory_read_u64(&interpreter->memory, structure + 8, &function) ||
+	    !image_is_code(&interpreter->image, function))
+		return;
+	slots->refill = function;
+	slots->refill_pools = ARENA_POOLS;
+	choose_site(&interpreter->image, &arena_function, function, &slots->refill_site);
 }
 
 int functions_find(const struct python_interpreter *interpreter, const struct python_slot *backend,
@@ -212,6 +247,9 @@ int functions_find(const struct python_interpreter *interpreter, const struct py
 		slots->functions[i].references = references[i].count;
 	slots->inlined = slots->functions[CALL_MALLOC].references >= INLINED_MIN ||
 			 slots->functions[CALL_FREE].references >= INLINED_MIN;
-	find_refill(interpreter, slots);
+	if (PYTHON_MINOR(interpreter->layout.version) < PYTHON_VERSION(3, 9))
+		find_arena_mapper(interpreter, slots);
+	else
+		find_refill(interpreter, slots);
 	return error;
 }

@@ -24,6 +24,7 @@ static const char *const symbol_names[SYMBOL_COUNT] = {
 	[SYMBOL_OBJECT_REALLOC] = "PyObject_Realloc",
 	[SYMBOL_OBJECT_FREE] = "PyObject_Free",
 	[SYMBOL_ALLOCATED_BLOCKS] = "_Py_GetAllocatedBlocks",
+	[SYMBOL_GET_ARENA_ALLOCATOR] = "PyObject_GetArenaAllocator",
 	[SYMBOL_THIS_THREAD_STATE] = "PyGILState_GetThisThreadState",
 };
 
