@@ -107,6 +107,56 @@ static void test_golden_hostile(void **state)
 	snapshot_free(snapshot);
 }
 
+/* A request that a view of one's own makes, and a library serves with more frames than are shown.
+ */
+static void add_query(struct snapshot *snapshot, size_t target)
+{
+	enum { LIBRARY_FRAMES = 40 };
+	struct frame frames[LIBRARY_FRAMES + 2] = {
+		{"<module>", "/usr/lib/python3/dist-packages/gunicorn/app.py", NULL, 0, 3,
+		 FRAME_PYTHON},
+		{"recommend", "/srv/shop/views.py", NULL, 0, 7, FRAME_PYTHON},
+	};
+
+	for (int i = 0; i < LIBRARY_FRAMES; i++)
+		frames[2 + i] = (struct frame){
+			"QuerySet.fetch", "/usr/lib/python3/dist-packages/orm.py", NULL, 0, 9,
+			FRAME_PYTHON};
+	add_stack(snapshot, target, frames, LIBRARY_FRAMES + 2, 1000, 1);
+}
+
+static void test_text_names_own_code_behind_a_library(void **state)
+{
+	struct snapshot *snapshot = snapshot_new();
+	char *text;
+
+	(void)state;
+	add_target(snapshot, 7, "shop", "/usr/bin/python3", "serve.py");
+	add_query(snapshot, 0);
+	text = render(snapshot, "text", NULL, NULL);
+	assert_non_null(strstr(text, " more\n        <- recommend (views.py:7) <- … 1 more\n"));
+	free(text);
+	snapshot_free(snapshot);
+}
+
+static void test_text_says_when_a_place_is_of_several_processes(void **state)
+{
+	struct output_options by_line = {.by = BY_LINE};
+	struct snapshot *snapshot = snapshot_new();
+	char *text;
+
+	(void)state;
+	add_target(snapshot, 7, "shop", "/usr/bin/python3", "serve.py");
+	add_target(snapshot, 8, "shop", "/usr/bin/python3", "serve.py");
+	add_query(snapshot, 0);
+	add_query(snapshot, 1);
+	text = render(snapshot, "text", &by_line, NULL);
+	assert_non_null(strstr(text, " 1. 2.0 kB  100 %  2 blocks"));
+	assert_non_null(strstr(text, "  in several processes\n"));
+	free(text);
+	snapshot_free(snapshot);
+}
+
 static void assert_clean(const char *text)
 {
 	for (; *text; text++) {
@@ -416,6 +466,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden_service),
 		cmocka_unit_test(test_golden_hostile),
+		cmocka_unit_test(test_text_names_own_code_behind_a_library),
+		cmocka_unit_test(test_text_says_when_a_place_is_of_several_processes),
 		cmocka_unit_test(test_hostile_names_stay_text),
 		cmocka_unit_test(test_every_folded_line_parses),
 		cmocka_unit_test(test_quantities),

@@ -91,6 +91,7 @@ static unsigned int hash_of(const struct key *key)
 static void add(struct group *group, const struct stack *stack)
 {
 	group->stacks++;
+	group->mixed |= stack->target != group->sum.target;
 	group->sum.live_bytes = saturating_add(group->sum.live_bytes, stack->live_bytes);
 	group->sum.live_blocks = saturating_add(group->sum.live_blocks, stack->live_blocks);
 	if (stack->oldest_ns > group->sum.oldest_ns)
@@ -137,7 +138,7 @@ struct group *groups_make(const struct stack *const *stacks, size_t count, enum 
 		if (group)
 			add(group, stacks[i]);
 		else
-			groups[(*group_count)++] = (struct group){*stacks[i], frame, 1};
+			groups[(*group_count)++] = (struct group){*stacks[i], frame, 1, false};
 	}
 	HASH_CLEAR(hh, by_key);
 	if (groups && entries)

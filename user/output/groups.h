@@ -12,6 +12,7 @@ struct group {
 	struct stack sum;          /* the largest stack, with the amounts of all of them */
 	const struct frame *frame; /* its frame that names the group; NULL: it has none */
 	size_t stacks;
+	bool mixed; /* of several targets */
 };
 
 /* The frame of a stack that says most; NULL where it has no frames. */

@@ -41,8 +41,18 @@ static void print_rate(FILE *file, const struct snapshot *snapshot, const struct
 		fprintf(file, "  +%.2g MB/h", megabytes);
 }
 
+static void print_process(FILE *file, const struct snapshot *snapshot, const struct stack *stack)
+{
+	const struct target *target = &snapshot->targets[stack->target];
+
+	fputs("  in ", file);
+	escape_print(file, target->comm);
+	fprintf(file, " (%" PRIu32 ")", target->pid);
+}
+
+/* `mixed`: of more than the stack's own target. */
 static void print_amounts(FILE *file, const struct snapshot *snapshot, const struct stack *stack,
-			  size_t rank)
+			  bool mixed, size_t rank)
 {
 	fprintf(file, "%2zu. ", rank);
 	label_print_bytes(file, stack->live_bytes);
@@ -58,13 +68,10 @@ static void print_amounts(FILE *file, const struct snapshot *snapshot, const str
 	}
 	if (stack->domain != DOMAIN_MALLOC)
 		fprintf(file, "  %s", domain_name(stack->domain));
-	if (snapshot->target_count > 1) {
-		const struct target *target = &snapshot->targets[stack->target];
-
-		fputs("  in ", file);
-		escape_print(file, target->comm);
-		fprintf(file, " (%" PRIu32 ")", target->pid);
-	}
+	if (mixed)
+		fputs("  in several processes", file);
+	else if (snapshot->target_count > 1)
+		print_process(file, snapshot, stack);
 	putc('\n', file);
 }
 
@@ -117,6 +124,47 @@ static char *chain_label(const struct frame *frame, bool first)
 	return label;
 }
 
+/* Python code that is neither the standard library's nor a package's that was installed. */
+static bool is_own_code(const struct frame *frame)
+{
+	static const char *const installed[] = {"/site-packages/", "/dist-packages/",
+						"/lib/python"};
+
+	if (frame->kind != FRAME_PYTHON || !frame->file || *frame->file == '<')
+		return false;
+	for (size_t i = 0; i < sizeof(installed) / sizeof(installed[0]); i++)
+		if (strstr(frame->file, installed[i]))
+			return false;
+	return true;
+}
+
+static void print_count(FILE *file, size_t count)
+{
+	if (count)
+		fprintf(file, " <- … %zu more", count);
+}
+
+/*
+ * The rest of a chain that has become too long: `left` frames, counted from the root. Where all of
+ * the frames so far are a library's, the innermost one that is not says who asked for it.
+ */
+static void print_cut(FILE *file, const struct stack *stack, size_t left)
+{
+	size_t own = left;
+
+	for (size_t i = left; i < stack->frame_count; i++)
+		if (is_own_code(stack->frames[i]))
+			own = 0;
+	while (own > 0 && !is_own_code(stack->frames[own - 1]))
+		own--;
+	print_count(file, left - own);
+	if (!own)
+		return;
+	fprintf(file, "\n%*s<- ", CHAIN_INDENT, "");
+	label_print_frame(file, stack->frames[own - 1]);
+	print_count(file, own - 1);
+}
+
 /* Leaf first, without the leaf where the headline has just named it. */
 static int print_chain(FILE *file, const struct stack *stack, const struct frame *headline)
 {
@@ -134,7 +182,7 @@ static int print_chain(FILE *file, const struct stack *stack, const struct frame
 
 		free(label);
 		if (!added) {
-			fprintf(file, " <- … %zu more", left);
+			print_cut(file, stack, left);
 			break;
 		}
 	}
@@ -152,7 +200,7 @@ static int print_stack(FILE *file, const struct snapshot *snapshot, const struct
 {
 	const struct frame *headline = stack_headline(stack);
 
-	print_amounts(file, snapshot, stack, rank);
+	print_amounts(file, snapshot, stack, false, rank);
 	fputs("      ", file);
 	if (headline)
 		label_print_frame_source(file, headline);
@@ -188,7 +236,7 @@ static int print_stacks(FILE *file, const struct snapshot *snapshot,
 static int print_group(FILE *file, const struct snapshot *snapshot, const struct group *group,
 		       enum group_by by, size_t rank)
 {
-	print_amounts(file, snapshot, &group->sum, rank);
+	print_amounts(file, snapshot, &group->sum, group->mixed, rank);
 	fputs("      ", file);
 	group_print_name(file, group, by);
 	if (group->stacks > 1)
