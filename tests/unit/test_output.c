@@ -157,6 +157,28 @@ static void test_text_says_when_a_place_is_of_several_processes(void **state)
 	snapshot_free(snapshot);
 }
 
+/* What pools cannot tell is said wherever their bytes are shown. */
+static void test_how_python_was_seen_is_said(void **state)
+{
+	static const char *const readable[] = {"text", "svg", "html"};
+	struct snapshot *snapshot = snapshot_new();
+
+	(void)state;
+	add_target(snapshot, 7, "shop", "/usr/bin/python3", "serve.py");
+	snapshot->targets[0].python_mode = snapshot_intern(snapshot, "pools");
+	snapshot->targets[0].python_version = snapshot_intern(snapshot, "3.11.2");
+	snapshot->targets[0].python_coverage = 98.25;
+	add_query(snapshot, 0);
+	for (size_t i = 0; i < sizeof(readable) / sizeof(readable[0]); i++) {
+		char *text = render(snapshot, readable[i], NULL, NULL);
+
+		assert_non_null(strstr(text, "Python 3.11.2: pools: bytes of size classes"));
+		assert_non_null(strstr(text, "98.2 % of the blocks that it counts itself"));
+		free(text);
+	}
+	snapshot_free(snapshot);
+}
+
 static void assert_clean(const char *text)
 {
 	for (; *text; text++) {
@@ -467,6 +489,7 @@ int main(void)
 		cmocka_unit_test(test_golden_service),
 		cmocka_unit_test(test_golden_hostile),
 		cmocka_unit_test(test_text_names_own_code_behind_a_library),
+		cmocka_unit_test(test_how_python_was_seen_is_said),
 		cmocka_unit_test(test_text_says_when_a_place_is_of_several_processes),
 		cmocka_unit_test(test_hostile_names_stay_text),
 		cmocka_unit_test(test_every_folded_line_parses),

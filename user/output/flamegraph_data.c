@@ -126,6 +126,8 @@ int flame_graph_print_data(const struct flame_graph *graph, const struct snapsho
 	if (!error)
 		error = print_line(file, "conditions", snapshot, label_print_conditions);
 	if (!error)
+		error = print_line(file, "python", snapshot, label_print_python);
+	if (!error)
 		error = print_line(file, "losses", snapshot, print_losses);
 	if (!error)
 		error = print_labels(graph, file);

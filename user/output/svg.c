@@ -107,7 +107,7 @@ static void print_box(const struct drawing *drawing, const struct flame_box *box
 	fputs("</svg>\n", drawing->file);
 }
 
-static void print_header(const struct drawing *drawing, const char *title, const char *losses)
+static void print_header(const struct drawing *drawing, const char *title, const char *notes)
 {
 	FILE *file = drawing->file;
 	double y = GRAPH_TOP;
@@ -122,7 +122,7 @@ static void print_header(const struct drawing *drawing, const char *title, const
 	fputs(drawing->options->count == COUNT_BLOCKS ? "  ·  widths are blocks</text>\n"
 						      : "  ·  widths are bytes</text>\n",
 	      file);
-	for (const char *line = losses; *line; y += HEADER_LINE) {
+	for (const char *line = notes; *line; y += HEADER_LINE) {
 		size_t length = strcspn(line, "\n");
 
 		fprintf(file, "<text class=\"note\" x=\"%d\" y=\"%.0f\">", MARGIN, y);
@@ -132,7 +132,7 @@ static void print_header(const struct drawing *drawing, const char *title, const
 	}
 }
 
-static void print_picture(const struct drawing *drawing, const char *title, const char *losses)
+static void print_picture(const struct drawing *drawing, const char *title, const char *notes)
 {
 	double height = drawing->top + (double)drawing->graph->depth * ROW_HEIGHT + MARGIN;
 
@@ -148,7 +148,7 @@ static void print_picture(const struct drawing *drawing, const char *title, cons
 		"</style>\n<g id=\"flame-picture\">\n"
 		"<rect class=\"page\" width=\"%d\" height=\"%.0f\"/>\n",
 		WIDTH, height);
-	print_header(drawing, title, losses);
+	print_header(drawing, title, notes);
 	for (size_t i = 0; i < drawing->graph->box_count; i++)
 		print_box(drawing, &drawing->graph->boxes[i]);
 	fputs("</g>\n", drawing->file);
@@ -156,20 +156,21 @@ static void print_picture(const struct drawing *drawing, const char *title, cons
 
 static int print_document(struct drawing *drawing, const char *title)
 {
-	char *losses = NULL;
+	char *notes = NULL;
 	size_t size;
-	FILE *memory = open_memstream(&losses, &size);
+	FILE *memory = open_memstream(&notes, &size);
 
 	if (!memory)
 		return -ENOMEM;
+	label_print_python(memory, drawing->snapshot);
 	label_print_losses(memory, drawing->snapshot, "");
 	if (fclose(memory)) {
-		free(losses);
+		free(notes);
 		return -ENOMEM;
 	}
-	drawing->top = GRAPH_TOP + (double)(count_lines(losses) - 1) * HEADER_LINE + 12;
-	print_picture(drawing, title, losses);
-	free(losses);
+	drawing->top = GRAPH_TOP + (double)(count_lines(notes) - 1) * HEADER_LINE + 12;
+	print_picture(drawing, title, notes);
+	free(notes);
 	fputs("<script type=\"application/json\" id=\"flame-data\">\n", drawing->file);
 	int error = flame_graph_print_data(drawing->graph, drawing->snapshot, drawing->options,
 					   drawing->file);
