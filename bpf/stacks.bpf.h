@@ -69,7 +69,7 @@ static __always_inline __u32 note_end(struct scratch *scratch)
  * frames that are there, and scratch->hash. The first frame is the caller itself, so that it is
  * never missing.
  */
-static __noinline int capture_stack(struct scratch *scratch, struct call *call, __u64 list)
+static __always_inline void capture_stack(struct scratch *scratch, struct call *call, __u64 list)
 {
 	struct unwind_state *state = &scratch->unwind;
 	struct walk walk = {scratch, NULL};
@@ -100,7 +100,6 @@ static __noinline int capture_stack(struct scratch *scratch, struct call *call, 
 	scratch->record.flags = note_end(scratch);
 	scratch->hash = hash_add(scratch->hash, scratch->record.flags) | 1;
 	scratch->record.flags |= python_note_end(scratch);
-	return 0;
 }
 
 /* Sends the frames of a new stack to user space; where that fails the next hit tries again. */
@@ -196,10 +195,14 @@ static __always_inline void stack_find(struct scratch *scratch, struct call *cal
 		memo_keep(scratch, call, list, native);
 }
 
-/* The whole of it: row of the stack from call->caller on, whatever goes wrong. */
-static __noinline __u32 stack_current(struct call *call)
+/*
+ * The whole of it: row of the stack from call->caller on, whatever goes wrong. Global, so that the
+ * verifier goes through it once and not once for every path to it, and on its own, so that no
+ * caller needs a frame so large that it gets a private stack (README.md).
+ */
+__noinline __u32 stack_current(struct call *call)
 {
-	struct scratch *scratch = scratch_claim();
+	struct scratch *scratch = call ? scratch_claim() : NULL;
 	__u32 row;
 
 	if (!scratch) {

@@ -42,19 +42,18 @@ static __noinline bool block_close(struct call *call, __u64 key)
 }
 
 /* Records a new block under the stack of call->caller. */
-static __noinline int block_open(struct call *call, __u64 address)
+static __always_inline void block_open(struct call *call, __u64 address)
 {
 	__u64 key = call_key(call, address);
 
 	if (!key)
-		return 0;
+		return;
 	block_close(call, key);
 	call->fresh.size = call->size;
 	call->fresh.stack = stack_current(call);
 	call->fresh.time_ns = bpf_ktime_get_ns();
 	if (!ledger_put(key, &call->fresh, true))
 		call->last_allocated = key;
-	return 0;
 }
 
 static __always_inline void count_unknown_free(void)
