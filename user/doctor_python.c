@@ -83,6 +83,8 @@ static void print_interpreter(const struct python_interpreter *interpreter,
 	       slots.hook == HOOK_NONE ? "" : ", with ",
 	       slots.hook == HOOK_NONE ? "" : python_hook_name(slots.hook));
 	print_functions(&slots);
+	printf("  %-20s not in the rate above: what exact costs, record sees in its first moment\n",
+	       "its own calls");
 	print_plan(&slots, "--python auto", REQUEST_AUTO, nops_emulated);
 	print_plan(&slots, "--python exact", REQUEST_EXACT, nops_emulated);
 	print_plan(&slots, "--python pools", REQUEST_POOLS, nops_emulated);
