@@ -59,15 +59,16 @@ static void family_free(struct family *family)
 	free(family);
 }
 
-int python_target_new(const struct procfs *procfs, pid_t pid, const struct mappings *mappings,
-		      struct python_target **target, struct failure *failure)
+int python_target_new(const struct procfs *procfs, struct confined *confined, pid_t pid,
+		      const struct mappings *mappings, struct python_target **target,
+		      struct failure *failure)
 {
 	struct family *family = calloc(1, sizeof(*family));
 	int error = family ? 0 : -ENOMEM;
 
 	if (!error)
-		error = python_interpreter_find(procfs, pid, mappings, &family->interpreter,
-						failure);
+		error = python_interpreter_find(procfs, confined, pid, mappings,
+						&family->interpreter, failure);
 	if (error) {
 		free(family);
 		return error;
