@@ -105,7 +105,7 @@ static void take_table(enum python_lines format, int32_t instruction)
 	code.format = format;
 	code.lines = malloc(byte_count + 1);
 	memcpy(code.lines, bytes, byte_count);
-	if (python_code_line(&code, instruction) < 0 && instruction >= 0)
+	if (python_code_line(&code, instruction) < 0)
 		abort();
 	python_code_release(&code);
 }

@@ -54,7 +54,8 @@ ssize_t code_scan_decode(const struct confined_answer *answer, uint64_t address,
 	*scanned = malloc(answer->length + 1);
 	if (!*scanned)
 		return -ENOMEM;
-	memcpy(*scanned, answer->data, answer->length);
+	if (answer->length)
+		memcpy(*scanned, answer->data, answer->length);
 	if (scanned_valid(*scanned, count, address, size))
 		return (ssize_t)count;
 	free(*scanned);
