@@ -125,18 +125,16 @@ static int find_image(const struct procfs *procfs, struct confined *confined, pi
 		      const struct mappings *mappings, struct python_interpreter *interpreter,
 		      struct failure *failure)
 {
-	int error = -ENOENT;
+	size_t count = 0;
+	const struct mapping **files = mappings_code_files(mappings, &count);
+	int error = files ? -ENOENT : -ENOMEM;
 
-	for (int likely = 1; likely >= 0; likely--) {
-		for (size_t i = 0; i < mappings->count && error == -ENOENT; i++) {
-			const struct mapping *mapping = &mappings->items[i];
-
-			if (mapping->executable && mapping->inode &&
-			    is_named_python(mapping->path) == likely)
-				error = open_image(procfs, confined, pid, mapping, interpreter,
+	for (int likely = 1; likely >= 0; likely--)
+		for (size_t i = 0; i < count && error == -ENOENT; i++)
+			if (is_named_python(files[i]->path) == likely)
+				error = open_image(procfs, confined, pid, files[i], interpreter,
 						   failure);
-		}
-	}
+	free(files);
 	return error;
 }
 
