@@ -161,7 +161,8 @@ static int examine_target(const struct kernel *kernel, struct confined *confined
 	if (!procfs_read_status(&procfs, pid, &status)) {
 		print_costs(&check.estimate.costs);
 		print_target(pid, &status, &check);
-		doctor_print_python(&procfs, pid, estimate_nops_emulated(&check.estimate.costs));
+		doctor_print_python(&procfs, confined, pid,
+				    estimate_nops_emulated(&check.estimate.costs));
 	}
 	target_check_release(&check);
 	return 0;

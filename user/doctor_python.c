@@ -90,7 +90,8 @@ static void print_interpreter(const struct python_interpreter *interpreter,
 	print_plan(&slots, "--python pools", REQUEST_POOLS, nops_emulated);
 }
 
-void doctor_print_python(const struct procfs *procfs, pid_t pid, bool nops_emulated)
+void doctor_print_python(const struct procfs *procfs, struct confined *confined, pid_t pid,
+			 bool nops_emulated)
 {
 	struct python_interpreter interpreter;
 	struct mappings mappings = {0};
@@ -98,11 +99,12 @@ void doctor_print_python(const struct procfs *procfs, pid_t pid, bool nops_emula
 	int error = mappings_read(procfs, pid, &mappings);
 
 	if (!error)
-		error = python_interpreter_find(procfs, pid, &mappings, &interpreter, &failure);
+		error = python_interpreter_find(procfs, confined, pid, &mappings, &interpreter,
+						&failure);
 	if (!error) {
 		print_interpreter(&interpreter, &mappings, nops_emulated);
 		python_interpreter_release(&interpreter);
-	} else if (error != -ENOENT && *failure.text) {
+	} else if (*failure.text) {
 		printf("\ninterpreter\n  %s\n", failure.text);
 	}
 	mappings_release(&mappings);

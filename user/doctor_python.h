@@ -4,10 +4,12 @@
 
 #include <stdbool.h>
 
+#include "confine/confined.h"
 #include "target/procfs.h"
 
 /* Prints what the process has of an interpreter and what tracing would do; nothing where there is
  * none. */
-void doctor_print_python(const struct procfs *procfs, pid_t pid, bool nops_emulated);
+void doctor_print_python(const struct procfs *procfs, struct confined *confined, pid_t pid,
+			 bool nops_emulated);
 
 #endif

@@ -124,6 +124,12 @@ static const struct interpreter *find_relative(const struct interpreters *interp
 	return NULL;
 }
 
+/* Where not, an interpreter whose allocator is not understood is traced all the same. */
+static bool is_asked_for(enum python_request request)
+{
+	return request == REQUEST_EXACT || request == REQUEST_POOLS;
+}
+
 static int make_plan(struct interpreters *interpreters, struct interpreter *interpreter,
 		     struct failure *failure)
 {
@@ -139,7 +145,7 @@ static int make_plan(struct interpreters *interpreters, struct interpreter *inte
 		return 0;
 	}
 	error = python_slots_read(facts, &interpreter->image->mappings, &interpreter->slots);
-	if (error)
+	if (error && is_asked_for(interpreters->config.request))
 		return failure_set(failure, STATUS_TARGET,
 				   "process %d: the allocators of CPython %s were not found",
 				   (int)interpreter->image->pid, interpreter->version);
@@ -351,13 +357,16 @@ static int look(struct interpreters *interpreters, struct interpreter *interpret
 	int error = 0;
 
 	if (!image->python)
-		error = python_target_new(interpreters->config.procfs, (pid_t)image->pid,
+		error = python_target_new(interpreters->config.procfs,
+					  interpreters->config.confined, (pid_t)image->pid,
 					  &image->mappings, &image->python, &why);
 	if (!error)
 		return take_up(interpreters, interpreter, failure);
 	interpreter->next_try_ns = now_ns() + TRY_PAUSE_NS;
 	if (error == -ENOENT || error == -ESRCH) {
 		interpreter->tries = 0;
+		if (*why.text)
+			message_detail("process %d: %s", (int)image->pid, why.text);
 		return 0;
 	}
 	if (--interpreter->tries == 0 && *why.text)

@@ -13,6 +13,7 @@
 
 struct interpreters_config {
 	const struct procfs *procfs;
+	struct confined *confined;
 	enum python_request request;
 	bool nops_emulated;
 	int spaces_fd;           /* python_by_space */

@@ -23,12 +23,15 @@ static const struct procfs procfs = {"/proc"};
 
 static int find_interpreter(pid_t pid, struct python_interpreter *interpreter)
 {
+	struct confined *confined = confined_new();
 	struct failure failure = {0};
-	struct mappings mappings;
-	int error = mappings_read(&procfs, pid, &mappings);
+	struct mappings mappings = {0};
+	int error = confined ? mappings_read(&procfs, pid, &mappings) : -ENOMEM;
 
 	if (!error)
-		error = python_interpreter_find(&procfs, pid, &mappings, interpreter, &failure);
+		error = python_interpreter_find(&procfs, confined, pid, &mappings, interpreter,
+						&failure);
+	confined_free(confined);
 	mappings_release(&mappings);
 	if (error)
 		printf("error %d %s\n", error, failure.text);

@@ -10,17 +10,38 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "python/code_scan.h"
 #include "symbolize/symbol_list.h"
 #include "symbolize/wire.h"
+#include "target/site_transfer.h"
 #include "target/survey.h"
 #include "unwind_host.h"
 
 #define EDIT_BYTES 5
 #define LISTS      3
 
-enum { ANSWER_SURVEY, ANSWER_TABLE, ANSWER_PERF_MAP, ANSWER_LISTS, ANSWER_KINDS };
+#define CODE_AT 0x1000
+
+enum {
+	ANSWER_SURVEY,
+	ANSWER_TABLE,
+	ANSWER_PERF_MAP,
+	ANSWER_LISTS,
+	ANSWER_PARTS,
+	ANSWER_SCAN,
+	ANSWER_REFERENCES,
+	ANSWER_SITE,
+	ANSWER_KINDS
+};
 
 static const char perf_map_text[] = "1000 10 one\n2000 20 two\n1008 800 three\n";
+static const struct alloc_function function = {
+	"f", PROBE_COOKIE(PROBE_FREE, DOMAIN_PYTHON, 1, PROBE_NO_ARG, PROBE_NO_ARG)};
+static const struct python_image image = {
+	.fd = -1,
+	.segments[0] = {.address = CODE_AT, .file_bytes = 4096, .flags = IMAGE_EXECUTABLE},
+	.segment_count = 1,
+};
 static struct confined_answer originals[ANSWER_KINDS];
 
 static int open_text(const char *text)
@@ -44,6 +65,31 @@ static void make_lists(struct confined_answer *answer)
 	symbol_lists_release(lists, LISTS);
 }
 
+static void make_one(int kind, const void *data, size_t length)
+{
+	originals[kind].length = length;
+	originals[kind].data = malloc(length);
+	if (!originals[kind].data)
+		abort();
+	memcpy(originals[kind].data, data, length);
+}
+
+static void make_python(int fd)
+{
+	const struct scanned scanned[] = {
+		{.address = CODE_AT}, {.address = CODE_AT + 4}, {.address = CODE_AT + 9}};
+	const struct site_entry site = {8, function.cookie, 8, SITE_STEPPED, "nop"};
+	struct code_references references[REFERENCES_MAX] = {{1, 2}, {3, 4}};
+	struct image_parts parts;
+
+	if (image_parts_read(fd, &parts))
+		abort();
+	make_one(ANSWER_PARTS, &parts, sizeof(parts));
+	make_one(ANSWER_SCAN, scanned, sizeof(scanned));
+	make_one(ANSWER_REFERENCES, references, sizeof(references));
+	make_one(ANSWER_SITE, &site, sizeof(site));
+}
+
 static void make_originals(void)
 {
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
@@ -56,6 +102,7 @@ static void make_originals(void)
 	    perf_map_encode(map, &originals[ANSWER_PERF_MAP]))
 		abort();
 	make_lists(&originals[ANSWER_LISTS]);
+	make_python(fd);
 	perf_map_free(map);
 	unwind_file_release(&file);
 	survey_release(&survey);
@@ -152,10 +199,50 @@ static void take_lists(const struct confined_answer *answer)
 	symbol_lists_release(lists, LISTS);
 }
 
+static void take_parts(const struct confined_answer *answer)
+{
+	struct image_parts parts;
+
+	if (!image_parts_decode(answer, &parts) && parts.segment_count > IMAGE_SEGMENTS_MAX)
+		abort();
+}
+
+static void take_scan(const struct confined_answer *answer)
+{
+	struct scanned *scanned;
+	ssize_t count = code_scan_decode(answer, CODE_AT, 16, &scanned);
+
+	for (ssize_t i = 0; i < count; i++)
+		if (scanned[i].address - CODE_AT >= 16 || scanned[i].flags & ~SCANNED_FLAGS)
+			abort();
+	if (count >= 0)
+		free(scanned);
+}
+
+static void take_references(const struct confined_answer *answer)
+{
+	struct code_references references[] = {{.address = 1}, {.address = 3}};
+
+	if (!code_references_decode(answer, references, 2) &&
+	    (references[0].address != 1 || references[1].address != 3))
+		abort();
+}
+
+static void take_python_site(const struct confined_answer *answer)
+{
+	struct site site;
+
+	if (!code_site_decode(answer, &image, &function, CODE_AT, &site) &&
+	    (site.file_offset >= SITE_BYTES || site.kind > SITE_STEPPED ||
+	     strlen(site.instruction) >= sizeof(site.instruction)))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static void (*const take[])(const struct confined_answer *) = {take_survey, take_table,
-								       take_perf_map, take_lists};
+	static void (*const take[])(const struct confined_answer *) = {
+		take_survey, take_table, take_perf_map,   take_lists,
+		take_parts,  take_scan,  take_references, take_python_site};
 	struct confined_answer answer;
 	unsigned int kind;
 

@@ -13,7 +13,7 @@ programs_static  := family ledger churn own_malloc
 programs_musl    := family ledger churn tables threads forks
 programs_linked  := family ledger churn
 programs_cpp     := cpp_leaks cpp_throw
-programs_library := libwrapper.so libwrapper-tail.so libbump.so
+programs_library := libwrapper.so libwrapper-tail.so libbump.so libfake_python.so
 
 programs_all := $(programs_c) demo_leaky python_probe $(programs_cpp) $(programs_library) \
                 $(programs_static:%=%.static) cpp_leaks.static
@@ -111,6 +111,11 @@ $(programs_dir)/libwrapper.so $(programs_dir)/libwrapper-tail.so: tests/programs
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(programs_flags) -shared -fPIC \
 		$(if $(findstring -tail,$@),,-fno-optimize-sibling-calls) -o $@ $<
+
+$(programs_dir)/libfake_python.so: tests/programs/fake_python.c
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_flags) -shared -fPIC -o $@ $<
 
 $(programs_dir)/libbump.so: tests/programs/bump.c tests/programs/truth.h
 	$(call say,PROGRAM,$@)

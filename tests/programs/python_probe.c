@@ -178,14 +178,16 @@ int main(int argc, char **argv)
 	struct python_interpreter interpreter;
 	struct mappings mappings;
 	struct failure failure = {0};
+	struct confined *confined = confined_new();
 	char version[16];
 
-	if (argc != 3)
+	if (argc != 3 || !confined)
 		return 2;
 	pid_t pid = atoi(argv[2]);
 	int error = mappings_read(&procfs, pid, &mappings);
 	if (!error)
-		error = python_interpreter_find(&procfs, pid, &mappings, &interpreter, &failure);
+		error = python_interpreter_find(&procfs, confined, pid, &mappings, &interpreter,
+						&failure);
 	if (error) {
 		printf("error %d %s\n", error, failure.text);
 		return 1;
@@ -196,5 +198,6 @@ int main(int argc, char **argv)
 	int status = run(argv[1], &interpreter, &mappings);
 	python_interpreter_release(&interpreter);
 	mappings_release(&mappings);
+	confined_free(confined);
 	return status;
 }

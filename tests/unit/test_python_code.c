@@ -110,6 +110,9 @@ static void test_no_instruction_is_the_first_line(void **state)
 	(void)state;
 	check_line(PYTHON_LINES_LOCATIONS, NULL, 0, PYTHON_NO_INSTRUCTION, 10);
 	check_line(PYTHON_LINES_LNOTAB, TABLE(0, 4), PYTHON_NO_INSTRUCTION, 10);
+	assert_int_equal(
+		python_code_line(&(struct python_code){.first_line = -1}, PYTHON_NO_INSTRUCTION),
+		0);
 }
 
 static struct python_layout layout_of(uint32_t minor)

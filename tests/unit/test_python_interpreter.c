@@ -13,16 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "python/functions.h"
-#include "python/code_scan.h"
 #include "python/steer.h"
 #include "python/validate.h"
 
 static const struct procfs procfs = {"/proc"};
+static struct confined *confined;
 static glob_t pythons;
 
 static char script_path[] = "/tmp/unfreed-python-XXXXXX.py";
@@ -85,7 +83,7 @@ static void find(struct target *target)
 	struct failure failure = {0};
 
 	assert_int_equal(mappings_read(&procfs, target->pid, &target->mappings), 0);
-	int error = python_interpreter_find(&procfs, target->pid, &target->mappings,
+	int error = python_interpreter_find(&procfs, confined, target->pid, &target->mappings,
 					    &target->interpreter, &failure);
 	if (error)
 		print_message("%s\n", failure.text);
@@ -192,9 +190,10 @@ static void test_no_python(void **state)
 
 	(void)state;
 	assert_int_equal(mappings_read(&procfs, getpid(), &mappings), 0);
-	assert_int_equal(
-		python_interpreter_find(&procfs, getpid(), &mappings, &interpreter, &failure),
-		-ENOENT);
+	assert_int_equal(python_interpreter_find(&procfs, confined, getpid(), &mappings,
+						 &interpreter, &failure),
+			 -ENOENT);
+	assert_string_equal(failure.text, "");
 	mappings_release(&mappings);
 }
 
@@ -256,92 +255,15 @@ static void test_debug_offsets_that_are_not_known(void **state)
 	assert_int_equal(python_layout_read(&memory, 0, &layout), -ENOENT);
 }
 
-#define NOP1      0x90
-#define NOP3      0x0f, 0x1f, 0x00
-#define NOP7      0x0f, 0x1f, 0x80, 0, 0, 0, 0
-#define NOP8      0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0
-#define CODE(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
-
-static size_t nops(const uint8_t *bytes, size_t size)
-{
-	return code_nops(bytes, size);
-}
-
-static void test_nops(void **state)
-{
-	(void)state;
-	assert_int_equal(nops(CODE(NOP1)), 1);
-	assert_int_equal(nops(CODE(0x66, NOP1)), 2);
-	assert_int_equal(nops(CODE(NOP3, NOP8)), 11);
-	assert_int_equal(nops(CODE(0x66, 0x2e, NOP8)), 10);
-	assert_int_equal(nops(CODE(NOP7)), 7);
-	assert_int_equal(nops(CODE(0x0f, 0x1f, 0x44, 0, 0)), 5);
-	assert_int_equal(nops(CODE(0x0f, 0x1f, 0x44, 0)), 0);
-	assert_int_equal(nops(CODE(NOP3, 0xc3)), 0);
-	assert_int_equal(nops(CODE(0x0f, 0x1e, 0xfa)), 0);
-	assert_int_equal(nops(CODE(0x66)), 0);
-	assert_int_equal(nops(CODE(0xc3)), 0);
-	assert_int_equal(nops(NULL, 0), 0);
-}
-
-/* Code of a file, at an address. */
-static struct python_image image_of(const uint8_t *bytes, size_t size)
-{
-	struct python_image image = {.fd = memfd_create("code", 0), .segment_count = 1};
-
-	assert_true(image.fd >= 0);
-	assert_int_equal(write(image.fd, bytes, size), size);
-	image.segments[0] =
-		(struct image_segment){.address = 0x10000, .file_bytes = size, .executable = true};
-	return image;
-}
-
-static void check_unalias(const uint8_t *bytes, size_t size, uint64_t address, uint64_t expected)
-{
-	struct python_image image = image_of(bytes, size);
-
-	assert_int_equal(function_unalias(&image, 0x10000 + address), 0x10000 + expected);
-	close(image.fd);
-}
-
-#define PADDED     NOP7, 0xc3, NOP8, 0x55, 0xc3
-#define WITH_ENDBR 0xf3, 0x0f, 0x1e, 0xfa, 0x55, 0xc3
-
-static void test_unalias(void **state)
-{
-	(void)state;
-	check_unalias(CODE(PADDED), 16, 16);
-	check_unalias(CODE(PADDED), 8, 16);
-	check_unalias(CODE(PADDED), 7, 7);
-	check_unalias(CODE(PADDED), 9, 9);
-	check_unalias(CODE(WITH_ENDBR), 4, 0);
-	check_unalias(CODE(WITH_ENDBR), 5, 5);
-	check_unalias(CODE(WITH_ENDBR), 0, 0);
-}
-
-static void test_references(void **state)
-{
-	const uint8_t bytes[64] = {
-		[20] = 0x48, 0x3d, 0x00, 0x00, 0x01, 0x00,       /* cmp $0x10000, %rax */
-		[30] = 0x48, 0x8d, 0x05, 0xdb, 0xff, 0xff, 0xff, /* lea -37(%rip), %rax */
-		[40] = 0xe8, 0xd3, 0xff, 0xff, 0xff,             /* call 0x10000 */
-		[50] = 0x48, 0x81, 0xf9, 0x00, 0x00, 0x01, 0x00, /* cmp $0x10000, %rcx */
-	};
-	struct python_image image = image_of(bytes, sizeof(bytes));
-	struct code_references references = {.address = 0x10000};
-
-	(void)state;
-	assert_int_equal(code_count_references(&image, &references, 1), 0);
-	assert_int_equal(references.count, 3);
-	close(image.fd);
-}
-
 static int setup(void **state)
 {
 	char pattern[256];
 	int fd = mkstemps(script_path, 3);
 
 	(void)state;
+	confined = confined_new();
+	if (!confined)
+		return -1;
 	assert_int_equal(write(fd, script, strlen(script)), strlen(script));
 	close(fd);
 	snprintf(pattern, sizeof(pattern), "%s/.pyenv/versions/3.*/bin/python3.*[0-9]",
@@ -366,6 +288,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
+	confined_free(confined);
 	return unlink(script_path);
 }
 
@@ -377,9 +300,6 @@ int main(void)
 		cmocka_unit_test(test_no_python),
 		cmocka_unit_test(test_version_names),
 		cmocka_unit_test(test_debug_offsets_that_are_not_known),
-		cmocka_unit_test(test_nops),
-		cmocka_unit_test(test_unalias),
-		cmocka_unit_test(test_references),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -11,9 +11,10 @@
  */
 #include "access.h"
 
-#include <capstone/capstone.h>
 #include <errno.h>
 #include <string.h>
+
+#include "code_scan.h"
 
 enum {
 	GLIBC_PAIRS = 0x310,
@@ -80,53 +81,34 @@ static void try_key(struct search *search, uint32_t key)
 		try_access(search, PYTHON_ACCESS_INDIRECT, at, 8 * (int64_t)key);
 }
 
-/* An offset from fs that an instruction loads from: as it is, or through a word of the GOT. */
-static bool find_offset(const struct memory *memory, const cs_insn *insn, int64_t *got,
-			int64_t *offset)
-{
-	const cs_x86 *x86 = &insn->detail->x86;
-	const cs_x86_op *source = &x86->operands[1];
-	uint64_t word;
+struct variable {
+	struct search *search;
+	uint64_t got; /* the last word that was loaded from a fixed place */
+};
 
-	if (insn->id != X86_INS_MOV || x86->op_count != 2 || source->type != X86_OP_MEM)
-		return false;
-	if (source->mem.base == X86_REG_RIP &&
-	    !memory_read_u64(memory, insn->address + insn->size + (uint64_t)source->mem.disp,
-			     &word)) {
-		*got = (int64_t)word;
-		return false;
-	}
-	if (source->mem.segment != X86_REG_FS)
-		return false;
-	*offset = source->mem.disp;
-	if (source->mem.base != X86_REG_INVALID)
-		*offset += *got;
-	return *offset != 0;
+/* A load by an offset from fs: one that stands there, or comes through a word of the GOT. */
+static bool try_load(const struct scanned *scanned, void *context)
+{
+	struct variable *variable = context;
+	uint64_t offset = (uint64_t)scanned->displacement;
+	bool loads = scanned->flags & SCANNED_LOAD;
+
+	if (loads && scanned->operand)
+		memory_read_u64(variable->search->memory, scanned->operand, &variable->got);
+	if (scanned->flags & SCANNED_BASED)
+		offset += variable->got;
+	if (loads && scanned->flags & SCANNED_THREAD && offset)
+		try_access(variable->search, PYTHON_ACCESS_DIRECT, (int64_t)offset, 0);
+	return !(scanned->flags & SCANNED_RETURN);
 }
 
 static void try_variable(struct search *search, const struct python_interpreter *interpreter)
 {
 	uint64_t address = interpreter->symbols[SYMBOL_THIS_THREAD_STATE].address;
-	uint8_t bytes[FUNCTION_BYTES];
-	const uint8_t *at = bytes;
-	int64_t got = 0, offset;
-	csh handle;
-	ssize_t size = address ? image_read(&interpreter->image, address, bytes, sizeof(bytes)) : 0;
+	struct variable variable = {.search = search};
 
-	if (size <= 0 || cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK)
-		return;
-	cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON);
-	cs_insn *insn = cs_malloc(handle);
-	size_t left = (size_t)size;
-	while (insn && cs_disasm_iter(handle, &at, &left, &address, insn)) {
-		if (find_offset(search->memory, insn, &got, &offset))
-			try_access(search, PYTHON_ACCESS_DIRECT, offset, 0);
-		if (insn->id == X86_INS_RET)
-			break;
-	}
-	if (insn)
-		cs_free(insn, 1);
-	cs_close(&handle);
+	if (address)
+		code_scan(&interpreter->image, address, FUNCTION_BYTES, try_load, &variable);
 }
 
 int python_access_find(struct python_interpreter *interpreter, const struct python_thread *threads,

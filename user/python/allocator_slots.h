@@ -64,8 +64,8 @@ const char *python_backend_name(enum python_backend backend);
 const char *python_hook_name(enum python_hook hook);
 
 /*
- * Reads and classifies. Returns 0, -ENOENT where the slots could not be found, or another negative
- * errno.
+ * Reads and classifies; a backend whose functions could not be looked into is unknown. Returns 0,
+ * or -ENOENT where the slots could not be found.
  */
 int python_slots_read(const struct python_interpreter *interpreter, const struct mappings *mappings,
 		      struct python_slots *slots);

@@ -336,7 +336,7 @@ int32_t python_code_line(const struct python_code *code, int32_t instruction)
 	int32_t line = code->first_line;
 
 	if (instruction < 0)
-		return line;
+		return line > 0 ? line : 0;
 	switch (code->format) {
 	case PYTHON_LINES_LNOTAB:
 		line = line_by_lnotab(code, instruction);

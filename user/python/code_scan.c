@@ -6,16 +6,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SCAN_BYTES_MAX = 1 << 16, CHUNK_BYTES = 1 << 20, OVERLAP = 16 };
+#include "../lib/array.h"
+
+enum { CHUNK_BYTES = 1 << 20, OVERLAP = 16 };
 
 static uint64_t memory_operand(const cs_insn *insn, const cs_x86_op *operand)
 {
-	if (operand->type != X86_OP_MEM || operand->mem.segment != X86_REG_INVALID ||
-	    operand->mem.index != X86_REG_INVALID)
+	if (operand->mem.segment != X86_REG_INVALID || operand->mem.index != X86_REG_INVALID)
 		return 0;
 	if (operand->mem.base == X86_REG_RIP)
 		return insn->address + insn->size + (uint64_t)operand->mem.disp;
 	return operand->mem.base == X86_REG_INVALID ? (uint64_t)operand->mem.disp : 0;
+}
+
+static void fill_memory(const cs_insn *insn, const cs_x86_op *operand, struct scanned *scanned)
+{
+	scanned->operand = memory_operand(insn, operand);
+	scanned->operand_bytes = operand->size;
+	if (operand->mem.segment != X86_REG_FS)
+		return;
+	scanned->flags |= SCANNED_THREAD;
+	scanned->displacement = operand->mem.disp;
+	if (operand->mem.base != X86_REG_INVALID)
+		scanned->flags |= SCANNED_BASED;
 }
 
 static void fill(const cs_insn *insn, struct scanned *scanned)
@@ -26,48 +39,90 @@ static void fill(const cs_insn *insn, struct scanned *scanned)
 	for (uint8_t i = 0; i < x86->op_count; i++) {
 		const cs_x86_op *operand = &x86->operands[i];
 
-		if (operand->type == X86_OP_MEM) {
-			scanned->operand = memory_operand(insn, operand);
-			scanned->operand_bytes = operand->size;
-		}
+		if (operand->type == X86_OP_MEM)
+			fill_memory(insn, operand, scanned);
 		if (operand->type == X86_OP_IMM && insn->id == X86_INS_CALL)
 			scanned->target = (uint64_t)operand->imm;
 		else if (operand->type == X86_OP_IMM)
 			scanned->immediate = operand->imm;
 	}
+	if (insn->id == X86_INS_MOV && x86->op_count == 2 && x86->operands[1].type == X86_OP_MEM)
+		scanned->flags |= SCANNED_LOAD;
+	if (insn->id == X86_INS_RET)
+		scanned->flags |= SCANNED_RETURN;
+}
+
+static ssize_t decode(const uint8_t *bytes, size_t size, uint64_t address, struct scanned **scanned)
+{
+	ssize_t error = -ENOMEM;
+	size_t count = 0;
+	csh handle;
+
+	*scanned = NULL;
+	if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK)
+		return error;
+	cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON);
+	cs_insn *insn = cs_malloc(handle);
+	if (insn)
+		error = 0;
+	while (!error && cs_disasm_iter(handle, &bytes, &size, &address, insn)) {
+		struct scanned next;
+
+		fill(insn, &next);
+		if (!array_append(scanned, &count, next))
+			error = -ENOMEM;
+	}
+	if (insn)
+		cs_free(insn, 1);
+	cs_close(&handle);
+	if (!error)
+		return (ssize_t)count;
+	free(*scanned);
+	*scanned = NULL;
+	return error;
+}
+
+ssize_t code_scan_read(const struct python_image *image, uint64_t address, size_t size,
+		       struct scanned **scanned)
+{
+	if (size > SCAN_BYTES_MAX)
+		size = SCAN_BYTES_MAX;
+	uint8_t *bytes = malloc(size + 1);
+	if (!bytes)
+		return -ENOMEM;
+	ssize_t got = image_bytes_read(image, address, bytes, size);
+	if (got >= 0)
+		got = decode(bytes, (size_t)got, address, scanned);
+	free(bytes);
+	return got;
 }
 
 int code_scan(const struct python_image *image, uint64_t address, size_t size,
 	      bool (*visit)(const struct scanned *scanned, void *context), void *context)
 {
-	uint8_t *bytes = NULL;
-	cs_insn *insn = NULL;
-	csh handle;
+	struct scanned *scanned;
+	ssize_t count = code_scan_request(image, address, size, &scanned);
 
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &handle) != CS_ERR_OK)
-		return -ENOMEM;
-	cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON);
-	if (size > SCAN_BYTES_MAX)
-		size = SCAN_BYTES_MAX;
-	bytes = malloc(size);
-	insn = cs_malloc(handle);
-	ssize_t got = bytes && insn ? image_read(image, address, bytes, size) : -ENOMEM;
-	if (got > 0) {
-		const uint8_t *at = bytes;
-		size_t left = (size_t)got;
-		struct scanned scanned;
-		bool more = true;
+	if (count < 0)
+		return (int)count;
+	for (ssize_t i = 0; i < count && visit(&scanned[i], context); i++)
+		;
+	free(scanned);
+	return 0;
+}
 
-		while (more && cs_disasm_iter(handle, &at, &left, &address, insn)) {
-			fill(insn, &scanned);
-			more = visit(&scanned, context);
-		}
-	}
-	free(bytes);
-	if (insn)
-		cs_free(insn, 1);
-	cs_close(&handle);
-	return got < 0 ? (int)got : 0;
+int code_site_read(const struct python_image *image, const struct alloc_function *function,
+		   uint64_t address, struct site *site)
+{
+	uint8_t code[SITE_BYTES];
+	ssize_t size = image_is_code(image, address)
+			       ? image_bytes_read(image, address, code, sizeof(code))
+			       : -EFAULT;
+
+	if (size < 0)
+		return (int)size;
+	site_choose(function, code, (size_t)size, image_file_offset(image, address), site);
+	return 0;
 }
 
 /* Whether the four bytes at `at` are part of `lea`, or an immediate of `cmp` or `mov`. */
@@ -95,8 +150,8 @@ static void count_in(const uint8_t *bytes, size_t size, uint64_t address,
 				is_reference(bytes + i, address + i, references[j].address);
 }
 
-int code_count_references(const struct python_image *image, struct code_references *references,
-			  size_t count)
+int code_references_read(const struct python_image *image, struct code_references *references,
+			 size_t count)
 {
 	uint8_t *bytes = malloc(CHUNK_BYTES);
 
@@ -107,8 +162,10 @@ int code_count_references(const struct python_image *image, struct code_referenc
 	for (size_t i = 0; i < image->segment_count; i++) {
 		const struct image_segment *segment = &image->segments[i];
 
-		for (uint64_t at = 0; segment->executable && at < segment->file_bytes;) {
-			ssize_t got = image_read(image, segment->address + at, bytes, CHUNK_BYTES);
+		for (uint64_t at = 0;
+		     segment->flags & IMAGE_EXECUTABLE && at < segment->file_bytes;) {
+			ssize_t got =
+				image_bytes_read(image, segment->address + at, bytes, CHUNK_BYTES);
 
 			if (got <= OVERLAP + 4)
 				break;

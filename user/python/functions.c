@@ -8,13 +8,13 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "code_scan.h"
 
 enum {
 	ALIGNMENT = 16,
 	ENDBR_BYTES = 4,
-	CODE_BYTES = 256,
 	REFILL_CALLERS_BYTES = 1024,
 	REFILL_BYTES = 512,
 	REFILL_CALLS_MAX = 16,
@@ -46,7 +46,7 @@ static bool begins_with_endbr(const struct python_image *image, uint64_t address
 {
 	uint8_t bytes[ENDBR_BYTES];
 
-	return image_read(image, address, bytes, sizeof(bytes)) == sizeof(bytes) &&
+	return image_bytes_request(image, address, bytes, sizeof(bytes)) == sizeof(bytes) &&
 	       !memcmp(bytes, endbr64, sizeof(bytes));
 }
 
@@ -56,7 +56,8 @@ static bool is_padding(const struct python_image *image, uint64_t start, uint64_
 	uint8_t bytes[ALIGNMENT];
 	size_t size = end - start;
 
-	return size < ALIGNMENT && image_read(image, start, bytes, size) == (ssize_t)size &&
+	return size < ALIGNMENT &&
+	       image_bytes_request(image, start, bytes, size) == (ssize_t)size &&
 	       code_nops(bytes, size) == size;
 }
 
@@ -79,14 +80,24 @@ static bool differ_in_one_byte(uint64_t a, uint64_t b)
 			      ~(UINT64_C(255) << (__builtin_ctzll(differing) / 8 * 8)));
 }
 
-static void choose_site(const struct python_image *image, const struct alloc_function *function,
-			uint64_t address, struct site *site)
+/* Whether the process has a function mapped as code where its probe would go. */
+static bool is_mapped(const struct python_image *image, const struct mappings *mappings,
+		      uint64_t address, const struct site *site)
 {
-	uint8_t code[CODE_BYTES];
-	ssize_t size = image_read(image, address, code, sizeof(code));
+	uint64_t probed = address + site->skipped;
+	const struct mapping *mapping = mappings_find(mappings, probed);
 
-	site_choose(function, code, size > 0 ? (size_t)size : 0, image_file_offset(image, address),
-		    site);
+	return mapping && mapping->executable && mapping->inode == image->inode &&
+	       makedev(mapping->device_major, mapping->device_minor) == image->device &&
+	       site->file_offset == mapping->file_offset + (probed - mapping->start);
+}
+
+static int choose_site(const struct python_image *image, const struct mappings *mappings,
+		       const struct alloc_function *function, uint64_t address, struct site *site)
+{
+	int error = code_site_request(image, function, address, site);
+
+	return error || is_mapped(image, mappings, address, site) ? error : -EFAULT;
 }
 
 static void take_alias(struct python_function *function, uint64_t alias)
@@ -99,25 +110,27 @@ static void take_alias(struct python_function *function, uint64_t alias)
  * Where the function itself has an emulated instruction any alias does, the one written in one go
  * first. Else the padding in front may have one: then the probe goes there.
  */
-static void find_site(const struct python_image *image, const struct alloc_function *function,
-		      struct python_function *found)
+static int find_site(const struct python_image *image, const struct mappings *mappings,
+		     const struct alloc_function *function, struct python_function *found)
 {
 	enum site_kind best;
 	bool in_function;
+	int error = choose_site(image, mappings, function, found->address, &found->site);
 
-	choose_site(image, function, found->address, &found->site);
+	if (error)
+		return error;
 	best = found->site.kind;
 	in_function = best == SITE_EMULATED;
 	if (begins_with_endbr(image, found->address))
 		take_alias(found, found->address + ENDBR_BYTES);
 	if (found->address % ALIGNMENT || (in_function && found->alias_atomic))
-		return;
+		return 0;
 	for (uint64_t alias = found->address - 1; alias > found->address - ALIGNMENT; alias--) {
 		struct site site;
 
-		if (!is_padding(image, alias, found->address))
+		if (!is_padding(image, alias, found->address) ||
+		    choose_site(image, mappings, function, alias, &site))
 			continue;
-		choose_site(image, function, alias, &site);
 		if (!in_function && site.kind < best && site.skipped < found->address - alias) {
 			best = site.kind;
 			found->alias_site = site;
@@ -127,6 +140,7 @@ static void find_site(const struct python_image *image, const struct alloc_funct
 			take_alias(found, alias);
 		}
 	}
+	return 0;
 }
 
 const struct site *python_function_site(const struct python_function *function, bool steered)
@@ -177,7 +191,8 @@ static bool is_refill(const struct python_interpreter *interpreter, uint64_t add
 }
 
 /* The direct call out of PyObject_Malloc, or else out of the backend's malloc. */
-static void find_refill(const struct python_interpreter *interpreter, struct python_slots *slots)
+static void find_refill(const struct python_interpreter *interpreter,
+			const struct mappings *mappings, struct python_slots *slots)
 {
 	const struct image_symbol *exported = &interpreter->symbols[SYMBOL_OBJECT_MALLOC];
 	struct calls calls = {.image = &interpreter->image};
@@ -191,8 +206,9 @@ static void find_refill(const struct python_interpreter *interpreter, struct pyt
 		if (is_refill(interpreter, calls.targets[i]))
 			slots->refill = calls.targets[i];
 	slots->refill_pools = 1;
-	if (slots->refill)
-		choose_site(calls.image, &refill_function, slots->refill, &slots->refill_site);
+	if (slots->refill && choose_site(calls.image, mappings, &refill_function, slots->refill,
+					 &slots->refill_site))
+		slots->refill = 0;
 }
 
 static bool find_lowest(const struct scanned *scanned, void *context)
@@ -209,7 +225,7 @@ static bool find_lowest(const struct scanned *scanned, void *context)
  * function copies.
  */
 static void find_arena_mapper(const struct python_interpreter *interpreter,
-			      struct python_slots *slots)
+			      const struct mappings *mappings, struct python_slots *slots)
 {
 	const struct image_symbol *exported = &interpreter->symbols[SYMBOL_GET_ARENA_ALLOCATOR];
 	uint64_t structure = UINT64_MAX, function;
@@ -219,37 +235,48 @@ static void find_arena_mapper(const struct python_interpreter *interpreter,
 			  &structure);
 	if (structure == UINT64_MAX ||
 	    memory_read_u64(&interpreter->memory, structure + 8, &function) ||
-	    !image_is_code(&interpreter->image, function))
+	    choose_site(&interpreter->image, mappings, &arena_function, function,
+			&slots->refill_site))
 		return;
 	slots->refill = function;
 	slots->refill_pools = ARENA_POOLS;
-	choose_site(&interpreter->image, &arena_function, function, &slots->refill_site);
 }
 
-int functions_find(const struct python_interpreter *interpreter, const struct python_slot *backend,
-		   struct python_slots *slots)
+static int find_functions(const struct python_image *image, const struct mappings *mappings,
+			  const struct python_slot *backend, struct python_slots *slots)
 {
 	struct code_references references[CALLS];
-	const struct python_image *image = &interpreter->image;
+	int error = 0;
 
-	for (int i = 0; i < CALLS; i++) {
+	for (int i = 0; i < CALLS && !error; i++) {
 		struct python_function *function = &slots->functions[i];
 
 		function->address = function_unalias(image, backend->functions[i]);
-		find_site(image, &alloc_functions_of[i], function);
+		error = find_site(image, mappings, &alloc_functions_of[i], function);
 		function->steered = function->alias &&
 				    slots->slots[PYTHON_MEM].functions[i] == function->alias &&
 				    slots->slots[PYTHON_OBJ].functions[i] == function->alias;
 		references[i].address = function->address;
 	}
-	int error = code_count_references(image, references, CALLS);
-	for (int i = 0; !error && i < CALLS; i++)
-		slots->functions[i].references = references[i].count;
+	if (!error)
+		error = code_references_request(image, references, CALLS);
+	for (int i = 0; i < CALLS && !error; i++)
+		slots->functions[i].references = (uint32_t)references[i].count;
+	return error;
+}
+
+int functions_find(const struct python_interpreter *interpreter, const struct mappings *mappings,
+		   const struct python_slot *backend, struct python_slots *slots)
+{
+	int error = find_functions(&interpreter->image, mappings, backend, slots);
+
+	if (error)
+		return error;
 	slots->inlined = slots->functions[CALL_MALLOC].references >= INLINED_MIN ||
 			 slots->functions[CALL_FREE].references >= INLINED_MIN;
 	if (PYTHON_MINOR(interpreter->layout.version) < PYTHON_VERSION(3, 9))
-		find_arena_mapper(interpreter, slots);
+		find_arena_mapper(interpreter, mappings, slots);
 	else
-		find_refill(interpreter, slots);
-	return error;
+		find_refill(interpreter, mappings, slots);
+	return 0;
 }

@@ -1,174 +1,73 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The file may be made to harm: libelf checks all bounds against it, sizes are limited here, and it
- * is read, never mapped.
- */
 #include "image.h"
 
 #include <errno.h>
-#include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
-
-#define SYMBOL_BYTES_MAX (UINT64_C(128) << 20)
 
 enum { PAGE_BYTES = 4096 };
 
-struct reader {
-	Elf *elf;
-	struct python_image *image;
-	uint64_t bias; /* of the process's addresses over the file's */
-	struct image_symbol *symbols;
-	size_t symbol_count;
-};
-
-static int check_header(Elf *elf)
+/* Of the process's addresses over the file's: known by the segment that the mapping is of. */
+static bool find_bias(const struct image_parts *parts, const struct mapping *mapping,
+		      uint64_t *bias)
 {
-	GElf_Ehdr header;
+	for (size_t i = 0; i < parts->segment_count; i++) {
+		const struct image_segment *segment = &parts->segments[i];
+		uint64_t page = segment->file_offset & ~(uint64_t)(PAGE_BYTES - 1);
 
-	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header))
-		return -ENOEXEC;
-	if (gelf_getclass(elf) != ELFCLASS64 || header.e_machine != EM_X86_64 ||
-	    header.e_ident[EI_DATA] != ELFDATA2LSB)
-		return -ENOTSUP;
-	return header.e_type == ET_EXEC || header.e_type == ET_DYN ? 0 : -ENOEXEC;
-}
-
-/* The bias is known once the segment is found that the mapping is of. */
-static int read_segments(struct reader *reader, const struct mapping *mapping)
-{
-	struct python_image *image = reader->image;
-	GElf_Phdr header;
-	size_t count;
-	bool found = false;
-
-	if (elf_getphdrnum(reader->elf, &count))
-		return -ENOEXEC;
-	for (size_t i = 0; i < count; i++) {
-		if (!gelf_getphdr(reader->elf, (int)i, &header))
-			return -ENOEXEC;
-		if (header.p_type != PT_LOAD || image->segment_count == IMAGE_SEGMENTS_MAX)
+		if (mapping->executable != ((segment->flags & IMAGE_EXECUTABLE) != 0) ||
+		    mapping->file_offset < page ||
+		    mapping->file_offset >= segment->file_offset + segment->file_bytes)
 			continue;
-		uint64_t page = header.p_offset & ~(uint64_t)(PAGE_BYTES - 1);
-		if (!found && mapping->executable == ((header.p_flags & PF_X) != 0) &&
-		    mapping->file_offset >= page &&
-		    mapping->file_offset < header.p_offset + header.p_filesz) {
-			reader->bias = mapping->start - mapping->file_offset -
-				       (header.p_vaddr - header.p_offset);
-			found = true;
-		}
-		image->segments[image->segment_count++] = (struct image_segment){
-			.address = header.p_vaddr,
-			.file_offset = header.p_offset,
-			.file_bytes = header.p_filesz,
-			.executable = header.p_flags & PF_X,
-			.writable = header.p_flags & PF_W,
-		};
+		*bias = mapping->start - mapping->file_offset -
+			(segment->address - segment->file_offset);
+		return true;
 	}
-	for (size_t i = 0; i < image->segment_count; i++)
-		image->segments[i].address += reader->bias;
-	return found ? 0 : -ENOEXEC;
+	return false;
 }
 
-static void read_symbol(struct reader *reader, const char *name, const GElf_Sym *symbol)
+static void place(const struct image_parts *parts, uint64_t bias, struct python_image *image,
+		  struct image_symbol *symbols)
 {
-	if (symbol->st_shndx == SHN_UNDEF || !symbol->st_value)
-		return;
-	for (size_t i = 0; i < reader->symbol_count; i++) {
-		struct image_symbol *wanted = &reader->symbols[i];
-
-		if (wanted->address || strcmp(name, wanted->name))
-			continue;
-		wanted->address = symbol->st_value + reader->bias;
-		wanted->size = symbol->st_size;
+	image->segment_count = parts->segment_count;
+	for (size_t i = 0; i < parts->segment_count; i++) {
+		image->segments[i] = parts->segments[i];
+		image->segments[i].address += bias;
+	}
+	image->runtime_section = parts->runtime_section ? parts->runtime_section + bias : 0;
+	for (size_t i = 0; i < SYMBOL_COUNT; i++) {
+		symbols[i] = parts->symbols[i];
+		symbols[i].address += symbols[i].address ? bias : 0;
 	}
 }
 
-static void read_symbols(struct reader *reader, Elf_Scn *section, const GElf_Shdr *header)
+int image_open(const struct procfs *procfs, struct confined *confined, pid_t pid,
+	       const struct mapping *mapping, struct python_image *image,
+	       struct image_symbol symbols[SYMBOL_COUNT])
 {
-	GElf_Shdr strings;
-	GElf_Sym symbol;
-	Elf_Scn *string_section = elf_getscn(reader->elf, header->sh_link);
+	struct image_parts parts;
+	uint64_t bias;
+	int error;
 
-	if (header->sh_size > SYMBOL_BYTES_MAX || !string_section ||
-	    !gelf_getshdr(string_section, &strings) || strings.sh_type != SHT_STRTAB ||
-	    strings.sh_size > SYMBOL_BYTES_MAX)
-		return;
-	Elf_Data *data = elf_getdata(section, NULL);
-	for (int i = 0; data && gelf_getsym(data, i, &symbol); i++) {
-		const char *name = elf_strptr(reader->elf, header->sh_link, symbol.st_name);
-
-		if (name)
-			read_symbol(reader, name, &symbol);
-	}
-}
-
-static void read_sections(struct reader *reader, GElf_Word type)
-{
-	Elf_Scn *section = NULL;
-	GElf_Shdr header;
-	size_t names;
-
-	if (elf_getshdrstrndx(reader->elf, &names))
-		return;
-	while ((section = elf_nextscn(reader->elf, section))) {
-		if (!gelf_getshdr(section, &header))
-			return;
-		if (header.sh_type == type && type != SHT_PROGBITS)
-			read_symbols(reader, section, &header);
-		if (type != SHT_PROGBITS || header.sh_type != type)
-			continue;
-		const char *name = elf_strptr(reader->elf, names, header.sh_name);
-		if (name && !strcmp(name, ".PyRuntime"))
-			reader->image->runtime_section = header.sh_addr + reader->bias;
-	}
-}
-
-static int read_image(struct reader *reader, const struct mapping *mapping)
-{
-	int error = check_header(reader->elf);
-
-	if (!error)
-		error = read_segments(reader, mapping);
-	if (error)
-		return error;
-	read_sections(reader, SHT_DYNSYM);
-	read_sections(reader, SHT_SYMTAB);
-	read_sections(reader, SHT_PROGBITS);
-	return 0;
-}
-
-int image_open(const struct procfs *procfs, pid_t pid, const struct mapping *mapping,
-	       struct python_image *image, struct image_symbol *symbols, size_t symbol_count)
-{
-	struct reader reader = {.image = image, .symbols = symbols, .symbol_count = symbol_count};
-	struct stat stat;
-	int error = 0;
-
-	for (size_t i = 0; i < symbol_count; i++)
-		symbols[i].address = symbols[i].size = 0;
-	*image = (struct python_image){.fd = mapping_open(procfs, pid, mapping)};
+	*image = (struct python_image){
+		.confined = confined,
+		.fd = mapping_open(procfs, pid, mapping),
+		.device = makedev(mapping->device_major, mapping->device_minor),
+		.inode = mapping->inode,
+	};
 	if (image->fd < 0)
 		return image->fd;
 	image->path = strdup(mapping->path);
-	elf_version(EV_CURRENT);
-	reader.elf = elf_begin(image->fd, ELF_C_READ, NULL);
-	if (!image->path)
-		error = -ENOMEM;
-	else if (!reader.elf || fstat(image->fd, &stat) < 0)
+	error = image->path ? image_parts_request(confined, image->fd, &parts) : -ENOMEM;
+	if (!error && !find_bias(&parts, mapping, &bias))
 		error = -ENOEXEC;
-	else
-		error = read_image(&reader, mapping);
-	if (reader.elf)
-		elf_end(reader.elf);
 	if (error) {
 		image_release(image);
 		return error;
 	}
-	image->device = stat.st_dev;
-	image->inode = stat.st_ino;
+	place(&parts, bias, image, symbols);
 	return 0;
 }
 
@@ -188,7 +87,8 @@ static const struct image_segment *segment_at(const struct python_image *image, 
 	return NULL;
 }
 
-ssize_t image_read(const struct python_image *image, uint64_t address, void *buffer, size_t size)
+ssize_t image_bytes_read(const struct python_image *image, uint64_t address, void *buffer,
+			 size_t size)
 {
 	const struct image_segment *segment = segment_at(image, address);
 
@@ -212,5 +112,5 @@ bool image_is_code(const struct python_image *image, uint64_t address)
 {
 	const struct image_segment *segment = segment_at(image, address);
 
-	return segment && segment->executable;
+	return segment && segment->flags & IMAGE_EXECUTABLE;
 }

@@ -1,54 +1,106 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The file that holds an interpreter, executable or library, as one process has it mapped.
- * Addresses are those of the process.
+ * Addresses are those of the process, except in struct image_parts.
+ *
+ * A file is hostile. What ends in _read reads it in this process, which is for tests and for the
+ * confined process; what ends in _request has that process do so, and checks the answer.
  */
 #ifndef UNFREED_PYTHON_IMAGE_H
 #define UNFREED_PYTHON_IMAGE_H
 
+#include "../confine/confined.h"
 #include "../target/mappings.h"
 
-enum { IMAGE_SEGMENTS_MAX = 16 };
+enum {
+	IMAGE_SEGMENTS_MAX = 16,
+	IMAGE_BYTES_MAX = 4096,
+};
+
+/* Functions and variables of an interpreter that are looked into. */
+enum python_symbol {
+	SYMBOL_RUNTIME,
+	SYMBOL_VERSION,
+	SYMBOL_CODE_TYPE,
+	SYMBOL_STR_TYPE,
+	SYMBOL_BYTES_TYPE,
+	SYMBOL_FRAME_TYPE,
+	SYMBOL_RAW_MALLOC,
+	SYMBOL_MEM_MALLOC,
+	SYMBOL_OBJECT_MALLOC,
+	SYMBOL_OBJECT_CALLOC,
+	SYMBOL_OBJECT_REALLOC,
+	SYMBOL_OBJECT_FREE,
+	SYMBOL_ALLOCATED_BLOCKS,
+	SYMBOL_GET_ARENA_ALLOCATOR,
+	SYMBOL_THIS_THREAD_STATE,
+	SYMBOL_COUNT,
+};
+
+enum image_segment_flags { IMAGE_EXECUTABLE = 1, IMAGE_WRITABLE = 2 };
 
 struct image_segment {
 	uint64_t address;
 	uint64_t file_offset;
 	uint64_t file_bytes;
-	bool executable;
-	bool writable;
+	uint64_t flags;
 };
 
-/* A name to be looked up: in the dynamic symbol table, else in the other one. */
+/* In the dynamic symbol table, else in the other one. */
 struct image_symbol {
-	const char *name;
-	uint64_t address; /* 0: not there */
+	uint64_t address; /* 0: the file does not define it */
 	uint64_t size;    /* bytes; 0: unknown */
 };
 
+/* What an ELF file says of itself, in its own addresses. */
+struct image_parts {
+	struct image_segment segments[IMAGE_SEGMENTS_MAX];
+	uint64_t segment_count;
+	uint64_t runtime_section; /* .PyRuntime, from 3.11 on; 0: none */
+	struct image_symbol symbols[SYMBOL_COUNT];
+};
+
 struct python_image {
-	int fd; /* open for the life of this struct; -1: none */
+	struct confined *confined; /* where the file is read */
+	int fd;                    /* open for the life of this struct; -1: none */
 	char *path;
-	uint64_t device; /* with the inode: the identity of the file */
+	uint64_t device; /* with the inode: the identity of the file, as in mappings */
 	uint64_t inode;
 	struct image_segment segments[IMAGE_SEGMENTS_MAX];
 	size_t segment_count;
-	uint64_t runtime_section; /* .PyRuntime, from 3.11 on; 0: none */
+	uint64_t runtime_section;
 };
 
 /*
- * Opens the file behind a mapping and looks up symbols that it defines. Returns 0 or a negative
- * errno: -ENOEXEC where it is no ELF file or a damaged one, -ENOTSUP where it is not for 64-bit
- * x86. On failure `image` needs no release.
+ * Return 0 or a negative errno: -ENOEXEC where it is no ELF file or a damaged one, -ENOTSUP where
+ * it is not for 64-bit x86; what is asked for also as confined_call. The answer about an
+ * interpreter is that of a process that has read no other file.
  */
-int image_open(const struct procfs *procfs, pid_t pid, const struct mapping *mapping,
-	       struct python_image *image, struct image_symbol *symbols, size_t symbol_count);
+int image_parts_read(int fd, struct image_parts *parts);
+int image_parts_request(struct confined *confined, int fd, struct image_parts *parts);
+
+/* Takes an answer. Returns 0 or -EPROTO; then *parts is untouched. */
+int image_parts_decode(const struct confined_answer *answer, struct image_parts *parts);
+
+/*
+ * Opens the file behind a mapping and fills `symbols`. Returns 0 or a negative errno, as
+ * mapping_open and image_parts_request. On failure `image` needs no release. The confined process
+ * must outlive it.
+ */
+int image_open(const struct procfs *procfs, struct confined *confined, pid_t pid,
+	       const struct mapping *mapping, struct python_image *image,
+	       struct image_symbol symbols[SYMBOL_COUNT]);
 void image_release(struct python_image *image);
 
 /*
- * Reads from the file what a process sees at an address before it writes there, so without other
- * people's breakpoints. Returns how many bytes there are, at most `size`, or a negative errno.
+ * The bytes that a process sees at an address before it writes there, so without other people's
+ * breakpoints. Returns how many there are, at most `size`, or a negative errno; of more than
+ * IMAGE_BYTES_MAX a request returns so many.
  */
-ssize_t image_read(const struct python_image *image, uint64_t address, void *buffer, size_t size);
+ssize_t image_bytes_read(const struct python_image *image, uint64_t address, void *buffer,
+			 size_t size);
+ssize_t image_bytes_request(const struct python_image *image, uint64_t address, void *buffer,
+			    size_t size);
 
 /* Offset in the file; UINT64_MAX where the address is not backed by it. */
 uint64_t image_file_offset(const struct python_image *image, uint64_t address);

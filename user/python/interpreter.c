@@ -7,105 +7,17 @@
 #include <string.h>
 
 #include "validate.h"
-
-enum { CHUNK_BYTES = 1 << 16, OVERLAP = 32, MINOR_MAX = 99 };
-
-static const char *const symbol_names[SYMBOL_COUNT] = {
-	[SYMBOL_RUNTIME] = "_PyRuntime",
-	[SYMBOL_VERSION] = "Py_Version",
-	[SYMBOL_CODE_TYPE] = "PyCode_Type",
-	[SYMBOL_STR_TYPE] = "PyUnicode_Type",
-	[SYMBOL_BYTES_TYPE] = "PyBytes_Type",
-	[SYMBOL_FRAME_TYPE] = "PyFrame_Type",
-	[SYMBOL_RAW_MALLOC] = "PyMem_RawMalloc",
-	[SYMBOL_MEM_MALLOC] = "PyMem_Malloc",
-	[SYMBOL_OBJECT_MALLOC] = "PyObject_Malloc",
-	[SYMBOL_OBJECT_CALLOC] = "PyObject_Calloc",
-	[SYMBOL_OBJECT_REALLOC] = "PyObject_Realloc",
-	[SYMBOL_OBJECT_FREE] = "PyObject_Free",
-	[SYMBOL_ALLOCATED_BLOCKS] = "_Py_GetAllocatedBlocks",
-	[SYMBOL_GET_ARENA_ALLOCATOR] = "PyObject_GetArenaAllocator",
-	[SYMBOL_THIS_THREAD_STATE] = "PyGILState_GetThisThreadState",
-};
-
-void python_version_name(uint32_t version, char name[16])
-{
-	static const char *const levels[16] = {[0xa] = "a", [0xb] = "b", [0xc] = "rc"};
-	const char *level = levels[version >> 4 & 15];
-
-	if (!(version & 0xffff))
-		snprintf(name, 16, "%u.%u", version >> 24, version >> 16 & 255);
-	else if (level)
-		snprintf(name, 16, "%u.%u.%u%s%u", version >> 24, version >> 16 & 255,
-			 version >> 8 & 255, level, version & 15);
-	else
-		snprintf(name, 16, "%u.%u.%u", version >> 24, version >> 16 & 255,
-			 version >> 8 & 255);
-}
-
-/* The name of its library's directory, which every build carries: a whole "python3.8", or the end
- * of a path. */
-static uint32_t find_minor(const char *text, size_t size)
-{
-	static const char mark[] = "python3.";
-	const char *end = text + size;
-
-	for (const char *at = text + 1;
-	     at < end && (at = memmem(at, (size_t)(end - at), mark, sizeof(mark) - 1)); at++) {
-		const char *digit = at + sizeof(mark) - 1;
-		uint32_t minor = 0;
-
-		while (digit < end && *digit >= '0' && *digit <= '9' && minor <= MINOR_MAX)
-			minor = minor * 10 + (uint32_t)(*digit++ - '0');
-		if (digit < end && !*digit && minor && minor <= MINOR_MAX &&
-		    (at[-1] == '/' || !at[-1]))
-			return PYTHON_VERSION(3, minor);
-	}
-	return 0;
-}
-
-/* Takes what a segment names into *version. Returns false where it names two. */
-static bool scan_segment(const struct python_image *image, const struct image_segment *segment,
-			 char *text, uint32_t *version)
-{
-	for (uint64_t at = 0; at < segment->file_bytes; at += CHUNK_BYTES - OVERLAP) {
-		ssize_t got = image_read(image, segment->address + at, text, CHUNK_BYTES);
-
-		if (got <= 0)
-			break;
-		uint32_t found = find_minor(text, (size_t)got);
-		if (found && *version && found != *version)
-			return false;
-		*version = found ? found : *version;
-	}
-	return true;
-}
-
-/* 0: none, or several that differ. */
-static uint32_t scan_version(const struct python_image *image)
-{
-	char *text = malloc(CHUNK_BYTES);
-	uint32_t version = 0;
-
-	for (size_t i = 0; text && i < image->segment_count; i++)
-		if (!image->segments[i].writable &&
-		    !scan_segment(image, &image->segments[i], text, &version)) {
-			version = 0;
-			break;
-		}
-	free(text);
-	return version;
-}
+#include "version.h"
 
 static uint32_t find_version(const struct python_interpreter *interpreter)
 {
 	uint64_t symbol = interpreter->symbols[SYMBOL_VERSION].address;
 	uint32_t version = 0;
 
-	if (symbol &&
-	    image_read(&interpreter->image, symbol, &version, sizeof(version)) == sizeof(version))
+	if (symbol && image_bytes_request(&interpreter->image, symbol, &version, sizeof(version)) ==
+			      sizeof(version))
 		return version;
-	return scan_version(&interpreter->image);
+	return python_version_request(&interpreter->image);
 }
 
 static int refuse(struct failure *failure, const char *path, uint32_t version, const char *why)
@@ -170,15 +82,33 @@ static int check(struct python_interpreter *interpreter, struct failure *failure
 	return refuse(failure, interpreter->image.path, interpreter->layout.version, why);
 }
 
-/* Opens the file of a mapping. Returns 0 if it holds the interpreter, -ENOENT if not. */
-static int open_image(const struct procfs *procfs, pid_t pid, const struct mapping *mapping,
-		      struct python_interpreter *interpreter)
+static bool is_named_python(const char *path)
 {
-	int error = image_open(procfs, pid, mapping, &interpreter->image, interpreter->symbols,
-			       SYMBOL_COUNT);
+	const char *name = strrchr(path, '/');
+
+	return name && (!strncmp(name, "/python", 7) || !strncmp(name, "/libpython", 10));
+}
+
+/* Whether a file that could not be read may have been the interpreter, or harmed its reader. */
+static bool is_suspect(const char *path, int error)
+{
+	return error == -EPIPE || error == -ETIME ||
+	       (is_named_python(path) && (error == -ENOEXEC || error == -EFBIG));
+}
+
+/* Opens the file of a mapping. Returns 0 if it holds the interpreter, -ENOENT if not. */
+static int open_image(const struct procfs *procfs, struct confined *confined, pid_t pid,
+		      const struct mapping *mapping, struct python_interpreter *interpreter,
+		      struct failure *failure)
+{
+	int error = image_open(procfs, confined, pid, mapping, &interpreter->image,
+			       interpreter->symbols);
 
 	if (error == -ENOMEM || error == -EMFILE)
 		return error;
+	if (error && is_suspect(mapping->path, error))
+		failure_set(failure, STATUS_TARGET, "%s: %s", mapping->path,
+			    confined_error_text(error));
 	if (error)
 		return -ENOENT;
 	interpreter->runtime = interpreter->symbols[SYMBOL_RUNTIME].address
@@ -190,33 +120,27 @@ static int open_image(const struct procfs *procfs, pid_t pid, const struct mappi
 	return -ENOENT;
 }
 
-static bool is_named_python(const char *path)
-{
-	const char *name = strrchr(path, '/');
-
-	return name && (!strncmp(name, "/python", 7) || !strncmp(name, "/libpython", 10));
-}
-
 /* The likely files first: a process may have hundreds of extension modules mapped. */
-static int find_image(const struct procfs *procfs, pid_t pid, const struct mappings *mappings,
-		      struct python_interpreter *interpreter)
+static int find_image(const struct procfs *procfs, struct confined *confined, pid_t pid,
+		      const struct mappings *mappings, struct python_interpreter *interpreter,
+		      struct failure *failure)
 {
-	int error = -ENOENT;
+	size_t count = 0;
+	const struct mapping **files = mappings_code_files(mappings, &count);
+	int error = files ? -ENOENT : -ENOMEM;
 
-	for (int likely = 1; likely >= 0; likely--) {
-		for (size_t i = 0; i < mappings->count && error == -ENOENT; i++) {
-			const struct mapping *mapping = &mappings->items[i];
-
-			if (mapping->executable && mapping->inode &&
-			    is_named_python(mapping->path) == likely)
-				error = open_image(procfs, pid, mapping, interpreter);
-		}
-	}
+	for (int likely = 1; likely >= 0; likely--)
+		for (size_t i = 0; i < count && error == -ENOENT; i++)
+			if (is_named_python(files[i]->path) == likely)
+				error = open_image(procfs, confined, pid, files[i], interpreter,
+						   failure);
+	free(files);
 	return error;
 }
 
-int python_interpreter_find(const struct procfs *procfs, pid_t pid, const struct mappings *mappings,
-			    struct python_interpreter *interpreter, struct failure *failure)
+int python_interpreter_find(const struct procfs *procfs, struct confined *confined, pid_t pid,
+			    const struct mappings *mappings, struct python_interpreter *interpreter,
+			    struct failure *failure)
 {
 	int error;
 
@@ -224,9 +148,7 @@ int python_interpreter_find(const struct procfs *procfs, pid_t pid, const struct
 		.memory = process_memory(pid),
 		.image.fd = -1,
 	};
-	for (int i = 0; i < SYMBOL_COUNT; i++)
-		interpreter->symbols[i].name = symbol_names[i];
-	error = find_image(procfs, pid, mappings, interpreter);
+	error = find_image(procfs, confined, pid, mappings, interpreter, failure);
 	if (!error)
 		error = check(interpreter, failure);
 	if (error)

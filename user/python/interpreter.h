@@ -9,33 +9,13 @@
 #include "code.h"
 #include "image.h"
 #include "layouts.h"
-
-/* Functions and variables of an interpreter that other parts look into; address 0 where its file
- * does not export them. */
-enum python_symbol {
-	SYMBOL_RUNTIME,
-	SYMBOL_VERSION,
-	SYMBOL_CODE_TYPE,
-	SYMBOL_STR_TYPE,
-	SYMBOL_BYTES_TYPE,
-	SYMBOL_FRAME_TYPE,
-	SYMBOL_RAW_MALLOC,
-	SYMBOL_MEM_MALLOC,
-	SYMBOL_OBJECT_MALLOC,
-	SYMBOL_OBJECT_CALLOC,
-	SYMBOL_OBJECT_REALLOC,
-	SYMBOL_OBJECT_FREE,
-	SYMBOL_ALLOCATED_BLOCKS,
-	SYMBOL_GET_ARENA_ALLOCATOR,
-	SYMBOL_THIS_THREAD_STATE,
-	SYMBOL_COUNT,
-};
+#include "version.h"
 
 struct python_interpreter {
 	struct memory memory;
 	struct python_image image; /* what holds the interpreter: executable or libpython */
-	struct image_symbol symbols[SYMBOL_COUNT];
-	uint64_t runtime; /* address of _PyRuntime */
+	struct image_symbol symbols[SYMBOL_COUNT]; /* address 0 where not exported */
+	uint64_t runtime;                          /* address of _PyRuntime */
 	struct python_layout layout;
 	struct python_types types;
 	struct python_process process; /* for the kernel */
@@ -53,12 +33,14 @@ struct python_thread {
 
 /*
  * Finds the interpreter of a process and checks what the tables say of it against the process.
- * Returns 0, -ENOENT where the process is no CPython, -ENOTSUP where it is one that is not
- * understood (then `failure` holds the sentence), or another negative errno (the process is gone,
- * or may not be read). Only after 0 `interpreter` is to be released.
+ * Returns 0, -ENOENT where the process is no CPython (`failure` may hold a sentence on
+ * a file that could not be read), -ENOTSUP where it is one that is not understood (then `failure`
+ * holds the sentence), or another negative errno (the process is gone, or may not be read). Only
+ * after 0 `interpreter` is to be released. The confined process must outlive it.
  */
-int python_interpreter_find(const struct procfs *procfs, pid_t pid, const struct mappings *mappings,
-			    struct python_interpreter *interpreter, struct failure *failure);
+int python_interpreter_find(const struct procfs *procfs, struct confined *confined, pid_t pid,
+			    const struct mappings *mappings, struct python_interpreter *interpreter,
+			    struct failure *failure);
 void python_interpreter_release(struct python_interpreter *interpreter);
 
 /*
@@ -67,8 +49,5 @@ void python_interpreter_release(struct python_interpreter *interpreter);
  */
 ssize_t python_threads_read(const struct memory *memory, const struct python_layout *layout,
 			    uint64_t runtime, struct python_thread **threads);
-
-/* "3.11.2", "3.14.0rc1"; a version of which only the minor number is known: "3.8". */
-void python_version_name(uint32_t version, char name[16]);
 
 #endif

@@ -79,7 +79,7 @@ static bool is_proven(const struct steering *steering, const struct python_image
 {
 	uint8_t file[PROOF_BYTES], memory[PROOF_BYTES];
 
-	if (image_read(image, start, file, sizeof(file)) != sizeof(file) ||
+	if (image_bytes_request(image, start, file, sizeof(file)) != sizeof(file) ||
 	    read_memory(steering, start, memory, sizeof(memory)))
 		return false;
 	for (size_t i = 0; i < sizeof(file); i++)
@@ -99,7 +99,7 @@ static int check_function(const struct steering *steering, const struct python_i
 }
 
 /* Writes what must be written now. Returns how many cells need the threads stopped, or an errno. */
-static int write_cells(struct steering *steering, const struct python_image *image, bool frozen)
+static int write_cells(struct steering *steering, bool frozen)
 {
 	int left = 0;
 
@@ -111,7 +111,7 @@ static int write_cells(struct steering *steering, const struct python_image *ima
 		if (cell->held)
 			continue;
 		error = read_memory(steering, cell->address, &now, sizeof(now));
-		if (!error && function_unalias(image, now) != cell->function)
+		if (!error && now != cell->function && now != cell->alias && now != cell->before)
 			error = -ESTALE;
 		if (error)
 			return error;
@@ -146,10 +146,10 @@ static int restore_cells(struct steering *steering, bool frozen)
 	return left;
 }
 
-static int write_all(struct steering *steering, const struct python_image *image)
+static int write_all(struct steering *steering)
 {
 	struct frozen frozen;
-	int left = write_cells(steering, image, false);
+	int left = write_cells(steering, false);
 
 	if (left <= 0)
 		return left;
@@ -157,7 +157,7 @@ static int write_all(struct steering *steering, const struct python_image *image
 	if (error)
 		return error;
 	steering->stops++;
-	left = write_cells(steering, image, true);
+	left = write_cells(steering, true);
 	thaw(&frozen);
 	return left;
 }
@@ -188,19 +188,29 @@ static void fill_cells(const struct python_slots *slots, struct steering *steeri
 			.address = slot->address + 8 + 8 * (uint64_t)(i % CALLS),
 			.function = function->address,
 			.alias = function->alias,
+			.before = slot->functions[i % CALLS],
 		};
 	}
 }
 
+/* All that the file says is asked for here, and not while threads are stopped. */
 static int check_all(const struct steering *steering, const struct python_interpreter *interpreter,
 		     const struct python_slots *slots)
 {
+	const struct python_image *image = &interpreter->image;
 	int error = 0;
 
 	if (slots->backend != BACKEND_PYMALLOC || slots->hook != HOOK_NONE)
 		return -ENOTSUP;
+	confined_renew(image->confined);
 	for (int i = 0; i < CALLS && !error; i++)
-		error = check_function(steering, &interpreter->image, &slots->functions[i]);
+		error = check_function(steering, image, &slots->functions[i]);
+	for (int i = 0; i < STEERING_CELLS && !error; i++) {
+		const struct steering_cell *cell = &steering->cells[i];
+
+		if (function_unalias(image, cell->before) != cell->function)
+			error = -ESTALE;
+	}
 	return error;
 }
 
@@ -241,7 +251,7 @@ int steering_start(const struct procfs *procfs, const struct python_interpreter 
 		error = check_all(steering, interpreter, slots);
 	}
 	if (!error)
-		error = write_all(steering, &interpreter->image);
+		error = write_all(steering);
 	if (!error)
 		return 0;
 	failure_set(failure, STATUS_TARGET,

@@ -18,6 +18,7 @@ struct steering_cell {
 	uint64_t address; /* of the pointer in the slot */
 	uint64_t function;
 	uint64_t alias;
+	uint64_t before;    /* what it held when it was looked at: the function, or an alias */
 	bool held;          /* the slot holds the alias, and it is ours to take back */
 	bool found_steered; /* it held an alias when we came */
 };

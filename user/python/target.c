@@ -10,6 +10,9 @@
 
 #define NO_NAME "[unknown Python function]"
 
+/* Of code objects that are kept, of a family: their line tables are as long as it pleases them. */
+#define CODES_BYTES_MAX ((size_t)256 << 20)
+
 struct code_key {
 	uint64_t address;
 	uint64_t check;
@@ -26,6 +29,7 @@ struct family {
 	size_t members;
 	struct python_interpreter interpreter;
 	struct known_code *codes;
+	size_t code_bytes;
 };
 
 struct python_target {
@@ -59,15 +63,16 @@ static void family_free(struct family *family)
 	free(family);
 }
 
-int python_target_new(const struct procfs *procfs, pid_t pid, const struct mappings *mappings,
-		      struct python_target **target, struct failure *failure)
+int python_target_new(const struct procfs *procfs, struct confined *confined, pid_t pid,
+		      const struct mappings *mappings, struct python_target **target,
+		      struct failure *failure)
 {
 	struct family *family = calloc(1, sizeof(*family));
 	int error = family ? 0 : -ENOMEM;
 
 	if (!error)
-		error = python_interpreter_find(procfs, pid, mappings, &family->interpreter,
-						failure);
+		error = python_interpreter_find(procfs, confined, pid, mappings,
+						&family->interpreter, failure);
 	if (error) {
 		free(family);
 		return error;
@@ -106,7 +111,9 @@ const struct python_interpreter *python_target_interpreter(const struct python_t
 static const struct known_code *read_code(struct python_target *target, const struct code_key *key)
 {
 	const struct python_interpreter *interpreter = &target->interpreter;
-	struct known_code *known = calloc(1, sizeof(*known));
+	struct family *family = target->family;
+	struct known_code *known =
+		family->code_bytes < CODES_BYTES_MAX ? calloc(1, sizeof(*known)) : NULL;
 
 	if (!known)
 		return NULL;
@@ -115,7 +122,9 @@ static const struct known_code *read_code(struct python_target *target, const st
 			     key->address, &known->code))
 		goto failed;
 	if (known->code.check == key->check) {
-		HASH_ADD(hh, target->family->codes, key, sizeof(known->key), known);
+		HASH_ADD(hh, family->codes, key, sizeof(known->key), known);
+		family->code_bytes += sizeof(*known) + known->code.line_bytes +
+				      strlen(known->code.name) + strlen(known->code.file);
 		return known;
 	}
 	python_code_release(&known->code);

@@ -22,8 +22,9 @@ struct python_name {
  * Looks for the interpreter of a process. Returns 0 with *target, or what python_interpreter_find
  * returns.
  */
-int python_target_new(const struct procfs *procfs, pid_t pid, const struct mappings *mappings,
-		      struct python_target **target, struct failure *failure);
+int python_target_new(const struct procfs *procfs, struct confined *confined, pid_t pid,
+		      const struct mappings *mappings, struct python_target **target,
+		      struct failure *failure);
 
 /* Of a forked child. NULL on out of memory, or where the parent is NULL. */
 struct python_target *python_target_child(struct python_target *parent, pid_t pid);

@@ -27,60 +27,12 @@ static void skip(struct finder *finder, const char *path, const char *reason)
 	fprintf(finder->skipped, "%s: %s", path, reason);
 }
 
-static int compare_files(const void *a, const void *b)
-{
-	const struct mapping *left = *(const struct mapping *const *)a;
-	const struct mapping *right = *(const struct mapping *const *)b;
-
-	if (left->device_major != right->device_major)
-		return left->device_major < right->device_major ? -1 : 1;
-	if (left->device_minor != right->device_minor)
-		return left->device_minor < right->device_minor ? -1 : 1;
-	if (left->inode != right->inode)
-		return left->inode < right->inode ? -1 : 1;
-	return left->start < right->start ? -1 : left->start > right->start;
-}
-
-static int compare_starts(const void *a, const void *b)
-{
-	const struct mapping *left = *(const struct mapping *const *)a;
-	const struct mapping *right = *(const struct mapping *const *)b;
-
-	return left->start < right->start ? -1 : left->start > right->start;
-}
-
-static bool is_same_file(const struct mapping *a, const struct mapping *b)
-{
-	return a->device_major == b->device_major && a->device_minor == b->device_minor &&
-	       a->inode == b->inode;
-}
-
-/* The first executable mapping of each file, by address. Returns NULL where there is no memory. */
-static const struct mapping **list_files(const struct mappings *mappings, size_t *count)
-{
-	const struct mapping **files = calloc(mappings->count + 1, sizeof(*files));
-	size_t executable = 0, kept = 0;
-
-	if (!files)
-		return NULL;
-	for (size_t i = 0; i < mappings->count; i++)
-		if (mappings->items[i].executable && mappings->items[i].inode)
-			files[executable++] = &mappings->items[i];
-	qsort(files, executable, sizeof(*files), compare_files);
-	for (size_t i = 0; i < executable; i++)
-		if (!kept || !is_same_file(files[kept - 1], files[i]))
-			files[kept++] = files[i];
-	qsort(files, kept, sizeof(*files), compare_starts);
-	*count = kept;
-	return files;
-}
-
 static bool is_code(const struct finder *finder, const struct mapping *file, uint64_t offset)
 {
 	for (size_t i = 0; i < finder->mappings->count; i++) {
 		const struct mapping *mapping = &finder->mappings->items[i];
 
-		if (mapping->executable && is_same_file(mapping, file) &&
+		if (mapping->executable && mapping_same_file(mapping, file) &&
 		    offset >= mapping->file_offset &&
 		    offset - mapping->file_offset < mapping->end - mapping->start)
 			return true;
@@ -235,7 +187,7 @@ static int find_allocators(struct finder *finder, const struct mappings *mapping
 {
 	struct process_status status;
 	size_t count;
-	const struct mapping **files = list_files(mappings, &count);
+	const struct mapping **files = mappings_code_files(mappings, &count);
 	int error = files ? 0 : -ENOMEM;
 
 	for (size_t i = 0; !error && i < count; i++)

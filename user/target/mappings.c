@@ -203,6 +203,53 @@ const struct mapping *mappings_find(const struct mappings *mappings, uint64_t ad
 	return &mappings->items[low];
 }
 
+static int compare_files(const void *a, const void *b)
+{
+	const struct mapping *left = *(const struct mapping *const *)a;
+	const struct mapping *right = *(const struct mapping *const *)b;
+
+	if (left->device_major != right->device_major)
+		return left->device_major < right->device_major ? -1 : 1;
+	if (left->device_minor != right->device_minor)
+		return left->device_minor < right->device_minor ? -1 : 1;
+	if (left->inode != right->inode)
+		return left->inode < right->inode ? -1 : 1;
+	return left->start < right->start ? -1 : left->start > right->start;
+}
+
+static int compare_starts(const void *a, const void *b)
+{
+	const struct mapping *left = *(const struct mapping *const *)a;
+	const struct mapping *right = *(const struct mapping *const *)b;
+
+	return left->start < right->start ? -1 : left->start > right->start;
+}
+
+bool mapping_same_file(const struct mapping *a, const struct mapping *b)
+{
+	return a->device_major == b->device_major && a->device_minor == b->device_minor &&
+	       a->inode == b->inode;
+}
+
+const struct mapping **mappings_code_files(const struct mappings *mappings, size_t *count)
+{
+	const struct mapping **files = calloc(mappings->count + 1, sizeof(*files));
+	size_t executable = 0, kept = 0;
+
+	if (!files)
+		return NULL;
+	for (size_t i = 0; i < mappings->count; i++)
+		if (mappings->items[i].executable && mappings->items[i].inode)
+			files[executable++] = &mappings->items[i];
+	qsort(files, executable, sizeof(*files), compare_files);
+	for (size_t i = 0; i < executable; i++)
+		if (!kept || !mapping_same_file(files[kept - 1], files[i]))
+			files[kept++] = files[i];
+	qsort(files, kept, sizeof(*files), compare_starts);
+	*count = kept;
+	return files;
+}
+
 int mapping_open(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
 {
 	char path[4096];

@@ -36,6 +36,14 @@ void mappings_release(struct mappings *mappings);
 /* NULL where the address is not mapped. */
 const struct mapping *mappings_find(const struct mappings *mappings, uint64_t address);
 
+bool mapping_same_file(const struct mapping *a, const struct mapping *b);
+
+/*
+ * The first executable mapping of each file, by address: an array to be freed, its length in
+ * *count. NULL where there is no memory.
+ */
+const struct mapping **mappings_code_files(const struct mappings *mappings, size_t *count);
+
 /*
  * Opens the file behind a mapping through PID/map_files: works across mount namespaces and for a
  * file that was deleted or replaced. Regular files only. Returns a descriptor or a negative errno.

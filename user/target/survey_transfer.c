@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "elf_object.h"
+#include "site_transfer.h"
 #include "survey.h"
 
 #define SITES_MAX 65536u
@@ -17,13 +18,9 @@ struct header {
 	uint32_t gap_count;
 };
 
-struct site_entry {
-	uint64_t file_offset;
-	uint64_t cookie;
-	uint32_t skipped;
-	uint16_t function; /* row of the table of allocation functions */
-	uint16_t kind;
-	char instruction[32];
+struct function_site {
+	struct site_entry site;
+	uint64_t function; /* row of the table of allocation functions */
 };
 
 struct gap_entry {
@@ -32,12 +29,12 @@ struct gap_entry {
 };
 
 _Static_assert(sizeof(struct header) == 24, "");
-_Static_assert(sizeof(struct site_entry) == 56, "");
+_Static_assert(sizeof(struct function_site) == 64, "");
 
 static size_t encoded_length(const struct header *header)
 {
 	return sizeof(*header) +
-	       ((size_t)header->entry_count + header->return_count) * sizeof(struct site_entry) +
+	       ((size_t)header->entry_count + header->return_count) * sizeof(struct function_site) +
 	       (size_t)header->gap_count * sizeof(struct gap_entry);
 }
 
@@ -48,7 +45,7 @@ static uint32_t function_number(const struct alloc_function *function)
 	return (uint32_t)(function - alloc_functions(&count));
 }
 
-static const struct alloc_function *function_of(uint32_t number)
+static const struct alloc_function *function_of(uint64_t number)
 {
 	size_t count;
 	const struct alloc_function *functions = alloc_functions(&count);
@@ -59,15 +56,11 @@ static const struct alloc_function *function_of(uint32_t number)
 static char *put_sites(char *at, const struct site *sites, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		struct site_entry entry = {
-			.file_offset = sites[i].file_offset,
-			.cookie = sites[i].cookie,
-			.skipped = sites[i].skipped,
-			.function = (uint16_t)function_number(sites[i].function),
-			.kind = (uint16_t)sites[i].kind,
+		const struct function_site entry = {
+			.site = site_put(&sites[i]),
+			.function = function_number(sites[i].function),
 		};
 
-		memcpy(entry.instruction, sites[i].instruction, sizeof(entry.instruction));
 		memcpy(at, &entry, sizeof(entry));
 		at += sizeof(entry);
 	}
@@ -103,48 +96,16 @@ int survey_encode(const struct survey *survey, struct confined_answer *answer)
 	return 0;
 }
 
-static bool is_printable(const char *text, size_t size)
-{
-	size_t length = strnlen(text, size);
-
-	if (length == size)
-		return false;
-	for (size_t i = 0; i < length; i++)
-		if (text[i] < ' ' || text[i] > '~')
-			return false;
-	return true;
-}
-
-/* A renumbered cookie names other arguments; what it does and whose memory it is stays. */
-static bool cookie_valid(uint64_t cookie, uint64_t original)
-{
-	const uint64_t arguments = PROBE_COOKIE(0, 0, PROBE_NO_ARG, PROBE_NO_ARG, PROBE_NO_ARG);
-
-	return (cookie & ~arguments) == (original & ~arguments);
-}
-
-static bool take_site(const struct site_entry *entry, struct site *site)
+static bool take_site(const struct function_site *entry, struct site *site)
 {
 	const struct alloc_function *function = function_of(entry->function);
 
-	if (!function || entry->kind > SITE_STEPPED ||
-	    !cookie_valid(entry->cookie, function->cookie) ||
-	    !is_printable(entry->instruction, sizeof(entry->instruction)))
-		return false;
-	*site = (struct site){
-		.function = function,
-		.cookie = entry->cookie,
-		.file_offset = entry->file_offset,
-		.skipped = entry->skipped,
-		.kind = (enum site_kind)entry->kind,
-	};
-	memcpy(site->instruction, entry->instruction, sizeof(site->instruction));
-	return true;
+	return function && site_take(&entry->site, function, site);
 }
 
 static int take_sites(const char **at, uint32_t count, struct site **sites)
 {
-	struct site_entry entry;
+	struct function_site entry;
 
 	*sites = calloc((size_t)count + 1, sizeof(**sites));
 	if (!*sites)

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Machine code is decoded in the confined process. What comes back is believed as much as the file
+ * itself: instructions lie in what was asked for, a site within its function; what they refer to is
+ * for the caller to check.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../target/site_transfer.h"
+#include "code_scan.h"
+#include "image_query.h"
+
+static int scan_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
+{
+	struct python_image image;
+	struct scanned *scanned;
+	uint64_t words[QUERY_WORDS];
+	int error = image_asked(fd, input, length, &image, words);
+
+	if (error)
+		return error;
+	ssize_t count = code_scan_read(&image, words[0], words[1], &scanned);
+	if (count < 0)
+		return (int)count;
+	error = image_answer(scanned, (size_t)count * sizeof(*scanned), answer);
+	free(scanned);
+	return error;
+}
+
+static bool scanned_valid(const struct scanned *scanned, size_t count, uint64_t address,
+			  size_t size)
+{
+	uint64_t next = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		uint64_t offset = scanned[i].address - address;
+
+		if (offset < next || offset >= size || scanned[i].flags & ~SCANNED_FLAGS)
+			return false;
+		next = offset + 1;
+	}
+	return true;
+}
+
+ssize_t code_scan_decode(const struct confined_answer *answer, uint64_t address, size_t size,
+			 struct scanned **scanned)
+{
+	size_t count = answer->length / sizeof(**scanned);
+
+	if (answer->length % sizeof(**scanned) || count > SCAN_BYTES_MAX)
+		return -EPROTO;
+	*scanned = malloc(answer->length + 1);
+	if (!*scanned)
+		return -ENOMEM;
+	if (answer->length)
+		memcpy(*scanned, answer->data, answer->length);
+	if (scanned_valid(*scanned, count, address, size))
+		return (ssize_t)count;
+	free(*scanned);
+	*scanned = NULL;
+	return -EPROTO;
+}
+
+ssize_t code_scan_request(const struct python_image *image, uint64_t address, size_t size,
+			  struct scanned **scanned)
+{
+	const uint64_t words[QUERY_WORDS] = {address, size};
+	struct confined_answer answer;
+	ssize_t count = image_ask(image, scan_confined, words, &answer);
+
+	if (count)
+		return count;
+	count = code_scan_decode(&answer, address, size, scanned);
+	free(answer.data);
+	return count == -EPROTO ? confined_reject(image->confined) : count;
+}
+
+static int references_confined(int fd, const void *input, size_t length,
+			       struct confined_answer *answer)
+{
+	struct code_references references[REFERENCES_MAX];
+	struct python_image image;
+	uint64_t words[QUERY_WORDS];
+	int error = image_asked(fd, input, length, &image, words);
+
+	if (error)
+		return error;
+	for (size_t i = 0; i < REFERENCES_MAX; i++)
+		references[i] = (struct code_references){.address = words[i]};
+	error = code_references_read(&image, references, REFERENCES_MAX);
+	return error ? error : image_answer(references, sizeof(references), answer);
+}
+
+int code_references_decode(const struct confined_answer *answer, struct code_references *references,
+			   size_t count)
+{
+	struct code_references found[REFERENCES_MAX];
+
+	if (answer->length != sizeof(found))
+		return -EPROTO;
+	memcpy(found, answer->data, sizeof(found));
+	for (size_t i = 0; i < count; i++)
+		if (found[i].address != references[i].address)
+			return -EPROTO;
+	memcpy(references, found, count * sizeof(*references));
+	return 0;
+}
+
+int code_references_request(const struct python_image *image, struct code_references *references,
+			    size_t count)
+{
+	uint64_t words[QUERY_WORDS] = {0};
+	struct confined_answer answer;
+
+	for (size_t i = 0; i < count; i++)
+		words[i] = references[i].address;
+	int error = image_ask(image, references_confined, words, &answer);
+	if (error)
+		return error;
+	error = code_references_decode(&answer, references, count);
+	free(answer.data);
+	return error == -EPROTO ? confined_reject(image->confined) : error;
+}
+
+static int site_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
+{
+	struct python_image image;
+	struct site site;
+	uint64_t words[QUERY_WORDS];
+	int error = image_asked(fd, input, length, &image, words);
+
+	if (error)
+		return error;
+	const struct alloc_function function = {.cookie = words[1], .flags = words[2]};
+	error = code_site_read(&image, &function, words[0], &site);
+	if (error)
+		return error;
+	const struct site_entry entry = site_put(&site);
+	return image_answer(&entry, sizeof(entry), answer);
+}
+
+int code_site_decode(const struct confined_answer *answer, const struct python_image *image,
+		     const struct alloc_function *function, uint64_t address, struct site *site)
+{
+	struct site_entry entry;
+	struct site found;
+
+	if (answer->length != sizeof(entry))
+		return -EPROTO;
+	memcpy(&entry, answer->data, sizeof(entry));
+	if (!site_take(&entry, function, &found) || found.skipped >= SITE_BYTES ||
+	    found.file_offset != image_file_offset(image, address) + found.skipped)
+		return -EPROTO;
+	*site = found;
+	return 0;
+}
+
+int code_site_request(const struct python_image *image, const struct alloc_function *function,
+		      uint64_t address, struct site *site)
+{
+	const uint64_t words[QUERY_WORDS] = {address, function->cookie, function->flags};
+	struct confined_answer answer;
+	int error = image_ask(image, site_confined, words, &answer);
+
+	if (error)
+		return error;
+	error = code_site_decode(&answer, image, function, address, site);
+	free(answer.data);
+	return error == -EPROTO ? confined_reject(image->confined) : error;
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "version.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image_query.h"
+#include "layouts.h"
+
+enum { CHUNK_BYTES = 1 << 16, OVERLAP = 32, MINOR_MAX = 99 };
+
+void python_version_name(uint32_t version, char name[16])
+{
+	static const char *const levels[16] = {[0xa] = "a", [0xb] = "b", [0xc] = "rc"};
+	const char *level = levels[version >> 4 & 15];
+
+	if (!(version & 0xffff))
+		snprintf(name, 16, "%u.%u", version >> 24, version >> 16 & 255);
+	else if (level)
+		snprintf(name, 16, "%u.%u.%u%s%u", version >> 24, version >> 16 & 255,
+			 version >> 8 & 255, level, version & 15);
+	else
+		snprintf(name, 16, "%u.%u.%u", version >> 24, version >> 16 & 255,
+			 version >> 8 & 255);
+}
+
+/* The name of its library's directory, which every build carries: a whole "python3.8", or the end
+ * of a path. */
+static uint32_t find_minor(const char *text, size_t size)
+{
+	static const char mark[] = "python3.";
+	const char *end = text + size;
+
+	for (const char *at = text + 1;
+	     at < end && (at = memmem(at, (size_t)(end - at), mark, sizeof(mark) - 1)); at++) {
+		const char *digit = at + sizeof(mark) - 1;
+		uint32_t minor = 0;
+
+		while (digit < end && *digit >= '0' && *digit <= '9' && minor <= MINOR_MAX)
+			minor = minor * 10 + (uint32_t)(*digit++ - '0');
+		if (digit < end && !*digit && minor && minor <= MINOR_MAX &&
+		    (at[-1] == '/' || !at[-1]))
+			return PYTHON_VERSION(3, minor);
+	}
+	return 0;
+}
+
+/* Takes what a segment names into *version. Returns false where it names two. */
+static bool scan_segment(const struct python_image *image, const struct image_segment *segment,
+			 char *text, uint32_t *version)
+{
+	for (uint64_t at = 0; at < segment->file_bytes; at += CHUNK_BYTES - OVERLAP) {
+		ssize_t got = image_bytes_read(image, segment->address + at, text, CHUNK_BYTES);
+
+		if (got <= 0)
+			break;
+		uint32_t found = find_minor(text, (size_t)got);
+		if (found && *version && found != *version)
+			return false;
+		*version = found ? found : *version;
+	}
+	return true;
+}
+
+uint32_t python_version_read(const struct python_image *image)
+{
+	char *text = malloc(CHUNK_BYTES);
+	uint32_t version = 0;
+
+	for (size_t i = 0; text && i < image->segment_count; i++)
+		if (!(image->segments[i].flags & IMAGE_WRITABLE) &&
+		    !scan_segment(image, &image->segments[i], text, &version)) {
+			version = 0;
+			break;
+		}
+	free(text);
+	return version;
+}
+
+static int version_confined(int fd, const void *input, size_t length,
+			    struct confined_answer *answer)
+{
+	struct python_image image;
+	uint64_t words[QUERY_WORDS];
+	uint32_t version;
+	int error = image_asked(fd, input, length, &image, words);
+
+	if (error)
+		return error;
+	version = python_version_read(&image);
+	return image_answer(&version, sizeof(version), answer);
+}
+
+uint32_t python_version_request(const struct python_image *image)
+{
+	const uint64_t words[QUERY_WORDS] = {0};
+	struct confined_answer answer;
+	uint32_t version = 0;
+
+	if (image_ask(image, version_confined, words, &answer))
+		return 0;
+	if (answer.length == sizeof(version))
+		memcpy(&version, answer.data, sizeof(version));
+	else
+		confined_reject(image->confined);
+	free(answer.data);
+	return version;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A site on the way between processes. The function that it is of travels beside it. */
+#ifndef UNFREED_SITE_TRANSFER_H
+#define UNFREED_SITE_TRANSFER_H
+
+#include "sites.h"
+
+struct site_entry {
+	uint64_t file_offset;
+	uint64_t cookie;
+	uint32_t skipped;
+	uint32_t kind;
+	char instruction[32];
+};
+
+_Static_assert(sizeof(struct site_entry) == 56, "");
+
+struct site_entry site_put(const struct site *site);
+
+/* Returns false where the entry is not what could be said of a site of the function. */
+bool site_take(const struct site_entry *entry, const struct alloc_function *function,
+	       struct site *site);
+
+#endif
