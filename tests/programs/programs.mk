@@ -15,7 +15,7 @@ programs_linked  := family ledger churn
 programs_cpp     := cpp_leaks cpp_throw
 programs_library := libwrapper.so libwrapper-tail.so libbump.so
 
-programs_all := $(programs_c) demo_leaky python_probe $(programs_cpp) $(programs_library) \
+programs_all := $(programs_c) demo_leaky python_probe bare_stacks $(programs_cpp) $(programs_library) \
                 $(programs_static:%=%.static) cpp_leaks.static
 ifneq ($(shell command -v musl-gcc),)
 programs_all += $(programs_musl:%=%.musl) $(programs_musl:%=%.musl-static)
@@ -40,7 +40,7 @@ endif
 endif
 rustc := $(or $(shell command -v rustc),$(wildcard $(HOME)/.cargo/bin/rustc))
 ifneq ($(rustc),)
-programs_all += rust_leaks
+programs_all += rust_leaks rust_leaks.bare
 endif
 
 .PHONY: programs
@@ -105,6 +105,22 @@ $(programs_dir)/rust_leaks: tests/programs/rust_leaks.rs $(programs_dir)/lib/tru
 	$(call say,PROGRAM,$@)
 	$(Q)$(rustc) --edition 2021 -C opt-level=2 -g -C force-frame-pointers=yes \
 		-C link-arg=$(programs_dir)/lib/truth.o -o $@ $<
+
+# As distributions build: nothing but the unwind tables says where a frame's caller is.
+programs_bare := $(filter-out %-frame-pointer,$(programs_flags)) -fomit-frame-pointer
+
+$(programs_dir)/lib/bare_%.o: tests/programs/bare_%.c tests/programs/truth.h
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_bare) -c -o $@ $<
+
+$(programs_dir)/bare_stacks: tests/bpf/unwind_stacks.cc $(programs_dir)/lib/bare_stacks.o \
+		$(programs_dir)/lib/truth.o
+	$(call say,PROGRAM,$@)
+	$(Q)$(CXX) -std=c++20 $(programs_bare) -o $@ $^
+
+$(programs_dir)/rust_leaks.bare: tests/programs/rust_leaks.rs $(programs_dir)/lib/truth.o
+	$(call say,PROGRAM,$@)
+	$(Q)$(rustc) --edition 2021 -C opt-level=2 -g -C link-arg=$(programs_dir)/lib/truth.o -o $@ $<
 
 $(programs_dir)/libwrapper.so $(programs_dir)/libwrapper-tail.so: tests/programs/wrapper.c
 	$(call say,PROGRAM,$@)
