@@ -34,6 +34,8 @@ struct stack_record {
 	__u32 domain;
 	__u32 flags; /* STACK_* */
 	__u32 frame_count;
+	__u32 unloads; /* how often the process had unloaded libraries; see unwind.h */
+	__u32 reserved;
 	__u64 frames[FRAMES_MAX]; /* return addresses, leaf (the allocator's caller) first */
 };
 
@@ -51,7 +53,7 @@ struct exec_record {
 };
 
 _Static_assert(sizeof(struct record) == 16, "");
-_Static_assert(sizeof(struct stack_record) == 32 + 8 * FRAMES_MAX, "");
+_Static_assert(sizeof(struct stack_record) == 40 + 8 * FRAMES_MAX, "");
 _Static_assert(sizeof(struct fork_record) == 24, "");
 _Static_assert(sizeof(struct exec_record) == 40, "");
 

@@ -27,16 +27,26 @@ struct walk {
 	struct scratch *scratch;
 };
 
-/* Notes the frame that the walk is in and goes on to its caller. Returns 1 at the end. */
+/*
+ * Notes the frame that the walk is in and goes on to its caller. Returns 1 at the end. A frame in
+ * code that is not in the list has no file, and once libraries were unloaded its address alone does
+ * not tell it from another library's: it is left out.
+ */
 static long walk_step(__u32 index, struct walk *walk)
 {
 	struct scratch *scratch = walk->scratch;
+	__u64 before = scratch->hash;
 
 	scratch->record.frames[index & (FRAMES_MAX - 1)] = scratch->unwind.pc;
 	scratch->record.frame_count = index + 1;
 	scratch->hash = hash_add(scratch->hash, scratch->unwind.pc);
 	scratch->stop = unwind_step(&scratch->unwind);
 	scratch->hash ^= scratch->unwind.mapping.pages;
+	if (scratch->stop == UNWIND_NO_MAPPING &&
+	    (scratch->record.unloads || scratch->unwind.flags & UNWIND_STALE)) {
+		scratch->record.frame_count = index;
+		scratch->hash = before;
+	}
 	return scratch->stop != UNWIND_STEPPED;
 }
 
@@ -73,7 +83,8 @@ static __always_inline __u32 note_end(struct scratch *scratch)
  * Fills scratch->record with the frames from call->caller outwards, and scratch->hash. The first
  * frame is the caller itself, so that it is never missing.
  */
-static __always_inline void capture_stack(struct scratch *scratch, struct call *call, __u64 list)
+static __always_inline void capture_stack(struct scratch *scratch, struct call *call, __u64 list,
+					  __u32 stale)
 {
 	struct unwind_state *state = &scratch->unwind;
 	struct walk walk = {scratch};
@@ -83,7 +94,7 @@ static __always_inline void capture_stack(struct scratch *scratch, struct call *
 	state->fp = call->caller.fp;
 	state->bx = call->caller.bx;
 	state->list = list;
-	state->flags = UNWIND_FP_GIVEN | UNWIND_BX_GIVEN;
+	state->flags = UNWIND_FP_GIVEN | UNWIND_BX_GIVEN | stale;
 	state->mapping.start = 0;
 	state->mapping.end = 0;
 	state->mapping.pages = 0;
@@ -152,12 +163,16 @@ static __always_inline bool stack_intern(struct scratch *scratch, struct call *c
 
 static __always_inline void stack_find(struct scratch *scratch, struct call *call)
 {
-	__u64 list = unwind_list_of(call->space);
+	__u64 list;
+	__u32 stale = unwind_list_load(call->space, &list, &scratch->record.unloads);
 
-	if (memo_find(scratch, call, list))
+	if (!stale && memo_find(scratch, call, list))
 		return;
-	capture_stack(scratch, call, list);
-	if (stack_intern(scratch, call) && scratch->stop == UNWIND_BOTTOM)
+	capture_stack(scratch, call, list, stale);
+	scratch->row = config.stack_mask + 1 + STACK_ROW_UNCAPTURED;
+	if (!scratch->record.frame_count)
+		return;
+	if (stack_intern(scratch, call) && scratch->stop == UNWIND_BOTTOM && !stale)
 		memo_keep(scratch, call, list);
 }
 

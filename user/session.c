@@ -180,9 +180,13 @@ static int open_unwind_memory(struct session *session)
 		.mappings = map_memory(skeleton->maps.unwind_mappings, protection),
 		.mapping_count = bpf_map__max_entries(skeleton->maps.unwind_mappings),
 		.spaces = map_memory(skeleton->maps.unwind_spaces, protection),
+		.unloads = map_memory(skeleton->maps.unwind_unloads, protection),
 		.wait_for_readers = unwind_wait_for_programs,
 	};
-	return memory->chunks && memory->rules && memory->mappings && memory->spaces ? 0 : -errno;
+	return memory->chunks && memory->rules && memory->mappings && memory->spaces &&
+			       memory->unloads
+		       ? 0
+		       : -errno;
 }
 
 static int attach_tracepoints(struct session *session)
@@ -300,6 +304,7 @@ static void unmap_all(struct session *session)
 	unmap_memory(skeleton->maps.unwind_rules, session->unwind_memory.rules);
 	unmap_memory(skeleton->maps.unwind_mappings, session->unwind_memory.mappings);
 	unmap_memory(skeleton->maps.unwind_spaces, session->unwind_memory.spaces);
+	unmap_memory(skeleton->maps.unwind_unloads, session->unwind_memory.unloads);
 }
 
 void session_close(struct session *session)
@@ -459,6 +464,8 @@ int session_attach(struct session *session, pid_t pid, struct failure *failure)
 		if (skipped)
 			message_detail("process %d: not read: %s", (int)pid, skipped);
 		result = install_found(session, pid, &allocators, failure);
+		if (allocators.linker_hook) /* what came and went before it was watched */
+			collector_refresh(session->collector, (uint32_t)pid);
 		for (size_t i = 0; i < fresh.count; i++)
 			mark_examined(session, probed_pid(session, pid), &fresh.items[i]);
 	}

@@ -8,12 +8,13 @@ programs_flags := -O2 -g -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -f
                   -Wall -Wextra -Werror -D_GNU_SOURCE -Itests/programs -pthread
 program_libs   := /usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)
 
-programs_c       := family hostile ledger churn tables threads stack_shapes own_malloc plugin forks
+programs_c       := family hostile ledger churn tables threads stack_shapes own_malloc plugin forks \
+                    swap
 programs_static  := family ledger churn own_malloc
 programs_musl    := family ledger churn tables threads forks
 programs_linked  := family ledger churn
 programs_cpp     := cpp_leaks cpp_throw
-programs_library := libwrapper.so libwrapper-tail.so libbump.so
+programs_library := libwrapper.so libwrapper-tail.so libbump.so libswap-a.so libswap-b.so
 
 programs_all := $(programs_c) demo_leaky python_probe bare_stacks $(programs_cpp) $(programs_library) \
                 $(programs_static:%=%.static) cpp_leaks.static
@@ -127,6 +128,13 @@ $(programs_dir)/libwrapper.so $(programs_dir)/libwrapper-tail.so: tests/programs
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(programs_flags) -shared -fPIC \
 		$(if $(findstring -tail,$@),,-fno-optimize-sibling-calls) -o $@ $<
+
+$(programs_dir)/libswap-a.so: swap := -DSWAP=a -DFRAME_BYTES=40
+$(programs_dir)/libswap-b.so: swap := -DSWAP=b -DFRAME_BYTES=104
+$(programs_dir)/libswap-a.so $(programs_dir)/libswap-b.so: tests/programs/swap_library.c
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_bare) $(swap) -shared -fPIC -o $@ $<
 
 $(programs_dir)/libbump.so: tests/programs/bump.c tests/programs/truth.h
 	$(call say,PROGRAM,$@)
