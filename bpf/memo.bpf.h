@@ -58,11 +58,11 @@ static __always_inline struct memo *memo_of(const struct call *call)
 	return bpf_map_lookup_elem(&memos, &index);
 }
 
-static __always_inline bool memo_starts_like(const struct memo *memo, const struct call *call,
-					     __u64 list)
+static __always_inline bool memo_starts_like(const struct memo *memo, const struct scratch *scratch,
+					     const struct call *call)
 {
 	return memo->start.pc == call->caller.pc && memo->start.sp == call->caller.sp &&
-	       memo->list == list && memo->space == call->space &&
+	       memo->list == scratch->list && memo->space == call->space &&
 	       memo->domain == PROBE_COOKIE_DOMAIN(call->cookie) &&
 	       (!(memo->used & UNWIND_FP_USED) || memo->start.fp == call->caller.fp) &&
 	       (!(memo->used & UNWIND_BX_USED) || memo->start.bx == call->caller.bx);
@@ -84,16 +84,16 @@ static __always_inline bool memo_words_hold(const struct memo *memo, struct unwi
 }
 
 /* Returns whether the native stack at call->caller is the one kept, and then its row and hash. */
-static __noinline bool memo_find(struct scratch *scratch, struct call *call, __u64 list)
+static __noinline bool memo_find(struct scratch *scratch, struct call *call)
 {
 	struct unwind_state *state = &scratch->unwind;
 	struct memo *memo = memo_of(call);
 	__u32 version, bytes;
 
-	if (!memo)
+	if (!memo || scratch->stale)
 		return false;
 	version = *(volatile __u32 *)&memo->version;
-	if (version & 1 || !version || !memo_starts_like(memo, call, list))
+	if (version & 1 || !version || !memo_starts_like(memo, scratch, call))
 		return false;
 	bytes = memo->bytes & (UNWIND_WINDOW - 1);
 	if (bpf_probe_read_user(state->window, bytes, (void *)call->caller.sp) ||
@@ -104,13 +104,14 @@ static __noinline bool memo_find(struct scratch *scratch, struct call *call, __u
 	return *(volatile __u32 *)&memo->version == version;
 }
 
-/* Keeps a walk that reached the bottom, from scratch->words; `hash` is of its native frames. */
-static __noinline int memo_keep(struct scratch *scratch, struct call *call, __u64 list, __u64 hash)
+/* Keeps a walk that reached the bottom, from scratch->words. */
+static __noinline int memo_keep(struct scratch *scratch, struct call *call)
 {
 	struct memo *memo = memo_of(call);
 	__u32 version;
 
-	if (!memo || scratch->word_count > NOTED_WORDS || scratch->noted_bytes >= UNWIND_WINDOW)
+	if (!memo || scratch->stale || scratch->word_count > NOTED_WORDS ||
+	    scratch->noted_bytes >= UNWIND_WINDOW)
 		return 0;
 	version = memo->version;
 	if (version & 1 ||
@@ -120,11 +121,11 @@ static __noinline int memo_keep(struct scratch *scratch, struct call *call, __u6
 	memo->bytes = scratch->noted_bytes;
 	memo->used = scratch->unwind.flags;
 	memo->start = call->caller;
-	memo->list = list;
+	memo->list = scratch->list;
 	memo->space = call->space;
 	memo->domain = PROBE_COOKIE_DOMAIN(call->cookie);
 	memo->row = scratch->row;
-	memo->hash = hash;
+	memo->hash = scratch->native_hash;
 	bpf_probe_read_kernel(&memo->words, sizeof(memo->words), &scratch->words);
 	__sync_lock_test_and_set(&memo->version, version + 2);
 	return 0;

@@ -16,10 +16,13 @@
 #include "calls.bpf.h"
 #include "unwind_maps.bpf.h"
 
-static __always_inline void send_record(void *record, __u64 size)
+static __always_inline long send_record(void *record, __u64 size)
 {
-	if (bpf_ringbuf_output(&records, record, size, 0))
+	long error = bpf_ringbuf_output(&records, record, size, 0);
+
+	if (error)
 		count_loss(LOSS_events_dropped);
+	return error;
 }
 
 static __always_inline __u32 space_next(void)
@@ -63,12 +66,17 @@ static __noinline int process_inherit(__u32 parent_space, __u32 child_space)
 {
 	__u64 *parents = bpf_map_lookup_elem(&unwind_spaces, &parent_space);
 	__u64 *childs = bpf_map_lookup_elem(&unwind_spaces, &child_space);
+	struct unwind_unloads *before = bpf_map_lookup_elem(&unwind_unloads, &parent_space);
+	struct unwind_unloads *unloads = bpf_map_lookup_elem(&unwind_unloads, &child_space);
 	struct python_space *python = python_space_of(parent_space);
 
-	if (parents && childs)
-		*childs = *parents;
 	if (python)
 		bpf_map_update_elem(&python_by_space, &child_space, python, BPF_ANY);
+	if (!parents || !childs || !before || !unloads)
+		return 0;
+	*childs = *parents;
+	*unloads = *before;
+	unloads->told = 0;
 	return 0;
 }
 

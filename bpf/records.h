@@ -48,6 +48,8 @@ struct stack_record {
 	/* Number, from 1 on, of the native frame that runs the innermost Python frame; 0: unknown.
 	 */
 	__u32 eval_frame;
+	__u32 unloads; /* how often the process had unloaded libraries; see unwind.h */
+	__u32 reserved;
 	/*
 	 * Python frames, innermost first, two words each; behind them return addresses, leaf (the
 	 * allocator's caller) first.
@@ -70,7 +72,7 @@ struct exec_record {
 
 _Static_assert(sizeof(struct record) == 16, "");
 _Static_assert(sizeof(struct python_stack_frame) == 16, "");
-_Static_assert(sizeof(struct stack_record) == 40 + 8 * STACK_WORDS, "");
+_Static_assert(sizeof(struct stack_record) == 48 + 8 * STACK_WORDS, "");
 _Static_assert(2 * PYTHON_FRAMES_MAX + FRAMES_MAX <= STACK_WORDS, "");
 _Static_assert(sizeof(struct fork_record) == 24, "");
 _Static_assert(sizeof(struct exec_record) == 40, "");

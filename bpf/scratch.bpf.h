@@ -45,8 +45,11 @@ struct scratch {
 	__u32 owned;
 	__u32 stop;        /* enum unwind_result of the last step */
 	__u64 hash;        /* of the native frames so far, then of both kinds */
+	__u64 native_hash; /* of the native frames, once all are there */
 	__u64 python_hash; /* of the Python frames; 0: there are none */
+	__u64 list;        /* of mappings, that the walk goes by */
 	__u64 entry;       /* where on the stack the innermost Python frame was entered; 0 */
+	__u32 stale;       /* UNWIND_STALE where the list may be out of date, else 0 */
 	__u32 python_stop; /* enum python_step of the last step */
 	__u64 start_sp;    /* of the walk */
 	__u32 word_count;  /* noted; more than NOTED_WORDS: too many */

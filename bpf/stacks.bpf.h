@@ -16,10 +16,15 @@
 
 #define STACK_PROBES 16 /* rows looked at for a hash before the table counts as full */
 
-/* Notes the frame that the walk is in and goes on to its caller. Returns 1 at the end. */
+/*
+ * Notes the frame that the walk is in and goes on to its caller. Returns 1 at the end. A frame in
+ * code that is not in the list has no file, and once libraries were unloaded its address alone does
+ * not tell it from another library's: it is left out.
+ */
 static long walk_step(__u32 index, struct walk *walk)
 {
 	struct scratch *scratch = walk->scratch;
+	__u64 before = scratch->hash;
 
 	scratch->record.words[(2 * scratch->record.python_count + index) & (STACK_WORDS - 1)] =
 		scratch->unwind.pc;
@@ -30,6 +35,11 @@ static long walk_step(__u32 index, struct walk *walk)
 	if (scratch->entry && scratch->unwind.sp > scratch->entry) {
 		scratch->record.eval_frame = index + 1;
 		scratch->entry = 0;
+	}
+	if (scratch->stop == UNWIND_NO_MAPPING &&
+	    (scratch->record.unloads || scratch->unwind.flags & UNWIND_STALE)) {
+		scratch->record.frame_count = index;
+		scratch->hash = before;
 	}
 	return scratch->stop != UNWIND_STEPPED;
 }
@@ -69,7 +79,7 @@ static __always_inline __u32 note_end(struct scratch *scratch)
  * frames that are there, and scratch->hash. The first frame is the caller itself, so that it is
  * never missing.
  */
-static __always_inline void capture_stack(struct scratch *scratch, struct call *call, __u64 list)
+static __always_inline void capture_stack(struct scratch *scratch, struct call *call)
 {
 	struct unwind_state *state = &scratch->unwind;
 	struct walk walk = {scratch, NULL};
@@ -78,8 +88,8 @@ static __always_inline void capture_stack(struct scratch *scratch, struct call *
 	state->sp = call->caller.sp;
 	state->fp = call->caller.fp;
 	state->bx = call->caller.bx;
-	state->list = list;
-	state->flags = UNWIND_FP_GIVEN | UNWIND_BX_GIVEN;
+	state->list = scratch->list;
+	state->flags = UNWIND_FP_GIVEN | UNWIND_BX_GIVEN | scratch->stale;
 	state->mapping.start = 0;
 	state->mapping.end = 0;
 	state->mapping.pages = 0;
@@ -177,22 +187,23 @@ static __always_inline void stack_add_python(struct scratch *scratch)
 
 static __always_inline void stack_find(struct scratch *scratch, struct call *call)
 {
-	__u64 list = unwind_list_of(call->space);
-	__u64 native;
-
+	scratch->stale = unwind_list_load(call->space, &scratch->list, &scratch->record.unloads);
 	python_capture(scratch, call);
-	if (memo_find(scratch, call, list)) {
+	if (memo_find(scratch, call)) {
 		if (!scratch->python_hash)
 			return;
 		stack_add_python(scratch);
 		if (stack_is_known(scratch))
 			return;
 	}
-	capture_stack(scratch, call, list);
-	native = scratch->hash;
+	capture_stack(scratch, call);
+	scratch->row = config.stack_mask + 1 + STACK_ROW_UNCAPTURED;
+	if (!scratch->record.frame_count && !scratch->python_hash)
+		return;
+	scratch->native_hash = scratch->hash;
 	stack_add_python(scratch);
 	if (stack_intern(scratch, call) && scratch->stop == UNWIND_BOTTOM)
-		memo_keep(scratch, call, list, native);
+		memo_keep(scratch, call);
 }
 
 /*

@@ -298,18 +298,29 @@ int free_enter(struct pt_regs *ctx)
 	return 0;
 }
 
-/* On the dynamic linker's rendezvous function. */
+#define RT_DELETE 2 /* link.h */
+
+/*
+ * On the dynamic linker's rendezvous function, before and after each change. The cookie says how
+ * far from here the word is that tells what it is about to do; 0: not known.
+ */
 SEC("uprobe")
 int library_loaded(struct pt_regs *ctx)
 {
+	__u64 distance = bpf_get_attach_cookie(ctx);
+	__u32 state = 0;
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
 	struct space *space = bpf_map_lookup_elem(&spaces_by_pid, &pid);
 	struct record record = {.type = RECORD_LOADED, .pid = pid};
 
 	if (!space)
 		return 0;
+	if (distance &&
+	    !bpf_probe_read_user(&state, sizeof(state), (void *)(regs_pc(ctx) + distance)))
+		unwind_note_change(space->id, state == RT_DELETE);
 	record.space = space->id;
-	send_record(&record, sizeof(record));
+	if (unwind_tell(space->id) && send_record(&record, sizeof(record)))
+		unwind_untell(space->id);
 	return 0;
 }
 

@@ -19,6 +19,12 @@
  * of mappings, then the one 64-bit store to unwind_spaces that makes them visible. What was
  * replaced is used again only after a grace period, when no program can still be reading it. A
  * walker loads its unwind_spaces entry once and so sees one consistent list from then on.
+ *
+ * unwind_unloads   address space -> how often the dynamic linker took code out of it, and how often
+ *                  it had when the mappings of the list were read
+ *
+ * Where the two differ the list may tell of a library that is gone, while another one lies in its
+ * place: until there is a newer list, only code that is never unloaded is walked.
  */
 #ifndef UNFREED_UNWIND_H
 #define UNFREED_UNWIND_H
@@ -94,9 +100,10 @@ struct unwind_rule {
 struct unwind_mapping {
 	__u64 start;
 	__u64 end;
-	__u64 base;       /* address of the first byte of the file's first page */
-	__u32 pages;      /* word where the file's page table begins */
-	__u32 page_count; /* 0: no table, follow frame pointers */
+	__u64 base;            /* address of the first byte of the file's first page */
+	__u32 pages;           /* word where the file's page table begins */
+	__u32 page_count : 31; /* 0: no table, follow frame pointers */
+	__u32 stays : 1;       /* as long as the process runs this image */
 };
 
 /*
@@ -107,6 +114,15 @@ struct unwind_mapping {
 	((__u64)(generation) << 48 | (__u64)(count) << 32 | (first))
 #define UNWIND_LIST_FIRST(list) ((__u32)(list))
 #define UNWIND_LIST_COUNT(list) ((__u32)((list) >> 32) & 0xffff)
+
+struct unwind_unloads {
+	__u32 count; /* twice the number; odd while one is under way */
+	__u32 known; /* the number, of the list */
+	__u32 told;  /* user space was told of a change and has not read the mappings since */
+	__u32 reserved;
+};
+
+#define UNWIND_UNLOADS(count) ((count) >> 1)
 
 /*
  * Flags of a walk. It begins with UNWIND_FP_GIVEN and UNWIND_BX_GIVEN; the USED flag behind each
@@ -119,6 +135,7 @@ struct unwind_mapping {
 #define UNWIND_FP_USED  16u
 #define UNWIND_BX_GIVEN 32u
 #define UNWIND_BX_USED  64u
+#define UNWIND_STALE    128u /* the list is older than an unloading: only what stays is there */
 
 /* What a step led to. From UNWIND_NO_MAPPING on: why the stack is not complete. */
 enum unwind_result {
@@ -135,5 +152,6 @@ enum unwind_result {
 _Static_assert(sizeof(struct unwind_rule) == 16, "");
 _Static_assert(sizeof(struct unwind_mapping) == 32, "");
 _Static_assert(sizeof(struct unwind_chunk) == 65536, "");
+_Static_assert(sizeof(struct unwind_unloads) == 16, "");
 
 #endif

@@ -204,6 +204,8 @@ UNWIND_FUNCTION int unwind_map_search(struct unwind_state *state, __u64 address)
 	mapping = unwind_mapping_at(first);
 	if (!left || !mapping || address < mapping->start || address >= mapping->end)
 		return 1;
+	if (state->flags & UNWIND_STALE && !mapping->stays)
+		return 1;
 	state->mapping = *mapping;
 	return 0;
 }

@@ -123,9 +123,13 @@ static int open_unwind_memory(struct loaded *loaded)
 		.mappings = map_memory(skeleton->maps.unwind_mappings, protection),
 		.mapping_count = bpf_map__max_entries(skeleton->maps.unwind_mappings),
 		.spaces = map_memory(skeleton->maps.unwind_spaces, protection),
+		.unloads = map_memory(skeleton->maps.unwind_unloads, protection),
 		.wait_for_readers = unwind_wait_for_programs,
 	};
-	return memory->chunks && memory->rules && memory->mappings && memory->spaces ? 0 : -errno;
+	return memory->chunks && memory->rules && memory->mappings && memory->spaces &&
+			       memory->unloads
+		       ? 0
+		       : -errno;
 }
 
 static int attach_tracepoints(struct loaded *loaded)
@@ -199,6 +203,7 @@ void loaded_close(struct loaded *loaded)
 	unmap_memory(skeleton->maps.unwind_rules, loaded->unwind_memory.rules);
 	unmap_memory(skeleton->maps.unwind_mappings, loaded->unwind_memory.mappings);
 	unmap_memory(skeleton->maps.unwind_spaces, loaded->unwind_memory.spaces);
+	unmap_memory(skeleton->maps.unwind_unloads, loaded->unwind_memory.unloads);
 	unfreed_bpf__destroy(skeleton);
 	loaded->skeleton = NULL;
 }

@@ -295,6 +295,8 @@ int session_attach(struct session *session, pid_t pid, struct failure *failure)
 		if (skipped)
 			message_detail("process %d: not read: %s", (int)pid, skipped);
 		result = install_found(session, pid, &allocators, failure);
+		if (allocators.linker_hook) /* what came and went before it was watched */
+			collector_refresh(session->collector, (uint32_t)pid);
 		for (size_t i = 0; i < fresh.count; i++)
 			mark_examined(session, probed_pid(session, pid), &fresh.items[i]);
 	}

@@ -1,143 +1,61 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Real servers under bounded load, on unix sockets: what is outstanding is what the server itself
 says that it keeps, no unit is lost, and the server serves and ends as ever."""
-import os
-import re
 import signal
-import socket
 import subprocess
-import tempfile
+import time
 
 import pytest
 
-from conftest import Lines, needs
-from servers import Server, children, environment, unpack
+from interpreters import INTERPRETERS, Interpreter
+from servers import Nginx, Postgres, Redis, Session, directory  # noqa: F401 (a fixture)
 
-NOBODY = 65534
-
-
-@pytest.fixture
-def directory():
-    """Short enough for the path of a unix socket, and open to another user."""
-    with tempfile.TemporaryDirectory(prefix="unfreed-") as path:
-        os.chmod(path, 0o755)
-        yield path
+LOAD_SECONDS = 60
 
 
-def used_memory(server, root, path):
-    text = server.run(root / "usr/bin/redis-cli", "-s", path, "INFO", "memory")
-    return int(re.search(r"^used_memory:(\d+)", text, re.MULTILINE).group(1))
+def share_at_bottom(result):
+    """Of the allocations, how many have a stack that reaches down to the start of its thread."""
+    stacks = result.report["stacks"]
+    whole = sum(stack["alloc_blocks"] for stack in stacks if not stack["truncated"])
+    return whole / result.totals["alloc_blocks"]
 
 
-def test_redis(record, directory):
+def test_redis(record, directory):  # noqa: F811
     """redis counts usable sizes itself; requested ones are below them by jemalloc's size classes,
     at most 20 %, and a little of what it had before was freed."""
-    root, path = unpack("redis-server", "redis-tools"), f"{directory}/redis"
-    command = [root / "usr/bin/redis-server", "--port", "0", "--unixsocket", path, "--save", "",
-               "--appendonly", "no", "--dir", directory]
-    with Server(root, command, "[Rr]eady to accept connections") as server:
-        used_memory(server, root, path)
-        before = used_memory(server, root, path)
+    with Redis(directory) as server:
+        server.used_memory()
+        before = server.used_memory()
         recorder = record(server)
-        server.run(root / "usr/bin/redis-benchmark", "-s", path, "-n", 30000, "-r", 20000, "-d",
-                   500, "-t", "set", "-q")
-        grown = used_memory(server, root, path) - before
+        server.benchmark("-n", 30000, "-r", 20000, "-d", 500, "-t", "set")
+        grown = server.used_memory() - before
         result = recorder.stop()
         assert server.stop() == 0
     assert result.status == 0, result.stderr
     assert not result.losses
+    assert share_at_bottom(result) >= 0.995
     assert grown > 5_000_000
     assert 0.8 * grown < result.totals["live_bytes"] <= 1.01 * grown
 
 
-def get(path, name):
-    with socket.socket(socket.AF_UNIX) as client:
-        client.connect(path)
-        client.sendall(f"GET /{name} HTTP/1.0\r\n\r\n".encode())
-        answer = b""
-        while part := client.recv(65536):
-            answer += part
-    return answer
-
-
-def test_nginx(record, directory):
+def test_nginx(record, directory):  # noqa: F811
     """A request's pool is freed with it: after 2,000 requests and a graceful end next to nothing
     is left."""
-    root, path = unpack("nginx", "nginx-common"), f"{directory}/nginx"
-    with open(f"{directory}/conf", "w") as conf:
-        conf.write(f"""daemon off; pid {directory}/pid; error_log stderr notice; worker_processes 1;
-            events {{}} http {{ access_log off; client_body_temp_path {directory}/body;
-            proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi;
-            uwsgi_temp_path {directory}/uwsgi; scgi_temp_path {directory}/scgi;
-            server {{ listen unix:{path}; root {directory}; }} }}""")
-    with open(f"{directory}/page", "w") as page:
-        page.write("unfreed\n" * 1000)
-    command = [root / "usr/sbin/nginx", "-p", directory, "-c", f"{directory}/conf"]
-    with Server(root, command, "start worker process ") as server:
-        [worker] = children(server.pid)
-        recorder = record(worker)
+    with Nginx(directory) as server:
+        recorder = record(server.worker)
         for i in range(2000):
-            answer = get(path, "page" if i % 4 else "missing")
+            answer = server.get("page" if i % 4 else "missing")
             assert (b"200 OK" if i % 4 else b"404 Not Found") in answer
         assert server.stop(signal.SIGQUIT) == 0
         result = recorder.wait()
     assert result.status == 0, result.stderr
     assert not result.losses
+    assert share_at_bottom(result) >= 0.995
     assert result.totals["alloc_blocks"] >= 2 * 2000
     assert result.totals["live_bytes"] < 65536
 
 
-class Postgres(Server):
-    """A cluster of its own. The server refuses to run as root; the files may lie in root's home."""
-
-    def __init__(self, directory):
-        root = unpack("postgresql-15", "postgresql-client-15")
-        [self.bin] = root.glob("usr/lib/postgresql/*/bin")
-        self.user = [needs("setpriv"), f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
-                     "--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
-        self.socket = directory
-        data = f"{directory}/data"
-        os.mkdir(data, 0o700)
-        os.chown(data, NOBODY, NOBODY)
-        os.chown(directory, NOBODY, NOBODY)
-        subprocess.run([*self.user, self.bin / "initdb", "-D", data, "-U", "test", "-A", "trust",
-                        "-N", "--locale=C"], env=environment(root), check=True, cwd="/",
-                       stdout=subprocess.DEVNULL)
-        super().__init__(root, [*self.user, self.bin / "postgres", "-D", data, "-k", directory, "-c",
-                                "listen_addresses=", "-c", "fsync=off", "-c", "jit=off"],
-                         "ready to accept connections", cwd="/")
-
-    def command(self, name, *args):
-        return [str(self.bin / name), "-h", self.socket, "-U", "test", *map(str, args)]
-
-
-class Session:
-    """One psql, and with it one backend."""
-
-    def __init__(self, server):
-        self.process = subprocess.Popen(server.command("psql", "-qAtX", "postgres"), text=True,
-                                        env=server.environment, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE)
-        self.lines = Lines(self.process.stdout)
-        self.pid = int(self.ask("select pg_backend_pid();"))
-
-    def ask(self, statement):
-        self.process.stdin.write(statement + "\n")
-        self.process.stdin.flush()
-        return self.lines.next(statement)
-
-    def memory(self):
-        return int(self.ask("select sum(total_bytes)::bigint from pg_backend_memory_contexts;"))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait()
-
-
-def test_postgres_backend(record, directory):
+def test_postgres_backend(record, directory):  # noqa: F811
     """Memory contexts are made of malloc's blocks, and the backend lists them: prepared statements
     stay until the session ends."""
     with Postgres(directory) as server, Session(server) as session:
@@ -153,12 +71,13 @@ def test_postgres_backend(record, directory):
         assert session.ask("select 6 * 7;") == "42"
     assert result.status == 0, result.stderr
     assert not result.losses
+    assert share_at_bottom(result) >= 0.995
     assert grown > 2_000_000
     # Not exact: some of what the backend had before was freed, some of the rest is no context's.
     assert 0.9 * grown < result.totals["live_bytes"] < 1.1 * grown
 
 
-def test_postgres_with_followed_backends(record, directory):
+def test_postgres_with_followed_backends(record, directory):  # noqa: F811
     """The postmaster and its children under pgbench: every transaction is answered."""
     with Postgres(directory) as server:
         server.run(*server.command("pgbench", "-i", "-q", "postgres"), stderr=subprocess.DEVNULL)
@@ -169,5 +88,66 @@ def test_postgres_with_followed_backends(record, directory):
         assert server.stop() == 0
     assert result.status == 0, result.stderr
     assert not result.losses
+    assert share_at_bottom(result) >= 0.995
     assert len(result.report["targets"]) >= 5
     assert result.totals["alloc_blocks"] > 2000
+
+
+def redis_load(directory):
+    with Redis(directory) as server:
+        yield server.pid, []
+        while (yield):
+            server.benchmark("-n", 20000, "-r", 5000, "-d", 300)
+
+
+def nginx_load(directory):
+    with Nginx(directory) as server:
+        yield server.worker, []
+        while (yield):
+            for _ in range(200):
+                assert b"200 OK" in server.get("page", "Accept-Encoding: gzip", "Host: x")
+                assert b"404 Not Found" in server.get("missing")
+
+
+def postgres_load(directory):
+    with Postgres(directory) as server:
+        server.run(*server.command("pgbench", "-i", "-q", "postgres"), stderr=subprocess.DEVNULL)
+        yield server.pid, ["--follow-forks"]
+        while (yield):
+            server.run(*server.command("pgbench", "-c", "4", "-T", "5", "postgres"))
+
+
+def assert_bottoms(result):
+    """At least 99.5 % of all stacks are complete."""
+    assert result.status == 0, result.stderr
+    print(f"{result.totals['alloc_blocks']} allocations, {len(result.report['stacks'])} stacks, "
+          f"{share_at_bottom(result):.6%} complete, losses {result.losses}")
+    assert result.totals["alloc_blocks"] > 10000
+    assert share_at_bottom(result) >= 0.995
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("load", [redis_load, nginx_load, postgres_load],
+                         ids=lambda load: load.__name__)
+def test_a_minute_of_load(record, directory, load):  # noqa: F811
+    server = load(directory)
+    pid, options = next(server)
+    recorder = record(pid, options=options)
+    end = time.monotonic() + LOAD_SECONDS
+    next(server)
+    while time.monotonic() < end:
+        server.send(True)
+    result = recorder.stop()
+    server.close()
+    assert_bottoms(result)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", INTERPRETERS)
+def test_a_minute_of_work(record, tmp_path, name):
+    with Interpreter(name, tmp_path) as interpreter:
+        recorder = record(interpreter)
+        end = time.monotonic() + LOAD_SECONDS
+        while time.monotonic() < end:
+            interpreter.work()
+        assert_bottoms(recorder.stop())

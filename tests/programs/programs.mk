@@ -8,14 +8,16 @@ programs_flags := -O2 -g -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -f
                   -Wall -Wextra -Werror -D_GNU_SOURCE -Itests/programs -pthread
 program_libs   := /usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)
 
-programs_c       := family hostile ledger churn tables threads stack_shapes own_malloc plugin forks
+programs_c       := family hostile ledger churn tables threads stack_shapes own_malloc plugin forks \
+                    swap
 programs_static  := family ledger churn own_malloc
 programs_musl    := family ledger churn tables threads forks
 programs_linked  := family ledger churn
 programs_cpp     := cpp_leaks cpp_throw
-programs_library := libwrapper.so libwrapper-tail.so libbump.so libfake_python.so
+programs_library := libwrapper.so libwrapper-tail.so libbump.so libfake_python.so libswap-a.so \
+                    libswap-b.so
 
-programs_all := $(programs_c) demo_leaky python_probe $(programs_cpp) $(programs_library) \
+programs_all := $(programs_c) demo_leaky python_probe bare_stacks $(programs_cpp) $(programs_library) \
                 $(programs_static:%=%.static) cpp_leaks.static
 ifneq ($(shell command -v musl-gcc),)
 programs_all += $(programs_musl:%=%.musl) $(programs_musl:%=%.musl-static)
@@ -40,7 +42,7 @@ endif
 endif
 rustc := $(or $(shell command -v rustc),$(wildcard $(HOME)/.cargo/bin/rustc))
 ifneq ($(rustc),)
-programs_all += rust_leaks
+programs_all += rust_leaks rust_leaks.bare
 endif
 
 .PHONY: programs
@@ -106,6 +108,22 @@ $(programs_dir)/rust_leaks: tests/programs/rust_leaks.rs $(programs_dir)/lib/tru
 	$(Q)$(rustc) --edition 2021 -C opt-level=2 -g -C force-frame-pointers=yes \
 		-C link-arg=$(programs_dir)/lib/truth.o -o $@ $<
 
+# As distributions build: nothing but the unwind tables says where a frame's caller is.
+programs_bare := $(filter-out %-frame-pointer,$(programs_flags)) -fomit-frame-pointer
+
+$(programs_dir)/lib/bare_%.o: tests/programs/bare_%.c tests/programs/truth.h
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_bare) -c -o $@ $<
+
+$(programs_dir)/bare_stacks: tests/bpf/unwind_stacks.cc $(programs_dir)/lib/bare_stacks.o \
+		$(programs_dir)/lib/truth.o
+	$(call say,PROGRAM,$@)
+	$(Q)$(CXX) -std=c++20 $(programs_bare) -o $@ $^
+
+$(programs_dir)/rust_leaks.bare: tests/programs/rust_leaks.rs $(programs_dir)/lib/truth.o
+	$(call say,PROGRAM,$@)
+	$(Q)$(rustc) --edition 2021 -C opt-level=2 -g -C link-arg=$(programs_dir)/lib/truth.o -o $@ $<
+
 $(programs_dir)/libwrapper.so $(programs_dir)/libwrapper-tail.so: tests/programs/wrapper.c
 	$(call say,PROGRAM,$@)
 	$(Q)mkdir -p $(@D)
@@ -116,6 +134,13 @@ $(programs_dir)/libfake_python.so: tests/programs/fake_python.c
 	$(call say,PROGRAM,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(programs_flags) -shared -fPIC -o $@ $<
+
+$(programs_dir)/libswap-a.so: swap := -DSWAP=a -DFRAME_BYTES=40
+$(programs_dir)/libswap-b.so: swap := -DSWAP=b -DFRAME_BYTES=104
+$(programs_dir)/libswap-a.so $(programs_dir)/libswap-b.so: tests/programs/swap_library.c
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_bare) $(swap) -shared -fPIC -o $@ $<
 
 $(programs_dir)/libbump.so: tests/programs/bump.c tests/programs/truth.h
 	$(call say,PROGRAM,$@)

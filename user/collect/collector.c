@@ -32,6 +32,7 @@ struct collector *collector_new(const struct procfs *procfs, struct confined *co
 	collector->view = view;
 	collector->images.procfs = procfs;
 	collector->images.confined = confined;
+	collector->images.unloads = unwind_memory->unloads;
 	collector->names = names_new(confined);
 	collector->unwinding = unwinding_new(confined, unwind_memory);
 	if (collector->names && collector->unwinding &&
@@ -74,8 +75,11 @@ void collector_refresh(struct collector *collector, uint32_t pid)
 
 	if (!image)
 		return;
-	if (!image_refresh(&collector->images, image) && image->unwound)
+	image_refresh(&collector->images, image);
+	if (image->unwound) {
+		unwinding_confirm(collector->unwinding, image);
 		return;
+	}
 	image->unwound = !unwinding_update(collector->unwinding, &collector->modules,
 					   collector->images.procfs, image);
 }

@@ -99,18 +99,25 @@ static bool is_mapped(const struct mappings *now, const struct mapping *mapping)
 	return found && is_same_code(found, mapping);
 }
 
-static bool is_former(const struct image *image, const struct mapping *mapping)
+/* Notes when code that comes and goes was there last. Returns whether it is known. */
+static bool renew_former(struct image *image, const struct mapping *mapping)
 {
-	for (size_t i = 0; i < image->former.count; i++)
-		if (is_same_code(&image->former.items[i], mapping))
-			return true;
+	for (size_t i = 0; i < image->former.count; i++) {
+		struct mapping *former = &image->former.items[i];
+
+		if (!is_same_code(former, mapping))
+			continue;
+		former->seen_from = mapping->seen_from;
+		former->seen_until = mapping->seen_until;
+		return true;
+	}
 	return false;
 }
 
 /*
  * Keeps what code was unmapped, in place of the mappings that take its name and its path along: a
  * stack that ran through a library can be taken in after the library was closed. A library that
- * comes and goes is kept once.
+ * comes and goes is kept once, for its last time.
  */
 static void keep_former(struct image *image, const struct mappings *now)
 {
@@ -118,20 +125,60 @@ static void keep_former(struct image *image, const struct mappings *now)
 		struct mapping *mapping = &image->mappings.items[i];
 
 		if (!mapping->executable || !mapping->inode || is_mapped(now, mapping) ||
-		    image->former.count == FORMER_MAX || is_former(image, mapping))
+		    renew_former(image, mapping) || image->former.count == FORMER_MAX)
 			continue;
 		if (array_append(&image->former.items, &image->former.count, *mapping))
 			mapping->path = NULL;
 	}
 }
 
+static uint32_t count_unloads(const struct images *images, const struct image *image)
+{
+	if (!images->unloads || image->space >= UNWIND_SPACES)
+		return 0;
+	return UNWIND_UNLOADS(
+		__atomic_load_n(&images->unloads[image->space].count, __ATOMIC_ACQUIRE));
+}
+
+/* What changes from now on is told again. */
+static void hear(const struct images *images, const struct image *image)
+{
+	if (images->unloads && image->space < UNWIND_SPACES)
+		__atomic_store_n(&images->unloads[image->space].told, 0, __ATOMIC_SEQ_CST);
+}
+
+/*
+ * Notes when the mappings that were just read were seen. Where libraries were unloaded meanwhile
+ * nobody knows on which side of that they were read.
+ */
+static void date_mappings(const struct image *image, struct mappings *mappings, uint32_t before,
+			  uint32_t after)
+{
+	for (size_t i = 0; i < mappings->count; i++) {
+		struct mapping *mapping = &mappings->items[i];
+		const struct mapping *old = mappings_find(&image->mappings, mapping->start);
+
+		if (old && !is_same_code(old, mapping))
+			old = NULL;
+		mapping->seen_from = old ? old->seen_from : after;
+		mapping->seen_until = before == after || !old ? after : old->seen_until;
+	}
+}
+
 static int read_mappings(const struct images *images, struct image *image,
 			 struct mappings *mappings)
 {
+	hear(images, image);
+
+	uint32_t unloads = count_unloads(images, image);
 	uint64_t start_ns = now_ns();
 	int error = mappings_read(images->procfs, (pid_t)image->pid, mappings);
 	uint64_t end_ns = now_ns();
 
+	if (!error) {
+		date_mappings(image, mappings, unloads, count_unloads(images, image));
+		image->unloads = unloads;
+	}
 	image->refresh_after_ns =
 		mappings->count > MAPPINGS_CHEAP ? end_ns + REFRESH_PAUSE * (end_ns - start_ns) : 0;
 	return error;
@@ -149,8 +196,10 @@ bool image_refresh(const struct images *images, struct image *image)
 		return false;
 	}
 	changed = !has_same_code(&image->mappings, &mappings);
-	if (changed)
+	if (changed) {
 		keep_former(image, &mappings);
+		image->unwound = false;
+	}
 	mappings_release(&image->mappings);
 	image->mappings = mappings;
 	return changed;
@@ -220,24 +269,32 @@ struct image *images_add_child(struct images *images, const struct image *parent
 	image->cmdline_count = image->cmdline ? parent->cmdline_count : 0;
 	mappings_copy(&parent->mappings, &image->mappings);
 	image->python = python_target_child(parent->python, (pid_t)pid);
+	image->unloads = parent->unloads;
 	image_refresh(images, image);
 	return image;
 }
 
-/* The newest one; they are in no order and may overlap. */
-static const struct mapping *find_former(const struct image *image, uint64_t address)
+static bool was_there(const struct mapping *mapping, uint32_t unloads)
+{
+	return unloads >= mapping->seen_from && unloads <= mapping->seen_until;
+}
+
+/* They are in no order and may overlap. */
+static const struct mapping *find_former(const struct image *image, uint64_t address,
+					 uint32_t unloads)
 {
 	for (size_t i = image->former.count; i-- > 0;) {
 		const struct mapping *mapping = &image->former.items[i];
 
-		if (address >= mapping->start && address < mapping->end)
+		if (address >= mapping->start && address < mapping->end &&
+		    was_there(mapping, unloads))
 			return mapping;
 	}
 	return NULL;
 }
 
 const struct mapping *image_find_mapping(const struct images *images, struct image *image,
-					 uint64_t address)
+					 uint64_t address, uint32_t unloads)
 {
 	const struct mapping *mapping = mappings_find(&image->mappings, address);
 
@@ -245,7 +302,8 @@ const struct mapping *image_find_mapping(const struct images *images, struct ima
 		image_refresh(images, image);
 		mapping = mappings_find(&image->mappings, address);
 	}
-	return mapping ? mapping : find_former(image, address);
+	return mapping && was_there(mapping, unloads) ? mapping
+						      : find_former(image, address, unloads);
 }
 
 /*

@@ -2,12 +2,17 @@
 /*
  * Process images: one for each address space number that the programs gave out. An exec makes a new
  * one; the old one stays with what it had outstanding.
+ *
+ * Code that is unmapped can be followed by other code in its place, and records come late. So the
+ * time of a record and of a mapping is told by how often the process's dynamic linker had unloaded
+ * something: between two such events nothing takes the place of anything.
  */
 #ifndef UNFREED_IMAGES_H
 #define UNFREED_IMAGES_H
 
 #include "../python/target.h"
 #include "../symbolize/symbolizer.h"
+#include "../unwind/tables.h"
 #include "modules.h"
 
 /* What an interpreter counts itself, to be compared with what was seen of it. */
@@ -31,6 +36,7 @@ struct image {
 	size_t cmdline_count;
 	struct mappings mappings;  /* as last read */
 	struct mappings former;    /* code that was unmapped since: records of it may still come */
+	uint32_t unloads;          /* libraries had been unloaded so often when they were read */
 	bool unwound;              /* the walker has its tables */
 	bool gone;                 /* the process exited or went on to another image */
 	uint64_t refresh_after_ns; /* a search for an address waits until then */
@@ -43,6 +49,7 @@ struct image {
 
 struct images {
 	const struct procfs *procfs;
+	struct unwind_unloads *unloads; /* by space, see bpf/unwind.h; NULL: none is */
 	struct confined *confined;
 	struct image **items; /* by space */
 	size_t count;
@@ -83,9 +90,13 @@ bool image_refresh(const struct images *images, struct image *image);
  */
 bool image_refresh_due(const struct image *image);
 
-/* The mapping that holds an address; reads the mappings again where none does. NULL: none. */
+/*
+ * The mapping that held an address when libraries had been unloaded so often: in another time
+ * another one may have been there. Reads the mappings again where none does. NULL: none, or not
+ * known.
+ */
 const struct mapping *image_find_mapping(const struct images *images, struct image *image,
-					 uint64_t address);
+					 uint64_t address, uint32_t unloads);
 
 /*
  * Reads the process's perf map, or reads it again; where that fails an older one stays. To be

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "modules.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,7 +39,8 @@ static struct module *module_new(const struct procfs *procfs, pid_t pid,
 	module->device_minor = mapping->device_minor;
 	module->inode = mapping->inode;
 	module->fd = open_module(procfs, pid, mapping);
-	if (module->path)
+	/* unmapped meanwhile: next time it is another one's turn, or its own again */
+	if (module->path && module->fd != -ENOENT && module->fd != -ESTALE)
 		return module;
 	if (module->fd >= 0)
 		close(module->fd);

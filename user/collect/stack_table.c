@@ -29,9 +29,9 @@ void stack_table_release(struct stack_table *table)
 }
 
 static struct address locate(const struct images *images, struct modules *modules,
-			     struct image *image, uint64_t pc)
+			     struct image *image, uint64_t pc, uint32_t unloads)
 {
-	const struct mapping *mapping = image_find_mapping(images, image, pc);
+	const struct mapping *mapping = image_find_mapping(images, image, pc, unloads);
 	struct address address = {.value = pc};
 
 	if (!mapping)
@@ -97,7 +97,7 @@ int stack_table_add(struct stack_table *table, const struct images *images, stru
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < stack->frame_count; i++)
-		stack->frames[i] = locate(images, modules, image, frames[i]);
+		stack->frames[i] = locate(images, modules, image, frames[i], record->unloads);
 	table->by_row[record->stack] = stack;
 	return 0;
 }

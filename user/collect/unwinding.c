@@ -13,6 +13,7 @@
 struct unwinding {
 	struct confined *confined;
 	struct unwind_tables *tables;
+	struct unwind_unloads *unloads; /* by space; NULL: nothing is unloaded */
 };
 
 struct unwinding *unwinding_new(struct confined *confined, const struct unwind_memory *memory)
@@ -22,6 +23,7 @@ struct unwinding *unwinding_new(struct confined *confined, const struct unwind_m
 	if (!unwinding)
 		return NULL;
 	unwinding->confined = confined;
+	unwinding->unloads = memory->unloads;
 	unwinding->tables = unwind_tables_new(memory);
 	if (unwinding->tables)
 		return unwinding;
@@ -37,9 +39,14 @@ void unwinding_free(struct unwinding *unwinding)
 	free(unwinding);
 }
 
+static bool is_vdso_path(const char *path)
+{
+	return !strcmp(path, "[vdso]");
+}
+
 static bool is_vdso(const struct module *module)
 {
-	return !strcmp(module->path, "[vdso]");
+	return is_vdso_path(module->path);
 }
 
 /* The number of a module's table, held until it is put; UNWIND_NO_FILE where there is none. */
@@ -111,12 +118,37 @@ static size_t shorten(struct unwinding *unwinding, struct unwind_placement *plac
 	return kept;
 }
 
+static bool is_loaded_once(const struct mappings *mappings, const struct mapping *mapping)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < mappings->count; i++)
+		count +=
+			mappings->items[i].executable && mappings->items[i].inode == mapping->inode;
+	return count == 1;
+}
+
+/*
+ * Whether code is there for good: the executable, the dynamic linker and libc, but not another copy
+ * of that in a name space of its own, and the vdso. Of other libraries nobody outside can tell
+ * which ones came by dlopen.
+ */
+static bool mapping_stays(const struct image *image, const struct mapping *mapping)
+{
+	const char *slash = strrchr(mapping->path, '/');
+
+	if (is_vdso_path(mapping->path) || (image->exe && !strcmp(mapping->path, image->exe)))
+		return true;
+	return slash && (!strncmp(slash, "/ld-", 4) || !strncmp(slash, "/libc.so", 8)) &&
+	       is_loaded_once(&image->mappings, mapping);
+}
+
 int unwinding_update(struct unwinding *unwinding, struct modules *modules,
 		     const struct procfs *procfs, const struct image *image)
 {
 	const struct mappings *mappings = &image->mappings;
 	struct unwind_placement *placements = calloc(mappings->count + 1, sizeof(*placements));
-	size_t count = 0;
+	size_t count = 0, vanished = 0;
 	int error;
 
 	if (!placements)
@@ -126,19 +158,32 @@ int unwinding_update(struct unwinding *unwinding, struct modules *modules,
 
 		if (!mapping->executable || !strcmp(mapping->path, "[vsyscall]"))
 			continue;
+		struct module *module = modules_get(modules, procfs, (pid_t)image->pid, mapping);
+
+		vanished += mapping->inode && !module;
 		placements[count++] = (struct unwind_placement){
 			.start = mapping->start,
 			.end = mapping->end,
 			.file_offset = mapping->file_offset,
-			.file = find_table(unwinding, modules_get(modules, procfs,
-								  (pid_t)image->pid, mapping)),
+			.file = find_table(unwinding, module),
+			.stays = mapping_stays(image, mapping),
 		};
 	}
 	count = shorten(unwinding, placements, count);
 	error = unwind_tables_set_mappings(unwinding->tables, image->space, placements, count);
 	placements_put(unwinding, placements, count);
 	free(placements);
-	return error;
+	if (error)
+		return error;
+	unwinding_confirm(unwinding, image);
+	return vanished ? -ESTALE : 0;
+}
+
+void unwinding_confirm(struct unwinding *unwinding, const struct image *image)
+{
+	if (unwinding->unloads && image->space < UNWIND_SPACES)
+		__atomic_store_n(&unwinding->unloads[image->space].known, image->unloads,
+				 __ATOMIC_RELEASE);
 }
 
 void unwinding_drop(struct unwinding *unwinding, const struct image *image)

@@ -24,6 +24,9 @@ void unwinding_free(struct unwinding *unwinding);
 int unwinding_update(struct unwinding *unwinding, struct modules *modules,
 		     const struct procfs *procfs, const struct image *image);
 
+/* What the walker has is what the image had mapped when it was last read. */
+void unwinding_confirm(struct unwinding *unwinding, const struct image *image);
+
 /* The image is gone. */
 void unwinding_drop(struct unwinding *unwinding, const struct image *image);
 

@@ -146,6 +146,7 @@ static int add_linker(struct finder *finder, const struct survey *survey,
 	found->linker_path = path;
 	found->linker_fd = copy;
 	found->linker_hook = survey->linker_hook;
+	found->linker_state = survey->linker_state;
 	return 0;
 }
 

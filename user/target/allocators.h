@@ -34,7 +34,8 @@ struct allocators {
 	/* The dynamic linker's rendezvous function, called after each dlopen and dlclose. */
 	int linker_fd; /* -1: none (static executable) */
 	char *linker_path;
-	uint64_t linker_hook; /* file offset of its site */
+	uint64_t linker_hook;  /* file offset of its site */
+	uint64_t linker_state; /* as struct survey has it */
 };
 
 /*

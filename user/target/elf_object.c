@@ -145,6 +145,8 @@ static int read_symbol(struct reader *reader, const char *name, const GElf_Sym *
 		return 0;
 	if (!strcmp(name, "_rtld_global"))
 		object->is_loader = true;
+	if (type == STT_OBJECT && !strcmp(name, "_r_debug"))
+		object->linker_debug = symbol->st_value;
 	if (type != STT_FUNC && type != STT_NOTYPE)
 		return 0;
 	for (size_t i = 0; i < COUNT(kind_marks); i++)

@@ -20,10 +20,11 @@ struct elf_object {
 	struct elf_function *functions;
 	size_t function_count;
 	bool defines_malloc;
-	bool is_loader;       /* glibc's dynamic loader */
-	const char *kind;     /* as struct allocator has it */
-	uint64_t linker_hook; /* virtual address, 0: none */
-	struct code *codes;   /* executable segments; only where there is something to probe */
+	bool is_loader;        /* glibc's dynamic loader */
+	const char *kind;      /* as struct allocator has it */
+	uint64_t linker_hook;  /* virtual address, 0: none */
+	uint64_t linker_debug; /* of struct r_debug, 0: none */
+	struct code *codes;    /* executable segments; only where there is something to probe */
 	size_t code_count;
 	struct code_slot *slots;
 	size_t slot_count;

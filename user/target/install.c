@@ -111,7 +111,8 @@ int allocator_install(struct keeper *keeper, const struct probe_programs *progra
 int linker_install(struct keeper *keeper, const struct probe_programs *programs, pid_t pid,
 		   const struct allocators *allocators)
 {
-	struct probe probe = {.file_offset = allocators->linker_hook};
+	struct probe probe = {.file_offset = allocators->linker_hook,
+			      .cookie = allocators->linker_state};
 	struct probe_set set = {
 		.kind = plain_kind(programs->kind),
 		.program_fd = programs->library_loaded,

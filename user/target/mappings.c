@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "open_regular.h"
@@ -250,6 +251,35 @@ const struct mapping **mappings_code_files(const struct mappings *mappings, size
 	return files;
 }
 
+static bool is_still_mapped(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
+{
+	struct mappings now;
+	const struct mapping *found;
+	bool same;
+
+	if (mappings_read(procfs, pid, &now))
+		return false;
+	found = mappings_find(&now, mapping->start);
+	same = found && found->start == mapping->start && found->end == mapping->end &&
+	       found->inode == mapping->inode && found->file_offset == mapping->file_offset;
+	mappings_release(&now);
+	return same;
+}
+
+/*
+ * Whether what was opened is the mapping's file, and not that of one which has taken its place. On
+ * some file systems (overlayfs) the numbers differ though it is: then what is mapped now decides.
+ */
+static bool is_file_of(int held, const struct procfs *procfs, pid_t pid,
+		       const struct mapping *mapping)
+{
+	struct stat status;
+
+	if (fstat(held, &status))
+		return false;
+	return status.st_ino == mapping->inode || is_still_mapped(procfs, pid, mapping);
+}
+
 int mapping_open(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
 {
 	char path[4096];
@@ -261,5 +291,9 @@ int mapping_open(const struct procfs *procfs, pid_t pid, const struct mapping *m
 	int held = open(path, O_PATH | O_CLOEXEC);
 	if (held < 0)
 		return -errno;
+	if (!is_file_of(held, procfs, pid, mapping)) {
+		close(held);
+		return -ESTALE;
+	}
 	return open_regular(held, MAPPED_FILE_BYTES_MAX);
 }

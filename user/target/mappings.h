@@ -18,8 +18,12 @@ struct mapping {
 	bool writable;
 	bool executable;
 	bool deleted; /* the file is gone from its directory, or was replaced */
-	char *path;   /* as the target sees it, without " (deleted)"; "[vdso]", "[stack]"; "" where
-			 anonymous */
+	/* Between which of the process's unloadings it was seen there; see user/collect/images.h.
+	 */
+	uint32_t seen_from;
+	uint32_t seen_until;
+	char *path; /* as the target sees it, without " (deleted)"; "[vdso]", "[stack]"; "" where
+		       anonymous */
 };
 
 struct mappings {
@@ -46,7 +50,8 @@ const struct mapping **mappings_code_files(const struct mappings *mappings, size
 
 /*
  * Opens the file behind a mapping through PID/map_files: works across mount namespaces and for a
- * file that was deleted or replaced. Regular files only. Returns a descriptor or a negative errno.
+ * file that was deleted or replaced. Regular files only. Returns a descriptor or a negative errno;
+ * -ENOENT or -ESTALE where it is no longer mapped there.
  */
 int mapping_open(const struct procfs *procfs, pid_t pid, const struct mapping *mapping);
 

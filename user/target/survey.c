@@ -2,6 +2,8 @@
 #include "survey.h"
 
 #include <errno.h>
+#include <link.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,19 +87,24 @@ static int add_sites(struct survey *survey, const struct elf_object *object)
 	return 0;
 }
 
-static uint64_t choose_linker_hook(const struct elf_object *object)
+/* Where the site is, and how far from it the word that says what the linker does. */
+static void choose_linker_hook(const struct elf_object *object, struct survey *survey)
 {
 	static const struct alloc_function hook = {
 		.name = "_dl_debug_state",
 		.cookie = PROBE_COOKIE(0, 0, PROBE_NO_ARG, PROBE_NO_ARG, PROBE_NO_ARG),
 	};
 	const struct elf_function function = {.function = &hook, .address = object->linker_hook};
+	const struct code *code = elf_object_code(object, function.address);
 	struct site site;
 
-	if (!object->linker_hook || !elf_object_code(object, function.address))
-		return 0;
+	if (!object->linker_hook || !code)
+		return;
 	choose_site(object, &function, &site);
-	return site.file_offset;
+	survey->linker_hook = site.file_offset;
+	if (object->linker_debug)
+		survey->linker_state = object->linker_debug + offsetof(struct r_debug, r_state) -
+				       (code->address + site.file_offset - code->file_offset);
 }
 
 static bool is_elf(int fd)
@@ -120,7 +127,7 @@ int survey_read(int fd, struct survey *survey)
 	if (error)
 		return error;
 	survey->kind = object.kind;
-	survey->linker_hook = choose_linker_hook(&object);
+	choose_linker_hook(&object, survey);
 	if (object.defines_malloc && !object.is_loader)
 		error = add_sites(survey, &object);
 	elf_object_release(&object);

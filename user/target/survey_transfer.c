@@ -12,6 +12,7 @@
 /* Leads the entry sites, the return sites and the gaps. */
 struct header {
 	uint64_t linker_hook;
+	uint64_t linker_state;
 	uint32_t kind;
 	uint32_t entry_count;
 	uint32_t return_count;
@@ -28,7 +29,7 @@ struct gap_entry {
 	uint32_t some;
 };
 
-_Static_assert(sizeof(struct header) == 24, "");
+_Static_assert(sizeof(struct header) == 32, "");
 _Static_assert(sizeof(struct function_site) == 64, "");
 
 static size_t encoded_length(const struct header *header)
@@ -71,6 +72,7 @@ int survey_encode(const struct survey *survey, struct confined_answer *answer)
 {
 	struct header header = {
 		.linker_hook = survey->linker_hook,
+		.linker_state = survey->linker_state,
 		.kind = elf_kind_number(survey->kind),
 		.entry_count = (uint32_t)survey->entry_count,
 		.return_count = (uint32_t)survey->return_count,
@@ -165,6 +167,7 @@ int survey_decode(const struct confined_answer *answer, struct survey *survey)
 	}
 	survey->kind = elf_kind_name(header.kind);
 	survey->linker_hook = header.linker_hook;
+	survey->linker_state = header.linker_state;
 	survey->entry_count = header.entry_count;
 	survey->return_count = header.return_count;
 	survey->gap_count = header.gap_count;

@@ -21,7 +21,8 @@ struct unwind_memory {
 	uint32_t rule_count; /* at most UNWIND_RULES_MAX */
 	struct unwind_mapping *mappings;
 	uint32_t mapping_count;
-	uint64_t *spaces; /* UNWIND_SPACES of them */
+	uint64_t *spaces;               /* UNWIND_SPACES of them */
+	struct unwind_unloads *unloads; /* likewise; NULL: nothing is unloaded */
 	/*
 	 * Returns when no walk is under way that began before the call; see
 	 * unwind_wait_for_programs.
@@ -46,6 +47,7 @@ struct unwind_placement {
 	uint64_t end;
 	uint64_t file_offset; /* bytes */
 	int file;             /* or UNWIND_NO_FILE */
+	bool stays;           /* it cannot be unmapped while the process runs its image */
 };
 
 struct unwind_usage {

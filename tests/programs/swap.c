@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loads the libraries `--a PATH` and `--b PATH` (see swap_library.c) in turn, `--rounds` times
+ * each, and allocates below them: leak_a below one, leak_b below the other. It does so `--batches`
+ * times, and after each says `batch` and waits for a line. `same_place`: how often a library lay
+ * where the one before it had been.
+ */
+#include <dlfcn.h>
+#include <stdlib.h>
+
+#include "truth.h"
+
+typedef void call_fn(void);
+typedef void swap_fn(call_fn *call);
+
+static uint64_t same_place;
+
+TRUTH_LEAF static void leak_a(void)
+{
+	if (!malloc(24))
+		truth_die("malloc failed");
+	truth_alloc("leak_a", 24);
+}
+
+TRUTH_LEAF static void leak_b(void)
+{
+	if (!malloc(40))
+		truth_die("malloc failed");
+	truth_alloc("leak_b", 40);
+}
+
+TRUTH_LEAF static void *load_and_call(const char *path, call_fn *leaf)
+{
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	swap_fn *call = library ? (swap_fn *)dlsym(library, "swap_call") : NULL;
+
+	if (!call)
+		truth_die("dlopen failed");
+	for (int i = 0; i < 3; i++)
+		call(leaf);
+	dlclose(library);
+	return (void *)call;
+}
+
+static void swap(uint64_t rounds)
+{
+	const char *a = truth_string("--a", "");
+	const char *b = truth_string("--b", "");
+
+	for (; rounds > 0; rounds--)
+		same_place += load_and_call(a, leak_a) == load_and_call(b, leak_b);
+}
+
+static void run(void)
+{
+	for (uint64_t i = truth_number("--batches", 1); i > 0; i--) {
+		swap(truth_number("--rounds", 100));
+		truth_say("batch");
+		truth_wait_line();
+	}
+	truth_note("same_place", same_place);
+}
+
+int main(int argc, char **argv)
+{
+	const struct truth_case cases[] = {{"swap", NULL, run}};
+
+	return truth_main(argc, argv, cases, 1);
+}
