@@ -5,6 +5,7 @@
  * Takes the stack of the thread when it next calls the C function, and prints it as python_probe
  * does. Exits with 4 where the kernel refuses the program.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
