@@ -40,7 +40,7 @@ def run_program(target):
     target.lines.until("^(done|{.*)$")
 
 
-@pytest.mark.parametrize("name", ["bare_stacks", "rust_leaks.bare"])
+@pytest.mark.parametrize("name", ["bare_stacks", "rust_leaks_bare"])
 def test_a_program_without_frame_pointers(record, tmp_path, name):
     theirs, result = both(record, tmp_path, lambda: Target(name), run_program)
     ours, truncated = reported_stacks(result.report)

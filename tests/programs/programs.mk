@@ -42,7 +42,7 @@ endif
 endif
 rustc := $(or $(shell command -v rustc),$(wildcard $(HOME)/.cargo/bin/rustc))
 ifneq ($(rustc),)
-programs_all += rust_leaks rust_leaks.bare
+programs_all += rust_leaks rust_leaks_bare
 endif
 
 .PHONY: programs
@@ -120,7 +120,8 @@ $(programs_dir)/bare_stacks: tests/bpf/unwind_stacks.cc $(programs_dir)/lib/bare
 	$(call say,PROGRAM,$@)
 	$(Q)$(CXX) -std=c++20 $(programs_bare) -o $@ $^
 
-$(programs_dir)/rust_leaks.bare: tests/programs/rust_leaks.rs $(programs_dir)/lib/truth.o
+# Of another stem, as rustc names the files it works in by the output's: both may be built at once.
+$(programs_dir)/rust_leaks_bare: tests/programs/rust_leaks.rs $(programs_dir)/lib/truth.o
 	$(call say,PROGRAM,$@)
 	$(Q)$(rustc) --edition 2021 -C opt-level=2 -g -C link-arg=$(programs_dir)/lib/truth.o -o $@ $<
 
