@@ -105,7 +105,7 @@ $(eval $(call program_cpp_rule,))
 
 $(programs_dir)/rust_leaks: tests/programs/rust_leaks.rs $(programs_dir)/lib/truth.o
 	$(call say,PROGRAM,$@)
-	$(Q)$(rustc) --edition 2021 -C opt-level=2 -g -C force-frame-pointers=yes \
+	$(Q)MAKEFLAGS= $(rustc) --edition 2021 -C opt-level=2 -g -C force-frame-pointers=yes \
 		-C link-arg=$(programs_dir)/lib/truth.o -o $@ $<
 
 # As distributions build: nothing but the unwind tables says where a frame's caller is.
@@ -123,7 +123,7 @@ $(programs_dir)/bare_stacks: tests/bpf/unwind_stacks.cc $(programs_dir)/lib/bare
 # Of another stem, as rustc names the files it works in by the output's: both may be built at once.
 $(programs_dir)/rust_leaks_bare: tests/programs/rust_leaks.rs $(programs_dir)/lib/truth.o
 	$(call say,PROGRAM,$@)
-	$(Q)$(rustc) --edition 2021 -C opt-level=2 -g -C link-arg=$(programs_dir)/lib/truth.o -o $@ $<
+	$(Q)MAKEFLAGS= $(rustc) --edition 2021 -C opt-level=2 -g -C link-arg=$(programs_dir)/lib/truth.o -o $@ $<
 
 $(programs_dir)/libwrapper.so $(programs_dir)/libwrapper-tail.so: tests/programs/wrapper.c
 	$(call say,PROGRAM,$@)
