@@ -67,6 +67,14 @@ struct {
 /* W: user space; may stay 0 as long as python_by_space is empty. */
 volatile __u32 python_used = 0;
 
+/*
+ * Whether a code object was freed at one of the addresses that share a slot. W: free_enter. R: the
+ * walk of Python frames.
+ */
+#define CODE_SLOTS         (1u << 14)
+#define CODE_SLOT(address) ((__u32)((address) >> 4 ^ (address) >> 18) & (CODE_SLOTS - 1))
+volatile __u8 code_was_freed[CODE_SLOTS] = {0};
+
 /* Interpreters. W: user space at attach, processes.bpf.h, free_enter. R: programs, user space. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -28,7 +28,8 @@ struct python_walk_layout {
 	__u16 every_frame_entry; /* each Python call is a C call too (up to 3.10) */
 };
 
-#define PYTHON_OWNER_SHIM 3
+#define PYTHON_OWNER_SHIM  3
+#define PYTHON_OBJECT_TYPE 8 /* any object -> its type */
 
 /*
  * Where a thread keeps its thread state, also while it has released the GIL: in the word at
@@ -58,6 +59,7 @@ struct python_process {
 /* What the programs keep of a traced process that is an interpreter: by space. */
 struct python_space {
 	struct python_process process;
+	__u64 code_type;     /* address of PyCode_Type; 0: unknown */
 	__u64 unknown_frees; /* of blocks that the interpreter's allocator gave before the attach */
 };
 
@@ -74,11 +76,14 @@ struct python_frame {
 
 /*
  * A checksum of a code object tells whether an address was reused. It is taken over the five
- * 32-bit words that end with the first line and the three pointers from the file's name on.
+ * 32-bit words that end with the first line, the three pointers from the file's name on, and the
+ * name's own hash, since the names of code that was made alike lie at the same addresses too.
  */
 #define PYTHON_CHECK_BYTES            128u /* at code + PYTHON_CHECK_START(layout) */
 #define PYTHON_CHECK_START(layout)    ((layout)->code_first_line - 16u)
 #define PYTHON_CHECK_POINTERS(layout) ((layout)->code_filename - PYTHON_CHECK_START(layout))
+#define PYTHON_CHECK_NAME(layout)     (PYTHON_CHECK_POINTERS(layout) + 8u) /* -> str */
+#define PYTHON_STR_HASH               24u /* in a str; names are interned, so that they have one */
 
 static __attribute__((always_inline)) inline __u32 python_check_add(__u32 check, __u32 word)
 {
@@ -86,10 +91,14 @@ static __attribute__((always_inline)) inline __u32 python_check_add(__u32 check,
 	return check ^ check >> 15;
 }
 
-/* Of PYTHON_CHECK_BYTES from the start; `pointers` is PYTHON_CHECK_POINTERS. Never 0. */
-static __attribute__((always_inline)) inline __u32 python_check(const __u8 *bytes, __u32 pointers)
+/*
+ * Of PYTHON_CHECK_BYTES from the start; `pointers` is PYTHON_CHECK_POINTERS. The hash is the one of
+ * the name, 0 where it cannot be read. Never 0.
+ */
+static __attribute__((always_inline)) inline __u32 python_check(const __u8 *bytes, __u32 pointers,
+								__u64 hash)
 {
-	__u32 check = 0;
+	__u32 check = python_check_add(python_check_add(0, hash), hash >> 32);
 
 	for (__u32 i = 0; i < 20; i += 4)
 		check = python_check_add(check, *(const __u32 *)(bytes + i));

@@ -4,7 +4,9 @@
  *
  * They lie in the interpreter's memory and change while the native stack below them stays as it is
  * (a line further on calls the same function), so that they are walked at every capture. Checksums
- * of code objects, which tell reused addresses, are read only for stacks that are new.
+ * of code objects, which tell reused addresses, are read only for stacks that are new, and part of
+ * the hash where a code object was seen to be freed. Those that pymalloc serves itself are not seen
+ * to be freed in pools mode, which has no probe there.
  */
 #ifndef UNFREED_PYTHON_FRAMES_BPF_H
 #define UNFREED_PYTHON_FRAMES_BPF_H
@@ -34,7 +36,8 @@ struct walk {
 	const struct python_walk_layout *layout;
 };
 
-static __always_inline void python_note(struct scratch *scratch)
+static __always_inline void python_note(struct scratch *scratch,
+					const struct python_walk_layout *layout)
 {
 	const struct python_frame *found = &scratch->python.found;
 	__u32 word = 2 * scratch->record.python_count;
@@ -45,6 +48,10 @@ static __always_inline void python_note(struct scratch *scratch)
 	scratch->python_hash =
 		hash_add(scratch->python_hash,
 			 found->code + (__u32)found->instruction * 0xbf58476d1ce4e5b9ull);
+	if (code_was_freed[CODE_SLOT(found->code)])
+		scratch->python_hash =
+			hash_add(scratch->python_hash,
+				 python_walk_check(&scratch->python, layout, found->code));
 }
 
 /* Returns 1 at the end. */
@@ -55,7 +62,7 @@ static long python_frame_step(__u32 index, struct walk *walk)
 
 	scratch->python_stop = python_walk_step(&scratch->python, walk->layout);
 	if (scratch->python_stop == PYTHON_FRAME) {
-		python_note(scratch);
+		python_note(scratch, walk->layout);
 		if (scratch->record.python_count < PYTHON_FRAMES_MAX)
 			return 0;
 		if (!scratch->python.frame)

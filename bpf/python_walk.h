@@ -187,7 +187,10 @@ PYTHON_FUNCTION __u32 python_walk_check(struct python_walk *walk,
 	walk->window_size = 0;
 	if (python_read_user(walk->bytes, PYTHON_CHECK_BYTES, code + PYTHON_CHECK_START(layout)))
 		return 0;
-	return python_check(walk->bytes, PYTHON_CHECK_POINTERS(layout));
+	walk->offset = 0;
+	if (python_read_word(walk, python_word(walk, PYTHON_CHECK_NAME(layout)) + PYTHON_STR_HASH))
+		walk->word = 0;
+	return python_check(walk->bytes, PYTHON_CHECK_POINTERS(layout), walk->word);
 }
 
 #endif

@@ -73,6 +73,23 @@ static __noinline int python_count_unknown_free(__u32 space)
 	return 0;
 }
 
+/* Whether a block may be a code object: they all are larger. */
+#define CODE_BYTES_MIN 160
+
+/* Where what is freed is a code object, the address may soon be another one's. */
+static __noinline int python_note_free(struct call *call, __u64 address)
+{
+	struct python_space *python = python_space_of(call->space);
+	__u64 type = 0;
+
+	if (!python || !python->code_type ||
+	    bpf_probe_read_user(&type, sizeof(type), (void *)(address + PYTHON_OBJECT_TYPE)))
+		return 0;
+	if (type == python->code_type)
+		code_was_freed[CODE_SLOT(address)] = 1;
+	return 0;
+}
+
 /* The old block of a realloc is gone. */
 static __always_inline void old_close(struct call *call)
 {
@@ -289,7 +306,11 @@ int free_enter(struct pt_regs *ctx)
 	key = call_key(call, address);
 	if (!key)
 		return 0;
-	if (!block_close(call, key) && call->last_freed != address) {
+	if (block_close(call, key)) {
+		if (call->fresh.size >= CODE_BYTES_MIN)
+			python_note_free(call, address);
+	} else if (call->last_freed != address) {
+		python_note_free(call, address);
 		count_unknown_free();
 		if (PROBE_COOKIE_DOMAIN(bpf_get_attach_cookie(ctx)) == DOMAIN_PYTHON)
 			python_count_unknown_free(call->space);

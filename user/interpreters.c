@@ -156,7 +156,10 @@ static int make_plan(struct interpreters *interpreters, struct interpreter *inte
 /* Tells the programs how to walk the Python frames of this process. */
 static int publish(struct interpreters *interpreters, const struct interpreter *interpreter)
 {
-	const struct python_space space = {.process = facts_of(interpreter)->process};
+	const struct python_space space = {
+		.process = facts_of(interpreter)->process,
+		.code_type = facts_of(interpreter)->types.code,
+	};
 	uint32_t key = interpreter->image->space;
 	int error = bpf_map_update_elem(interpreters->config.spaces_fd, &key, &space, BPF_NOEXIST);
 

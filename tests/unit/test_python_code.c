@@ -232,6 +232,26 @@ static void test_code(void **state)
 	}
 }
 
+static void test_frames_that_have_not_begun(void **state)
+{
+	const struct python_types types = {0};
+	struct python_code code;
+
+	(void)state;
+	for (uint32_t minor = 8; minor <= 12; minor++) {
+		const struct python_layout layout = layout_of(minor);
+
+		put_code(&layout);
+		if (minor >= 11)
+			put_u32(CODE + layout.walk.code_bytecode - 16, 3);
+		assert_int_equal(python_code_read(&memory, &layout, &types, CODE, &code), 0);
+		assert_int_equal(python_code_begun(&code, 4), minor < 11);
+		assert_true(python_code_begun(&code, 6));
+		assert_true(python_code_begun(&code, PYTHON_NO_INSTRUCTION));
+		python_code_release(&code);
+	}
+}
+
 static void test_other_objects_are_no_code(void **state)
 {
 	const struct python_layout layout = layout_of(11);
@@ -310,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_strings),
 		cmocka_unit_test(test_bad_strings),
 		cmocka_unit_test(test_code),
+		cmocka_unit_test(test_frames_that_have_not_begun),
 		cmocka_unit_test(test_other_objects_are_no_code),
 		cmocka_unit_test(test_noise),
 		cmocka_unit_test(test_noisy_tables),

@@ -44,10 +44,12 @@ static struct address locate(const struct images *images, struct modules *module
 	return address;
 }
 
-/* Code of the interpreter's own, around calls of a class in 3.13; tracebacks do not show it. */
-static bool is_trampoline(const struct python_name *name)
+/* What tracebacks do not show: besides what has not begun, code of the interpreter's own around
+ * calls of a class in 3.13. */
+static bool is_hidden(const struct python_name *name)
 {
-	return name->file && !strcmp(name->file, "__init__") && !strcmp(name->name, "__init__");
+	return name->hidden ||
+	       (name->file && !strcmp(name->file, "__init__") && !strcmp(name->name, "__init__"));
 }
 
 /* Of a process that is not known to be an interpreter there are none. */
@@ -67,7 +69,7 @@ static int name_python(struct stack_table *table, struct known_stack *stack,
 		memcpy(&frame, &record->words[2 * i], sizeof(frame));
 		if (!python_target_name(target, &frame, &stack->python[stack->python_count]))
 			table->unnamed++;
-		if (!is_trampoline(&stack->python[stack->python_count]))
+		if (!is_hidden(&stack->python[stack->python_count]))
 			stack->python_count++;
 	}
 	return 0;

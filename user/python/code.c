@@ -24,7 +24,8 @@ enum {
 	NAME_CHARACTERS_MAX = 4096,
 	LINE_BYTES_MAX = 1 << 20,
 	CODE_BYTES_MAX = 256,
-	OBJECT_TYPE = 8,
+	BEGIN_BEFORE_BYTECODE = 16, /* _co_firsttraceable, in code units */
+	BEGIN_UNITS_MAX = 1 << 16,
 	NO_LINE = -128,
 };
 
@@ -87,7 +88,7 @@ static int check_type(const struct memory *memory, uint64_t address, uint64_t ty
 
 	if (!address || address % 8)
 		return -EINVAL;
-	error = memory_read_u64(memory, address + OBJECT_TYPE, &found);
+	error = memory_read_u64(memory, address + PYTHON_OBJECT_TYPE, &found);
 	if (error)
 		return error;
 	return type && found != type ? -EINVAL : 0;
@@ -161,12 +162,17 @@ static uint64_t pointer_at(const uint8_t *object, uint32_t offset)
 	return pointer;
 }
 
-static uint32_t check_of(const struct python_layout *layout, const uint8_t *object)
+static uint32_t check_of(const struct memory *memory, const struct python_layout *layout,
+			 const uint8_t *object)
 {
 	uint8_t bytes[PYTHON_CHECK_BYTES] __attribute__((aligned(8)));
+	uint64_t name, hash;
 
 	memcpy(bytes, object + PYTHON_CHECK_START(&layout->walk), sizeof(bytes));
-	return python_check(bytes, PYTHON_CHECK_POINTERS(&layout->walk));
+	name = pointer_at(bytes, PYTHON_CHECK_NAME(&layout->walk) & (PYTHON_CHECK_BYTES - 8));
+	if (memory_read_u64(memory, name + PYTHON_STR_HASH, &hash))
+		hash = 0;
+	return python_check(bytes, PYTHON_CHECK_POINTERS(&layout->walk), hash);
 }
 
 /* Every field lies within the part of the object that is read. */
@@ -176,11 +182,14 @@ static bool layout_fits(const struct python_layout *layout)
 	       layout->walk.code_filename <= CODE_BYTES_MAX - 8 &&
 	       layout->code_name <= CODE_BYTES_MAX - 8 &&
 	       layout->code_lines <= CODE_BYTES_MAX - 8 &&
+	       (layout->walk.code_bytecode == PYTHON_ABSENT ||
+		(layout->walk.code_bytecode >= BEGIN_BEFORE_BYTECODE &&
+		 layout->walk.code_bytecode <= CODE_BYTES_MAX)) &&
 	       (layout->code_qualname == PYTHON_ABSENT ||
 		layout->code_qualname <= CODE_BYTES_MAX - 8);
 }
 
-/* As much of it as there is for sure: up to the end of the checksum's bytes. */
+/* As much of it as there is for sure: up to the end of the checksum's bytes, or the bytecode. */
 static int read_object(const struct memory *memory, const struct python_layout *layout,
 		       const struct python_types *types, uint64_t address, uint8_t *object)
 {
@@ -189,8 +198,21 @@ static int read_object(const struct memory *memory, const struct python_layout *
 
 	if (!layout_fits(layout))
 		return -EINVAL;
+	if (layout->walk.code_bytecode != PYTHON_ABSENT && layout->walk.code_bytecode > size)
+		size = layout->walk.code_bytecode;
 	error = check_type(memory, address, types->code);
 	return error ? error : memory_read(memory, address, object, size);
+}
+
+/* From 3.11 on. */
+static int32_t begin_of(const struct python_layout *layout, const uint8_t *object)
+{
+	uint32_t units;
+
+	if (layout->walk.code_bytecode == PYTHON_ABSENT)
+		return 0;
+	memcpy(&units, object + layout->walk.code_bytecode - BEGIN_BEFORE_BYTECODE, sizeof(units));
+	return units < BEGIN_UNITS_MAX ? (int32_t)units * 2 : 0;
 }
 
 static int read_parts(const struct memory *memory, const struct python_layout *layout,
@@ -202,7 +224,8 @@ static int read_parts(const struct memory *memory, const struct python_layout *l
 	int error;
 
 	code->format = layout->lines;
-	code->check = check_of(layout, object);
+	code->check = check_of(memory, layout, object);
+	code->begin = begin_of(layout, object);
 	memcpy(&code->first_line, object + layout->walk.code_first_line, sizeof(code->first_line));
 	error = python_string_read(memory, layout, types, pointer_at(object, name),
 				   NAME_CHARACTERS_MAX, &code->name);
@@ -245,11 +268,18 @@ void python_code_release(struct python_code *code)
 uint32_t python_code_check(const struct memory *memory, const struct python_layout *layout,
 			   uint64_t address)
 {
-	uint8_t bytes[PYTHON_CHECK_BYTES] __attribute__((aligned(8)));
+	const size_t start = PYTHON_CHECK_START(&layout->walk);
+	uint8_t object[CODE_BYTES_MAX] = {0};
 
-	if (memory_read(memory, address + PYTHON_CHECK_START(&layout->walk), bytes, sizeof(bytes)))
+	if (!layout_fits(layout) ||
+	    memory_read(memory, address + start, object + start, PYTHON_CHECK_BYTES))
 		return 0;
-	return python_check(bytes, PYTHON_CHECK_POINTERS(&layout->walk));
+	return check_of(memory, layout, object);
+}
+
+bool python_code_begun(const struct python_code *code, int32_t instruction)
+{
+	return instruction == PYTHON_NO_INSTRUCTION || instruction >= code->begin;
 }
 
 static int32_t line_by_lnotab(const struct python_code *code, int32_t instruction)

@@ -14,6 +14,7 @@ struct python_code {
 	uint8_t *lines; /* line table */
 	size_t line_bytes;
 	int32_t first_line;
+	int32_t begin;  /* where its body begins, in bytes: before is the making of the frame */
 	uint32_t check; /* python_check() */
 	enum python_lines format;
 };
@@ -39,6 +40,12 @@ void python_code_release(struct python_code *code);
  * 0 where the instruction has no line, or the table is damaged.
  */
 int32_t python_code_line(const struct python_code *code, int32_t instruction);
+
+/*
+ * Whether the body of the function has begun. Before it the interpreter makes cells, or a generator
+ * in place of the frame, on behalf of the caller; tracebacks do not show the frame then.
+ */
+bool python_code_begun(const struct python_code *code, int32_t instruction);
 
 /* The checksum alone, to be compared with the one of an earlier time; 0 where it cannot be read. */
 uint32_t python_code_check(const struct memory *memory, const struct python_layout *layout,

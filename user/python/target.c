@@ -150,5 +150,6 @@ bool python_target_name(struct python_target *target, const struct python_stack_
 	name->name = known->code.name;
 	name->file = known->code.file;
 	name->line = line > 0 ? (uint32_t)line : 0;
+	name->hidden = !python_code_begun(&known->code, frame->instruction);
 	return true;
 }

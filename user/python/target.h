@@ -16,6 +16,7 @@ struct python_name {
 	const char *name;
 	const char *file; /* NULL: unknown */
 	uint32_t line;    /* 0: unknown */
+	bool hidden;      /* its function has not begun: tracebacks do not show it */
 };
 
 /*
