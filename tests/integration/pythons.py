@@ -19,6 +19,8 @@ class Python:
         self.path = path
         self.root = root
         self.minor = int(re.search(r"3\.(\d+)", str(path.name if root else path))[1])
+        # Debian's are built with -flto, by which callers have copies of the allocator of their own
+        self.inlines = bool(root) or path.parts[1] == "usr"
 
     def __repr__(self):
         return f"{self.root.name if self.root else self.path.parts[1]}-3.{self.minor}"
@@ -33,7 +35,8 @@ class Python:
             command = ["chroot", self.root, "/usr/bin/" + self.path.name]
         process = subprocess.Popen(
             [*command, path, *map(str, arguments)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True, env={**os.environ, **dict(environment)}, **options)
+            stdout=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONHASHSEED": "0", **dict(environment)}, **options)
         process.lines = Lines(process.stdout)
         return process
 
@@ -51,6 +54,15 @@ def find_pythons():
             found[f"{root.name} {path.name}"] = Python(path, root)
     return [pytest.param(python, id=name.replace(" ", "-")) for name, python in found.items()
             if 8 <= python.minor <= 15]
+
+
+def choose(pythons, *minors):
+    """One of each of these versions, as far as they are here."""
+    chosen = {}
+    for python in pythons:
+        if python.values[0].minor in minors:
+            chosen.setdefault(python.values[0].minor, python)
+    return list(chosen.values())
 
 
 def probe(command, pid):
