@@ -13,6 +13,7 @@ check-long: check-build
 # Twice, as the sanitized build has its own directory, build/sanitize.
 check-build:
 	@scripts/setup check
+	@scripts/python-roots
 	+@$(as_user) $(MAKE) $(quiet_make) all units programs bpf-tests
 	+@$(as_user) $(MAKE) $(quiet_make) SANITIZE=1 units
 
