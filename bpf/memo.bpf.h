@@ -37,7 +37,9 @@ struct memo {
 	__u64 list;
 	__u32 space;
 	__u32 domain;
-	__u64 row; /* where there are no Python frames */
+	__u32 python; /* whether there were Python frames, which end the walk where they are run */
+	__u32 reserved;
+	__u64 row; /* where there were none */
 	__u64 hash;
 	struct noted_words words;
 };
@@ -64,6 +66,7 @@ static __always_inline bool memo_starts_like(const struct memo *memo, const stru
 	return memo->start.pc == call->caller.pc && memo->start.sp == call->caller.sp &&
 	       memo->list == scratch->list && memo->space == call->space &&
 	       memo->domain == PROBE_COOKIE_DOMAIN(call->cookie) &&
+	       memo->python == !!scratch->python_hash &&
 	       (!(memo->used & UNWIND_FP_USED) || memo->start.fp == call->caller.fp) &&
 	       (!(memo->used & UNWIND_BX_USED) || memo->start.bx == call->caller.bx);
 }
@@ -124,6 +127,7 @@ static __noinline int memo_keep(struct scratch *scratch, struct call *call)
 	memo->list = scratch->list;
 	memo->space = call->space;
 	memo->domain = PROBE_COOKIE_DOMAIN(call->cookie);
+	memo->python = !!scratch->python_hash;
 	memo->row = scratch->row;
 	memo->hash = scratch->native_hash;
 	bpf_probe_read_kernel(&memo->words, sizeof(memo->words), &scratch->words);

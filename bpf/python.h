@@ -59,7 +59,13 @@ struct python_process {
 /* What the programs keep of a traced process that is an interpreter: by space. */
 struct python_space {
 	struct python_process process;
-	__u64 code_type;     /* address of PyCode_Type; 0: unknown */
+	__u64 code_type; /* address of PyCode_Type; 0: unknown */
+	/*
+	 * The function that runs Python frames: native frames from it outwards are not asked for.
+	 * Size 0: they are, or it is unknown.
+	 */
+	__u64 eval_start;
+	__u64 eval_bytes;
 	__u64 unknown_frees; /* of blocks that the interpreter's allocator gave before the attach */
 };
 

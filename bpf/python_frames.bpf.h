@@ -84,6 +84,7 @@ static __noinline int python_capture(struct scratch *scratch, struct call *call)
 	scratch->record.python_count = 0;
 	scratch->python_hash = 0;
 	scratch->entry = 0;
+	scratch->eval_bytes = 0;
 	scratch->python_stop = PYTHON_NO_THREAD;
 	if (!python)
 		return 0;
@@ -94,8 +95,12 @@ static __noinline int python_capture(struct scratch *scratch, struct call *call)
 	scratch->python_stop = PYTHON_FRAME;
 	scratch->python_hash = STACK_HASH_SEED;
 	bpf_loop(2 * PYTHON_FRAMES_MAX, python_frame_step, &walk, 0);
-	if (!scratch->record.python_count)
+	if (scratch->record.python_count) {
+		scratch->eval_start = python->eval_start;
+		scratch->eval_bytes = python->eval_bytes;
+	} else {
 		scratch->python_hash = 0;
+	}
 	return 0;
 }
 

@@ -49,6 +49,8 @@ struct scratch {
 	__u64 python_hash; /* of the Python frames; 0: there are none */
 	__u64 list;        /* of mappings, that the walk goes by */
 	__u64 entry;       /* where on the stack the innermost Python frame was entered; 0 */
+	__u64 eval_start;  /* as in struct python_space */
+	__u64 eval_bytes;  /* 0 also where there are no Python frames */
 	__u32 stale;       /* UNWIND_STALE where the list may be out of date, else 0 */
 	__u32 python_stop; /* enum python_step of the last step */
 	__u64 start_sp;    /* of the walk */

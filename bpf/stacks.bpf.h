@@ -16,6 +16,15 @@
 
 #define STACK_PROBES 16 /* rows looked at for a hash before the table counts as full */
 
+/* Whether the frame that the walk is in runs Python frames, so that it is the last one asked for.
+ */
+static __always_inline bool is_eval_loop(const struct scratch *scratch)
+{
+	__u64 address = scratch->unwind.pc - !(scratch->unwind.flags & UNWIND_EXACT);
+
+	return address - scratch->eval_start < scratch->eval_bytes;
+}
+
 /*
  * Notes the frame that the walk is in and goes on to its caller. Returns 1 at the end. A frame in
  * code that is not in the list has no file, and once libraries were unloaded its address alone does
@@ -30,6 +39,11 @@ static long walk_step(__u32 index, struct walk *walk)
 		scratch->unwind.pc;
 	scratch->record.frame_count = index + 1;
 	scratch->hash = hash_add(scratch->hash, scratch->unwind.pc);
+	if (is_eval_loop(scratch)) {
+		scratch->record.eval_frame = index + 1;
+		scratch->stop = UNWIND_BOTTOM;
+		return 1;
+	}
 	scratch->stop = unwind_step(&scratch->unwind);
 	scratch->hash ^= scratch->unwind.mapping.pages;
 	if (scratch->entry && scratch->unwind.sp > scratch->entry) {

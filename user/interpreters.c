@@ -156,9 +156,13 @@ static int make_plan(struct interpreters *interpreters, struct interpreter *inte
 /* Tells the programs how to walk the Python frames of this process. */
 static int publish(struct interpreters *interpreters, const struct interpreter *interpreter)
 {
+	const struct python_interpreter *facts = facts_of(interpreter);
+	const struct image_symbol *eval = &facts->symbols[SYMBOL_EVAL_LOOP];
 	const struct python_space space = {
-		.process = facts_of(interpreter)->process,
-		.code_type = facts_of(interpreter)->types.code,
+		.process = facts->process,
+		.code_type = facts->types.code,
+		.eval_start = eval->address,
+		.eval_bytes = eval->address && !interpreters->config.native ? eval->size : 0,
 	};
 	uint32_t key = interpreter->image->space;
 	int error = bpf_map_update_elem(interpreters->config.spaces_fd, &key, &space, BPF_NOEXIST);

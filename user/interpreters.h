@@ -15,6 +15,7 @@ struct interpreters_config {
 	const struct procfs *procfs;
 	struct confined *confined;
 	enum python_request request;
+	bool native; /* its native frames are asked for, to the bottom of the stack */
 	bool nops_emulated;
 	int spaces_fd;           /* python_by_space */
 	volatile uint32_t *used; /* python_used */

@@ -98,6 +98,7 @@ static struct interpreters *find_interpreters(struct session *session)
 		.confined = session->confined,
 		.request = session->config.python,
 		.nops_emulated = session->config.nops_emulated,
+		.native = session->config.native_interpreter,
 		.spaces_fd = bpf_map__fd(session->loaded.skeleton->maps.python_by_space),
 		.used = &session->loaded.skeleton->bss->python_used,
 		.keeper = session->probes,

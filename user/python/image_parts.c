@@ -27,6 +27,7 @@ static const char *const symbol_names[SYMBOL_COUNT] = {
 	[SYMBOL_ALLOCATED_BLOCKS] = "_Py_GetAllocatedBlocks",
 	[SYMBOL_GET_ARENA_ALLOCATOR] = "PyObject_GetArenaAllocator",
 	[SYMBOL_THIS_THREAD_STATE] = "PyGILState_GetThisThreadState",
+	[SYMBOL_EVAL_LOOP] = "_PyEval_EvalFrameDefault",
 };
 
 static int check_header(Elf *elf)
