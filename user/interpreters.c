@@ -435,6 +435,17 @@ bool interpreters_exact(const struct interpreters *interpreters, enum site_kind 
 	return exact;
 }
 
+bool interpreters_see(const struct interpreters *interpreters, pid_t pid)
+{
+	for (size_t i = 0; i < interpreters->count; i++) {
+		const struct interpreter *interpreter = interpreters->items[i];
+
+		if ((pid_t)interpreter->image->pid == pid && interpreter->ready)
+			return interpreter->plan.mode != PYTHON_MODE_MALLOC;
+	}
+	return false;
+}
+
 void interpreters_start(struct interpreters *interpreters)
 {
 	interpreters->started = true;

@@ -20,6 +20,7 @@ enum {
 	KEY_OLDER_THAN = 0x7000,
 	KEY_FOLLOW_FORKS,
 	KEY_EXACT,
+	KEY_MALLOC,
 	KEY_PYTHON,
 	KEY_NATIVE_INTERPRETER,
 	KEY_ATTACH,
@@ -37,6 +38,13 @@ static const struct argp_option options[] = {
 	{"follow-forks", KEY_FOLLOW_FORKS, NULL, 0, "Trace children of the targets too", 2},
 	{"exact", KEY_EXACT, NULL, 0,
 	 "Record every call whatever it costs. Without it a slowdown of more than 25 % is refused",
+	 2},
+	{"malloc", KEY_MALLOC, "auto|exact|off", 0,
+	 "How to see what malloc and its family give: exact, each call; off, not at all, which "
+	 "leaves "
+	 "the objects of CPython; auto, the default, exact, but off for a CPython that it would "
+	 "slow "
+	 "by more than 25 %",
 	 2},
 	{"python", KEY_PYTHON, "auto|exact|pools|off", 0,
 	 "How to see the objects of CPython: exact, each one, for which the allocator slots of "
@@ -136,6 +144,24 @@ static error_t parse_attach(struct record_options *record, const char *text)
 	return EINVAL;
 }
 
+static error_t parse_malloc(struct record_options *record, const char *text)
+{
+	static const char *const names[] = {
+		[MALLOC_AUTO] = "auto",
+		[MALLOC_EXACT] = "exact",
+		[MALLOC_OFF] = "off",
+	};
+
+	for (int request = MALLOC_AUTO; request <= MALLOC_OFF; request++) {
+		if (strcmp(text, names[request]))
+			continue;
+		record->malloc = request;
+		return 0;
+	}
+	message_error("--malloc takes auto, exact or off, not \"%s\"", text);
+	return EINVAL;
+}
+
 static error_t parse_python(struct record_options *record, const char *text)
 {
 	static const char *const names[] = {
@@ -177,6 +203,10 @@ static error_t check_targets(const struct record_options *record)
 		message_error("nothing to trace: give -p PID, or -- and a command");
 		return EINVAL;
 	}
+	if (record->malloc == MALLOC_OFF && record->python == REQUEST_OFF) {
+		message_error("nothing to record: --malloc off and --python off leave nothing");
+		return EINVAL;
+	}
 	return 0;
 }
 
@@ -206,6 +236,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_EXACT:
 		record->exact = true;
 		return 0;
+	case KEY_MALLOC:
+		return parse_malloc(record, argument);
 	case KEY_PYTHON:
 		return parse_python(record, argument);
 	case KEY_NATIVE_INTERPRETER:

@@ -14,6 +14,12 @@
 #include "python/plan.h"
 #include "target/attach.h"
 
+enum malloc_request {
+	MALLOC_AUTO, /* each call; where that is dear and Python's pools show the growth, none */
+	MALLOC_EXACT,
+	MALLOC_OFF,
+};
+
 struct record_options {
 	pid_t *pids;
 	size_t pid_count;
@@ -23,6 +29,7 @@ struct record_options {
 	uint64_t older_than_ns;
 	bool follow_forks;
 	bool exact; /* trace at any cost */
+	enum malloc_request malloc;
 	enum python_request python;
 	bool native_interpreter;
 	enum attach_kind attach;

@@ -33,10 +33,12 @@ struct recording {
 	struct session *session;
 	struct spawn spawn;
 	struct waiting *waiting;
-	struct trap_costs costs;    /* where a target or an interpreter was looked at */
-	double call_cost_ns;        /* that tracing adds to a call; 0: unknown */
-	double cpu_used;            /* processors, as the estimate found them */
-	enum python_request python; /* as asked for, or what became of it */
+	struct trap_costs costs;        /* where a target or an interpreter was looked at */
+	double call_cost_ns;            /* that tracing adds to a call; 0: unknown */
+	double cpu_used;                /* processors, as the estimate found them */
+	enum python_request python;     /* as asked for, or what became of it */
+	bool malloc_off;                /* likewise */
+	double malloc_slowdown_percent; /* the largest of all targets */
 	struct failure failure;
 };
 
@@ -68,6 +70,7 @@ static int open_session(struct recording *recording)
 	struct session_config config = {
 		.attach = recording->attach,
 		.follow_forks = options->follow_forks,
+		.malloc_off = recording->malloc_off,
 		.python = recording->python,
 		.native_interpreter = options->native_interpreter,
 		.nops_emulated = estimate_nops_emulated(&recording->costs),
@@ -78,6 +81,31 @@ static int open_session(struct recording *recording)
 	recording->session =
 		session_open(&config, &recording->procfs, recording->confined, &recording->failure);
 	return recording->session ? 0 : -1;
+}
+
+static int refuse_slowdown(struct recording *recording, pid_t pid, double slowdown)
+{
+	return failure_set(&recording->failure, STATUS_TARGET,
+			   "refused: exact recording would slow process %d by about %.0f %%, more "
+			   "than %.0f %%; --exact does it all the same",
+			   (int)pid, slowdown, SLOWDOWN_MAX_PERCENT);
+}
+
+/* Whether what the pools of an interpreter show is worth having without malloc's calls. */
+static bool may_leave_malloc_out(const struct record_options *options)
+{
+	return options->malloc == MALLOC_AUTO &&
+	       (options->python == REQUEST_AUTO || options->python == REQUEST_POOLS);
+}
+
+/* Whether the process is an interpreter is seen later, when it is attached to. */
+static void leave_malloc_out(struct recording *recording, double slowdown)
+{
+	recording->malloc_off = true;
+	if (slowdown > recording->malloc_slowdown_percent)
+		recording->malloc_slowdown_percent = slowdown;
+	if (recording->python == REQUEST_AUTO)
+		recording->python = REQUEST_AUTO_CHEAP;
 }
 
 static int check_target(struct recording *recording, pid_t pid)
@@ -94,15 +122,17 @@ static int check_target(struct recording *recording, pid_t pid)
 	recording->call_cost_ns = check.estimate.call_cost_ns;
 	recording->cpu_used += check.estimate.cpu_used;
 	recording->costs = check.estimate.costs;
-	message_info("process %d makes %.0f allocator calls per second; exact recording slows it "
-		     "by about %.*f %%",
-		     (int)pid, check.estimate.calls_per_s, slowdown < 10 ? 1 : 0, slowdown);
+	if (!recording->malloc_off)
+		message_info("process %d makes %.0f allocator calls per second; exact recording "
+			     "slows it by about %.*f %%",
+			     (int)pid, check.estimate.calls_per_s, slowdown < 10 ? 1 : 0, slowdown);
 	target_check_release(&check);
-	if (slowdown > SLOWDOWN_MAX_PERCENT && !recording->options.exact)
-		return failure_set(&recording->failure, STATUS_TARGET,
-				   "refused: exact recording would slow process %d by about %.0f "
-				   "%%, more than %.0f %%; --exact does it all the same",
-				   (int)pid, slowdown, SLOWDOWN_MAX_PERCENT);
+	if (recording->options.malloc == MALLOC_OFF || slowdown <= SLOWDOWN_MAX_PERCENT ||
+	    recording->options.exact)
+		return 0;
+	if (!may_leave_malloc_out(&recording->options))
+		return refuse_slowdown(recording, pid, slowdown);
+	leave_malloc_out(recording, slowdown);
 	return 0;
 }
 
@@ -144,6 +174,19 @@ static int check_python_cost(struct recording *recording)
 			   SLOWDOWN_MAX_PERCENT);
 }
 
+/* Without malloc's calls a process is recorded for its objects. */
+static int check_objects(struct recording *recording, pid_t pid)
+{
+	if (!recording->malloc_off || session_sees_objects(recording->session, pid))
+		return 0;
+	if (recording->options.malloc != MALLOC_OFF)
+		return refuse_slowdown(recording, pid, recording->malloc_slowdown_percent);
+	return failure_set(&recording->failure, STATUS_TARGET,
+			   "process %d is no CPython whose objects can be seen: with --malloc off "
+			   "nothing of it would be recorded",
+			   (int)pid);
+}
+
 static int attach_running(struct recording *recording)
 {
 	const struct record_options *options = &recording->options;
@@ -155,9 +198,13 @@ static int attach_running(struct recording *recording)
 		if (session_add_process(recording->session, pid, &recording->failure))
 			return -1;
 		allocators = session_attach(recording->session, pid, &recording->failure);
-		if (allocators < 0)
+		if (allocators < 0 || check_objects(recording, pid))
 			return -1;
 	}
+	if (recording->malloc_slowdown_percent > 0)
+		message_info("that is more than %.0f %%: malloc's calls are left out, and what is "
+			     "recorded is what Python's pools show; --exact records all",
+			     SLOWDOWN_MAX_PERCENT);
 	session_start(recording->session);
 	return check_python_cost(recording);
 }
@@ -285,6 +332,7 @@ int record_main(int argc, char **argv)
 
 	record_options_parse(argc, argv, &recording.options);
 	recording.python = recording.options.python;
+	recording.malloc_off = recording.options.malloc == MALLOC_OFF;
 	status = prepare(&recording);
 	if (!status)
 		status = recording.options.command ? start_command(&recording)

@@ -243,6 +243,8 @@ static int install_found(struct session *session, pid_t pid, const struct alloca
 	if (error)
 		message_detail("cannot watch %s for libraries loaded later: %s",
 			       allocators->linker_path, strerror(-error));
+	if (session->config.malloc_off)
+		return 0;
 	for (size_t i = 0; i < allocators->count; i++) {
 		const char *path = allocators->items[i].path;
 
@@ -370,6 +372,11 @@ void session_start(struct session *session)
 	session->loaded.skeleton->bss->tracing = 1;
 }
 
+bool session_sees_objects(const struct session *session, pid_t pid)
+{
+	return interpreters_see(session->interpreters, pid);
+}
+
 bool session_exact_python(const struct session *session, enum site_kind *costliest)
 {
 	return interpreters_exact(session->interpreters, costliest);
@@ -451,6 +458,7 @@ struct snapshot *session_snapshot(struct session *session, uint64_t older_than_n
 		.taken_monotonic_ns = end,
 		.older_than_ns = older_than_ns,
 		.overhead_percent = overhead_percent,
+		.mode = session->config.malloc_off ? MODE_GROWTH : MODE_EXACT,
 	};
 
 	struct snapshot *snapshot;

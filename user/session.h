@@ -16,6 +16,7 @@
 struct session_config {
 	enum attach_kind attach; /* a definite one */
 	bool follow_forks;
+	bool malloc_off; /* no probes on malloc's family */
 	enum python_request python;
 	bool native_interpreter; /* reports show its native frames */
 	bool nops_emulated;      /* see python/plan.h */
@@ -40,6 +41,9 @@ int session_add_process(struct session *session, pid_t pid, struct failure *fail
  * Returns the number of allocators that it has probes on, or -1 with `failure` filled.
  */
 int session_attach(struct session *session, pid_t pid, struct failure *failure);
+
+/* Whether a process is an interpreter whose objects are seen by probes of their own. */
+bool session_sees_objects(const struct session *session, pid_t pid);
 
 /* Opens the ledger: from here on blocks are recorded. */
 void session_start(struct session *session);

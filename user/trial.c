@@ -6,8 +6,10 @@
 
 #include "target/estimate.h"
 
-#define ROUNDS   10
-#define ROUND_NS 20000000
+#define ROUNDS     10
+#define ROUNDS_MAX 50
+#define ROUND_NS   20000000
+#define ENOUGH_S   0.05
 
 static double monotonic_s(void)
 {
@@ -17,24 +19,40 @@ static double monotonic_s(void)
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* What the processes have used since `before`. */
+static struct usage used_since(const struct procfs *procfs, const pid_t *pids, size_t pid_count,
+			       const struct usage *before)
+{
+	struct usage used = {0}, now;
+
+	for (size_t i = 0; before && i < pid_count; i++)
+		if (!usage_read(procfs, pids[i], &now))
+			usage_add(&used, &before[i], &now);
+	return used;
+}
+
+/* Of processes that wait for a processor most of the time, a moment says nothing. */
+static bool is_starved(const struct usage *used)
+{
+	return used->cpu_s < ENOUGH_S && used->waited_s > used->cpu_s;
+}
+
 void trial_run(struct trial *trial, const struct procfs *procfs, struct session *session,
 	       const pid_t *pids, size_t pid_count, double call_cost_ns)
 {
 	const struct timespec pause = {.tv_nsec = ROUND_NS};
-	struct usage used = {0}, *before = calloc(pid_count, sizeof(*before)), after;
+	struct usage used = {0}, *before = calloc(pid_count, sizeof(*before));
 	double start = monotonic_s(), wall_s, added_s;
 	uint64_t calls = session_calls(session);
 
 	*trial = (struct trial){0};
 	for (size_t i = 0; before && i < pid_count; i++)
 		usage_read(procfs, pids[i], &before[i]);
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < ROUNDS || (i < ROUNDS_MAX && is_starved(&used)); i++) {
 		nanosleep(&pause, NULL);
 		session_drain(session);
+		used = used_since(procfs, pids, pid_count, before);
 	}
-	for (size_t i = 0; before && i < pid_count; i++)
-		if (!usage_read(procfs, pids[i], &after))
-			usage_add(&used, &before[i], &after);
 	free(before);
 	wall_s = monotonic_s() - start;
 	added_s = (double)(session_calls(session) - calls) * call_cost_ns / 1e9;

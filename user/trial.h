@@ -16,8 +16,10 @@ struct trial {
 	double slowdown_percent; /* by what is being recorded */
 };
 
-/* Watches a started session and its processes for a fifth of a second; `call_cost_ns` is what
- * tracing adds to a call. */
+/*
+ * Watches a started session and its processes for a fifth of a second, longer where they hardly get
+ * to run; `call_cost_ns` is what tracing adds to a call.
+ */
 void trial_run(struct trial *trial, const struct procfs *procfs, struct session *session,
 	       const pid_t *pids, size_t pid_count, double call_cost_ns);
 

@@ -41,15 +41,43 @@ def is_unhurt(process):
     return not any("steered" in line for line in probe("slots", process.pid))
 
 
+@pytest.mark.parametrize("options", [["--malloc", "exact"], ["--python", "off"]], ids=" ".join)
 @pytest.mark.parametrize("python", PYTHONS[:1])
-def test_a_hot_malloc_is_refused(python, started):  # noqa: F811
+def test_a_hot_malloc_is_refused(python, options, started):  # noqa: F811
     process = hot(python, "large", started)
-    run = record(process)
+    run = record(process, *options)
     assert run.returncode == 3, run.stderr
     assert run.stderr.splitlines()[-1].startswith("unfreed: refused: exact recording would slow")
     assert "tracing" not in run.stderr
     assert not run.stdout
     assert is_unhurt(process)
+
+
+@pytest.mark.parametrize("options", [[], ["--python", "pools"]], ids=" ".join)
+@pytest.mark.parametrize("python", PYTHONS)
+def test_a_hot_malloc_is_left_out(python, options, started):  # noqa: F811
+    process = hot(python, "large", started)
+    run = record(process, *options)
+    assert mode_of(run) == ("pools" if python.minor > 8 else "arenas")
+    assert json.loads(run.stdout)["mode"] == "growth"
+    assert "malloc's calls are left out" in run.stderr
+    assert is_unhurt(process)
+
+
+@pytest.mark.parametrize("python", PYTHONS[:1])
+def test_malloc_off(python, started):  # noqa: F811
+    """The objects of an interpreter alone; another process has none."""
+    process = hot(python, "large", started)
+    run = record(process, "--malloc", "off", "--python", "pools")
+    assert mode_of(run) == ("pools" if python.minor > 8 else "arenas")
+    report = json.loads(run.stdout)
+    assert report["mode"] == "growth"
+    assert {stack["domain"] for stack in report["stacks"]} <= {"python"}
+    other = subprocess.Popen(["sleep", "60"], stdin=subprocess.PIPE)
+    started.append(other)
+    run = record(other, "--malloc", "off")
+    assert run.returncode == 3
+    assert "is no CPython" in run.stderr
 
 
 @pytest.mark.parametrize("python", PYTHONS)

@@ -218,6 +218,8 @@ static bool is_first_of_its_kind(const struct snapshot *snapshot, size_t number)
 
 void label_print_python(FILE *file, const struct snapshot *snapshot)
 {
+	if (snapshot->mode == MODE_GROWTH)
+		fputs("malloc: its calls were not recorded\n", file);
 	for (size_t i = 0; i < snapshot->target_count; i++) {
 		const struct target *target = &snapshot->targets[i];
 		double coverage;
