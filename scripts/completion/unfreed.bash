@@ -59,6 +59,10 @@ _unfreed()
         COMPREPLY=($(compgen -W "stack line function file module" -- "$word"))
         return
         ;;
+    --malloc)
+        COMPREPLY=($(compgen -W "auto exact off" -- "$word"))
+        return
+        ;;
     --python)
         COMPREPLY=($(compgen -W "auto exact pools off" -- "$word"))
         return
@@ -76,7 +80,7 @@ _unfreed()
     case $command in
     record)
         options="-p --pid -d --duration -i --interval --older-than $output --follow-forks
-                 --exact --python --native-interpreter --attach --max-blocks
+                 --exact --malloc --python --native-interpreter --attach --max-blocks
                  --max-stacks -q --quiet -v --verbose --help --"
         ;;
     report) options="$output --help" ;;
