@@ -74,6 +74,7 @@ volatile __u32 python_used = 0;
 #define CODE_SLOTS         (1u << 14)
 #define CODE_SLOT(address) ((__u32)((address) >> 4 ^ (address) >> 18) & (CODE_SLOTS - 1))
 volatile __u8 code_was_freed[CODE_SLOTS] = {0};
+volatile __u32 codes_freed = 0; /* whether any is set */
 
 /* Interpreters. W: user space at attach, processes.bpf.h, free_enter. R: programs, user space. */
 struct {

@@ -3,10 +3,11 @@
  * The Python frames of the current thread, into the stack record and a hash of their own.
  *
  * They lie in the interpreter's memory and change while the native stack below them stays as it is
- * (a line further on calls the same function), so that they are walked at every capture. Checksums
- * of code objects, which tell reused addresses, are read only for stacks that are new, and part of
- * the hash where a code object was seen to be freed. Those that pymalloc serves itself are not seen
- * to be freed in pools mode, which has no probe there.
+ * (a line further on calls the same function), so that they are walked at every capture, for a
+ * hash. Only for a stack that is new they are taken into the record, and then the checksums of
+ * their code objects, which tell reused addresses. Where a code object was seen to be freed its
+ * checksum is part of the hash as well. Those that pymalloc serves itself are not seen to be freed
+ * in pools mode, which has no probe there.
  */
 #ifndef UNFREED_PYTHON_FRAMES_BPF_H
 #define UNFREED_PYTHON_FRAMES_BPF_H
@@ -36,33 +37,33 @@ struct walk {
 	const struct python_walk_layout *layout;
 };
 
-static __always_inline void python_note(struct scratch *scratch,
-					const struct python_walk_layout *layout)
+/* Adds a frame that was skipped to the hash. */
+static __always_inline void python_hash_frame(struct scratch *scratch,
+					      const struct python_walk_layout *layout)
 {
-	const struct python_frame *found = &scratch->python.found;
-	__u32 word = 2 * scratch->record.python_count;
+	struct python_walk *python = &scratch->python;
+	__u64 code;
 
-	scratch->record.words[word & (STACK_WORDS - 1)] = found->code | found->flags;
-	scratch->record.words[(word + 1) & (STACK_WORDS - 1)] = (__u32)found->instruction;
 	scratch->record.python_count++;
-	scratch->python_hash =
-		hash_add(scratch->python_hash,
-			 found->code + (__u32)found->instruction * 0xbf58476d1ce4e5b9ull);
-	if (code_was_freed[CODE_SLOT(found->code)])
+	scratch->python_hash = hash_add(scratch->python_hash, python->word);
+	if (!codes_freed)
+		return;
+	code = python_walk_code(python, layout);
+	if (code_was_freed[CODE_SLOT(code)])
 		scratch->python_hash =
-			hash_add(scratch->python_hash,
-				 python_walk_check(&scratch->python, layout, found->code));
+			hash_add(scratch->python_hash, python_walk_check(python, layout, code));
 }
 
-/* Returns 1 at the end. */
-static long python_frame_step(__u32 index, struct walk *walk)
+/* Goes over one frame. Returns 1 at the end. */
+static __always_inline long python_skip_frame(struct scratch *scratch,
+					      const struct python_walk_layout *layout)
 {
-	struct scratch *scratch = walk->scratch;
 	__u64 frame = scratch->python.frame;
+	int stop = python_walk_skip(&scratch->python, layout);
 
-	scratch->python_stop = python_walk_step(&scratch->python, walk->layout);
-	if (scratch->python_stop == PYTHON_FRAME) {
-		python_note(scratch, walk->layout);
+	scratch->python_stop = stop;
+	if (stop == PYTHON_FRAME) {
+		python_hash_frame(scratch, layout);
 		if (scratch->record.python_count < PYTHON_FRAMES_MAX)
 			return 0;
 		if (!scratch->python.frame)
@@ -71,14 +72,36 @@ static long python_frame_step(__u32 index, struct walk *walk)
 	}
 	if (!scratch->entry && scratch->record.python_count)
 		scratch->entry = frame;
-	return scratch->python_stop != PYTHON_SHIM;
+	return stop != PYTHON_SHIM;
 }
 
-/* Fills the record's Python frames, python_hash and entry; all zero where there are none. */
+#define SKIPPED_TOGETHER 4
+
+static long python_skip_frames(__u32 index, struct walk *walk)
+{
+	for (int i = 0; i < SKIPPED_TOGETHER; i++)
+		if (python_skip_frame(walk->scratch, walk->layout))
+			return 1;
+	return 0;
+}
+
+/* The walk to the innermost frame of this thread: enum python_step. */
+static __noinline int python_begin(struct scratch *scratch, struct python_space *python)
+{
+	struct task_struct___fs *task = (void *)bpf_get_current_task_btf();
+
+	if (!python)
+		return PYTHON_NO_THREAD;
+	return python_walk_begin(&scratch->python, &python->process, task->thread.fsbase);
+}
+
+/*
+ * Counts and hashes the Python frames, as most stacks are known by then; python_hash, entry and the
+ * eval loop's place are zero where there are none.
+ */
 static __noinline int python_capture(struct scratch *scratch, struct call *call)
 {
 	struct python_space *python = python_space_of(call->space);
-	struct task_struct___fs *task = (void *)bpf_get_current_task_btf();
 	struct walk walk = {scratch, NULL};
 
 	scratch->record.python_count = 0;
@@ -86,15 +109,11 @@ static __noinline int python_capture(struct scratch *scratch, struct call *call)
 	scratch->entry = 0;
 	scratch->eval_bytes = 0;
 	scratch->python_stop = PYTHON_NO_THREAD;
-	if (!python)
+	if (!python || python_begin(scratch, python) != PYTHON_FRAME)
 		return 0;
 	walk.layout = &python->process.layout;
-	if (python_walk_begin(&scratch->python, &python->process,
-			      BPF_CORE_READ(task, thread.fsbase)) != PYTHON_FRAME)
-		return 0;
-	scratch->python_stop = PYTHON_FRAME;
 	scratch->python_hash = STACK_HASH_SEED;
-	bpf_loop(2 * PYTHON_FRAMES_MAX, python_frame_step, &walk, 0);
+	bpf_loop(2 * PYTHON_FRAMES_MAX / SKIPPED_TOGETHER, python_skip_frames, &walk, 0);
 	if (scratch->record.python_count) {
 		scratch->eval_start = python->eval_start;
 		scratch->eval_bytes = python->eval_bytes;
@@ -114,6 +133,25 @@ static __always_inline __u32 python_note_end(struct scratch *scratch)
 	return STACK_PYTHON_CUT;
 }
 
+/* Takes one frame into the record. Returns 1 at the end. */
+static long python_take_frame(__u32 index, struct walk *walk)
+{
+	struct scratch *scratch = walk->scratch;
+	const struct python_frame *found = &scratch->python.found;
+	__u32 word = 2 * scratch->python_taken;
+	int step;
+
+	if (scratch->python_taken >= scratch->record.python_count)
+		return 1;
+	step = python_walk_step(&scratch->python, walk->layout);
+	if (step != PYTHON_FRAME)
+		return step != PYTHON_SHIM;
+	scratch->record.words[word & (STACK_WORDS - 1)] = found->code | found->flags;
+	scratch->record.words[(word + 1) & (STACK_WORDS - 1)] = (__u32)found->instruction;
+	scratch->python_taken++;
+	return 0;
+}
+
 static long python_check_frame(__u32 index, struct walk *walk)
 {
 	struct scratch *scratch = walk->scratch;
@@ -127,15 +165,24 @@ static long python_check_frame(__u32 index, struct walk *walk)
 	return 0;
 }
 
-/* Adds the checksums of the code objects to the record. */
-static __noinline int python_check_frames(struct scratch *scratch, struct call *call)
+/*
+ * Fills the record's Python frames, as many as were counted, with the checksums of their code
+ * objects. Non-zero where they are no longer there: somebody else writes to the thread's stack.
+ */
+static __noinline int python_take_frames(struct scratch *scratch, struct call *call)
 {
 	struct python_space *python = python_space_of(call->space);
 	struct walk walk = {scratch, NULL};
 
-	if (!python || !scratch->record.python_count)
+	if (!scratch->record.python_count)
 		return 0;
+	if (!python || python_begin(scratch, python) != PYTHON_FRAME)
+		return 1;
 	walk.layout = &python->process.layout;
+	scratch->python_taken = 0;
+	bpf_loop(2 * PYTHON_FRAMES_MAX, python_take_frame, &walk, 0);
+	if (scratch->python_taken != scratch->record.python_count)
+		return 1;
 	bpf_loop(PYTHON_FRAMES_MAX, python_check_frame, &walk, 0);
 	return 0;
 }

@@ -43,20 +43,21 @@ struct noted_words {
 struct scratch {
 	struct unwind_state unwind; /* first: note_word goes from it to the rest */
 	__u32 owned;
-	__u32 stop;        /* enum unwind_result of the last step */
-	__u64 hash;        /* of the native frames so far, then of both kinds */
-	__u64 native_hash; /* of the native frames, once all are there */
-	__u64 python_hash; /* of the Python frames; 0: there are none */
-	__u64 list;        /* of mappings, that the walk goes by */
-	__u64 entry;       /* where on the stack the innermost Python frame was entered; 0 */
-	__u64 eval_start;  /* as in struct python_space */
-	__u64 eval_bytes;  /* 0 also where there are no Python frames */
-	__u32 stale;       /* UNWIND_STALE where the list may be out of date, else 0 */
-	__u32 python_stop; /* enum python_step of the last step */
-	__u64 start_sp;    /* of the walk */
-	__u32 word_count;  /* noted; more than NOTED_WORDS: too many */
-	__u32 noted_bytes; /* from start_sp to the end of the farthest noted word */
-	__u32 row;         /* of the stack, once it is known */
+	__u32 stop;         /* enum unwind_result of the last step */
+	__u64 hash;         /* of the native frames so far, then of both kinds */
+	__u64 native_hash;  /* of the native frames, once all are there */
+	__u64 python_hash;  /* of the Python frames; 0: there are none */
+	__u64 list;         /* of mappings, that the walk goes by */
+	__u64 entry;        /* where on the stack the innermost Python frame was entered; 0 */
+	__u64 eval_start;   /* as in struct python_space */
+	__u64 eval_bytes;   /* 0 also where there are no Python frames */
+	__u32 stale;        /* UNWIND_STALE where the list may be out of date, else 0 */
+	__u32 python_stop;  /* enum python_step of the last step */
+	__u32 python_taken; /* Python frames in the record so far, of those that were counted */
+	__u64 start_sp;     /* of the walk */
+	__u32 word_count;   /* noted; more than NOTED_WORDS: too many */
+	__u32 noted_bytes;  /* from start_sp to the end of the farthest noted word */
+	__u32 row;          /* of the stack, once it is known */
 	struct stack_record record;
 	struct noted_words words;
 	struct python_walk python;

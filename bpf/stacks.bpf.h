@@ -134,7 +134,8 @@ static __noinline int stack_announce(struct scratch *scratch, struct call *call,
 
 	if (!totals || bytes > sizeof(scratch->record.words))
 		return 0;
-	python_check_frames(scratch, call);
+	if (python_take_frames(scratch, call))
+		return 0;
 	scratch->record.record.type = RECORD_STACK;
 	scratch->record.record.pid = bpf_get_current_pid_tgid() >> 32;
 	scratch->record.record.space = call->space;

@@ -85,8 +85,10 @@ static __noinline int python_note_free(struct call *call, __u64 address)
 	if (!python || !python->code_type ||
 	    bpf_probe_read_user(&type, sizeof(type), (void *)(address + PYTHON_OBJECT_TYPE)))
 		return 0;
-	if (type == python->code_type)
+	if (type == python->code_type) {
 		code_was_freed[CODE_SLOT(address)] = 1;
+		codes_freed = 1;
+	}
 	return 0;
 }
 

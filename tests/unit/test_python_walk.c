@@ -91,11 +91,27 @@ static void put_thread(uint64_t frame)
 		put_u64(cframe + process.layout.cframe_frame, frame);
 }
 
+/* Goes on as python_walk_step would; the walk and what it read are as before. */
+static struct python_walk skip_frame(int step)
+{
+	static struct python_walk skipped;
+	unsigned int reads_before = reads;
+
+	skipped = walk;
+	assert_int_equal(python_walk_skip(&skipped, &process.layout), step);
+	reads = reads_before;
+	return skipped;
+}
+
 static void expect(int step, uint64_t code, int instruction, unsigned int flags)
 {
+	const struct python_walk skipped = skip_frame(step);
+
 	assert_int_equal(python_walk_step(&walk, &process.layout), step);
+	assert_int_equal(skipped.frame, walk.frame);
 	if (step != PYTHON_FRAME)
 		return;
+	assert_int_equal(python_walk_code(&skipped, &process.layout), code);
 	assert_int_equal(walk.found.code, code);
 	assert_int_equal(walk.found.instruction, instruction);
 	assert_int_equal(walk.found.flags, flags);
@@ -115,6 +131,33 @@ static void test_object_frames(void **state)
 		expect(PYTHON_FRAME, CODE, 7 * unit, PYTHON_FRAME_CALLED_C);
 		expect(PYTHON_FRAME, CODE + 16, PYTHON_NO_INSTRUCTION, PYTHON_FRAME_CALLED_C);
 		expect(PYTHON_BOTTOM, 0, 0, 0);
+	}
+}
+
+/* What a skipped frame is told by: its code object and its instruction, nothing else. */
+static void test_skipped_frames_are_told_apart(void **state)
+{
+	(void)state;
+	for (uint32_t minor = 8; minor <= 12; minor++) {
+		uint64_t words[5];
+
+		begin(minor);
+		put_frame(BASE + 9000, CODE, 8, BASE + 8000);
+		put_frame(BASE + 8000, CODE, 6, BASE + 7000);
+		put_frame(BASE + 7000, CODE + 64, 6, BASE + 6000);
+		put_frame(BASE + 6000, CODE, 8, BASE + 5000);
+		put_frame(BASE + 5000, CODE + 64, 8, 0);
+		put_thread(BASE + 9000);
+		assert_int_equal(python_walk_begin(&walk, &process, FS_BASE), PYTHON_FRAME);
+		for (int i = 0; i < 5; i++) {
+			assert_int_equal(python_walk_skip(&walk, &process.layout), PYTHON_FRAME);
+			words[i] = walk.word;
+		}
+		assert_int_equal(python_walk_skip(&walk, &process.layout), PYTHON_BOTTOM);
+		assert_int_equal(words[0], words[3]);
+		for (int i = 0; i < 4; i++)
+			for (int j = i + 1; j < 5; j++)
+				assert_true(words[i] != words[j] || (i == 0 && j == 3));
 	}
 }
 
@@ -268,6 +311,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_object_frames),
+		cmocka_unit_test(test_skipped_frames_are_told_apart),
 		cmocka_unit_test(test_entry_frames),
 		cmocka_unit_test(test_shims),
 		cmocka_unit_test(test_tags_are_masked),
