@@ -94,13 +94,13 @@ class PythonTracer(Tracer):
 
 
 class PythonUnfreed(PythonTracer):
-    def __init__(self, mode):
-        super().__init__(f"unfreed {mode}")
-        self.mode = mode
+    def __init__(self, name, *options):
+        super().__init__(f"unfreed {name}")
+        self.options = options
 
     def attach(self, target):
         self.process = subprocess.Popen(
-            [str(UNFREED), "record", "--exact", "--python", self.mode, "-p", str(target.pid),
+            [str(UNFREED), "record", "--exact", *self.options, "-p", str(target.pid),
              "-o", str(BENCH / "python-unfreed.json")],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -117,8 +117,9 @@ def memray(name, *options):
 
 def python_tracers():
     yield PythonTracer("untraced")
-    yield PythonUnfreed("pools")
-    yield PythonUnfreed("exact")
+    yield PythonUnfreed("pools", "--python", "pools", "--malloc", "off")
+    yield PythonUnfreed("pools and malloc", "--python", "pools")
+    yield PythonUnfreed("exact", "--python", "exact")
     yield memray("memray")
     yield memray("memray, native", "--native")
     yield memray("memray, Python allocators", "--trace-python-allocators")
