@@ -320,6 +320,11 @@ static void sum_live(struct snapshot *snapshot)
 	}
 }
 
+/* A count that hardly grew says nothing: an interpreter is never quite still, and a pool holds up
+ * to a thousand blocks. */
+#define GROWN_MIN       100
+#define GROWN_MIN_POOLS 1000
+
 /*
  * What was seen of each interpreter's blocks, in percent of what it counts itself: its blocks now
  * less those from before that are still there. Blocks that come and go while the counts are read
@@ -340,7 +345,7 @@ static void fill_coverage(const struct collector *collector, struct snapshot *sn
 				seen += snapshot->stacks[j].live_blocks;
 		grown = account->now + account->old_frees;
 		grown = grown > account->before ? grown - account->before : 0;
-		if (grown)
+		if (grown >= (account->pools ? GROWN_MIN_POOLS : GROWN_MIN))
 			snapshot->targets[index_by_image[i]].python_coverage =
 				seen < grown ? 100.0 * (double)seen / (double)grown : 100;
 	}
