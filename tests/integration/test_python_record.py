@@ -1,15 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`unfreed record` of live interpreters, compared with what they say of themselves."""
-import json
-import os
-import random
-import signal
-import time
-
 import pytest
 
-from conftest import TIMEOUT
-from pythons import choose, find_pythons, probe, started  # noqa: F401: a fixture
+from pythons import begin, choose, find_pythons, started, tell, truth_of  # noqa: F401: a fixture
 
 PYTHONS = find_pythons()
 INLINING = [python for python in PYTHONS if python.values[0].inlines]
@@ -22,22 +15,6 @@ UNKNOWN = ["[unknown Python function]", None, 0]  # its code was gone before it 
 
 if not PYTHONS:
     pytest.skip("no CPython 3.8 to 3.15 here", allow_module_level=True)
-
-
-def tell(process, line=""):
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-
-
-def begin(python, started, script, *arguments, **options):  # noqa: F811
-    process = python.start(script, *arguments, **options)
-    started.append(process)
-    process.lines.until("^ready$")
-    return process
-
-
-def truth_of(process):
-    return json.loads(process.lines.until("^[{[]", timeout=120))
 
 
 def run(python, started, record, script, *arguments, options=()):  # noqa: F811
