@@ -167,3 +167,18 @@ def test_pools_beside_a_cache(python, record, started):  # noqa: F811
     print(f"{python}: share {share:.3f}, truly {truth['leaked'] / truth['all']:.3f}")
     assert share <= truth["leaked"] / truth["all"] + 0.1
     assert max(lines, key=lambda line: lines[line][2]) == truth["line"]
+
+
+@pytest.mark.parametrize("python", FEW[-1:])
+def test_coverage_is_of_blocks_of_any_age(python, record, started):  # noqa: F811
+    _, result = run(python, started, record, "python_kinds.py", COUNT,
+                    options=[*EXACT, "--older-than", "60"])
+    assert not result.totals["live_blocks"]
+    assert python_of(result)["coverage_percent"] >= 99.9
+
+
+@pytest.mark.parametrize("python", FEW[-1:])
+@pytest.mark.parametrize("mode", ["exact", "pools"])
+def test_a_few_blocks_tell_no_coverage(python, mode, record, started):  # noqa: F811
+    _, result = run(python, started, record, "python_kinds.py", 3, options=["--python", mode])
+    assert python_of(result)["coverage_percent"] is None
