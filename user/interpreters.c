@@ -265,6 +265,26 @@ static int install(struct interpreters *interpreters, const struct interpreter *
 	return error;
 }
 
+/* A child of a process that is steered is so from its first moment. */
+static void tell_steered(const struct interpreter *interpreter, const struct interpreter *relative)
+{
+	int pid = (int)interpreter->image->pid;
+	int found = (int)steering_found(&interpreter->steering);
+
+	if (found && relative)
+		message_detail("process %d: steered already", pid);
+	else if (found)
+		message_info("process %d: an earlier tool left %d allocator slots of CPython %s "
+			     "steered: they are taken over, and get their old values back at the "
+			     "end",
+			     pid, found, interpreter->version);
+	if (found < STEERING_CELLS)
+		message_info("process %d: steering the allocator slots of CPython %s: this writes "
+			     "%d pointers into the process, which get their old values back at the "
+			     "end",
+			     pid, interpreter->version, STEERING_CELLS - found);
+}
+
 static int steer(struct interpreters *interpreters, struct interpreter *interpreter,
 		 struct failure *failure)
 {
@@ -274,28 +294,34 @@ static int steer(struct interpreters *interpreters, struct interpreter *interpre
 	if (error)
 		return error;
 	interpreter->steered = true;
-	if (steering_found(&interpreter->steering) == STEERING_CELLS)
-		message_detail("process %d: steered already", (int)interpreter->image->pid);
-	else
-		message_info("process %d: steering the allocator slots of CPython %s: this writes "
-			     "%d pointers into the process, which get their old values back at the "
-			     "end",
-			     (int)interpreter->image->pid, interpreter->version, STEERING_CELLS);
+	tell_steered(interpreter, find_relative(interpreters, interpreter));
 	return 0;
 }
 
-/* Slots that a tool left steered are ours to give back too, where writing was asked for. */
-static bool must_steer(const struct interpreters *interpreters,
-		       const struct interpreter *interpreter)
+static bool was_found_steered(const struct interpreter *interpreter)
 {
-	bool steered = interpreter->plan.steer;
-
-	if (interpreter->plan.mode != PYTHON_MODE_EXACT ||
-	    interpreters->config.request != REQUEST_EXACT)
-		return false;
 	for (int i = 0; i < CALLS; i++)
-		steered |= interpreter->slots.functions[i].steered;
-	return steered;
+		if (interpreter->slots.functions[i].steered)
+			return true;
+	return false;
+}
+
+/* Slots that a tool left steered are ours to give back too, where writing was asked for. */
+static int take_slots(struct interpreters *interpreters, struct interpreter *interpreter,
+		      struct failure *failure)
+{
+	bool left = was_found_steered(interpreter);
+
+	if (interpreter->plan.mode != PYTHON_MODE_EXACT || (!interpreter->plan.steer && !left))
+		return 0;
+	if (interpreters->config.request == REQUEST_EXACT)
+		return steer(interpreters, interpreter, failure);
+	if (!find_relative(interpreters, interpreter))
+		message_info("process %d: the allocator slots of CPython %s are steered, by a tool "
+			     "that was killed or still runs: all calls are seen while they are; "
+			     "--python exact gives them their old values back",
+			     (int)interpreter->image->pid, interpreter->version);
+	return 0;
 }
 
 static const char *mode_name(const struct interpreter *interpreter)
@@ -348,7 +374,7 @@ static int take_up(struct interpreters *interpreters, struct interpreter *interp
 				   "cannot put probes on the allocator of CPython in process %d: "
 				   "%s",
 				   (int)interpreter->image->pid, strerror(-error));
-	if (must_steer(interpreters, interpreter) && steer(interpreters, interpreter, failure))
+	if (take_slots(interpreters, interpreter, failure))
 		return -1;
 	settle(interpreters, interpreter);
 	return 0;

@@ -23,6 +23,7 @@
 
 #define SLOWDOWN_MAX_PERCENT 25.0
 #define ESTIMATE_WINDOW_MS   200
+#define CHILDREN_BYTES_MAX   256
 
 struct recording {
 	struct record_options options;
@@ -230,6 +231,30 @@ static int start_command(struct recording *recording)
 			 &recording->failure);
 }
 
+static bool is_asked_for(const struct record_options *options, pid_t pid)
+{
+	for (size_t i = 0; i < options->pid_count; i++)
+		if (options->pids[i] == pid)
+			return true;
+	return false;
+}
+
+/* Only those to come are followed, which surprises who names the master of a pool of workers. */
+static void announce_old_children(const struct recording *recording, pid_t pid)
+{
+	char children[CHILDREN_BYTES_MAX], list[CHILDREN_BYTES_MAX] = "", *place, *child;
+
+	if (procfs_read_children(&recording->procfs, pid, children, sizeof(children)))
+		return;
+	for (child = strtok_r(children, " ", &place); child; child = strtok_r(NULL, " ", &place))
+		if (!is_asked_for(&recording->options, atoi(child)))
+			strcat(strcat(list, *list ? "," : ""), child);
+	if (*list)
+		message_info("process %d has forked before: its children %s are not traced unless "
+			     "-p names them too",
+			     (int)pid, list);
+}
+
 static void announce(const struct recording *recording)
 {
 	const struct record_options *options = &recording->options;
@@ -239,6 +264,8 @@ static void announce(const struct recording *recording)
 		struct process_status status = {.comm = "?"};
 
 		procfs_read_status(&recording->procfs, pid, &status);
+		if (options->follow_forks && !options->command)
+			announce_old_children(recording, pid);
 		message_info("tracing %d (%s)", (int)pid, status.comm);
 	}
 }

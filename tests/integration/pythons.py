@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The CPythons of this machine: the system's, pyenv's, and those in build/roots/SUITE (a Debian of
 another release, unpacked there)."""
+import json
 import os
 import pathlib
 import re
@@ -71,6 +72,23 @@ def probe(command, pid):
                            text=True, timeout=60, check=False)
     return [line.split("\t") if "\t" in line else line.split(" ")
             for line in found.stdout.splitlines()]
+
+
+def tell(process, line=""):
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+
+
+def begin(python, started, script, *arguments, **options):
+    """A script that said `ready`; `started` ends it."""
+    process = python.start(script, *arguments, **options)
+    started.append(process)
+    process.lines.until("^ready$")
+    return process
+
+
+def truth_of(process):
+    return json.loads(process.lines.until("^[{[]", timeout=120))
 
 
 @pytest.fixture

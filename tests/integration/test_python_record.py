@@ -1,15 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`unfreed record` of live interpreters, compared with what they say of themselves."""
-import json
-import os
-import random
-import signal
-import time
-
 import pytest
 
-from conftest import TIMEOUT
-from pythons import choose, find_pythons, probe, started  # noqa: F401: a fixture
+from pythons import begin, choose, find_pythons, started, tell, truth_of  # noqa: F401: a fixture
 
 PYTHONS = find_pythons()
 INLINING = [python for python in PYTHONS if python.values[0].inlines]
@@ -22,22 +15,6 @@ UNKNOWN = ["[unknown Python function]", None, 0]  # its code was gone before it 
 
 if not PYTHONS:
     pytest.skip("no CPython 3.8 to 3.15 here", allow_module_level=True)
-
-
-def tell(process, line=""):
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-
-
-def begin(python, started, script, *arguments, **options):  # noqa: F811
-    process = python.start(script, *arguments, **options)
-    started.append(process)
-    process.lines.until("^ready$")
-    return process
-
-
-def truth_of(process):
-    return json.loads(process.lines.until("^[{[]", timeout=120))
 
 
 def run(python, started, record, script, *arguments, options=()):  # noqa: F811
@@ -190,3 +167,18 @@ def test_pools_beside_a_cache(python, record, started):  # noqa: F811
     print(f"{python}: share {share:.3f}, truly {truth['leaked'] / truth['all']:.3f}")
     assert share <= truth["leaked"] / truth["all"] + 0.1
     assert max(lines, key=lambda line: lines[line][2]) == truth["line"]
+
+
+@pytest.mark.parametrize("python", FEW[-1:])
+def test_coverage_is_of_blocks_of_any_age(python, record, started):  # noqa: F811
+    _, result = run(python, started, record, "python_kinds.py", COUNT,
+                    options=[*EXACT, "--older-than", "60"])
+    assert not result.totals["live_blocks"]
+    assert python_of(result)["coverage_percent"] >= 99.9
+
+
+@pytest.mark.parametrize("python", FEW[-1:])
+@pytest.mark.parametrize("mode", ["exact", "pools"])
+def test_a_few_blocks_tell_no_coverage(python, mode, record, started):  # noqa: F811
+    _, result = run(python, started, record, "python_kinds.py", 3, options=["--python", mode])
+    assert python_of(result)["coverage_percent"] is None

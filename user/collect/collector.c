@@ -11,6 +11,8 @@
 #include "pools.h"
 #include "stack_table.h"
 
+enum { COVERAGE_BLOCKS_MIN = 1000 };
+
 struct collector {
 	const struct ledger_view *view;
 	struct images images;
@@ -320,34 +322,47 @@ static void sum_live(struct snapshot *snapshot)
 	}
 }
 
-/* A count that hardly grew says nothing: an interpreter is never quite still, and a pool holds up
- * to a thousand blocks. */
-#define GROWN_MIN       100
-#define GROWN_MIN_POOLS 1000
+/* An interpreter's outstanding blocks, of any age. */
+static uint64_t seen_blocks(const struct collector *collector, const struct image *image,
+			    const struct live_blocks *live)
+{
+	uint64_t seen = 0;
+
+	for (size_t row = 0; row < collector->stacks.row_count; row++) {
+		const struct known_stack *known = collector->stacks.by_row[row];
+		struct stack stack = {0};
+
+		if (!known || known->image != image || known->domain != DOMAIN_PYTHON)
+			continue;
+		fill_counts(&stack, &collector->view->totals[row], &live[row], 0, 0);
+		seen += pools_has(known) ? live[row].blocks : stack.live_blocks;
+	}
+	return seen;
+}
 
 /*
  * What was seen of each interpreter's blocks, in percent of what it counts itself: its blocks now
  * less those from before that are still there. Blocks that come and go while the counts are read
- * can make it more than 100, which then means nothing.
+ * can make it more than 100, which then means nothing; of a few blocks it says nothing either, as
+ * they may lie in pools that were in use before.
  */
 static void fill_coverage(const struct collector *collector, struct snapshot *snapshot,
-			  const size_t *index_by_image)
+			  const struct live_blocks *live, const size_t *index_by_image)
 {
 	for (size_t i = 0; i < collector->images.count; i++) {
-		const struct python_account *account = &collector->images.items[i]->account;
-		uint64_t seen = 0, grown;
+		const struct image *image = collector->images.items[i];
+		const struct python_account *account = &image->account;
+		uint64_t seen, grown;
 
 		if (index_by_image[i] == SIZE_MAX || !account->counted)
 			continue;
-		for (size_t j = 0; j < snapshot->stack_count; j++)
-			if (snapshot->stacks[j].target == index_by_image[i] &&
-			    snapshot->stacks[j].domain == DOMAIN_PYTHON)
-				seen += snapshot->stacks[j].live_blocks;
 		grown = account->now + account->old_frees;
 		grown = grown > account->before ? grown - account->before : 0;
-		if (grown >= (account->pools ? GROWN_MIN_POOLS : GROWN_MIN))
-			snapshot->targets[index_by_image[i]].python_coverage =
-				seen < grown ? 100.0 * (double)seen / (double)grown : 100;
+		if (grown < COVERAGE_BLOCKS_MIN)
+			continue;
+		seen = seen_blocks(collector, image, live);
+		snapshot->targets[index_by_image[i]].python_coverage =
+			seen < grown ? 100.0 * (double)seen / (double)grown : 100;
 	}
 }
 
@@ -368,7 +383,7 @@ static void fill_stacks(struct collector *collector, struct snapshot *snapshot,
 		add_stack(collector, snapshot, row, live, request->older_than_ns, now_ns,
 			  index_by_image);
 	}
-	fill_coverage(collector, snapshot, index_by_image);
+	fill_coverage(collector, snapshot, live, index_by_image);
 	if (request->older_than_ns)
 		sum_live(snapshot);
 	snapshot_sort(snapshot);

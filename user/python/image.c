@@ -114,3 +114,10 @@ bool image_is_code(const struct python_image *image, uint64_t address)
 
 	return segment && segment->flags & IMAGE_EXECUTABLE;
 }
+
+bool image_is_constant(const struct python_image *image, uint64_t address)
+{
+	const struct image_segment *segment = segment_at(image, address);
+
+	return segment && !(segment->flags & IMAGE_WRITABLE);
+}

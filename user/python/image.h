@@ -108,4 +108,7 @@ uint64_t image_file_offset(const struct python_image *image, uint64_t address);
 
 bool image_is_code(const struct python_image *image, uint64_t address);
 
+/* Whether a process sees there what the file has, and nobody wrote to it. */
+bool image_is_constant(const struct python_image *image, uint64_t address);
+
 #endif

@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "freeze.h"
@@ -227,6 +228,8 @@ static const char *explain(int error, const struct python_slots *slots)
 		return "one of its threads could not be stopped";
 	case -EPERM:
 		return "it may not be traced, or is traced by another program";
+	case -EBUSY:
+		return "another tool steers it at this moment";
 	case -ESRCH:
 		return "it is gone";
 	default:
@@ -234,18 +237,29 @@ static const char *explain(int error, const struct python_slots *slots)
 	}
 }
 
+/* The lock ends with whoever holds it: slots that are steered without it were left so. */
+static int open_memory(struct steering *steering)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%d/mem", steering->procfs->root, steering->pid);
+	steering->memory_fd = open(path, O_RDWR | O_CLOEXEC);
+	if (steering->memory_fd < 0)
+		return -errno;
+	if (!flock(steering->memory_fd, LOCK_EX | LOCK_NB))
+		return 0;
+	return errno == EWOULDBLOCK ? -EBUSY : -errno;
+}
+
 int steering_start(const struct procfs *procfs, const struct python_interpreter *interpreter,
 		   const struct python_slots *slots, struct steering *steering,
 		   struct failure *failure)
 {
 	pid_t pid = interpreter->memory.pid;
-	char path[4096];
 	int error;
 
 	*steering = (struct steering){.procfs = procfs, .pid = pid};
-	snprintf(path, sizeof(path), "%s/%d/mem", procfs->root, pid);
-	steering->memory_fd = open(path, O_RDWR | O_CLOEXEC);
-	error = steering->memory_fd < 0 ? -errno : 0;
+	error = open_memory(steering);
 	if (!error) {
 		fill_cells(slots, steering);
 		error = check_all(steering, interpreter, slots);

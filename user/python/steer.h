@@ -34,9 +34,9 @@ struct steering {
 
 /*
  * Steers all slots, or none. Returns 0 or a negative errno with a sentence in `failure`: -ENOTSUP
- * where a function has no alias or the slots hold something else than pymalloc, -ESTALE where
- * memory does not hold what it must, or what freeze() returns. To be ended with steering_stop.
- * `procfs` must outlive it.
+ * where a function has no alias or the slots hold something else than pymalloc, -EBUSY where
+ * another tool steers the process, -ESTALE where memory does not hold what it must, or what
+ * freeze() returns. To be ended with steering_stop. `procfs` must outlive it.
  */
 int steering_start(const struct procfs *procfs, const struct python_interpreter *interpreter,
 		   const struct python_slots *slots, struct steering *steering,

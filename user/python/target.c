@@ -108,9 +108,32 @@ const struct python_interpreter *python_target_interpreter(const struct python_t
 	return &target->interpreter;
 }
 
+/*
+ * The programs could not read a code object whose page the process has not touched: a constant of
+ * the interpreter's file, such as what 3.12 and later put below an __init__. It is always the same.
+ */
+static bool is_constant(const struct python_interpreter *interpreter, const struct code_key *key)
+{
+	return image_is_constant(&interpreter->image, key->address);
+}
+
+/* Returns whether it is the code object that the programs saw. */
+static bool read_checked(const struct python_interpreter *interpreter, const struct code_key *key,
+			 struct python_code *code)
+{
+	if ((!key->check && !is_constant(interpreter, key)) ||
+	    python_code_read(&interpreter->memory, &interpreter->layout, &interpreter->types,
+			     key->address, code))
+		return false;
+	if (!key->check || code->check == key->check)
+		return true;
+	python_code_release(code);
+	return false;
+}
+
+/* A worker that is gone shared its code with the process that forked it. */
 static const struct known_code *read_code(struct python_target *target, const struct code_key *key)
 {
-	const struct python_interpreter *interpreter = &target->interpreter;
 	struct family *family = target->family;
 	struct known_code *known =
 		family->code_bytes < CODES_BYTES_MAX ? calloc(1, sizeof(*known)) : NULL;
@@ -118,19 +141,15 @@ static const struct known_code *read_code(struct python_target *target, const st
 	if (!known)
 		return NULL;
 	known->key = *key;
-	if (python_code_read(&interpreter->memory, &interpreter->layout, &interpreter->types,
-			     key->address, &known->code))
-		goto failed;
-	if (known->code.check == key->check) {
-		HASH_ADD(hh, family->codes, key, sizeof(known->key), known);
-		family->code_bytes += sizeof(*known) + known->code.line_bytes +
-				      strlen(known->code.name) + strlen(known->code.file);
-		return known;
+	if (!read_checked(&target->interpreter, key, &known->code) &&
+	    !read_checked(&family->interpreter, key, &known->code)) {
+		free(known);
+		return NULL;
 	}
-	python_code_release(&known->code);
-failed:
-	free(known);
-	return NULL;
+	HASH_ADD(hh, family->codes, key, sizeof(known->key), known);
+	family->code_bytes += sizeof(*known) + known->code.line_bytes + strlen(known->code.name) +
+			      strlen(known->code.file);
+	return known;
 }
 
 bool python_target_name(struct python_target *target, const struct python_stack_frame *frame,
@@ -142,7 +161,7 @@ bool python_target_name(struct python_target *target, const struct python_stack_
 	int32_t line;
 
 	HASH_FIND(hh, target->family->codes, &key, sizeof(key), found);
-	known = found || !frame->check ? found : read_code(target, &key);
+	known = found ? found : read_code(target, &key);
 	*name = (struct python_name){.name = NO_NAME};
 	if (!known)
 		return false;
