@@ -12,12 +12,23 @@ bench:
 	+@$(as_user) $(MAKE) $(quiet_make) all bench-build
 	@tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(CLOCK),--clock $(CLOCK)) $(ONLY)
 
-bench-build: $(bench_build)/bench_loop $(bench_build)/floor django
+bench-build: $(addprefix $(bench_build)/,bench_loop bench_loop.tables bench_loop.pointers bench_words floor) \
+             $(BUILD)/tests/unwind_count django
 
-$(bench_build)/bench_loop: tests/bench/bench_loop.c
+# Tables go before frame pointers wherever there are any: for the latter there must be none, which
+# -g would bring back as .debug_frame.
+$(bench_build)/bench_loop.tables: bench_frames := -fomit-frame-pointer
+$(bench_build)/bench_loop.pointers: bench_frames := -g0 -fno-asynchronous-unwind-tables -fno-unwind-tables
+
+$(bench_build)/bench_loop $(bench_build)/bench_loop.tables $(bench_build)/bench_loop.pointers: tests/bench/bench_loop.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(bench_cflags) -o $@ $< -lpthread
+	$(Q)$(CC) $(bench_cflags) $(bench_frames) -o $@ $< -lpthread
+
+$(bench_build)/bench_words: tests/bench/bench_words.cpp
+	$(call say,CXX,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CXX) -O2 -g -Wall -Wextra -Werror -o $@ $<
 
 $(bench_build)/floor.bpf.o: tests/bench/floor.bpf.c
 	$(call say,BPF,$@)

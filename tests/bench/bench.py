@@ -16,12 +16,15 @@ import sys
 import time
 
 from bench_python import part_django, part_python
+from bench_stacks import part_stacks
 from lanes import (
     BENCH,
     ROOT,
+    ROUND_NS,
     Bpftrace,
     Floor,
     Heaptrack,
+    Lane,
     Loop,
     Memleak,
     Peers,
@@ -31,7 +34,6 @@ from lanes import (
     Untraced,
 )
 
-ROUND_NS = 40e6
 BUSY_SHARE = 0.9
 BLOCKS = 1_000_000
 
@@ -89,37 +91,6 @@ class Report:
 # --- pairs: malloc and free under each tracer ---------------------------------------------------
 
 
-class Lane:
-    def __init__(self, tracer, load):
-        _, _, arguments, live, _ = load
-        environment = tracer.environment() if isinstance(tracer, Heaptrack) else None
-        self.name = tracer.name
-        self.tracer = tracer
-        self.loop = Loop(tracer.name, arguments, environment)
-        self.results = []
-        try:
-            tracer.attach(self.loop)
-        except Unavailable:
-            self.loop.stop()
-            raise
-        self.warm_up(live)
-
-    def warm_up(self, live):
-        """Until every block that was live at the attach has been replaced; then sizes a round."""
-        self.loop.run(max(8 * live, 2000))
-        self.pairs = max(500, int(ROUND_NS / self.loop.run(max(live, 1000))))
-
-    def round(self):
-        self.results.append(self.loop.run(self.pairs))
-
-    def median(self):
-        return statistics.median(self.results)
-
-    def stop(self):
-        self.tracer.stop()
-        self.loop.stop()
-
-
 def tracers_for(load, kind, peers):
     yield Untraced()
     yield Floor(kind)
@@ -137,7 +108,7 @@ def measure_load(load, kind, peers, rounds, report):
     try:
         for tracer in tracers_for(load, kind, peers):
             try:
-                lanes.append(Lane(tracer, load))
+                lanes.append(Lane(tracer, load[2], load[3]))
             except Unavailable as reason:
                 report.leave_out(f"{load[1]}: {tracer.name}", reason)
         for _ in range(rounds):
@@ -276,6 +247,7 @@ PARTS = {
     "memory": part_memory,
     "attach": part_attach,
     "bystanders": part_bystanders,
+    "stacks": part_stacks,
     "python": part_python,
     "django": part_django,
 }

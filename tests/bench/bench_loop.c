@@ -2,12 +2,11 @@
 /*
  * The program that `make bench` traces: pairs of malloc and free, timed by itself.
  *
- *     bench_loop [--threads T] [--live N] [--stacks K] [--mixed]
+ *     bench_loop [--threads T] [--live N] [--stacks K] [--depth D] [--mixed]
  *
  * Each thread holds N blocks; a pair frees one of them, chosen at random, and allocates its
- * successor (N = 0: a hot pair, the block is freed at once). K distinct stacks, each about 15
- * frames deep with frame pointers, are taken in turn. Sizes are 64 bytes, or with --mixed 16 to
- * 1008.
+ * successor (N = 0: a hot pair, the block is freed at once). K distinct stacks, each D frames
+ * deep (10) and some more, are taken in turn. Sizes are 64 bytes, or with --mixed 16 to 1008.
  *
  * It prints "ready" and then answers lines: "run PAIRS" (of each thread) with "ns WALL CPU",
  * nanoseconds a pair by CLOCK_MONOTONIC and by the time that a thread ran; "hold BLOCKS" allocates
@@ -22,14 +21,14 @@
 #include <string.h>
 #include <time.h>
 
-enum { STACK_BITS = 10, STACKS_MAX = 1 << STACK_BITS };
+enum { STACK_BITS = 10, STACKS_MAX = 1 << STACK_BITS, DEPTH_MAX = 63 };
 
 struct worker {
 	pthread_t thread;
 	void **live;
 	uint64_t random;
 	uint64_t pairs;
-	uint32_t stack; /* the bits choose the call sites on the way down */
+	uint64_t stack; /* the bits choose the call sites on the way down */
 };
 
 typedef void work_fn(struct worker *worker);
@@ -37,6 +36,7 @@ typedef void work_fn(struct worker *worker);
 static unsigned int thread_count = 1;
 static unsigned long live_count;
 static uint32_t stack_count = 1;
+static int depth = STACK_BITS;
 static bool mixed_sizes;
 
 static uint64_t random_next(struct worker *worker)
@@ -85,7 +85,7 @@ __attribute__((noinline)) static void pairs_run(struct worker *worker)
  */
 __attribute__((noinline)) static void descend(struct worker *worker, work_fn *work, int level)
 {
-	if (level == STACK_BITS) {
+	if (level == depth) {
 		work(worker);
 		__asm__ volatile("# bottom");
 	} else if (worker->stack >> level & 1) {
@@ -190,6 +190,8 @@ static void options_parse(int argc, char **argv)
 			live_count = value;
 		else if (!strcmp(argv[i], "--stacks") && value > 0 && value <= STACKS_MAX)
 			stack_count = value;
+		else if (!strcmp(argv[i], "--depth") && value >= STACK_BITS && value <= DEPTH_MAX)
+			depth = value;
 		else
 			exit(2);
 		i++;

@@ -20,6 +20,7 @@ BUILD = ROOT / "build"
 BENCH = BUILD / "bench"
 UNFREED = BUILD / "unfreed"
 ATTACH_SECONDS = 60
+ROUND_NS = 40e6
 
 
 class Unavailable(Exception):
@@ -48,13 +49,13 @@ def wait_for_line(stream, wanted, process):
 
 
 class Loop:
-    """tests/bench/bench_loop.c as a process."""
+    """tests/bench/bench_loop.c, or a program that answers as it does, as a process."""
 
     clock = "wall"
     wall_ns = 0.0  # of all rounds of all loops
     cpu_ns = 0.0
 
-    def __init__(self, name, arguments=(), environment=None, libc=None):
+    def __init__(self, name, arguments=(), environment=(), libc=None, program="bench_loop"):
         directory = libc or BENCH / "libc" / name
         if not libc:
             directory.mkdir(parents=True, exist_ok=True)
@@ -62,8 +63,8 @@ class Loop:
             (directory / "libc.so.6").chmod(0o755)  # bpftrace wants that
         self.libc = directory / "libc.so.6"
         self.process = subprocess.Popen(
-            [str(BENCH / "bench_loop"), *arguments],
-            env=dict(os.environ, LD_LIBRARY_PATH=str(directory), **(environment or {})),
+            [str(BENCH / program), *arguments],
+            env=dict(os.environ, LD_LIBRARY_PATH=str(directory), **dict(environment)),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -95,6 +96,10 @@ class Tracer:
     """Something that traces a loop until it is stopped."""
 
     process = None
+
+    def environment(self):
+        """What the loop is started with."""
+        return {}
 
     def attach(self, loop):
         pass
@@ -261,3 +266,99 @@ class Heaptrack(Tracer):
         if not self.library.exists():
             raise Unavailable("heaptrack is not installed")
         return {"LD_PRELOAD": str(self.library), "DUMP_HEAPTRACK_OUTPUT": "/dev/null"}
+
+
+class Redis:
+    """redis-server of Debian on copies of its allocator and of libc, under redis-benchmark."""
+
+    commands = ["set", "lpush", "hset"]
+
+    def __init__(self, name, environment=()):
+        root = BENCH / "redis"
+        got = subprocess.run(
+            [str(ROOT / "scripts/debian-unpack"), str(root), "redis-server", "redis-tools"]
+        )
+        if got.returncode:
+            raise Unavailable("redis-server could not be had")
+        self.bin = root / "usr/bin"
+        # the path of a unix socket has little room
+        self.directory = tempfile.TemporaryDirectory(prefix="unfreed-bench-")
+        self.socket = f"{self.directory.name}/redis"
+        libraries = [*root.glob("usr/lib/*-linux-*"), *root.glob("lib/*-linux-*")]
+        self.paths = ":".join([self.copy_allocators(name), *map(str, libraries)])
+        self.process = subprocess.Popen(
+            [str(self.bin / "redis-server"), "--port", "0", "--unixsocket", self.socket]
+            + ["--save", "", "--appendonly", "no", "--dir", self.directory.name],
+            env=dict(os.environ, LD_LIBRARY_PATH=self.paths, **dict(environment)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.pid = self.process.pid
+        wait_for_line(self.process.stdout, "eady to accept connections", self.process)
+
+    @staticmethod
+    def copy_allocators(name):
+        directory = BENCH / "libc" / name
+        directory.mkdir(parents=True, exist_ok=True)
+        libc = find_libc()
+        found = [*(BENCH / "redis").rglob("libjemalloc.so.2"), *libc.parent.glob("libjemalloc.so.2")]
+        for library in [libc, *found[:1]]:
+            shutil.copy(library, directory)
+        return str(directory)
+
+    def processor_ns(self):
+        threads = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads)
+
+    def run(self, count):
+        """As many of each command: nanoseconds a request, of the clock or of the server's
+        processor time."""
+        cpu, wall = self.processor_ns(), time.monotonic_ns()
+        subprocess.run(
+            [str(self.bin / "redis-benchmark"), "-s", self.socket, "-q", "-n", str(count)]
+            + ["-r", "10000", "-d", "100", "-t", ",".join(self.commands)],
+            env=dict(os.environ, LD_LIBRARY_PATH=self.paths),
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        wall, cpu = time.monotonic_ns() - wall, self.processor_ns() - cpu
+        requests = count * len(self.commands)
+        return (cpu if Loop.clock == "cpu" else wall) / requests
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.directory.cleanup()
+
+
+class Lane:
+    """A loop, what traces it, and its rounds."""
+
+    def __init__(self, tracer, arguments=(), live=0, name=None, program="bench_loop"):
+        self.name = name or tracer.name
+        self.tracer = tracer
+        environment = tracer.environment()
+        self.loop = Loop(self.name, arguments, environment, program=program)
+        self.results = []
+        try:
+            tracer.attach(self.loop)
+        except Unavailable:
+            self.loop.stop()
+            raise
+        self.warm_up(live)
+
+    def warm_up(self, live):
+        """Until every block that was live at the attach has been replaced; then sizes a round."""
+        self.loop.run(max(8 * live, 2000))
+        self.pairs = max(500, int(ROUND_NS / self.loop.run(max(live, 1000))))
+
+    def round(self):
+        self.results.append(self.loop.run(self.pairs))
+
+    def median(self):
+        return statistics.median(self.results)
+
+    def stop(self):
+        self.tracer.stop()
+        self.loop.stop()

@@ -70,7 +70,9 @@ class Interpreter:
         self.lines.until("done")
 
     def work(self):
+        """To where it has turned to the next line: what it allocates for that comes after `done`."""
         self.tell(self.lines_of_work)
+        self.tell("")
 
     def __enter__(self):
         self.tell("")

@@ -3,7 +3,6 @@
 import os
 import pathlib
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,37 +10,20 @@ import tempfile
 
 import pytest
 
-from conftest import BUILD, TIMEOUT, Lines, needs
+from conftest import BUILD, ROOT, TIMEOUT, Lines, needs
 
 SERVERS = BUILD / "servers"
 NOBODY = 65534
-
-
-def missing_packages(names):
-    """The packages and what they depend on beyond what this machine has."""
-    plan = subprocess.run(["apt-get", "install", "-s", "--no-install-recommends", *names],
-                          capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
-    if plan.returncode:
-        pytest.skip(f"apt-get knows no {' '.join(names)}: {plan.stderr.strip()[-200:]}")
-    return set(re.findall(r"^Inst (\S+)", plan.stdout, re.MULTILINE)) | set(names)
 
 
 def unpack(*names):
     """The root that holds the packages; downloaded once. Skips the test where that fails."""
     needs("apt-get")
     root = SERVERS / names[0]
-    if (root / "complete").exists():
-        return root
-    shutil.rmtree(root, ignore_errors=True)
-    root.mkdir(parents=True)
-    got = subprocess.run(["apt-get", "download", *sorted(missing_packages(names))], cwd=root,
-                         capture_output=True, text=True)
+    got = subprocess.run([ROOT / "scripts/debian-unpack", root, *names], capture_output=True,
+                         text=True)
     if got.returncode:
-        pytest.skip(f"apt-get download {names[0]}: {got.stderr.strip()[-200:]}")
-    for package in root.glob("*.deb"):
-        subprocess.run(["dpkg", "-x", package, root], check=True)
-        package.unlink()
-    (root / "complete").touch()
+        pytest.skip(f"debian-unpack {names[0]}: {got.stderr.strip()[-200:]}")
     return root
 
 

@@ -10,7 +10,9 @@ import pytest
 from interpreters import INTERPRETERS, Interpreter
 from servers import Nginx, Postgres, Redis, Session, directory  # noqa: F401 (a fixture)
 
-LOAD_SECONDS = 60
+# In a few seconds every kind of work has been done; a minute is for what seldom comes.
+LOADS_SECONDS = [2, pytest.param(60, marks=pytest.mark.long)]
+NATIVE = {"python3": ["--python", "off"]}  # Python's frames would stand for the interpreter's
 
 
 def share_at_bottom(result):
@@ -97,7 +99,7 @@ def redis_load(directory):
     with Redis(directory) as server:
         yield server.pid, []
         while (yield):
-            server.benchmark("-n", 20000, "-r", 5000, "-d", 300)
+            server.benchmark("-n", 1000, "-r", 5000, "-d", 300)
 
 
 def nginx_load(directory):
@@ -114,40 +116,40 @@ def postgres_load(directory):
         server.run(*server.command("pgbench", "-i", "-q", "postgres"), stderr=subprocess.DEVNULL)
         yield server.pid, ["--follow-forks"]
         while (yield):
-            server.run(*server.command("pgbench", "-c", "4", "-T", "5", "postgres"))
+            server.run(*server.command("pgbench", "-c", "4", "-T", "1", "postgres"))
 
 
-def assert_bottoms(result):
+def assert_bottoms(result, seconds):
     """At least 99.5 % of all stacks are complete."""
     assert result.status == 0, result.stderr
     print(f"{result.totals['alloc_blocks']} allocations, {len(result.report['stacks'])} stacks, "
           f"{share_at_bottom(result):.6%} complete, losses {result.losses}")
-    assert result.totals["alloc_blocks"] > 10000
+    assert result.totals["alloc_blocks"] > 500 * seconds
     assert share_at_bottom(result) >= 0.995
 
 
-@pytest.mark.long
+@pytest.mark.parametrize("seconds", LOADS_SECONDS)
 @pytest.mark.parametrize("load", [redis_load, nginx_load, postgres_load],
                          ids=lambda load: load.__name__)
-def test_a_minute_of_load(record, directory, load):  # noqa: F811
+def test_load(record, directory, load, seconds):  # noqa: F811
     server = load(directory)
     pid, options = next(server)
     recorder = record(pid, options=options)
-    end = time.monotonic() + LOAD_SECONDS
+    end = time.monotonic() + seconds
     next(server)
     while time.monotonic() < end:
         server.send(True)
     result = recorder.stop()
     server.close()
-    assert_bottoms(result)
+    assert_bottoms(result, seconds)
 
 
-@pytest.mark.long
+@pytest.mark.parametrize("seconds", LOADS_SECONDS)
 @pytest.mark.parametrize("name", INTERPRETERS)
-def test_a_minute_of_work(record, tmp_path, name):
+def test_work(record, tmp_path, name, seconds):
     with Interpreter(name, tmp_path) as interpreter:
-        recorder = record(interpreter)
-        end = time.monotonic() + LOAD_SECONDS
+        recorder = record(interpreter, options=NATIVE.get(name, ()))
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             interpreter.work()
-        assert_bottoms(recorder.stop())
+        assert_bottoms(recorder.stop(), seconds)

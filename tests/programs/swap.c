@@ -2,8 +2,9 @@
 /*
  * Loads the libraries `--a PATH` and `--b PATH` (see swap_library.c) in turn, `--rounds` times
  * each, and allocates below them: leak_a below one, leak_b below the other. It does so `--batches`
- * times, and after each says `batch` and waits for a line. `same_place`: how often a library lay
- * where the one before it had been.
+ * times, and after each says `batch` and waits for a line. Then it loads the first one once more,
+ * says `kept`, waits for a line, and allocates below it: leak_kept. `same_place`: how often a
+ * library lay where the one before it had been.
  */
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -29,13 +30,29 @@ TRUTH_LEAF static void leak_b(void)
 	truth_alloc("leak_b", 40);
 }
 
-TRUTH_LEAF static void *load_and_call(const char *path, call_fn *leaf)
+TRUTH_LEAF static void leak_kept(void)
 {
-	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	swap_fn *call = library ? (swap_fn *)dlsym(library, "swap_call") : NULL;
+	if (!malloc(56))
+		truth_die("malloc failed");
+	truth_alloc("leak_kept", 56);
+}
 
+static swap_fn *load(const char *path, void **library)
+{
+	swap_fn *call;
+
+	*library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	call = *library ? (swap_fn *)dlsym(*library, "swap_call") : NULL;
 	if (!call)
 		truth_die("dlopen failed");
+	return call;
+}
+
+TRUTH_LEAF static void *load_and_call(const char *path, call_fn *leaf)
+{
+	void *library;
+	swap_fn *call = load(path, &library);
+
 	for (int i = 0; i < 3; i++)
 		call(leaf);
 	dlclose(library);
@@ -51,6 +68,17 @@ static void swap(uint64_t rounds)
 		same_place += load_and_call(a, leak_a) == load_and_call(b, leak_b);
 }
 
+static void keep(void)
+{
+	void *library;
+	swap_fn *call = load(truth_string("--a", ""), &library);
+
+	truth_say("kept");
+	truth_wait_line();
+	call(leak_kept);
+	dlclose(library);
+}
+
 static void run(void)
 {
 	for (uint64_t i = truth_number("--batches", 1); i > 0; i--) {
@@ -58,6 +86,7 @@ static void run(void)
 		truth_say("batch");
 		truth_wait_line();
 	}
+	keep();
 	truth_note("same_place", same_place);
 }
 

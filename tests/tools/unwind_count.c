@@ -2,15 +2,20 @@
 /*
  * Counts what the unwind tables of ELF files hold and what they cannot express:
  *   unwind_count [-v] FILE…
- * With -v a line a file; always the sums. Files that are not x86-64 ELF are passed over.
+ * With -v a line a file; always the sums. Files that are not x86-64 ELF are passed over. The time
+ * is that from an open file to a table which the kernel could walk by, made as for a target: by the
+ * confined process, and into memory laid out as the maps are.
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "unwind/file.h"
+#include "unwind/tables.h"
+
+enum { CHUNKS = 256, MAPPINGS = 64 };
 
 struct counts {
 	size_t files, rows, rules, words;
@@ -88,22 +93,57 @@ static void counts_add(struct counts *sum, const struct counts *counts)
 		sum->rows_by_cause[cause] += counts->rows_by_cause[cause];
 }
 
-/* The time is that of all which has to be done before a file's frames can be walked. */
-static bool layout_count(int fd, struct counts *counts)
+static struct unwind_memory memory_new(void)
 {
-	struct unwind_file file;
-	double begin = now();
-	int error = unwind_file_build(fd, &file);
-
-	counts->seconds = now() - begin;
-	if (error)
-		return false;
-	counts->words = file.page_count + file.row_count;
-	unwind_file_release(&file);
-	return true;
+	return (struct unwind_memory){
+		.chunks = calloc(CHUNKS, sizeof(struct unwind_chunk)),
+		.chunk_count = CHUNKS,
+		.rules = calloc(UNWIND_RULES_MAX, sizeof(struct unwind_rule)),
+		.rule_count = UNWIND_RULES_MAX,
+		.mappings = calloc(MAPPINGS, sizeof(struct unwind_mapping)),
+		.mapping_count = MAPPINGS,
+		.spaces = calloc(UNWIND_SPACES, sizeof(uint64_t)),
+	};
 }
 
-static void file_count(const char *path, bool verbose, struct counts *sum)
+static void memory_free(struct unwind_memory *memory)
+{
+	free(memory->chunks);
+	free(memory->rules);
+	free(memory->mappings);
+	free(memory->spaces);
+}
+
+/* The first and only file of its tables. */
+static bool tables_fill(struct confined *confined, int fd, struct unwind_tables *tables)
+{
+	struct unwind_file file;
+	bool added;
+
+	if (unwind_file_request(confined, fd, &file))
+		return false;
+	added = unwind_tables_add(tables, &(struct unwind_key){}, &file) >= 0;
+	unwind_file_release(&file);
+	return added;
+}
+
+static bool layout_count(struct confined *confined, int fd, struct counts *counts)
+{
+	struct unwind_memory memory = memory_new();
+	struct unwind_tables *tables = unwind_tables_new(&memory);
+	struct unwind_usage before = unwind_tables_usage(tables);
+	double begin = now();
+	bool filled = tables_fill(confined, fd, tables);
+
+	counts->seconds = now() - begin;
+	counts->words = before.words_free - unwind_tables_usage(tables).words_free;
+	unwind_tables_free(tables);
+	memory_free(&memory);
+	return filled;
+}
+
+static void file_count(struct confined *confined, const char *path, bool verbose,
+		       struct counts *sum)
 {
 	struct elf_source source = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
 	struct elf_sections sections;
@@ -112,7 +152,7 @@ static void file_count(const char *path, bool verbose, struct counts *sum)
 
 	if (source.fd < 0)
 		return;
-	if (layout_count(source.fd, &counts) && !elf_sections_read(&source, &sections)) {
+	if (layout_count(confined, source.fd, &counts) && !elf_sections_read(&source, &sections)) {
 		if (!cfi_table_build(sections.cfi, sections.cfi_count, 0, UINT64_MAX, &table)) {
 			table_count(&table, &counts);
 			if (verbose)
@@ -128,11 +168,17 @@ static void file_count(const char *path, bool verbose, struct counts *sum)
 int main(int argc, char **argv)
 {
 	bool verbose = argc > 1 && !strcmp(argv[1], "-v");
+	struct confined *confined = confined_new();
 	struct counts sum = {};
 
+	if (!confined) {
+		perror("unwind_count");
+		return 1;
+	}
 	for (int i = 1 + verbose; i < argc; i++)
-		file_count(argv[i], verbose, &sum);
+		file_count(confined, argv[i], verbose, &sum);
 	printf("%zu files\n", sum.files);
 	counts_print("sum", &sum);
+	confined_free(confined);
 	return 0;
 }
