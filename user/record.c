@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include "confine/confined.h"
+#include "lib/array.h"
 #include "lib/failure.h"
 #include "options.h"
 #include "session.h"
 #include "snapshot.h"
 #include "target/check.h"
+#include "target/family.h"
 #include "target/kernel.h"
 #include "target/spawn.h"
 #include "trial.h"
@@ -23,7 +25,6 @@
 
 #define SLOWDOWN_MAX_PERCENT 25.0
 #define ESTIMATE_WINDOW_MS   200
-#define CHILDREN_BYTES_MAX   256
 
 struct recording {
 	struct record_options options;
@@ -33,6 +34,9 @@ struct recording {
 	struct confined *confined;
 	struct session *session;
 	struct spawn spawn;
+	pid_t *pids; /* to attach to: those asked for, then their children where forks are followed
+		      */
+	size_t pid_count;
 	struct waiting *waiting;
 	struct trap_costs costs;        /* where a target or an interpreter was looked at */
 	double call_cost_ns;            /* that tracing adds to a call; 0: unknown */
@@ -151,17 +155,16 @@ static int attach_cheaply(struct recording *recording)
 /* What recording each block of an interpreter costs is seen only now. */
 static int check_python_cost(struct recording *recording)
 {
-	const struct record_options *options = &recording->options;
 	enum site_kind costliest;
 	struct trial trial;
 
 	if (!session_exact_python(recording->session, &costliest))
 		return 0;
 	recording->call_cost_ns = estimate_typical_call_ns(&recording->costs, costliest);
-	if (options->exact)
+	if (recording->options.exact)
 		return 0;
-	trial_run(&trial, &recording->procfs, recording->session, options->pids, options->pid_count,
-		  recording->call_cost_ns);
+	trial_run(&trial, &recording->procfs, recording->session, recording->pids,
+		  recording->pid_count, recording->call_cost_ns);
 	if (trial.slowdown_percent <= SLOWDOWN_MAX_PERCENT)
 		return 0;
 	message_info("with the allocator of CPython it is %.0f calls per second, and exact "
@@ -188,20 +191,45 @@ static int check_objects(struct recording *recording, pid_t pid)
 			   (int)pid);
 }
 
+static int attach_one(struct recording *recording, pid_t pid)
+{
+	if (target_check_exists(&recording->procfs, pid, &recording->failure) ||
+	    session_add_process(recording->session, pid, &recording->failure) ||
+	    session_attach(recording->session, pid, &recording->failure) < 0)
+		return -1;
+	return check_objects(recording, pid);
+}
+
+/*
+ * Does something to all processes. One that was not asked for by name is left out where that fails;
+ * then, and where all is well, returns 0.
+ */
+static int for_each_process(struct recording *recording,
+			    int (*act)(struct recording *recording, pid_t pid))
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < recording->pid_count; i++) {
+		pid_t pid = recording->pids[i];
+
+		recording->pids[kept] = pid;
+		if (!act(recording, pid)) {
+			kept++;
+			continue;
+		}
+		if (i < recording->options.pid_count)
+			return -1;
+		message_info("process %d, a child, is not traced: %s", (int)pid,
+			     recording->failure.text);
+	}
+	recording->pid_count = kept;
+	return 0;
+}
+
 static int attach_running(struct recording *recording)
 {
-	const struct record_options *options = &recording->options;
-
-	for (size_t i = 0; i < options->pid_count; i++) {
-		pid_t pid = options->pids[i];
-		int allocators;
-
-		if (session_add_process(recording->session, pid, &recording->failure))
-			return -1;
-		allocators = session_attach(recording->session, pid, &recording->failure);
-		if (allocators < 0 || check_objects(recording, pid))
-			return -1;
-	}
+	if (for_each_process(recording, attach_one))
+		return -1;
 	if (recording->malloc_slowdown_percent > 0)
 		message_info("that is more than %.0f %%: malloc's calls are left out, and what is "
 			     "recorded is what Python's pools show; --exact records all",
@@ -231,41 +259,15 @@ static int start_command(struct recording *recording)
 			 &recording->failure);
 }
 
-static bool is_asked_for(const struct record_options *options, pid_t pid)
-{
-	for (size_t i = 0; i < options->pid_count; i++)
-		if (options->pids[i] == pid)
-			return true;
-	return false;
-}
-
-/* Only those to come are followed, which surprises who names the master of a pool of workers. */
-static void announce_old_children(const struct recording *recording, pid_t pid)
-{
-	char children[CHILDREN_BYTES_MAX], list[CHILDREN_BYTES_MAX] = "", *place, *child;
-
-	if (procfs_read_children(&recording->procfs, pid, children, sizeof(children)))
-		return;
-	for (child = strtok_r(children, " ", &place); child; child = strtok_r(NULL, " ", &place))
-		if (!is_asked_for(&recording->options, atoi(child)))
-			strcat(strcat(list, *list ? "," : ""), child);
-	if (*list)
-		message_info("process %d has forked before: its children %s are not traced unless "
-			     "-p names them too",
-			     (int)pid, list);
-}
-
 static void announce(const struct recording *recording)
 {
-	const struct record_options *options = &recording->options;
+	bool command = recording->options.command;
 
-	for (size_t i = 0; i < (options->command ? 1 : options->pid_count); i++) {
-		pid_t pid = options->command ? recording->spawn.pid : options->pids[i];
+	for (size_t i = 0; i < (command ? 1 : recording->pid_count); i++) {
+		pid_t pid = command ? recording->spawn.pid : recording->pids[i];
 		struct process_status status = {.comm = "?"};
 
 		procfs_read_status(&recording->procfs, pid, &status);
-		if (options->follow_forks && !options->command)
-			announce_old_children(recording, pid);
 		message_info("tracing %d (%s)", (int)pid, status.comm);
 	}
 }
@@ -316,6 +318,19 @@ static int trace(struct recording *recording)
 	return status > worst ? status : worst;
 }
 
+static int list_processes(struct recording *recording)
+{
+	const struct record_options *options = &recording->options;
+	int error = 0;
+
+	for (size_t i = 0; i < options->pid_count && !error; i++)
+		if (!array_append(&recording->pids, &recording->pid_count, options->pids[i]))
+			error = -ENOMEM;
+	if (!error && options->follow_forks)
+		error = family_append(&recording->procfs, &recording->pids, &recording->pid_count);
+	return error ? failure_set(&recording->failure, STATUS_FAILURE, "out of memory") : 0;
+}
+
 static int prepare(struct recording *recording)
 {
 	const struct record_options *options = &recording->options;
@@ -330,9 +345,8 @@ static int prepare(struct recording *recording)
 			return -1;
 	if (choose_attach(recording))
 		return -1;
-	for (size_t i = 0; i < options->pid_count; i++)
-		if (check_target(recording, options->pids[i]))
-			return -1;
+	if (list_processes(recording) || for_each_process(recording, check_target))
+		return -1;
 	if (options->command && options->python != REQUEST_OFF &&
 	    estimate_trap_costs(recording->attach, &recording->costs, &recording->failure))
 		return -1;
@@ -349,6 +363,7 @@ static void recording_release(struct recording *recording)
 	waiting_free(recording->waiting);
 	spawn_release(&recording->spawn);
 	confined_free(recording->confined);
+	free(recording->pids);
 	record_options_release(&recording->options);
 }
 

@@ -64,9 +64,9 @@ def kept_bytes(report, pid):
 
 @pytest.mark.parametrize("mode", ["auto", "exact"])
 def test_workers(mode, record, directory):  # noqa: F811
+    """Of a master that is named alone: those it has, and those it will have."""
     with Uwsgi(directory) as server:
-        first = children(server.pid)
-        recorder = record(server, *first, options=["--python", mode, "--follow-forks"])
+        recorder = record(server, options=["--python", mode, "--follow-forks"])
         truths = server.serve(25)
         killed = min(truths)
         os.kill(killed, signal.SIGKILL)
@@ -85,15 +85,3 @@ def test_workers(mode, record, directory):  # noqa: F811
         assert seen == truth["bytes"]
         if pid != killed:
             assert targets[pid]["coverage_percent"] >= 99.9
-
-
-def test_old_workers_are_not_the_masters(record, directory):  # noqa: F811
-    """It is said that they are not traced, and none of them is."""
-    with Uwsgi(directory) as server:
-        old = children(server.pid)
-        recorder = record(server, options=["--follow-forks"])
-        assert any(f"its children {','.join(map(str, old))} are not traced" in line
-                   for line in recorder.stderr.seen)
-        server.serve(1)
-        result = recorder.stop()
-    assert [target["pid"] for target in result.report["targets"]] == [server.pid]

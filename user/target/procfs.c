@@ -151,20 +151,6 @@ int procfs_read_status(const struct procfs *procfs, pid_t pid, struct process_st
 	return error;
 }
 
-int procfs_read_children(const struct procfs *procfs, pid_t pid, char *children, size_t size)
-{
-	char name[64], *end;
-	ssize_t got;
-
-	snprintf(name, sizeof(name), "task/%d/children", pid);
-	got = read_entry(procfs, pid, name, children, size);
-	if (got < 0)
-		return (int)got;
-	end = strrchr(children, ' ');
-	*(end ? end : children) = '\0';
-	return 0;
-}
-
 char *procfs_read_exe(const struct procfs *procfs, pid_t pid)
 {
 	char path[4096], target[4096];

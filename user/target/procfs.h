@@ -30,12 +30,6 @@ struct process_status {
 /* Returns 0 or a negative errno; -ESRCH where there is no such process. */
 int procfs_read_status(const struct procfs *procfs, pid_t pid, struct process_status *status);
 
-/*
- * The children that its main thread forked and that are there: pids with a space between, as many
- * as have room in `size` bytes. Returns 0 or a negative errno.
- */
-int procfs_read_children(const struct procfs *procfs, pid_t pid, char *children, size_t size);
-
 /* Reads PID/exe as a path; malloc'd, NULL where it cannot be read. */
 char *procfs_read_exe(const struct procfs *procfs, pid_t pid);
 
