@@ -150,8 +150,16 @@ static int make_plan(struct interpreters *interpreters, struct interpreter *inte
 		return failure_set(failure, STATUS_TARGET,
 				   "process %d: the allocators of CPython %s were not found",
 				   (int)interpreter->image->pid, interpreter->version);
-	return python_plan(&interpreter->slots, interpreters->config.request,
-			   interpreters->config.nops_emulated, &interpreter->plan, failure);
+	if (!error)
+		return python_plan(&interpreter->slots, interpreters->config.request,
+				   interpreters->config.nops_emulated, &interpreter->plan, failure);
+	interpreter->plan = (struct python_plan){
+		.mode = PYTHON_MODE_MALLOC,
+		.costliest = SITE_EMULATED,
+		.notice = "its allocator was not found, or it has ended: only what it takes from "
+			  "malloc is seen",
+	};
+	return 0;
 }
 
 /* Tells the programs how to walk the Python frames of this process. */
@@ -379,8 +387,14 @@ static int take_up(struct interpreters *interpreters, struct interpreter *interp
 
 static void tell_why(const struct interpreter *interpreter)
 {
-	if (*interpreter->why.text)
-		message_info("process %d: %s", (int)interpreter->image->pid, interpreter->why.text);
+	int pid = (int)interpreter->image->pid;
+
+	if (!*interpreter->why.text)
+		return;
+	if (interpreter->image->gone)
+		message_info("process %d ended before its CPython was understood", pid);
+	else
+		message_info("process %d: %s", pid, interpreter->why.text);
 }
 
 /* One look. What is no interpreter is settled; what is one that is not understood may be starting.
@@ -515,7 +529,7 @@ void interpreters_stop(struct interpreters *interpreters)
 
 		if (interpreter->steered)
 			unsteer(interpreter);
-		if (interpreter->tries && !interpreter->image->gone)
+		if (interpreter->tries)
 			tell_why(interpreter);
 		interpreter->tries = 0;
 	}
