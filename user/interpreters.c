@@ -26,7 +26,8 @@ struct interpreter {
 	pid_t probed;
 	unsigned int tries; /* left; 0: it is settled what it is */
 	uint64_t next_try_ns;
-	bool ready; /* the rest is filled */
+	struct failure why; /* of the last try */
+	bool ready;         /* the rest is filled */
 	char version[16];
 	struct python_slots slots;
 	struct python_plan plan;
@@ -149,8 +150,16 @@ static int make_plan(struct interpreters *interpreters, struct interpreter *inte
 		return failure_set(failure, STATUS_TARGET,
 				   "process %d: the allocators of CPython %s were not found",
 				   (int)interpreter->image->pid, interpreter->version);
-	return python_plan(&interpreter->slots, interpreters->config.request,
-			   interpreters->config.nops_emulated, &interpreter->plan, failure);
+	if (!error)
+		return python_plan(&interpreter->slots, interpreters->config.request,
+				   interpreters->config.nops_emulated, &interpreter->plan, failure);
+	interpreter->plan = (struct python_plan){
+		.mode = PYTHON_MODE_MALLOC,
+		.costliest = SITE_EMULATED,
+		.notice = "its allocator was not found, or it has ended: only what it takes from "
+			  "malloc is seen",
+	};
+	return 0;
 }
 
 /* Tells the programs how to walk the Python frames of this process. */
@@ -380,30 +389,44 @@ static int take_up(struct interpreters *interpreters, struct interpreter *interp
 	return 0;
 }
 
+static void tell_why(const struct interpreter *interpreter)
+{
+	int pid = (int)interpreter->image->pid;
+
+	if (!*interpreter->why.text)
+		return;
+	if (interpreter->image->gone)
+		message_info("process %d ended before its CPython was understood", pid);
+	else
+		message_info("process %d: %s", pid, interpreter->why.text);
+}
+
 /* One look. What is no interpreter is settled; what is one that is not understood may be starting.
  */
 static int look(struct interpreters *interpreters, struct interpreter *interpreter,
 		struct failure *failure)
 {
 	struct image *image = interpreter->image;
-	struct failure why = {.text = ""};
+	struct failure *why = &interpreter->why;
 	int error = 0;
+
+	*why = (struct failure){.text = ""};
 
 	if (!image->python)
 		error = python_target_new(interpreters->config.procfs,
 					  interpreters->config.confined, (pid_t)image->pid,
-					  &image->mappings, &image->python, &why);
+					  &image->mappings, &image->python, why);
 	if (!error)
 		return take_up(interpreters, interpreter, failure);
 	interpreter->next_try_ns = now_ns() + TRY_PAUSE_NS;
 	if (error == -ENOENT || error == -ESRCH) {
 		interpreter->tries = 0;
-		if (*why.text)
-			message_detail("process %d: %s", (int)image->pid, why.text);
+		if (*why->text)
+			message_detail("process %d: %s", (int)image->pid, why->text);
 		return 0;
 	}
-	if (--interpreter->tries == 0 && *why.text)
-		message_info("process %d: %s", (int)image->pid, why.text);
+	if (--interpreter->tries == 0)
+		tell_why(interpreter);
 	return 0;
 }
 
@@ -516,7 +539,13 @@ static void unsteer(struct interpreter *interpreter)
 
 void interpreters_stop(struct interpreters *interpreters)
 {
-	for (size_t i = 0; i < interpreters->count; i++)
-		if (interpreters->items[i]->steered)
-			unsteer(interpreters->items[i]);
+	for (size_t i = 0; i < interpreters->count; i++) {
+		struct interpreter *interpreter = interpreters->items[i];
+
+		if (interpreter->steered)
+			unsteer(interpreter);
+		if (interpreter->tries)
+			tell_why(interpreter);
+		interpreter->tries = 0;
+	}
 }

@@ -168,8 +168,11 @@ static int check_python_cost(struct recording *recording)
 	if (trial.slowdown_percent <= SLOWDOWN_MAX_PERCENT)
 		return 0;
 	message_info("with the allocator of CPython it is %.0f calls per second, and exact "
-		     "recording slows it by about %.0f %%",
-		     trial.calls_per_s, trial.slowdown_percent);
+		     "recording slows it by about %.0f %%%s",
+		     trial.calls_per_s, trial.slowdown_percent,
+		     recording->python == REQUEST_AUTO
+			     ? ": its objects are recorded in a cheaper way"
+			     : "");
 	if (recording->python == REQUEST_AUTO)
 		return attach_cheaply(recording);
 	return failure_set(&recording->failure, STATUS_TARGET,

@@ -59,12 +59,16 @@ static void plan_without_pymalloc(const struct python_slots *slots, struct pytho
 
 static void note_hook(const struct python_slots *slots, struct python_plan *plan)
 {
+	const char *what = "an allocator hook of an extension is on: sizes are those that it asks "
+			   "of pymalloc";
+
+	if (slots->hook == HOOK_DEBUG)
+		what = "the debug allocator is on: sizes are those that it asks of pymalloc";
+	if (slots->hook == HOOK_TRACEMALLOC)
+		what = "tracemalloc is on: sizes are those that it asks of pymalloc, and what it "
+		       "keeps of each block itself is among malloc's";
 	if (slots->hook != HOOK_NONE)
-		snprintf(plan->notice, sizeof(plan->notice),
-			 "%s is on: sizes are those that it asks of pymalloc",
-			 slots->hook == HOOK_DEBUG         ? "the debug allocator"
-			 : slots->hook == HOOK_TRACEMALLOC ? "tracemalloc"
-							   : "an allocator hook of an extension");
+		snprintf(plan->notice, sizeof(plan->notice), "%s", what);
 }
 
 static int plan_exact(const struct python_slots *slots, bool nops_emulated,
@@ -102,6 +106,7 @@ static int plan_pools(const struct python_slots *slots, bool nops_emulated,
 	}
 	plan->mode = PYTHON_MODE_POOLS;
 	plan->costliest = cost_of(&slots->refill_site, nops_emulated);
+	note_hook(slots, plan);
 	return 0;
 }
 
