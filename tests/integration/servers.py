@@ -41,7 +41,8 @@ class Server:
         self.environment = environment(root)
         self.process = subprocess.Popen([str(word) for word in command], env=self.environment,
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True, **options)
+                                        stderr=subprocess.STDOUT, text=True,
+                                        start_new_session=True, **options)
         self.pid = self.process.pid
         self.lines = Lines(self.process.stdout)
         if ready:
@@ -62,9 +63,12 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait(TIMEOUT)
+        """With its workers, which would outlive it."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait(TIMEOUT)
 
 
 def children(pid):

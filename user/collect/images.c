@@ -99,6 +99,11 @@ static bool is_mapped(const struct mappings *now, const struct mapping *mapping)
 	return found && is_same_code(found, mapping);
 }
 
+static bool is_dated(const struct mapping *mapping)
+{
+	return mapping->seen_from <= mapping->seen_until;
+}
+
 /* Notes when code that comes and goes was there last. Returns whether it is known. */
 static bool renew_former(struct image *image, const struct mapping *mapping)
 {
@@ -124,8 +129,9 @@ static void keep_former(struct image *image, const struct mappings *now)
 	for (size_t i = 0; i < image->mappings.count; i++) {
 		struct mapping *mapping = &image->mappings.items[i];
 
-		if (!mapping->executable || !mapping->inode || is_mapped(now, mapping) ||
-		    renew_former(image, mapping) || image->former.count == FORMER_MAX)
+		if (!mapping->executable || !mapping->inode || !is_dated(mapping) ||
+		    is_mapped(now, mapping) || renew_former(image, mapping) ||
+		    image->former.count == FORMER_MAX)
 			continue;
 		if (array_append(&image->former.items, &image->former.count, *mapping))
 			mapping->path = NULL;
@@ -149,19 +155,22 @@ static void hear(const struct images *images, const struct image *image)
 
 /*
  * Notes when the mappings that were just read were seen. Where libraries were unloaded meanwhile
- * nobody knows on which side of that they were read.
+ * nobody knows on which side of that they were read: what was not there before is left undated, as
+ * another library may lie in its place on the other side.
  */
 static void date_mappings(const struct image *image, struct mappings *mappings, uint32_t before,
 			  uint32_t after)
 {
+	bool known = before == after;
+
 	for (size_t i = 0; i < mappings->count; i++) {
 		struct mapping *mapping = &mappings->items[i];
 		const struct mapping *old = mappings_find(&image->mappings, mapping->start);
 
-		if (old && !is_same_code(old, mapping))
+		if (old && (!is_same_code(old, mapping) || !is_dated(old)))
 			old = NULL;
-		mapping->seen_from = old ? old->seen_from : after;
-		mapping->seen_until = before == after || !old ? after : old->seen_until;
+		mapping->seen_from = old ? old->seen_from : after + !known;
+		mapping->seen_until = known || !old ? after : old->seen_until;
 	}
 }
 
