@@ -5,6 +5,7 @@ A target (tests/programs) prints `ready`, waits, runs, and prints its truth as o
 tracer says `unfreed: tracing PID (comm)`. Both lines are waited for; nothing here sleeps. Every
 final report is checked against the contract of `unfreed/1` and for sums that agree.
 """
+import functools
 import json
 import os
 import pathlib
@@ -29,7 +30,26 @@ TOTALS = ["live_bytes", "live_blocks", "alloc_bytes", "alloc_blocks", "free_byte
 LOSSES = re.findall(r"^\tX\((\w+),", (ROOT / "bpf/losses.h").read_text(), re.MULTILINE)
 
 
+# The best kind of link, which auto takes, and another one are tested everywhere; the rest, where a
+# probe of perf takes a tenth of a second to go, in what is about attaching, and in the long tests.
+EVERYWHERE = ["auto", "multi"]
+ABOUT_ATTACHING = ["test_doctor", "test_fork_exec", "test_lifecycle"]
+
+
+def is_long(item):
+    kind = getattr(item, "callspec", None) and item.callspec.params.get("attach")
+    return kind and kind not in EVERYWHERE and item.module.__name__ not in ABOUT_ATTACHING
+
+
+def mark_long(items):
+    for item in items:
+        if is_long(item):
+            item.add_marker(pytest.mark.long)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
+    mark_long(items)
     if os.geteuid():
         reason = "tracing needs root"
     elif not UNFREED.exists():
@@ -305,6 +325,7 @@ def measure_command(record):
     return run
 
 
+@functools.lru_cache(maxsize=None)
 def doctor_says(kind):
     """Whether `unfreed doctor` offers an attach kind, and the line where it says so."""
     run = subprocess.run([str(UNFREED), "doctor"], capture_output=True, text=True, timeout=TIMEOUT)

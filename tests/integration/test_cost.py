@@ -6,9 +6,10 @@ import subprocess
 import pytest
 
 from conftest import TIMEOUT, UNFREED
-from pythons import find_pythons, probe, started  # noqa: F401: a fixture
+from pythons import choose, find_pythons, probe, started  # noqa: F401: a fixture
 
-PYTHONS = [parameter for parameter in find_pythons() if parameter.values[0].minor in (8, 11, 13)]
+PYTHONS = choose(find_pythons(), 8, 13) + [python for python in find_pythons()
+                                           if python.values[0].inlines][:1]
 
 
 def hot(python, kind, started):  # noqa: F811
@@ -42,9 +43,8 @@ def is_unhurt(process):
 
 
 @pytest.mark.parametrize("options", [["--malloc", "exact"], ["--python", "off"]], ids=" ".join)
-@pytest.mark.parametrize("python", PYTHONS[:1])
-def test_a_hot_malloc_is_refused(python, options, started):  # noqa: F811
-    process = hot(python, "large", started)
+def test_a_hot_malloc_is_refused(options, started):  # noqa: F811
+    process = hot(PYTHONS[-1].values[0], "large", started)
     run = record(process, *options)
     assert run.returncode == 3, run.stderr
     assert run.stderr.splitlines()[-1].startswith("unfreed: refused: exact recording would slow")
@@ -53,20 +53,19 @@ def test_a_hot_malloc_is_refused(python, options, started):  # noqa: F811
     assert is_unhurt(process)
 
 
-@pytest.mark.parametrize("options", [[], ["--python", "pools"]], ids=" ".join)
 @pytest.mark.parametrize("python", PYTHONS)
-def test_a_hot_malloc_is_left_out(python, options, started):  # noqa: F811
+def test_a_hot_malloc_is_left_out(python, started):  # noqa: F811
     process = hot(python, "large", started)
-    run = record(process, *options)
+    run = record(process)
     assert mode_of(run) == ("pools" if python.minor > 8 else "arenas")
     assert json.loads(run.stdout)["mode"] == "growth"
     assert "malloc's calls are left out" in run.stderr
     assert is_unhurt(process)
 
 
-@pytest.mark.parametrize("python", PYTHONS[:1])
-def test_malloc_off(python, started):  # noqa: F811
+def test_malloc_off(started):  # noqa: F811
     """The objects of an interpreter alone; another process has none."""
+    python = PYTHONS[-1].values[0]
     process = hot(python, "large", started)
     run = record(process, "--malloc", "off", "--python", "pools")
     assert mode_of(run) == ("pools" if python.minor > 8 else "arenas")
