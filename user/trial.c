@@ -51,7 +51,8 @@ void trial_run(struct trial *trial, const struct procfs *procfs, struct session 
 	for (int i = 0; i < ROUNDS || (i < ROUNDS_MAX && is_starved(&used)); i++) {
 		nanosleep(&pause, NULL);
 		session_drain(session);
-		used = used_since(procfs, pids, pid_count, before);
+		if (i + 1 >= ROUNDS)
+			used = used_since(procfs, pids, pid_count, before);
 	}
 	free(before);
 	wall_s = monotonic_s() - start;
