@@ -8,9 +8,7 @@
  */
 #include "freeze.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -44,25 +42,29 @@ static int seize(struct frozen *frozen, pid_t tid)
 	return 1;
 }
 
+struct seizing {
+	struct frozen *frozen;
+	int fresh; /* threads seized in this round */
+};
+
+static int seize_if_new(void *context, pid_t tid)
+{
+	struct seizing *seizing = context;
+	int result = find(seizing->frozen, tid) ? 0 : seize(seizing->frozen, tid);
+
+	if (result < 0)
+		return result;
+	seizing->fresh += result;
+	return 0;
+}
+
 /* Seizes the threads not yet known. Returns how many, or a negative errno. */
 static int seize_new(const struct procfs *procfs, struct frozen *frozen)
 {
-	char path[4096];
-	struct dirent *entry;
-	int fresh = 0;
+	struct seizing seizing = {.frozen = frozen};
+	int error = procfs_each_thread(procfs, frozen->pid, seize_if_new, &seizing);
 
-	snprintf(path, sizeof(path), "%s/%d/task", procfs->root, frozen->pid);
-	DIR *directory = opendir(path);
-	if (!directory)
-		return errno == ENOENT ? -ESRCH : -errno;
-	while (fresh >= 0 && (entry = readdir(directory))) {
-		pid_t tid = atoi(entry->d_name);
-		int error = tid > 0 && !find(frozen, tid) ? seize(frozen, tid) : 0;
-
-		fresh = error < 0 ? error : fresh + error;
-	}
-	closedir(directory);
-	return fresh;
+	return error ? error : seizing.fresh;
 }
 
 /* Whether the thread has stopped, or is gone. */

@@ -7,6 +7,7 @@
  */
 #include "procfs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -149,6 +150,36 @@ int procfs_read_status(const struct procfs *procfs, pid_t pid, struct process_st
 	if (!error)
 		*status = found;
 	return error;
+}
+
+int procfs_each_thread(const struct procfs *procfs, pid_t pid,
+		       int (*act)(void *context, pid_t thread), void *context)
+{
+	const struct dirent *entry;
+	char path[4096];
+	DIR *directory;
+	int result = 0;
+
+	snprintf(path, sizeof(path), "%s/%d/task", procfs->root, (int)pid);
+	directory = opendir(path);
+	if (!directory)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while (!result && (entry = readdir(directory))) {
+		pid_t thread = atoi(entry->d_name);
+
+		if (thread > 0)
+			result = act(context, thread);
+	}
+	closedir(directory);
+	return result;
+}
+
+FILE *procfs_open_of_thread(const struct procfs *procfs, pid_t pid, pid_t thread, const char *name)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%d/task/%d/%s", procfs->root, (int)pid, (int)thread, name);
+	return fopen(path, "re");
 }
 
 char *procfs_read_exe(const struct procfs *procfs, pid_t pid)

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 struct procfs {
@@ -29,6 +30,16 @@ struct process_status {
 
 /* Returns 0 or a negative errno; -ESRCH where there is no such process. */
 int procfs_read_status(const struct procfs *procfs, pid_t pid, struct process_status *status);
+
+/*
+ * Does something for each thread of a process. Returns 0, the first other value that `act`
+ * returned, or a negative errno: -ESRCH where there is no such process.
+ */
+int procfs_each_thread(const struct procfs *procfs, pid_t pid,
+		       int (*act)(void *context, pid_t thread), void *context);
+
+/* Opens PID/task/TID/name of a thread, to be closed with fclose; NULL where that cannot be. */
+FILE *procfs_open_of_thread(const struct procfs *procfs, pid_t pid, pid_t thread, const char *name);
 
 /* Reads PID/exe as a path; malloc'd, NULL where it cannot be read. */
 char *procfs_read_exe(const struct procfs *procfs, pid_t pid);

@@ -1,44 +1,37 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "usage.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
-/* The second number of a thread's schedstat, in nanoseconds; it is there with CONFIG_SCHED_INFO. */
-static double read_waited_s(const char *tasks, const char *thread)
-{
-	unsigned long long ran, waited = 0;
-	char path[4096 + 64];
-	FILE *file;
+struct waiting_sum {
+	const struct procfs *procfs;
+	pid_t pid;
+	double seconds;
+};
 
-	snprintf(path, sizeof(path), "%s/%.32s/schedstat", tasks, thread);
-	file = fopen(path, "re");
+/* The second number of a thread's schedstat, in nanoseconds; it is there with CONFIG_SCHED_INFO. */
+static int add_waited(void *context, pid_t thread)
+{
+	struct waiting_sum *sum = context;
+	FILE *file = procfs_open_of_thread(sum->procfs, sum->pid, thread, "schedstat");
+	unsigned long long ran, waited;
+
 	if (!file)
 		return 0;
-	if (fscanf(file, "%llu %llu", &ran, &waited) != 2)
-		waited = 0;
+	if (fscanf(file, "%llu %llu", &ran, &waited) == 2)
+		sum->seconds += (double)waited / 1e9;
 	fclose(file);
-	return (double)waited / 1e9;
+	return 0;
 }
 
 static double sum_waited_s(const struct procfs *procfs, pid_t pid)
 {
-	const struct dirent *entry;
-	char tasks[4096];
-	double sum = 0;
-	DIR *directory;
+	struct waiting_sum sum = {.procfs = procfs, .pid = pid};
 
-	snprintf(tasks, sizeof(tasks), "%s/%d/task", procfs->root, (int)pid);
-	directory = opendir(tasks);
-	if (!directory)
-		return 0;
-	while ((entry = readdir(directory)))
-		if (entry->d_name[0] != '.')
-			sum += read_waited_s(tasks, entry->d_name);
-	closedir(directory);
-	return sum;
+	procfs_each_thread(procfs, pid, add_waited, &sum);
+	return sum.seconds;
 }
 
 int usage_read(const struct procfs *procfs, pid_t pid, struct usage *usage)
