@@ -151,10 +151,9 @@ static error_t parse_malloc(struct record_options *record, const char *text)
 		[MALLOC_EXACT] = "exact",
 		[MALLOC_OFF] = "off",
 	};
+	int request = command_line_choose(text, names, sizeof(names) / sizeof(*names));
 
-	for (int request = MALLOC_AUTO; request <= MALLOC_OFF; request++) {
-		if (strcmp(text, names[request]))
-			continue;
+	if (request >= 0) {
 		record->malloc = request;
 		return 0;
 	}
@@ -170,10 +169,9 @@ static error_t parse_python(struct record_options *record, const char *text)
 		[REQUEST_POOLS] = "pools",
 		[REQUEST_OFF] = "off",
 	};
+	int request = command_line_choose(text, names, sizeof(names) / sizeof(*names));
 
-	for (int request = REQUEST_AUTO; request <= REQUEST_OFF; request++) {
-		if (strcmp(text, names[request]))
-			continue;
+	if (request >= 0) {
 		record->python = request;
 		return 0;
 	}

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/command_line.h"
+
 enum { KEY_TOP = 0x6f00, KEY_COUNT, KEY_BY };
 
 static const struct argp_option options[] = {
@@ -93,10 +95,9 @@ static error_t parse_by(struct output_plan *plan, const char *text)
 		[BY_STACK] = "stack", [BY_LINE] = "line",     [BY_FUNCTION] = "function",
 		[BY_FILE] = "file",   [BY_MODULE] = "module",
 	};
+	int by = command_line_choose(text, names, sizeof(names) / sizeof(*names));
 
-	for (int by = BY_STACK; by <= BY_MODULE; by++) {
-		if (strcmp(text, names[by]))
-			continue;
+	if (by >= 0) {
 		plan->options.by = by;
 		return 0;
 	}

@@ -2,6 +2,7 @@
 #include "command_line.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "message.h"
 
@@ -19,4 +20,12 @@ void command_line_release(struct argp_state *state)
 	if (state->err_stream != stderr)
 		fclose(state->err_stream);
 	state->err_stream = stderr;
+}
+
+int command_line_choose(const char *text, const char *const *names, int count)
+{
+	for (int i = 0; i < count; i++)
+		if (!strcmp(text, names[i]))
+			return i;
+	return -1;
 }

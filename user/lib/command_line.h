@@ -13,4 +13,7 @@ void command_line_init(struct argp_state *state);
 /* The same at ARGP_KEY_FINI. */
 void command_line_release(struct argp_state *state);
 
+/* The index of `text` among names; -1 where it is none of them. */
+int command_line_choose(const char *text, const char *const *names, int count);
+
 #endif
