@@ -32,6 +32,7 @@ from lanes import (
     Unavailable,
     Unfreed,
     Untraced,
+    take_turns,
 )
 
 BUSY_SHARE = 0.9
@@ -111,9 +112,7 @@ def measure_load(load, kind, peers, rounds, report):
                 lanes.append(Lane(tracer, load[2], load[3]))
             except Unavailable as reason:
                 report.leave_out(f"{load[1]}: {tracer.name}", reason)
-        for _ in range(rounds):
-            for lane in lanes:
-                lane.round()
+        take_turns(lanes, rounds)
     finally:
         for lane in lanes:
             lane.stop()

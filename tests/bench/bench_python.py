@@ -3,7 +3,7 @@
 
 import statistics
 
-from lanes import Unavailable
+from lanes import TracedLane, Unavailable
 from python_lanes import PythonLoop, PythonRoot, Shop, python_tracers
 
 ROUND_NS = 40e6  # of the untraced program; the same work in every lane
@@ -13,24 +13,12 @@ BASE = "untraced"
 HEAVIEST = "memray, Python allocators, native"
 
 
-class PythonLane:
+class PythonLane(TracedLane):
     def __init__(self, make, root, tracer, load):
-        self.name = tracer.name
-        self.tracer = tracer
-        self.target = make(root, tracer, load)
-        self.results = []
-        try:
-            tracer.attach(self.target)
-        except Unavailable:
-            self.target.stop()
-            raise
+        super().__init__(tracer, make(root, tracer, load))
 
     def round(self, count):
         self.results.append(self.target.run(count))
-
-    def stop(self):
-        self.tracer.stop()
-        self.target.stop()
 
 
 def open_lanes(make, root, load, report):

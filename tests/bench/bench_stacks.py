@@ -15,9 +15,11 @@ from lanes import (
     Lane,
     Loop,
     Redis,
+    TracedLane,
     Unavailable,
     Unfreed,
     Untraced,
+    take_turns,
 )
 
 SHALLOW, DEEP = 20, 60
@@ -77,9 +79,7 @@ def open_walks(kind, stacks):
 def measure(lanes, rounds):
     lanes = list(lanes)
     try:
-        for _ in range(rounds):
-            for lane in lanes:
-                lane.round()
+        take_turns(lanes, rounds)
     finally:
         for lane in lanes:
             lane.stop()
@@ -122,28 +122,13 @@ def report_tables(title, patterns, most_ms, rounds, report):
 # --- programs: beside heaptrack -----------------------------------------------------------------
 
 
-class RedisLane:
+class RedisLane(TracedLane):
     def __init__(self, tracer):
-        self.name = tracer.name
-        self.tracer = tracer
-        self.redis = Redis(f"redis-{tracer.name}", tracer.environment())
-        self.results = []
-        try:
-            tracer.attach(self.redis)
-        except Unavailable:
-            self.redis.stop()
-            raise
-        self.redis.run(REQUESTS)  # until what it holds has been replaced
+        super().__init__(tracer, Redis(f"redis-{tracer.name}", tracer.environment()))
+        self.target.run(REQUESTS)  # until what it holds has been replaced
 
     def round(self):
-        self.results.append(self.redis.run(REQUESTS))
-
-    def median(self):
-        return statistics.median(self.results)
-
-    def stop(self):
-        self.tracer.stop()
-        self.redis.stop()
+        self.results.append(self.target.run(REQUESTS))
 
 
 def words_lane(tracer):

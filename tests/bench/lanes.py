@@ -48,6 +48,12 @@ def wait_for_line(stream, wanted, process):
     raise Unavailable("".join(seen).strip() or "it ended without a word")
 
 
+def processor_ns(pid):
+    """What all threads of a process have used."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads)
+
+
 class Loop:
     """tests/bench/bench_loop.c, or a program that answers as it does, as a process."""
 
@@ -307,14 +313,10 @@ class Redis:
             shutil.copy(library, directory)
         return str(directory)
 
-    def processor_ns(self):
-        threads = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
-        return sum(int(thread.read_text().split()[0]) for thread in threads)
-
     def run(self, count):
         """As many of each command: nanoseconds a request, of the clock or of the server's
         processor time."""
-        cpu, wall = self.processor_ns(), time.monotonic_ns()
+        cpu, wall = processor_ns(self.pid), time.monotonic_ns()
         subprocess.run(
             [str(self.bin / "redis-benchmark"), "-s", self.socket, "-q", "-n", str(count)]
             + ["-r", "10000", "-d", "100", "-t", ",".join(self.commands)],
@@ -322,7 +324,7 @@ class Redis:
             stdout=subprocess.DEVNULL,
             check=True,
         )
-        wall, cpu = time.monotonic_ns() - wall, self.processor_ns() - cpu
+        wall, cpu = time.monotonic_ns() - wall, processor_ns(self.pid) - cpu
         requests = count * len(self.commands)
         return (cpu if Loop.clock == "cpu" else wall) / requests
 
@@ -332,33 +334,46 @@ class Redis:
         self.directory.cleanup()
 
 
-class Lane:
-    """A loop, what traces it, and its rounds."""
+def take_turns(lanes, rounds):
+    for _ in range(rounds):
+        for lane in lanes:
+            lane.round()
 
-    def __init__(self, tracer, arguments=(), live=0, name=None, program="bench_loop"):
+
+class TracedLane:
+    """A target, what traces it, and its rounds; `round` is its users'."""
+
+    def __init__(self, tracer, target, name=None):
         self.name = name or tracer.name
         self.tracer = tracer
-        environment = tracer.environment()
-        self.loop = Loop(self.name, arguments, environment, program=program)
+        self.target = target
         self.results = []
         try:
-            tracer.attach(self.loop)
+            tracer.attach(target)
         except Unavailable:
-            self.loop.stop()
+            target.stop()
             raise
-        self.warm_up(live)
-
-    def warm_up(self, live):
-        """Until every block that was live at the attach has been replaced; then sizes a round."""
-        self.loop.run(max(8 * live, 2000))
-        self.pairs = max(500, int(ROUND_NS / self.loop.run(max(live, 1000))))
-
-    def round(self):
-        self.results.append(self.loop.run(self.pairs))
 
     def median(self):
         return statistics.median(self.results)
 
     def stop(self):
         self.tracer.stop()
-        self.loop.stop()
+        self.target.stop()
+
+
+class Lane(TracedLane):
+    """A loop, sized to the length of a round."""
+
+    def __init__(self, tracer, arguments=(), live=0, name=None, program="bench_loop"):
+        loop = Loop(name or tracer.name, arguments, tracer.environment(), program=program)
+        super().__init__(tracer, loop, name)
+        self.warm_up(live)
+
+    def warm_up(self, live):
+        """Until every block that was live at the attach has been replaced; then sizes a round."""
+        self.target.run(max(8 * live, 2000))
+        self.pairs = max(500, int(ROUND_NS / self.target.run(max(live, 1000))))
+
+    def round(self):
+        self.results.append(self.target.run(self.pairs))

@@ -23,6 +23,7 @@ from lanes import (
     Loop,
     Tracer,
     Unavailable,
+    processor_ns,
     wait_for_line,
 )
 
@@ -197,16 +198,12 @@ class Shop:
         self.stop()
         raise Unavailable(f"the shop did not start, see {self.log}")
 
-    def processor_ns(self):
-        threads = Path(f"/proc/{self.pid}/task").glob("*/schedstat")
-        return sum(int(thread.read_text().split()[0]) for thread in threads)
-
     def run(self, count):
         """Nanoseconds a request, of the clock or of the worker's processor time."""
-        cpu, wall = self.processor_ns(), time.monotonic_ns()
+        cpu, wall = processor_ns(self.pid), time.monotonic_ns()
         for number in range(count):
             get(self.link / "socket", f"/recommend/{number}/")
-        wall, cpu = time.monotonic_ns() - wall, self.processor_ns() - cpu
+        wall, cpu = time.monotonic_ns() - wall, processor_ns(self.pid) - cpu
         return (cpu if Loop.clock == "cpu" else wall) / count
 
     def stop(self):
