@@ -91,6 +91,19 @@ def truth_of(process):
     return json.loads(process.lines.until("^[{[]", timeout=120))
 
 
+def run(python, started, record, script, *arguments, options=()):
+    """Runs a script under the tracer: its process, its truth and the tracer's result."""
+    process = begin(python, started, script, *arguments)
+    recorder = record(process, options=options)
+    tell(process)
+    truth = truth_of(process)
+    result = recorder.stop()
+    tell(process)
+    assert process.wait(30) == 0
+    assert result.status == 0, result.stderr
+    return process, truth, result
+
+
 @pytest.fixture
 def started():
     """Ends whatever a test appends to it."""

@@ -2,7 +2,7 @@
 """`unfreed record` of live interpreters, compared with what they say of themselves."""
 import pytest
 
-from pythons import begin, choose, find_pythons, started, tell, truth_of  # noqa: F401: a fixture
+from pythons import begin, choose, find_pythons, run, started, tell, truth_of  # noqa: F401: a fixture
 
 PYTHONS = find_pythons()
 INLINING = [python for python in PYTHONS if python.values[0].inlines]
@@ -15,19 +15,6 @@ UNKNOWN = ["[unknown Python function]", None, 0]  # its code was gone before it 
 
 if not PYTHONS:
     pytest.skip("no CPython 3.8 to 3.15 here", allow_module_level=True)
-
-
-def run(python, started, record, script, *arguments, options=()):  # noqa: F811
-    """Runs a script under the tracer: its truth and the tracer's result."""
-    process = begin(python, started, script, *arguments)
-    recorder = record(process, options=options)
-    tell(process)
-    truth = truth_of(process)
-    result = recorder.stop()
-    tell(process)
-    assert process.wait(30) == 0
-    assert result.status == 0, result.stderr
-    return truth, result
 
 
 def python_of(result):
@@ -64,7 +51,7 @@ def test_exact_sees_every_block(python, record, started):  # noqa: F811
     """By the interpreter's own count of blocks and, line by line, by tracemalloc in a second run."""
     twin = begin(python, started, "python_kinds.py", COUNT, "self")
     tell(twin)
-    truth, result = run(python, started, record, "python_kinds.py", COUNT, options=EXACT)
+    _, truth, result = run(python, started, record, "python_kinds.py", COUNT, options=EXACT)
     seen = sum(stack["live_blocks"] for stack in result.report["stacks"]
                if stack["domain"] == "python") - result.unknown_frees()
     print(f"{python}: {seen} of {truth['blocks']} blocks, "
@@ -94,7 +81,7 @@ def test_exact_sees_every_block(python, record, started):  # noqa: F811
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_frames_equal_pythons_own(python, record, started):  # noqa: F811
-    truth, result = run(python, started, record, "python_frames.py")
+    _, truth, result = run(python, started, record, "python_frames.py")
     stacks = {str(stack["live_bytes"]): stack for stack in result.report["stacks"]
               if stack["domain"] == "malloc"}
     gone = {size for size, frames in truth.items() if frames[1][0].startswith("reused_")}
@@ -121,7 +108,7 @@ def test_frames_equal_pythons_own(python, record, started):  # noqa: F811
 
 @pytest.mark.parametrize("python", FEW)
 def test_native_interpreter_shows_all(python, record, started):  # noqa: F811
-    _, result = run(python, started, record, "python_frames.py", options=["--native-interpreter"])
+    _, _, result = run(python, started, record, "python_frames.py", options=["--native-interpreter"])
     [stack] = [stack for stack in result.report["stacks"] if stack["live_bytes"] == 70001]
     kinds = [frame["kind"] for frame in stack["frames"]]
     assert kinds[0] == "native" and kinds[-1] == "native" and "python" in kinds
@@ -131,7 +118,7 @@ def test_native_interpreter_shows_all(python, record, started):  # noqa: F811
 
 @pytest.mark.parametrize("python", FEW[-1:])
 def test_off_shows_native_frames(python, record, started):  # noqa: F811
-    _, result = run(python, started, record, "python_frames.py", options=["--python", "off"])
+    _, _, result = run(python, started, record, "python_frames.py", options=["--python", "off"])
     assert all(frame["kind"] != "python" for stack in result.report["stacks"]
                for frame in stack["frames"])
 
@@ -143,8 +130,8 @@ def test_pools_share(python, record, started):  # noqa: F811
     tell(twin)
     own = {int(line): row[2] * POOLS_COUNT // COUNT
            for line, row in truth_of(twin)["lines"].items() if row[0] != "buffers"}
-    _, result = run(python, started, record, "python_kinds.py", POOLS_COUNT,
-                    options=["--python", "pools"])
+    _, _, result = run(python, started, record, "python_kinds.py", POOLS_COUNT,
+                       options=["--python", "pools"])
     assert python_of(result)["mode"] == ("arenas" if python.minor == 8 else "pools")
     if python.minor > 8:
         assert python_of(result)["coverage_percent"] >= 99
@@ -160,7 +147,7 @@ def test_pools_share(python, record, started):  # noqa: F811
 def test_pools_beside_a_cache(python, record, started):  # noqa: F811
     """A pool is the line's that took it into use, so that the leaking line shares what it leaks with
     others that allocate much; it is the first one all the same."""
-    truth, result = run(python, started, record, "python_leak.py", options=["--python", "pools"])
+    _, truth, result = run(python, started, record, "python_leak.py", options=["--python", "pools"])
     lines = by_line(result.report, "python_leak.py")
     whole = sum(stack["live_bytes"] for stack in result.report["stacks"])
     share = lines[truth["line"]][2] / whole
@@ -171,8 +158,8 @@ def test_pools_beside_a_cache(python, record, started):  # noqa: F811
 
 @pytest.mark.parametrize("python", FEW[-1:])
 def test_coverage_is_of_blocks_of_any_age(python, record, started):  # noqa: F811
-    _, result = run(python, started, record, "python_kinds.py", COUNT,
-                    options=[*EXACT, "--older-than", "60"])
+    _, _, result = run(python, started, record, "python_kinds.py", COUNT,
+                       options=[*EXACT, "--older-than", "60"])
     assert not result.totals["live_blocks"]
     assert python_of(result)["coverage_percent"] >= 99.9
 
@@ -180,5 +167,5 @@ def test_coverage_is_of_blocks_of_any_age(python, record, started):  # noqa: F81
 @pytest.mark.parametrize("python", FEW[-1:])
 @pytest.mark.parametrize("mode", ["exact", "pools"])
 def test_a_few_blocks_tell_no_coverage(python, mode, record, started):  # noqa: F811
-    _, result = run(python, started, record, "python_kinds.py", 3, options=["--python", mode])
+    _, _, result = run(python, started, record, "python_kinds.py", 3, options=["--python", mode])
     assert python_of(result)["coverage_percent"] is None

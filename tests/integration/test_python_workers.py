@@ -3,7 +3,7 @@
 one that was killed."""
 import pytest
 
-from pythons import begin, choose, find_pythons, started, tell, truth_of  # noqa: F401: a fixture
+from pythons import choose, find_pythons, run, started  # noqa: F401: a fixture
 
 PYTHONS = find_pythons()
 INLINING = [python for python in PYTHONS if python.values[0].inlines]
@@ -17,20 +17,14 @@ def bytes_at_work(report, pid):
 @pytest.fixture
 def follow(record, started):  # noqa: F811
     """The truths of the three workers, the killed one first, and the report."""
-    def run(python, *options):
-        process = begin(python, started, "python_forks.py")
-        recorder = record(process, options=["--follow-forks", *options])
-        tell(process)
-        workers = truth_of(process)
-        result = recorder.stop()
-        tell(process)
-        assert process.wait(30) == 0
-        assert result.status == 0, result.stderr
+    def run_followed(python, *options):
+        process, workers, result = run(python, started, record, "python_forks.py",
+                                       options=["--follow-forks", *options])
         assert not result.losses
         assert {target["pid"] for target in result.report["targets"]} == \
             {process.pid, *(pid for pid, _, _ in workers)}
         return workers, result.report
-    return run
+    return run_followed
 
 
 def mode_of(report):
