@@ -25,7 +25,7 @@ libs     := $(shell pkg-config --libs $(packages) 2>/dev/null) -liberty -lm -lpt
 bpf_cflags := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter -D__TARGET_ARCH_x86 -Ivmlinux
 
 # Library: everything but main.c, so that tests link with what the program is made of.
-sources   := $(sort $(wildcard user/*.c user/*/*.c))
+sources   := $(sort $(wildcard user/*.c user/*/*.c user/*/*/*.c))
 objects   := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out user/main.c,$(sources)))
 proto     := $(BUILD)/gen/profile.pb-c
 skeletons := $(patsubst bpf/%.bpf.c,$(BUILD)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))

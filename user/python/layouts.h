@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "../../bpf/python.h"
-#include "memory.h"
+#include "../memory/memory.h"
 
 #define PYTHON_VERSION(major, minor) ((uint32_t)(major) << 24 | (uint32_t)(minor) << 16)
 #define PYTHON_MINOR(version)        ((version)&0xffff0000u)

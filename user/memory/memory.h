@@ -3,8 +3,8 @@
  * Memory of another process, as a value: tests put their own behind it. What is read belongs to the
  * target and may change or lie at any time.
  */
-#ifndef UNFREED_PYTHON_MEMORY_H
-#define UNFREED_PYTHON_MEMORY_H
+#ifndef UNFREED_MEMORY_H
+#define UNFREED_MEMORY_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -16,8 +16,15 @@ struct memory {
 	pid_t pid;
 };
 
-/* Of a live process, read with process_vm_readv. */
+/* Of a live process. A page that is not resident is faulted in by a read: what goes through much
+ * memory uses a view (view.h), which leaves such pages alone. */
 struct memory process_memory(pid_t pid);
+
+/* A descriptor of the memory that a process has now, or a negative errno: -ESRCH, -EPERM. */
+int memory_open(pid_t pid);
+
+/* All `size` bytes by such a descriptor. Returns 0 or a negative errno: -EFAULT, -ESRCH. */
+int memory_read_from(int fd, uint64_t address, void *buffer, size_t size);
 
 /* Each returns 0 or a negative errno; then *value is untouched. */
 int memory_read(const struct memory *memory, uint64_t address, void *buffer, size_t size);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Pages of a running process, copied. Nothing is stopped and nothing written: pages are read through
+ * /proc/PID/mem, only those that pagemap says are present, never of a device or a range that is
+ * registered with userfaultfd, so that no page of the target becomes resident, un-shared or private
+ * by being looked at. The process goes on changing them: whoever reads a structure checks it, and
+ * has a part read again where it makes no sense.
+ *
+ * Memory is bounded: at most `budget_bytes` of pages are kept. Where a view is full, filling it
+ * answers -ENOSPC and pages that are asked for one by one are not to be had.
+ *
+ * A view knows nothing of what lies in the memory.
+ */
+#ifndef UNFREED_MEMORY_VIEW_H
+#define UNFREED_MEMORY_VIEW_H
+
+#include <stdbool.h>
+
+#include "memory.h"
+#include "regions.h"
+
+enum { VIEW_PAGE_BYTES = 4096 };
+
+struct view;
+
+/* `regions` must outlive the view. NULL with errno. */
+struct view *view_new(pid_t pid, const struct regions *regions, uint64_t budget_bytes);
+void view_free(struct view *view); /* accepts NULL */
+
+/*
+ * Reads what is present of the range [start, end), as far as it may be read. Returns 0, -ENOSPC
+ * (the view is full; what fitted is there), -ESRCH, -EPERM or -ENOMEM.
+ */
+int view_fill(struct view *view, uint64_t start, uint64_t end);
+
+/* Forgets all pages, and takes a new list of mappings: for the next part, or the next look. */
+void view_clear(struct view *view, const struct regions *regions);
+
+/* Reads the pages of a range again, where they are there. Returns 0 or a negative errno. */
+int view_refresh(struct view *view, uint64_t address, size_t size);
+
+/*
+ * The page that holds the address, read now where it was not yet. NULL where it is not mapped, not
+ * present (swapped, never touched), or the view is full. Valid until view_clear.
+ */
+const uint8_t *view_page(struct view *view, uint64_t address);
+
+/* Whether the page is there already; does not read. */
+bool view_has(const struct view *view, uint64_t address);
+
+/* Each returns whether all of it could be had; else *value is 0 or `buffer` undefined. */
+bool view_u64(struct view *view, uint64_t address, uint64_t *value); /* aligned by 8 */
+bool view_u32(struct view *view, uint64_t address, uint32_t *value); /* aligned by 4 */
+bool view_bytes(struct view *view, uint64_t address, void *buffer, size_t size);
+
+/*
+ * `size` bytes in one piece: where the pages lie side by side in the view a pointer into it, else a
+ * copy in `buffer`; of pages that are not present zeroes. Does not read from the process.
+ */
+const uint8_t *view_span(const struct view *view, uint64_t address, size_t size, void *buffer);
+
+/* A struct memory whose reads go through the view, as long as it lives. */
+struct memory view_memory(struct view *view);
+
+struct view_numbers {
+	uint64_t read_bytes;    /* from the process, all in all */
+	uint64_t kept_bytes;    /* pages there now */
+	uint64_t swapped_bytes; /* of ranges that were filled: in swap, so not read */
+	uint64_t failed_bytes;  /* present, but could not be read: gone or changed meanwhile */
+};
+struct view_numbers view_numbers(const struct view *view);
+
+#endif
