@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What `why` answers: how fast a target grows, what grows in it and what that is. Data alone; the
+ * verdicts come from verdict.h, formats write it. Rates are in bytes an hour. Everything lives in
+ * the answer's pool; strings are of the target's making and not escaped.
+ */
+#ifndef UNFREED_ANALYZE_ANSWER_H
+#define UNFREED_ANALYZE_ANSWER_H
+
+#include "../look/look.h"
+
+#define VERDICT_LIST(X)                              \
+	X(LEAK, "leak")                              \
+	X(GROWS, "grows, no bound seen")             \
+	X(FILLING_CACHE, "filling cache")            \
+	X(KEPT, "kept by the allocator")             \
+	X(WARM_UP, "warm-up")                        \
+	X(SAWTOOTH, "sawtooth")                      \
+	X(CHURN, "churn")                            \
+	X(UNEXPLAINED, "unexplained")
+
+enum verdict {
+#define X(id, name) VERDICT_##id,
+	VERDICT_LIST(X)
+#undef X
+	VERDICT_COUNT
+};
+
+const char *verdict_name(enum verdict verdict);
+
+struct rate {
+	double value; /* bytes an hour */
+	double low;   /* of its 95 % interval */
+	double high;
+};
+
+/* A line of a stack, innermost first. */
+struct answer_frame {
+	const char *function;
+	const char *file; /* NULL: unknown */
+	uint32_t line;    /* 0: unknown */
+	bool own;         /* of the service itself: no library */
+};
+
+/* A stack under which a container grew, or shrank. */
+struct answer_fill {
+	int64_t delta;  /* entries, net: negative where it empties */
+	uint64_t count; /* times */
+	const struct answer_frame *frames;
+	size_t frame_count;
+	size_t own; /* index of the frame put forward; frame_count: none is the service's own */
+};
+
+enum evidence_source {
+	EVIDENCE_MEMORY = 1,
+	EVIDENCE_WATCH = 2,
+	EVIDENCE_WINDOWS = 4,
+	EVIDENCE_GROWTH = 8,
+	EVIDENCE_PROBES = 16,
+};
+
+struct finding {
+	enum verdict verdict;
+	struct rate rate;
+	uint64_t holds_bytes;
+	const struct look_container *container; /* NULL: none */
+	const char *subject;                    /* what it is, where it is no container: "C memory" */
+	const char *of; /* type of the entries; NULL: unknown */
+	const struct answer_fill *fills; /* filled by, most first */
+	size_t fill_count;
+	const struct answer_fill *empties;
+	size_t empty_count;
+	double watched_s;        /* its length was watched so long; 0: not at all */
+	unsigned int evidence;   /* enum evidence_source */
+	const char *reason;      /* one sentence of figures: what the verdict stands on */
+};
+
+struct answer {
+	struct pool *pool;
+	pid_t pid;         /* as asked for */
+	const char *comm;
+	const char *exe;
+	size_t process_count; /* processes that were looked at: a master's workers */
+	double uptime_s;
+	double watched_s;
+	double cost_percent; /* of the targets' CPU time: their hits and our own CPU */
+	bool growth_known;   /* false: too early to tell */
+	struct rate growth;  /* of live bytes */
+	struct rate resident_growth;
+	double explained; /* bytes an hour, of the findings that are not "unexplained" */
+	uint64_t resident_bytes;
+	uint64_t limit_bytes;  /* 0: none */
+	double full_in_s;      /* negative: never at this rate, or not known */
+	const struct finding *findings; /* by rate, fastest first; unexplained last */
+	size_t finding_count;
+	const struct look *look; /* the last one; parts, gc, largest holders */
+	const char *saved_as;    /* file of the JSON; NULL: not saved */
+	const char *lacks;       /* what could not be used: "no BPF: …"; NULL: nothing */
+};
+
+#endif

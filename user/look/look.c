@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "look.h"
+
+struct look *look_new(void)
+{
+	struct pool *pool = pool_new();
+	struct look *look = pool_alloc(pool, 1, sizeof(*look));
+
+	look->pool = pool;
+	return look;
+}
+
+void look_free(struct look *look)
+{
+	if (look)
+		pool_free(look->pool);
+}
+
+const char *look_part_name(enum look_part_id part)
+{
+	static const char *const names[] = {
+#define X(id, name) [PART_##id] = name,
+		LOOK_PART_LIST(X)
+#undef X
+	};
+
+	return names[part];
+}
+
+const char *look_uncertain_key(enum look_uncertain cause)
+{
+	static const char *const keys[] = {
+#define X(id, key, text) [UNCERTAIN_##id] = key,
+		LOOK_UNCERTAIN_LIST(X)
+#undef X
+	};
+
+	return keys[cause];
+}
+
+const char *look_uncertain_text(enum look_uncertain cause)
+{
+	static const char *const texts[] = {
+#define X(id, key, text) [UNCERTAIN_##id] = text,
+		LOOK_UNCERTAIN_LIST(X)
+#undef X
+	};
+
+	return texts[cause];
+}

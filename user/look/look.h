@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A look: what is in the memory of a process at one instant. Data alone: whoever reads the memory
+ * fills it, formats write it, and two of them give growth. Strings are UTF-8 of the target's making:
+ * each format escapes them. Everything in a look lives in its pool.
+ *
+ * Sizes are in bytes. UINT64_MAX in a length, bound or count that is marked so means: not known.
+ */
+#ifndef UNFREED_LOOK_H
+#define UNFREED_LOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../lib/pool.h"
+
+#define LOOK_UNKNOWN UINT64_MAX
+
+/* Where resident memory is. The resident bytes of all parts add up to the process's. */
+#define LOOK_PART_LIST(X)                           \
+	X(PYTHON_LIVE, "python_live")               \
+	X(PYTHON_FREE, "python_free")               \
+	X(MALLOC_LIVE, "malloc_live")               \
+	X(MALLOC_FREE_RETURNABLE, "malloc_free_returnable") \
+	X(MALLOC_FREE_PINNED, "malloc_free_pinned") \
+	X(MALLOC_CACHE, "malloc_cache")             \
+	X(STACKS, "stacks")                         \
+	X(ANONYMOUS, "anonymous")                   \
+	X(FILES, "files")                           \
+	X(SHARED, "shared")                         \
+	X(OTHER, "other")
+
+enum look_part_id {
+#define X(id, name) PART_##id,
+	LOOK_PART_LIST(X)
+#undef X
+	PART_COUNT
+};
+
+struct look_part {
+	uint64_t resident_bytes; /* pages of it that are resident */
+	uint64_t bytes;          /* as its owner counts it: live blocks, free chunks, mappings */
+};
+
+/* Why a number of the look may be off, counted by cause. */
+#define LOOK_UNCERTAIN_LIST(X)                                                                  \
+	X(TORN_POOLS, "torn_pools", "pools of CPython that changed while they were read")       \
+	X(UNREADABLE, "unreadable_bytes", "bytes that were gone when they were read")           \
+	X(SWAPPED, "swapped_bytes", "bytes in swap, not read")                                  \
+	X(NO_ROOM, "no_room", "objects beyond the memory that the look may use")                \
+	X(DANGLING, "dangling", "references to what was no object when it was read")            \
+	X(TYPES_FULL, "types_full", "types beyond the room for them")                           \
+	X(MALLOC_TORN, "malloc_torn", "heaps of malloc that changed while they were read")
+
+enum look_uncertain {
+#define X(id, key, text) UNCERTAIN_##id,
+	LOOK_UNCERTAIN_LIST(X)
+#undef X
+	UNCERTAIN_COUNT
+};
+
+struct look_type {
+	const char *name;     /* qualified, with its module unless that is builtins */
+	const char *language; /* "python", "c++" */
+	uint64_t count;
+	uint64_t bytes; /* of the objects themselves, without what they refer to */
+};
+
+struct look_count {
+	const char *name;
+	uint64_t count;
+	uint64_t bytes;
+};
+
+struct look_container {
+	const char *name; /* how a program reaches it: recommend.behaviour.HISTORY; NULL: by no way
+			     that is known */
+	const char *type;
+	uint64_t address;  /* 0: many alike, under one pattern of a path */
+	uint64_t length;   /* entries; of many alike in all */
+	uint64_t bytes;    /* of all that is reached through it first */
+	uint64_t bound;    /* maxsize, maxlen; LOOK_UNKNOWN: none seen */
+	uint64_t hits;     /* of a cache; LOOK_UNKNOWN: none kept */
+	uint64_t misses;
+	const struct look_count *of; /* what its entries are, by type, most first */
+	size_t of_count;
+};
+
+/* One way of being held, and how many are held so. */
+struct look_step {
+	const char *edge; /* ".rows", "[*]" */
+	const char *type;
+	const char *name; /* of the object, where it has one */
+};
+
+struct look_holder {
+	const char *of; /* type or name that was asked for */
+	const char *name; /* the chain as one name */
+	uint64_t count;
+	uint64_t bytes;
+	const struct look_step *chain; /* from the root to it */
+	size_t chain_length;
+};
+
+struct look_garbage {
+	const char *type;
+	uint64_t count;
+	uint64_t bytes;
+	const char *why; /* "cycle", "uncollectable", … */
+};
+
+/* What no reference that was found accounts for. */
+struct look_lost {
+	const char *type;
+	uint64_t size;
+	uint64_t count;
+	uint64_t bytes;
+};
+
+enum { LOOK_GENERATIONS = 3 };
+
+struct look_gc {
+	bool known;
+	bool enabled;
+	size_t generation_count;
+	uint64_t frozen; /* objects in the permanent generation; LOOK_UNKNOWN */
+	struct {
+		uint64_t threshold;
+		uint64_t count;
+		uint64_t collections;
+		uint64_t collected;
+		uint64_t uncollectable;
+	} generations[LOOK_GENERATIONS];
+};
+
+/* What grew between the first look of a series and the last. */
+struct look_grown {
+	const char *name; /* of the container or of the pattern; NULL: not reached by a known way */
+	const char *type; /* of the container */
+	const char *of;   /* type of most of the new entries; NULL: unknown */
+	uint64_t address; /* of the container; 0: many alike */
+	uint64_t containers; /* how many alike grow: 1 for a single one */
+	uint64_t length;  /* at the last look */
+	int64_t grown;    /* entries */
+	int64_t bytes;    /* of all that is below the new entries, about */
+	bool garbage;     /* reached by nothing: a collection may take it */
+};
+
+struct look_growth {
+	double seconds;
+	size_t looks;
+	const struct look_count *types; /* count and bytes as signed differences (int64_t) */
+	size_t type_count;
+	const struct look_grown *containers;
+	size_t container_count;
+	int64_t parts[PART_COUNT]; /* bytes as their owners count them */
+	int64_t resident_bytes;
+	bool collected; /* a full collection fell into it, so that it is no mere garbage */
+};
+
+struct look {
+	struct pool *pool;
+	pid_t pid;
+	const char *comm;
+	const char *exe;            /* NULL: unknown */
+	const char *python_version; /* NULL: no CPython that is understood */
+	const char *python_problem; /* why it is not; NULL: none */
+	const char *malloc_problem; /* why malloc's heap is not told apart; NULL: it is */
+	uint64_t start_time;        /* in clock ticks since boot */
+	int64_t taken_at_ns;        /* since the epoch */
+	uint64_t read_ns;           /* how long it took */
+	uint64_t cpu_ns;            /* CPU time that it took of ours */
+
+	uint64_t resident_bytes;
+	uint64_t swapped_bytes;
+	uint64_t limit_bytes; /* of its cgroup; 0: none */
+	bool parts_known;
+	struct look_part parts[PART_COUNT];
+	const char *const *hints; /* sentences that follow from the figures */
+	size_t hint_count;
+
+	const struct look_type *types; /* most bytes first */
+	size_t type_count;
+	const struct look_container *containers; /* most bytes first */
+	size_t container_count;
+	const struct look_holder *holders; /* of what was asked for */
+	size_t holder_count;
+	const struct look_garbage *garbage;
+	size_t garbage_count;
+	const struct look_lost *lost; /* NULL: not looked for */
+	size_t lost_count;
+	struct look_gc gc;
+	const struct look_growth *growth; /* NULL: one look alone */
+	uint64_t uncertain[UNCERTAIN_COUNT];
+};
+
+/* Empty but for the pool. Never NULL: no memory for it aborts. */
+struct look *look_new(void);
+void look_free(struct look *look); /* accepts NULL */
+
+const char *look_part_name(enum look_part_id part);      /* "python_live" */
+const char *look_uncertain_key(enum look_uncertain cause);  /* "torn_pools" */
+const char *look_uncertain_text(enum look_uncertain cause); /* for people */
+
+#endif
