@@ -70,11 +70,12 @@ static int parse_path(const char *text, size_t length, struct mapping *mapping)
 }
 
 /* start-end rwxp offset major:minor inode   path */
-static int parse_line(const char *line, size_t length, struct mapping *mapping)
+int mapping_parse(const char *line, size_t length, struct mapping *mapping)
 {
 	const char *end = line + length;
 	uint64_t major, minor;
 
+	*mapping = (struct mapping){0};
 	if (!parse_number(&line, 16, '-', &mapping->start) ||
 	    !parse_number(&line, 16, ' ', &mapping->end) || end - line < 5)
 		return -EPROTO;
@@ -87,7 +88,6 @@ static int parse_line(const char *line, size_t length, struct mapping *mapping)
 		return -EPROTO;
 	mapping->device_major = (uint32_t)major;
 	mapping->device_minor = (uint32_t)minor;
-	mapping->inode = 0;
 	for (; line < end && *line >= '0' && *line <= '9'; line++)
 		mapping->inode = mapping->inode * 10 + (uint64_t)(*line - '0');
 	while (line < end && *line == ' ')
@@ -106,24 +106,11 @@ static int append_line(struct mappings *mappings, size_t *capacity, const char *
 		mappings->items = items;
 		*capacity = larger;
 	}
-	struct mapping *mapping = &mappings->items[mappings->count];
-	*mapping = (struct mapping){0};
-	int error = parse_line(line, length, mapping);
+	int error = mapping_parse(line, length, &mappings->items[mappings->count]);
+
 	if (!error)
 		mappings->count++;
 	return error;
-}
-
-/* The list of a process that dies while we read it ends early, and without an error. */
-static bool is_gone(const struct procfs *procfs, pid_t pid)
-{
-	struct process_status status;
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/%d", procfs->root, pid);
-	if (access(path, F_OK) < 0)
-		return true;
-	return !procfs_read_status(procfs, pid, &status) && status.zombie;
 }
 
 int mappings_read(const struct procfs *procfs, pid_t pid, struct mappings *mappings)
@@ -153,7 +140,8 @@ int mappings_read(const struct procfs *procfs, pid_t pid, struct mappings *mappi
 	}
 	free(line);
 	fclose(file);
-	if (!error && is_gone(procfs, pid))
+	/* The list of a process that dies while we read it ends early, and without an error. */
+	if (!error && procfs_is_gone(procfs, pid))
 		error = -ESRCH;
 	if (error)
 		mappings_release(&found);

@@ -31,6 +31,12 @@ struct mappings {
 	size_t count;
 };
 
+/*
+ * One line of PID/maps, which also heads each mapping of PID/smaps, without its newline. Returns 0,
+ * -EPROTO or -ENOMEM; the path is malloc'd.
+ */
+int mapping_parse(const char *line, size_t length, struct mapping *mapping);
+
 /* Returns 0 or a negative errno (-ESRCH: the process is gone). On failure `mappings` is empty. */
 int mappings_read(const struct procfs *procfs, pid_t pid, struct mappings *mappings);
 /* Returns 0 or -ENOMEM; then `copy` is empty. */

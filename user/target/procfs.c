@@ -152,6 +152,17 @@ int procfs_read_status(const struct procfs *procfs, pid_t pid, struct process_st
 	return error;
 }
 
+bool procfs_is_gone(const struct procfs *procfs, pid_t pid)
+{
+	struct process_status status;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%d", procfs->root, (int)pid);
+	if (access(path, F_OK) < 0)
+		return true;
+	return !procfs_read_status(procfs, pid, &status) && status.zombie;
+}
+
 int procfs_each_thread(const struct procfs *procfs, pid_t pid,
 		       int (*act)(void *context, pid_t thread), void *context)
 {

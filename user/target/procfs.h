@@ -31,6 +31,9 @@ struct process_status {
 /* Returns 0 or a negative errno; -ESRCH where there is no such process. */
 int procfs_read_status(const struct procfs *procfs, pid_t pid, struct process_status *status);
 
+/* Whether it ended: a zombie has no memory any more. */
+bool procfs_is_gone(const struct procfs *procfs, pid_t pid);
+
 /*
  * Does something for each thread of a process. Returns 0, the first other value that `act`
  * returned, or a negative errno: -ESRCH where there is no such process.

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * PID/smaps: a line as in PID/maps for each mapping, then a line for each figure, "Rss:   12 kB",
+ * of which VmFlags comes last. Lines that we do not know are left out: each kernel adds some.
+ */
+#include "regions.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/array.h"
+
+enum { SMAPS_BUFFER_BYTES = 1 << 16 };
+
+/* Those of show_smap_vma_flags() in the kernel's fs/proc/task_mmu.c that tell us something. */
+static const struct {
+	char name[3];
+	uint32_t flag;
+} flag_names[] = {
+	{"ms", REGION_SHARED},    {"io", REGION_DEVICE},    {"pf", REGION_DEVICE},
+	{"um", REGION_USERFAULT}, {"uw", REGION_USERFAULT}, {"ui", REGION_USERFAULT},
+	{"ht", REGION_HUGETLB},   {"gd", REGION_STACK},     {"hg", REGION_HUGE_ADVISED},
+};
+
+static const struct {
+	const char *name;
+	size_t offset;
+} figures[] = {
+	{"Rss", offsetof(struct region, resident_bytes)},
+	{"Pss", offsetof(struct region, proportional_bytes)},
+	{"Private_Clean", offsetof(struct region, private_bytes)},
+	{"Private_Dirty", offsetof(struct region, private_bytes)},
+	{"Anonymous", offsetof(struct region, anonymous_bytes)},
+	{"AnonHugePages", offsetof(struct region, huge_bytes)},
+	{"Swap", offsetof(struct region, swapped_bytes)},
+};
+
+static uint32_t parse_flags(const char *text)
+{
+	uint32_t flags = 0;
+
+	while (*(text += strspn(text, " "))) {
+		size_t length = strcspn(text, " ");
+
+		for (size_t i = 0; length == 2 && i < sizeof(flag_names) / sizeof(*flag_names); i++)
+			if (!memcmp(text, flag_names[i].name, 2))
+				flags |= flag_names[i].flag;
+		text += length;
+	}
+	return flags;
+}
+
+/* Both kinds of private pages go into one sum: figures of one name add up. */
+static void parse_figure(const char *line, struct region *region)
+{
+	size_t length = strcspn(line, ":");
+
+	if (!line[length])
+		return;
+	if (length == strlen("VmFlags") && !memcmp(line, "VmFlags", length)) {
+		region->flags = parse_flags(line + length + 1);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(figures) / sizeof(*figures); i++)
+		if (strlen(figures[i].name) == length && !memcmp(line, figures[i].name, length))
+			*(uint64_t *)((char *)region + figures[i].offset) +=
+				strtoull(line + length + 1, NULL, 10) * 1024;
+}
+
+static int append_region(struct regions *regions, const char *line, size_t length)
+{
+	struct region region = {0};
+	int error = mapping_parse(line, length, &region.mapping);
+
+	if (error)
+		return error;
+	if (array_append(&regions->items, &regions->count, region))
+		return 0;
+	free(region.mapping.path);
+	return -ENOMEM;
+}
+
+/* A mapping begins with its address, in small letters; a figure with a capital. */
+static int parse_smaps_line(struct regions *regions, char *line, size_t length)
+{
+	if (length && line[length - 1] == '\n')
+		line[--length] = '\0';
+	if (!isupper((unsigned char)*line))
+		return append_region(regions, line, length);
+	if (!regions->count)
+		return -EPROTO;
+	parse_figure(line, &regions->items[regions->count - 1]);
+	return 0;
+}
+
+static int parse_smaps(FILE *file, struct regions *regions)
+{
+	char *line = NULL;
+	size_t size = 0;
+	int error = 0;
+
+	while (!error) {
+		errno = 0;
+		ssize_t got = getline(&line, &size, file);
+
+		if (got <= 0) {
+			error = -errno;
+			break;
+		}
+		error = parse_smaps_line(regions, line, (size_t)got);
+	}
+	free(line);
+	return error;
+}
+
+int regions_read(const struct procfs *procfs, pid_t pid, struct regions *regions)
+{
+	struct regions found = {0};
+	char path[4096];
+
+	*regions = found;
+	int length = snprintf(path, sizeof(path), "%s/%d/smaps", procfs->root, (int)pid);
+	if (length < 0 || (size_t)length >= sizeof(path))
+		return -ENAMETOOLONG;
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return errno == ENOENT ? -ESRCH : -errno;
+	setvbuf(file, NULL, _IOFBF, SMAPS_BUFFER_BYTES);
+	int error = parse_smaps(file, &found);
+	fclose(file);
+	if (!error && procfs_is_gone(procfs, pid))
+		error = -ESRCH;
+	if (error)
+		regions_release(&found);
+	*regions = found;
+	return error;
+}
+
+void regions_release(struct regions *regions)
+{
+	for (size_t i = 0; i < regions->count; i++)
+		free(regions->items[i].mapping.path);
+	free(regions->items);
+	*regions = (struct regions){0};
+}
+
+const struct region *regions_find(const struct regions *regions, uint64_t address)
+{
+	size_t low = 0, high = regions->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (regions->items[middle].mapping.end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == regions->count || regions->items[low].mapping.start > address)
+		return NULL;
+	return &regions->items[low];
+}
+
+bool region_may_be_read(const struct region *region)
+{
+	return region->mapping.readable && !(region->flags & (REGION_DEVICE | REGION_USERFAULT));
+}
+
+bool region_is_data(const struct region *region)
+{
+	return region_may_be_read(region) && region->mapping.writable &&
+	       !(region->flags & REGION_SHARED);
+}
