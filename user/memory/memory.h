@@ -14,6 +14,7 @@ struct memory {
 	/* All `size` bytes, or a negative errno. */
 	int (*read)(const struct memory *memory, uint64_t address, void *buffer, size_t size);
 	pid_t pid;
+	void *context; /* of `read` */
 };
 
 /* Of a live process. A page that is not resident is faulted in by a read: what goes through much

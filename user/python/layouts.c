@@ -19,6 +19,9 @@ enum debug_offset {
 	DEBUG_RUNTIME_INTERPRETERS,
 	DEBUG_INTERPRETER_NEXT,
 	DEBUG_INTERPRETER_THREADS,
+	DEBUG_INTERPRETER_GC,
+	DEBUG_INTERPRETER_MODULES,
+	DEBUG_INTERPRETER_SYSDICT,
 	DEBUG_TSTATE_NEXT,
 	DEBUG_TSTATE_INTERPRETER,
 	DEBUG_TSTATE_FRAME,
@@ -27,12 +30,14 @@ enum debug_offset {
 	DEBUG_FRAME_PREVIOUS,
 	DEBUG_FRAME_CODE,
 	DEBUG_FRAME_INSTRUCTION,
+	DEBUG_FRAME_LOCALS,
 	DEBUG_FRAME_OWNER,
 	DEBUG_CODE_FILENAME,
 	DEBUG_CODE_NAME,
 	DEBUG_CODE_QUALNAME,
 	DEBUG_CODE_LINES,
 	DEBUG_CODE_FIRST_LINE,
+	DEBUG_CODE_LOCAL_NAMES,
 	DEBUG_CODE_BYTECODE,
 	DEBUG_STR_STATE,
 	DEBUG_STR_LENGTH,
@@ -47,11 +52,11 @@ static const struct {
 	uint8_t index[DEBUG_OFFSETS];
 } debug_offsets[] = {
 	{PYTHON_VERSION(3, 13),
-	 {0, 3, 6, 7, 19, 20, 21, 22, 23, 27, 28, 29, 31, 33, 34, 35, 36, 37, 41, 66, 67, 68}},
+	 {0, 3, 6, 7, 8, 9, 10, 19, 20, 21, 22, 23, 27, 28, 29, 30, 31, 33, 34, 35, 36, 37, 39, 41, 66, 67, 68}},
 	{PYTHON_VERSION(3, 14),
-	 {0, 3, 6, 7, 22, 23, 24, 25, 26, 30, 31, 32, 34, 38, 39, 40, 41, 42, 46, 76, 77, 78}},
+	 {0, 3, 6, 7, 9, 10, 11, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 38, 39, 40, 41, 42, 44, 46, 76, 77, 78}},
 	{PYTHON_VERSION(3, 15),
-	 {0, 3, 6, 7, 22, 23, 24, 28, 29, 38, 39, 40, 42, 46, 47, 48, 49, 50, 54, 88, 89, 90}},
+	 {0, 3, 6, 7, 9, 10, 11, 22, 23, 24, 28, 29, 38, 39, 40, 41, 42, 46, 47, 48, 49, 50, 52, 54, 88, 89, 90}},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -83,6 +88,13 @@ static const struct python_layout layouts[] = {
 		.runtime_current = 1368,
 		.runtime_slots = ABSENT,
 		.interpreter_next = 0,
+		.interpreter_modules = 56,
+		.interpreter_sysdict = 72,
+		.interpreter_gc = ABSENT,
+		.runtime_gc = 344,
+		.frame_locals = 360,
+		.code_local_names = 72,
+		.code_local_count = 28,
 		.interpreter_threads = 8,
 		.tstate_next = 8,
 		.tstate_interpreter = 16,
@@ -105,6 +117,13 @@ static const struct python_layout layouts[] = {
 		.runtime_current = 568,
 		.runtime_slots = ABSENT,
 		.interpreter_next = 0,
+		.interpreter_modules = 856,
+		.interpreter_sysdict = 872,
+		.interpreter_gc = 616,
+		.runtime_gc = ABSENT,
+		.frame_locals = 360,
+		.code_local_names = 72,
+		.code_local_count = 28,
 		.interpreter_threads = 8,
 		.tstate_next = 8,
 		.tstate_interpreter = 16,
@@ -127,6 +146,13 @@ static const struct python_layout layouts[] = {
 		.runtime_current = 568,
 		.runtime_slots = ABSENT,
 		.interpreter_next = 0,
+		.interpreter_modules = 856,
+		.interpreter_sysdict = 872,
+		.interpreter_gc = 616,
+		.runtime_gc = ABSENT,
+		.frame_locals = 352,
+		.code_local_names = 72,
+		.code_local_count = 28,
 		.interpreter_threads = 8,
 		.tstate_next = 8,
 		.tstate_interpreter = 16,
@@ -163,6 +189,13 @@ static const struct python_layout layouts[] = {
 		.runtime_current = 576,
 		.runtime_slots = ABSENT,
 		.interpreter_next = 0,
+		.interpreter_modules = 888,
+		.interpreter_sysdict = 904,
+		.interpreter_gc = 648,
+		.runtime_gc = ABSENT,
+		.frame_locals = 72,
+		.code_local_names = 96,
+		.code_local_count = 76,
 		.interpreter_threads = 16,
 		.tstate_next = 8,
 		.tstate_interpreter = 16,
@@ -199,6 +232,13 @@ static const struct python_layout layouts[] = {
 		.runtime_current = ABSENT,
 		.runtime_slots = 96,
 		.interpreter_next = 0,
+		.interpreter_modules = 944,
+		.interpreter_sysdict = 352,
+		.interpreter_gc = 112,
+		.runtime_gc = ABSENT,
+		.frame_locals = 72,
+		.code_local_names = 96,
+		.code_local_count = 72,
 		.interpreter_threads = 72,
 		.tstate_next = 8,
 		.tstate_interpreter = 16,
@@ -216,6 +256,8 @@ static const struct python_layout layouts[] = {
 	{
 		.version = PYTHON_VERSION(3, 13),
 		.walk = {.cframe_frame = ABSENT, .frame_entry = ABSENT, .frame_bytes = 80},
+		.runtime_gc = ABSENT,
+		.code_local_count = 72,
 		.runtime_key = 2160 + 4,
 		.runtime_current = ABSENT,
 		.runtime_slots = 704,
@@ -229,6 +271,8 @@ static const struct python_layout layouts[] = {
 	{
 		.version = PYTHON_VERSION(3, 14),
 		.walk = {.cframe_frame = ABSENT, .frame_entry = ABSENT, .frame_bytes = 80},
+		.runtime_gc = ABSENT,
+		.code_local_count = 72,
 		.runtime_key = 2336 + 4,
 		.runtime_current = ABSENT,
 		.runtime_slots = 880,
@@ -242,6 +286,8 @@ static const struct python_layout layouts[] = {
 	{
 		.version = PYTHON_VERSION(3, 15),
 		.walk = {.cframe_frame = ABSENT, .frame_entry = ABSENT, .frame_bytes = 80},
+		.runtime_gc = ABSENT,
+		.code_local_count = 72,
 		.runtime_key = ABSENT,
 		.runtime_current = ABSENT,
 		.runtime_slots = 1008,
@@ -291,6 +337,11 @@ static void layout_take(struct python_layout *layout, const uint32_t *offset)
 	layout->runtime_interpreters = offset[DEBUG_RUNTIME_INTERPRETERS];
 	layout->interpreter_next = offset[DEBUG_INTERPRETER_NEXT];
 	layout->interpreter_threads = offset[DEBUG_INTERPRETER_THREADS];
+	layout->interpreter_gc = offset[DEBUG_INTERPRETER_GC];
+	layout->interpreter_modules = offset[DEBUG_INTERPRETER_MODULES];
+	layout->interpreter_sysdict = offset[DEBUG_INTERPRETER_SYSDICT];
+	layout->frame_locals = offset[DEBUG_FRAME_LOCALS];
+	layout->code_local_names = offset[DEBUG_CODE_LOCAL_NAMES];
 	layout->tstate_next = offset[DEBUG_TSTATE_NEXT];
 	layout->tstate_interpreter = offset[DEBUG_TSTATE_INTERPRETER];
 	layout->tstate_native_thread = offset[DEBUG_TSTATE_NATIVE_THREAD];

@@ -30,10 +30,17 @@ struct python_layout {
 	uint32_t runtime_slots;        /* allocator slots raw, mem, obj; PYTHON_ABSENT: static */
 	uint32_t interpreter_next;
 	uint32_t interpreter_threads; /* -> first thread state */
+	uint32_t interpreter_modules; /* -> dict: sys.modules */
+	uint32_t interpreter_sysdict; /* -> dict */
+	uint32_t interpreter_gc;      /* the collector's state; PYTHON_ABSENT: in the runtime */
+	uint32_t runtime_gc;          /* PYTHON_ABSENT: in each interpreter */
 	uint32_t tstate_next;
 	uint32_t tstate_interpreter;
 	uint32_t tstate_native_thread; /* thread id in its PID namespace; PYTHON_ABSENT */
 
+	uint32_t frame_locals;     /* local variables, in the order of the code's names */
+	uint32_t code_local_names; /* -> tuple of str */
+	uint32_t code_local_count;
 	uint32_t frame_type_bytes; /* basic size of PyFrame_Type; 0: not to be checked */
 	uint32_t code_name;
 	uint32_t code_qualname; /* PYTHON_ABSENT */

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Copied pages lie in one reservation of address space, in the order of their reading. An index holds
+ * for each page where its copy is, or that it is not to be had.
+ *
+ * What pagemap says of a page is asked right before reading it. It may change in between; a page that
+ * went meanwhile is read as an error, or, where it was swapped out in these microseconds, swapped in.
+ */
+#include "view.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "page_index.h"
+
+#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
+#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
+
+enum {
+	PAGE = VIEW_PAGE_BYTES,
+	RUN_PAGES = 256,    /* read at once */
+	ASKED_PAGES = 4096, /* of pagemap at once */
+};
+
+/* In the index: 0 not asked yet, 1 not to be had, else 2 + the index of the copy. */
+enum { SLOT_UNKNOWN, SLOT_ABSENT, SLOT_FIRST };
+
+struct view {
+	pid_t pid;
+	const struct regions *regions;
+	int memory_fd;
+	int pagemap_fd;
+	uint8_t *pages;
+	size_t capacity; /* pages */
+	size_t used;
+	struct page_index index;
+	struct view_numbers numbers;
+};
+
+static int open_entry(pid_t pid, const char *name)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+struct view *view_new(pid_t pid, const struct regions *regions, uint64_t budget_bytes)
+{
+	struct view *view = calloc(1, sizeof(*view));
+
+	if (!view)
+		return NULL;
+	view->pid = pid;
+	view->regions = regions;
+	view->capacity = budget_bytes / PAGE < UINT32_MAX - SLOT_FIRST ? budget_bytes / PAGE
+								       : UINT32_MAX - SLOT_FIRST;
+	view->memory_fd = memory_open(pid);
+	view->pagemap_fd = open_entry(pid, "pagemap");
+	view->pages = mmap(NULL, (view->capacity + 1) * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (view->pages == MAP_FAILED)
+		view->pages = NULL;
+	if (view->memory_fd >= 0 && view->pagemap_fd >= 0 && !page_index_init(&view->index) && view->pages)
+		return view;
+	int error = view->memory_fd < 0 ? -view->memory_fd : errno;
+	view_free(view);
+	errno = error;
+	return NULL;
+}
+
+void view_free(struct view *view)
+{
+	if (!view)
+		return;
+	page_index_release(&view->index);
+	if (view->pages)
+		munmap(view->pages, (view->capacity + 1) * PAGE);
+	if (view->memory_fd >= 0)
+		close(view->memory_fd);
+	if (view->pagemap_fd >= 0)
+		close(view->pagemap_fd);
+	free(view);
+}
+
+/* The copies' own memory stays, for the next that come. */
+void view_clear(struct view *view, const struct regions *regions)
+{
+	page_index_clear(&view->index);
+	view->used = 0;
+	view->numbers.kept_bytes = 0;
+	view->regions = regions;
+}
+
+static uint8_t *slot_page(const struct view *view, uint32_t slot)
+{
+	return view->pages + (size_t)(slot - SLOT_FIRST) * PAGE;
+}
+
+/* Reads as much as there is of a run of present pages, and enters it. */
+static int read_run(struct view *view, uint64_t address, size_t pages)
+{
+	ssize_t got;
+
+	if (pages > view->capacity - view->used)
+		pages = view->capacity - view->used;
+	if (!pages)
+		return -ENOSPC;
+	do {
+		got = pread(view->memory_fd, view->pages + view->used * PAGE, pages * PAGE,
+			    (off_t)address);
+	} while (got < 0 && errno == EINTR);
+	size_t good = got > 0 ? (size_t)got / PAGE : 0;
+	for (size_t i = 0; i < pages; i++) {
+		uint32_t *slot = page_index_slot(&view->index, address + i * PAGE);
+
+		if (!slot)
+			return -ENOMEM;
+		*slot = i < good ? (uint32_t)(SLOT_FIRST + view->used + i) : SLOT_ABSENT;
+	}
+	view->used += good;
+	view->numbers.read_bytes += good * PAGE;
+	view->numbers.kept_bytes = view->used * PAGE;
+	view->numbers.failed_bytes += (pages - good) * PAGE;
+	return got == 0 ? -ESRCH : 0;
+}
+
+static bool is_there(const struct view *view, uint64_t address)
+{
+	return page_index_get(&view->index, address) >= SLOT_FIRST;
+}
+
+/* One batch of pages that pagemap was asked about. */
+static int fill_batch(struct view *view, uint64_t address, const uint64_t *states, size_t count)
+{
+	for (size_t i = 0; i < count;) {
+		size_t run = 0;
+
+		view->numbers.swapped_bytes += states[i] & PAGEMAP_SWAPPED ? PAGE : 0;
+		while (i + run < count && run < RUN_PAGES && states[i + run] & PAGEMAP_PRESENT &&
+		       !is_there(view, address + (i + run) * PAGE))
+			run++;
+		if (!run) {
+			i++;
+			continue;
+		}
+		int error = read_run(view, address + i * PAGE, run);
+		if (error)
+			return error;
+		if (view->used == view->capacity && !is_there(view, address + (i + run - 1) * PAGE))
+			return -ENOSPC;
+		i += run;
+	}
+	return 0;
+}
+
+static int fill_region(struct view *view, uint64_t start, uint64_t end)
+{
+	static _Thread_local uint64_t states[ASKED_PAGES];
+	int error = 0;
+
+	for (uint64_t at = start; at < end && !error;) {
+		size_t count = (end - at) / PAGE < ASKED_PAGES ? (end - at) / PAGE : ASKED_PAGES;
+		ssize_t got = pread(view->pagemap_fd, states, count * sizeof(*states),
+				    (off_t)(at / PAGE * sizeof(*states)));
+
+		if (got <= 0)
+			return got < 0 && errno == EINTR ? -EAGAIN : -ESRCH;
+		count = (size_t)got / sizeof(*states);
+		error = fill_batch(view, at, states, count);
+		at += count * PAGE;
+	}
+	return error;
+}
+
+int view_fill(struct view *view, uint64_t start, uint64_t end)
+{
+	int error = 0;
+
+	start &= ~(uint64_t)(PAGE - 1);
+	for (size_t i = 0; i < view->regions->count && !error; i++) {
+		const struct region *region = &view->regions->items[i];
+		const struct mapping *mapping = &region->mapping;
+
+		if (mapping->end <= start || !region_may_be_read(region))
+			continue;
+		if (mapping->start >= end)
+			break;
+		error = fill_region(view, mapping->start > start ? mapping->start : start,
+				    mapping->end < end ? mapping->end : end);
+	}
+	return error;
+}
+
+int view_refresh(struct view *view, uint64_t address, size_t size)
+{
+	for (uint64_t at = address & ~(uint64_t)(PAGE - 1); at < address + size; at += PAGE) {
+		uint32_t slot = page_index_get(&view->index, at);
+
+		if (slot < SLOT_FIRST)
+			continue;
+		int error = memory_read_from(view->memory_fd, at, slot_page(view, slot), PAGE);
+		if (error)
+			return error;
+		view->numbers.read_bytes += PAGE;
+	}
+	return 0;
+}
+
+/* A page that was not asked for yet. */
+static const uint8_t *read_page(struct view *view, uint64_t address)
+{
+	const struct region *region = regions_find(view->regions, address);
+	uint64_t page = address & ~(uint64_t)(PAGE - 1), state = 0;
+	uint32_t *slot = region ? page_index_slot(&view->index, address) : NULL;
+
+	if (!slot)
+		return NULL;
+	*slot = SLOT_ABSENT;
+	if (!region_may_be_read(region) ||
+	    pread(view->pagemap_fd, &state, sizeof(state), (off_t)(page / PAGE * sizeof(state))) !=
+		    sizeof(state) ||
+	    !(state & PAGEMAP_PRESENT))
+		return NULL;
+	if (read_run(view, page, 1) == -ENOSPC)
+		*slot = SLOT_UNKNOWN;
+	return *slot >= SLOT_FIRST ? slot_page(view, *slot) : NULL;
+}
+
+const uint8_t *view_page(struct view *view, uint64_t address)
+{
+	uint32_t slot = page_index_get(&view->index, address);
+
+	if (slot >= SLOT_FIRST)
+		return slot_page(view, slot);
+	return slot == SLOT_ABSENT ? NULL : read_page(view, address);
+}
+
+bool view_has(const struct view *view, uint64_t address)
+{
+	return is_there(view, address);
+}
+
+bool view_u64(struct view *view, uint64_t address, uint64_t *value)
+{
+	const uint8_t *page = address & 7 ? NULL : view_page(view, address);
+
+	*value = page ? *(const uint64_t *)(page + (address & (PAGE - 1))) : 0;
+	return page;
+}
+
+bool view_u32(struct view *view, uint64_t address, uint32_t *value)
+{
+	const uint8_t *page = address & 3 ? NULL : view_page(view, address);
+
+	*value = page ? *(const uint32_t *)(page + (address & (PAGE - 1))) : 0;
+	return page;
+}
+
+bool view_bytes(struct view *view, uint64_t address, void *buffer, size_t size)
+{
+	size_t done = 0;
+
+	if (address + size < address)
+		return false;
+	while (done < size) {
+		const uint8_t *page = view_page(view, address + done);
+		size_t offset = (address + done) & (PAGE - 1);
+		size_t part = size - done < PAGE - offset ? size - done : PAGE - offset;
+
+		if (!page)
+			return false;
+		memcpy((uint8_t *)buffer + done, page + offset, part);
+		done += part;
+	}
+	return true;
+}
+
+static bool lies_in_one_piece(const struct view *view, uint64_t address, size_t size)
+{
+	uint32_t first = page_index_get(&view->index, address);
+	uint64_t page = address & ~(uint64_t)(PAGE - 1);
+
+	if (first < SLOT_FIRST)
+		return false;
+	for (uint64_t at = page + PAGE, i = 1; at < address + size; at += PAGE, i++)
+		if (page_index_get(&view->index, at) != first + i)
+			return false;
+	return true;
+}
+
+const uint8_t *view_span(const struct view *view, uint64_t address, size_t size, void *buffer)
+{
+	if (lies_in_one_piece(view, address, size))
+		return slot_page(view, page_index_get(&view->index, address)) +
+		       (address & (PAGE - 1));
+	for (size_t done = 0; done < size;) {
+		uint32_t slot = page_index_get(&view->index, address + done);
+		size_t offset = (address + done) & (PAGE - 1);
+		size_t part = size - done < PAGE - offset ? size - done : PAGE - offset;
+
+		if (slot >= SLOT_FIRST)
+			memcpy((uint8_t *)buffer + done, slot_page(view, slot) + offset, part);
+		else
+			memset((uint8_t *)buffer + done, 0, part);
+		done += part;
+	}
+	return buffer;
+}
+
+static int read_view(const struct memory *memory, uint64_t address, void *buffer, size_t size)
+{
+	return view_bytes(memory->context, address, buffer, size) ? 0 : -EFAULT;
+}
+
+struct memory view_memory(struct view *view)
+{
+	return (struct memory){.read = read_view, .pid = view->pid, .context = view};
+}
+
+struct view_numbers view_numbers(const struct view *view)
+{
+	return view->numbers;
+}
