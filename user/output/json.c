@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -25,9 +26,24 @@ const char *json_text(struct json_object *object)
 							      JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
-static void add_count(struct json_object *object, const char *key, uint64_t count)
+void json_add_count(struct json_object *object, const char *key, uint64_t count)
 {
 	json_object_object_add(object, key, json_object_new_uint64(count));
+}
+
+void json_add_string(struct json_object *object, const char *key, const char *string)
+{
+	json_object_object_add(object, key, json_of_string(string));
+}
+
+struct json_object *json_of_double(double value, int digits)
+{
+	char text[400];
+
+	if (!isfinite(value))
+		return NULL;
+	snprintf(text, sizeof(text), "%.*f", digits, value);
+	return json_object_new_double_s(value, text);
 }
 
 /* How the interpreter's blocks were seen, and what share of them. */
@@ -51,7 +67,7 @@ struct json_object *json_of_target(const struct target *target)
 	struct json_object *object = json_object_new_object();
 	struct json_object *cmdline = json_object_new_array();
 
-	add_count(object, "pid", target->pid);
+	json_add_count(object, "pid", target->pid);
 	json_object_object_add(object, "comm", json_of_string(target->comm));
 	json_object_object_add(object, "exe", json_of_string(target->exe));
 	for (size_t i = 0; i < target->cmdline_count; i++)
@@ -66,12 +82,12 @@ struct json_object *json_of_totals(const struct totals *totals)
 {
 	struct json_object *object = json_object_new_object();
 
-	add_count(object, "live_bytes", totals->live_bytes);
-	add_count(object, "live_blocks", totals->live_blocks);
-	add_count(object, "alloc_bytes", totals->alloc_bytes);
-	add_count(object, "alloc_blocks", totals->alloc_blocks);
-	add_count(object, "free_bytes", totals->free_bytes);
-	add_count(object, "free_blocks", totals->free_blocks);
+	json_add_count(object, "live_bytes", totals->live_bytes);
+	json_add_count(object, "live_blocks", totals->live_blocks);
+	json_add_count(object, "alloc_bytes", totals->alloc_bytes);
+	json_add_count(object, "alloc_blocks", totals->alloc_blocks);
+	json_add_count(object, "free_bytes", totals->free_bytes);
+	json_add_count(object, "free_blocks", totals->free_blocks);
 	return object;
 }
 
@@ -80,7 +96,7 @@ struct json_object *json_of_losses(const struct snapshot *snapshot)
 	struct json_object *object = json_object_new_object();
 
 	for (size_t i = 0; i < LOSS_COUNT; i++)
-		add_count(object, loss_name(i), snapshot->losses[i]);
+		json_add_count(object, loss_name(i), snapshot->losses[i]);
 	return object;
 }
 
@@ -94,7 +110,7 @@ static void print_seconds(char *text, size_t size, uint64_t nanoseconds)
 		text[--length] = '\0';
 }
 
-static struct json_object *json_of_seconds(uint64_t nanoseconds)
+struct json_object *json_of_seconds(uint64_t nanoseconds)
 {
 	char text[40];
 
@@ -102,7 +118,7 @@ static struct json_object *json_of_seconds(uint64_t nanoseconds)
 	return json_object_new_double_s((double)nanoseconds / NS_PER_S, text);
 }
 
-static struct json_object *json_of_time(int64_t since_epoch_ns)
+struct json_object *json_of_time(int64_t since_epoch_ns)
 {
 	int64_t fraction_ns = since_epoch_ns % NS_PER_S;
 	time_t seconds = since_epoch_ns / NS_PER_S;
@@ -126,9 +142,9 @@ static struct json_object *json_of_frame(const struct frame *frame)
 	json_object_object_add(object, "name", json_of_string(frame->name));
 	json_object_object_add(object, "kind", json_of_string(frame_kind_name(frame->kind)));
 	json_object_object_add(object, "file", json_of_string(frame->file));
-	add_count(object, "line", frame->line);
+	json_add_count(object, "line", frame->line);
 	json_object_object_add(object, "module", json_of_string(frame->module));
-	add_count(object, "offset", frame->offset);
+	json_add_count(object, "offset", frame->offset);
 	return object;
 }
 
@@ -137,12 +153,12 @@ static struct json_object *json_of_stack(const struct snapshot *snapshot, const 
 	struct json_object *object = json_object_new_object();
 	struct json_object *frames = json_object_new_array();
 
-	add_count(object, "pid", snapshot->targets[stack->target].pid);
+	json_add_count(object, "pid", snapshot->targets[stack->target].pid);
 	json_object_object_add(object, "domain", json_of_string(domain_name(stack->domain)));
-	add_count(object, "live_bytes", stack->live_bytes);
-	add_count(object, "live_blocks", stack->live_blocks);
-	add_count(object, "alloc_bytes", stack->alloc_bytes);
-	add_count(object, "alloc_blocks", stack->alloc_blocks);
+	json_add_count(object, "live_bytes", stack->live_bytes);
+	json_add_count(object, "live_blocks", stack->live_blocks);
+	json_add_count(object, "alloc_bytes", stack->alloc_bytes);
+	json_add_count(object, "alloc_blocks", stack->alloc_blocks);
 	json_object_object_add(object, "oldest_s",
 			       stack->oldest_ns ? json_of_seconds(stack->oldest_ns) : NULL);
 	json_object_object_add(object, "truncated", json_object_new_boolean(stack->truncated));
@@ -168,13 +184,12 @@ static struct json_object *json_of_measurement(const struct snapshot *snapshot)
 	json_object_object_add(object, "mode", json_of_string(trace_mode_name(snapshot->mode)));
 	json_object_object_add(object, "older_than_s", json_of_seconds(snapshot->older_than_ns));
 	json_object_object_add(object, "totals", json_of_totals(&snapshot->totals));
-	add_count(object, "unknown_frees", snapshot->unknown_frees);
+	json_add_count(object, "unknown_frees", snapshot->unknown_frees);
 	json_object_object_add(object, "losses", json_of_losses(snapshot));
 	return object;
 }
 
-/* Prints the text of an object without its last `cut` bytes, and gives the object up. */
-static int print_object(FILE *file, struct json_object *object, size_t cut)
+int json_print(FILE *file, struct json_object *object, size_t cut)
 {
 	const char *text = json_text(object);
 	int error = text ? 0 : -ENOMEM;
@@ -187,13 +202,13 @@ static int print_object(FILE *file, struct json_object *object, size_t cut)
 
 int output_json(const struct snapshot *snapshot, const struct output_options *options, FILE *file)
 {
-	int error = print_object(file, json_of_measurement(snapshot), strlen("}"));
+	int error = json_print(file, json_of_measurement(snapshot), strlen("}"));
 
 	(void)options;
 	fputs(",\"stacks\":[", file);
 	for (size_t i = 0; i < snapshot->stack_count && !error; i++) {
 		fputs(i ? ",\n" : "\n", file);
-		error = print_object(file, json_of_stack(snapshot, &snapshot->stacks[i]), 0);
+		error = json_print(file, json_of_stack(snapshot, &snapshot->stacks[i]), 0);
 	}
 	fputs("\n]}\n", file);
 	return error;

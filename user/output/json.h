@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Parts of `unfreed/1` that the JSON output and saved profiles share. */
+/* Parts of JSON that several outputs share. */
 #ifndef UNFREED_JSON_H
 #define UNFREED_JSON_H
+
+#include <stdint.h>
+#include <stdio.h>
 
 #include <json-c/json.h>
 
@@ -12,6 +15,20 @@ struct json_object *json_of_string(const char *string);
 struct json_object *json_of_target(const struct target *target);
 struct json_object *json_of_totals(const struct totals *totals);
 struct json_object *json_of_losses(const struct snapshot *snapshot);
+
+/* With so many digits after the point; NULL for what is no number. */
+struct json_object *json_of_double(double value, int digits);
+struct json_object *json_of_seconds(uint64_t nanoseconds); /* 12.5 */
+struct json_object *json_of_time(int64_t since_epoch_ns);  /* "2026-01-31T12:00:00.000000000Z" */
+
+void json_add_count(struct json_object *object, const char *key, uint64_t count);
+void json_add_string(struct json_object *object, const char *key, const char *string);
+
+/*
+ * Prints the text of an object without its last `cut` bytes, and gives the object up. Returns 0 or
+ * -ENOMEM.
+ */
+int json_print(FILE *file, struct json_object *object, size_t cut);
 
 /* The compact text of an object, which owns it; NULL on out of memory. */
 const char *json_text(struct json_object *object);

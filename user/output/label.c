@@ -75,7 +75,7 @@ void label_print_target(FILE *file, const struct snapshot *snapshot, size_t targ
 		fprintf(file, " (%" PRIu32 ")", snapshot->targets[target].pid);
 }
 
-void label_print_bytes(FILE *file, uint64_t bytes)
+const char *label_bytes(char text[LABEL_SIZE], uint64_t bytes)
 {
 	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
 	double value = (double)bytes;
@@ -85,19 +85,37 @@ void label_print_bytes(FILE *file, uint64_t bytes)
 		value /= 1000;
 		unit++;
 	}
-	fprintf(file, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+	snprintf(text, LABEL_SIZE, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+	return text;
+}
+
+void label_print_bytes(FILE *file, uint64_t bytes)
+{
+	char text[LABEL_SIZE];
+
+	fputs(label_bytes(text, bytes), file);
+}
+
+const char *label_count(char text[LABEL_SIZE], uint64_t count)
+{
+	char digits[24];
+	int length = snprintf(digits, sizeof(digits), "%" PRIu64, count);
+	char *end = text;
+
+	for (int i = 0; i < length; i++) {
+		if (i && (length - i) % 3 == 0)
+			*end++ = ',';
+		*end++ = digits[i];
+	}
+	*end = '\0';
+	return text;
 }
 
 void label_print_count(FILE *file, uint64_t count)
 {
-	char digits[24];
-	int length = snprintf(digits, sizeof(digits), "%" PRIu64, count);
+	char text[LABEL_SIZE];
 
-	for (int i = 0; i < length; i++) {
-		if (i && (length - i) % 3 == 0)
-			putc(',', file);
-		putc(digits[i], file);
-	}
+	fputs(label_count(text, count), file);
 }
 
 void label_print_age(FILE *file, uint64_t nanoseconds)
