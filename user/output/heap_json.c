@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * `unfreed/heap/1`, the schema of docs/formats.md. The long lists are written element by element,
+ * each on its own line: a tree of all of them would take many times the memory of the look.
+ */
+#include "heap_json.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "heap.h"
+#include "json.h"
+
+struct json_object *json_of_process(pid_t pid, const char *comm, const char *exe)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_count(object, "pid", (uint64_t)pid);
+	json_add_string(object, "comm", comm);
+	json_add_string(object, "exe", exe);
+	return object;
+}
+
+static void add_known(struct json_object *object, const char *key, uint64_t count)
+{
+	json_object_object_add(object, key,
+			       count == LOOK_UNKNOWN ? NULL : json_object_new_uint64(count));
+}
+
+static void add_signed(struct json_object *object, const char *key, int64_t count)
+{
+	json_object_object_add(object, key, json_object_new_int64(count));
+}
+
+static void add_flag(struct json_object *object, const char *key, bool flag)
+{
+	json_object_object_add(object, key, json_object_new_boolean(flag));
+}
+
+static struct json_object *json_of_parts(const struct look *look)
+{
+	struct json_object *parts = json_object_new_array();
+
+	for (size_t i = 0; look->parts_known && i < PART_COUNT; i++) {
+		struct json_object *part = json_object_new_object();
+
+		json_add_string(part, "name", look_part_name(i));
+		json_add_count(part, "resident_bytes", look->parts[i].resident_bytes);
+		json_add_count(part, "bytes", look->parts[i].bytes);
+		json_object_array_add(parts, part);
+	}
+	return parts;
+}
+
+struct json_object *json_of_memory(const struct look *look)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_count(object, "resident_bytes", look->resident_bytes);
+	json_add_count(object, "swapped_bytes", look->swapped_bytes);
+	add_known(object, "limit_bytes", look->limit_bytes ? look->limit_bytes : LOOK_UNKNOWN);
+	json_object_object_add(object, "parts", json_of_parts(look));
+	json_add_string(object, "malloc_problem", look->malloc_problem);
+	return object;
+}
+
+static struct json_object *json_of_generation(const struct look_gc *gc, size_t number)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_count(object, "threshold", gc->generations[number].threshold);
+	json_add_count(object, "count", gc->generations[number].count);
+	json_add_count(object, "collections", gc->generations[number].collections);
+	json_add_count(object, "collected", gc->generations[number].collected);
+	json_add_count(object, "uncollectable", gc->generations[number].uncollectable);
+	return object;
+}
+
+struct json_object *json_of_gc(const struct look_gc *gc)
+{
+	if (!gc->known)
+		return NULL;
+	struct json_object *object = json_object_new_object();
+	struct json_object *generations = json_object_new_array();
+
+	add_flag(object, "enabled", gc->enabled);
+	add_known(object, "frozen", gc->frozen);
+	for (size_t i = 0; i < gc->generation_count && i < LOOK_GENERATIONS; i++)
+		json_object_array_add(generations, json_of_generation(gc, i));
+	json_object_object_add(object, "generations", generations);
+	return object;
+}
+
+static struct json_object *json_of_entries(const struct look_container *container)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < container->of_count; i++) {
+		struct json_object *object = json_object_new_object();
+
+		json_add_string(object, "type", container->of[i].name);
+		json_add_count(object, "count", container->of[i].count);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+struct json_object *json_of_container(const struct look_container *container)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "name", container->name);
+	json_add_string(object, "type", container->type);
+	json_add_count(object, "length", container->length);
+	json_add_count(object, "bytes", container->bytes);
+	json_add_count(object, "address", container->address);
+	json_object_object_add(object, "of", json_of_entries(container));
+	add_known(object, "bound", container->bound);
+	add_known(object, "hits", container->hits);
+	add_known(object, "misses", container->misses);
+	return object;
+}
+
+static struct json_object *json_of_type(const struct look *look, size_t number)
+{
+	const struct look_type *type = &look->types[number];
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "name", type->name);
+	json_add_string(object, "language", type->language);
+	json_add_count(object, "count", type->count);
+	json_add_count(object, "bytes", type->bytes);
+	return object;
+}
+
+static struct json_object *json_of_holder(const struct look *look, size_t number)
+{
+	const struct look_holder *holder = &look->holders[number];
+	struct json_object *object = json_object_new_object();
+	struct json_object *chain = json_object_new_array();
+
+	json_add_string(object, "of", holder->of);
+	json_add_string(object, "name", holder->name);
+	json_add_count(object, "count", holder->count);
+	json_add_count(object, "bytes", holder->bytes);
+	for (size_t i = 0; i < holder->chain_length; i++) {
+		struct json_object *step = json_object_new_object();
+
+		json_add_string(step, "edge", holder->chain[i].edge);
+		json_add_string(step, "type", holder->chain[i].type);
+		json_add_string(step, "name", holder->chain[i].name);
+		json_object_array_add(chain, step);
+	}
+	json_object_object_add(object, "chain", chain);
+	return object;
+}
+
+static struct json_object *json_of_garbage(const struct look *look, size_t number)
+{
+	const struct look_garbage *garbage = &look->garbage[number];
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "type", garbage->type);
+	json_add_count(object, "count", garbage->count);
+	json_add_count(object, "bytes", garbage->bytes);
+	json_add_string(object, "why", garbage->why);
+	return object;
+}
+
+static struct json_object *json_of_lost(const struct look *look, size_t number)
+{
+	const struct look_lost *lost = &look->lost[number];
+	struct json_object *object = json_object_new_object();
+
+	json_add_count(object, "size", lost->size);
+	json_add_count(object, "count", lost->count);
+	json_add_count(object, "bytes", lost->bytes);
+	json_add_string(object, "type", lost->type);
+	return object;
+}
+
+static struct json_object *json_of_grown(const struct look_grown *grown)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "name", grown->name);
+	json_add_string(object, "type", grown->type);
+	json_add_string(object, "of", grown->of);
+	json_add_count(object, "address", grown->address);
+	json_add_count(object, "containers", grown->containers);
+	json_add_count(object, "length", grown->length);
+	add_signed(object, "grown", grown->grown);
+	add_signed(object, "bytes", grown->bytes);
+	add_flag(object, "garbage", grown->garbage);
+	return object;
+}
+
+static struct json_object *json_of_grown_types(const struct look_growth *growth)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < growth->type_count; i++) {
+		struct json_object *object = json_object_new_object();
+
+		json_add_string(object, "name", growth->types[i].name);
+		add_signed(object, "count", (int64_t)growth->types[i].count);
+		add_signed(object, "bytes", (int64_t)growth->types[i].bytes);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+static struct json_object *json_of_growth(const struct look_growth *growth)
+{
+	if (!growth)
+		return NULL;
+	struct json_object *object = json_object_new_object();
+	struct json_object *containers = json_object_new_array();
+	struct json_object *parts = json_object_new_object();
+
+	json_object_object_add(object, "seconds", json_of_double(growth->seconds, 3));
+	json_add_count(object, "looks", growth->looks);
+	json_object_object_add(object, "types", json_of_grown_types(growth));
+	for (size_t i = 0; i < growth->container_count; i++)
+		json_object_array_add(containers, json_of_grown(&growth->containers[i]));
+	json_object_object_add(object, "containers", containers);
+	json_object_object_add(object, "edges", json_object_new_array());
+	for (size_t i = 0; i < PART_COUNT; i++)
+		add_signed(parts, look_part_name(i), growth->parts[i]);
+	json_object_object_add(object, "parts", parts);
+	add_signed(object, "resident_bytes", growth->resident_bytes);
+	add_flag(object, "collected", growth->collected);
+	return object;
+}
+
+static struct json_object *json_of_uncertain(const struct look *look)
+{
+	struct json_object *object = json_object_new_object();
+
+	for (size_t i = 0; i < UNCERTAIN_COUNT; i++)
+		json_add_count(object, look_uncertain_key(i), look->uncertain[i]);
+	return object;
+}
+
+static struct json_object *json_of_python(const struct look *look)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "version", look->python_version);
+	json_add_string(object, "problem", look->python_problem);
+	return object;
+}
+
+static struct json_object *json_of_hints(const struct look *look)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < look->hint_count; i++)
+		json_object_array_add(array, json_of_string(look->hints[i]));
+	return array;
+}
+
+/* All but the long lists. */
+static struct json_object *json_of_summary(const struct look *look)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *target = json_of_process(look->pid, look->comm, look->exe);
+
+	json_add_string(object, "schema", "unfreed/heap/1");
+	json_add_string(object, "version", UNFREED_VERSION);
+	json_add_count(target, "start_time", look->start_time);
+	json_object_object_add(object, "target", target);
+	json_object_object_add(object, "python", json_of_python(look));
+	json_object_object_add(object, "taken_at", json_of_time(look->taken_at_ns));
+	json_object_object_add(object, "read_s", json_of_seconds(look->read_ns));
+	json_object_object_add(object, "cpu_s", json_of_seconds(look->cpu_ns));
+	json_add_count(object, "frozen_s", 0);
+	json_object_object_add(object, "memory", json_of_memory(look));
+	json_object_object_add(object, "hints", json_of_hints(look));
+	json_object_object_add(object, "gc", json_of_gc(&look->gc));
+	json_object_object_add(object, "growth", json_of_growth(look->growth));
+	json_object_object_add(object, "uncertain", json_of_uncertain(look));
+	return object;
+}
+
+static struct json_object *json_of_container_number(const struct look *look, size_t number)
+{
+	return json_of_container(&look->containers[number]);
+}
+
+/* Prints `,"key":[…]`, each of its `count` elements as `make` makes it on its own line. */
+static int print_list(FILE *file, const struct look *look, const char *key, size_t count,
+		      struct json_object *(*make)(const struct look *, size_t))
+{
+	int error = 0;
+
+	fprintf(file, ",\n\"%s\":[", key);
+	for (size_t i = 0; i < count && !error; i++) {
+		fputs(i ? ",\n" : "\n", file);
+		error = json_print(file, make(look, i), 0);
+	}
+	fputs("]", file);
+	return error;
+}
+
+static int print_lost(FILE *file, const struct look *look)
+{
+	if (look->lost)
+		return print_list(file, look, "lost", look->lost_count, json_of_lost);
+	fputs(",\n\"lost\":null", file);
+	return 0;
+}
+
+int heap_json(const struct look *look, const struct heap_output_options *options, FILE *file)
+{
+	int error = json_print(file, json_of_summary(look), strlen("}"));
+
+	(void)options;
+	if (!error)
+		error = print_list(file, look, "types", look->type_count, json_of_type);
+	if (!error)
+		error = print_list(file, look, "containers", look->container_count,
+				   json_of_container_number);
+	if (!error)
+		error = print_list(file, look, "holders", look->holder_count, json_of_holder);
+	if (!error)
+		error = print_list(file, look, "garbage", look->garbage_count, json_of_garbage);
+	if (!error)
+		error = print_lost(file, look);
+	fputs("}\n", file);
+	return error;
+}

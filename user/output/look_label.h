@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How what looks hold reads, the same in `heap` and in `why`. */
+#ifndef UNFREED_LOOK_LABEL_H
+#define UNFREED_LOOK_LABEL_H
+
+#include "../look/look.h"
+#include "columns.h"
+#include "label.h"
+
+/* "Python live", "kept by malloc, pinned" */
+const char *look_part_label(enum look_part_id part);
+
+/* `+1,920`, `-1.2 MB` */
+const char *label_signed_count(char text[LABEL_SIZE], int64_t count);
+const char *label_signed_bytes(char text[LABEL_SIZE], int64_t bytes);
+
+/* For label_print_age: 0 where it is no span of time. */
+uint64_t seconds_to_ns(double seconds);
+
+/* `gunicorn 1234, Python 3.11.2` */
+void look_print_process(struct columns *columns, const struct look *look);
+
+/* `1.42 of 3.00 GB`; without a limit (0) `1.42 GB` */
+void look_print_size(FILE *file, uint64_t bytes, uint64_t limit_bytes);
+
+/*
+ * `dict recommend.behaviour.HISTORY of Event`, then `end`, on the rest of this line: types go
+ * without their modules, a name that is too long is shortened. `type`, `name` and `of` may be NULL.
+ */
+void look_print_container(struct columns *columns, const char *type, const char *name,
+			  uint64_t address, const char *of, const char *end);
+
+#endif
