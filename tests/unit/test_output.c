@@ -20,42 +20,8 @@
 
 #include "output/flamegraph.h"
 #include "output/label.h"
+#include "golden.h"
 #include "snapshots.h"
-
-static char *read_all(const char *path)
-{
-	char *text = NULL;
-	size_t room = 0;
-	FILE *file = fopen(path, "r");
-
-	if (!file)
-		return NULL;
-	if (getdelim(&text, &room, '\0', file) < 0 && !text)
-		text = strdup("");
-	fclose(file);
-	return text;
-}
-
-static void compare_with_file(const char *actual, size_t size, const char *golden)
-{
-	char path[200];
-
-	snprintf(path, sizeof(path), "tests/golden/%s", golden);
-	if (getenv("UPDATE_GOLDEN")) {
-		FILE *file = fopen(path, "w");
-
-		assert_non_null(file);
-		fwrite(actual, 1, size, file);
-		fclose(file);
-	}
-	char *expected = read_all(path);
-
-	if (!expected)
-		fail_msg("cannot read %s: run from the top directory", path);
-	if (strlen(expected) != size || memcmp(expected, actual, size))
-		fail_msg("%s differs; now it is:\n%.*s", path, (int)size, actual);
-	free(expected);
-}
 
 static void compare_golden(const struct snapshot *snapshot, const char *format,
 			   const struct output_options *options, const char *golden)

@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Looks and answers as text, JSON and page: against tests/golden, on a screen of 80 columns, and
+ * with names that attack. UPDATE_GOLDEN=1 writes what is there now.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <json-c/json.h>
+
+#include "golden.h"
+#include "looks.h"
+#include "output/columns.h"
+#include "output/heap.h"
+#include "output/why.h"
+
+static char *render_look(const struct look *look, heap_output_fn *write, size_t top)
+{
+	struct heap_output_options options = {.top = top};
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	assert_int_equal(write(look, &options, file), 0);
+	fclose(file);
+	return text;
+}
+
+static char *render_answer(const struct answer *answer, why_output_fn *write)
+{
+	static const struct why_output_options options;
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	assert_int_equal(write(answer, &options, file), 0);
+	fclose(file);
+	return text;
+}
+
+/* Every line fits a screen, holds nothing that steers a terminal, and ends without a blank. */
+static void assert_screen(const char *text)
+{
+	for (const char *line = text; *line;) {
+		size_t length = strcspn(line, "\n");
+		char *copy = strndup(line, length);
+
+		if (columns_count(copy) > SCREEN_COLUMNS)
+			fail_msg("%zu columns: %s", columns_count(copy), copy);
+		assert_true(length == 0 || line[length - 1] != ' ');
+		for (size_t i = 0; i < length; i++)
+			assert_true((unsigned char)copy[i] >= 0x20 && copy[i] != 0x7f);
+		assert_null(strstr(copy, "\xe2\x80\xae"));
+		assert_null(strstr(copy, "\xc2\x9b"));
+		free(copy);
+		line += length + (line[length] == '\n');
+	}
+}
+
+static void compare_look(const struct look *look, heap_output_fn *write, const char *golden)
+{
+	char *text = render_look(look, write, 0);
+
+	compare_with_file(text, strlen(text), golden);
+	if (write == heap_text)
+		assert_screen(text);
+	free(text);
+}
+
+static void compare_answer(const struct answer *answer, why_output_fn *write, const char *golden)
+{
+	char *text = render_answer(answer, write);
+
+	compare_with_file(text, strlen(text), golden);
+	if (write == why_text)
+		assert_screen(text);
+	free(text);
+}
+
+static void test_heap(void **state)
+{
+	struct look *look = service_look();
+
+	(void)state;
+	compare_look(look, heap_text, "heap.txt");
+	compare_look(look, heap_json, "heap.json");
+	add_growth(look);
+	compare_look(look, heap_text, "heap-growth.txt");
+	compare_look(look, heap_json, "heap-growth.json");
+	look_free(look);
+}
+
+/* Tables end where they were asked to, and a look at nothing is written as well. */
+static void test_heap_extremes(void **state)
+{
+	struct look *look = service_look(), *empty = look_new();
+	char *text = render_look(look, heap_text, 1);
+
+	(void)state;
+	assert_null(strstr(text, "std::vector"));
+	assert_non_null(strstr(text, "HISTORY"));
+	free(text);
+	compare_look(empty, heap_text, "heap-empty.txt");
+	compare_look(empty, heap_json, "heap-empty.json");
+	look_free(empty);
+	look_free(look);
+}
+
+static void test_why(void **state)
+{
+	struct look *look = service_look();
+	struct answer *answer = answer_new_of(look);
+
+	(void)state;
+	add_findings(answer);
+	compare_answer(answer, why_text, "why.txt");
+	compare_answer(answer, why_json, "why.json");
+	look_free(look);
+}
+
+static void test_why_without_growth(void **state)
+{
+	struct look *look = service_look();
+	struct answer *answer = answer_new_of(look);
+
+	(void)state;
+	answer->process_count = 1;
+	answer->pid = look->pid;
+	answer->growth = (struct rate){0.1e6, -0.3e6, 0.5e6};
+	answer->full_in_s = -1;
+	answer->lacks = "no BPF: stacks and filling lines were not watched";
+	compare_answer(answer, why_text, "why-flat.txt");
+	answer->growth_known = false;
+	answer->watched_s = 12;
+	compare_answer(answer, why_text, "why-early.txt");
+	compare_answer(answer, why_json, "why-early.json");
+	look_free(look);
+}
+
+static void add_hostile_findings(struct answer *answer)
+{
+	static const struct answer_frame frames[] = {{HOSTILE_NAME, HOSTILE_NAME, 4294967295, true},
+						     {HOSTILE_NAME, NULL, 0, false}};
+	static const struct answer_fill fills[] = {{INT64_MIN, UINT64_MAX, frames, 2, 0},
+						   {INT64_MAX, UINT64_MAX, frames, 2, 2},
+						   {0, 0, NULL, 0, 0}};
+	struct finding findings[VERDICT_COUNT * 2];
+
+	for (size_t i = 0; i < VERDICT_COUNT * 2; i++)
+		findings[i] = (struct finding){
+			.verdict = i / 2,
+			.rate = {1e300, -1e300, 0.0 / 0.0},
+			.holds_bytes = UINT64_MAX,
+			.container = i % 2 ? &answer->look->containers[0] : NULL,
+			.subject = HOSTILE_NAME,
+			.of = HOSTILE_NAME,
+			.fills = fills,
+			.fill_count = 3,
+			.empties = fills,
+			.empty_count = 2,
+			.watched_s = 1.0 / 0.0,
+			.evidence = ~0u,
+			.reason = HOSTILE_NAME,
+		};
+	answer->findings = COPY(answer->pool, findings, &answer->finding_count);
+	answer->growth = (struct rate){1e300, 1, 1e300};
+	answer->resident_growth = (struct rate){1e300, 1, 1.0 / 0.0};
+	answer->explained = -1e300;
+	answer->full_in_s = 1e300;
+	answer->uptime_s = 0.0 / 0.0;
+	answer->lacks = answer->saved_as = HOSTILE_NAME;
+}
+
+static struct json_object *parse_strictly(const char *text)
+{
+	struct json_tokener *tokener = json_tokener_new();
+
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	struct json_object *object = json_tokener_parse_ex(tokener, text, (int)strlen(text));
+
+	if (!object)
+		fail_msg("%s: %s", json_tokener_error_desc(json_tokener_get_error(tokener)), text);
+	json_tokener_free(tokener);
+	return object;
+}
+
+static void assert_json(char *text, const char *schema)
+{
+	struct json_object *object = parse_strictly(text);
+
+	assert_string_equal(json_object_get_string(json_object_object_get(object, "schema")),
+			    schema);
+	json_object_put(object);
+	free(text);
+}
+
+static void test_hostile_names(void **state)
+{
+	struct look *look = hostile_look();
+	struct answer *answer = answer_new_of(look);
+	char *text = render_look(look, heap_text, 0);
+
+	(void)state;
+	assert_screen(text);
+	assert_non_null(strstr(text, "END"));
+	free(text);
+	assert_json(render_look(look, heap_json, 0), "unfreed/heap/1");
+	add_hostile_findings(answer);
+	text = render_answer(answer, why_text);
+	assert_screen(text);
+	free(text);
+	assert_json(render_answer(answer, why_json), "unfreed/why/1");
+	look_free(look);
+}
+
+/* What is to be copied to a shell holds no command. */
+static void test_next_is_a_word(void **state)
+{
+	struct look *look = service_look();
+	struct answer *answer = answer_new_of(look);
+	struct look_container container = look->containers[0];
+	struct finding finding = {.container = &container};
+
+	(void)state;
+	container.name = "a'; reboot '";
+	answer->findings = &finding;
+	answer->finding_count = 1;
+	char *text = render_answer(answer, why_text);
+
+	assert_non_null(strstr(text, "--holders 'a'\\''; reboot '\\'''\n"));
+	free(text);
+	look_free(look);
+}
+
+static char *in_columns(const char *text, size_t hang)
+{
+	struct columns columns;
+	char *out = NULL;
+	size_t size;
+	FILE *file = open_memstream(&out, &size);
+
+	assert_int_equal(columns_init(&columns, file), 0);
+	columns_hang(&columns, hang);
+	fputs(text, columns.file);
+	columns_release(&columns);
+	fclose(file);
+	return out;
+}
+
+static void test_columns_break_at_words(void **state)
+{
+	char *text = in_columns("  label  one two three four five six seven eight nine ten eleven "
+				"twelve 13 entries fourteen\nnext   one\n",
+				8);
+
+	(void)state;
+	assert_string_equal(text,
+			    "  label  one two three four five six seven eight nine ten eleven "
+			    "twelve\n        13 entries fourteen\nnext   one\n");
+	free(text);
+	text = in_columns("123456789 123456789 123456789 123456789 123456789 123456789 123456789 "
+			  "123456789 123456789 123456789",
+			  0);
+	assert_screen(text);
+	free(text);
+}
+
+static void test_columns_break_words_that_no_line_holds(void **state)
+{
+	char word[2000], *text;
+
+	(void)state;
+	memset(word, 'x', sizeof(word));
+	word[sizeof(word) - 1] = '\0';
+	text = in_columns(word, 10);
+	assert_screen(text);
+	size_t letters = 0;
+
+	for (char *c = text; *c; c++)
+		letters += *c == 'x';
+	assert_int_equal(letters, sizeof(word) - 1);
+	free(text);
+}
+
+static void test_columns_shorten_names_in_the_middle(void **state)
+{
+	struct columns columns;
+	char *out = NULL;
+	size_t size;
+	FILE *file = open_memstream(&out, &size);
+
+	(void)state;
+	assert_int_equal(columns_init(&columns, file), 0);
+	columns_print_name(&columns, "recommend.behaviour.HISTORY", 16);
+	fputs(" |", columns.file);
+	columns_print_name(&columns, "世界世界世界", 7);
+	fputs("| ", columns.file);
+	columns_print_name(&columns, "short", 5);
+	columns_release(&columns);
+	fclose(file);
+	assert_string_equal(out, "recom…ur.HISTORY |世…世界| short");
+	free(out);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_heap),
+		cmocka_unit_test(test_heap_extremes),
+		cmocka_unit_test(test_why),
+		cmocka_unit_test(test_why_without_growth),
+		cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_next_is_a_word),
+		cmocka_unit_test(test_columns_break_at_words),
+		cmocka_unit_test(test_columns_break_words_that_no_line_holds),
+		cmocka_unit_test(test_columns_shorten_names_in_the_middle),
+	};
+
+	return cmocka_run_group_tests_name("look_output", tests, NULL, NULL);
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "why_label.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "../lib/escape.h"
+#include "label.h"
+#include "look_label.h"
+
+#define MOST_CALLERS 2
+
+const char *verdict_short_name(enum verdict verdict)
+{
+	switch (verdict) {
+	case VERDICT_FILLING_CACHE:
+		return "cache";
+	case VERDICT_KEPT:
+		return "kept";
+	default:
+		return verdict_name(verdict);
+	}
+}
+
+void label_print_rate(FILE *file, double bytes_per_hour)
+{
+	double megabytes = bytes_per_hour / 1e6;
+	double size = fabs(megabytes);
+
+	if (!isfinite(megabytes))
+		fputs("?", file);
+	else if (size >= 9999.5)
+		fprintf(file, "%.3g", megabytes);
+	else if (size >= 999.5)
+		fprintf(file, "%.0f", megabytes);
+	else if (size >= 0.095 || size < 0.0005)
+		fprintf(file, "%.1f", size < 0.0005 ? 0.0 : megabytes);
+	else
+		fprintf(file, "%.1g", megabytes);
+}
+
+void label_print_amount(FILE *file, uint64_t bytes)
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 999.5 && unit < sizeof(units) / sizeof(units[0]) - 1) {
+		value /= 1000;
+		unit++;
+	}
+	fprintf(file, unit && value < 99.95 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+void label_print_span(FILE *file, double seconds)
+{
+	if (!(seconds >= 0) || seconds > 1e12)
+		fputs("?", file);
+	else if (seconds < 119.5)
+		fprintf(file, "%.0f s", seconds);
+	else if (seconds < 7170)
+		fprintf(file, "%.0f min", seconds / 60);
+	else if (seconds < 172000)
+		fprintf(file, "%.1f h", seconds / 3600);
+	else if (seconds < 100 * 86400.0)
+		fprintf(file, "%.1f d", seconds / 86400);
+	else
+		fprintf(file, "%.0f d", seconds / 86400);
+}
+
+bool why_grows(const struct answer *answer)
+{
+	return answer->growth_known && answer->growth.low > 0;
+}
+
+static void print_interval(FILE *file, const struct rate *rate)
+{
+	fputs(" (", file);
+	label_print_rate(file, rate->low);
+	fputs(" to ", file);
+	label_print_rate(file, rate->high);
+	putc(')', file);
+}
+
+static void print_flat(FILE *file, const struct rate *rate)
+{
+	fputs("does not grow (", file);
+	label_print_rate(file, rate->value);
+	fputs(" MB/h, ± ", file);
+	label_print_rate(file, fmax(rate->high - rate->value, rate->value - rate->low));
+	putc(')', file);
+}
+
+void why_print_growth(FILE *file, const struct answer *answer)
+{
+	const struct rate *rate = &answer->growth;
+
+	if (!answer->growth_known) {
+		fputs("too early to tell: watch 10 min", file);
+	} else if (why_grows(answer)) {
+		fputs("grows ", file);
+		label_print_rate(file, rate->value);
+		fputs(" MB/h", file);
+		print_interval(file, rate);
+		fputs(", explained ", file);
+		label_print_rate(file, answer->explained);
+	} else if (rate->high < 0) {
+		fputs("shrinks ", file);
+		label_print_rate(file, -rate->value);
+		fputs(" MB/h", file);
+	} else {
+		print_flat(file, rate);
+	}
+}
+
+static bool has_workers(const struct answer *answer)
+{
+	return answer->process_count > 1 ||
+	       (answer->process_count && answer->look && answer->look->pid != answer->pid);
+}
+
+void why_print_target(FILE *file, const struct answer *answer)
+{
+	escape_print(file, answer->comm ? answer->comm : "?");
+	fprintf(file, " %d", (int)answer->pid);
+	if (has_workers(answer))
+		fprintf(file, " + %zu %s", answer->process_count,
+			answer->process_count == 1 ? "worker" : "workers");
+	fputs(", up ", file);
+	label_print_span(file, answer->uptime_s);
+}
+
+void why_print_size(FILE *file, const struct answer *answer)
+{
+	look_print_size(file, answer->resident_bytes, answer->limit_bytes);
+	if (!answer->limit_bytes || answer->full_in_s < 0)
+		return;
+	fputs(", limit in ", file);
+	label_print_span(file, answer->full_in_s);
+}
+
+/* The path's last components: its name, and so many directories before it. */
+static const char *path_end(const char *path, size_t directories)
+{
+	const char *end = path + strlen(path);
+
+	for (size_t slashes = 0; end > path; end--) {
+		if (end[-1] == '/' && slashes++ == directories)
+			break;
+	}
+	return end;
+}
+
+void why_print_frame(FILE *file, const struct answer_frame *frame, size_t directories)
+{
+	escape_print(file, frame->function ? frame->function : "?");
+	if (!frame->file)
+		return;
+	fputs(" (", file);
+	escape_print(file, path_end(frame->file, directories));
+	if (frame->line)
+		fprintf(file, ":%" PRIu32, frame->line);
+	putc(')', file);
+}
+
+void why_print_fill(FILE *file, const struct answer_fill *fill)
+{
+	bool any_own = fill->own < fill->frame_count;
+	size_t first = any_own ? fill->own : 0;
+	size_t callers = 0;
+
+	if (!fill->frame_count) {
+		fputs("an unknown line", file);
+		return;
+	}
+	why_print_frame(file, &fill->frames[first], 1);
+	for (size_t i = first + 1; i < fill->frame_count && callers < MOST_CALLERS; i++) {
+		if (any_own && !fill->frames[i].own)
+			continue;
+		fputs(" < ", file);
+		why_print_frame(file, &fill->frames[i], 0);
+		callers++;
+	}
+}
+
+/* Sums of parts, as people speak of them. */
+struct named_part {
+	const char *name;
+	uint64_t bytes;
+};
+
+static void print_in_unit(FILE *file, const char *name, uint64_t bytes, double unit)
+{
+	fprintf(file, "%s %.*f", name, unit == 1e9 ? 2 : 1, (double)bytes / unit);
+}
+
+static void print_sum(FILE *file, const struct look *look, double unit)
+{
+	const struct look_part *parts = look->parts;
+	const struct named_part named[] = {
+		{"Python",
+		 parts[PART_PYTHON_LIVE].resident_bytes + parts[PART_PYTHON_FREE].resident_bytes},
+		{"malloc",
+		 parts[PART_MALLOC_LIVE].resident_bytes + parts[PART_MALLOC_CACHE].resident_bytes},
+		{"kept free by malloc", parts[PART_MALLOC_FREE_RETURNABLE].resident_bytes +
+						parts[PART_MALLOC_FREE_PINNED].resident_bytes},
+		{"stacks", parts[PART_STACKS].resident_bytes},
+		{"anonymous", parts[PART_ANONYMOUS].resident_bytes},
+		{"files", parts[PART_FILES].resident_bytes},
+		{"shared", parts[PART_SHARED].resident_bytes},
+		{"other", parts[PART_OTHER].resident_bytes},
+	};
+	double least = unit == 1e9 ? 0.005 * unit : 0.05 * unit;
+	uint64_t returnable = parts[PART_MALLOC_FREE_RETURNABLE].resident_bytes;
+	bool any = false;
+
+	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++) {
+		if ((double)named[i].bytes < least)
+			continue;
+		fputs(any ? " + " : " = ", file);
+		print_in_unit(file, named[i].name, named[i].bytes, unit);
+		if (i == 2 && (double)returnable >= least) {
+			print_in_unit(file, " (malloc_trim would return", returnable, unit);
+			putc(')', file);
+		}
+		any = true;
+	}
+}
+
+void why_print_memory(FILE *file, const struct answer *answer)
+{
+	const struct look *look = answer->look;
+
+	if (has_workers(answer))
+		fprintf(file, "of %d: ", (int)look->pid);
+	look_print_size(file, look->resident_bytes, 0);
+	if (look->parts_known)
+		print_sum(file, look, look->resident_bytes >= 1000000000 ? 1e9 : 1e6);
+	if (look->swapped_bytes) {
+		fputs("; ", file);
+		label_print_amount(file, look->swapped_bytes);
+		fputs(" in swap, not read", file);
+	}
+	if (!answer->growth_known || answer->resident_growth.low <= 0)
+		return;
+	fputs("; resident grows ", file);
+	label_print_rate(file, answer->resident_growth.value);
+	fputs(" MB/h", file);
+	print_interval(file, &answer->resident_growth);
+}
+
+void why_print_gc(FILE *file, const struct answer *answer)
+{
+	const struct look_gc *gc = &answer->look->gc;
+	size_t oldest = gc->generation_count ? gc->generation_count - 1 : 0;
+
+	fputs(gc->enabled ? "on" : "off: cycles are not freed", file);
+	if (!gc->enabled || oldest >= LOOK_GENERATIONS)
+		return;
+	uint64_t times = gc->generations[oldest].collections;
+
+	fprintf(file, "; generation %zu ", oldest);
+	if (!times) {
+		fputs("not yet", file);
+		return;
+	}
+	fputs("every ", file);
+	label_print_span(file, answer->uptime_s / (double)times);
+	fputs(", frees ", file);
+	label_print_count(file, gc->generations[oldest].collected / times);
+	fputs(" objects each time", file);
+	if (gc->generations[oldest].uncollectable) {
+		fputs(", could not free ", file);
+		label_print_count(file, gc->generations[oldest].uncollectable);
+	}
+}
+
+const char *finding_subject(const struct finding *finding)
+{
+	if (finding->subject)
+		return finding->subject;
+	return finding->of ? finding->of : "";
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How rates, spans, lines of code and sums of parts read in an answer: text and page alike. */
+#ifndef UNFREED_WHY_LABEL_H
+#define UNFREED_WHY_LABEL_H
+
+#include <stdio.h>
+
+#include "../analyze/answer.h"
+
+/* "cache": the short word of a verdict, for where columns are few. */
+const char *verdict_short_name(enum verdict verdict);
+
+void label_print_rate(FILE *file, double bytes_per_hour); /* `15.2`, in MB/h, without the unit */
+void label_print_amount(FILE *file, uint64_t bytes);      /* `764 MB`, `9.1 MB` */
+void label_print_span(FILE *file, double seconds);        /* `58 s`, `20 min`, `5.2 h`, `3.5 d` */
+
+/* `grows 15.2 MB/h (14.1 to 16.3), explained 14.5`, or that it does not, or that it is too early.
+ */
+void why_print_growth(FILE *file, const struct answer *answer);
+bool why_grows(const struct answer *answer);
+
+/* `gunicorn 1234 + 3 workers, up 3.5 d`, escaped; `1.42 of 3.00 GB, limit in 4.3 d` */
+void why_print_target(FILE *file, const struct answer *answer);
+void why_print_size(FILE *file, const struct answer *answer);
+
+/* The escaped frame `remember (recommend/behaviour.py:25)`: `directories` of its path are shown. */
+void why_print_frame(FILE *file, const struct answer_frame *frame, size_t directories);
+
+/*
+ * The line put forward and its callers of the service's own, escaped: `remember
+ * (recommend/behaviour.py:25) < recommend (views.py:18)`. Where no frame is own: from the
+ * innermost.
+ */
+void why_print_fill(FILE *file, const struct answer_fill *fill);
+
+/* `1.42 GB = Python 0.91 + malloc 0.22 + …` */
+void why_print_memory(FILE *file, const struct answer *answer);
+
+/* `on; generation 2 every 41 s, frees 12 objects each time` */
+void why_print_gc(FILE *file, const struct answer *answer);
+
+/* What a finding is about, where it is no container; never NULL, not escaped. */
+const char *finding_subject(const struct finding *finding);
+
+#endif
