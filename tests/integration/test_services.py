@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The services of tests/services leak what they say they leak, their caches are bounded, and the
+score that is made of their truth tells right from wrong."""
+import copy
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import ROOT, TIMEOUT
+
+SERVICES = ROOT / "tests/services"
+sys.path.insert(0, str(SERVICES))
+from harness import CACHES, FRAMEWORKS, LEAKS, PYTHON, Service, finish, leaks_of  # noqa: E402
+from score import GROWS, LEAK, Score, harm_done, name_matches, read_facts  # noqa: E402
+
+pytestmark = pytest.mark.unprivileged
+BUSY_SHARE = 0.7
+SAID_OF_TRACED = (0.8, 1.05)  # a container's own growth is not counted
+
+
+def test_measured():
+    """tracemalloc agrees with what each leak says, and sees that each cache comes to an end."""
+    run = subprocess.run([PYTHON, "-B", SERVICES / "measure.py"], capture_output=True, check=True,
+                         timeout=TIMEOUT)
+    found = json.loads(run.stdout)
+    assert set(found["leaks"]) == set(LEAKS) - {"requests"}
+    for name, sizes in found["leaks"].items():
+        low, high = (share * sizes["traced"] for share in SAID_OF_TRACED)
+        assert low < sizes["said"] < high, (name, sizes)
+    for name, traced in found["caches"].items():
+        assert traced[-1] - traced[-2] < 100_000, (name, traced)
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_service_is_busy_and_leaks(framework):
+    with Service(framework, leaks_of(framework), rate=30) as service:
+        before, cpu = service.truth(), service.cpu_seconds()
+        done = finish(service.load(rate=0, seconds=2))
+        truth = service.truth()
+        busy = (service.cpu_seconds() - cpu) / (truth["uptime_s"] - before["uptime_s"])
+    assert not done["errors"], done
+    assert done["requests"] > 200
+    assert busy > BUSY_SHARE
+    assert set(truth["leaks"]) == set(leaks_of(framework)) and len(truth["leaks"]) == 10
+    for name, leak in truth["leaks"].items():
+        assert 55 <= leak["entries"] <= 30 * truth["uptime_s"], name
+        assert leak["bytes"] >= 300 * leak["entries"], name
+    assert set(truth["caches"]) == set(CACHES)
+    assert all(cache["uses"] > 35 for cache in truth["caches"].values())
+
+
+def test_places_are_true():
+    """Each line that is said to fill something is one of the function that is said to do it."""
+    with Service("aiohttp", LEAKS, rate=0) as service:
+        truth = service.truth()
+    subjects = {**truth["leaks"], **truth["caches"]}
+    assert set(subjects) == {*LEAKS, *CACHES}
+    for name, subject in subjects.items():
+        for place in subject["places"]:
+            lines = pathlib.Path(place["file"]).read_text().splitlines()[:place["line"]]
+            assert name in lines[-1].partition("# fills ")[2].split(", "), place
+            defined = re.findall(r"^ *(?:async )?def (\w+)", "\n".join(lines), re.MULTILINE)
+            assert place["function"].split(".")[-1] == defined[-1]
+
+
+def test_stopping_a_service_shows():
+    with Service("aiohttp", caches=()) as service:
+        def harm():
+            return harm_done(before, read_facts(service.pid, service.truth()), 500, 1 << 20)
+
+        before = read_facts(service.pid, service.truth())
+        assert harm() == []
+        os.kill(service.pid, signal.SIGSTOP)
+        os.waitpid(service.pid, os.WUNTRACED)
+        assert harm_done(before, read_facts(service.pid, {"eintr": 0}), 500, 1 << 20) == [
+            "the target is gone or stopped: T"]
+        os.kill(service.pid, signal.SIGCONT)
+        deadline = time.monotonic() + TIMEOUT
+        while not harm():
+            assert time.monotonic() < deadline
+        assert harm() == ["1 waits of the target were disturbed"]
+
+
+PLACE = {"function": "fill", "file": "/srv/services/leaks.py", "line": 7}
+TRUTH = {
+    "leaks": {"cache": {"containers": ["leaks.CACHE"], "places": [PLACE]},
+              "chain": {"containers": ["leaks.CHAIN"], "places": [{**PLACE, "line": 9}]}},
+    "caches": {"full": {"containers": ["caches.FULL"], "places": [{**PLACE, "line": 20}],
+                        "bounded": True},
+               "hour": {"containers": ["caches.HOUR"], "places": [{**PLACE, "line": 30}],
+                        "bounded": False}},
+}  # fmt: skip
+
+
+def finding(verdict, name=None, line=None):
+    frames = [{"name": "wait", "file": "/usr/lib/python3.11/queue.py", "line": 7, "own": False},
+              {"name": "fill", "file": PLACE["file"], "line": line, "own": True}]
+    fill = {"frames": frames, "own": 1, "count": 5}
+    return {"verdict": verdict, "container": name and {"name": name, "type": "dict"},
+            "stack": None, "filled_by": [fill] if line else []}
+
+
+def score(*findings):
+    return Score(copy.deepcopy(TRUTH), {"schema": "unfreed/why/1", "findings": list(findings)})
+
+
+CACHE = finding(LEAK, "leaks.CACHE")
+CHAIN = finding(GROWS, "leaks.CHAIN.head.next")
+
+
+@pytest.mark.parametrize("findings, missed, accused, before", [
+    ([CACHE, CHAIN], [], [], []),
+    ([CHAIN, CHAIN, CACHE], [], [], []),
+    ([finding("unexplained"), CACHE, CHAIN], [], [], []),
+    ([CACHE, finding(GROWS, line=9)], [], [], []),
+    ([CACHE, finding(GROWS, line=8)], ["chain"], [], []),
+    ([CACHE, finding(GROWS, "leaks.CHAINS")], ["chain"], [], []),
+    ([CACHE, finding("filling cache", "leaks.CHAIN")], ["chain"], [], []),
+    ([CACHE, finding(GROWS, "other.THING"), CHAIN], ["chain"], [], []),
+    ([CACHE, CHAIN, finding(LEAK, "caches.HOUR.entries")], [], ["hour"], []),
+    ([CACHE, finding(GROWS, "caches.HOUR"), CHAIN], ["chain"], [], []),
+    ([CACHE, finding("filling cache", line=20), CHAIN], ["chain"], [], ["full"]),
+    ([], ["cache", "chain"], [], []),
+])  # fmt: skip
+def test_score(findings, missed, accused, before):
+    got = score(*findings)
+    assert (got.missed, got.accused, got.before_leaks) == (missed, accused, before), str(got)
+    assert got.passes == (not missed and not accused and not before)
+
+
+def test_score_of_a_look():
+    growth = {"containers": [{"name": "leaks.CHAIN.head"}, {"name": "leaks.CACHE"}]}
+    assert Score(TRUTH, {"schema": "unfreed/heap/1", "growth": growth}).passes
+    assert not Score(TRUTH, {"schema": "unfreed/heap/1", "growth": None}).passes
+
+
+@pytest.mark.parametrize("name, wanted, same", [
+    ("leaks.CHAIN.head.next", "leaks.CHAIN", True),
+    ("Chain.head of leaks.CHAIN", "leaks.CHAIN", True),
+    ("leaks.CHAIN[*]: Node", "leaks.CHAIN", True),
+    ("old.leaks.CHAIN", "leaks.CHAIN", False),
+    ("leaks.CHAINS", "leaks.CHAIN", False),
+    (None, "leaks.CHAIN", False),
+])  # fmt: skip
+def test_names(name, wanted, same):
+    assert name_matches(name, wanted) == same

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""SERVICE_PRELOAD_MB: what the master holds, and every worker shares with it."""
+import gc
+import os
+
+import service
+
+preload_app = True
+ballast = []
+
+
+def when_ready(_server):
+    for number in range(int(os.environ.get("SERVICE_PRELOAD_MB", "0"))):
+        ballast.append([b"%04d" % part * 100 for part in range(2300)])
+    gc.freeze()
+
+
+def post_worker_init(_worker):
+    service.start_worker()
