@@ -323,6 +323,11 @@ struct memory view_memory(struct view *view)
 	return (struct memory){.read = read_view, .pid = view->pid, .context = view};
 }
 
+const struct regions *view_regions(const struct view *view)
+{
+	return view->regions;
+}
+
 struct view_numbers view_numbers(const struct view *view)
 {
 	return view->numbers;

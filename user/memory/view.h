@@ -59,6 +59,9 @@ bool view_bytes(struct view *view, uint64_t address, void *buffer, size_t size);
  */
 const uint8_t *view_span(const struct view *view, uint64_t address, size_t size, void *buffer);
 
+/* The mappings that it was made or cleared with. */
+const struct regions *view_regions(const struct view *view);
+
 /* A struct memory whose reads go through the view, as long as it lives. */
 struct memory view_memory(struct view *view);
 

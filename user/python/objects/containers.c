@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "containers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dicts.h"
+
+enum { SLOTS_MIN = 1 << 14, FIRST_SEARCHED = 4 };
+
+int containers_init(struct containers *containers, struct object_reader *reader, size_t max)
+{
+	*containers = (struct containers){
+		.reader = reader,
+		.max = max,
+		.slot_count = SLOTS_MIN,
+		.slots = calloc(SLOTS_MIN, sizeof(*containers->slots)),
+	};
+	return containers->slots ? 0 : -ENOMEM;
+}
+
+void containers_release(struct containers *containers)
+{
+	for (size_t i = 0; i < containers->count; i++)
+		free(containers->items[i].lengths);
+	free(containers->items);
+	free(containers->slots);
+	*containers = (struct containers){0};
+}
+
+static uint32_t *find_slot(const struct containers *containers, uint64_t address)
+{
+	size_t at = (size_t)((address >> 4) * UINT64_C(0x9E3779B97F4A7C15) >> 32) &
+		    (containers->slot_count - 1);
+
+	while (containers->slots[at] &&
+	       containers->items[containers->slots[at] - 1].address != address)
+		at = (at + 1) & (containers->slot_count - 1);
+	return &containers->slots[at];
+}
+
+const struct container *containers_find(const struct containers *containers, uint64_t address)
+{
+	uint32_t number = *find_slot(containers, address);
+
+	return number ? &containers->items[number - 1] : NULL;
+}
+
+static void rehash(struct containers *containers)
+{
+	memset(containers->slots, 0, containers->slot_count * sizeof(*containers->slots));
+	for (size_t i = 0; i < containers->count; i++)
+		*find_slot(containers, containers->items[i].address) = (uint32_t)i + 1;
+}
+
+static bool make_room(struct containers *containers)
+{
+	if (containers->count == containers->capacity) {
+		size_t larger = containers->capacity ? containers->capacity * 2 : 4096;
+		void *items = reallocarray(containers->items, larger, sizeof(*containers->items));
+
+		if (!items)
+			return false;
+		containers->items = items;
+		containers->capacity = larger;
+	}
+	if (containers->count * 2 < containers->slot_count)
+		return true;
+	uint32_t *slots = reallocarray(containers->slots, containers->slot_count * 2, sizeof(*slots));
+	if (!slots)
+		return false;
+	containers->slots = slots;
+	containers->slot_count *= 2;
+	rehash(containers);
+	return true;
+}
+
+/* Those that were gone for more than a look make place for others. */
+static void drop_gone(struct containers *containers)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < containers->count; i++) {
+		struct container *container = &containers->items[i];
+
+		if (container->look + 2 < containers->looks) {
+			free(container->lengths);
+			continue;
+		}
+		containers->items[kept++] = *container;
+	}
+	containers->count = kept;
+	rehash(containers);
+}
+
+static void thin_out(struct containers *containers)
+{
+	uint16_t kept = 1;
+
+	for (size_t look = 2; look < CONTAINER_LOOKS; look += 2)
+		containers->times[kept++] = containers->times[look];
+	for (size_t i = 0; i < containers->count; i++) {
+		struct container *container = &containers->items[i];
+
+		for (size_t look = 1; container->lengths && look < kept; look++)
+			container->lengths[look] = container->lengths[2 * look];
+		container->look0 /= 2;
+		container->look = (uint16_t)(container->look + 1) / 2;
+	}
+	containers->looks = kept;
+}
+
+void containers_begin(struct containers *containers, double time)
+{
+	if (containers->looks == CONTAINER_LOOKS)
+		thin_out(containers);
+	if (containers->looks > 1)
+		drop_gone(containers);
+	containers->times[containers->looks++] = time;
+}
+
+/* Dictionaries and lists are told from others in their place by their first entry. */
+static uint64_t first_entry(const struct containers *containers, uint64_t address, uint32_t type)
+{
+	struct object_reader *reader = containers->reader;
+	enum object_kind kind = reader->types->items[type].kind;
+	uint64_t words[2], key = 0, value = 0, items;
+	struct dict_keys keys;
+
+	if (kind == KIND_LIST && view_u64(reader->view, address + LIST_ITEMS, &items)) {
+		view_u64(reader->view, items, &value);
+		return value;
+	}
+	if (kind != KIND_DICT ||
+	    !view_bytes(reader->view, address + DICT_KEYS, words, sizeof(words)) ||
+	    !dict_keys_read(reader->view, reader->structs, words[0], &keys))
+		return 0;
+	for (uint64_t i = 0; i < keys.used && i < FIRST_SEARCHED && !key; i++)
+		dict_keys_entry(reader->view, &keys, i, &key, &value);
+	return key;
+}
+
+static void add(struct containers *containers, uint64_t address, uint32_t type, uint64_t length)
+{
+	uint16_t look = containers->looks - 1;
+
+	if (containers->count >= containers->max || !make_room(containers)) {
+		containers->refused++;
+		return;
+	}
+	containers->items[containers->count++] = (struct container){
+		.address = address,
+		.type = type,
+		.length0 = length,
+		.length = length,
+		.look0 = look,
+		.look = look,
+	};
+	*find_slot(containers, address) = (uint32_t)containers->count;
+}
+
+/* A list of lengths, where all that it had so far is the same. */
+static bool begin_lengths(struct containers *containers, struct container *container)
+{
+	container->lengths = calloc(CONTAINER_LOOKS, sizeof(*container->lengths));
+	for (uint16_t i = 0; container->lengths && i + 1 < containers->looks; i++)
+		container->lengths[i] = container->length0;
+	return container->lengths;
+}
+
+static void replace(struct containers *containers, struct container *container, uint32_t type,
+		    uint64_t length)
+{
+	uint16_t look = containers->looks - 1;
+
+	free(container->lengths);
+	*container = (struct container){
+		.address = container->address,
+		.type = type,
+		.length0 = length,
+		.length = length,
+		.look0 = look,
+		.look = look,
+	};
+}
+
+static void compare(struct containers *containers, struct container *container, uint32_t type,
+		    uint64_t length)
+{
+	uint16_t look = containers->looks - 1;
+	uint64_t first = 0;
+
+	if (length != container->length)
+		first = first_entry(containers, container->address, type);
+	if (type != container->type || (container->first && first && first != container->first &&
+					length <= container->length)) {
+		replace(containers, container, type, length);
+		return;
+	}
+	if (length != container->length && !container->lengths &&
+	    !begin_lengths(containers, container))
+		return;
+	if (length != container->length && first)
+		container->first = first;
+	container->ups += length > container->length;
+	container->downs += length < container->length;
+	for (uint16_t i = container->look + 1; container->lengths && i < look; i++)
+		container->lengths[i] = container->length;
+	if (container->lengths)
+		container->lengths[look] = length;
+	container->length = length;
+	container->look = look;
+}
+
+void containers_see(void *context, uint64_t address, uint32_t type)
+{
+	struct containers *containers = context;
+	enum object_kind kind = containers->reader->types->items[type].kind;
+
+	if (!object_kind_is_container(kind) && kind != KIND_CACHE)
+		return;
+	uint64_t length = object_length(containers->reader, address, type);
+	uint32_t number = *find_slot(containers, address);
+	if (number)
+		compare(containers, &containers->items[number - 1], type, length);
+	else
+		add(containers, address, type, length);
+}
+
+bool container_grew(const struct containers *containers, const struct container *container,
+		    bool forgiving)
+{
+	unsigned int steps = containers->looks - 1;
+
+	if (container->length <= container->length0 || container->look + 2 < containers->looks)
+		return false;
+	if (forgiving)
+		return container->ups > container->downs;
+	return container->downs <= (steps > 2) && container->ups * 2 >= steps;
+}

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Breadth first, with two exceptions that wrong names taught. Memory whose form is not known (a C
+ * structure, items of an unknown container) waits until all that is surer has been followed: a stale
+ * pointer in it into the middle of a long chain would else take the chain's tail. And it leads to
+ * other such memory only at the very end.
+ *
+ * The process runs on. A reference to what is no object in the copy is read again from the process;
+ * where an object is there now it is taken, else the reference is counted as dangling.
+ */
+#include "graph.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SLOTS_MIN = 1 << 14,
+	OUTSIDES_AT_FIRST = 1 << 14,
+	CHUNK_FLAGS = 7, /* in the size of a chunk of malloc */
+	CHUNK_IN_USE = 1,
+	CHUNK_MAPPED = 2,
+	CHUNK_MIN = 32,
+};
+#define CHUNK_MAX (UINT64_C(1) << 36)
+
+struct outside {
+	uint64_t address;
+	uint64_t bytes; /* of raw memory; 0: an object */
+	uint32_t type;
+};
+
+struct outside_slot {
+	uint64_t address;
+	uint32_t node;
+};
+
+uint64_t graph_bytes(size_t nodes)
+{
+	return nodes * (3 * sizeof(uint32_t) + sizeof(uint64_t));
+}
+
+static bool set_capacity(struct graph *graph, size_t capacity)
+{
+	uint32_t *parents = reallocarray(graph->parents, capacity, sizeof(*parents));
+	graph->parents = parents ? parents : graph->parents;
+	uint32_t *labels = reallocarray(graph->labels, capacity, sizeof(*labels));
+	graph->labels = labels ? labels : graph->labels;
+	uint32_t *order = reallocarray(graph->order, capacity, sizeof(*order));
+	graph->order = order ? order : graph->order;
+	struct outside *outsides = reallocarray(graph->outsides, capacity - graph->pool_nodes,
+						sizeof(*outsides));
+	graph->outsides = outsides ? outsides : graph->outsides;
+	if (!parents || !labels || !order || !outsides)
+		return false;
+	memset(parents + graph->capacity, 0, (capacity - graph->capacity) * sizeof(*parents));
+	graph->capacity = capacity;
+	return true;
+}
+
+int graph_init(struct graph *graph, struct object_reader *reader, size_t max_nodes)
+{
+	size_t blocks = reader->pools->block_count ? reader->pools->block_count : 1;
+
+	*graph = (struct graph){
+		.reader = reader,
+		.pool_nodes = blocks,
+		.count = blocks,
+		.slot_count = SLOTS_MIN,
+		.slots = calloc(SLOTS_MIN, sizeof(*graph->slots)),
+		.max_nodes = max_nodes,
+	};
+	if (graph->slots && blocks < max_nodes && set_capacity(graph, blocks + OUTSIDES_AT_FIRST))
+		return 0;
+	graph_release(graph);
+	return -ENOMEM;
+}
+
+void graph_release(struct graph *graph)
+{
+	free(graph->parents);
+	free(graph->labels);
+	free(graph->order);
+	free(graph->outsides);
+	free(graph->slots);
+	free(graph->waiting);
+	free(graph->raws);
+	*graph = (struct graph){0};
+}
+
+static struct outside_slot *find_slot(const struct graph *graph, uint64_t address)
+{
+	size_t at = (size_t)((address >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 32) &
+		    (graph->slot_count - 1);
+
+	while (graph->slots[at].address && graph->slots[at].address != address)
+		at = (at + 1) & (graph->slot_count - 1);
+	return &graph->slots[at];
+}
+
+static bool grow_slots(struct graph *graph)
+{
+	struct graph larger = *graph;
+
+	if ((graph->count - graph->pool_nodes) * 2 < graph->slot_count)
+		return true;
+	larger.slot_count *= 2;
+	larger.slots = calloc(larger.slot_count, sizeof(*larger.slots));
+	if (!larger.slots)
+		return false;
+	for (size_t i = 0; i < graph->slot_count; i++)
+		if (graph->slots[i].address)
+			*find_slot(&larger, graph->slots[i].address) = graph->slots[i];
+	free(graph->slots);
+	*graph = larger;
+	return true;
+}
+
+static uint32_t add_outside(struct graph *graph, uint64_t address, uint32_t type, uint64_t bytes)
+{
+	size_t larger = graph->capacity + graph->capacity / 4;
+
+	if (graph->count == graph->capacity &&
+	    (graph->capacity >= graph->max_nodes ||
+	     !set_capacity(graph, larger < graph->max_nodes ? larger : graph->max_nodes))) {
+		graph->full = true;
+		return 0;
+	}
+	if (!grow_slots(graph)) {
+		graph->full = true;
+		return 0;
+	}
+	uint32_t node = (uint32_t)graph->count++;
+	graph->outsides[node - graph->pool_nodes] = (struct outside){address, bytes, type};
+	*find_slot(graph, address) = (struct outside_slot){address, node};
+	return node;
+}
+
+/* The user's bytes of a chunk of glibc's malloc that begins at an address; 0 where there is none. */
+static uint64_t chunk_bytes(struct graph *graph, uint64_t address)
+{
+	struct view *view = graph->reader->view;
+	uint64_t size, next;
+
+	if (address & 15 || !view_has(view, address - 8) || !view_u64(view, address - 8, &size))
+		return 0;
+	uint64_t bytes = size & ~(uint64_t)CHUNK_FLAGS;
+	if (bytes < CHUNK_MIN || bytes & 15 || bytes > CHUNK_MAX)
+		return 0;
+	if (size & CHUNK_MAPPED)
+		return bytes - 16;
+	if (!view_has(view, address + bytes - 8) || !view_u64(view, address + bytes - 8, &next) ||
+	    !(next & CHUNK_IN_USE))
+		return 0;
+	return bytes - 8;
+}
+
+static uint32_t find_in_pool(const struct graph *graph, uint32_t block, uint64_t address, bool raw)
+{
+	const struct object_pools *pools = graph->reader->pools;
+	uint16_t type = pools->blocks[block];
+
+	if (type == BLOCK_FREE || (type == BLOCK_RAW && !raw))
+		return 0;
+	if (type == BLOCK_RAW)
+		return block;
+	return object_pool_block(object_pools_at(pools, address), block) +
+			       graph->reader->types->items[type].header_bytes ==
+		       address
+		       ? block
+		       : 0;
+}
+
+uint32_t graph_find(const struct graph *graph, uint64_t address, bool raw)
+{
+	uint32_t block = object_pools_block(graph->reader->pools, address);
+
+	return block ? find_in_pool(graph, block, address, raw) : find_slot(graph, address)->node;
+}
+
+/* As graph_find, and takes up what was not seen before. */
+static uint32_t resolve(struct graph *graph, uint64_t address, bool raw)
+{
+	struct object_reader *reader = graph->reader;
+	uint32_t block = object_pools_block(reader->pools, address), type;
+	uint64_t words[2], bytes;
+
+	if (block)
+		return find_in_pool(graph, block, address, raw);
+	if (address & 7 || !view_has(reader->view, address))
+		return 0;
+	const struct outside_slot *slot = find_slot(graph, address);
+	if (slot->address)
+		return raw || graph_type(graph, slot->node) ? slot->node : 0;
+	if (view_has(reader->view, address + 15) &&
+	    view_bytes(reader->view, address, words, sizeof(words)) &&
+	    python_refcount_is_plausible(reader->structs, words[0]) &&
+	    (type = python_types_find(reader->types, reader->view, words[1])))
+		return add_outside(graph, address, type, 0);
+	bytes = raw ? chunk_bytes(graph, address) : 0;
+	return bytes ? add_outside(graph, address, TYPE_NONE, bytes) : 0;
+}
+
+/* Of a block that was no object when its pool was read: as it is now. */
+static uint32_t repair(struct graph *graph, uint64_t address)
+{
+	struct object_reader *reader = graph->reader;
+	uint32_t number = object_pools_block(reader->pools, address), header = 0;
+	uint8_t block[POOL_BLOCK_BYTES_MAX];
+	bool listed;
+
+	if (!number || graph->parents[number])
+		return 0;
+	const struct object_pool *pool = object_pools_of(reader->pools, number);
+	uint64_t start = object_pool_block(pool, number);
+	graph->dangling++;
+	if (pool->size > sizeof(block) || view_refresh(reader->view, start, pool->size) ||
+	    !view_bytes(reader->view, start, block, pool->size))
+		return 0;
+	uint32_t type = object_block_type(reader->types, reader->view, block, pool->size, &header,
+					  &listed);
+	if (!type || start + header != address)
+		return 0;
+	reader->pools->blocks[number] = (uint16_t)type;
+	graph->repaired++;
+	return number;
+}
+
+uint64_t graph_address(const struct graph *graph, uint32_t node)
+{
+	if (node >= graph->pool_nodes)
+		return graph->outsides[node - graph->pool_nodes].address;
+	const struct object_pool *pool = object_pools_of(graph->reader->pools, node);
+	uint32_t type = graph_type(graph, node);
+	return object_pool_block(pool, node) +
+	       graph->reader->types->items[type].header_bytes;
+}
+
+uint32_t graph_type(const struct graph *graph, uint32_t node)
+{
+	if (node >= graph->pool_nodes)
+		return graph->outsides[node - graph->pool_nodes].type;
+	uint16_t type = graph->reader->pools->blocks[node];
+	return type == BLOCK_FREE ? TYPE_NONE : type;
+}
+
+uint64_t graph_node_bytes(const struct graph *graph, uint32_t node)
+{
+	struct object_reader *reader = graph->reader;
+	uint32_t type = graph_type(graph, node);
+	uint64_t address = graph_address(graph, node), bytes;
+
+	if (node < graph->pool_nodes)
+		bytes = object_pools_of(reader->pools, node)->size;
+	else if (!type)
+		return graph->outsides[node - graph->pool_nodes].bytes;
+	else
+		bytes = object_bytes(reader, address, type);
+	return bytes + (type ? object_payload(reader, address, type) : 0);
+}
+
+bool graph_object(const struct graph *graph, uint32_t node, struct object *object)
+{
+	uint32_t type = graph_type(graph, node);
+
+	if (!type)
+		return false;
+	*object = (struct object){
+		.address = graph_address(graph, node),
+		.type = type,
+		.is_namespace = label_kind(graph->labels[node]) == LABEL_NAMESPACE,
+	};
+	if (node < graph->pool_nodes) {
+		const struct object_pool *pool = object_pools_of(graph->reader->pools, node);
+		object->end = object_pool_block(pool, node + 1);
+	} else {
+		object->end = object->address + object_bytes(graph->reader, object->address, type);
+	}
+	return true;
+}
+
+static bool append(uint32_t **items, size_t *count, uint32_t node)
+{
+	if (!(*count & (*count - 1)) || !*items) {
+		uint32_t *grown = reallocarray(*items, *count ? *count * 2 : 1024, sizeof(node));
+
+		if (!grown)
+			return false;
+		*items = grown;
+	}
+	(*items)[(*count)++] = node;
+	return true;
+}
+
+static void enter(struct graph *graph, uint32_t node, uint32_t parent, uint32_t label)
+{
+	graph->parents[node] = parent;
+	graph->labels[node] = label;
+	graph->order[graph->order_count++] = node;
+	if (!graph_type(graph, node) && !graph->follow_raw)
+		append(&graph->waiting, &graph->waiting_count, node);
+}
+
+/* Descriptors, code and the like have nothing behind them but names; what lies in their words by
+ * chance is not followed. */
+static bool leads_to_raw(const struct graph *graph, uint32_t type)
+{
+	enum object_kind kind = graph->reader->types->items[type].kind;
+
+	return kind != KIND_CODE && kind != KIND_FUNCTION && kind != KIND_DESCRIPTOR &&
+	       kind != KIND_CELL && kind != KIND_METHOD && kind != KIND_TYPE &&
+	       kind != KIND_MODULE && kind != KIND_FRAME;
+}
+
+static void refer(void *context, uint64_t target, uint32_t label)
+{
+	struct graph *graph = context;
+	enum label_kind kind = label_kind(label);
+	uint32_t type = graph_type(graph, graph->from);
+	bool guess = kind == LABEL_FIELD || kind == LABEL_RAW;
+	bool raw = type ? guess && (graph->follow_raw || leads_to_raw(graph, type))
+			: graph->follow_raw;
+	uint32_t node = resolve(graph, target, raw);
+
+	if (!node && !guess)
+		node = repair(graph, target);
+	if (!node || graph->parents[node])
+		return;
+	if (type && kind == LABEL_FIELD && !graph_type(graph, node))
+		label = label_make(LABEL_RAW, 0);
+	enter(graph, node, graph->from, label);
+}
+
+/* Memory of the object's own: reached, and nothing behind it, since its form is known. */
+static void store(void *context, uint64_t address)
+{
+	struct graph *graph = context;
+	uint32_t node = object_pools_block(graph->reader->pools, address);
+
+	if (!node || graph->parents[node] || graph_type(graph, node) ||
+	    graph->reader->pools->blocks[node] == BLOCK_FREE)
+		return;
+	graph->parents[node] = graph->from;
+	graph->labels[node] = label_make(LABEL_RAW, 1); /* not to be searched */
+	graph->order[graph->order_count++] = node;
+}
+
+static void search_raw(struct graph *graph, uint32_t node)
+{
+	uint64_t start = graph_address(graph, node), target;
+	uint64_t end = start + graph_node_bytes(graph, node);
+
+	if (!graph->follow_raw)
+		append(&graph->raws, &graph->raw_count, node);
+	for (uint64_t at = start; at + 8 <= end; at += 8) {
+		if (!view_has(graph->reader->view, at)) {
+			at |= VIEW_PAGE_BYTES - 8;
+			continue;
+		}
+		view_u64(graph->reader->view, at, &target);
+		if (!(target & 7) && target >= 16 * VIEW_PAGE_BYTES)
+			refer(graph, target, label_make(LABEL_RAW, 0));
+	}
+}
+
+static bool is_storage(const struct graph *graph, uint32_t node)
+{
+	return graph->labels[node] == label_make(LABEL_RAW, 1);
+}
+
+static void follow_node(struct graph *graph, uint32_t node)
+{
+	struct object object;
+
+	graph->from = node;
+	if (graph_object(graph, node, &object))
+		object_references(graph->reader, &object, refer, store, graph);
+	else if (graph->follow_raw && !is_storage(graph, node))
+		search_raw(graph, node);
+}
+
+void graph_follow(struct graph *graph)
+{
+	do {
+		while (graph->next < graph->order_count)
+			follow_node(graph, graph->order[graph->next++]);
+		size_t waiting = graph->waiting_count;
+		for (size_t i = 0; i < waiting; i++) {
+			graph->from = graph->waiting[i];
+			search_raw(graph, graph->waiting[i]);
+		}
+		if (graph->waiting)
+			memmove(graph->waiting, graph->waiting + waiting,
+			(graph->waiting_count - waiting) * sizeof(*graph->waiting));
+		graph->waiting_count -= waiting;
+	} while (graph->next < graph->order_count || graph->waiting_count);
+}
+
+void graph_follow_raw(struct graph *graph)
+{
+	graph->follow_raw = true;
+	for (size_t i = 0; i < graph->raw_count; i++) {
+		graph->from = graph->raws[i];
+		search_raw(graph, graph->raws[i]);
+	}
+	graph->raw_count = 0;
+	graph_follow(graph);
+}
+
+uint32_t graph_root(struct graph *graph, uint64_t address, uint32_t label)
+{
+	uint32_t node = resolve(graph, address, false);
+
+	if (!node || graph->parents[node])
+		return 0;
+	enter(graph, node, node, label);
+	return node;
+}
+
+uint32_t graph_raw_root(struct graph *graph, uint64_t address, uint32_t label)
+{
+	uint32_t node = resolve(graph, address, true);
+
+	if (!node || graph->parents[node])
+		return 0;
+	enter(graph, node, node, label);
+	return node;
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "names.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dicts.h"
+
+enum {
+	STEPS_MAX = 64,
+	MEMBERS_MAX = 65536,
+	ITEMS_SEARCHED = 1 << 20,
+	KEY_CHARACTERS = 60,
+	DESCRIPTOR_NAME = 24,
+	MEMBER_DEFINITION = 40, /* of a member descriptor -> PyMemberDef {name, type, offset} */
+	MEMBER_OFFSET = 16,
+	INT_DIGITS = 24,
+	INT_DIGITS_OLD_SIZE = 16, /* up to 3.11 */
+};
+
+static uint64_t word(const struct object_reader *reader, uint64_t address)
+{
+	uint64_t value;
+
+	view_u64(reader->view, address, &value);
+	return value;
+}
+
+static void append(char name[OBJECT_NAME_BYTES], const char *text)
+{
+	size_t used = strlen(name);
+
+	snprintf(name + used, OBJECT_NAME_BYTES - used, "%s", text);
+}
+
+static void append_attribute(char name[OBJECT_NAME_BYTES], const char *attribute)
+{
+	if (*name)
+		append(name, ".");
+	append(name, attribute);
+}
+
+struct member_search {
+	const struct object_reader *reader;
+	uint64_t offset;
+	uint64_t name;
+};
+
+static bool compare_member(void *context, uint64_t key, uint64_t value)
+{
+	struct member_search *search = context;
+	const struct object_reader *reader = search->reader;
+	uint64_t definition;
+	uint32_t type = python_types_find(reader->types, reader->view,
+					  word(reader, value + OBJECT_TYPE));
+
+	(void)key;
+	if (strcmp(reader->types->items[type].name ? reader->types->items[type].name : "",
+		   "member_descriptor"))
+		return true;
+	definition = word(reader, value + MEMBER_DEFINITION);
+	if (word(reader, definition + MEMBER_OFFSET) != search->offset)
+		return true;
+	search->name = word(reader, value + DESCRIPTOR_NAME);
+	return false;
+}
+
+/* A slot, or a C structure's member that Python shows: by the descriptors of the type and of those
+ * that it inherits from. */
+static bool find_member(const struct object_reader *reader, uint32_t type, uint64_t offset,
+			char *text, size_t size)
+{
+	struct member_search search = {reader, offset, 0};
+
+	for (int i = 0; type && i < 16 && !search.name; i++) {
+		uint64_t dict = word(reader, reader->types->items[type].address + TYPE_DICT);
+
+		if (dict)
+			dict_each(reader->view, reader->structs, dict, compare_member, &search);
+		type = python_types_find(reader->types, reader->view, reader->types->items[type].base);
+	}
+	return search.name &&
+	       view_text(reader->view, reader->layout, search.name, text, size);
+}
+
+/* Words of objects whose form is known but that Python does not show as members. */
+static const char *known_field(const struct object_reader *reader, enum object_kind kind,
+			       uint64_t offset)
+{
+	switch (kind) {
+	case KIND_CACHE:
+		return offset == CACHE_DICT || offset == CACHE_FUNCTION ? "" : NULL;
+	case KIND_CELL:
+		return offset == CELL_CONTENTS ? "" : NULL;
+	case KIND_FUNCTION:
+		return offset == reader->structs->function_closure ? "__closure__"
+		       : offset == reader->structs->function_code  ? "__code__"
+								   : NULL;
+	case KIND_TYPE:
+		return offset == TYPE_MRO ? "__mro__" : offset == TYPE_BASE ? "__base__" : NULL;
+	case KIND_NDARRAY:
+		return offset == NDARRAY_BASE ? "base" : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static void append_field(const struct object_reader *reader, const struct name_step *step,
+			 char name[OBJECT_NAME_BYTES])
+{
+	const struct python_type *type = &reader->types->items[step->holder_type];
+	uint64_t offset = label_value(step->label);
+	const char *known = known_field(reader, type->kind, offset);
+	char text[128];
+
+	if (known) {
+		if (*known)
+			append_attribute(name, known);
+		return;
+	}
+	if (find_member(reader, step->holder_type, offset, text, sizeof(text))) {
+		append_attribute(name, text);
+		return;
+	}
+	snprintf(text, sizeof(text), ".<C+%" PRIu64 ">", offset);
+	append(name, text);
+}
+
+struct key_search {
+	uint64_t value;
+	uint64_t key;
+};
+
+static bool compare_value(void *context, uint64_t key, uint64_t value)
+{
+	struct key_search *search = context;
+
+	if (value != search->value)
+		return true;
+	search->key = key;
+	return false;
+}
+
+static void append_key(const struct object_reader *reader, uint64_t key, char name[OBJECT_NAME_BYTES])
+{
+	uint32_t type = python_types_find(reader->types, reader->view,
+					  word(reader, key + OBJECT_TYPE));
+	char text[KEY_CHARACTERS * 4];
+
+	if (reader->types->items[type].kind == KIND_STR &&
+	    view_text(reader->view, reader->layout, key, text, sizeof(text))) {
+		append(name, "['");
+		append(name, text);
+		append(name, "']");
+		return;
+	}
+	snprintf(text, sizeof(text), "[%s]",
+		 type ? reader->types->items[type].name : "*");
+	append(name, text);
+}
+
+/* Of a list or tuple; -1 where it is not there any more. */
+static int64_t index_of(const struct object_reader *reader, const struct name_step *step)
+{
+	bool is_list = reader->types->items[step->holder_type].kind == KIND_LIST;
+	uint64_t items = is_list ? word(reader, step->holder + LIST_ITEMS)
+				 : step->holder + TUPLE_ITEMS;
+	uint64_t count = word(reader, step->holder + OBJECT_SIZE);
+
+	for (uint64_t i = 0; i < count && i < ITEMS_SEARCHED; i++)
+		if (word(reader, items + 8 * i) == step->target)
+			return (int64_t)i;
+	return -1;
+}
+
+static void append_item(const struct object_reader *reader, const struct name_step *step,
+			unsigned int form, char name[OBJECT_NAME_BYTES])
+{
+	enum object_kind kind = reader->types->items[step->holder_type].kind;
+	struct key_search search = {step->target, 0};
+	char text[32] = "[*]";
+
+	if (!(form & NAME_GENERIC) && (kind == KIND_LIST || kind == KIND_TUPLE)) {
+		int64_t index = index_of(reader, step);
+
+		if (index >= 0)
+			snprintf(text, sizeof(text), "[%" PRId64 "]", index);
+	} else if (form & NAME_WITH_KEYS && kind == KIND_DICT) {
+		dict_each(reader->view, reader->structs, step->holder, compare_value, &search);
+		if (search.key) {
+			append_key(reader, search.key, name);
+			return;
+		}
+	}
+	append(name, text);
+}
+
+void name_of_code(const struct object_reader *reader, uint64_t code, char *text, size_t size)
+{
+	const struct python_layout *layout = reader->layout;
+	uint32_t qualname = layout->code_qualname == PYTHON_ABSENT ? layout->code_name
+								   : layout->code_qualname;
+	char function[192], file[192];
+	uint32_t line;
+
+	view_text(reader->view, layout, word(reader, code + qualname), function, sizeof(function));
+	view_text(reader->view, layout, word(reader, code + layout->walk.code_filename), file,
+		  sizeof(file));
+	view_u32(reader->view, code + layout->walk.code_first_line, &line);
+	const char *base = strrchr(file, '/');
+	snprintf(text, size, "%s (%s:%u)", function, base ? base + 1 : file, line);
+}
+
+/* make_handler of "make_handler.<locals>.handler (file.py:1)" */
+static void cut_locals(char *text)
+{
+	static const char mark[] = ".<locals>";
+	char *inner = NULL, *place = strrchr(text, '(');
+
+	for (char *at = text; (at = strstr(at, mark)); at++)
+		inner = at;
+	if (inner && place && place > inner)
+		memmove(inner + 1, place, strlen(place) + 1), *inner = ' ';
+}
+
+/* The code that an object's variables are of; 0 where that is not known. */
+static uint64_t code_of(const struct object_reader *reader, const struct name_step *step)
+{
+	const struct python_structs *structs = reader->structs;
+	uint64_t frame = step->holder;
+
+	switch ((enum object_kind)reader->types->items[step->holder_type].kind) {
+	case KIND_FUNCTION:
+		return word(reader, step->holder + structs->function_code);
+	case KIND_GENERATOR:
+		frame += structs->generator_frame;
+		if (structs->minor < 11)
+			frame = word(reader, frame);
+		return frame_code(reader, frame);
+	case KIND_FRAME:
+		if (structs->frame_object_frame != PYTHON_ABSENT)
+			frame = word(reader, frame + structs->frame_object_frame);
+		return frame_code(reader, frame);
+	default:
+		return 0;
+	}
+}
+
+/* "local kept of make_handler (handlers.py:41)": of a function's closure the function around it, of
+ * a generator its own. */
+static void append_variable(const struct object_reader *reader, const struct name_step *step,
+			    char name[OBJECT_NAME_BYTES])
+{
+	const char *variable = labels_text(reader->labels, label_value(step->label));
+	uint64_t code = code_of(reader, step);
+	char function[512];
+
+	if (!code) {
+		append_attribute(name, variable);
+		return;
+	}
+	name_of_code(reader, code, function, sizeof(function));
+	if (reader->types->items[step->holder_type].kind == KIND_FUNCTION)
+		cut_locals(function);
+	snprintf(name, OBJECT_NAME_BYTES, "local %s of %s", variable, function);
+}
+
+void name_append(const struct object_reader *reader, const struct name_step *step, unsigned int form,
+		 char name[OBJECT_NAME_BYTES])
+{
+	switch (label_kind(step->label)) {
+	case LABEL_ROOT:
+	case LABEL_NAME:
+		append_attribute(name, labels_text(reader->labels, label_value(step->label)));
+		break;
+	case LABEL_VARIABLE:
+		append_variable(reader, step, name);
+		break;
+	case LABEL_ITEM:
+		append_item(reader, step, form, name);
+		break;
+	case LABEL_KEY:
+		append(name, "{key}");
+		break;
+	case LABEL_FIELD:
+		append_field(reader, step, name);
+		break;
+	case LABEL_RAW:
+		append(name, ".<C>");
+		break;
+	case LABEL_NAMESPACE:
+	case LABEL_NONE:
+		break;
+	}
+}
+
+bool name_of_node(const struct graph *graph, uint32_t node, unsigned int form,
+		  char name[OBJECT_NAME_BYTES])
+{
+	uint32_t chain[STEPS_MAX], count = 0;
+
+	*name = '\0';
+	if (!node || !graph_reached(graph, node))
+		return false;
+	while (count < STEPS_MAX) {
+		chain[count++] = node;
+		if (graph->parents[node] == node)
+			break;
+		node = graph->parents[node];
+	}
+	if (graph->parents[node] != node)
+		append(name, "...");
+	while (count--) {
+		uint32_t parent = graph->parents[chain[count]];
+		bool is_root = parent == chain[count];
+		struct name_step step = {
+			.label = graph->labels[chain[count]],
+			.holder_type = is_root ? TYPE_NONE : graph_type(graph, parent),
+			.holder = is_root ? 0 : graph_address(graph, parent),
+			.target = graph_address(graph, chain[count]),
+		};
+
+		name_append(graph->reader, &step, form, name);
+	}
+	return true;
+}

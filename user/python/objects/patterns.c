@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "patterns.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	FOLD_LEVELS = 4,
+	DEPTH_MAX = 24,
+	SLOTS_MIN = 1 << 14,
+};
+
+struct pattern_slot {
+	uint32_t pattern; /* 0: free */
+};
+
+int patterns_init(struct patterns *patterns, size_t max)
+{
+	*patterns = (struct patterns){
+		.count = 1,
+		.capacity = 1024,
+		.max = max,
+		.items = calloc(1024, sizeof(*patterns->items)),
+		.slots = calloc(SLOTS_MIN, sizeof(*patterns->slots)),
+		.slot_count = SLOTS_MIN,
+	};
+	if (patterns->items && patterns->slots)
+		return 0;
+	patterns_release(patterns);
+	return -ENOMEM;
+}
+
+void patterns_release(struct patterns *patterns)
+{
+	free(patterns->items);
+	free(patterns->slots);
+	free(patterns->of_nodes);
+	*patterns = (struct patterns){0};
+}
+
+static size_t hash(uint32_t parent, uint32_t label, uint32_t type)
+{
+	uint64_t value = ((uint64_t)parent << 32 | label) * UINT64_C(0x9E3779B97F4A7C15);
+
+	return (size_t)((value ^ value >> 29 ^ type) * UINT64_C(0xBF58476D1CE4E5B9) >> 32);
+}
+
+static struct pattern_slot *find_slot(const struct patterns *patterns, uint32_t parent,
+				      uint32_t label, uint32_t type)
+{
+	size_t at = hash(parent, label, type) & (patterns->slot_count - 1);
+
+	for (; patterns->slots[at].pattern; at = (at + 1) & (patterns->slot_count - 1)) {
+		const struct pattern *pattern = &patterns->items[patterns->slots[at].pattern];
+
+		if (pattern->parent == parent && pattern->label == label && pattern->type == type)
+			break;
+	}
+	return &patterns->slots[at];
+}
+
+static bool grow(struct patterns *patterns)
+{
+	if (patterns->count == patterns->capacity) {
+		void *items = reallocarray(patterns->items, patterns->capacity * 2,
+					   sizeof(*patterns->items));
+
+		if (!items)
+			return false;
+		patterns->items = items;
+		patterns->capacity *= 2;
+	}
+	if (patterns->count * 2 < patterns->slot_count)
+		return true;
+	struct patterns larger = *patterns;
+	larger.slot_count *= 2;
+	larger.slots = calloc(larger.slot_count, sizeof(*larger.slots));
+	if (!larger.slots)
+		return false;
+	for (uint32_t i = 1; i < patterns->count; i++)
+		find_slot(&larger, patterns->items[i].parent, patterns->items[i].label,
+			  patterns->items[i].type)
+			->pattern = i;
+	free(patterns->slots);
+	*patterns = larger;
+	return true;
+}
+
+/* The pattern of what a label leads to from the end of another; the other one where it is full. */
+static uint32_t step(struct patterns *patterns, uint32_t parent, uint32_t label, uint32_t type)
+{
+	uint32_t at = parent;
+
+	for (int i = 0; i < FOLD_LEVELS && at; i++, at = patterns->items[at].parent)
+		if (patterns->items[at].label == label && patterns->items[at].type == type)
+			return at;
+	if (patterns->items[parent].depth == DEPTH_MAX)
+		return parent;
+	struct pattern_slot *slot = find_slot(patterns, parent, label, type);
+	if (slot->pattern)
+		return slot->pattern;
+	if (patterns->count >= patterns->max || !grow(patterns)) {
+		patterns->full = true;
+		return parent;
+	}
+	patterns->items[patterns->count] = (struct pattern){
+		.parent = parent,
+		.label = label,
+		.type = type,
+		.depth = (uint16_t)(patterns->items[parent].depth + 1),
+	};
+	find_slot(patterns, parent, label, type)->pattern = (uint32_t)patterns->count;
+	return (uint32_t)patterns->count++;
+}
+
+/* Makes room for a look by forgetting every second one but the first. */
+static void thin_out(struct patterns *patterns)
+{
+	size_t kept = 1;
+
+	for (size_t look = 2; look < PATTERN_LOOKS; look += 2, kept++) {
+		patterns->times[kept] = patterns->times[look];
+		for (size_t i = 0; i < patterns->count; i++) {
+			struct pattern *pattern = &patterns->items[i];
+
+			pattern->counts[kept] = pattern->counts[look];
+			pattern->bytes[kept] = pattern->bytes[look];
+		}
+	}
+	for (size_t i = 0; i < patterns->count; i++)
+		for (size_t look = kept; look < PATTERN_LOOKS; look++)
+			patterns->items[i].counts[look] = patterns->items[i].bytes[look] = 0;
+	patterns->looks = kept;
+}
+
+static bool make_room_for_nodes(struct patterns *patterns, size_t count)
+{
+	free(patterns->of_nodes);
+	patterns->of_nodes = calloc(count, sizeof(*patterns->of_nodes));
+	patterns->node_count = patterns->of_nodes ? count : 0;
+	return patterns->of_nodes;
+}
+
+/* Namespaces and raw memory belong to what they are of. */
+static uint32_t pattern_of(struct patterns *patterns, const struct graph *graph, uint32_t node)
+{
+	uint32_t parent = graph->parents[node], label = graph->labels[node];
+	uint32_t above = parent == node ? 0 : patterns->of_nodes[parent];
+
+	if (above && (label_kind(label) == LABEL_NAMESPACE || label_kind(label) == LABEL_RAW))
+		return above;
+	return step(patterns, above, label, graph_type(graph, node));
+}
+
+int patterns_count(struct patterns *patterns, const struct graph *graph, double time)
+{
+	if (patterns->looks == PATTERN_LOOKS)
+		thin_out(patterns);
+	if (!make_room_for_nodes(patterns, graph->count))
+		return -ENOMEM;
+	size_t look = patterns->looks++;
+	patterns->times[look] = time;
+	for (size_t i = 0; i < graph->order_count; i++) {
+		uint32_t node = graph->order[i], number = pattern_of(patterns, graph, node);
+		struct pattern *pattern = &patterns->items[number];
+		enum label_kind kind = label_kind(graph->labels[node]);
+
+		patterns->of_nodes[node] = number;
+		pattern->counts[look] += kind != LABEL_NAMESPACE && kind != LABEL_RAW;
+		pattern->bytes[look] += graph_node_bytes(graph, node);
+	}
+	return 0;
+}
+
+/* A pattern comes behind the one that it goes on from. */
+uint64_t *patterns_below(const struct patterns *patterns, size_t look)
+{
+	uint64_t *below = calloc(patterns->count, sizeof(*below));
+
+	for (size_t i = patterns->count; below && i-- > 1;) {
+		below[i] += patterns->items[i].bytes[look];
+		if (patterns->items[i].parent)
+			below[patterns->items[i].parent] += below[i];
+	}
+	return below;
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Paths without what differs between like things: USERS[*].history[*] stands for each user's each
+ * event. A pattern is a path of labels and types from a root, in which what repeats is folded, so
+ * that a linked list is CHAIN.head.next however long it is. Patterns are counted at each look; what
+ * grows in count while what holds it does not is what fills up.
+ */
+#ifndef UNFREED_PYTHON_OBJECTS_PATTERNS_H
+#define UNFREED_PYTHON_OBJECTS_PATTERNS_H
+
+#include "graph.h"
+
+enum { PATTERN_LOOKS = 12 };
+
+struct pattern {
+	uint32_t parent; /* 0: a root */
+	uint32_t label;
+	uint32_t type; /* of the object at its end; TYPE_NONE: raw memory */
+	uint16_t depth;
+	uint32_t counts[PATTERN_LOOKS];
+	uint64_t bytes[PATTERN_LOOKS]; /* of the objects at its end */
+};
+
+struct patterns {
+	struct pattern *items; /* items[0] is none */
+	size_t count;
+	size_t capacity;
+	size_t max;
+	struct pattern_slot *slots;
+	size_t slot_count;
+	uint32_t *of_nodes; /* of the last graph that was counted */
+	size_t node_count;
+	size_t looks;
+	double times[PATTERN_LOOKS]; /* in seconds */
+	bool full;
+};
+
+/* Returns 0 or -ENOMEM. At most `max` patterns are kept. */
+int patterns_init(struct patterns *patterns, size_t max);
+void patterns_release(struct patterns *patterns);
+
+/*
+ * Counts a graph. After PATTERN_LOOKS looks every second one is forgotten, so that the first and the
+ * last are always there. Returns 0 or -ENOMEM.
+ */
+int patterns_count(struct patterns *patterns, const struct graph *graph, double time);
+
+/* What is below each pattern at a look, with itself: an array of patterns->count, the caller's; NULL
+ * on out of memory. */
+uint64_t *patterns_below(const struct patterns *patterns, size_t look);
+
+#endif

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A pool (Objects/obmalloc.c) begins with a header that says the class of its blocks and how many
+ * are in use and were ever used; those that were freed form a list that begins in the header. The
+ * numbers must agree: used = ever used - length of the list. They do not where the pool was read
+ * while the process changed it; then it is read again.
+ *
+ * A block holds an object where its first words, behind the header that the type asks for, are a
+ * plausible reference count and the address of a type.
+ */
+#include "pools.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	HEADER_BYTES = POOL_HEADER_BYTES,
+	SIZE_CLASSES = 32,
+	BLOCK_UNIT = 16,
+	READINGS = 4,
+	POOL_BYTES_MAX = 16384,
+};
+
+struct pool_header {
+	uint32_t used;
+	uint32_t unused;
+	uint64_t free_list;
+	uint64_t next;
+	uint64_t previous;
+	uint32_t arena;
+	uint32_t size_class;
+	uint32_t next_offset;
+	uint32_t last_offset;
+};
+_Static_assert(sizeof(struct pool_header) == HEADER_BYTES, "");
+
+int object_pools_init(struct object_pools *pools, const struct python_structs *structs,
+		      struct python_object_types *types)
+{
+	*pools = (struct object_pools){.structs = structs, .types = types};
+	return page_index_init(&pools->index);
+}
+
+void object_pools_release(struct object_pools *pools)
+{
+	page_index_release(&pools->index);
+	free(pools->items);
+	free(pools->blocks);
+	pools->items = NULL;
+	pools->blocks = NULL;
+}
+
+void object_pools_begin(struct object_pools *pools, bool keep)
+{
+	page_index_clear(&pools->index);
+	pools->keep = keep;
+	pools->count = pools->block_count = 1;
+	pools->pool_count = pools->live_blocks = pools->live_bytes = pools->free_bytes = 0;
+	pools->raw_blocks = pools->raw_bytes = pools->listed_blocks = 0;
+	pools->torn = pools->read_again = 0;
+}
+
+/* The index is by pages of 4096 bytes; pools may be larger. */
+static uint64_t index_key(const struct object_pools *pools, uint64_t address)
+{
+	return address >> pools->structs->pool_shift << PAGE_INDEX_SHIFT;
+}
+
+/* How many blocks were ever used; 0 where this is no header of a pool. */
+static uint32_t check_header(const struct object_pools *pools, const struct pool_header *header,
+			     uint64_t address)
+{
+	uint32_t pool_bytes = 1u << pools->structs->pool_shift, size, blocks;
+
+	if (header->size_class >= SIZE_CLASSES)
+		return 0;
+	size = (header->size_class + 1) * BLOCK_UNIT;
+	if (header->last_offset != pool_bytes - size || header->next_offset < HEADER_BYTES ||
+	    header->next_offset > header->last_offset + size ||
+	    (header->next_offset - HEADER_BYTES) % size)
+		return 0;
+	blocks = (header->next_offset - HEADER_BYTES) / size;
+	if (!header->used || header->used > blocks)
+		return 0;
+	if (header->free_list && (header->free_list - address - HEADER_BYTES >= pool_bytes ||
+				  (header->free_list - address - HEADER_BYTES) % size))
+		return 0;
+	return blocks;
+}
+
+/* Marks the blocks of the free list. Returns whether all numbers agree. */
+static bool mark_free(const uint8_t *pool, uint64_t address, uint32_t size, uint32_t blocks,
+		      bool *is_free)
+{
+	const struct pool_header *header = (const void *)pool;
+	uint32_t length = 0;
+
+	memset(is_free, 0, blocks);
+	for (uint64_t at = header->free_list; at;) {
+		uint64_t offset = at - address - HEADER_BYTES;
+
+		if (offset >= (uint64_t)blocks * size || offset % size || is_free[offset / size])
+			return false;
+		is_free[offset / size] = true;
+		length++;
+		memcpy(&at, pool + HEADER_BYTES + offset, sizeof(at));
+	}
+	return blocks - length == header->used;
+}
+
+static uint64_t word_at(const uint8_t *block, uint32_t offset)
+{
+	uint64_t word;
+
+	memcpy(&word, block + offset, sizeof(word));
+	return word;
+}
+
+/* A compact string's type says a larger size than it has. */
+static bool fits(const struct python_type *type, uint32_t size)
+{
+	return type->basic_bytes + type->header_bytes <= size || type->kind == KIND_STR ||
+	       type->kind == KIND_BYTES;
+}
+
+uint32_t object_block_type(struct python_object_types *types, struct view *view,
+			   const uint8_t *block, uint32_t size, uint32_t *header, bool *listed)
+{
+	static const uint32_t headers[] = {0, GC_HEAD_BYTES, GC_HEAD_BYTES + PRE_HEADER_BYTES};
+
+	*listed = false;
+	for (size_t i = 0; i < 3 && headers[i] + 16 <= size; i++) {
+		uint64_t count = word_at(block, headers[i]);
+		bool live = python_refcount_is_plausible(types->structs, count);
+
+		if (!live && count)
+			continue;
+		uint32_t type = python_types_find(types, view,
+						  word_at(block, headers[i] + OBJECT_TYPE));
+		if (!type || types->items[type].header_bytes != headers[i] ||
+		    !fits(&types->items[type], size))
+			continue;
+		*header = headers[i];
+		*listed = !live;
+		return live ? type : TYPE_NONE;
+	}
+	return TYPE_NONE;
+}
+
+static bool make_room(struct object_pools *pools, uint32_t blocks)
+{
+	if (pools->count == pools->capacity || !pools->items) {
+		size_t larger = pools->capacity ? pools->capacity * 2 : 1024;
+		void *items = reallocarray(pools->items, larger, sizeof(*pools->items));
+
+		if (!items)
+			return false;
+		pools->items = items;
+		pools->capacity = larger;
+	}
+	if (pools->block_count + blocks > pools->block_capacity) {
+		size_t larger = pools->block_capacity ? pools->block_capacity * 2 : 1 << 18;
+		void *items = reallocarray(pools->blocks, larger, sizeof(*pools->blocks));
+
+		if (!items || pools->block_count + blocks > UINT32_MAX / 2)
+			return false;
+		pools->blocks = items;
+		pools->block_capacity = larger;
+	}
+	return true;
+}
+
+static int keep_pool(struct object_pools *pools, uint64_t address, uint32_t size, uint32_t blocks)
+{
+	uint32_t *slot = make_room(pools, blocks)
+				 ? page_index_slot(&pools->index, index_key(pools, address))
+				 : NULL;
+
+	if (!slot)
+		return -ENOMEM;
+	*slot = (uint32_t)pools->count;
+	pools->items[pools->count++] = (struct object_pool){
+		.address = address,
+		.first = (uint32_t)pools->block_count,
+		.size = (uint16_t)size,
+		.blocks = (uint16_t)blocks,
+	};
+	pools->block_count += blocks;
+	return 0;
+}
+
+struct reading {
+	struct object_pools *pools;
+	struct view *view;
+	object_fn *act;
+	void *context;
+};
+
+static uint16_t read_block(const struct reading *reading, const uint8_t *block, uint64_t address,
+			   uint32_t size)
+{
+	struct object_pools *pools = reading->pools;
+	uint32_t header = 0;
+	bool listed;
+	uint32_t type = object_block_type(pools->types, reading->view, block, size, &header, &listed);
+
+	pools->live_blocks++;
+	pools->live_bytes += size;
+	if (listed)
+		pools->listed_blocks++;
+	if (!type) {
+		pools->raw_blocks += !listed;
+		pools->raw_bytes += listed ? 0 : size;
+		return listed ? BLOCK_FREE : BLOCK_RAW;
+	}
+	pools->types->items[type].count++;
+	pools->types->items[type].bytes += size;
+	if (reading->act)
+		reading->act(reading->context, address + header, type);
+	return (uint16_t)type;
+}
+
+static int read_blocks(const struct reading *reading, const uint8_t *pool, uint64_t address,
+		       uint32_t size, uint32_t blocks, const bool *is_free)
+{
+	struct object_pools *pools = reading->pools;
+	size_t first = pools->block_count;
+	int error = pools->keep ? keep_pool(pools, address, size, blocks) : 0;
+
+	if (error)
+		return error;
+	pools->pool_count++;
+	pools->free_bytes += 1u << pools->structs->pool_shift;
+	for (uint32_t i = 0; i < blocks; i++) {
+		uint32_t offset = HEADER_BYTES + i * size;
+		uint16_t what = BLOCK_FREE;
+
+		if (!is_free[i]) {
+			what = read_block(reading, pool + offset, address + offset, size);
+			pools->free_bytes -= size;
+		}
+		if (pools->keep)
+			pools->blocks[first + i] = what;
+	}
+	return 0;
+}
+
+static int read_pool(const struct reading *reading, uint64_t address)
+{
+	struct object_pools *pools = reading->pools;
+	uint32_t bytes = 1u << pools->structs->pool_shift;
+	_Alignas(8) uint8_t buffer[POOL_BYTES_MAX];
+	bool is_free[POOL_BLOCKS_MAX];
+
+	for (int i = 0; i < READINGS; i++) {
+		const uint8_t *pool = view_span(reading->view, address, bytes, buffer);
+		const struct pool_header *header = (const void *)pool;
+		uint32_t blocks = check_header(pools, header, address);
+
+		if (!blocks)
+			return 0;
+		uint32_t size = (header->size_class + 1) * BLOCK_UNIT;
+		if (mark_free(pool, address, size, blocks, is_free))
+			return read_blocks(reading, pool, address, size, blocks, is_free);
+		pools->read_again++;
+		if (view_refresh(reading->view, address, bytes))
+			break;
+	}
+	pools->torn++;
+	return 0;
+}
+
+int object_pools_read(struct object_pools *pools, struct view *view, uint64_t start, uint64_t end,
+		      object_fn *act, void *context)
+{
+	const struct reading reading = {pools, view, act, context};
+	uint64_t bytes = UINT64_C(1) << pools->structs->pool_shift;
+	int error = 0;
+
+	for (uint64_t at = (start + bytes - 1) & ~(bytes - 1); at + bytes <= end && !error; at += bytes)
+		if (view_has(view, at))
+			error = read_pool(&reading, at);
+	return error;
+}
+
+const struct object_pool *object_pools_at(const struct object_pools *pools, uint64_t address)
+{
+	uint32_t number = page_index_get(&pools->index, index_key(pools, address));
+
+	return number ? &pools->items[number] : NULL;
+}
+
+uint32_t object_pools_block(const struct object_pools *pools, uint64_t address)
+{
+	const struct object_pool *pool = object_pools_at(pools, address);
+
+	if (!pool || address - pool->address < HEADER_BYTES)
+		return 0;
+	uint64_t index = (address - pool->address - HEADER_BYTES) / pool->size;
+	return index < pool->blocks ? pool->first + (uint32_t)index : 0;
+}
+
+const struct object_pool *object_pools_of(const struct object_pools *pools, uint32_t block)
+{
+	size_t low = 1, high = pools->count;
+
+	while (high - low > 1) {
+		size_t middle = (low + high) / 2;
+
+		if (pools->items[middle].first <= block)
+			low = middle;
+		else
+			high = middle;
+	}
+	return &pools->items[low];
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The blocks of pymalloc, by which most objects of an interpreter are found: its pools need no list,
+ * since each shows by its header what it is. A pool that changes while it is read is read again.
+ *
+ * Pools hold what is up to 512 bytes. What is larger, and what is static, is found by reference
+ * (graph.h).
+ */
+#ifndef UNFREED_PYTHON_OBJECTS_POOLS_H
+#define UNFREED_PYTHON_OBJECTS_POOLS_H
+
+#include "../../memory/page_index.h"
+#include "../../memory/view.h"
+#include "structs.h"
+#include "types.h"
+
+enum { POOL_BLOCKS_MAX = 1024, POOL_HEADER_BYTES = 48, POOL_BLOCK_BYTES_MAX = 512 };
+
+/* What a block holds: an index of a type, or one of these. */
+enum { BLOCK_RAW = TYPE_NONE, BLOCK_FREE = 0xffff };
+
+struct object_pool {
+	uint64_t address;
+	uint32_t first;  /* number of its first block */
+	uint16_t size;   /* of a block */
+	uint16_t blocks; /* that were ever used */
+};
+
+struct object_pools {
+	const struct python_structs *structs;
+	struct python_object_types *types;
+	bool keep; /* the list of pools and what each block is; else sums alone */
+	struct object_pool *items;
+	size_t count; /* items[0] is none */
+	size_t capacity;
+	struct page_index index; /* pool at an address, by pages of a pool's size */
+	uint16_t *blocks;        /* by number: type, BLOCK_RAW or BLOCK_FREE */
+	size_t block_count;      /* blocks[0] is none */
+	size_t block_capacity;
+
+	uint64_t pool_count;
+	uint64_t live_blocks; /* objects, raw memory and CPython's free lists */
+	uint64_t live_bytes;
+	uint64_t free_bytes; /* of blocks in pools that are in use, and their headers */
+	uint64_t raw_blocks; /* no objects: tables of dictionaries, items of lists, … */
+	uint64_t raw_bytes;
+	uint64_t listed_blocks; /* objects that wait in free lists of the types */
+	uint64_t torn;          /* pools that were changing each time */
+	uint64_t read_again;
+};
+
+/* Returns 0 or -ENOMEM. */
+int object_pools_init(struct object_pools *pools, const struct python_structs *structs,
+		      struct python_object_types *types);
+void object_pools_release(struct object_pools *pools);
+
+/* Forgets everything, for the next look. */
+void object_pools_begin(struct object_pools *pools, bool keep);
+
+/* What is done with each object, at its address behind its header. */
+typedef void object_fn(void *context, uint64_t address, uint32_t type);
+
+/*
+ * Goes through the pools in the range of a region whose pages are in the view; `act` may be NULL.
+ * Returns 0, or a negative errno (-ENOMEM, or the process is gone).
+ */
+int object_pools_read(struct object_pools *pools, struct view *view, uint64_t start, uint64_t end,
+		      object_fn *act, void *context);
+
+/* The number of the block that holds the address, where pools are kept; 0: none. */
+uint32_t object_pools_block(const struct object_pools *pools, uint64_t address);
+
+/* The pool that holds the address; NULL: none. */
+const struct object_pool *object_pools_at(const struct object_pools *pools, uint64_t address);
+
+/* Where a block of a pool begins, by its number. */
+static inline uint64_t object_pool_block(const struct object_pool *pool, uint32_t block)
+{
+	return pool->address + POOL_HEADER_BYTES + (uint64_t)(block - pool->first) * pool->size;
+}
+
+/* The pool of a block by its number. */
+const struct object_pool *object_pools_of(const struct object_pools *pools, uint32_t block);
+
+/*
+ * The type of the object in a block of so many bytes, and with *header what is in front of it;
+ * TYPE_NONE where there is none. Sets *listed where it is one that waits in a free list.
+ */
+uint32_t object_block_type(struct python_object_types *types, struct view *view,
+			   const uint8_t *block, uint32_t size, uint32_t *header, bool *listed);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What an object refers to, by the form of its type: attributes, items, variables. An object whose
+ * form is not known is searched word by word for what looks like a reference.
+ *
+ * It knows nothing of who asks: of the graph, of who was visited before.
+ */
+#ifndef UNFREED_PYTHON_OBJECTS_REFERENCES_H
+#define UNFREED_PYTHON_OBJECTS_REFERENCES_H
+
+#include "labels.h"
+#include "pools.h"
+#include "types.h"
+
+/* Everything by which objects are read; shared by all that read them. */
+struct object_reader {
+	const struct python_structs *structs;
+	const struct python_layout *layout;
+	struct view *view;
+	struct python_object_types *types;
+	struct object_pools *pools;
+	struct labels *labels;
+	struct name_memo *name_memo; /* labels by the address of their string, of this look */
+};
+
+/* Returns 0 or -ENOMEM. */
+int object_reader_init(struct object_reader *reader);
+void object_reader_release(struct object_reader *reader);
+void object_reader_begin(struct object_reader *reader); /* before each look */
+
+/* An object, and what is to be known of it to read it. */
+struct object {
+	uint64_t address;
+	uint32_t type;     /* index */
+	uint64_t end;      /* of its memory, as far as that is known */
+	bool is_namespace; /* a dictionary of attributes: its keys are names */
+};
+
+/* A reference, or a word that may be one (LABEL_FIELD, LABEL_RAW). */
+typedef void reference_fn(void *context, uint64_t target, uint32_t label);
+
+/* Memory that belongs to the object alone: its items, its table. */
+typedef void storage_fn(void *context, uint64_t address);
+
+void object_references(struct object_reader *reader, const struct object *object,
+		       reference_fn *refer, storage_fn *store, void *context);
+
+/* The references of a frame (_PyInterpreterFrame, or a frame object up to 3.10) to its variables. */
+void frame_references(struct object_reader *reader, uint64_t frame, reference_fn *refer,
+		      void *context);
+
+/* The code object of such a frame; 0 where there is none. */
+uint64_t frame_code(const struct object_reader *reader, uint64_t frame);
+
+/* The label of an attribute by the address of its name; LABEL_ITEM where that is no string. */
+uint32_t object_name_label(struct object_reader *reader, enum label_kind kind, uint64_t name);
+
+/* Bytes of the object itself: its type's size and its variable part. */
+uint64_t object_bytes(struct object_reader *reader, uint64_t address, uint32_t type);
+
+/* Bytes that it has outside of pools beside itself: items, tables, buffers of arrays. */
+uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t type);
+
+/* How many entries a container has; 0 where that makes no sense. */
+uint64_t object_length(struct object_reader *reader, uint64_t address, uint32_t type);
+
+/* The most entries that it can have: of deques and lru_caches; UINT64_MAX where there is none. */
+uint64_t object_bound(struct object_reader *reader, uint64_t address, uint32_t type);
+
+#endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The order matters, since an object belongs to the root that reaches it first. Modules give the
+ * names that people know. Variables of functions that run come next. The interpreter's own structure
+ * comes late, because its free lists still point to what they gave out; C data and stacks come last,
+ * because they hold leftovers.
+ */
+#include "roots.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "names.h"
+
+enum {
+	INTERPRETERS_MAX = 64,
+	THREADS_MAX = 4096,
+	FRAMES_MAX = 2000,
+	THREAD_STATE_BYTES = 264,
+	INTERPRETER_BYTES = 12000,
+	STACK_WORDS_MAX = 32, /* of a frame's evaluation stack */
+	STACK_POINTER_FIELD = 7, /* of PID/task/TID/syscall */
+	NAME_BYTES = 256,
+};
+
+struct rooting {
+	struct graph *graph;
+	const struct python_interpreter *interpreter;
+	const struct procfs *procfs;
+	const char *function; /* of the frame whose variables are being taken */
+	int thread;
+};
+
+static uint64_t word(const struct rooting *rooting, uint64_t address)
+{
+	uint64_t value;
+
+	view_u64(rooting->graph->reader->view, address, &value);
+	return value;
+}
+
+static uint32_t text_label(const struct rooting *rooting, const char *text)
+{
+	return label_make(LABEL_ROOT, labels_number(rooting->graph->reader->labels, text));
+}
+
+/* "worker (tasks.py:12), thread 3" */
+static void describe_frame(const struct rooting *rooting, uint64_t code, char *text, size_t size)
+{
+	name_of_code(rooting->graph->reader, code, text, size);
+	if (rooting->thread)
+		snprintf(text + strlen(text), size - strlen(text), ", thread %d", rooting->thread);
+}
+
+static void take_variable(void *context, uint64_t target, uint32_t label)
+{
+	const struct rooting *rooting = context;
+	char text[3 * NAME_BYTES];
+
+	if (label_kind(label) == LABEL_VARIABLE)
+		snprintf(text, sizeof(text), "local %s of %s",
+			 labels_text(rooting->graph->reader->labels, label_value(label)),
+			 rooting->function);
+	else
+		snprintf(text, sizeof(text), "frame of %s", rooting->function);
+	graph_root(rooting->graph, target, text_label(rooting, text));
+}
+
+/* What the frame is computing with, behind its variables. */
+static void take_evaluation_stack(const struct rooting *rooting, uint64_t frame, uint64_t code)
+{
+	const struct python_layout *layout = rooting->graph->reader->layout;
+	uint32_t locals;
+
+	if (!view_u32(rooting->graph->reader->view, code + layout->code_local_count, &locals))
+		return;
+	uint64_t start = frame + layout->frame_locals + 8 * (uint64_t)(locals & 0xffff);
+	for (int i = 0; i < STACK_WORDS_MAX; i++)
+		take_variable((void *)rooting, word(rooting, start + 8 * i) & ~UINT64_C(7),
+			      label_make(LABEL_ITEM, 0));
+}
+
+static void take_frames(struct rooting *rooting, uint64_t state)
+{
+	struct object_reader *reader = rooting->graph->reader;
+	const struct python_walk_layout *walk = &reader->layout->walk;
+	uint64_t frame = word(rooting, state + walk->tstate_frame);
+	char function[2 * NAME_BYTES];
+
+	if (walk->cframe_frame != PYTHON_ABSENT && frame)
+		frame = word(rooting, frame + walk->cframe_frame);
+	for (int i = 0; frame && i < FRAMES_MAX; i++) {
+		uint64_t code = frame_code(reader, frame);
+
+		if (code) {
+			describe_frame(rooting, code, function, sizeof(function));
+			rooting->function = function;
+			frame_references(reader, frame, take_variable, rooting);
+			take_evaluation_stack(rooting, frame, code);
+		}
+		frame = word(rooting, frame + walk->frame_previous);
+	}
+}
+
+/* Objects among the words of a structure. */
+static void take_words(struct rooting *rooting, uint64_t start, size_t bytes, const char *name,
+		       bool containers_alone)
+{
+	struct graph *graph = rooting->graph;
+	uint32_t label = text_label(rooting, name);
+
+	for (uint64_t at = start; at < start + bytes; at += 8) {
+		uint64_t target = word(rooting, at), words[2];
+
+		if (target & 7 || !view_has(graph->reader->view, target) ||
+		    !view_bytes(graph->reader->view, target, words, sizeof(words)))
+			continue;
+		uint32_t type = python_types_find(graph->reader->types, graph->reader->view, words[1]);
+		if (!containers_alone || graph->reader->types->items[type].kind != KIND_PLAIN)
+			graph_root(graph, target, label);
+	}
+}
+
+static void take_threads(struct rooting *rooting, uint64_t interpreter)
+{
+	const struct python_layout *layout = rooting->graph->reader->layout;
+	uint64_t state = word(rooting, interpreter + layout->interpreter_threads);
+
+	for (rooting->thread = 1; state && rooting->thread < THREADS_MAX; rooting->thread++) {
+		take_frames(rooting, state);
+		take_words(rooting, state, THREAD_STATE_BYTES, "thread state", false);
+		state = word(rooting, state + layout->tstate_next);
+	}
+	rooting->thread = 0;
+}
+
+static void each_interpreter(struct rooting *rooting,
+			     void (*act)(struct rooting *rooting, uint64_t interpreter))
+{
+	const struct python_layout *layout = rooting->graph->reader->layout;
+	uint64_t interpreter =
+		word(rooting, rooting->interpreter->runtime + layout->runtime_interpreters);
+
+	for (int i = 0; interpreter && i < INTERPRETERS_MAX; i++) {
+		act(rooting, interpreter);
+		interpreter = word(rooting, interpreter + layout->interpreter_next);
+	}
+}
+
+static void take_modules(struct rooting *rooting, uint64_t interpreter)
+{
+	const struct python_layout *layout = rooting->graph->reader->layout;
+
+	graph_root(rooting->graph, word(rooting, interpreter + layout->interpreter_modules),
+		   label_make(LABEL_NAMESPACE, 0));
+	graph_follow(rooting->graph);
+	graph_root(rooting->graph, word(rooting, interpreter + layout->interpreter_sysdict),
+		   label_make(LABEL_NAMESPACE, 0));
+	graph_follow(rooting->graph);
+}
+
+static void take_interpreter(struct rooting *rooting, uint64_t interpreter)
+{
+	take_words(rooting, interpreter, INTERPRETER_BYTES, "interpreter", true);
+}
+
+static void take_range(struct rooting *rooting, uint64_t start, uint64_t end, const char *name)
+{
+	struct view *view = rooting->graph->reader->view;
+	uint32_t label = text_label(rooting, name);
+
+	for (uint64_t at = start & ~UINT64_C(7); at + 8 <= end; at += 8) {
+		if (!view_has(view, at)) {
+			at |= VIEW_PAGE_BYTES - 8;
+			continue;
+		}
+		graph_raw_root(rooting->graph, word(rooting, at), label);
+	}
+}
+
+/* Variables of libraries: mappings of files that are writable, and what zeroes follow them. */
+static void take_c_data(struct rooting *rooting)
+{
+	const struct regions *regions = view_regions(rooting->graph->reader->view);
+	const struct mapping *file = NULL;
+	char name[NAME_BYTES];
+
+	for (size_t i = 0; i < regions->count; i++) {
+		const struct region *region = &regions->items[i];
+		const struct mapping *mapping = &region->mapping;
+		bool follows = file && !mapping->inode && !*mapping->path &&
+			       regions->items[i - 1].mapping.end == mapping->start;
+
+		if (mapping->inode)
+			file = mapping;
+		else if (!follows)
+			file = NULL;
+		if (!file || !region_is_data(region))
+			continue;
+		const char *base = strrchr(file->path, '/');
+		snprintf(name, sizeof(name), "C data of %s", base ? base + 1 : file->path);
+		take_range(rooting, mapping->start, mapping->end, name);
+		if (follows)
+			file = NULL;
+	}
+}
+
+/* From the stack pointer of a thread that waits in the kernel; of one that runs it is not told. */
+static int take_stack(void *context, pid_t thread)
+{
+	struct rooting *rooting = context;
+	struct view *view = rooting->graph->reader->view;
+	char line[256] = "", *rest = line, *field = NULL;
+	FILE *file = procfs_open_of_thread(rooting->procfs, rooting->interpreter->memory.pid, thread,
+					   "syscall");
+
+	if (!file)
+		return 0;
+	if (!fgets(line, sizeof(line), file))
+		*line = '\0';
+	fclose(file);
+	/* NR and six arguments, or -1 alone; then the stack pointer */
+	int place = !strncmp(line, "-1", 2) ? 1 : STACK_POINTER_FIELD;
+	for (int i = 0; i <= place; i++)
+		field = strsep(&rest, " ");
+	uint64_t pointer = field ? strtoull(field, NULL, 16) : 0;
+	const struct region *region = regions_find(view_regions(view), pointer);
+	if (region && region_is_data(region))
+		take_range(rooting, pointer, region->mapping.end, "C stack");
+	return 0;
+}
+
+void roots_follow(struct graph *graph, const struct python_interpreter *interpreter,
+		  const struct procfs *procfs, struct root_counts *counts)
+{
+	struct rooting rooting = {graph, interpreter, procfs, NULL, 0};
+
+	each_interpreter(&rooting, take_modules);
+	counts->modules = graph->order_count;
+	each_interpreter(&rooting, take_threads);
+	graph_follow(graph);
+	counts->frames = graph->order_count;
+	graph_follow_raw(graph);
+	each_interpreter(&rooting, take_interpreter);
+	graph_follow(graph);
+	counts->raw = graph->order_count;
+	take_c_data(&rooting);
+	procfs_each_thread(procfs, interpreter->memory.pid, take_stack, &rooting);
+	graph_follow(graph);
+	counts->c = graph->order_count;
+}

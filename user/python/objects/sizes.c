@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How large objects are, with what they have beside themselves, and how many entries they have. */
+#include "references.h"
+
+#include "dicts.h"
+
+#define BYTES_MAX (UINT64_C(1) << 46)
+
+enum {
+	DEQUE_BLOCK_BYTES = 8 * (DEQUE_BLOCK_ITEMS + 2),
+	SET_ENTRY_BYTES = 16,
+	STR_KIND_SHIFT = 2,
+};
+
+static uint64_t word(struct object_reader *reader, uint64_t address)
+{
+	uint64_t value;
+
+	view_u64(reader->view, address, &value);
+	return value;
+}
+
+static uint64_t str_bytes(struct object_reader *reader, uint64_t address)
+{
+	uint64_t length = word(reader, address + reader->layout->str_length);
+	uint32_t state;
+
+	if (!view_u32(reader->view, address + reader->layout->str_state, &state))
+		return 0;
+	unsigned int width = state >> STR_KIND_SHIFT & 7;
+	bool ascii = state & 64;
+	uint64_t head = ascii ? reader->layout->str_ascii_data : reader->layout->str_data;
+	return length < BYTES_MAX ? head + (length + 1) * (width ? width : 4) : head;
+}
+
+/* The size of an int is a count with flags in its low bits from 3.12 on; its digits are few. */
+static bool counts_items(enum object_kind kind)
+{
+	return kind == KIND_TUPLE || kind == KIND_BYTES || kind == KIND_PLAIN;
+}
+
+uint64_t object_bytes(struct object_reader *reader, uint64_t address, uint32_t type)
+{
+	const struct python_type *known = &reader->types->items[type];
+	int64_t items = 0;
+
+	if (known->kind == KIND_STR)
+		return str_bytes(reader, address);
+	if (known->item_bytes && counts_items(known->kind))
+		items = (int64_t)word(reader, address + OBJECT_SIZE);
+	if (items < 0)
+		items = -items;
+	uint64_t variable = (uint64_t)items * known->item_bytes;
+	return known->basic_bytes + ((uint64_t)items < BYTES_MAX ? variable : 0);
+}
+
+/* What is in a pool counts there, as a block of its own. */
+static uint64_t outside(struct object_reader *reader, uint64_t address, uint64_t bytes)
+{
+	if (!address || bytes > BYTES_MAX || object_pools_block(reader->pools, address))
+		return 0;
+	return regions_find(view_regions(reader->view), address) ? bytes : 0;
+}
+
+static uint64_t dict_payload(struct object_reader *reader, uint64_t address)
+{
+	uint64_t table = word(reader, address + DICT_KEYS);
+	struct dict_keys keys;
+
+	/* a table with values beside it is shared by all instances of a type */
+	if (word(reader, address + DICT_VALUES) ||
+	    !dict_keys_read(reader->view, reader->structs, table, &keys) || !keys.used)
+		return 0;
+	return outside(reader, table, keys.bytes);
+}
+
+static uint64_t set_payload(struct object_reader *reader, uint64_t address)
+{
+	uint64_t table = word(reader, address + SET_TABLE);
+	uint64_t mask = word(reader, address + SET_MASK);
+
+	if (table == address + SET_SMALL_TABLE || mask > BYTES_MAX / SET_ENTRY_BYTES)
+		return 0;
+	return outside(reader, table, (mask + 1) * SET_ENTRY_BYTES);
+}
+
+/* An array's items are as large as its size and its room say together: by the description, whose
+ * second word is the size of one. */
+static uint64_t array_payload(struct object_reader *reader, uint64_t address)
+{
+	uint64_t description = word(reader, address + ARRAY_DESCRIPTION);
+	uint32_t item;
+
+	if (!view_u32(reader->view, description + 4, &item) || item > 16)
+		return 0;
+	return outside(reader, word(reader, address + ARRAY_ITEMS),
+		       word(reader, address + ARRAY_ALLOCATED) * item);
+}
+
+/* The largest extent of any dimension: all of it, for arrays that own their data. */
+static uint64_t ndarray_payload(struct object_reader *reader, uint64_t address)
+{
+	uint64_t shape = word(reader, address + NDARRAY_SHAPE), largest = 0;
+	uint64_t strides = word(reader, address + NDARRAY_STRIDES);
+	uint32_t dimensions, flags;
+
+	if (!view_u32(reader->view, address + NDARRAY_DIMENSIONS, &dimensions) ||
+	    !view_u32(reader->view, address + NDARRAY_FLAGS, &flags) ||
+	    !(flags & NDARRAY_OWNS_DATA) || dimensions > NDARRAY_DIMENSIONS_MAX)
+		return 0;
+	for (uint32_t i = 0; i < dimensions; i++) {
+		int64_t stride = (int64_t)word(reader, strides + 8 * i);
+		uint64_t count = word(reader, shape + 8 * i), bytes;
+
+		if (__builtin_mul_overflow(count, (uint64_t)(stride < 0 ? -stride : stride), &bytes))
+			return 0;
+		largest = bytes > largest ? bytes : largest;
+	}
+	return largest < BYTES_MAX ? largest : 0;
+}
+
+uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t type)
+{
+	uint64_t length;
+
+	switch ((enum object_kind)reader->types->items[type].kind) {
+	case KIND_DICT:
+		return dict_payload(reader, address);
+	case KIND_LIST:
+		return outside(reader, word(reader, address + LIST_ITEMS),
+			       word(reader, address + LIST_ALLOCATED) * 8);
+	case KIND_SET:
+		return set_payload(reader, address);
+	case KIND_DEQUE:
+		length = word(reader, address + DEQUE_LENGTH);
+		return length < BYTES_MAX ? (length / DEQUE_BLOCK_ITEMS + 1) * DEQUE_BLOCK_BYTES
+					  : 0;
+	case KIND_BYTEARRAY:
+		return outside(reader, word(reader, address + BYTEARRAY_BYTES),
+			       word(reader, address + BYTEARRAY_ALLOCATED));
+	case KIND_ARRAY:
+		return array_payload(reader, address);
+	case KIND_NDARRAY:
+		return ndarray_payload(reader, address);
+	default:
+		return 0;
+	}
+}
+
+uint64_t object_length(struct object_reader *reader, uint64_t address, uint32_t type)
+{
+	enum object_kind kind = reader->types->items[type].kind;
+	uint64_t length = 0;
+
+	if (kind == KIND_CACHE) {
+		uint64_t dict = word(reader, address + CACHE_DICT);
+		length = dict ? word(reader, dict + DICT_USED) : 0;
+	} else if (object_kind_is_container(kind)) {
+		length = word(reader, address + (kind == KIND_SET ? SET_USED : OBJECT_SIZE));
+	}
+	return length < BYTES_MAX ? length : 0;
+}
+
+uint64_t object_bound(struct object_reader *reader, uint64_t address, uint32_t type)
+{
+	enum object_kind kind = reader->types->items[type].kind;
+	uint64_t bound = UINT64_MAX;
+
+	if (kind == KIND_CACHE)
+		bound = word(reader, address + CACHE_MAX_SIZE);
+	else if (kind == KIND_DEQUE)
+		bound = word(reader, address + DEQUE_MAX_LENGTH);
+	return (int64_t)bound < 0 ? UINT64_MAX : bound;
+}
