@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "output.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "file.h"
 #include "formats.h"
 
 static const struct output_format formats[] = {
@@ -48,155 +43,23 @@ const char *output_format_names(void)
 	return "text, folded, svg, html, json, pprof";
 }
 
-/* A stream over a descriptor that remembers why its first write failed: stdio would not. */
-struct sink {
-	int fd;
-	int error;
+struct request {
+	const struct output_format *format;
+	const struct snapshot *snapshot;
+	const struct output_options *options;
 };
 
-static ssize_t sink_write(void *cookie, const char *data, size_t size)
+static int write_request(const void *context, FILE *file)
 {
-	struct sink *sink = cookie;
-	size_t written = 0;
+	const struct request *request = context;
 
-	while (written < size && !sink->error) {
-		ssize_t count = write(sink->fd, data + written, size - written);
-
-		if (count >= 0)
-			written += (size_t)count;
-		else if (errno != EINTR)
-			sink->error = -errno;
-	}
-	return sink->error ? 0 : (ssize_t)size;
-}
-
-static int write_to_fd(int fd, const struct output_format *format, const struct snapshot *snapshot,
-		       const struct output_options *options)
-{
-	struct sink sink = {.fd = fd};
-	FILE *file = fopencookie(&sink, "w", (cookie_io_functions_t){.write = sink_write});
-
-	if (!file)
-		return -ENOMEM;
-	int error = format->write(snapshot, options, file);
-	int close_error = fclose(file) ? -errno : 0;
-
-	if (sink.error)
-		return sink.error;
-	return error ? error : close_error;
-}
-
-/* The descriptor that a path stands for (`-`, /dev/stdout, /dev/fd/N), -1 where it is a file. */
-static int standing_fd(const char *path)
-{
-	static const char prefix[] = "/dev/fd/";
-	char *end;
-
-	if (!strcmp(path, "-") || !strcmp(path, "/dev/stdout"))
-		return STDOUT_FILENO;
-	if (!strcmp(path, "/dev/stderr"))
-		return STDERR_FILENO;
-	if (strncmp(path, prefix, strlen(prefix)))
-		return -1;
-	long fd = strtol(path + strlen(prefix), &end, 10);
-
-	return *end || end == path + strlen(prefix) || fd < 0 || fd > INT_MAX ? -1 : (int)fd;
-}
-
-/*
- * A link is not followed but replaced: root would write where whoever planted it points.
- */
-static bool is_special(const char *path)
-{
-	struct stat status;
-
-	return !lstat(path, &status) && !S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode);
-}
-
-static int write_directly(const char *path, const struct output_format *format,
-			  const struct snapshot *snapshot, const struct output_options *options)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-
-	if (fd < 0)
-		return -errno;
-	int error = write_to_fd(fd, format, snapshot, options);
-
-	if (close(fd) && !error)
-		error = -errno;
-	return error;
-}
-
-static bool id_from_environment(const char *name, unsigned int *id)
-{
-	const char *text = getenv(name);
-	char *end;
-
-	if (!text || *text < '0' || *text > '9')
-		return false;
-	errno = 0;
-	unsigned long value = strtoul(text, &end, 10);
-
-	*id = (unsigned int)value;
-	return !errno && !*end && value < UINT_MAX;
-}
-
-/* What root writes under sudo belongs to who called sudo. */
-static int give_to_caller(int fd)
-{
-	unsigned int uid, gid;
-
-	if (geteuid() != 0 || !id_from_environment("SUDO_UID", &uid) ||
-	    !id_from_environment("SUDO_GID", &gid))
-		return 0;
-	return fchown(fd, uid, gid) ? -errno : 0;
-}
-
-/* A name in the directory of `path`, for mkostemp; to be freed. */
-static char *temporary_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *name = NULL;
-
-	if (asprintf(&name, "%.*s.unfreed-XXXXXX", slash ? (int)(slash - path + 1) : 0, path) < 0)
-		return NULL;
-	return name;
-}
-
-static int write_beside(const char *path, const struct output_format *format,
-			const struct snapshot *snapshot, const struct output_options *options)
-{
-	char *temporary = temporary_name(path);
-
-	if (!temporary)
-		return -ENOMEM;
-	int fd = mkostemp(temporary, O_CLOEXEC);
-	int error = fd < 0 ? -errno : 0;
-
-	if (!error)
-		error = give_to_caller(fd);
-	if (!error)
-		error = write_to_fd(fd, format, snapshot, options);
-	if (!error && fsync(fd))
-		error = -errno;
-	if (fd >= 0 && close(fd) && !error)
-		error = -errno;
-	if (!error && rename(temporary, path))
-		error = -errno;
-	if (error && fd >= 0)
-		unlink(temporary);
-	free(temporary);
-	return error;
+	return request->format->write(request->snapshot, request->options, file);
 }
 
 int output_write(const char *path, const struct output_format *format,
 		 const struct snapshot *snapshot, const struct output_options *options)
 {
-	int fd = standing_fd(path);
+	struct request request = {format, snapshot, options};
 
-	if (fd >= 0)
-		return write_to_fd(fd, format, snapshot, options);
-	if (is_special(path))
-		return write_directly(path, format, snapshot, options);
-	return write_beside(path, format, snapshot, options);
+	return file_write(path, write_request, &request);
 }

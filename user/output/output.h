@@ -38,12 +38,7 @@ const struct output_format *output_format_by_path(const char *path);
 /* "text, folded, svg, …" for messages. */
 const char *output_format_names(void);
 
-/*
- * Writes to `path` ("-" is stdout): mode 0600, beside its final name and then renamed, so that a
- * failure leaves an older file as it was; as root under sudo the file belongs to the calling user.
- * A path that is there and is no regular file (/dev/stdout, a FIFO) is written to directly. Returns
- * 0 or a negative errno.
- */
+/* As file_write() does. Returns 0 or a negative errno. */
 int output_write(const char *path, const struct output_format *format,
 		 const struct snapshot *snapshot, const struct output_options *options);
 
