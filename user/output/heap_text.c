@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "../lib/escape.h"
+#include "../look/growth.h"
 #include "columns.h"
-#include "label.h"
 #include "look_label.h"
 
 enum { DEFAULT_TOP = 10, COUNT_WIDTH = 12, TYPE_WIDTH = 24, LABEL_COLUMN = 8 };
@@ -81,12 +81,18 @@ static void print_problem(struct columns *columns, const char *label, const char
 
 static void print_growth_head(struct columns *columns, const struct look_growth *growth)
 {
+	int64_t live = look_growth_live(growth);
 	char text[LABEL_SIZE];
 
 	begin(columns, "grew");
-	fputs("in ", columns->file);
-	label_print_age(columns->file, seconds_to_ns(growth->seconds));
-	fprintf(columns->file, " (%zu looks): resident %s", growth->looks,
+	fprintf(columns->file, "in use %s in ", label_signed_bytes(text, live));
+	label_print_span(columns->file, growth->seconds);
+	if (growth->seconds > 0) {
+		fputs(": ", columns->file);
+		label_print_rate(columns->file, (double)live * 3600 / growth->seconds);
+		fputs(" MB/h", columns->file);
+	}
+	fprintf(columns->file, "; %zu looks; resident %s", growth->looks,
 		label_signed_bytes(text, growth->resident_bytes));
 	for (size_t i = 0; i < PART_COUNT; i++) {
 		if (growth->parts[i])

@@ -2,6 +2,7 @@
 #include "label.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +134,52 @@ void label_print_age(FILE *file, uint64_t nanoseconds)
 		fprintf(file, "%.1f h", seconds / 3600);
 	else
 		fprintf(file, "%.1f days", seconds / 86400);
+}
+
+void label_print_rate(FILE *file, double bytes_per_hour)
+{
+	double megabytes = bytes_per_hour / 1e6;
+	double size = fabs(megabytes);
+
+	if (!isfinite(megabytes))
+		fputs("?", file);
+	else if (size >= 9999.5)
+		fprintf(file, "%.3g", megabytes);
+	else if (size >= 999.5)
+		fprintf(file, "%.0f", megabytes);
+	else if (size >= 0.095 || size < 0.0005)
+		fprintf(file, "%.1f", size < 0.0005 ? 0.0 : megabytes);
+	else
+		fprintf(file, "%.1g", megabytes);
+}
+
+void label_print_amount(FILE *file, uint64_t bytes)
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 999.5 && unit < sizeof(units) / sizeof(units[0]) - 1) {
+		value /= 1000;
+		unit++;
+	}
+	fprintf(file, unit && value < 99.95 ? "%.1f %s" : "%.0f %s", value, units[unit]);
+}
+
+void label_print_span(FILE *file, double seconds)
+{
+	if (!(seconds >= 0) || seconds > 1e12)
+		fputs("?", file);
+	else if (seconds < 119.5)
+		fprintf(file, "%.0f s", seconds);
+	else if (seconds < 7170)
+		fprintf(file, "%.0f min", seconds / 60);
+	else if (seconds < 172000)
+		fprintf(file, "%.1f h", seconds / 3600);
+	else if (seconds < 100 * 86400.0)
+		fprintf(file, "%.1f d", seconds / 86400);
+	else
+		fprintf(file, "%.0f d", seconds / 86400);
 }
 
 void label_print_percent(FILE *file, double part, double whole)

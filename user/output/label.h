@@ -39,6 +39,9 @@ void label_print_bytes(FILE *file, uint64_t bytes);
 void label_print_count(FILE *file, uint64_t count);
 void label_print_age(FILE *file, uint64_t nanoseconds);          /* `58 s`, `3.5 h` */
 void label_print_percent(FILE *file, double part, double whole); /* `79 %`, `0.3 %` */
+void label_print_rate(FILE *file, double bytes_per_hour); /* `15.2`: MB/h, without the unit */
+void label_print_amount(FILE *file, uint64_t bytes);      /* `764 MB`, `9.1 MB` */
+void label_print_span(FILE *file, double seconds);        /* `58 s`, `5.2 h`, `3.5 d` */
 
 /* Header lines of a report, escaped, without a newline. */
 void label_print_targets(FILE *file, const struct snapshot *snapshot);    /* `app (12), …` */

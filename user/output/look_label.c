@@ -50,11 +50,6 @@ const char *label_signed_bytes(char text[LABEL_SIZE], int64_t bytes)
 	return label_signed(text, bytes, label_bytes);
 }
 
-uint64_t seconds_to_ns(double seconds)
-{
-	return seconds > 0 && seconds < 1e10 ? (uint64_t)(seconds * 1e9) : 0;
-}
-
 void look_print_process(struct columns *columns, const struct look *look)
 {
 	escape_print(columns->file, look->comm ? look->comm : "?");

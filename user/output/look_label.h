@@ -14,9 +14,6 @@ const char *look_part_label(enum look_part_id part);
 const char *label_signed_count(char text[LABEL_SIZE], int64_t count);
 const char *label_signed_bytes(char text[LABEL_SIZE], int64_t bytes);
 
-/* For label_print_age: 0 where it is no span of time. */
-uint64_t seconds_to_ns(double seconds);
-
 /* `gunicorn 1234, Python 3.11.2` */
 void look_print_process(struct columns *columns, const struct look *look);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How rates, spans, lines of code and sums of parts read in an answer: text and page alike. */
+/* How growth, lines of code and sums of parts read in an answer: text and page alike. */
 #ifndef UNFREED_WHY_LABEL_H
 #define UNFREED_WHY_LABEL_H
 
@@ -9,10 +9,6 @@
 
 /* "cache": the short word of a verdict, for where columns are few. */
 const char *verdict_short_name(enum verdict verdict);
-
-void label_print_rate(FILE *file, double bytes_per_hour); /* `15.2`, in MB/h, without the unit */
-void label_print_amount(FILE *file, uint64_t bytes);      /* `764 MB`, `9.1 MB` */
-void label_print_span(FILE *file, double seconds);        /* `58 s`, `20 min`, `5.2 h`, `3.5 d` */
 
 /* `grows 15.2 MB/h (14.1 to 16.3), explained 14.5`, or that it does not, or that it is too early.
  */
