@@ -99,7 +99,10 @@ static const char *known_field(const struct object_reader *reader, enum object_k
 		       : offset == reader->structs->function_code  ? "__code__"
 								   : NULL;
 	case KIND_TYPE:
-		return offset == TYPE_MRO ? "__mro__" : offset == TYPE_BASE ? "__base__" : NULL;
+		return offset == TYPE_MRO          ? "__mro__"
+		       : offset == TYPE_BASE       ? "__base__"
+		       : offset == TYPE_SUBCLASSES ? "__subclasses__"
+						   : NULL;
 	case KIND_NDARRAY:
 		return offset == NDARRAY_BASE ? "base" : NULL;
 	default:

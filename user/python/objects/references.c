@@ -335,7 +335,6 @@ static void refer_generator(const struct visit *visit, const struct object *obje
 		frame_references(reader, frame, visit->refer, visit->context);
 }
 
-/* Types keep weak references to those that inherit from them, and caches of no interest. */
 static void refer_type(const struct visit *visit, const struct object *object)
 {
 	struct object_reader *reader = visit->reader;
@@ -343,6 +342,8 @@ static void refer_type(const struct visit *visit, const struct object *object)
 	refer(visit, word(reader, object->address + TYPE_DICT), label_make(LABEL_NAMESPACE, 0));
 	refer(visit, word(reader, object->address + TYPE_BASE), label_make(LABEL_FIELD, TYPE_BASE));
 	refer(visit, word(reader, object->address + TYPE_MRO), label_make(LABEL_FIELD, TYPE_MRO));
+	refer(visit, word(reader, object->address + TYPE_SUBCLASSES),
+	      label_make(LABEL_FIELD, TYPE_SUBCLASSES));
 }
 
 static void refer_plain(const struct visit *visit, const struct object *object,

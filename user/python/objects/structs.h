@@ -24,6 +24,7 @@ enum {
 	TYPE_DICT = 264,
 	TYPE_DICT_OFFSET = 288,
 	TYPE_MRO = 344,
+	TYPE_SUBCLASSES = 360,
 	TYPE_BYTES = 400, /* at least */
 
 	DICT_USED = 16,

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Two ways of seeing growth complete each other. A container that gets longer from look to look is
+ * seen whatever its entries are, but many small ones, chains, and containers that are replaced by
+ * longer copies are not seen so. A pattern whose objects get more while what holds them does not
+ * shows all of these. Containers under one pattern are told as one; a pattern below a container that
+ * grows is the same growth and told with it.
+ */
+#include "growth.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "names.h"
+#include "report.h"
+
+enum { ENTRIES_MIN = 2, TYPES_REPORTED = 40, GROWN_REPORTED = 40 };
+
+struct growing {
+	const struct objects *objects;
+	const uint64_t *below;  /* by node */
+	uint64_t *first_below;  /* by pattern */
+	uint64_t *last_below;
+	uint32_t *group_of;     /* by pattern: index + 1 of what grows there */
+	uint32_t *examples;     /* by pattern: a node */
+	struct grown *items;
+	size_t count;
+	size_t capacity;
+};
+
+static struct grown *add(struct growing *growing)
+{
+	if (growing->count == growing->capacity) {
+		size_t larger = growing->capacity ? growing->capacity * 2 : 64;
+		void *items = reallocarray(growing->items, larger, sizeof(*growing->items));
+
+		if (!items)
+			return NULL;
+		growing->items = items;
+		growing->capacity = larger;
+	}
+	struct grown *grown = &growing->items[growing->count++];
+	*grown = (struct grown){0};
+	return grown;
+}
+
+static uint32_t pattern_of(const struct objects *objects, uint32_t node)
+{
+	return node < objects->patterns.node_count ? objects->patterns.of_nodes[node] : 0;
+}
+
+/* The new entries' share of all that is below. */
+static int64_t estimate_bytes(const struct growing *growing, const struct container *container,
+			      uint32_t node)
+{
+	uint64_t below = node && growing->below ? growing->below[node] : 0;
+	double grown = (double)(container->length - container->length0);
+
+	if (!below) /* at least a word for each */
+		return (int64_t)(grown * 8);
+	return (int64_t)((double)below * grown / (double)container->length);
+}
+
+static bool is_hidden(const struct objects *objects, uint32_t node)
+{
+	const struct graph *graph = &objects->graph;
+
+	return node && graph_reached(graph, node) && !objects_is_shown(graph, node) &&
+	       label_kind(graph->labels[node]) != LABEL_NAMESPACE;
+}
+
+static void take_container(struct growing *growing, uint32_t number)
+{
+	const struct objects *objects = growing->objects;
+	const struct container *container = &objects->containers.items[number];
+	uint32_t node = objects->has_graph ? graph_find(&objects->graph, container->address, false) : 0;
+	uint32_t pattern = node ? pattern_of(objects, node) : 0;
+	struct grown *grown;
+
+	if (is_hidden(objects, node))
+		return;
+	if (pattern && growing->group_of[pattern]) {
+		grown = &growing->items[growing->group_of[pattern] - 1];
+		grown->container = 0;
+	} else {
+		grown = add(growing);
+		if (!grown)
+			return;
+		if (pattern)
+			growing->group_of[pattern] = (uint32_t)growing->count;
+		grown->container = number + 1;
+		grown->node = node;
+		grown->pattern = pattern;
+	}
+	grown->alike++;
+	grown->length += container->length;
+	grown->entries += (int64_t)(container->length - container->length0);
+	grown->bytes += estimate_bytes(growing, container, node);
+}
+
+/* More at each look, or nearly. */
+static bool pattern_grew(const struct patterns *patterns, const struct pattern *pattern)
+{
+	size_t ups = 0, downs = 0, steps = patterns->looks - 1;
+
+	for (size_t i = 0; i < steps; i++) {
+		ups += pattern->counts[i + 1] > pattern->counts[i];
+		downs += pattern->counts[i + 1] < pattern->counts[i];
+	}
+	return pattern->counts[steps] >= pattern->counts[0] + ENTRIES_MIN && ups * 2 >= steps &&
+	       downs <= (steps > 3);
+}
+
+static int64_t difference(const struct patterns *patterns, uint32_t number)
+{
+	const struct pattern *pattern = &patterns->items[number];
+
+	return (int64_t)pattern->counts[patterns->looks - 1] - (int64_t)pattern->counts[0];
+}
+
+/* Whether something further up grows already, so that this is the same growth. */
+static struct grown *group_above(const struct growing *growing, uint32_t pattern)
+{
+	for (; pattern; pattern = growing->objects->patterns.items[pattern].parent)
+		if (growing->group_of[pattern])
+			return &growing->items[growing->group_of[pattern] - 1];
+	return NULL;
+}
+
+static void take_pattern(struct growing *growing, uint32_t number)
+{
+	const struct objects *objects = growing->objects;
+	const struct pattern *pattern = &objects->patterns.items[number];
+	int64_t grew = difference(&objects->patterns, number);
+	int64_t above = pattern->parent ? difference(&objects->patterns, pattern->parent) : 0;
+	int64_t bytes = (int64_t)(growing->last_below[number] - growing->first_below[number]);
+	uint32_t example = growing->examples[number];
+	struct grown *group = group_above(growing, number);
+
+	if (group) {
+		if (!group->type && group->pattern == pattern->parent)
+			group->type = pattern->type;
+		return;
+	}
+	if (!example || (above > 0 && grew <= 3 * above))
+		return;
+	bool is_item = label_kind(objects->graph.labels[example]) == LABEL_ITEM;
+	struct grown *grown = add(growing);
+	if (!grown)
+		return;
+	growing->group_of[number] = (uint32_t)growing->count;
+	*grown = (struct grown){
+		.pattern = number,
+		.node = is_item ? objects->graph.parents[example] : example,
+		.type = pattern->type,
+		.alike = pattern->parent ? objects->patterns.items[pattern->parent]
+						   .counts[objects->patterns.looks - 1]
+					 : 1,
+		.length = pattern->counts[objects->patterns.looks - 1],
+		.entries = grew,
+		.bytes = bytes > 0 ? bytes : 0,
+	};
+}
+
+static bool allocate(struct growing *growing)
+{
+	const struct patterns *patterns = &growing->objects->patterns;
+
+	growing->group_of = calloc(patterns->count, sizeof(*growing->group_of));
+	growing->examples = calloc(patterns->count, sizeof(*growing->examples));
+	if (!growing->objects->has_graph || patterns->looks < 2)
+		return growing->group_of;
+	growing->first_below = patterns_below(patterns, 0);
+	growing->last_below = patterns_below(patterns, patterns->looks - 1);
+	return growing->group_of && growing->examples && growing->first_below &&
+	       growing->last_below;
+}
+
+static void find_examples(struct growing *growing)
+{
+	const struct objects *objects = growing->objects;
+
+	for (size_t i = 0; i < objects->graph.order_count; i++) {
+		uint32_t node = objects->graph.order[i], pattern = pattern_of(objects, node);
+		enum label_kind kind = label_kind(objects->graph.labels[node]);
+
+		if (!growing->examples[pattern] && kind != LABEL_NAMESPACE && kind != LABEL_RAW)
+			growing->examples[pattern] = node;
+	}
+}
+
+static void take_all(struct growing *growing)
+{
+	const struct objects *objects = growing->objects;
+
+	for (size_t i = 0; i < objects->containers.count; i++)
+		if (container_grew(&objects->containers, &objects->containers.items[i], false))
+			take_container(growing, (uint32_t)i);
+	if (!growing->first_below)
+		return;
+	find_examples(growing);
+	for (uint32_t i = 1; i < objects->patterns.count; i++)
+		if (pattern_grew(&objects->patterns, &objects->patterns.items[i]))
+			take_pattern(growing, i);
+}
+
+static int compare_grown(const void *a, const void *b)
+{
+	const struct grown *left = a, *right = b;
+
+	return left->bytes < right->bytes ? 1 : left->bytes > right->bytes ? -1 : 0;
+}
+
+struct grown *objects_grown(const struct objects *objects, const uint64_t *below, size_t *count)
+{
+	struct growing growing = {.objects = objects, .below = below};
+
+	if (allocate(&growing))
+		take_all(&growing);
+	free(growing.group_of);
+	free(growing.examples);
+	free(growing.first_below);
+	free(growing.last_below);
+	if (growing.count)
+		qsort(growing.items, growing.count, sizeof(*growing.items), compare_grown);
+	*count = growing.count;
+	return growing.items;
+}
+
+static int compare_counts(const void *a, const void *b)
+{
+	int64_t left = (int64_t)((const struct look_count *)a)->bytes;
+	int64_t right = (int64_t)((const struct look_count *)b)->bytes;
+
+	return left < right ? 1 : left > right ? -1 : 0;
+}
+
+static void report_types(const struct objects *objects, struct look *look,
+			 struct look_growth *growth)
+{
+	struct look_count *types = pool_alloc(look->pool, objects->types.count, sizeof(*types));
+	size_t count = 0;
+
+	for (size_t i = 1; i < objects->types.count; i++) {
+		const struct type_series *series = &objects->series[i];
+
+		if (series->counts[0] != series->counts[1] || series->bytes[0] != series->bytes[1])
+			types[count++] = (struct look_count){
+				.name = pool_strdup(look->pool, objects->types.items[i].name),
+				.count = series->counts[1] - series->counts[0],
+				.bytes = series->bytes[1] - series->bytes[0],
+			};
+	}
+	qsort(types, count, sizeof(*types), compare_counts);
+	growth->types = types;
+	growth->type_count = count < TYPES_REPORTED ? count : TYPES_REPORTED;
+}
+
+static void describe(const struct objects *objects, const struct grown *grown, struct look *look,
+		     struct look_grown *row)
+{
+	const struct container *container =
+		grown->container ? &objects->containers.items[grown->container - 1] : NULL;
+	uint32_t type = container ? container->type : TYPE_NONE;
+	char name[OBJECT_NAME_BYTES];
+
+	*row = (struct look_grown){
+		.address = container ? container->address : 0,
+		.containers = grown->alike,
+		.length = grown->length,
+		.grown = grown->entries,
+		.bytes = grown->bytes,
+		.garbage = objects->has_graph && !grown->pattern,
+	};
+	if (!type && grown->node)
+		type = graph_type(&objects->graph, grown->node);
+	row->type = pool_strdup(look->pool, type ? objects->types.items[type].name : "?");
+	if (grown->type)
+		row->of = pool_strdup(look->pool, objects->types.items[grown->type].name);
+	if (grown->node &&
+	    name_of_node(&objects->graph, grown->node, container ? 0 : NAME_GENERIC, name))
+		row->name = pool_strdup(look->pool, name);
+}
+
+void objects_report_growth(const struct objects *objects, const uint64_t *below,
+			   struct look *look)
+{
+	struct look_growth *growth = pool_alloc(look->pool, 1, sizeof(*growth));
+	size_t count;
+	struct grown *grown = objects_grown(objects, below, &count);
+
+	growth->seconds = objects->last_time - objects->first_time;
+	growth->looks = objects->looks;
+	growth->collected = objects->collections[1] > objects->collections[0];
+	report_types(objects, look, growth);
+	if (count > GROWN_REPORTED)
+		count = GROWN_REPORTED;
+	struct look_grown *rows = pool_alloc(look->pool, count, sizeof(*rows));
+	for (size_t i = 0; i < count; i++)
+		describe(objects, &grown[i], look, &rows[i]);
+	growth->containers = rows;
+	growth->container_count = count;
+	look->growth = growth;
+	free(grown);
+}

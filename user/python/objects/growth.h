@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What grew between the first look and the last: types, containers, patterns of paths. */
+#ifndef UNFREED_PYTHON_OBJECTS_GROWTH_H
+#define UNFREED_PYTHON_OBJECTS_GROWTH_H
+
+#include "objects.h"
+
+/* Something that fills up: one container, many alike, or a chain that is under no container. */
+struct grown {
+	uint32_t container; /* index in objects->containers + 1; 0: none of its own */
+	uint32_t pattern;   /* of the container, or of what is chained; 0: not reached */
+	uint32_t node;      /* the container's, or an example of the pattern's objects */
+	uint32_t type;      /* of the entries, TYPE_NONE: not known */
+	uint64_t alike;     /* containers that grow under this pattern */
+	uint64_t length;
+	int64_t entries;
+	int64_t bytes;
+};
+
+/*
+ * All that grew, most bytes first: an array, the caller's, with its length in *count; NULL where
+ * there is none or no memory. `below` is of the last look's graph; NULL: there was none.
+ */
+struct grown *objects_grown(const struct objects *objects, const uint64_t *below, size_t *count);
+
+void objects_report_growth(const struct objects *objects, const uint64_t *below,
+			   struct look *look);
+
+#endif

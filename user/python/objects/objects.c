@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "objects.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "collector_state.h"
+
+enum {
+	STREAM_BYTES = 8 << 20,
+	STREAM_VIEW_BYTES = 32 << 20,
+	PATTERN_BYTES = sizeof(struct pattern) + 16,
+	CONTAINER_BYTES = sizeof(struct container) + 8,
+};
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+int objects_init(struct objects *objects, const struct procfs *procfs,
+		 const struct python_interpreter *interpreter, uint64_t budget_bytes)
+{
+	int error;
+
+	*objects = (struct objects){
+		.procfs = procfs,
+		.interpreter = interpreter,
+		.budget_bytes = budget_bytes,
+	};
+	error = python_structs_for(&interpreter->layout, &objects->structs);
+	if (!error)
+		error = python_types_init(&objects->types, interpreter, &objects->structs);
+	if (!error)
+		error = object_pools_init(&objects->pools, &objects->structs, &objects->types);
+	objects->reader = (struct object_reader){
+		.structs = &objects->structs,
+		.layout = &interpreter->layout,
+		.types = &objects->types,
+		.pools = &objects->pools,
+		.labels = &objects->labels,
+	};
+	if (!error)
+		error = object_reader_init(&objects->reader);
+	if (!error)
+		error = containers_init(&objects->containers, &objects->reader,
+					budget_bytes / 8 / CONTAINER_BYTES);
+	if (!error)
+		error = patterns_init(&objects->patterns, budget_bytes / 8 / PATTERN_BYTES);
+	objects->series = error ? NULL : calloc(TYPES_MAX + 1, sizeof(*objects->series));
+	if (!error && !objects->series)
+		error = -ENOMEM;
+	if (error)
+		objects_release(objects);
+	return error;
+}
+
+void objects_release(struct objects *objects)
+{
+	graph_release(&objects->graph);
+	patterns_release(&objects->patterns);
+	containers_release(&objects->containers);
+	object_reader_release(&objects->reader);
+	labels_release(&objects->labels);
+	object_pools_release(&objects->pools);
+	python_types_release(&objects->types);
+	view_free(objects->view);
+	regions_release(&objects->regions);
+	free(objects->series);
+	objects->series = NULL;
+	objects->view = NULL;
+}
+
+/* Resident bytes of all that a program may have written. */
+static uint64_t data_bytes(const struct regions *regions)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < regions->count; i++)
+		if (region_is_data(&regions->items[i]))
+			bytes += regions->items[i].resident_bytes;
+	return bytes;
+}
+
+static void see_object(void *context, uint64_t address, uint32_t type)
+{
+	struct objects *objects = context;
+	uint64_t payload = objects->pools.keep
+				   ? object_payload(&objects->reader, address, type)
+				   : 0;
+
+	objects->types.items[type].payload += payload;
+	objects->types.items[type].bytes += payload;
+	containers_see(&objects->containers, address, type);
+}
+
+/* Pools lie in memory that no file is behind. */
+static bool may_hold_pools(const struct region *region)
+{
+	return region_is_data(region) && !region->mapping.inode;
+}
+
+static int fill_all(struct objects *objects)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < objects->regions.count && !error; i++) {
+		const struct mapping *mapping = &objects->regions.items[i].mapping;
+
+		if (region_is_data(&objects->regions.items[i]))
+			error = view_fill(objects->view, mapping->start, mapping->end);
+	}
+	return error;
+}
+
+static int read_copied(struct objects *objects)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < objects->regions.count && !error; i++) {
+		const struct mapping *mapping = &objects->regions.items[i].mapping;
+
+		if (may_hold_pools(&objects->regions.items[i]))
+			error = object_pools_read(&objects->pools, objects->view, mapping->start,
+						  mapping->end, see_object, objects);
+	}
+	return error;
+}
+
+static int stream_region(struct objects *objects, const struct mapping *mapping)
+{
+	int error = 0;
+
+	for (uint64_t at = mapping->start & ~(uint64_t)(STREAM_BYTES - 1);
+	     at < mapping->end && !error; at += STREAM_BYTES) {
+		uint64_t start = at > mapping->start ? at : mapping->start;
+		uint64_t end = at + STREAM_BYTES < mapping->end ? at + STREAM_BYTES : mapping->end;
+
+		view_clear(objects->view, &objects->regions);
+		error = view_fill(objects->view, start, end);
+		if (!error)
+			error = object_pools_read(&objects->pools, objects->view, start, end,
+						  see_object, objects);
+	}
+	return error;
+}
+
+static int stream_all(struct objects *objects)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < objects->regions.count && !error; i++)
+		if (may_hold_pools(&objects->regions.items[i]))
+			error = stream_region(objects, &objects->regions.items[i].mapping);
+	return error;
+}
+
+/* What is larger than a pool's blocks, and what is static, is found by the graph alone. */
+static void count_outsides(struct objects *objects)
+{
+	struct graph *graph = &objects->graph;
+
+	for (size_t node = graph->pool_nodes; node < graph->count; node++) {
+		uint32_t type = graph_type(graph, (uint32_t)node);
+
+		if (!type || !graph_reached(graph, (uint32_t)node))
+			continue;
+		uint64_t address = graph_address(graph, (uint32_t)node);
+		uint64_t payload = object_payload(&objects->reader, address, type);
+		objects->types.items[type].count++;
+		objects->types.items[type].payload += payload;
+		objects->types.items[type].bytes +=
+			payload + object_bytes(&objects->reader, address, type);
+		containers_see(&objects->containers, address, type);
+	}
+}
+
+static int make_graph(struct objects *objects, double time)
+{
+	uint64_t kept = view_numbers(objects->view).kept_bytes;
+	uint64_t left = objects->budget_bytes > kept ? objects->budget_bytes - kept : 0;
+	int error;
+
+	graph_release(&objects->graph);
+	objects->has_graph = false;
+	if (graph_bytes(objects->pools.block_count) > left)
+		return 0;
+	error = graph_init(&objects->graph, &objects->reader, left / graph_bytes(1));
+	if (error)
+		return error == -ENOMEM ? 0 : error;
+	roots_follow(&objects->graph, objects->interpreter, objects->procfs, &objects->roots);
+	objects->has_graph = true;
+	count_outsides(objects);
+	return patterns_count(&objects->patterns, &objects->graph, time);
+}
+
+static void note_series(struct objects *objects, double time)
+{
+	bool first = !objects->looks;
+
+	for (size_t i = 1; i < objects->types.count; i++) {
+		struct type_series *series = &objects->series[i];
+
+		series->counts[1] = objects->types.items[i].count;
+		series->bytes[1] = objects->types.items[i].bytes;
+		if (!first)
+			continue;
+		series->counts[0] = series->counts[1];
+		series->bytes[0] = series->bytes[1];
+	}
+	objects->last_time = time;
+	objects->collections[1] = collector_full_collections(objects->interpreter);
+	if (first) {
+		objects->first_time = time;
+		objects->collections[0] = objects->collections[1];
+	}
+	objects->looks++;
+}
+
+/* A view as large as may be, or just enough to stream through. */
+static int prepare_view(struct objects *objects, bool copy)
+{
+	pid_t pid = objects->interpreter->memory.pid;
+
+	if (objects->view) {
+		view_clear(objects->view, &objects->regions);
+		return 0;
+	}
+	objects->view = view_new(pid, &objects->regions,
+				 copy ? objects->budget_bytes / 4 * 3 : STREAM_VIEW_BYTES);
+	objects->reader.view = objects->view;
+	return objects->view ? 0 : -errno;
+}
+
+static int look(struct objects *objects, bool graph, double time)
+{
+	uint64_t room = objects->budget_bytes / 4 * 3;
+	bool copy = data_bytes(&objects->regions) <= room / 8 * 7;
+	int error = prepare_view(objects, copy);
+
+	if (error)
+		return error;
+	python_types_begin(&objects->types);
+	object_reader_begin(&objects->reader);
+	object_pools_begin(&objects->pools, copy);
+	containers_begin(&objects->containers, time);
+	error = copy ? fill_all(objects) : stream_all(objects);
+	if (!error && copy)
+		error = read_copied(objects);
+	if (!error && copy && graph)
+		error = make_graph(objects, time);
+	if (!error)
+		note_series(objects, time);
+	return error;
+}
+
+int objects_look(struct objects *objects, bool graph)
+{
+	uint64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wall = clock_ns(CLOCK_MONOTONIC);
+	int error;
+
+	regions_release(&objects->regions);
+	error = regions_read(objects->procfs, objects->interpreter->memory.pid, &objects->regions);
+	if (!error)
+		error = look(objects, graph, (double)wall / 1e9);
+	objects->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	objects->wall_ns = clock_ns(CLOCK_MONOTONIC) - wall;
+	return error;
+}

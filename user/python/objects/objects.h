@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The objects of one running CPython, looked at once or again and again. Nothing is stopped and
+ * nothing written.
+ *
+ * Where all that the interpreter may write fits into the memory that the tool may use, a look is a
+ * copy with a graph, which gives names. Else memory is streamed: types and growth are all the same,
+ * names are not.
+ */
+#ifndef UNFREED_PYTHON_OBJECTS_OBJECTS_H
+#define UNFREED_PYTHON_OBJECTS_OBJECTS_H
+
+#include "../../look/look.h"
+#include "containers.h"
+#include "graph.h"
+#include "patterns.h"
+#include "roots.h"
+
+struct objects {
+	const struct procfs *procfs;
+	const struct python_interpreter *interpreter; /* the caller's, and outlives this */
+	uint64_t budget_bytes;
+	struct python_structs structs;
+	struct regions regions;
+	struct view *view;
+	struct python_object_types types;
+	struct object_pools pools;
+	struct labels labels;
+	struct object_reader reader;
+	struct containers containers;
+	struct patterns patterns;
+	struct graph graph; /* of the last look that had one */
+	bool has_graph;
+	struct root_counts roots;
+	struct type_series *series; /* by type: counts and bytes at the first look and the last */
+	size_t looks;
+	double first_time; /* of the first look and the last, in seconds */
+	double last_time;
+	uint64_t collections[2]; /* full ones, at the first look and the last */
+	uint64_t cpu_ns;         /* that the last look took */
+	uint64_t wall_ns;
+};
+
+struct type_series {
+	uint64_t counts[2];
+	uint64_t bytes[2];
+};
+
+/*
+ * Takes the interpreter of a process. Returns 0, -ENOTSUP for a version that is not known, or
+ * another negative errno. On failure nothing needs release.
+ */
+int objects_init(struct objects *objects, const struct procfs *procfs,
+		 const struct python_interpreter *interpreter, uint64_t budget_bytes);
+void objects_release(struct objects *objects);
+
+/*
+ * Looks. `graph`: also at who holds what, as far as there is room. Returns 0 or a negative errno:
+ * -ESRCH where the process is gone.
+ */
+int objects_look(struct objects *objects, bool graph);
+
+struct objects_request {
+	size_t containers;  /* at most so many of the largest */
+	bool with_keys;
+	const char *holders; /* of what: a type, a name or an address; NULL: nothing */
+};
+
+/* Puts into a look what was found: types, containers, growth, the collector. */
+void objects_report(struct objects *objects, const struct objects_request *request,
+		    struct look *look);
+
+#endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From what was found to a struct look: the largest types and containers, with names. */
+#include "objects.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector_state.h"
+#include "growth.h"
+#include "names.h"
+#include "report.h"
+
+enum { ENTRY_TYPES_MAX = 3, ENTRIES_SAMPLED = 512 };
+
+static int compare_types(const void *a, const void *b)
+{
+	const struct look_type *left = a, *right = b;
+
+	return left->bytes < right->bytes ? 1 : left->bytes > right->bytes ? -1 : 0;
+}
+
+static void report_types(const struct objects *objects, struct look *look)
+{
+	struct look_type *types =
+		pool_alloc(look->pool, objects->types.count, sizeof(*types));
+	size_t count = 0;
+
+	for (size_t i = 1; i < objects->types.count; i++) {
+		const struct python_type *type = &objects->types.items[i];
+
+		if (type->count)
+			types[count++] = (struct look_type){
+				.name = pool_strdup(look->pool, type->name),
+				.language = "python",
+				.count = type->count,
+				.bytes = type->bytes,
+			};
+	}
+	qsort(types, count, sizeof(*types), compare_types);
+	look->types = types;
+	look->type_count = count;
+}
+
+uint64_t *objects_below(const struct graph *graph)
+{
+	uint64_t *below = calloc(graph->count, sizeof(*below));
+
+	for (size_t i = graph->order_count; below && i--;) {
+		uint32_t node = graph->order[i];
+
+		below[node] += graph_node_bytes(graph, node);
+		if (graph->parents[node] != node)
+			below[graph->parents[node]] += below[node];
+	}
+	return below;
+}
+
+/* A dictionary of attributes is no container that anybody thinks of as one; nor is a table that the
+ * interpreter keeps for itself. */
+bool objects_is_shown(const struct graph *graph, uint32_t node)
+{
+	uint32_t type = graph_type(graph, node), parent = graph->parents[node];
+	enum object_kind kind = graph->reader->types->items[type].kind;
+
+	if (!object_kind_is_container(kind) && kind != KIND_CACHE)
+		return false;
+	if (label_kind(graph->labels[node]) == LABEL_NAMESPACE)
+		return false;
+	if (graph->labels[node] == label_make(LABEL_FIELD, TYPE_SUBCLASSES))
+		return false;
+	/* the dictionary of an lru_cache is the cache */
+	return parent == node || graph->reader->types->items[graph_type(graph, parent)].kind != KIND_CACHE;
+}
+
+struct sampling {
+	struct object_reader *reader;
+	struct {
+		uint32_t type;
+		uint64_t count;
+	} types[16];
+	size_t type_count;
+	size_t left;
+};
+
+static void sample(struct sampling *sampling, uint64_t address)
+{
+	uint64_t type_address;
+	size_t i = 0;
+
+	view_u64(sampling->reader->view, address + OBJECT_TYPE, &type_address);
+	uint32_t type = python_types_find(sampling->reader->types, sampling->reader->view, type_address);
+	if (!type || !sampling->left)
+		return;
+	sampling->left--;
+	while (i < sampling->type_count && sampling->types[i].type != type)
+		i++;
+	if (i == sizeof(sampling->types) / sizeof(*sampling->types))
+		return;
+	sampling->types[i].type = type;
+	sampling->types[i].count++;
+	sampling->type_count += i == sampling->type_count;
+}
+
+static void sample_reference(void *context, uint64_t target, uint32_t label)
+{
+	if (label_kind(label) == LABEL_ITEM || label_kind(label) == LABEL_NAME)
+		sample(context, target);
+}
+
+/* What most of a container's entries are, judged by some of them. */
+static const struct look_count *entry_types(const struct objects *objects, uint32_t node,
+					    uint64_t length, struct look *look, size_t *count)
+{
+	struct object_reader *reader = (struct object_reader *)&objects->reader;
+	struct sampling sampling = {.reader = reader, .left = ENTRIES_SAMPLED};
+	struct object object;
+	uint64_t seen = 0;
+
+	if (!graph_object(&objects->graph, node, &object))
+		return NULL;
+	object_references(reader, &object, sample_reference, NULL, &sampling);
+	struct look_count *of = pool_alloc(look->pool, ENTRY_TYPES_MAX, sizeof(*of));
+	for (size_t i = 0; i < sampling.type_count; i++)
+		seen += sampling.types[i].count;
+	for (*count = 0; *count < ENTRY_TYPES_MAX; (*count)++) {
+		size_t most = 0;
+
+		for (size_t i = 1; i < sampling.type_count; i++)
+			if (sampling.types[i].count > sampling.types[most].count)
+				most = i;
+		if (!sampling.type_count || !sampling.types[most].count)
+			break;
+		of[*count].name = pool_strdup(look->pool,
+					      objects->types.items[sampling.types[most].type].name);
+		of[*count].count = sampling.types[most].count * length / seen;
+		sampling.types[most].count = 0;
+	}
+	return of;
+}
+
+void objects_describe(const struct objects *objects, uint32_t node, uint64_t bytes,
+		      unsigned int form, struct look *look, struct look_container *container)
+{
+	struct object_reader *reader = (struct object_reader *)&objects->reader;
+	const struct graph *graph = &objects->graph;
+	uint64_t address = graph_address(graph, node), word;
+	uint32_t type = graph_type(graph, node);
+	char name[OBJECT_NAME_BYTES];
+
+	*container = (struct look_container){
+		.type = pool_strdup(look->pool, objects->types.items[type].name),
+		.address = address,
+		.length = object_length(reader, address, type),
+		.bytes = bytes,
+		.bound = object_bound(reader, address, type),
+		.hits = LOOK_UNKNOWN,
+		.misses = LOOK_UNKNOWN,
+	};
+	if (name_of_node(graph, node, form, name))
+		container->name = pool_strdup(look->pool, name);
+	if (objects->types.items[type].kind == KIND_CACHE) {
+		if (view_u64(reader->view, address + CACHE_HITS, &word))
+			container->hits = word;
+		if (view_u64(reader->view, address + CACHE_MISSES, &word))
+			container->misses = word;
+	}
+	container->of = entry_types(objects, node, container->length, look, &container->of_count);
+}
+
+/* The largest so far, the smallest of them first to go. */
+static void keep_largest(uint32_t *nodes, size_t *count, size_t max, const uint64_t *below,
+			 uint32_t node)
+{
+	size_t at = *count;
+
+	if (!max || (at == max && below[nodes[at - 1]] >= below[node]))
+		return;
+	if (at == max)
+		at--;
+	else
+		(*count)++;
+	for (; at && below[nodes[at - 1]] < below[node]; at--)
+		nodes[at] = nodes[at - 1];
+	nodes[at] = node;
+}
+
+static void report_containers(const struct objects *objects, const uint64_t *below,
+			      const struct objects_request *request, struct look *look)
+{
+	const struct graph *graph = &objects->graph;
+	uint32_t *nodes = pool_alloc(look->pool, request->containers + 1, sizeof(*nodes));
+	size_t count = 0;
+
+	for (size_t i = 0; i < graph->order_count; i++)
+		if (objects_is_shown(graph, graph->order[i]))
+			keep_largest(nodes, &count, request->containers, below, graph->order[i]);
+	struct look_container *containers = pool_alloc(look->pool, count, sizeof(*containers));
+	for (size_t i = 0; i < count; i++)
+		objects_describe(objects, nodes[i], below[nodes[i]],
+				 request->with_keys ? NAME_WITH_KEYS : 0, look, &containers[i]);
+	look->containers = containers;
+	look->container_count = count;
+}
+
+void objects_report(struct objects *objects, const struct objects_request *request,
+		    struct look *look)
+{
+	struct view_numbers numbers = view_numbers(objects->view);
+
+	report_types(objects, look);
+	collector_read(objects->interpreter, &look->gc);
+	look->uncertain[UNCERTAIN_TORN_POOLS] += objects->pools.torn;
+	look->uncertain[UNCERTAIN_UNREADABLE] += numbers.failed_bytes;
+	look->uncertain[UNCERTAIN_TYPES_FULL] += objects->types.refused;
+	look->uncertain[UNCERTAIN_NO_ROOM] += objects->containers.refused + objects->graph.full;
+	look->uncertain[UNCERTAIN_DANGLING] += objects->graph.dangling - objects->graph.repaired;
+	uint64_t *below = objects->has_graph ? objects_below(&objects->graph) : NULL;
+	if (below)
+		report_containers(objects, below, request, look);
+	if (objects->looks > 1)
+		objects_report_growth(objects, below, look);
+	free(below);
+}

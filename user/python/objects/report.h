@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the parts of a report on objects share. */
+#ifndef UNFREED_PYTHON_OBJECTS_REPORT_H
+#define UNFREED_PYTHON_OBJECTS_REPORT_H
+
+#include "objects.h"
+
+/* Bytes that are reached through each node first, with its own: an array of graph->count, the
+ * caller's; NULL on out of memory. */
+uint64_t *objects_below(const struct graph *graph);
+
+/* Whether a node is a container that people would call one. */
+bool objects_is_shown(const struct graph *graph, uint32_t node);
+
+/* Fills a container of a look from a node. `form`: enum name_form. */
+void objects_describe(const struct objects *objects, uint32_t node, uint64_t bytes,
+		      unsigned int form, struct look *look, struct look_container *container);
+
+#endif
