@@ -4,6 +4,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "commands/heap.h"
 #include "doctor.h"
 #include "lib/message.h"
 #include "record.h"
@@ -19,6 +20,8 @@ struct command {
 static const struct command commands[] = {
 	{"record", "unfreed record", record_main,
 	 "trace processes and report what they have not freed"},
+	{"heap", "unfreed heap", heap_main,
+	 "say what is in a process's memory, and what holds it"},
 	{"report", "unfreed report", report_main, "render saved profiles"},
 	{"doctor", "unfreed doctor", doctor_main,
 	 "say what this kernel and a target allow, and what tracing would cost"},

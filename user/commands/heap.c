@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* `unfreed heap`: parse, open the process, look once or several times, write. */
+#include "heap.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../confine/confined.h"
+#include "../lib/command_line.h"
+#include "../lib/message.h"
+#include "../look/growth.h"
+#include "../look/read.h"
+#include "../memory/budget.h"
+#include "../output/file.h"
+#include "../output/heap.h"
+#include "../service/patient.h"
+
+enum {
+	KEY_LOOKS = 0x7000,
+	KEY_DIFF,
+	KEY_TOP,
+	KEY_WITH_KEYS,
+	KEY_MAX_MEMORY,
+	LOOKS_DEFAULT = 6,
+	LOOKS_MAX = 1000,
+	TOP_MAX = 10000,
+	TOP_DEFAULT = 10,
+};
+
+struct heap_options {
+	pid_t pid;
+	double interval_s; /* 0: one look alone */
+	long looks;
+	long top;
+	bool with_keys;
+	const char *diff;
+	const char *output; /* NULL: text on stdout */
+	const char *format;
+	uint64_t max_memory_bytes; /* 0: by what there is */
+};
+
+static const struct argp_option options[] = {
+	{"pid", 'p', "PID", 0, "The process to look at", 0},
+	{"interval", 'i', "SECS", 0, "Look again after so long, and say what grew", 0},
+	{"looks", KEY_LOOKS, "N", 0, "How often to look with -i (default 6)", 0},
+	{"diff", KEY_DIFF, "FILE", 0, "Say what grew since a look that was saved as JSON", 0},
+	{"output", 'o', "FILE", 0, "Write there: text, or JSON where the name ends in .json", 1},
+	{"format", 'f', "FORMAT", 0, "text or json", 1},
+	{"top", KEY_TOP, "N", 0, "Rows of each table (default 10)", 1},
+	{"with-keys", KEY_WITH_KEYS, NULL, 0,
+	 "Show keys of dictionaries in names: they are data of the process's users", 2},
+	{"max-memory", KEY_MAX_MEMORY, "MB", 0,
+	 "Memory that a look may use itself (default: 512, or a quarter of what is free)", 2},
+	{"quiet", 'q', NULL, 0, "Say nothing but errors and the report", 3},
+	{"verbose", 'v', NULL, 0, "Say more", 3},
+	{0},
+};
+
+static error_t parse_number(const char *name, const char *text, double low, double high,
+			    double *value)
+{
+	char *end;
+	double number = strtod(text, &end);
+
+	if (end == text || *end || !isfinite(number) || number < low || number > high) {
+		message_error("%s needs a number from %g to %g, not \"%s\"", name, low, high, text);
+		return EINVAL;
+	}
+	*value = number;
+	return 0;
+}
+
+static error_t parse_count(const char *name, const char *text, long high, long *count)
+{
+	double value = 0;
+	error_t error = parse_number(name, text, 1, (double)high, &value);
+
+	if (!error && value != floor(value)) {
+		message_error("%s needs a whole number, not \"%s\"", name, text);
+		return EINVAL;
+	}
+	*count = (long)value;
+	return error;
+}
+
+static error_t parse_pid(struct heap_options *heap, const char *text)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (heap->pid) {
+		message_error("heap looks at one process: \"%s\" is one too many", text);
+		return EINVAL;
+	}
+	if (*text < '0' || *text > '9' || *end || value <= 0 || value > 1 << 22) {
+		message_error("-p needs a process number, not \"%s\"", text);
+		return EINVAL;
+	}
+	heap->pid = (pid_t)value;
+	return 0;
+}
+
+static error_t parse_format(struct heap_options *heap, const char *text)
+{
+	static const char *const names[] = {"text", "json"};
+
+	if (command_line_choose(text, names, 2) >= 0) {
+		heap->format = text;
+		return 0;
+	}
+	message_error("-f takes text or json, not \"%s\"", text);
+	return EINVAL;
+}
+
+static error_t check(const struct heap_options *heap)
+{
+	if (!heap->pid) {
+		message_error("nothing to look at: give -p PID");
+		return EINVAL;
+	}
+	if (heap->looks && !heap->interval_s) {
+		message_error("--looks needs -i SECS between them");
+		return EINVAL;
+	}
+	return 0;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct heap_options *heap = state->input;
+	double megabytes = 0;
+	error_t error;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		command_line_init(state);
+		return 0;
+	case ARGP_KEY_FINI:
+		command_line_release(state);
+		return 0;
+	case 'p':
+	case ARGP_KEY_ARG:
+		return parse_pid(heap, argument);
+	case 'i':
+		return parse_number("--interval", argument, 0.001, 86400, &heap->interval_s);
+	case KEY_LOOKS:
+		return parse_count("--looks", argument, LOOKS_MAX, &heap->looks);
+	case KEY_TOP:
+		return parse_count("--top", argument, TOP_MAX, &heap->top);
+	case KEY_DIFF:
+		heap->diff = argument;
+		return 0;
+	case 'o':
+		heap->output = argument;
+		return 0;
+	case 'f':
+		return parse_format(heap, argument);
+	case KEY_WITH_KEYS:
+		heap->with_keys = true;
+		return 0;
+	case KEY_MAX_MEMORY:
+		error = parse_number("--max-memory", argument, 16, 1 << 24, &megabytes);
+		heap->max_memory_bytes = (uint64_t)(megabytes * 1e6);
+		return error;
+	case 'q':
+		message_set_verbosity(VERBOSITY_QUIET);
+		return 0;
+	case 'v':
+		message_set_verbosity(VERBOSITY_VERBOSE);
+		return 0;
+	case ARGP_KEY_END:
+		return check(heap);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse_option,
+	.args_doc = "[-p] PID",
+	.doc = "Says what is in the memory of a running process: where it is, objects by type, "
+	       "containers by name. The process is not stopped and nothing is written into it.\v"
+	       "Exit status: 0 done, 1 a failure while running, 2 usage, 3 the target (no such "
+	       "process), 4 the permissions.",
+};
+
+static void sleep_until(struct timespec *next, double seconds)
+{
+	uint64_t ns = (uint64_t)next->tv_nsec + (uint64_t)(seconds * 1e9);
+
+	next->tv_sec += (time_t)(ns / 1000000000);
+	next->tv_nsec = (long)(ns % 1000000000);
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, next, NULL) == EINTR)
+		;
+}
+
+/* Graphs at the first look, the last and some between show growth by paths. */
+static int look_repeatedly(struct patient *patient, const struct heap_options *heap,
+			   struct failure *failure)
+{
+	long looks = heap->interval_s ? heap->looks ? heap->looks : LOOKS_DEFAULT : 1;
+	struct timespec next;
+	int error = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &next);
+	for (long i = 0; i < looks && !error; i++) {
+		if (i)
+			sleep_until(&next, heap->interval_s);
+		error = patient_look(patient, true, failure);
+	}
+	return error;
+}
+
+struct writing {
+	const struct look *look;
+	heap_output_fn *print;
+	struct heap_output_options options;
+};
+
+static int print_look(const void *context, FILE *file)
+{
+	const struct writing *writing = context;
+
+	return writing->print(writing->look, &writing->options, file);
+}
+
+static enum exit_status write_look(const struct heap_options *heap, const struct look *look)
+{
+	const char *path = heap->output ? heap->output : "-";
+	size_t length = strlen(path);
+	bool json = heap->format ? !strcmp(heap->format, "json")
+				 : length > 5 && !strcmp(path + length - 5, ".json");
+	struct writing writing = {look, json ? heap_json : heap_text, {.top = (size_t)heap->top}};
+	int error = file_write(path, print_look, &writing);
+
+	if (!error)
+		return STATUS_OK;
+	message_error("cannot write %s: %s", path, strerror(-error));
+	return STATUS_FAILURE;
+}
+
+static enum exit_status compare(const struct heap_options *heap, struct look *look)
+{
+	char error[4096 + 256];
+	struct look *before = look_read(heap->diff, error, sizeof(error));
+
+	if (!before) {
+		message_error("%s", error);
+		return STATUS_FAILURE;
+	}
+	look->growth = look_diff(before, look);
+	look_free(before);
+	return STATUS_OK;
+}
+
+static enum exit_status run(const struct heap_options *heap, struct confined *confined)
+{
+	struct procfs procfs = {.root = "/proc"};
+	struct objects_request request = {.containers = 1000, .with_keys = heap->with_keys};
+	uint64_t budget = heap->max_memory_bytes ? heap->max_memory_bytes : budget_default();
+	enum exit_status status = STATUS_OK;
+	struct failure failure = {0};
+	struct patient patient;
+
+	if (patient_open(&patient, &procfs, confined, heap->pid, budget, &failure)) {
+		message_error("%s", failure.text);
+		return failure.status;
+	}
+	if (look_repeatedly(&patient, heap, &failure)) {
+		message_error("%s", failure.text);
+		status = failure.status;
+	}
+	if (patient.looks) {
+		struct look *look = patient_report(&patient, &request);
+
+		if (heap->diff && compare(heap, look))
+			status = STATUS_FAILURE;
+		if (write_look(heap, look))
+			status = STATUS_FAILURE;
+		look_free(look);
+	}
+	patient_close(&patient);
+	return status;
+}
+
+int heap_main(int argc, char **argv)
+{
+	struct heap_options heap = {.top = TOP_DEFAULT};
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &heap))
+		return STATUS_USAGE;
+	struct confined *confined = confined_new();
+	if (!confined) {
+		message_error("cannot start a process to read files in: %s", strerror(errno));
+		return STATUS_FAILURE;
+	}
+	enum exit_status status = run(&heap, confined);
+	confined_free(confined);
+	return status;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "patient.h"
+
+#include <errno.h>
+#include <string.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static int refuse(struct failure *failure, pid_t pid, int error)
+{
+	if (error == -ESRCH || error == -ENOENT)
+		return failure_set(failure, STATUS_TARGET, "there is no process %d", (int)pid);
+	if (error == -EPERM || error == -EACCES)
+		return failure_set(failure, STATUS_KERNEL,
+				   "not allowed to read the memory of process %d: run as root, or with "
+				   "CAP_SYS_PTRACE",
+				   (int)pid);
+	return failure_set(failure, STATUS_FAILURE, "cannot read the memory of process %d: %s",
+			   (int)pid, strerror(-error));
+}
+
+static int find_python(struct patient *patient, struct failure *failure)
+{
+	struct mappings mappings;
+	int error = mappings_read(patient->procfs, patient->pid, &mappings);
+
+	if (error)
+		return refuse(failure, patient->pid, error);
+	error = python_interpreter_find(patient->procfs, patient->confined, patient->pid, &mappings,
+					&patient->interpreter, &patient->python_problem);
+	mappings_release(&mappings);
+	if (error == -ENOENT || error == -ENOTSUP)
+		return 0;
+	if (error)
+		return refuse(failure, patient->pid, error);
+	error = objects_init(&patient->objects, patient->procfs, &patient->interpreter,
+			     patient->budget_bytes);
+	if (!error) {
+		patient->is_python = true;
+		return 0;
+	}
+	python_interpreter_release(&patient->interpreter);
+	if (error != -ENOTSUP)
+		return refuse(failure, patient->pid, error);
+	failure_set(&patient->python_problem, STATUS_TARGET,
+		    "objects of this version of CPython are not known");
+	return 0;
+}
+
+int patient_open(struct patient *patient, const struct procfs *procfs, struct confined *confined,
+		 pid_t pid, uint64_t budget_bytes, struct failure *failure)
+{
+	*patient = (struct patient){
+		.procfs = procfs,
+		.confined = confined,
+		.pid = pid,
+		.budget_bytes = budget_bytes,
+	};
+	int error = procfs_read_status(procfs, pid, &patient->status);
+	if (!error && patient->status.tgid != pid)
+		return failure_set(failure, STATUS_TARGET, "%d is a thread of process %d: give that",
+				   (int)pid, (int)patient->status.tgid);
+	if (!error && patient->status.zombie)
+		error = -ESRCH;
+	int memory = error ? -1 : memory_open(pid);
+	if (!error && memory < 0)
+		error = memory;
+	if (error)
+		return refuse(failure, pid, error);
+	close(memory);
+	return find_python(patient, failure);
+}
+
+void patient_close(struct patient *patient)
+{
+	if (!patient->is_python)
+		return;
+	objects_release(&patient->objects);
+	python_interpreter_release(&patient->interpreter);
+	patient->is_python = false;
+}
+
+int patient_look(struct patient *patient, bool graph, struct failure *failure)
+{
+	int64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wall = clock_ns(CLOCK_MONOTONIC);
+	int error = 0;
+
+	patient->taken_at_ns = clock_ns(CLOCK_REALTIME);
+	if (patient->is_python)
+		error = objects_look(&patient->objects, graph);
+	if (error)
+		return refuse(failure, patient->pid, error);
+	patient->looks++;
+	patient->cpu_ns = (uint64_t)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+	patient->wall_ns = (uint64_t)(clock_ns(CLOCK_MONOTONIC) - wall);
+	return 0;
+}
+
+static void name_process(const struct patient *patient, struct look *look)
+{
+	char *exe = procfs_read_exe(patient->procfs, patient->pid);
+	char version[16];
+
+	look->pid = patient->pid;
+	look->comm = pool_strdup(look->pool, patient->status.comm);
+	look->exe = exe ? pool_strdup(look->pool, exe) : NULL;
+	look->start_time = patient->status.start_time;
+	free(exe);
+	if (patient->is_python) {
+		python_version_name(patient->interpreter.layout.version, version);
+		look->python_version = pool_strdup(look->pool, version);
+	} else if (*patient->python_problem.text) {
+		look->python_problem = pool_strdup(look->pool, patient->python_problem.text);
+	}
+}
+
+struct look *patient_report(struct patient *patient, const struct objects_request *request)
+{
+	struct look *look = look_new();
+
+	name_process(patient, look);
+	look->taken_at_ns = patient->taken_at_ns;
+	look->cpu_ns = patient->cpu_ns;
+	look->read_ns = patient->wall_ns;
+	if (patient->is_python)
+		objects_report(&patient->objects, request, look);
+	return look;
+}

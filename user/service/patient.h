@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A process whose memory is looked at, once or again and again: what is known of it between looks.
+ * Needs the permission to read its memory (CAP_SYS_PTRACE), no BPF, and a PID that the own PID
+ * namespace knows.
+ */
+#ifndef UNFREED_SERVICE_PATIENT_H
+#define UNFREED_SERVICE_PATIENT_H
+
+#include "../confine/confined.h"
+#include "../lib/failure.h"
+#include "../look/look.h"
+#include "../python/objects/objects.h"
+
+struct patient {
+	const struct procfs *procfs;
+	struct confined *confined;
+	pid_t pid;
+	struct process_status status; /* at the beginning */
+	uint64_t budget_bytes;
+	bool is_python;
+	struct failure python_problem; /* where it is a CPython that is not understood */
+	struct python_interpreter interpreter;
+	struct objects objects;
+	size_t looks;
+	int64_t taken_at_ns; /* of the last look, since the epoch */
+	uint64_t cpu_ns;     /* of ours, that the last look took */
+	uint64_t wall_ns;
+};
+
+/*
+ * Returns 0, or -1 with `failure` filled (then nothing is to be released). `procfs` and `confined`
+ * must outlive it. Its looks take at most about `budget_bytes` of our memory.
+ */
+int patient_open(struct patient *patient, const struct procfs *procfs, struct confined *confined,
+		 pid_t pid, uint64_t budget_bytes, struct failure *failure);
+void patient_close(struct patient *patient);
+
+/* Looks; `graph`: also at who holds what. Returns 0, or -1 with `failure` filled. */
+int patient_look(struct patient *patient, bool graph, struct failure *failure);
+
+/* What the last look found, and what grew since the first: the caller's. */
+struct look *patient_report(struct patient *patient, const struct objects_request *request);
+
+#endif
