@@ -20,8 +20,7 @@ struct command {
 static const struct command commands[] = {
 	{"record", "unfreed record", record_main,
 	 "trace processes and report what they have not freed"},
-	{"heap", "unfreed heap", heap_main,
-	 "say what is in a process's memory, and what holds it"},
+	{"heap", "unfreed heap", heap_main, "say what is in a process's memory, and what holds it"},
 	{"report", "unfreed report", report_main, "render saved profiles"},
 	{"doctor", "unfreed doctor", doctor_main,
 	 "say what this kernel and a target allow, and what tracing would cost"},

@@ -9,21 +9,21 @@
 
 #include "../look/look.h"
 
-#define VERDICT_LIST(X)                              \
-	X(LEAK, "leak")                              \
-	X(GROWS, "grows, no bound seen")             \
-	X(FILLING_CACHE, "filling cache")            \
-	X(KEPT, "kept by the allocator")             \
-	X(WARM_UP, "warm-up")                        \
-	X(SAWTOOTH, "sawtooth")                      \
-	X(CHURN, "churn")                            \
+#define VERDICT_LIST(X)                   \
+	X(LEAK, "leak")                   \
+	X(GROWS, "grows, no bound seen")  \
+	X(FILLING_CACHE, "filling cache") \
+	X(KEPT, "kept by the allocator")  \
+	X(WARM_UP, "warm-up")             \
+	X(SAWTOOTH, "sawtooth")           \
+	X(CHURN, "churn")                 \
 	X(UNEXPLAINED, "unexplained")
 
 enum verdict {
 #define X(id, name) VERDICT_##id,
 	VERDICT_LIST(X)
 #undef X
-	VERDICT_COUNT
+		VERDICT_COUNT
 };
 
 const char *verdict_name(enum verdict verdict);
@@ -64,20 +64,20 @@ struct finding {
 	struct rate rate;
 	uint64_t holds_bytes;
 	const struct look_container *container; /* NULL: none */
-	const char *subject;                    /* what it is, where it is no container: "C memory" */
-	const char *of; /* type of the entries; NULL: unknown */
+	const char *subject;             /* what it is, where it is no container: "C memory" */
+	const char *of;                  /* type of the entries; NULL: unknown */
 	const struct answer_fill *fills; /* filled by, most first */
 	size_t fill_count;
 	const struct answer_fill *empties;
 	size_t empty_count;
-	double watched_s;        /* its length was watched so long; 0: not at all */
-	unsigned int evidence;   /* enum evidence_source */
-	const char *reason;      /* one sentence of figures: what the verdict stands on */
+	double watched_s;      /* its length was watched so long; 0: not at all */
+	unsigned int evidence; /* enum evidence_source */
+	const char *reason;    /* one sentence of figures: what the verdict stands on */
 };
 
 struct answer {
 	struct pool *pool;
-	pid_t pid;         /* as asked for */
+	pid_t pid; /* as asked for */
 	const char *comm;
 	const char *exe;
 	size_t process_count; /* processes that were looked at: a master's workers */
@@ -89,8 +89,8 @@ struct answer {
 	struct rate resident_growth;
 	double explained; /* bytes an hour, of the findings that are not "unexplained" */
 	uint64_t resident_bytes;
-	uint64_t limit_bytes;  /* 0: none */
-	double full_in_s;      /* negative: never at this rate, or not known */
+	uint64_t limit_bytes;           /* 0: none */
+	double full_in_s;               /* negative: never at this rate, or not known */
 	const struct finding *findings; /* by rate, fastest first; unexplained last */
 	size_t finding_count;
 	const struct look *look; /* the last one; parts, gc, largest holders */

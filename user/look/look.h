@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A look: what is in the memory of a process at one instant. Data alone: whoever reads the memory
- * fills it, formats write it, and two of them give growth. Strings are UTF-8 of the target's making:
- * each format escapes them. Everything in a look lives in its pool.
+ * fills it, formats write it, and two of them give growth. Strings are UTF-8 of the target's
+ * making: each format escapes them. Everything in a look lives in its pool.
  *
  * Sizes are in bytes. UINT64_MAX in a length, bound or count that is marked so means: not known.
  */
@@ -19,24 +19,24 @@
 #define LOOK_UNKNOWN UINT64_MAX
 
 /* Where resident memory is. The resident bytes of all parts add up to the process's. */
-#define LOOK_PART_LIST(X)                           \
-	X(PYTHON_LIVE, "python_live")               \
-	X(PYTHON_FREE, "python_free")               \
-	X(MALLOC_LIVE, "malloc_live")               \
+#define LOOK_PART_LIST(X)                                   \
+	X(PYTHON_LIVE, "python_live")                       \
+	X(PYTHON_FREE, "python_free")                       \
+	X(MALLOC_LIVE, "malloc_live")                       \
 	X(MALLOC_FREE_RETURNABLE, "malloc_free_returnable") \
-	X(MALLOC_FREE_PINNED, "malloc_free_pinned") \
-	X(MALLOC_CACHE, "malloc_cache")             \
-	X(STACKS, "stacks")                         \
-	X(ANONYMOUS, "anonymous")                   \
-	X(FILES, "files")                           \
-	X(SHARED, "shared")                         \
+	X(MALLOC_FREE_PINNED, "malloc_free_pinned")         \
+	X(MALLOC_CACHE, "malloc_cache")                     \
+	X(STACKS, "stacks")                                 \
+	X(ANONYMOUS, "anonymous")                           \
+	X(FILES, "files")                                   \
+	X(SHARED, "shared")                                 \
 	X(OTHER, "other")
 
 enum look_part_id {
 #define X(id, name) PART_##id,
 	LOOK_PART_LIST(X)
 #undef X
-	PART_COUNT
+		PART_COUNT
 };
 
 struct look_part {
@@ -45,20 +45,20 @@ struct look_part {
 };
 
 /* Why a number of the look may be off, counted by cause. */
-#define LOOK_UNCERTAIN_LIST(X)                                                                  \
-	X(TORN_POOLS, "torn_pools", "pools of CPython that changed while they were read")       \
-	X(UNREADABLE, "unreadable_bytes", "bytes that were gone when they were read")           \
-	X(SWAPPED, "swapped_bytes", "bytes in swap, not read")                                  \
-	X(NO_ROOM, "no_room", "objects beyond the memory that the look may use")                \
-	X(DANGLING, "dangling", "references to what was no object when it was read")            \
-	X(TYPES_FULL, "types_full", "types beyond the room for them")                           \
+#define LOOK_UNCERTAIN_LIST(X)                                                            \
+	X(TORN_POOLS, "torn_pools", "pools of CPython that changed while they were read") \
+	X(UNREADABLE, "unreadable_bytes", "bytes that were gone when they were read")     \
+	X(SWAPPED, "swapped_bytes", "bytes in swap, not read")                            \
+	X(NO_ROOM, "no_room", "objects beyond the memory that the look may use")          \
+	X(DANGLING, "dangling", "references to what was no object when it was read")      \
+	X(TYPES_FULL, "types_full", "types beyond the room for them")                     \
 	X(MALLOC_TORN, "malloc_torn", "heaps of malloc that changed while they were read")
 
 enum look_uncertain {
 #define X(id, key, text) UNCERTAIN_##id,
 	LOOK_UNCERTAIN_LIST(X)
 #undef X
-	UNCERTAIN_COUNT
+		UNCERTAIN_COUNT
 };
 
 struct look_type {
@@ -78,11 +78,11 @@ struct look_container {
 	const char *name; /* how a program reaches it: recommend.behaviour.HISTORY; NULL: by no way
 			     that is known */
 	const char *type;
-	uint64_t address;  /* 0: many alike, under one pattern of a path */
-	uint64_t length;   /* entries; of many alike in all */
-	uint64_t bytes;    /* of all that is reached through it first */
-	uint64_t bound;    /* maxsize, maxlen; LOOK_UNKNOWN: none seen */
-	uint64_t hits;     /* of a cache; LOOK_UNKNOWN: none kept */
+	uint64_t address; /* 0: many alike, under one pattern of a path */
+	uint64_t length;  /* entries; of many alike in all */
+	uint64_t bytes;   /* of all that is reached through it first */
+	uint64_t bound;   /* maxsize, maxlen; LOOK_UNKNOWN: none seen */
+	uint64_t hits;    /* of a cache; LOOK_UNKNOWN: none kept */
 	uint64_t misses;
 	const struct look_count *of; /* what its entries are, by type, most first */
 	size_t of_count;
@@ -96,7 +96,7 @@ struct look_step {
 };
 
 struct look_holder {
-	const char *of; /* type or name that was asked for */
+	const char *of;   /* type or name that was asked for */
 	const char *name; /* the chain as one name */
 	uint64_t count;
 	uint64_t bytes;
@@ -142,10 +142,10 @@ struct look_grown {
 	const char *of;   /* type of most of the new entries; NULL: unknown */
 	uint64_t address; /* of the container; 0: many alike */
 	uint64_t containers; /* how many alike grow: 1 for a single one */
-	uint64_t length;  /* at the last look */
-	int64_t grown;    /* entries */
-	int64_t bytes;    /* of all that is below the new entries, about */
-	bool garbage;     /* reached by nothing: a collection may take it */
+	uint64_t length;     /* at the last look */
+	int64_t grown;       /* entries */
+	int64_t bytes;       /* of all that is below the new entries, about */
+	bool garbage;        /* reached by nothing: a collection may take it */
 };
 
 struct look_growth {
@@ -200,7 +200,7 @@ struct look {
 struct look *look_new(void);
 void look_free(struct look *look); /* accepts NULL */
 
-const char *look_part_name(enum look_part_id part);      /* "python_live" */
+const char *look_part_name(enum look_part_id part);         /* "python_live" */
 const char *look_uncertain_key(enum look_uncertain cause);  /* "torn_pools" */
 const char *look_uncertain_text(enum look_uncertain cause); /* for people */
 

@@ -77,7 +77,8 @@ static uint64_t cgroup_room(void)
 
 		line[strcspn(line, "\n")] = '\0';
 		if (group && !strncmp(line, "0::", 3))
-			room = room_upwards("/sys/fs/cgroup", group, "memory.max", "memory.current");
+			room = room_upwards("/sys/fs/cgroup", group, "memory.max",
+					    "memory.current");
 		else if (group && strstr(line, ":memory:"))
 			room = room_upwards("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes",
 					    "memory.usage_in_bytes");

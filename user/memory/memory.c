@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Through /proc/PID/mem: process_vm_readv pins the pages that it reads, which un-shares those that a
- * forked process shares with its parent. A descriptor is opened for each read or batch, because one
- * that is kept would go on reading what a process had before it executed another program.
+ * Through /proc/PID/mem: process_vm_readv pins the pages that it reads, which un-shares those that
+ * a forked process shares with its parent. A descriptor is opened for each read or batch, because
+ * one that is kept would go on reading what a process had before it executed another program.
  */
 #include "memory.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The memory of a process by mappings, as the kernel accounts it: /proc/PID/smaps as an array,
- * sorted by address. Reading it costs the kernel a walk over the process's page tables (some 10 ms a
- * GiB), and touches nothing.
+ * sorted by address. Reading it costs the kernel a walk over the process's page tables (some 10 ms
+ * a GiB), and touches nothing.
  */
 #ifndef UNFREED_MEMORY_REGIONS_H
 #define UNFREED_MEMORY_REGIONS_H
@@ -10,23 +10,23 @@
 #include "../target/mappings.h"
 
 enum region_flags {
-	REGION_SHARED = 1,       /* MAP_SHARED */
-	REGION_DEVICE = 2,       /* VM_IO or VM_PFNMAP: reading may have effects */
-	REGION_USERFAULT = 4,    /* registered with userfaultfd: a fault wakes the target's handler */
+	REGION_SHARED = 1,    /* MAP_SHARED */
+	REGION_DEVICE = 2,    /* VM_IO or VM_PFNMAP: reading may have effects */
+	REGION_USERFAULT = 4, /* registered with userfaultfd: a fault wakes the target's handler */
 	REGION_HUGETLB = 8,
-	REGION_STACK = 16,       /* VM_GROWSDOWN: the main thread's stack */
+	REGION_STACK = 16, /* VM_GROWSDOWN: the main thread's stack */
 	REGION_HUGE_ADVISED = 32,
 };
 
 struct region {
 	struct mapping mapping;
-	uint32_t flags;           /* enum region_flags */
-	uint64_t resident_bytes;  /* Rss */
+	uint32_t flags;              /* enum region_flags */
+	uint64_t resident_bytes;     /* Rss */
 	uint64_t proportional_bytes; /* Pss */
-	uint64_t private_bytes;   /* Private_Clean + Private_Dirty */
-	uint64_t anonymous_bytes; /* Anonymous */
-	uint64_t huge_bytes;      /* AnonHugePages */
-	uint64_t swapped_bytes;   /* Swap */
+	uint64_t private_bytes;      /* Private_Clean + Private_Dirty */
+	uint64_t anonymous_bytes;    /* Anonymous */
+	uint64_t huge_bytes;         /* AnonHugePages */
+	uint64_t swapped_bytes;      /* Swap */
 };
 
 struct regions {

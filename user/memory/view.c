@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Copied pages lie in one reservation of address space, in the order of their reading. An index holds
- * for each page where its copy is, or that it is not to be had.
+ * Copied pages lie in one reservation of address space, in the order of their reading. An index
+ * holds for each page where its copy is, or that it is not to be had.
  *
- * What pagemap says of a page is asked right before reading it. It may change in between; a page that
- * went meanwhile is read as an error, or, where it was swapped out in these microseconds, swapped in.
+ * What pagemap says of a page is asked right before reading it. It may change in between; a page
+ * that went meanwhile is read as an error, or, where it was swapped out in these microseconds,
+ * swapped in.
  */
 #include "view.h"
 
@@ -27,18 +28,14 @@ enum {
 	ASKED_PAGES = 4096, /* of pagemap at once */
 };
 
-/* In the index: 0 not asked yet, 1 not to be had, else 2 + the index of the copy. */
-enum { SLOT_UNKNOWN, SLOT_ABSENT, SLOT_FIRST };
-
 struct view {
+	struct view_pages kept; /* at the beginning: view_kept */
 	pid_t pid;
 	const struct regions *regions;
 	int memory_fd;
 	int pagemap_fd;
-	uint8_t *pages;
 	size_t capacity; /* pages */
 	size_t used;
-	struct page_index index;
 	struct view_numbers numbers;
 };
 
@@ -58,15 +55,16 @@ struct view *view_new(pid_t pid, const struct regions *regions, uint64_t budget_
 		return NULL;
 	view->pid = pid;
 	view->regions = regions;
-	view->capacity = budget_bytes / PAGE < UINT32_MAX - SLOT_FIRST ? budget_bytes / PAGE
-								       : UINT32_MAX - SLOT_FIRST;
+	view->capacity = budget_bytes / PAGE < UINT32_MAX - VIEW_FIRST ? budget_bytes / PAGE
+								       : UINT32_MAX - VIEW_FIRST;
 	view->memory_fd = memory_open(pid);
 	view->pagemap_fd = open_entry(pid, "pagemap");
-	view->pages = mmap(NULL, (view->capacity + 1) * PAGE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (view->pages == MAP_FAILED)
-		view->pages = NULL;
-	if (view->memory_fd >= 0 && view->pagemap_fd >= 0 && !page_index_init(&view->index) && view->pages)
+	view->kept.pages = mmap(NULL, (view->capacity + 1) * PAGE, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (view->kept.pages == MAP_FAILED)
+		view->kept.pages = NULL;
+	if (view->memory_fd >= 0 && view->pagemap_fd >= 0 && !page_index_init(&view->kept.index) &&
+	    view->kept.pages)
 		return view;
 	int error = view->memory_fd < 0 ? -view->memory_fd : errno;
 	view_free(view);
@@ -78,9 +76,9 @@ void view_free(struct view *view)
 {
 	if (!view)
 		return;
-	page_index_release(&view->index);
-	if (view->pages)
-		munmap(view->pages, (view->capacity + 1) * PAGE);
+	page_index_release(&view->kept.index);
+	if (view->kept.pages)
+		munmap(view->kept.pages, (view->capacity + 1) * PAGE);
 	if (view->memory_fd >= 0)
 		close(view->memory_fd);
 	if (view->pagemap_fd >= 0)
@@ -91,7 +89,7 @@ void view_free(struct view *view)
 /* The copies' own memory stays, for the next that come. */
 void view_clear(struct view *view, const struct regions *regions)
 {
-	page_index_clear(&view->index);
+	page_index_clear(&view->kept.index);
 	view->used = 0;
 	view->numbers.kept_bytes = 0;
 	view->regions = regions;
@@ -99,7 +97,7 @@ void view_clear(struct view *view, const struct regions *regions)
 
 static uint8_t *slot_page(const struct view *view, uint32_t slot)
 {
-	return view->pages + (size_t)(slot - SLOT_FIRST) * PAGE;
+	return view->kept.pages + (size_t)(slot - VIEW_FIRST) * PAGE;
 }
 
 /* Reads as much as there is of a run of present pages, and enters it. */
@@ -112,27 +110,22 @@ static int read_run(struct view *view, uint64_t address, size_t pages)
 	if (!pages)
 		return -ENOSPC;
 	do {
-		got = pread(view->memory_fd, view->pages + view->used * PAGE, pages * PAGE,
+		got = pread(view->memory_fd, view->kept.pages + view->used * PAGE, pages * PAGE,
 			    (off_t)address);
 	} while (got < 0 && errno == EINTR);
 	size_t good = got > 0 ? (size_t)got / PAGE : 0;
 	for (size_t i = 0; i < pages; i++) {
-		uint32_t *slot = page_index_slot(&view->index, address + i * PAGE);
+		uint32_t *slot = page_index_slot(&view->kept.index, address + i * PAGE);
 
 		if (!slot)
 			return -ENOMEM;
-		*slot = i < good ? (uint32_t)(SLOT_FIRST + view->used + i) : SLOT_ABSENT;
+		*slot = i < good ? (uint32_t)(VIEW_FIRST + view->used + i) : VIEW_ABSENT;
 	}
 	view->used += good;
 	view->numbers.read_bytes += good * PAGE;
 	view->numbers.kept_bytes = view->used * PAGE;
 	view->numbers.failed_bytes += (pages - good) * PAGE;
 	return got == 0 ? -ESRCH : 0;
-}
-
-static bool is_there(const struct view *view, uint64_t address)
-{
-	return page_index_get(&view->index, address) >= SLOT_FIRST;
 }
 
 /* One batch of pages that pagemap was asked about. */
@@ -143,7 +136,7 @@ static int fill_batch(struct view *view, uint64_t address, const uint64_t *state
 
 		view->numbers.swapped_bytes += states[i] & PAGEMAP_SWAPPED ? PAGE : 0;
 		while (i + run < count && run < RUN_PAGES && states[i + run] & PAGEMAP_PRESENT &&
-		       !is_there(view, address + (i + run) * PAGE))
+		       !view_has(view, address + (i + run) * PAGE))
 			run++;
 		if (!run) {
 			i++;
@@ -152,7 +145,7 @@ static int fill_batch(struct view *view, uint64_t address, const uint64_t *state
 		int error = read_run(view, address + i * PAGE, run);
 		if (error)
 			return error;
-		if (view->used == view->capacity && !is_there(view, address + (i + run - 1) * PAGE))
+		if (view->used == view->capacity && !view_has(view, address + (i + run - 1) * PAGE))
 			return -ENOSPC;
 		i += run;
 	}
@@ -200,9 +193,9 @@ int view_fill(struct view *view, uint64_t start, uint64_t end)
 int view_refresh(struct view *view, uint64_t address, size_t size)
 {
 	for (uint64_t at = address & ~(uint64_t)(PAGE - 1); at < address + size; at += PAGE) {
-		uint32_t slot = page_index_get(&view->index, at);
+		uint32_t slot = page_index_get(&view->kept.index, at);
 
-		if (slot < SLOT_FIRST)
+		if (slot < VIEW_FIRST)
 			continue;
 		int error = memory_read_from(view->memory_fd, at, slot_page(view, slot), PAGE);
 		if (error)
@@ -217,41 +210,28 @@ static const uint8_t *read_page(struct view *view, uint64_t address)
 {
 	const struct region *region = regions_find(view->regions, address);
 	uint64_t page = address & ~(uint64_t)(PAGE - 1), state = 0;
-	uint32_t *slot = region ? page_index_slot(&view->index, address) : NULL;
+	uint32_t *slot = region ? page_index_slot(&view->kept.index, address) : NULL;
 
 	if (!slot)
 		return NULL;
-	*slot = SLOT_ABSENT;
+	*slot = VIEW_ABSENT;
 	if (!region_may_be_read(region) ||
 	    pread(view->pagemap_fd, &state, sizeof(state), (off_t)(page / PAGE * sizeof(state))) !=
 		    sizeof(state) ||
 	    !(state & PAGEMAP_PRESENT))
 		return NULL;
 	if (read_run(view, page, 1) == -ENOSPC)
-		*slot = SLOT_UNKNOWN;
-	return *slot >= SLOT_FIRST ? slot_page(view, *slot) : NULL;
+		*slot = VIEW_UNKNOWN;
+	return *slot >= VIEW_FIRST ? slot_page(view, *slot) : NULL;
 }
 
 const uint8_t *view_page(struct view *view, uint64_t address)
 {
-	uint32_t slot = page_index_get(&view->index, address);
+	uint32_t slot = page_index_get(&view->kept.index, address);
 
-	if (slot >= SLOT_FIRST)
+	if (slot >= VIEW_FIRST)
 		return slot_page(view, slot);
-	return slot == SLOT_ABSENT ? NULL : read_page(view, address);
-}
-
-bool view_has(const struct view *view, uint64_t address)
-{
-	return is_there(view, address);
-}
-
-bool view_u64(struct view *view, uint64_t address, uint64_t *value)
-{
-	const uint8_t *page = address & 7 ? NULL : view_page(view, address);
-
-	*value = page ? *(const uint64_t *)(page + (address & (PAGE - 1))) : 0;
-	return page;
+	return slot == VIEW_ABSENT ? NULL : read_page(view, address);
 }
 
 bool view_u32(struct view *view, uint64_t address, uint32_t *value)
@@ -283,13 +263,13 @@ bool view_bytes(struct view *view, uint64_t address, void *buffer, size_t size)
 
 static bool lies_in_one_piece(const struct view *view, uint64_t address, size_t size)
 {
-	uint32_t first = page_index_get(&view->index, address);
+	uint32_t first = page_index_get(&view->kept.index, address);
 	uint64_t page = address & ~(uint64_t)(PAGE - 1);
 
-	if (first < SLOT_FIRST)
+	if (first < VIEW_FIRST)
 		return false;
 	for (uint64_t at = page + PAGE, i = 1; at < address + size; at += PAGE, i++)
-		if (page_index_get(&view->index, at) != first + i)
+		if (page_index_get(&view->kept.index, at) != first + i)
 			return false;
 	return true;
 }
@@ -297,14 +277,14 @@ static bool lies_in_one_piece(const struct view *view, uint64_t address, size_t 
 const uint8_t *view_span(const struct view *view, uint64_t address, size_t size, void *buffer)
 {
 	if (lies_in_one_piece(view, address, size))
-		return slot_page(view, page_index_get(&view->index, address)) +
+		return slot_page(view, page_index_get(&view->kept.index, address)) +
 		       (address & (PAGE - 1));
 	for (size_t done = 0; done < size;) {
-		uint32_t slot = page_index_get(&view->index, address + done);
+		uint32_t slot = page_index_get(&view->kept.index, address + done);
 		size_t offset = (address + done) & (PAGE - 1);
 		size_t part = size - done < PAGE - offset ? size - done : PAGE - offset;
 
-		if (slot >= SLOT_FIRST)
+		if (slot >= VIEW_FIRST)
 			memcpy((uint8_t *)buffer + done, slot_page(view, slot) + offset, part);
 		else
 			memset((uint8_t *)buffer + done, 0, part);

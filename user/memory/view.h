@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pages of a running process, copied. Nothing is stopped and nothing written: pages are read through
- * /proc/PID/mem, only those that pagemap says are present, never of a device or a range that is
- * registered with userfaultfd, so that no page of the target becomes resident, un-shared or private
- * by being looked at. The process goes on changing them: whoever reads a structure checks it, and
- * has a part read again where it makes no sense.
+ * Pages of a running process, copied. Nothing is stopped and nothing written: pages are read
+ * through /proc/PID/mem, only those that pagemap says are present, never of a device or a range
+ * that is registered with userfaultfd, so that no page of the target becomes resident, un-shared or
+ * private by being looked at. The process goes on changing them: whoever reads a structure checks
+ * it, and has a part read again where it makes no sense.
  *
  * Memory is bounded: at most `budget_bytes` of pages are kept. Where a view is full, filling it
  * answers -ENOSPC and pages that are asked for one by one are not to be had.
@@ -17,11 +17,21 @@
 #include <stdbool.h>
 
 #include "memory.h"
+#include "page_index.h"
 #include "regions.h"
 
 enum { VIEW_PAGE_BYTES = 4096 };
 
 struct view;
+
+/* The beginning of a view, for what is asked millions of times: where the copy of each page is,
+ * from VIEW_FIRST on. */
+struct view_pages {
+	struct page_index index;
+	uint8_t *pages;
+};
+
+enum { VIEW_UNKNOWN, VIEW_ABSENT, VIEW_FIRST };
 
 /* `regions` must outlive the view. NULL with errno. */
 struct view *view_new(pid_t pid, const struct regions *regions, uint64_t budget_bytes);
@@ -45,11 +55,31 @@ int view_refresh(struct view *view, uint64_t address, size_t size);
  */
 const uint8_t *view_page(struct view *view, uint64_t address);
 
-/* Whether the page is there already; does not read. */
-bool view_has(const struct view *view, uint64_t address);
+/* The page where it is there already, else NULL; does not read. */
+static inline const uint8_t *view_kept(const struct view *view, uint64_t address)
+{
+	const struct view_pages *kept = (const void *)view;
+	uint32_t number = page_index_get(&kept->index, address);
+
+	return number >= VIEW_FIRST ? kept->pages + (size_t)(number - VIEW_FIRST) * VIEW_PAGE_BYTES
+				    : NULL;
+}
+
+static inline bool view_has(const struct view *view, uint64_t address)
+{
+	return view_kept(view, address);
+}
 
 /* Each returns whether all of it could be had; else *value is 0 or `buffer` undefined. */
-bool view_u64(struct view *view, uint64_t address, uint64_t *value); /* aligned by 8 */
+static inline bool view_u64(struct view *view, uint64_t address, uint64_t *value) /* aligned by 8 */
+{
+	const uint8_t *page = address & 7 ? NULL : view_kept(view, address);
+
+	if (!page && !(address & 7))
+		page = view_page(view, address);
+	*value = page ? *(const uint64_t *)(page + (address & (VIEW_PAGE_BYTES - 1))) : 0;
+	return page;
+}
 bool view_u32(struct view *view, uint64_t address, uint32_t *value); /* aligned by 4 */
 bool view_bytes(struct view *view, uint64_t address, void *buffer, size_t size);
 

@@ -20,10 +20,11 @@ static int refuse(struct failure *failure, pid_t pid, int error)
 	if (error == -ESRCH || error == -ENOENT)
 		return failure_set(failure, STATUS_TARGET, "there is no process %d", (int)pid);
 	if (error == -EPERM || error == -EACCES)
-		return failure_set(failure, STATUS_KERNEL,
-				   "not allowed to read the memory of process %d: run as root, or with "
-				   "CAP_SYS_PTRACE",
-				   (int)pid);
+		return failure_set(
+			failure, STATUS_KERNEL,
+			"not allowed to read the memory of process %d: run as root, or with "
+			"CAP_SYS_PTRACE",
+			(int)pid);
 	return failure_set(failure, STATUS_FAILURE, "cannot read the memory of process %d: %s",
 			   (int)pid, strerror(-error));
 }
@@ -67,8 +68,9 @@ int patient_open(struct patient *patient, const struct procfs *procfs, struct co
 	};
 	int error = procfs_read_status(procfs, pid, &patient->status);
 	if (!error && patient->status.tgid != pid)
-		return failure_set(failure, STATUS_TARGET, "%d is a thread of process %d: give that",
-				   (int)pid, (int)patient->status.tgid);
+		return failure_set(failure, STATUS_TARGET,
+				   "%d is a thread of process %d: give that", (int)pid,
+				   (int)patient->status.tgid);
 	if (!error && patient->status.zombie)
 		error = -ESRCH;
 	int memory = error ? -1 : memory_open(pid);

@@ -67,7 +67,8 @@ static bool make_room(struct containers *containers)
 	}
 	if (containers->count * 2 < containers->slot_count)
 		return true;
-	uint32_t *slots = reallocarray(containers->slots, containers->slot_count * 2, sizeof(*slots));
+	uint32_t *slots =
+		reallocarray(containers->slots, containers->slot_count * 2, sizeof(*slots));
 	if (!slots)
 		return false;
 	containers->slots = slots;

@@ -12,7 +12,7 @@ enum { CONTAINER_LOOKS = 64 };
 
 struct container {
 	uint64_t address;
-	uint64_t first;  /* address of its first entry; 0: not known */
+	uint64_t first;    /* address of its first entry; 0: not known */
 	uint64_t *lengths; /* at each look, from when it first grew on; NULL: it never did */
 	uint64_t length0;
 	uint64_t length;

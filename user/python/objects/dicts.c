@@ -59,8 +59,7 @@ bool dict_keys_read(struct view *view, const struct python_structs *structs, uin
 void dict_keys_entry(struct view *view, const struct dict_keys *keys, uint64_t index, uint64_t *key,
 		     uint64_t *value)
 {
-	uint64_t entry = keys->entries +
-			 index * 8 * (keys->bare ? ENTRY_WORDS_BARE : ENTRY_WORDS) +
+	uint64_t entry = keys->entries + index * 8 * (keys->bare ? ENTRY_WORDS_BARE : ENTRY_WORDS) +
 			 (keys->bare ? 0 : 8);
 
 	view_u64(view, entry, key);

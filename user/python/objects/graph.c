@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Breadth first, with two exceptions that wrong names taught. Memory whose form is not known (a C
- * structure, items of an unknown container) waits until all that is surer has been followed: a stale
- * pointer in it into the middle of a long chain would else take the chain's tail. And it leads to
- * other such memory only at the very end.
+ * structure, items of an unknown container) waits until all that is surer has been followed: a
+ * stale pointer in it into the middle of a long chain would else take the chain's tail. And it
+ * leads to other such memory only at the very end.
  *
  * The process runs on. A reference to what is no object in the copy is read again from the process;
  * where an object is there now it is taken, else the reference is counted as dangling.
@@ -17,12 +17,12 @@
 enum {
 	SLOTS_MIN = 1 << 14,
 	OUTSIDES_AT_FIRST = 1 << 14,
+	STORAGE_MAX = 4 << 20,
 	CHUNK_FLAGS = 7, /* in the size of a chunk of malloc */
 	CHUNK_IN_USE = 1,
 	CHUNK_MAPPED = 2,
 	CHUNK_MIN = 32,
 };
-#define CHUNK_MAX (UINT64_C(1) << 36)
 
 struct outside {
 	uint64_t address;
@@ -48,8 +48,8 @@ static bool set_capacity(struct graph *graph, size_t capacity)
 	graph->labels = labels ? labels : graph->labels;
 	uint32_t *order = reallocarray(graph->order, capacity, sizeof(*order));
 	graph->order = order ? order : graph->order;
-	struct outside *outsides = reallocarray(graph->outsides, capacity - graph->pool_nodes,
-						sizeof(*outsides));
+	struct outside *outsides =
+		reallocarray(graph->outsides, capacity - graph->pool_nodes, sizeof(*outsides));
 	graph->outsides = outsides ? outsides : graph->outsides;
 	if (!parents || !labels || !order || !outsides)
 		return false;
@@ -136,7 +136,10 @@ static uint32_t add_outside(struct graph *graph, uint64_t address, uint32_t type
 	return node;
 }
 
-/* The user's bytes of a chunk of glibc's malloc that begins at an address; 0 where there is none. */
+/*
+ * The user's bytes of a chunk of glibc's malloc that begins at an address; 0 where there is none.
+ * What is mapped alone begins with its mapping; of all others the next one says that it is in use.
+ */
 static uint64_t chunk_bytes(struct graph *graph, uint64_t address)
 {
 	struct view *view = graph->reader->view;
@@ -145,10 +148,13 @@ static uint64_t chunk_bytes(struct graph *graph, uint64_t address)
 	if (address & 15 || !view_has(view, address - 8) || !view_u64(view, address - 8, &size))
 		return 0;
 	uint64_t bytes = size & ~(uint64_t)CHUNK_FLAGS;
-	if (bytes < CHUNK_MIN || bytes & 15 || bytes > CHUNK_MAX)
+	const struct region *region = regions_find(view_regions(view), address);
+	if (bytes < CHUNK_MIN || bytes & 15 || !region ||
+	    bytes > region->mapping.end - address + 16)
 		return 0;
 	if (size & CHUNK_MAPPED)
-		return bytes - 16;
+		return address % VIEW_PAGE_BYTES == 16 && bytes % VIEW_PAGE_BYTES == 0 ? bytes - 16
+										       : 0;
 	if (!view_has(view, address + bytes - 8) || !view_u64(view, address + bytes - 8, &next) ||
 	    !(next & CHUNK_IN_USE))
 		return 0;
@@ -165,8 +171,8 @@ static uint32_t find_in_pool(const struct graph *graph, uint32_t block, uint64_t
 	if (type == BLOCK_RAW)
 		return block;
 	return object_pool_block(object_pools_at(pools, address), block) +
-			       graph->reader->types->items[type].header_bytes ==
-		       address
+				       graph->reader->types->items[type].header_bytes ==
+			       address
 		       ? block
 		       : 0;
 }
@@ -201,6 +207,18 @@ static uint32_t resolve(struct graph *graph, uint64_t address, bool raw)
 	return bytes ? add_outside(graph, address, TYPE_NONE, bytes) : 0;
 }
 
+/* What a list or a dictionary keeps beside itself is as new as it is. */
+static void refresh_storage(struct graph *graph, uint64_t address, uint32_t type)
+{
+	struct object_reader *reader = graph->reader;
+	enum object_kind kind = reader->types->items[type].kind;
+	uint64_t storage, bytes = object_payload(reader, address, type);
+
+	if ((kind == KIND_LIST && view_u64(reader->view, address + LIST_ITEMS, &storage)) ||
+	    (kind == KIND_DICT && view_u64(reader->view, address + DICT_KEYS, &storage)))
+		view_refresh(reader->view, storage, bytes < STORAGE_MAX ? bytes : STORAGE_MAX);
+}
+
 /* Of a block that was no object when its pool was read: as it is now. */
 static uint32_t repair(struct graph *graph, uint64_t address)
 {
@@ -217,11 +235,12 @@ static uint32_t repair(struct graph *graph, uint64_t address)
 	if (pool->size > sizeof(block) || view_refresh(reader->view, start, pool->size) ||
 	    !view_bytes(reader->view, start, block, pool->size))
 		return 0;
-	uint32_t type = object_block_type(reader->types, reader->view, block, pool->size, &header,
-					  &listed);
+	uint32_t type =
+		object_block_type(reader->types, reader->view, block, pool->size, &header, &listed);
 	if (!type || start + header != address)
 		return 0;
 	reader->pools->blocks[number] = (uint16_t)type;
+	refresh_storage(graph, address, type);
 	graph->repaired++;
 	return number;
 }
@@ -232,8 +251,7 @@ uint64_t graph_address(const struct graph *graph, uint32_t node)
 		return graph->outsides[node - graph->pool_nodes].address;
 	const struct object_pool *pool = object_pools_of(graph->reader->pools, node);
 	uint32_t type = graph_type(graph, node);
-	return object_pool_block(pool, node) +
-	       graph->reader->types->items[type].header_bytes;
+	return object_pool_block(pool, node) + graph->reader->types->items[type].header_bytes;
 }
 
 uint32_t graph_type(const struct graph *graph, uint32_t node)
@@ -312,6 +330,15 @@ static bool leads_to_raw(const struct graph *graph, uint32_t type)
 	       kind != KIND_MODULE && kind != KIND_FRAME;
 }
 
+/* A word of an instance of a class that Python code made: by __slots__, if it is any. */
+static bool is_slot(const struct graph *graph, uint32_t type, uint32_t label)
+{
+	const struct python_type *known = &graph->reader->types->items[type];
+
+	return type && label_kind(label) == LABEL_FIELD && known->flags & TYPE_HEAP &&
+	       known->kind == KIND_PLAIN && label_value(label) < known->basic_bytes;
+}
+
 static void refer(void *context, uint64_t target, uint32_t label)
 {
 	struct graph *graph = context;
@@ -322,7 +349,7 @@ static void refer(void *context, uint64_t target, uint32_t label)
 			: graph->follow_raw;
 	uint32_t node = resolve(graph, target, raw);
 
-	if (!node && !guess)
+	if (!node && (!guess || is_slot(graph, type, label)))
 		node = repair(graph, target);
 	if (!node || graph->parents[node])
 		return;
@@ -391,7 +418,7 @@ void graph_follow(struct graph *graph)
 		}
 		if (graph->waiting)
 			memmove(graph->waiting, graph->waiting + waiting,
-			(graph->waiting_count - waiting) * sizeof(*graph->waiting));
+				(graph->waiting_count - waiting) * sizeof(*graph->waiting));
 		graph->waiting_count -= waiting;
 	} while (graph->next < graph->order_count || graph->waiting_count);
 }

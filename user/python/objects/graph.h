@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who holds what: every object that can be reached from an interpreter's roots, with the one through
- * which it was reached first, which is by the shortest way. Nodes are numbered: blocks of pools by
- * their numbers, what lies outside of pools behind them.
+ * Who holds what: every object that can be reached from an interpreter's roots, with the one
+ * through which it was reached first, which is by the shortest way. Nodes are numbered: blocks of
+ * pools by their numbers, what lies outside of pools behind them.
  *
- * A parent comes before its children in `order`, so that one pass backwards sums what is below each.
+ * A parent comes before its children in `order`, so that one pass backwards sums what is below
+ * each.
  */
 #ifndef UNFREED_PYTHON_OBJECTS_GRAPH_H
 #define UNFREED_PYTHON_OBJECTS_GRAPH_H
@@ -13,12 +14,12 @@
 
 struct graph {
 	struct object_reader *reader;
-	uint32_t *parents;   /* 0: not reached; itself: a root */
-	uint32_t *labels;    /* how the parent leads to it */
-	uint32_t *order;     /* nodes as they were reached */
+	uint32_t *parents; /* 0: not reached; itself: a root */
+	uint32_t *labels;  /* how the parent leads to it */
+	uint32_t *order;   /* nodes as they were reached */
 	size_t order_count;
-	size_t pool_nodes;   /* nodes below this are blocks of pools */
-	size_t count;        /* nodes; node 0 is none */
+	size_t pool_nodes; /* nodes below this are blocks of pools */
+	size_t count;      /* nodes; node 0 is none */
 	size_t capacity;
 	size_t max_nodes;
 	struct outside *outsides; /* what lies outside of pools */
@@ -28,10 +29,10 @@ struct graph {
 	size_t waiting_count;
 	uint32_t *raws; /* raw memory that was reached but not followed to other raw memory */
 	size_t raw_count;
-	size_t next;      /* in order: what is to be followed next */
-	bool follow_raw;  /* from raw memory to raw memory */
-	bool full;        /* there was no room for all */
-	uint32_t from;    /* the node that is being followed */
+	size_t next;     /* in order: what is to be followed next */
+	bool follow_raw; /* from raw memory to raw memory */
+	bool full;       /* there was no room for all */
+	uint32_t from;   /* the node that is being followed */
 	uint64_t dangling;
 	uint64_t repaired;
 };

@@ -3,8 +3,8 @@
  * Two ways of seeing growth complete each other. A container that gets longer from look to look is
  * seen whatever its entries are, but many small ones, chains, and containers that are replaced by
  * longer copies are not seen so. A pattern whose objects get more while what holds them does not
- * shows all of these. Containers under one pattern are told as one; a pattern below a container that
- * grows is the same growth and told with it.
+ * shows all of these. Containers under one pattern are told as one; a pattern below a container
+ * that grows is the same growth and told with it.
  */
 #include "growth.h"
 
@@ -18,11 +18,11 @@ enum { ENTRIES_MIN = 2, TYPES_REPORTED = 40, GROWN_REPORTED = 40 };
 
 struct growing {
 	const struct objects *objects;
-	const uint64_t *below;  /* by node */
-	uint64_t *first_below;  /* by pattern */
+	const uint64_t *below; /* by node */
+	uint64_t *first_below; /* by pattern */
 	uint64_t *last_below;
-	uint32_t *group_of;     /* by pattern: index + 1 of what grows there */
-	uint32_t *examples;     /* by pattern: a node */
+	uint32_t *group_of; /* by pattern: index + 1 of what grows there */
+	uint32_t *examples; /* by pattern: a node */
 	struct grown *items;
 	size_t count;
 	size_t capacity;
@@ -73,7 +73,8 @@ static void take_container(struct growing *growing, uint32_t number)
 {
 	const struct objects *objects = growing->objects;
 	const struct container *container = &objects->containers.items[number];
-	uint32_t node = objects->has_graph ? graph_find(&objects->graph, container->address, false) : 0;
+	uint32_t node =
+		objects->has_graph ? graph_find(&objects->graph, container->address, false) : 0;
 	uint32_t pattern = node ? pattern_of(objects, node) : 0;
 	struct grown *grown;
 
@@ -98,17 +99,37 @@ static void take_container(struct growing *growing, uint32_t number)
 	grown->bytes += estimate_bytes(growing, container, node);
 }
 
-/* More at each look, or nearly. */
+/* Whether the counts of all looks but one, if `skipped` is any, go up. */
+static bool goes_up(const struct patterns *patterns, const struct pattern *pattern, size_t skipped)
+{
+	size_t ups = 0, steps = 0;
+	uint32_t first = 0, last = 0;
+
+	for (size_t i = 0; i < patterns->looks; i++) {
+		if (i == skipped)
+			continue;
+		if (steps++) {
+			if (pattern->counts[i] < last)
+				return false;
+			ups += pattern->counts[i] > last;
+		} else {
+			first = pattern->counts[i];
+		}
+		last = pattern->counts[i];
+	}
+	return steps > 1 && last >= first + ENTRIES_MIN && ups * 2 >= steps - 1;
+}
+
+/* More at each look. One look of four or more may be torn: what is replaced while it is read looks
+ * shorter than it is. */
 static bool pattern_grew(const struct patterns *patterns, const struct pattern *pattern)
 {
-	size_t ups = 0, downs = 0, steps = patterns->looks - 1;
-
-	for (size_t i = 0; i < steps; i++) {
-		ups += pattern->counts[i + 1] > pattern->counts[i];
-		downs += pattern->counts[i + 1] < pattern->counts[i];
-	}
-	return pattern->counts[steps] >= pattern->counts[0] + ENTRIES_MIN && ups * 2 >= steps &&
-	       downs <= (steps > 3);
+	if (goes_up(patterns, pattern, SIZE_MAX))
+		return true;
+	for (size_t i = 0; i < patterns->looks && patterns->looks > 3; i++)
+		if (goes_up(patterns, pattern, i))
+			return true;
+	return false;
 }
 
 static int64_t difference(const struct patterns *patterns, uint32_t number)
@@ -142,7 +163,7 @@ static void take_pattern(struct growing *growing, uint32_t number)
 			group->type = pattern->type;
 		return;
 	}
-	if (!example || (above > 0 && grew <= 3 * above))
+	if (!example || !pattern->type || (above > 0 && grew <= 3 * above))
 		return;
 	bool is_item = label_kind(objects->graph.labels[example]) == LABEL_ITEM;
 	struct grown *grown = add(growing);
@@ -282,8 +303,7 @@ static void describe(const struct objects *objects, const struct grown *grown, s
 		row->name = pool_strdup(look->pool, name);
 }
 
-void objects_report_growth(const struct objects *objects, const uint64_t *below,
-			   struct look *look)
+void objects_report_growth(const struct objects *objects, const uint64_t *below, struct look *look)
 {
 	struct look_growth *growth = pool_alloc(look->pool, 1, sizeof(*growth));
 	size_t count;

@@ -23,7 +23,6 @@ struct grown {
  */
 struct grown *objects_grown(const struct objects *objects, const uint64_t *below, size_t *count);
 
-void objects_report_growth(const struct objects *objects, const uint64_t *below,
-			   struct look *look);
+void objects_report_growth(const struct objects *objects, const uint64_t *below, struct look *look);
 
 #endif

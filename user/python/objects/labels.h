@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What leads from an object to another one: an attribute's name, an item, a word of a C structure. A
- * label is one number, so that millions of them can be kept; names are kept once, and mean the same
- * in each look.
+ * What leads from an object to another one: an attribute's name, an item, a word of a C structure.
+ * A label is one number, so that millions of them can be kept; names are kept once, and mean the
+ * same in each look.
  */
 #ifndef UNFREED_PYTHON_OBJECTS_LABELS_H
 #define UNFREED_PYTHON_OBJECTS_LABELS_H

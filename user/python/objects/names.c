@@ -53,8 +53,8 @@ static bool compare_member(void *context, uint64_t key, uint64_t value)
 	struct member_search *search = context;
 	const struct object_reader *reader = search->reader;
 	uint64_t definition;
-	uint32_t type = python_types_find(reader->types, reader->view,
-					  word(reader, value + OBJECT_TYPE));
+	uint32_t type =
+		python_types_find(reader->types, reader->view, word(reader, value + OBJECT_TYPE));
 
 	(void)key;
 	if (strcmp(reader->types->items[type].name ? reader->types->items[type].name : "",
@@ -79,10 +79,10 @@ static bool find_member(const struct object_reader *reader, uint32_t type, uint6
 
 		if (dict)
 			dict_each(reader->view, reader->structs, dict, compare_member, &search);
-		type = python_types_find(reader->types, reader->view, reader->types->items[type].base);
+		type = python_types_find(reader->types, reader->view,
+					 reader->types->items[type].base);
 	}
-	return search.name &&
-	       view_text(reader->view, reader->layout, search.name, text, size);
+	return search.name && view_text(reader->view, reader->layout, search.name, text, size);
 }
 
 /* Words of objects whose form is known but that Python does not show as members. */
@@ -146,10 +146,11 @@ static bool compare_value(void *context, uint64_t key, uint64_t value)
 	return false;
 }
 
-static void append_key(const struct object_reader *reader, uint64_t key, char name[OBJECT_NAME_BYTES])
+static void append_key(const struct object_reader *reader, uint64_t key,
+		       char name[OBJECT_NAME_BYTES])
 {
-	uint32_t type = python_types_find(reader->types, reader->view,
-					  word(reader, key + OBJECT_TYPE));
+	uint32_t type =
+		python_types_find(reader->types, reader->view, word(reader, key + OBJECT_TYPE));
 	char text[KEY_CHARACTERS * 4];
 
 	if (reader->types->items[type].kind == KIND_STR &&
@@ -159,8 +160,7 @@ static void append_key(const struct object_reader *reader, uint64_t key, char na
 		append(name, "']");
 		return;
 	}
-	snprintf(text, sizeof(text), "[%s]",
-		 type ? reader->types->items[type].name : "*");
+	snprintf(text, sizeof(text), "[%s]", type ? reader->types->items[type].name : "*");
 	append(name, text);
 }
 
@@ -169,7 +169,7 @@ static int64_t index_of(const struct object_reader *reader, const struct name_st
 {
 	bool is_list = reader->types->items[step->holder_type].kind == KIND_LIST;
 	uint64_t items = is_list ? word(reader, step->holder + LIST_ITEMS)
-				 : step->holder + TUPLE_ITEMS;
+				 : step->holder + reader->structs->tuple_items;
 	uint64_t count = word(reader, step->holder + OBJECT_SIZE);
 
 	for (uint64_t i = 0; i < count && i < ITEMS_SEARCHED; i++)
@@ -203,8 +203,8 @@ static void append_item(const struct object_reader *reader, const struct name_st
 void name_of_code(const struct object_reader *reader, uint64_t code, char *text, size_t size)
 {
 	const struct python_layout *layout = reader->layout;
-	uint32_t qualname = layout->code_qualname == PYTHON_ABSENT ? layout->code_name
-								   : layout->code_qualname;
+	uint32_t qualname =
+		layout->code_qualname == PYTHON_ABSENT ? layout->code_name : layout->code_qualname;
 	char function[192], file[192];
 	uint32_t line;
 
@@ -270,8 +270,8 @@ static void append_variable(const struct object_reader *reader, const struct nam
 	snprintf(name, OBJECT_NAME_BYTES, "local %s of %s", variable, function);
 }
 
-void name_append(const struct object_reader *reader, const struct name_step *step, unsigned int form,
-		 char name[OBJECT_NAME_BYTES])
+void name_append(const struct object_reader *reader, const struct name_step *step,
+		 unsigned int form, char name[OBJECT_NAME_BYTES])
 {
 	switch (label_kind(step->label)) {
 	case LABEL_ROOT:

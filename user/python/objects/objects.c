@@ -90,9 +90,8 @@ static uint64_t data_bytes(const struct regions *regions)
 static void see_object(void *context, uint64_t address, uint32_t type)
 {
 	struct objects *objects = context;
-	uint64_t payload = objects->pools.keep
-				   ? object_payload(&objects->reader, address, type)
-				   : 0;
+	uint64_t payload =
+		objects->pools.keep ? object_payload(&objects->reader, address, type) : 0;
 
 	objects->types.items[type].payload += payload;
 	objects->types.items[type].bytes += payload;

@@ -61,7 +61,7 @@ void objects_release(struct objects *objects);
 int objects_look(struct objects *objects, bool graph);
 
 struct objects_request {
-	size_t containers;  /* at most so many of the largest */
+	size_t containers; /* at most so many of the largest */
 	bool with_keys;
 	const char *holders; /* of what: a type, a name or an address; NULL: nothing */
 };

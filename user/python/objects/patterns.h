@@ -40,13 +40,13 @@ int patterns_init(struct patterns *patterns, size_t max);
 void patterns_release(struct patterns *patterns);
 
 /*
- * Counts a graph. After PATTERN_LOOKS looks every second one is forgotten, so that the first and the
- * last are always there. Returns 0 or -ENOMEM.
+ * Counts a graph. After PATTERN_LOOKS looks every second one is forgotten, so that the first and
+ * the last are always there. Returns 0 or -ENOMEM.
  */
 int patterns_count(struct patterns *patterns, const struct graph *graph, double time);
 
-/* What is below each pattern at a look, with itself: an array of patterns->count, the caller's; NULL
- * on out of memory. */
+/* What is below each pattern at a look, with itself: an array of patterns->count, the caller's;
+ * NULL on out of memory. */
 uint64_t *patterns_below(const struct patterns *patterns, size_t look);
 
 #endif

@@ -136,8 +136,8 @@ uint32_t object_block_type(struct python_object_types *types, struct view *view,
 
 		if (!live && count)
 			continue;
-		uint32_t type = python_types_find(types, view,
-						  word_at(block, headers[i] + OBJECT_TYPE));
+		uint32_t type =
+			python_types_find(types, view, word_at(block, headers[i] + OBJECT_TYPE));
 		if (!type || types->items[type].header_bytes != headers[i] ||
 		    !fits(&types->items[type], size))
 			continue;
@@ -203,7 +203,8 @@ static uint16_t read_block(const struct reading *reading, const uint8_t *block, 
 	struct object_pools *pools = reading->pools;
 	uint32_t header = 0;
 	bool listed;
-	uint32_t type = object_block_type(pools->types, reading->view, block, size, &header, &listed);
+	uint32_t type =
+		object_block_type(pools->types, reading->view, block, size, &header, &listed);
 
 	pools->live_blocks++;
 	pools->live_bytes += size;
@@ -278,7 +279,8 @@ int object_pools_read(struct object_pools *pools, struct view *view, uint64_t st
 	uint64_t bytes = UINT64_C(1) << pools->structs->pool_shift;
 	int error = 0;
 
-	for (uint64_t at = (start + bytes - 1) & ~(bytes - 1); at + bytes <= end && !error; at += bytes)
+	for (uint64_t at = (start + bytes - 1) & ~(bytes - 1); at + bytes <= end && !error;
+	     at += bytes)
 		if (view_has(view, at))
 			error = read_pool(&reading, at);
 	return error;

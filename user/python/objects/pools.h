@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The blocks of pymalloc, by which most objects of an interpreter are found: its pools need no list,
- * since each shows by its header what it is. A pool that changes while it is read is read again.
+ * The blocks of pymalloc, by which most objects of an interpreter are found: its pools need no
+ * list, since each shows by its header what it is. A pool that changes while it is read is read
+ * again.
  *
  * Pools hold what is up to 512 bytes. What is larger, and what is static, is found by reference
  * (graph.h).

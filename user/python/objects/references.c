@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sources: the structures in CPython's Include/cpython and Include/internal, Modules/_collectionsmodule.c
- * (deque), Modules/_functoolsmodule.c (lru_cache), Modules/arraymodule.c. Where the attributes of an
- * instance are:
+ * Sources: the structures in CPython's Include/cpython and Include/internal,
+ * Modules/_collectionsmodule.c (deque), Modules/_functoolsmodule.c (lru_cache),
+ * Modules/arraymodule.c. Where the attributes of an instance are:
  *
  * - up to 3.10: a dictionary at the type's dictoffset;
  * - 3.11: in front of the object, values at -32, dictionary at -24;
  * - 3.12: one word at -24, odd: values - 1, else the dictionary;
- * - from 3.13 on: the dictionary at -24; values behind the object, at its basic size, where the type
- *   has TYPE_INLINE_VALUES and the byte that says so is not 0.
+ * - from 3.13 on: the dictionary at -24; values behind the object, at its basic size, where the
+ * type has TYPE_INLINE_VALUES and the byte that says so is not 0.
  */
 #include "references.h"
 
@@ -72,8 +72,8 @@ static uint64_t word(const struct object_reader *reader, uint64_t address)
 
 static enum object_kind kind_at(const struct object_reader *reader, uint64_t address)
 {
-	uint32_t type = python_types_find(reader->types, reader->view,
-					  word(reader, address + OBJECT_TYPE));
+	uint32_t type =
+		python_types_find(reader->types, reader->view, word(reader, address + OBJECT_TYPE));
 
 	return reader->types->items[type].kind;
 }
@@ -266,6 +266,26 @@ uint64_t frame_code(const struct object_reader *reader, uint64_t frame)
 	return code && kind_at(reader, code) == KIND_CODE ? code : 0;
 }
 
+/* What a frame that is not running computes with, behind its variables: how much of it there is is
+ * said by a count (up to 3.13) or a pointer. */
+static void refer_stack(const struct visit *visit, uint64_t frame, uint32_t locals)
+{
+	struct object_reader *reader = visit->reader;
+	uint64_t start = frame + reader->layout->frame_locals, end, value;
+
+	if (reader->structs->frame_stack == PYTHON_ABSENT)
+		return;
+	end = word(reader, frame + reader->structs->frame_stack);
+	if (reader->structs->minor < 14)
+		end = start + 8 * (uint64_t)(uint32_t)end;
+	start += 8 * (uint64_t)locals;
+	if (end < start || end - start > 8 * VARIABLES_MAX)
+		return;
+	for (; start < end; start += 8)
+		if (view_u64(reader->view, start, &value) && value & ~UINT64_C(7))
+			refer(visit, value & ~UINT64_C(7), label_make(LABEL_ITEM, 0));
+}
+
 void frame_references(struct object_reader *reader, uint64_t frame, reference_fn *refer_to,
 		      void *context)
 {
@@ -273,18 +293,20 @@ void frame_references(struct object_reader *reader, uint64_t frame, reference_fn
 	uint64_t code = frame_code(reader, frame), names, value;
 	uint32_t count;
 
-	if (!code || !view_u32(reader->view, code + reader->layout->code_local_count, &count))
+	if (!code || !view_u32(reader->view, code + reader->layout->code_local_count, &count) ||
+	    count > VARIABLES_MAX)
 		return;
 	names = word(reader, code + reader->layout->code_local_names);
 	uint64_t named = word(reader, names + OBJECT_SIZE);
-	for (uint64_t i = 0; i < count && i < named && i < VARIABLES_MAX; i++) {
+	for (uint64_t i = 0; i < count && i < named; i++) {
 		if (!view_u64(reader->view, frame + reader->layout->frame_locals + 8 * i, &value))
 			return;
 		value &= ~UINT64_C(7); /* tagged from 3.14 on */
-		uint64_t name = word(reader, names + TUPLE_ITEMS + 8 * i);
+		uint64_t name = word(reader, names + reader->structs->tuple_items + 8 * i);
 		if (value)
 			refer(&visit, value, object_name_label(reader, LABEL_VARIABLE, name));
 	}
+	refer_stack(&visit, frame, count);
 }
 
 /* Variables of the functions around it, under their own names. */
@@ -305,9 +327,10 @@ static void refer_closure(const struct visit *visit, const struct object *object
 	if (reader->structs->minor >= 11)
 		first = named - cells; /* they come last */
 	for (uint64_t i = 0; i < cells; i++) {
-		uint64_t name = word(reader, names + TUPLE_ITEMS + 8 * (first + i));
+		uint64_t name =
+			word(reader, names + reader->structs->tuple_items + 8 * (first + i));
 
-		refer(visit, word(reader, closure + TUPLE_ITEMS + 8 * i),
+		refer(visit, word(reader, closure + reader->structs->tuple_items + 8 * i),
 		      object_name_label(reader, LABEL_VARIABLE, name));
 	}
 }
@@ -367,7 +390,7 @@ void object_references(struct object_reader *reader, const struct object *object
 		refer_list(&visit, object, type);
 		break;
 	case KIND_TUPLE:
-		refer_array(&visit, object->address + TUPLE_ITEMS,
+		refer_array(&visit, object->address + reader->structs->tuple_items,
 			    word(reader, object->address + OBJECT_SIZE), 8);
 		break;
 	case KIND_SET:
@@ -397,9 +420,8 @@ void object_references(struct object_reader *reader, const struct object *object
 		refer_frame(&visit, object);
 		refer_plain(&visit, object, type);
 		break;
-	case KIND_GENERATOR:
+	case KIND_GENERATOR: /* some of its other words are never set */
 		refer_generator(&visit, object);
-		refer_plain(&visit, object, type);
 		break;
 	case KIND_FUNCTION:
 		refer_closure(&visit, object);

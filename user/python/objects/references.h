@@ -45,7 +45,8 @@ typedef void storage_fn(void *context, uint64_t address);
 void object_references(struct object_reader *reader, const struct object *object,
 		       reference_fn *refer, storage_fn *store, void *context);
 
-/* The references of a frame (_PyInterpreterFrame, or a frame object up to 3.10) to its variables. */
+/* The references of a frame (_PyInterpreterFrame, or a frame object up to 3.10) to its variables.
+ */
 void frame_references(struct object_reader *reader, uint64_t frame, reference_fn *refer,
 		      void *context);
 

@@ -21,8 +21,7 @@ static int compare_types(const void *a, const void *b)
 
 static void report_types(const struct objects *objects, struct look *look)
 {
-	struct look_type *types =
-		pool_alloc(look->pool, objects->types.count, sizeof(*types));
+	struct look_type *types = pool_alloc(look->pool, objects->types.count, sizeof(*types));
 	size_t count = 0;
 
 	for (size_t i = 1; i < objects->types.count; i++) {
@@ -69,7 +68,8 @@ bool objects_is_shown(const struct graph *graph, uint32_t node)
 	if (graph->labels[node] == label_make(LABEL_FIELD, TYPE_SUBCLASSES))
 		return false;
 	/* the dictionary of an lru_cache is the cache */
-	return parent == node || graph->reader->types->items[graph_type(graph, parent)].kind != KIND_CACHE;
+	return parent == node ||
+	       graph->reader->types->items[graph_type(graph, parent)].kind != KIND_CACHE;
 }
 
 struct sampling {
@@ -88,7 +88,8 @@ static void sample(struct sampling *sampling, uint64_t address)
 	size_t i = 0;
 
 	view_u64(sampling->reader->view, address + OBJECT_TYPE, &type_address);
-	uint32_t type = python_types_find(sampling->reader->types, sampling->reader->view, type_address);
+	uint32_t type =
+		python_types_find(sampling->reader->types, sampling->reader->view, type_address);
 	if (!type || !sampling->left)
 		return;
 	sampling->left--;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The order matters, since an object belongs to the root that reaches it first. Modules give the
- * names that people know. Variables of functions that run come next. The interpreter's own structure
- * comes late, because its free lists still point to what they gave out; C data and stacks come last,
- * because they hold leftovers.
+ * names that people know. Variables of functions that run come next. The interpreter's own
+ * structure comes late, because its free lists still point to what they gave out; C data and stacks
+ * come last, because they hold leftovers.
  */
 #include "roots.h"
 
@@ -19,7 +19,7 @@ enum {
 	FRAMES_MAX = 2000,
 	THREAD_STATE_BYTES = 264,
 	INTERPRETER_BYTES = 12000,
-	STACK_WORDS_MAX = 32, /* of a frame's evaluation stack */
+	STACK_WORDS_MAX = 32,    /* of a frame's evaluation stack */
 	STACK_POINTER_FIELD = 7, /* of PID/task/TID/syscall */
 	NAME_BYTES = 256,
 };
@@ -67,8 +67,8 @@ static void take_variable(void *context, uint64_t target, uint32_t label)
 	graph_root(rooting->graph, target, text_label(rooting, text));
 }
 
-/* What the frame is computing with, behind its variables. */
-static void take_evaluation_stack(const struct rooting *rooting, uint64_t frame, uint64_t code)
+/* A frame that runs does not say how much of its stack is filled. */
+static void take_stack_of_running(struct rooting *rooting, uint64_t frame, uint64_t code)
 {
 	const struct python_layout *layout = rooting->graph->reader->layout;
 	uint32_t locals;
@@ -77,7 +77,7 @@ static void take_evaluation_stack(const struct rooting *rooting, uint64_t frame,
 		return;
 	uint64_t start = frame + layout->frame_locals + 8 * (uint64_t)(locals & 0xffff);
 	for (int i = 0; i < STACK_WORDS_MAX; i++)
-		take_variable((void *)rooting, word(rooting, start + 8 * i) & ~UINT64_C(7),
+		take_variable(rooting, word(rooting, start + 8 * i) & ~UINT64_C(7),
 			      label_make(LABEL_ITEM, 0));
 }
 
@@ -97,7 +97,7 @@ static void take_frames(struct rooting *rooting, uint64_t state)
 			describe_frame(rooting, code, function, sizeof(function));
 			rooting->function = function;
 			frame_references(reader, frame, take_variable, rooting);
-			take_evaluation_stack(rooting, frame, code);
+			take_stack_of_running(rooting, frame, code);
 		}
 		frame = word(rooting, frame + walk->frame_previous);
 	}
@@ -116,7 +116,8 @@ static void take_words(struct rooting *rooting, uint64_t start, size_t bytes, co
 		if (target & 7 || !view_has(graph->reader->view, target) ||
 		    !view_bytes(graph->reader->view, target, words, sizeof(words)))
 			continue;
-		uint32_t type = python_types_find(graph->reader->types, graph->reader->view, words[1]);
+		uint32_t type =
+			python_types_find(graph->reader->types, graph->reader->view, words[1]);
 		if (!containers_alone || graph->reader->types->items[type].kind != KIND_PLAIN)
 			graph_root(graph, target, label);
 	}
@@ -212,8 +213,8 @@ static int take_stack(void *context, pid_t thread)
 	struct rooting *rooting = context;
 	struct view *view = rooting->graph->reader->view;
 	char line[256] = "", *rest = line, *field = NULL;
-	FILE *file = procfs_open_of_thread(rooting->procfs, rooting->interpreter->memory.pid, thread,
-					   "syscall");
+	FILE *file = procfs_open_of_thread(rooting->procfs, rooting->interpreter->memory.pid,
+					   thread, "syscall");
 
 	if (!file)
 		return 0;

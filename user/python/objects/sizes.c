@@ -112,7 +112,8 @@ static uint64_t ndarray_payload(struct object_reader *reader, uint64_t address)
 		int64_t stride = (int64_t)word(reader, strides + 8 * i);
 		uint64_t count = word(reader, shape + 8 * i), bytes;
 
-		if (__builtin_mul_overflow(count, (uint64_t)(stride < 0 ? -stride : stride), &bytes))
+		if (__builtin_mul_overflow(count, (uint64_t)(stride < 0 ? -stride : stride),
+					   &bytes))
 			return 0;
 		largest = bytes > largest ? bytes : largest;
 	}

@@ -37,8 +37,6 @@ enum {
 	LIST_ALLOCATED = 32,
 	LIST_BYTES = 40,
 
-	TUPLE_ITEMS = 24,
-
 	SET_USED = 24,
 	SET_MASK = 32,
 	SET_TABLE = 40,
@@ -80,9 +78,9 @@ enum {
 };
 
 enum type_flags {
-	TYPE_INLINE_VALUES = 1 << 2, /* from 3.13 on */
+	TYPE_INLINE_VALUES = 1 << 2,   /* from 3.13 on */
 	TYPE_MANAGED_WEAKREF = 1 << 3, /* from 3.12 on */
-	TYPE_MANAGED_DICT = 1 << 4, /* from 3.11 on */
+	TYPE_MANAGED_DICT = 1 << 4,    /* from 3.11 on */
 	TYPE_HEAP = 1 << 9,
 	TYPE_READY = 1 << 12,
 	TYPE_HAVE_GC = 1 << 14,
@@ -98,11 +96,13 @@ enum type_flags {
 struct python_structs {
 	unsigned int minor; /* 11 of 3.11 */
 
+	uint32_t tuple_items;
 	uint32_t type_qualname;
 	uint32_t type_cached_keys; /* keys of its instances' values */
 	uint32_t function_code;
 	uint32_t function_closure;
-	uint32_t generator_frame; /* the frame within generators; up to 3.10 -> frame */
+	uint32_t generator_frame;    /* the frame within generators; up to 3.10 -> frame */
+	uint32_t frame_stack;        /* how far a frame's stack is filled; PYTHON_ABSENT */
 	uint32_t frame_object_frame; /* of a frame object, its frame; PYTHON_ABSENT: it is one */
 
 	/* Keys of a dictionary: their sizes, the indices, then the entries. */
@@ -112,13 +112,14 @@ struct python_structs {
 	bool keys_logarithmic; /* from 3.11 on: sizes as logarithms, entries without hash */
 
 	bool values_in_dict_from_header; /* from 3.13 on: values behind a header of 8 bytes */
-	uint32_t pool_shift; /* log2 of a pool's bytes */
+	uint32_t pool_shift;             /* log2 of a pool's bytes */
 };
 
 /* Returns 0, or -ENOTSUP for a version that is not known: before 3.8 and after 3.14. */
 int python_structs_for(const struct python_layout *layout, struct python_structs *structs);
 
-/* Whether the word at the beginning of what may be an object is the reference count of a live one. */
+/* Whether the word at the beginning of what may be an object is the reference count of a live one.
+ */
 static inline bool python_refcount_is_plausible(const struct python_structs *structs, uint64_t word)
 {
 	if (structs->minor >= 14) /* 32 bits, overflow, flags */

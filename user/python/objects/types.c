@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A word is a type's address where its own type is `type` or a type that inherits from it, the flags
- * say that it is ready, and its sizes are those of objects. Most words that are asked about are no
- * types; the last ones that were not are remembered, so that a heap full of pointers to the same
- * places costs one look at each.
+ * A word is a type's address where its own type is `type` or a type that inherits from it, the
+ * flags say that it is ready, and its sizes are those of objects. Most words that are asked about
+ * are no types; the last ones that were not are remembered, so that a heap full of pointers to the
+ * same places costs one look at each.
  */
 #include "types.h"
 
@@ -57,7 +57,8 @@ static size_t hash(uint64_t address)
 	return (size_t)((address >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 32);
 }
 
-int python_types_init(struct python_object_types *types, const struct python_interpreter *interpreter,
+int python_types_init(struct python_object_types *types,
+		      const struct python_interpreter *interpreter,
 		      const struct python_structs *structs)
 {
 	*types = (struct python_object_types){
@@ -99,7 +100,8 @@ void python_types_begin(struct python_object_types *types)
 }
 
 /* Whether a type is `type` or inherits from it: its instances are types. */
-static bool is_metatype(const struct python_object_types *types, struct view *view, uint64_t address)
+static bool is_metatype(const struct python_object_types *types, struct view *view,
+			uint64_t address)
 {
 	uint64_t flags, type;
 
@@ -156,7 +158,8 @@ static char *read_name(const struct python_object_types *types, struct view *vie
 }
 
 static const struct {
-	const char *name; /* tp_name: with a dot it may be of a heap type, else only of a static one */
+	const char
+		*name; /* tp_name: with a dot it may be of a heap type, else only of a static one */
 	enum object_kind kind;
 } named_kinds[] = {
 	{"set", KIND_SET},

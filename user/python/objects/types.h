@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The types of a process's objects, found by their use: an address is one of a type object where
- * what lies there looks like one in all that can be checked. The table lives over many looks, so that
- * an index means the same type in each; a type object that was freed, and another that took its
- * place, get an index each.
+ * what lies there looks like one in all that can be checked. The table lives over many looks, so
+ * that an index means the same type in each; a type object that was freed, and another that took
+ * its place, get an index each.
  */
 #ifndef UNFREED_PYTHON_OBJECTS_TYPES_H
 #define UNFREED_PYTHON_OBJECTS_TYPES_H
@@ -63,7 +63,7 @@ struct python_object_types {
 	const struct python_layout *layout;
 	uint64_t type_type; /* address of PyType_Type; 0: not found yet */
 	struct python_type *items;
-	size_t count; /* items[0] is none */
+	size_t count;     /* items[0] is none */
 	uint64_t refused; /* for want of room */
 	struct type_slot *slots;
 	size_t slot_count;
@@ -72,7 +72,8 @@ struct python_object_types {
 };
 
 /* Returns 0 or -ENOMEM. */
-int python_types_init(struct python_object_types *types, const struct python_interpreter *interpreter,
+int python_types_init(struct python_object_types *types,
+		      const struct python_interpreter *interpreter,
 		      const struct python_structs *structs);
 void python_types_release(struct python_object_types *types);
 
