@@ -98,6 +98,7 @@ $(BUILD)/tests/%: tests/tools/%.c $(BUILD)/libunfreed.a
 
 include tests/programs/programs.mk
 include tests/django/django.mk
+include tests/services/services.mk
 include scripts/demo.mk
 include scripts/django.mk
 include scripts/check.mk

@@ -11,6 +11,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 DJANGO = HERE.parent / "django"
+MODULES = pathlib.Path(os.environ.get("UNFREED_BUILD", HERE.parents[1] / "build")) / "services"
 PYTHON = "/usr/bin/python3"  # Debian's: its packages are the frameworks
 START_SECONDS = 60
 STOP_SECONDS = 20
@@ -18,6 +19,7 @@ STOP_SECONDS = 20
 for path in (HERE, DJANGO):
     sys.path.insert(0, str(path))
 from caches import CACHES  # noqa: E402
+from kinds import KINDS  # noqa: E402
 from leaks import LEAKS  # noqa: E402
 from load import get  # noqa: E402
 
@@ -25,7 +27,7 @@ from load import get  # noqa: E402
 def gunicorn(app, *options):
     return lambda directory, workers: [
         "-m", "gunicorn", "--config", HERE / "gunicorn_conf.py", "--workers", workers, "--bind",
-        f"unix:{directory}/socket", "--worker-tmp-dir", directory, "--graceful-timeout", "5",
+        f"unix:{directory}/socket", "--worker-tmp-dir", directory, "--graceful-timeout", "1",
         "--timeout", "120", *options, f"{app}:app"]  # fmt: skip
 
 
@@ -75,7 +77,7 @@ class Service:
         self.temporary = tempfile.TemporaryDirectory(prefix="unfreed-service-")
         self.directory = pathlib.Path(self.temporary.name)
         self.environment = {
-            **os.environ, "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1",
+            **os.environ, "PYTHONPATH": f"{HERE}:{MODULES}", "PYTHONDONTWRITEBYTECODE": "1",
             "SERVICE_DIR": str(self.directory), "SERVICE_PRELOAD_MB": str(preload_mb),
             "SERVICE_LEAKS": ",".join(f"{name}:{rate}" for name in leaks),
             "SERVICE_CACHES": ",".join(f"{name}:{cache_rate}" for name in caches),
@@ -125,9 +127,10 @@ class Service:
         self.loads.append(load)
         return load
 
-    def cpu_seconds(self, pid=None):
-        fields = read_stat(pid or self.workers[0])
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    def busy_seconds(self, pid=None):
+        """How long a worker has been on a processor or waiting for one."""
+        tasks = pathlib.Path(f"/proc/{pid or self.workers[0]}/task").glob("*/schedstat")
+        return sum(sum(map(int, task.read_text().split()[:2])) for task in tasks) / 1e9
 
     def stop(self):
         """Everything that was started ends; returns the exit status."""
@@ -162,8 +165,3 @@ def finish(load, end=False):
     if end:
         load.terminate()
     return json.loads(load.communicate()[0])
-
-
-def read_stat(pid):
-    """The fields of /proc/PID/stat after the name: [0] is the state."""
-    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()

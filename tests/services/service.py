@@ -8,11 +8,9 @@ truth as JSON: for leaks and caches what is an acceptable name (`containers`) an
 entries and bytes added so far; `eintr`: how often a thread that waits in epoll_wait was disturbed.
 """
 import ctypes
-import inspect
 import json
 import os
 import pathlib
-import re
 import signal
 import socket
 import sqlite3
@@ -20,9 +18,12 @@ import threading
 import time
 
 import caches
+import kinds
 import leaks
+from places import find_places
 
-HERE = pathlib.Path(__file__).resolve().parent
+LEAKS = {**leaks.LEAKS, **kinds.KINDS}
+CACHES = {**caches.CACHES, **kinds.MORE_CACHES}
 DIRECTORY = pathlib.Path(os.environ.get("SERVICE_DIR", "."))
 ROWS = 150
 WAIT_MS = 10_000
@@ -48,7 +49,7 @@ class Clock:
 
 class LeakAccount:
     def __init__(self, name, rate):
-        self.leak = leaks.LEAKS[name]
+        self.leak = LEAKS[name]
         self.clock = Clock(rate)
         self.bytes = 0
 
@@ -65,7 +66,7 @@ class LeakAccount:
 
 class CacheAccount:
     def __init__(self, name, rate):
-        self.cache = caches.CACHES[name]
+        self.cache = CACHES[name]
         self.cache.fill(rate)
         self.clock = Clock(rate)
 
@@ -145,33 +146,7 @@ class Worker:
                     client.sendall(f"HTTP/1.0 200 OK\r\n\r\n{body}\n".encode())
 
 
-def find_places(*modules):
-    """{name: its lines}: those marked `fills NAME, …` in the sources."""
-    found = {}
-    for module in modules:
-        codes = list(codes_of(compile(inspect.getsource(module), module.__file__, "exec"), ""))
-        for number, line in enumerate(inspect.getsource(module).splitlines(), 1):
-            if marked := re.search(r"# fills (.+)$", line):
-                place = {"function": function_at(codes, number), "file": module.__file__,
-                         "line": number}
-                for name in marked[1].split(", "):
-                    found.setdefault(name, []).append(place)
-    return found
-
-
-def codes_of(code, prefix):
-    """(qualified name, lines) of the functions in a code object, inner ones later."""
-    for inner in filter(inspect.iscode, code.co_consts):
-        name = prefix + inner.co_name
-        yield name, {line for _, _, line in inner.co_lines() if line}
-        yield from codes_of(inner, f"{name}.")
-
-
-def function_at(codes, number):
-    return [name for name, lines in codes if number in lines][-1]
-
-
-PLACES = find_places(leaks, caches)
+PLACES = find_places(leaks, caches, kinds)
 worker = None
 
 
