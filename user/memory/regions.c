@@ -174,3 +174,24 @@ bool region_is_data(const struct region *region)
 	return region_may_be_read(region) && region->mapping.writable &&
 	       !(region->flags & REGION_SHARED);
 }
+
+static bool is_module_part(const struct region *region)
+{
+	return region->mapping.inode && region->mapping.writable &&
+	       !(region->flags & REGION_SHARED);
+}
+
+/* A module's zeroed rest has no file, and lies right behind what has. */
+bool region_is_module_data(const struct regions *regions, size_t index)
+{
+	const struct region *region = &regions->items[index];
+
+	if (!region_is_data(region))
+		return false;
+	while (!region->mapping.inode && !*region->mapping.path && index &&
+	       region[-1].mapping.end == region->mapping.start && region[-1].mapping.writable) {
+		region--;
+		index--;
+	}
+	return is_module_part(region);
+}

@@ -47,4 +47,7 @@ bool region_may_be_read(const struct region *region);
 /* Whether it holds what a program computed: writable, private, and may be read. */
 bool region_is_data(const struct region *region);
 
+/* Whether it is writable data of a program or library: its file's, or the zeroed rest behind it. */
+bool region_is_module_data(const struct regions *regions, size_t index);
+
 #endif
