@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * PID/cgroup names the group of each hierarchy: "0::/system.slice/app.service" of version 2,
+ * "4:memory:/docker/1f…" of version 1. Where the hierarchy is mounted stands in our own mountinfo,
+ * with the group that the mount shows as its root: in a container that is not "/". A limit binds
+ * all groups below, so that each group on the way up counts.
+ */
+#include "cgroup.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Version 1 says "none" by the largest number of whole pages. */
+#define NO_LIMIT (UINT64_C(1) << 60)
+
+enum version { VERSION_2, VERSION_1, VERSION_COUNT };
+
+static const struct {
+	const char *limit, *usage;
+} files[] = {
+	[VERSION_2] = {"memory.max", "memory.current"},
+	[VERSION_1] = {"memory.limit_in_bytes", "memory.usage_in_bytes"},
+};
+
+struct hierarchy {
+	char group[PATH_MAX]; /* of the process */
+	char root[PATH_MAX];  /* the group that the mount shows */
+	char mount[PATH_MAX];
+};
+
+static FILE *open_entry(const struct procfs *procfs, const char *pid, const char *name)
+{
+	char path[PATH_MAX];
+	int length = snprintf(path, sizeof(path), "%s/%s/%s", procfs->root, pid, name);
+
+	return length < 0 || (size_t)length >= sizeof(path) ? NULL : fopen(path, "re");
+}
+
+/* Whether a word is in a list that commas separate. */
+static bool has_word(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *at = list; (at = strstr(at, word)); at += length)
+		if ((at == list || at[-1] == ',') && (!at[length] || at[length] == ','))
+			return true;
+	return false;
+}
+
+/* The group of a process in one hierarchy. */
+static bool read_group(const struct procfs *procfs, pid_t pid, enum version version, char *group)
+{
+	char number[16], line[PATH_MAX + 64];
+	bool found = false;
+
+	snprintf(number, sizeof(number), "%d", (int)pid);
+	FILE *file = open_entry(procfs, number, "cgroup");
+	if (!file)
+		return false;
+	while (!found && fgets(line, sizeof(line), file)) {
+		char *controllers = strchr(line, ':');
+		char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+
+		if (!path)
+			continue;
+		*path++ = '\0';
+		path[strcspn(path, "\n")] = '\0';
+		controllers++;
+		found = version == VERSION_2 ? !*controllers && !strncmp(line, "0:", 2)
+					     : has_word(controllers, "memory");
+		if (found)
+			snprintf(group, PATH_MAX, "%s", path);
+	}
+	fclose(file);
+	return found;
+}
+
+/* ID PARENT MAJOR:MINOR ROOT MOUNT OPTIONS [FIELDS] - TYPE SOURCE SUPER-OPTIONS */
+static bool parse_mount(char *line, enum version version, struct hierarchy *hierarchy)
+{
+	char *rest = strstr(line, " - "), type[64], options[1024] = "";
+
+	if (!rest || sscanf(rest + 3, "%63s %*s %1023s", type, options) < 1)
+		return false;
+	*rest = '\0';
+	if (strcmp(type, version == VERSION_2 ? "cgroup2" : "cgroup") ||
+	    (version == VERSION_1 && !has_word(options, "memory")))
+		return false;
+	return sscanf(line, "%*s %*s %*s %4095s %4095s", hierarchy->root, hierarchy->mount) == 2;
+}
+
+static bool find_mount(const struct procfs *procfs, enum version version,
+		       struct hierarchy *hierarchy)
+{
+	FILE *file = open_entry(procfs, "self", "mountinfo");
+	char *line = NULL;
+	size_t size = 0;
+	bool found = false;
+
+	if (!file)
+		return false;
+	while (!found && getline(&line, &size, file) > 0)
+		found = parse_mount(line, version, hierarchy);
+	free(line);
+	fclose(file);
+	return found;
+}
+
+/* A number, or 0 for "max" and for what is none. */
+static uint64_t read_number(const char *directory, const char *name)
+{
+	char path[2 * PATH_MAX + 64], text[64] = "";
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return 0;
+	if (!fgets(text, sizeof(text), file))
+		*text = '\0';
+	fclose(file);
+	return strtoull(text, NULL, 10);
+}
+
+/* From the group up to the root of the mount. */
+static void read_upwards(const struct hierarchy *hierarchy, enum version version,
+			 struct cgroup_limit *limit)
+{
+	size_t skipped = strcmp(hierarchy->root, "/") ? strlen(hierarchy->root) : 0;
+	const char *group = hierarchy->group;
+	char directory[2 * PATH_MAX];
+
+	if (skipped && !strncmp(group, hierarchy->root, skipped))
+		group += skipped;
+	if (strstr(group, "/.."))
+		group = ""; /* beyond our cgroup namespace */
+	size_t mount = (size_t)snprintf(directory, sizeof(directory), "%s", hierarchy->mount);
+	snprintf(directory + mount, sizeof(directory) - mount, "%s", group);
+	for (;;) {
+		uint64_t bytes = read_number(directory, files[version].limit);
+
+		if (bytes && bytes < NO_LIMIT && (!limit->bytes || bytes < limit->bytes)) {
+			limit->bytes = bytes;
+			limit->used_bytes = read_number(directory, files[version].usage);
+		}
+		char *slash = strrchr(directory + mount, '/');
+		if (!slash)
+			return;
+		*slash = '\0';
+	}
+}
+
+struct cgroup_limit cgroup_read_limit(const struct procfs *procfs, pid_t pid)
+{
+	struct cgroup_limit limit = {0};
+	struct hierarchy *hierarchy = malloc(sizeof(*hierarchy));
+
+	for (enum version version = 0; hierarchy && version < VERSION_COUNT; version++)
+		if (read_group(procfs, pid, version, hierarchy->group) &&
+		    find_mount(procfs, version, hierarchy))
+			read_upwards(hierarchy, version, &limit);
+	free(hierarchy);
+	return limit;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UNFREED_CGROUP_H
+#define UNFREED_CGROUP_H
+
+#include "procfs.h"
+
+struct cgroup_limit {
+	uint64_t bytes;      /* the least of its group and of those above; 0: none */
+	uint64_t used_bytes; /* of the group that has it: with page cache; 0: not known */
+};
+
+/*
+ * How much memory the cgroup of a process may have, by version 1 or 2, as this mount namespace has
+ * cgroups mounted. Zeroes where nothing can be found out.
+ */
+struct cgroup_limit cgroup_read_limit(const struct procfs *procfs, pid_t pid);
+
+#endif
