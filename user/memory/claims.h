@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Ranges of memory that an allocator above malloc manages itself, such as CPython's: who knows that
+ * allocator says so, so that the rest can be told.
+ */
+#ifndef UNFREED_MEMORY_CLAIMS_H
+#define UNFREED_MEMORY_CLAIMS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct memory_claim {
+	uint64_t start;
+	uint64_t end;
+	uint64_t live_bytes; /* in blocks that are in use; the rest is free */
+};
+
+/* Sorted by address; none overlaps another. */
+struct memory_claims {
+	const struct memory_claim *items;
+	size_t count;
+};
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A stack is the mapping that holds a thread's stack pointer, which /proc/PID/task/TID/syscall
+ * tells of a thread that waits. A runtime may put its stacks into its heap (Go does), so such a
+ * mapping must also look like a stack: it is small, or has a guard page below, or a thread's
+ * descriptor above the pointer. That is glibc's struct pthread, which begins with its own address,
+ * twice; the same descriptor at the end of a guarded mapping tells the stacks of running threads,
+ * and those of threads that ended, which glibc keeps.
+ */
+#include "stacks.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SMALL_BYTES = 16 << 20,
+	DESCRIPTOR_WITHIN = 64 << 10, /* of the end of a stack: a descriptor and static TLS */
+	DESCRIPTOR_ALIGN = 64,
+	SELF_OFFSET = 0x10,
+	ABOVE_POINTER = 8 << 20,
+};
+
+struct finder {
+	const struct procfs *procfs;
+	pid_t pid;
+	struct pages *pages;
+	const struct regions *regions;
+	bool *stacks;
+};
+
+/* A private mapping without a name, as stacks are. */
+static bool may_be_stack(const struct region *region)
+{
+	return region_is_data(region) && !region->mapping.inode && !region->mapping.executable &&
+	       (!*region->mapping.path ||
+		!strncmp(region->mapping.path, "[anon: glibc: pthread stack", 27));
+}
+
+static bool has_guard(const struct finder *finder, const struct region *region)
+{
+	return region > finder->regions->items && region[-1].mapping.end == region->mapping.start &&
+	       !region[-1].mapping.readable && !region[-1].mapping.writable;
+}
+
+/* Whether a thread's descriptor lies in [start, end), as far as that is resident. */
+static bool has_descriptor(const struct finder *finder, uint64_t start, uint64_t end)
+{
+	uint64_t page[PAGES_BYTES / 8];
+	uint8_t state;
+
+	for (uint64_t at = start & ~(uint64_t)(PAGES_BYTES - 1); at < end; at += PAGES_BYTES) {
+		if (pages_read_some(finder->pages, at, 1, (uint8_t *)page, &state) ||
+		    state != PAGE_RESIDENT)
+			continue;
+		for (size_t i = 0; i < PAGES_BYTES / 8; i += DESCRIPTOR_ALIGN / 8)
+			if (page[i] == at + 8 * i && page[i + SELF_OFFSET / 8] == page[i])
+				return true;
+	}
+	return false;
+}
+
+static bool ends_in_descriptor(const struct finder *finder, const struct region *region)
+{
+	uint64_t end = region->mapping.end, size = end - region->mapping.start;
+
+	return has_descriptor(finder, end - (size < DESCRIPTOR_WITHIN ? size : DESCRIPTOR_WITHIN),
+			      end);
+}
+
+static void mark_pointer(struct finder *finder, uint64_t pointer)
+{
+	const struct region *region = regions_find(finder->regions, pointer);
+
+	if (!region || !may_be_stack(region))
+		return;
+	uint64_t end = region->mapping.end, size = end - region->mapping.start;
+	if (size > SMALL_BYTES && !has_guard(finder, region) &&
+	    !has_descriptor(finder, pointer,
+			    end - pointer < ABOVE_POINTER ? end : pointer + ABOVE_POINTER))
+		return;
+	finder->stacks[region - finder->regions->items] = true;
+}
+
+/* "running", or number, arguments, stack pointer and instruction pointer; "-1" has no arguments. */
+static int mark_thread(void *context, pid_t thread)
+{
+	struct finder *finder = context;
+	FILE *file = procfs_open_of_thread(finder->procfs, finder->pid, thread, "syscall");
+	char line[512];
+
+	if (!file)
+		return 0;
+	if (fgets(line, sizeof(line), file)) {
+		char *last = strrchr(line, ' ');
+
+		if (last)
+			*last = '\0';
+		char *pointer = last ? strrchr(line, ' ') : NULL;
+		if (pointer)
+			mark_pointer(finder, strtoull(pointer + 1, NULL, 16));
+	}
+	fclose(file);
+	return 0;
+}
+
+bool *stacks_find(const struct procfs *procfs, pid_t pid, struct pages *pages)
+{
+	const struct regions *regions = pages_regions(pages);
+	struct finder finder = {procfs, pid, pages, regions,
+				calloc(regions->count + 1, sizeof(bool))};
+
+	if (!finder.stacks)
+		return NULL;
+	procfs_each_thread(procfs, pid, mark_thread, &finder);
+	for (size_t i = 0; i < regions->count; i++) {
+		const struct region *region = &regions->items[i];
+
+		if (region->flags & REGION_STACK || !strcmp(region->mapping.path, "[stack]"))
+			finder.stacks[i] = true;
+		if (!finder.stacks[i] && region->resident_bytes && may_be_stack(region) &&
+		    has_guard(&finder, region))
+			finder.stacks[i] = ends_in_descriptor(&finder, region);
+	}
+	return finder.stacks;
+}
