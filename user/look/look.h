@@ -44,6 +44,34 @@ struct look_part {
 	uint64_t bytes;          /* as its owner counts it: live blocks, free chunks, mappings */
 };
 
+/* glibc's malloc, as it counts itself. */
+struct look_malloc {
+	const char *version; /* releases of glibc that have its structures: "2.35-2.42" */
+	uint64_t arenas;
+	uint64_t threads;      /* attached to arenas */
+	uint64_t heaps;        /* mappings of other arenas than the main one */
+	uint64_t system_bytes; /* mallinfo2: arena */
+	uint64_t live_bytes;   /* chunks in use, with their headers, without mmapped ones */
+	uint64_t live_chunks;
+	uint64_t free_bytes;    /* mallinfo2: fordblks */
+	uint64_t top_bytes;     /* of them in tops */
+	uint64_t fastbin_bytes; /* of them in fastbins: mallinfo2: fsmblks */
+	uint64_t cached_bytes;  /* in caches of threads: in use as mallinfo2 sees it */
+	uint64_t cached_chunks;
+	uint64_t mmapped_bytes; /* mallinfo2: hblkhd, hblks */
+	uint64_t mmapped_chunks;
+	uint64_t returnable_bytes;  /* resident, that malloc_trim(0) would give back */
+	uint64_t thread_arena_free; /* resident and free, in other arenas than the main one */
+	uint64_t retries;           /* stretches that changed while they were read */
+};
+
+/* Live chunks of malloc by size. */
+struct look_chunks {
+	uint64_t least; /* below 64 KiB the size itself, above four classes to a doubling */
+	uint64_t count;
+	uint64_t bytes;
+};
+
 /* Why a number of the look may be off, counted by cause. */
 #define LOOK_UNCERTAIN_LIST(X)                                                            \
 	X(TORN_POOLS, "torn_pools", "pools of CPython that changed while they were read") \
@@ -178,6 +206,14 @@ struct look {
 	uint64_t limit_bytes; /* of its cgroup; 0: none */
 	bool parts_known;
 	struct look_part parts[PART_COUNT];
+	uint64_t proportional_bytes;      /* with its share of what is shared: Pss */
+	uint64_t huge_bytes;              /* of the resident ones: in transparent huge pages */
+	const struct look_malloc *malloc; /* NULL: not understood, see malloc_problem */
+	const struct look_chunks *chunks; /* by size */
+	size_t chunk_class_count;
+	const struct look_count *mappings; /* what PART_ANONYMOUS seems to be, most bytes first:
+					      mappings and resident bytes */
+	size_t mapping_count;
 	const char *const *hints; /* sentences that follow from the figures */
 	size_t hint_count;
 

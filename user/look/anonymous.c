@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "anonymous.h"
+
+#include <string.h>
+
+/* Go lays its heap out from here on. */
+#define GO_HEAP UINT64_C(0xc000000000)
+
+/* A file that a runtime maps, by a part of its name. The first row that fits decides. */
+static const struct {
+	const char *file;
+	const char *name;
+} owners[] = {
+	{"libcuda.so", "CUDA"},
+	{"libamdhip64.so", "ROCm"},
+	{"libze_loader.so", "Level Zero"},
+	{"libjvm.so", "Java"},
+	{"libnode.so", "V8 (Node.js)"},
+	{"/node", "V8 (Node.js)"},
+	{"/deno", "V8 (Deno)"},
+	{"/bun", "JavaScriptCore (Bun)"},
+	{"/chrome", "V8 (Chromium)"},
+	{"libcoreclr.so", ".NET"},
+	{"libruby", "Ruby"},
+	{"libphp", "PHP"},
+	{"/php", "PHP"},
+	{"/beam.smp", "Erlang"},
+	{"libjemalloc", "jemalloc"},
+	{"libtcmalloc", "tcmalloc"},
+	{"libmimalloc", "mimalloc"},
+	{"ld-musl-", "musl's malloc"},
+};
+
+/* A name that begins with a slash is that of the file itself, as in /usr/bin/php8.2. */
+static bool is_file(const char *path, const char *part)
+{
+	const char *base = strrchr(path, '/');
+
+	return *part == '/' ? base && !strncmp(base, part, strlen(part))
+			    : strstr(path, part) != NULL;
+}
+
+struct anonymous_owner anonymous_owner_guess(const struct regions *regions)
+{
+	for (size_t k = 0; k < sizeof(owners) / sizeof(*owners); k++)
+		for (size_t i = 0; i < regions->count; i++)
+			if (regions->items[i].mapping.executable &&
+			    regions->items[i].mapping.inode &&
+			    is_file(regions->items[i].mapping.path, owners[k].file))
+				return (struct anonymous_owner){owners[k].name};
+	for (size_t i = 0; i < regions->count; i++)
+		if (regions->items[i].mapping.start == GO_HEAP && !regions->items[i].mapping.inode)
+			return (struct anonymous_owner){"Go"};
+	return (struct anonymous_owner){NULL};
+}
+
+const char *anonymous_guess(const struct anonymous_owner *owner, const struct region *region,
+			    char *text, size_t size)
+{
+	static const char named[] = "[anon:";
+	const char *path = region->mapping.path;
+
+	if (!strncmp(path, named, strlen(named))) {
+		const char *name = path + strlen(named);
+		size_t length = strcspn(name, "]0123456789");
+
+		while (length && (name[length - 1] == ' ' || name[length - 1] == ':'))
+			length--;
+		name += strspn(name, " ");
+		if (length) {
+			snprintf(text, size, "%.*s", (int)length, name);
+			return text;
+		}
+	}
+	if (region->mapping.executable)
+		return "code made at run time";
+	if (!strcmp(path, "[heap]"))
+		return owner->name ?: "sbrk";
+	return owner->name ?: "mmap";
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "hints.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* Less than this, and less than a hundredth of the process, is not worth a line. */
+enum { WORTH_BYTES = 4 << 20, WORTH_SHARE = 50, HINTS_MAX = 16 };
+
+struct writer {
+	struct look *look;
+	struct {
+		uint64_t weight;
+		const char *text;
+	} hints[HINTS_MAX];
+	size_t count;
+};
+
+static bool is_worth(const struct look *look, uint64_t bytes)
+{
+	return bytes >= WORTH_BYTES && bytes >= look->resident_bytes / WORTH_SHARE;
+}
+
+static double megabytes(uint64_t bytes)
+{
+	return (double)bytes / 1e6;
+}
+
+__attribute__((format(printf, 3, 4))) static void add(struct writer *writer, uint64_t weight,
+						      const char *format, ...)
+{
+	char text[256];
+	va_list arguments;
+	size_t at = writer->count;
+
+	if (at == HINTS_MAX)
+		return;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	for (; at > 0 && writer->hints[at - 1].weight < weight; at--)
+		writer->hints[at] = writer->hints[at - 1];
+	writer->hints[at].weight = weight;
+	writer->hints[at].text = pool_strdup(writer->look->pool, text);
+	writer->count++;
+}
+
+static void hint_at_malloc(struct writer *writer, const struct look *look)
+{
+	const struct look_malloc *malloc = look->malloc;
+	uint64_t pinned = look->parts[PART_MALLOC_FREE_PINNED].resident_bytes;
+	uint64_t cached = look->parts[PART_MALLOC_CACHE].resident_bytes;
+
+	if (is_worth(look, malloc->returnable_bytes))
+		add(writer, malloc->returnable_bytes, "malloc_trim(0) would return %.0f MB",
+		    megabytes(malloc->returnable_bytes));
+	if (is_worth(look, pinned))
+		add(writer, pinned,
+		    "%.0f MB are free, but pinned by live blocks around them: malloc_trim cannot "
+		    "return them",
+		    megabytes(pinned));
+	if (is_worth(look, cached))
+		add(writer, cached, "%.0f MB in caches of %" PRIu64 " threads", megabytes(cached),
+		    malloc->threads);
+	if (malloc->arenas > 2 && is_worth(look, malloc->thread_arena_free))
+		add(writer, malloc->thread_arena_free,
+		    "%" PRIu64 " arenas of threads hold %.0f MB that are free: MALLOC_ARENA_MAX=2 "
+		    "would let threads share them",
+		    malloc->arenas - 1, megabytes(malloc->thread_arena_free));
+}
+
+static void hint_at_python(struct writer *writer, const struct look *look)
+{
+	uint64_t free_bytes = look->parts[PART_PYTHON_FREE].resident_bytes;
+
+	if (is_worth(look, free_bytes))
+		add(writer, free_bytes,
+		    "%.0f MB are kept free by CPython's allocator: pinned by live objects in the "
+		    "same arenas",
+		    megabytes(free_bytes));
+}
+
+static void hint_at_system(struct writer *writer, const struct look *look)
+{
+	if (look->swapped_bytes >= 1 << 20)
+		add(writer, look->swapped_bytes, "%.0f MB in swap, not read",
+		    megabytes(look->swapped_bytes));
+	if (is_worth(look, look->huge_bytes) && look->huge_bytes > look->resident_bytes / 4)
+		add(writer, look->huge_bytes / 8,
+		    "%.0f MB are in transparent huge pages: what is touched of 2 MB makes all of "
+		    "it resident",
+		    megabytes(look->huge_bytes));
+	if (look->limit_bytes && look->resident_bytes > look->limit_bytes / 10 * 7)
+		add(writer, look->resident_bytes,
+		    "resident memory is %.0f %% of the limit of %.0f MB",
+		    100.0 * (double)look->resident_bytes / (double)look->limit_bytes,
+		    megabytes(look->limit_bytes));
+}
+
+void look_add_hints(struct look *look)
+{
+	struct writer writer = {.look = look};
+	const char **texts;
+
+	if (!look->parts_known)
+		return;
+	if (look->malloc)
+		hint_at_malloc(&writer, look);
+	hint_at_python(&writer, look);
+	hint_at_system(&writer, look);
+	texts = pool_alloc(look->pool, writer.count, sizeof(*texts));
+	for (size_t i = 0; i < writer.count; i++)
+		texts[i] = writer.hints[i].text;
+	look->hints = texts;
+	look->hint_count = writer.count;
+}

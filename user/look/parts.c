@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Each byte that the kernel calls resident belongs to one part. Mappings of one kind are counted as
+ * a whole, by what smaps says. Those that hold chunks of malloc, or what CPython's allocator
+ * claims, are divided: by which pages of each chunk and claim are resident, and what is left of the
+ * mapping is anonymous memory of somebody else.
+ *
+ * The process runs on, so that chunks may be resident of which smaps did not know yet: what is
+ * beyond its figure is taken off the parts again, in proportion, for the sum to be the kernel's.
+ */
+#include "parts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/array.h"
+#include "../memory/chunk_classes.h"
+#include "../memory/free_runs.h"
+#include "../memory/stacks.h"
+#include "../target/cgroup.h"
+#include "anonymous.h"
+#include "hints.h"
+
+struct divider {
+	const struct parts_request *request;
+	struct look *look;
+	struct pages *pages;
+	struct arenas arenas;
+	struct free_runs runs;
+	struct chunk_classes classes;
+	struct look_malloc malloc;
+	bool *stacks;
+	struct look_part divided[PART_COUNT]; /* of mappings that are divided */
+};
+
+static void add_divided(struct divider *divider, enum look_part_id part, uint64_t resident,
+			uint64_t bytes)
+{
+	divider->divided[part].resident_bytes += resident;
+	divider->divided[part].bytes += bytes;
+}
+
+/* --- chunks of malloc --- */
+
+static void count_cached(struct divider *divider, const struct chunk *chunk)
+{
+	add_divided(divider, PART_MALLOC_CACHE, chunk->resident_bytes, chunk->size);
+	if (chunk->state == CHUNK_FASTBIN) {
+		divider->malloc.fastbin_bytes += chunk->size;
+		return;
+	}
+	divider->malloc.cached_bytes += chunk->size;
+	divider->malloc.cached_chunks += !chunk->clipped;
+}
+
+static void count_live(struct divider *divider, const struct chunk *chunk)
+{
+	add_divided(divider, PART_MALLOC_LIVE, chunk->resident_bytes, chunk->size);
+	if (!chunk->clipped)
+		chunk_classes_add(&divider->classes, chunk->size);
+	if (chunk->state == CHUNK_MMAPPED)
+		return;
+	divider->malloc.live_bytes += chunk->size;
+	divider->malloc.live_chunks += !chunk->clipped;
+}
+
+static void count_chunk(void *context, const struct chunk *chunk)
+{
+	struct divider *divider = context;
+
+	if (chunk->state != CHUNK_MMAPPED)
+		free_runs_add(&divider->runs, chunk);
+	switch (chunk->state) {
+	case CHUNK_LIVE:
+	case CHUNK_MMAPPED:
+		count_live(divider, chunk);
+		break;
+	case CHUNK_FASTBIN:
+	case CHUNK_TCACHE:
+		count_cached(divider, chunk);
+		break;
+	case CHUNK_TOP:
+		divider->malloc.top_bytes += chunk->size;
+		break;
+	case CHUNK_FENCE:
+	case CHUNK_UNKNOWN:
+		add_divided(divider, PART_OTHER, chunk->resident_bytes, chunk->size);
+		break;
+	default: /* free ones: by runs. Foreign: what is left of the mapping */
+		break;
+	}
+	if ((chunk->state == CHUNK_FREE || chunk->state == CHUNK_TOP) && chunk->arena)
+		divider->malloc.thread_arena_free += chunk->resident_bytes;
+	if (divider->request->chunk)
+		divider->request->chunk(divider->request->context, chunk);
+}
+
+/* A fastbin chunk is counted as cached, though malloc_trim may free it: its bytes count once. */
+static void count_free(struct divider *divider)
+{
+	const struct free_runs *runs = &divider->runs;
+	uint64_t fast = divider->malloc.fastbin_bytes;
+	uint64_t fast_resident = fast < runs->free_resident ? fast : runs->free_resident;
+	uint64_t rest = runs->free_resident - fast_resident;
+	uint64_t returnable = runs->returnable_resident < rest ? runs->returnable_resident : rest;
+	uint64_t bytes = runs->free_bytes - fast;
+	uint64_t returnable_bytes = runs->returnable_bytes < bytes ? runs->returnable_bytes : bytes;
+
+	add_divided(divider, PART_MALLOC_FREE_RETURNABLE, returnable, returnable_bytes);
+	add_divided(divider, PART_MALLOC_FREE_PINNED, rest - returnable, bytes - returnable_bytes);
+	divider->malloc.free_bytes = runs->free_bytes;
+	divider->malloc.returnable_bytes = runs->returnable_resident;
+}
+
+static void describe_malloc(struct divider *divider, const struct walk_numbers *numbers)
+{
+	struct look *look = divider->look;
+	struct look_malloc *found = pool_alloc(look->pool, 1, sizeof(*found));
+	const struct arenas *arenas = &divider->arenas;
+
+	*found = divider->malloc;
+	found->version = arenas->version;
+	found->arenas = arenas->count;
+	for (size_t i = 0; i < arenas->count; i++) {
+		found->threads += arenas->items[i].threads;
+		found->heaps += arenas->items[i].heap_count;
+		found->system_bytes += arenas->items[i].system_bytes;
+	}
+	found->mmapped_bytes = arenas->mmapped_bytes;
+	found->mmapped_chunks = arenas->mmapped_count;
+	found->retries = numbers->retries;
+	look->malloc = found;
+	look->uncertain[UNCERTAIN_MALLOC_TORN] += numbers->torn_bytes;
+}
+
+static void describe_chunks(struct divider *divider)
+{
+	struct look *look = divider->look;
+	struct look_chunks *chunks;
+	size_t count = 0;
+
+	for (size_t i = 0; i < CHUNK_CLASSES; i++)
+		count += divider->classes.items[i].count != 0;
+	look->chunks = chunks = pool_alloc(look->pool, count, sizeof(*chunks));
+	look->chunk_class_count = count;
+	for (size_t i = 0; i < CHUNK_CLASSES; i++)
+		if (divider->classes.items[i].count)
+			*chunks++ = (struct look_chunks){chunk_class_least(i),
+							 divider->classes.items[i].count,
+							 divider->classes.items[i].bytes};
+}
+
+static int divide_malloc(struct divider *divider)
+{
+	struct walk_numbers numbers;
+	int error = arenas_find(divider->pages, &divider->arenas);
+
+	if (error)
+		return error;
+	if (*divider->arenas.problem) {
+		divider->look->malloc_problem =
+			pool_strdup(divider->look->pool, divider->arenas.problem);
+		return 0;
+	}
+	if (divider->request->heaps)
+		divider->request->heaps(divider->request->context, &divider->arenas);
+	free_runs_init(&divider->runs, divider->pages);
+	error = arenas_walk(divider->pages, &divider->arenas, count_chunk, divider, &numbers);
+	if (error)
+		return error;
+	free_runs_finish(&divider->runs);
+	count_free(divider);
+	describe_malloc(divider, &numbers);
+	describe_chunks(divider);
+	return 0;
+}
+
+/* --- CPython's allocator --- */
+
+static void divide_claims(struct divider *divider)
+{
+	const struct memory_claims *claims = divider->request->claims;
+
+	for (size_t i = 0; claims && i < claims->count; i++) {
+		const struct memory_claim *claim = &claims->items[i];
+		struct page_bytes there = pages_count(divider->pages, claim->start, claim->end);
+		uint64_t live = claim->live_bytes, size = claim->end - claim->start;
+		uint64_t live_resident = live < there.resident ? live : there.resident;
+
+		add_divided(divider, PART_PYTHON_LIVE, live_resident, live);
+		add_divided(divider, PART_PYTHON_FREE, there.resident - live_resident,
+			    size > live ? size - live : 0);
+	}
+}
+
+/* --- mappings --- */
+
+static bool has_claim(const struct memory_claims *claims, uint64_t start, uint64_t end)
+{
+	size_t low = 0, high = claims ? claims->count : 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (claims->items[middle].end <= start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return claims && low < claims->count && claims->items[low].start < end;
+}
+
+static bool has_segment(const struct arenas *arenas, uint64_t start, uint64_t end)
+{
+	size_t low = 0, high = arenas->segment_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (arenas->segments[middle].end <= start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < arenas->segment_count && arenas->segments[low].from < end;
+}
+
+static bool has_mmapped(const struct arenas *arenas, uint64_t start, uint64_t end)
+{
+	size_t low = 0, high = arenas->mmapped_found;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (arenas->mmapped[middle].end <= start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < arenas->mmapped_found && arenas->mmapped[low].start < end;
+}
+
+static bool is_divided(const struct divider *divider, const struct mapping *mapping)
+{
+	return has_segment(&divider->arenas, mapping->start, mapping->end) ||
+	       has_mmapped(&divider->arenas, mapping->start, mapping->end) ||
+	       has_claim(divider->request->claims, mapping->start, mapping->end);
+}
+
+/* The kernel's own mappings: [vdso], [vvar], [vsyscall], [uprobes]. */
+static bool is_kernels(const char *path)
+{
+	return *path == '[' && strcmp(path, "[heap]") && strncmp(path, "[stack", 6) &&
+	       strncmp(path, "[anon", 5);
+}
+
+static enum look_part_id judge_region(const struct divider *divider, size_t index)
+{
+	const struct regions *regions = divider->request->regions;
+	const struct region *region = &regions->items[index];
+
+	if (region->flags & REGION_DEVICE || is_kernels(region->mapping.path))
+		return PART_OTHER;
+	if (region->flags & REGION_SHARED)
+		return PART_SHARED;
+	if (region->mapping.inode || region_is_module_data(regions, index))
+		return PART_FILES;
+	return divider->stacks[index] ? PART_STACKS : PART_ANONYMOUS;
+}
+
+/* Of anonymous memory what was ever touched counts, since runtimes reserve much more than they use;
+ * of the rest the mapping's size, but for what is only reserved. */
+static uint64_t region_bytes(const struct region *region, enum look_part_id part)
+{
+	if (part == PART_ANONYMOUS)
+		return region->resident_bytes + region->swapped_bytes;
+	return region->mapping.readable || region->resident_bytes
+		       ? region->mapping.end - region->mapping.start
+		       : 0;
+}
+
+struct guesses {
+	struct pool *pool;
+	struct look_count *items;
+	size_t count;
+};
+
+static bool add_guess(struct guesses *guesses, const char *name, uint64_t count, uint64_t bytes)
+{
+	for (size_t i = 0; i < guesses->count; i++) {
+		if (strcmp(guesses->items[i].name, name))
+			continue;
+		guesses->items[i].count += count;
+		guesses->items[i].bytes += bytes;
+		return true;
+	}
+	struct look_count item = {pool_strdup(guesses->pool, name), count, bytes};
+	return array_append(&guesses->items, &guesses->count, item);
+}
+
+static int compare_counts(const void *a, const void *b)
+{
+	const struct look_count *left = a, *right = b;
+
+	if (left->bytes != right->bytes)
+		return left->bytes < right->bytes ? 1 : -1;
+	return strcmp(left->name, right->name);
+}
+
+static void keep_guesses(struct look *look, struct guesses *guesses)
+{
+	struct look_count *kept = pool_alloc(look->pool, guesses->count, sizeof(*kept));
+
+	if (guesses->count) {
+		qsort(guesses->items, guesses->count, sizeof(*guesses->items), compare_counts);
+		memcpy(kept, guesses->items, guesses->count * sizeof(*kept));
+	}
+	look->mappings = kept;
+	look->mapping_count = guesses->count;
+}
+
+/* What is beyond the kernel's figure is taken off in proportion. */
+static void shrink_divided(struct divider *divider, uint64_t resident, uint64_t sum)
+{
+	uint64_t left = resident;
+
+	for (size_t i = 0; i < PART_COUNT; i++) {
+		uint64_t *bytes = &divider->divided[i].resident_bytes;
+
+		*bytes = (uint64_t)((__uint128_t)*bytes * resident / sum);
+		left -= *bytes;
+	}
+	divider->divided[PART_OTHER].resident_bytes += left; /* some bytes of rounding */
+}
+
+/* Adds the divided mappings, of so many resident bytes. Returns what is left for anonymous ones. */
+static uint64_t add_up_divided(struct divider *divider, uint64_t resident)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < PART_COUNT; i++)
+		sum += divider->divided[i].resident_bytes;
+	if (sum > resident)
+		shrink_divided(divider, resident, sum);
+	for (size_t i = 0; i < PART_COUNT; i++) {
+		divider->look->parts[i].resident_bytes += divider->divided[i].resident_bytes;
+		divider->look->parts[i].bytes += divider->divided[i].bytes;
+	}
+	return sum > resident ? 0 : resident - sum;
+}
+
+static int add_up(struct divider *divider)
+{
+	const struct regions *regions = divider->request->regions;
+	struct anonymous_owner owner = anonymous_owner_guess(regions);
+	struct look *look = divider->look;
+	struct guesses guesses = {.pool = look->pool};
+	uint64_t divided = 0;
+	bool room = true;
+	char text[64];
+
+	for (size_t i = 0; i < regions->count; i++) {
+		const struct region *region = &regions->items[i];
+
+		look->resident_bytes += region->resident_bytes;
+		look->swapped_bytes += region->swapped_bytes;
+		look->proportional_bytes += region->proportional_bytes;
+		look->huge_bytes += region->huge_bytes;
+		if (is_divided(divider, &region->mapping)) {
+			divided += region->resident_bytes;
+			continue;
+		}
+		enum look_part_id part = judge_region(divider, i);
+		look->parts[part].resident_bytes += region->resident_bytes;
+		look->parts[part].bytes += region_bytes(region, part);
+		if (part == PART_ANONYMOUS && region->resident_bytes)
+			room &= add_guess(&guesses,
+					  anonymous_guess(&owner, region, text, sizeof(text)), 1,
+					  region->resident_bytes);
+	}
+	uint64_t left = add_up_divided(divider, divided);
+	look->parts[PART_ANONYMOUS].resident_bytes += left;
+	look->parts[PART_ANONYMOUS].bytes += left;
+	if (left)
+		room &= add_guess(&guesses, owner.name ?: "mmap", 0, left);
+	keep_guesses(look, &guesses);
+	free(guesses.items);
+	return room ? 0 : -ENOMEM;
+}
+
+static int look_with(struct divider *divider)
+{
+	const struct parts_request *request = divider->request;
+	struct look *look = divider->look;
+
+	divider->stacks = stacks_find(request->procfs, request->pid, divider->pages);
+	if (!divider->stacks)
+		return -ENOMEM;
+	int error = divide_malloc(divider);
+	if (error)
+		return error;
+	divide_claims(divider);
+	error = add_up(divider);
+	if (error)
+		return error;
+	look->limit_bytes = cgroup_read_limit(request->procfs, request->pid).bytes;
+	look->uncertain[UNCERTAIN_SWAPPED] =
+		look->uncertain[UNCERTAIN_SWAPPED] ?: look->swapped_bytes;
+	look->parts_known = true;
+	look_add_hints(look);
+	return 0;
+}
+
+int look_parts(const struct parts_request *request, struct look *look)
+{
+	struct divider *divider = calloc(1, sizeof(*divider));
+	int error = -ENOMEM;
+
+	if (!divider)
+		return error;
+	divider->request = request;
+	divider->look = look;
+	divider->pages = pages_new(request->pid, request->regions);
+	error = divider->pages ? look_with(divider) : -errno;
+	arenas_release(&divider->arenas);
+	pages_free(divider->pages);
+	free(divider->stacks);
+	free(divider);
+	return error;
+}
