@@ -148,6 +148,14 @@ static struct grown *group_above(const struct growing *growing, uint32_t pattern
 	return NULL;
 }
 
+/* What only C code seems to hold are mostly leftovers on stacks and in tables: they come and go. */
+static bool is_held_by_c(const struct patterns *patterns, uint32_t number)
+{
+	while (patterns->items[number].parent)
+		number = patterns->items[number].parent;
+	return label_kind(patterns->items[number].label) == LABEL_C;
+}
+
 static void take_pattern(struct growing *growing, uint32_t number)
 {
 	const struct objects *objects = growing->objects;
@@ -163,7 +171,7 @@ static void take_pattern(struct growing *growing, uint32_t number)
 			group->type = pattern->type;
 		return;
 	}
-	if (!example || !pattern->type || (above > 0 && grew <= 3 * above))
+	if (!example || !pattern->type || is_held_by_c(&objects->patterns, number) || (above > 0 && grew <= 3 * above))
 		return;
 	bool is_item = label_kind(objects->graph.labels[example]) == LABEL_ITEM;
 	struct grown *grown = add(growing);

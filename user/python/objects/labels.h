@@ -14,6 +14,7 @@
 enum label_kind {
 	LABEL_NONE,
 	LABEL_ROOT,      /* value: a name: what the root is */
+	LABEL_C,         /* the same, of a root that only C code holds, or leftovers of it */
 	LABEL_NAME,      /* value: a name: attribute, global variable, module */
 	LABEL_VARIABLE,  /* value: a name: local variable of a function, generator or frame */
 	LABEL_ITEM,      /* of a list, tuple, set, deque; value of a dictionary */

@@ -275,6 +275,7 @@ void name_append(const struct object_reader *reader, const struct name_step *ste
 {
 	switch (label_kind(step->label)) {
 	case LABEL_ROOT:
+	case LABEL_C:
 	case LABEL_NAME:
 		append_attribute(name, labels_text(reader->labels, label_value(step->label)));
 		break;

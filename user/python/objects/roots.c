@@ -40,9 +40,9 @@ static uint64_t word(const struct rooting *rooting, uint64_t address)
 	return value;
 }
 
-static uint32_t text_label(const struct rooting *rooting, const char *text)
+static uint32_t text_label(const struct rooting *rooting, enum label_kind kind, const char *text)
 {
-	return label_make(LABEL_ROOT, labels_number(rooting->graph->reader->labels, text));
+	return label_make(kind, labels_number(rooting->graph->reader->labels, text));
 }
 
 /* "worker (tasks.py:12), thread 3" */
@@ -64,7 +64,7 @@ static void take_variable(void *context, uint64_t target, uint32_t label)
 			 rooting->function);
 	else
 		snprintf(text, sizeof(text), "frame of %s", rooting->function);
-	graph_root(rooting->graph, target, text_label(rooting, text));
+	graph_root(rooting->graph, target, text_label(rooting, LABEL_ROOT, text));
 }
 
 /* A frame that runs does not say how much of its stack is filled. */
@@ -108,7 +108,7 @@ static void take_words(struct rooting *rooting, uint64_t start, size_t bytes, co
 		       bool containers_alone)
 {
 	struct graph *graph = rooting->graph;
-	uint32_t label = text_label(rooting, name);
+	uint32_t label = text_label(rooting, LABEL_C, name);
 
 	for (uint64_t at = start; at < start + bytes; at += 8) {
 		uint64_t target = word(rooting, at), words[2];
@@ -169,7 +169,7 @@ static void take_interpreter(struct rooting *rooting, uint64_t interpreter)
 static void take_range(struct rooting *rooting, uint64_t start, uint64_t end, const char *name)
 {
 	struct view *view = rooting->graph->reader->view;
-	uint32_t label = text_label(rooting, name);
+	uint32_t label = text_label(rooting, LABEL_C, name);
 
 	for (uint64_t at = start & ~UINT64_C(7); at + 8 <= end; at += 8) {
 		if (!view_has(view, at)) {
