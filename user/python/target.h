@@ -6,18 +6,9 @@
 #ifndef UNFREED_PYTHON_TARGET_H
 #define UNFREED_PYTHON_TARGET_H
 
-#include "../../bpf/records.h"
-#include "interpreter.h"
+#include "codes.h"
 
 struct python_target;
-
-/* A frame with names; the strings live as long as the target and its children. */
-struct python_name {
-	const char *name;
-	const char *file; /* NULL: unknown */
-	uint32_t line;    /* 0: unknown */
-	bool hidden;      /* its function has not begun: tracebacks do not show it */
-};
 
 /*
  * Looks for the interpreter of a process. Returns 0 with *target, or what python_interpreter_find
@@ -41,7 +32,7 @@ const struct python_interpreter *python_target_interpreter(const struct python_t
 
 /*
  * Names a frame, while the process lives. Returns whether its code object was still there; the
- * name is a placeholder where not.
+ * name is a placeholder where not. The strings live as long as the target and its children.
  */
 bool python_target_name(struct python_target *target, const struct python_stack_frame *frame,
 			struct python_name *name);
