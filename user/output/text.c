@@ -8,6 +8,7 @@
 
 #include "../lib/escape.h"
 #include "../lib/saturate.h"
+#include "../python/own_code.h"
 #include "groups.h"
 #include "label.h"
 
@@ -124,18 +125,9 @@ static char *chain_label(const struct frame *frame, bool first)
 	return label;
 }
 
-/* Python code that is neither the standard library's nor a package's that was installed. */
 static bool is_own_code(const struct frame *frame)
 {
-	static const char *const installed[] = {"/site-packages/", "/dist-packages/",
-						"/lib/python"};
-
-	if (frame->kind != FRAME_PYTHON || !frame->file || *frame->file == '<')
-		return false;
-	for (size_t i = 0; i < sizeof(installed) / sizeof(installed[0]); i++)
-		if (strstr(frame->file, installed[i]))
-			return false;
-	return true;
+	return frame->kind == FRAME_PYTHON && frame_is_own(frame->file);
 }
 
 static void print_count(FILE *file, size_t count)
