@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include <bpf/bpf.h>
@@ -13,6 +12,7 @@
 
 #include "../bpf/records.h"
 #include "lib/array.h"
+#include "lib/descriptors.h"
 #include "loaded.h"
 #include "snapshot_merge.h"
 #include "target/install.h"
@@ -80,17 +80,6 @@ static int load(struct session *session)
 	return session->ring ? 0 : -errno;
 }
 
-/* Each module of a target is held open, and each perf probe is two descriptors. */
-static void raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static struct interpreters *find_interpreters(struct session *session)
 {
 	const struct interpreters_config config = {
@@ -119,7 +108,7 @@ struct session *session_open(const struct session_config *config, const struct p
 	session->config = *config;
 	session->procfs = procfs;
 	session->confined = confined;
-	raise_descriptor_limit();
+	descriptors_allow(); /* each module is held open, and each perf probe is two */
 	session->probes = keeper_new();
 	error = session->probes ? load(session) : -errno;
 	if (error)
