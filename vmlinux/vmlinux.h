@@ -39,6 +39,8 @@ enum {
 
 enum { BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
 
+enum { BPF_F_USER_STACK = 256 };
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct pt_regs {
@@ -98,5 +100,12 @@ struct bpf_raw_tracepoint_args {
 };
 
 #pragma clang attribute pop
+
+/* Of the kernel's API, which does not move: what programs on perf events are given. */
+struct bpf_perf_event_data {
+	struct pt_regs regs;
+	__u64 sample_period;
+	__u64 addr;
+};
 
 #endif
