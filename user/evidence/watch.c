@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "watch.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "watch.skel.h"
+#include "watch_trial.h"
+#include "watchpoints.h"
+#include "writers.h"
+
+enum { PAUSE_LEAST_MS = 1, PAUSE_MOST_MS = 50 };
+
+/* CPython from 3.12 on has flags in the upper half of a reference count, or counts in 32 bits. */
+#define REFCOUNT_BITS 0xffffffffull
+
+struct word_watch {
+	enum watch_end end;
+	uint64_t ended_ns;
+	uint64_t seen_hits;    /* as of the last poll */
+	int64_t missed_before; /* writes less hits, as of the beginning */
+	uint64_t lost;         /* as of the end */
+};
+
+struct watch {
+	pid_t pid;
+	int process; /* pidfd: readable once the process is gone */
+	struct watch_config config;
+	struct watch_bpf *skeleton;
+	const struct watch_stack *stacks; /* mapped */
+	struct unwind_memory unwind;      /* mapped, where native stacks are walked */
+	struct watchpoints *points;
+	struct writers *writers;
+	struct word_watch words[WATCH_WORDS];
+	uint64_t trap_ns;
+	uint64_t armed_ns;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t load(const __u64 *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+static size_t map_bytes(const struct bpf_map *map)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t bytes = (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map);
+
+	return (bytes + page - 1) & ~(page - 1);
+}
+
+/* NULL with errno. */
+static void *map_memory(const struct bpf_map *map, int protection)
+{
+	void *memory = mmap(NULL, map_bytes(map), protection, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void unmap_memory(const struct bpf_map *map, const void *memory)
+{
+	if (memory)
+		munmap((void *)memory, map_bytes(map));
+}
+
+static bool walks_native(const struct watch *watch)
+{
+	return !watch->config.python && watch->config.confined;
+}
+
+static void shrink_maps(const struct watch_bpf *skeleton)
+{
+	bpf_map__set_max_entries(skeleton->maps.unwind_words, 1);
+	bpf_map__set_max_entries(skeleton->maps.unwind_rules, 1);
+	bpf_map__set_max_entries(skeleton->maps.unwind_mappings, 1);
+	bpf_map__set_max_entries(skeleton->maps.unwind_unloads, 1);
+}
+
+static int map_tables(struct watch *watch)
+{
+	const struct watch_bpf *skeleton = watch->skeleton;
+	const int protection = PROT_READ | PROT_WRITE;
+
+	watch->unwind = (struct unwind_memory){
+		.chunks = map_memory(skeleton->maps.unwind_words, protection),
+		.chunk_count = bpf_map__max_entries(skeleton->maps.unwind_words),
+		.rules = map_memory(skeleton->maps.unwind_rules, protection),
+		.rule_count = bpf_map__max_entries(skeleton->maps.unwind_rules),
+		.mappings = map_memory(skeleton->maps.unwind_mappings, protection),
+		.mapping_count = bpf_map__max_entries(skeleton->maps.unwind_mappings),
+		.spaces = map_memory(skeleton->maps.unwind_spaces, protection),
+		.wait_for_readers = unwind_wait_for_programs,
+	};
+	return watch->unwind.chunks && watch->unwind.rules && watch->unwind.mappings &&
+			       watch->unwind.spaces
+		       ? 0
+		       : -errno;
+}
+
+static int load_program(struct watch *watch)
+{
+	struct watch_bpf *skeleton = watch_bpf__open();
+	int error;
+
+	watch->skeleton = skeleton;
+	if (!skeleton)
+		return -errno;
+	if (watch->config.python)
+		skeleton->bss->python = watch->config.python->process;
+	if (watch->config.follow_forks)
+		skeleton->rodata->only_pid = (__u32)watch->pid;
+	if (!walks_native(watch))
+		shrink_maps(skeleton);
+	error = watch_bpf__load(skeleton);
+	if (error)
+		return error;
+	watch->stacks = map_memory(skeleton->maps.stacks, PROT_READ);
+	if (!watch->stacks)
+		return -errno;
+	return walks_native(watch) ? map_tables(watch) : 0;
+}
+
+static struct watch_word_state *word_state(const struct watch *watch, size_t word)
+{
+	return &watch->skeleton->bss->words[word];
+}
+
+static uint32_t word_bytes(const struct watch_word *word)
+{
+	return word->bytes ? word->bytes : 8;
+}
+
+static uint64_t word_mask(const struct watch_config *config, const struct watch_word *word)
+{
+	if (word->kind == WATCH_REFCOUNT && config->python &&
+	    config->python->layout.version >= PYTHON_VERSION(3, 12))
+		return REFCOUNT_BITS;
+	return ~0ull;
+}
+
+static void describe_words(struct watch *watch)
+{
+	const struct watch_config *config = &watch->config;
+
+	for (size_t i = 0; i < config->word_count; i++) {
+		struct watch_word_state *state = word_state(watch, i);
+
+		state->address = config->words[i].address;
+		state->mask = word_mask(config, &config->words[i]);
+		state->bytes = word_bytes(&config->words[i]);
+		state->is_slot = config->words[i].kind == WATCH_SLOT;
+		state->python = config->python != NULL;
+		state->last = WATCH_UNKNOWN;
+	}
+}
+
+/*
+ * What the words hold before the first hit. Where a thread writes in between the value behind its
+ * write is there already, and stays.
+ */
+static int read_words(struct watch *watch)
+{
+	const struct memory memory = process_memory(watch->pid);
+
+	for (size_t i = 0; i < watch->config.word_count; i++) {
+		struct watch_word_state *state = word_state(watch, i);
+		uint64_t value = 0, unknown = WATCH_UNKNOWN;
+		int error = memory_read(&memory, state->address, &value, state->bytes);
+
+		if (error)
+			return error;
+		__atomic_compare_exchange_n(&state->last, &unknown, value & state->mask, false,
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	}
+	return 0;
+}
+
+static int open_points(struct watch *watch, struct failure *failure)
+{
+	struct watchpoint_word words[WATCH_WORDS];
+	const struct watchpoints_config config = {
+		.procfs = watch->config.procfs,
+		.pid = watch->pid,
+		.follow_forks = watch->config.follow_forks,
+		.words = words,
+		.count = watch->config.word_count,
+		.program_fd = bpf_program__fd(watch->skeleton->progs.on_write),
+	};
+
+	for (size_t i = 0; i < config.count; i++)
+		words[i] = (struct watchpoint_word){watch->config.words[i].address,
+						    word_bytes(&watch->config.words[i])};
+	watch->points = watchpoints_open(&config, failure);
+	return watch->points ? 0 : -1;
+}
+
+static int open_writers(struct watch *watch)
+{
+	const struct writers_config config = {
+		.procfs = watch->config.procfs,
+		.confined = watch->config.confined,
+		.python = watch->config.python,
+		.pid = watch->pid,
+		.stacks = watch->stacks,
+		.unwind_memory = walks_native(watch) ? &watch->unwind : NULL,
+	};
+
+	watch->writers = writers_new(&config);
+	return watch->writers ? 0 : -errno;
+}
+
+/* An address beyond the user's half would be one of the kernel's. */
+static int check_words(const struct watch_config *config, struct failure *failure)
+{
+	if (!config->word_count || config->word_count > WATCH_WORDS)
+		return failure_set(failure, STATUS_USAGE, "can watch 1 to %d words at a time",
+				   WATCH_WORDS);
+	for (size_t i = 0; i < config->word_count; i++) {
+		uint64_t address = config->words[i].address;
+		uint32_t bytes = word_bytes(&config->words[i]);
+
+		if (bytes > 8 || bytes & (bytes - 1) || address % bytes || !address ||
+		    address >> 56)
+			return failure_set(failure, STATUS_USAGE,
+					   "cannot watch %u bytes at 0x%llx: only 1, 2, 4 or 8, at "
+					   "a multiple of that",
+					   bytes, (unsigned long long)address);
+		for (size_t k = 0; k < i; k++)
+			if (config->words[k].address == address)
+				return failure_set(failure, STATUS_USAGE,
+						   "0x%llx is to be watched twice",
+						   (unsigned long long)address);
+	}
+	return 0;
+}
+
+/* Writes that are under way in other threads may count on one side alone. */
+static int64_t count_missed(const struct watch *watch, size_t word)
+{
+	uint64_t hits = load(&word_state(watch, word)->hits);
+
+	return (int64_t)(watchpoints_writes(watch->points, word) - hits);
+}
+
+static uint64_t count_lost(const struct watch *watch, size_t word)
+{
+	int64_t missed = count_missed(watch, word) - watch->words[word].missed_before;
+
+	return missed > 0 ? (uint64_t)missed : 0;
+}
+
+/*
+ * Counts from here on. A write whose hit was still under way when the words were read would seem to
+ * change nothing: it is waited for.
+ */
+static void begin_counting(struct watch *watch)
+{
+	unwind_wait_for_programs(NULL);
+	for (size_t i = 0; i < watch->config.word_count; i++) {
+		watch->words[i].missed_before = count_missed(watch, i);
+		__atomic_store_n(&word_state(watch, i)->armed, 1, __ATOMIC_SEQ_CST);
+	}
+	watch->armed_ns = now_ns();
+}
+
+static int arm(struct watch *watch, struct failure *failure)
+{
+	int error;
+
+	describe_words(watch);
+	if (open_points(watch, failure))
+		return -1;
+	error = read_words(watch);
+	if (error)
+		return failure_set(failure, STATUS_TARGET,
+				   "cannot read a word to be watched of process %d: %s",
+				   (int)watch->pid, strerror(-error));
+	begin_counting(watch);
+	return 0;
+}
+
+static int prepare(struct watch *watch, struct failure *failure)
+{
+	int error;
+
+	watch->process = (int)syscall(SYS_pidfd_open, watch->pid, 0);
+	if (watch->process < 0)
+		return failure_set(failure, STATUS_TARGET, "process %d: %s", (int)watch->pid,
+				   errno == ESRCH ? "no such process" : strerror(errno));
+	error = load_program(watch);
+	if (error)
+		return failure_set(failure, STATUS_KERNEL, "cannot load the BPF programs: %s%s",
+				   strerror(-error), error == -EPERM ? "; run as root" : "");
+	if (watch_try(word_state(watch, WATCH_SELF),
+		      bpf_program__fd(watch->skeleton->progs.on_write), &watch->trap_ns, failure))
+		return -1;
+	if (open_writers(watch))
+		return failure_set(failure, STATUS_FAILURE, "out of memory");
+	return 0;
+}
+
+static void set_limits(struct watch_limits *limits)
+{
+	if (!limits->growths)
+		limits->growths = WATCH_GROWTHS_LIMIT;
+	if (!limits->hits)
+		limits->hits = WATCH_HITS_LIMIT;
+	if (!limits->cost_ns)
+		limits->cost_ns = UINT64_MAX;
+}
+
+struct watch *watch_open(pid_t pid, const struct watch_config *config, struct failure *failure)
+{
+	struct watch *watch;
+
+	if (check_words(config, failure))
+		return NULL;
+	watch = calloc(1, sizeof(*watch));
+	if (!watch) {
+		failure_set(failure, STATUS_FAILURE, "out of memory");
+		return NULL;
+	}
+	watch->pid = pid;
+	watch->process = -1;
+	watch->config = *config;
+	set_limits(&watch->config.limits);
+	if (!prepare(watch, failure) && !arm(watch, failure))
+		return watch;
+	watch_close(watch);
+	return NULL;
+}
+
+void watch_close(struct watch *watch)
+{
+	struct watch_bpf *skeleton;
+
+	if (!watch)
+		return;
+	skeleton = watch->skeleton;
+	watchpoints_close(watch->points);
+	writers_free(watch->writers);
+	if (skeleton) {
+		unmap_memory(skeleton->maps.stacks, watch->stacks);
+		unmap_memory(skeleton->maps.unwind_words, watch->unwind.chunks);
+		unmap_memory(skeleton->maps.unwind_rules, watch->unwind.rules);
+		unmap_memory(skeleton->maps.unwind_mappings, watch->unwind.mappings);
+		unmap_memory(skeleton->maps.unwind_spaces, watch->unwind.spaces);
+	}
+	watch_bpf__destroy(skeleton);
+	if (watch->process >= 0)
+		close(watch->process);
+	free(watch);
+}
+
+static uint64_t cost_ns(const struct watch *watch, size_t word)
+{
+	const struct watch_word_state *state = word_state(watch, word);
+
+	return load(&state->hits) * watch->trap_ns + load(&state->program_ns);
+}
+
+/* See struct watch_limits. */
+static int64_t growths(const struct watch *watch, size_t word)
+{
+	const struct watch_word_state *state = word_state(watch, word);
+
+	switch (watch->config.words[word].kind) {
+	case WATCH_SLOT:
+		return (int64_t)load(&state->changes[WATCH_REPLACED]);
+	case WATCH_REFCOUNT:
+		return (int64_t)load((const __u64 *)&state->net);
+	default:
+		return (int64_t)(load(&state->changes[WATCH_GREW]) -
+				 load(&state->changes[WATCH_SHRANK]));
+	}
+}
+
+static enum watch_end reached(const struct watch *watch, size_t word)
+{
+	const struct watch_limits *limits = &watch->config.limits;
+
+	if (growths(watch, word) >= (int64_t)limits->growths)
+		return WATCH_END_GROWTHS;
+	if (load(&word_state(watch, word)->hits) >= limits->hits)
+		return WATCH_END_HITS;
+	return cost_ns(watch, word) >= limits->cost_ns ? WATCH_END_COST : WATCH_ON;
+}
+
+/* The threads are let go one by one, and writes that no longer hit belong to no line. */
+static void end_word(struct watch *watch, size_t word, enum watch_end end)
+{
+	struct word_watch *ended = &watch->words[word];
+
+	if (word >= watch->config.word_count || ended->end != WATCH_ON)
+		return;
+	__atomic_store_n(&word_state(watch, word)->armed, 0, __ATOMIC_SEQ_CST);
+	ended->end = end;
+	ended->ended_ns = now_ns();
+	watchpoints_remove(watch->points, word);
+	ended->lost = count_lost(watch, word);
+}
+
+void watch_stop(struct watch *watch, size_t word)
+{
+	end_word(watch, word, WATCH_END_STOPPED);
+}
+
+void watch_stop_all(struct watch *watch)
+{
+	for (size_t word = 0; word < watch->config.word_count; word++)
+		watch_stop(watch, word);
+}
+
+size_t watch_armed(const struct watch *watch)
+{
+	size_t count = 0;
+
+	for (size_t word = 0; word < watch->config.word_count; word++)
+		count += watch->words[word].end == WATCH_ON;
+	return count;
+}
+
+static bool poll_word(struct watch *watch, size_t word)
+{
+	struct word_watch *polled = &watch->words[word];
+	uint64_t hits = load(&word_state(watch, word)->hits);
+	bool hit = hits != polled->seen_hits;
+	enum watch_end end;
+
+	polled->seen_hits = hits;
+	if (polled->end != WATCH_ON || !hit)
+		return hit;
+	end = reached(watch, word);
+	if (end != WATCH_ON)
+		end_word(watch, word, end);
+	return true;
+}
+
+bool watch_poll(struct watch *watch)
+{
+	bool hit = false;
+
+	for (size_t word = 0; word < watch->config.word_count; word++)
+		hit |= poll_word(watch, word);
+	writers_take(watch->writers,
+		     __atomic_load_n(&watch->skeleton->bss->stacks_used, __ATOMIC_RELAXED));
+	return hit;
+}
+
+static void end_gone(struct watch *watch)
+{
+	for (size_t word = 0; word < watch->config.word_count; word++)
+		end_word(watch, word, WATCH_END_GONE);
+}
+
+void watch_run(struct watch *watch, double seconds)
+{
+	uint64_t until_ns = now_ns() + (uint64_t)(seconds * 1e9);
+	int pause_ms = PAUSE_LEAST_MS;
+
+	while (watch_armed(watch)) {
+		struct pollfd gone = {.fd = watch->process, .events = POLLIN};
+		uint64_t now = now_ns();
+		int left_ms = now < until_ns ? (int)((until_ns - now) / 1000000) + 1 : 0;
+
+		if (!left_ms)
+			break;
+		if (poll(&gone, 1, pause_ms < left_ms ? pause_ms : left_ms) > 0)
+			end_gone(watch);
+		if (watch_poll(watch))
+			pause_ms = PAUSE_LEAST_MS;
+		else if (pause_ms < PAUSE_MOST_MS)
+			pause_ms = pause_ms * 2 < PAUSE_MOST_MS ? pause_ms * 2 : PAUSE_MOST_MS;
+	}
+	watch_poll(watch);
+}
+
+uint64_t watch_trap_ns(const struct watch *watch)
+{
+	return watch->trap_ns;
+}
+
+size_t watch_threads(const struct watch *watch)
+{
+	return watchpoints_threads(watch->points);
+}
+
+static void fill_counts(const struct watch_word_state *state, struct watch_result *result)
+{
+	result->grew = load(&state->changes[WATCH_GREW]);
+	result->shrank = load(&state->changes[WATCH_SHRANK]);
+	result->same = load(&state->changes[WATCH_SAME]);
+	result->replaced = load(&state->changes[WATCH_REPLACED]);
+	result->unsure = load(&state->unsure);
+	result->net = (int64_t)load((const __u64 *)&state->net);
+	result->value = load(&state->last);
+	result->unread = load(&state->unread);
+	result->stackless = load(&state->stackless);
+	result->hits = load(&state->hits);
+}
+
+int watch_result(struct watch *watch, size_t word, struct watch_result *result)
+{
+	const struct word_watch *watched = &watch->words[word];
+	bool on = watched->end == WATCH_ON;
+
+	*result = (struct watch_result){.end = watched->end};
+	result->lost = on ? count_lost(watch, word) : watched->lost;
+	fill_counts(word_state(watch, word), result);
+	result->watched_s = (double)((on ? now_ns() : watched->ended_ns) - watch->armed_ns) / 1e9;
+	result->cost_s = (double)cost_ns(watch, word) / 1e9;
+	return writers_list(watch->writers, word, watch->config.words[word].kind == WATCH_REFCOUNT,
+			    &result->writers, &result->writer_count);
+}
+
+void watch_result_release(struct watch_result *result)
+{
+	free(result->writers);
+	result->writers = NULL;
+	result->writer_count = 0;
+}

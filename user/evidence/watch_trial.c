@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "watch_trial.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "watchpoints.h"
+
+enum { ROUNDS = 8, WRITES = 16 };
+
+static volatile uint64_t own_word;
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static uint64_t load(const __u64 *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
+/* The time of a write, and how much of it was the program's. */
+static uint64_t time_write(const struct watch_word_state *state)
+{
+	uint64_t program = load(&state->program_ns);
+	uint64_t start = now_ns();
+
+	for (int i = 0; i < WRITES; i++)
+		own_word++;
+	uint64_t elapsed = now_ns() - start;
+
+	program = load(&state->program_ns) - program;
+	return elapsed > program ? (elapsed - program) / WRITES : 0;
+}
+
+static uint64_t time_writes(const struct watch_word_state *state)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t taken = time_write(state);
+
+		least = taken && taken < least ? taken : least;
+	}
+	return least == UINT64_MAX ? 0 : least;
+}
+
+int watch_try(struct watch_word_state *state, int program_fd, uint64_t *trap_ns,
+	      struct failure *failure)
+{
+	const struct watchpoint_word word = {(uint64_t)(uintptr_t)&own_word, sizeof(own_word)};
+
+	own_word = 0;
+	*state = (struct watch_word_state){
+		.address = word.address, .mask = ~0ull, .bytes = word.bytes, .armed = 1};
+	int fd = watchpoint_open_here(&word, program_fd);
+
+	if (fd < 0)
+		return failure_set(failure, STATUS_KERNEL,
+				   "cannot make a hardware watchpoint: %s%s", strerror(-fd),
+				   fd == -EPERM || fd == -EACCES ? "; run as root" : "");
+	*trap_ns = time_writes(state);
+	close(fd);
+	state->address = 0;
+	if (load(&state->changes[WATCH_GREW]) == ROUNDS * WRITES)
+		return 0;
+	return failure_set(
+		failure, STATUS_KERNEL,
+		"hardware watchpoints are not delivered here: %llu of %d writes to a "
+		"word of our own were seen; the machine or its hypervisor keeps them back",
+		(unsigned long long)load(&state->hits), ROUNDS * WRITES);
+}

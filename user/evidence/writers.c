@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "writers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../collect/names.h"
+#include "../collect/unwinding.h"
+#include "../lib/pool.h"
+#include "../python/codes.h"
+#include "../python/own_code.h"
+
+/* A row of the programs' stacks. */
+struct writer_stack {
+	bool taken;
+	bool cut;
+	struct watch_frame *frames; /* NULL as long as native ones have no names */
+	size_t frame_count;
+	struct address *native;
+	size_t native_count;
+};
+
+struct writers {
+	struct writers_config config;
+	struct pool *pool;
+	struct python_codes *codes;
+	struct images images;
+	struct image *image;
+	struct modules modules;
+	struct names *names;
+	struct unwinding *unwinding;
+	struct writer_stack stacks[WATCH_STACKS_MAX];
+	size_t taken;
+};
+
+static int open_tables(struct writers *writers)
+{
+	const struct writers_config *config = &writers->config;
+
+	if (!config->unwind_memory)
+		return 0;
+	writers->unwinding = unwinding_new(config->confined, config->unwind_memory);
+	if (!writers->unwinding)
+		return -ENOMEM;
+	unwinding_update(writers->unwinding, &writers->modules, config->procfs, writers->image);
+	return 0;
+}
+
+struct writers *writers_new(const struct writers_config *config)
+{
+	struct writers *writers = calloc(1, sizeof(*writers));
+
+	if (!writers)
+		return NULL;
+	writers->config = *config;
+	writers->pool = pool_new();
+	writers->codes = python_codes_new();
+	writers->names = names_new(config->confined);
+	writers->images.procfs = config->procfs;
+	writers->images.confined = config->confined;
+	writers->image = images_add(&writers->images, WATCH_SPACE, (uint32_t)config->pid);
+	if (writers->pool && writers->codes && writers->names && writers->image &&
+	    !open_tables(writers))
+		return writers;
+	writers_free(writers);
+	errno = ENOMEM;
+	return NULL;
+}
+
+void writers_free(struct writers *writers)
+{
+	if (!writers)
+		return;
+	unwinding_free(writers->unwinding);
+	names_free(writers->names);
+	modules_release(&writers->modules);
+	images_release(&writers->images);
+	python_codes_free(writers->codes);
+	pool_free(writers->pool);
+	free(writers);
+}
+
+/* Frames whose function has not begun run on behalf of their caller. */
+static void take_python(struct writers *writers, const struct watch_stack *row,
+			struct writer_stack *stack)
+{
+	size_t count = row->python_count < WATCH_FRAMES ? row->python_count : WATCH_FRAMES;
+	struct python_name name;
+
+	stack->frames = pool_alloc(writers->pool, count, sizeof(*stack->frames));
+	stack->cut = row->python_cut;
+	for (size_t i = 0; i < count; i++) {
+		bool known = python_codes_name(writers->codes, &writers->config.python, 1,
+					       &row->python[i], &name);
+
+		if (name.hidden)
+			continue;
+		stack->frames[stack->frame_count++] = (struct watch_frame){
+			.function = name.name,
+			.file = name.file,
+			.line = name.line,
+			.own = known && frame_is_own(name.file),
+		};
+	}
+}
+
+/* Which file an address is in, and where there. */
+static struct address place(struct writers *writers, uint64_t address)
+{
+	const struct mapping *mapping =
+		image_find_mapping(&writers->images, writers->image, address, 0);
+	struct address placed = {.value = address};
+
+	if (!mapping)
+		return placed;
+	placed.module = modules_get(&writers->modules, writers->config.procfs, writers->config.pid,
+				    mapping);
+	if (placed.module)
+		placed.value = address - mapping->start + mapping->file_offset;
+	return placed;
+}
+
+static void take_native(struct writers *writers, const struct watch_stack *row,
+			struct writer_stack *stack)
+{
+	stack->native_count = row->native_count < WATCH_NATIVE ? row->native_count : WATCH_NATIVE;
+	stack->native = pool_alloc(writers->pool, stack->native_count, sizeof(*stack->native));
+	stack->cut = stack->native_count == WATCH_NATIVE;
+	for (size_t i = 0; i < stack->native_count; i++)
+		stack->native[i] = place(writers, row->native[i]);
+}
+
+void writers_take(struct writers *writers, size_t used)
+{
+	if (used > WATCH_STACKS_MAX)
+		used = WATCH_STACKS_MAX;
+	if (writers->taken >= used)
+		return;
+	for (size_t i = 0; i < used; i++) {
+		const struct watch_stack *row = &writers->config.stacks[i];
+		struct writer_stack *stack = &writers->stacks[i];
+
+		if (stack->taken || !__atomic_load_n(&row->ready, __ATOMIC_ACQUIRE))
+			continue;
+		stack->taken = true;
+		writers->taken++;
+		if (row->python_count && writers->config.python)
+			take_python(writers, row, stack);
+		else
+			take_native(writers, row, stack);
+	}
+}
+
+/* The frames of one address, several where calls were inlined. Returns their number; `frames` may
+ * be NULL. */
+static size_t name_native(const struct writers *writers, const struct address *address,
+			  uint64_t raw, struct watch_frame *frames)
+{
+	uint64_t vaddr;
+	size_t count;
+	const struct symbol *symbols = names_get(writers->names, address, &count, &vaddr);
+
+	for (size_t i = 0; frames && i < count; i++)
+		frames[i] = (struct watch_frame){
+			.function = symbols[i].name,
+			.file = symbols[i].file   ? symbols[i].file
+				: address->module ? address->module->path
+						  : NULL,
+			.line = symbols[i].line,
+			.native = true,
+			.address = raw,
+		};
+	return count;
+}
+
+static void name_stack(struct writers *writers, const struct watch_stack *row,
+		       struct writer_stack *stack)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < stack->native_count; i++)
+		count += name_native(writers, &stack->native[i], 0, NULL);
+	stack->frames = pool_alloc(writers->pool, count, sizeof(*stack->frames));
+	for (size_t i = 0; i < stack->native_count; i++)
+		stack->frame_count += name_native(writers, &stack->native[i], row->native[i],
+						  stack->frames + stack->frame_count);
+}
+
+static void name_natives(struct writers *writers)
+{
+	for (size_t i = 0; i < WATCH_STACKS_MAX; i++)
+		for (size_t k = 0;
+		     !writers->stacks[i].frames && k < writers->stacks[i].native_count; k++)
+			names_want(writers->names, &writers->stacks[i].native[k]);
+	if (writers->config.confined)
+		names_resolve(writers->names);
+	for (size_t i = 0; i < WATCH_STACKS_MAX; i++)
+		if (writers->stacks[i].taken && !writers->stacks[i].frames)
+			name_stack(writers, &writers->config.stacks[i], &writers->stacks[i]);
+}
+
+static int compare_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) : (a != NULL) - (b != NULL);
+}
+
+static int compare_frame(const struct watch_frame *a, const struct watch_frame *b)
+{
+	int order = compare_text(a->function, b->function);
+
+	if (!order)
+		order = compare_text(a->file, b->file);
+	if (!order && a->line != b->line)
+		order = a->line < b->line ? -1 : 1;
+	if (!order && !a->line && a->address != b->address)
+		order = a->address < b->address ? -1 : 1;
+	return order;
+}
+
+static int by_lines(const void *left, const void *right)
+{
+	const struct watch_writer *a = left;
+	const struct watch_writer *b = right;
+	int order = (a->change > b->change) - (a->change < b->change);
+
+	if (!order)
+		order = (a->frame_count > b->frame_count) - (a->frame_count < b->frame_count);
+	for (size_t i = 0; !order && i < a->frame_count; i++)
+		order = compare_frame(&a->frames[i], &b->frames[i]);
+	return order;
+}
+
+static int by_count(const void *left, const void *right)
+{
+	const struct watch_writer *a = left;
+	const struct watch_writer *b = right;
+	int order = (a->count < b->count) - (a->count > b->count);
+
+	return order ? order : by_lines(left, right);
+}
+
+static int by_net(const void *left, const void *right)
+{
+	const struct watch_writer *a = left;
+	const struct watch_writer *b = right;
+	int order = (a->net < b->net) - (a->net > b->net);
+
+	return order ? order : by_count(left, right);
+}
+
+static size_t merge_equal(struct watch_writer *list, size_t count)
+{
+	size_t kept = 0;
+
+	qsort(list, count, sizeof(*list), by_lines);
+	for (size_t i = 0; i < count; i++) {
+		if (kept && !by_lines(&list[kept - 1], &list[i])) {
+			list[kept - 1].count += list[i].count;
+			list[kept - 1].net += list[i].net;
+		} else {
+			list[kept++] = list[i];
+		}
+	}
+	return kept;
+}
+
+static struct watch_writer describe(const struct watch_stack *row, const struct writer_stack *stack,
+				    bool refcount)
+{
+	struct watch_writer writer = {
+		.change = refcount ? WATCH_SAME : row->change,
+		.count = __atomic_load_n(&row->count, __ATOMIC_RELAXED),
+		.net = __atomic_load_n(&row->net, __ATOMIC_RELAXED),
+		.frames = stack->frames,
+		.frame_count = stack->frame_count,
+		.cut = stack->cut,
+	};
+
+	while (writer.own < stack->frame_count && !stack->frames[writer.own].own)
+		writer.own++;
+	if (writer.own == stack->frame_count)
+		writer.own = 0;
+	return writer;
+}
+
+static void tell_by_net(struct watch_writer *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		list[i].change = list[i].net > 0   ? WATCH_GREW
+				 : list[i].net < 0 ? WATCH_SHRANK
+						   : WATCH_SAME;
+}
+
+int writers_list(struct writers *writers, size_t word, bool refcount, struct watch_writer **list,
+		 size_t *count)
+{
+	*count = 0;
+	*list = calloc(writers->taken + 1, sizeof(**list));
+	if (!*list)
+		return -ENOMEM;
+	name_natives(writers);
+	for (size_t i = 0; i < WATCH_STACKS_MAX; i++)
+		if (writers->stacks[i].taken && writers->config.stacks[i].word == word)
+			(*list)[(*count)++] =
+				describe(&writers->config.stacks[i], &writers->stacks[i], refcount);
+	*count = merge_equal(*list, *count);
+	if (refcount)
+		tell_by_net(*list, *count);
+	qsort(*list, *count, sizeof(**list), refcount ? by_net : by_count);
+	return 0;
+}
