@@ -17,7 +17,7 @@ programs_cpp     := cpp_leaks cpp_throw
 programs_library := libwrapper.so libwrapper-tail.so libbump.so libfake_python.so libswap-a.so \
                     libswap-b.so
 
-programs_all := $(programs_c) demo_leaky python_probe bare_stacks $(programs_cpp) $(programs_library) \
+programs_all := $(programs_c) demo_leaky python_probe watch_probe watch_counter watch_counter.static bare_stacks $(programs_cpp) $(programs_library) \
                 $(programs_static:%=%.static) cpp_leaks.static
 ifneq ($(shell command -v musl-gcc),)
 programs_all += $(programs_musl:%=%.musl) $(programs_musl:%=%.musl-static)
@@ -71,7 +71,8 @@ $(programs_dir)/jemalloc_family: tests/programs/jemalloc_family.c $(program_comm
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(programs_flags) -o $@ $< $(program_common) $(program_libs)/libjemalloc.so.2
 
-$(programs_dir)/python_probe: tests/programs/python_probe.c $(BUILD)/libunfreed.a
+$(programs_dir)/python_probe $(programs_dir)/watch_probe: $(programs_dir)/%: tests/programs/%.c \
+		$(BUILD)/libunfreed.a
 	$(call say,PROGRAM,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(cflags) -Iuser $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libunfreed.a $(libs)
@@ -119,6 +120,11 @@ $(programs_dir)/bare_stacks: tests/bpf/unwind_stacks.cc $(programs_dir)/lib/bare
 		$(programs_dir)/lib/truth.o
 	$(call say,PROGRAM,$@)
 	$(Q)$(CXX) -std=c++20 $(programs_bare) -o $@ $^
+
+$(programs_dir)/watch_counter $(programs_dir)/watch_counter.static: tests/programs/watch_counter.c
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_bare) $(if $(findstring .static,$@),-static) -o $@ $<
 
 # Of another stem, as rustc names the files it works in by the output's: both may be built at once.
 $(programs_dir)/rust_leaks_bare: tests/programs/rust_leaks.rs $(programs_dir)/lib/truth.o
