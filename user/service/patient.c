@@ -7,6 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../look/hints.h"
+#include "../look/parts.h"
+
 static int64_t clock_ns(clockid_t clock)
 {
 	struct timespec time;
@@ -125,6 +128,49 @@ static void name_process(const struct patient *patient, struct look *look)
 	}
 }
 
+/* Each pool is a claim of its own. */
+static struct memory_claim *claim_pools(const struct object_pools *pools, size_t *count)
+{
+	uint64_t bytes = UINT64_C(1) << pools->structs->pool_shift;
+	struct memory_claim *claims = calloc(pools->count, sizeof(*claims));
+
+	*count = 0;
+	for (size_t i = 1; claims && i < pools->count; i++) {
+		const struct object_pool *pool = &pools->items[i];
+		struct memory_claim *claim = &claims[(*count)++];
+
+		*claim = (struct memory_claim){pool->address, pool->address + bytes, 0};
+		for (uint32_t j = 0; j < pool->blocks; j++)
+			if (pools->blocks[pool->first + j] != BLOCK_FREE)
+				claim->live_bytes += pool->size;
+	}
+	return claims;
+}
+
+static void find_parts(struct patient *patient, struct look *look)
+{
+	struct memory_claims claims = {0};
+	struct memory_claim *items = NULL;
+	struct regions regions;
+
+	if (regions_read(patient->procfs, patient->pid, &regions))
+		return;
+	if (patient->is_python && patient->objects.pools.keep)
+		items = claim_pools(&patient->objects.pools, &claims.count);
+	claims.items = items;
+	struct parts_request request = {
+		.procfs = patient->procfs,
+		.pid = patient->pid,
+		.regions = &regions,
+		.claims = items ? &claims : NULL,
+	};
+	look->parts_known = !look_parts(&request, look);
+	if (look->parts_known)
+		look_add_hints(look);
+	free(items);
+	regions_release(&regions);
+}
+
 struct look *patient_report(struct patient *patient, const struct objects_request *request)
 {
 	struct look *look = look_new();
@@ -133,6 +179,7 @@ struct look *patient_report(struct patient *patient, const struct objects_reques
 	look->taken_at_ns = patient->taken_at_ns;
 	look->cpu_ns = patient->cpu_ns;
 	look->read_ns = patient->wall_ns;
+	find_parts(patient, look);
 	if (patient->is_python)
 		objects_report(&patient->objects, request, look);
 	return look;

@@ -39,7 +39,10 @@ void patient_close(struct patient *patient);
 /* Looks; `graph`: also at who holds what. Returns 0, or -1 with `failure` filled. */
 int patient_look(struct patient *patient, bool graph, struct failure *failure);
 
-/* What the last look found, and what grew since the first: the caller's. */
+/*
+ * What the last look found, and what grew since the first: the caller's. Also says where the memory
+ * is, as it is now.
+ */
 struct look *patient_report(struct patient *patient, const struct objects_request *request);
 
 #endif

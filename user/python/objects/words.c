@@ -167,15 +167,15 @@ size_t grown_words(const struct objects *objects, const struct grown *grown, str
 	}
 	if (!objects->has_graph || !grown->node)
 		return 0;
-	if (refcount_of(objects, grown->type).address)
-		words[count++] = refcount_of(objects, grown->type);
-	else if (grown->alike > 1)
-		count = words_of_alike(objects, grown, words, max);
-	if (count < max && (grown->alike <= 1 || is_chained(objects, grown))) {
+	if (grown->alike > 1)
+		count = words_of_alike(objects, grown, words, max - 1);
+	if (grown->alike <= 1 || is_chained(objects, grown)) {
 		uint32_t node = is_chained(objects, grown) ? head_of(&objects->graph, grown->node)
 							   : grown->node;
 		words[count] = (struct word){graph_slot(&objects->graph, node), WORD_SLOT};
 		count += words[count].address != 0;
 	}
+	if (count < max && refcount_of(objects, grown->type).address)
+		words[count++] = refcount_of(objects, grown->type);
 	return count;
 }
