@@ -106,12 +106,12 @@ def fill_ttl_minute(rate, now):
 
 
 class Cache:
-    """`bounded`: to be known as such when seen; of the others only time shows that they end."""
+    """`is_full` says whether its bound is reached; before that only time shows that it ends."""
 
-    def __init__(self, use, *containers, bounded, prefill=0):
+    def __init__(self, use, *containers, is_full=lambda: True, prefill=0):
         self.use = use
         self.containers = containers
-        self.bounded = bounded
+        self.is_full = is_full
         self.prefill = prefill
 
     def fill(self, rate):
@@ -122,11 +122,12 @@ class Cache:
 
 
 CACHES = {
-    "bounded": Cache(use_bounded, "caches.PAGES", bounded=True, prefill=BOUND),
-    "ttl_minute": Cache(use_ttl_minute, "caches.TOKENS", bounded=True),
-    "ttl_hour": Cache(use_ttl_hour, "caches.RATES", bounded=False),
-    "lru": Cache(use_lru, "caches.IMAGES", bounded=True, prefill=10 * BOUND),
-    "full": Cache(use_full, "caches.STOCK", bounded=True, prefill=BOUND),
-    "warming": Cache(use_warming, "caches.FEEDS", bounded=True),
-    "lru_finite": Cache(use_lru_finite, "caches.product_name", "product_name", bounded=False),
-}
+    "bounded": Cache(use_bounded, "caches.PAGES", prefill=BOUND),
+    "ttl_minute": Cache(use_ttl_minute, "caches.TOKENS"),
+    "ttl_hour": Cache(use_ttl_hour, "caches.RATES", is_full=lambda: False),
+    "lru": Cache(use_lru, "caches.IMAGES", prefill=10 * BOUND),
+    "full": Cache(use_full, "caches.STOCK", prefill=BOUND),
+    "warming": Cache(use_warming, "caches.FEEDS", is_full=lambda: len(FEEDS) >= LATE_BOUND),
+    "lru_finite": Cache(use_lru_finite, "caches.product_name", "product_name",
+                        is_full=lambda: product_name.cache_info().currsize == NAMES),
+}  # fmt: skip

@@ -54,7 +54,7 @@ FRAMEWORKS = {
     "celery": celery,
 }
 ASYNC = ("fastapi", "aiohttp")
-CACHE_RATE = 20
+CACHE_SHARE = 0.5
 
 
 def leaks_of(framework):
@@ -71,8 +71,11 @@ def start_redis(directory):
 class Service:
     """One at work. `pid`: its master, or itself; `workers`: the processes that serve."""
 
-    def __init__(self, framework, leaks=(), rate=30, caches=CACHES, cache_rate=CACHE_RATE,
+    def __init__(self, framework, leaks=(), rate=30, caches=CACHES, cache_rate=None,
                  workers=1, preload_mb=0):  # fmt: skip
+        """A cache is filled more slowly than anything leaks: nothing else tells them apart while it
+        is not full."""
+        cache_rate = rate * CACHE_SHARE if cache_rate is None else cache_rate
         self.framework = framework
         self.temporary = tempfile.TemporaryDirectory(prefix="unfreed-service-")
         self.directory = pathlib.Path(self.temporary.name)

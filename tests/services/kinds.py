@@ -183,6 +183,5 @@ def use_lru_maxsize(number):
 
 
 MORE_CACHES = {
-    "lru_maxsize": Cache(use_lru_maxsize, "kinds.fetch_page", "fetch_page", bounded=True,
-                         prefill=300),
+    "lru_maxsize": Cache(use_lru_maxsize, "kinds.fetch_page", "fetch_page", prefill=300),
 }  # fmt: skip

@@ -4,8 +4,8 @@
 
 A leak is found where it stands among the first N findings of N leaks, known by a name of its
 container or by the line that is put forward as filling it, and not as something that ends by
-itself. A cache that behaves must not be called a leak, and one whose bound can be seen not stand
-before a leak. What is found twice counts once; a finding without any subject (unexplained growth)
+itself. A cache that behaves must not be called a leak, and one that is full not stand before a
+leak. What is found twice counts once; a finding without any subject (unexplained growth)
 takes no place.
 """
 import argparse
@@ -106,10 +106,10 @@ class Score:
 
     @property
     def before_leaks(self):
-        """Caches with a bound that stand before a leak."""
+        """Caches that are full and stand before a leak."""
         last = max((row["rank"] or 0 for row in self.leaks.values()), default=0)
         return [name for name, row in self.caches.items()
-                if self.truth["caches"][name]["bounded"] and row["rank"] and row["rank"] < last]
+                if self.truth["caches"][name]["full"] and row["rank"] and row["rank"] < last]
 
     @property
     def passes(self):
@@ -137,15 +137,15 @@ def read_facts(pid, truth):
     rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
     sizes = {name: int(size) << 10 for name, size in re.findall(r"^(\w+): +(\d+) kB", rollup, re.M)}
     return {"state": stat[0], "minor_faults": int(stat[7]), "major_faults": int(stat[9]),
-            "started": int(stat[19]), "resident": sizes["Rss"], "swapped": sizes["Swap"],
+            "started": int(stat[19]), "resident": sizes["Rss"], "anonymous": sizes["Anonymous"],
             "shared": sizes["Shared_Clean"] + sizes["Shared_Dirty"],
             "private": sizes["Private_Clean"] + sizes["Private_Dirty"],
             "eintr": truth["eintr"]}  # fmt: skip
 
 
-def harm_done(before, after, faults=0, slack_bytes=0):
+def harm_done(before, after, faults=0, slack_bytes=0, mapped_bytes=0):
     """What an observer changed in a target, as sentences. `faults` and `slack_bytes`: what the
-    target does by itself in such a time."""
+    target does by itself in such a time; `mapped_bytes`: of files, what may come beyond that."""
     found = []
     if after["started"] != before["started"] or after["state"] in "ZXT":
         found.append(f"the target is gone or stopped: {after['state']}")
@@ -156,8 +156,9 @@ def harm_done(before, after, faults=0, slack_bytes=0):
             found.append(f"{after[name] - before[name]} {name} where it has {faults} by itself")
     if before["shared"] - after["shared"] > slack_bytes:
         found.append(f"{before['shared'] - after['shared']} shared bytes became private")
-    if after["resident"] - before["resident"] > slack_bytes:
-        found.append(f"{after['resident'] - before['resident']} bytes became resident")
+    for name, slack in (("anonymous", slack_bytes), ("resident", slack_bytes + mapped_bytes)):
+        if after[name] - before[name] > slack:
+            found.append(f"{after[name] - before[name]} more bytes are {name}")
     return found
 
 

@@ -77,15 +77,16 @@ class CacheAccount:
 
     def truth(self):
         return {"rate": self.clock.rate, "uses": self.clock.taken,
-                "containers": self.cache.containers, "bounded": self.cache.bounded}
+                "containers": self.cache.containers, "full": self.cache.is_full()}
 
 
 class Undisturbed(threading.Thread):
     """Waits in epoll_wait, with every signal blocked: what ends a wait early is that somebody
     stopped this process."""
 
-    def __init__(self):
+    def __init__(self, wait_ms=WAIT_MS):
         super().__init__(daemon=True)
+        self.wait_ms = wait_ms
         self.eintr = 0
         self.waits = 0
 
@@ -96,7 +97,7 @@ class Undisturbed(threading.Thread):
         events = ctypes.create_string_buffer(64)
         while True:
             self.waits += 1
-            if libc.epoll_wait(descriptor, events, 1, WAIT_MS) < 0:
+            if libc.epoll_wait(descriptor, events, 1, self.wait_ms) < 0:
                 self.eintr += 1
 
 

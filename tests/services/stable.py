@@ -36,7 +36,7 @@ def step(seconds):
 
 
 def truth():
-    return {"caches": {"full": paced.subject("full", ["__main__.CACHE"], bounded=True, uses=used)}}
+    return {"caches": {"full": paced.subject("full", ["__main__.CACHE"], full=True, uses=used)}}
 
 
 for number in range(-BOUND, 0):
