@@ -204,25 +204,25 @@ static void test_quantities(void **state)
 	FILE *file = open_memstream(&text, &size);
 
 	(void)state;
-	label_print_bytes(file, 999);
+	quantity_print_bytes(file, 999);
 	fputs("|", file);
-	label_print_bytes(file, 999949999);
+	quantity_print_bytes(file, 999949999);
 	fputs("|", file);
-	label_print_bytes(file, UINT64_MAX);
+	quantity_print_bytes(file, UINT64_MAX);
 	fputs("|", file);
-	label_print_count(file, 1234567);
+	quantity_print_count(file, 1234567);
 	fputs("|", file);
-	label_print_count(file, 999);
+	quantity_print_count(file, 999);
 	fputs("|", file);
-	label_print_age(file, 58400000000);
+	quantity_print_age(file, 58400000000);
 	fputs("|", file);
-	label_print_age(file, 4250000000);
+	quantity_print_age(file, 4250000000);
 	fputs("|", file);
-	label_print_age(file, 90000000000000);
+	quantity_print_age(file, 90000000000000);
 	fputs("|", file);
-	label_print_percent(file, 1, 3);
+	quantity_print_percent(file, 1, 3);
 	fputs("|", file);
-	label_print_percent(file, 1, 300);
+	quantity_print_percent(file, 1, 300);
 	fclose(file);
 	assert_string_equal(text, "999 B|999.9 MB|18.4 EB|1,234,567|999|58 s|4.3 s|25.0 h|33 %|"
 				  "0.3 %");

@@ -119,22 +119,22 @@ static size_t add_label(struct builder *builder, const char *text, const char *d
 	HASH_FIND(hh, builder->by_text, text, length, entry);
 	if (entry)
 		return entry->number;
-	if (graph->label_count == builder->label_room) {
+	if (graph->quantity_count == builder->label_room) {
 		size_t room = builder->label_room ? builder->label_room * 2 : 64;
 		struct flame_label *larger = pool_alloc(graph->pool, room, sizeof(*larger));
 
-		if (graph->label_count)
-			memcpy(larger, graph->labels, graph->label_count * sizeof(*larger));
+		if (graph->quantity_count)
+			memcpy(larger, graph->labels, graph->quantity_count * sizeof(*larger));
 		graph->labels = larger;
 		builder->label_room = room;
 	}
-	struct flame_label *label = &graph->labels[graph->label_count];
+	struct flame_label *label = &graph->labels[graph->quantity_count];
 
 	label->text = pool_strdup(graph->pool, text);
 	label->detail = pool_strdup(graph->pool, detail);
 	label->colour = frame_colour(text, frame);
 	entry = pool_alloc(builder->scratch, 1, sizeof(*entry));
-	entry->number = graph->label_count++;
+	entry->number = graph->quantity_count++;
 	HASH_ADD_KEYPTR(hh, builder->by_text, label->text, length, entry);
 	return entry->number;
 }
@@ -376,8 +376,8 @@ static void drop_unused_labels(struct builder *builder)
 {
 	struct flame_graph *graph = builder->graph;
 	struct flame_label *used =
-		pool_alloc(graph->pool, graph->label_count, sizeof(*graph->labels));
-	size_t *number = pool_alloc(builder->scratch, graph->label_count, sizeof(*number));
+		pool_alloc(graph->pool, graph->quantity_count, sizeof(*graph->labels));
+	size_t *number = pool_alloc(builder->scratch, graph->quantity_count, sizeof(*number));
 	size_t count = 0;
 
 	for (size_t i = 0; i < graph->box_count; i++) {
@@ -390,7 +390,7 @@ static void drop_unused_labels(struct builder *builder)
 		*label = number[*label] - 1;
 	}
 	graph->labels = used;
-	graph->label_count = count;
+	graph->quantity_count = count;
 }
 
 static int merge_stacks(struct builder *builder, struct node *root, size_t top)

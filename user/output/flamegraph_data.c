@@ -88,7 +88,7 @@ static int print_labels(const struct flame_graph *graph, FILE *file)
 	int error = 0;
 
 	fputs("\"labels\":[", file);
-	for (size_t i = 0; i < graph->label_count && !error; i++) {
+	for (size_t i = 0; i < graph->quantity_count && !error; i++) {
 		const struct flame_label *label = &graph->labels[i];
 
 		fputs(i ? ",\n[" : "\n[", file);

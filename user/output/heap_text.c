@@ -29,16 +29,17 @@ static void print_row(struct columns *columns, const char *count, const char *by
 
 static void print_numbers(struct columns *columns, uint64_t count, uint64_t bytes)
 {
-	char counted[LABEL_SIZE], sized[LABEL_SIZE];
+	char counted[QUANTITY_SIZE], sized[QUANTITY_SIZE];
 
-	print_row(columns, label_count(counted, count), label_bytes(sized, bytes));
+	print_row(columns, quantity_count(counted, count), quantity_bytes(sized, bytes));
 }
 
 static void print_signed_numbers(struct columns *columns, int64_t count, int64_t bytes)
 {
-	char counted[LABEL_SIZE], sized[LABEL_SIZE];
+	char counted[QUANTITY_SIZE], sized[QUANTITY_SIZE];
 
-	print_row(columns, label_signed_count(counted, count), label_signed_bytes(sized, bytes));
+	print_row(columns, quantity_signed_count(counted, count),
+		  quantity_signed_bytes(sized, bytes));
 }
 
 /* Begins a paragraph: its label, and lines that hang beside it. */
@@ -63,7 +64,7 @@ static void print_header(struct columns *columns, const struct look *look)
 	look_print_size(columns->file, look->resident_bytes, look->limit_bytes);
 	if (look->swapped_bytes) {
 		fputs(", ", columns->file);
-		label_print_bytes(columns->file, look->swapped_bytes);
+		quantity_print_bytes(columns->file, look->swapped_bytes);
 		fputs(" in swap, not read", columns->file);
 	}
 	end(columns);
@@ -82,22 +83,22 @@ static void print_problem(struct columns *columns, const char *label, const char
 static void print_growth_head(struct columns *columns, const struct look_growth *growth)
 {
 	int64_t live = look_growth_live(growth);
-	char text[LABEL_SIZE];
+	char text[QUANTITY_SIZE];
 
 	begin(columns, "grew");
-	fprintf(columns->file, "in use %s in ", label_signed_bytes(text, live));
-	label_print_span(columns->file, growth->seconds);
+	fprintf(columns->file, "in use %s in ", quantity_signed_bytes(text, live));
+	quantity_print_span(columns->file, growth->seconds);
 	if (growth->seconds > 0) {
 		fputs(": ", columns->file);
-		label_print_rate(columns->file, (double)live * 3600 / growth->seconds);
+		quantity_print_rate(columns->file, (double)live * 3600 / growth->seconds);
 		fputs(" MB/h", columns->file);
 	}
 	fprintf(columns->file, "; %zu looks; resident %s", growth->looks,
-		label_signed_bytes(text, growth->resident_bytes));
+		quantity_signed_bytes(text, growth->resident_bytes));
 	for (size_t i = 0; i < PART_COUNT; i++) {
 		if (growth->parts[i])
 			fprintf(columns->file, ", %s %s", look_part_label(i),
-				label_signed_bytes(text, growth->parts[i]));
+				quantity_signed_bytes(text, growth->parts[i]));
 	}
 	end(columns);
 }
@@ -108,7 +109,7 @@ static void print_grown(struct columns *columns, const struct look_grown *grown)
 
 	print_signed_numbers(columns, grown->grown, grown->bytes);
 	if (grown->containers > 1) {
-		label_print_count(columns->file, grown->containers);
+		quantity_print_count(columns->file, grown->containers);
 		fputs(" alike: ", columns->file);
 	}
 	look_print_container(columns, grown->type, grown->name, grown->address, grown->of, mark);
@@ -147,7 +148,7 @@ static void print_growth(struct columns *columns, const struct look_growth *grow
 
 static void print_parts(struct columns *columns, const struct look *look)
 {
-	char resident[LABEL_SIZE], bytes[LABEL_SIZE];
+	char resident[QUANTITY_SIZE], bytes[QUANTITY_SIZE];
 
 	if (!look->parts_known)
 		return;
@@ -158,12 +159,12 @@ static void print_parts(struct columns *columns, const struct look *look)
 		if (!part->resident_bytes && !part->bytes)
 			continue;
 		fprintf(columns->file, "  %-20s%11s  ", look_part_label(i),
-			label_bytes(resident, part->resident_bytes));
+			quantity_bytes(resident, part->resident_bytes));
 		columns_pad(columns, 35);
-		label_print_percent(columns->file, (double)part->resident_bytes,
-				    (double)look->resident_bytes);
+		quantity_print_percent(columns->file, (double)part->resident_bytes,
+				       (double)look->resident_bytes);
 		columns_pad(columns, 42);
-		fprintf(columns->file, "%12s\n", label_bytes(bytes, part->bytes));
+		fprintf(columns->file, "%12s\n", quantity_bytes(bytes, part->bytes));
 	}
 }
 
@@ -192,12 +193,13 @@ static void print_types(struct columns *columns, const struct look *look, size_t
 /* What bounds a container, and how well it serves: `, at most 10,000, 93 % hits`. */
 static void describe_bound(char *text, size_t size, const struct look_container *container)
 {
-	char count[LABEL_SIZE];
+	char count[QUANTITY_SIZE];
 	int length = 0;
 
 	*text = '\0';
 	if (container->bound != LOOK_UNKNOWN)
-		length = snprintf(text, size, ", at most %s", label_count(count, container->bound));
+		length = snprintf(text, size, ", at most %s",
+				  quantity_count(count, container->bound));
 	if (container->hits != LOOK_UNKNOWN && container->misses != LOOK_UNKNOWN &&
 	    container->hits + (double)container->misses > 0)
 		snprintf(text + length, size - (size_t)length, ", %.0f %% hits",
@@ -245,11 +247,11 @@ static void print_garbage(struct columns *columns, const struct look *look, size
 		const struct look_garbage *garbage = &look->garbage[i];
 
 		begin(columns, i ? "" : "garbage");
-		label_print_count(columns->file, garbage->count);
+		quantity_print_count(columns->file, garbage->count);
 		putc(' ', columns->file);
 		columns_print_name(columns, garbage->type, TYPE_WIDTH);
 		fputs(", ", columns->file);
-		label_print_bytes(columns->file, garbage->bytes);
+		quantity_print_bytes(columns->file, garbage->bytes);
 		fputs(": ", columns->file);
 		escape_print(columns->file, garbage->why);
 		end(columns);
@@ -264,15 +266,15 @@ static void print_lost(struct columns *columns, const struct look *look, size_t 
 		const struct look_lost *lost = &look->lost[i];
 
 		begin(columns, i ? "" : "lost");
-		label_print_count(columns->file, lost->count);
+		quantity_print_count(columns->file, lost->count);
 		fprintf(columns->file, lost->count == 1 ? " of " : " each of ");
-		label_print_bytes(columns->file, lost->size);
+		quantity_print_bytes(columns->file, lost->size);
 		if (lost->type) {
 			putc(' ', columns->file);
 			columns_print_name(columns, lost->type, TYPE_WIDTH);
 		}
 		fputs(", ", columns->file);
-		label_print_bytes(columns->file, lost->bytes);
+		quantity_print_bytes(columns->file, lost->bytes);
 		fputs(" in all: nothing that was found refers to them", columns->file);
 		end(columns);
 	}
@@ -286,18 +288,18 @@ static void print_gc(struct columns *columns, const struct look_gc *gc)
 	fputs(gc->enabled ? "on" : "off", columns->file);
 	for (size_t i = 0; i < smaller(gc->generation_count, LOOK_GENERATIONS); i++) {
 		fprintf(columns->file, "; generation %zu freed ", i);
-		label_print_count(columns->file, gc->generations[i].collected);
+		quantity_print_count(columns->file, gc->generations[i].collected);
 		fputs(" in ", columns->file);
-		label_print_count(columns->file, gc->generations[i].collections);
+		quantity_print_count(columns->file, gc->generations[i].collections);
 		fputs(" runs", columns->file);
 		if (gc->generations[i].uncollectable) {
 			fputs(", could not free ", columns->file);
-			label_print_count(columns->file, gc->generations[i].uncollectable);
+			quantity_print_count(columns->file, gc->generations[i].uncollectable);
 		}
 	}
 	if (gc->frozen != LOOK_UNKNOWN && gc->frozen) {
 		fputs("; ", columns->file);
-		label_print_count(columns->file, gc->frozen);
+		quantity_print_count(columns->file, gc->frozen);
 		fputs(" frozen", columns->file);
 	}
 	end(columns);
@@ -311,7 +313,7 @@ static void print_uncertain(struct columns *columns, const struct look *look)
 		if (!look->uncertain[i])
 			continue;
 		begin(columns, any ? "" : "unsure");
-		label_print_count(columns->file, look->uncertain[i]);
+		quantity_print_count(columns->file, look->uncertain[i]);
 		fprintf(columns->file, " %s", look_uncertain_text(i));
 		end(columns);
 		any = true;

@@ -2,13 +2,11 @@
 #include "label.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../lib/escape.h"
 
-#define NS_PER_S            1000000000.0
 #define TARGETS_IN_HEADLINE 5
 
 static const char *base_name(const char *path)
@@ -76,120 +74,6 @@ void label_print_target(FILE *file, const struct snapshot *snapshot, size_t targ
 		fprintf(file, " (%" PRIu32 ")", snapshot->targets[target].pid);
 }
 
-const char *label_bytes(char text[LABEL_SIZE], uint64_t bytes)
-{
-	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	while (value >= 999.95 && unit < sizeof(units) / sizeof(units[0]) - 1) {
-		value /= 1000;
-		unit++;
-	}
-	snprintf(text, LABEL_SIZE, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
-	return text;
-}
-
-void label_print_bytes(FILE *file, uint64_t bytes)
-{
-	char text[LABEL_SIZE];
-
-	fputs(label_bytes(text, bytes), file);
-}
-
-const char *label_count(char text[LABEL_SIZE], uint64_t count)
-{
-	char digits[24];
-	int length = snprintf(digits, sizeof(digits), "%" PRIu64, count);
-	char *end = text;
-
-	for (int i = 0; i < length; i++) {
-		if (i && (length - i) % 3 == 0)
-			*end++ = ',';
-		*end++ = digits[i];
-	}
-	*end = '\0';
-	return text;
-}
-
-void label_print_count(FILE *file, uint64_t count)
-{
-	char text[LABEL_SIZE];
-
-	fputs(label_count(text, count), file);
-}
-
-void label_print_age(FILE *file, uint64_t nanoseconds)
-{
-	double seconds = (double)nanoseconds / NS_PER_S;
-
-	if (seconds < 9.95)
-		fprintf(file, "%.3g s",
-			seconds < 0.01 ? 0 : (double)(int)(seconds * 10 + 0.5) / 10);
-	else if (seconds < 599.5)
-		fprintf(file, "%.0f s", seconds);
-	else if (seconds < 7170)
-		fprintf(file, "%.0f min", seconds / 60);
-	else if (seconds < 172000)
-		fprintf(file, "%.1f h", seconds / 3600);
-	else
-		fprintf(file, "%.1f days", seconds / 86400);
-}
-
-void label_print_rate(FILE *file, double bytes_per_hour)
-{
-	double megabytes = bytes_per_hour / 1e6;
-	double size = fabs(megabytes);
-
-	if (!isfinite(megabytes))
-		fputs("?", file);
-	else if (size >= 9999.5)
-		fprintf(file, "%.3g", megabytes);
-	else if (size >= 999.5)
-		fprintf(file, "%.0f", megabytes);
-	else if (size >= 0.095 || size < 0.0005)
-		fprintf(file, "%.1f", size < 0.0005 ? 0.0 : megabytes);
-	else
-		fprintf(file, "%.1g", megabytes);
-}
-
-void label_print_amount(FILE *file, uint64_t bytes)
-{
-	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	while (value >= 999.5 && unit < sizeof(units) / sizeof(units[0]) - 1) {
-		value /= 1000;
-		unit++;
-	}
-	fprintf(file, unit && value < 99.95 ? "%.1f %s" : "%.0f %s", value, units[unit]);
-}
-
-void label_print_span(FILE *file, double seconds)
-{
-	if (!(seconds >= 0) || seconds > 1e12)
-		fputs("?", file);
-	else if (seconds < 119.5)
-		fprintf(file, "%.0f s", seconds);
-	else if (seconds < 7170)
-		fprintf(file, "%.0f min", seconds / 60);
-	else if (seconds < 172000)
-		fprintf(file, "%.1f h", seconds / 3600);
-	else if (seconds < 100 * 86400.0)
-		fprintf(file, "%.1f d", seconds / 86400);
-	else
-		fprintf(file, "%.0f d", seconds / 86400);
-}
-
-void label_print_percent(FILE *file, double part, double whole)
-{
-	double percent = whole > 0 ? 100 * part / whole : 0;
-
-	fprintf(file, percent >= 9.95 || percent == 0 ? "%.0f %%" : "%.1f %%",
-		percent > 100 ? 100 : percent);
-}
-
 void label_print_targets(FILE *file, const struct snapshot *snapshot)
 {
 	size_t shown = snapshot->target_count;
@@ -209,7 +93,7 @@ void label_print_targets(FILE *file, const struct snapshot *snapshot)
 
 void label_print_conditions(FILE *file, const struct snapshot *snapshot)
 {
-	label_print_age(file, snapshot->duration_ns);
+	quantity_print_age(file, snapshot->duration_ns);
 	fprintf(file, "  %s", trace_mode_name(snapshot->mode));
 	if (snapshot->overhead_percent >= 0)
 		fprintf(file, "  overhead ~%.2g %%", snapshot->overhead_percent);
@@ -221,13 +105,13 @@ void label_print_totals(FILE *file, const struct snapshot *snapshot)
 
 	for (size_t i = 0; i < snapshot->stack_count; i++)
 		stacks += snapshot->stacks[i].live_bytes || snapshot->stacks[i].live_blocks;
-	label_print_bytes(file, snapshot->totals.live_bytes);
+	quantity_print_bytes(file, snapshot->totals.live_bytes);
 	fputs(" in ", file);
-	label_print_count(file, snapshot->totals.live_blocks);
+	quantity_print_count(file, snapshot->totals.live_blocks);
 	fputs(snapshot->totals.live_blocks == 1 ? " block not freed" : " blocks not freed", file);
 	if (snapshot->older_than_ns) {
 		fputs(" for ", file);
-		label_print_age(file, snapshot->older_than_ns);
+		quantity_print_age(file, snapshot->older_than_ns);
 	}
 	fprintf(file, ", %zu %s", stacks, stacks == 1 ? "stack" : "stacks");
 }
@@ -315,7 +199,7 @@ void label_print_losses(FILE *file, const struct snapshot *snapshot, const char 
 			continue;
 		if (any)
 			fprintf(file, "\n%s", indent);
-		label_print_count(file, snapshot->losses[i]);
+		quantity_print_count(file, snapshot->losses[i]);
 		fprintf(file, " %s", loss_meaning(i));
 		any = true;
 	}
@@ -327,7 +211,7 @@ void label_print_losses(FILE *file, const struct snapshot *snapshot, const char 
 	else
 		fputs(" · ", file);
 	fputs("unknown frees: ", file);
-	label_print_count(file, snapshot->unknown_frees);
+	quantity_print_count(file, snapshot->unknown_frees);
 	fputs(" (blocks older than the attach)", file);
 }
 

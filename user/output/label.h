@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "../lib/quantity.h"
 #include "../snapshot.h"
 #include "output.h"
 
@@ -28,20 +29,6 @@ void label_print_origin(FILE *file, const struct frame *frame);
 
 /* Prints the escaped comm of a target, as `comm (pid)` where several targets share it. */
 void label_print_target(FILE *file, const struct snapshot *snapshot, size_t target);
-
-enum { LABEL_SIZE = 32 };
-
-/* `12.4 MB`, MB = 10^6 bytes; `3,201`. They return the text that they fill. */
-const char *label_bytes(char text[LABEL_SIZE], uint64_t bytes);
-const char *label_count(char text[LABEL_SIZE], uint64_t count);
-
-void label_print_bytes(FILE *file, uint64_t bytes);
-void label_print_count(FILE *file, uint64_t count);
-void label_print_age(FILE *file, uint64_t nanoseconds);          /* `58 s`, `3.5 h` */
-void label_print_percent(FILE *file, double part, double whole); /* `79 %`, `0.3 %` */
-void label_print_rate(FILE *file, double bytes_per_hour); /* `15.2`: MB/h, without the unit */
-void label_print_amount(FILE *file, uint64_t bytes);      /* `764 MB`, `9.1 MB` */
-void label_print_span(FILE *file, double seconds);        /* `58 s`, `5.2 h`, `3.5 d` */
 
 /* Header lines of a report, escaped, without a newline. */
 void label_print_targets(FILE *file, const struct snapshot *snapshot);    /* `app (12), …` */

@@ -27,29 +27,6 @@ const char *look_part_label(enum look_part_id part)
 	return labels[part];
 }
 
-static uint64_t magnitude(int64_t number)
-{
-	return number < 0 ? -(uint64_t)number : (uint64_t)number;
-}
-
-static const char *label_signed(char text[LABEL_SIZE], int64_t number,
-				const char *(*label)(char *, uint64_t))
-{
-	*text = number < 0 ? '-' : '+';
-	label(text + 1, magnitude(number));
-	return number ? text : text + 1;
-}
-
-const char *label_signed_count(char text[LABEL_SIZE], int64_t count)
-{
-	return label_signed(text, count, label_count);
-}
-
-const char *label_signed_bytes(char text[LABEL_SIZE], int64_t bytes)
-{
-	return label_signed(text, bytes, label_bytes);
-}
-
 void look_print_process(struct columns *columns, const struct look *look)
 {
 	escape_print(columns->file, look->comm ? look->comm : "?");

@@ -3,16 +3,12 @@
 #ifndef UNFREED_LOOK_LABEL_H
 #define UNFREED_LOOK_LABEL_H
 
+#include "../lib/quantity.h"
 #include "../look/look.h"
 #include "columns.h"
-#include "label.h"
 
 /* "Python live", "kept by malloc, pinned" */
 const char *look_part_label(enum look_part_id part);
-
-/* `+1,920`, `-1.2 MB` */
-const char *label_signed_count(char text[LABEL_SIZE], int64_t count);
-const char *label_signed_bytes(char text[LABEL_SIZE], int64_t bytes);
 
 /* `gunicorn 1234, Python 3.11.2` */
 void look_print_process(struct columns *columns, const struct look *look);

@@ -72,11 +72,11 @@ static void print_tooltip(const struct drawing *drawing, const struct flame_box 
 	fputs("<title>", drawing->file);
 	escape_print_markup(drawing->file, label->text);
 	fputs("\n", drawing->file);
-	label_print_bytes(drawing->file, box->bytes);
+	quantity_print_bytes(drawing->file, box->bytes);
 	fputs(" in ", drawing->file);
-	label_print_count(drawing->file, box->blocks);
+	quantity_print_count(drawing->file, box->blocks);
 	fputs(box->blocks == 1 ? " block, " : " blocks, ", drawing->file);
-	label_print_percent(drawing->file, box->width, 1);
+	quantity_print_percent(drawing->file, box->width, 1);
 	if (*label->detail) {
 		putc('\n', drawing->file);
 		escape_print_markup(drawing->file, label->detail);

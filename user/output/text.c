@@ -56,16 +56,17 @@ static void print_amounts(FILE *file, const struct snapshot *snapshot, const str
 			  bool mixed, size_t rank)
 {
 	fprintf(file, "%2zu. ", rank);
-	label_print_bytes(file, stack->live_bytes);
+	quantity_print_bytes(file, stack->live_bytes);
 	fputs("  ", file);
-	label_print_percent(file, (double)stack->live_bytes, (double)snapshot->totals.live_bytes);
+	quantity_print_percent(file, (double)stack->live_bytes,
+			       (double)snapshot->totals.live_bytes);
 	fputs("  ", file);
-	label_print_count(file, stack->live_blocks);
+	quantity_print_count(file, stack->live_blocks);
 	fputs(stack->live_blocks == 1 ? " block" : " blocks", file);
 	print_rate(file, snapshot, stack);
 	if (stack->oldest_ns) {
 		fputs("  oldest ", file);
-		label_print_age(file, stack->oldest_ns);
+		quantity_print_age(file, stack->oldest_ns);
 	}
 	if (stack->domain != DOMAIN_MALLOC)
 		fprintf(file, "  %s", domain_name(stack->domain));
@@ -205,7 +206,7 @@ static int print_stack(FILE *file, const struct snapshot *snapshot, const struct
 static void print_rest(FILE *file, size_t count, uint64_t bytes, const char *one, const char *many)
 {
 	fprintf(file, "    %zu more %s with ", count, count == 1 ? one : many);
-	label_print_bytes(file, bytes);
+	quantity_print_bytes(file, bytes);
 	putc('\n', file);
 }
 

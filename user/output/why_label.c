@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "../lib/escape.h"
-#include "label.h"
+#include "../lib/quantity.h"
 #include "look_label.h"
 
 #define MOST_CALLERS 2
@@ -31,18 +31,18 @@ bool why_grows(const struct answer *answer)
 static void print_interval(FILE *file, const struct rate *rate)
 {
 	fputs(" (", file);
-	label_print_rate(file, rate->low);
+	quantity_print_rate(file, rate->low);
 	fputs(" to ", file);
-	label_print_rate(file, rate->high);
+	quantity_print_rate(file, rate->high);
 	putc(')', file);
 }
 
 static void print_flat(FILE *file, const struct rate *rate)
 {
 	fputs("does not grow (", file);
-	label_print_rate(file, rate->value);
+	quantity_print_rate(file, rate->value);
 	fputs(" MB/h, ± ", file);
-	label_print_rate(file, fmax(rate->high - rate->value, rate->value - rate->low));
+	quantity_print_rate(file, fmax(rate->high - rate->value, rate->value - rate->low));
 	putc(')', file);
 }
 
@@ -54,14 +54,14 @@ void why_print_growth(FILE *file, const struct answer *answer)
 		fputs("too early to tell: watch 10 min", file);
 	} else if (why_grows(answer)) {
 		fputs("grows ", file);
-		label_print_rate(file, rate->value);
+		quantity_print_rate(file, rate->value);
 		fputs(" MB/h", file);
 		print_interval(file, rate);
 		fputs(", explained ", file);
-		label_print_rate(file, answer->explained);
+		quantity_print_rate(file, answer->explained);
 	} else if (rate->high < 0) {
 		fputs("shrinks ", file);
-		label_print_rate(file, -rate->value);
+		quantity_print_rate(file, -rate->value);
 		fputs(" MB/h", file);
 	} else {
 		print_flat(file, rate);
@@ -82,7 +82,7 @@ void why_print_target(FILE *file, const struct answer *answer)
 		fprintf(file, " + %zu %s", answer->process_count,
 			answer->process_count == 1 ? "worker" : "workers");
 	fputs(", up ", file);
-	label_print_span(file, answer->uptime_s);
+	quantity_print_span(file, answer->uptime_s);
 }
 
 void why_print_size(FILE *file, const struct answer *answer)
@@ -91,7 +91,7 @@ void why_print_size(FILE *file, const struct answer *answer)
 	if (!answer->limit_bytes || answer->full_in_s < 0)
 		return;
 	fputs(", limit in ", file);
-	label_print_span(file, answer->full_in_s);
+	quantity_print_span(file, answer->full_in_s);
 }
 
 /* The path's last components: its name, and so many directories before it. */
@@ -193,13 +193,13 @@ void why_print_memory(FILE *file, const struct answer *answer)
 		print_sum(file, look, look->resident_bytes >= 1000000000 ? 1e9 : 1e6);
 	if (look->swapped_bytes) {
 		fputs("; ", file);
-		label_print_amount(file, look->swapped_bytes);
+		quantity_print_amount(file, look->swapped_bytes);
 		fputs(" in swap, not read", file);
 	}
 	if (!answer->growth_known || answer->resident_growth.low <= 0)
 		return;
 	fputs("; resident grows ", file);
-	label_print_rate(file, answer->resident_growth.value);
+	quantity_print_rate(file, answer->resident_growth.value);
 	fputs(" MB/h", file);
 	print_interval(file, &answer->resident_growth);
 }
@@ -220,13 +220,13 @@ void why_print_gc(FILE *file, const struct answer *answer)
 		return;
 	}
 	fputs("every ", file);
-	label_print_span(file, answer->uptime_s / (double)times);
+	quantity_print_span(file, answer->uptime_s / (double)times);
 	fputs(", frees ", file);
-	label_print_count(file, gc->generations[oldest].collected / times);
+	quantity_print_count(file, gc->generations[oldest].collected / times);
 	fputs(" objects each time", file);
 	if (gc->generations[oldest].uncollectable) {
 		fputs(", could not free ", file);
-		label_print_count(file, gc->generations[oldest].uncollectable);
+		quantity_print_count(file, gc->generations[oldest].uncollectable);
 	}
 }
 

@@ -98,11 +98,11 @@ static void print_headline(struct columns *columns, const struct finding *findin
 		fprintf(columns->file, "%2zu. ", number);
 	fputs(verdict_short_name(finding->verdict), columns->file);
 	fputs(finding->verdict == VERDICT_UNEXPLAINED ? " " : "  ", columns->file);
-	label_print_rate(columns->file, finding->rate.value);
+	quantity_print_rate(columns->file, finding->rate.value);
 	fputs(" MB/h", columns->file);
 	if (finding->holds_bytes) {
 		fputs(", holds ", columns->file);
-		label_print_amount(columns->file, finding->holds_bytes);
+		quantity_print_amount(columns->file, finding->holds_bytes);
 	}
 	print_subject(columns, finding);
 	putc('\n', columns->file);
@@ -119,7 +119,7 @@ static void print_fills(struct columns *columns, const char *label, const struct
 	for (size_t i = 0; i < smaller(count, MOST_FILLS); i++) {
 		begin(columns, DETAIL_COLUMN, i ? "" : label, DETAIL_TEXT);
 		if (count > 1) {
-			label_print_percent(columns->file, fabs((double)fills[i].delta), all);
+			quantity_print_percent(columns->file, fabs((double)fills[i].delta), all);
 			fputs(": ", columns->file);
 		}
 		why_print_fill(columns->file, &fills[i]);
@@ -159,17 +159,17 @@ static void print_findings(struct columns *columns, const struct answer *answer,
 	}
 	if (left) {
 		fprintf(columns->file, "    %zu more with ", left);
-		label_print_rate(columns->file, rate);
+		quantity_print_rate(columns->file, rate);
 		fputs(" MB/h\n", columns->file);
 	}
 }
 
 static void print_holder(struct columns *columns, const struct look_container *container)
 {
-	char count[LABEL_SIZE], bytes[LABEL_SIZE];
+	char count[QUANTITY_SIZE], bytes[QUANTITY_SIZE];
 
-	fprintf(columns->file, "%9s %13s  ", label_bytes(bytes, container->bytes),
-		label_count(count, container->length));
+	fprintf(columns->file, "%9s %13s  ", quantity_bytes(bytes, container->bytes),
+		quantity_count(count, container->length));
 	look_print_container(columns, container->type, container->name, container->address,
 			     container->of_count ? container->of[0].name : NULL, "");
 	putc('\n', columns->file);
@@ -205,7 +205,7 @@ static void print_conditions(struct columns *columns, const struct answer *answe
 	}
 	begin(columns, 0, "cost", LABEL_COLUMN);
 	fprintf(columns->file, "%.2g %% of its CPU for ", answer->cost_percent);
-	label_print_span(columns->file, answer->watched_s);
+	quantity_print_span(columns->file, answer->watched_s);
 	fputs("; written to it: nothing", columns->file);
 	end(columns);
 }
