@@ -1,0 +1,554 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * A leak and a cache that still fills look alike for a while: both grow, and nothing leaves them.
+ * So `leak` is said only where more speaks for it than growth: there is no bound, nothing was seen
+ * to leave, and the container has grown like this all its life, an hour or more: its size is its
+ * rate times its age, within a factor of two. What grows as surely but is younger, or not in
+ * proportion, is called `grows, no bound seen`, and ranked like a leak.
+ *
+ * A cache shows itself by a bound that it has not reached; by entries that leave; by a miss rate
+ * that falls, as that of lru_cache(None) over a finite set of keys does; or by growth that bends:
+ * during the watch, or against its whole life, where its size is more than four times what the
+ * present rate would have made. What counts hits is a cache by construction and never called a
+ * leak.
+ *
+ * Limits: what was loaded at start and grows slowly since, or a leak under a load that has fallen
+ * to a quarter, bends as well. A cache of a finite set of keys that counts no hits and is filled to
+ * less than half is in proportion. A time to live longer than the uptime cannot be seen. The
+ * figures are in the reason, so that a reader who knows more can judge for himself.
+ */
+#include "verdict.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/quantity.h"
+
+#define HOUR_S        3600.0
+#define WARM_UP_S     600.0
+#define IN_PROPORTION 2.0
+#define FAR_OFF       4.0
+
+/* What follows from a history. Amounts are entries; bytes where the length stands still. */
+struct facts {
+	const struct container_history *history;
+	struct sample *amounts;
+	size_t count;
+	bool of_bytes;
+	double size; /* the last amount */
+	double least;
+	double most;
+	double fallen; /* the sum of all falls */
+	size_t clears; /* falls of most of it */
+	struct slope slope;
+	bool grows;
+	bool leaves;
+	bool bends;
+	double early; /* rates of the two halves */
+	double late;
+	double age_s;
+	double share; /* of its size that the present rate makes in its age */
+	double share_high;
+};
+
+/* A sentence under construction; its text goes to a pool. */
+struct sentence {
+	FILE *file;
+	char *text;
+	size_t size;
+};
+
+static bool sentence_begin(struct sentence *sentence)
+{
+	*sentence = (struct sentence){0};
+	sentence->file = open_memstream(&sentence->text, &sentence->size);
+	return sentence->file;
+}
+
+static const char *sentence_end(struct sentence *sentence, struct pool *pool)
+{
+	const char *text = NULL;
+
+	if (!fclose(sentence->file))
+		text = pool_strdup(pool, sentence->text);
+	free(sentence->text);
+	return text;
+}
+
+static void print_whole(FILE *file, double amount)
+{
+	quantity_print_count(file, (uint64_t)fmin(fmax(amount + 0.5, 0), 1e18));
+}
+
+/* `+1,920 entries/min`, `-2.5 entries/h`, `+12.1 kB/min` */
+static void print_speed(FILE *file, const struct facts *facts, double per_s)
+{
+	double a_minute = fabs(per_s) * 60;
+	bool slow = a_minute < (facts->of_bytes ? 1000 : 1);
+	double amount = slow ? a_minute * 60 : a_minute;
+
+	putc(per_s < 0 ? '-' : '+', file);
+	if (facts->of_bytes)
+		quantity_print_amount(file, (uint64_t)fmin(amount, 1e18));
+	else if (amount < 9.95)
+		fprintf(file, "%.2g entries", amount);
+	else
+		print_whole(file, amount);
+	if (!facts->of_bytes && amount >= 9.95)
+		fputs(" entries", file);
+	fputs(slow ? "/h" : "/min", file);
+}
+
+static uint64_t last_length(const struct facts *facts)
+{
+	const struct container_history *history = facts->history;
+
+	return history->count ? history->samples[history->count - 1].length : 0;
+}
+
+static bool knows_bytes(const struct container_history *history)
+{
+	for (size_t i = 0; i < history->count; i++)
+		if (history->samples[i].bytes == LOOK_UNKNOWN)
+			return false;
+	return history->count > 0;
+}
+
+static void take_amounts(struct facts *facts)
+{
+	const struct container_history *history = facts->history;
+	size_t last = history->count - 1;
+
+	facts->count = history->count;
+	facts->of_bytes = knows_bytes(history) &&
+			  history->samples[0].length == history->samples[last].length &&
+			  history->samples[0].bytes != history->samples[last].bytes;
+	for (size_t i = 0; i < facts->count; i++) {
+		const struct container_sample *sample = &history->samples[i];
+
+		facts->amounts[i].at_s = sample->at_s;
+		facts->amounts[i].value =
+			(double)(facts->of_bytes ? sample->bytes : sample->length);
+	}
+	facts->size = facts->amounts[last].value;
+}
+
+static void take_falls(struct facts *facts)
+{
+	facts->least = facts->most = facts->amounts[0].value;
+	for (size_t i = 1; i < facts->count; i++) {
+		facts->least = fmin(facts->least, facts->amounts[i].value);
+		facts->most = fmax(facts->most, facts->amounts[i].value);
+	}
+	double range = facts->most - facts->least;
+
+	for (size_t i = 1; i < facts->count; i++) {
+		double fall = facts->amounts[i - 1].value - facts->amounts[i].value;
+
+		facts->fallen += fmax(fall, 0);
+		facts->clears += range >= 8 && fall >= range / 2 && fall >= 0.3 * facts->most;
+	}
+}
+
+/* Where it was looked at but once, what the watch saw has to do. */
+static bool take_slope(struct facts *facts)
+{
+	const struct container_history *history = facts->history;
+	struct sample watched[2] = {
+		{0, 0}, {history->watched_s, (double)history->grown - (double)history->shrunk}};
+
+	if (slope_of_counter(facts->amounts, facts->count, &facts->slope))
+		return true;
+	return slope_of_counter(watched, 2, &facts->slope);
+}
+
+/* Returns false where nothing is known of its growth. */
+static bool take_facts(struct facts *facts)
+{
+	const struct container_history *history = facts->history;
+
+	take_amounts(facts);
+	take_falls(facts);
+	if (!take_slope(facts))
+		return false;
+	facts->grows = facts->slope.low > 0;
+	facts->leaves = facts->fallen > 0 || history->shrunk || history->emptied;
+	facts->bends = slope_bends(facts->amounts, facts->count, &facts->early, &facts->late);
+	facts->age_s = history->uptime_s;
+	if (history->age_s > 0 && history->age_s < facts->age_s)
+		facts->age_s = history->age_s;
+	facts->share = facts->slope.per_s * facts->age_s / fmax(facts->size, 1);
+	facts->share_high = facts->slope.high * facts->age_s / fmax(facts->size, 1);
+	return true;
+}
+
+/*
+ * The bytes that an entry brings: what the new ones brought, where there are enough of them; a dict
+ * that has just doubled is kept from telling too much.
+ */
+static double bytes_of_entry(const struct facts *facts)
+{
+	const struct container_history *history = facts->history;
+
+	if (facts->of_bytes)
+		return 1;
+	if (!knows_bytes(history) || !last_length(facts))
+		return 0;
+	const struct container_sample *first = &history->samples[0];
+	const struct container_sample *last = &history->samples[history->count - 1];
+	double mean = (double)last->bytes / (double)last->length;
+	double entries = (double)last->length - (double)first->length;
+
+	if (entries < 8)
+		return mean;
+	return fmin(fmax(((double)last->bytes - (double)first->bytes) / entries, mean / 4),
+		    mean * 4);
+}
+
+static void take_rate(const struct facts *facts, struct finding *finding)
+{
+	double factor = bytes_of_entry(facts) * HOUR_S;
+	const struct container_history *history = facts->history;
+
+	finding->rate = (struct rate){facts->slope.per_s * factor, facts->slope.low * factor,
+				      facts->slope.high * factor};
+	if (history->samples[history->count - 1].bytes != LOOK_UNKNOWN)
+		finding->holds_bytes = history->samples[history->count - 1].bytes;
+	finding->watched_s = history->watched_s;
+	if (history->count >= 2)
+		finding->evidence |= EVIDENCE_MEMORY;
+	if (history->watched_s > 0)
+		finding->evidence |= EVIDENCE_WATCH;
+}
+
+static void print_watch(FILE *file, const struct container_history *history)
+{
+	if (!(history->watched_s > 0) || !history->grown || !history->by_first)
+		return;
+	if (history->by_first >= history->grown) {
+		fputs(", all ", file);
+	} else {
+		fputs(", ", file);
+		quantity_print_count(file, history->by_first);
+		fputs(" of ", file);
+	}
+	quantity_print_count(file, history->grown);
+	fputs(" insertions seen in ", file);
+	quantity_print_span(file, history->watched_s);
+	fputs(" came from this line", file);
+}
+
+static void print_leaving(FILE *file, const struct facts *facts)
+{
+	const struct container_history *history = facts->history;
+
+	if (!facts->leaves) {
+		fputs(", none leaves", file);
+	} else if (history->shrunk) {
+		fprintf(file, ", ");
+		quantity_print_count(file, history->shrunk);
+		fputs(" left while ", file);
+		quantity_print_count(file, history->grown);
+		fputs(" came in ", file);
+		quantity_print_span(file, history->watched_s);
+	} else {
+		fputs(", others leave", file);
+	}
+}
+
+static void print_proportion(FILE *file, const struct facts *facts)
+{
+	const char *age = facts->age_s < facts->history->uptime_s ? "age" : "uptime";
+	double times = facts->share > 0 ? 1 / facts->share : INFINITY;
+
+	if (times > 0.8 && times < 1.25)
+		fprintf(file, "; its size is its rate x %s", age);
+	else if (times < 9.95)
+		fprintf(file, "; its size is %.1f times its rate x %s", times, age);
+	else if (times < 1e6)
+		fprintf(file, "; its size is %.0f times its rate x %s", times, age);
+}
+
+static double elapsed(const struct facts *facts)
+{
+	return facts->amounts[facts->count - 1].at_s - facts->amounts[0].at_s;
+}
+
+/* Returns false where it is none of the kinds of container that have a bound, or is full. */
+static bool judge_bounded(const struct facts *facts, FILE *reason, enum verdict *verdict)
+{
+	uint64_t bound = facts->history->bound, length = last_length(facts);
+
+	if (length >= bound || !facts->grows || facts->of_bytes)
+		return false;
+	quantity_print_count(reason, length);
+	fputs(" of ", reason);
+	quantity_print_count(reason, bound);
+	fputs(" entries: full in ", reason);
+	quantity_print_span(reason, (double)(bound - length) / facts->slope.per_s);
+	if (bytes_of_entry(facts) > 0) {
+		fputs(", then ", reason);
+		quantity_print_amount(reason,
+				      (uint64_t)fmin((double)bound * bytes_of_entry(facts), 1e19));
+	}
+	*verdict = VERDICT_FILLING_CACHE;
+	return true;
+}
+
+static bool judge_sawtooth(const struct facts *facts, FILE *reason, enum verdict *verdict)
+{
+	if (!facts->clears)
+		return false;
+	fputs("between ", reason);
+	print_whole(reason, facts->least);
+	fputs(" and ", reason);
+	print_whole(reason, facts->most);
+	fprintf(reason, facts->of_bytes ? " bytes" : " entries");
+	fprintf(reason, ", cleared %zu %s in ", facts->clears,
+		facts->clears == 1 ? "time" : "times");
+	quantity_print_span(reason, elapsed(facts));
+	*verdict = VERDICT_SAWTOOTH;
+	return true;
+}
+
+static bool judge_churn(const struct facts *facts, FILE *reason, enum verdict *verdict)
+{
+	if (facts->grows || !facts->leaves)
+		return false;
+	fputs("comes and goes", reason);
+	print_leaving(reason, facts);
+	*verdict = VERDICT_CHURN;
+	return true;
+}
+
+/* The shares of look-ups that missed, before the series and in it; false where too few were made.
+ */
+static bool miss_rates(const struct container_history *history, double *before, double *now)
+{
+	const struct container_sample *first = &history->samples[0];
+	const struct container_sample *last = &history->samples[history->count - 1];
+
+	if (first->hits == LOOK_UNKNOWN || first->misses == LOOK_UNKNOWN ||
+	    last->hits == LOOK_UNKNOWN || last->misses == LOOK_UNKNOWN ||
+	    last->hits < first->hits || last->misses < first->misses)
+		return false;
+	double hits = (double)(last->hits - first->hits);
+	double misses = (double)(last->misses - first->misses);
+	double all = (double)first->hits + (double)first->misses;
+
+	if (hits + misses < 50 || all < 50)
+		return false;
+	*before = (double)first->misses / all;
+	*now = misses / (hits + misses);
+	double error = sqrt(*before * (1 - *before) * (1 / all + 1 / (hits + misses)));
+
+	return *now<0.8 * *before && * before - *now> 2.6 * error;
+}
+
+static bool judge_misses(const struct facts *facts, FILE *reason, enum verdict *verdict)
+{
+	double before, now;
+
+	if (!miss_rates(facts->history, &before, &now))
+		return false;
+	print_speed(reason, facts, facts->slope.per_s);
+	fprintf(reason, ", misses %.2g %% now and %.2g %% before: its keys come to an end",
+		100 * now, 100 * before);
+	*verdict = VERDICT_FILLING_CACHE;
+	return true;
+}
+
+static bool judge_bend(const struct facts *facts, FILE *reason, enum verdict *verdict)
+{
+	if (!facts->bends)
+		return false;
+	fputs("from ", reason);
+	print_speed(reason, facts, facts->early);
+	fputs(" to ", reason);
+	print_speed(reason, facts, facts->late);
+	fputs(" in ", reason);
+	quantity_print_span(reason, elapsed(facts));
+	if (facts->history->uptime_s < WARM_UP_S) {
+		fputs(", up only ", reason);
+		quantity_print_span(reason, facts->history->uptime_s);
+		*verdict = VERDICT_WARM_UP;
+	} else {
+		fputs(": it fills up", reason);
+		*verdict = VERDICT_FILLING_CACHE;
+	}
+	return true;
+}
+
+/* Against its whole life: most of it came faster than what comes now. */
+static bool judge_life(const struct facts *facts, FILE *reason, enum verdict *verdict)
+{
+	if (facts->share_high >= 1 / FAR_OFF || facts->age_s < WARM_UP_S)
+		return false;
+	print_speed(reason, facts, facts->slope.per_s);
+	fputs(" now, ", reason);
+	print_speed(reason, facts, facts->size / facts->age_s);
+	fputs(" over its life: it fills up", reason);
+	*verdict = VERDICT_FILLING_CACHE;
+	return true;
+}
+
+static bool is_in_proportion(const struct facts *facts)
+{
+	return facts->share >= 1 / IN_PROPORTION && facts->share <= IN_PROPORTION;
+}
+
+/* Some leave, but not enough: a sound cache would stand still by now. */
+static bool judge_emptied(const struct facts *facts, FILE *reason, enum verdict *verdict)
+{
+	if (!facts->leaves)
+		return false;
+	print_speed(reason, facts, facts->slope.per_s);
+	print_leaving(reason, facts);
+	bool steady = facts->age_s >= HOUR_S && is_in_proportion(facts);
+
+	if (steady)
+		print_proportion(reason, facts);
+	*verdict = steady ? VERDICT_GROWS : VERDICT_FILLING_CACHE;
+	return true;
+}
+
+static bool counts_hits(const struct facts *facts)
+{
+	return facts->history->samples[facts->history->count - 1].hits != LOOK_UNKNOWN;
+}
+
+static bool is_known_well(const struct facts *facts)
+{
+	return facts->slope.high <= 3 * facts->slope.low;
+}
+
+/* What speaks against calling it a leak yet; nothing where nothing does. Returns whether it is one.
+ */
+static bool print_doubt(FILE *file, const struct facts *facts)
+{
+	if (counts_hits(facts)) {
+		fputs("; a cache without a bound", file);
+	} else if (facts->history->steady_s >= HOUR_S) {
+		fputs("; so for ", file);
+		quantity_print_span(file, facts->history->steady_s);
+		return true;
+	} else if (facts->age_s < HOUR_S) {
+		fprintf(file, "; %s only ",
+			facts->age_s < facts->history->uptime_s ? "there for" : "up");
+		quantity_print_span(file, facts->age_s);
+		fputs(": too young to tell it from a cache", file);
+	} else if (!is_known_well(facts)) {
+		fputs("; its rate is not known well: ", file);
+		print_speed(file, facts, facts->slope.low);
+		fputs(" to ", file);
+		print_speed(file, facts, facts->slope.high);
+	} else {
+		print_proportion(file, facts);
+		return is_in_proportion(facts);
+	}
+	return false;
+}
+
+static bool judge_growth(const struct facts *facts, FILE *reason, enum verdict *verdict)
+{
+	if (!facts->grows)
+		return false;
+	print_speed(reason, facts, facts->slope.per_s);
+	print_leaving(reason, facts);
+	print_watch(reason, facts->history);
+	*verdict = print_doubt(reason, facts) ? VERDICT_LEAK : VERDICT_GROWS;
+	return true;
+}
+
+static bool judge(const struct facts *facts, FILE *reason, enum verdict *verdict)
+{
+	if (facts->history->bound != LOOK_UNKNOWN)
+		return judge_bounded(facts, reason, verdict);
+	return judge_sawtooth(facts, reason, verdict) || judge_churn(facts, reason, verdict) ||
+	       (facts->grows && judge_misses(facts, reason, verdict)) ||
+	       (facts->grows && judge_bend(facts, reason, verdict)) ||
+	       (facts->grows && judge_life(facts, reason, verdict)) ||
+	       judge_emptied(facts, reason, verdict) || judge_growth(facts, reason, verdict);
+}
+
+/* A sawtooth goes nowhere as far as it was seen. */
+static void level_out(const struct facts *facts, struct finding *finding)
+{
+	double range = (facts->most - facts->least) / fmax(elapsed(facts), 1) * HOUR_S *
+		       bytes_of_entry(facts);
+
+	finding->rate = (struct rate){0, -range, range};
+}
+
+bool verdict_of_container(const struct container_history *history, struct pool *pool,
+			  struct finding *finding)
+{
+	struct facts facts = {.history = history};
+	struct sentence sentence;
+	bool found = false;
+
+	if (!history->count)
+		return false;
+	facts.amounts = calloc(history->count, sizeof(*facts.amounts));
+	if (facts.amounts && take_facts(&facts) && sentence_begin(&sentence)) {
+		found = judge(&facts, sentence.file, &finding->verdict);
+		const char *reason = sentence_end(&sentence, pool);
+
+		if (found) {
+			finding->reason = reason;
+			take_rate(&facts, finding);
+			if (finding->verdict == VERDICT_SAWTOOTH)
+				level_out(&facts, finding);
+		}
+	}
+	free(facts.amounts);
+	return found;
+}
+
+static const char *kept_subject(enum look_part_id part)
+{
+	switch (part) {
+	case PART_PYTHON_FREE:
+		return "free in Python's arenas";
+	case PART_MALLOC_FREE_RETURNABLE:
+		return "free in malloc, returnable";
+	case PART_MALLOC_FREE_PINNED:
+		return "free in malloc, pinned";
+	case PART_MALLOC_CACHE:
+		return "in malloc's caches";
+	default:
+		return NULL;
+	}
+}
+
+static const char *kept_reason(enum look_part_id part)
+{
+	switch (part) {
+	case PART_PYTHON_FREE:
+		return "free blocks in pools that live ones hold: reused, not returned";
+	case PART_MALLOC_FREE_RETURNABLE:
+		return "malloc_trim would return it";
+	case PART_MALLOC_FREE_PINNED:
+		return "free blocks between live ones: fragmentation, reused but not returned";
+	default:
+		return "kept for each thread: fewer threads or MALLOC_ARENA_MAX keep less";
+	}
+}
+
+bool verdict_of_part(enum look_part_id part, const struct sample *bytes, size_t count,
+		     struct pool *pool, struct finding *finding)
+{
+	struct slope slope;
+
+	if (!kept_subject(part) || !slope_of_level(bytes, count, &slope) || slope.low <= 0)
+		return false;
+	finding->verdict = VERDICT_KEPT;
+	finding->rate =
+		(struct rate){slope.per_s * HOUR_S, slope.low * HOUR_S, slope.high * HOUR_S};
+	finding->holds_bytes = (uint64_t)fmin(fmax(bytes[count - 1].value, 0), 1e19);
+	finding->subject = pool_strdup(pool, kept_subject(part));
+	finding->reason = pool_strdup(pool, kept_reason(part));
+	finding->evidence |= EVIDENCE_MEMORY;
+	return true;
+}

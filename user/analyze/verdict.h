@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What growth is: a leak, a cache that fills, memory kept free. */
+#ifndef UNFREED_VERDICT_H
+#define UNFREED_VERDICT_H
+
+#include "answer.h"
+#include "slope.h"
+
+/* A container at one look. */
+struct container_sample {
+	double at_s; /* since any moment that all of a series share */
+	uint64_t length;
+	uint64_t bytes; /* below it; LOOK_UNKNOWN */
+	uint64_t hits;  /* of a cache; LOOK_UNKNOWN */
+	uint64_t misses;
+};
+
+/* All that was seen of one container; what is not known is 0, but for the bound. */
+struct container_history {
+	const struct container_sample *samples; /* in order of time */
+	size_t count;
+	uint64_t bound;    /* maxsize, maxlen; LOOK_UNKNOWN: none seen. 0 is a bound */
+	double watched_s;  /* its length was watched so long; 0: not at all */
+	uint64_t grown;    /* entries that came while it was watched */
+	uint64_t shrunk;   /* and that left */
+	uint64_t by_first; /* of those that came: by the line that is put forward */
+	bool emptied;      /* a line is known that takes entries out */
+	double uptime_s;   /* of the process, at the last sample */
+	double age_s;      /* of the container, where it is known to be younger; 0: unknown */
+	double steady_s;   /* kept history shows that it has grown steadily so long; 0: none */
+};
+
+/*
+ * Fills verdict, rate, holds_bytes, reason, watched_s and evidence of a finding, and nothing else;
+ * the reason lives in `pool`. Returns false where there is nothing to find: no growth that is more
+ * than chance, a bounded container that is full.
+ */
+bool verdict_of_container(const struct container_history *history, struct pool *pool,
+			  struct finding *finding);
+
+/*
+ * The same of memory that an allocator keeps free (python_free, malloc_free_returnable,
+ * malloc_free_pinned, malloc_cache; false for all other parts): `bytes` as its owner counts them.
+ */
+bool verdict_of_part(enum look_part_id part, const struct sample *bytes, size_t count,
+		     struct pool *pool, struct finding *finding);
+
+#endif
