@@ -69,6 +69,20 @@ static void test_exact_interval_of_ten(void **state)
 	assert_true(slope.low >= slopes[8] && slope.high <= slopes[36]);
 }
 
+/* 0 1 0 1 …, twelve values: S = 21 - 15, and ties of six and six leave it a variance of 156. */
+static void test_ties_carry_less(void **state)
+{
+	struct sample samples[12];
+	struct slope slope;
+
+	(void)state;
+	for (size_t i = 0; i < 12; i++)
+		samples[i] = (struct sample){(double)i, (double)(i % 2)};
+	assert_true(slope_of_level(samples, 12, &slope));
+	assert_true(is_near(slope.p, erfc(5 / sqrt(156) / M_SQRT2), 1e-9));
+	assert_true(slope.low <= 0 && slope.high >= 0);
+}
+
 static void test_refusals(void **state)
 {
 	struct sample samples[] = {{0, 0}, {1, 1}, {1, 2}, {3, 3}, {4, 4}};
@@ -296,6 +310,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_by_hand),
 		cmocka_unit_test(test_exact_interval_of_ten),
+		cmocka_unit_test(test_ties_carry_less),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_outliers),
 		cmocka_unit_test(test_long_series_are_thinned),

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "answer.h"
 
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "slope.h"
+
+#define HOUR_S 3600.0
+
 const char *verdict_name(enum verdict verdict)
 {
 	static const char *const names[] = {
@@ -10,4 +18,132 @@ const char *verdict_name(enum verdict verdict)
 	};
 
 	return names[verdict];
+}
+
+struct answer *answer_new(void)
+{
+	struct pool *pool = pool_new();
+	struct answer *answer = pool_alloc(pool, 1, sizeof(*answer));
+
+	answer->pool = pool;
+	answer->full_in_s = -1;
+	return answer;
+}
+
+void answer_free(struct answer *answer)
+{
+	if (answer)
+		pool_free(answer->pool);
+}
+
+static bool rate_of_level(const struct sample *samples, size_t count, struct rate *rate)
+{
+	struct slope slope;
+
+	if (!slope_of_level(samples, count, &slope))
+		return false;
+	*rate = (struct rate){slope.per_s * HOUR_S, slope.low * HOUR_S, slope.high * HOUR_S};
+	return true;
+}
+
+/*
+ * An interval that holds zero says that nothing grows only where it is narrow: within 2 MB or 0.2 %
+ * of the resident memory an hour.
+ */
+static bool is_telling(const struct rate *rate, uint64_t resident_bytes)
+{
+	double narrow = fmax(2e6, 0.002 * (double)resident_bytes);
+
+	return rate->low > 0 || rate->high < 0 || rate->high - rate->low <= 2 * narrow;
+}
+
+void answer_set_growth(struct answer *answer, const struct sample *live, size_t live_count,
+		       const struct sample *resident, size_t resident_count)
+{
+	answer->growth_known = rate_of_level(live, live_count, &answer->growth) &&
+			       is_telling(&answer->growth, answer->resident_bytes);
+	if (!rate_of_level(resident, resident_count, &answer->resident_growth))
+		answer->resident_growth = (struct rate){0};
+}
+
+static int compare_findings(const void *left, const void *right)
+{
+	const struct finding *a = left, *b = right;
+	bool last_a = a->verdict == VERDICT_UNEXPLAINED, last_b = b->verdict == VERDICT_UNEXPLAINED;
+
+	if (last_a != last_b)
+		return last_a ? 1 : -1;
+	if (a->rate.value != b->rate.value)
+		return a->rate.value < b->rate.value ? 1 : -1;
+	return (a->holds_bytes < b->holds_bytes) - (a->holds_bytes > b->holds_bytes);
+}
+
+/* Free memory is none that is in use; what comes and goes explains no growth. */
+static bool explains_growth(const struct finding *finding)
+{
+	switch (finding->verdict) {
+	case VERDICT_KEPT:
+	case VERDICT_SAWTOOTH:
+	case VERDICT_CHURN:
+	case VERDICT_UNEXPLAINED:
+		return false;
+	default:
+		return finding->rate.value > 0;
+	}
+}
+
+/* How far a rate reaches to its wider side. */
+static double reach_of(const struct rate *rate)
+{
+	return fmax(rate->high - rate->value, rate->value - rate->low);
+}
+
+/* What is left of the growth, with the errors of all that it is left from. */
+static struct rate unexplained_of(const struct answer *answer, const struct finding *findings,
+				  size_t count)
+{
+	double left = answer->growth.value, square = pow(reach_of(&answer->growth), 2);
+
+	for (size_t i = 0; i < count; i++) {
+		if (!explains_growth(&findings[i]))
+			continue;
+		left -= findings[i].rate.value;
+		square += pow(reach_of(&findings[i].rate), 2);
+	}
+	return (struct rate){left, left - sqrt(square), left + sqrt(square)};
+}
+
+static void set_full_in(struct answer *answer)
+{
+	double rate = 0, room = (double)answer->limit_bytes - (double)answer->resident_bytes;
+
+	if (answer->resident_growth.low > 0)
+		rate = answer->resident_growth.value;
+	else if (answer->growth_known && answer->growth.low > 0)
+		rate = answer->growth.value;
+	answer->full_in_s = -1;
+	if (answer->limit_bytes && rate > 0)
+		answer->full_in_s = fmax(room, 0) / rate * HOUR_S;
+}
+
+void answer_set_findings(struct answer *answer, const struct finding *findings, size_t count)
+{
+	struct finding *sorted = pool_alloc(answer->pool, count + 1, sizeof(*sorted));
+	struct rate left = unexplained_of(answer, findings, count);
+
+	if (count)
+		memcpy(sorted, findings, count * sizeof(*sorted));
+	if (answer->growth_known && left.low > 0 && left.value > 0.02 * answer->growth.value)
+		sorted[count++] = (struct finding){
+			.verdict = VERDICT_UNEXPLAINED,
+			.rate = left,
+			.reason = "in no container and from no line that was seen",
+		};
+	qsort(sorted, count, sizeof(*sorted), compare_findings);
+	answer->findings = sorted;
+	answer->finding_count = count;
+	answer->explained = 0;
+	for (size_t i = 0; i < count; i++)
+		answer->explained += explains_growth(&sorted[i]) ? sorted[i].rate.value : 0;
+	set_full_in(answer);
 }

@@ -9,6 +9,8 @@
 
 #include "../look/look.h"
 
+struct sample;
+
 #define VERDICT_LIST(X)                   \
 	X(LEAK, "leak")                   \
 	X(GROWS, "grows, no bound seen")  \
@@ -97,5 +99,29 @@ struct answer {
 	const char *saved_as;    /* file of the JSON; NULL: not saved */
 	const char *lacks;       /* what could not be used: "no BPF: …"; NULL: nothing */
 };
+
+/* Empty but for the pool. Never NULL: no memory for it aborts. */
+struct answer *answer_new(void);
+void answer_free(struct answer *answer); /* accepts NULL; looks and their containers stay */
+
+/*
+ * How fast memory in use and resident memory grow, from series of bytes over seconds.
+ * `growth_known` is false where the first is too uncertain to tell growth from none.
+ */
+void answer_set_growth(struct answer *answer, const struct sample *live, size_t live_count,
+		       const struct sample *resident, size_t resident_count);
+
+/*
+ * Takes copies of the findings (not of what they point to), fastest first; sums up what they
+ * explain of the growth, appends what they leave unexplained where that is more than measuring
+ * wrongly, and sets full_in_s. After answer_set_growth() and the memory's figures.
+ */
+void answer_set_findings(struct answer *answer, const struct finding *findings, size_t count);
+
+/*
+ * One answer for the workers of the master `pid`: rates and sizes are sums, a container of one name
+ * is one finding. The answers and their looks must outlive it; comm, exe and saved_as are not set.
+ */
+struct answer *answer_merge(const struct answer *const *answers, size_t count, pid_t pid);
 
 #endif

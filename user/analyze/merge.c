@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * The workers of a prefork master run the same code: what grows in one grows in the others, under
+ * the same name, and what fills one limit is the sum. Rates add up; their errors are those of
+ * independent measurements, so that they add up in square.
+ */
+#include "answer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/saturate.h"
+
+static bool is_equal(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+static struct rate sum_rates(const struct rate *a, const struct rate *b)
+{
+	double value = a->value + b->value;
+
+	return (struct rate){value, value - hypot(a->value - a->low, b->value - b->low),
+			     value + hypot(a->high - a->value, b->high - b->value)};
+}
+
+/* An address means the same in forked workers as long as nothing else does: no name. */
+static bool is_same_container(const struct look_container *a, const struct look_container *b)
+{
+	if (!is_equal(a->type, b->type) || !is_equal(a->name, b->name))
+		return false;
+	return a->name || (a->address && a->address == b->address);
+}
+
+static bool is_same_finding(const struct finding *a, const struct finding *b)
+{
+	if (!a->container != !b->container)
+		return false;
+	if (a->container)
+		return is_same_container(a->container, b->container);
+	return is_equal(a->subject, b->subject) && is_equal(a->of, b->of) &&
+	       (a->verdict == VERDICT_KEPT) == (b->verdict == VERDICT_KEPT);
+}
+
+static bool is_same_fill(const struct answer_fill *a, const struct answer_fill *b)
+{
+	if (a->frame_count != b->frame_count)
+		return false;
+	for (size_t i = 0; i < a->frame_count; i++)
+		if (a->frames[i].line != b->frames[i].line ||
+		    !is_equal(a->frames[i].function, b->frames[i].function) ||
+		    !is_equal(a->frames[i].file, b->frames[i].file))
+			return false;
+	return true;
+}
+
+static int compare_fills(const void *left, const void *right)
+{
+	const struct answer_fill *a = left, *b = right;
+	double delta_a = fabs((double)a->delta), delta_b = fabs((double)b->delta);
+
+	if (delta_a != delta_b)
+		return delta_a < delta_b ? 1 : -1;
+	return (a->count < b->count) - (a->count > b->count);
+}
+
+/* Adds stacks to a list that has room for them: equal ones become one. */
+static void add_fills(struct answer_fill *fills, size_t *count, const struct answer_fill *added,
+		      size_t added_count)
+{
+	for (size_t i = 0; i < added_count; i++) {
+		size_t place = 0;
+
+		while (place < *count && !is_same_fill(&fills[place], &added[i]))
+			place++;
+		if (place == *count) {
+			fills[(*count)++] = added[i];
+			continue;
+		}
+		fills[place].count = saturating_add(fills[place].count, added[i].count);
+		if (__builtin_add_overflow(fills[place].delta, added[i].delta, &fills[place].delta))
+			fills[place].delta = added[i].delta < 0 ? INT64_MIN : INT64_MAX;
+	}
+}
+
+static const struct answer_fill *merge_fills(struct pool *pool, const struct answer_fill *a,
+					     size_t *count, const struct answer_fill *b,
+					     size_t b_count)
+{
+	struct answer_fill *fills = pool_alloc(pool, *count + b_count, sizeof(*fills));
+	size_t merged = 0;
+
+	add_fills(fills, &merged, a, *count);
+	add_fills(fills, &merged, b, b_count);
+	qsort(fills, merged, sizeof(*fills), compare_fills);
+	*count = merged;
+	return fills;
+}
+
+static uint64_t add_known(uint64_t a, uint64_t b)
+{
+	return a == LOOK_UNKNOWN || b == LOOK_UNKNOWN ? LOOK_UNKNOWN : saturating_add(a, b);
+}
+
+static const struct look_container *
+merge_containers(struct pool *pool, const struct look_container *a, const struct look_container *b)
+{
+	struct look_container *both = pool_alloc(pool, 1, sizeof(*both));
+
+	*both = *a;
+	if (a->address != b->address)
+		both->address = 0;
+	both->length = saturating_add(a->length, b->length);
+	both->bytes = saturating_add(a->bytes, b->bytes);
+	both->bound = add_known(a->bound, b->bound);
+	both->hits = add_known(a->hits, b->hits);
+	both->misses = add_known(a->misses, b->misses);
+	return both;
+}
+
+/* A finding in the making: what of it is of how many processes, and how much each verdict has. */
+struct merged {
+	struct finding finding;
+	size_t processes;
+	double by_verdict[VERDICT_COUNT];
+	double fastest; /* of those whose verdict leads */
+};
+
+/* The verdict of most of the growth, and the reason of the fastest that has it. */
+static void vote(struct merged *merged, const struct finding *finding)
+{
+	struct finding *sum = &merged->finding;
+	double *by_verdict = merged->by_verdict;
+
+	by_verdict[finding->verdict] += fmax(finding->rate.value, 0);
+	if (finding->verdict != sum->verdict) {
+		if (by_verdict[finding->verdict] <= by_verdict[sum->verdict])
+			return;
+		merged->fastest = -INFINITY;
+	}
+	if (finding->rate.value > merged->fastest) {
+		merged->fastest = finding->rate.value;
+		sum->verdict = finding->verdict;
+		sum->reason = finding->reason;
+	}
+}
+
+static void add_to(struct merged *merged, const struct finding *finding, struct pool *pool)
+{
+	struct finding *sum = &merged->finding;
+
+	sum->rate = sum_rates(&sum->rate, &finding->rate);
+	sum->holds_bytes = saturating_add(sum->holds_bytes, finding->holds_bytes);
+	if (sum->container)
+		sum->container = merge_containers(pool, sum->container, finding->container);
+	sum->fills = merge_fills(pool, sum->fills, &sum->fill_count, finding->fills,
+				 finding->fill_count);
+	sum->empties = merge_fills(pool, sum->empties, &sum->empty_count, finding->empties,
+				   finding->empty_count);
+	sum->watched_s = fmax(sum->watched_s, finding->watched_s);
+	sum->evidence |= finding->evidence;
+	merged->processes++;
+	vote(merged, finding);
+}
+
+static void add_finding(struct merged *merged, size_t *count, const struct finding *finding,
+			struct pool *pool)
+{
+	size_t place = 0;
+
+	if (finding->verdict == VERDICT_UNEXPLAINED)
+		return;
+	while (place < *count && !is_same_finding(&merged[place].finding, finding))
+		place++;
+	if (place < *count) {
+		add_to(&merged[place], finding, pool);
+		return;
+	}
+	merged[place].finding = *finding;
+	merged[place].processes = 1;
+	merged[place].fastest = finding->rate.value;
+	merged[place].by_verdict[finding->verdict] = fmax(finding->rate.value, 0);
+	(*count)++;
+}
+
+/* A reason speaks of one process, the fastest, and says so. */
+static const char *reason_of(const struct merged *merged, struct pool *pool)
+{
+	const char *reason = merged->finding.reason;
+	size_t others = merged->processes - 1;
+	char *text = NULL;
+
+	if (!reason || !others ||
+	    asprintf(&text, "%s; the same in %zu more %s", reason, others,
+		     others == 1 ? "process" : "processes") < 0)
+		return reason;
+	reason = pool_strdup(pool, text);
+	free(text);
+	return reason;
+}
+
+static void merge_findings(struct answer *sum, const struct answer *const *answers, size_t count)
+{
+	size_t all = 0, merged_count = 0;
+
+	for (size_t i = 0; i < count; i++)
+		all += answers[i]->finding_count;
+	struct merged *merged = pool_alloc(sum->pool, all, sizeof(*merged));
+	struct finding *findings = pool_alloc(sum->pool, all, sizeof(*findings));
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < answers[i]->finding_count; j++)
+			add_finding(merged, &merged_count, &answers[i]->findings[j], sum->pool);
+	for (size_t i = 0; i < merged_count; i++) {
+		findings[i] = merged[i].finding;
+		findings[i].reason = reason_of(&merged[i], sum->pool);
+	}
+	answer_set_findings(sum, findings, merged_count);
+}
+
+static void add_figures(struct answer *sum, const struct answer *one, uint64_t *largest)
+{
+	sum->uptime_s = fmax(sum->uptime_s, one->uptime_s);
+	sum->watched_s = fmax(sum->watched_s, one->watched_s);
+	sum->cost_percent += one->cost_percent;
+	sum->resident_growth = sum_rates(&sum->resident_growth, &one->resident_growth);
+	if (one->growth_known)
+		sum->growth = sum_rates(&sum->growth, &one->growth);
+	sum->resident_bytes = saturating_add(sum->resident_bytes, one->resident_bytes);
+	if (one->limit_bytes > sum->limit_bytes)
+		sum->limit_bytes = one->limit_bytes;
+	if (!sum->lacks)
+		sum->lacks = one->lacks;
+	if (one->look && (!sum->look || one->resident_bytes > *largest)) {
+		sum->look = one->look;
+		*largest = one->resident_bytes;
+	}
+}
+
+/* Workers that came a moment ago have no growth that is known; most have to. */
+static bool is_known_of_most(const struct answer *const *answers, size_t count)
+{
+	size_t known = 0;
+
+	for (size_t i = 0; i < count; i++)
+		known += answers[i]->growth_known;
+	return count && 2 * known > count;
+}
+
+struct answer *answer_merge(const struct answer *const *answers, size_t count, pid_t pid)
+{
+	struct answer *sum = answer_new();
+	uint64_t largest = 0;
+
+	sum->pid = pid;
+	sum->process_count = count;
+	for (size_t i = 0; i < count; i++)
+		add_figures(sum, answers[i], &largest);
+	sum->cost_percent /= count ? (double)count : 1;
+	sum->growth_known = is_known_of_most(answers, count);
+	merge_findings(sum, answers, count);
+	return sum;
+}
