@@ -37,6 +37,7 @@ struct search {
 	uint8_t states[PIECE_BYTES / PAGES_BYTES];
 	struct candidate used, unused; /* address 0: none */
 	size_t used_count;
+	bool has_libc;
 	struct span mp_span;
 	uint64_t mp_address;
 	const struct parameters_layout *mp_layout;
@@ -173,6 +174,7 @@ static int search_modules(struct search *search, bool libc)
 			continue;
 		}
 		i += find_span(regions, i, &span, &path);
+		search->has_libc |= is_libc(path);
 		if (is_libc(path) == libc)
 			error = search_span(search, &span, ARENA_BYTES_MAX, judge_arena);
 	}
@@ -213,10 +215,11 @@ static const struct {
 	const char *part;
 	const char *name;
 } other_allocators[] = {
-	{"libjemalloc", "jemalloc"}, {"libtcmalloc", "tcmalloc"},  {"libmimalloc", "mimalloc"},
-	{"ld-musl-", "musl"},        {"libc.musl-", "musl"},       {"libsnmalloc", "snmalloc"},
-	{"libhoard", "Hoard"},       {"librpmalloc", "rpmalloc"},  {"libscudo", "Scudo"},
-	{"libasan", "ASan's"},       {"[anon: Go: heap]", "Go's"}, {"[anon: Go: ", "Go's"},
+	{"libjemalloc", "jemalloc"}, {"libtcmalloc", "tcmalloc"}, {"libmimalloc", "mimalloc"},
+	{"ld-musl-", "musl"},        {"libc.musl-", "musl"},      {"-linux-musl/libc.so", "musl"},
+	{"libsnmalloc", "snmalloc"}, {"libhoard", "Hoard"},       {"librpmalloc", "rpmalloc"},
+	{"libscudo", "Scudo"},       {"libasan", "ASan's"},       {"[anon: Go: heap]", "Go's"},
+	{"[anon: Go: ", "Go's"},
 };
 
 static const char *other_allocator(const struct regions *regions)
@@ -247,10 +250,14 @@ static int search_all(struct search *search, struct arenas *arenas)
 {
 	int error = search_modules(search, true);
 
-	if (!error && !search->used.address && !search->unused.address)
+	if (!error && !search->has_libc)
 		error = search_modules(search, false);
 	if (error)
 		return error;
+	/* What a thread is changing may look like no arena for a moment. */
+	if (!search->used_count && search->has_libc && !search->unused.address &&
+	    !search->swapped_bytes && !arenas->last_attempt)
+		return ARENAS_TORN;
 	if (search->used_count != 1) {
 		if (search->used_count)
 			arenas_refuse(arenas, "%zu arenas look like the main one of glibc",

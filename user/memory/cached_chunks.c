@@ -55,51 +55,67 @@ static bool is_fast_chunk(struct pages *pages, const struct arenas *arenas, size
 	return (words[1] & ~(uint64_t)CHUNK_BITS) == size;
 }
 
-/* The next chunk of a list: its link is a pointer, or hidden. Both are tried: one makes sense. */
-static uint64_t next_chunk(const struct arenas *arenas, size_t arena, uint64_t address,
-			   uint64_t link)
-{
-	uint64_t hidden = link ^ (address + CHUNK_HEADER_BYTES) >> 12;
-
-	if (!link || !hidden)
-		return 0;
-	return !(link & 15) && is_in_segment(arenas, arena, link) ? link : hidden;
-}
+/* Links as they are, or hidden. Whether a release hides them is seen by which lists make sense. */
+struct linking {
+	bool hidden;
+	size_t broken; /* lists that did not come to an end */
+};
 
 /* A list that changes while it is followed ends early: its chunks then count as live. */
 static int follow_fastbin(struct pages *pages, struct arenas *arenas, size_t arena,
-			  uint64_t address, uint64_t size)
+			  uint64_t address, uint64_t size, struct linking *linking)
 {
 	uint64_t link;
 
-	while (address && arenas->fastbin_count < FASTBIN_CHUNKS_MAX &&
-	       is_fast_chunk(pages, arenas, arena, address, size, &link)) {
+	while (address && arenas->fastbin_count < FASTBIN_CHUNKS_MAX) {
+		if (!is_fast_chunk(pages, arenas, arena, address, size, &link)) {
+			linking->broken++;
+			return 0;
+		}
 		if (!array_append(&arenas->fastbin_chunks, &arenas->fastbin_count, address))
 			return -ENOMEM;
-		address = next_chunk(arenas, arena, address, link);
+		address = linking->hidden ? link ^ (address + CHUNK_HEADER_BYTES) >> 12 : link;
+	}
+	return 0;
+}
+
+static int follow_all(struct pages *pages, struct arenas *arenas, struct linking *linking)
+{
+	free(arenas->fastbin_chunks);
+	arenas->fastbin_chunks = NULL;
+	arenas->fastbin_count = 0;
+	linking->broken = 0;
+	for (size_t i = 0; i < arenas->count; i++) {
+		uint64_t heads[FASTBIN_COUNT];
+		int error = pages_read(pages, arenas->items[i].address + arenas->layout->fastbins,
+				       heads, sizeof(heads));
+
+		for (size_t bin = 0; bin < FASTBIN_COUNT && !error; bin++)
+			error = follow_fastbin(pages, arenas, i, heads[bin],
+					       CHUNK_BYTES_MIN + 16 * bin, linking);
+		if (error)
+			return error;
 	}
 	return 0;
 }
 
 static int find_fastbins(struct pages *pages, struct arenas *arenas)
 {
-	int error = 0;
+	struct linking hidden = {.hidden = true}, plain = {.hidden = false};
 
-	for (size_t i = 0; arenas->layout->has_fastbins && i < arenas->count; i++) {
-		uint64_t heads[FASTBIN_COUNT];
-
-		error = pages_read(pages, arenas->items[i].address + arenas->layout->fastbins,
-				   heads, sizeof(heads));
-		for (size_t bin = 0; bin < FASTBIN_COUNT && !error; bin++)
-			error = follow_fastbin(pages, arenas, i, heads[bin],
-					       CHUNK_BYTES_MIN + 16 * bin);
-		if (error)
-			return error;
+	if (!arenas->layout->has_fastbins)
+		return 0;
+	int error = follow_all(pages, arenas, &hidden);
+	size_t found = arenas->fastbin_count;
+	if (!error && hidden.broken) {
+		error = follow_all(pages, arenas, &plain);
+		if (!error && arenas->fastbin_count <= found)
+			error = follow_all(pages, arenas, &hidden);
 	}
 	if (arenas->fastbin_count)
 		qsort(arenas->fastbin_chunks, arenas->fastbin_count, sizeof(uint64_t),
 		      compare_words);
-	return 0;
+	return error;
 }
 
 /* The key that a cache structure's first block carries; 0: it has none, or is no such structure. */

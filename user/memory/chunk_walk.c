@@ -21,11 +21,11 @@
 
 enum {
 	CHECKPOINTS = 64,
-	TRIES_MAX = 60,      /* of one window */
-	TRIES_BACK = 4,      /* after so many, one checkpoint further back */
-	TRIES_EAGER = 8,     /* before there are pauses */
-	RETRIES_MAX = 20000, /* of all windows, before what makes no sense is passed over */
-	ABSENT_TRIES = 10,   /* of a header whose page is not there yet, or no more */
+	TRIES_MAX = 60,     /* of one window */
+	TRIES_BACK = 4,     /* after so many, one checkpoint further back */
+	TRIES_EAGER = 8,    /* before there are pauses */
+	RETRIES_MAX = 5000, /* of all windows, before what makes no sense is passed over */
+	ABSENT_TRIES = 10,  /* of a header whose page is not there yet, or no more */
 	PAUSE_US = 50,
 	CHAIN_CHUNKS = 8, /* so many in a row are taken for chunks */
 };

@@ -184,6 +184,14 @@ static void close_pages(struct pages *pages, uint64_t start, size_t count, uint8
 	}
 }
 
+/* Beyond the end of its address space pagemap says as little as of a process that is gone. */
+static bool is_alive(const struct pages *pages)
+{
+	uint64_t entry;
+
+	return pread(pages->pagemap_fd, &entry, sizeof(entry), 0) == sizeof(entry);
+}
+
 int pages_states(struct pages *pages, uint64_t start, size_t count, uint8_t *states)
 {
 	uint64_t entries[ASKED_PAGES];
@@ -200,8 +208,12 @@ int pages_states(struct pages *pages, uint64_t start, size_t count, uint8_t *sta
 
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got < (ssize_t)sizeof(*entries))
-			return -ESRCH;
+		if (got < (ssize_t)sizeof(*entries)) {
+			if (!is_alive(pages))
+				return -ESRCH;
+			memset(states + done, PAGE_ABSENT, count - done);
+			break;
+		}
 		for (size_t i = 0; i < (size_t)got / sizeof(*entries); i++)
 			states[done++] = decode(pages, entries[i]);
 	}
