@@ -10,7 +10,8 @@
  *     heap_truth THREADS BLOCKS KEEP_ONE_IN MODE
  *
  * MODE: p plain, n no room for sbrk, f somebody else calls sbrk, a aligned blocks, b busy: the
- * threads go on allocating. On stdin, i prints the truth again, t calls malloc_trim(0), q ends it.
+ * threads go on allocating. On stdin, i prints the truth again, g allocates GROWN_BLOCKS blocks of
+ * GROWN_BYTES, t calls malloc_trim(0), q ends it.
  */
 #include <malloc.h>
 #include <pthread.h>
@@ -20,6 +21,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef STATIC
 __asm__(".symver pthread_create,pthread_create@GLIBC_2.2.5");
 
 int main(int argc, char **argv);
@@ -32,6 +34,10 @@ __attribute__((used)) static void begin(long *stack)
 
 __asm__(".globl _start\n_start:\n\txor %ebp, %ebp\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall "
 	"begin\n");
+
+#endif
+
+enum { GROWN_BLOCKS = 1000, GROWN_BYTES = 9001 };
 
 static size_t blocks, keep;
 static char mode;
@@ -172,6 +178,11 @@ int main(int argc, char **argv)
 	while (read(0, &order, 1) == 1 && order != 'q') {
 		if (order == 'i')
 			say_truth();
+		if (order == 'g') {
+			for (size_t i = 0; i < GROWN_BLOCKS; i++)
+				memset(malloc(GROWN_BYTES), 1, GROWN_BYTES);
+			(void)!write(1, "grown\n", 6);
+		}
 		if (order == 't') {
 			malloc_trim(0);
 			(void)!write(1, "trimmed\n", 8);

@@ -10,6 +10,7 @@ program_libs   := /usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)
 
 programs_c       := family hostile ledger churn tables threads stack_shapes own_malloc plugin forks \
                     swap fragments
+programs_c       += memory_harm
 programs_static  := family ledger churn own_malloc
 programs_musl    := family ledger churn tables threads forks
 programs_linked  := family ledger churn
@@ -17,7 +18,7 @@ programs_cpp     := cpp_leaks cpp_throw
 programs_library := libwrapper.so libwrapper-tail.so libbump.so libfake_python.so libswap-a.so \
                     libswap-b.so
 
-programs_all := $(programs_c) demo_leaky python_probe watch_probe watch_counter watch_counter.static bare_stacks $(programs_cpp) $(programs_library) \
+programs_all := $(programs_c) heap_truth heap_truth.static memory_parts demo_leaky python_probe watch_probe watch_counter watch_counter.static bare_stacks $(programs_cpp) $(programs_library) \
                 $(programs_static:%=%.static) cpp_leaks.static
 ifneq ($(shell command -v musl-gcc),)
 programs_all += $(programs_musl:%=%.musl) $(programs_musl:%=%.musl-static)
@@ -71,11 +72,22 @@ $(programs_dir)/jemalloc_family: tests/programs/jemalloc_family.c $(program_comm
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(programs_flags) -o $@ $< $(program_common) $(program_libs)/libjemalloc.so.2
 
-$(programs_dir)/python_probe $(programs_dir)/watch_probe: $(programs_dir)/%: tests/programs/%.c \
-		$(BUILD)/libunfreed.a
+$(programs_dir)/python_probe $(programs_dir)/watch_probe $(programs_dir)/memory_parts: \
+		$(programs_dir)/%: tests/programs/%.c $(BUILD)/libunfreed.a
 	$(call say,PROGRAM,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(cflags) -Iuser $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libunfreed.a $(libs)
+
+# Old symbol versions alone, for the roots of other Debians; see the program.
+$(programs_dir)/heap_truth: tests/programs/heap_truth.c
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_flags) -nostartfiles -o $@ $< -Wl,--no-as-needed -l:libpthread.so.0
+
+$(programs_dir)/heap_truth.static: tests/programs/heap_truth.c
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_flags) -static -DSTATIC -o $@ $<
 
 $(programs_dir)/python_embedded: tests/programs/python_embedded.c
 	$(call say,PROGRAM,$@)

@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Where the memory of a process is: parts against smaps, mallinfo and malloc_trim, under several
+releases of glibc; other allocators; and that looking harms nobody."""
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import BUILD, PROGRAMS, TIMEOUT, Lines, Target, library, needs, program
+from servers import Nginx, Postgres, Redis, Session, directory  # noqa: F401
+
+MALLOC_PARTS = ["malloc_live", "malloc_free_returnable", "malloc_free_pinned", "malloc_cache"]
+ROOTS = {"bullseye": "2.27-2.34", "trixie": "2.35-2.42", "sid": "2.43"}
+PAGE = 4096
+
+
+def smaps(pid, *names):
+    """Sums of figures of all mappings, in bytes."""
+    text = pathlib.Path(f"/proc/{pid}/smaps").read_text()
+    return [1024 * sum(map(int, re.findall(rf"^{name}: +(\d+) kB", text, re.MULTILINE)))
+            for name in names]
+
+
+def look(pid, tolerance=0.005):
+    """One look; the parts must add up to what the kernel says. Processes that run grow meanwhile."""
+    before, = smaps(pid, "Rss")
+    done = subprocess.run([program("memory_parts"), str(pid)], capture_output=True, text=True,
+                          timeout=TIMEOUT)
+    after, = smaps(pid, "Rss")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    resident = sum(part[0] for part in found["parts"].values())
+    assert resident == found["resident"]
+    assert min(before, after) * (1 - tolerance) <= resident <= max(before, after) * (1 + tolerance)
+    return found
+
+
+class Heap:
+    """tests/programs/heap_truth.c: a heap that is known to the byte."""
+
+    def __init__(self, threads, blocks, mode, keep=3, root=None, static=False, **environment):
+        path = program("heap_truth.static" if static else "heap_truth")
+        command = [path]
+        if root:
+            shutil.copy(path, root / "tmp/heap_truth")
+            command = ["/usr/sbin/chroot", root, "/tmp/heap_truth"]
+        self.process = subprocess.Popen(
+            [*map(str, command), str(threads), str(blocks), str(keep), mode],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env={**os.environ, **environment})
+        self.pid = self.process.pid
+        self.lines = Lines(self.process.stdout)
+        self.truth = json.loads(self.lines.until("^{"))
+        self.lines.until("^ready$")
+
+    def order(self, letter, answer):
+        self.process.stdin.write(letter)
+        self.process.stdin.flush()
+        return self.lines.until(answer)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+
+
+def suite_root(name):
+    path = BUILD / "roots" / name
+    if not (path / "tmp").is_dir():
+        pytest.skip(f"no Debian {name} is unpacked here")
+    return path.resolve()
+
+
+def assert_equal_to_mallinfo(found, truth):
+    assert found["problem"] is None
+    malloc = found["malloc"]
+    assert malloc["retries"] == 0 and found["uncertain"]["malloc_torn"] == 0
+    assert {"arena": malloc["system"], "fordblks": malloc["free"], "fsmblks": malloc["fastbins"],
+            "hblks": malloc["mmapped_chunks"], "hblkhd": malloc["mmapped"],
+            "uordblks": malloc["system"] - malloc["free"]} == truth
+    # what mallinfo calls used is live, cached by threads, or headers and fences of the allocator
+    overhead = truth["uordblks"] - malloc["live"] - malloc["cached"]
+    assert 0 <= overhead < 65536 + 3000 * malloc["arenas"]
+    parts = found["parts"]
+    assert parts["malloc_live"][1] == malloc["live"] + malloc["mmapped"]
+    assert parts["malloc_cache"][1] == malloc["cached"] + malloc["fastbins"]
+    assert (parts["malloc_free_returnable"][1] + parts["malloc_free_pinned"][1] ==
+            malloc["free"] - malloc["fastbins"])
+
+
+def assert_trim_returns(heap, found):
+    """Predicted within 1 % or 0.2 MB."""
+    before, = smaps(heap.pid, "Rss")
+    heap.order("t", "^trimmed$")
+    after, = smaps(heap.pid, "Rss")
+    predicted = found["malloc"]["returnable"]
+    assert abs(predicted - (before - after)) <= max(predicted / 100, 200_000)
+    assert look(heap.pid)["malloc"]["returnable"] <= 8 * PAGE
+
+
+# --- against the truth ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["p", "n", "f", "a"],
+                         ids=["plain", "no-room-for-sbrk", "foreign-sbrk", "aligned"])
+@pytest.mark.parametrize("suite", [None, *ROOTS], ids=["here", *ROOTS])
+def test_equal_to_mallinfo(suite, mode):
+    with Heap(4, 2000, mode, root=suite and suite_root(suite)) as heap:
+        found = look(heap.pid)
+        assert_equal_to_mallinfo(found, heap.truth)
+        assert found["malloc"]["arenas"] == 5
+        assert found["malloc"]["version"] == ROOTS.get(suite, found["malloc"]["version"])
+        assert_trim_returns(heap, found)
+
+
+@pytest.mark.parametrize("tunables", [
+    "tcache_count=0", "tcache_count=2000", "tcache_max=200000", "arena_max=1", "mxfast=0",
+    "mmap_threshold=8192", "hugetlb=1"])
+def test_equal_to_mallinfo_with_tunables(tunables):
+    with Heap(4, 2000, "p", GLIBC_TUNABLES=f"glibc.malloc.{tunables}") as heap:
+        found = look(heap.pid)
+        assert_equal_to_mallinfo(found, heap.truth)
+        assert (found["malloc"]["cached"] == 0) == (tunables == "tcache_count=0")
+
+
+def test_static_program():
+    with Heap(4, 2000, "p", static=True) as heap:
+        found = look(heap.pid)
+        assert_equal_to_mallinfo(found, heap.truth)
+        assert_trim_returns(heap, found)
+
+
+def test_many_arenas():
+    """Threads that share arenas; all is free but for a few blocks, and a hint says what to do."""
+    with Heap(44, 3000, "p", keep=1000) as heap:
+        found = look(heap.pid)
+        assert_equal_to_mallinfo(found, heap.truth)
+        assert found["malloc"]["arenas"] > 8
+        assert any("MALLOC_ARENA_MAX=2" in hint for hint in found["hints"])
+        assert any(hint.startswith("malloc_trim(0) would return ") for hint in found["hints"])
+        assert found["parts"]["stacks"][1] >= 44 * 8 << 20
+        assert_trim_returns(heap, found)
+
+
+def test_growth_by_size():
+    """Two looks tell to the block what was allocated between them."""
+    with Heap(1, 2000, "p") as heap:
+        before = look(heap.pid)["chunks"]
+        heap.order("g", "^grown$")
+        after = look(heap.pid)["chunks"]
+        grown = {size: after.get(size, [0, 0])[0] - before.get(size, [0, 0])[0]
+                 for size in {**before, **after}}
+        assert {size: count for size, count in grown.items() if count} == {"9024": 1000}
+
+
+@pytest.mark.parametrize("threads, suite", [(4, None), *((4, suite) for suite in ROOTS), (16, None)])
+def test_busy_threads(threads, suite):
+    """Each look is whole, though all threads allocate and free without a pause. Most of the time
+    goes by waiting for the target's lock on its mappings, and for a processor."""
+    retries = 0
+    with Heap(threads, 2000, "b", root=suite and suite_root(suite)) as heap:
+        for _ in range(40 // threads if threads < 16 else 2):
+            found = look(heap.pid, tolerance=0.2)
+            assert found["problem"] is None
+            assert found["uncertain"]["malloc_torn"] == 0
+            malloc = found["malloc"]
+            assert malloc["arenas"] >= 3
+            assert malloc["live"] > threads * 100_000
+            walked = malloc["live"] + malloc["cached"] + malloc["free"]
+            assert 0.5 * malloc["system"] < walked < 1.5 * malloc["system"]
+            retries += malloc["retries"]
+    assert retries  # else it was not busy
+
+
+# --- other programs ------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def redis(path):
+    with Redis(path) as server:
+        yield server.pid
+
+
+@contextlib.contextmanager
+def nginx(path):
+    with Nginx(path) as server:
+        server.get("page")
+        yield server.worker
+
+
+@contextlib.contextmanager
+def postgres(path):
+    with Postgres(path) as server, Session(server) as session:
+        session.memory()
+        yield session.pid
+
+
+@contextlib.contextmanager
+def spawned(*command):
+    """A program that says ready, and then waits."""
+    with subprocess.Popen([needs(command[0]), *command[1:]], stdout=subprocess.PIPE,
+                          text=True) as process:
+        try:
+            Lines(process.stdout).until("^ready$")
+            yield process.pid
+        finally:
+            process.kill()
+
+
+def node(path):
+    return spawned("node", "-e", "const kept = []; for (let i = 0; i < 1e6; i++) kept.push({i});"
+                   "console.log('ready'); setTimeout(() => kept.length, 1e6)")
+
+
+def java(path):
+    source = pathlib.Path(path) / "Wait.java"
+    source.write_text("""class Wait { public static void main(String[] a) throws Exception {
+        java.util.List<byte[]> l = new java.util.ArrayList<>();
+        for (int i = 0; i < 2000; i++) l.add(new byte[10000]);
+        System.out.println("ready"); Thread.sleep(1000000); } }""")
+    subprocess.run([needs("javac"), "-d", path, source], check=True)
+    return spawned("java", "-Xmx256m", "-cp", path, "Wait")
+
+
+def python(path):
+    return spawned("python3", "-c", "import json, re\nkept = [str(i) * 9 for i in range(300000)]\n"
+                   "print('ready', flush=True)\nimport time\ntime.sleep(1000)")
+
+
+@pytest.mark.parametrize("start, name", [
+    (redis, "jemalloc"), (nginx, None), (postgres, None), (node, "V8 (Node.js)"), (java, "Java"),
+    (python, None)])
+def test_parts_add_up(start, name, directory):  # noqa: F811
+    with start(directory) as pid:
+        found = look(pid)
+        assert name is None or name in found["mappings"]
+        assert found["parts"]["files"][0] > 0
+        assert found["parts"]["stacks"][0] > 0
+        if start == redis:
+            assert found["problem"] == "glibc's malloc is not in use: jemalloc"
+        else:
+            assert found["problem"] is None
+            assert found["parts"]["malloc_live"][0] > 100_000
+
+
+@pytest.mark.parametrize("name, file", [("jemalloc", "libjemalloc.so.2"),
+                                        ("tcmalloc", "libtcmalloc_minimal.so.4"),
+                                        ("mimalloc", "libmimalloc.so.2")])
+def test_other_allocators_are_named(name, file):
+    with Target("ledger", preload=library(file)) as target:
+        found = look(target.pid)
+        assert found["problem"] == f"glibc's malloc is not in use: {name}"
+        assert not any(found["parts"][part][0] for part in MALLOC_PARTS)
+
+
+def test_musl_is_named():
+    with Target("ledger.musl") as target:
+        assert look(target.pid)["problem"] == "no arena of glibc was found: another allocator: musl"
+
+
+# --- no harm -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def swap():
+    """Swap in compressed memory, for as long as a test runs."""
+    control = pathlib.Path("/sys/class/zram-control/hot_add")
+    if not control.exists() or not shutil.which("mkswap"):
+        pytest.skip("no zram here")
+    number = control.read_text().strip()
+    device = f"/dev/zram{number}"
+    try:
+        pathlib.Path(f"/sys/block/zram{number}/disksize").write_text("256M")
+        subprocess.run(["mkswap", "-q", device], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["swapon", device], check=True)
+        try:
+            yield
+        finally:
+            subprocess.run(["swapoff", device], check=True)
+    finally:
+        pathlib.Path("/sys/class/zram-control/hot_remove").write_text(number)
+
+
+def test_swapped_pages_stay_in_swap(swap):
+    with Target("memory_harm", "swapped", 40) as target:
+        before = smaps(target.pid, "Swap", "Rss")
+        found = look(target.pid)
+        assert before[0] > 20 << 20
+        assert smaps(target.pid, "Swap", "Rss") == before
+        assert found["swapped"] == found["uncertain"]["swapped_bytes"] == before[0]
+        assert any("in swap, not read" in hint for hint in found["hints"])
+
+
+def test_userfault_handler_is_not_woken():
+    with Target("memory_harm", "userfault", 10) as target:
+        for _ in range(3):
+            found = look(target.pid)
+        assert found["malloc"]["mmapped_chunks"] >= 200
+        target.go()
+        assert json.loads(target.lines.until("^{")) == {"faults": 1}  # its own, before
+
+
+def free_memory():
+    text = pathlib.Path("/proc/meminfo").read_text()
+    return 1024 * int(re.search(r"^MemFree: +(\d+)", text, re.MULTILINE)[1])
+
+
+def test_pages_of_a_forked_worker_stay_shared():
+    with Target("memory_harm", "prefork", 100) as target:
+        child = next(json.loads(line)["child"] for line in target.lines.seen if line[0] == "{")
+        names = ["Shared_Dirty", "Private_Dirty", "Private_Clean", "Rss"]
+        try:
+            before, free = smaps(child, *names), free_memory()
+            found = look(child)
+            assert found["malloc"]["live"] > 45 << 20
+            assert before[0] > 80 << 20
+            assert smaps(child, *names) == before
+            assert free_memory() > free - (50 << 20)
+        finally:
+            os.kill(child, 9)
+
+
+def test_scribbled_heaps():
+    """Whatever stands in the allocator's structures, a look ends, and its parts add up."""
+    with Target("memory_harm", "hostile", 30) as target:
+        for _ in range(20):
+            found = look(target.pid)
+            assert found["problem"] or found["malloc"]["live"] > 10 << 20
+            assert found["cpu"] < 10
+
+
+def test_a_heap_that_is_damaged_for_good():
+    """What cannot be walked through is told as such, and the walk goes on behind it."""
+    with Target("memory_harm", "corrupt", 30) as target:
+        found = look(target.pid)
+        assert found["problem"] is None
+        assert found["uncertain"]["malloc_torn"] > 10_000
+        assert found["malloc"]["live"] > 5 << 20
+        assert found["cpu"] < 10
