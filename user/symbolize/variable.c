@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "variable.h"
+
+#include <errno.h>
+#include <gelf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "symbol_name.h"
+
+#define PAGE_BYTES UINT64_C(4096)
+
+/* What the confined process answers: addresses as the file counts. */
+struct found {
+	uint64_t address;
+	uint64_t bytes;
+	uint64_t count;       /* of distinct addresses; the first one is given */
+	uint64_t code_offset; /* where the first executable segment begins in the file ... */
+	uint64_t code;        /* ... and in memory */
+};
+
+static bool is_name(const char *symbol, const char *wanted)
+{
+	char readable[VARIABLE_NAME_MAX];
+	size_t length = strlen(wanted);
+
+	/* compilers number the static variables of functions */
+	if (!strncmp(symbol, wanted, length) && symbol[length] == '.' &&
+	    !symbol[length + 1 + strspn(symbol + length + 1, "0123456789")])
+		return true;
+	return !strcmp(symbol, wanted) ||
+	       !strcmp(symbol_name_readable(symbol, readable, sizeof(readable)), wanted);
+}
+
+static bool is_variable(const GElf_Sym *symbol)
+{
+	return GELF_ST_TYPE(symbol->st_info) == STT_OBJECT && symbol->st_shndx != SHN_UNDEF &&
+	       symbol->st_value;
+}
+
+static void search_section(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, const char *wanted,
+			   struct found *found)
+{
+	Elf_Data *data = elf_getdata(section, NULL);
+	GElf_Sym symbol;
+
+	for (int i = 0; data && gelf_getsym(data, i, &symbol); i++) {
+		const char *name = is_variable(&symbol)
+					   ? elf_strptr(elf, header->sh_link, symbol.st_name)
+					   : NULL;
+
+		if (!name || !is_name(name, wanted) ||
+		    (found->count && symbol.st_value == found->address))
+			continue;
+		if (!found->count++) {
+			found->address = symbol.st_value;
+			found->bytes = symbol.st_size;
+		}
+	}
+}
+
+static int find_code(Elf *elf, struct found *found)
+{
+	GElf_Phdr header;
+	size_t count;
+
+	if (elf_getphdrnum(elf, &count))
+		return -ENOEXEC;
+	for (size_t i = 0; i < count; i++) {
+		if (!gelf_getphdr(elf, (int)i, &header))
+			return -ENOEXEC;
+		if (header.p_type != PT_LOAD || !(header.p_flags & PF_X))
+			continue;
+		found->code_offset = header.p_offset;
+		found->code = header.p_vaddr;
+		return 0;
+	}
+	return -ENOEXEC;
+}
+
+static int search(int fd, const char *wanted, struct found *found)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	int error;
+
+	elf_version(EV_CURRENT);
+	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+	if (!elf)
+		return -ENOEXEC;
+	error = elf_kind(elf) == ELF_K_ELF ? find_code(elf, found) : -ENOEXEC;
+	while (!error && (section = elf_nextscn(elf, section)))
+		if (gelf_getshdr(section, &header) &&
+		    (header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM))
+			search_section(elf, section, &header, wanted, found);
+	elf_end(elf);
+	return error;
+}
+
+static int search_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
+{
+	struct found *found = calloc(1, sizeof(*found));
+	char *wanted = strndup(input, length);
+	int error = found && wanted ? search(fd, wanted, found) : -ENOMEM;
+
+	free(wanted);
+	if (error) {
+		free(found);
+		return error;
+	}
+	*answer = (struct confined_answer){found, sizeof(*found)};
+	return 0;
+}
+
+/* Returns 0 with found->count, or a negative errno. */
+static int search_file(const struct procfs *procfs, struct confined *confined, pid_t pid,
+		       const struct mapping *mapping, const char *name, struct found *found)
+{
+	struct confined_call call = {
+		.function = search_confined,
+		.fd = mapping_open(procfs, pid, mapping),
+		.input = name,
+		.length = strlen(name),
+	};
+	struct confined_answer answer;
+
+	if (call.fd < 0)
+		return call.fd;
+	int error = confined_call(confined, &call, &answer);
+
+	close(call.fd);
+	if (error)
+		return error;
+	if (answer.length == sizeof(*found))
+		memcpy(found, answer.data, sizeof(*found));
+	else
+		error = confined_reject(confined);
+	free(answer.data);
+	return error;
+}
+
+static uint64_t page_of(uint64_t address)
+{
+	return address & ~(PAGE_BYTES - 1);
+}
+
+/* A file's addresses are moved by as much as its code is. */
+static int place(const struct mapping *code, const struct found *found, struct variable *variable)
+{
+	if (found->count > 1)
+		return -ENOTUNIQ;
+	if (page_of(found->code_offset) != code->file_offset)
+		return -ENOEXEC;
+	variable->address = code->start - page_of(found->code) + found->address;
+	variable->bytes = found->bytes;
+	return 0;
+}
+
+int variable_find(const struct procfs *procfs, struct confined *confined, pid_t pid,
+		  const struct mappings *mappings, const char *name, struct variable *variable)
+{
+	size_t count;
+	const struct mapping **files = mappings_code_files(mappings, &count);
+	int result = -ENOENT;
+
+	if (!files || !*name || strlen(name) >= VARIABLE_NAME_MAX) {
+		free(files);
+		return !files ? -ENOMEM : *name ? -ENAMETOOLONG : -ENOENT;
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct found found = {0};
+		int error = search_file(procfs, confined, pid, files[i], name, &found);
+
+		if (!error && found.count) {
+			result = place(files[i], &found, variable);
+			break;
+		}
+		if (error && error != -ENOEXEC && result == -ENOENT)
+			result = error;
+	}
+	free(files);
+	return result;
+}
