@@ -2,11 +2,9 @@
 #include "watch.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -33,7 +31,7 @@ struct word_watch {
 
 struct watch {
 	pid_t pid;
-	int process; /* pidfd: readable once the process is gone */
+	int memory; /* of the process's image: it ends with that */
 	struct watch_config config;
 	struct watch_bpf *skeleton;
 	const struct watch_stack *stacks; /* mapped */
@@ -177,12 +175,10 @@ static void describe_words(struct watch *watch)
  */
 static int read_words(struct watch *watch)
 {
-	const struct memory memory = process_memory(watch->pid);
-
 	for (size_t i = 0; i < watch->config.word_count; i++) {
 		struct watch_word_state *state = word_state(watch, i);
 		uint64_t value = 0, unknown = WATCH_UNKNOWN;
-		int error = memory_read(&memory, state->address, &value, state->bytes);
+		int error = memory_read_from(watch->memory, state->address, &value, state->bytes);
 
 		if (error)
 			return error;
@@ -300,10 +296,10 @@ static int prepare(struct watch *watch, struct failure *failure)
 {
 	int error;
 
-	watch->process = (int)syscall(SYS_pidfd_open, watch->pid, 0);
-	if (watch->process < 0)
-		return failure_set(failure, STATUS_TARGET, "process %d: %s", (int)watch->pid,
-				   errno == ESRCH ? "no such process" : strerror(errno));
+	watch->memory = memory_open(watch->pid);
+	if (watch->memory < 0)
+		return failure_set(failure, STATUS_TARGET, "cannot read process %d: %s",
+				   (int)watch->pid, strerror(-watch->memory));
 	error = load_program(watch);
 	if (error)
 		return failure_set(failure, STATUS_KERNEL, "cannot load the BPF programs: %s%s",
@@ -338,7 +334,7 @@ struct watch *watch_open(pid_t pid, const struct watch_config *config, struct fa
 		return NULL;
 	}
 	watch->pid = pid;
-	watch->process = -1;
+	watch->memory = -1;
 	watch->config = *config;
 	set_limits(&watch->config.limits);
 	if (!prepare(watch, failure) && !arm(watch, failure))
@@ -364,8 +360,8 @@ void watch_close(struct watch *watch)
 		unmap_memory(skeleton->maps.unwind_spaces, watch->unwind.spaces);
 	}
 	watch_bpf__destroy(skeleton);
-	if (watch->process >= 0)
-		close(watch->process);
+	if (watch->memory >= 0)
+		close(watch->memory);
 	free(watch);
 }
 
@@ -453,15 +449,12 @@ static bool poll_word(struct watch *watch, size_t word)
 	return true;
 }
 
-bool watch_poll(struct watch *watch)
+/* Nothing is mapped there, which only a live image can say. */
+static bool is_gone(const struct watch *watch)
 {
-	bool hit = false;
+	uint8_t byte;
 
-	for (size_t word = 0; word < watch->config.word_count; word++)
-		hit |= poll_word(watch, word);
-	writers_take(watch->writers,
-		     __atomic_load_n(&watch->skeleton->bss->stacks_used, __ATOMIC_RELAXED));
-	return hit;
+	return memory_read_from(watch->memory, 0, &byte, sizeof(byte)) == -ESRCH;
 }
 
 static void end_gone(struct watch *watch)
@@ -470,24 +463,43 @@ static void end_gone(struct watch *watch)
 		end_word(watch, word, WATCH_END_GONE);
 }
 
+bool watch_poll(struct watch *watch)
+{
+	bool hit = false;
+
+	for (size_t word = 0; word < watch->config.word_count; word++)
+		hit |= poll_word(watch, word);
+	writers_take(watch->writers,
+		     __atomic_load_n(&watch->skeleton->bss->stacks_used, __ATOMIC_RELAXED));
+	if (!hit && is_gone(watch))
+		end_gone(watch);
+	return hit;
+}
+
+static void pause_ms(int milliseconds)
+{
+	const struct timespec pause = {.tv_sec = milliseconds / 1000,
+				       .tv_nsec = milliseconds % 1000 * 1000000L};
+
+	nanosleep(&pause, NULL);
+}
+
 void watch_run(struct watch *watch, double seconds)
 {
 	uint64_t until_ns = now_ns() + (uint64_t)(seconds * 1e9);
-	int pause_ms = PAUSE_LEAST_MS;
+	int wait_ms = PAUSE_LEAST_MS;
 
-	while (watch_armed(watch)) {
-		struct pollfd gone = {.fd = watch->process, .events = POLLIN};
+	for (;;) {
 		uint64_t now = now_ns();
 		int left_ms = now < until_ns ? (int)((until_ns - now) / 1000000) + 1 : 0;
 
-		if (!left_ms)
+		if (!watch_armed(watch) || !left_ms)
 			break;
-		if (poll(&gone, 1, pause_ms < left_ms ? pause_ms : left_ms) > 0)
-			end_gone(watch);
+		pause_ms(wait_ms < left_ms ? wait_ms : left_ms);
 		if (watch_poll(watch))
-			pause_ms = PAUSE_LEAST_MS;
-		else if (pause_ms < PAUSE_MOST_MS)
-			pause_ms = pause_ms * 2 < PAUSE_MOST_MS ? pause_ms * 2 : PAUSE_MOST_MS;
+			wait_ms = PAUSE_LEAST_MS;
+		else
+			wait_ms = wait_ms * 2 < PAUSE_MOST_MS ? wait_ms * 2 : PAUSE_MOST_MS;
 	}
 	watch_poll(watch);
 }

@@ -130,7 +130,7 @@ enum watch_end {
 	WATCH_END_HITS,
 	WATCH_END_COST,
 	WATCH_END_STOPPED, /* by watch_stop */
-	WATCH_END_GONE,    /* the process ended */
+	WATCH_END_GONE,    /* the process ended, or executed another program */
 };
 
 struct watch_result {
