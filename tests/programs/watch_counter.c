@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Counters that are raised by several threads, in turn, through functions that are not inlined:
- * prints where they are, and waits.
+ * prints where they are, and waits. `exec` on its input makes it begin anew, by execve.
  */
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define NOINLINE __attribute__((noinline))
@@ -51,16 +52,21 @@ static void *work(void *count)
 	return NULL;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	pthread_t before, after;
+	char line[16];
+
+	(void)argc;
 
 	pthread_barrier_init(&barrier, NULL, 2);
 	pthread_create(&before, NULL, work, (void *)100);
+	setvbuf(stdin, NULL, _IONBF, 0); /* what is typed ahead is for whom comes behind the exec */
 	printf("{\"long\":[\"%p\",\"length\"],\"int\":[\"%p\",\"length\",4]}\nready\n",
 	       (void *)&long_counter, (void *)&int_counters[1]);
 	fflush(stdout);
-	getchar();
+	if (!fgets(line, sizeof(line), stdin))
+		return 1;
 	pthread_barrier_wait(&barrier);
 	pthread_join(before, NULL);
 	pthread_create(&after, NULL, work, (void *)200);
@@ -69,7 +75,8 @@ int main(void)
 	serve(300);
 	printf("{}\n");
 	fflush(stdout);
-	while (getchar() != EOF)
-		;
+	while (fgets(line, sizeof(line), stdin))
+		if (!strcmp(line, "exec\n"))
+			execv("/proc/self/exe", argv);
 	return 0;
 }

@@ -18,20 +18,42 @@
 
 #include "evidence/watch.h"
 #include "evidence/watch_trial.h"
+#include "symbolize/variable.h"
 
 static const struct procfs procfs = {"/proc"};
 static const char *const end_names[] = {"on", "growths", "hits", "cost", "stopped", "gone"};
 
-static bool parse_word(const char *text, struct watch_word *word)
+static bool find_word(pid_t pid, struct confined *confined, const char *name,
+		      struct watch_word *word)
+{
+	struct variable variable = {0};
+	struct mappings mappings;
+	char *end;
+
+	word->address = strtoull(name, &end, 0);
+	if (!*end)
+		return true;
+	int error = mappings_read(&procfs, pid, &mappings);
+	if (!error)
+		error = variable_find(&procfs, confined, pid, &mappings, name, &variable);
+	mappings_release(&mappings);
+	if (error)
+		printf("failed %s: %s\n", name, strerror(-error));
+	word->address = variable.address;
+	word->bytes = (uint32_t)variable.bytes;
+	return !error;
+}
+
+static bool parse_word(pid_t pid, struct confined *confined, const char *text,
+		       struct watch_word *word)
 {
 	static const char *const kinds[] = {"length", "slot", "refcount"};
-	char kind[16];
-	unsigned long long address;
-	unsigned int bytes = 0;
+	char kind[16], name[64];
 
-	if (sscanf(text, "%lli:%15[a-z]:%u", (long long *)&address, kind, &bytes) < 2)
+	*word = (struct watch_word){0};
+	if (sscanf(text, "%63[^:]:%15[a-z]:%u", name, kind, &word->bytes) < 2 ||
+	    !find_word(pid, confined, name, word))
 		return false;
-	*word = (struct watch_word){.address = address, .bytes = bytes};
 	for (int i = 0; i < 3; i++) {
 		word->kind = i;
 		if (!strcmp(kind, kinds[i]))
@@ -229,10 +251,10 @@ int main(int argc, char **argv)
 
 	if (first < 0 || argc - first < 3 || !confined)
 		return 2;
-	for (int i = first + 2; i < argc && config.word_count < WATCH_WORDS; i++)
-		if (!parse_word(argv[i], &config.words[config.word_count++]))
-			return 2;
 	pid_t pid = atoi(argv[first]);
+	for (int i = first + 2; i < argc && config.word_count < WATCH_WORDS; i++)
+		if (!parse_word(pid, confined, argv[i], &config.words[config.word_count++]))
+			return 2;
 	if (!native && find_python(pid, confined, &interpreter))
 		config.python = &interpreter;
 	int status = watch_it(pid, atof(argv[first + 1]), &config);
