@@ -158,7 +158,8 @@ def intern_words(number, _request):
 KINDS = {
     "loggers": Leak(name_logger, "logging.Logger.manager.loggerDict", "Manager.loggerDict",
                     "logging.root.manager.loggerDict", rough=True),
-    "threadlocal": Leak(start_thread, "kinds.local", "kinds.CLOSED", "hold_lines", rough=True),
+    "threadlocal": Leak(start_thread, "kinds.local", "kinds.CLOSED", "hold_lines",
+                        "threading._active", rough=True),
     "lxml": Leak(parse_names, rough=True),
     "numpy": Leak(scale_array, "kinds.ARRAYS"),
     "pandas": Leak(select_rows, "kinds.FRAMES"),

@@ -264,7 +264,7 @@ class Leak:
 
 LEAKS = {
     "user_cache": Leak(remember_user, "leaks.USER_CACHE"),
-    "logger": Leak(audit, "leaks.AUDIT.handlers[0].records", "KeepingHandler.records"),
+    "logger": Leak(audit, "leaks.AUDIT", "KeepingHandler.records"),
     "sessions": Leak(open_session, "leaks.SESSIONS"),
     "engine": Leak(train_engine, "leaks.ENGINE.model.rows", "leaks.ENGINE", "Model.rows"),
     "lru_method": Leak(quote_price, "leaks.Account.price", "Account.price", "price"),

@@ -10,6 +10,7 @@ A_SECOND = 20
 BUFFER = b"x" * (1 << 20)
 DEPTH = 200
 KEPT = []
+CONTAINERS = {"mappings": ["__main__.KEPT"], "stacks": ["__main__.KEPT", "threading._active"]}
 
 
 def map_buffer():
@@ -43,7 +44,7 @@ def step(seconds):
 
 def truth():
     counts = {"entries": len(KEPT), "bytes": grown}
-    return {"leaks": {kind: paced.subject(kind, ["__main__.KEPT"], **counts)}}
+    return {"leaks": {kind: paced.subject(kind, CONTAINERS[kind], **counts)}}
 
 
 paced.run(step, truth)

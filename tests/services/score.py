@@ -35,17 +35,19 @@ def place_of(fill, directory):
     return own[0] if own else None
 
 
-def known_by(finding, subject):
-    """How a finding shows that it is about a leak or a cache: "container", "line" or None."""
+def named(finding, subject):
     name = (finding.get("container") or {}).get("name")
-    if any(name_matches(name, wanted) for wanted in subject["containers"]):
-        return "container"
+    return any(name_matches(name, wanted) for wanted in subject["containers"])
+
+
+def filled(finding, subject):
+    """Whether a line of the subject is put forward; several caches may share one."""
     lines = {(place["file"], place["line"]) for place in subject["places"]}
     for fill in [*(finding.get("filled_by") or [])[:1], finding.get("stack")]:
         frame = place_of(fill, os.path.dirname(subject["places"][0]["file"]))
         if frame and (frame["file"], frame["line"]) in lines:
-            return "line"
-    return None
+            return True
+    return False
 
 
 def findings_of(report):
@@ -60,33 +62,49 @@ def has_subject(finding):
     return bool(finding.get("container") or finding.get("stack") or finding.get("filled_by"))
 
 
+def outline(finding):
+    """A finding in short, for people."""
+    container = finding.get("container") or {}
+    fills = (finding.get("filled_by") or [])[:1]
+    return json.dumps([finding.get("verdict"), container.get("name") or finding.get("subject"),
+                       *(f"{frame['file']}:{frame['line']}" for fill in fills
+                         for frame in fill["frames"][:1])])  # fmt: skip
+
+
 class Score:
     """`leaks` and `caches`: {name: {"rank" from 1 or None, "by", "verdict"}}; `strangers`: findings
-    about neither that stand before the last leak found."""
+    about neither that stand before the last leak found; `repeats`: those about what stands there
+    already. As text: a line for each, `!` where it is wrong, with what was seen of a leak's true
+    rate, then strangers (`?`) and repeats (`=`)."""
 
     def __init__(self, truth, report):
         self.truth = truth
         self.leaks = {name: dict(rank=None, by=None, verdict=None) for name in truth["leaks"]}
         self.caches = {name: dict(rank=None, by=None, verdict=None) for name in truth["caches"]}
-        self.strangers = []
+        self.strangers, self.repeats = [], []
         rank = 0
         for finding in filter(has_subject, findings_of(report)):
             row, by = self.row_of(finding)
             if row and row["rank"]:
+                self.repeats.append(finding)
                 continue
             rank += 1
             if row is None:
                 self.strangers.append((rank, finding))
                 continue
-            row.update(rank=rank, by=by, verdict=finding.get("verdict"))
+            row.update(rank=rank, by=by, verdict=finding.get("verdict"),
+                       bytes_per_hour=finding.get("bytes_per_hour"))
         last = max((row["rank"] or 0 for row in self.leaks.values()), default=0)
         self.strangers = [finding for rank, finding in self.strangers if rank < last]
 
     def row_of(self, finding):
-        for kind, rows in (("leaks", self.leaks), ("caches", self.caches)):
-            for name, subject in self.truth[kind].items():
-                if by := known_by(finding, subject):
-                    return rows[name], by
+        """The leak or cache that a finding is about, and how it shows: its container's name counts
+        more than the line."""
+        for by, is_about in (("container", named), ("line", filled)):
+            for kind, rows in (("leaks", self.leaks), ("caches", self.caches)):
+                for name, subject in self.truth[kind].items():
+                    if is_about(finding, subject):
+                        return rows[name], by
         return None, None
 
     @property
@@ -122,9 +140,18 @@ class Score:
             for name, row in sorted(rows.items(), key=lambda item: item[1]["rank"] or 1000):
                 mark = self.mark(kind, name)
                 lines.append(f"{mark} {row['rank'] or '-':>3} {kind:6}{name:12} "
-                             f"{row['by'] or '':10}{row['verdict'] or ''}")
-        lines += [f"? {json.dumps(finding)[:150]}" for finding in self.strangers]
+                             f"{row['by'] or '':10}{self.share_of_rate(name, row):6} "
+                             f"{row['verdict'] or ''}")
+        for mark, findings in (("?", self.strangers), ("=", self.repeats)):
+            lines += [f"{mark} {outline(finding)}" for finding in findings]
         return "\n".join(lines)
+
+    def share_of_rate(self, name, row):
+        """Of the rate at which a leak has grown by its own account, how much was seen."""
+        leak = self.truth["leaks"].get(name)
+        if not leak or not leak.get("bytes") or not row.get("bytes_per_hour"):
+            return ""
+        return f"{row['bytes_per_hour'] / (leak['bytes'] / self.truth['uptime_s'] * 3600):.2f}"
 
     def mark(self, kind, name):
         wrong = self.missed if kind == "leak" else [*self.accused, *self.before_leaks]
