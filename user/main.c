@@ -5,6 +5,7 @@
 #include <bpf/libbpf.h>
 
 #include "commands/heap.h"
+#include "commands/why.h"
 #include "doctor.h"
 #include "lib/message.h"
 #include "record.h"
@@ -18,6 +19,8 @@ struct command {
 };
 
 static const struct command commands[] = {
+	{"why", "unfreed why", why_main,
+	 "say why a process grows: what, held by whom, filled where"},
 	{"record", "unfreed record", record_main,
 	 "trace processes and report what they have not freed"},
 	{"heap", "unfreed heap", heap_main, "say what is in a process's memory, and what holds it"},

@@ -4,7 +4,6 @@
 
 #include <argp.h>
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,6 +17,7 @@
 #include "../output/file.h"
 #include "../output/heap.h"
 #include "../service/patient.h"
+#include "arguments.h"
 
 enum {
 	KEY_LOOKS = 0x7000,
@@ -60,50 +60,6 @@ static const struct argp_option options[] = {
 	{0},
 };
 
-static error_t parse_number(const char *name, const char *text, double low, double high,
-			    double *value)
-{
-	char *end;
-	double number = strtod(text, &end);
-
-	if (end == text || *end || !isfinite(number) || number < low || number > high) {
-		message_error("%s needs a number from %g to %g, not \"%s\"", name, low, high, text);
-		return EINVAL;
-	}
-	*value = number;
-	return 0;
-}
-
-static error_t parse_count(const char *name, const char *text, long high, long *count)
-{
-	double value = 0;
-	error_t error = parse_number(name, text, 1, (double)high, &value);
-
-	if (!error && value != floor(value)) {
-		message_error("%s needs a whole number, not \"%s\"", name, text);
-		return EINVAL;
-	}
-	*count = (long)value;
-	return error;
-}
-
-static error_t parse_pid(struct heap_options *heap, const char *text)
-{
-	char *end;
-	long value = strtol(text, &end, 10);
-
-	if (heap->pid) {
-		message_error("heap looks at one process: \"%s\" is one too many", text);
-		return EINVAL;
-	}
-	if (*text < '0' || *text > '9' || *end || value <= 0 || value > 1 << 22) {
-		message_error("-p needs a process number, not \"%s\"", text);
-		return EINVAL;
-	}
-	heap->pid = (pid_t)value;
-	return 0;
-}
-
 static error_t parse_format(struct heap_options *heap, const char *text)
 {
 	static const char *const names[] = {"text", "json"};
@@ -132,8 +88,6 @@ static error_t check(const struct heap_options *heap)
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct heap_options *heap = state->input;
-	double megabytes = 0;
-	error_t error;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
@@ -144,13 +98,13 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'p':
 	case ARGP_KEY_ARG:
-		return parse_pid(heap, argument);
+		return argument_pid("heap looks at", argument, &heap->pid);
 	case 'i':
-		return parse_number("--interval", argument, 0.001, 86400, &heap->interval_s);
+		return argument_number("--interval", argument, 0.001, 86400, &heap->interval_s);
 	case KEY_LOOKS:
-		return parse_count("--looks", argument, LOOKS_MAX, &heap->looks);
+		return argument_count("--looks", argument, LOOKS_MAX, &heap->looks);
 	case KEY_TOP:
-		return parse_count("--top", argument, TOP_MAX, &heap->top);
+		return argument_count("--top", argument, TOP_MAX, &heap->top);
 	case KEY_DIFF:
 		heap->diff = argument;
 		return 0;
@@ -163,9 +117,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		heap->with_keys = true;
 		return 0;
 	case KEY_MAX_MEMORY:
-		error = parse_number("--max-memory", argument, 16, 1 << 24, &megabytes);
-		heap->max_memory_bytes = (uint64_t)(megabytes * 1e6);
-		return error;
+		return argument_memory("--max-memory", argument, &heap->max_memory_bytes);
 	case 'q':
 		message_set_verbosity(VERBOSITY_QUIET);
 		return 0;

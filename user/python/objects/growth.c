@@ -171,7 +171,8 @@ static void take_pattern(struct growing *growing, uint32_t number)
 			group->type = pattern->type;
 		return;
 	}
-	if (!example || !pattern->type || is_held_by_c(&objects->patterns, number) || (above > 0 && grew <= 3 * above))
+	if (!example || !pattern->type || is_held_by_c(&objects->patterns, number) ||
+	    (above > 0 && grew <= 3 * above))
 		return;
 	bool is_item = label_kind(objects->graph.labels[example]) == LABEL_ITEM;
 	struct grown *grown = add(growing);

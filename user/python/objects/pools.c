@@ -20,7 +20,9 @@ enum {
 	BLOCK_UNIT = 16,
 	READINGS = 4,
 	POOL_BYTES_MAX = 16384,
+	LOWEST_ADDRESS = 65536,
 };
+#define LENGTH_MAX (UINT64_C(1) << 40)
 
 struct pool_header {
 	uint32_t used;
@@ -124,6 +126,36 @@ static bool fits(const struct python_type *type, uint32_t size)
 	       type->kind == KIND_BYTES;
 }
 
+/*
+ * Memory that holds pointers to types, such as the items of a list of types, looks like objects
+ * where the executable lies at low addresses, so that an address may pass for a count of
+ * references. What a count would be of objects that people have is far below any address.
+ */
+static bool is_address(struct view *view, uint64_t count)
+{
+	return count >= LOWEST_ADDRESS && !(count & 7) && regions_find(view_regions(view), count);
+}
+
+/* Whether the numbers of what would be a container agree. */
+static bool makes_sense(enum object_kind kind, const uint8_t *object, uint32_t bytes)
+{
+	switch (kind) {
+	case KIND_LIST:
+		return word_at(object, LIST_LENGTH) <= word_at(object, LIST_ALLOCATED) &&
+		       word_at(object, LIST_ALLOCATED) < LENGTH_MAX;
+	case KIND_DICT:
+		return word_at(object, DICT_USED) < LENGTH_MAX && word_at(object, DICT_KEYS) &&
+		       !(word_at(object, DICT_KEYS) & 7);
+	case KIND_TUPLE:
+		return word_at(object, OBJECT_SIZE) <= bytes / 8;
+	case KIND_SET:
+		return word_at(object, SET_USED) <= word_at(object, SET_MASK) &&
+		       word_at(object, SET_MASK) < LENGTH_MAX;
+	default:
+		return true;
+	}
+}
+
 uint32_t object_block_type(struct python_object_types *types, struct view *view,
 			   const uint8_t *block, uint32_t size, uint32_t *header, bool *listed)
 {
@@ -139,7 +171,9 @@ uint32_t object_block_type(struct python_object_types *types, struct view *view,
 		uint32_t type =
 			python_types_find(types, view, word_at(block, headers[i] + OBJECT_TYPE));
 		if (!type || types->items[type].header_bytes != headers[i] ||
-		    !fits(&types->items[type], size))
+		    !fits(&types->items[type], size) || (live && is_address(view, count)) ||
+		    (live &&
+		     !makes_sense(types->items[type].kind, block + headers[i], size - headers[i])))
 			continue;
 		*header = headers[i];
 		*listed = !live;

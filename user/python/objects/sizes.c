@@ -54,12 +54,16 @@ uint64_t object_bytes(struct object_reader *reader, uint64_t address, uint32_t t
 	return known->basic_bytes + ((uint64_t)items < BYTES_MAX ? variable : 0);
 }
 
-/* What is in a pool counts there, as a block of its own. */
+/* What is in a pool counts there, as a block of its own; and nothing is larger than its mapping. */
 static uint64_t outside(struct object_reader *reader, uint64_t address, uint64_t bytes)
 {
 	if (!address || bytes > BYTES_MAX || object_pools_block(reader->pools, address))
 		return 0;
-	return regions_find(view_regions(reader->view), address) ? bytes : 0;
+	const struct region *region = regions_find(view_regions(reader->view), address);
+	if (!region)
+		return 0;
+	uint64_t room = region->mapping.end - address;
+	return bytes < room ? bytes : room;
 }
 
 static uint64_t dict_payload(struct object_reader *reader, uint64_t address)
@@ -117,7 +121,7 @@ static uint64_t ndarray_payload(struct object_reader *reader, uint64_t address)
 			return 0;
 		largest = bytes > largest ? bytes : largest;
 	}
-	return largest < BYTES_MAX ? largest : 0;
+	return outside(reader, word(reader, address + NDARRAY_DATA), largest);
 }
 
 uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t type)
@@ -134,8 +138,8 @@ uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t
 		return set_payload(reader, address);
 	case KIND_DEQUE:
 		length = word(reader, address + DEQUE_LENGTH);
-		return length < BYTES_MAX ? (length / DEQUE_BLOCK_ITEMS + 1) * DEQUE_BLOCK_BYTES
-					  : 0;
+		return outside(reader, word(reader, address + DEQUE_LEFT),
+			       (length / DEQUE_BLOCK_ITEMS + 1) * DEQUE_BLOCK_BYTES);
 	case KIND_BYTEARRAY:
 		return outside(reader, word(reader, address + BYTEARRAY_BYTES),
 			       word(reader, address + BYTEARRAY_ALLOCATED));

@@ -13,14 +13,16 @@ uint64_t object_length_word(struct object_reader *reader, uint64_t address, uint
 	uint64_t dict;
 
 	if (kind == KIND_CACHE)
-		return view_u64(reader->view, address + CACHE_DICT, &dict) && dict ? dict + DICT_USED
-										   : 0;
+		return view_u64(reader->view, address + CACHE_DICT, &dict) && dict
+			       ? dict + DICT_USED
+			       : 0;
 	if (!object_kind_is_container(kind))
 		return 0;
 	return address + (kind == KIND_SET ? SET_USED : OBJECT_SIZE);
 }
 
-static uint64_t find_word(struct object_reader *reader, uint64_t start, uint64_t end, uint64_t value)
+static uint64_t find_word(struct object_reader *reader, uint64_t start, uint64_t end,
+			  uint64_t value)
 {
 	uint64_t found;
 
@@ -79,7 +81,8 @@ uint64_t graph_slot(const struct graph *graph, uint32_t node)
 	const struct python_type *type = &reader->types->items[object.type];
 	if (type->kind == KIND_DICT)
 		found = find_in_dict(reader, object.address, value);
-	else if (type->kind == KIND_LIST && view_u64(reader->view, object.address + LIST_ITEMS, &items))
+	else if (type->kind == KIND_LIST &&
+		 view_u64(reader->view, object.address + LIST_ITEMS, &items))
 		found = find_word(reader, items, items + SEARCH_MAX, value);
 	if (!found)
 		found = find_in_values(reader, object.address, type, value);
@@ -113,7 +116,8 @@ static size_t words_of_alike(const struct objects *objects, const struct grown *
 		}
 		least[at] = grew;
 		words[at] = (struct word){
-			object_length_word(reader, container->address, container->type), WORD_LENGTH};
+			object_length_word(reader, container->address, container->type),
+			WORD_LENGTH};
 	}
 	return count;
 }
@@ -135,7 +139,8 @@ static uint32_t head_of(const struct graph *graph, uint32_t node)
 
 		if (graph_type(graph, parent) == type)
 			head = parent;
-		else if (label_kind(graph->labels[at]) != LABEL_NAMESPACE && graph_type(graph, parent))
+		else if (label_kind(graph->labels[at]) != LABEL_NAMESPACE &&
+			 graph_type(graph, parent))
 			break;
 	}
 	return head;
@@ -162,7 +167,8 @@ size_t grown_words(const struct objects *objects, const struct grown *grown, str
 		const struct container *container =
 			&objects->containers.items[grown->container - 1];
 		words[0] = (struct word){
-			object_length_word(reader, container->address, container->type), WORD_LENGTH};
+			object_length_word(reader, container->address, container->type),
+			WORD_LENGTH};
 		return words[0].address ? 1 : 0;
 	}
 	if (!objects->has_graph || !grown->node)

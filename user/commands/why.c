@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* `unfreed why`: parse, ask for as long as it takes, write one answer. */
+#include "why.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../lib/array.h"
+#include "../lib/command_line.h"
+#include "../lib/message.h"
+#include "../memory/budget.h"
+#include "../output/file.h"
+#include "../output/why.h"
+#include "../service/inquiry.h"
+#include "arguments.h"
+
+#define BYTES_PER_MB   1e6
+#define DURATION_S     120
+#define DURATION_MAX_S (7.0 * 86400)
+
+enum {
+	KEY_FAIL_ABOVE = 0x7100,
+	KEY_TOP,
+	KEY_WITH_KEYS,
+	KEY_MAX_MEMORY,
+	TOP_MAX = 1000,
+	OUTPUTS_MAX = 16,
+};
+
+struct why_options {
+	pid_t pid;
+	char **command; /* to start; NULL: a process is given */
+	double duration_s;
+	double fail_above_bytes; /* an hour; negative: never */
+	long top;
+	bool with_keys;
+	uint64_t max_memory_bytes;
+	const char *outputs[OUTPUTS_MAX];
+	size_t output_count;
+};
+
+static const struct argp_option options[] = {
+	{"pid", 'p', "PID", 0, "The process to ask about; of a master that forks workers: these",
+	 0},
+	{"duration", 'd', "SECS", 0, "Ask for so long (default 120)", 0},
+	{"output", 'o', "FILE", 0,
+	 "Write there: text, JSON where the name ends in .json, a page where in .html. Repeatable",
+	 1},
+	{"top", KEY_TOP, "N", 0, "At most so many findings as text (default 6)", 1},
+	{"fail-above", KEY_FAIL_ABOVE, "RATE", 0,
+	 "Exit with status 1 where it surely grows faster, as in 1MB/h", 1},
+	{"with-keys", KEY_WITH_KEYS, NULL, 0,
+	 "Show keys of dictionaries in names: they are data of the process's users", 2},
+	{"max-memory", KEY_MAX_MEMORY, "MB", 0,
+	 "Memory that looks may use themselves (default: 512, or a quarter of what is free)", 2},
+	{"quiet", 'q', NULL, 0, "Say nothing but errors and the answer", 3},
+	{"verbose", 'v', NULL, 0, "Say more", 3},
+	{0},
+};
+
+/* "1MB/h", "500 kB/h", "2e6" (bytes an hour). */
+static error_t parse_rate(const char *text, double *bytes)
+{
+	static const struct {
+		const char *unit;
+		double factor;
+	} units[] = {{"", 1}, {"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}};
+	char unit[8] = "", *end;
+	double value = strtod(text, &end);
+	size_t length;
+
+	end += strspn(end, " ");
+	length = strcspn(end, "/");
+	if (end != text && value >= 0 && value < 1e18 && length < sizeof(unit) &&
+	    (!end[length] || !strcmp(end + length, "/h"))) {
+		memcpy(unit, end, length);
+		for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+			if (!strcmp(unit, units[i].unit)) {
+				*bytes = value * units[i].factor;
+				return 0;
+			}
+	}
+	message_error("--fail-above needs a rate such as 1MB/h, not \"%s\"", text);
+	return EINVAL;
+}
+
+static error_t add_output(struct why_options *why, const char *path)
+{
+	if (why->output_count == OUTPUTS_MAX) {
+		message_error("-o can be given %d times", OUTPUTS_MAX);
+		return EINVAL;
+	}
+	why->outputs[why->output_count++] = path;
+	return 0;
+}
+
+/* What stands behind -- is a command; else there is one argument, the process. */
+static error_t take_argument(struct why_options *why, char *argument, struct argp_state *state)
+{
+	if (!state->quoted || state->next - 1 < state->quoted)
+		return argument_pid("why asks about", argument, &why->pid);
+	why->command = state->argv + state->next - 1;
+	state->next = state->argc;
+	return 0;
+}
+
+static error_t check(const struct why_options *why)
+{
+	if (why->pid && why->command) {
+		message_error("give a process or a command after --, not both");
+		return EINVAL;
+	}
+	if (!why->pid && !why->command) {
+		message_error("nothing to ask about: give -p PID, or -- and a command");
+		return EINVAL;
+	}
+	return 0;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+	struct why_options *why = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		command_line_init(state);
+		return 0;
+	case ARGP_KEY_FINI:
+		command_line_release(state);
+		return 0;
+	case 'p':
+		return argument_pid("why asks about", argument, &why->pid);
+	case ARGP_KEY_ARG:
+		return take_argument(why, argument, state);
+	case 'd':
+		return argument_number("--duration", argument, 1, DURATION_MAX_S, &why->duration_s);
+	case 'o':
+		return add_output(why, argument);
+	case KEY_TOP:
+		return argument_count("--top", argument, TOP_MAX, &why->top);
+	case KEY_FAIL_ABOVE:
+		return parse_rate(argument, &why->fail_above_bytes);
+	case KEY_WITH_KEYS:
+		why->with_keys = true;
+		return 0;
+	case KEY_MAX_MEMORY:
+		return argument_memory("--max-memory", argument, &why->max_memory_bytes);
+	case 'q':
+		message_set_verbosity(VERBOSITY_QUIET);
+		return 0;
+	case 'v':
+		message_set_verbosity(VERBOSITY_VERBOSE);
+		return 0;
+	case ARGP_KEY_END:
+		return check(why);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse_option,
+	.args_doc = "[-p] PID\n-- COMMAND [ARG...]",
+	.doc = "Says why a process grows: what grows in it, what holds it, which line fills it, "
+	       "and "
+	       "whether that is a leak. The process is not stopped and nothing is written into "
+	       "it.\v"
+	       "Exit status: 0 done, 1 a failure while running or growth above --fail-above, 2 "
+	       "usage, 3 the target (no such process), 4 the kernel or the permissions.",
+};
+
+static volatile bool interrupted;
+
+static void interrupt(int signal)
+{
+	(void)signal;
+	interrupted = true;
+}
+
+struct writing {
+	const struct answer *answer;
+	why_output_fn *print;
+	struct why_output_options options;
+};
+
+static int print_answer(const void *context, FILE *file)
+{
+	const struct writing *writing = context;
+
+	return writing->print(writing->answer, &writing->options, file);
+}
+
+static bool ends_in(const char *path, const char *ending)
+{
+	size_t length = strlen(path), tail = strlen(ending);
+
+	return length > tail && !strcmp(path + length - tail, ending);
+}
+
+static enum exit_status write_answer(const struct answer *answer, const char *path, long top)
+{
+	struct writing writing = {answer, why_text, {.top = (size_t)top}};
+
+	if (ends_in(path, ".json"))
+		writing.print = why_json;
+	else if (ends_in(path, ".html"))
+		writing.print = why_json;
+	int error = file_write(path, print_answer, &writing);
+	if (!error)
+		return STATUS_OK;
+	message_error("cannot write %s: %s", path, strerror(-error));
+	return STATUS_FAILURE;
+}
+
+/* The answer is kept, to be compared with a later one: in the file that -o names, else here. */
+static const char *choose_saved(const struct why_options *why, pid_t pid, char *name, size_t size)
+{
+	time_t now = time(NULL);
+	char at[32];
+	struct tm local;
+
+	for (size_t i = 0; i < why->output_count; i++)
+		if (ends_in(why->outputs[i], ".json"))
+			return NULL;
+	localtime_r(&now, &local);
+	strftime(at, sizeof(at), "%m%d-%H%M%S", &local);
+	snprintf(name, size, "why-%d-%s.json", (int)pid, at);
+	return name;
+}
+
+static enum exit_status write_all(const struct why_options *why, struct answer *answer)
+{
+	enum exit_status status = STATUS_OK;
+	char name[64];
+	const char *saved = choose_saved(why, answer->pid, name, sizeof(name));
+
+	if (saved && !write_answer(answer, saved, why->top))
+		answer->saved_as = saved;
+	for (size_t i = 0; i < why->output_count; i++) {
+		if (write_answer(answer, why->outputs[i], why->top))
+			status = STATUS_FAILURE;
+		else if (ends_in(why->outputs[i], ".json"))
+			answer->saved_as = why->outputs[i];
+	}
+	if (!why->output_count && write_answer(answer, "-", why->top))
+		status = STATUS_FAILURE;
+	return status;
+}
+
+static bool grows_too_fast(const struct why_options *why, const struct answer *answer)
+{
+	double sure = answer->growth_known ? answer->growth.low : answer->resident_growth.low;
+
+	return why->fail_above_bytes >= 0 && sure > why->fail_above_bytes;
+}
+
+static enum exit_status ask(const struct why_options *why, struct confined *confined, pid_t pid)
+{
+	const struct procfs procfs = {.root = "/proc"};
+	const struct inquiry_options inquiry_options = {
+		.pid = pid,
+		.duration_s = why->duration_s,
+		.budget_bytes = why->max_memory_bytes ? why->max_memory_bytes : budget_default(),
+		.with_keys = why->with_keys,
+		.interrupted = &interrupted,
+	};
+	enum exit_status status = STATUS_FAILURE;
+	struct failure failure = {0};
+	struct answer *answer = NULL;
+	struct inquiry *inquiry = inquiry_new(&procfs, confined, &inquiry_options, &failure);
+
+	if (inquiry) {
+		message_info("asking process %d for %g s", (int)pid, why->duration_s);
+		if (!inquiry_run(inquiry, &failure))
+			answer = inquiry_answer(inquiry);
+	}
+	if (answer) {
+		status = write_all(why, answer);
+		if (!status && grows_too_fast(why, answer)) {
+			message_error("it grows faster than --fail-above allows");
+			status = STATUS_FAILURE;
+		}
+	} else {
+		message_error("%s", *failure.text ? failure.text : "out of memory");
+		status = failure.status ? failure.status : STATUS_FAILURE;
+	}
+	answer_free(answer);
+	inquiry_free(inquiry);
+	return status;
+}
+
+/* Starts the command, asks about it, and ends it where it still runs. */
+static enum exit_status ask_command(const struct why_options *why, struct confined *confined)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		execvp(why->command[0], why->command);
+		message_error("cannot run %s: %s", why->command[0], strerror(errno));
+		_exit(127);
+	}
+	if (pid < 0) {
+		message_error("cannot start a process: %s", strerror(errno));
+		return STATUS_FAILURE;
+	}
+	enum exit_status status = ask(why, confined, pid);
+	kill(pid, SIGTERM);
+	return status;
+}
+
+int why_main(int argc, char **argv)
+{
+	struct why_options why = {.duration_s = DURATION_S, .fail_above_bytes = -1};
+	struct sigaction action = {.sa_handler = interrupt};
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &why))
+		return STATUS_USAGE;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	struct confined *confined = confined_new();
+	if (!confined) {
+		message_error("cannot start a process to read files in: %s", strerror(errno));
+		return STATUS_FAILURE;
+	}
+	enum exit_status status =
+		why.command ? ask_command(&why, confined) : ask(&why, confined, why.pid);
+	confined_free(confined);
+	return status;
+}

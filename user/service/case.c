@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "case.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../look/growth.h"
+
+#define NS_PER_S 1e9
+
+static double now_s(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / NS_PER_S;
+}
+
+void series_add(struct series *series, double at_s, double value)
+{
+	if (series->count == CASE_SERIES) {
+		size_t kept = 0;
+
+		for (size_t i = 0; i < CASE_SERIES; i += 2)
+			series->items[kept++] = series->items[i];
+		series->count = kept;
+	}
+	series->items[series->count++] = (struct sample){at_s, value};
+}
+
+static double uptime_of(const struct process_status *status)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_BOOTTIME, &time);
+	return (double)time.tv_sec - (double)status->start_time / (double)sysconf(_SC_CLK_TCK);
+}
+
+struct patient_case *case_new(const struct procfs *procfs, struct confined *confined, pid_t pid,
+			      uint64_t budget_bytes, struct failure *failure)
+{
+	struct patient_case *kase = calloc(1, sizeof(*kase));
+
+	if (!kase) {
+		failure_set(failure, STATUS_FAILURE, "out of memory");
+		return NULL;
+	}
+	if (patient_open(&kase->patient, procfs, confined, pid, budget_bytes, failure)) {
+		free(kase);
+		return NULL;
+	}
+	subjects_init(&kase->subjects);
+	kase->began_s = kase->seen_s = now_s();
+	kase->cpu_ticks0 = kase->cpu_ticks = kase->patient.status.cpu_ticks;
+	kase->uptime_s = uptime_of(&kase->patient.status);
+	return kase;
+}
+
+void case_free(struct patient_case *kase)
+{
+	if (!kase)
+		return;
+	watch_close(kase->watch);
+	subjects_release(&kase->subjects);
+	look_free(kase->look);
+	patient_close(&kase->patient);
+	free(kase);
+}
+
+static uint64_t own_cpu_ns(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static void add_parts(struct patient_case *kase, double at_s)
+{
+	if (!kase->look->parts_known)
+		return;
+	series_add(&kase->live, at_s, (double)look_live_bytes(kase->look));
+	for (int i = 0; i < PART_COUNT; i++)
+		series_add(&kase->parts[i], at_s, (double)kase->look->parts[i].bytes);
+}
+
+void case_look(struct patient_case *kase, bool graph, const struct objects_request *request)
+{
+	uint64_t began = own_cpu_ns();
+	struct failure failure;
+
+	if (kase->gone)
+		return;
+	if (patient_look(&kase->patient, graph, &failure)) {
+		kase->gone = true;
+		return;
+	}
+	kase->looks++;
+	if (graph && kase->patient.is_python && kase->patient.objects.looks > 1)
+		subjects_update(&kase->subjects, &kase->patient);
+	look_free(kase->look);
+	kase->look = patient_report(&kase->patient, request);
+	add_parts(kase, now_s());
+	uint64_t took = own_cpu_ns() - began;
+	kase->own_cpu_ns += took;
+	if (graph)
+		kase->look_cost_s = (double)took / NS_PER_S;
+}
+
+/* Resident pages, without a walk over the page tables. */
+static bool read_resident(const struct patient_case *kase, uint64_t *bytes)
+{
+	unsigned long pages;
+	char path[64];
+
+	snprintf(path, sizeof(path), "%s/%d/statm", kase->patient.procfs->root,
+		 (int)kase->patient.pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return false;
+	bool good = fscanf(file, "%*u %lu", &pages) == 1 && pages;
+	fclose(file);
+	*bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	return good;
+}
+
+void case_poll(struct patient_case *kase, double now)
+{
+	struct memory memory = process_memory(kase->patient.pid);
+	struct process_status status;
+	uint64_t resident;
+
+	if (kase->gone)
+		return;
+	if (procfs_read_status(kase->patient.procfs, kase->patient.pid, &status) ||
+	    status.start_time != kase->patient.status.start_time || status.zombie ||
+	    !read_resident(kase, &resident)) {
+		kase->gone = true;
+		return;
+	}
+	kase->cpu_ticks = status.cpu_ticks;
+	kase->seen_s = now;
+	kase->uptime_s = uptime_of(&status);
+	series_add(&kase->resident, now, (double)resident);
+	subjects_poll(&kase->subjects, &memory, now);
+}
+
+/* --- watches --- */
+
+static enum watch_kind watch_kind_of(enum word_kind kind)
+{
+	return kind == WORD_LENGTH ? WATCH_LENGTH : kind == WORD_SLOT ? WATCH_SLOT : WATCH_REFCOUNT;
+}
+
+/* The subject whose growth weighs most of those that nobody watched. */
+static struct subject *next_subject(struct patient_case *kase, const bool *taken)
+{
+	struct subject *best = NULL;
+	double most = 0;
+
+	for (size_t i = 0; i < kase->subjects.count; i++) {
+		struct subject *subject = &kase->subjects.items[i];
+		double weight = (double)subject->container.bytes;
+
+		if (subject->sample_count > 1)
+			weight = (double)(subject->samples[subject->sample_count - 1].length -
+					  subject->samples[0].length) *
+				 subject->bytes_per_entry;
+		if (taken[i] || subject->was_watched || subject->gone || !subject->word_count ||
+		    weight < most)
+			continue;
+		best = subject;
+		most = weight;
+	}
+	return best;
+}
+
+static size_t choose_words(struct patient_case *kase, struct watch_word *words)
+{
+	bool taken[SUBJECTS_MAX] = {false};
+	struct subject *subject;
+
+	kase->watched_count = 0;
+	while (kase->watched_count < SUBJECT_WORDS && (subject = next_subject(kase, taken))) {
+		size_t index = (size_t)(subject - kase->subjects.items);
+
+		taken[index] = true;
+		for (size_t i = 0; i < subject->word_count && kase->watched_count < SUBJECT_WORDS;
+		     i++) {
+			words[kase->watched_count] = (struct watch_word){
+				.address = subject->words[i].address,
+				.kind = watch_kind_of(subject->words[i].kind),
+			};
+			kase->watched[kase->watched_count++] =
+				(struct watched_word){index, subject->words[i].kind};
+		}
+	}
+	return kase->watched_count;
+}
+
+bool case_watch_next(struct patient_case *kase, double cost_share, struct failure *lacks)
+{
+	struct watch_config config = {
+		.procfs = kase->patient.procfs,
+		.confined = kase->patient.confined,
+		.python = &kase->patient.interpreter,
+	};
+	double used_s = (double)(kase->cpu_ticks - kase->cpu_ticks0) / (double)sysconf(_SC_CLK_TCK);
+
+	case_watch_end(kase);
+	config.word_count = kase->gone ? 0 : choose_words(kase, config.words);
+	if (!config.word_count)
+		return false;
+	config.limits.cost_ns = (uint64_t)(fmax(used_s, 1) * cost_share * NS_PER_S);
+	kase->watch = watch_open(kase->patient.pid, &config, lacks);
+	kase->watch_began_s = now_s();
+	for (size_t i = 0; i < kase->watched_count; i++)
+		kase->subjects.items[kase->watched[i].subject].was_watched = true;
+	return kase->watch;
+}
+
+bool case_watch_poll(struct patient_case *kase)
+{
+	return kase->watch && watch_poll(kase->watch);
+}
+
+bool case_watch_is_over(const struct patient_case *kase, double now, double most_s)
+{
+	return !kase->watch || kase->gone || !watch_armed(kase->watch) ||
+	       now - kase->watch_began_s >= most_s;
+}
+
+void case_watch_end(struct patient_case *kase)
+{
+	struct watch_result result;
+
+	if (!kase->watch)
+		return;
+	watch_stop_all(kase->watch);
+	for (size_t i = 0; i < kase->watched_count; i++) {
+		struct subject *subject = &kase->subjects.items[kase->watched[i].subject];
+
+		if (watch_result(kase->watch, i, &result))
+			continue;
+		subject_take_result(&kase->subjects, subject, kase->watched[i].kind, &result);
+		watch_result_release(&result);
+	}
+	watch_close(kase->watch);
+	kase->watch = NULL;
+}
+
+/* --- what was found out --- */
+
+/* Rates of a process that was there for a part of the time only count for that part. */
+static void scale(struct rate *rate, double share)
+{
+	rate->value *= share;
+	rate->low *= share;
+	rate->high *= share;
+}
+
+static double cost_percent(const struct patient_case *kase)
+{
+	double used_s = (double)(kase->cpu_ticks - kase->cpu_ticks0) / (double)sysconf(_SC_CLK_TCK);
+	double cost_s = (double)kase->own_cpu_ns / NS_PER_S;
+
+	for (size_t i = 0; i < kase->subjects.count; i++)
+		cost_s += kase->subjects.items[i].cost_s;
+	return used_s > 0 ? 100 * cost_s / used_s : 0;
+}
+
+static size_t find_all(struct patient_case *kase, struct answer *answer, double share,
+		       struct finding *findings)
+{
+	static const enum look_part_id kept[] = {PART_PYTHON_FREE, PART_MALLOC_FREE_RETURNABLE,
+						 PART_MALLOC_FREE_PINNED, PART_MALLOC_CACHE};
+	size_t count = 0;
+
+	for (size_t i = 0; i < kase->subjects.count; i++)
+		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, answer->pool,
+					 &findings[count]);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
+		count +=
+			verdict_of_part(kept[i], kase->parts[kept[i]].items,
+					kase->parts[kept[i]].count, answer->pool, &findings[count]);
+	for (size_t i = 0; i < count; i++)
+		scale(&findings[i].rate, share);
+	return count;
+}
+
+struct answer *case_answer(struct patient_case *kase, double duration_s)
+{
+	double seen = kase->seen_s - kase->began_s;
+	double share = duration_s > 0 ? fmin(seen / duration_s, 1) : 1;
+	struct answer *answer = answer_new();
+	struct finding *findings;
+
+	case_watch_end(kase);
+	findings = pool_alloc(answer->pool, SUBJECTS_MAX + PART_COUNT, sizeof(*findings));
+	answer->pid = kase->patient.pid;
+	answer->comm = pool_strdup(answer->pool, kase->patient.status.comm);
+	answer->process_count = 1;
+	answer->uptime_s = kase->uptime_s;
+	answer->watched_s = seen;
+	answer->cost_percent = cost_percent(kase);
+	answer->look = kase->look;
+	if (kase->look) {
+		answer->exe = kase->look->exe;
+		answer->resident_bytes = kase->look->resident_bytes;
+		answer->limit_bytes = kase->look->limit_bytes;
+	}
+	answer_set_growth(answer, kase->live.items, kase->live.count, kase->resident.items,
+			  kase->resident.count);
+	scale(&answer->growth, share);
+	scale(&answer->resident_growth, share);
+	size_t count = find_all(kase, answer, share, findings);
+	answer_set_findings(answer, findings, count);
+	return answer;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One process of an inquiry: what was seen of it, and what is being watched in it. */
+#ifndef UNFREED_SERVICE_CASE_H
+#define UNFREED_SERVICE_CASE_H
+
+#include "subjects.h"
+
+enum { CASE_SERIES = 400 };
+
+struct series {
+	struct sample items[CASE_SERIES];
+	size_t count;
+};
+
+/* A sample more; where there is no room, every second one goes. */
+void series_add(struct series *series, double at_s, double value);
+
+struct watched_word {
+	size_t subject; /* index */
+	enum word_kind kind;
+};
+
+struct patient_case {
+	struct patient patient;
+	struct subjects subjects;
+	struct series live;     /* bytes in use */
+	struct series resident; /* bytes */
+	struct series parts[PART_COUNT];
+	double began_s; /* CLOCK_MONOTONIC: first and last seen */
+	double seen_s;
+	double uptime_s;
+	uint64_t cpu_ticks0; /* of the process */
+	uint64_t cpu_ticks;
+	uint64_t own_cpu_ns; /* of ours, for looks */
+	double look_cost_s;  /* of ours, the last look with a graph */
+	bool gone;
+	size_t looks;
+	struct look *look; /* the last report */
+	struct watch *watch;
+	struct watched_word watched[SUBJECT_WORDS];
+	size_t watched_count;
+	double watch_began_s;
+};
+
+/* Returns NULL with `failure` filled. */
+struct patient_case *case_new(const struct procfs *procfs, struct confined *confined, pid_t pid,
+			      uint64_t budget_bytes, struct failure *failure);
+void case_free(struct patient_case *kase); /* accepts NULL */
+
+/* Looks; with a graph subjects are taken up. A process that is gone is marked so, and no failure.
+ */
+void case_look(struct patient_case *kase, bool graph, const struct objects_request *request);
+
+/* Resident size, processor time, lengths of what grows. */
+void case_poll(struct patient_case *kase, double now_s);
+
+/*
+ * Watches words of the subjects that nobody watched yet, as many as there are watchpoints; ends the
+ * watch before. Returns whether there were any; `lacks` says why there cannot be.
+ */
+bool case_watch_next(struct patient_case *kase, double cost_share, struct failure *lacks);
+
+/* Polls the watch. Returns whether something was hit just now. */
+bool case_watch_poll(struct patient_case *kase);
+
+/* Whether the watch has told all that it will. */
+bool case_watch_is_over(const struct patient_case *kase, double now_s, double most_s);
+void case_watch_end(struct patient_case *kase);
+
+/* What was found out, in an answer whose rates count for `duration_s`. */
+struct answer *case_answer(struct patient_case *kase, double duration_s);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The plan of an inquiry, in shares of its time: a look with a graph at once, two without that soon
+ * show which containers get longer, another with a graph that names them; then watches on them,
+ * three words at a time, while their lengths are read each second, with looks in between; and a
+ * last look at the end. Where looks are dear beside what the process itself uses, those without a
+ * graph fall away.
+ */
+#include "inquiry.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../lib/array.h"
+#include "../lib/message.h"
+#include "../target/family.h"
+#include "case.h"
+
+#define COST_SHARE  0.01  /* of the process's own processor time, for all */
+#define WATCH_SHARE 0.002 /* for a word */
+
+static const struct {
+	double at; /* share of the duration */
+	bool graph;
+	bool may_fall_away;
+} plan[] = {
+	{0, true, false},     {0.03, false, true}, {0.07, false, true},
+	{0.125, true, false}, {0.3, false, true},  {0.45, true, false},
+	{0.6, false, true},   {0.75, true, true},  {0.9, false, true},
+};
+
+enum {
+	PLANNED = sizeof(plan) / sizeof(*plan),
+	CASES_MAX = 64,
+	CONTAINERS = 24,
+	BATCHES = 6,
+	POLL_HOT_US = 1000,
+	POLL_IDLE_US = 50000,
+};
+
+struct inquiry {
+	const struct procfs *procfs;
+	struct confined *confined;
+	const struct inquiry_options *options;
+	struct patient_case **cases;
+	size_t case_count;
+	bool of_workers;
+	double began_s;
+	double ended_s;
+	struct failure lacks; /* why nothing can be watched */
+	bool cannot_watch;
+	struct answer **answers;
+	size_t answer_count;
+};
+
+static double now_s(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static bool knows(const struct inquiry *inquiry, pid_t pid)
+{
+	for (size_t i = 0; i < inquiry->case_count; i++)
+		if (inquiry->cases[i]->patient.pid == pid && !inquiry->cases[i]->gone)
+			return true;
+	return false;
+}
+
+static bool same_program(const struct inquiry *inquiry, pid_t a, pid_t b)
+{
+	char *left = procfs_read_exe(inquiry->procfs, a),
+	     *right = procfs_read_exe(inquiry->procfs, b);
+	bool same = left && right && !strcmp(left, right);
+
+	free(left);
+	free(right);
+	return same;
+}
+
+/* Children that run the same program as the one that was asked about. */
+static size_t list_workers(const struct inquiry *inquiry, pid_t **pids)
+{
+	pid_t *all = NULL;
+	size_t count = 0, kept = 0;
+
+	*pids = NULL;
+	if (!array_append(&all, &count, inquiry->options->pid) ||
+	    family_append(inquiry->procfs, &all, &count) < 0) {
+		free(all);
+		return 0;
+	}
+	for (size_t i = 1; i < count; i++)
+		if (same_program(inquiry, inquiry->options->pid, all[i]))
+			all[kept++] = all[i];
+	*pids = all;
+	return kept;
+}
+
+static struct patient_case *add_case(struct inquiry *inquiry, pid_t pid, struct failure *failure)
+{
+	struct patient_case *kase = case_new(inquiry->procfs, inquiry->confined, pid,
+					     inquiry->options->budget_bytes, failure);
+
+	if (kase && !array_append(&inquiry->cases, &inquiry->case_count, kase)) {
+		case_free(kase);
+		kase = NULL;
+		failure_set(failure, STATUS_FAILURE, "out of memory");
+	}
+	return kase;
+}
+
+/* Those that came since; their first look is due at once. */
+static void add_workers(struct inquiry *inquiry, bool look)
+{
+	const struct objects_request request = {.containers = CONTAINERS,
+						.with_keys = inquiry->options->with_keys};
+	pid_t *pids;
+	size_t count = list_workers(inquiry, &pids);
+
+	for (size_t i = 0; i < count && inquiry->case_count < CASES_MAX; i++) {
+		struct failure failure;
+		struct patient_case *kase =
+			knows(inquiry, pids[i]) ? NULL : add_case(inquiry, pids[i], &failure);
+
+		if (kase && look)
+			case_look(kase, true, &request);
+	}
+	free(pids);
+}
+
+struct inquiry *inquiry_new(const struct procfs *procfs, struct confined *confined,
+			    const struct inquiry_options *options, struct failure *failure)
+{
+	struct inquiry *inquiry = calloc(1, sizeof(*inquiry));
+
+	if (!inquiry) {
+		failure_set(failure, STATUS_FAILURE, "out of memory");
+		return NULL;
+	}
+	*inquiry = (struct inquiry){
+		.procfs = procfs,
+		.confined = confined,
+		.options = options,
+	};
+	add_workers(inquiry, false);
+	inquiry->of_workers = inquiry->case_count > 0;
+	if (inquiry->of_workers || add_case(inquiry, options->pid, failure))
+		return inquiry;
+	inquiry_free(inquiry);
+	return NULL;
+}
+
+void inquiry_free(struct inquiry *inquiry)
+{
+	if (!inquiry)
+		return;
+	for (size_t i = 0; i < inquiry->answer_count; i++)
+		answer_free(inquiry->answers[i]);
+	free(inquiry->answers);
+	for (size_t i = 0; i < inquiry->case_count; i++)
+		case_free(inquiry->cases[i]);
+	free(inquiry->cases);
+	free(inquiry);
+}
+
+static bool is_over(const struct inquiry *inquiry)
+{
+	size_t alive = inquiry->of_workers;
+
+	for (size_t i = 0; i < inquiry->case_count; i++)
+		alive += !inquiry->cases[i]->gone;
+	return *inquiry->options->interrupted || !alive;
+}
+
+/* Whether another look would take more of the processor than the process's share for it allows. */
+static bool is_too_dear(const struct patient_case *kase, double passed_s, double duration_s)
+{
+	double used_s = (double)(kase->cpu_ticks - kase->cpu_ticks0) / (double)sysconf(_SC_CLK_TCK);
+	double expected = passed_s > 0.5 ? used_s / passed_s * duration_s : duration_s;
+	double spent_s = (double)kase->own_cpu_ns / 1e9;
+
+	return spent_s + 3 * kase->look_cost_s > COST_SHARE * expected;
+}
+
+static void look_at_all(struct inquiry *inquiry, size_t step)
+{
+	const struct objects_request request = {.containers = CONTAINERS,
+						.with_keys = inquiry->options->with_keys};
+	double duration = inquiry->options->duration_s;
+
+	for (size_t i = 0; i < inquiry->case_count; i++) {
+		struct patient_case *kase = inquiry->cases[i];
+
+		if (step < PLANNED && plan[step].may_fall_away &&
+		    is_too_dear(kase, now_s() - inquiry->began_s, duration))
+			continue;
+		case_look(kase, step >= PLANNED || plan[step].graph, &request);
+	}
+	if (inquiry->of_workers && step < PLANNED)
+		add_workers(inquiry, true);
+}
+
+/* Goes on to the next words where a watch has told what it will. Returns whether any was hit. */
+static bool attend_watches(struct inquiry *inquiry, bool may_begin)
+{
+	double most_s = fmax(inquiry->options->duration_s * 0.8 / BATCHES, 1);
+	bool hot = false;
+
+	for (size_t i = 0; i < inquiry->case_count && !inquiry->cannot_watch; i++) {
+		struct patient_case *kase = inquiry->cases[i];
+
+		hot |= case_watch_poll(kase);
+		if (!case_watch_is_over(kase, now_s(), most_s))
+			continue;
+		*inquiry->lacks.text = '\0';
+		if (may_begin && kase->patient.is_python && kase->subjects.count)
+			case_watch_next(kase, WATCH_SHARE, &inquiry->lacks);
+		else
+			case_watch_end(kase);
+		inquiry->cannot_watch = *inquiry->lacks.text;
+	}
+	return hot;
+}
+
+static void wait_until(struct inquiry *inquiry, double end_s, bool may_watch)
+{
+	double next_poll = 0;
+
+	while (now_s() < end_s && !is_over(inquiry)) {
+		bool hot = attend_watches(inquiry, may_watch);
+
+		if (now_s() >= next_poll) {
+			next_poll = now_s() + fmin(1, inquiry->options->duration_s / 60);
+			for (size_t i = 0; i < inquiry->case_count; i++)
+				case_poll(inquiry->cases[i], now_s());
+		}
+		usleep(hot ? POLL_HOT_US : POLL_IDLE_US);
+	}
+}
+
+int inquiry_run(struct inquiry *inquiry, struct failure *failure)
+{
+	double duration = inquiry->options->duration_s;
+	size_t looks = 0;
+
+	inquiry->began_s = now_s();
+	for (size_t step = 0; step < PLANNED && !is_over(inquiry); step++) {
+		wait_until(inquiry, inquiry->began_s + plan[step].at * duration, step > 3);
+		look_at_all(inquiry, step);
+	}
+	wait_until(inquiry, inquiry->began_s + duration, true);
+	for (size_t i = 0; i < inquiry->case_count; i++)
+		case_watch_end(inquiry->cases[i]);
+	look_at_all(inquiry, PLANNED);
+	inquiry->ended_s = now_s();
+	for (size_t i = 0; i < inquiry->case_count; i++)
+		looks += inquiry->cases[i]->looks;
+	if (looks)
+		return 0;
+	return failure_set(failure, STATUS_TARGET, "process %d ended before it could be looked at",
+			   (int)inquiry->options->pid);
+}
+
+static struct answer *add_answer(struct inquiry *inquiry, struct patient_case *kase)
+{
+	struct answer *answer = case_answer(kase, inquiry->ended_s - inquiry->began_s);
+
+	if (array_append(&inquiry->answers, &inquiry->answer_count, answer))
+		return answer;
+	answer_free(answer);
+	return NULL;
+}
+
+struct answer *inquiry_answer(struct inquiry *inquiry)
+{
+	struct answer *answer = NULL;
+
+	for (size_t i = 0; i < inquiry->case_count; i++)
+		if (inquiry->cases[i]->looks)
+			add_answer(inquiry, inquiry->cases[i]);
+	if (!inquiry->answer_count)
+		return NULL;
+	answer = answer_merge((const struct answer *const *)inquiry->answers, inquiry->answer_count,
+			      inquiry->options->pid);
+	answer->comm = inquiry->answers[0]->comm;
+	answer->exe = inquiry->answers[0]->exe;
+	answer->watched_s = inquiry->ended_s - inquiry->began_s;
+	if (*inquiry->lacks.text)
+		answer->lacks = pool_strdup(answer->pool, inquiry->lacks.text);
+	return answer;
+}

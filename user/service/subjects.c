@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "subjects.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../python/objects/names.h"
+#include "../python/objects/report.h"
+
+enum { FILLS_MAX = 8, FILL_FRAMES_MAX = 24 };
+
+void subjects_init(struct subjects *subjects)
+{
+	*subjects = (struct subjects){.pool = pool_new()};
+	subjects->items = pool_alloc(subjects->pool, SUBJECTS_MAX, sizeof(*subjects->items));
+}
+
+void subjects_release(struct subjects *subjects)
+{
+	pool_free(subjects->pool);
+	*subjects = (struct subjects){0};
+}
+
+/* --- samples --- */
+
+/* Where there is no room for another, every second one goes, but the first and the last stay. */
+static void add_sample(struct subject *subject, double at_s, uint64_t length, uint64_t bytes)
+{
+	struct container_sample *samples = subject->samples;
+
+	if (subject->sample_count == SUBJECT_SAMPLES) {
+		size_t kept = 0;
+
+		for (size_t i = 0; i < SUBJECT_SAMPLES; i += 2)
+			samples[kept++] = samples[i];
+		subject->sample_count = kept;
+	}
+	samples[subject->sample_count++] = (struct container_sample){
+		.at_s = at_s,
+		.length = length,
+		.bytes = bytes,
+		.hits = subject->container.hits,
+		.misses = subject->container.misses,
+	};
+}
+
+/* What the looks before it was taken up say of its length. */
+static void add_history(struct subject *subject, const struct objects *objects,
+			const struct container *container)
+{
+	for (uint16_t i = container->look0; i + 1 < objects->containers.looks; i++)
+		add_sample(subject, objects->containers.times[i],
+			   container->lengths ? container->lengths[i] : container->length0,
+			   LOOK_UNKNOWN);
+}
+
+static void add_pattern_history(struct subject *subject, const struct objects *objects)
+{
+	const struct patterns *patterns = &objects->patterns;
+	const struct pattern *pattern = &patterns->items[subject->pattern];
+
+	subject->sample_count = 0;
+	for (size_t i = 0; i < patterns->looks; i++)
+		add_sample(subject, patterns->times[i], pattern->counts[i], LOOK_UNKNOWN);
+}
+
+/* Many containers of one pattern: the sum of their lengths at each look. */
+static void add_alike_history(struct subject *subject, const struct objects *objects)
+{
+	const struct containers *containers = &objects->containers;
+	uint64_t sums[CONTAINER_LOOKS] = {0};
+
+	for (size_t i = 0; i < containers->count; i++) {
+		const struct container *container = &containers->items[i];
+		uint32_t node = graph_find(&objects->graph, container->address, false);
+
+		if (!node || node >= objects->patterns.node_count ||
+		    objects->patterns.of_nodes[node] != subject->pattern)
+			continue;
+		for (uint16_t look = container->look0; look < containers->looks; look++)
+			sums[look] +=
+				container->lengths ? container->lengths[look] : container->length0;
+	}
+	subject->sample_count = 0;
+	for (uint16_t look = 0; look < containers->looks; look++)
+		add_sample(subject, containers->times[look], sums[look], LOOK_UNKNOWN);
+}
+
+void subjects_poll(struct subjects *subjects, const struct memory *memory, double now_s)
+{
+	for (size_t i = 0; i < subjects->count; i++) {
+		struct subject *subject = &subjects->items[i];
+		uint64_t type, length;
+
+		if (!subject->length_address || subject->gone ||
+		    memory_read_u64(memory, subject->container.address + OBJECT_TYPE, &type) ||
+		    memory_read_u64(memory, subject->length_address, &length))
+			continue;
+		subject->gone = type != subject->type_address;
+		if (!subject->gone)
+			add_sample(subject, now_s, length, LOOK_UNKNOWN);
+	}
+}
+
+/* --- taking up --- */
+
+/* What it is called among the subjects; NULL where it has no name. */
+static const char *key_of(struct subjects *subjects, const struct objects *objects,
+			  const struct grown *grown)
+{
+	char name[OBJECT_NAME_BYTES];
+
+	if (!objects->has_graph || !grown->node ||
+	    !name_of_node(&objects->graph, grown->node, NAME_GENERIC, name))
+		return NULL;
+	return pool_strdup(subjects->pool, name);
+}
+
+static struct subject *find_subject(struct subjects *subjects, const char *key, uint64_t address)
+{
+	for (size_t i = 0; i < subjects->count; i++) {
+		struct subject *subject = &subjects->items[i];
+
+		if (address && subject->container.address == address)
+			return subject;
+		if (key && subject->key && !strcmp(subject->key, key))
+			return subject;
+	}
+	return NULL;
+}
+
+/* How much it grew so far, in bytes. */
+static double growth_of(const struct subject *subject)
+{
+	if (!subject->sample_count)
+		return 0;
+	return ((double)subject->samples[subject->sample_count - 1].length -
+		(double)subject->samples[0].length) *
+	       subject->bytes_per_entry;
+}
+
+/* The one that grew least makes place for one that grew more. */
+static struct subject *add_subject(struct subjects *subjects, double growth)
+{
+	struct subject *subject = &subjects->items[0];
+
+	if (subjects->count < SUBJECTS_MAX) {
+		subject = &subjects->items[subjects->count++];
+	} else {
+		for (size_t i = 1; i < subjects->count; i++)
+			if (growth_of(&subjects->items[i]) < growth_of(subject))
+				subject = &subjects->items[i];
+		if (growth_of(subject) >= growth)
+			return NULL;
+	}
+	*subject = (struct subject){0};
+	return subject;
+}
+
+static uint64_t below_of(const struct objects *objects, const struct grown *grown,
+			 const uint64_t *below)
+{
+	if (grown->alike <= 1 && grown->node && below)
+		return below[grown->node];
+	if (grown->entries > 0 && grown->bytes > 0)
+		return (uint64_t)((double)grown->length * (double)grown->bytes /
+				  (double)grown->entries);
+	(void)objects;
+	return 0;
+}
+
+static void describe(struct subjects *subjects, struct subject *subject,
+		     const struct objects *objects, const struct grown *grown,
+		     const uint64_t *below)
+{
+	struct look place = {.pool = subjects->pool};
+	uint64_t bytes = below_of(objects, grown, below);
+
+	if (objects->has_graph && grown->node)
+		objects_describe(objects, grown->node, bytes, subject->alike ? NAME_GENERIC : 0,
+				 &place, &subject->container);
+	subject->container.length = grown->length;
+	subject->container.bytes = bytes;
+	if (subject->alike) {
+		subject->container.address = 0;
+		subject->container.bound = LOOK_UNKNOWN;
+	}
+	if (grown->type)
+		subject->of = pool_strdup(subjects->pool, objects->types.items[grown->type].name);
+	else if (subject->container.of_count)
+		subject->of = subject->container.of[0].name;
+	if (grown->entries > 0)
+		subject->bytes_per_entry = (double)grown->bytes / (double)grown->entries;
+}
+
+static void take_up(struct subjects *subjects, struct objects *objects, const struct grown *grown,
+		    const uint64_t *below)
+{
+	const struct container *container =
+		grown->container ? &objects->containers.items[grown->container - 1] : NULL;
+	uint64_t address = container ? container->address : 0;
+	const char *key = key_of(subjects, objects, grown);
+	struct subject *subject = find_subject(subjects, key, address);
+	bool is_new = !subject;
+
+	if (is_new && !(subject = add_subject(subjects, (double)grown->bytes)))
+		return;
+	if (!is_new && subject->length_address && !subject->gone && !container)
+		return; /* it is followed word by word already */
+	subject->key = key ? key : subject->key;
+	subject->pattern = grown->pattern;
+	subject->alike = !container;
+	describe(subjects, subject, objects, grown, below);
+	if (is_new || !subject->was_watched)
+		subject->word_count = grown_words(objects, grown, subject->words, SUBJECT_WORDS);
+	if (container && (is_new || !subject->length_address)) {
+		subject->sample_count = 0;
+		subject->gone = false;
+		subject->container.address = address;
+		subject->type_address = objects->types.items[container->type].address;
+		subject->length_address =
+			object_length_word(&objects->reader, address, container->type);
+		add_history(subject, objects, container);
+	}
+	if (container)
+		add_sample(subject, objects->last_time, container->length,
+			   subject->container.bytes);
+	else if (grown->alike > 1 && objects->graph.count &&
+		 object_kind_is_container(
+			 objects->types.items[graph_type(&objects->graph, grown->node)].kind))
+		add_alike_history(subject, objects);
+	else
+		add_pattern_history(subject, objects);
+}
+
+void subjects_update(struct subjects *subjects, struct patient *patient)
+{
+	struct objects *objects = &patient->objects;
+	uint64_t *below = objects->has_graph ? objects_below(&objects->graph) : NULL;
+	size_t count;
+	struct grown *grown = objects_grown(objects, below, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (grown[i].pattern || !objects->has_graph)
+			take_up(subjects, objects, &grown[i], below);
+	free(grown);
+	free(below);
+}
+
+/* --- what a watch found --- */
+
+static void copy_frames(struct pool *pool, const struct watch_writer *writer,
+			struct answer_fill *fill)
+{
+	struct answer_frame *frames;
+
+	fill->frame_count =
+		writer->frame_count < FILL_FRAMES_MAX ? writer->frame_count : FILL_FRAMES_MAX;
+	frames = pool_alloc(pool, fill->frame_count, sizeof(*frames));
+	fill->own = fill->frame_count;
+	for (size_t i = 0; i < fill->frame_count; i++) {
+		const struct watch_frame *frame = &writer->frames[i];
+
+		frames[i] = (struct answer_frame){
+			.function = pool_strdup(pool, frame->function ? frame->function : "?"),
+			.file = frame->file ? pool_strdup(pool, frame->file) : NULL,
+			.line = frame->line,
+			.own = frame->own,
+		};
+		if (frame->own && fill->own == fill->frame_count)
+			fill->own = i;
+	}
+	fill->frames = frames;
+}
+
+static void append_fill(struct pool *pool, struct answer_fill **fills, size_t *count,
+			const struct watch_writer *writer)
+{
+	if (!*fills)
+		*fills = pool_alloc(pool, FILLS_MAX, sizeof(**fills));
+	if (*count == FILLS_MAX)
+		return;
+	struct answer_fill *fill = &(*fills)[(*count)++];
+	*fill = (struct answer_fill){.delta = writer->net, .count = writer->count};
+	copy_frames(pool, writer, fill);
+}
+
+static bool fills(const struct watch_writer *writer, enum word_kind kind)
+{
+	return kind == WORD_SLOT ? writer->change == WATCH_REPLACED || writer->change == WATCH_GREW
+				 : writer->net > 0;
+}
+
+/* A class's own references come and go with its instances: they say who makes instances only where
+ * nothing better was seen, and only where most of what was made stays. */
+static bool tells_nothing_new(const struct subject *subject, enum word_kind kind,
+			      const struct watch_result *result)
+{
+	return kind == WORD_REFCOUNT &&
+	       (subject->fill_count || result->net * 2 < (int64_t)result->grew / 2);
+}
+
+void subject_take_result(struct subjects *subjects, struct subject *subject, enum word_kind kind,
+			 const struct watch_result *result)
+{
+	subject->was_watched = true;
+	subject->cost_s += result->cost_s;
+	if (tells_nothing_new(subject, kind, result))
+		return;
+	subject->watched_s = fmax(subject->watched_s, result->watched_s);
+	subject->grown += kind == WORD_SLOT ? result->replaced : result->grew;
+	subject->shrunk += kind == WORD_LENGTH ? result->shrank : 0;
+	for (size_t i = 0; i < result->writer_count; i++) {
+		const struct watch_writer *writer = &result->writers[i];
+
+		if (fills(writer, kind))
+			append_fill(subjects->pool, &subject->fills, &subject->fill_count, writer);
+		else if (kind == WORD_LENGTH && writer->net < 0)
+			append_fill(subjects->pool, &subject->empties, &subject->empty_count,
+				    writer);
+	}
+}
+
+bool subject_finding(const struct subject *subject, double uptime_s, struct pool *pool,
+		     struct finding *finding)
+{
+	struct container_sample *samples =
+		pool_alloc(pool, subject->sample_count + 1, sizeof(*samples));
+	struct container_history history = {
+		.samples = samples,
+		.count = subject->sample_count,
+		.bound = subject->container.bound,
+		.watched_s = subject->watched_s,
+		.grown = subject->grown,
+		.shrunk = subject->shrunk,
+		.by_first = subject->fill_count ? subject->fills[0].count : 0,
+		.emptied = subject->empty_count > 0,
+		.uptime_s = uptime_s,
+	};
+
+	for (size_t i = 0; i < subject->sample_count; i++) {
+		samples[i] = subject->samples[i];
+		samples[i].bytes = (uint64_t)((double)samples[i].length * subject->bytes_per_entry);
+	}
+	*finding = (struct finding){0};
+	if (!verdict_of_container(&history, pool, finding))
+		return false;
+	if (subject->container.bytes)
+		finding->holds_bytes = subject->container.bytes;
+	finding->container = &subject->container;
+	finding->of = subject->of;
+	finding->fills = subject->fills;
+	finding->fill_count = subject->fill_count;
+	finding->empties = subject->empties;
+	finding->empty_count = subject->empty_count;
+	return true;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What seems to grow in one process, followed from when it is first seen to: how long it is at each
+ * moment, which words change when it grows, and who changed them. It outlives the process: names
+ * and figures are copies.
+ */
+#ifndef UNFREED_SERVICE_SUBJECTS_H
+#define UNFREED_SERVICE_SUBJECTS_H
+
+#include "../analyze/verdict.h"
+#include "../evidence/watch.h"
+#include "../python/objects/words.h"
+#include "patient.h"
+
+enum { SUBJECTS_MAX = 24, SUBJECT_WORDS = 3, SUBJECT_SAMPLES = 400 };
+
+struct subject {
+	struct look_container container; /* its strings in the subjects' pool */
+	const char *of;
+	const char *key;  /* its name with [*] for each index, and its type: one subject each */
+	uint32_t pattern; /* 0: none */
+	uint64_t type_address;   /* at the container's second word, as long as it is the one */
+	uint64_t length_address; /* 0: its length is no word of memory */
+	struct word words[SUBJECT_WORDS];
+	size_t word_count;
+	double bytes_per_entry;
+	struct container_sample samples[SUBJECT_SAMPLES];
+	size_t sample_count;
+	bool gone;  /* what lies there is another one now */
+	bool alike; /* many containers, or a chain: counted at looks alone */
+	bool was_watched;
+	double watched_s;
+	uint64_t grown;
+	uint64_t shrunk;
+	double cost_s;             /* processor time that watching took of the target */
+	struct answer_fill *fills; /* those that make it grow, then those that make it shrink */
+	size_t fill_count;
+	struct answer_fill *empties;
+	size_t empty_count;
+};
+
+struct subjects {
+	struct pool *pool;
+	struct subject *items; /* SUBJECTS_MAX, fastest first at the last look */
+	size_t count;
+};
+
+void subjects_init(struct subjects *subjects);
+void subjects_release(struct subjects *subjects);
+
+/* After a look with a graph: takes up what grew, and brings what is known up to date. */
+void subjects_update(struct subjects *subjects, struct patient *patient);
+
+/* Between looks: reads the lengths, a few bytes each. `now_s` as of CLOCK_MONOTONIC. */
+void subjects_poll(struct subjects *subjects, const struct memory *memory, double now_s);
+
+/* Takes what a watch of the subject's words found, word by word. */
+void subject_take_result(struct subjects *subjects, struct subject *subject, enum word_kind kind,
+			 const struct watch_result *result);
+
+/* The finding about a subject, in the pool; false where there is nothing to say. */
+bool subject_finding(const struct subject *subject, double uptime_s, struct pool *pool,
+		     struct finding *finding);
+
+#endif
