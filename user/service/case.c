@@ -11,6 +11,8 @@
 
 #define NS_PER_S 1e9
 
+enum { LOOKS_TO_TELL = 3 };
+
 static double now_s(void)
 {
 	struct timespec time;
@@ -78,13 +80,28 @@ static uint64_t own_cpu_ns(void)
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
-static void add_parts(struct patient_case *kase, double at_s)
+static void add_parts(struct patient_case *kase, const struct look *look)
 {
-	if (!kase->look->parts_known)
+	double at_s = now_s();
+
+	if (!look->parts_known)
 		return;
-	series_add(&kase->live, at_s, (double)look_live_bytes(kase->look));
+	series_add(&kase->live, at_s, (double)look_live_bytes(look));
 	for (int i = 0; i < PART_COUNT; i++)
-		series_add(&kase->parts[i], at_s, (double)kase->look->parts[i].bytes);
+		series_add(&kase->parts[i], at_s, (double)look->parts[i].bytes);
+}
+
+static void report(struct patient_case *kase, bool graph, const struct objects_request *request)
+{
+	struct look *look = patient_report(&kase->patient, graph ? request : NULL);
+
+	add_parts(kase, look);
+	if (graph) {
+		look_free(kase->look);
+		kase->look = look;
+	} else {
+		look_free(look);
+	}
 }
 
 void case_look(struct patient_case *kase, bool graph, const struct objects_request *request)
@@ -99,15 +116,12 @@ void case_look(struct patient_case *kase, bool graph, const struct objects_reque
 		return;
 	}
 	kase->looks++;
-	if (graph && kase->patient.is_python && kase->patient.objects.looks > 1)
+	if (graph && kase->patient.is_python && kase->patient.objects.looks >= LOOKS_TO_TELL)
 		subjects_update(&kase->subjects, &kase->patient);
-	look_free(kase->look);
-	kase->look = patient_report(&kase->patient, request);
-	add_parts(kase, now_s());
+	report(kase, graph, request);
 	uint64_t took = own_cpu_ns() - began;
 	kase->own_cpu_ns += took;
-	if (graph)
-		kase->look_cost_s = (double)took / NS_PER_S;
+	kase->look_cost_s[graph] = (double)took / NS_PER_S;
 }
 
 /* Resident pages, without a walk over the page tables. */

@@ -32,7 +32,7 @@ struct patient_case {
 	uint64_t cpu_ticks0; /* of the process */
 	uint64_t cpu_ticks;
 	uint64_t own_cpu_ns; /* of ours, for looks */
-	double look_cost_s;  /* of ours, the last look with a graph */
+	double look_cost_s[2]; /* of ours: the last look without a graph, and with one */
 	bool gone;
 	size_t looks;
 	struct look *look; /* the last report */

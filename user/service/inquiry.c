@@ -178,14 +178,16 @@ static bool is_over(const struct inquiry *inquiry)
 	return *inquiry->options->interrupted || !alive;
 }
 
-/* Whether another look would take more of the processor than the process's share for it allows. */
-static bool is_too_dear(const struct patient_case *kase, double passed_s, double duration_s)
+/* Whether another look, and the last one, would take more of the processor than the process's share
+ * for them allows. */
+static bool is_too_dear(const struct patient_case *kase, bool graph, double passed_s,
+			double duration_s)
 {
 	double used_s = (double)(kase->cpu_ticks - kase->cpu_ticks0) / (double)sysconf(_SC_CLK_TCK);
-	double expected = passed_s > 0.5 ? used_s / passed_s * duration_s : duration_s;
 	double spent_s = (double)kase->own_cpu_ns / 1e9;
 
-	return spent_s + 3 * kase->look_cost_s > COST_SHARE * expected;
+	return spent_s + kase->look_cost_s[graph] + kase->look_cost_s[true] >
+	       COST_SHARE * used_s * duration_s / fmax(passed_s, 1);
 }
 
 static void look_at_all(struct inquiry *inquiry, size_t step)
@@ -198,7 +200,7 @@ static void look_at_all(struct inquiry *inquiry, size_t step)
 		struct patient_case *kase = inquiry->cases[i];
 
 		if (step < PLANNED && plan[step].may_fall_away &&
-		    is_too_dear(kase, now_s() - inquiry->began_s, duration))
+		    is_too_dear(kase, plan[step].graph, now_s() - inquiry->began_s, duration))
 			continue;
 		case_look(kase, step >= PLANNED || plan[step].graph, &request);
 	}

@@ -180,7 +180,7 @@ struct look *patient_report(struct patient *patient, const struct objects_reques
 	look->cpu_ns = patient->cpu_ns;
 	look->read_ns = patient->wall_ns;
 	find_parts(patient, look);
-	if (patient->is_python)
+	if (patient->is_python && request)
 		objects_report(&patient->objects, request, look);
 	return look;
 }

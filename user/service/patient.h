@@ -41,7 +41,7 @@ int patient_look(struct patient *patient, bool graph, struct failure *failure);
 
 /*
  * What the last look found, and what grew since the first: the caller's. Also says where the memory
- * is, as it is now.
+ * is, as it is now. `request` NULL: that alone.
  */
 struct look *patient_report(struct patient *patient, const struct objects_request *request);
 

@@ -158,24 +158,21 @@ static struct subject *add_subject(struct subjects *subjects, double growth)
 	return subject;
 }
 
-static uint64_t below_of(const struct objects *objects, const struct grown *grown,
-			 const uint64_t *below)
+static uint64_t below_of(const struct objects *objects, const struct grown *grown)
 {
-	if (grown->alike <= 1 && grown->node && below)
-		return below[grown->node];
+	if (grown->alike <= 1 && grown->node && objects->below)
+		return objects->below[grown->node];
 	if (grown->entries > 0 && grown->bytes > 0)
 		return (uint64_t)((double)grown->length * (double)grown->bytes /
 				  (double)grown->entries);
-	(void)objects;
 	return 0;
 }
 
 static void describe(struct subjects *subjects, struct subject *subject,
-		     const struct objects *objects, const struct grown *grown,
-		     const uint64_t *below)
+		     const struct objects *objects, const struct grown *grown)
 {
 	struct look place = {.pool = subjects->pool};
-	uint64_t bytes = below_of(objects, grown, below);
+	uint64_t bytes = below_of(objects, grown);
 
 	if (objects->has_graph && grown->node)
 		objects_describe(objects, grown->node, bytes, subject->alike ? NAME_GENERIC : 0,
@@ -194,8 +191,7 @@ static void describe(struct subjects *subjects, struct subject *subject,
 		subject->bytes_per_entry = (double)grown->bytes / (double)grown->entries;
 }
 
-static void take_up(struct subjects *subjects, struct objects *objects, const struct grown *grown,
-		    const uint64_t *below)
+static void take_up(struct subjects *subjects, struct objects *objects, const struct grown *grown)
 {
 	const struct container *container =
 		grown->container ? &objects->containers.items[grown->container - 1] : NULL;
@@ -211,7 +207,7 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 	subject->key = key ? key : subject->key;
 	subject->pattern = grown->pattern;
 	subject->alike = !container;
-	describe(subjects, subject, objects, grown, below);
+	describe(subjects, subject, objects, grown);
 	if (is_new || !subject->was_watched)
 		subject->word_count = grown_words(objects, grown, subject->words, SUBJECT_WORDS);
 	if (container && (is_new || !subject->length_address)) {
@@ -237,15 +233,13 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 void subjects_update(struct subjects *subjects, struct patient *patient)
 {
 	struct objects *objects = &patient->objects;
-	uint64_t *below = objects->has_graph ? objects_below(&objects->graph) : NULL;
 	size_t count;
-	struct grown *grown = objects_grown(objects, below, &count);
+	struct grown *grown = objects_grown(objects, &count);
 
 	for (size_t i = 0; i < count; i++)
 		if (grown[i].pattern || !objects->has_graph)
-			take_up(subjects, objects, &grown[i], below);
+			take_up(subjects, objects, &grown[i]);
 	free(grown);
-	free(below);
 }
 
 /* --- what a watch found --- */

@@ -53,7 +53,7 @@ static uint32_t pattern_of(const struct objects *objects, uint32_t node)
 static int64_t estimate_bytes(const struct growing *growing, const struct container *container,
 			      uint32_t node)
 {
-	uint64_t below = node && growing->below ? growing->below[node] : 0;
+	uint64_t below = node && growing->objects->below ? growing->objects->below[node] : 0;
 	double grown = (double)(container->length - container->length0);
 
 	if (!below) /* at least a word for each */
@@ -234,6 +234,28 @@ static void take_all(struct growing *growing)
 			take_pattern(growing, i);
 }
 
+/*
+ * What grows inside of something that grows is mostly the same growth. It is told on its own only
+ * where it weighs at least half as much.
+ */
+static void drop_nested(struct growing *growing)
+{
+	const struct patterns *patterns = &growing->objects->patterns;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < growing->count; i++) {
+		struct grown *grown = &growing->items[i];
+		uint32_t above = grown->pattern ? patterns->items[grown->pattern].parent : 0;
+		const struct grown *group = above ? group_above(growing, above) : NULL;
+
+		grown->nested = group && group != grown && grown->bytes < group->bytes / 2;
+	}
+	for (size_t i = 0; i < growing->count; i++)
+		if (!growing->items[i].nested)
+			growing->items[kept++] = growing->items[i];
+	growing->count = kept;
+}
+
 static int compare_grown(const void *a, const void *b)
 {
 	const struct grown *left = a, *right = b;
@@ -241,12 +263,14 @@ static int compare_grown(const void *a, const void *b)
 	return left->bytes < right->bytes ? 1 : left->bytes > right->bytes ? -1 : 0;
 }
 
-struct grown *objects_grown(const struct objects *objects, const uint64_t *below, size_t *count)
+struct grown *objects_grown(const struct objects *objects, size_t *count)
 {
-	struct growing growing = {.objects = objects, .below = below};
+	struct growing growing = {.objects = objects};
 
-	if (allocate(&growing))
+	if (allocate(&growing)) {
 		take_all(&growing);
+		drop_nested(&growing);
+	}
 	free(growing.group_of);
 	free(growing.examples);
 	free(growing.first_below);
@@ -312,11 +336,11 @@ static void describe(const struct objects *objects, const struct grown *grown, s
 		row->name = pool_strdup(look->pool, name);
 }
 
-void objects_report_growth(const struct objects *objects, const uint64_t *below, struct look *look)
+void objects_report_growth(const struct objects *objects, struct look *look)
 {
 	struct look_growth *growth = pool_alloc(look->pool, 1, sizeof(*growth));
 	size_t count;
-	struct grown *grown = objects_grown(objects, below, &count);
+	struct grown *grown = objects_grown(objects, &count);
 
 	growth->seconds = objects->last_time - objects->first_time;
 	growth->looks = objects->looks;

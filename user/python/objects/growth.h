@@ -15,14 +15,15 @@ struct grown {
 	uint64_t length;
 	int64_t entries;
 	int64_t bytes;
+	bool nested; /* it lies in something that grows more */
 };
 
 /*
  * All that grew, most bytes first: an array, the caller's, with its length in *count; NULL where
- * there is none or no memory. `below` is of the last look's graph; NULL: there was none.
+ * there is none or no memory. Without a graph in the last look, names and patterns are missing.
  */
-struct grown *objects_grown(const struct objects *objects, const uint64_t *below, size_t *count);
+struct grown *objects_grown(const struct objects *objects, size_t *count);
 
-void objects_report_growth(const struct objects *objects, const uint64_t *below, struct look *look);
+void objects_report_growth(const struct objects *objects, struct look *look);
 
 #endif

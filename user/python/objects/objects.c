@@ -63,6 +63,8 @@ int objects_init(struct objects *objects, const struct procfs *procfs,
 void objects_release(struct objects *objects)
 {
 	graph_release(&objects->graph);
+	free(objects->below);
+	objects->below = NULL;
 	patterns_release(&objects->patterns);
 	containers_release(&objects->containers);
 	object_reader_release(&objects->reader);
@@ -179,21 +181,43 @@ static void count_outsides(struct objects *objects)
 	}
 }
 
+static void drop_graph(struct objects *objects)
+{
+	graph_release(&objects->graph);
+	free(objects->below);
+	objects->below = NULL;
+	objects->has_graph = false;
+}
+
+/* A parent comes before its children in the order. */
+static uint64_t *sum_below(const struct graph *graph)
+{
+	uint64_t *below = calloc(graph->count, sizeof(*below));
+
+	for (size_t i = graph->order_count; below && i--;) {
+		uint32_t node = graph->order[i];
+
+		below[node] += graph_node_bytes(graph, node);
+		if (graph->parents[node] != node)
+			below[graph->parents[node]] += below[node];
+	}
+	return below;
+}
+
 static int make_graph(struct objects *objects, double time)
 {
 	uint64_t kept = view_numbers(objects->view).kept_bytes;
 	uint64_t left = objects->budget_bytes > kept ? objects->budget_bytes - kept : 0;
 	int error;
 
-	graph_release(&objects->graph);
-	objects->has_graph = false;
 	if (graph_bytes(objects->pools.block_count) > left)
 		return 0;
 	error = graph_init(&objects->graph, &objects->reader, left / graph_bytes(1));
 	if (error)
 		return error == -ENOMEM ? 0 : error;
 	roots_follow(&objects->graph, objects->interpreter, objects->procfs, &objects->roots);
-	objects->has_graph = true;
+	objects->below = sum_below(&objects->graph);
+	objects->has_graph = objects->below;
 	count_outsides(objects);
 	return patterns_count(&objects->patterns, &objects->graph, time);
 }
@@ -244,6 +268,7 @@ static int look(struct objects *objects, bool graph, double time)
 
 	if (error)
 		return error;
+	drop_graph(objects);
 	python_types_begin(&objects->types);
 	object_reader_begin(&objects->reader);
 	object_pools_begin(&objects->pools, copy);

@@ -30,7 +30,8 @@ struct objects {
 	struct containers containers;
 	struct patterns patterns;
 	struct graph graph; /* of the last look that had one */
-	bool has_graph;
+	bool has_graph;      /* false after a look without one */
+	uint64_t *below;     /* by node: bytes that are reached through it first, with its own */
 	struct root_counts roots;
 	struct type_series *series; /* by type: counts and bytes at the first look and the last */
 	size_t looks;

@@ -40,20 +40,6 @@ static void report_types(const struct objects *objects, struct look *look)
 	look->type_count = count;
 }
 
-uint64_t *objects_below(const struct graph *graph)
-{
-	uint64_t *below = calloc(graph->count, sizeof(*below));
-
-	for (size_t i = graph->order_count; below && i--;) {
-		uint32_t node = graph->order[i];
-
-		below[node] += graph_node_bytes(graph, node);
-		if (graph->parents[node] != node)
-			below[graph->parents[node]] += below[node];
-	}
-	return below;
-}
-
 /* A dictionary of attributes is no container that anybody thinks of as one; nor is a table that the
  * interpreter keeps for itself. */
 bool objects_is_shown(const struct graph *graph, uint32_t node)
@@ -185,10 +171,11 @@ static void keep_largest(uint32_t *nodes, size_t *count, size_t max, const uint6
 	nodes[at] = node;
 }
 
-static void report_containers(const struct objects *objects, const uint64_t *below,
-			      const struct objects_request *request, struct look *look)
+static void report_containers(const struct objects *objects, const struct objects_request *request,
+			      struct look *look)
 {
 	const struct graph *graph = &objects->graph;
+	const uint64_t *below = objects->below;
 	uint32_t *nodes = pool_alloc(look->pool, request->containers + 1, sizeof(*nodes));
 	size_t count = 0;
 
@@ -215,10 +202,8 @@ void objects_report(struct objects *objects, const struct objects_request *reque
 	look->uncertain[UNCERTAIN_TYPES_FULL] += objects->types.refused;
 	look->uncertain[UNCERTAIN_NO_ROOM] += objects->containers.refused + objects->graph.full;
 	look->uncertain[UNCERTAIN_DANGLING] += objects->graph.dangling - objects->graph.repaired;
-	uint64_t *below = objects->has_graph ? objects_below(&objects->graph) : NULL;
-	if (below)
-		report_containers(objects, below, request, look);
+	if (objects->has_graph)
+		report_containers(objects, request, look);
 	if (objects->looks > 1)
-		objects_report_growth(objects, below, look);
-	free(below);
+		objects_report_growth(objects, look);
 }

@@ -5,10 +5,6 @@
 
 #include "objects.h"
 
-/* Bytes that are reached through each node first, with its own: an array of graph->count, the
- * caller's; NULL on out of memory. */
-uint64_t *objects_below(const struct graph *graph);
-
 /* Whether a node is a container that people would call one. */
 bool objects_is_shown(const struct graph *graph, uint32_t node);
 
