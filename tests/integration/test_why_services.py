@@ -84,6 +84,22 @@ def test_ten_leaks_everywhere(framework, rate, tmp_path):
 
 @needs_why
 @pytest.mark.long
+@pytest.mark.parametrize("max_requests", [0, 3000])
+def test_master_means_its_workers(max_requests, tmp_path):
+    """Also where they come and go."""
+    with Service("django", leaks_of("django"), workers=2, max_requests=max_requests) as service:
+        load = service.load()
+        warm_up(service)
+        report = ask("why", service.pid, tmp_path / "why.json", "-d", SECONDS_OF_RATE[30])
+        workers = service.living_workers()
+        score = Score(service.merged_truth(), report)
+        finish(load, end=True)
+    assert score.passes, str(score)
+    assert max_requests == 0 or set(workers) != set(service.workers)
+
+
+@needs_why
+@pytest.mark.long
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_no_leak(framework, tmp_path):
     """Caches alone, some of which fill: nothing is a leak."""

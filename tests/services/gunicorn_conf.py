@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""SERVICE_PRELOAD_MB: what the master holds, and every worker shares with it."""
+"""SERVICE_PRELOAD_MB: what the master holds, and every worker shares with it; SERVICE_MAX_REQUESTS:
+after how many a worker is replaced (0: never)."""
 import gc
 import os
 
 import service
 
 preload_app = True
+max_requests = int(os.environ.get("SERVICE_MAX_REQUESTS", "0"))
 ballast = []
 
 

@@ -72,7 +72,7 @@ class Service:
     """One at work. `pid`: its master, or itself; `workers`: the processes that serve."""
 
     def __init__(self, framework, leaks=(), rate=30, caches=CACHES, cache_rate=None,
-                 workers=1, preload_mb=0):  # fmt: skip
+                 workers=1, preload_mb=0, max_requests=0):  # fmt: skip
         """A cache is filled more slowly than anything leaks: nothing else tells them apart while it
         is not full."""
         cache_rate = rate * CACHE_SHARE if cache_rate is None else cache_rate
@@ -82,6 +82,7 @@ class Service:
         self.environment = {
             **os.environ, "PYTHONPATH": f"{HERE}:{MODULES}", "PYTHONDONTWRITEBYTECODE": "1",
             "SERVICE_DIR": str(self.directory), "SERVICE_PRELOAD_MB": str(preload_mb),
+            "SERVICE_MAX_REQUESTS": str(max_requests),
             "SERVICE_LEAKS": ",".join(f"{name}:{rate}" for name in leaks),
             "SERVICE_CACHES": ",".join(f"{name}:{cache_rate}" for name in caches),
         }  # fmt: skip
@@ -104,13 +105,18 @@ class Service:
         deadline = time.monotonic() + START_SECONDS
         socket = self.directory / "socket"
         while True:
-            found = sorted(int(path.suffix[1:]) for path in self.directory.glob("truth.*")
-                           if path.suffix != ".new")
+            found = self.living_workers()
             if len(found) == count and (self.framework == "celery" or socket.exists()):
                 return found
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.framework} is not ready: {self.log()[-2000:]}")
             time.sleep(0.02)
+
+    def living_workers(self):
+        """Those that serve now; under max_requests they come and go."""
+        pids = [int(path.suffix[1:]) for path in self.directory.glob("truth.*")
+                if path.suffix != ".new"]
+        return sorted(pid for pid in pids if os.path.exists(f"/proc/{pid}/exe"))
 
     def log(self):
         return (self.directory / "log").read_text()
@@ -118,6 +124,16 @@ class Service:
     def truth(self, pid=None):
         """What a worker tells of itself."""
         return json.loads(get(self.directory / f"truth.{pid or self.workers[0]}", "/truth"))
+
+    def merged_truth(self):
+        """Of all that serve now, as of one."""
+        first, *others = map(self.truth, self.living_workers())
+        for other in others:
+            first["eintr"] += other["eintr"]
+            for name, leak in other["leaks"].items():
+                for key in ("rate", "entries", "bytes"):
+                    first["leaks"][name][key] += leak[key]
+        return first
 
     def load(self, rate=0, seconds=3600, clients=4):
         """Starts a load: so many requests a second, or (0) as many as are answered."""

@@ -65,6 +65,7 @@ def run_cache(cache):
 
 
 def main():
+    kinds.library("pandas")  # before, as an import is slow while it is traced
     tracemalloc.start()
     found = {"leaks": {}, "caches": {}}
     for name, leak in leaks.LEAKS.items():
