@@ -172,7 +172,8 @@ def test_idle_worker_stays_as_it_is(command, tmp_path):
 
 
 def test_looks_of_a_busy_service(tmp_path):
-    """What grows in six looks, under full load; all but what many containers or a chain share."""
+    """What grows in six looks, under full load, is named, wherever it stands among garbage; all but
+    what many containers or a chain share."""
     with Service("aiohttp", leaks_of("aiohttp"), rate=30) as service:
         load = service.load()
         warm_up(service)
@@ -182,8 +183,8 @@ def test_looks_of_a_busy_service(tmp_path):
         after = read_facts(service.pid, truth)
         done = finish(load, end=True)
     score = Score(truth, report)
-    assert set(score.missed) <= {"per_user", "chain"}, str(score)
-    assert not score.before_leaks
+    named = {name for name, row in score.leaks.items() if row["rank"]}
+    assert named >= set(score.leaks) - {"per_user", "chain"}, str(score)
     assert harm_done(before, after, faults=10**9, slack_bytes=10**9) == []
     assert not done["errors"]
 
