@@ -238,18 +238,29 @@ static void take_all(struct growing *growing)
  * What grows inside of something that grows is mostly the same growth. It is told on its own only
  * where it weighs at least half as much.
  */
-static void drop_nested(struct growing *growing)
+static bool is_nested(const struct growing *growing, const struct grown *grown)
 {
 	const struct patterns *patterns = &growing->objects->patterns;
+	uint32_t above = grown->pattern;
+
+	while (above && (above = patterns->items[above].parent)) {
+		const struct grown *group = group_above(growing, above);
+
+		if (!group)
+			return false;
+		if (grown->bytes < group->bytes / 2)
+			return true;
+		above = group->pattern;
+	}
+	return false;
+}
+
+static void drop_nested(struct growing *growing)
+{
 	size_t kept = 0;
 
-	for (size_t i = 0; i < growing->count; i++) {
-		struct grown *grown = &growing->items[i];
-		uint32_t above = grown->pattern ? patterns->items[grown->pattern].parent : 0;
-		const struct grown *group = above ? group_above(growing, above) : NULL;
-
-		grown->nested = group && group != grown && grown->bytes < group->bytes / 2;
-	}
+	for (size_t i = 0; i < growing->count; i++)
+		growing->items[i].nested = is_nested(growing, &growing->items[i]);
 	for (size_t i = 0; i < growing->count; i++)
 		if (!growing->items[i].nested)
 			growing->items[kept++] = growing->items[i];
