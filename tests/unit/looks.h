@@ -32,8 +32,34 @@ static inline void add_parts(struct look *look)
 		[PART_FILES] = {100000000, 140000000},
 	};
 
+	static const struct look_malloc malloc = {
+		.version = "2.35-2.42",
+		.arenas = 9,
+		.threads = 12,
+		.heaps = 14,
+		.system_bytes = 390000000,
+		.live_bytes = 180000000,
+		.live_chunks = 1200000,
+		.free_bytes = 182000000,
+		.top_bytes = 400000,
+		.fastbin_bytes = 600000,
+		.cached_bytes = 5400000,
+		.cached_chunks = 21000,
+		.mmapped_bytes = 31000000,
+		.mmapped_chunks = 12,
+		.returnable_bytes = 150400000,
+	};
+	static const struct look_chunks chunks[] = {
+		{32, 9000, 288000}, {1040, 20000, 20800000}, {131072, 12, 1900000}};
+	static const struct look_count mappings[] = {{"code made at run time", 2, 40000},
+						     {"mmap", 3, 20000}};
+
 	look->parts_known = true;
 	memcpy(look->parts, parts, sizeof(parts));
+	look->malloc = &malloc;
+	look->chunks = COPY(look->pool, chunks, &look->chunk_class_count);
+	look->mappings = COPY(look->pool, mappings, &look->mapping_count);
+	look->proportional_bytes = 1400000000;
 	look->resident_bytes = 1420000000;
 	look->limit_bytes = 3000000000;
 	look->swapped_bytes = 12000000;

@@ -261,31 +261,6 @@ static void test_classes(void **state)
 	assert_int_equal(chunk_class_of(UINT64_MAX), CHUNK_CLASSES - 1);
 }
 
-static void test_what_grew(void **state)
-{
-	static struct chunk_classes before, after;
-	struct chunk_change changes[2];
-
-	(void)state;
-	for (size_t i = 0; i < 100; i++)
-		chunk_classes_add(&before, 48);
-	after = before;
-	assert_int_equal(chunk_classes_compare(&before, &after, changes, 2), 0);
-	for (size_t i = 0; i < 10; i++)
-		chunk_classes_add(&after, 1024);
-	chunk_classes_add(&after, 200000);
-	memset(&after.items[chunk_class_of(48)], 0, sizeof(*after.items));
-	assert_int_equal(chunk_classes_compare(&before, &after, changes, 2), 3);
-	assert_int_equal(changes[0].least, 196608);
-	assert_int_equal(changes[0].bytes, 200000);
-	assert_int_equal(changes[1].least, 1024);
-	assert_int_equal(changes[1].count, 10);
-	struct chunk_change all[3];
-	chunk_classes_compare(&before, &after, all, 3);
-	assert_int_equal(all[2].count, -100);
-	assert_int_equal(all[2].bytes, -4800);
-}
-
 int main(void)
 {
 #define HEAP_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -300,7 +275,6 @@ int main(void)
 		HEAP_TEST(test_a_limit),
 		HEAP_TEST(test_random_bytes),
 		cmocka_unit_test(test_classes),
-		cmocka_unit_test(test_what_grew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

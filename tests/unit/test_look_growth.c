@@ -75,6 +75,8 @@ static void forget_what_stays_in_the_file(struct look *look)
 {
 	look->holder_count = look->garbage_count = look->hint_count = 0;
 	look->lost = NULL;
+	look->malloc = NULL;
+	look->mapping_count = 0;
 	look->growth = NULL;
 	look->python_version = look->python_problem = look->malloc_problem = NULL;
 	look->read_ns = look->cpu_ns = 0;
@@ -328,6 +330,32 @@ static void test_diff_of_types(void **state)
 	look_free(after);
 }
 
+/* One class is new, one is gone, one is as it was. */
+static void test_diff_of_chunks(void **state)
+{
+	static const struct look_chunks old[] = {{48, 100, 4800}, {64, 5, 320}, {80, 7, 560}};
+	static const struct look_chunks new[] = {{64, 5, 320}, {80, 8, 640}, {1024, 10, 10240}};
+	struct look *before = look_new(), *after = look_new();
+
+	(void)state;
+	assert_int_equal(look_diff(before, after)->chunk_count, 0);
+	before->chunks = old;
+	before->chunk_class_count = 3;
+	assert_int_equal(look_diff(before, after)->chunk_count, 0); /* not known is no loss */
+	after->chunks = new;
+	after->chunk_class_count = 3;
+	const struct look_growth *growth = look_diff(before, after);
+	assert_int_equal(growth->chunk_count, 3);
+	assert_int_equal(growth->chunks[0].least, 1024);
+	assert_int_equal(growth->chunks[0].count, 10);
+	assert_int_equal(growth->chunks[1].least, 80);
+	assert_int_equal(growth->chunks[1].bytes, 80);
+	assert_int_equal(growth->chunks[2].least, 48);
+	assert_int_equal((int64_t)growth->chunks[2].count, -100);
+	look_free(before);
+	look_free(after);
+}
+
 /* A million alike cost no more than as many that differ; extreme numbers stay numbers. */
 static void test_diff_of_extremes(void **state)
 {
@@ -363,6 +391,7 @@ int main(void)
 		cmocka_unit_test(test_diff_of_one_process),
 		cmocka_unit_test(test_diff_of_two_processes),
 		cmocka_unit_test(test_diff_of_types),
+		cmocka_unit_test(test_diff_of_chunks),
 		cmocka_unit_test(test_diff_of_extremes),
 	};
 

@@ -164,6 +164,8 @@ static int look_repeatedly(struct patient *patient, const struct heap_options *h
 		if (i)
 			sleep_until(&next, heap->interval_s);
 		error = patient_look(patient, true, failure);
+		if (!i && looks > 1 && !error)
+			patient_mark(patient);
 	}
 	return error;
 }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "look.h"
+
 /* Go lays its heap out from here on. */
 #define GO_HEAP UINT64_C(0xc000000000)
 
@@ -76,5 +78,5 @@ const char *anonymous_guess(const struct anonymous_owner *owner, const struct re
 		return "code made at run time";
 	if (!strcmp(path, "[heap]"))
 		return owner->name ?: "sbrk";
-	return owner->name ?: "mmap";
+	return owner->name ?: LOOK_PLAIN_MAPPING;
 }

@@ -287,6 +287,52 @@ static bool is_collected_between(const struct look_gc *before, const struct look
 	       after->generations[oldest].collections > before->generations[oldest].collections;
 }
 
+static int compare_chunk_growth(const void *left, const void *right)
+{
+	const struct look_chunks *a = left, *b = right;
+
+	if (a->bytes != b->bytes)
+		return (int64_t)a->bytes < (int64_t)b->bytes ? 1 : -1;
+	return a->least < b->least ? -1 : a->least > b->least;
+}
+
+/* Both lists go up by size. Without one of them nothing is known. */
+static void diff_chunks(const struct look *before, const struct look *after, struct pool *pool,
+			struct look_growth *growth)
+{
+	size_t room = before->chunk_class_count + after->chunk_class_count, i = 0, j = 0, count = 0;
+	struct look_chunks *changes = pool_alloc(pool, room, sizeof(*changes));
+
+	if (!before->chunk_class_count || !after->chunk_class_count)
+		return;
+	while (i < before->chunk_class_count || j < after->chunk_class_count) {
+		const struct look_chunks none = {0}, *was = &none, *is = &none;
+		uint64_t old = i < before->chunk_class_count ? before->chunks[i].least : UINT64_MAX;
+		uint64_t new = j < after->chunk_class_count ? after->chunks[j].least : UINT64_MAX;
+
+		if (old <= new)
+			was = &before->chunks[i++];
+		if (new <= old)
+			is = &after->chunks[j++];
+		if (was->count != is->count || was->bytes != is->bytes)
+			changes[count++] = (struct look_chunks){
+				old < new ? old : new, (uint64_t)difference(was->count, is->count),
+				(uint64_t)difference(was->bytes, is->bytes)};
+	}
+	qsort(changes, count, sizeof(*changes), compare_chunk_growth);
+	growth->chunks = changes;
+	growth->chunk_count = count;
+}
+
+void look_diff_memory(const struct look *before, const struct look *after, struct pool *pool,
+		      struct look_growth *growth)
+{
+	growth->resident_bytes = difference(before->resident_bytes, after->resident_bytes);
+	for (size_t i = 0; i < PART_COUNT && before->parts_known && after->parts_known; i++)
+		growth->parts[i] = difference(before->parts[i].bytes, after->parts[i].bytes);
+	diff_chunks(before, after, pool, growth);
+}
+
 struct look_growth *look_diff(const struct look *before, struct look *after)
 {
 	struct look_growth *growth = pool_alloc(after->pool, 1, sizeof(*growth));
@@ -297,9 +343,7 @@ struct look_growth *look_diff(const struct look *before, struct look *after)
 		elapsed_ns = 0;
 	growth->looks = 2;
 	growth->seconds = elapsed_ns > 0 ? (double)elapsed_ns / 1e9 : 0;
-	growth->resident_bytes = difference(before->resident_bytes, after->resident_bytes);
-	for (size_t i = 0; i < PART_COUNT && before->parts_known && after->parts_known; i++)
-		growth->parts[i] = difference(before->parts[i].bytes, after->parts[i].bytes);
+	look_diff_memory(before, after, after->pool, growth);
 	growth->collected =
 		is_same_process(before, after) && is_collected_between(&before->gc, &after->gc);
 	diff_types(growth, before, after, scratch);

@@ -65,12 +65,17 @@ struct look_malloc {
 	uint64_t retries;           /* stretches that changed while they were read */
 };
 
+enum { LOOK_CHUNKS_EXACT = 65536 };
+
 /* Live chunks of malloc by size. */
 struct look_chunks {
 	uint64_t least; /* below 64 KiB the size itself, above four classes to a doubling */
 	uint64_t count;
 	uint64_t bytes;
 };
+
+/* The name of anonymous mappings of which nothing more is known. */
+#define LOOK_PLAIN_MAPPING "mmap"
 
 /* Why a number of the look may be off, counted by cause. */
 #define LOOK_UNCERTAIN_LIST(X)                                                            \
@@ -184,6 +189,10 @@ struct look_growth {
 	const struct look_grown *containers;
 	size_t container_count;
 	int64_t parts[PART_COUNT]; /* bytes as their owners count them */
+	/* Sizes of malloc's live chunks whose number changed, what grew most bytes first: count and
+	   bytes as signed differences (int64_t). */
+	const struct look_chunks *chunks;
+	size_t chunk_count;
 	int64_t resident_bytes;
 	bool collected; /* a full collection fell into it, so that it is no mere garbage */
 };

@@ -383,7 +383,7 @@ static int add_up(struct divider *divider)
 	look->parts[PART_ANONYMOUS].resident_bytes += left;
 	look->parts[PART_ANONYMOUS].bytes += left;
 	if (left)
-		room &= add_guess(&guesses, owner.name ?: "mmap", 0, left);
+		room &= add_guess(&guesses, owner.name ?: LOOK_PLAIN_MAPPING, 0, left);
 	keep_guesses(look, &guesses);
 	free(guesses.items);
 	return room ? 0 : -ENOMEM;

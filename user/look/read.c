@@ -167,6 +167,43 @@ static void read_parts(struct reading *reading, struct json_object *memory)
 	}
 }
 
+/* What an earlier release did not write is none. */
+static uint64_t added_count(struct reading *reading, struct json_object *object, const char *key)
+{
+	return object && json_object_object_get_ex(object, key, NULL)
+		       ? count_of(reading, object, key)
+		       : 0;
+}
+
+static struct json_object *added_list(struct json_object *object, const char *key)
+{
+	struct json_object *value = NULL;
+
+	return object && json_object_object_get_ex(object, key, &value) &&
+			       json_object_is_type(value, json_type_array)
+		       ? value
+		       : NULL;
+}
+
+static void read_chunks(struct reading *reading, struct json_object *memory)
+{
+	struct json_object *array = added_list(memory, "chunks");
+	size_t count = array ? json_object_array_length(array) : 0;
+	struct look_chunks *chunks = pool_alloc(reading->look->pool, count, sizeof(*chunks));
+
+	for (size_t i = 0; i < count && !reading->failed; i++) {
+		struct json_object *item = json_object_array_get_idx(array, i);
+
+		chunks[i].least = count_of(reading, item, "size");
+		chunks[i].count = count_of(reading, item, "count");
+		chunks[i].bytes = count_of(reading, item, "bytes");
+		if (i && chunks[i].least <= chunks[i - 1].least)
+			fail_shape(reading, "chunks");
+	}
+	reading->look->chunks = chunks;
+	reading->look->chunk_class_count = count;
+}
+
 static void read_memory(struct reading *reading, struct json_object *root)
 {
 	struct json_object *memory = member(reading, root, "memory", json_type_object);
@@ -176,6 +213,9 @@ static void read_memory(struct reading *reading, struct json_object *root)
 	if (!is_null(memory, "limit_bytes"))
 		reading->look->limit_bytes = count_of(reading, memory, "limit_bytes");
 	read_parts(reading, memory);
+	reading->look->proportional_bytes = added_count(reading, memory, "proportional_bytes");
+	reading->look->huge_bytes = added_count(reading, memory, "huge_bytes");
+	read_chunks(reading, memory);
 }
 
 static void read_types(struct reading *reading, struct json_object *root)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Live chunks by size: exact for each size below 64 KiB, four classes to a doubling above. Two such
- * lists, of two looks, tell by their difference what grew, without a probe. Pure data.
+ * lists, of two looks, tell by their difference what grew, without a probe (look/growth.h).
  */
 #ifndef UNFREED_MEMORY_CHUNK_CLASSES_H
 #define UNFREED_MEMORY_CHUNK_CLASSES_H
@@ -28,18 +28,5 @@ size_t chunk_class_of(uint64_t size);
 uint64_t chunk_class_least(size_t index);
 
 void chunk_classes_add(struct chunk_classes *classes, uint64_t size);
-
-struct chunk_change {
-	uint64_t least; /* the least size of the class: below 64 KiB the size itself */
-	int64_t count;
-	int64_t bytes;
-};
-
-/*
- * What changed from one to the other, what grew most bytes first; classes that did not change are
- * left out. Returns how many there are; writes at most `room`.
- */
-size_t chunk_classes_compare(const struct chunk_classes *before, const struct chunk_classes *after,
-			     struct chunk_change *changes, size_t room);
 
 #endif

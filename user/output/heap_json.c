@@ -37,33 +37,6 @@ static void add_flag(struct json_object *object, const char *key, bool flag)
 	json_object_object_add(object, key, json_object_new_boolean(flag));
 }
 
-static struct json_object *json_of_parts(const struct look *look)
-{
-	struct json_object *parts = json_object_new_array();
-
-	for (size_t i = 0; look->parts_known && i < PART_COUNT; i++) {
-		struct json_object *part = json_object_new_object();
-
-		json_add_string(part, "name", look_part_name(i));
-		json_add_count(part, "resident_bytes", look->parts[i].resident_bytes);
-		json_add_count(part, "bytes", look->parts[i].bytes);
-		json_object_array_add(parts, part);
-	}
-	return parts;
-}
-
-struct json_object *json_of_memory(const struct look *look)
-{
-	struct json_object *object = json_object_new_object();
-
-	json_add_count(object, "resident_bytes", look->resident_bytes);
-	json_add_count(object, "swapped_bytes", look->swapped_bytes);
-	add_known(object, "limit_bytes", look->limit_bytes ? look->limit_bytes : LOOK_UNKNOWN);
-	json_object_object_add(object, "parts", json_of_parts(look));
-	json_add_string(object, "malloc_problem", look->malloc_problem);
-	return object;
-}
-
 static struct json_object *json_of_generation(const struct look_gc *gc, size_t number)
 {
 	struct json_object *object = json_object_new_object();
@@ -228,6 +201,8 @@ static struct json_object *json_of_growth(const struct look_growth *growth)
 	for (size_t i = 0; i < PART_COUNT; i++)
 		add_signed(parts, look_part_name(i), growth->parts[i]);
 	json_object_object_add(object, "parts", parts);
+	json_object_object_add(object, "chunks",
+			       json_of_chunks(growth->chunks, growth->chunk_count));
 	add_signed(object, "resident_bytes", growth->resident_bytes);
 	add_flag(object, "collected", growth->collected);
 	return object;

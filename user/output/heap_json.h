@@ -9,6 +9,7 @@
 
 struct json_object *json_of_process(pid_t pid, const char *comm, const char *exe);
 struct json_object *json_of_memory(const struct look *look);
+struct json_object *json_of_chunks(const struct look_chunks *chunks, size_t count);
 struct json_object *json_of_gc(const struct look_gc *gc); /* NULL: unknown */
 struct json_object *json_of_container(const struct look_container *container);
 

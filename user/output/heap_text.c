@@ -123,6 +123,23 @@ static void print_head(struct columns *columns, const char *count, const char *b
 	fprintf(columns->file, "%s\n", name);
 }
 
+/* Sizes are told as their owner's block can be at most: without the chunk's header. */
+static void print_grown_chunks(struct columns *columns, const struct look_growth *growth,
+			       size_t top)
+{
+	char size[QUANTITY_SIZE];
+
+	if (growth->chunk_count)
+		print_head(columns, "blocks", "bytes", "size of malloc's blocks");
+	for (size_t i = 0; i < smaller(growth->chunk_count, top); i++) {
+		const struct look_chunks *chunks = &growth->chunks[i];
+
+		print_signed_numbers(columns, (int64_t)chunks->count, (int64_t)chunks->bytes);
+		fprintf(columns->file, "%s%s\n", quantity_bytes(size, chunks->least - 8),
+			chunks->least >= LOOK_CHUNKS_EXACT ? " and more" : "");
+	}
+}
+
 static void print_growth(struct columns *columns, const struct look_growth *growth, size_t top)
 {
 	print_growth_head(columns, growth);
@@ -139,7 +156,8 @@ static void print_growth(struct columns *columns, const struct look_growth *grow
 		columns_print_name(columns, type->name, SCREEN_COLUMNS);
 		putc('\n', columns->file);
 	}
-	if (!growth->container_count && !growth->type_count)
+	print_grown_chunks(columns, growth, top);
+	if (!growth->container_count && !growth->type_count && !growth->chunk_count)
 		fputs("        nothing that has a name\n", columns->file);
 	if (!growth->collected && growth->type_count)
 		fputs("        no full collection fell into it: some may be mere garbage\n",
@@ -166,6 +184,22 @@ static void print_parts(struct columns *columns, const struct look *look)
 		columns_pad(columns, 42);
 		fprintf(columns->file, "%12s\n", quantity_bytes(bytes, part->bytes));
 	}
+}
+
+/* What the anonymous mappings seem to be, where there is more to say than that they are. */
+static void print_mappings(struct columns *columns, const struct look *look)
+{
+	if (!look->mapping_count ||
+	    (look->mapping_count == 1 && !strcmp(look->mappings[0].name, LOOK_PLAIN_MAPPING)))
+		return;
+	begin(columns, "mapped");
+	for (size_t i = 0; i < look->mapping_count; i++) {
+		fputs(i ? ", " : "", columns->file);
+		escape_print(columns->file, look->mappings[i].name);
+		putc(' ', columns->file);
+		quantity_print_bytes(columns->file, look->mappings[i].bytes);
+	}
+	end(columns);
 }
 
 static void print_hints(struct columns *columns, const struct look *look)
@@ -340,6 +374,7 @@ int heap_text(const struct look *look, const struct heap_output_options *options
 	if (look->growth)
 		print_growth(&columns, look->growth, top);
 	print_parts(&columns, look);
+	print_mappings(&columns, look);
 	print_hints(&columns, look);
 	print_problem(&columns, "Python", look->python_problem);
 	print_problem(&columns, "malloc", look->malloc_problem);

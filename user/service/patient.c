@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../look/hints.h"
+#include "../look/growth.h"
 #include "../look/parts.h"
 
 static int64_t clock_ns(clockid_t clock)
@@ -87,6 +87,8 @@ int patient_open(struct patient *patient, const struct procfs *procfs, struct co
 
 void patient_close(struct patient *patient)
 {
+	look_free(patient->mark);
+	patient->mark = NULL;
 	if (!patient->is_python)
 		return;
 	objects_release(&patient->objects);
@@ -165,22 +167,46 @@ static void find_parts(struct patient *patient, struct look *look)
 		.claims = items ? &claims : NULL,
 	};
 	look->parts_known = !look_parts(&request, look);
-	if (look->parts_known)
-		look_add_hints(look);
 	free(items);
 	regions_release(&regions);
 }
 
+void patient_mark(struct patient *patient)
+{
+	look_free(patient->mark);
+	patient->mark = look_new();
+	patient->mark->taken_at_ns = patient->taken_at_ns;
+	find_parts(patient, patient->mark);
+}
+
+/* Objects have told their own growth, where there are any. */
+static void find_grown_parts(const struct patient *patient, struct look *look)
+{
+	struct look_growth *growth = pool_alloc(look->pool, 1, sizeof(*growth));
+	int64_t elapsed_ns = look->taken_at_ns - patient->mark->taken_at_ns;
+
+	if (look->growth)
+		*growth = *look->growth;
+	else
+		*growth = (struct look_growth){.looks = patient->looks,
+					       .seconds = (double)elapsed_ns / 1e9};
+	look_diff_memory(patient->mark, look, look->pool, growth);
+	look->growth = growth;
+}
+
 struct look *patient_report(struct patient *patient, const struct objects_request *request)
 {
+	int64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wall = clock_ns(CLOCK_MONOTONIC);
 	struct look *look = look_new();
 
 	name_process(patient, look);
 	look->taken_at_ns = patient->taken_at_ns;
-	look->cpu_ns = patient->cpu_ns;
-	look->read_ns = patient->wall_ns;
 	find_parts(patient, look);
+	look->cpu_ns = patient->cpu_ns + (uint64_t)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+	look->read_ns = patient->wall_ns + (uint64_t)(clock_ns(CLOCK_MONOTONIC) - wall);
 	if (patient->is_python && request)
 		objects_report(&patient->objects, request, look);
+	if (patient->mark && request && patient->looks > 1)
+		find_grown_parts(patient, look);
 	return look;
 }

@@ -23,6 +23,7 @@ struct patient {
 	struct python_interpreter interpreter;
 	struct objects objects;
 	size_t looks;
+	struct look *mark; /* where the memory was; NULL: not kept */
 	int64_t taken_at_ns; /* of the last look, since the epoch */
 	uint64_t cpu_ns;     /* of ours, that the last look took */
 	uint64_t wall_ns;
@@ -38,6 +39,12 @@ void patient_close(struct patient *patient);
 
 /* Looks; `graph`: also at who holds what. Returns 0, or -1 with `failure` filled. */
 int patient_look(struct patient *patient, bool graph, struct failure *failure);
+
+/*
+ * Keeps where the memory is now, for patient_report to tell what grew since, of malloc's blocks too:
+ * after the first of several looks.
+ */
+void patient_mark(struct patient *patient);
 
 /*
  * What the last look found, and what grew since the first: the caller's. Also says where the memory
