@@ -291,7 +291,9 @@ static inline void add_findings(struct answer *answer)
 		 0,
 		 EVIDENCE_MEMORY,
 		 "8,912 of 10,000 entries: full in 20 min"},
-		{VERDICT_UNEXPLAINED, {0.7e6, 0.2e6, 1.2e6}},
+		{VERDICT_UNEXPLAINED,
+		 {0.7e6, 0.2e6, 1.2e6},
+		 .reason = "in no container and from no line that was seen"},
 	};
 
 	answer->growth = (struct rate){15.2e6, 14.1e6, 16.3e6};
@@ -299,6 +301,25 @@ static inline void add_findings(struct answer *answer)
 	answer->explained = 14.5e6;
 	answer->findings = COPY(answer->pool, findings, &answer->finding_count);
 	answer->saved_as = "why-1234-0312.json";
+}
+
+/* Two minutes of it: a line with the waves of the collector, and one of resident memory. */
+static inline void add_lines(struct answer *answer)
+{
+	enum { COUNT = 21 };
+	struct sample *live = pool_alloc(answer->pool, COUNT, sizeof(*live));
+	struct sample *resident = pool_alloc(answer->pool, COUNT, sizeof(*resident));
+
+	for (size_t i = 0; i < COUNT; i++) {
+		double at_s = 6 * (double)i;
+
+		live[i] = (struct sample){at_s, 1.083e9 + 4200 * at_s + 40000 * (double)(i % 5)};
+		resident[i] = (struct sample){at_s, 1.42e9 + 65536 * (double)(i / 2)};
+	}
+	struct answer_line lines[] = {
+		{"in use", live, COUNT}, {"resident", resident, COUNT}, {"of one sample", live, 1}};
+
+	answer->lines = COPY(answer->pool, lines, &answer->line_count);
 }
 
 #endif

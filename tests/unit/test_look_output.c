@@ -117,6 +117,8 @@ static void test_why(void **state)
 	add_findings(answer);
 	compare_answer(answer, why_text, "why.txt");
 	compare_answer(answer, why_json, "why.json");
+	add_lines(answer);
+	compare_answer(answer, why_html, "why.html");
 	look_free(look);
 }
 
@@ -136,6 +138,7 @@ static void test_why_without_growth(void **state)
 	answer->watched_s = 12;
 	compare_answer(answer, why_text, "why-early.txt");
 	compare_answer(answer, why_json, "why-early.json");
+	compare_answer(answer, why_html, "why-early.html");
 	look_free(look);
 }
 
@@ -171,6 +174,10 @@ static void add_hostile_findings(struct answer *answer)
 	answer->full_in_s = 1e300;
 	answer->uptime_s = 0.0 / 0.0;
 	answer->lacks = answer->saved_as = HOSTILE_NAME;
+	static const struct sample wild[] = {{0, 1e300}, {1, -1e300}, {2, 0.0 / 0.0}};
+	struct answer_line lines[] = {{HOSTILE_NAME, wild, 2}, {HOSTILE_NAME, wild, 3}};
+
+	answer->lines = COPY(answer->pool, lines, &answer->line_count);
 }
 
 static struct json_object *parse_strictly(const char *text)
@@ -212,6 +219,7 @@ static void test_hostile_names(void **state)
 	assert_screen(text);
 	free(text);
 	assert_json(render_answer(answer, why_json), "unfreed/why/1");
+	compare_answer(answer, why_html, "why-hostile.html");
 	look_free(look);
 }
 

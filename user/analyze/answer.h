@@ -8,6 +8,7 @@
 #define UNFREED_ANALYZE_ANSWER_H
 
 #include "../look/look.h"
+#include "slope.h"
 
 struct sample;
 
@@ -77,6 +78,13 @@ struct finding {
 	const char *reason;    /* one sentence of figures: what the verdict stands on */
 };
 
+/* Bytes over the seconds of the watch, for the eye. */
+struct answer_line {
+	const char *name; /* "in use", "resident", a container's */
+	const struct sample *samples;
+	size_t count;
+};
+
 struct answer {
 	struct pool *pool;
 	pid_t pid; /* as asked for */
@@ -95,6 +103,8 @@ struct answer {
 	double full_in_s;               /* negative: never at this rate, or not known */
 	const struct finding *findings; /* by rate, fastest first; unexplained last */
 	size_t finding_count;
+	const struct answer_line *lines; /* none of merged answers */
+	size_t line_count;
 	const struct look *look; /* the last one; parts, gc, largest holders */
 	const char *saved_as;    /* file of the JSON; NULL: not saved */
 	const char *lacks;       /* what could not be used: "no BPF: …"; NULL: nothing */

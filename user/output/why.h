@@ -17,5 +17,6 @@ typedef int why_output_fn(const struct answer *answer, const struct why_output_o
 
 why_output_fn why_text; /* 80 columns */
 why_output_fn why_json; /* unfreed/why/1 */
+why_output_fn why_html; /* one page that loads nothing */
 
 #endif

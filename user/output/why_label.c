@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "why_label.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../lib/escape.h"
@@ -235,4 +237,47 @@ const char *finding_subject(const struct finding *finding)
 	if (finding->subject)
 		return finding->subject;
 	return finding->of ? finding->of : "";
+}
+
+/* For a shell, so that a name of the target's making is a word and no command. */
+static void print_word(FILE *file, const char *word)
+{
+	bool plain = *word && *word != '-';
+
+	for (const char *c = word; *c && plain; c++)
+		plain = isalnum((unsigned char)*c) || strchr("_./:-", *c);
+	if (plain) {
+		fputs(word, file);
+		return;
+	}
+	char *text = escape_string(word);
+
+	putc('\'', file);
+	for (const char *c = text; c && *c; c++)
+		fputs(*c == '\'' ? "'\\''" : (const char[]){*c, '\0'}, file);
+	putc('\'', file);
+	free(text);
+}
+
+static const struct look_container *first_named(const struct answer *answer)
+{
+	for (size_t i = 0; i < answer->finding_count; i++) {
+		const struct look_container *container = answer->findings[i].container;
+
+		if (container && container->name)
+			return container;
+	}
+	return NULL;
+}
+
+bool why_has_command(const struct answer *answer, enum why_command command)
+{
+	return command == WHY_HOLDERS ? first_named(answer) != NULL : answer->saved_as != NULL;
+}
+
+void why_print_command(FILE *file, const struct answer *answer, enum why_command command)
+{
+	fprintf(file, "unfreed heap -p %d ", answer->look ? answer->look->pid : answer->pid);
+	fputs(command == WHY_HOLDERS ? "--holders " : "--diff ", file);
+	print_word(file, command == WHY_HOLDERS ? first_named(answer)->name : answer->saved_as);
 }

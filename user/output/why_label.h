@@ -35,6 +35,12 @@ void why_print_memory(FILE *file, const struct answer *answer);
 /* `on; generation 2 every 41 s, frees 12 objects each time` */
 void why_print_gc(FILE *file, const struct answer *answer);
 
+/* What to do next, as a line for a shell: each name of the target's making is one word of it. */
+enum why_command { WHY_HOLDERS, WHY_DIFF, WHY_COMMAND_COUNT };
+
+bool why_has_command(const struct answer *answer, enum why_command command);
+void why_print_command(FILE *file, const struct answer *answer, enum why_command command);
+
 /* What a finding is about, where it is no container; never NULL, not escaped. */
 const char *finding_subject(const struct finding *finding);
 

@@ -6,7 +6,6 @@
  */
 #include "why.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -133,7 +132,7 @@ static void print_finding(struct columns *columns, const struct finding *finding
 	print_fills(columns, finding->container ? "filled by" : "allocated", finding->fills,
 		    finding->fill_count);
 	print_fills(columns, "emptied by", finding->empties, finding->empty_count);
-	if (!finding->reason)
+	if (!finding->reason || finding->verdict == VERDICT_UNEXPLAINED)
 		return;
 	begin(columns, DETAIL_COLUMN, "evidence", DETAIL_TEXT);
 	escape_print(columns->file, finding->reason);
@@ -210,56 +209,18 @@ static void print_conditions(struct columns *columns, const struct answer *answe
 	end(columns);
 }
 
-/* For a shell, so that a name of the target's making is a word and no command. */
-static void print_word(FILE *file, const char *word)
-{
-	bool plain = *word && *word != '-';
-
-	for (const char *c = word; *c && plain; c++)
-		plain = isalnum((unsigned char)*c) || strchr("_./:-", *c);
-	if (plain) {
-		fputs(word, file);
-		return;
-	}
-	char *text = escape_string(word);
-
-	putc('\'', file);
-	for (const char *c = text; c && *c; c++)
-		fputs(*c == '\'' ? "'\\''" : (const char[]){*c, '\0'}, file);
-	putc('\'', file);
-	free(text);
-}
-
-static const struct look_container *first_named(const struct answer *answer)
-{
-	for (size_t i = 0; i < answer->finding_count; i++) {
-		const struct look_container *container = answer->findings[i].container;
-
-		if (container && container->name)
-			return container;
-	}
-	return NULL;
-}
-
-static void print_command(struct columns *columns, const char *label, int pid, const char *option,
-			  const char *argument)
-{
-	begin(columns, 0, label, LABEL_COLUMN);
-	fprintf(columns->file, "unfreed heap -p %d %s ", pid, option);
-	print_word(columns->file, argument);
-	end(columns);
-}
-
 static void print_next(struct columns *columns, const struct answer *answer)
 {
-	const struct look_container *container = first_named(answer);
-	int pid = answer->look ? answer->look->pid : answer->pid;
+	static const char *const labels[] = {"next", "later"};
+	size_t shown = 0;
 
-	if (container)
-		print_command(columns, "next", pid, "--holders", container->name);
-	if (answer->saved_as)
-		print_command(columns, container ? "later" : "next", pid, "--diff",
-			      answer->saved_as);
+	for (size_t i = 0; i < WHY_COMMAND_COUNT; i++) {
+		if (!why_has_command(answer, i))
+			continue;
+		begin(columns, 0, labels[shown++ > 0], LABEL_COLUMN);
+		why_print_command(columns->file, answer, i);
+		end(columns);
+	}
 }
 
 int why_text(const struct answer *answer, const struct why_output_options *options, FILE *file)

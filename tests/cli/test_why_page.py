@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The page of an answer in a headless Chromium: what a person sees, on a desk and on a telephone.
+
+The pages are golden files, which tests/unit/test_look_output.c holds against what is written now.
+"""
+
+import pathlib
+import shutil
+
+import pytest
+
+GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
+
+try:
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+    MISSING = next((f"no {tool} (Debian: {package})" for tool, package in
+                    (("chromium", "chromium"), ("chromedriver", "chromium-driver"))
+                    if not shutil.which(tool)), None)
+except ImportError:
+    MISSING = "no selenium (Debian: python3-selenium)"
+
+pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for switch in ("headless=new", "no-sandbox", "disable-gpu", "disable-background-networking",
+                   "disable-component-update", "disable-sync", "no-first-run",
+                   "disable-dev-shm-usage",
+                   f"user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(f"--{switch}")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def show(browser):
+    """Opens a page; at the end the browser must have had nothing to complain of."""
+    def open_page(name, width=1280, scheme="light"):
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {
+            "features": [{"name": "prefers-color-scheme", "value": scheme}]})
+        browser.get((GOLDEN / f"{name}.html").as_uri())
+        return browser
+
+    yield open_page
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def count(driver, selector):
+    return len(driver.find_elements("css selector", selector))
+
+
+def text(driver, selector="main"):
+    return driver.find_element("css selector", selector).text
+
+
+def test_says_what_grows_first(show):
+    driver = show("why")
+    assert "gunicorn 1234 + 3 workers, up 3.5 d" in text(driver, "header")
+    assert "15.2 MB/h (14.1 to 16.3), explained 14.5" in text(driver, "h1")
+    assert "limit in 4.3 d" in text(driver, "header")
+    findings = [finding.text for finding in driver.find_elements("css selector", ".finding")]
+    assert len(findings) == 4
+    for words in ("leak", "9.1 MB/h", "holds 764 MB", "dict recommend.behaviour.HISTORY of Event",
+                  "remember (recommend/behaviour.py:25) < recommend (views.py:18)",
+                  "none leaves"):
+        assert words in findings[0]
+    assert "unexplained" in findings[3]
+    assert count(driver, ".chart polyline") == 2
+
+
+def test_stacks_open_without_a_script(show):
+    driver = show("why")
+    assert count(driver, "script") == 0
+    stack = driver.find_element("css selector", ".finding details")
+    assert stack.text == "stack of 4"
+    stack.find_element("css selector", "summary").click()
+    assert stack.text.splitlines() == [
+        "stack of 4",
+        "setdefault (/usr/lib/python3.11/collections/__init__.py:400)",
+        "remember (/srv/shop/recommend/behaviour.py:25)",
+        "wrapper (/usr/lib/python3/dist-packages/django/core.py:11)",
+        "recommend (/srv/shop/recommend/views.py:18)"]
+
+
+@pytest.mark.parametrize("page", ("why", "why-early", "why-hostile"))
+@pytest.mark.parametrize("width", (360, 800, 1600))
+def test_nothing_sticks_out(show, page, width):
+    driver = show(page, width)
+    assert driver.execute_script(
+        "const page = document.documentElement; return page.scrollWidth - page.clientWidth") == 0
+    if page == "why-hostile" and width == 360:
+        return  # numbers of twenty digits scroll inside their tables
+    assert driver.execute_script(
+        "const edge = document.querySelector('main').getBoundingClientRect().right;"
+        "return Array.from(document.querySelectorAll('main *')).filter("
+        "e => e.getBoundingClientRect().right > edge + 1).map(e => e.outerHTML)") == []
+
+
+def test_names_stay_text(show):
+    driver = show("why-hostile", 800)
+    assert count(driver, "script") == count(driver, "img") == count(driver, "main a") == 0
+    assert "<script>alert(1)</script>" in text(driver, ".finding h3")
+    assert count(driver, ".finding") == 16
+
+
+# Text and its ground, as WCAG 2 counts contrast.
+CONTRAST = """
+const channels = colour => colour.match(/[\\d.]+/g).map(Number);
+const light = colour => channels(colour).slice(0, 3).map(c => c / 255).map(
+    c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4).reduce(
+    (sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+const ground = element => {
+    const colour = getComputedStyle(element).backgroundColor;
+    const [, , , alpha] = channels(colour);
+    return alpha === 0 ? ground(element.parentElement) : colour;
+};
+return Array.from(document.querySelectorAll('main *')).filter(
+    e => Array.from(e.childNodes).some(n => n.nodeType === 3 && n.data.trim())).map(e => {
+        const pair = [light(getComputedStyle(e).color), light(ground(e))].sort((a, b) => b - a);
+        return [(pair[0] + 0.05) / (pair[1] + 0.05), e.className, e.textContent.slice(0, 40)];
+    }).sort((a, b) => a[0] - b[0])[0];
+"""
+
+
+@pytest.mark.parametrize("scheme", ("light", "dark"))
+def test_is_readable_by_day_and_night(show, scheme):
+    driver = show("why-hostile", scheme=scheme)
+    worst = driver.execute_script(CONTRAST)
+    assert worst[0] >= 4.5, worst
+    ground = driver.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert ground == {"light": "rgb(251, 252, 250)", "dark": "rgb(20, 26, 22)"}[scheme]
