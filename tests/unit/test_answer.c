@@ -137,6 +137,48 @@ static void test_growth(void **state)
 	answer_free(answer);
 }
 
+/*
+ * An entry of 500 bytes a second, or none, among garbage that piles up to 300 kB and is collected
+ * each 41 s: ten minutes tell, two do not.
+ */
+static void try_waves(size_t count, double bytes_per_s, unsigned int *up, unsigned int *known)
+{
+	struct answer *answer = answer_new();
+	struct sample live[100];
+
+	*up = *known = 0;
+	for (int run = 0; run < 300; run++) {
+		double phase_s = 41 * chance(), entries = 0;
+
+		for (size_t i = 0; i < count; i++, entries += chance_events(6)) {
+			double at_s = 6.0 * (double)i;
+
+			live[i] = (struct sample){at_s,
+						  1e9 + bytes_per_s * entries +
+							  300000 * fmod(at_s + phase_s, 41) / 41 +
+							  20000 * chance_normal()};
+		}
+		answer_set_growth(answer, live, count, NULL, 0);
+		*known += answer->growth_known;
+		*up += answer->growth_known && answer->growth.low > 0;
+	}
+	answer_free(answer);
+}
+
+static void test_slow_growth_in_waves(void **state)
+{
+	unsigned int up, known;
+
+	(void)state;
+	chance_seed(2);
+	try_waves(100, 500, &up, &known);
+	assert_true(up >= 290);
+	try_waves(100, 0, &up, &known);
+	assert_true(known >= 290 && up <= 8);
+	try_waves(20, 0, &up, &known);
+	assert_true(up <= 8);
+}
+
 static const struct answer_frame frames_of_remember[] = {
 	{"remember", "/srv/behaviour.py", 25, true}};
 static const struct answer_frame frames_of_preload[] = {{"preload", "/srv/behaviour.py", 40, true}};
@@ -286,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_unexplained_is_more_than_error),
 		cmocka_unit_test(test_full_in),
 		cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_slow_growth_in_waves),
 		cmocka_unit_test(test_merged_workers),
 		cmocka_unit_test(test_merged_verdict_is_of_most_growth),
 		cmocka_unit_test(test_merge_keeps_apart_what_differs),

@@ -223,6 +223,28 @@ static void test_hostile_names(void **state)
 	look_free(look);
 }
 
+/* What containers show can be sure while the whole is not yet. */
+static void test_what_is_known_before_the_whole(void **state)
+{
+	struct look *look = service_look();
+	struct answer *answer = answer_new_of(look);
+
+	(void)state;
+	add_findings(answer);
+	answer->growth_known = false;
+	char *text = render_answer(answer, why_text);
+
+	assert_non_null(strstr(text, "\ngrows at least 14.5 MB/h; of the rest it is too early to "
+				     "tell: watch 10 min\n"));
+	assert_null(strstr(text, "largest holders"));
+	free(text);
+	answer->watched_s = 600;
+	text = render_answer(answer, why_text);
+	assert_non_null(strstr(text, "watch 50 min\n"));
+	free(text);
+	look_free(look);
+}
+
 /* What is to be copied to a shell holds no command. */
 static void test_next_is_a_word(void **state)
 {
@@ -320,6 +342,7 @@ int main(void)
 		cmocka_unit_test(test_why),
 		cmocka_unit_test(test_why_without_growth),
 		cmocka_unit_test(test_hostile_names),
+		cmocka_unit_test(test_what_is_known_before_the_whole),
 		cmocka_unit_test(test_next_is_a_word),
 		cmocka_unit_test(test_columns_break_at_words),
 		cmocka_unit_test(test_columns_break_words_that_no_line_holds),

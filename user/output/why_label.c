@@ -48,12 +48,24 @@ static void print_flat(FILE *file, const struct rate *rate)
 	putc(')', file);
 }
 
+/* Five times as long as it was watched, and ten minutes at least. */
+static void print_too_early(FILE *file, const struct answer *answer)
+{
+	if (answer->explained > 0) {
+		fputs("grows at least ", file);
+		quantity_print_rate(file, answer->explained);
+		fputs(" MB/h; of the rest it is ", file);
+	}
+	fputs("too early to tell: watch ", file);
+	quantity_print_span(file, fmax(600, 5 * answer->watched_s));
+}
+
 void why_print_growth(FILE *file, const struct answer *answer)
 {
 	const struct rate *rate = &answer->growth;
 
 	if (!answer->growth_known) {
-		fputs("too early to tell: watch 10 min", file);
+		print_too_early(file, answer);
 	} else if (why_grows(answer)) {
 		fputs("grows ", file);
 		quantity_print_rate(file, rate->value);

@@ -233,7 +233,7 @@ int why_text(const struct answer *answer, const struct why_output_options *optio
 		return error;
 	print_header(&columns, answer);
 	print_findings(&columns, answer, top);
-	if (!why_grows(answer) || !answer->finding_count)
+	if (!(why_grows(answer) || answer->explained > 0) || !answer->finding_count)
 		print_holders(&columns, answer->look, top);
 	print_conditions(&columns, answer);
 	print_next(&columns, answer);
