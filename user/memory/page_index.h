@@ -26,6 +26,11 @@ struct page_branch {
 
 struct page_index {
 	struct page_branch **branches;
+	uint32_t *used; /* branches that are there */
+	size_t used_count;
+	size_t used_capacity;
+	size_t bytes; /* of branches and leaves: far more than a number, where pages lie far apart
+		       */
 };
 
 /* Returns 0 or -ENOMEM. */

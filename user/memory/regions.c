@@ -147,7 +147,7 @@ void regions_release(struct regions *regions)
 	*regions = (struct regions){0};
 }
 
-const struct region *regions_find(const struct regions *regions, uint64_t address)
+size_t regions_from(const struct regions *regions, uint64_t address)
 {
 	size_t low = 0, high = regions->count;
 
@@ -159,9 +159,16 @@ const struct region *regions_find(const struct regions *regions, uint64_t addres
 		else
 			high = middle;
 	}
-	if (low == regions->count || regions->items[low].mapping.start > address)
+	return low;
+}
+
+const struct region *regions_find(const struct regions *regions, uint64_t address)
+{
+	size_t at = regions_from(regions, address);
+
+	if (at == regions->count || regions->items[at].mapping.start > address)
 		return NULL;
-	return &regions->items[low];
+	return &regions->items[at];
 }
 
 bool region_may_be_read(const struct region *region)

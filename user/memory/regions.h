@@ -38,6 +38,9 @@ struct regions {
 int regions_read(const struct procfs *procfs, pid_t pid, struct regions *regions);
 void regions_release(struct regions *regions);
 
+/* The first one that ends behind an address; regions->count where there is none. */
+size_t regions_from(const struct regions *regions, uint64_t address);
+
 /* NULL where the address is not mapped. */
 const struct region *regions_find(const struct regions *regions, uint64_t address);
 

@@ -100,13 +100,21 @@ static uint8_t *slot_page(const struct view *view, uint32_t slot)
 	return view->kept.pages + (size_t)(slot - VIEW_FIRST) * PAGE;
 }
 
+/* Pages that there is still room for, beside what the index takes. */
+static size_t room(const struct view *view)
+{
+	size_t taken = view->used + view->kept.index.bytes / PAGE;
+
+	return taken < view->capacity ? view->capacity - taken : 0;
+}
+
 /* Reads as much as there is of a run of present pages, and enters it. */
 static int read_run(struct view *view, uint64_t address, size_t pages)
 {
 	ssize_t got;
 
-	if (pages > view->capacity - view->used)
-		pages = view->capacity - view->used;
+	if (pages > room(view))
+		pages = room(view);
 	if (!pages)
 		return -ENOSPC;
 	do {
@@ -145,7 +153,7 @@ static int fill_batch(struct view *view, uint64_t address, const uint64_t *state
 		int error = read_run(view, address + i * PAGE, run);
 		if (error)
 			return error;
-		if (view->used == view->capacity && !view_has(view, address + (i + run - 1) * PAGE))
+		if (!room(view) && !view_has(view, address + (i + run - 1) * PAGE))
 			return -ENOSPC;
 		i += run;
 	}
@@ -176,14 +184,15 @@ int view_fill(struct view *view, uint64_t start, uint64_t end)
 	int error = 0;
 
 	start &= ~(uint64_t)(PAGE - 1);
-	for (size_t i = 0; i < view->regions->count && !error; i++) {
+	for (size_t i = regions_from(view->regions, start); i < view->regions->count && !error;
+	     i++) {
 		const struct region *region = &view->regions->items[i];
 		const struct mapping *mapping = &region->mapping;
 
-		if (mapping->end <= start || !region_may_be_read(region))
-			continue;
 		if (mapping->start >= end)
 			break;
+		if (!region_may_be_read(region))
+			continue;
 		error = fill_region(view, mapping->start > start ? mapping->start : start,
 				    mapping->end < end ? mapping->end : end);
 	}
@@ -210,8 +219,11 @@ static const uint8_t *read_page(struct view *view, uint64_t address)
 {
 	const struct region *region = regions_find(view->regions, address);
 	uint64_t page = address & ~(uint64_t)(PAGE - 1), state = 0;
-	uint32_t *slot = region ? page_index_slot(&view->kept.index, address) : NULL;
+	uint32_t *slot = NULL;
 
+	/* without room for a page there is none for the note that it is absent either */
+	if (region && room(view))
+		slot = page_index_slot(&view->kept.index, address);
 	if (!slot)
 		return NULL;
 	*slot = VIEW_ABSENT;
