@@ -286,7 +286,7 @@ bool graph_object(const struct graph *graph, uint32_t node, struct object *objec
 	*object = (struct object){
 		.address = graph_address(graph, node),
 		.type = type,
-		.is_namespace = label_kind(graph->labels[node]) == LABEL_NAMESPACE,
+		.is_namespace = label_is_namespace(graph->labels[node]),
 	};
 	if (node < graph->pool_nodes) {
 		const struct object_pool *pool = object_pools_of(graph->reader->pools, node);

@@ -20,6 +20,7 @@ enum label_kind {
 	LABEL_ITEM,      /* of a list, tuple, set, deque; value of a dictionary */
 	LABEL_KEY,       /* of a dictionary */
 	LABEL_NAMESPACE, /* to the dictionary of its attributes: not shown */
+	LABEL_MODULES,   /* value: a name: to the modules of an interpreter that is not the first */
 	LABEL_FIELD,     /* value: offset in a C structure */
 	LABEL_RAW,       /* through memory whose form is not known */
 };
@@ -39,6 +40,12 @@ static inline enum label_kind label_kind(uint32_t label)
 static inline uint32_t label_value(uint32_t label)
 {
 	return label & ((1u << LABEL_VALUE_BITS) - 1);
+}
+
+/* Whether it leads to a dictionary whose keys are names. */
+static inline bool label_is_namespace(uint32_t label)
+{
+	return label_kind(label) == LABEL_NAMESPACE || label_kind(label) == LABEL_MODULES;
 }
 
 struct label_name;

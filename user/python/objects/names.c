@@ -37,7 +37,9 @@ static void append(char name[OBJECT_NAME_BYTES], const char *text)
 
 static void append_attribute(char name[OBJECT_NAME_BYTES], const char *attribute)
 {
-	if (*name)
+	size_t used = strlen(name);
+
+	if (used && name[used - 1] != ' ') /* as in "interpreter 2: " */
 		append(name, ".");
 	append(name, attribute);
 }
@@ -276,6 +278,7 @@ void name_append(const struct object_reader *reader, const struct name_step *ste
 	switch (label_kind(step->label)) {
 	case LABEL_ROOT:
 	case LABEL_C:
+	case LABEL_MODULES:
 	case LABEL_NAME:
 		append_attribute(name, labels_text(reader->labels, label_value(step->label)));
 		break;

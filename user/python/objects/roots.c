@@ -7,6 +7,7 @@
  */
 #include "roots.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,36 +22,46 @@ enum {
 	INTERPRETER_BYTES = 12000,
 	STACK_WORDS_MAX = 32,    /* of a frame's evaluation stack */
 	STACK_POINTER_FIELD = 7, /* of PID/task/TID/syscall */
+	NUMBER_MAX = 1 << 20,    /* of interpreters */
 	NAME_BYTES = 256,
 };
 
 struct rooting {
-	struct graph *graph;
+	struct object_reader *reader;
 	const struct python_interpreter *interpreter;
+	root_fn *visit;
+	void *context; /* of `visit` */
+	/* Of a graph alone: */
+	struct graph *graph;
 	const struct procfs *procfs;
+	/* On the way: */
 	const char *function; /* of the frame whose variables are being taken */
 	int thread;
+	uint64_t number; /* of the interpreter; the first one is 0 */
 };
 
 static uint64_t word(const struct rooting *rooting, uint64_t address)
 {
 	uint64_t value;
 
-	view_u64(rooting->graph->reader->view, address, &value);
+	view_u64(rooting->reader->view, address, &value);
 	return value;
 }
 
 static uint32_t text_label(const struct rooting *rooting, enum label_kind kind, const char *text)
 {
-	return label_make(kind, labels_number(rooting->graph->reader->labels, text));
+	return label_make(kind, labels_number(rooting->reader->labels, text));
 }
 
-/* "worker (tasks.py:12), thread 3" */
+/* "worker (tasks.py:12), thread 3", "…, thread 1 of interpreter 2" */
 static void describe_frame(const struct rooting *rooting, uint64_t code, char *text, size_t size)
 {
-	name_of_code(rooting->graph->reader, code, text, size);
+	name_of_code(rooting->reader, code, text, size);
 	if (rooting->thread)
 		snprintf(text + strlen(text), size - strlen(text), ", thread %d", rooting->thread);
+	if (rooting->number)
+		snprintf(text + strlen(text), size - strlen(text), " of interpreter %" PRIu64,
+			 rooting->number);
 }
 
 static void take_variable(void *context, uint64_t target, uint32_t label)
@@ -60,20 +71,20 @@ static void take_variable(void *context, uint64_t target, uint32_t label)
 
 	if (label_kind(label) == LABEL_VARIABLE)
 		snprintf(text, sizeof(text), "local %s of %s",
-			 labels_text(rooting->graph->reader->labels, label_value(label)),
+			 labels_text(rooting->reader->labels, label_value(label)),
 			 rooting->function);
 	else
 		snprintf(text, sizeof(text), "frame of %s", rooting->function);
-	graph_root(rooting->graph, target, text_label(rooting, LABEL_ROOT, text));
+	rooting->visit(rooting->context, target, text_label(rooting, LABEL_ROOT, text));
 }
 
 /* A frame that runs does not say how much of its stack is filled. */
 static void take_stack_of_running(struct rooting *rooting, uint64_t frame, uint64_t code)
 {
-	const struct python_layout *layout = rooting->graph->reader->layout;
+	const struct python_layout *layout = rooting->reader->layout;
 	uint32_t locals;
 
-	if (!view_u32(rooting->graph->reader->view, code + layout->code_local_count, &locals))
+	if (!view_u32(rooting->reader->view, code + layout->code_local_count, &locals))
 		return;
 	uint64_t start = frame + layout->frame_locals + 8 * (uint64_t)(locals & 0xffff);
 	for (int i = 0; i < STACK_WORDS_MAX; i++)
@@ -83,7 +94,7 @@ static void take_stack_of_running(struct rooting *rooting, uint64_t frame, uint6
 
 static void take_frames(struct rooting *rooting, uint64_t state)
 {
-	struct object_reader *reader = rooting->graph->reader;
+	struct object_reader *reader = rooting->reader;
 	const struct python_walk_layout *walk = &reader->layout->walk;
 	uint64_t frame = word(rooting, state + walk->tstate_frame);
 	char function[2 * NAME_BYTES];
@@ -107,25 +118,24 @@ static void take_frames(struct rooting *rooting, uint64_t state)
 static void take_words(struct rooting *rooting, uint64_t start, size_t bytes, const char *name,
 		       bool containers_alone)
 {
-	struct graph *graph = rooting->graph;
+	struct object_reader *reader = rooting->reader;
 	uint32_t label = text_label(rooting, LABEL_C, name);
 
 	for (uint64_t at = start; at < start + bytes; at += 8) {
 		uint64_t target = word(rooting, at), words[2];
 
-		if (target & 7 || !view_has(graph->reader->view, target) ||
-		    !view_bytes(graph->reader->view, target, words, sizeof(words)))
+		if (target & 7 || target < VIEW_PAGE_BYTES ||
+		    !view_bytes(reader->view, target, words, sizeof(words)))
 			continue;
-		uint32_t type =
-			python_types_find(graph->reader->types, graph->reader->view, words[1]);
-		if (!containers_alone || graph->reader->types->items[type].kind != KIND_PLAIN)
-			graph_root(graph, target, label);
+		uint32_t type = python_types_find(reader->types, reader->view, words[1]);
+		if (type && (!containers_alone || reader->types->items[type].kind != KIND_PLAIN))
+			rooting->visit(rooting->context, target, label);
 	}
 }
 
 static void take_threads(struct rooting *rooting, uint64_t interpreter)
 {
-	const struct python_layout *layout = rooting->graph->reader->layout;
+	const struct python_layout *layout = rooting->reader->layout;
 	uint64_t state = word(rooting, interpreter + layout->interpreter_threads);
 
 	for (rooting->thread = 1; state && rooting->thread < THREADS_MAX; rooting->thread++) {
@@ -136,28 +146,65 @@ static void take_threads(struct rooting *rooting, uint64_t interpreter)
 	rooting->thread = 0;
 }
 
+/* Where an interpreter's own number is. */
+static uint64_t number_offset(const struct rooting *rooting)
+{
+	unsigned int minor = rooting->reader->structs->minor;
+
+	if (minor >= 12)
+		return rooting->reader->layout->interpreter_next + 8;
+	return minor == 11 ? 48 : minor >= 9 ? 24 : 16;
+}
+
+/* The first one first: it is the last in their list. */
 static void each_interpreter(struct rooting *rooting,
 			     void (*act)(struct rooting *rooting, uint64_t interpreter))
 {
-	const struct python_layout *layout = rooting->graph->reader->layout;
+	const struct python_layout *layout = rooting->reader->layout;
+	uint64_t addresses[INTERPRETERS_MAX], count = 0;
 	uint64_t interpreter =
 		word(rooting, rooting->interpreter->runtime + layout->runtime_interpreters);
 
-	for (int i = 0; interpreter && i < INTERPRETERS_MAX; i++) {
-		act(rooting, interpreter);
+	for (; interpreter && count < INTERPRETERS_MAX; count++) {
+		addresses[count] = interpreter;
 		interpreter = word(rooting, interpreter + layout->interpreter_next);
 	}
+	for (uint64_t i = 0; i < count; i++) {
+		interpreter = addresses[count - 1 - i];
+		rooting->number = i ? word(rooting, interpreter + number_offset(rooting)) : 0;
+		if (rooting->number > NUMBER_MAX)
+			rooting->number = i;
+		act(rooting, interpreter);
+	}
+	rooting->number = 0;
 }
 
+static uint32_t modules_label(const struct rooting *rooting)
+{
+	char text[48];
+
+	if (!rooting->number)
+		return label_make(LABEL_NAMESPACE, 0);
+	snprintf(text, sizeof(text), "interpreter %" PRIu64 ": ", rooting->number);
+	return text_label(rooting, LABEL_MODULES, text);
+}
+
+static void visit_modules(struct rooting *rooting, uint64_t interpreter)
+{
+	rooting->visit(rooting->context,
+		       word(rooting, interpreter + rooting->reader->layout->interpreter_modules),
+		       modules_label(rooting));
+}
+
+/* What is found through modules belongs to them, not to what `sys` has beside. */
 static void take_modules(struct rooting *rooting, uint64_t interpreter)
 {
-	const struct python_layout *layout = rooting->graph->reader->layout;
+	const struct python_layout *layout = rooting->reader->layout;
 
-	graph_root(rooting->graph, word(rooting, interpreter + layout->interpreter_modules),
-		   label_make(LABEL_NAMESPACE, 0));
+	visit_modules(rooting, interpreter);
 	graph_follow(rooting->graph);
-	graph_root(rooting->graph, word(rooting, interpreter + layout->interpreter_sysdict),
-		   label_make(LABEL_NAMESPACE, 0));
+	rooting->visit(rooting->context, word(rooting, interpreter + layout->interpreter_sysdict),
+		       modules_label(rooting));
 	graph_follow(rooting->graph);
 }
 
@@ -168,7 +215,7 @@ static void take_interpreter(struct rooting *rooting, uint64_t interpreter)
 
 static void take_range(struct rooting *rooting, uint64_t start, uint64_t end, const char *name)
 {
-	struct view *view = rooting->graph->reader->view;
+	struct view *view = rooting->reader->view;
 	uint32_t label = text_label(rooting, LABEL_C, name);
 
 	for (uint64_t at = start & ~UINT64_C(7); at + 8 <= end; at += 8) {
@@ -181,37 +228,41 @@ static void take_range(struct rooting *rooting, uint64_t start, uint64_t end, co
 }
 
 /* Variables of libraries: mappings of files that are writable, and what zeroes follow them. */
+bool roots_c_data(const struct regions *regions, size_t index, char *name, size_t size)
+{
+	const struct region *region = &regions->items[index];
+	const struct mapping *file = &region->mapping;
+
+	if (!region_is_data(region))
+		return false;
+	if (!file->inode) {
+		if (*file->path || !index)
+			return false;
+		file = &regions->items[index - 1].mapping;
+		if (!file->inode || file->end != region->mapping.start)
+			return false;
+	}
+	const char *base = strrchr(file->path, '/');
+	snprintf(name, size, "C data of %s", base ? base + 1 : file->path);
+	return true;
+}
+
 static void take_c_data(struct rooting *rooting)
 {
-	const struct regions *regions = view_regions(rooting->graph->reader->view);
-	const struct mapping *file = NULL;
+	const struct regions *regions = view_regions(rooting->reader->view);
 	char name[NAME_BYTES];
 
-	for (size_t i = 0; i < regions->count; i++) {
-		const struct region *region = &regions->items[i];
-		const struct mapping *mapping = &region->mapping;
-		bool follows = file && !mapping->inode && !*mapping->path &&
-			       regions->items[i - 1].mapping.end == mapping->start;
-
-		if (mapping->inode)
-			file = mapping;
-		else if (!follows)
-			file = NULL;
-		if (!file || !region_is_data(region))
-			continue;
-		const char *base = strrchr(file->path, '/');
-		snprintf(name, sizeof(name), "C data of %s", base ? base + 1 : file->path);
-		take_range(rooting, mapping->start, mapping->end, name);
-		if (follows)
-			file = NULL;
-	}
+	for (size_t i = 0; i < regions->count; i++)
+		if (roots_c_data(regions, i, name, sizeof(name)))
+			take_range(rooting, regions->items[i].mapping.start,
+				   regions->items[i].mapping.end, name);
 }
 
 /* From the stack pointer of a thread that waits in the kernel; of one that runs it is not told. */
 static int take_stack(void *context, pid_t thread)
 {
 	struct rooting *rooting = context;
-	struct view *view = rooting->graph->reader->view;
+	struct view *view = rooting->reader->view;
 	char line[256] = "", *rest = line, *field = NULL;
 	FILE *file = procfs_open_of_thread(rooting->procfs, rooting->interpreter->memory.pid,
 					   thread, "syscall");
@@ -232,10 +283,22 @@ static int take_stack(void *context, pid_t thread)
 	return 0;
 }
 
+static void take_root(void *context, uint64_t address, uint32_t label)
+{
+	graph_root(context, address, label);
+}
+
 void roots_follow(struct graph *graph, const struct python_interpreter *interpreter,
 		  const struct procfs *procfs, struct root_counts *counts)
 {
-	struct rooting rooting = {graph, interpreter, procfs, NULL, 0};
+	struct rooting rooting = {
+		.reader = graph->reader,
+		.interpreter = interpreter,
+		.visit = take_root,
+		.context = graph,
+		.graph = graph,
+		.procfs = procfs,
+	};
 
 	each_interpreter(&rooting, take_modules);
 	counts->modules = graph->order_count;
@@ -250,4 +313,18 @@ void roots_follow(struct graph *graph, const struct python_interpreter *interpre
 	procfs_each_thread(procfs, interpreter->memory.pid, take_stack, &rooting);
 	graph_follow(graph);
 	counts->c = graph->order_count;
+}
+
+void roots_visit(struct object_reader *reader, const struct python_interpreter *interpreter,
+		 root_fn *visit, void *context)
+{
+	struct rooting rooting = {
+		.reader = reader,
+		.interpreter = interpreter,
+		.visit = visit,
+		.context = context,
+	};
+
+	each_interpreter(&rooting, visit_modules);
+	each_interpreter(&rooting, take_threads);
 }

@@ -14,6 +14,19 @@ struct root_counts {
 	size_t c;      /* variables and stacks of C code */
 };
 
+/* The object at an address, and what leads to it: LABEL_ROOT, LABEL_C, or LABEL_NAMESPACE to a
+ * dictionary of modules by name. */
+typedef void root_fn(void *context, uint64_t address, uint32_t label);
+
+/* Tells the dictionaries of modules, variables of functions that run, and what thread states hold:
+ * all roots but those of C code. */
+void roots_visit(struct object_reader *reader, const struct python_interpreter *interpreter,
+		 root_fn *visit, void *context);
+
+/* "C data of libpython3.11.so.1.0": what a mapping with variables of C code is called; false where
+ * it is none. `index`: in the view's regions. */
+bool roots_c_data(const struct regions *regions, size_t index, char *name, size_t size);
+
 /* Fills a graph, following everything. The process's threads are listed by `procfs`. */
 void roots_follow(struct graph *graph, const struct python_interpreter *interpreter,
 		  const struct procfs *procfs, struct root_counts *counts);
