@@ -9,6 +9,8 @@
 
 enum { SLOTS_MIN = 1 << 14, FIRST_SEARCHED = 4 };
 
+#define LENGTH_MIN_MAX (UINT64_C(1) << 40)
+
 int containers_init(struct containers *containers, struct object_reader *reader, size_t max)
 {
 	*containers = (struct containers){
@@ -95,6 +97,26 @@ static void drop_gone(struct containers *containers)
 	rehash(containers);
 }
 
+/* Leaves room for others: only what is twice as long as was followed so far. */
+static void drop_short(struct containers *containers)
+{
+	size_t kept = 0, before = containers->count;
+
+	containers->length_min = containers->length_min ? 2 * containers->length_min : 2;
+	for (size_t i = 0; i < containers->count; i++) {
+		struct container *container = &containers->items[i];
+
+		if (container->length < containers->length_min) {
+			free(container->lengths);
+			continue;
+		}
+		containers->items[kept++] = *container;
+	}
+	containers->count = kept;
+	rehash(containers);
+	containers->refused += before - kept;
+}
+
 static void thin_out(struct containers *containers)
 {
 	uint16_t kept = 1;
@@ -118,6 +140,7 @@ void containers_begin(struct containers *containers, double time)
 		thin_out(containers);
 	if (containers->looks > 1)
 		drop_gone(containers);
+	containers->refused = 0;
 	containers->times[containers->looks++] = time;
 }
 
@@ -146,7 +169,11 @@ static void add(struct containers *containers, uint64_t address, uint32_t type, 
 {
 	uint16_t look = containers->looks - 1;
 
-	if (containers->count >= containers->max || !make_room(containers)) {
+	while (containers->count >= containers->max && length >= containers->length_min &&
+	       containers->length_min < LENGTH_MIN_MAX)
+		drop_short(containers);
+	if (length < containers->length_min || containers->count >= containers->max ||
+	    !make_room(containers)) {
 		containers->refused++;
 		return;
 	}

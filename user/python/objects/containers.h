@@ -2,6 +2,9 @@
 /*
  * Containers from look to look: which of them get longer. A container is the same one while its
  * address, its type and its first entry are; one look at which it is torn or missing is forgiven.
+ *
+ * Where there are more than there is room for, the longest are followed: what leaks is long after
+ * some time.
  */
 #ifndef UNFREED_PYTHON_OBJECTS_CONTAINERS_H
 #define UNFREED_PYTHON_OBJECTS_CONTAINERS_H
@@ -31,6 +34,7 @@ struct containers {
 	uint32_t *slots; /* index + 1 by address */
 	size_t slot_count;
 	size_t max;
+	uint64_t length_min; /* shorter ones are not followed, for want of room */
 	uint16_t looks;
 	double times[CONTAINER_LOOKS]; /* in seconds */
 	uint64_t refused;              /* for want of room */
