@@ -130,44 +130,23 @@ static void name_process(const struct patient *patient, struct look *look)
 	}
 }
 
-/* Each pool is a claim of its own. */
-static struct memory_claim *claim_pools(const struct object_pools *pools, size_t *count)
-{
-	uint64_t bytes = UINT64_C(1) << pools->structs->pool_shift;
-	struct memory_claim *claims = calloc(pools->count, sizeof(*claims));
-
-	*count = 0;
-	for (size_t i = 1; claims && i < pools->count; i++) {
-		const struct object_pool *pool = &pools->items[i];
-		struct memory_claim *claim = &claims[(*count)++];
-
-		*claim = (struct memory_claim){pool->address, pool->address + bytes, 0};
-		for (uint32_t j = 0; j < pool->blocks; j++)
-			if (pools->blocks[pool->first + j] != BLOCK_FREE)
-				claim->live_bytes += pool->size;
-	}
-	return claims;
-}
-
 static void find_parts(struct patient *patient, struct look *look)
 {
 	struct memory_claims claims = {0};
-	struct memory_claim *items = NULL;
 	struct regions regions;
 
 	if (regions_read(patient->procfs, patient->pid, &regions))
 		return;
-	if (patient->is_python && patient->objects.pools.keep)
-		items = claim_pools(&patient->objects.pools, &claims.count);
-	claims.items = items;
+	if (patient->is_python)
+		claims = (struct memory_claims){patient->objects.pools.claims,
+						patient->objects.pools.claim_count};
 	struct parts_request request = {
 		.procfs = patient->procfs,
 		.pid = patient->pid,
 		.regions = &regions,
-		.claims = items ? &claims : NULL,
+		.claims = claims.count ? &claims : NULL,
 	};
 	look->parts_known = !look_parts(&request, look);
-	free(items);
 	regions_release(&regions);
 }
 
@@ -202,11 +181,11 @@ struct look *patient_report(struct patient *patient, const struct objects_reques
 	name_process(patient, look);
 	look->taken_at_ns = patient->taken_at_ns;
 	find_parts(patient, look);
-	look->cpu_ns = patient->cpu_ns + (uint64_t)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu);
-	look->read_ns = patient->wall_ns + (uint64_t)(clock_ns(CLOCK_MONOTONIC) - wall);
 	if (patient->is_python && request)
 		objects_report(&patient->objects, request, look);
 	if (patient->mark && request && patient->looks > 1)
 		find_grown_parts(patient, look);
+	look->cpu_ns = patient->cpu_ns + (uint64_t)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+	look->read_ns = patient->wall_ns + (uint64_t)(clock_ns(CLOCK_MONOTONIC) - wall);
 	return look;
 }

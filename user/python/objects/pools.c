@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../lib/array.h"
+
 enum {
 	HEADER_BYTES = POOL_HEADER_BYTES,
 	SIZE_CLASSES = 32,
@@ -21,6 +23,7 @@ enum {
 	READINGS = 4,
 	POOL_BYTES_MAX = 16384,
 	LOWEST_ADDRESS = 65536,
+	CLAIMS_MAX = 1 << 16,
 };
 #define LENGTH_MAX (UINT64_C(1) << 40)
 
@@ -49,6 +52,8 @@ void object_pools_release(struct object_pools *pools)
 	page_index_release(&pools->index);
 	free(pools->items);
 	free(pools->blocks);
+	free(pools->claims);
+	pools->claims = NULL;
 	pools->items = NULL;
 	pools->blocks = NULL;
 }
@@ -58,6 +63,9 @@ void object_pools_begin(struct object_pools *pools, bool keep)
 	page_index_clear(&pools->index);
 	pools->keep = keep;
 	pools->count = pools->block_count = 1;
+	free(pools->claims);
+	pools->claims = NULL;
+	pools->claim_count = 0;
 	pools->pool_count = pools->live_blocks = pools->live_bytes = pools->free_bytes = 0;
 	pools->raw_blocks = pools->raw_bytes = pools->listed_blocks = 0;
 	pools->torn = pools->read_again = 0;
@@ -256,11 +264,26 @@ static uint16_t read_block(const struct reading *reading, const uint8_t *block, 
 	return (uint16_t)type;
 }
 
+static void claim(struct object_pools *pools, uint64_t address, uint64_t live_bytes)
+{
+	uint64_t end = address + (UINT64_C(1) << pools->structs->pool_shift);
+	struct memory_claim *last = pools->claims + pools->claim_count - 1;
+
+	if (pools->claim_count && last->end == address) {
+		last->end = end;
+		last->live_bytes += live_bytes;
+	} else if (pools->claim_count < CLAIMS_MAX) {
+		array_append(&pools->claims, &pools->claim_count,
+			     ((struct memory_claim){address, end, live_bytes}));
+	}
+}
+
 static int read_blocks(const struct reading *reading, const uint8_t *pool, uint64_t address,
 		       uint32_t size, uint32_t blocks, const bool *is_free)
 {
 	struct object_pools *pools = reading->pools;
 	size_t first = pools->block_count;
+	uint64_t live_bytes = 0;
 	int error = pools->keep ? keep_pool(pools, address, size, blocks) : 0;
 
 	if (error)
@@ -273,11 +296,13 @@ static int read_blocks(const struct reading *reading, const uint8_t *pool, uint6
 
 		if (!is_free[i]) {
 			what = read_block(reading, pool + offset, address + offset, size);
+			live_bytes += what == BLOCK_FREE ? 0 : size;
 			pools->free_bytes -= size;
 		}
 		if (pools->keep)
 			pools->blocks[first + i] = what;
 	}
+	claim(pools, address, live_bytes);
 	return 0;
 }
 
@@ -318,6 +343,34 @@ int object_pools_read(struct object_pools *pools, struct view *view, uint64_t st
 		if (view_has(view, at))
 			error = read_pool(&reading, at);
 	return error;
+}
+
+bool object_pools_inspect(const struct object_pools *pools, struct view *view, uint64_t address,
+			  struct pool_block *block)
+{
+	uint32_t bytes = 1u << pools->structs->pool_shift;
+	uint64_t start = address & ~(uint64_t)(bytes - 1), offset = address - start;
+	_Alignas(8) uint8_t buffer[POOL_BYTES_MAX];
+	bool is_free[POOL_BLOCKS_MAX];
+
+	if (!view_page(view, start) || offset < HEADER_BYTES)
+		return false;
+	for (uint32_t page = VIEW_PAGE_BYTES; page < bytes; page += VIEW_PAGE_BYTES)
+		view_page(view, start + page);
+	const uint8_t *pool = view_span(view, start, bytes, buffer);
+	const struct pool_header *header = (const void *)pool;
+	uint32_t blocks = check_header(pools, header, start);
+	if (!blocks)
+		return false;
+	uint32_t size = (header->size_class + 1) * BLOCK_UNIT;
+	uint64_t index = (offset - HEADER_BYTES) / size;
+	bool agrees = mark_free(pool, start, size, blocks, is_free);
+	*block = (struct pool_block){
+		.start = start + HEADER_BYTES + index * size,
+		.bytes = size,
+		.free = index >= blocks || (agrees && is_free[index]),
+	};
+	return true;
 }
 
 const struct object_pool *object_pools_at(const struct object_pools *pools, uint64_t address)

@@ -10,6 +10,7 @@
 #ifndef UNFREED_PYTHON_OBJECTS_POOLS_H
 #define UNFREED_PYTHON_OBJECTS_POOLS_H
 
+#include "../../memory/claims.h"
 #include "../../memory/page_index.h"
 #include "../../memory/view.h"
 #include "structs.h"
@@ -38,6 +39,8 @@ struct object_pools {
 	uint16_t *blocks;        /* by number: type, BLOCK_RAW or BLOCK_FREE */
 	size_t block_count;      /* blocks[0] is none */
 	size_t block_capacity;
+	struct memory_claim *claims; /* pools side by side, as one; kept in any case */
+	size_t claim_count;
 
 	uint64_t pool_count;
 	uint64_t live_blocks; /* objects, raw memory and CPython's free lists */
@@ -82,6 +85,16 @@ static inline uint64_t object_pool_block(const struct object_pool *pool, uint32_
 
 /* The pool of a block by its number. */
 const struct object_pool *object_pools_of(const struct object_pools *pools, uint32_t block);
+
+struct pool_block {
+	uint64_t start;
+	uint32_t bytes;
+	bool free;
+};
+
+/* The block that holds an address, as it is in the view, whether pools are kept or not. */
+bool object_pools_inspect(const struct object_pools *pools, struct view *view, uint64_t address,
+			  struct pool_block *block);
 
 /*
  * The type of the object in a block of so many bytes, and with *header what is in front of it;
