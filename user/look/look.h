@@ -204,6 +204,7 @@ struct look {
 	const char *exe;            /* NULL: unknown */
 	const char *python_version; /* NULL: no CPython that is understood */
 	const char *python_problem; /* why it is not; NULL: none */
+	const char *python_note;    /* how its objects were found, where not as usual; NULL */
 	const char *malloc_problem; /* why malloc's heap is not told apart; NULL: it is */
 	uint64_t start_time;        /* in clock ticks since boot */
 	int64_t taken_at_ns;        /* since the epoch */

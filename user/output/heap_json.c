@@ -223,6 +223,7 @@ static struct json_object *json_of_python(const struct look *look)
 
 	json_add_string(object, "version", look->python_version);
 	json_add_string(object, "problem", look->python_problem);
+	json_add_string(object, "note", look->python_note);
 	return object;
 }
 

@@ -80,6 +80,15 @@ static void print_problem(struct columns *columns, const char *label, const char
 	end(columns);
 }
 
+static void print_note(struct columns *columns, const char *label, const char *note)
+{
+	if (!note)
+		return;
+	begin(columns, label);
+	escape_print(columns->file, note);
+	end(columns);
+}
+
 static void print_growth_head(struct columns *columns, const struct look_growth *growth)
 {
 	int64_t live = look_growth_live(growth);
@@ -377,6 +386,7 @@ int heap_text(const struct look *look, const struct heap_output_options *options
 	print_mappings(&columns, look);
 	print_hints(&columns, look);
 	print_problem(&columns, "Python", look->python_problem);
+	print_note(&columns, "Python", look->python_note);
 	print_problem(&columns, "malloc", look->malloc_problem);
 	print_types(&columns, look, rest);
 	print_containers(&columns, look, rest);

@@ -53,7 +53,10 @@ static uint32_t pattern_of(const struct objects *objects, uint32_t node)
 static int64_t estimate_bytes(const struct growing *growing, const struct container *container,
 			      uint32_t node)
 {
-	uint64_t below = node && growing->objects->below ? growing->objects->below[node] : 0;
+	const struct chain *chain = chains_at(&growing->objects->chains, container->address);
+	uint64_t below = node && growing->objects->below ? growing->objects->below[node]
+			 : chain                         ? chain->bytes
+							 : 0;
 	double grown = (double)(container->length - container->length0);
 
 	if (!below) /* at least a word for each */
@@ -78,7 +81,9 @@ static void take_container(struct growing *growing, uint32_t number)
 	uint32_t pattern = node ? pattern_of(objects, node) : 0;
 	struct grown *grown;
 
-	if (is_hidden(objects, node))
+	const struct chain *chain = chains_at(&objects->chains, container->address);
+
+	if (is_hidden(objects, node) || (chain && chain->hidden))
 		return;
 	if (pattern && growing->group_of[pattern]) {
 		grown = &growing->items[growing->group_of[pattern] - 1];
@@ -345,6 +350,10 @@ static void describe(const struct objects *objects, const struct grown *grown, s
 	if (grown->node &&
 	    name_of_node(&objects->graph, grown->node, container ? 0 : NAME_GENERIC, name))
 		row->name = pool_strdup(look->pool, name);
+	const struct chain *chain =
+		container ? chains_at(&objects->chains, container->address) : NULL;
+	if (chain && chain->name)
+		row->name = pool_strdup(look->pool, chain->name);
 }
 
 void objects_report_growth(const struct objects *objects, struct look *look)

@@ -7,10 +7,10 @@
 #include <time.h>
 
 #include "collector_state.h"
+#include "stream.h"
 
 enum {
-	STREAM_BYTES = 8 << 20,
-	STREAM_VIEW_BYTES = 32 << 20,
+	DICT_LENGTH_MIN = 10,
 	PATTERN_BYTES = sizeof(struct pattern) + 16,
 	CONTAINER_BYTES = sizeof(struct container) + 8,
 };
@@ -71,6 +71,7 @@ void objects_release(struct objects *objects)
 	labels_release(&objects->labels);
 	object_pools_release(&objects->pools);
 	python_types_release(&objects->types);
+	chains_release(&objects->chains);
 	view_free(objects->view);
 	regions_release(&objects->regions);
 	free(objects->series);
@@ -89,21 +90,24 @@ static uint64_t data_bytes(const struct regions *regions)
 	return bytes;
 }
 
-static void see_object(void *context, uint64_t address, uint32_t type)
+/* What an object has beside itself; of a dictionary that is streamed only where it may be more than
+ * a pool holds, because to see that its table is asked for. */
+static uint64_t find_payload(struct objects *objects, uint64_t address, uint32_t type)
+{
+	if (!objects->pools.keep && objects->types.items[type].kind == KIND_DICT &&
+	    object_length(&objects->reader, address, type) < DICT_LENGTH_MIN)
+		return 0;
+	return object_payload(&objects->reader, address, type);
+}
+
+void objects_see(void *context, uint64_t address, uint32_t type)
 {
 	struct objects *objects = context;
-	uint64_t payload =
-		objects->pools.keep ? object_payload(&objects->reader, address, type) : 0;
+	uint64_t payload = find_payload(objects, address, type);
 
 	objects->types.items[type].payload += payload;
 	objects->types.items[type].bytes += payload;
 	containers_see(&objects->containers, address, type);
-}
-
-/* Pools lie in memory that no file is behind. */
-static bool may_hold_pools(const struct region *region)
-{
-	return region_is_data(region) && !region->mapping.inode;
 }
 
 static int fill_all(struct objects *objects)
@@ -128,36 +132,8 @@ static int read_copied(struct objects *objects)
 
 		if (may_hold_pools(&objects->regions.items[i]))
 			error = object_pools_read(&objects->pools, objects->view, mapping->start,
-						  mapping->end, see_object, objects);
+						  mapping->end, objects_see, objects);
 	}
-	return error;
-}
-
-static int stream_region(struct objects *objects, const struct mapping *mapping)
-{
-	int error = 0;
-
-	for (uint64_t at = mapping->start & ~(uint64_t)(STREAM_BYTES - 1);
-	     at < mapping->end && !error; at += STREAM_BYTES) {
-		uint64_t start = at > mapping->start ? at : mapping->start;
-		uint64_t end = at + STREAM_BYTES < mapping->end ? at + STREAM_BYTES : mapping->end;
-
-		view_clear(objects->view, &objects->regions);
-		error = view_fill(objects->view, start, end);
-		if (!error)
-			error = object_pools_read(&objects->pools, objects->view, start, end,
-						  see_object, objects);
-	}
-	return error;
-}
-
-static int stream_all(struct objects *objects)
-{
-	int error = 0;
-
-	for (size_t i = 0; i < objects->regions.count && !error; i++)
-		if (may_hold_pools(&objects->regions.items[i]))
-			error = stream_region(objects, &objects->regions.items[i].mapping);
 	return error;
 }
 
@@ -250,20 +226,20 @@ static int prepare_view(struct objects *objects, bool copy)
 {
 	pid_t pid = objects->interpreter->memory.pid;
 
-	if (objects->view) {
+	if (objects->view && objects->streamed == !copy) {
 		view_clear(objects->view, &objects->regions);
 		return 0;
 	}
+	view_free(objects->view);
 	objects->view = view_new(pid, &objects->regions,
-				 copy ? objects->budget_bytes / 4 * 3 : STREAM_VIEW_BYTES);
+				 copy ? objects->budget_bytes / 4 * 3 : stream_view_bytes(objects));
 	objects->reader.view = objects->view;
+	objects->streamed = !copy;
 	return objects->view ? 0 : -errno;
 }
 
-static int look(struct objects *objects, bool graph, double time)
+static int look(struct objects *objects, bool copy, bool graph, double time)
 {
-	uint64_t room = objects->budget_bytes / 4 * 3;
-	bool copy = data_bytes(&objects->regions) <= room / 8 * 7;
 	int error = prepare_view(objects, copy);
 
 	if (error)
@@ -272,12 +248,28 @@ static int look(struct objects *objects, bool graph, double time)
 	python_types_begin(&objects->types);
 	object_reader_begin(&objects->reader);
 	object_pools_begin(&objects->pools, copy);
-	containers_begin(&objects->containers, time);
-	error = copy ? fill_all(objects) : stream_all(objects);
-	if (!error && copy)
+	if (!copy)
+		return stream_all(objects);
+	error = fill_all(objects);
+	if (!error)
 		error = read_copied(objects);
-	if (!error && copy && graph)
+	if (!error && graph)
 		error = make_graph(objects, time);
+	return error;
+}
+
+/* What is copied may grow beyond the view meanwhile. */
+static int look_either_way(struct objects *objects, bool graph, double time)
+{
+	uint64_t room = objects->budget_bytes / 4 * 3;
+	bool copy = data_bytes(&objects->regions) <= room / 8 * 7;
+	int error;
+
+	chains_release(&objects->chains);
+	containers_begin(&objects->containers, time);
+	error = look(objects, copy, graph, time);
+	if (copy && (error == -ENOSPC || error == -ENOMEM))
+		error = look(objects, false, false, time);
 	if (!error)
 		note_series(objects, time);
 	return error;
@@ -291,7 +283,7 @@ int objects_look(struct objects *objects, bool graph)
 	regions_release(&objects->regions);
 	error = regions_read(objects->procfs, objects->interpreter->memory.pid, &objects->regions);
 	if (!error)
-		error = look(objects, graph, (double)wall / 1e9);
+		error = look_either_way(objects, graph, (double)wall / 1e9);
 	objects->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	objects->wall_ns = clock_ns(CLOCK_MONOTONIC) - wall;
 	return error;

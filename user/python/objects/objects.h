@@ -5,12 +5,14 @@
  *
  * Where all that the interpreter may write fits into the memory that the tool may use, a look is a
  * copy with a graph, which gives names. Else memory is streamed: types and growth are all the same,
- * names are not.
+ * and names are found backwards from what grows and what is large (chains.h). Growth by patterns of
+ * paths needs the graph.
  */
 #ifndef UNFREED_PYTHON_OBJECTS_OBJECTS_H
 #define UNFREED_PYTHON_OBJECTS_OBJECTS_H
 
 #include "../../look/look.h"
+#include "chains.h"
 #include "containers.h"
 #include "graph.h"
 #include "patterns.h"
@@ -29,9 +31,11 @@ struct objects {
 	struct object_reader reader;
 	struct containers containers;
 	struct patterns patterns;
-	struct graph graph; /* of the last look that had one */
-	bool has_graph;      /* false after a look without one */
-	uint64_t *below;     /* by node: bytes that are reached through it first, with its own */
+	struct graph graph;   /* of the last look that had one */
+	bool has_graph;       /* false after a look without one */
+	uint64_t *below;      /* by node: bytes that are reached through it first, with its own */
+	bool streamed;        /* the last look was */
+	struct chains chains; /* of a look that was streamed; see objects_find_chains */
 	struct root_counts roots;
 	struct type_series *series; /* by type: counts and bytes at the first look and the last */
 	size_t looks;
@@ -60,6 +64,12 @@ void objects_release(struct objects *objects);
  * -ESRCH where the process is gone.
  */
 int objects_look(struct objects *objects, bool graph);
+
+/*
+ * After a look that was streamed: finds the names of what grows most and of what is longest. Does
+ * nothing after other looks. Returns 0 or a negative errno.
+ */
+int objects_find_chains(struct objects *objects);
 
 struct objects_request {
 	size_t containers; /* at most so many of the largest */

@@ -10,11 +10,22 @@
 #include "names.h"
 #include "report.h"
 
+#define STREAMED                                                                       \
+	"larger than --max-memory lets be copied: looked at piece by piece; names of " \
+	"what grows most and is longest, no growth of many small containers"
+
 enum { ENTRY_TYPES_MAX = 3, ENTRIES_SAMPLED = 512 };
 
 static int compare_types(const void *a, const void *b)
 {
 	const struct look_type *left = a, *right = b;
+
+	return left->bytes < right->bytes ? 1 : left->bytes > right->bytes ? -1 : 0;
+}
+
+static int compare_containers(const void *a, const void *b)
+{
+	const struct look_container *left = a, *right = b;
 
 	return left->bytes < right->bytes ? 1 : left->bytes > right->bytes ? -1 : 0;
 }
@@ -49,7 +60,7 @@ bool objects_is_shown(const struct graph *graph, uint32_t node)
 
 	if (!object_kind_is_container(kind) && kind != KIND_CACHE)
 		return false;
-	if (label_kind(graph->labels[node]) == LABEL_NAMESPACE)
+	if (label_is_namespace(graph->labels[node]))
 		return false;
 	if (graph->labels[node] == label_make(LABEL_FIELD, TYPE_SUBCLASSES))
 		return false;
@@ -95,17 +106,15 @@ static void sample_reference(void *context, uint64_t target, uint32_t label)
 }
 
 /* What most of a container's entries are, judged by some of them. */
-static const struct look_count *entry_types(const struct objects *objects, uint32_t node,
-					    uint64_t length, struct look *look, size_t *count)
+static const struct look_count *entry_types(const struct objects *objects,
+					    const struct object *object, uint64_t length,
+					    struct look *look, size_t *count)
 {
 	struct object_reader *reader = (struct object_reader *)&objects->reader;
 	struct sampling sampling = {.reader = reader, .left = ENTRIES_SAMPLED};
-	struct object object;
 	uint64_t seen = 0;
 
-	if (!graph_object(&objects->graph, node, &object))
-		return NULL;
-	object_references(reader, &object, sample_reference, NULL, &sampling);
+	object_references(reader, object, sample_reference, NULL, &sampling);
 	struct look_count *of = pool_alloc(look->pool, ENTRY_TYPES_MAX, sizeof(*of));
 	for (size_t i = 0; i < sampling.type_count; i++)
 		seen += sampling.types[i].count;
@@ -125,17 +134,17 @@ static const struct look_count *entry_types(const struct objects *objects, uint3
 	return of;
 }
 
-void objects_describe(const struct objects *objects, uint32_t node, uint64_t bytes,
-		      unsigned int form, struct look *look, struct look_container *container)
+static void describe_object(const struct objects *objects, const struct object *object,
+			    uint64_t bytes, const char *name, struct look *look,
+			    struct look_container *container)
 {
 	struct object_reader *reader = (struct object_reader *)&objects->reader;
-	const struct graph *graph = &objects->graph;
-	uint64_t address = graph_address(graph, node), word;
-	uint32_t type = graph_type(graph, node);
-	char name[OBJECT_NAME_BYTES];
+	uint64_t address = object->address, word;
+	uint32_t type = object->type;
 
 	*container = (struct look_container){
 		.type = pool_strdup(look->pool, objects->types.items[type].name),
+		.name = name ? pool_strdup(look->pool, name) : NULL,
 		.address = address,
 		.length = object_length(reader, address, type),
 		.bytes = bytes,
@@ -143,15 +152,24 @@ void objects_describe(const struct objects *objects, uint32_t node, uint64_t byt
 		.hits = LOOK_UNKNOWN,
 		.misses = LOOK_UNKNOWN,
 	};
-	if (name_of_node(graph, node, form, name))
-		container->name = pool_strdup(look->pool, name);
 	if (objects->types.items[type].kind == KIND_CACHE) {
 		if (view_u64(reader->view, address + CACHE_HITS, &word))
 			container->hits = word;
 		if (view_u64(reader->view, address + CACHE_MISSES, &word))
 			container->misses = word;
 	}
-	container->of = entry_types(objects, node, container->length, look, &container->of_count);
+	container->of = entry_types(objects, object, container->length, look, &container->of_count);
+}
+
+void objects_describe(const struct objects *objects, uint32_t node, uint64_t bytes,
+		      unsigned int form, struct look *look, struct look_container *container)
+{
+	struct object object = {0};
+	char name[OBJECT_NAME_BYTES];
+	bool is_named = name_of_node(&objects->graph, node, form, name);
+
+	graph_object(&objects->graph, node, &object);
+	describe_object(objects, &object, bytes, is_named ? name : NULL, look, container);
 }
 
 /* The largest so far, the smallest of them first to go. */
@@ -190,6 +208,41 @@ static void report_containers(const struct objects *objects, const struct object
 	look->container_count = count;
 }
 
+/* Those whose chains were looked for, which are the longest. */
+static void report_chains(const struct objects *objects, const struct objects_request *request,
+			  struct look *look)
+{
+	const struct chains *chains = &objects->chains;
+	struct look_container *containers =
+		pool_alloc(look->pool, chains->count, sizeof(*containers));
+	size_t count = 0;
+
+	for (size_t i = 0; i < chains->count && count < request->containers; i++) {
+		const struct chain *chain = &chains->items[i];
+		const struct object object = {
+			.address = chain->address,
+			.type = chain->type,
+			.end = chain->address +
+			       object_bytes((struct object_reader *)&objects->reader,
+					    chain->address, chain->type),
+		};
+
+		if (chain->hidden)
+			continue;
+		view_clear(objects->view, &objects->regions);
+		describe_object(objects, &object, chain->bytes, chain->name, look,
+				&containers[count++]);
+	}
+	qsort(containers, count, sizeof(*containers), compare_containers);
+	look->containers = containers;
+	look->container_count = count;
+}
+
+static const char *note_of(const struct objects *objects, const struct look *look)
+{
+	return objects->streamed ? pool_strdup(look->pool, STREAMED) : NULL;
+}
+
 void objects_report(struct objects *objects, const struct objects_request *request,
 		    struct look *look)
 {
@@ -202,6 +255,9 @@ void objects_report(struct objects *objects, const struct objects_request *reque
 	look->uncertain[UNCERTAIN_TYPES_FULL] += objects->types.refused;
 	look->uncertain[UNCERTAIN_NO_ROOM] += objects->containers.refused + objects->graph.full;
 	look->uncertain[UNCERTAIN_DANGLING] += objects->graph.dangling - objects->graph.repaired;
+	look->python_note = note_of(objects, look);
+	if (objects->streamed && !objects_find_chains(objects))
+		report_chains(objects, request, look);
 	if (objects->has_graph)
 		report_containers(objects, request, look);
 	if (objects->looks > 1)

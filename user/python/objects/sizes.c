@@ -54,10 +54,12 @@ uint64_t object_bytes(struct object_reader *reader, uint64_t address, uint32_t t
 	return known->basic_bytes + ((uint64_t)items < BYTES_MAX ? variable : 0);
 }
 
-/* What is in a pool counts there, as a block of its own; and nothing is larger than its mapping. */
+/* What is in a pool counts there, as a block of its own; where pools are not kept, it is what fits
+ * into one. And nothing is larger than its mapping. */
 static uint64_t outside(struct object_reader *reader, uint64_t address, uint64_t bytes)
 {
-	if (!address || bytes > BYTES_MAX || object_pools_block(reader->pools, address))
+	if (!address || bytes > BYTES_MAX || object_pools_block(reader->pools, address) ||
+	    (!reader->pools->keep && bytes <= POOL_BLOCK_BYTES_MAX))
 		return 0;
 	const struct region *region = regions_find(view_regions(reader->view), address);
 	if (!region)

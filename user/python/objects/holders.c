@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Who holds something by a word in memory. In a block of a pool it is the object there, where that
+ * refers to it as its form says; a block without an object is a table, whose own holder is asked
+ * for next. Outside of pools it is an object that begins in front of the word and is large enough,
+ * or a table: of a module, which are known, or of a container in some pool, which is looked for in
+ * the next pass.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/array.h"
+#include "chains_internal.h"
+#include "dicts.h"
+#include "roots.h"
+
+enum {
+	HITS_MAX = 64,          /* of each holder, in a pass: of what many hold, the first */
+	BEGINNING_BYTES = 8192, /* so far in front of a word an object's beginning is looked for */
+	MODULES_MAX = 1 << 16,
+	ROOTS_MAX = 1 << 17,
+	ENTRIES_CHECKED = 4096,
+	DEQUE_BLOCKS = 64,
+	DEQUE_BLOCK_BYTES = 8 * (DEQUE_BLOCK_ITEMS + 2),
+	NAME_BYTES = 256,
+};
+
+static uint64_t word_at(const struct object_reader *reader, uint64_t address)
+{
+	uint64_t value;
+
+	view_u64(reader->view, address, &value);
+	return value;
+}
+
+bool container_table(struct object_reader *reader, uint64_t address, uint32_t type, uint64_t *start,
+		     uint64_t *end)
+{
+	struct dict_keys keys;
+
+	switch ((enum object_kind)reader->types->items[type].kind) {
+	case KIND_DICT:
+		*start = word_at(reader, address + DICT_KEYS);
+		if (!dict_keys_read(reader->view, reader->structs, *start, &keys))
+			return false;
+		*end = *start + keys.bytes;
+		return true;
+	case KIND_LIST:
+		*start = word_at(reader, address + LIST_ITEMS);
+		*end = *start + 8 * word_at(reader, address + LIST_LENGTH);
+		return *start && *end > *start;
+	case KIND_SET:
+		*start = word_at(reader, address + SET_TABLE);
+		*end = *start + 16 * (word_at(reader, address + SET_MASK) + 1);
+		return *start && *end > *start;
+	default:
+		return false;
+	}
+}
+
+struct checking {
+	uint64_t start; /* of what is to be referred to */
+	uint64_t end;
+	bool found;
+};
+
+static void check_reference(void *context, uint64_t target, uint32_t label)
+{
+	struct checking *checking = context;
+
+	(void)label;
+	checking->found |= target >= checking->start && target < checking->end;
+}
+
+static void check_storage(void *context, uint64_t address)
+{
+	check_reference(context, address, 0);
+}
+
+/* Whether an object refers to something as its form says: not weakly, not by what was there before.
+ * Of a large container only the object itself has words that count, which need no proof. */
+static bool refers(const struct search *search, const struct object *object,
+		   const struct holder *held)
+{
+	struct object_reader *reader = search->reader;
+	struct checking checking = {
+		.start = held->address,
+		.end = held->address + (held->kind == HOLDER_BLOCK ? held->bytes : 1),
+	};
+
+	if (object_length(reader, object->address, object->type) > ENTRIES_CHECKED)
+		return true;
+	object_references(reader, object, check_reference, check_storage, &checking);
+	return checking.found;
+}
+
+static void take_object(struct search *search, const struct object *object, uint64_t word,
+			uint32_t held)
+{
+	if (refers(search, object, &search->holders[held]))
+		search_connect(search,
+			       search_add(search, HOLDER_OBJECT, object->address, object->type),
+			       held, word);
+}
+
+static void take_block(struct search *search, const struct pool_block *block, uint64_t word,
+		       uint32_t held)
+{
+	struct object_reader *reader = search->reader;
+	uint8_t content[POOL_BLOCK_BYTES_MAX];
+	uint32_t header = 0;
+	bool listed;
+
+	if (block->free || !view_bytes(reader->view, block->start, content, block->bytes))
+		return;
+	uint32_t type = object_block_type(reader->types, reader->view, content, block->bytes,
+					  &header, &listed);
+	const struct object object = {
+		.address = block->start + header,
+		.type = type,
+		.end = block->start + block->bytes,
+	};
+	if (listed)
+		return;
+	if (type) {
+		take_object(search, &object, word, held);
+		return;
+	}
+	uint32_t number = search_add(search, HOLDER_BLOCK, block->start, TYPE_NONE);
+	search->holders[number].bytes = block->bytes;
+	search_connect(search, number, held, word);
+}
+
+/* The object outside of pools that a word lies in. */
+static bool find_object(struct object_reader *reader, uint64_t word, uint64_t region_start,
+			struct object *object)
+{
+	uint64_t low = word > BEGINNING_BYTES ? word - BEGINNING_BYTES : 0;
+
+	low = low > region_start ? low : region_start;
+	for (uint64_t at = word; at >= low + 8; at -= 8) {
+		uint64_t count;
+
+		if (!view_u64(reader->view, at - 8, &count))
+			return false;
+		if (!python_refcount_is_plausible(reader->structs, count))
+			continue;
+		uint32_t type = python_types_find(reader->types, reader->view, word_at(reader, at));
+		if (!type)
+			continue;
+		uint64_t end = at - 8 + object_bytes(reader, at - 8, type);
+		*object = (struct object){.address = at - 8, .type = type, .end = end};
+		if (reader->types->items[type].kind == KIND_TYPE && end < at - 8 + TYPE_BYTES)
+			end = at - 8 + TYPE_BYTES;
+		if (word < end)
+			return true;
+	}
+	return false;
+}
+
+static const struct module_table *find_table(const struct search *search, uint64_t word)
+{
+	size_t low = 0, high = search->table_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (search->tables[middle].end <= word)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < search->table_count && search->tables[low].start <= word ? &search->tables[low]
+									      : NULL;
+}
+
+static void take_c_variable(struct search *search, size_t region, uint64_t word, uint32_t held)
+{
+	struct object_reader *reader = search->reader;
+	char name[NAME_BYTES];
+
+	if (!roots_c_data(view_regions(reader->view), region, name, sizeof(name)))
+		return;
+	uint32_t number = search_add(search, HOLDER_C, word, TYPE_NONE);
+	struct holder *holder = &search->holders[number];
+	if (!number)
+		return;
+	holder->root_label = label_make(LABEL_C, labels_number(reader->labels, name));
+	holder->rank = RANK_C;
+	search_connect(search, number, held, word);
+}
+
+void search_hit(struct search *search, size_t region, uint64_t word, uint32_t held)
+{
+	struct object_reader *reader = search->reader;
+	const struct region *where = &view_regions(reader->view)->items[region];
+	const struct module_table *table = find_table(search, word);
+	struct pool_block block;
+	struct object object;
+	uint32_t type;
+
+	if (table) {
+		type = python_types_find(reader->types, reader->view,
+					 word_at(reader, table->dict + OBJECT_TYPE));
+		search_connect(search, search_add(search, HOLDER_OBJECT, table->dict, type), held,
+			       word);
+		return;
+	}
+	if (search->holders[held].hits++ >= HITS_MAX) {
+		search->holders[held].hits = HITS_MAX;
+		search->full = true;
+		return;
+	}
+	if (!where->mapping.inode &&
+	    object_pools_inspect(reader->pools, reader->view, word, &block)) {
+		take_block(search, &block, word, held);
+	} else if (find_object(reader, word, where->mapping.start, &object)) {
+		take_object(search, &object, word, held);
+	} else if (where->mapping.inode) {
+		take_c_variable(search, region, word, held);
+	} else {
+		search_connect(search, search_add(search, HOLDER_WORD, word, TYPE_NONE), held,
+			       word);
+		take_c_variable(search, region, word, held);
+	}
+}
+
+/* The words that lie in a table of a container. */
+static void take_table(struct search *search, uint64_t address, uint32_t type, uint64_t start,
+		       uint64_t end)
+{
+	size_t low = 0, high = search->word_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (search->holders[search->words[middle]].address < start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < search->word_count; low++) {
+		uint32_t number = search->words[low];
+		uint64_t word = search->holders[number].address;
+
+		if (word >= end)
+			break;
+		search_connect(search, search_add(search, HOLDER_OBJECT, address, type), number,
+			       word);
+	}
+}
+
+/* Blocks in a row, of which the object has the first and the last. */
+static void take_deque(struct search *search, uint64_t address, uint32_t type)
+{
+	struct object_reader *reader = search->reader;
+	uint64_t block = word_at(reader, address + DEQUE_LEFT);
+
+	for (int i = 0; block && i < DEQUE_BLOCKS; i++) {
+		take_table(search, address, type, block, block + DEQUE_BLOCK_BYTES);
+		block = word_at(reader, block + 8 + 8 * DEQUE_BLOCK_ITEMS);
+	}
+}
+
+void search_tables(struct search *search, uint64_t address, uint32_t type)
+{
+	struct object_reader *reader = search->reader;
+	enum object_kind kind = reader->types->items[type].kind;
+	uint64_t start, end;
+
+	/* a table behind all words that are looked for, or far in front of them, is not read */
+	if (kind == KIND_DICT) {
+		start = word_at(reader, address + DICT_KEYS);
+		if (start > search->holders[search->words[search->word_count - 1]].address)
+			return;
+		if (object_length(reader, address, type) < 8 &&
+		    start + VIEW_PAGE_BYTES < search->holders[search->words[0]].address)
+			return;
+	}
+	if (kind == KIND_DEQUE)
+		take_deque(search, address, type);
+	else if (container_table(reader, address, type, &start, &end))
+		take_table(search, address, type, start, end);
+}
+
+static void add_root(struct search *search, uint64_t address, uint32_t label, enum root_rank rank)
+{
+	const struct chain_root root = {address, label, (uint8_t)rank};
+
+	if (address && search->root_count < ROOTS_MAX &&
+	    !array_append(&search->roots, &search->root_count, root))
+		search->full = true;
+}
+
+static void add_table(struct search *search, uint64_t dict)
+{
+	struct module_table table = {.dict = dict};
+	struct object_reader *reader = search->reader;
+	uint32_t type =
+		python_types_find(reader->types, reader->view, word_at(reader, dict + OBJECT_TYPE));
+
+	if (reader->types->items[type].kind == KIND_DICT &&
+	    container_table(reader, dict, type, &table.start, &table.end) &&
+	    !array_append(&search->tables, &search->table_count, table))
+		search->full = true;
+}
+
+struct modules {
+	struct search *search;
+	const char *prefix; /* "interpreter 2: " */
+	size_t count;
+};
+
+static bool add_module(void *context, uint64_t key, uint64_t value)
+{
+	struct modules *modules = context;
+	struct search *search = modules->search;
+	struct object_reader *reader = search->reader;
+	char name[NAME_BYTES], full[NAME_BYTES + 64];
+	uint32_t type = python_types_find(reader->types, reader->view,
+					  word_at(reader, value + OBJECT_TYPE));
+
+	if (modules->count++ == MODULES_MAX)
+		return false;
+	if (!type || !view_text(reader->view, reader->layout, key, name, sizeof(name)))
+		return true;
+	snprintf(full, sizeof(full), "%s%s", modules->prefix, name);
+	uint32_t label = label_make(LABEL_ROOT, labels_number(reader->labels, full));
+	add_root(search, value, label, RANK_MODULE);
+	if (reader->types->items[type].kind != KIND_MODULE)
+		return true;
+	uint64_t dict = word_at(reader, value + MODULE_DICT);
+	add_root(search, dict, label_make(LABEL_MODULES, label_value(label)), RANK_MODULE);
+	add_table(search, dict);
+	return true;
+}
+
+static void visit_root(void *context, uint64_t address, uint32_t label)
+{
+	struct search *search = context;
+	struct object_reader *reader = search->reader;
+	struct modules modules = {.search = search, .prefix = ""};
+
+	if (!label_is_namespace(label)) {
+		add_root(search, address, label,
+			 label_kind(label) == LABEL_C ? RANK_C : RANK_FRAME);
+		return;
+	}
+	if (label_kind(label) == LABEL_MODULES)
+		modules.prefix = labels_text(reader->labels, label_value(label));
+	add_root(search, address, label, RANK_MODULE);
+	dict_each(reader->view, reader->structs, address, add_module, &modules);
+}
+
+static int compare_roots(const void *a, const void *b)
+{
+	const struct chain_root *left = a, *right = b;
+
+	if (left->address != right->address)
+		return left->address < right->address ? -1 : 1;
+	return left->rank - right->rank;
+}
+
+static int compare_tables(const void *a, const void *b)
+{
+	const struct module_table *left = a, *right = b;
+
+	return left->start < right->start ? -1 : left->start > right->start;
+}
+
+/* Hostile tables may overlap: then the first one is right, as good as any. */
+static void separate_tables(struct search *search)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < search->table_count; i++)
+		if (!kept || search->tables[i].start >= search->tables[kept - 1].end)
+			search->tables[kept++] = search->tables[i];
+	search->table_count = kept;
+}
+
+int search_begin(struct search *search, const struct python_interpreter *interpreter)
+{
+	roots_visit(search->reader, interpreter, visit_root, search);
+	if (search->root_count)
+		qsort(search->roots, search->root_count, sizeof(*search->roots), compare_roots);
+	if (search->table_count)
+		qsort(search->tables, search->table_count, sizeof(*search->tables), compare_tables);
+	separate_tables(search);
+	return 0;
+}
