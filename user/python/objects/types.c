@@ -7,6 +7,7 @@
  */
 #include "types.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,18 +114,6 @@ static bool is_metatype(const struct python_object_types *types, struct view *vi
 		(view_u64(view, type + TYPE_FLAGS, &flags) && flags & TYPE_TYPE_SUBCLASS));
 }
 
-static bool read_type(const struct python_object_types *types, struct view *view, uint64_t address,
-		      struct type_object *object)
-{
-	return view_u64(view, address + OBJECT_TYPE, &object->type) && object->type &&
-	       is_metatype(types, view, object->type) &&
-	       view_bytes(view, address, object, sizeof(*object)) &&
-	       python_refcount_is_plausible(types->structs, object->refcount) &&
-	       object->flags & TYPE_READY && object->basic_bytes >= 16 &&
-	       object->basic_bytes <= BASIC_BYTES_MAX && object->item_bytes >= 0 &&
-	       object->item_bytes <= ITEM_BYTES_MAX && object->size < ITEM_BYTES_MAX;
-}
-
 static void read_c_string(struct view *view, uint64_t address, char *text, size_t size)
 {
 	size_t used = 0;
@@ -132,6 +121,36 @@ static void read_c_string(struct view *view, uint64_t address, char *text, size_
 	while (used < size - 1 && view_bytes(view, address + used, text + used, 1) && text[used])
 		used++;
 	text[used] = '\0';
+}
+
+/* Some static types of C code are used without ever being made ready (_lru_list_elem of functools,
+ * up to 3.9): those have a module's name in theirs all the same. */
+static bool is_ready(const struct python_object_types *types, struct view *view,
+		     const struct type_object *object)
+{
+	char name[NAME_MAX_BYTES];
+
+	if (object->flags & TYPE_READY)
+		return true;
+	if (object->flags & TYPE_HEAP || object->type != types->type_type)
+		return false;
+	read_c_string(view, object->name, name, sizeof(name));
+	for (const char *at = name; *at; at++)
+		if (!isalnum((unsigned char)*at) && *at != '_' && *at != '.')
+			return false;
+	return strchr(name, '.');
+}
+
+static bool read_type(const struct python_object_types *types, struct view *view, uint64_t address,
+		      struct type_object *object)
+{
+	return view_u64(view, address + OBJECT_TYPE, &object->type) && object->type &&
+	       is_metatype(types, view, object->type) &&
+	       view_bytes(view, address, object, sizeof(*object)) &&
+	       python_refcount_is_plausible(types->structs, object->refcount) &&
+	       object->basic_bytes >= 16 && object->basic_bytes <= BASIC_BYTES_MAX &&
+	       object->item_bytes >= 0 && object->item_bytes <= ITEM_BYTES_MAX &&
+	       object->size < ITEM_BYTES_MAX && is_ready(types, view, object);
 }
 
 /* As CPython's repr has it: module.qualname, but builtins by the name alone. */
