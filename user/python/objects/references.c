@@ -347,6 +347,26 @@ static void refer_frame(const struct visit *visit, const struct object *object)
 		frame_references(reader, frame, visit->refer, visit->context);
 }
 
+/* Up to 3.10: what a frame object has beside its variables. Behind the part of the stack that is
+ * filled there are leftovers. */
+static void refer_frame_object(const struct visit *visit, const struct object *object)
+{
+	struct object_reader *reader = visit->reader;
+	uint64_t stack = word(reader, object->address + FRAME_VALUE_STACK), depth = 0;
+	bool counts = reader->structs->minor == 10;
+	uint64_t top = word(reader, object->address + (counts ? FRAME_DEPTH : FRAME_STACK_TOP));
+
+	for (uint64_t at = FRAME_FIRST; at < FRAME_VALUE_STACK; at += 8)
+		refer(visit, word(reader, object->address + at),
+		      label_make(LABEL_FIELD, (uint32_t)at));
+	if (counts)
+		depth = (int32_t)top > 0 ? (uint32_t)top : 0;
+	else if (top > stack)
+		depth = (top - stack) / 8;
+	if (depth <= VARIABLES_MAX)
+		refer_array(visit, stack, depth, 8);
+}
+
 static void refer_generator(const struct visit *visit, const struct object *object)
 {
 	struct object_reader *reader = visit->reader;
@@ -356,6 +376,8 @@ static void refer_generator(const struct visit *visit, const struct object *obje
 		frame = word(reader, frame);
 	if (frame)
 		frame_references(reader, frame, visit->refer, visit->context);
+	if (reader->structs->minor < 11) /* an object, with a stack of its own */
+		refer(visit, frame, label_make(LABEL_FIELD, reader->structs->generator_frame));
 }
 
 static void refer_type(const struct visit *visit, const struct object *object)
@@ -418,7 +440,10 @@ void object_references(struct object_reader *reader, const struct object *object
 		break;
 	case KIND_FRAME:
 		refer_frame(&visit, object);
-		refer_plain(&visit, object, type);
+		if (reader->structs->minor < 11)
+			refer_frame_object(&visit, object);
+		else
+			refer_plain(&visit, object, type);
 		break;
 	case KIND_GENERATOR: /* some of its other words are never set */
 		refer_generator(&visit, object);

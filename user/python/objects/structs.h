@@ -74,6 +74,14 @@ enum {
 	NDARRAY_OWNS_DATA = 4, /* in the flags */
 	NDARRAY_DIMENSIONS_MAX = 64,
 
+	/* frame objects up to 3.10 */
+	FRAME_FIRST = 24, /* the frame behind, code, builtins, globals, locals */
+	FRAME_VALUE_STACK = 64,
+	FRAME_STACK_TOP = 72, /* 3.8 and 3.9: address; 0: it runs */
+	FRAME_DEPTH = 80,     /* 3.10: how many are filled; -1: it runs */
+
+	METHOD_FUNCTION = 16,
+	METHOD_SELF = 24,
 	MODULE_DICT = 16,
 	CELL_CONTENTS = 16,
 };
@@ -100,7 +108,8 @@ struct python_structs {
 	uint32_t tuple_items;
 	uint32_t type_qualname;
 	uint32_t type_cached_keys; /* keys of its instances' values */
-	uint32_t function_code;
+	uint32_t function_code;    /* behind it: __defaults__ and __kwdefaults__ */
+	uint32_t function_qualname;
 	uint32_t function_closure;
 	uint32_t generator_frame;    /* the frame within generators; up to 3.10 -> frame */
 	uint32_t frame_stack;        /* how far a frame's stack is filled; PYTHON_ABSENT */
