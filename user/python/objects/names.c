@@ -9,7 +9,8 @@
 #include "dicts.h"
 
 enum {
-	STEPS_MAX = 64,
+	STEPS_AT_END = 24, /* of a name */
+	STEPS_MAX = 1 << 14,
 	MEMBERS_MAX = 65536,
 	ITEMS_SEARCHED = 1 << 20,
 	KEY_CHARACTERS = 60,
@@ -91,6 +92,9 @@ static bool find_member(const struct object_reader *reader, uint32_t type, uint6
 static const char *known_field(const struct object_reader *reader, enum object_kind kind,
 			       uint64_t offset)
 {
+	/* globals are in between up to 3.9 */
+	uint64_t defaults = reader->structs->function_code + (reader->structs->minor < 10 ? 16 : 8);
+
 	switch (kind) {
 	case KIND_CACHE:
 		return offset == CACHE_DICT || offset == CACHE_FUNCTION ? "" : NULL;
@@ -99,7 +103,13 @@ static const char *known_field(const struct object_reader *reader, enum object_k
 	case KIND_FUNCTION:
 		return offset == reader->structs->function_closure ? "__closure__"
 		       : offset == reader->structs->function_code  ? "__code__"
+		       : offset == defaults                        ? "__defaults__"
+		       : offset == defaults + 8                    ? "__kwdefaults__"
 								   : NULL;
+	case KIND_METHOD:
+		return offset == METHOD_FUNCTION ? "__func__"
+		       : offset == METHOD_SELF   ? "__self__"
+						 : NULL;
 	case KIND_TYPE:
 		return offset == TYPE_MRO          ? "__mro__"
 		       : offset == TYPE_BASE       ? "__base__"
@@ -202,15 +212,15 @@ static void append_item(const struct object_reader *reader, const struct name_st
 	append(name, text);
 }
 
-void name_of_code(const struct object_reader *reader, uint64_t code, char *text, size_t size)
+/* `qualname`: address of the function's name. */
+static void describe_code(const struct object_reader *reader, uint64_t code, uint64_t qualname,
+			  char *text, size_t size)
 {
 	const struct python_layout *layout = reader->layout;
-	uint32_t qualname =
-		layout->code_qualname == PYTHON_ABSENT ? layout->code_name : layout->code_qualname;
 	char function[192], file[192];
 	uint32_t line;
 
-	view_text(reader->view, layout, word(reader, code + qualname), function, sizeof(function));
+	view_text(reader->view, layout, qualname, function, sizeof(function));
 	view_text(reader->view, layout, word(reader, code + layout->walk.code_filename), file,
 		  sizeof(file));
 	view_u32(reader->view, code + layout->walk.code_first_line, &line);
@@ -218,16 +228,25 @@ void name_of_code(const struct object_reader *reader, uint64_t code, char *text,
 	snprintf(text, size, "%s (%s:%u)", function, base ? base + 1 : file, line);
 }
 
+void name_of_code(const struct object_reader *reader, uint64_t code, char *text, size_t size)
+{
+	const struct python_layout *layout = reader->layout;
+	uint32_t qualname =
+		layout->code_qualname == PYTHON_ABSENT ? layout->code_name : layout->code_qualname;
+
+	describe_code(reader, code, word(reader, code + qualname), text, size);
+}
+
 /* make_handler of "make_handler.<locals>.handler (file.py:1)" */
 static void cut_locals(char *text)
 {
 	static const char mark[] = ".<locals>";
-	char *inner = NULL, *place = strrchr(text, '(');
+	char *inner = NULL, *place = strstr(text, " (");
 
 	for (char *at = text; (at = strstr(at, mark)); at++)
 		inner = at;
 	if (inner && place && place > inner)
-		memmove(inner + 1, place, strlen(place) + 1), *inner = ' ';
+		memmove(inner, place, strlen(place) + 1);
 }
 
 /* The code that an object's variables are of; 0 where that is not known. */
@@ -253,6 +272,25 @@ static uint64_t code_of(const struct object_reader *reader, const struct name_st
 	}
 }
 
+/* Address of a function's own qualified name: that of its code, or, up to 3.10, where code has
+ * none, the one that it has itself, unless a decorator took that from another function. */
+static uint64_t name_of_function(const struct object_reader *reader, uint64_t function,
+				 uint64_t code)
+{
+	const struct python_layout *layout = reader->layout;
+	uint64_t qualname = word(reader, function + reader->structs->function_qualname);
+	char text[192], plain[192];
+
+	if (layout->code_qualname != PYTHON_ABSENT)
+		return word(reader, code + layout->code_qualname);
+	view_text(reader->view, layout, qualname, text, sizeof(text));
+	view_text(reader->view, layout, word(reader, code + layout->code_name), plain,
+		  sizeof(plain));
+	const char *last = strrchr(text, '.');
+	return strcmp(last ? last + 1 : text, plain) ? word(reader, code + layout->code_name)
+						     : qualname;
+}
+
 /* "local kept of make_handler (handlers.py:41)": of a function's closure the function around it, of
  * a generator its own. */
 static void append_variable(const struct object_reader *reader, const struct name_step *step,
@@ -266,9 +304,13 @@ static void append_variable(const struct object_reader *reader, const struct nam
 		append_attribute(name, variable);
 		return;
 	}
-	name_of_code(reader, code, function, sizeof(function));
-	if (reader->types->items[step->holder_type].kind == KIND_FUNCTION)
+	if (reader->types->items[step->holder_type].kind == KIND_FUNCTION) {
+		describe_code(reader, code, name_of_function(reader, step->holder, code), function,
+			      sizeof(function));
 		cut_locals(function);
+	} else {
+		name_of_code(reader, code, function, sizeof(function));
+	}
 	snprintf(name, OBJECT_NAME_BYTES, "local %s of %s", variable, function);
 }
 
@@ -303,33 +345,48 @@ void name_append(const struct object_reader *reader, const struct name_step *ste
 	}
 }
 
+static void append_step(const struct graph *graph, uint32_t node, unsigned int form,
+			char name[OBJECT_NAME_BYTES])
+{
+	uint32_t parent = graph->parents[node];
+	bool is_root = parent == node;
+	struct name_step step = {
+		.label = graph->labels[node],
+		.holder_type = is_root ? TYPE_NONE : graph_type(graph, parent),
+		.holder = is_root ? 0 : graph_address(graph, parent),
+		.target = graph_address(graph, node),
+	};
+
+	name_append(graph->reader, &step, form, name);
+}
+
+/* A way that is too long is told by its beginning and its end. */
 bool name_of_node(const struct graph *graph, uint32_t node, unsigned int form,
 		  char name[OBJECT_NAME_BYTES])
 {
-	uint32_t chain[STEPS_MAX], count = 0;
+	uint32_t steps[2 * STEPS_AT_END];
+	size_t length = 0;
 
 	*name = '\0';
 	if (!node || !graph_reached(graph, node))
 		return false;
-	while (count < STEPS_MAX) {
-		chain[count++] = node;
-		if (graph->parents[node] == node)
+	for (uint32_t at = node;; at = graph->parents[at]) { /* the last ones, then the first */
+		steps[length < STEPS_AT_END ? length : STEPS_AT_END + length % STEPS_AT_END] = at;
+		length++;
+		if (graph->parents[at] == at || length == STEPS_MAX)
 			break;
-		node = graph->parents[node];
 	}
-	if (graph->parents[node] != node)
+	if (length == STEPS_MAX) { /* where it begins is not known */
+		length = STEPS_AT_END;
 		append(name, "...");
-	while (count--) {
-		uint32_t parent = graph->parents[chain[count]];
-		bool is_root = parent == chain[count];
-		struct name_step step = {
-			.label = graph->labels[chain[count]],
-			.holder_type = is_root ? TYPE_NONE : graph_type(graph, parent),
-			.holder = is_root ? 0 : graph_address(graph, parent),
-			.target = graph_address(graph, chain[count]),
-		};
-
-		name_append(graph->reader, &step, form, name);
+	}
+	for (size_t i = length; i--;) {
+		if (i < STEPS_AT_END)
+			append_step(graph, steps[i], form, name);
+		else if (i + STEPS_AT_END >= length)
+			append_step(graph, steps[STEPS_AT_END + i % STEPS_AT_END], form, name);
+		else if (i == STEPS_AT_END)
+			append(name, "...");
 	}
 	return true;
 }
