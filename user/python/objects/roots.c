@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The order matters, since an object belongs to the root that reaches it first. Modules give the
- * names that people know. Variables of functions that run come next. The interpreter's own
+ * names that people know. Variables of functions that run come next, then what these functions
+ * compute with, since nobody says how much of that is still in use. The interpreter's own
  * structure comes late, because its free lists still point to what they gave out; C data and stacks
  * come last, because they hold leftovers.
  */
@@ -38,6 +39,7 @@ struct rooting {
 	const char *function; /* of the frame whose variables are being taken */
 	int thread;
 	uint64_t number; /* of the interpreter; the first one is 0 */
+	bool leftovers;  /* variables are done: what frames compute with, which may be stale */
 };
 
 static uint64_t word(const struct rooting *rooting, uint64_t address)
@@ -107,8 +109,10 @@ static void take_frames(struct rooting *rooting, uint64_t state)
 		if (code) {
 			describe_frame(rooting, code, function, sizeof(function));
 			rooting->function = function;
-			frame_references(reader, frame, take_variable, rooting);
-			take_stack_of_running(rooting, frame, code);
+			if (rooting->leftovers)
+				take_stack_of_running(rooting, frame, code);
+			else
+				frame_references(reader, frame, take_variable, rooting);
 		}
 		frame = word(rooting, frame + walk->frame_previous);
 	}
@@ -140,7 +144,8 @@ static void take_threads(struct rooting *rooting, uint64_t interpreter)
 
 	for (rooting->thread = 1; state && rooting->thread < THREADS_MAX; rooting->thread++) {
 		take_frames(rooting, state);
-		take_words(rooting, state, THREAD_STATE_BYTES, "thread state", false);
+		if (rooting->leftovers)
+			take_words(rooting, state, THREAD_STATE_BYTES, "thread state", false);
 		state = word(rooting, state + layout->tstate_next);
 	}
 	rooting->thread = 0;
@@ -304,6 +309,9 @@ void roots_follow(struct graph *graph, const struct python_interpreter *interpre
 	counts->modules = graph->order_count;
 	each_interpreter(&rooting, take_threads);
 	graph_follow(graph);
+	rooting.leftovers = true;
+	each_interpreter(&rooting, take_threads);
+	graph_follow(graph);
 	counts->frames = graph->order_count;
 	graph_follow_raw(graph);
 	each_interpreter(&rooting, take_interpreter);
@@ -326,5 +334,7 @@ void roots_visit(struct object_reader *reader, const struct python_interpreter *
 	};
 
 	each_interpreter(&rooting, visit_modules);
+	each_interpreter(&rooting, take_threads);
+	rooting.leftovers = true;
 	each_interpreter(&rooting, take_threads);
 }
