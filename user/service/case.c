@@ -8,10 +8,11 @@
 #include <unistd.h>
 
 #include "../look/growth.h"
+#include "../python/objects/live.h"
 
 #define NS_PER_S 1e9
 
-enum { LOOKS_TO_TELL = 3 };
+enum { LOOKS_TO_TELL = 3, COUNT_EACH_S = 3 };
 
 static double now_s(void)
 {
@@ -86,7 +87,11 @@ static void add_parts(struct patient_case *kase, const struct look *look)
 
 	if (!look->parts_known)
 		return;
-	series_add(&kase->live, at_s, (double)look_live_bytes(look));
+	double live = (double)look_live_bytes(look);
+	double objects = (double)look->parts[PART_PYTHON_LIVE].bytes;
+	series_add(&kase->live, at_s, live);
+	series_add(&kase->objects, at_s, objects);
+	series_add(&kase->others, at_s, live - objects);
 	for (int i = 0; i < PART_COUNT; i++)
 		series_add(&kase->parts[i], at_s, (double)look->parts[i].bytes);
 }
@@ -141,6 +146,18 @@ static bool read_resident(const struct patient_case *kase, uint64_t *bytes)
 	return good;
 }
 
+static void count_live(struct patient_case *kase, double now)
+{
+	uint64_t began = own_cpu_ns(), bytes;
+
+	if (!kase->patient.is_python || !kase->others.count || now - kase->counted_s < COUNT_EACH_S ||
+	    objects_live_bytes(&kase->patient.objects, &bytes))
+		return;
+	series_add(&kase->objects, now, (double)bytes);
+	kase->counted_s = now;
+	kase->own_cpu_ns += own_cpu_ns() - began;
+}
+
 void case_poll(struct patient_case *kase, double now)
 {
 	struct memory memory = process_memory(kase->patient.pid);
@@ -160,6 +177,7 @@ void case_poll(struct patient_case *kase, double now)
 	kase->uptime_s = uptime_of(&status);
 	series_add(&kase->resident, now, (double)resident);
 	subjects_poll(&kase->subjects, &memory, now);
+	count_live(kase, now);
 }
 
 /* --- watches --- */
@@ -305,11 +323,37 @@ static size_t find_all(struct patient_case *kase, struct answer *answer, double 
 	return count;
 }
 
+/* A series at any time: on the line between the samples around it. */
+static double value_at(const struct series *series, double at_s)
+{
+	size_t i = 0;
+
+	while (i < series->count && series->items[i].at_s < at_s)
+		i++;
+	if (!i || i == series->count)
+		return series->items[i ? i - 1 : 0].value;
+	const struct sample *before = &series->items[i - 1], *after = &series->items[i];
+	return before->value + (after->value - before->value) * (at_s - before->at_s) /
+				       (after->at_s - before->at_s);
+}
+
+/* Objects are counted more often than all else that is in use. */
+static void sum_live(const struct patient_case *kase, struct series *live)
+{
+	*live = kase->live;
+	if (!kase->patient.is_python || !kase->others.count)
+		return;
+	*live = kase->objects;
+	for (size_t i = 0; i < live->count; i++)
+		live->items[i].value += value_at(&kase->others, live->items[i].at_s);
+}
+
 struct answer *case_answer(struct patient_case *kase, double duration_s)
 {
 	double seen = kase->seen_s - kase->began_s;
 	double share = duration_s > 0 ? fmin(seen / duration_s, 1) : 1;
 	struct answer *answer = answer_new();
+	struct series *live = pool_alloc(answer->pool, 1, sizeof(*live));
 	struct finding *findings;
 
 	case_watch_end(kase);
@@ -326,7 +370,8 @@ struct answer *case_answer(struct patient_case *kase, double duration_s)
 		answer->resident_bytes = kase->look->resident_bytes;
 		answer->limit_bytes = kase->look->limit_bytes;
 	}
-	answer_set_growth(answer, kase->live.items, kase->live.count, kase->resident.items,
+	sum_live(kase, live);
+	answer_set_growth(answer, live->items, live->count, kase->resident.items,
 			  kase->resident.count);
 	scale(&answer->growth, share);
 	scale(&answer->resident_growth, share);

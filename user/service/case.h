@@ -23,7 +23,9 @@ struct watched_word {
 struct patient_case {
 	struct patient patient;
 	struct subjects subjects;
-	struct series live;     /* bytes in use */
+	struct series live;     /* bytes in use: as of looks */
+	struct series objects;  /* of Python's objects, between looks too */
+	struct series others;   /* all else that is in use: as of looks */
 	struct series resident; /* bytes */
 	struct series parts[PART_COUNT];
 	double began_s; /* CLOCK_MONOTONIC: first and last seen */
@@ -32,6 +34,7 @@ struct patient_case {
 	uint64_t cpu_ticks0; /* of the process */
 	uint64_t cpu_ticks;
 	uint64_t own_cpu_ns; /* of ours, for looks */
+	double counted_s;      /* when live objects were counted last */
 	double look_cost_s[2]; /* of ours: the last look without a graph, and with one */
 	bool gone;
 	size_t looks;

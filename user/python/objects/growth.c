@@ -14,7 +14,7 @@
 #include "names.h"
 #include "report.h"
 
-enum { ENTRIES_MIN = 2, TYPES_REPORTED = 40, GROWN_REPORTED = 40 };
+enum { ENTRIES_MIN = 2, LOOKS_OF_FRAMES = 6, TYPES_REPORTED = 40, GROWN_REPORTED = 40 };
 
 struct growing {
 	const struct objects *objects;
@@ -153,12 +153,21 @@ static struct grown *group_above(const struct growing *growing, uint32_t pattern
 	return NULL;
 }
 
-/* What only C code seems to hold are mostly leftovers on stacks and in tables: they come and go. */
-static bool is_held_by_c(const struct patterns *patterns, uint32_t number)
+/*
+ * What only C code seems to hold are mostly leftovers on stacks and in tables; what running functions
+ * hold is different at each look. Both come and go, so that a few looks prove nothing. A key grows
+ * with its value.
+ */
+static bool is_fleeting(const struct patterns *patterns, uint32_t number)
 {
+	enum label_kind kind = label_kind(patterns->items[number].label);
+
+	if (kind == LABEL_KEY)
+		return true;
 	while (patterns->items[number].parent)
 		number = patterns->items[number].parent;
-	return label_kind(patterns->items[number].label) == LABEL_C;
+	kind = label_kind(patterns->items[number].label);
+	return kind == LABEL_C || (kind == LABEL_ROOT && patterns->looks < LOOKS_OF_FRAMES);
 }
 
 static void take_pattern(struct growing *growing, uint32_t number)
@@ -176,7 +185,7 @@ static void take_pattern(struct growing *growing, uint32_t number)
 			group->type = pattern->type;
 		return;
 	}
-	if (!example || !pattern->type || is_held_by_c(&objects->patterns, number) ||
+	if (!example || !pattern->type || is_fleeting(&objects->patterns, number) ||
 	    (above > 0 && grew <= 3 * above))
 		return;
 	bool is_item = label_kind(objects->graph.labels[example]) == LABEL_ITEM;

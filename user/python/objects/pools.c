@@ -99,6 +99,18 @@ static uint32_t check_header(const struct object_pools *pools, const struct pool
 	return blocks;
 }
 
+bool object_pool_header(const struct object_pools *pools, uint64_t address,
+			const uint8_t bytes[POOL_HEADER_BYTES], uint32_t *size, uint32_t *used)
+{
+	const struct pool_header *header = (const void *)bytes;
+
+	if (!check_header(pools, header, address))
+		return false;
+	*size = (header->size_class + 1) * BLOCK_UNIT;
+	*used = header->used;
+	return true;
+}
+
 /* Marks the blocks of the free list. Returns whether all numbers agree. */
 static bool mark_free(const uint8_t *pool, uint64_t address, uint32_t size, uint32_t blocks,
 		      bool *is_free)
