@@ -210,7 +210,7 @@ static enum exit_status write_answer(const struct answer *answer, const char *pa
 	if (ends_in(path, ".json"))
 		writing.print = why_json;
 	else if (ends_in(path, ".html"))
-		writing.print = why_json;
+		writing.print = why_html;
 	int error = file_write(path, print_answer, &writing);
 	if (!error)
 		return STATUS_OK;

@@ -14,7 +14,8 @@
  */
 struct look_growth *look_diff(const struct look *before, struct look *after);
 
-/* What changed of the resident bytes, of the parts and of malloc's chunks by size, into `growth`. */
+/* What changed of the resident bytes, of the parts and of malloc's chunks by size, into `growth`.
+ */
 void look_diff_memory(const struct look *before, const struct look *after, struct pool *pool,
 		      struct look_growth *growth);
 

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/message.h"
 #include "../look/growth.h"
 #include "../python/objects/live.h"
 
@@ -127,6 +128,9 @@ void case_look(struct patient_case *kase, bool graph, const struct objects_reque
 	uint64_t took = own_cpu_ns() - began;
 	kase->own_cpu_ns += took;
 	kase->look_cost_s[graph] = (double)took / NS_PER_S;
+	message_detail("process %d: a look %s took %.3f s of our processor time",
+		       (int)kase->patient.pid, graph ? "with a graph" : "without one",
+		       kase->look_cost_s[graph]);
 }
 
 /* Resident pages, without a walk over the page tables. */
@@ -150,7 +154,8 @@ static void count_live(struct patient_case *kase, double now)
 {
 	uint64_t began = own_cpu_ns(), bytes;
 
-	if (!kase->patient.is_python || !kase->others.count || now - kase->counted_s < COUNT_EACH_S ||
+	if (!kase->patient.is_python || !kase->others.count ||
+	    now - kase->counted_s < COUNT_EACH_S ||
 	    objects_live_bytes(&kase->patient.objects, &bytes))
 		return;
 	series_add(&kase->objects, now, (double)bytes);
@@ -277,6 +282,10 @@ void case_watch_end(struct patient_case *kase)
 
 		if (watch_result(kase->watch, i, &result))
 			continue;
+		message_detail("process %d: %s: %llu hits in %.1f s, %.1f us each",
+			       (int)kase->patient.pid, subject->key ? subject->key : "(no name)",
+			       (unsigned long long)result.hits, result.watched_s,
+			       result.hits ? result.cost_s / (double)result.hits * 1e6 : 0.0);
 		subject_take_result(&kase->subjects, subject, kase->watched[i].kind, &result);
 		watch_result_release(&result);
 	}

@@ -33,7 +33,7 @@ struct patient_case {
 	double uptime_s;
 	uint64_t cpu_ticks0; /* of the process */
 	uint64_t cpu_ticks;
-	uint64_t own_cpu_ns; /* of ours, for looks */
+	uint64_t own_cpu_ns;   /* of ours, for looks */
 	double counted_s;      /* when live objects were counted last */
 	double look_cost_s[2]; /* of ours: the last look without a graph, and with one */
 	bool gone;

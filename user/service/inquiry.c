@@ -27,9 +27,9 @@ static const struct {
 	bool graph;
 	bool may_fall_away;
 } plan[] = {
-	{0, true, false},     {0.03, false, true}, {0.07, false, true},
-	{0.125, true, false}, {0.3, false, true},  {0.45, true, false},
-	{0.6, false, true},   {0.75, true, true},  {0.9, false, true},
+	{0, true, false},     {0.03, false, false}, {0.07, false, false},
+	{0.125, true, false}, {0.25, false, true},  {0.4, true, true},
+	{0.55, false, true},  {0.7, true, true},    {0.85, false, true},
 };
 
 enum {

@@ -23,7 +23,7 @@ struct patient {
 	struct python_interpreter interpreter;
 	struct objects objects;
 	size_t looks;
-	struct look *mark; /* where the memory was; NULL: not kept */
+	struct look *mark;   /* where the memory was; NULL: not kept */
 	int64_t taken_at_ns; /* of the last look, since the epoch */
 	uint64_t cpu_ns;     /* of ours, that the last look took */
 	uint64_t wall_ns;
@@ -41,8 +41,8 @@ void patient_close(struct patient *patient);
 int patient_look(struct patient *patient, bool graph, struct failure *failure);
 
 /*
- * Keeps where the memory is now, for patient_report to tell what grew since, of malloc's blocks too:
- * after the first of several looks.
+ * Keeps where the memory is now, for patient_report to tell what grew since, of malloc's blocks
+ * too: after the first of several looks.
  */
 void patient_mark(struct patient *patient);
 

@@ -154,9 +154,9 @@ static struct grown *group_above(const struct growing *growing, uint32_t pattern
 }
 
 /*
- * What only C code seems to hold are mostly leftovers on stacks and in tables; what running functions
- * hold is different at each look. Both come and go, so that a few looks prove nothing. A key grows
- * with its value.
+ * What only C code seems to hold are mostly leftovers on stacks and in tables; what running
+ * functions hold is different at each look. Both come and go, so that a few looks prove nothing. A
+ * key grows with its value.
  */
 static bool is_fleeting(const struct patterns *patterns, uint32_t number)
 {

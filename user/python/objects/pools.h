@@ -61,8 +61,8 @@ void object_pools_release(struct object_pools *pools);
 /* Forgets everything, for the next look. */
 void object_pools_begin(struct object_pools *pools, bool keep);
 
-/* Whether a header, as it was read at an address, is a pool's: with the size of a block, and how many
- * are in use. */
+/* Whether a header, as it was read at an address, is a pool's: with the size of a block, and how
+ * many are in use. */
 bool object_pool_header(const struct object_pools *pools, uint64_t address,
 			const uint8_t header[POOL_HEADER_BYTES], uint32_t *size, uint32_t *used);
 
