@@ -19,6 +19,10 @@ ROOTS = {"bullseye": "2.27-2.34", "trixie": "2.35-2.42", "sid": "2.43"}
 PAGE = 4096
 
 
+# As in a container that may trace its neighbours, and nothing else.
+PTRACE_ALONE = ["setpriv", "--bounding-set=-all,+sys_ptrace", "--inh-caps=-all"]
+
+
 def smaps(pid, *names):
     """Sums of figures of all mappings, in bytes."""
     text = pathlib.Path(f"/proc/{pid}/smaps").read_text()
@@ -26,10 +30,10 @@ def smaps(pid, *names):
             for name in names]
 
 
-def look(pid, tolerance=0.005):
+def look(pid, tolerance=0.005, wrap=()):
     """One look; the parts must add up to what the kernel says. Processes that run grow meanwhile."""
     before, = smaps(pid, "Rss")
-    done = subprocess.run([program("memory_parts"), str(pid)], capture_output=True, text=True,
+    done = subprocess.run([*wrap, program("memory_parts"), str(pid)], capture_output=True, text=True,
                           timeout=TIMEOUT)
     after, = smaps(pid, "Rss")
     assert done.returncode == 0, done.stderr
@@ -121,6 +125,12 @@ def test_equal_to_mallinfo(suite, mode):
         assert_trim_returns(heap, found)
 
 
+def test_with_one_capability():
+    needs("setpriv")
+    with Heap(4, 2000, "p") as heap:
+        assert_equal_to_mallinfo(look(heap.pid, wrap=PTRACE_ALONE), heap.truth)
+
+
 @pytest.mark.parametrize("tunables", [
     "tcache_count=0", "tcache_count=2000", "tcache_max=200000", "arena_max=1", "mxfast=0",
     "mmap_threshold=8192", "hugetlb=1"])
@@ -129,6 +139,24 @@ def test_equal_to_mallinfo_with_tunables(tunables):
         found = look(heap.pid)
         assert_equal_to_mallinfo(found, heap.truth)
         assert (found["malloc"]["cached"] == 0) == (tunables == "tcache_count=0")
+
+
+def test_stacks_of_running_threads():
+    """Threads that never wait do not say where their stacks are; glibc 2.43 has no guard mappings."""
+    for root in (None, suite_root("sid")):
+        with Heap(4, 100, "b", root=root) as heap:
+            assert look(heap.pid, tolerance=0.2)["parts"]["stacks"][1] >= 4 * 8 << 20
+
+
+def test_caches_of_many_threads():
+    """A hint counts what 200 threads cache, and says how many they are."""
+    tunables = "glibc.malloc.tcache_count=2000:glibc.malloc.arena_max=1"
+    with Heap(200, 400, "p", keep=100000, GLIBC_TUNABLES=tunables) as heap:
+        found = look(heap.pid)
+        assert_equal_to_mallinfo(found, heap.truth)
+        assert found["malloc"]["threads"] == 201
+        cached, = [hint for hint in found["hints"] if "in caches of" in hint]
+        assert re.match(r"\d+ MB in caches of 201 threads$", cached)
 
 
 def test_static_program():
@@ -261,9 +289,11 @@ def test_other_allocators_are_named(name, file):
         assert not any(found["parts"][part][0] for part in MALLOC_PARTS)
 
 
-def test_musl_is_named():
-    with Target("ledger.musl") as target:
-        assert look(target.pid)["problem"] == "no arena of glibc was found: another allocator: musl"
+@pytest.mark.parametrize("name, allocator", [
+    ("ledger.musl", "musl"), ("ledger.musl-static", "musl"), ("ledger.jemalloc-static", "jemalloc")])
+def test_allocators_of_static_programs_are_named(name, allocator):
+    with Target(name) as target:
+        assert look(target.pid)["problem"] == f"no arena of glibc was found: {allocator}"
 
 
 # --- no harm -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "confine/confined.h"
 #include "look/parts.h"
 
 static double cpu_seconds(void)
@@ -79,7 +80,7 @@ static void print_look(const struct look *look, double seconds)
 	fflush(stdout);
 }
 
-static int look_once(pid_t pid)
+static int look_once(pid_t pid, struct confined *confined)
 {
 	const struct procfs procfs = {"/proc"};
 	double start = cpu_seconds();
@@ -88,7 +89,8 @@ static int look_once(pid_t pid)
 	int error = regions_read(&procfs, pid, &regions);
 
 	if (!error) {
-		struct parts_request request = {.procfs = &procfs, .pid = pid, .regions = &regions};
+		struct parts_request request = {
+			.procfs = &procfs, .pid = pid, .confined = confined, .regions = &regions};
 
 		error = look_parts(&request, look);
 		if (!error)
@@ -103,6 +105,7 @@ static int look_once(pid_t pid)
 
 int main(int argc, char **argv)
 {
+	struct confined *confined = confined_new();
 	int looks = argc > 2 ? atoi(argv[2]) : 1;
 	char line[16];
 
@@ -111,7 +114,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < looks; i++) {
 		if (i && !fgets(line, sizeof(line), stdin))
 			return 0;
-		if (look_once(atoi(argv[1])))
+		if (look_once(atoi(argv[1]), confined))
 			return 1;
 	}
 	return 0;

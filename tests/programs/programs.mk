@@ -26,6 +26,9 @@ endif
 ifneq ($(wildcard $(program_libs)/libjemalloc.so.2),)
 programs_all += $(programs_linked:%=%.jemalloc) cpp_throw.jemalloc
 endif
+ifneq ($(wildcard $(program_libs)/libjemalloc.a),)
+programs_all += ledger.jemalloc-static
+endif
 ifneq ($(wildcard /usr/include/jemalloc/jemalloc.h),)
 programs_all += jemalloc_family
 endif
@@ -63,6 +66,7 @@ $(eval $(call program_rule,.static,$(CC) -static))
 $(eval $(call program_rule,.musl,musl-gcc))
 $(eval $(call program_rule,.musl-static,musl-gcc -static))
 $(eval $(call program_rule,.jemalloc,$(CC),$(program_libs)/libjemalloc.so.2))
+$(eval $(call program_rule,.jemalloc-static,$(CC) -static,-l:libjemalloc.a -lstdc++ -lm))
 $(eval $(call program_rule,.tcmalloc,$(CC),$(program_libs)/libtcmalloc_minimal.so.4))
 $(eval $(call program_rule,.mimalloc,$(CC),$(program_libs)/libmimalloc.so.2))
 $(eval $(call program_rule,,$(CC),-ldl))

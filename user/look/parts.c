@@ -18,6 +18,7 @@
 #include "../memory/chunk_classes.h"
 #include "../memory/free_runs.h"
 #include "../memory/stacks.h"
+#include "../target/allocators.h"
 #include "../target/cgroup.h"
 #include "anonymous.h"
 #include "hints.h"
@@ -151,6 +152,31 @@ static void describe_chunks(struct divider *divider)
 							 divider->classes.items[i].bytes};
 }
 
+/* By the symbols of its files, where no mapping told the name. */
+static void name_allocator(struct divider *divider)
+{
+	const struct parts_request *request = divider->request;
+	struct allocators allocators = {0};
+	struct mappings mappings;
+	char *skipped = NULL;
+
+	if (!request->confined || !divider->arenas.is_other || divider->arenas.other ||
+	    mappings_read(request->procfs, request->pid, &mappings))
+		return;
+	if (!allocators_find(request->procfs, request->confined, request->pid, &mappings,
+			     &allocators, &skipped)) {
+		for (size_t i = 0; i < allocators.count && !divider->arenas.other; i++) {
+			const char *kind = allocators.items[i].kind;
+
+			if (strcmp(kind, "unknown") && strcmp(kind, "glibc"))
+				arenas_name_other(&divider->arenas, kind);
+		}
+		allocators_release(&allocators);
+	}
+	free(skipped);
+	mappings_release(&mappings);
+}
+
 static int divide_malloc(struct divider *divider)
 {
 	struct walk_numbers numbers;
@@ -159,13 +185,14 @@ static int divide_malloc(struct divider *divider)
 	if (error)
 		return error;
 	if (*divider->arenas.problem) {
+		name_allocator(divider);
 		divider->look->malloc_problem =
 			pool_strdup(divider->look->pool, divider->arenas.problem);
 		return 0;
 	}
 	if (divider->request->heaps)
 		divider->request->heaps(divider->request->context, &divider->arenas);
-	free_runs_init(&divider->runs, divider->pages);
+	free_runs_init(&divider->runs, divider->pages, divider->arenas.top_granule);
 	error = arenas_walk(divider->pages, &divider->arenas, count_chunk, divider, &numbers);
 	if (error)
 		return error;

@@ -12,6 +12,9 @@
 struct parts_request {
 	const struct procfs *procfs;
 	pid_t pid;
+	/* Where files of the process are read, to name an allocator that is linked in by its
+	   symbols; NULL: it stays unnamed. */
+	struct confined *confined;
 	const struct regions *regions;      /* as read a moment ago */
 	const struct memory_claims *claims; /* of CPython's allocator; NULL: none */
 	/* Called with each chunk of malloc, for whoever wants to see them in the same walk, and

@@ -218,9 +218,11 @@ static const struct {
 	{"libjemalloc", "jemalloc"}, {"libtcmalloc", "tcmalloc"}, {"libmimalloc", "mimalloc"},
 	{"ld-musl-", "musl"},        {"libc.musl-", "musl"},      {"-linux-musl/libc.so", "musl"},
 	{"libsnmalloc", "snmalloc"}, {"libhoard", "Hoard"},       {"librpmalloc", "rpmalloc"},
-	{"libscudo", "Scudo"},       {"libasan", "ASan's"},       {"[anon: Go: heap]", "Go's"},
-	{"[anon: Go: ", "Go's"},
+	{"libscudo", "Scudo"},       {"libasan", "ASan's"},       {"[anon: Go: ", "Go's"},
 };
+
+/* Go lays its heap out from here on. */
+#define GO_HEAP UINT64_C(0xc000000000)
 
 static const char *other_allocator(const struct regions *regions)
 {
@@ -228,22 +230,30 @@ static const char *other_allocator(const struct regions *regions)
 		for (size_t i = 0; i < regions->count; i++)
 			if (strstr(regions->items[i].mapping.path, other_allocators[k].part))
 				return other_allocators[k].name;
+	for (size_t i = 0; i < regions->count; i++)
+		if (regions->items[i].mapping.start == GO_HEAP && !regions->items[i].mapping.inode)
+			return "Go's";
 	return NULL;
+}
+
+void arenas_name_other(struct arenas *arenas, const char *name)
+{
+	arenas->is_other = true;
+	arenas->other = name;
+	arenas_refuse(arenas, "%s: %s",
+		      arenas->is_unused ? "glibc's malloc is not in use"
+					: "no arena of glibc was found",
+		      name ?: "another allocator is in use");
 }
 
 static void refuse_other(struct search *search, struct arenas *arenas)
 {
-	const char *other = other_allocator(pages_regions(search->pages));
-
-	if (search->swapped_bytes && !search->unused.address)
-		arenas_refuse(arenas, "the data of its C library is in swap");
-	else if (search->unused.address)
-		arenas_refuse(arenas, "glibc's malloc is not in use: %s",
-			      other ?: "another allocator is");
-	else
-		arenas_refuse(arenas, "no arena of glibc was found: another allocator%s%s",
-			      other ? ": " : "", other ?: "");
+	arenas->is_unused = search->unused.address;
 	arenas->swapped_bytes += search->swapped_bytes;
+	if (search->swapped_bytes && !arenas->is_unused)
+		arenas_refuse(arenas, "the data of its C library is in swap");
+	else
+		arenas_name_other(arenas, other_allocator(pages_regions(search->pages)));
 }
 
 static int search_all(struct search *search, struct arenas *arenas)

@@ -39,6 +39,9 @@ struct arenas {
 	/* Why this heap is not understood, as a clause: "no arena of glibc was found: …"; "" where
 	   it is. Then all below is set. */
 	char problem[160];
+	bool is_other;       /* the problem is that another allocator is in use … */
+	bool is_unused;      /* … while glibc's is there */
+	const char *other;   /* its name; NULL: no mapping tells it */
 	const char *version; /* which releases of glibc have these structures: static string */
 	struct arena *items;
 	size_t count;
@@ -51,6 +54,7 @@ struct arenas {
 	uint64_t main_address; /* of main_arena and mp_ */
 	uint64_t parameters_address;
 	uint64_t heap_bytes_max; /* what heaps of other arenas are aligned to */
+	uint64_t top_granule;    /* the main top is cut by so many bytes */
 	size_t tcache_bytes;     /* of a thread's cache structure: tells its layout */
 	const struct arena_layout *layout;
 	const struct parameters_layout *parameters;
@@ -71,6 +75,9 @@ struct arenas {
  */
 int arenas_find(struct pages *pages, struct arenas *arenas);
 void arenas_release(struct arenas *arenas);
+
+/* Says which allocator it is, for whoever knows more than the mappings tell; a static string. */
+void arenas_name_other(struct arenas *arenas, const char *name);
 
 enum chunk_state {
 	CHUNK_LIVE,

@@ -7,11 +7,11 @@
 
 enum { PAGE = PAGES_BYTES, LINK_BYTES = 48, TOP_KEPT_BYTES = CHUNK_BYTES_MIN + 1 };
 
-void free_runs_init(struct free_runs *runs, struct pages *pages)
+void free_runs_init(struct free_runs *runs, struct pages *pages, uint64_t top_granule)
 {
 	const struct regions *regions = pages_regions(pages);
 
-	*runs = (struct free_runs){.pages = pages};
+	*runs = (struct free_runs){.pages = pages, .top_granule = top_granule};
 	for (size_t i = 0; i < regions->count; i++) {
 		const struct mapping *mapping = &regions->items[i].mapping;
 
@@ -33,7 +33,8 @@ static bool ends_heap(const struct free_runs *runs)
 static void add_cut_top(struct free_runs *runs)
 {
 	uint64_t size = runs->end - runs->start;
-	uint64_t cut = size > TOP_KEPT_BYTES ? (size - TOP_KEPT_BYTES) & ~(uint64_t)(PAGE - 1) : 0;
+	uint64_t cut =
+		size > TOP_KEPT_BYTES ? (size - TOP_KEPT_BYTES) & ~(runs->top_granule - 1) : 0;
 
 	runs->returnable_bytes += cut;
 	runs->returnable_resident += pages_count(runs->pages, runs->end - cut, runs->end).resident;

@@ -13,6 +13,7 @@
 struct free_runs {
 	struct pages *pages;
 	uint64_t heap_start, heap_end; /* what sbrk gave: the main top is cut only at its end */
+	uint64_t top_granule;          /* as struct arenas has it */
 	/* The run of free chunks that is open: */
 	uint64_t start, end; /* start 0: none */
 	size_t arena;
@@ -25,7 +26,7 @@ struct free_runs {
 	uint64_t arena_tops_resident; /* whole pages of tops that are not cut: what they pin */
 };
 
-void free_runs_init(struct free_runs *runs, struct pages *pages);
+void free_runs_init(struct free_runs *runs, struct pages *pages, uint64_t top_granule);
 void free_runs_add(struct free_runs *runs, const struct chunk *chunk); /* each chunk of a walk */
 void free_runs_finish(struct free_runs *runs);
 

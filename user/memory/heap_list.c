@@ -15,19 +15,27 @@ enum { ARENAS_MAX = 4096, HEAPS_MAX = 100000 };
 #define HEAP_BYTES_USUAL (UINT64_C(64) << 20)
 #define HUGE_PAGE_MAX    (UINT64_C(16) << 30)
 
-static int read_heap_alignment(struct pages *pages, struct arenas *arenas)
+static bool is_huge_page(uint64_t bytes)
+{
+	return bytes <= HUGE_PAGE_MAX && !(bytes & (bytes - 1));
+}
+
+/* thp_pagesize and hp_pagesize stand side by side; both are 0 as a rule. */
+static int read_huge_pages(struct pages *pages, struct arenas *arenas)
 {
 	int16_t offset = arenas->parameters->huge_page_bytes;
-	uint64_t huge_page = 0;
-	int error = offset < 0 ? 0
-			       : pages_read(pages, arenas->parameters_address + (uint64_t)offset,
-					    &huge_page, sizeof(huge_page));
+	uint64_t sizes[2] = {0};
+	int error = offset < 0
+			    ? 0
+			    : pages_read(pages, arenas->parameters_address + (uint64_t)offset - 8,
+					 sizes, sizeof(sizes));
 
 	if (error)
 		return error;
-	if (huge_page > HUGE_PAGE_MAX || (huge_page & (huge_page - 1)))
+	if (!is_huge_page(sizes[0]) || !is_huge_page(sizes[1]))
 		return ARENAS_TORN;
-	arenas->heap_bytes_max = huge_page ? huge_page * 4 : HEAP_BYTES_USUAL;
+	arenas->top_granule = sizes[0] ?: PAGES_BYTES;
+	arenas->heap_bytes_max = sizes[1] ? sizes[1] * 4 : HEAP_BYTES_USUAL;
 	return 0;
 }
 
@@ -125,7 +133,7 @@ static int read_heaps(struct pages *pages, struct arenas *arenas, size_t index)
 
 int arenas_find_ring(struct pages *pages, struct arenas *arenas)
 {
-	return read_heap_alignment(pages, arenas) ?: read_ring(pages, arenas);
+	return read_huge_pages(pages, arenas) ?: read_ring(pages, arenas);
 }
 
 int arenas_find_heaps(struct pages *pages, struct arenas *arenas)

@@ -23,6 +23,7 @@ static const struct {
 	{"ms", REGION_SHARED},    {"io", REGION_DEVICE},    {"pf", REGION_DEVICE},
 	{"um", REGION_USERFAULT}, {"uw", REGION_USERFAULT}, {"ui", REGION_USERFAULT},
 	{"ht", REGION_HUGETLB},   {"gd", REGION_STACK},     {"hg", REGION_HUGE_ADVISED},
+	{"gu", REGION_GUARDED},
 };
 
 static const struct {

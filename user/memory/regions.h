@@ -16,6 +16,7 @@ enum region_flags {
 	REGION_HUGETLB = 8,
 	REGION_STACK = 16, /* VM_GROWSDOWN: the main thread's stack */
 	REGION_HUGE_ADVISED = 32,
+	REGION_GUARDED = 64, /* has guard pages inside (MADV_GUARD_INSTALL) */
 };
 
 struct region {

@@ -37,8 +37,11 @@ static bool may_be_stack(const struct region *region)
 		!strncmp(region->mapping.path, "[anon: glibc: pthread stack", 27));
 }
 
+/* From glibc 2.42 on guards are no mappings: stacks lie side by side in one. */
 static bool has_guard(const struct finder *finder, const struct region *region)
 {
+	if (region->flags & REGION_GUARDED)
+		return true;
 	return region > finder->regions->items && region[-1].mapping.end == region->mapping.start &&
 	       !region[-1].mapping.readable && !region[-1].mapping.writable;
 }

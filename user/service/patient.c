@@ -143,6 +143,7 @@ static void find_parts(struct patient *patient, struct look *look)
 	struct parts_request request = {
 		.procfs = patient->procfs,
 		.pid = patient->pid,
+		.confined = patient->confined,
 		.regions = &regions,
 		.claims = claims.count ? &claims : NULL,
 	};
