@@ -266,7 +266,7 @@ static int search_all(struct search *search, struct arenas *arenas)
 		return error;
 	/* What a thread is changing may look like no arena for a moment. */
 	if (!search->used_count && search->has_libc && !search->unused.address &&
-	    !search->swapped_bytes && !arenas->last_attempt)
+	    !search->swapped_bytes)
 		return ARENAS_TORN;
 	if (search->used_count != 1) {
 		if (search->used_count)

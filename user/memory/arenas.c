@@ -106,7 +106,6 @@ int arenas_find(struct pages *pages, struct arenas *arenas)
 			usleep(ATTEMPT_PAUSE_US);
 		forget_lists(arenas);
 		arenas->sums_may_differ = i >= ATTEMPTS / 2;
-		arenas->last_attempt = i + 1 == ATTEMPTS;
 		error = find_once(pages, arenas);
 	}
 	if (error == ARENAS_TORN || error == -ENODATA || error == -EFAULT) {

@@ -65,7 +65,6 @@ struct arenas {
 	bool cache_keys_by_thread; /* the keys are addresses of the caches (glibc up to 2.33) */
 	/* Threads changed it in all attempts: heaps and what their arena counts do not add up. */
 	bool sums_may_differ;
-	bool last_attempt;
 	uint64_t swapped_bytes; /* of its structures: in swap, so not read */
 };
 

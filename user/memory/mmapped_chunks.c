@@ -94,9 +94,10 @@ static int compare_address(const void *key, const void *item)
 static const struct mmapped_chunk *known_chunk(const struct search *search, uint64_t address)
 {
 	const struct arenas *arenas = search->arenas;
-	const struct mmapped_chunk *last = arenas->mmapped + arenas->mmapped_found - 1;
+	const struct mmapped_chunk *last =
+		arenas->mmapped_found ? &arenas->mmapped[arenas->mmapped_found - 1] : NULL;
 
-	if (arenas->mmapped_found && address >= last->start && address < last->end)
+	if (last && address >= last->start && address < last->end)
 		return last;
 	return search->sorted ? bsearch(&address, arenas->mmapped, search->sorted,
 					sizeof(*arenas->mmapped), compare_address)
