@@ -113,11 +113,14 @@ static inline void add_rest(struct look *look)
 		"has M_TRIM_THRESHOLD set, gives them back"};
 	static const struct look_garbage garbage[] = {
 		{"recommend.graph.Node", 6000, 720000, "cycle"}};
+	static const struct look_held held[] = {{"recommend.features.Row", 4100, 459200, 4037},
+						{"str", 1200, 66000, 0}};
 	static const struct look_lost lost[] = {{"str", 64, 40, 2560}};
 
 	look->types = COPY(look->pool, types, &look->type_count);
 	look->hints = COPY(look->pool, hints, &look->hint_count);
 	look->garbage = COPY(look->pool, garbage, &look->garbage_count);
+	look->held = COPY(look->pool, held, &look->held_count);
 	look->lost = COPY(look->pool, lost, &look->lost_count);
 	look->gc = (struct look_gc){
 		.known = true,
@@ -189,6 +192,8 @@ static inline struct look *hostile_look(void)
 		{HOSTILE_NAME, HOSTILE_NAME, UINT64_MAX, UINT64_MAX, chain, 1}};
 	static const struct look_garbage garbage[] = {
 		{HOSTILE_NAME, UINT64_MAX, UINT64_MAX, HOSTILE_NAME}};
+	static const struct look_held held[] = {{"recommend.features.Row", 4100, 459200, 4037},
+						{"str", 1200, 66000, 0}};
 	static const struct look_lost lost[] = {{HOSTILE_NAME, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
 	static const char *const hints[] = {HOSTILE_NAME};
 	struct look *look = look_new();
@@ -207,6 +212,7 @@ static inline struct look *hostile_look(void)
 	look->containers = COPY(look->pool, containers, &look->container_count);
 	look->holders = COPY(look->pool, holders, &look->holder_count);
 	look->garbage = COPY(look->pool, garbage, &look->garbage_count);
+	look->held = COPY(look->pool, held, &look->held_count);
 	look->lost = COPY(look->pool, lost, &look->lost_count);
 	look->hints = COPY(look->pool, hints, &look->hint_count);
 	look->gc.known = look->gc.enabled = true;

@@ -98,17 +98,37 @@ static void hint_at_system(struct writer *writer, const struct look *look)
 		    megabytes(look->limit_bytes));
 }
 
+static void hint_at_collector(struct writer *writer, const struct look *look)
+{
+	uint64_t bytes = 0;
+
+	if (!look->gc.known)
+		return;
+	for (size_t i = 0; i < look->garbage_count; i++)
+		bytes += look->garbage[i].bytes;
+	if (!look->gc.enabled && bytes)
+		add(writer, bytes,
+		    "Python's collector of cycles is off, and %.1f MB are garbage in cycles: "
+		    "gc.collect() would free what is not frozen",
+		    megabytes(bytes));
+	if (look->gc.is_incremental)
+		add(writer, bytes,
+		    "this Python (3.14.0 to 3.14.4) collects old garbage bit by bit: it stays for "
+		    "longer than in other versions");
+}
+
 void look_add_hints(struct look *look)
 {
 	struct writer writer = {.look = look};
 	const char **texts;
 
-	if (!look->parts_known)
-		return;
-	if (look->malloc)
+	if (look->parts_known && look->malloc)
 		hint_at_malloc(&writer, look);
-	hint_at_python(&writer, look);
-	hint_at_system(&writer, look);
+	if (look->parts_known) {
+		hint_at_python(&writer, look);
+		hint_at_system(&writer, look);
+	}
+	hint_at_collector(&writer, look);
 	texts = pool_alloc(look->pool, writer.count, sizeof(*texts));
 	for (size_t i = 0; i < writer.count; i++)
 		texts[i] = writer.hints[i].text;

@@ -141,7 +141,15 @@ struct look_garbage {
 	const char *type;
 	uint64_t count;
 	uint64_t bytes;
-	const char *why; /* "cycle", "uncollectable", … */
+	const char *why; /* "cycle", "frozen", "uncollectable", "saved" */
+};
+
+/* Python objects with more references than were found: C code holds them, or forgot them. */
+struct look_held {
+	const char *type;
+	uint64_t count;
+	uint64_t bytes; /* of the objects themselves */
+	int64_t grown;  /* since the first look of a series */
 };
 
 /* What no reference that was found accounts for. */
@@ -157,6 +165,10 @@ enum { LOOK_GENERATIONS = 3 };
 struct look_gc {
 	bool known;
 	bool enabled;
+	bool saves_all;      /* gc.DEBUG_SAVEALL: what it finds goes to gc.garbage */
+	bool has_frozen;     /* the permanent generation is not empty */
+	bool is_incremental; /* there are no full collections, but parts of them (3.14.0 to 3.14.4)
+			      */
 	size_t generation_count;
 	uint64_t frozen; /* objects in the permanent generation; LOOK_UNKNOWN */
 	struct {
@@ -235,6 +247,8 @@ struct look {
 	size_t holder_count;
 	const struct look_garbage *garbage;
 	size_t garbage_count;
+	const struct look_held *held; /* what grew most first, then most; NULL: not looked for */
+	size_t held_count;
 	const struct look_lost *lost; /* NULL: not looked for */
 	size_t lost_count;
 	struct look_gc gc;

@@ -276,6 +276,15 @@ static void read_containers(struct reading *reading, struct json_object *root)
 	look->containers = containers;
 }
 
+/* Files of earlier versions do not have it. */
+static bool later_flag(struct json_object *object, const char *key)
+{
+	struct json_object *value = NULL;
+
+	return json_object_is_type(object, json_type_object) &&
+	       json_object_object_get_ex(object, key, &value) && json_object_get_boolean(value);
+}
+
 static void read_gc(struct reading *reading, struct json_object *root)
 {
 	struct look_gc *gc = &reading->look->gc;
@@ -289,6 +298,9 @@ static void read_gc(struct reading *reading, struct json_object *root)
 
 	gc->known = true;
 	gc->enabled = json_object_get_boolean(enabled);
+	gc->has_frozen = later_flag(object, "has_frozen");
+	gc->saves_all = later_flag(object, "saves_all");
+	gc->is_incremental = later_flag(object, "incremental");
 	gc->frozen = known_count_of(reading, object, "frozen");
 	gc->generation_count = count < LOOK_GENERATIONS ? count : LOOK_GENERATIONS;
 	for (size_t i = 0; i < gc->generation_count; i++) {

@@ -58,6 +58,9 @@ struct json_object *json_of_gc(const struct look_gc *gc)
 
 	add_flag(object, "enabled", gc->enabled);
 	add_known(object, "frozen", gc->frozen);
+	add_flag(object, "has_frozen", gc->has_frozen);
+	add_flag(object, "saves_all", gc->saves_all);
+	add_flag(object, "incremental", gc->is_incremental);
 	for (size_t i = 0; i < gc->generation_count && i < LOOK_GENERATIONS; i++)
 		json_object_array_add(generations, json_of_generation(gc, i));
 	json_object_object_add(object, "generations", generations);
@@ -137,6 +140,18 @@ static struct json_object *json_of_garbage(const struct look *look, size_t numbe
 	json_add_count(object, "count", garbage->count);
 	json_add_count(object, "bytes", garbage->bytes);
 	json_add_string(object, "why", garbage->why);
+	return object;
+}
+
+static struct json_object *json_of_held(const struct look *look, size_t number)
+{
+	const struct look_held *held = &look->held[number];
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "type", held->type);
+	json_add_count(object, "count", held->count);
+	json_add_count(object, "bytes", held->bytes);
+	add_signed(object, "grown", held->grown);
 	return object;
 }
 
@@ -279,11 +294,13 @@ static int print_list(FILE *file, const struct look *look, const char *key, size
 	return error;
 }
 
-static int print_lost(FILE *file, const struct look *look)
+/* null where it was not looked for. */
+static int print_optional(FILE *file, const struct look *look, const char *key, bool known,
+			  size_t count, struct json_object *(*make)(const struct look *, size_t))
 {
-	if (look->lost)
-		return print_list(file, look, "lost", look->lost_count, json_of_lost);
-	fputs(",\n\"lost\":null", file);
+	if (known)
+		return print_list(file, look, key, count, make);
+	fprintf(file, ",\n\"%s\":null", key);
 	return 0;
 }
 
@@ -302,7 +319,11 @@ int heap_json(const struct look *look, const struct heap_output_options *options
 	if (!error)
 		error = print_list(file, look, "garbage", look->garbage_count, json_of_garbage);
 	if (!error)
-		error = print_lost(file, look);
+		error = print_optional(file, look, "held_by_c_or_lost", look->held,
+				       look->held_count, json_of_held);
+	if (!error)
+		error = print_optional(file, look, "lost", look->lost, look->lost_count,
+				       json_of_lost);
 	fputs("}\n", file);
 	return error;
 }

@@ -301,6 +301,27 @@ static void print_garbage(struct columns *columns, const struct look *look, size
 	}
 }
 
+/* One look tells only how much C code holds; what grows may be references that were forgotten. */
+static void print_held(struct columns *columns, const struct look *look, size_t top)
+{
+	char count[QUANTITY_SIZE];
+	size_t rows = 0;
+
+	while (rows < smaller(look->held_count, top) && look->held[rows].grown > 0)
+		rows++;
+	for (size_t i = 0; i < rows; i++) {
+		const struct look_held *held = &look->held[i];
+
+		begin(columns, i ? "" : "C holds");
+		fprintf(columns->file, "%s ", quantity_signed_count(count, held->grown));
+		columns_print_name(columns, held->type, TYPE_WIDTH);
+		fputs(" of ", columns->file);
+		quantity_print_count(columns->file, held->count);
+		fputs(": held by C code, or lost by it", columns->file);
+		end(columns);
+	}
+}
+
 static void print_lost(struct columns *columns, const struct look *look, size_t top)
 {
 	if (look->lost && !look->lost_count)
@@ -344,7 +365,11 @@ static void print_gc(struct columns *columns, const struct look_gc *gc)
 		fputs("; ", columns->file);
 		quantity_print_count(columns->file, gc->frozen);
 		fputs(" frozen", columns->file);
+	} else if (gc->has_frozen) {
+		fputs("; some are frozen", columns->file);
 	}
+	if (gc->saves_all)
+		fputs("; DEBUG_SAVEALL: what it finds is kept in gc.garbage", columns->file);
 	end(columns);
 }
 
@@ -392,6 +417,7 @@ int heap_text(const struct look *look, const struct heap_output_options *options
 	print_containers(&columns, look, rest);
 	print_holders(&columns, look, rest);
 	print_garbage(&columns, look, rest);
+	print_held(&columns, look, rest);
 	print_lost(&columns, look, rest);
 	print_gc(&columns, &look->gc);
 	print_uncertain(&columns, look);

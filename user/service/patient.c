@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "../look/growth.h"
+#include "../look/hints.h"
 #include "../look/parts.h"
 
 static int64_t clock_ns(clockid_t clock)
@@ -186,6 +187,7 @@ struct look *patient_report(struct patient *patient, const struct objects_reques
 		objects_report(&patient->objects, request, look);
 	if (patient->mark && request && patient->looks > 1)
 		find_grown_parts(patient, look);
+	look_add_hints(look); /* again, with the collector's */
 	look->cpu_ns = patient->cpu_ns + (uint64_t)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu);
 	look->read_ns = patient->wall_ns + (uint64_t)(clock_ns(CLOCK_MONOTONIC) - wall);
 	return look;

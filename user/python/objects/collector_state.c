@@ -1,27 +1,45 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * struct _gc_runtime_state (Include/internal/pycore_gc.h), of the interpreter from 3.9 on, of the
- * runtime in 3.8: whether it is enabled at 12, three generations of {list head, threshold, count}
- * from 24 on, and behind the permanent generation's the statistics of each.
+ * runtime in 3.8: whether it is enabled at 12, debug flags, three generations of {list head,
+ * threshold, count} from 24 on, then (up to 3.13) a pointer to the first of them, the permanent
+ * generation, the statistics of each of the three, and gc.garbage. Some builds of 3.13 pack list
+ * heads, so that the generations begin at 20: the pointer tells.
+ *
+ * The incremental collector of 3.14.0 to 3.14.4 has no full collections: it goes through the old
+ * objects by and by.
  */
 #include "collector_state.h"
 
 #include <string.h>
 
+#include "structs.h"
+
 enum {
 	ENABLED = 12,
+	DEBUG = 16,
+	DEBUG_SAVEALL = 32,
 	GENERATIONS = 24,
+	GENERATIONS_PACKED = 20,
+	GENERATION_POINTER = 96, /* up to 3.13 */
 	GENERATION_BYTES = 24,
 	THRESHOLD = 16,
 	COUNT = 20,
 	STATISTICS = 128,    /* up to 3.13 */
 	STATISTICS_14 = 120, /* 3.14 */
 	STATISTICS_BYTES = 24,
+	PERMANENT = 24, /* in front of the statistics */
+	GARBAGE = 80,   /* behind their beginning */
 	STATE_BYTES = 224,
 	COUNT_MAX = 1 << 30,
+	INCREMENTAL_LAST = 4, /* of 3.14 */
+	FROZEN_MAX = 1 << 26,
+	GC_PREVIOUS = 8,
+	GC_FLAGS = 3, /* in the links */
 };
 
-static bool read_state(const struct python_interpreter *interpreter, uint8_t state[STATE_BYTES])
+/* Returns its address, or 0. */
+static uint64_t read_state(const struct python_interpreter *interpreter, uint8_t state[STATE_BYTES])
 {
 	const struct python_layout *layout = &interpreter->layout;
 	uint64_t address = interpreter->runtime + layout->runtime_gc, first;
@@ -29,10 +47,10 @@ static bool read_state(const struct python_interpreter *interpreter, uint8_t sta
 	if (layout->runtime_gc == PYTHON_ABSENT) {
 		if (memory_read_u64(&interpreter->memory,
 				    interpreter->runtime + layout->runtime_interpreters, &first))
-			return false;
+			return 0;
 		address = first + layout->interpreter_gc;
 	}
-	return !memory_read(&interpreter->memory, address, state, STATE_BYTES);
+	return memory_read(&interpreter->memory, address, state, STATE_BYTES) ? 0 : address;
 }
 
 static uint32_t u32_at(const uint8_t *state, size_t offset)
@@ -51,38 +69,92 @@ static uint64_t u64_at(const uint8_t *state, size_t offset)
 	return value;
 }
 
-void collector_read(const struct python_interpreter *interpreter, struct look_gc *gc)
+static size_t statistics_of(const struct python_interpreter *interpreter)
 {
-	size_t statistics = PYTHON_MINOR(interpreter->layout.version) >= PYTHON_VERSION(3, 14)
-				    ? STATISTICS_14
-				    : STATISTICS;
+	return PYTHON_MINOR(interpreter->layout.version) >= PYTHON_VERSION(3, 14) ? STATISTICS_14
+										  : STATISTICS;
+}
+
+static bool is_incremental(uint32_t version)
+{
+	return PYTHON_MINOR(version) == PYTHON_VERSION(3, 14) &&
+	       (version >> 8 & 0xff) <= INCREMENTAL_LAST;
+}
+
+static size_t generations_of(const uint8_t *state, uint64_t address, size_t statistics)
+{
+	bool packed = statistics == STATISTICS &&
+		      u64_at(state, GENERATION_POINTER) == address + GENERATIONS_PACKED;
+
+	return packed ? GENERATIONS_PACKED : GENERATIONS;
+}
+
+static bool read_generation(const uint8_t *state, size_t generation, size_t numbers, size_t number,
+			    struct look_gc *gc)
+{
+
+	gc->generations[number].threshold = u32_at(state, generation + THRESHOLD);
+	gc->generations[number].count = u32_at(state, generation + COUNT);
+	gc->generations[number].collections = u64_at(state, numbers);
+	gc->generations[number].collected = u64_at(state, numbers + 8);
+	gc->generations[number].uncollectable = u64_at(state, numbers + 16);
+	return gc->generations[number].threshold <= COUNT_MAX &&
+	       gc->generations[number].collections <= COUNT_MAX;
+}
+
+void collector_read(const struct python_interpreter *interpreter, struct look_gc *gc,
+		    struct collector_lists *lists)
+{
+	size_t statistics = statistics_of(interpreter);
 	uint8_t state[STATE_BYTES];
+	uint64_t address = read_state(interpreter, state);
 
 	*gc = (struct look_gc){.frozen = LOOK_UNKNOWN};
-	if (!read_state(interpreter, state))
+	*lists = (struct collector_lists){0};
+	if (!address)
 		return;
 	gc->known = u32_at(state, ENABLED) <= 1;
 	gc->enabled = u32_at(state, ENABLED) == 1;
+	gc->saves_all = u32_at(state, DEBUG) & DEBUG_SAVEALL;
+	gc->is_incremental = is_incremental(interpreter->layout.version);
 	gc->generation_count = LOOK_GENERATIONS;
-	for (size_t i = 0; i < LOOK_GENERATIONS; i++) {
-		size_t generation = GENERATIONS + i * GENERATION_BYTES;
-		size_t numbers = statistics + i * STATISTICS_BYTES;
-
-		gc->generations[i].threshold = u32_at(state, generation + THRESHOLD);
-		gc->generations[i].count = u32_at(state, generation + COUNT);
-		gc->generations[i].collections = u64_at(state, numbers);
-		gc->generations[i].collected = u64_at(state, numbers + 8);
-		gc->generations[i].uncollectable = u64_at(state, numbers + 16);
-		if (gc->generations[i].threshold > COUNT_MAX ||
-		    gc->generations[i].collections > COUNT_MAX)
+	size_t generations = generations_of(state, address, statistics);
+	for (size_t i = 0; i < LOOK_GENERATIONS; i++)
+		if (!read_generation(state, generations + i * GENERATION_BYTES,
+				     statistics + i * STATISTICS_BYTES, i, gc))
 			gc->known = false;
+	lists->permanent = address + statistics - PERMANENT;
+	lists->garbage = u64_at(state, statistics + GARBAGE);
+	gc->has_frozen = u64_at(state, statistics - PERMANENT) != lists->permanent;
+	if (!gc->has_frozen)
+		gc->frozen = 0;
+}
+
+uint64_t collector_each_frozen(const struct collector_lists *lists, struct view *view,
+			       void (*act)(void *context, uint64_t address), void *context)
+{
+	uint64_t at = lists->permanent, next, previous, count = 0;
+
+	while (view_u64(view, at, &next)) {
+		next &= ~(uint64_t)GC_FLAGS;
+		if (!view_u64(view, next + GC_PREVIOUS, &previous) ||
+		    (previous & ~(uint64_t)GC_FLAGS) != at)
+			break;
+		if (next == lists->permanent)
+			return count;
+		if (count++ == FROZEN_MAX)
+			break;
+		act(context, next + GC_HEAD_BYTES);
+		at = next;
 	}
+	return LOOK_UNKNOWN;
 }
 
 uint64_t collector_full_collections(const struct python_interpreter *interpreter)
 {
+	struct collector_lists lists;
 	struct look_gc gc;
 
-	collector_read(interpreter, &gc);
+	collector_read(interpreter, &gc, &lists);
 	return gc.known ? gc.generations[LOOK_GENERATIONS - 1].collections : 0;
 }

@@ -37,7 +37,8 @@ struct outside_slot {
 
 uint64_t graph_bytes(size_t nodes)
 {
-	return nodes * (3 * sizeof(uint32_t) + sizeof(uint64_t));
+	/* parents, labels, order, what garbage_find needs meanwhile; patterns */
+	return nodes * (4 * sizeof(uint32_t) + sizeof(uint64_t));
 }
 
 static bool set_capacity(struct graph *graph, size_t capacity)
@@ -85,6 +86,7 @@ void graph_release(struct graph *graph)
 	free(graph->slots);
 	free(graph->waiting);
 	free(graph->raws);
+	free(graph->left_out);
 	*graph = (struct graph){0};
 }
 
@@ -277,6 +279,19 @@ uint64_t graph_node_bytes(const struct graph *graph, uint32_t node)
 	return bytes + (type ? object_payload(reader, address, type) : 0);
 }
 
+uint32_t graph_node(struct graph *graph, uint64_t address)
+{
+	return resolve(graph, address, false);
+}
+
+bool graph_leave_out(struct graph *graph)
+{
+	free(graph->left_out);
+	graph->left_out = calloc(graph->count / 8 + 1, 1);
+	graph->left_out_count = graph->left_out ? graph->count : 0;
+	return graph->left_out;
+}
+
 bool graph_object(const struct graph *graph, uint32_t node, struct object *object)
 {
 	uint32_t type = graph_type(graph, node);
@@ -351,7 +366,7 @@ static void refer(void *context, uint64_t target, uint32_t label)
 
 	if (!node && (!guess || is_slot(graph, type, label)))
 		node = repair(graph, target);
-	if (!node || graph->parents[node])
+	if (!node || graph->parents[node] || graph_is_left_out(graph, node))
 		return;
 	if (type && kind == LABEL_FIELD && !graph_type(graph, node))
 		label = label_make(LABEL_RAW, 0);
@@ -438,7 +453,7 @@ uint32_t graph_root(struct graph *graph, uint64_t address, uint32_t label)
 {
 	uint32_t node = resolve(graph, address, false);
 
-	if (!node || graph->parents[node])
+	if (!node || graph->parents[node] || graph_is_left_out(graph, node))
 		return 0;
 	enter(graph, node, node, label);
 	return node;
@@ -448,7 +463,7 @@ uint32_t graph_raw_root(struct graph *graph, uint64_t address, uint32_t label)
 {
 	uint32_t node = resolve(graph, address, true);
 
-	if (!node || graph->parents[node])
+	if (!node || graph->parents[node] || graph_is_left_out(graph, node))
 		return 0;
 	enter(graph, node, node, label);
 	return node;

@@ -29,10 +29,13 @@ struct graph {
 	size_t waiting_count;
 	uint32_t *raws; /* raw memory that was reached but not followed to other raw memory */
 	size_t raw_count;
-	size_t next;     /* in order: what is to be followed next */
-	bool follow_raw; /* from raw memory to raw memory */
-	bool full;       /* there was no room for all */
-	uint32_t from;   /* the node that is being followed */
+	size_t next;       /* in order: what is to be followed next */
+	bool follow_raw;   /* from raw memory to raw memory */
+	bool full;         /* there was no room for all */
+	uint32_t from;     /* the node that is being followed */
+	uint8_t *left_out; /* a bit for each of `left_out_count` nodes that are never to be reached
+			    */
+	size_t left_out_count;
 	uint64_t dangling;
 	uint64_t repaired;
 };
@@ -67,6 +70,17 @@ uint64_t graph_node_bytes(const struct graph *graph, uint32_t node); /* with its
 static inline bool graph_reached(const struct graph *graph, uint32_t node)
 {
 	return graph->parents[node];
+}
+
+/* As graph_find for objects, and takes up what lies outside of pools and was not seen before. */
+uint32_t graph_node(struct graph *graph, uint64_t address);
+
+/* Makes left_out, for the nodes that there are; no bit is set. Returns false on out of memory. */
+bool graph_leave_out(struct graph *graph);
+
+static inline bool graph_is_left_out(const struct graph *graph, uint32_t node)
+{
+	return node < graph->left_out_count && graph->left_out[node / 8] >> node % 8 & 1;
 }
 
 /* The object of a node, as references.h wants it; false for raw memory. */

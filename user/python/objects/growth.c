@@ -335,6 +335,13 @@ static void report_types(const struct objects *objects, struct look *look,
 	growth->type_count = count < TYPES_REPORTED ? count : TYPES_REPORTED;
 }
 
+static bool is_garbage(const struct objects *objects, uint64_t address)
+{
+	uint32_t node = objects->has_graph ? graph_find(&objects->graph, address, false) : 0;
+
+	return node && graph_is_left_out(&objects->graph, node);
+}
+
 static void describe(const struct objects *objects, const struct grown *grown, struct look *look,
 		     struct look_grown *row)
 {
@@ -349,7 +356,7 @@ static void describe(const struct objects *objects, const struct grown *grown, s
 		.length = grown->length,
 		.grown = grown->entries,
 		.bytes = grown->bytes,
-		.garbage = objects->has_graph && !grown->pattern,
+		.garbage = container && is_garbage(objects, container->address),
 	};
 	if (!type && grown->node)
 		type = graph_type(&objects->graph, grown->node);

@@ -52,6 +52,8 @@ int objects_init(struct objects *objects, const struct procfs *procfs,
 					budget_bytes / 8 / CONTAINER_BYTES);
 	if (!error)
 		error = patterns_init(&objects->patterns, budget_bytes / 8 / PATTERN_BYTES);
+	if (!error)
+		error = garbage_init(&objects->garbage);
 	objects->series = error ? NULL : calloc(TYPES_MAX + 1, sizeof(*objects->series));
 	if (!error && !objects->series)
 		error = -ENOMEM;
@@ -65,6 +67,7 @@ void objects_release(struct objects *objects)
 	graph_release(&objects->graph);
 	free(objects->below);
 	objects->below = NULL;
+	garbage_release(&objects->garbage);
 	patterns_release(&objects->patterns);
 	containers_release(&objects->containers);
 	object_reader_release(&objects->reader);
@@ -145,7 +148,8 @@ static void count_outsides(struct objects *objects)
 	for (size_t node = graph->pool_nodes; node < graph->count; node++) {
 		uint32_t type = graph_type(graph, (uint32_t)node);
 
-		if (!type || !graph_reached(graph, (uint32_t)node))
+		if (!type || (!graph_reached(graph, (uint32_t)node) &&
+			      !graph_is_left_out(graph, (uint32_t)node)))
 			continue;
 		uint64_t address = graph_address(graph, (uint32_t)node);
 		uint64_t payload = object_payload(&objects->reader, address, type);
@@ -191,7 +195,10 @@ static int make_graph(struct objects *objects, double time)
 	error = graph_init(&objects->graph, &objects->reader, left / graph_bytes(1));
 	if (error)
 		return error == -ENOMEM ? 0 : error;
-	roots_follow(&objects->graph, objects->interpreter, objects->procfs, &objects->roots);
+	roots_follow(&objects->graph, objects->interpreter, &objects->roots);
+	objects->has_garbage = !garbage_find(&objects->garbage, &objects->graph);
+	roots_follow_guesses(&objects->graph, objects->interpreter, objects->procfs,
+			     &objects->roots);
 	objects->below = sum_below(&objects->graph);
 	objects->has_graph = objects->below;
 	count_outsides(objects);

@@ -14,6 +14,7 @@
 #include "../../look/look.h"
 #include "chains.h"
 #include "containers.h"
+#include "garbage.h"
 #include "graph.h"
 #include "patterns.h"
 #include "roots.h"
@@ -37,6 +38,8 @@ struct objects {
 	bool streamed;        /* the last look was */
 	struct chains chains; /* of a look that was streamed; see objects_find_chains */
 	struct root_counts roots;
+	struct garbage garbage;
+	bool has_garbage;           /* it was looked for at the last look */
 	struct type_series *series; /* by type: counts and bytes at the first look and the last */
 	size_t looks;
 	double first_time; /* of the first look and the last, in seconds */

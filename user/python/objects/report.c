@@ -249,7 +249,7 @@ void objects_report(struct objects *objects, const struct objects_request *reque
 	struct view_numbers numbers = view_numbers(objects->view);
 
 	report_types(objects, look);
-	collector_read(objects->interpreter, &look->gc);
+	objects_report_garbage(objects, look);
 	look->uncertain[UNCERTAIN_TORN_POOLS] += objects->pools.torn;
 	look->uncertain[UNCERTAIN_UNREADABLE] += numbers.failed_bytes;
 	look->uncertain[UNCERTAIN_TYPES_FULL] += objects->types.refused;

@@ -12,4 +12,7 @@ bool objects_is_shown(const struct graph *graph, uint32_t node);
 void objects_describe(const struct objects *objects, uint32_t node, uint64_t bytes,
 		      unsigned int form, struct look *look, struct look_container *container);
 
+/* What the collector says of itself, what it would free, and what C code holds or forgot. */
+void objects_report_garbage(struct objects *objects, struct look *look);
+
 #endif

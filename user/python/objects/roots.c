@@ -293,17 +293,21 @@ static void take_root(void *context, uint64_t address, uint32_t label)
 	graph_root(context, address, label);
 }
 
-void roots_follow(struct graph *graph, const struct python_interpreter *interpreter,
-		  const struct procfs *procfs, struct root_counts *counts)
+static struct rooting rooting_of(struct graph *graph, const struct python_interpreter *interpreter)
 {
-	struct rooting rooting = {
+	return (struct rooting){
 		.reader = graph->reader,
 		.interpreter = interpreter,
 		.visit = take_root,
 		.context = graph,
 		.graph = graph,
-		.procfs = procfs,
 	};
+}
+
+void roots_follow(struct graph *graph, const struct python_interpreter *interpreter,
+		  struct root_counts *counts)
+{
+	struct rooting rooting = rooting_of(graph, interpreter);
 
 	each_interpreter(&rooting, take_modules);
 	counts->modules = graph->order_count;
@@ -313,6 +317,14 @@ void roots_follow(struct graph *graph, const struct python_interpreter *interpre
 	each_interpreter(&rooting, take_threads);
 	graph_follow(graph);
 	counts->frames = graph->order_count;
+}
+
+void roots_follow_guesses(struct graph *graph, const struct python_interpreter *interpreter,
+			  const struct procfs *procfs, struct root_counts *counts)
+{
+	struct rooting rooting = rooting_of(graph, interpreter);
+
+	rooting.procfs = procfs;
 	graph_follow_raw(graph);
 	each_interpreter(&rooting, take_interpreter);
 	graph_follow(graph);

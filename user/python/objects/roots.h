@@ -27,8 +27,13 @@ void roots_visit(struct object_reader *reader, const struct python_interpreter *
  * it is none. `index`: in the view's regions. */
 bool roots_c_data(const struct regions *regions, size_t index, char *name, size_t size);
 
-/* Fills a graph, following everything. The process's threads are listed by `procfs`. */
+/* Fills a graph with all that modules and running functions reach. */
 void roots_follow(struct graph *graph, const struct python_interpreter *interpreter,
-		  const struct procfs *procfs, struct root_counts *counts);
+		  struct root_counts *counts);
+
+/* Then with what memory of unknown form and C code reach. The process's threads are listed by
+ * `procfs`. */
+void roots_follow_guesses(struct graph *graph, const struct python_interpreter *interpreter,
+			  const struct procfs *procfs, struct root_counts *counts);
 
 #endif

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Garbage in cycles, what C code holds, and what the collector says of itself: against programs
+that make so much of each and say so."""
+import contextlib
+import json
+import subprocess
+
+import pytest
+
+from conftest import UNFREED
+from pythons import begin, choose, find_pythons, started, tell, truth_of  # noqa: F401
+
+PYTHONS = find_pythons()
+ROUND = 1000
+# Some builds leave a few objects behind in stale words of their stacks.
+SLACK = 8
+MADE = {
+    "cycles": {"Node": ROUND, "Slotted": 2 * ROUND, "list": ROUND, "str": ROUND},
+    "tracebacks": {"Caught": ROUND, "traceback": ROUND, "frame": ROUND},
+    "closures": {"function": ROUND, "cell": ROUND, "tuple": ROUND},
+    "generators": {"generator": ROUND, "list": ROUND},
+    "classes": {"type": ROUND // 10, "tuple": ROUND // 10, "dict": ROUND // 10},
+}
+
+
+def heap(process, *options):
+    found = subprocess.run([UNFREED, "heap", str(process.pid), "-f", "json", *map(str, options)],
+                           capture_output=True, text=True, timeout=60, check=False)
+    assert found.returncode == 0, found.stderr
+    return json.loads(found.stdout)
+
+
+def do(process, *words):
+    tell(process, " ".join(words))
+    return truth_of(process)
+
+
+def garbage(look, why="cycle"):
+    return {row["type"].removeprefix("__main__."): row["count"]
+            for row in look["garbage"] if row["why"] == why}
+
+
+def assert_grew(before, after, expected):
+    """More by what was made, but for a few that something still holds or another look found."""
+    grown = {name: after.get(name, 0) - before.get(name, 0) for name in expected}
+    for name, count in expected.items():
+        assert abs(grown[name] - count) <= SLACK, (name, grown)
+
+
+def assert_gc(gc, truth):
+    assert gc["enabled"] == truth["enabled"]
+    assert [row["threshold"] for row in gc["generations"]] == truth["threshold"]
+    # what prints the truth makes objects itself
+    assert [row["count"] for row in gc["generations"]][1:] == truth["count"][1:]
+    assert abs(gc["generations"][0]["count"] - truth["count"][0]) < 50
+    for row, stats in zip(gc["generations"], truth["stats"]):
+        assert {key: row[key] for key in stats} == stats
+    assert gc["frozen"] == truth["frozen"]
+    assert gc["has_frozen"] == (truth["frozen"] > 0)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_garbage_of_all_kinds(python, started):  # noqa: F811
+    process = begin(python, started, "python_garbage.py")
+    do(process, "collect", "freeze", "unfreeze")
+    look = heap(process)
+    assert not garbage(look)
+    for kind, expected in MADE.items():
+        truth = do(process, kind)
+        before, look = garbage(look), heap(process)
+        assert_grew(before, garbage(look), expected)
+        assert_gc(look["gc"], truth)
+    assert not look["uncertain"]["no_room"]
+    truth = do(process, "kept", "collect")
+    look = heap(process)
+    assert sum(garbage(look).values()) <= SLACK
+    assert_gc(look["gc"], truth)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_saved_and_frozen(python, started):  # noqa: F811
+    process = begin(python, started, "python_garbage.py")
+    truth = do(process, "collect", "save")
+    look = heap(process)
+    saved = garbage(look, "saved")
+    assert saved["Saved"] == ROUND
+    assert sum(saved.values()) == truth["garbage"]
+    truth = do(process, "cycles", "freeze")
+    look = heap(process)
+    assert_grew({}, garbage(look, "frozen"), {"Node": ROUND, "list": ROUND})
+    assert_gc(look["gc"], truth)
+    assert truth["frozen"] > 3 * ROUND
+    truth = do(process, "unfreeze", "enable")
+    assert_gc(heap(process)["gc"], truth)
+
+
+@pytest.mark.parametrize("python", choose(PYTHONS, 8, 11, 13, 14))
+def test_what_c_code_holds(python, started, tmp_path):  # noqa: F811
+    """References that nobody gives back: objects that modules do not reach, and that are no
+    garbage."""
+    process = begin(python, started, "python_garbage.py")
+    looking = subprocess.Popen([UNFREED, "heap", str(process.pid), "-i", "0.1", "--looks", "8",
+                                "-o", tmp_path / "look.json"])
+    rounds = 0
+    while looking.poll() is None:
+        do(process, "held", "kept")
+        rounds += 1
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            looking.wait(0.1)
+    look = heap(process)
+    held = {row["type"]: row for row in look["held_by_c_or_lost"]}
+    assert abs(held["__main__.Held"]["count"] - rounds * ROUND) <= SLACK
+    assert "__main__.Held" not in garbage(look)
+    saved = json.loads((tmp_path / "look.json").read_text())
+    most = saved["held_by_c_or_lost"][0]
+    assert most["type"] == "__main__.Held" and 0 < most["grown"] <= rounds * ROUND, most
+
+
+def test_says_that_the_collector_is_off(started):  # noqa: F811
+    process = begin(choose(PYTHONS, 11)[0].values[0], started, "python_garbage.py")
+    do(process, "cycles")
+    found = subprocess.run([UNFREED, "heap", str(process.pid)], capture_output=True, text=True,
+                           timeout=60, check=True)
+    assert "collector of cycles is off" in found.stdout
+    assert "garbage 1,000 __main__.Node" in found.stdout or "2,000 __main__.Slotted" in found.stdout

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The rule of CPython's own cyclic collector (Modules/gcmodule.c, Python/gc.c), for what neither
+ * modules nor running functions reach: from each object's reference count those references are
+ * subtracted that come from within this set. What has some left is held from outside: by C code, by
+ * a stack, or by nobody any more where a Py_DECREF was forgotten; it and all that it reaches stays.
+ * What is left then is garbage: cycles, and what hangs on them.
+ *
+ * A reference that is counted though its holder does not own it would make garbage of what is in
+ * use, so that words that are known to be borrowed are left out; one that is missed only makes
+ * garbage look held. Other than the collector's, the set has objects that take no part in
+ * collections (str), and the reference of each instance to its class counts in all versions.
+ *
+ * A process that runs changes counts while they are read. What is in flight is not at the same
+ * place as garbage at two looks: from the second look on only what was garbage before counts.
+ */
+#include "garbage.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	TYPE_WEAKLIST_OFFSET = 208,
+	ADDRESS_BITS = 48,
+	/* In a frame (_PyInterpreterFrame, pycore_frame.h): what it owns beside its variables. */
+	FRAME_WORDS = 4,
+	GENERATOR_STATE = 5, /* so many bytes in front of its frame; above 0: it has ended */
+};
+
+/* In place of a number of references. */
+#define NO_CANDIDATE UINT32_MAX
+#define STAYS        (UINT32_MAX - 1)
+
+struct judging {
+	struct graph *graph;
+	uint32_t *references; /* by node: found so far, or one of the above */
+	size_t count;         /* nodes that have a place there */
+	size_t capacity;
+	uint32_t *queue; /* outsides whose references are to be counted; then what stays */
+	size_t queued;
+	size_t queue_capacity;
+	struct object holder;
+	uint64_t weak_list; /* offset within the holder; 0: none */
+	uint64_t frame;     /* of the holder; 0: none */
+	uint64_t bytes;     /* of what the holder stores beside itself */
+	bool failed;        /* for want of memory */
+	void (*refer)(struct judging *judging, uint32_t node);
+};
+
+static uint64_t word(const struct judging *judging, uint64_t address)
+{
+	uint64_t value;
+
+	view_u64(judging->graph->reader->view, address, &value);
+	return value;
+}
+
+static enum object_kind kind_of(const struct judging *judging, uint32_t type)
+{
+	return judging->graph->reader->types->items[type].kind;
+}
+
+static void queue(struct judging *judging, uint32_t node)
+{
+	if (judging->queued == judging->queue_capacity) {
+		size_t larger = judging->queue_capacity ? judging->queue_capacity * 2 : 1024;
+		uint32_t *grown = reallocarray(judging->queue, larger, sizeof(*grown));
+
+		if (!grown) {
+			judging->failed = true;
+			return;
+		}
+		judging->queue = grown;
+		judging->queue_capacity = larger;
+	}
+	judging->queue[judging->queued++] = node;
+}
+
+/* What lies outside of pools becomes a candidate when it is met. */
+static bool take_outsides(struct judging *judging)
+{
+	const struct graph *graph = judging->graph;
+
+	if (graph->count > judging->capacity) {
+		size_t larger = graph->count + graph->count / 8;
+		uint32_t *grown = reallocarray(judging->references, larger, sizeof(*grown));
+
+		if (!grown)
+			return false;
+		judging->references = grown;
+		judging->capacity = larger;
+	}
+	for (; judging->count < graph->count; judging->count++) {
+		uint32_t node = (uint32_t)judging->count;
+		bool candidate = !graph_reached(graph, node) && graph_type(graph, node);
+
+		judging->references[node] = candidate ? 0 : NO_CANDIDATE;
+		if (candidate && node >= graph->pool_nodes)
+			queue(judging, node);
+	}
+	return true;
+}
+
+static void refer_to(struct judging *judging, uint64_t target)
+{
+	uint32_t node = target ? graph_node(judging->graph, target) : 0;
+
+	if (!node)
+		return;
+	if (node >= judging->count && !take_outsides(judging)) {
+		judging->failed = true;
+		return;
+	}
+	if (judging->references[node] < STAYS)
+		judging->refer(judging, node);
+}
+
+/* A frame object begins with words of its own; then comes the frame, where the object has it. */
+static uint64_t frame_data(const struct judging *judging)
+{
+	const struct object_reader *reader = judging->graph->reader;
+
+	return reader->types->items[judging->holder.type].basic_bytes -
+	       reader->layout->frame_locals;
+}
+
+/* The frame's words in front of its variables are read apart (count_frame). */
+static bool frame_object_owns(const struct judging *judging, uint64_t target, uint32_t label)
+{
+	const struct object *holder = &judging->holder;
+	unsigned int minor = judging->graph->reader->structs->minor;
+	bool is_field = label_kind(label) == LABEL_FIELD;
+
+	if (target == holder->address)
+		return false;
+	if (minor < 11)
+		return true;
+	if (is_field)
+		return label_value(label) < frame_data(judging);
+	return judging->frame == holder->address + frame_data(judging);
+}
+
+static bool is_owned(const struct judging *judging, uint64_t target, uint32_t label)
+{
+	enum label_kind kind = label_kind(label);
+
+	if (kind == LABEL_FIELD && judging->weak_list && label_value(label) == judging->weak_list)
+		return false;
+	switch (kind_of(judging, judging->holder.type)) {
+	case KIND_FUNCTION: /* of a closure's variables the tuple has the reference */
+		return kind != LABEL_VARIABLE;
+	case KIND_FRAME:
+		return frame_object_owns(judging, target, label);
+	case KIND_GENERATOR: /* up to 3.10 its frame is an object, which has the references */
+		return judging->frame ||
+		       (kind == LABEL_FIELD && judging->graph->reader->structs->minor < 11);
+	default:
+		return true;
+	}
+}
+
+static void refer_owned(void *context, uint64_t target, uint32_t label)
+{
+	struct judging *judging = context;
+
+	if (is_owned(judging, target, label))
+		refer_to(judging, target);
+}
+
+static void refer_any(void *context, uint64_t target, uint32_t label)
+{
+	(void)label;
+	refer_to(context, target);
+}
+
+/* The frame that a frame object or a generator has in itself; 0: none, or it has ended. */
+static uint64_t frame_of(const struct judging *judging)
+{
+	const struct object_reader *reader = judging->graph->reader;
+	const struct python_structs *structs = reader->structs;
+	const struct object *holder = &judging->holder;
+	int8_t state = 0;
+
+	if (structs->minor < 11)
+		return 0;
+	switch (kind_of(judging, holder->type)) {
+	case KIND_FRAME:
+		return word(judging, holder->address + structs->frame_object_frame);
+	case KIND_GENERATOR:
+		view_bytes(reader->view,
+			   holder->address + structs->generator_frame - GENERATOR_STATE, &state, 1);
+		return state > 0 ? 0 : holder->address + structs->generator_frame;
+	default:
+		return 0;
+	}
+}
+
+/* Function, code and locals of a frame. */
+static void count_frame(struct judging *judging)
+{
+	static const uint8_t owned_11[FRAME_WORDS] = {0, 24, 32, 40},
+			     owned[FRAME_WORDS] = {0, 16, 40, 48};
+	const struct python_structs *structs = judging->graph->reader->structs;
+	const struct object *holder = &judging->holder;
+	enum object_kind kind = kind_of(judging, holder->type);
+
+	if (!judging->frame ||
+	    (kind == KIND_FRAME && judging->frame != holder->address + frame_data(judging)))
+		return;
+	for (size_t i = 0; i < FRAME_WORDS; i++) {
+		uint64_t target = word(
+			judging, judging->frame + (structs->minor == 11 ? owned_11[i] : owned[i]));
+
+		if (!(target & 7) && target != holder->address)
+			refer_to(judging, target);
+	}
+}
+
+static void store(void *context, uint64_t address)
+{
+	struct judging *judging = context;
+	const struct object_pool *pool = object_pools_at(judging->graph->reader->pools, address);
+
+	if (pool)
+		judging->bytes += pool->size;
+}
+
+/* Everything that an object refers to; `owned`: references of its own alone. */
+static void visit(struct judging *judging, uint32_t node, bool owned)
+{
+	struct graph *graph = judging->graph;
+	struct object *holder = &judging->holder;
+
+	if (!graph_object(graph, node, holder))
+		return;
+	const struct python_type *type = &graph->reader->types->items[holder->type];
+	holder->is_namespace = false;
+	judging->frame = frame_of(judging);
+	judging->weak_list = word(judging, type->address + TYPE_WEAKLIST_OFFSET);
+	object_references(graph->reader, holder, owned ? refer_owned : refer_any, store, judging);
+	count_frame(judging);
+	if (graph->reader->types->items[holder->type].flags & TYPE_HEAP)
+		refer_to(judging, graph->reader->types->items[holder->type].address);
+}
+
+static void count_reference(struct judging *judging, uint32_t node)
+{
+	judging->references[node]++;
+}
+
+static void keep(struct judging *judging, uint32_t node)
+{
+	judging->references[node] = STAYS;
+	queue(judging, node);
+}
+
+static void ignore(struct judging *judging, uint32_t node)
+{
+	(void)judging;
+	(void)node;
+}
+
+/* Nodes behind those of the pools are met on the way. */
+static bool count_references(struct judging *judging)
+{
+	size_t pool_nodes = judging->graph->pool_nodes;
+
+	judging->refer = count_reference;
+	if (!take_outsides(judging))
+		return false;
+	for (size_t node = 1; node < pool_nodes && !judging->failed; node++)
+		if (judging->references[node] != NO_CANDIDATE)
+			visit(judging, (uint32_t)node, true);
+	for (size_t i = 0; i < judging->queued && !judging->failed; i++)
+		visit(judging, judging->queue[i], true);
+	judging->queued = 0;
+	return !judging->failed;
+}
+
+static void note_held(struct garbage *garbage, const struct graph *graph, uint32_t node)
+{
+	struct garbage_sum *sum = &garbage->sums[graph_type(graph, node)];
+
+	sum->held[1]++;
+	sum->held_bytes[1] += graph_node_bytes(graph, node);
+}
+
+/* What has references left, and all that it reaches. */
+static bool keep_held(struct garbage *garbage, struct judging *judging)
+{
+	const struct graph *graph = judging->graph;
+	const struct python_structs *structs = graph->reader->structs;
+
+	judging->refer = keep;
+	for (size_t node = 1; node < judging->count && !judging->failed; node++) {
+		uint32_t found = judging->references[node];
+
+		if (found >= STAYS)
+			continue;
+		uint64_t count = python_refcount(
+			structs, word(judging, graph_address(graph, (uint32_t)node)));
+		if (count <= found)
+			continue;
+		if (structs->minor < 12 || (int32_t)count >= 0) /* else it is immortal */
+			note_held(garbage, graph, (uint32_t)node);
+		judging->references[node] = STAYS;
+		queue(judging, (uint32_t)node);
+	}
+	while (judging->queued && !judging->failed)
+		visit(judging, judging->queue[--judging->queued], false);
+	return !judging->failed;
+}
+
+static uint64_t packed(uint64_t address, uint32_t type)
+{
+	return address | (uint64_t)type << ADDRESS_BITS;
+}
+
+static int compare(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+static void count_garbage(struct garbage *garbage, struct judging *judging, uint32_t node)
+{
+	struct garbage_sum *sum = &garbage->sums[graph_type(judging->graph, node)];
+
+	judging->bytes = graph_node_bytes(judging->graph, node);
+	visit(judging, node, true);
+	sum->count++;
+	sum->bytes += judging->bytes;
+	garbage->count++;
+}
+
+/* Marks in the graph, counts, and remembers what is garbage. */
+static int take_garbage(struct garbage *garbage, struct judging *judging)
+{
+	struct graph *graph = judging->graph;
+	uint64_t *objects = NULL;
+	size_t count = 0, at = 0;
+
+	for (size_t node = 1; node < judging->count; node++)
+		count += judging->references[node] < STAYS;
+	if (count)
+		objects = malloc(count * sizeof(*objects));
+	if ((count && !objects) || !graph_leave_out(graph)) {
+		free(objects);
+		return -ENOMEM;
+	}
+	judging->refer = ignore;
+	for (size_t node = 1; node < judging->count; node++) {
+		if (judging->references[node] >= STAYS)
+			continue;
+		uint64_t object = packed(graph_address(graph, (uint32_t)node),
+					 graph_type(graph, (uint32_t)node));
+
+		objects[at++] = object;
+		graph->left_out[node / 8] |= 1 << node % 8;
+		if (garbage->looks <= 1 ||
+		    (garbage->object_count &&
+		     bsearch(&object, garbage->objects, garbage->object_count, sizeof(object),
+			     compare)))
+			count_garbage(garbage, judging, (uint32_t)node);
+	}
+	if (at)
+		qsort(objects, at, sizeof(*objects), compare);
+	free(garbage->objects);
+	garbage->objects = objects;
+	garbage->object_count = at;
+	return 0;
+}
+
+int garbage_init(struct garbage *garbage)
+{
+	*garbage = (struct garbage){.sums = calloc(TYPES_MAX + 1, sizeof(*garbage->sums))};
+	return garbage->sums ? 0 : -ENOMEM;
+}
+
+void garbage_release(struct garbage *garbage)
+{
+	free(garbage->sums);
+	free(garbage->objects);
+	*garbage = (struct garbage){0};
+}
+
+static void begin(struct garbage *garbage, size_t types)
+{
+	garbage->count = garbage->frozen = 0;
+	for (size_t i = 0; i < types; i++) {
+		struct garbage_sum *sum = &garbage->sums[i];
+
+		if (garbage->looks == 1) {
+			sum->held[0] = sum->held[1];
+			sum->held_bytes[0] = sum->held_bytes[1];
+		}
+		sum->count = sum->bytes = sum->frozen = sum->held[1] = sum->held_bytes[1] = 0;
+	}
+	garbage->looks++;
+}
+
+int garbage_find(struct garbage *garbage, struct graph *graph)
+{
+	struct judging judging = {.graph = graph};
+	int error = -ENOMEM;
+
+	begin(garbage, graph->reader->types->count);
+	if (count_references(&judging) && keep_held(garbage, &judging))
+		error = take_garbage(garbage, &judging);
+	free(judging.references);
+	free(judging.queue);
+	return error;
+}
+
+void garbage_see_frozen(void *context, uint64_t address)
+{
+	const struct garbage_frozen *frozen = context;
+	uint32_t node = graph_find(frozen->graph, address, false);
+
+	if (!node || !graph_is_left_out(frozen->graph, node))
+		return;
+	frozen->garbage->sums[graph_type(frozen->graph, node)].frozen++;
+	frozen->garbage->frozen++;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Objects that nothing reaches, and those that C code holds or lost. */
+#ifndef UNFREED_PYTHON_OBJECTS_GARBAGE_H
+#define UNFREED_PYTHON_OBJECTS_GARBAGE_H
+
+#include "graph.h"
+
+/* By type. */
+struct garbage_sum {
+	uint64_t count; /* of garbage at the last look */
+	uint64_t bytes;
+	uint64_t frozen; /* of it what no collection looks at */
+	/* Of what has more references than were found, at the first look and the last. */
+	uint64_t held[2];
+	uint64_t held_bytes[2];
+};
+
+struct garbage {
+	struct garbage_sum *sums; /* by index of the type */
+	uint64_t *objects;        /* of the last look: address and type, in ascending order */
+	size_t object_count;
+	size_t looks;
+	uint64_t count; /* of the last look, all types */
+	uint64_t frozen;
+};
+
+/* Returns 0 or -ENOMEM. */
+int garbage_init(struct garbage *garbage);
+void garbage_release(struct garbage *garbage);
+
+/*
+ * Judges what the graph has not reached so far, which must be by modules and frames alone, and has
+ * the graph leave out what is garbage from now on. From the second look on only what was garbage at
+ * the look before counts. Returns 0 or -ENOMEM.
+ */
+int garbage_find(struct garbage *garbage, struct graph *graph);
+
+/* A visitor of frozen objects, at their addresses: those that are garbage count as such. */
+struct garbage_frozen {
+	struct garbage *garbage;
+	const struct graph *graph;
+};
+void garbage_see_frozen(void *context, uint64_t address);
+
+#endif
