@@ -40,6 +40,11 @@ struct task_struct___fs {
  * Not const: it is handed on by address, and compilers take for known what is in a constant.
  */
 struct python_process python = {};
+/* W: user space, before the load. Whether to walk the native frames inward of Python ones, too. */
+const volatile __u32 native_inward = 0;
+/* The function that runs Python frames; see struct python_space. */
+const volatile __u64 eval_start = 0;
+const volatile __u64 eval_bytes = 0;
 /* The process whose word it is; 0: hits come from no other, since forks are not followed. */
 const volatile __u32 only_pid = 0;
 
@@ -77,8 +82,9 @@ struct hit {
 	__u64 hash;
 	__u64 value;
 	__s64 difference;
+	__u64 entry; /* where on the C stack the innermost Python frame was entered; 0: unknown */
 	__u32 word;
-	__u32 reserved;
+	__u32 reached_eval; /* the native walk came to what runs the innermost Python frame */
 	struct watch_stack stack;
 	struct python_walk walk;
 	struct unwind_state unwind;
@@ -103,10 +109,13 @@ static long take_python_frame(__u32 index, struct hit **context)
 	struct hit *hit = *context;
 	struct python_stack_frame *frame =
 		&hit->stack.python[hit->stack.python_count & (WATCH_FRAMES - 1)];
+	__u64 at = hit->walk.frame;
 	int step = python_walk_step(&hit->walk, &python.layout);
 
 	if (step != PYTHON_FRAME) {
 		hit->stack.python_cut = step == PYTHON_UNREADABLE;
+		if (!hit->entry && hit->stack.python_count)
+			hit->entry = at; /* a shim, which lies on the C stack */
 		return step != PYTHON_SHIM;
 	}
 	frame->code = hit->walk.found.code | hit->walk.found.flags;
@@ -139,14 +148,34 @@ static long check_python_frame(__u32 index, struct hit **context)
 	return 0;
 }
 
+/* Whether the frame that the walk is in is the loop that runs Python frames. */
+static __always_inline bool is_eval_loop(const struct hit *hit)
+{
+	__u64 address = hit->unwind.pc - !(hit->unwind.flags & UNWIND_EXACT);
+
+	return hit->stack.python_count && address - eval_start < eval_bytes;
+}
+
+/* With Python frames the walk ends at the loop, which is left out. Returns 1 at the end. */
 static long take_native_frame(__u32 index, struct hit **context)
 {
 	struct hit *hit = *context;
+	__u64 pc = hit->unwind.pc;
 
-	hit->stack.native[index & (WATCH_NATIVE - 1)] = hit->unwind.pc;
+	if (is_eval_loop(hit)) {
+		hit->reached_eval = 1;
+		return 1;
+	}
+	long stop = unwind_step(&hit->unwind) != UNWIND_STEPPED;
+
+	if (hit->entry && hit->unwind.sp > hit->entry) {
+		hit->reached_eval = 1;
+		return 1;
+	}
+	hit->stack.native[index & (WATCH_NATIVE - 1)] = pc;
 	hit->stack.native_count = index + 1;
-	hit->hash = hash_add(hit->hash, hit->unwind.pc);
-	return unwind_step(&hit->unwind) != UNWIND_STEPPED;
+	hit->hash = hash_add(hit->hash, pc);
+	return stop;
 }
 
 static __always_inline void take_native(struct bpf_perf_event_data *ctx, struct hit *hit)
@@ -164,7 +193,12 @@ static __always_inline void take_native(struct bpf_perf_event_data *ctx, struct 
 	state->window_size = 0;
 	state->fp_at = 0;
 	state->bx_at = 0;
+	hit->reached_eval = 0;
+	if (hit->entry < state->sp)
+		hit->entry = 0;
 	bpf_loop(WATCH_NATIVE, take_native_frame, &hit, 0);
+	if (hit->stack.python_count && !hit->reached_eval)
+		hit->stack.native_count = 0;
 }
 
 /* Stores the new value; hit->difference to the old one. Returns whether that one is known. */
@@ -252,12 +286,13 @@ static __always_inline void take_stack(struct bpf_perf_event_data *ctx, struct h
 	hit->stack.python_count = 0;
 	hit->stack.python_cut = 0;
 	hit->stack.native_count = 0;
+	hit->entry = 0;
 	hit->stack.count = 0;
 	hit->stack.net = 0;
 	hit->hash = hash_add(hash_add(HASH_SEED, hit->word), hit->stack.change);
 	if (walk_python)
 		take_python(hit);
-	if (!hit->stack.python_count)
+	if (!hit->stack.python_count || native_inward)
 		take_native(ctx, hit);
 }
 

@@ -10,7 +10,7 @@
 #include "records.h"
 
 #define WATCH_WORDS      3           /* of the target: one debug register of four stays free */
-#define WATCH_SELF       WATCH_WORDS /* the number of a word of our own, which is written as a test */
+#define WATCH_SELF       WATCH_WORDS /* the number of a word of our own, for a test */
 #define WATCH_FRAMES     32          /* Python frames of a stack, the innermost ones */
 #define WATCH_NATIVE     32          /* native frames of a stack, likewise */
 #define WATCH_STACKS_MAX 2048
@@ -72,7 +72,8 @@ struct watch_stack {
 	struct python_stack_frame python[WATCH_FRAMES]; /* innermost first */
 	/*
 	 * The instruction behind the write, then return addresses, as far as there are tables.
-	 * None where there are Python frames.
+	 * Where there are Python frames only those inward of the interpreter's loop, if asked for
+	 * and if that was found.
 	 */
 	__u64 native[WATCH_NATIVE];
 };

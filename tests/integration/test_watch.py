@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Hardware watchpoints: which line fills a container, to the hit, through tests/programs/watch_probe.
+"""Hardware watchpoints: which line fills a container, to the hit, by tests/programs/watch_probe.
 """
 import json
 import subprocess
@@ -81,7 +81,7 @@ def ask(process, command):
 
 
 def by_function(word):
-    """{function: [line, grew, shrank, replaced, net]}, of the line that each writer puts forward."""
+    """{function: [line, grew, shrank, replaced, net]}, of the lines that writers put forward."""
     found = {}
     for writer in word["writers"]:
         frame = writer["frames"][writer["own"]]
@@ -182,6 +182,23 @@ def test_forks_are_followed_if_asked(python, target, watch):
     # of the child's 20 the first only tells what was there
     assert (word["hits"], word["unsure"]) == (30, 1)
     assert by_function(word) == {"fill_list": [line, 29, 0, 0, 29]}
+
+
+@pytest.mark.parametrize("python", ALL)
+def test_extensions_below_a_line(python, target, watch):
+    """Of an extension in a file of its own the native frames stand below the Python ones; how the
+    interpreter does it is left out."""
+    process = target(python)
+    watching = watch(process.pid, [process.words["list"]], options=["--native-inward", *UNLIMITED])
+    truth = ask(process, "extension")
+    [word] = watching.result()["words"]
+    assert_length(word, truth["list"])
+    for writer in word["writers"]:
+        native = [frame for frame in writer["frames"] if frame["native"]]
+        assert writer["frames"][:len(native)] == native and writer["own"] == len(native)
+        assert bool(native) == bool(truth["file"]), (writer, truth)
+        for frame in native:
+            assert "_bisect" in frame["file"], native
 
 
 LIMITS = {"growths": ["--growths", 64], "hits": ["--growths", 10**9, "--hits", 500],

@@ -7,6 +7,8 @@ Prints where the words are, and `ready`. Then, for each line of input, runs what
 prints what it did: per word and function, `[line, growths, shrinks, replacements, net]`. `end` ends
 it.
 """
+import _bisect
+import bisect
 import collections
 import json
 import os
@@ -73,6 +75,11 @@ def empty_list(count):
         LIST.pop()
 
 
+def fill_list_sorted(count):
+    for number in range(count):
+        bisect.insort(LIST, number)
+
+
 def fill_set(count):
     for number in range(count):
         SET.add(number)
@@ -124,7 +131,8 @@ def in_threads(function, ranges):
 def did(function, grew=0, shrank=0, replaced=0, net=None):
     """Of functions whose third line is the one that writes."""
     line = function.__code__.co_firstlineno + 2
-    return {function.__name__: [line, grew, shrank, replaced, grew - shrank if net is None else net]}
+    net = grew - shrank if net is None else net
+    return {function.__name__: [line, grew, shrank, replaced, net]}
 
 
 def lengths():
@@ -194,6 +202,12 @@ def forked():
     return {"list": did(fill_list, 10)}
 
 
+def extension():
+    """A module in C adds the entries, of a file of its own in some builds."""
+    fill_list_sorted(50)
+    return {"list": did(fill_list_sorted, 50), "file": getattr(_bisect, "__file__", None)}
+
+
 def run():
     """On and on, until the next line comes."""
     stopped = []
@@ -210,7 +224,8 @@ def run():
     return {"list": {}}
 
 
-COMMANDS = {"lengths": lengths, "others": others, "storm": storm, "forked": forked, "run": run}
+COMMANDS = {"lengths": lengths, "others": others, "storm": storm, "forked": forked, "run": run,
+            "extension": extension}
 
 if __name__ == "__main__":
     print(json.dumps({"words": WORDS}), flush=True)

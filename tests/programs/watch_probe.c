@@ -199,15 +199,21 @@ static int try_undelivered(void)
 static int parse_options(int argc, char **argv, struct watch_config *config, bool *native)
 {
 	static const struct option options[] = {
-		{"native", no_argument, NULL, 'n'},        {"follow-forks", no_argument, NULL, 'f'},
-		{"growths", required_argument, NULL, 'g'}, {"hits", required_argument, NULL, 'h'},
-		{"cost-us", required_argument, NULL, 'c'}, {0},
+		{"native", no_argument, NULL, 'n'},
+		{"native-inward", no_argument, NULL, 'i'},
+		{"follow-forks", no_argument, NULL, 'f'},
+		{"growths", required_argument, NULL, 'g'},
+		{"hits", required_argument, NULL, 'h'},
+		{"cost-us", required_argument, NULL, 'c'},
+		{0},
 	};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == 'n')
 			*native = true;
+		else if (option == 'i')
+			config->native_inward = true;
 		else if (option == 'f')
 			config->follow_forks = true;
 		else if (option == 'g')
@@ -238,18 +244,14 @@ static int find_python(pid_t pid, struct confined *confined, struct python_inter
 	return !error;
 }
 
-int main(int argc, char **argv)
+static int run_probe(int argc, char **argv, struct confined *confined)
 {
-	struct confined *confined = confined_new();
 	struct watch_config config = {.procfs = &procfs, .confined = confined};
 	struct python_interpreter interpreter;
 	bool native = false;
-
-	if (argc == 2 && !strcmp(argv[1], "--undelivered"))
-		return try_undelivered();
 	int first = parse_options(argc, argv, &config, &native);
 
-	if (first < 0 || argc - first < 3 || !confined)
+	if (first < 0 || argc - first < 3)
 		return 2;
 	pid_t pid = atoi(argv[first]);
 	for (int i = first + 2; i < argc && config.word_count < WATCH_WORDS; i++)
@@ -260,6 +262,16 @@ int main(int argc, char **argv)
 	int status = watch_it(pid, atof(argv[first + 1]), &config);
 	if (config.python)
 		python_interpreter_release(&interpreter);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "--undelivered"))
+		return try_undelivered();
+	struct confined *confined = confined_new();
+	int status = confined ? run_probe(argc, argv, confined) : 1;
+
 	confined_free(confined);
 	return status;
 }

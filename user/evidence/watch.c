@@ -80,7 +80,9 @@ static void unmap_memory(const struct bpf_map *map, const void *memory)
 
 static bool walks_native(const struct watch *watch)
 {
-	return !watch->config.python && watch->config.confined;
+	const struct watch_config *config = &watch->config;
+
+	return config->confined && (!config->python || config->native_inward);
 }
 
 static void shrink_maps(const struct watch_bpf *skeleton)
@@ -112,6 +114,18 @@ static int map_tables(struct watch *watch)
 		       : -errno;
 }
 
+static void describe_python(struct watch *watch)
+{
+	const struct python_interpreter *python = watch->config.python;
+	struct watch_bpf *skeleton = watch->skeleton;
+
+	skeleton->bss->python = python->process;
+	skeleton->rodata->native_inward = walks_native(watch);
+	skeleton->rodata->eval_start = python->symbols[SYMBOL_EVAL_LOOP].address;
+	if (skeleton->rodata->eval_start)
+		skeleton->rodata->eval_bytes = python->symbols[SYMBOL_EVAL_LOOP].size;
+}
+
 static int load_program(struct watch *watch)
 {
 	struct watch_bpf *skeleton = watch_bpf__open();
@@ -121,7 +135,7 @@ static int load_program(struct watch *watch)
 	if (!skeleton)
 		return -errno;
 	if (watch->config.python)
-		skeleton->bss->python = watch->config.python->process;
+		describe_python(watch);
 	if (watch->config.follow_forks)
 		skeleton->rodata->only_pid = (__u32)watch->pid;
 	if (!walks_native(watch))

@@ -56,6 +56,8 @@ struct watch_config {
 	 * tables, which take a moment to read. It and `confined` must outlive the watch.
 	 */
 	const struct python_interpreter *python;
+	/* With Python frames also those of extensions in C that they called: takes the tables. */
+	bool native_inward;
 	struct watch_word words[WATCH_WORDS];
 	size_t word_count;
 	/*

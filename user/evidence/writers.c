@@ -15,10 +15,13 @@
 struct writer_stack {
 	bool taken;
 	bool cut;
-	struct watch_frame *frames; /* NULL as long as native ones have no names */
-	size_t frame_count;
-	struct address *native;
+	struct watch_frame *python;
+	size_t python_count;
+	struct address *native; /* in the order of the row's, but for the interpreter's own */
+	uint64_t *native_raw;
 	size_t native_count;
+	struct watch_frame *frames; /* both; NULL as long as native ones have no names */
+	size_t frame_count;
 };
 
 struct writers {
@@ -88,7 +91,7 @@ static void take_python(struct writers *writers, const struct watch_stack *row,
 	size_t count = row->python_count < WATCH_FRAMES ? row->python_count : WATCH_FRAMES;
 	struct python_name name;
 
-	stack->frames = pool_alloc(writers->pool, count, sizeof(*stack->frames));
+	stack->python = pool_alloc(writers->pool, count, sizeof(*stack->python));
 	stack->cut = row->python_cut;
 	for (size_t i = 0; i < count; i++) {
 		bool known = python_codes_name(writers->codes, &writers->config.python, 1,
@@ -96,7 +99,7 @@ static void take_python(struct writers *writers, const struct watch_stack *row,
 
 		if (name.hidden)
 			continue;
-		stack->frames[stack->frame_count++] = (struct watch_frame){
+		stack->python[stack->python_count++] = (struct watch_frame){
 			.function = name.name,
 			.file = name.file,
 			.line = name.line,
@@ -112,23 +115,41 @@ static struct address place(struct writers *writers, uint64_t address)
 		image_find_mapping(&writers->images, writers->image, address, 0);
 	struct address placed = {.value = address};
 
-	if (!mapping)
-		return placed;
-	placed.module = modules_get(&writers->modules, writers->config.procfs, writers->config.pid,
-				    mapping);
+	if (mapping)
+		placed.module = modules_get(&writers->modules, writers->config.procfs,
+					    writers->config.pid, mapping);
 	if (placed.module)
 		placed.value = address - mapping->start + mapping->file_offset;
+	else if (writers->config.confined && !writers->image->perf_map)
+		image_read_perf_map(&writers->images, writers->image);
 	return placed;
+}
+
+/* How the interpreter does what a line says is of no interest. */
+static bool is_interpreters(const struct writers *writers, const struct address *address)
+{
+	const struct python_interpreter *python = writers->config.python;
+
+	return python && address->module && address->module->inode == python->image.inode &&
+	       !strcmp(address->module->path, python->image.path);
 }
 
 static void take_native(struct writers *writers, const struct watch_stack *row,
 			struct writer_stack *stack)
 {
-	stack->native_count = row->native_count < WATCH_NATIVE ? row->native_count : WATCH_NATIVE;
-	stack->native = pool_alloc(writers->pool, stack->native_count, sizeof(*stack->native));
-	stack->cut = stack->native_count == WATCH_NATIVE;
-	for (size_t i = 0; i < stack->native_count; i++)
-		stack->native[i] = place(writers, row->native[i]);
+	size_t count = row->native_count < WATCH_NATIVE ? row->native_count : WATCH_NATIVE;
+
+	stack->native = pool_alloc(writers->pool, count, sizeof(*stack->native));
+	stack->native_raw = pool_alloc(writers->pool, count, sizeof(*stack->native_raw));
+	stack->cut |= count == WATCH_NATIVE;
+	for (size_t i = 0; i < count; i++) {
+		struct address address = place(writers, row->native[i]);
+
+		if (stack->python_count && is_interpreters(writers, &address))
+			continue;
+		stack->native[stack->native_count] = address;
+		stack->native_raw[stack->native_count++] = row->native[i];
+	}
 }
 
 void writers_take(struct writers *writers, size_t used)
@@ -147,9 +168,16 @@ void writers_take(struct writers *writers, size_t used)
 		writers->taken++;
 		if (row->python_count && writers->config.python)
 			take_python(writers, row, stack);
-		else
-			take_native(writers, row, stack);
+		take_native(writers, row, stack);
 	}
+}
+
+/* Of code outside of files, which a JIT made. */
+static const char *name_of_jit(const struct writers *writers, const struct address *address)
+{
+	const struct perf_map *map = writers->image->perf_map;
+
+	return map && !address->module ? perf_map_lookup(map, address->value) : NULL;
 }
 
 /* The frames of one address, several where calls were inlined. Returns their number; `frames` may
@@ -163,7 +191,8 @@ static size_t name_native(const struct writers *writers, const struct address *a
 
 	for (size_t i = 0; frames && i < count; i++)
 		frames[i] = (struct watch_frame){
-			.function = symbols[i].name,
+			.function =
+				symbols[i].name ? symbols[i].name : name_of_jit(writers, address),
 			.file = symbols[i].file   ? symbols[i].file
 				: address->module ? address->module->path
 						  : NULL,
@@ -174,30 +203,35 @@ static size_t name_native(const struct writers *writers, const struct address *a
 	return count;
 }
 
-static void name_stack(struct writers *writers, const struct watch_stack *row,
-		       struct writer_stack *stack)
+static void name_stack(struct writers *writers, struct writer_stack *stack)
 {
-	size_t count = 0;
+	size_t count = stack->python_count;
 
 	for (size_t i = 0; i < stack->native_count; i++)
 		count += name_native(writers, &stack->native[i], 0, NULL);
 	stack->frames = pool_alloc(writers->pool, count, sizeof(*stack->frames));
 	for (size_t i = 0; i < stack->native_count; i++)
-		stack->frame_count += name_native(writers, &stack->native[i], row->native[i],
+		stack->frame_count += name_native(writers, &stack->native[i], stack->native_raw[i],
 						  stack->frames + stack->frame_count);
+	if (stack->python_count)
+		memcpy(stack->frames + stack->frame_count, stack->python,
+		       stack->python_count * sizeof(*stack->frames));
+	stack->frame_count += stack->python_count;
 }
 
-static void name_natives(struct writers *writers)
+static void name_stacks(struct writers *writers)
 {
-	for (size_t i = 0; i < WATCH_STACKS_MAX; i++)
-		for (size_t k = 0;
-		     !writers->stacks[i].frames && k < writers->stacks[i].native_count; k++)
-			names_want(writers->names, &writers->stacks[i].native[k]);
+	for (size_t i = 0; i < WATCH_STACKS_MAX; i++) {
+		const struct writer_stack *stack = &writers->stacks[i];
+
+		for (size_t k = 0; !stack->frames && k < stack->native_count; k++)
+			names_want(writers->names, &stack->native[k]);
+	}
 	if (writers->config.confined)
 		names_resolve(writers->names);
 	for (size_t i = 0; i < WATCH_STACKS_MAX; i++)
 		if (writers->stacks[i].taken && !writers->stacks[i].frames)
-			name_stack(writers, &writers->config.stacks[i], &writers->stacks[i]);
+			name_stack(writers, &writers->stacks[i]);
 }
 
 static int compare_text(const char *a, const char *b)
@@ -299,7 +333,7 @@ int writers_list(struct writers *writers, size_t word, bool refcount, struct wat
 	*list = calloc(writers->taken + 1, sizeof(**list));
 	if (!*list)
 		return -ENOMEM;
-	name_natives(writers);
+	name_stacks(writers);
 	for (size_t i = 0; i < WATCH_STACKS_MAX; i++)
 		if (writers->stacks[i].taken && writers->config.stacks[i].word == word)
 			(*list)[(*count)++] =
