@@ -270,7 +270,7 @@ LEAKS = {
     "lru_method": Leak(quote_price, "leaks.Account.price", "Account.price", "price"),
     "querysets": Leak(search_products, "leaks.RESULTS"),
     "requests": Leak(keep_request, "leaks.KEPT", once=True, rough=True),
-    "tasks": Leak(open_stream, "leaks.CLOSING", "asyncio.tasks._all_tasks",
+    "tasks": Leak(open_stream, "leaks.CLOSING._waiters", "asyncio.tasks._all_tasks",
                   "_asyncio._all_tasks", rough=True),
     "threads": Leak(send_line, "collect_lines"),
     "per_user": Leak(remember_visit, "leaks.HISTORY"),
