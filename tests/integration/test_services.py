@@ -101,7 +101,7 @@ def test_service_is_busy_and_leaks(framework):
         truth = service.truth()
         busy = service.busy_seconds() - busy
     assert not done["errors"], done
-    assert done["requests"] > 40
+    assert done["requests"] > 15
     assert busy / done["seconds"] > BUSY_SHARE
     assert set(truth["leaks"]) == set(leaks_of(framework)) and len(truth["leaks"]) == 10
     for name, leak in truth["leaks"].items():
