@@ -201,6 +201,21 @@ def test_extensions_below_a_line(python, target, watch):
             assert "_bisect" in frame["file"], native
 
 
+@pytest.mark.parametrize("python", ONE)
+def test_the_cost_is_what_it_costs(python, target, watch):
+    """By the target's own clock."""
+    process = target(python)
+    unwatched = ask(process, "timed")["cpu_s"]
+    watching = watch(process.pid, [process.words["list"]])
+    watched = ask(process, "timed")["cpu_s"]
+    report = watching.result()
+    [word] = report["words"]
+    assert word["grew"] == 4000
+    print(f"{word['cost_s'] / 4000 * 1e6:.1f} us a hit, trap {report['trap_ns']} ns; truly "
+          f"{(watched - unwatched) / 4000 * 1e6:.1f}")
+    assert 0.5 < word["cost_s"] / (watched - unwatched) < 1.5
+
+
 LIMITS = {"growths": ["--growths", 64], "hits": ["--growths", 10**9, "--hits", 500],
           "cost": [*UNLIMITED, "--cost-us", 3000]}
 

@@ -498,24 +498,42 @@ static void pause_ms(int milliseconds)
 	nanosleep(&pause, NULL);
 }
 
-void watch_run(struct watch *watch, double seconds)
+static bool poll_all(struct watch *const *watches, size_t count, size_t *armed)
+{
+	bool hit = false;
+
+	*armed = 0;
+	for (size_t i = 0; i < count; i++) {
+		hit |= watch_poll(watches[i]);
+		*armed += watch_armed(watches[i]);
+	}
+	return hit;
+}
+
+void watches_run(struct watch *const *watches, size_t count, double seconds)
 {
 	uint64_t until_ns = now_ns() + (uint64_t)(seconds * 1e9);
 	int wait_ms = PAUSE_LEAST_MS;
+	size_t armed;
 
-	for (;;) {
+	poll_all(watches, count, &armed);
+	while (armed) {
 		uint64_t now = now_ns();
 		int left_ms = now < until_ns ? (int)((until_ns - now) / 1000000) + 1 : 0;
 
-		if (!watch_armed(watch) || !left_ms)
+		if (!left_ms)
 			break;
 		pause_ms(wait_ms < left_ms ? wait_ms : left_ms);
-		if (watch_poll(watch))
+		if (poll_all(watches, count, &armed))
 			wait_ms = PAUSE_LEAST_MS;
 		else
 			wait_ms = wait_ms * 2 < PAUSE_MOST_MS ? wait_ms * 2 : PAUSE_MOST_MS;
 	}
-	watch_poll(watch);
+}
+
+void watch_run(struct watch *watch, double seconds)
+{
+	watches_run(&watch, 1, seconds);
 }
 
 uint64_t watch_trap_ns(const struct watch *watch)

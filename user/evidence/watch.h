@@ -89,6 +89,9 @@ bool watch_poll(struct watch *watch);
 /* Polls for so long, or until all words were let go or the process is gone. */
 void watch_run(struct watch *watch, double seconds);
 
+/* The same for watches on several processes at a time. */
+void watches_run(struct watch *const *watches, size_t count, double seconds);
+
 /* How many words are still watched. */
 size_t watch_armed(const struct watch *watch);
 

@@ -2,6 +2,7 @@
 #include "watch_trial.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,16 +40,22 @@ static uint64_t time_write(const struct watch_word_state *state)
 	return elapsed > program ? (elapsed - program) / WRITES : 0;
 }
 
+static int by_size(const void *left, const void *right)
+{
+	const uint64_t *a = left, *b = right;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* The median of the rounds. */
 static uint64_t time_writes(const struct watch_word_state *state)
 {
-	uint64_t least = UINT64_MAX;
+	uint64_t taken[ROUNDS];
 
-	for (int i = 0; i < ROUNDS; i++) {
-		uint64_t taken = time_write(state);
-
-		least = taken && taken < least ? taken : least;
-	}
-	return least == UINT64_MAX ? 0 : least;
+	for (int i = 0; i < ROUNDS; i++)
+		taken[i] = time_write(state);
+	qsort(taken, ROUNDS, sizeof(taken[0]), by_size);
+	return taken[ROUNDS / 2];
 }
 
 int watch_try(struct watch_word_state *state, int program_fd, uint64_t *trap_ns,
@@ -64,7 +71,8 @@ int watch_try(struct watch_word_state *state, int program_fd, uint64_t *trap_ns,
 	if (fd < 0)
 		return failure_set(failure, STATUS_KERNEL,
 				   "cannot make a hardware watchpoint: %s%s", strerror(-fd),
-				   fd == -EPERM || fd == -EACCES ? "; run as root" : "");
+				   fd == -EPERM || fd == -EACCES ? "; it takes root, or CAP_PERFMON"
+								 : "");
 	*trap_ns = time_writes(state);
 	close(fd);
 	state->address = 0;
