@@ -18,6 +18,7 @@
 #include "../output/heap.h"
 #include "../service/patient.h"
 #include "arguments.h"
+#include "heap_watch.h"
 
 enum {
 	KEY_LOOKS = 0x7000,
@@ -25,10 +26,12 @@ enum {
 	KEY_TOP,
 	KEY_WITH_KEYS,
 	KEY_MAX_MEMORY,
+	KEY_WATCH,
 	LOOKS_DEFAULT = 6,
 	LOOKS_MAX = 1000,
 	TOP_MAX = 10000,
 	TOP_DEFAULT = 10,
+	WATCH_S = 20,
 };
 
 struct heap_options {
@@ -38,6 +41,8 @@ struct heap_options {
 	long top;
 	bool with_keys;
 	const char *diff;
+	const char *watch; /* what; NULL: nothing */
+	double watch_s;
 	const char *output; /* NULL: text on stdout */
 	const char *format;
 	uint64_t max_memory_bytes; /* 0: by what there is */
@@ -48,6 +53,9 @@ static const struct argp_option options[] = {
 	{"interval", 'i', "SECS", 0, "Look again after so long, and say what grew", 0},
 	{"looks", KEY_LOOKS, "N", 0, "How often to look with -i (default 6)", 0},
 	{"diff", KEY_DIFF, "FILE", 0, "Say what grew since a look that was saved as JSON", 0},
+	{"watch", KEY_WATCH, "NAME|TYPE|ADDRESS|SYMBOL", 0,
+	 "Say which lines fill a container, make instances of a class, or write a variable", 0},
+	{"duration", 'd', "SECS", 0, "Watch for so long (default 20), or until that is known", 0},
 	{"output", 'o', "FILE", 0, "Write there: text, or JSON where the name ends in .json", 1},
 	{"format", 'f', "FORMAT", 0, "text or json", 1},
 	{"top", KEY_TOP, "N", 0, "Rows of each table (default 10)", 1},
@@ -76,6 +84,10 @@ static error_t check(const struct heap_options *heap)
 {
 	if (!heap->pid) {
 		message_error("nothing to look at: give -p PID");
+		return EINVAL;
+	}
+	if (heap->watch_s && !heap->watch) {
+		message_error("-d is how long --watch takes: say what to watch");
 		return EINVAL;
 	}
 	if (heap->looks && !heap->interval_s) {
@@ -108,6 +120,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_DIFF:
 		heap->diff = argument;
 		return 0;
+	case KEY_WATCH:
+		heap->watch = argument;
+		return 0;
+	case 'd':
+		return argument_number("--duration", argument, 0.1, 86400, &heap->watch_s);
 	case 'o':
 		heap->output = argument;
 		return 0;
@@ -170,6 +187,27 @@ static int look_repeatedly(struct patient *patient, const struct heap_options *h
 	return error;
 }
 
+static bool wants_json(const struct heap_options *heap)
+{
+	size_t length = heap->output ? strlen(heap->output) : 0;
+
+	if (heap->format)
+		return !strcmp(heap->format, "json");
+	return length > 5 && !strcmp(heap->output + length - 5, ".json");
+}
+
+static enum exit_status write_output(const struct heap_options *heap, file_writer *print,
+				     const void *context)
+{
+	const char *path = heap->output ? heap->output : "-";
+	int error = file_write(path, print, context);
+
+	if (!error)
+		return STATUS_OK;
+	message_error("cannot write %s: %s", path, strerror(-error));
+	return STATUS_FAILURE;
+}
+
 struct writing {
 	const struct look *look;
 	heap_output_fn *print;
@@ -185,17 +223,39 @@ static int print_look(const void *context, FILE *file)
 
 static enum exit_status write_look(const struct heap_options *heap, const struct look *look)
 {
-	const char *path = heap->output ? heap->output : "-";
-	size_t length = strlen(path);
-	bool json = heap->format ? !strcmp(heap->format, "json")
-				 : length > 5 && !strcmp(path + length - 5, ".json");
-	struct writing writing = {look, json ? heap_json : heap_text, {.top = (size_t)heap->top}};
-	int error = file_write(path, print_look, &writing);
+	const struct writing writing = {
+		look, wants_json(heap) ? heap_json : heap_text, {.top = (size_t)heap->top}};
 
-	if (!error)
-		return STATUS_OK;
-	message_error("cannot write %s: %s", path, strerror(-error));
-	return STATUS_FAILURE;
+	return write_output(heap, print_look, &writing);
+}
+
+static int print_watched_text(const void *context, FILE *file)
+{
+	return watched_text(context, file);
+}
+
+static int print_watched_json(const void *context, FILE *file)
+{
+	return watched_json(context, file);
+}
+
+static enum exit_status watch(const struct heap_options *heap, struct patient *patient)
+{
+	double seconds = heap->watch_s ? heap->watch_s : WATCH_S;
+	struct pool *pool = pool_new();
+	enum exit_status status;
+	struct watched watched;
+	struct failure failure;
+
+	if (heap_watch(patient, heap->watch, seconds, pool, &watched, &failure)) {
+		message_error("%s", failure.text);
+		status = failure.status;
+	} else {
+		status = write_output(
+			heap, wants_json(heap) ? print_watched_json : print_watched_text, &watched);
+	}
+	pool_free(pool);
+	return status;
 }
 
 static enum exit_status compare(const struct heap_options *heap, struct look *look)
@@ -229,7 +289,9 @@ static enum exit_status run(const struct heap_options *heap, struct confined *co
 		message_error("%s", failure.text);
 		status = failure.status;
 	}
-	if (patient.looks) {
+	if (!status && heap->watch) {
+		status = watch(heap, &patient);
+	} else if (patient.looks) {
 		struct look *look = patient_report(&patient, &request);
 
 		if (heap->diff && compare(heap, look))

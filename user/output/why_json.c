@@ -11,6 +11,7 @@
 #include "heap.h"
 #include "heap_json.h"
 #include "json.h"
+#include "why_json.h"
 
 static struct json_object *json_of_rate(const struct rate *rate)
 {
@@ -52,7 +53,7 @@ static struct json_object *json_of_fill(const struct answer_fill *fill)
 	return object;
 }
 
-static struct json_object *json_of_fills(const struct answer_fill *fills, size_t count)
+struct json_object *json_of_fills(const struct answer_fill *fills, size_t count)
 {
 	struct json_object *array = json_object_new_array();
 

@@ -187,11 +187,6 @@ void case_poll(struct patient_case *kase, double now)
 
 /* --- watches --- */
 
-static enum watch_kind watch_kind_of(enum word_kind kind)
-{
-	return kind == WORD_LENGTH ? WATCH_LENGTH : kind == WORD_SLOT ? WATCH_SLOT : WATCH_REFCOUNT;
-}
-
 /* The subject whose growth weighs most of those that nobody watched. */
 static struct subject *next_subject(struct patient_case *kase, const bool *taken)
 {

@@ -8,8 +8,6 @@
 #include "../python/objects/names.h"
 #include "../python/objects/report.h"
 
-enum { FILLS_MAX = 8, FILL_FRAMES_MAX = 24 };
-
 void subjects_init(struct subjects *subjects)
 {
 	*subjects = (struct subjects){.pool = pool_new()};
@@ -244,55 +242,13 @@ void subjects_update(struct subjects *subjects, struct patient *patient)
 
 /* --- what a watch found --- */
 
-static void copy_frames(struct pool *pool, const struct watch_writer *writer,
-			struct answer_fill *fill)
-{
-	struct answer_frame *frames;
-
-	fill->frame_count =
-		writer->frame_count < FILL_FRAMES_MAX ? writer->frame_count : FILL_FRAMES_MAX;
-	frames = pool_alloc(pool, fill->frame_count, sizeof(*frames));
-	fill->own = fill->frame_count;
-	for (size_t i = 0; i < fill->frame_count; i++) {
-		const struct watch_frame *frame = &writer->frames[i];
-
-		frames[i] = (struct answer_frame){
-			.function = pool_strdup(pool, frame->function ? frame->function : "?"),
-			.file = frame->file ? pool_strdup(pool, frame->file) : NULL,
-			.line = frame->line,
-			.own = frame->own,
-		};
-		if (frame->own && fill->own == fill->frame_count)
-			fill->own = i;
-	}
-	fill->frames = frames;
-}
-
-static void append_fill(struct pool *pool, struct answer_fill **fills, size_t *count,
-			const struct watch_writer *writer)
-{
-	if (!*fills)
-		*fills = pool_alloc(pool, FILLS_MAX, sizeof(**fills));
-	if (*count == FILLS_MAX)
-		return;
-	struct answer_fill *fill = &(*fills)[(*count)++];
-	*fill = (struct answer_fill){.delta = writer->net, .count = writer->count};
-	copy_frames(pool, writer, fill);
-}
-
-static bool fills(const struct watch_writer *writer, enum word_kind kind)
-{
-	return kind == WORD_SLOT ? writer->change == WATCH_REPLACED || writer->change == WATCH_GREW
-				 : writer->net > 0;
-}
-
 /* A class's own references come and go with its instances: they say who makes instances only where
  * nothing better was seen, and only where most of what was made stays. */
 static bool tells_nothing_new(const struct subject *subject, enum word_kind kind,
 			      const struct watch_result *result)
 {
 	return kind == WORD_REFCOUNT &&
-	       (subject->fill_count || result->net * 2 < (int64_t)result->grew / 2);
+	       (subject->fills.grow_count || result->net * 2 < (int64_t)result->grew / 2);
 }
 
 void subject_take_result(struct subjects *subjects, struct subject *subject, enum word_kind kind,
@@ -305,15 +261,7 @@ void subject_take_result(struct subjects *subjects, struct subject *subject, enu
 	subject->watched_s = fmax(subject->watched_s, result->watched_s);
 	subject->grown += kind == WORD_SLOT ? result->replaced : result->grew;
 	subject->shrunk += kind == WORD_LENGTH ? result->shrank : 0;
-	for (size_t i = 0; i < result->writer_count; i++) {
-		const struct watch_writer *writer = &result->writers[i];
-
-		if (fills(writer, kind))
-			append_fill(subjects->pool, &subject->fills, &subject->fill_count, writer);
-		else if (kind == WORD_LENGTH && writer->net < 0)
-			append_fill(subjects->pool, &subject->empties, &subject->empty_count,
-				    writer);
-	}
+	fills_take(&subject->fills, subjects->pool, kind, result);
 }
 
 bool subject_finding(const struct subject *subject, double uptime_s, struct pool *pool,
@@ -328,8 +276,8 @@ bool subject_finding(const struct subject *subject, double uptime_s, struct pool
 		.watched_s = subject->watched_s,
 		.grown = subject->grown,
 		.shrunk = subject->shrunk,
-		.by_first = subject->fill_count ? subject->fills[0].count : 0,
-		.emptied = subject->empty_count > 0,
+		.by_first = subject->fills.grow_count ? subject->fills.grow[0].count : 0,
+		.emptied = subject->fills.shrink_count > 0,
 		.uptime_s = uptime_s,
 	};
 
@@ -344,9 +292,9 @@ bool subject_finding(const struct subject *subject, double uptime_s, struct pool
 		finding->holds_bytes = subject->container.bytes;
 	finding->container = &subject->container;
 	finding->of = subject->of;
-	finding->fills = subject->fills;
-	finding->fill_count = subject->fill_count;
-	finding->empties = subject->empties;
-	finding->empty_count = subject->empty_count;
+	finding->fills = subject->fills.grow;
+	finding->fill_count = subject->fills.grow_count;
+	finding->empties = subject->fills.shrink;
+	finding->empty_count = subject->fills.shrink_count;
 	return true;
 }

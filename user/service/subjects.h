@@ -10,6 +10,7 @@
 #include "../analyze/verdict.h"
 #include "../evidence/watch.h"
 #include "../python/objects/words.h"
+#include "fills.h"
 #include "patient.h"
 
 enum { SUBJECTS_MAX = 24, SUBJECT_WORDS = 3, SUBJECT_SAMPLES = 400 };
@@ -32,11 +33,8 @@ struct subject {
 	double watched_s;
 	uint64_t grown;
 	uint64_t shrunk;
-	double cost_s;             /* processor time that watching took of the target */
-	struct answer_fill *fills; /* those that make it grow, then those that make it shrink */
-	size_t fill_count;
-	struct answer_fill *empties;
-	size_t empty_count;
+	double cost_s; /* processor time that watching took of the target */
+	struct fills fills;
 };
 
 struct subjects {

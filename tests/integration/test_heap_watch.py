@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`unfreed heap --watch`: the function that fills a container, makes instances or replaces a value,
+as the program itself says."""
+import json
+import subprocess
+
+import pytest
+
+from conftest import UNFREED
+from pythons import begin, choose, find_pythons, started, tell, truth_of  # noqa: F401
+
+PYTHONS = choose(find_pythons(), 8, 11, 13, 14)
+
+
+def watch(pid, what, *options):
+    return subprocess.run([UNFREED, "heap", str(pid), "--watch", what, *options],
+                          capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_who_fills_it(python, started):  # noqa: F811
+    process = begin(python, started, "python_fills.py")
+    for name, (kind, function) in truth_of(process).items():
+        run = watch(process.pid, name, "-f", "json", "-d", "10")
+        assert run.returncode == 0, run.stderr
+        told = json.loads(run.stdout)
+        assert told["schema"] == "unfreed/watch/1"
+        assert told["type"] == kind
+        first = told["filled_by"][0]
+        assert function in {frame["name"].rpartition(".")[2] for frame in first["frames"][:3]}
+        assert first["own"] is not None
+        assert first["frames"][first["own"]]["file"].endswith("python_fills.py")
+        assert told["hits"] >= 1
+    tell(process)
+    assert process.wait(30) == 0
+
+
+def test_the_text(started):  # noqa: F811
+    process = begin(PYTHONS[0].values[0], started, "python_fills.py")
+    run = watch(process.pid, "__main__.HISTORY")
+    assert run.returncode == 0, run.stderr
+    assert "dict __main__.HISTORY" in run.stdout
+    assert "remember" in run.stdout
+    assert max(map(len, run.stdout.splitlines())) <= 80
+
+
+def test_what_is_not_there(started):  # noqa: F811
+    process = begin(PYTHONS[0].values[0], started, "python_fills.py")
+    run = watch(process.pid, "nobody.NOTHING")
+    assert run.returncode == 3
+    assert run.stderr.startswith("unfreed: there is no object, class or variable nobody.NOTHING")
+    assert run.stderr.count("\n") == 1

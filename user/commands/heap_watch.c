@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "heap_watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../evidence/watch.h"
+#include "../python/objects/find.h"
+#include "../python/objects/names.h"
+#include "../python/objects/words.h"
+#include "../service/fills.h"
+#include "../symbolize/variable.h"
+
+/* What is watched: the best word, and beside a container's length the place that holds it, where
+ * another one may be put. */
+struct wanted {
+	struct watch_word words[2];
+	enum word_kind kinds[2];
+	size_t count;
+	bool native;
+};
+
+static void add_word(struct wanted *wanted, struct watched *watched, uint64_t address,
+		     enum word_kind kind, const char *changes)
+{
+	if (!address || wanted->count == 2)
+		return;
+	if (!wanted->count) {
+		watched->address = address;
+		watched->changes = changes;
+	}
+	wanted->words[wanted->count] =
+		(struct watch_word){.address = address, .kind = watch_kind_of(kind)};
+	wanted->kinds[wanted->count++] = kind;
+}
+
+/* An object: the length of a container, and the place where it is held. */
+static bool find_object(struct patient *patient, uint32_t node, struct pool *pool,
+			struct watched *watched, struct wanted *wanted)
+{
+	struct objects *objects = &patient->objects;
+	uint64_t address = graph_address(&objects->graph, node);
+	uint32_t type = graph_type(&objects->graph, node);
+
+	if (!type)
+		return false;
+	watched->type = pool_strdup(pool, objects->types.items[type].name);
+	add_word(wanted, watched, object_length_word(&objects->reader, address, type), WORD_LENGTH,
+		 "entries");
+	add_word(wanted, watched, graph_slot(&objects->graph, node), WORD_SLOT, "values");
+	return wanted->count;
+}
+
+static bool find_in_python(struct patient *patient, const char *wish, struct pool *pool,
+			   struct watched *watched, struct wanted *wanted)
+{
+	struct objects *objects = &patient->objects;
+	uint32_t type = objects_find_type(objects, wish);
+
+	if (type && objects->types.items[type].flags & TYPE_HEAP) {
+		add_word(wanted, watched, objects->types.items[type].address, WORD_REFCOUNT,
+			 "instances");
+		return true;
+	}
+	uint32_t node = objects_find_named(objects, wish);
+	return node && find_object(patient, node, pool, watched, wanted);
+}
+
+static bool find_address(struct patient *patient, const char *wish, struct pool *pool,
+			 struct watched *watched, struct wanted *wanted)
+{
+	char *end;
+	uint64_t address = strtoull(wish, &end, 16);
+
+	if (strncmp(wish, "0x", 2) || end == wish + 2 || *end || address & 7)
+		return false;
+	if (patient->is_python && patient->objects.has_graph) {
+		uint32_t node = graph_find(&patient->objects.graph, address, false);
+
+		if (node && find_object(patient, node, pool, watched, wanted))
+			return true;
+	}
+	add_word(wanted, watched, address, WORD_LENGTH, "by value");
+	return true;
+}
+
+static bool find_variable(struct patient *patient, const char *wish, struct watched *watched,
+			  struct wanted *wanted)
+{
+	struct variable variable;
+	struct mappings mappings;
+
+	if (mappings_read(patient->procfs, patient->pid, &mappings))
+		return false;
+	int error = variable_find(patient->procfs, patient->confined, patient->pid, &mappings, wish,
+				  &variable);
+	mappings_release(&mappings);
+	if (error)
+		return false;
+	add_word(wanted, watched, variable.address, WORD_LENGTH, "by value");
+	if (variable.bytes == 1 || variable.bytes == 2 || variable.bytes == 4)
+		wanted->words[0].bytes = (uint32_t)variable.bytes;
+	wanted->native = true;
+	return true;
+}
+
+static const char *describe_end(enum watch_end end)
+{
+	switch (end) {
+	case WATCH_END_GROWTHS:
+		return "that was enough to know";
+	case WATCH_END_HITS:
+		return "ended, as it is written too often";
+	case WATCH_END_COST:
+		return "ended, as it became too dear";
+	case WATCH_END_GONE:
+		return "ended with the process";
+	default:
+		return NULL;
+	}
+}
+
+static void take_result(const struct watch_result *result, enum word_kind kind, struct pool *pool,
+			struct watched *watched)
+{
+	struct fills fills = {0};
+
+	fills_take(&fills, pool, kind, result);
+	watched->value = result->value;
+	watched->hits = result->hits;
+	watched->grew = result->grew;
+	watched->shrank = result->shrank;
+	watched->replaced = result->replaced;
+	watched->net = result->net;
+	watched->watched_s = result->watched_s;
+	watched->hit_us = result->hits ? result->cost_s / (double)result->hits * 1e6 : 0;
+	watched->end = describe_end(result->end);
+	watched->fills = fills.grow;
+	watched->fill_count = fills.grow_count;
+	watched->empties = fills.shrink;
+	watched->empty_count = fills.shrink_count;
+}
+
+/* Where another object was put in its place, the length of the one that was there says nothing. */
+static int take_results(struct watch *watch, const struct wanted *wanted, struct pool *pool,
+			struct watched *watched)
+{
+	struct watch_result results[2] = {{0}};
+	int error = 0;
+
+	for (size_t i = 0; i < wanted->count && !error; i++)
+		error = watch_result(watch, i, &results[i]);
+	size_t best = wanted->count == 2 && results[1].replaced;
+	if (!error) {
+		take_result(&results[best], wanted->kinds[best], pool, watched);
+		watched->address = wanted->words[best].address;
+		if (best)
+			watched->changes = "values";
+	}
+	for (size_t i = 0; i < wanted->count; i++)
+		watch_result_release(&results[i]);
+	return error;
+}
+
+static int watch_words(struct patient *patient, const struct wanted *wanted, double seconds,
+		       struct pool *pool, struct watched *watched, struct failure *failure)
+{
+	struct watch_config config = {
+		.procfs = patient->procfs,
+		.confined = patient->confined,
+		.python = patient->is_python && !wanted->native ? &patient->interpreter : NULL,
+		.word_count = wanted->count,
+	};
+
+	memcpy(config.words, wanted->words, sizeof(wanted->words));
+	struct watch *watch = watch_open(patient->pid, &config, failure);
+	if (!watch)
+		return -1;
+	watch_run(watch, seconds);
+	watch_stop_all(watch);
+	int error = take_results(watch, wanted, pool, watched);
+	watch_close(watch);
+	return error ? failure_set(failure, STATUS_FAILURE, "out of memory") : 0;
+}
+
+int heap_watch(struct patient *patient, const char *wish, double seconds, struct pool *pool,
+	       struct watched *watched, struct failure *failure)
+{
+	struct wanted wanted = {.count = 0};
+
+	*watched = (struct watched){
+		.pid = patient->pid,
+		.comm = patient->status.comm,
+		.name = wish,
+	};
+	if (!find_address(patient, wish, pool, watched, &wanted) &&
+	    !(patient->is_python && find_in_python(patient, wish, pool, watched, &wanted)) &&
+	    !find_variable(patient, wish, watched, &wanted))
+		return failure_set(
+			failure, STATUS_TARGET,
+			"there is no object, class or variable %s in process %d; `unfreed "
+			"heap -p %d` lists what there is",
+			wish, (int)patient->pid, (int)patient->pid);
+	return watch_words(patient, &wanted, seconds, pool, watched, failure);
+}

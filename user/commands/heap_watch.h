@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef UNFREED_COMMANDS_HEAP_WATCH_H
+#define UNFREED_COMMANDS_HEAP_WATCH_H
+
+#include "../lib/failure.h"
+#include "../output/watched.h"
+#include "../service/patient.h"
+
+/*
+ * Watches what `wish` means in a process that was looked at: a container or another object by its
+ * name, the instances of a class by its type, a variable of a native program by its symbol, a word
+ * by its address (0x…). Fills `watched`, whose strings and stacks are in the pool. Returns 0, or -1
+ * with `failure` filled.
+ */
+int heap_watch(struct patient *patient, const char *wish, double seconds, struct pool *pool,
+	       struct watched *watched, struct failure *failure);
+
+#endif
