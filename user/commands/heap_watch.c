@@ -21,6 +21,8 @@ struct wanted {
 	bool native;
 };
 
+#define STEP_S 0.25
+
 static void add_word(struct wanted *wanted, struct watched *watched, uint64_t address,
 		     enum word_kind kind, const char *changes)
 {
@@ -163,6 +165,32 @@ static int take_results(struct watch *watch, const struct wanted *wanted, struct
 	return error;
 }
 
+/* Whether the place that holds it is written to: then its length is that of one that is gone. */
+static bool is_replaced(struct watch *watch)
+{
+	struct watch_result result;
+	bool replaced;
+
+	if (watch_result(watch, 1, &result))
+		return false;
+	replaced = result.replaced;
+	watch_result_release(&result);
+	return replaced;
+}
+
+/* Until the one that counts has told what it will. */
+static void run_watch(struct watch *watch, const struct wanted *wanted, double seconds)
+{
+	double step = seconds < STEP_S ? seconds : STEP_S;
+
+	for (double at = 0; at < seconds && watch_armed(watch); at += step) {
+		watch_run(watch, step);
+		if (watch_armed(watch) < wanted->count && !is_replaced(watch))
+			break;
+	}
+	watch_stop_all(watch);
+}
+
 static int watch_words(struct patient *patient, const struct wanted *wanted, double seconds,
 		       struct pool *pool, struct watched *watched, struct failure *failure)
 {
@@ -177,8 +205,7 @@ static int watch_words(struct patient *patient, const struct wanted *wanted, dou
 	struct watch *watch = watch_open(patient->pid, &config, failure);
 	if (!watch)
 		return -1;
-	watch_run(watch, seconds);
-	watch_stop_all(watch);
+	run_watch(watch, wanted, seconds);
 	int error = take_results(watch, wanted, pool, watched);
 	watch_close(watch);
 	return error ? failure_set(failure, STATUS_FAILURE, "out of memory") : 0;
