@@ -126,9 +126,13 @@ static bool goes_up(const struct patterns *patterns, const struct pattern *patte
 }
 
 /* More at each look. One look of four or more may be torn: what is replaced while it is read looks
- * shorter than it is. */
+ * shorter than it is. What is bounded and changes all the time goes up now and then by chance: its
+ * objects do not stay. */
 static bool pattern_grew(const struct patterns *patterns, const struct pattern *pattern)
 {
+	if (pattern->counts[patterns->looks - 1] <= pattern->counts[0] ||
+	    !pattern_is_steady(pattern))
+		return false;
 	if (goes_up(patterns, pattern, SIZE_MAX))
 		return true;
 	for (size_t i = 0; i < patterns->looks && patterns->looks > 3; i++)

@@ -9,6 +9,8 @@ enum {
 	FOLD_LEVELS = 4,
 	DEPTH_MAX = 24,
 	SLOTS_MIN = 1 << 14,
+	STEADY = 2, /* of STEADY_OF */
+	STEADY_OF = 3,
 };
 
 struct pattern_slot {
@@ -153,6 +155,34 @@ static uint32_t pattern_of(struct patterns *patterns, const struct graph *graph,
 	return step(patterns, above, label, graph_type(graph, node));
 }
 
+/* Its first two objects, and the last two so far. */
+static void sample(struct pattern *pattern, uint32_t node, uint32_t count)
+{
+	pattern->fresh[count < PATTERN_SAMPLES / 2 ? count : 2 + count % 2] = node;
+}
+
+static void compare_samples(const struct patterns *patterns, const struct graph *graph,
+			    uint32_t number)
+{
+	struct pattern *pattern = &patterns->items[number];
+
+	for (size_t i = 0; i < PATTERN_SAMPLES; i++) {
+		uint64_t address = pattern->samples[i];
+		uint32_t node = address ? graph_find(graph, address, false) : 0;
+
+		pattern->sampled += address != 0;
+		pattern->stayed += node && patterns->of_nodes[node] == number;
+		node = pattern->fresh[i];
+		pattern->samples[i] = node ? graph_address(graph, node) : 0;
+		pattern->fresh[i] = 0;
+	}
+}
+
+bool pattern_is_steady(const struct pattern *pattern)
+{
+	return pattern->stayed * STEADY_OF >= pattern->sampled * STEADY;
+}
+
 int patterns_count(struct patterns *patterns, const struct graph *graph, double time)
 {
 	if (patterns->looks == PATTERN_LOOKS)
@@ -167,9 +197,12 @@ int patterns_count(struct patterns *patterns, const struct graph *graph, double 
 		enum label_kind kind = label_kind(graph->labels[node]);
 
 		patterns->of_nodes[node] = number;
-		pattern->counts[look] += kind != LABEL_NAMESPACE && kind != LABEL_RAW;
+		if (kind != LABEL_NAMESPACE && kind != LABEL_RAW)
+			sample(pattern, node, pattern->counts[look]++);
 		pattern->bytes[look] += graph_node_bytes(graph, node);
 	}
+	for (uint32_t i = 1; i < patterns->count; i++)
+		compare_samples(patterns, graph, i);
 	return 0;
 }
 

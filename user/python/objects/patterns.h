@@ -10,7 +10,7 @@
 
 #include "graph.h"
 
-enum { PATTERN_LOOKS = 12 };
+enum { PATTERN_LOOKS = 12, PATTERN_SAMPLES = 4 };
 
 struct pattern {
 	uint32_t parent; /* 0: a root */
@@ -19,6 +19,12 @@ struct pattern {
 	uint16_t depth;
 	uint32_t counts[PATTERN_LOOKS];
 	uint64_t bytes[PATTERN_LOOKS]; /* of the objects at its end */
+	/* Some of its objects, the first ones and the last ones on the way: from look to look those
+	 * of what fills up stay, those of what only comes and goes do not. */
+	uint64_t samples[PATTERN_SAMPLES]; /* addresses, of the last look */
+	uint32_t fresh[PATTERN_SAMPLES];   /* nodes, of the look that is being counted */
+	uint16_t sampled;                  /* at all looks but the last */
+	uint16_t stayed;                   /* of these */
 };
 
 struct patterns {
@@ -44,6 +50,9 @@ void patterns_release(struct patterns *patterns);
  * the last are always there. Returns 0 or -ENOMEM.
  */
 int patterns_count(struct patterns *patterns, const struct graph *graph, double time);
+
+/* Whether nearly all of its objects stay that were ever looked at again. */
+bool pattern_is_steady(const struct pattern *pattern);
 
 /* What is below each pattern at a look, with itself: an array of patterns->count, the caller's;
  * NULL on out of memory. */
