@@ -7,7 +7,7 @@
 
 #include "dicts.h"
 
-enum { SLOTS_MIN = 1 << 14, FIRST_SEARCHED = 4 };
+enum { SLOTS_MIN = 1 << 14, FALL_FORGIVEN = 10, FIRST_SEARCHED = 4 };
 
 #define LENGTH_MIN_MAX (UINT64_C(1) << 40)
 
@@ -117,6 +117,16 @@ static void drop_short(struct containers *containers)
 	containers->refused += before - kept;
 }
 
+static void thin_lengths(struct container *container, uint16_t kept)
+{
+	container->ups = container->downs = 0;
+	for (size_t look = 1; look < kept; look++) {
+		container->lengths[look] = container->lengths[2 * look];
+		container->ups += container->lengths[look] > container->lengths[look - 1];
+		container->downs += container->lengths[look] < container->lengths[look - 1];
+	}
+}
+
 static void thin_out(struct containers *containers)
 {
 	uint16_t kept = 1;
@@ -126,8 +136,8 @@ static void thin_out(struct containers *containers)
 	for (size_t i = 0; i < containers->count; i++) {
 		struct container *container = &containers->items[i];
 
-		for (size_t look = 1; container->lengths && look < kept; look++)
-			container->lengths[look] = container->lengths[2 * look];
+		if (container->lengths)
+			thin_lengths(container, kept);
 		container->look0 /= 2;
 		container->look = (uint16_t)(container->look + 1) / 2;
 	}
@@ -213,6 +223,16 @@ static void replace(struct containers *containers, struct container *container, 
 	};
 }
 
+/* Lists fill at their end. From dictionaries the oldest may be taken out while they grow. */
+static bool is_another(const struct containers *containers, const struct container *container,
+		       uint64_t length, uint64_t first)
+{
+	enum object_kind kind = containers->reader->types->items[container->type].kind;
+
+	return container->first && first && first != container->first &&
+	       (kind == KIND_LIST || length <= container->length);
+}
+
 static void compare(struct containers *containers, struct container *container, uint32_t type,
 		    uint64_t length)
 {
@@ -221,8 +241,7 @@ static void compare(struct containers *containers, struct container *container, 
 
 	if (length != container->length)
 		first = first_entry(containers, container->address, type);
-	if (type != container->type || (container->first && first && first != container->first &&
-					length <= container->length)) {
+	if (type != container->type || is_another(containers, container, length, first)) {
 		replace(containers, container, type, length);
 		return;
 	}
@@ -256,6 +275,17 @@ void containers_see(void *context, uint64_t address, uint32_t type)
 		add(containers, address, type, length);
 }
 
+/* By how much it became shorter, all in all. */
+static uint64_t fallen(const struct containers *containers, const struct container *container)
+{
+	uint64_t sum = 0;
+
+	for (uint16_t i = container->look0 + 1; container->downs && i < containers->looks; i++)
+		if (container->lengths[i] < container->lengths[i - 1])
+			sum += container->lengths[i - 1] - container->lengths[i];
+	return sum;
+}
+
 bool container_grew(const struct containers *containers, const struct container *container,
 		    bool forgiving)
 {
@@ -265,5 +295,6 @@ bool container_grew(const struct containers *containers, const struct container 
 		return false;
 	if (forgiving)
 		return container->ups > container->downs;
-	return container->downs <= (steps > 2) && container->ups * 2 >= steps;
+	return container->ups * 2 >= steps && fallen(containers, container) * FALL_FORGIVEN <=
+						      container->length - container->length0;
 }

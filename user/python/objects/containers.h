@@ -50,8 +50,8 @@ void containers_begin(struct containers *containers, double time);
 /* An object_fn: takes a container in. */
 void containers_see(void *context, uint64_t address, uint32_t type);
 
-/* Whether it grew: longer than at first, up in half of the looks at least, and at most one step
- * down; `forgiving`: more ups than downs. */
+/* Whether it grew: longer than at first, up in half of the looks at least, and down by little or
+ * nothing beside that; `forgiving`: more ups than downs. */
 bool container_grew(const struct containers *containers, const struct container *container,
 		    bool forgiving);
 
