@@ -19,6 +19,7 @@ enum {
 	INTERPRETERS_MAX = 64,
 	THREADS_MAX = 4096,
 	FRAMES_MAX = 2000,
+	ALL_FRAMES_MAX = 1 << 18,
 	THREAD_STATE_BYTES = 264,
 	INTERPRETER_BYTES = 12000,
 	STACK_WORDS_MAX = 32,    /* of a frame's evaluation stack */
@@ -38,8 +39,9 @@ struct rooting {
 	/* On the way: */
 	const char *function; /* of the frame whose variables are being taken */
 	int thread;
-	uint64_t number; /* of the interpreter; the first one is 0 */
-	bool leftovers;  /* variables are done: what frames compute with, which may be stale */
+	size_t frames_left; /* that may be taken */
+	uint64_t number;    /* of the interpreter; the first one is 0 */
+	bool leftovers;     /* variables are done: what frames compute with, which may be stale */
 };
 
 static uint64_t word(const struct rooting *rooting, uint64_t address)
@@ -94,17 +96,28 @@ static void take_stack_of_running(struct rooting *rooting, uint64_t frame, uint6
 			      label_make(LABEL_ITEM, 0));
 }
 
+/* Frames change faster than all that was copied: what leads to them is read again on the way. */
+static uint64_t word_now(struct rooting *rooting, uint64_t address)
+{
+	if (!rooting->leftovers)
+		view_refresh(rooting->reader->view, address, 8);
+	return word(rooting, address);
+}
+
 static void take_frames(struct rooting *rooting, uint64_t state)
 {
 	struct object_reader *reader = rooting->reader;
 	const struct python_walk_layout *walk = &reader->layout->walk;
-	uint64_t frame = word(rooting, state + walk->tstate_frame);
+	uint64_t frame = word_now(rooting, state + walk->tstate_frame);
 	char function[2 * NAME_BYTES];
 
 	if (walk->cframe_frame != PYTHON_ABSENT && frame)
-		frame = word(rooting, frame + walk->cframe_frame);
-	for (int i = 0; frame && i < FRAMES_MAX; i++) {
+		frame = word_now(rooting, frame + walk->cframe_frame);
+	for (int i = 0; frame && i < FRAMES_MAX && rooting->frames_left; i++) {
+		uint64_t behind = word_now(rooting, frame + walk->frame_previous);
 		uint64_t code = frame_code(reader, frame);
+
+		rooting->frames_left--;
 
 		if (code) {
 			describe_frame(rooting, code, function, sizeof(function));
@@ -114,7 +127,7 @@ static void take_frames(struct rooting *rooting, uint64_t state)
 			else
 				frame_references(reader, frame, take_variable, rooting);
 		}
-		frame = word(rooting, frame + walk->frame_previous);
+		frame = behind;
 	}
 }
 
@@ -301,6 +314,7 @@ static struct rooting rooting_of(struct graph *graph, const struct python_interp
 		.visit = take_root,
 		.context = graph,
 		.graph = graph,
+		.frames_left = ALL_FRAMES_MAX,
 	};
 }
 
@@ -343,6 +357,7 @@ void roots_visit(struct object_reader *reader, const struct python_interpreter *
 		.interpreter = interpreter,
 		.visit = visit,
 		.context = context,
+		.frames_left = ALL_FRAMES_MAX,
 	};
 
 	each_interpreter(&rooting, visit_modules);
