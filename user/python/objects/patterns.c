@@ -9,6 +9,7 @@ enum {
 	FOLD_LEVELS = 4,
 	DEPTH_MAX = 24,
 	SLOTS_MIN = 1 << 14,
+	SHARED_REFERENCES = 8,
 	STEADY = 2, /* of STEADY_OF */
 	STEADY_OF = 3,
 };
@@ -155,6 +156,19 @@ static uint32_t pattern_of(struct patterns *patterns, const struct graph *graph,
 	return step(patterns, above, label, graph_type(graph, node));
 }
 
+/* Small ints and names are in many places: through which of them they are reached changes with what
+ * the others hold. */
+static bool is_shared(const struct graph *graph, uint32_t node)
+{
+	const struct object_reader *reader = graph->reader;
+	enum object_kind kind = reader->types->items[graph_type(graph, node)].kind;
+	uint64_t count;
+
+	return (kind == KIND_INT || kind == KIND_STR || kind == KIND_BYTES) &&
+	       view_u64(reader->view, graph_address(graph, node), &count) &&
+	       python_refcount(reader->structs, count) > SHARED_REFERENCES;
+}
+
 /* Its first two objects, and the last two so far. */
 static void sample(struct pattern *pattern, uint32_t node, uint32_t count)
 {
@@ -197,7 +211,7 @@ int patterns_count(struct patterns *patterns, const struct graph *graph, double 
 		enum label_kind kind = label_kind(graph->labels[node]);
 
 		patterns->of_nodes[node] = number;
-		if (kind != LABEL_NAMESPACE && kind != LABEL_RAW)
+		if (kind != LABEL_NAMESPACE && kind != LABEL_RAW && !is_shared(graph, node))
 			sample(pattern, node, pattern->counts[look]++);
 		pattern->bytes[look] += graph_node_bytes(graph, node);
 	}
