@@ -526,9 +526,30 @@ def judge(address, name):
     return "false: %d: %s" % (len(found), there)
 
 
-def count_types():
+def reach_all(tracked):
+    """These, and all that they refer to: what the collector need not know of, too."""
+    seen = {id(one): one for one in tracked}
+    waiting = list(tracked) + subclasses(object)
+    while waiting:
+        more = []
+        for one in gc.get_referents(*waiting):
+            if id(one) not in seen:
+                seen[id(one)] = one
+                more.append(one)
+        waiting = more
+    return list(seen.values())
+
+
+def subclasses(kind):
+    found = [kind]
+    for one in type.__subclasses__(kind):
+        found += subclasses(one)
+    return found
+
+
+def count_types(objects):
     counts = {}
-    for one in gc.get_objects():
+    for one in objects:
         kind = type(one)
         name = kind.__qualname__ if kind.__module__ == "builtins" else \
             kind.__module__ + "." + kind.__qualname__
@@ -542,8 +563,11 @@ def answer():
         if line == "stop":
             churning.clear()
         elif line == "count":
-            print(json.dumps({"types": count_types(), "blocks": sys.getallocatedblocks()}),
-                  flush=True)
+            tracked = gc.get_objects()
+            blocks = sys.getallocatedblocks()
+            print(json.dumps({"tracked": count_types(tracked), "blocks": blocks,
+                              "reached": count_types(reach_all(tracked))}), flush=True)
+            del tracked
         elif line:
             address, name = line.split(" ", 1)
             print(judge(int(address), name), flush=True)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`unfreed heap` counts objects by type as the process itself does: those that the garbage
+collector lists are equal in number, of others there are as many at least as can be reached."""
+import json
+
+import pytest
+
+from pythons import choose, find_pythons, started, tell  # noqa: F401
+from test_heap_names import begin_graphs, look
+
+PYTHONS = find_pythons()
+# Static types, empty tuples, and dictionaries of keys alone are not on the collector's lists.
+UNLISTED = ("type", "tuple", "dict")
+# Of each of these code refers to some, which the collector does not know of.
+OF_CODE = ("str", "tuple", "bytes", "int", "code")
+
+
+def count(process):
+    tell(process, "count")
+    return json.loads(process.lines.until("^{"))
+
+
+def counts_of(report):
+    counts = {}
+    for row in report["types"]:
+        counts[row["name"]] = counts.get(row["name"], 0) + row["count"]
+    return counts
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_types_are_those_of_the_collector(python, started, tmp_path):  # noqa: F811
+    process, _ = begin_graphs(python, started)
+    count(process)  # once, for what counting itself leaves
+    ours = counts_of(look(process.pid, tmp_path / "heap.json")[0])
+    truth = count(process)
+    wrong = {name: (number, ours.get(name)) for name, number in truth["tracked"].items()
+             if number >= 100 and ours.get(name) != number and name not in UNLISTED}
+    assert not wrong
+    assert sum(number >= 100 for number in truth["tracked"].values()) > 15
+    wrong = {name: (number, ours.get(name)) for name, number in truth["reached"].items()
+             if number >= 100 and name not in OF_CODE
+             and not number <= ours.get(name, 0) <= number + max(15, number // 50)}
+    assert not wrong
+    assert all(ours[name] >= truth["reached"][name] for name in OF_CODE)
+    assert 0.9 * truth["blocks"] < sum(ours.values()) < 1.02 * truth["blocks"]
+
+
+@pytest.mark.parametrize("python", choose(PYTHONS, 8, 11, 13, 14))
+def test_what_is_kept_is_exact_at_every_look(python, started, tmp_path):  # noqa: F811
+    process, _ = begin_graphs(python, started, threads=4)
+    kept = count(process)["tracked"]["__main__.Entry"]
+    assert kept > 40000
+    for _ in range(5):
+        report, _ = look(process.pid, tmp_path / "heap.json")
+        assert counts_of(report)["__main__.Entry"] == kept
