@@ -10,6 +10,7 @@
 #include "../lib/message.h"
 #include "../look/growth.h"
 #include "../python/objects/live.h"
+#include "c_memory.h"
 
 #define NS_PER_S 1e9
 
@@ -301,11 +302,57 @@ static void scale(struct rate *rate, double share)
 static double cost_percent(const struct patient_case *kase)
 {
 	double used_s = (double)(kase->cpu_ticks - kase->cpu_ticks0) / (double)sysconf(_SC_CLK_TCK);
-	double cost_s = (double)kase->own_cpu_ns / NS_PER_S;
+	double cost_s = (double)kase->own_cpu_ns / NS_PER_S + kase->c_stacks.cost_s;
 
 	for (size_t i = 0; i < kase->subjects.count; i++)
 		cost_s += kase->subjects.items[i].cost_s;
 	return used_s > 0 ? 100 * cost_s / used_s : 0;
+}
+
+/* What malloc's live blocks grow by beyond what is explained. */
+static bool find_c_memory(const struct patient_case *kase, struct pool *pool,
+			  struct finding *findings, size_t count)
+{
+	const struct c_stacks *stacks = &kase->c_stacks;
+	struct finding *finding = &findings[count];
+	char reason[256];
+	struct rate rate;
+
+	if (!c_memory_rate(kase, findings, count, &rate))
+		return false;
+	if (stacks->seconds > 0)
+		snprintf(reason, sizeof(reason),
+			 "%llu blocks of %.1f kB in all were made in %.0f s and not freed",
+			 (unsigned long long)stacks->blocks, (double)stacks->bytes / 1e3,
+			 stacks->seconds);
+	else
+		snprintf(reason, sizeof(reason),
+			 "live blocks of malloc that no container explains; stack not watched%s%s",
+			 stacks->why ? ": " : "", stacks->why ? stacks->why : "");
+	*finding = (struct finding){
+		.verdict = VERDICT_GROWS,
+		.rate = rate,
+		.subject = "C memory",
+		.fills = stacks->fills,
+		.fill_count = stacks->count,
+		.evidence = EVIDENCE_MEMORY | (stacks->seconds > 0 ? EVIDENCE_PROBES : 0),
+		.reason = pool_strdup(pool, reason),
+	};
+	return true;
+}
+
+bool case_c_growth(struct patient_case *kase, struct rate *rate)
+{
+	struct pool *pool = pool_new();
+	struct finding *findings = pool_alloc(pool, SUBJECTS_MAX, sizeof(*findings));
+	size_t count = 0;
+
+	for (size_t i = 0; i < kase->subjects.count; i++)
+		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, pool,
+					 &findings[count]);
+	bool grows = c_memory_rate(kase, findings, count, rate);
+	pool_free(pool);
+	return grows;
 }
 
 static size_t find_all(struct patient_case *kase, struct answer *answer, double share,
@@ -322,6 +369,7 @@ static size_t find_all(struct patient_case *kase, struct answer *answer, double 
 		count +=
 			verdict_of_part(kept[i], kase->parts[kept[i]].items,
 					kase->parts[kept[i]].count, answer->pool, &findings[count]);
+	count += find_c_memory(kase, answer->pool, findings, count);
 	for (size_t i = 0; i < count; i++)
 		scale(&findings[i].rate, share);
 	return count;
@@ -361,7 +409,7 @@ struct answer *case_answer(struct patient_case *kase, double duration_s)
 	struct finding *findings;
 
 	case_watch_end(kase);
-	findings = pool_alloc(answer->pool, SUBJECTS_MAX + PART_COUNT, sizeof(*findings));
+	findings = pool_alloc(answer->pool, SUBJECTS_MAX + PART_COUNT + 1, sizeof(*findings));
 	answer->pid = kase->patient.pid;
 	answer->comm = pool_strdup(answer->pool, kase->patient.status.comm);
 	answer->process_count = 1;

@@ -15,6 +15,17 @@ struct series {
 /* A sample more; where there is no room, every second one goes. */
 void series_add(struct series *series, double at_s, double value);
 
+/* What a recording of malloc's calls found; see c_memory.h. */
+struct c_stacks {
+	const struct answer_fill *fills;
+	size_t count;
+	uint64_t blocks; /* that were not freed and are no mere part of what is under way */
+	uint64_t bytes;
+	double seconds;  /* 0: none was made */
+	double cost_s;   /* processor time that it took of the target, about */
+	const char *why; /* none was made; NULL: nobody asked */
+};
+
 struct watched_word {
 	size_t subject; /* index */
 	enum word_kind kind;
@@ -39,6 +50,7 @@ struct patient_case {
 	bool gone;
 	size_t looks;
 	struct look *look; /* the last report */
+	struct c_stacks c_stacks;
 	struct watch *watch;
 	struct watched_word watched[SUBJECT_WORDS];
 	size_t watched_count;
@@ -69,6 +81,9 @@ bool case_watch_poll(struct patient_case *kase);
 /* Whether the watch has told all that it will. */
 bool case_watch_is_over(const struct patient_case *kase, double now_s, double most_s);
 void case_watch_end(struct patient_case *kase);
+
+/* How fast malloc's live blocks grow beyond what the subjects explain; whether they surely do. */
+bool case_c_growth(struct patient_case *kase, struct rate *rate);
 
 /* What was found out, in an answer whose rates count for `duration_s`. */
 struct answer *case_answer(struct patient_case *kase, double duration_s);

@@ -17,10 +17,14 @@
 #include "../lib/array.h"
 #include "../lib/message.h"
 #include "../target/family.h"
+#include "c_memory.h"
 #include "case.h"
 
 #define COST_SHARE  0.01  /* of the process's own processor time, for all */
 #define WATCH_SHARE 0.002 /* for a word */
+#define TRACE_SHARE 0.15  /* of the duration, in which malloc's calls are recorded */
+#define TRACE_AT    0.55
+#define TRACE_COST  0.005 /* of the process's own processor time, for that */
 
 static const struct {
 	double at; /* share of the duration */
@@ -39,6 +43,7 @@ enum {
 	BATCHES = 6,
 	POLL_HOT_US = 1000,
 	POLL_IDLE_US = 50000,
+	C_GROWTH_MIN = 100000, /* bytes an hour */
 };
 
 struct inquiry {
@@ -50,6 +55,9 @@ struct inquiry {
 	bool of_workers;
 	double began_s;
 	double ended_s;
+	struct patient_case *traced; /* whose calls of malloc are being recorded */
+	struct c_trace *trace;
+	double trace_end_s;
 	struct failure lacks; /* why nothing can be watched */
 	bool cannot_watch;
 	struct answer **answers;
@@ -156,10 +164,19 @@ struct inquiry *inquiry_new(const struct procfs *procfs, struct confined *confin
 	return NULL;
 }
 
+static void end_trace(struct inquiry *inquiry)
+{
+	if (inquiry->trace)
+		c_trace_end(inquiry->trace, inquiry->traced->subjects.pool,
+			    &inquiry->traced->c_stacks);
+	inquiry->trace = NULL;
+}
+
 void inquiry_free(struct inquiry *inquiry)
 {
 	if (!inquiry)
 		return;
+	end_trace(inquiry);
 	for (size_t i = 0; i < inquiry->answer_count; i++)
 		answer_free(inquiry->answers[i]);
 	free(inquiry->answers);
@@ -230,12 +247,47 @@ static bool attend_watches(struct inquiry *inquiry, bool may_begin)
 	return hot;
 }
 
+/* Where malloc's blocks grow most, if recording is worth it and affordable. */
+static void begin_trace(struct inquiry *inquiry)
+{
+	double duration = inquiry->options->duration_s, most = C_GROWTH_MIN;
+	struct failure failure;
+	struct rate rate;
+
+	inquiry->traced = NULL;
+	for (size_t i = 0; i < inquiry->case_count; i++)
+		if (!inquiry->cases[i]->gone && case_c_growth(inquiry->cases[i], &rate) &&
+		    rate.value > most) {
+			inquiry->traced = inquiry->cases[i];
+			most = rate.value;
+		}
+	if (!inquiry->traced)
+		return;
+	inquiry->trace =
+		c_trace_begin(inquiry->procfs, inquiry->confined, inquiry->traced->patient.pid,
+			      100 * TRACE_COST / TRACE_SHARE, &failure);
+	inquiry->trace_end_s = now_s() + TRACE_SHARE * duration;
+	if (!inquiry->trace)
+		inquiry->traced->c_stacks.why =
+			pool_strdup(inquiry->traced->subjects.pool, failure.text);
+}
+
+static void attend_trace(struct inquiry *inquiry)
+{
+	if (!inquiry->trace)
+		return;
+	c_trace_poll(inquiry->trace);
+	if (now_s() >= inquiry->trace_end_s)
+		end_trace(inquiry);
+}
+
 static void wait_until(struct inquiry *inquiry, double end_s, bool may_watch)
 {
 	double next_poll = 0;
 
 	while (now_s() < end_s && !is_over(inquiry)) {
 		bool hot = attend_watches(inquiry, may_watch);
+		attend_trace(inquiry);
 
 		if (now_s() >= next_poll) {
 			next_poll = now_s() + fmin(1, inquiry->options->duration_s / 60);
@@ -255,10 +307,13 @@ int inquiry_run(struct inquiry *inquiry, struct failure *failure)
 	for (size_t step = 0; step < PLANNED && !is_over(inquiry); step++) {
 		wait_until(inquiry, inquiry->began_s + plan[step].at * duration, step > 3);
 		look_at_all(inquiry, step);
+		if (plan[step].at == TRACE_AT && !is_over(inquiry))
+			begin_trace(inquiry);
 	}
 	wait_until(inquiry, inquiry->began_s + duration, true);
 	for (size_t i = 0; i < inquiry->case_count; i++)
 		case_watch_end(inquiry->cases[i]);
+	end_trace(inquiry);
 	look_at_all(inquiry, PLANNED);
 	inquiry->ended_s = now_s();
 	for (size_t i = 0; i < inquiry->case_count; i++)

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "c_memory.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../python/own_code.h"
+#include "../session.h"
+#include "../snapshot.h"
+#include "../target/check.h"
+
+#define HOUR_S 3600.0
+
+enum {
+	WINDOW_MS = 200,
+	MAX_BLOCKS = 200000,
+	MAX_STACKS = 16384,
+	OLD_S = 4, /* younger blocks may just be in use */
+	FILLS_MAX = 4,
+	FRAMES_KEPT = 24,
+};
+
+static bool slope_of(const struct series *series, struct rate *rate)
+{
+	struct slope slope;
+
+	if (!slope_of_level(series->items, series->count, &slope))
+		return false;
+	*rate = (struct rate){slope.per_s * HOUR_S, slope.low * HOUR_S, slope.high * HOUR_S};
+	return true;
+}
+
+/* Tables and long strings of Python's objects lie in malloc's blocks too: what the findings explain
+ * beyond the growth of the pools. */
+bool c_memory_rate(const struct patient_case *kase, const struct finding *findings, size_t count,
+		   struct rate *rate)
+{
+	struct rate objects = {0};
+	double explained = 0;
+
+	if (!slope_of(&kase->parts[PART_MALLOC_LIVE], rate))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (findings[i].container)
+			explained += findings[i].rate.value;
+	if (kase->patient.is_python)
+		slope_of(&kase->objects, &objects);
+	double inside = fmax(explained - fmax(objects.value, 0), 0);
+	rate->value -= inside;
+	rate->low -= inside;
+	rate->high -= inside;
+	return rate->low > 0;
+}
+
+struct c_trace {
+	struct session *session;
+	double slowdown_percent;
+};
+
+static int refuse(struct failure *failure, double slowdown)
+{
+	return failure_set(failure, STATUS_TARGET,
+			   "recording malloc's calls would slow it by %.0f %%", slowdown);
+}
+
+static int check_cost(const struct procfs *procfs, struct confined *confined,
+		      const struct kernel *kernel, pid_t pid, double slowdown_max,
+		      struct c_trace *trace, struct failure *failure)
+{
+	struct target_check check;
+
+	if (target_check_process(procfs, kernel, pid, failure) ||
+	    target_check_cost(&check, procfs, confined, kernel_best_attach(kernel), pid, WINDOW_MS,
+			      failure))
+		return -1;
+	trace->slowdown_percent = check.estimate.slowdown_percent;
+	target_check_release(&check);
+	return trace->slowdown_percent > slowdown_max ? refuse(failure, trace->slowdown_percent)
+						      : 0;
+}
+
+static int open_session(const struct procfs *procfs, struct confined *confined,
+			const struct kernel *kernel, pid_t pid, struct c_trace *trace,
+			struct failure *failure)
+{
+	const struct session_config config = {
+		.attach = kernel_best_attach(kernel),
+		.python = REQUEST_OFF,
+		.max_blocks = MAX_BLOCKS,
+		.max_stacks = MAX_STACKS,
+	};
+
+	trace->session = session_open(&config, procfs, confined, failure);
+	if (!trace->session || session_add_process(trace->session, pid, failure) ||
+	    session_attach(trace->session, pid, failure) < 0)
+		return -1;
+	session_start(trace->session);
+	return 0;
+}
+
+struct c_trace *c_trace_begin(const struct procfs *procfs, struct confined *confined, pid_t pid,
+			      double slowdown_max, struct failure *failure)
+{
+	struct c_trace *trace = calloc(1, sizeof(*trace));
+	struct kernel kernel;
+
+	if (!trace) {
+		failure_set(failure, STATUS_FAILURE, "out of memory");
+		return NULL;
+	}
+	kernel_probe(&kernel);
+	if (!kernel.privileged || !kernel.host_pids || kernel_best_attach(&kernel) == ATTACH_AUTO)
+		failure_set(failure, STATUS_KERNEL, "no probes are to be had here");
+	else if (!check_cost(procfs, confined, &kernel, pid, slowdown_max, trace, failure) &&
+		 !open_session(procfs, confined, &kernel, pid, trace, failure))
+		return trace;
+	session_close(trace->session);
+	free(trace);
+	return NULL;
+}
+
+void c_trace_poll(struct c_trace *trace)
+{
+	struct pollfd ready = {.fd = session_descriptor(trace->session), .events = POLLIN};
+
+	if (poll(&ready, 1, 0) > 0)
+		session_drain(trace->session);
+}
+
+/* Innermost first, as answers have them. */
+static void copy_stack(struct pool *pool, const struct stack *stack, struct answer_fill *fill)
+{
+	size_t count = stack->frame_count < FRAMES_KEPT ? stack->frame_count : FRAMES_KEPT;
+	struct answer_frame *frames = pool_alloc(pool, count, sizeof(*frames));
+
+	*fill = (struct answer_fill){
+		.delta = (int64_t)stack->live_bytes,
+		.count = stack->live_blocks,
+		.frames = frames,
+		.frame_count = count,
+		.own = count,
+	};
+	for (size_t i = 0; i < count; i++) {
+		const struct frame *frame = stack->frames[stack->frame_count - 1 - i];
+		const char *file = frame->file ? frame->file : frame->module;
+
+		frames[i] = (struct answer_frame){
+			.function = pool_strdup(pool, frame->name),
+			.file = file ? pool_strdup(pool, file) : NULL,
+			.line = frame->line,
+			.own = frame->kind == FRAME_PYTHON && frame_is_own(frame->file),
+		};
+		if (frames[i].own && fill->own == count)
+			fill->own = i;
+	}
+}
+
+void c_trace_end(struct c_trace *trace, struct pool *pool, struct c_stacks *stacks)
+{
+	struct snapshot *snapshot;
+
+	session_stop(trace->session);
+	stacks->seconds = (double)session_duration_ns(trace->session) / 1e9;
+	stacks->cost_s = stacks->seconds * trace->slowdown_percent / 100;
+	snapshot = session_snapshot(trace->session, (uint64_t)OLD_S * 1000000000, -1);
+	if (snapshot) {
+		struct answer_fill *fills = pool_alloc(pool, FILLS_MAX, sizeof(*fills));
+
+		snapshot_sort(snapshot);
+		for (size_t i = 0; i < snapshot->stack_count; i++) {
+			const struct stack *stack = &snapshot->stacks[i];
+
+			stacks->blocks += stack->live_blocks;
+			stacks->bytes += stack->live_bytes;
+			if (stack->live_bytes && stacks->count < FILLS_MAX)
+				copy_stack(pool, stack, &fills[stacks->count++]);
+		}
+		stacks->fills = fills;
+	}
+	snapshot_free(snapshot);
+	session_close(trace->session);
+	free(trace);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memory that grows in malloc's blocks and in no container that is known: how fast, and, where
+ * recording each call for a while is affordable, from which stacks.
+ */
+#ifndef UNFREED_SERVICE_C_MEMORY_H
+#define UNFREED_SERVICE_C_MEMORY_H
+
+#include "../target/kernel.h"
+#include "case.h"
+
+/* Growth of malloc's live blocks less what the findings explain of it. Returns whether it surely
+ * grows. */
+bool c_memory_rate(const struct patient_case *kase, const struct finding *findings, size_t count,
+		   struct rate *rate);
+
+/* A recording of malloc's calls. */
+struct c_trace;
+
+/*
+ * Begins, if that would slow the process by at most `slowdown_max` percent. Returns NULL with
+ * `failure` filled: why not.
+ */
+struct c_trace *c_trace_begin(const struct procfs *procfs, struct confined *confined, pid_t pid,
+			      double slowdown_max, struct failure *failure);
+void c_trace_poll(struct c_trace *trace);
+
+/* Ends it; the stacks that hold what was not freed, most bytes first, are copied into the pool. */
+void c_trace_end(struct c_trace *trace, struct pool *pool, struct c_stacks *stacks);
+
+#endif
