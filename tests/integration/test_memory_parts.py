@@ -11,7 +11,8 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, PROGRAMS, TIMEOUT, Lines, Target, library, needs, program
+from conftest import BUILD, TIMEOUT, UNFREED, Lines, Target, library, needs, program
+from pythons import find_pythons
 from servers import Nginx, Postgres, Redis, Session, directory  # noqa: F401
 
 MALLOC_PARTS = ["malloc_live", "malloc_free_returnable", "malloc_free_pinned", "malloc_cache"]
@@ -94,7 +95,9 @@ def assert_equal_to_mallinfo(found, truth):
     overhead = truth["uordblks"] - malloc["live"] - malloc["cached"]
     assert 0 <= overhead < 65536 + 3000 * malloc["arenas"]
     parts = found["parts"]
-    assert parts["malloc_live"][1] == malloc["live"] + malloc["mmapped"]
+    # 2.43 leaves some bytes out of its own sum where realloc moved a block
+    tolerance = PAGE * malloc["mmapped_chunks"] if malloc["version"] == "2.43" else 0
+    assert abs(parts["malloc_live"][1] - malloc["live"] - malloc["mmapped"]) <= tolerance
     assert parts["malloc_cache"][1] == malloc["cached"] + malloc["fastbins"]
     assert (parts["malloc_free_returnable"][1] + parts["malloc_free_pinned"][1] ==
             malloc["free"] - malloc["fastbins"])
@@ -113,8 +116,8 @@ def assert_trim_returns(heap, found):
 # --- against the truth ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", ["p", "n", "f", "a"],
-                         ids=["plain", "no-room-for-sbrk", "foreign-sbrk", "aligned"])
+@pytest.mark.parametrize("mode", ["p", "n", "f", "a", "r"],
+                         ids=["plain", "no-room-for-sbrk", "foreign-sbrk", "aligned", "moved"])
 @pytest.mark.parametrize("suite", [None, *ROOTS], ids=["here", *ROOTS])
 def test_equal_to_mallinfo(suite, mode):
     with Heap(4, 2000, mode, root=suite and suite_root(suite)) as heap:
@@ -294,6 +297,30 @@ def test_other_allocators_are_named(name, file):
 def test_allocators_of_static_programs_are_named(name, allocator):
     with Target(name) as target:
         assert look(target.pid)["problem"] == f"no arena of glibc was found: {allocator}"
+
+
+def number(text, pattern):
+    return int(re.search(pattern, text, re.MULTILINE)[1].replace(",", ""))
+
+
+@pytest.mark.parametrize("python", find_pythons())
+def test_arenas_of_python(python):
+    """CPython's arenas to the byte, also where no pool uses them any more."""
+    process = python.start("python_arenas.py", stderr=subprocess.PIPE)
+    try:
+        process.lines.until("^ready$")
+        done = subprocess.run([UNFREED, "heap", "-q", "-f", "json", str(process.pid)], check=True,
+                              capture_output=True, text=True, timeout=TIMEOUT)
+    finally:
+        process.stdin.close()
+        stats = process.stderr.read()
+        process.wait(TIMEOUT)
+    parts = {part["name"]: part for part in json.loads(done.stdout)["memory"]["parts"]}
+    arenas = number(stats, r"^\d+ arenas \* \d+ bytes/arena += +([\d,]+)")
+    assert parts["python_live"]["bytes"] + parts["python_free"]["bytes"] == arenas
+    live = number(stats, r"^# bytes in allocated blocks += +([\d,]+)")
+    assert abs(parts["python_live"]["bytes"] - live) < max(live / 50, 100_000)
+    assert parts["anonymous"]["resident_bytes"] < 2_000_000
 
 
 # --- no harm -------------------------------------------------------------------------------------

@@ -9,9 +9,9 @@
  *
  *     heap_truth THREADS BLOCKS KEEP_ONE_IN MODE
  *
- * MODE: p plain, n no room for sbrk, f somebody else calls sbrk, a aligned blocks, b busy: the
- * threads go on allocating. On stdin, i prints the truth again, g allocates GROWN_BLOCKS blocks of
- * GROWN_BYTES, t calls malloc_trim(0), q ends it.
+ * MODE: p plain, n no room for sbrk, f somebody else calls sbrk, a aligned blocks, r large blocks
+ * that realloc moves, b busy: the threads go on allocating. On stdin, i prints the truth again, g
+ * allocates GROWN_BLOCKS blocks of GROWN_BYTES, t calls malloc_trim(0), q ends it.
  */
 #include <malloc.h>
 #include <pthread.h>
@@ -117,6 +117,8 @@ static void fill_main_heap(void)
 				  ? aligned_alloc((size_t)64 << i / 100 % 8, 320000)
 				  : allocate(&seed);
 	}
+	for (size_t i = 0; mode == 'r' && i < 10; i++)
+		(void)!realloc(malloc(300000 + i * 1000), 900000 + i * 5000);
 	for (size_t i = 0; i < 3000; i += 3)
 		free(held[i]);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../lib/array.h"
+#include "../memory/arena_objects.h"
 #include "../memory/chunk_classes.h"
 #include "../memory/free_runs.h"
 #include "../memory/stacks.h"
@@ -29,6 +30,8 @@ struct divider {
 	struct pages *pages;
 	struct arenas arenas;
 	struct free_runs runs;
+	struct arena_objects arena_objects;
+	struct memory_claims claims; /* those of the request, and what is free beside them */
 	struct chunk_classes classes;
 	struct look_malloc malloc;
 	bool *stacks;
@@ -93,6 +96,7 @@ static void count_chunk(void *context, const struct chunk *chunk)
 	}
 	if ((chunk->state == CHUNK_FREE || chunk->state == CHUNK_TOP) && chunk->arena)
 		divider->malloc.thread_arena_free += chunk->resident_bytes;
+	arena_objects_consider(&divider->arena_objects, divider->pages, chunk);
 	if (divider->request->chunk)
 		divider->request->chunk(divider->request->context, chunk);
 }
@@ -205,11 +209,17 @@ static int divide_malloc(struct divider *divider)
 
 /* --- CPython's allocator --- */
 
-static void divide_claims(struct divider *divider)
+static int divide_claims(struct divider *divider)
 {
-	const struct memory_claims *claims = divider->request->claims;
+	struct memory_claims *claims = &divider->claims;
 
-	for (size_t i = 0; claims && i < claims->count; i++) {
+	if (!divider->request->claims)
+		return 0;
+	claims->items = arena_objects_claims(&divider->arena_objects, divider->pages,
+					     divider->request->claims, &claims->count);
+	if (!claims->items)
+		return -ENOMEM;
+	for (size_t i = 0; i < claims->count; i++) {
 		const struct memory_claim *claim = &claims->items[i];
 		struct page_bytes there = pages_count(divider->pages, claim->start, claim->end);
 		uint64_t live = claim->live_bytes, size = claim->end - claim->start;
@@ -219,13 +229,14 @@ static void divide_claims(struct divider *divider)
 		add_divided(divider, PART_PYTHON_FREE, there.resident - live_resident,
 			    size > live ? size - live : 0);
 	}
+	return 0;
 }
 
 /* --- mappings --- */
 
 static bool has_claim(const struct memory_claims *claims, uint64_t start, uint64_t end)
 {
-	size_t low = 0, high = claims ? claims->count : 0;
+	size_t low = 0, high = claims->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -235,7 +246,7 @@ static bool has_claim(const struct memory_claims *claims, uint64_t start, uint64
 		else
 			high = middle;
 	}
-	return claims && low < claims->count && claims->items[low].start < end;
+	return low < claims->count && claims->items[low].start < end;
 }
 
 static bool has_segment(const struct arenas *arenas, uint64_t start, uint64_t end)
@@ -272,7 +283,7 @@ static bool is_divided(const struct divider *divider, const struct mapping *mapp
 {
 	return has_segment(&divider->arenas, mapping->start, mapping->end) ||
 	       has_mmapped(&divider->arenas, mapping->start, mapping->end) ||
-	       has_claim(divider->request->claims, mapping->start, mapping->end);
+	       has_claim(&divider->claims, mapping->start, mapping->end);
 }
 
 /* The kernel's own mappings: [vdso], [vvar], [vsyscall], [uprobes]. */
@@ -424,11 +435,9 @@ static int look_with(struct divider *divider)
 	divider->stacks = stacks_find(request->procfs, request->pid, divider->pages);
 	if (!divider->stacks)
 		return -ENOMEM;
-	int error = divide_malloc(divider);
-	if (error)
-		return error;
-	divide_claims(divider);
-	error = add_up(divider);
+	if (request->claims)
+		arena_objects_init(&divider->arena_objects, request->claims->arena_bytes);
+	int error = divide_malloc(divider) ?: divide_claims(divider) ?: add_up(divider);
 	if (error)
 		return error;
 	look->limit_bytes = cgroup_read_limit(request->procfs, request->pid).bytes;
@@ -451,6 +460,8 @@ int look_parts(const struct parts_request *request, struct look *look)
 	divider->pages = pages_new(request->pid, request->regions);
 	error = divider->pages ? look_with(divider) : -errno;
 	arenas_release(&divider->arenas);
+	arena_objects_release(&divider->arena_objects);
+	free((void *)divider->claims.items);
 	pages_free(divider->pages);
 	free(divider->stacks);
 	free(divider);

@@ -19,6 +19,7 @@ struct memory_claim {
 struct memory_claims {
 	const struct memory_claim *items;
 	size_t count;
+	uint64_t arena_bytes; /* what the allocator takes at once, of CPython; 0: not known */
 };
 
 #endif

@@ -91,7 +91,9 @@ bool parameters_judge(const struct parameters_layout *layout, const uint8_t *byt
 	    count > half_at(bytes, layout->mmap_count_max) ||
 	    half_at(bytes, layout->no_dynamic_threshold) > 1)
 		return false;
-	if ((mmapped & (PAGE - 1)) || (mmapped_max & (PAGE - 1)) || mmapped > mmapped_max ||
+	/* From 2.43 on, a block that realloc moved leaves its sum no multiple of pages. */
+	uint64_t unit = layout->mmapped_extra ? 16 : PAGE;
+	if ((mmapped & (unit - 1)) || (mmapped_max & (unit - 1)) || mmapped > mmapped_max ||
 	    mmapped >> ADDRESS_BITS || !mmapped != !count)
 		return false;
 	if (!mmap_threshold || mmap_threshold > UINT64_C(64) << 30 || !arena_test ||

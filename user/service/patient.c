@@ -131,6 +131,12 @@ static void name_process(const struct patient *patient, struct look *look)
 	}
 }
 
+/* From 3.10 on pools have 16 KiB and arenas a MiB. */
+static uint64_t patient_arena_bytes(const struct patient *patient)
+{
+	return patient->objects.pools.structs->pool_shift >= 14 ? 1 << 20 : 256 << 10;
+}
+
 static void find_parts(struct patient *patient, struct look *look)
 {
 	struct memory_claims claims = {0};
@@ -140,7 +146,8 @@ static void find_parts(struct patient *patient, struct look *look)
 		return;
 	if (patient->is_python)
 		claims = (struct memory_claims){patient->objects.pools.claims,
-						patient->objects.pools.claim_count};
+						patient->objects.pools.claim_count,
+						patient_arena_bytes(patient)};
 	struct parts_request request = {
 		.procfs = patient->procfs,
 		.pid = patient->pid,
