@@ -577,16 +577,19 @@ static void test_parts(void **state)
 	(void)state;
 	chance_seed(8);
 	for (size_t i = 0; i < LOOKS; i++)
-		samples[i] = (struct sample){(double)i * STEP_S, 1e8 + 1000 * (double)i * STEP_S +
+		samples[i] = (struct sample){(double)i * STEP_S, 1e8 + 20000 * (double)i * STEP_S +
 									 500 * chance_normal()};
 	assert_true(verdict_of_part(PART_MALLOC_FREE_RETURNABLE, samples, LOOKS, pool, &finding));
 	assert_int_equal(finding.verdict, VERDICT_KEPT);
 	assert_string_equal(finding.reason, "malloc_trim would return it");
-	assert_true(fabs(finding.rate.value - 3.6e6) < 1e5);
+	assert_true(fabs(finding.rate.value - 7.2e7) < 1e5);
 	assert_false(verdict_of_part(PART_MALLOC_LIVE, samples, LOOKS, pool, &finding));
 	assert_false(verdict_of_part(PART_PYTHON_FREE, samples, 4, pool, &finding));
+	for (size_t i = 0; i < LOOKS; i++) /* less than 1 MB in all */
+		samples[i].value = 1e8 + 1000 * (double)i;
+	assert_false(verdict_of_part(PART_PYTHON_FREE, samples, LOOKS, pool, &finding));
 	for (size_t i = 0; i < LOOKS; i++)
-		samples[i].value = 1e8 - 1000 * (double)i;
+		samples[i].value = 1e8 - 100000 * (double)i;
 	assert_false(verdict_of_part(PART_PYTHON_FREE, samples, LOOKS, pool, &finding));
 	pool_free(pool);
 }

@@ -536,12 +536,16 @@ static const char *kept_reason(enum look_part_id part)
 	}
 }
 
+/* Caches and gaps come and go by some hundred kilobytes in any process. */
+#define KEPT_LEAST_BYTES 1e6
+
 bool verdict_of_part(enum look_part_id part, const struct sample *bytes, size_t count,
 		     struct pool *pool, struct finding *finding)
 {
 	struct slope slope;
 
-	if (!kept_subject(part) || !slope_of_level(bytes, count, &slope) || slope.low <= 0)
+	if (!kept_subject(part) || !slope_of_level(bytes, count, &slope) || slope.low <= 0 ||
+	    bytes[count - 1].value - bytes[0].value < KEPT_LEAST_BYTES)
 		return false;
 	finding->verdict = VERDICT_KEPT;
 	finding->rate =
