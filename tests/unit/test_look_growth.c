@@ -76,6 +76,8 @@ static void forget_what_stays_in_the_file(struct look *look)
 	look->holder_count = look->garbage_count = look->hint_count = 0;
 	look->lost = NULL;
 	look->held = NULL;
+	look->asked_for = NULL;
+	look->asked_count = 0;
 	look->malloc = NULL;
 	look->mapping_count = 0;
 	look->growth = NULL;

@@ -92,6 +92,22 @@ static void test_heap(void **state)
 	look_free(look);
 }
 
+/* Names that would end a string of DOT do not. */
+static void test_holders(void **state)
+{
+	struct look *look = service_look(), *hostile = hostile_look();
+
+	(void)state;
+	look->asked_for = "Event";
+	compare_look(look, heap_text, "holders.txt");
+	compare_look(look, heap_dot, "holders.dot");
+	hostile->asked_for = HOSTILE_NAME;
+	compare_look(hostile, heap_text, "holders-hostile.txt");
+	compare_look(hostile, heap_dot, "holders-hostile.dot");
+	look_free(hostile);
+	look_free(look);
+}
+
 /* Tables end where they were asked to, and a look at nothing is written as well. */
 static void test_heap_extremes(void **state)
 {
@@ -339,6 +355,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_heap),
 		cmocka_unit_test(test_heap_extremes),
+		cmocka_unit_test(test_holders),
 		cmocka_unit_test(test_why),
 		cmocka_unit_test(test_why_without_growth),
 		cmocka_unit_test(test_hostile_names),

@@ -27,6 +27,7 @@ enum {
 	KEY_WITH_KEYS,
 	KEY_MAX_MEMORY,
 	KEY_WATCH,
+	KEY_HOLDERS,
 	LOOKS_DEFAULT = 6,
 	LOOKS_MAX = 1000,
 	TOP_MAX = 10000,
@@ -34,17 +35,20 @@ enum {
 	WATCH_S = 20,
 };
 
+struct format;
+
 struct heap_options {
 	pid_t pid;
 	double interval_s; /* 0: one look alone */
 	long looks;
 	long top;
 	bool with_keys;
+	const char *holders; /* of what; NULL: of nothing */
 	const char *diff;
 	const char *watch; /* what; NULL: nothing */
 	double watch_s;
 	const char *output; /* NULL: text on stdout */
-	const char *format;
+	const struct format *format;
 	uint64_t max_memory_bytes; /* 0: by what there is */
 };
 
@@ -56,8 +60,12 @@ static const struct argp_option options[] = {
 	{"watch", KEY_WATCH, "NAME|TYPE|ADDRESS|SYMBOL", 0,
 	 "Say which lines fill a container, make instances of a class, or write a variable", 0},
 	{"duration", 'd', "SECS", 0, "Watch for so long (default 20), or until that is known", 0},
-	{"output", 'o', "FILE", 0, "Write there: text, or JSON where the name ends in .json", 1},
-	{"format", 'f', "FORMAT", 0, "text or json", 1},
+	{"holders", KEY_HOLDERS, "WHAT", 0,
+	 "Say who holds the objects of a type, or the one that has a name or an address (0x...)",
+	 0},
+	{"output", 'o', "FILE", 0,
+	 "Write there: text, or what the name ends in: .json; with --holders .dot, .svg", 1},
+	{"format", 'f', "FORMAT", 0, "text, json, dot or svg (by graphviz's dot)", 1},
 	{"top", KEY_TOP, "N", 0, "Rows of each table (default 10)", 1},
 	{"with-keys", KEY_WITH_KEYS, NULL, 0,
 	 "Show keys of dictionaries in names: they are data of the process's users", 2},
@@ -68,26 +76,64 @@ static const struct argp_option options[] = {
 	{0},
 };
 
+static const struct format {
+	const char *name;
+	const char *suffix;
+	heap_output_fn *print;
+	bool of_holders; /* and of nothing else */
+} formats[] = {
+	{"text", ".txt", heap_text, false},
+	{"json", ".json", heap_json, false},
+	{"dot", ".dot", heap_dot, true},
+	{"svg", ".svg", heap_svg, true},
+};
+
+enum { FORMATS = sizeof(formats) / sizeof(*formats) };
+
 static error_t parse_format(struct heap_options *heap, const char *text)
 {
-	static const char *const names[] = {"text", "json"};
-
-	if (command_line_choose(text, names, 2) >= 0) {
-		heap->format = text;
-		return 0;
+	for (size_t i = 0; i < FORMATS; i++) {
+		if (!strcmp(text, formats[i].name)) {
+			heap->format = &formats[i];
+			return 0;
+		}
 	}
-	message_error("-f takes text or json, not \"%s\"", text);
+	message_error("-f takes text, json, dot or svg, not \"%s\"", text);
 	return EINVAL;
 }
 
-static error_t check(const struct heap_options *heap)
+static const struct format *format_of_path(const char *path)
 {
+	size_t length = strlen(path);
+
+	for (size_t i = 0; i < FORMATS; i++) {
+		size_t suffix = strlen(formats[i].suffix);
+
+		if (length > suffix && !strcmp(path + length - suffix, formats[i].suffix))
+			return &formats[i];
+	}
+	return &formats[0];
+}
+
+static error_t check(struct heap_options *heap)
+{
+	if (!heap->format)
+		heap->format = format_of_path(heap->output ? heap->output : "-");
+	if (heap->format->of_holders && !heap->holders) {
+		message_error("%s shows who holds what: it needs --holders WHAT",
+			      heap->format->name);
+		return EINVAL;
+	}
 	if (!heap->pid) {
 		message_error("nothing to look at: give -p PID");
 		return EINVAL;
 	}
 	if (heap->watch_s && !heap->watch) {
 		message_error("-d is how long --watch takes: say what to watch");
+		return EINVAL;
+	}
+	if (heap->watch && heap->holders) {
+		message_error("--watch and --holders are two questions: ask one at a time");
 		return EINVAL;
 	}
 	if (heap->looks && !heap->interval_s) {
@@ -130,6 +176,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'f':
 		return parse_format(heap, argument);
+	case KEY_HOLDERS:
+		heap->holders = argument;
+		return 0;
 	case KEY_WITH_KEYS:
 		heap->with_keys = true;
 		return 0;
@@ -189,11 +238,7 @@ static int look_repeatedly(struct patient *patient, const struct heap_options *h
 
 static bool wants_json(const struct heap_options *heap)
 {
-	size_t length = heap->output ? strlen(heap->output) : 0;
-
-	if (heap->format)
-		return !strcmp(heap->format, "json");
-	return length > 5 && !strcmp(heap->output + length - 5, ".json");
+	return heap->format->print == heap_json;
 }
 
 static enum exit_status write_output(const struct heap_options *heap, file_writer *print,
@@ -204,7 +249,12 @@ static enum exit_status write_output(const struct heap_options *heap, file_write
 
 	if (!error)
 		return STATUS_OK;
-	message_error("cannot write %s: %s", path, strerror(-error));
+	if (error == -ENOEXEC)
+		message_error("cannot draw %s: dot of graphviz is not installed or failed; a name "
+			      "that ends in .dot is written without it",
+			      path);
+	else
+		message_error("cannot write %s: %s", path, strerror(-error));
 	return STATUS_FAILURE;
 }
 
@@ -224,7 +274,7 @@ static int print_look(const void *context, FILE *file)
 static enum exit_status write_look(const struct heap_options *heap, const struct look *look)
 {
 	const struct writing writing = {
-		look, wants_json(heap) ? heap_json : heap_text, {.top = (size_t)heap->top}};
+		look, heap->format->print, {.top = (size_t)heap->top}};
 
 	return write_output(heap, print_look, &writing);
 }
@@ -272,10 +322,35 @@ static enum exit_status compare(const struct heap_options *heap, struct look *lo
 	return STATUS_OK;
 }
 
+/* Whether there is an answer to --holders; else says why not. */
+static enum exit_status check_holders(const struct look *look)
+{
+	if (!look->asked_for || look->holder_count || look->asked_count)
+		return STATUS_OK;
+	if (!look->python_version)
+		message_error(
+			"--holders looks among Python's objects, and process %d has none that "
+			"are understood",
+			(int)look->pid);
+	else if (look->python_note)
+		message_error("--holders needs all of the process's memory at once: give more with "
+			      "--max-memory");
+	else
+		message_error(
+			"no object of type, with name or at address \"%s\" was found; without "
+			"--holders there are lists of types and names (--top N: longer ones)",
+			look->asked_for);
+	return STATUS_TARGET;
+}
+
 static enum exit_status run(const struct heap_options *heap, struct confined *confined)
 {
 	struct procfs procfs = {.root = "/proc"};
-	struct objects_request request = {.containers = 1000, .with_keys = heap->with_keys};
+	struct objects_request request = {
+		.containers = 1000,
+		.with_keys = heap->with_keys,
+		.holders = heap->holders,
+	};
 	uint64_t budget = heap->max_memory_bytes ? heap->max_memory_bytes : budget_default();
 	enum exit_status status = STATUS_OK;
 	struct failure failure = {0};
@@ -296,7 +371,10 @@ static enum exit_status run(const struct heap_options *heap, struct confined *co
 
 		if (heap->diff && compare(heap, look))
 			status = STATUS_FAILURE;
-		if (write_look(heap, look))
+		enum exit_status found = check_holders(look);
+		if (found)
+			status = found;
+		else if (write_look(heap, look))
 			status = STATUS_FAILURE;
 		look_free(look);
 	}

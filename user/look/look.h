@@ -243,6 +243,9 @@ struct look {
 	size_t type_count;
 	const struct look_container *containers; /* most bytes first */
 	size_t container_count;
+	const char *asked_for; /* whose holders: a type, a name, an address; NULL: nothing was */
+	const struct look_container *asked; /* where it is one object: that, container or not */
+	size_t asked_count;
 	const struct look_holder *holders; /* of what was asked for */
 	size_t holder_count;
 	const struct look_garbage *garbage;

@@ -18,4 +18,9 @@ typedef int heap_output_fn(const struct look *look, const struct heap_output_opt
 heap_output_fn heap_text; /* 80 columns */
 heap_output_fn heap_json; /* unfreed/heap/1 */
 
+/* The holders alone, as a graph for graphviz; and drawn by its `dot`: -ENOEXEC where that is not
+ * installed or fails. */
+heap_output_fn heap_dot;
+heap_output_fn heap_svg;
+
 #endif

@@ -271,7 +271,13 @@ static struct json_object *json_of_summary(const struct look *look)
 	json_object_object_add(object, "gc", json_of_gc(&look->gc));
 	json_object_object_add(object, "growth", json_of_growth(look->growth));
 	json_object_object_add(object, "uncertain", json_of_uncertain(look));
+	json_add_string(object, "asked_for", look->asked_for);
 	return object;
+}
+
+static struct json_object *json_of_asked(const struct look *look, size_t number)
+{
+	return json_of_container(&look->asked[number]);
 }
 
 static struct json_object *json_of_container_number(const struct look *look, size_t number)
@@ -314,6 +320,8 @@ int heap_json(const struct look *look, const struct heap_output_options *options
 	if (!error)
 		error = print_list(file, look, "containers", look->container_count,
 				   json_of_container_number);
+	if (!error)
+		error = print_list(file, look, "asked", look->asked_count, json_of_asked);
 	if (!error)
 		error = print_list(file, look, "holders", look->holder_count, json_of_holder);
 	if (!error)

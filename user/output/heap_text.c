@@ -273,9 +273,7 @@ static void print_holders(struct columns *columns, const struct look *look, size
 		const struct look_holder *holder = &look->holders[i];
 
 		if (!i || strcmp(holder->of, look->holders[i - 1].of)) {
-			begin(columns, "held");
-			columns_print_name(columns, holder->of, SCREEN_COLUMNS);
-			end(columns);
+			print_head(columns, "held", "bytes", "by");
 		}
 		print_numbers(columns, holder->count, holder->bytes);
 		columns_hang(columns, COUNT_WIDTH + 13);
@@ -395,6 +393,45 @@ static void print_cost(struct columns *columns, const struct look *look)
 		(double)look->read_ns / 1e9, (double)look->cpu_ns / 1e9);
 }
 
+/* What was asked for alone: who holds it. */
+static void print_asked(struct columns *columns, const struct look *look, size_t top)
+{
+	char bound[80];
+
+	for (size_t i = 0; i < look->asked_count; i++) {
+		const struct look_container *asked = &look->asked[i];
+
+		describe_bound(bound, sizeof(bound), asked);
+		print_head(columns, "entries", "below", "object");
+		print_numbers(columns, asked->length, asked->bytes);
+		look_print_container(columns, asked->type, asked->name, asked->address,
+				     asked->of_count ? asked->of[0].name : NULL, bound);
+		putc('\n', columns->file);
+	}
+	print_holders(columns, look, top);
+	if (look->holder_count > top)
+		fprintf(columns->file, "        and %zu ways more: --top N shows them\n",
+			look->holder_count - top);
+}
+
+static void print_all(struct columns *columns, const struct look *look, size_t top, size_t rest)
+{
+	if (look->growth)
+		print_growth(columns, look->growth, top);
+	print_parts(columns, look);
+	print_mappings(columns, look);
+	print_hints(columns, look);
+	print_problem(columns, "Python", look->python_problem);
+	print_note(columns, "Python", look->python_note);
+	print_problem(columns, "malloc", look->malloc_problem);
+	print_types(columns, look, rest);
+	print_containers(columns, look, rest);
+	print_garbage(columns, look, rest);
+	print_held(columns, look, rest);
+	print_lost(columns, look, rest);
+	print_gc(columns, &look->gc);
+}
+
 int heap_text(const struct look *look, const struct heap_output_options *options, FILE *file)
 {
 	size_t top = options->top ? options->top : DEFAULT_TOP;
@@ -405,21 +442,10 @@ int heap_text(const struct look *look, const struct heap_output_options *options
 	if (error)
 		return error;
 	print_header(&columns, look);
-	if (look->growth)
-		print_growth(&columns, look->growth, top);
-	print_parts(&columns, look);
-	print_mappings(&columns, look);
-	print_hints(&columns, look);
-	print_problem(&columns, "Python", look->python_problem);
-	print_note(&columns, "Python", look->python_note);
-	print_problem(&columns, "malloc", look->malloc_problem);
-	print_types(&columns, look, rest);
-	print_containers(&columns, look, rest);
-	print_holders(&columns, look, rest);
-	print_garbage(&columns, look, rest);
-	print_held(&columns, look, rest);
-	print_lost(&columns, look, rest);
-	print_gc(&columns, &look->gc);
+	if (look->asked_for)
+		print_asked(&columns, look, top);
+	else
+		print_all(&columns, look, top, rest);
 	print_uncertain(&columns, look);
 	print_cost(&columns, look);
 	columns_release(&columns);

@@ -98,6 +98,8 @@ static const char *known_field(const struct object_reader *reader, enum object_k
 	switch (kind) {
 	case KIND_CACHE:
 		return offset == CACHE_DICT || offset == CACHE_FUNCTION ? "" : NULL;
+	case KIND_CACHE_ENTRY:
+		return offset == CACHE_ENTRY_RESULT ? "" : NULL;
 	case KIND_CELL:
 		return offset == CELL_CONTENTS ? "" : NULL;
 	case KIND_FUNCTION:

@@ -394,7 +394,20 @@ static void refer_type(const struct visit *visit, const struct object *object)
 static void refer_plain(const struct visit *visit, const struct object *object,
 			const struct python_type *type)
 {
-	scan(visit, object->address, object->address + OBJECT_SIZE, object->end, type->dict_offset);
+	uint64_t end = object->end, plain = object->address + type->basic_bytes;
+
+	/* values that lie behind it are attributes: refer_managed */
+	if (visit->reader->structs->minor >= 13 && type->flags & TYPE_INLINE_VALUES && plain < end)
+		end = plain;
+	scan(visit, object->address, object->address + OBJECT_SIZE, end, type->dict_offset);
+}
+
+static void refer_cache_entry(const struct visit *visit, const struct object *object)
+{
+	refer(visit, word(visit->reader, object->address + CACHE_ENTRY_RESULT),
+	      label_make(LABEL_FIELD, CACHE_ENTRY_RESULT));
+	refer(visit, word(visit->reader, object->address + CACHE_ENTRY_KEY),
+	      label_make(LABEL_KEY, 0));
 }
 
 void object_references(struct object_reader *reader, const struct object *object,
@@ -447,6 +460,13 @@ void object_references(struct object_reader *reader, const struct object *object
 		break;
 	case KIND_GENERATOR: /* some of its other words are never set */
 		refer_generator(&visit, object);
+		break;
+	case KIND_CACHE:
+		scan(&visit, object->address, object->address + CACHE_FIRST, object->end,
+		     type->dict_offset);
+		break;
+	case KIND_CACHE_ENTRY:
+		refer_cache_entry(&visit, object);
 		break;
 	case KIND_FUNCTION:
 		refer_closure(&visit, object);

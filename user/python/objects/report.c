@@ -260,6 +260,8 @@ void objects_report(struct objects *objects, const struct objects_request *reque
 		report_chains(objects, request, look);
 	if (objects->has_graph)
 		report_containers(objects, request, look);
+	if (request->holders)
+		objects_report_holders(objects, request, look);
 	if (objects->looks > 1)
 		objects_report_growth(objects, look);
 }

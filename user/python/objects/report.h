@@ -15,4 +15,8 @@ void objects_describe(const struct objects *objects, uint32_t node, uint64_t byt
 /* What the collector says of itself, what it would free, and what C code holds or forgot. */
 void objects_report_garbage(struct objects *objects, struct look *look);
 
+/* Who holds what request->holders names. */
+void objects_report_holders(const struct objects *objects, const struct objects_request *request,
+			    struct look *look);
+
 #endif

@@ -63,6 +63,9 @@ enum {
 	CACHE_FUNCTION = 88,
 	CACHE_MAX_SIZE = 96,
 	CACHE_MISSES = 104,
+	CACHE_FIRST = 56, /* behind the links to its entries, which its dictionary has too */
+	CACHE_ENTRY_KEY = 40,
+	CACHE_ENTRY_RESULT = 48,
 
 	/* numpy.ndarray (numpy/core/include/numpy/ndarraytypes.h) */
 	NDARRAY_DATA = 16,

@@ -210,6 +210,7 @@ static const struct {
 	{"coroutine", KIND_GENERATOR},
 	{"async_generator", KIND_GENERATOR},
 	{"functools._lru_cache_wrapper", KIND_CACHE},
+	{"functools._lru_list_elem", KIND_CACHE_ENTRY},
 	{"numpy.ndarray", KIND_NDARRAY},
 };
 

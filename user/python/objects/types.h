@@ -36,7 +36,8 @@ enum object_kind {
 	KIND_FRAME,
 	KIND_GENERATOR, /* and coroutines */
 	KIND_CACHE,     /* functools.lru_cache */
-	KIND_NDARRAY,   /* numpy */
+	KIND_CACHE_ENTRY,
+	KIND_NDARRAY, /* numpy */
 };
 
 struct python_type {
