@@ -188,25 +188,31 @@ void case_poll(struct patient_case *kase, double now)
 
 /* --- watches --- */
 
-/* The subject whose growth weighs most of those that nobody watched. */
+static double weight_of(const struct subject *subject)
+{
+	if (subject->sample_count < 2)
+		return (double)subject->container.bytes;
+	return (double)(subject->samples[subject->sample_count - 1].length -
+			subject->samples[0].length) *
+	       subject->bytes_per_entry;
+}
+
+/*
+ * The subject whose growth weighs most of those that were watched least often. One that showed who
+ * fills it needs no more watching; one that did not is watched again, as it may grow seldom.
+ */
 static struct subject *next_subject(struct patient_case *kase, const bool *taken)
 {
 	struct subject *best = NULL;
-	double most = 0;
 
 	for (size_t i = 0; i < kase->subjects.count; i++) {
 		struct subject *subject = &kase->subjects.items[i];
-		double weight = (double)subject->container.bytes;
 
-		if (subject->sample_count > 1)
-			weight = (double)(subject->samples[subject->sample_count - 1].length -
-					  subject->samples[0].length) *
-				 subject->bytes_per_entry;
-		if (taken[i] || subject->was_watched || subject->gone || !subject->word_count ||
-		    weight < most)
+		if (taken[i] || subject->fills.grow_count || subject->gone || !subject->word_count)
 			continue;
-		best = subject;
-		most = weight;
+		if (!best || subject->watches < best->watches ||
+		    (subject->watches == best->watches && weight_of(subject) > weight_of(best)))
+			best = subject;
 	}
 	return best;
 }
@@ -251,7 +257,7 @@ bool case_watch_next(struct patient_case *kase, double cost_share, struct failur
 	kase->watch = watch_open(kase->patient.pid, &config, lacks);
 	kase->watch_began_s = now_s();
 	for (size_t i = 0; i < kase->watched_count; i++)
-		kase->subjects.items[kase->watched[i].subject].was_watched = true;
+		kase->subjects.items[kase->watched[i].subject].watches++;
 	return kase->watch;
 }
 
@@ -266,25 +272,34 @@ bool case_watch_is_over(const struct patient_case *kase, double now, double most
 	       now - kase->watch_began_s >= most_s;
 }
 
+static void take_result(struct patient_case *kase, size_t word, double *watched_s)
+{
+	const struct watched_word *watched = &kase->watched[word];
+	struct subject *subject = &kase->subjects.items[watched->subject];
+	struct watch_result result;
+
+	if (watch_result(kase->watch, word, &result))
+		return;
+	message_detail("process %d: %s: %llu hits in %.1f s, %.1f us each",
+		       (int)kase->patient.pid, subject->key ? subject->key : "(no name)",
+		       (unsigned long long)result.hits, result.watched_s,
+		       result.hits ? result.cost_s / (double)result.hits * 1e6 : 0.0);
+	if (subject_take_result(&kase->subjects, subject, watched->kind, &result))
+		watched_s[watched->subject] = fmax(watched_s[watched->subject], result.watched_s);
+	watch_result_release(&result);
+}
+
 void case_watch_end(struct patient_case *kase)
 {
-	struct watch_result result;
+	double watched_s[SUBJECTS_MAX] = {0};
 
 	if (!kase->watch)
 		return;
 	watch_stop_all(kase->watch);
-	for (size_t i = 0; i < kase->watched_count; i++) {
-		struct subject *subject = &kase->subjects.items[kase->watched[i].subject];
-
-		if (watch_result(kase->watch, i, &result))
-			continue;
-		message_detail("process %d: %s: %llu hits in %.1f s, %.1f us each",
-			       (int)kase->patient.pid, subject->key ? subject->key : "(no name)",
-			       (unsigned long long)result.hits, result.watched_s,
-			       result.hits ? result.cost_s / (double)result.hits * 1e6 : 0.0);
-		subject_take_result(&kase->subjects, subject, kase->watched[i].kind, &result);
-		watch_result_release(&result);
-	}
+	for (size_t i = 0; i < kase->watched_count; i++)
+		take_result(kase, i, watched_s);
+	for (size_t i = 0; i < kase->subjects.count; i++)
+		kase->subjects.items[i].watched_s += watched_s[i];
 	watch_close(kase->watch);
 	kase->watch = NULL;
 }

@@ -206,7 +206,7 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 	subject->pattern = grown->pattern;
 	subject->alike = !container;
 	describe(subjects, subject, objects, grown);
-	if (is_new || !subject->was_watched)
+	if (is_new || !subject->watches)
 		subject->word_count = grown_words(objects, grown, subject->words, SUBJECT_WORDS);
 	if (container && (is_new || !subject->length_address)) {
 		subject->sample_count = 0;
@@ -251,17 +251,16 @@ static bool tells_nothing_new(const struct subject *subject, enum word_kind kind
 	       (subject->fills.grow_count || result->net * 2 < (int64_t)result->grew / 2);
 }
 
-void subject_take_result(struct subjects *subjects, struct subject *subject, enum word_kind kind,
+bool subject_take_result(struct subjects *subjects, struct subject *subject, enum word_kind kind,
 			 const struct watch_result *result)
 {
-	subject->was_watched = true;
 	subject->cost_s += result->cost_s;
-	if (tells_nothing_new(subject, kind, result))
-		return;
-	subject->watched_s = fmax(subject->watched_s, result->watched_s);
+	if (subject->gone || tells_nothing_new(subject, kind, result))
+		return false;
 	subject->grown += kind == WORD_SLOT ? result->replaced : result->grew;
 	subject->shrunk += kind == WORD_LENGTH ? result->shrank : 0;
 	fills_take(&subject->fills, subjects->pool, kind, result);
+	return true;
 }
 
 bool subject_finding(const struct subject *subject, double uptime_s, struct pool *pool,

@@ -29,7 +29,7 @@ struct subject {
 	size_t sample_count;
 	bool gone;  /* what lies there is another one now */
 	bool alike; /* many containers, or a chain: counted at looks alone */
-	bool was_watched;
+	unsigned int watches; /* how often it was watched */
 	double watched_s;
 	uint64_t grown;
 	uint64_t shrunk;
@@ -52,8 +52,9 @@ void subjects_update(struct subjects *subjects, struct patient *patient);
 /* Between looks: reads the lengths, a few bytes each. `now_s` as of CLOCK_MONOTONIC. */
 void subjects_poll(struct subjects *subjects, const struct memory *memory, double now_s);
 
-/* Takes what a watch of the subject's words found, word by word. */
-void subject_take_result(struct subjects *subjects, struct subject *subject, enum word_kind kind,
+/* Takes what a watch of the subject's words found, word by word. Returns whether that says anything
+ * of it. */
+bool subject_take_result(struct subjects *subjects, struct subject *subject, enum word_kind kind,
 			 const struct watch_result *result);
 
 /* The finding about a subject, in the pool; false where there is nothing to say. */
