@@ -190,6 +190,17 @@ def test_score(findings, missed, accused, before):
     assert got.passes == (not missed and not accused and not before)
 
 
+def test_rates():
+    """3600 bytes in a second are 12.96 MB in an hour."""
+    truth = copy.deepcopy(TRUTH)
+    truth["uptime_s"] = 10
+    for leak in truth["leaks"].values():
+        leak["bytes"] = 36_000
+    findings = [{**CACHE, "bytes_per_hour": 14e6}, {**CHAIN, "bytes_per_hour": 3e6}]
+    got = Score(truth, {"schema": "unfreed/why/1", "findings": findings})
+    assert got.passes and list(got.misjudged) == ["chain"]
+
+
 def test_score_of_a_look():
     growth = {"containers": [{"name": "leaks.CHAIN.head"}, {"name": "leaks.CACHE"}]}
     assert Score(TRUTH, {"schema": "unfreed/heap/1", "growth": growth}).passes

@@ -65,6 +65,7 @@ def watch_framework(framework, rate, seconds, path):
     assert not harm
     assert not done["errors"], done
     assert report["cost_percent"] <= MOST_COST_PERCENT or seconds < COST_SECONDS
+    assert not score.misjudged or seconds < COST_SECONDS
 
 
 needs_why = pytest.mark.skipif(not has_command("why"), reason="there is no `unfreed why` yet")

@@ -18,6 +18,7 @@ import sys
 LEAK = "leak"
 GROWS = "grows, no bound seen"
 PASSING_SHARE = 0.9
+RIGHT_SHARES = (0.7, 1.5)  # what a container's own slots take is not in its account
 
 
 def name_matches(name, wanted):
@@ -140,18 +141,27 @@ class Score:
             for name, row in sorted(rows.items(), key=lambda item: item[1]["rank"] or 1000):
                 mark = self.mark(kind, name)
                 lines.append(f"{mark} {row['rank'] or '-':>3} {kind:6}{name:12} "
-                             f"{row['by'] or '':10}{self.share_of_rate(name, row):6} "
+                             f"{row['by'] or '':10}{self.share_of_rate(name, row) or 0:6.2f} "
                              f"{row['verdict'] or ''}")
         for mark, findings in (("?", self.strangers), ("=", self.repeats)):
             lines += [f"{mark} {outline(finding)}" for finding in findings]
         return "\n".join(lines)
 
     def share_of_rate(self, name, row):
-        """Of the rate at which a leak has grown by its own account, how much was seen."""
+        """Of the rate at which a leak has grown by its own account, how much was seen, or None."""
         leak = self.truth["leaks"].get(name)
         if not leak or not leak.get("bytes") or not row.get("bytes_per_hour"):
-            return ""
-        return f"{row['bytes_per_hour'] / (leak['bytes'] / self.truth['uptime_s'] * 3600):.2f}"
+            return None
+        return row["bytes_per_hour"] / (leak["bytes"] / self.truth["uptime_s"] * 3600)
+
+    @property
+    def misjudged(self):
+        """{name: share} of the leaks whose rate is not about that of their own account, without
+        those that know it only roughly."""
+        shares = {name: self.share_of_rate(name, row) for name, row in self.leaks.items()}
+        low, high = RIGHT_SHARES
+        return {name: share for name, share in shares.items() if share is not None and not
+                low <= share <= high and not self.truth["leaks"][name].get("rough")}  # fmt: skip
 
     def mark(self, kind, name):
         wrong = self.missed if kind == "leak" else [*self.accused, *self.before_leaks]
