@@ -231,7 +231,7 @@ static inline struct answer *answer_new_of(struct look *look)
 	answer->comm = look->comm;
 	answer->exe = look->exe;
 	answer->process_count = 3;
-	answer->uptime_s = 3.5 * 86400;
+	answer->uptime_s = answer->look_uptime_s = 3.5 * 86400;
 	answer->watched_s = 120;
 	answer->cost_percent = 0.6;
 	answer->growth_known = true;

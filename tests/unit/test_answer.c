@@ -212,7 +212,6 @@ static void make_worker(struct worker *worker, enum verdict verdict, double rate
 	worker->answer->resident_growth = rate_of(rate, 3);
 	worker->answer->resident_bytes = 1000;
 	worker->answer->limit_bytes = 100000;
-	worker->answer->cost_percent = rate;
 	answer_set_findings(worker->answer, worker->findings, 2);
 }
 
@@ -233,7 +232,6 @@ static void test_merged_workers(void **state)
 	assert_int_equal(merged->process_count, 3);
 	assert_true(merged->growth_known && fabs(merged->growth.value - 18 * MB) < 1);
 	assert_true(fabs(merged->growth.high - (18 + sqrt(3 * 0.16)) * MB) < 1);
-	assert_true(merged->cost_percent == 2);
 	assert_int_equal(merged->resident_bytes, 3000);
 	assert_int_equal(merged->limit_bytes, 100000);
 	assert_int_equal(merged->finding_count, 3);

@@ -188,7 +188,7 @@ static void add_hostile_findings(struct answer *answer)
 	answer->resident_growth = (struct rate){1e300, 1, 1.0 / 0.0};
 	answer->explained = -1e300;
 	answer->full_in_s = 1e300;
-	answer->uptime_s = 0.0 / 0.0;
+	answer->uptime_s = answer->look_uptime_s = 0.0 / 0.0;
 	answer->lacks = answer->saved_as = HOSTILE_NAME;
 	static const struct sample wild[] = {{0, 1e300}, {1, -1e300}, {2, 0.0 / 0.0}};
 	struct answer_line lines[] = {{HOSTILE_NAME, wild, 2}, {HOSTILE_NAME, wild, 3}};

@@ -90,7 +90,7 @@ struct answer {
 	pid_t pid; /* as asked for */
 	const char *comm;
 	const char *exe;
-	size_t process_count; /* processes that were looked at: a master's workers */
+	size_t process_count; /* that are there: a master's workers, or the one process */
 	double uptime_s;
 	double watched_s;
 	double cost_percent; /* of the targets' CPU time: their hits and our own CPU */
@@ -106,6 +106,7 @@ struct answer {
 	const struct answer_line *lines; /* none of merged answers */
 	size_t line_count;
 	const struct look *look; /* the last one; parts, gc, largest holders */
+	double look_uptime_s;    /* of the process that it is of */
 	const char *saved_as;    /* file of the JSON; NULL: not saved */
 	const char *lacks;       /* what could not be used: "no BPF: …"; NULL: nothing */
 };

@@ -224,7 +224,6 @@ static void add_figures(struct answer *sum, const struct answer *one, uint64_t *
 {
 	sum->uptime_s = fmax(sum->uptime_s, one->uptime_s);
 	sum->watched_s = fmax(sum->watched_s, one->watched_s);
-	sum->cost_percent += one->cost_percent;
 	sum->resident_growth = sum_rates(&sum->resident_growth, &one->resident_growth);
 	if (one->growth_known)
 		sum->growth = sum_rates(&sum->growth, &one->growth);
@@ -235,6 +234,7 @@ static void add_figures(struct answer *sum, const struct answer *one, uint64_t *
 		sum->lacks = one->lacks;
 	if (one->look && (!sum->look || one->resident_bytes > *largest)) {
 		sum->look = one->look;
+		sum->look_uptime_s = one->look_uptime_s;
 		*largest = one->resident_bytes;
 	}
 }
@@ -258,7 +258,6 @@ struct answer *answer_merge(const struct answer *const *answers, size_t count, p
 	sum->process_count = count;
 	for (size_t i = 0; i < count; i++)
 		add_figures(sum, answers[i], &largest);
-	sum->cost_percent /= count ? (double)count : 1;
 	sum->growth_known = is_known_of_most(answers, count);
 	merge_findings(sum, answers, count);
 	return sum;

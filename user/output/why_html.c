@@ -195,9 +195,9 @@ static void print_conditions(struct page *page, const struct answer *answer)
 		page_print_name(page, answer->lacks);
 		fputs("</dd>\n", page->file);
 	}
-	fprintf(page->file, "<dt>cost</dt><dd>%.2g %% of its CPU for ", answer->cost_percent);
-	quantity_print_span(page->file, answer->watched_s);
-	fputs("; written to it: nothing</dd>\n", page->file);
+	fputs("<dt>cost</dt><dd>", page->file);
+	why_print_cost(page->file, answer);
+	fputs("</dd>\n", page->file);
 	for (size_t i = 0; i < WHY_COMMAND_COUNT; i++) {
 		if (!why_has_command(answer, i))
 			continue;

@@ -234,14 +234,24 @@ void why_print_gc(FILE *file, const struct answer *answer)
 		return;
 	}
 	fputs("every ", file);
-	quantity_print_span(file, answer->uptime_s / (double)times);
+	quantity_print_span(file, answer->look_uptime_s / (double)times);
+	uint64_t freed = gc->generations[oldest].collected / times;
+
 	fputs(", frees ", file);
-	quantity_print_count(file, gc->generations[oldest].collected / times);
-	fputs(" objects each time", file);
+	quantity_print_count(file, freed);
+	fputs(freed == 1 ? " object each time" : " objects each time", file);
 	if (gc->generations[oldest].uncollectable) {
 		fputs(", could not free ", file);
 		quantity_print_count(file, gc->generations[oldest].uncollectable);
 	}
+}
+
+void why_print_cost(FILE *file, const struct answer *answer)
+{
+	fprintf(file, answer->cost_percent < 99.5 ? "%.2g" : "%.0f", answer->cost_percent);
+	fputs(" % of its CPU for ", file);
+	quantity_print_span(file, answer->watched_s);
+	fputs("; written to it: nothing", file);
 }
 
 const char *finding_subject(const struct finding *finding)

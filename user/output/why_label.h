@@ -34,6 +34,7 @@ void why_print_memory(FILE *file, const struct answer *answer);
 
 /* `on; generation 2 every 41 s, frees 12 objects each time` */
 void why_print_gc(FILE *file, const struct answer *answer);
+void why_print_cost(FILE *file, const struct answer *answer);
 
 /* What to do next, as a line for a shell: each name of the target's making is one word of it. */
 enum why_command { WHY_HOLDERS, WHY_DIFF, WHY_COMMAND_COUNT };

@@ -203,9 +203,7 @@ static void print_conditions(struct columns *columns, const struct answer *answe
 		end(columns);
 	}
 	begin(columns, 0, "cost", LABEL_COLUMN);
-	fprintf(columns->file, "%.2g %% of its CPU for ", answer->cost_percent);
-	quantity_print_span(columns->file, answer->watched_s);
-	fputs("; written to it: nothing", columns->file);
+	why_print_cost(columns->file, answer);
 	end(columns);
 }
 

@@ -314,14 +314,20 @@ static void scale(struct rate *rate, double share)
 	rate->high *= share;
 }
 
-static double cost_percent(const struct patient_case *kase)
+uint64_t case_resident(const struct patient_case *kase)
 {
-	double used_s = (double)(kase->cpu_ticks - kase->cpu_ticks0) / (double)sysconf(_SC_CLK_TCK);
+	const struct series *resident = &kase->resident;
+
+	return resident->count ? (uint64_t)resident->items[resident->count - 1].value : 0;
+}
+
+double case_cost_s(const struct patient_case *kase)
+{
 	double cost_s = (double)kase->own_cpu_ns / NS_PER_S + kase->c_stacks.cost_s;
 
 	for (size_t i = 0; i < kase->subjects.count; i++)
 		cost_s += kase->subjects.items[i].cost_s;
-	return used_s > 0 ? 100 * cost_s / used_s : 0;
+	return cost_s;
 }
 
 /* What malloc's live blocks grow by beyond what is explained. */
@@ -428,14 +434,15 @@ struct answer *case_answer(struct patient_case *kase, double duration_s)
 	answer->pid = kase->patient.pid;
 	answer->comm = pool_strdup(answer->pool, kase->patient.status.comm);
 	answer->process_count = 1;
-	answer->uptime_s = kase->uptime_s;
+	answer->uptime_s = answer->look_uptime_s = kase->uptime_s;
 	answer->watched_s = seen;
-	answer->cost_percent = cost_percent(kase);
 	answer->look = kase->look;
 	if (kase->look) {
 		answer->exe = kase->look->exe;
 		answer->resident_bytes = kase->look->resident_bytes;
 		answer->limit_bytes = kase->look->limit_bytes;
+	} else {
+		answer->resident_bytes = case_resident(kase);
 	}
 	sum_live(kase, live);
 	answer_set_growth(answer, live->items, live->count, kase->resident.items,

@@ -85,6 +85,12 @@ void case_watch_end(struct patient_case *kase);
 /* How fast malloc's live blocks grow beyond what the subjects explain; whether they surely do. */
 bool case_c_growth(struct patient_case *kase, struct rate *rate);
 
+/* Bytes, when it was last polled; 0: never. */
+uint64_t case_resident(const struct patient_case *kase);
+
+/* Processor time that looks took of us, and watches of the process. */
+double case_cost_s(const struct patient_case *kase);
+
 /* What was found out, in an answer whose rates count for `duration_s`. */
 struct answer *case_answer(struct patient_case *kase, double duration_s);
 

@@ -21,6 +21,7 @@
 #include "case.h"
 
 #define COST_SHARE  0.01  /* of the process's own processor time, for all */
+#define IDLE_SHARE  0.005 /* of a processor: a master that uses less keeps nothing itself */
 #define WATCH_SHARE 0.002 /* for a word */
 #define TRACE_SHARE 0.15  /* of the duration, in which malloc's calls are recorded */
 #define TRACE_AT    0.55
@@ -123,6 +124,28 @@ static struct patient_case *add_case(struct inquiry *inquiry, pid_t pid, struct 
 	return kase;
 }
 
+static double used_s(const struct patient_case *kase)
+{
+	return (double)(kase->cpu_ticks - kase->cpu_ticks0) / (double)sysconf(_SC_CLK_TCK);
+}
+
+/* Where workers come and go all the time, a first look at each of them may be too dear. */
+static bool can_afford_first_looks(const struct inquiry *inquiry)
+{
+	double used = 0, spent = 0, dearest = 0;
+	size_t looked_at = 0;
+
+	for (size_t i = 0; i < inquiry->case_count; i++) {
+		const struct patient_case *kase = inquiry->cases[i];
+
+		used += used_s(kase);
+		spent += (double)kase->own_cpu_ns / 1e9;
+		dearest = fmax(dearest, kase->look_cost_s[true]);
+		looked_at += kase->looks && !kase->gone;
+	}
+	return !looked_at || spent + dearest <= COST_SHARE * used;
+}
+
 /* Those that came since; their first look is due at once. */
 static void add_workers(struct inquiry *inquiry, bool look)
 {
@@ -136,7 +159,7 @@ static void add_workers(struct inquiry *inquiry, bool look)
 		struct patient_case *kase =
 			knows(inquiry, pids[i]) ? NULL : add_case(inquiry, pids[i], &failure);
 
-		if (kase && look)
+		if (kase && look && can_afford_first_looks(inquiry))
 			case_look(kase, true, &request);
 	}
 	free(pids);
@@ -156,12 +179,13 @@ struct inquiry *inquiry_new(const struct procfs *procfs, struct confined *confin
 		.confined = confined,
 		.options = options,
 	};
+	if (!add_case(inquiry, options->pid, failure)) {
+		inquiry_free(inquiry);
+		return NULL;
+	}
 	add_workers(inquiry, false);
-	inquiry->of_workers = inquiry->case_count > 0;
-	if (inquiry->of_workers || add_case(inquiry, options->pid, failure))
-		return inquiry;
-	inquiry_free(inquiry);
-	return NULL;
+	inquiry->of_workers = inquiry->case_count > 1;
+	return inquiry;
 }
 
 static void end_trace(struct inquiry *inquiry)
@@ -188,7 +212,7 @@ void inquiry_free(struct inquiry *inquiry)
 
 static bool is_over(const struct inquiry *inquiry)
 {
-	size_t alive = inquiry->of_workers;
+	size_t alive = 0;
 
 	for (size_t i = 0; i < inquiry->case_count; i++)
 		alive += !inquiry->cases[i]->gone;
@@ -200,11 +224,23 @@ static bool is_over(const struct inquiry *inquiry)
 static bool is_too_dear(const struct patient_case *kase, bool graph, double passed_s,
 			double duration_s)
 {
-	double used_s = (double)(kase->cpu_ticks - kase->cpu_ticks0) / (double)sysconf(_SC_CLK_TCK);
 	double spent_s = (double)kase->own_cpu_ns / 1e9;
 
 	return spent_s + kase->look_cost_s[graph] + kase->look_cost_s[true] >
-	       COST_SHARE * used_s * duration_s / fmax(passed_s, 1);
+	       COST_SHARE * used_s(kase) * duration_s / fmax(passed_s, 1);
+}
+
+/* The master of a server only waits for its workers; that of a pool may collect what they bring. */
+static bool is_idle_master(const struct inquiry *inquiry, const struct patient_case *kase)
+{
+	double passed = now_s() - inquiry->began_s, used = used_s(kase);
+
+	if (passed < 1) {
+		used = (double)kase->cpu_ticks / (double)sysconf(_SC_CLK_TCK);
+		passed = kase->uptime_s;
+	}
+	return inquiry->of_workers && kase->patient.pid == inquiry->options->pid &&
+	       used <= IDLE_SHARE * passed;
 }
 
 static void look_at_all(struct inquiry *inquiry, size_t step)
@@ -219,10 +255,27 @@ static void look_at_all(struct inquiry *inquiry, size_t step)
 		if (step < PLANNED && plan[step].may_fall_away &&
 		    is_too_dear(kase, plan[step].graph, now_s() - inquiry->began_s, duration))
 			continue;
+		if (is_idle_master(inquiry, kase))
+			continue;
 		case_look(kase, step >= PLANNED || plan[step].graph, &request);
 	}
 	if (inquiry->of_workers && step < PLANNED)
 		add_workers(inquiry, true);
+}
+
+/* What keeps one process from being watched, a debugger for one, keeps no other one. */
+static void note_lack(struct inquiry *inquiry, const struct patient_case *kase,
+		      const struct failure *lacks)
+{
+	struct process_status status;
+
+	if (!*lacks->text)
+		return;
+	if (lacks->status == STATUS_KERNEL)
+		inquiry->cannot_watch = true;
+	else if (procfs_read_status(inquiry->procfs, kase->patient.pid, &status) || status.zombie)
+		return;
+	inquiry->lacks = *lacks;
 }
 
 /* Goes on to the next words where a watch has told what it will. Returns whether any was hit. */
@@ -237,12 +290,13 @@ static bool attend_watches(struct inquiry *inquiry, bool may_begin)
 		hot |= case_watch_poll(kase);
 		if (!case_watch_is_over(kase, now_s(), most_s))
 			continue;
-		*inquiry->lacks.text = '\0';
+		struct failure lacks = {0};
+
 		if (may_begin && kase->patient.is_python && kase->subjects.count)
-			case_watch_next(kase, WATCH_SHARE, &inquiry->lacks);
+			case_watch_next(kase, WATCH_SHARE, &lacks);
 		else
 			case_watch_end(kase);
-		inquiry->cannot_watch = *inquiry->lacks.text;
+		note_lack(inquiry, kase, &lacks);
 	}
 	return hot;
 }
@@ -334,19 +388,82 @@ static struct answer *add_answer(struct inquiry *inquiry, struct patient_case *k
 	return NULL;
 }
 
-struct answer *inquiry_answer(struct inquiry *inquiry)
+static bool is_worker(const struct inquiry *inquiry, const struct patient_case *kase)
 {
-	struct answer *answer = NULL;
+	return !inquiry->of_workers || kase->patient.pid != inquiry->options->pid;
+}
+
+/* How long the process that was asked about has been up: its workers may be younger. */
+static double uptime(const struct inquiry *inquiry, double otherwise)
+{
+	double most = otherwise;
 
 	for (size_t i = 0; i < inquiry->case_count; i++)
-		if (inquiry->cases[i]->looks)
-			add_answer(inquiry, inquiry->cases[i]);
+		most = fmax(most, inquiry->cases[i]->uptime_s);
+	return most;
+}
+
+/* Of the processor time of all of them. */
+static double cost_percent(const struct inquiry *inquiry)
+{
+	double used = 0, cost = 0;
+
+	for (size_t i = 0; i < inquiry->case_count; i++) {
+		used += used_s(inquiry->cases[i]);
+		cost += case_cost_s(inquiry->cases[i]);
+	}
+	return used > 0 ? 100 * cost / used : 0;
+}
+
+static size_t count_alive(const struct inquiry *inquiry)
+{
+	size_t alive = 0;
+
+	for (size_t i = 0; i < inquiry->case_count; i++)
+		alive += !inquiry->cases[i]->gone && is_worker(inquiry, inquiry->cases[i]);
+	return alive;
+}
+
+/* Memory of workers that are gone is free again, where others are there. */
+static void add_answers(struct inquiry *inquiry, bool any_alive)
+{
+	for (size_t i = 0; i < inquiry->case_count; i++) {
+		struct patient_case *kase = inquiry->cases[i];
+		struct answer *answer = kase->looks ? add_answer(inquiry, kase) : NULL;
+
+		if (answer && any_alive && kase->gone)
+			answer->resident_bytes = 0;
+	}
+}
+
+/* Of those that nobody looked at, for they came a moment ago, or only wait. */
+static uint64_t other_bytes(const struct inquiry *inquiry)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < inquiry->case_count; i++)
+		if (!inquiry->cases[i]->gone && !inquiry->cases[i]->looks)
+			bytes += case_resident(inquiry->cases[i]);
+	return bytes;
+}
+
+struct answer *inquiry_answer(struct inquiry *inquiry)
+{
+	struct answer *answer;
+	size_t alive = count_alive(inquiry);
+
+	add_answers(inquiry, alive > 0);
 	if (!inquiry->answer_count)
 		return NULL;
 	answer = answer_merge((const struct answer *const *)inquiry->answers, inquiry->answer_count,
 			      inquiry->options->pid);
-	answer->comm = inquiry->answers[0]->comm;
+	answer->comm = inquiry->cases[0]->patient.status.comm;
 	answer->exe = inquiry->answers[0]->exe;
+	if (alive)
+		answer->process_count = alive;
+	answer->resident_bytes += other_bytes(inquiry);
+	answer->uptime_s = uptime(inquiry, answer->uptime_s);
+	answer->cost_percent = cost_percent(inquiry);
 	answer->watched_s = inquiry->ended_s - inquiry->began_s;
 	if (*inquiry->lacks.text)
 		answer->lacks = pool_strdup(answer->pool, inquiry->lacks.text);
