@@ -174,6 +174,7 @@ CHAIN = finding(GROWS, "leaks.CHAIN.head.next")
     ([CACHE, CHAIN], [], [], []),
     ([CHAIN, CHAIN, CACHE], [], [], []),
     ([finding("unexplained"), CACHE, CHAIN], [], [], []),
+    ([finding("kept by the allocator"), CACHE, CHAIN], ["chain"], [], []),
     ([CACHE, finding(GROWS, line=9)], [], [], []),
     ([CACHE, finding(GROWS, line=8)], ["chain"], [], []),
     ([CACHE, finding(GROWS, "leaks.CHAINS")], ["chain"], [], []),

@@ -5,8 +5,8 @@
 A leak is found where it stands among the first N findings of N leaks, known by a name of its
 container or by the line that is put forward as filling it, and not as something that ends by
 itself. A cache that behaves must not be called a leak, and one that is full not stand before a
-leak. What is found twice counts once; a finding without any subject (unexplained growth)
-takes no place.
+leak. What is found twice counts once, and growth that is said to be unexplained takes no place;
+whatever else stands before a leak does.
 """
 import argparse
 import json
@@ -59,8 +59,8 @@ def findings_of(report):
     return [{"verdict": None, "container": container} for container in growth.get("containers", [])]
 
 
-def has_subject(finding):
-    return bool(finding.get("container") or finding.get("stack") or finding.get("filled_by"))
+def takes_place(finding):
+    return finding.get("verdict") != "unexplained"
 
 
 def outline(finding):
@@ -84,7 +84,7 @@ class Score:
         self.caches = {name: dict(rank=None, by=None, verdict=None) for name in truth["caches"]}
         self.strangers, self.repeats = [], []
         rank = 0
-        for finding in filter(has_subject, findings_of(report)):
+        for finding in filter(takes_place, findings_of(report)):
             row, by = self.row_of(finding)
             if row and row["rank"]:
                 self.repeats.append(finding)
