@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "open_regular.h"
@@ -268,7 +271,7 @@ static bool is_file_of(int held, const struct procfs *procfs, pid_t pid,
 	return status.st_ino == mapping->inode || is_still_mapped(procfs, pid, mapping);
 }
 
-int mapping_open(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
+static int open_map_file(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
 {
 	char path[4096];
 	int length = snprintf(path, sizeof(path), "%s/%d/map_files/%" PRIx64 "-%" PRIx64,
@@ -284,4 +287,47 @@ int mapping_open(const struct procfs *procfs, pid_t pid, const struct mapping *m
 		return -ESTALE;
 	}
 	return open_regular(held, MAPPED_FILE_BYTES_MAX);
+}
+
+/* On overlayfs what is mapped has numbers of the file system below, up to Linux 6.8. */
+static bool is_overlay(int fd)
+{
+	struct statfs status;
+
+	return !fstatfs(fd, &status) && status.f_type == OVERLAYFS_SUPER_MAGIC;
+}
+
+/* By its name in the target's root, or as its executable: where the name is another's by now, the
+ * numbers are. */
+static int open_by_name(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
+{
+	char *exe = procfs_read_exe(procfs, pid);
+	bool is_exe = exe && !strcmp(exe, mapping->path);
+	struct stat status;
+	int fd;
+
+	free(exe);
+	if (is_exe)
+		fd = procfs_open_exe(procfs, pid, MAPPED_FILE_BYTES_MAX);
+	else if (mapping->deleted || *mapping->path != '/')
+		return -EPERM;
+	else
+		fd = procfs_open_inside(procfs, pid, mapping->path, MAPPED_FILE_BYTES_MAX);
+	if (fd < 0 || is_exe)
+		return fd;
+	if (!fstat(fd, &status) &&
+	    (is_overlay(fd) ||
+	     (status.st_ino == mapping->inode && major(status.st_dev) == mapping->device_major &&
+	      minor(status.st_dev) == mapping->device_minor)))
+		return fd;
+	close(fd);
+	return -ESTALE;
+}
+
+/* PID/map_files are for CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE alone. */
+int mapping_open(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
+{
+	int fd = open_map_file(procfs, pid, mapping);
+
+	return fd == -EPERM || fd == -EACCES ? open_by_name(procfs, pid, mapping) : fd;
 }

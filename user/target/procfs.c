@@ -265,6 +265,13 @@ int open_regular(int held, uint64_t max_bytes)
 	return fd;
 }
 
+int procfs_open_exe(const struct procfs *procfs, pid_t pid, uint64_t max_bytes)
+{
+	int held = open_entry(procfs, pid, "exe", O_PATH);
+
+	return held < 0 ? held : open_regular(held, max_bytes);
+}
+
 int procfs_open_inside(const struct procfs *procfs, pid_t pid, const char *path, uint64_t max_bytes)
 {
 	struct open_how how = {

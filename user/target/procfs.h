@@ -47,6 +47,10 @@ FILE *procfs_open_of_thread(const struct procfs *procfs, pid_t pid, pid_t thread
 /* Reads PID/exe as a path; malloc'd, NULL where it cannot be read. */
 char *procfs_read_exe(const struct procfs *procfs, pid_t pid);
 
+/* Opens the executable for reading, provided that it is a regular file of at most so many bytes.
+ * Returns a descriptor or a negative errno. */
+int procfs_open_exe(const struct procfs *procfs, pid_t pid, uint64_t max_bytes);
+
 /* The arguments, malloc'd as one block ending in NULL; NULL where they cannot be read. */
 char **procfs_read_cmdline(const struct procfs *procfs, pid_t pid, size_t *count);
 
