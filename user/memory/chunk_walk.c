@@ -94,7 +94,7 @@ static void tell(struct walk *walk, uint64_t start, uint64_t end, enum chunk_sta
 	uint64_t offset = chunk.block - window->start;
 
 	if (!clipped && state != CHUNK_UNKNOWN && start >= window->start && offset < window->size) {
-		uint64_t block_bytes = chunk.size - CHUNK_HEADER_BYTES;
+		uint64_t block_bytes = chunk_usable(&chunk);
 
 		chunk.content = window->bytes + offset;
 		chunk.at_hand =
