@@ -10,6 +10,7 @@
  * harm, because a holder is taken in once and a chain only gets shorter.
  */
 #include "chains_internal.h"
+#include "chunks.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 enum {
 	PASSES_MAX = 16,
 	PASSES_BEYOND_FRAMES = 3,
+	PASSES_WITHOUT_POOLS = 6, /* where each table takes one more */
 	FILTER_BITS = 1 << 18,
 	BLOCK_WORDS = 8, /* of a block that may be pointed into behind its beginning */
 };
@@ -143,8 +145,9 @@ static void relax(struct search *search)
 /* A variable of a function that runs may hold what has a better name elsewhere. */
 static bool is_open(const struct search *search, const struct holder *holder)
 {
-	return holder->rank >= RANK_C ||
-	       (holder->rank == RANK_FRAME && search->pass <= PASSES_BEYOND_FRAMES);
+	int passes = search->reader->pools->absent ? PASSES_WITHOUT_POOLS : PASSES_BEYOND_FRAMES;
+
+	return holder->rank >= RANK_C || (holder->rank == RANK_FRAME && search->pass <= passes);
 }
 
 /* Holders of what has no good chain yet. */
@@ -285,6 +288,12 @@ static void see_object(void *context, uint64_t address, uint32_t type)
 	search_tables(context, address, type);
 }
 
+static void see_chunk_object(void *context, uint64_t address, uint32_t type, uint64_t bytes)
+{
+	(void)bytes;
+	search_tables(context, address, type);
+}
+
 static int search_window(struct search *search, const struct sought *sought, size_t index,
 			 uint64_t start, uint64_t end)
 {
@@ -305,7 +314,7 @@ static int search_window(struct search *search, const struct sought *sought, siz
 		memcpy(words, page, sizeof(words));
 		search_page(search, sought, index, at, words);
 	}
-	if (search->word_count && !regions->items[index].mapping.inode)
+	if (search->word_count && !regions->items[index].mapping.inode && !reader->pools->absent)
 		error = object_pools_read(reader->pools, reader->view, start, end, see_object,
 					  search);
 	return error;
@@ -335,7 +344,10 @@ static int search_all(struct search *search)
 		if (region_is_data(&regions->items[i]) && regions->items[i].resident_bytes)
 			error = search_region(search, &sought, i);
 	sought_release(&sought);
-	return error;
+	if (!error && search->word_count && search->reader->pools->absent)
+		error = object_chunks_read(search->reader, search->window_bytes, see_chunk_object,
+					   search);
+	return error == -ENOTSUP ? 0 : error;
 }
 
 static int search_init(struct search *search, size_t max_holders)

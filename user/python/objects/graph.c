@@ -71,7 +71,7 @@ int graph_init(struct graph *graph, struct object_reader *reader, size_t max_nod
 		.slots = calloc(SLOTS_MIN, sizeof(*graph->slots)),
 		.max_nodes = max_nodes,
 	};
-	if (graph->slots && blocks < max_nodes && set_capacity(graph, blocks + OUTSIDES_AT_FIRST))
+	if (graph->slots && reader->pools->blocks && blocks < max_nodes && set_capacity(graph, blocks + OUTSIDES_AT_FIRST))
 		return 0;
 	graph_release(graph);
 	return -ENOMEM;
@@ -142,7 +142,7 @@ static uint32_t add_outside(struct graph *graph, uint64_t address, uint32_t type
  * The user's bytes of a chunk of glibc's malloc that begins at an address; 0 where there is none.
  * What is mapped alone begins with its mapping; of all others the next one says that it is in use.
  */
-static uint64_t chunk_bytes(struct graph *graph, uint64_t address)
+static uint64_t chunk_bytes(const struct graph *graph, uint64_t address)
 {
 	struct view *view = graph->reader->view;
 	uint64_t size, next;
@@ -186,6 +186,14 @@ uint32_t graph_find(const struct graph *graph, uint64_t address, bool raw)
 	return block ? find_in_pool(graph, block, address, raw) : find_slot(graph, address)->node;
 }
 
+/* What says that it is larger than the mapping that it lies in is no object. */
+static bool fits_mapping(struct object_reader *reader, uint64_t address, uint32_t type)
+{
+	const struct region *region = regions_find(view_regions(reader->view), address);
+
+	return region && object_bytes(reader, address, type) <= region->mapping.end - address;
+}
+
 /* As graph_find, and takes up what was not seen before. */
 static uint32_t resolve(struct graph *graph, uint64_t address, bool raw)
 {
@@ -203,7 +211,8 @@ static uint32_t resolve(struct graph *graph, uint64_t address, bool raw)
 	if (view_has(reader->view, address + 15) &&
 	    view_bytes(reader->view, address, words, sizeof(words)) &&
 	    python_refcount_is_plausible(reader->structs, words[0]) &&
-	    (type = python_types_find(reader->types, reader->view, words[1])))
+	    (type = python_types_find(reader->types, reader->view, words[1])) &&
+	    fits_mapping(reader, address, type))
 		return add_outside(graph, address, type, 0);
 	bytes = raw ? chunk_bytes(graph, address) : 0;
 	return bytes ? add_outside(graph, address, TYPE_NONE, bytes) : 0;
@@ -264,6 +273,17 @@ uint32_t graph_type(const struct graph *graph, uint32_t node)
 	return type == BLOCK_FREE ? TYPE_NONE : type;
 }
 
+/* Of the block that it is in, where that is known. */
+static uint64_t outside_bytes(const struct graph *graph, uint64_t address, uint32_t type)
+{
+	struct object_reader *reader = graph->reader;
+	uint32_t header = reader->types->items[type].header_bytes;
+	uint64_t own = header + object_bytes(reader, address, type);
+	uint64_t block = chunk_bytes(graph, address - header);
+
+	return block >= own ? block : own;
+}
+
 uint64_t graph_node_bytes(const struct graph *graph, uint32_t node)
 {
 	struct object_reader *reader = graph->reader;
@@ -275,7 +295,7 @@ uint64_t graph_node_bytes(const struct graph *graph, uint32_t node)
 	else if (!type)
 		return graph->outsides[node - graph->pool_nodes].bytes;
 	else
-		bytes = object_bytes(reader, address, type);
+		bytes = outside_bytes(graph, address, type);
 	return bytes + (type ? object_payload(reader, address, type) : 0);
 }
 

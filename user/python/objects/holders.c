@@ -25,6 +25,7 @@ enum {
 	DEQUE_BLOCKS = 64,
 	DEQUE_BLOCK_BYTES = 8 * (DEQUE_BLOCK_ITEMS + 2),
 	NAME_BYTES = 256,
+	INSTANCE_VALUES_MAX = 30, /* SHARED_KEYS_MAX_SIZE */
 };
 
 static uint64_t word_at(const struct object_reader *reader, uint64_t address)
@@ -35,6 +36,24 @@ static uint64_t word_at(const struct object_reader *reader, uint64_t address)
 	return value;
 }
 
+/* Values of an instance that lie in a block of their own: 3.11 has a pointer to them, 3.12 a tagged
+ * one. */
+static bool instance_table(struct object_reader *reader, uint64_t address, uint32_t type,
+			   uint64_t *start, uint64_t *end)
+{
+	unsigned int minor = reader->structs->minor;
+	uint64_t values;
+
+	if (!(reader->types->items[type].flags & TYPE_MANAGED_DICT) || minor < 11 || minor > 12)
+		return false;
+	values = word_at(reader, address - (minor == 11 ? 32 : 24));
+	if (minor == 12 && !(values & 1))
+		return false;
+	*start = values + (minor == 12);
+	*end = *start + 8 * INSTANCE_VALUES_MAX;
+	return values;
+}
+
 bool container_table(struct object_reader *reader, uint64_t address, uint32_t type, uint64_t *start,
 		     uint64_t *end)
 {
@@ -42,6 +61,10 @@ bool container_table(struct object_reader *reader, uint64_t address, uint32_t ty
 
 	switch ((enum object_kind)reader->types->items[type].kind) {
 	case KIND_DICT:
+		*start = word_at(reader, address + DICT_VALUES);
+		*end = *start + 8 * (INSTANCE_VALUES_MAX + 1);
+		if (*start) /* its keys are others' too */
+			return true;
 		*start = word_at(reader, address + DICT_KEYS);
 		if (!dict_keys_read(reader->view, reader->structs, *start, &keys))
 			return false;
@@ -55,6 +78,8 @@ bool container_table(struct object_reader *reader, uint64_t address, uint32_t ty
 		*start = word_at(reader, address + SET_TABLE);
 		*end = *start + 16 * (word_at(reader, address + SET_MASK) + 1);
 		return *start && *end > *start;
+	case KIND_PLAIN:
+		return instance_table(reader, address, type, start, end);
 	default:
 		return false;
 	}
@@ -154,6 +179,9 @@ static bool find_object(struct object_reader *reader, uint64_t word, uint64_t re
 		*object = (struct object){.address = at - 8, .type = type, .end = end};
 		if (reader->types->items[type].kind == KIND_TYPE && end < at - 8 + TYPE_BYTES)
 			end = at - 8 + TYPE_BYTES;
+		if (reader->structs->minor >= 13 &&
+		    reader->types->items[type].flags & TYPE_INLINE_VALUES)
+			end += 8 + 8 * INSTANCE_VALUES_MAX;
 		if (word < end)
 			return true;
 	}
@@ -272,7 +300,9 @@ void search_tables(struct search *search, uint64_t address, uint32_t type)
 
 	/* a table behind all words that are looked for, or far in front of them, is not read */
 	if (kind == KIND_DICT) {
-		start = word_at(reader, address + DICT_KEYS);
+		start = word_at(reader, address + DICT_VALUES);
+		if (!start)
+			start = word_at(reader, address + DICT_KEYS);
 		if (start > search->holders[search->words[search->word_count - 1]].address)
 			return;
 		if (object_length(reader, address, type) < 8 &&

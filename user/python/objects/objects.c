@@ -6,11 +6,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "chunks.h"
 #include "collector_state.h"
 #include "stream.h"
 
 enum {
 	DICT_LENGTH_MIN = 10,
+	POOLS_MIN = 4, /* fewer are chance: an interpreter that has begun has some hundred */
 	PATTERN_BYTES = sizeof(struct pattern) + 16,
 	CONTAINER_BYTES = sizeof(struct container) + 8,
 };
@@ -152,13 +154,39 @@ static void count_outsides(struct objects *objects)
 			      !graph_is_left_out(graph, (uint32_t)node)))
 			continue;
 		uint64_t address = graph_address(graph, (uint32_t)node);
-		uint64_t payload = object_payload(&objects->reader, address, type);
 		objects->types.items[type].count++;
-		objects->types.items[type].payload += payload;
-		objects->types.items[type].bytes +=
-			payload + object_bytes(&objects->reader, address, type);
+		objects->types.items[type].payload +=
+			object_payload(&objects->reader, address, type);
+		objects->types.items[type].bytes += graph_node_bytes(graph, (uint32_t)node);
 		containers_see(&objects->containers, address, type);
 	}
+}
+
+/* A block of malloc: what was reached is counted already. */
+static void see_chunk_object(void *context, uint64_t address, uint32_t type, uint64_t bytes)
+{
+	struct objects *objects = context;
+	uint32_t node = objects->has_graph ? graph_find(&objects->graph, address, false) : 0;
+
+	if (node && graph_reached(&objects->graph, node))
+		return;
+	objects->types.items[type].count++;
+	objects->types.items[type].bytes += bytes;
+	objects_see(objects, address, type);
+}
+
+/* Where there are no pools, objects are looked for in the blocks of malloc. */
+static int read_chunks(struct objects *objects)
+{
+	int error;
+
+	if (!objects->pools.absent)
+		return 0;
+	error = object_chunks_read(&objects->reader,
+				   objects->streamed ? stream_view_bytes(objects) : 0,
+				   see_chunk_object, objects);
+	objects->chunks_known = !error;
+	return error == -ENOTSUP ? 0 : error;
 }
 
 static void drop_graph(struct objects *objects)
@@ -255,14 +283,14 @@ static int look(struct objects *objects, bool copy, bool graph, double time)
 	python_types_begin(&objects->types);
 	object_reader_begin(&objects->reader);
 	object_pools_begin(&objects->pools, copy);
-	if (!copy)
-		return stream_all(objects);
-	error = fill_all(objects);
-	if (!error)
+	objects->chunks_known = false;
+	error = copy ? fill_all(objects) : stream_all(objects);
+	if (!error && copy)
 		error = read_copied(objects);
-	if (!error && graph)
+	objects->pools.absent = objects->pools.pool_count < POOLS_MIN;
+	if (!error && copy && graph)
 		error = make_graph(objects, time);
-	return error;
+	return error ? error : read_chunks(objects);
 }
 
 /* What is copied may grow beyond the view meanwhile. */

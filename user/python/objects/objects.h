@@ -32,10 +32,12 @@ struct objects {
 	struct object_reader reader;
 	struct containers containers;
 	struct patterns patterns;
-	struct graph graph;   /* of the last look that had one */
-	bool has_graph;       /* false after a look without one */
-	uint64_t *below;      /* by node: bytes that are reached through it first, with its own */
-	bool streamed;        /* the last look was */
+	struct graph graph; /* of the last look that had one */
+	bool has_graph;     /* false after a look without one */
+	uint64_t *below;    /* by node: bytes that are reached through it first, with its own */
+	bool chunks_known;  /* objects were found in the blocks of malloc, since there are no pools
+			     */
+	bool streamed;      /* the last look was */
 	struct chains chains; /* of a look that was streamed; see objects_find_chains */
 	struct root_counts roots;
 	struct garbage garbage;

@@ -58,6 +58,29 @@ void object_pools_release(struct object_pools *pools)
 	pools->blocks = NULL;
 }
 
+static bool make_room(struct object_pools *pools, uint32_t blocks)
+{
+	if (pools->count == pools->capacity || !pools->items) {
+		size_t larger = pools->capacity ? pools->capacity * 2 : 1024;
+		void *items = reallocarray(pools->items, larger, sizeof(*pools->items));
+
+		if (!items)
+			return false;
+		pools->items = items;
+		pools->capacity = larger;
+	}
+	if (pools->block_count + blocks > pools->block_capacity) {
+		size_t larger = pools->block_capacity ? pools->block_capacity * 2 : 1 << 18;
+		void *items = reallocarray(pools->blocks, larger, sizeof(*pools->blocks));
+
+		if (!items || pools->block_count + blocks > UINT32_MAX / 2)
+			return false;
+		pools->blocks = items;
+		pools->block_capacity = larger;
+	}
+	return true;
+}
+
 void object_pools_begin(struct object_pools *pools, bool keep)
 {
 	page_index_clear(&pools->index);
@@ -69,6 +92,11 @@ void object_pools_begin(struct object_pools *pools, bool keep)
 	pools->pool_count = pools->live_blocks = pools->live_bytes = pools->free_bytes = 0;
 	pools->raw_blocks = pools->raw_bytes = pools->listed_blocks = 0;
 	pools->torn = pools->read_again = 0;
+	pools->absent = false;
+	if (keep && make_room(pools, 1)) { /* block 0 is none, also where there are no pools */
+		pools->items[0] = (struct object_pool){0};
+		pools->blocks[0] = BLOCK_FREE;
+	}
 }
 
 /* The index is by pages of 4096 bytes; pools may be larger. */
@@ -200,29 +228,6 @@ uint32_t object_block_type(struct python_object_types *types, struct view *view,
 		return live ? type : TYPE_NONE;
 	}
 	return TYPE_NONE;
-}
-
-static bool make_room(struct object_pools *pools, uint32_t blocks)
-{
-	if (pools->count == pools->capacity || !pools->items) {
-		size_t larger = pools->capacity ? pools->capacity * 2 : 1024;
-		void *items = reallocarray(pools->items, larger, sizeof(*pools->items));
-
-		if (!items)
-			return false;
-		pools->items = items;
-		pools->capacity = larger;
-	}
-	if (pools->block_count + blocks > pools->block_capacity) {
-		size_t larger = pools->block_capacity ? pools->block_capacity * 2 : 1 << 18;
-		void *items = reallocarray(pools->blocks, larger, sizeof(*pools->blocks));
-
-		if (!items || pools->block_count + blocks > UINT32_MAX / 2)
-			return false;
-		pools->blocks = items;
-		pools->block_capacity = larger;
-	}
-	return true;
 }
 
 static int keep_pool(struct object_pools *pools, uint64_t address, uint32_t size, uint32_t blocks)

@@ -42,6 +42,7 @@ struct object_pools {
 	struct memory_claim *claims; /* pools side by side, as one; kept in any case */
 	size_t claim_count;
 
+	bool absent; /* there are none: another allocator (PYTHONMALLOC=malloc) is in their place */
 	uint64_t pool_count;
 	uint64_t live_blocks; /* objects, raw memory and CPython's free lists */
 	uint64_t live_bytes;

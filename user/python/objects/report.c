@@ -2,6 +2,7 @@
 /* From what was found to a struct look: the largest types and containers, with names. */
 #include "objects.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,11 @@
 #define STREAMED                                                                       \
 	"larger than --max-memory lets be copied: looked at piece by piece; names of " \
 	"what grows most and is longest, no growth of many small containers"
+
+#define BY_CHUNKS "its allocator is not pymalloc: objects were found in the blocks of malloc"
+#define BY_REACH                                                                            \
+	"its allocator is neither pymalloc nor glibc's malloc: of its objects, those that " \
+	"are reached were found"
 
 enum { ENTRY_TYPES_MAX = 3, ENTRIES_SAMPLED = 512 };
 
@@ -240,7 +246,14 @@ static void report_chains(const struct objects *objects, const struct objects_re
 
 static const char *note_of(const struct objects *objects, const struct look *look)
 {
-	return objects->streamed ? pool_strdup(look->pool, STREAMED) : NULL;
+	char text[512] = "";
+
+	if (objects->pools.absent)
+		snprintf(text, sizeof(text), "%s%s", objects->chunks_known ? BY_CHUNKS : BY_REACH,
+			 objects->streamed ? "; " : "");
+	if (objects->streamed)
+		strcat(text, STREAMED);
+	return *text ? pool_strdup(look->pool, text) : NULL;
 }
 
 void objects_report(struct objects *objects, const struct objects_request *request,

@@ -59,7 +59,7 @@ uint64_t object_bytes(struct object_reader *reader, uint64_t address, uint32_t t
 static uint64_t outside(struct object_reader *reader, uint64_t address, uint64_t bytes)
 {
 	if (!address || bytes > BYTES_MAX || object_pools_block(reader->pools, address) ||
-	    (!reader->pools->keep && bytes <= POOL_BLOCK_BYTES_MAX))
+	    (!reader->pools->keep && !reader->pools->absent && bytes <= POOL_BLOCK_BYTES_MAX))
 		return 0;
 	const struct region *region = regions_find(view_regions(reader->view), address);
 	if (!region)

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`unfreed heap` at a Python without pools: each object is a block of malloc."""
+import pytest
+
+from heaps import Leak, check_names, look
+from pythons import choose, find_pythons
+
+WITHOUT_POOLS = {"PYTHONMALLOC": "malloc"}
+
+
+@pytest.mark.parametrize("room", ["512", "16"])
+@pytest.mark.parametrize("python", choose(find_pythons(), 8, 11, 12, 13))
+def test_names_without_pools(python, room, tmp_path):
+    with Leak(python, 60, environment=WITHOUT_POOLS) as target:
+        report, _ = look(target, tmp_path / "look.json", "-i", "0.3", "--looks", "3",
+                         "--max-memory", room)
+        assert "blocks of malloc" in report["python"]["note"]
+        assert ("piece by piece" in report["python"]["note"]) == (room == "16")
+        check_names(report)
+
+
+@pytest.mark.parametrize("python", choose(find_pythons(), 9, 11, 13))
+def test_types_without_pools(python, tmp_path):
+    """A float for each entry of HISTORY, 2000 for each three lists of the filling."""
+    with Leak(python, 10, environment=WITHOUT_POOLS) as target:
+        target.pause()
+        report, _ = look(target, tmp_path / "look.json")
+        types = {row["name"]: row for row in report["types"]}
+        lists = [row for row in report["containers"] if row["name"] == "__main__.FILL"][0]
+        floats = target.count + 2000 * lists["length"] // 3
+        assert floats <= types["float"]["count"] <= floats + 200
+        # in blocks of 24 bytes that may be used
+        assert types["float"]["bytes"] == pytest.approx(24 * types["float"]["count"], rel=0.01)
