@@ -9,7 +9,7 @@ WITHOUT_POOLS = {"PYTHONMALLOC": "malloc"}
 
 
 @pytest.mark.parametrize("room", ["512", "16"])
-@pytest.mark.parametrize("python", choose(find_pythons(), 8, 11, 12, 13))
+@pytest.mark.parametrize("python", choose(find_pythons(), 8, 12, 13))
 def test_names_without_pools(python, room, tmp_path):
     with Leak(python, 60, environment=WITHOUT_POOLS) as target:
         report, _ = look(target, tmp_path / "look.json", "-i", "0.3", "--looks", "3",
@@ -19,7 +19,7 @@ def test_names_without_pools(python, room, tmp_path):
         check_names(report)
 
 
-@pytest.mark.parametrize("python", choose(find_pythons(), 9, 11, 13))
+@pytest.mark.parametrize("python", choose(find_pythons(), 11))
 def test_types_without_pools(python, tmp_path):
     """A float for each entry of HISTORY, 2000 for each three lists of the filling."""
     with Leak(python, 10, environment=WITHOUT_POOLS) as target:

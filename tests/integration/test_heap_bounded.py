@@ -20,7 +20,7 @@ def check_bytes(report):
 
 
 # from here on: where values of instances are differs in each of these
-@pytest.mark.parametrize("python", choose(find_pythons(), 8, 10, 11, 12, 13, 14))
+@pytest.mark.parametrize("python", choose(find_pythons(), 8, 11, 12, 13, 14))
 def test_names_without_room(python, tmp_path):
     with Leak(python, 100) as target:
         report, _ = look(target, tmp_path / "look.json", "-i", "0.3", "--looks", "3",
