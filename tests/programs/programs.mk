@@ -15,11 +15,14 @@ programs_static  := family ledger churn own_malloc
 programs_musl    := family ledger churn tables threads forks
 programs_linked  := family ledger churn
 programs_cpp     := cpp_leaks cpp_throw
+# As they are shipped: stripped, without RTTI, with the C++ library inside, and at fixed addresses.
+programs_classes := .plain .stripped .no-rtti .static-stripped .no-pie
 programs_library := libwrapper.so libwrapper-tail.so libbump.so libfake_python.so libswap-a.so \
                     libswap-b.so
 
 programs_all := $(programs_c) heap_truth heap_truth.static memory_parts demo_leaky python_probe watch_probe watch_counter watch_counter.static bare_stacks $(programs_cpp) $(programs_library) \
-                $(programs_static:%=%.static) cpp_leaks.static
+                $(programs_static:%=%.static) cpp_leaks.static \
+                $(programs_classes:%=cpp_classes%) libcpp_classes.so
 ifneq ($(shell command -v musl-gcc),)
 programs_all += $(programs_musl:%=%.musl) $(programs_musl:%=%.musl-static)
 endif
@@ -119,6 +122,17 @@ $(eval $(call program_cpp_rule,.jemalloc,,$(program_libs)/libjemalloc.so.2))
 $(eval $(call program_cpp_rule,.tcmalloc,,$(program_libs)/libtcmalloc_minimal.so.4))
 $(eval $(call program_cpp_rule,.mimalloc,,$(program_libs)/libmimalloc.so.2))
 $(eval $(call program_cpp_rule,))
+
+cpp_classes_flags = $(if $(findstring .no-rtti,$@),-fno-rtti) \
+		    $(if $(findstring .static,$@),-static) \
+		    $(if $(findstring stripped,$@),-s) \
+		    $(if $(findstring .no-pie,$@),-fno-pie -no-pie) \
+		    $(if $(findstring .so,$@),-fPIC -shared -Dmain=unused)
+
+$(programs_classes:%=$(programs_dir)/cpp_classes%) $(programs_dir)/libcpp_classes.so: tests/programs/cpp_classes.cpp
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CXX) -std=c++17 $(programs_flags) $(cpp_classes_flags) -o $@ $<
 
 $(programs_dir)/rust_leaks: tests/programs/rust_leaks.rs $(programs_dir)/lib/truth.o
 	$(call say,PROGRAM,$@)

@@ -360,6 +360,7 @@ static enum exit_status run(const struct heap_options *heap, struct confined *co
 		message_error("%s", failure.text);
 		return failure.status;
 	}
+	patient.with_classes = true;
 	if (look_repeatedly(&patient, heap, &failure)) {
 		message_error("%s", failure.text);
 		status = failure.status;

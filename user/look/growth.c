@@ -83,29 +83,54 @@ static void add_type(struct look_growth *growth, struct look_count *types, struc
 	};
 }
 
-/* Both lists sorted, walked as one. */
-static void diff_types(struct look_growth *growth, const struct look *before, struct look *after,
-		       struct pool *scratch)
+/* The types of a look, sorted; of one language alone where that is not NULL. */
+struct type_list {
+	const struct look_type **items;
+	size_t count;
+};
+
+static struct type_list list_types(const struct look *look, const char *language, struct pool *pool)
 {
-	const struct look_type **old = sorted_pointers(
-		before->types, before->type_count, sizeof(*before->types), compare_types, scratch);
-	const struct look_type **new = sorted_pointers(
-		after->types, after->type_count, sizeof(*after->types), compare_types, scratch);
+	struct type_list list = {pool_alloc(pool, look->type_count, sizeof(*list.items)), 0};
+
+	for (size_t i = 0; i < look->type_count; i++)
+		if (!language || !strcmp(look->types[i].language, language))
+			list.items[list.count++] = &look->types[i];
+	qsort(list.items, list.count, sizeof(*list.items), compare_types);
+	return list;
+}
+
+/* Both lists sorted, walked as one; adds to what the growth has. */
+static void diff_types(struct look_growth *growth, const struct look *before,
+		       const struct look *after, const char *language, struct pool *pool)
+{
+	struct pool *scratch = pool_new();
+	struct type_list old = list_types(before, language, scratch);
+	struct type_list new = list_types(after, language, scratch);
 	struct look_count *types =
-		pool_alloc(after->pool, before->type_count + after->type_count, sizeof(*types));
+		pool_alloc(pool, growth->type_count + old.count + new.count, sizeof(*types));
 
-	for (size_t i = 0, j = 0; i < before->type_count || j < after->type_count;) {
-		int order = i == before->type_count  ? 1
-			    : j == after->type_count ? -1
-						     : compare_types(&old[i], &new[j]);
+	if (growth->type_count)
+		memcpy(types, growth->types, growth->type_count * sizeof(*types));
+	for (size_t i = 0, j = 0; i < old.count || j < new.count;) {
+		int order = i == old.count   ? 1
+			    : j == new.count ? -1
+					     : compare_types(&old.items[i], &new.items[j]);
 
-		add_type(growth, types, after->pool, order <= 0 ? old[i] : NULL,
-			 order >= 0 ? new[j] : NULL);
+		add_type(growth, types, pool, order <= 0 ? old.items[i] : NULL,
+			 order >= 0 ? new.items[j] : NULL);
 		i += order <= 0;
 		j += order >= 0;
 	}
 	qsort(types, growth->type_count, sizeof(*types), compare_counts);
 	growth->types = types;
+	pool_free(scratch);
+}
+
+void look_diff_classes(const struct look *before, const struct look *after, struct pool *pool,
+		       struct look_growth *growth)
+{
+	diff_types(growth, before, after, "c++", pool);
 }
 
 static int compare_addresses(const void *left, const void *right)
@@ -346,7 +371,7 @@ struct look_growth *look_diff(const struct look *before, struct look *after)
 	look_diff_memory(before, after, after->pool, growth);
 	growth->collected =
 		is_same_process(before, after) && is_collected_between(&before->gc, &after->gc);
-	diff_types(growth, before, after, scratch);
+	diff_types(growth, before, after, NULL, after->pool);
 	diff_containers(growth, before, after, scratch);
 	pool_free(scratch);
 	return growth;

@@ -19,6 +19,10 @@ struct look_growth *look_diff(const struct look *before, struct look *after);
 void look_diff_memory(const struct look *before, const struct look *after, struct pool *pool,
 		      struct look_growth *growth);
 
+/* Adds what changed of the classes of C++ to the types of `growth`. */
+void look_diff_classes(const struct look *before, const struct look *after, struct pool *pool,
+		       struct look_growth *growth);
+
 /* Growth of memory in use, in bytes: of the parts that are no free memory, no file and not shared.
  */
 int64_t look_growth_live(const struct look_growth *growth);

@@ -149,8 +149,10 @@ static void print_grown_chunks(struct columns *columns, const struct look_growth
 	}
 }
 
-static void print_growth(struct columns *columns, const struct look_growth *growth, size_t top)
+static void print_growth(struct columns *columns, const struct look *look, size_t top)
 {
+	const struct look_growth *growth = look->growth;
+
 	print_growth_head(columns, growth);
 	if (growth->container_count)
 		print_head(columns, "entries", "about", "container");
@@ -168,7 +170,7 @@ static void print_growth(struct columns *columns, const struct look_growth *grow
 	print_grown_chunks(columns, growth, top);
 	if (!growth->container_count && !growth->type_count && !growth->chunk_count)
 		fputs("        nothing that has a name\n", columns->file);
-	if (!growth->collected && growth->type_count)
+	if (!growth->collected && growth->type_count && look->gc.known)
 		fputs("        no full collection fell into it: some may be mere garbage\n",
 		      columns->file);
 }
@@ -417,7 +419,7 @@ static void print_asked(struct columns *columns, const struct look *look, size_t
 static void print_all(struct columns *columns, const struct look *look, size_t top, size_t rest)
 {
 	if (look->growth)
-		print_growth(columns, look->growth, top);
+		print_growth(columns, look, top);
 	print_parts(columns, look);
 	print_mappings(columns, look);
 	print_hints(columns, look);

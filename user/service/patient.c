@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../look/classes.h"
 #include "../look/growth.h"
 #include "../look/hints.h"
 #include "../look/parts.h"
@@ -148,14 +149,23 @@ static void find_parts(struct patient *patient, struct look *look)
 		claims = (struct memory_claims){patient->objects.pools.claims,
 						patient->objects.pools.claim_count,
 						patient_arena_bytes(patient)};
+	struct classes *classes =
+		patient->with_classes
+			? classes_new(patient->procfs, patient->confined, patient->pid, &regions)
+			: NULL;
 	struct parts_request request = {
 		.procfs = patient->procfs,
 		.pid = patient->pid,
 		.confined = patient->confined,
 		.regions = &regions,
 		.claims = claims.count ? &claims : NULL,
+		.chunk = classes ? classes_add : NULL,
+		.context = classes,
 	};
 	look->parts_known = !look_parts(&request, look);
+	if (classes && look->parts_known)
+		classes_report(classes, look);
+	classes_free(classes);
 	regions_release(&regions);
 }
 
@@ -179,6 +189,7 @@ static void find_grown_parts(const struct patient *patient, struct look *look)
 		*growth = (struct look_growth){.looks = patient->looks,
 					       .seconds = (double)elapsed_ns / 1e9};
 	look_diff_memory(patient->mark, look, look->pool, growth);
+	look_diff_classes(patient->mark, look, look->pool, growth);
 	look->growth = growth;
 }
 

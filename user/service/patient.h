@@ -22,6 +22,7 @@ struct patient {
 	struct failure python_problem; /* where it is a CPython that is not understood */
 	struct python_interpreter interpreter;
 	struct objects objects;
+	bool with_classes; /* set by whoever wants objects of C++ counted by class */
 	size_t looks;
 	struct look *mark;   /* where the memory was; NULL: not kept */
 	int64_t taken_at_ns; /* of the last look, since the epoch */

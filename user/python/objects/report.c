@@ -36,11 +36,15 @@ static int compare_containers(const void *a, const void *b)
 	return left->bytes < right->bytes ? 1 : left->bytes > right->bytes ? -1 : 0;
 }
 
+/* Beside those of other languages. */
 static void report_types(const struct objects *objects, struct look *look)
 {
-	struct look_type *types = pool_alloc(look->pool, objects->types.count, sizeof(*types));
-	size_t count = 0;
+	size_t count = look->type_count;
+	struct look_type *types =
+		pool_alloc(look->pool, objects->types.count + count, sizeof(*types));
 
+	if (count)
+		memcpy(types, look->types, count * sizeof(*types));
 	for (size_t i = 1; i < objects->types.count; i++) {
 		const struct python_type *type = &objects->types.items[i];
 
