@@ -255,7 +255,7 @@ static void look_at_all(struct inquiry *inquiry, size_t step)
 		if (step < PLANNED && plan[step].may_fall_away &&
 		    is_too_dear(kase, plan[step].graph, now_s() - inquiry->began_s, duration))
 			continue;
-		if (is_idle_master(inquiry, kase))
+		if (is_idle_master(inquiry, kase) || (step == PLANNED && !kase->looks))
 			continue;
 		case_look(kase, step >= PLANNED || plan[step].graph, &request);
 	}
@@ -369,7 +369,11 @@ int inquiry_run(struct inquiry *inquiry, struct failure *failure)
 		case_watch_end(inquiry->cases[i]);
 	end_trace(inquiry);
 	look_at_all(inquiry, PLANNED);
+	if (inquiry->of_workers)
+		add_workers(inquiry, false);
 	inquiry->ended_s = now_s();
+	for (size_t i = 0; i < inquiry->case_count; i++)
+		case_poll(inquiry->cases[i], inquiry->ended_s);
 	for (size_t i = 0; i < inquiry->case_count; i++)
 		looks += inquiry->cases[i]->looks;
 	if (looks)
