@@ -60,8 +60,6 @@ def test_a_master_that_collects_is_asked_too(tmp_path):
     with Script(POOL.replace("MAXTASKS", "None")) as pool:
         answer, text = ask(pool.pid, tmp_path)
     assert {"__main__.results", "__main__.cache"} <= set(names(answer))
-    results = answer["findings"][names(answer).index("__main__.results")]
-    assert results["filled_by"], text
     assert answer["processes"] == 2 and f"python3 {pool.pid} + 2 workers" in text
 
 
@@ -71,4 +69,33 @@ def test_workers_that_end_do_not_end_the_watches(tmp_path):
     assert answer["processes"] <= 3  # those that are there, not all that were
     assert answer["resident_bytes"] < 100e6
     assert answer["lacks"] is None, text
-    assert any(finding["filled_by"] for finding in answer["findings"]), text
+    assert any(finding["watched_s"] for finding in answer["findings"]), text
+
+
+REPLACED = """
+    import time
+    class Handle:
+        def __init__(self, n):
+            self.args = [n] * 100
+    class Loop: pass
+    loop = Loop()
+    loop.scheduled = []
+    kept = {}
+    print("ready", flush=True)
+    n = 0
+    while True:
+        loop.scheduled.append(Handle(n))
+        kept[n] = [n]
+        if len(loop.scheduled) >= 100:  # as asyncio does with its cancelled timers
+            loop.scheduled = loop.scheduled[60:]
+        n += 1
+        time.sleep(0.015)
+"""
+
+
+def test_a_list_that_is_replaced_is_no_leak(tmp_path):
+    with Script(REPLACED) as program:
+        answer, text = ask(program.pid, tmp_path)
+    found = dict(zip(names(answer), (finding["verdict"] for finding in answer["findings"])))
+    assert found.get("__main__.loop.scheduled", "churn") in ("churn", "sawtooth"), text
+    assert found["__main__.kept"] == "grows, no bound seen"

@@ -192,8 +192,8 @@ static double weight_of(const struct subject *subject)
 {
 	if (subject->sample_count < 2)
 		return (double)subject->container.bytes;
-	return (double)(subject->samples[subject->sample_count - 1].length -
-			subject->samples[0].length) *
+	return ((double)subject->samples[subject->sample_count - 1].length -
+		(double)subject->samples[0].length) *
 	       subject->bytes_per_entry;
 }
 
@@ -280,9 +280,9 @@ static void take_result(struct patient_case *kase, size_t word, double *watched_
 
 	if (watch_result(kase->watch, word, &result))
 		return;
-	message_detail("process %d: %s: %llu hits in %.1f s, %.1f us each",
-		       (int)kase->patient.pid, subject->key ? subject->key : "(no name)",
-		       (unsigned long long)result.hits, result.watched_s,
+	message_detail("process %d: %s: %llu hits in %.1f s, %.1f us each", (int)kase->patient.pid,
+		       subject->key ? subject->key : "(no name)", (unsigned long long)result.hits,
+		       result.watched_s,
 		       result.hits ? result.cost_s / (double)result.hits * 1e6 : 0.0);
 	if (subject_take_result(&kase->subjects, subject, watched->kind, &result))
 		watched_s[watched->subject] = fmax(watched_s[watched->subject], result.watched_s);

@@ -85,18 +85,41 @@ static void add_alike_history(struct subject *subject, const struct objects *obj
 		add_sample(subject, containers->times[look], sums[look], LOOK_UNKNOWN);
 }
 
+/* Where its holder has got another one of its type instead, that is the one from now on. */
+static void follow_slot(struct subject *subject, const struct memory *memory)
+{
+	uint64_t address = 0, type = 0, length_offset;
+
+	if (!subject->slot_address || memory_read_u64(memory, subject->slot_address, &address) ||
+	    address == subject->container.address ||
+	    memory_read_u64(memory, address + OBJECT_TYPE, &type) || type != subject->type_address)
+		return;
+	length_offset = subject->length_address - subject->container.address;
+	subject->container.address = address;
+	subject->length_address = address + length_offset;
+	subject->gone = false;
+}
+
+/* What is free has another type, or waits for its next use with a reference count of 0. */
+static bool is_gone(const struct subject *subject, const struct memory *memory)
+{
+	uint64_t words[2];
+
+	return memory_read(memory, subject->container.address, words, sizeof(words)) ||
+	       words[1] != subject->type_address || !(uint32_t)words[0];
+}
+
 void subjects_poll(struct subjects *subjects, const struct memory *memory, double now_s)
 {
 	for (size_t i = 0; i < subjects->count; i++) {
 		struct subject *subject = &subjects->items[i];
-		uint64_t type, length;
+		uint64_t length;
 
-		if (!subject->length_address || subject->gone ||
-		    memory_read_u64(memory, subject->container.address + OBJECT_TYPE, &type) ||
-		    memory_read_u64(memory, subject->length_address, &length))
+		if (!subject->length_address)
 			continue;
-		subject->gone = type != subject->type_address;
-		if (!subject->gone)
+		follow_slot(subject, memory);
+		subject->gone = subject->gone || is_gone(subject, memory);
+		if (!subject->gone && !memory_read_u64(memory, subject->length_address, &length))
 			add_sample(subject, now_s, length, LOOK_UNKNOWN);
 	}
 }
@@ -189,6 +212,56 @@ static void describe(struct subjects *subjects, struct subject *subject,
 		subject->bytes_per_entry = (double)grown->bytes / (double)grown->entries;
 }
 
+/* The word that points to it. A cache's length is not in the cache itself. */
+static uint64_t find_slot(const struct objects *objects, uint64_t address)
+{
+	uint32_t node = objects->has_graph ? graph_find(&objects->graph, address, false) : 0;
+
+	if (!node || objects->types.items[graph_type(&objects->graph, node)].kind == KIND_CACHE)
+		return 0;
+	return graph_slot(&objects->graph, node);
+}
+
+static void follow(struct subject *subject, struct objects *objects, uint64_t address,
+		   uint32_t type)
+{
+	subject->sample_count = 0;
+	subject->gone = false;
+	subject->container.address = address;
+	subject->type_address = objects->types.items[type].address;
+	subject->length_address = object_length_word(&objects->reader, address, type);
+	subject->slot_address = find_slot(objects, address);
+}
+
+/* One container, of which each look finds another one under the same name: it is replaced. */
+static bool is_replaced(const struct objects *objects, const struct grown *grown)
+{
+	enum object_kind kind;
+
+	if (grown->container || grown->alike > 1 || !objects->has_graph || !grown->node)
+		return false;
+	kind = objects->types.items[graph_type(&objects->graph, grown->node)].kind;
+	return object_kind_is_container(kind) && kind != KIND_CACHE;
+}
+
+/* Starts to poll the length of a container that is replaced. False where nothing tells when. */
+static bool follow_replaced(struct subject *subject, struct objects *objects,
+			    const struct grown *grown)
+{
+	uint64_t address = graph_address(&objects->graph, grown->node), length;
+
+	follow(subject, objects, address, graph_type(&objects->graph, grown->node));
+	if (!subject->slot_address || !subject->length_address ||
+	    !view_u64(objects->reader.view, subject->length_address, &length)) {
+		subject->length_address = subject->container.address = 0;
+		return false;
+	}
+	subject->alike = false;
+	subject->container.length = length;
+	add_sample(subject, objects->last_time, length, LOOK_UNKNOWN);
+	return true;
+}
+
 static void take_up(struct subjects *subjects, struct objects *objects, const struct grown *grown)
 {
 	const struct container *container =
@@ -202,6 +275,9 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 		return;
 	if (!is_new && subject->length_address && !subject->gone && !container)
 		return; /* it is followed word by word already */
+	if (!is_new && subject->length_address && container &&
+	    subject->container.address != address)
+		return; /* another one of that name */
 	subject->key = key ? key : subject->key;
 	subject->pattern = grown->pattern;
 	subject->alike = !container;
@@ -209,17 +285,14 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 	if (is_new || !subject->watches)
 		subject->word_count = grown_words(objects, grown, subject->words, SUBJECT_WORDS);
 	if (container && (is_new || !subject->length_address)) {
-		subject->sample_count = 0;
-		subject->gone = false;
-		subject->container.address = address;
-		subject->type_address = objects->types.items[container->type].address;
-		subject->length_address =
-			object_length_word(&objects->reader, address, container->type);
+		follow(subject, objects, address, container->type);
 		add_history(subject, objects, container);
 	}
 	if (container)
 		add_sample(subject, objects->last_time, container->length,
 			   subject->container.bytes);
+	else if (is_replaced(objects, grown) && follow_replaced(subject, objects, grown))
+		return;
 	else if (grown->alike > 1 && objects->graph.count &&
 		 object_kind_is_container(
 			 objects->types.items[graph_type(&objects->graph, grown->node)].kind))
@@ -228,10 +301,23 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 		add_pattern_history(subject, objects);
 }
 
+/* Tables of attributes move when they grow. */
+static void renew_slots(struct subjects *subjects, const struct objects *objects)
+{
+	for (size_t i = 0; i < subjects->count; i++) {
+		struct subject *subject = &subjects->items[i];
+
+		if (subject->length_address && !subject->gone && objects->has_graph)
+			subject->slot_address = find_slot(objects, subject->container.address);
+	}
+}
+
 void subjects_update(struct subjects *subjects, struct patient *patient)
 {
 	struct objects *objects = &patient->objects;
 	size_t count;
+
+	renew_slots(subjects, objects);
 	struct grown *grown = objects_grown(objects, &count);
 
 	for (size_t i = 0; i < count; i++)
@@ -285,7 +371,7 @@ bool subject_finding(const struct subject *subject, double uptime_s, struct pool
 		samples[i].bytes = (uint64_t)((double)samples[i].length * subject->bytes_per_entry);
 	}
 	*finding = (struct finding){0};
-	if (!verdict_of_container(&history, pool, finding))
+	if (subject->gone || !verdict_of_container(&history, pool, finding))
 		return false;
 	if (subject->container.bytes)
 		finding->holds_bytes = subject->container.bytes;

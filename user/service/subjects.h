@@ -22,13 +22,14 @@ struct subject {
 	uint32_t pattern; /* 0: none */
 	uint64_t type_address;   /* at the container's second word, as long as it is the one */
 	uint64_t length_address; /* 0: its length is no word of memory */
+	uint64_t slot_address;   /* which points to it, where it is replaced too; 0: unknown */
 	struct word words[SUBJECT_WORDS];
 	size_t word_count;
 	double bytes_per_entry;
 	struct container_sample samples[SUBJECT_SAMPLES];
 	size_t sample_count;
-	bool gone;  /* what lies there is another one now */
-	bool alike; /* many containers, or a chain: counted at looks alone */
+	bool gone;            /* what lies there is another one now */
+	bool alike;           /* many containers, or a chain: counted at looks alone */
 	unsigned int watches; /* how often it was watched */
 	double watched_s;
 	uint64_t grown;
