@@ -233,14 +233,11 @@ static bool is_too_dear(const struct patient_case *kase, bool graph, double pass
 /* The master of a server only waits for its workers; that of a pool may collect what they bring. */
 static bool is_idle_master(const struct inquiry *inquiry, const struct patient_case *kase)
 {
-	double passed = now_s() - inquiry->began_s, used = used_s(kase);
+	double life_s = (double)kase->cpu_ticks / (double)sysconf(_SC_CLK_TCK);
 
-	if (passed < 1) {
-		used = (double)kase->cpu_ticks / (double)sysconf(_SC_CLK_TCK);
-		passed = kase->uptime_s;
-	}
 	return inquiry->of_workers && kase->patient.pid == inquiry->options->pid &&
-	       used <= IDLE_SHARE * passed;
+	       used_s(kase) <= IDLE_SHARE * (now_s() - inquiry->began_s) &&
+	       life_s <= IDLE_SHARE * kase->uptime_s;
 }
 
 static void look_at_all(struct inquiry *inquiry, size_t step)
