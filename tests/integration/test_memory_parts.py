@@ -8,6 +8,7 @@ import pathlib
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -209,6 +210,45 @@ def test_busy_threads(threads, suite):
             assert 0.5 * malloc["system"] < walked < 1.5 * malloc["system"]
             retries += malloc["retries"]
     assert retries  # else it was not busy
+
+
+def read_plainly(pid):
+    """CPU seconds that reading a heap takes, in pieces of a MiB and without looking at it."""
+    heap = re.search(r"^(\w+)-(\w+) .*\[heap\]$", pathlib.Path(f"/proc/{pid}/maps").read_text(),
+                     re.MULTILINE)
+    at, end = (int(word, 16) for word in heap.groups())
+    piece = bytearray(1 << 20)
+    memory = os.open(f"/proc/{pid}/mem", os.O_RDONLY)
+    start = time.process_time()
+    while at < end:
+        at += os.preadv(memory, [memoryview(piece)[:end - at]], at)
+    os.close(memory)
+    return time.process_time() - start
+
+
+def test_cost_of_a_gigabyte():
+    """A million chunks: half a second of CPU time, and not much more than reading takes alone."""
+    with Target("memory_harm", "plain", 1000) as target:
+        spent = min(look(target.pid)["cpu"] for _ in range(3))
+        assert spent < 0.5
+        assert spent < 3 * min(read_plainly(target.pid) for _ in range(3))
+
+
+@pytest.mark.long
+def test_a_thousand_looks():
+    """At eight threads that allocate and free: no look fails, none invents what is not there."""
+    with Heap(8, 2000, "b") as heap, subprocess.Popen(
+            [program("memory_parts"), str(heap.pid), "1000"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True) as looks:
+        lines = Lines(looks.stdout)
+        for _ in range(1000):
+            found = json.loads(lines.next("a look"))
+            assert found["problem"] is None
+            assert found["uncertain"]["malloc_torn"] < found["resident"] / 20
+            assert sum(part[0] for part in found["parts"].values()) == found["resident"]
+            assert found["malloc"]["arenas"] == 9
+            looks.stdin.write("\n")
+            looks.stdin.flush()
 
 
 # --- other programs ------------------------------------------------------------------------------

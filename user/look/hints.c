@@ -50,7 +50,7 @@ static void hint_at_malloc(struct writer *writer, const struct look *look)
 {
 	const struct look_malloc *malloc = look->malloc;
 	uint64_t pinned = look->parts[PART_MALLOC_FREE_PINNED].resident_bytes;
-	uint64_t cached = look->parts[PART_MALLOC_CACHE].resident_bytes;
+	uint64_t cached = malloc->cached_bytes, fast = malloc->fastbin_bytes;
 
 	if (is_worth(look, malloc->returnable_bytes))
 		add(writer, malloc->returnable_bytes, "malloc_trim(0) would return %.0f MB",
@@ -61,8 +61,12 @@ static void hint_at_malloc(struct writer *writer, const struct look *look)
 		    "return them",
 		    megabytes(pinned));
 	if (is_worth(look, cached))
-		add(writer, cached, "%.0f MB in caches of %" PRIu64 " threads", megabytes(cached),
-		    malloc->threads);
+		add(writer, cached, "%.0f MB in caches of %" PRIu64 " thread%s", megabytes(cached),
+		    malloc->threads, malloc->threads == 1 ? "" : "s");
+	if (is_worth(look, fast))
+		add(writer, fast,
+		    "%.0f MB in fastbins, free but not joined: malloc_trim(0) joins them",
+		    megabytes(fast));
 	if (malloc->arenas > 2 && is_worth(look, malloc->thread_arena_free))
 		add(writer, malloc->thread_arena_free,
 		    "%" PRIu64 " arenas of threads hold %.0f MB that are free: MALLOC_ARENA_MAX=2 "

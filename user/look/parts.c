@@ -118,6 +118,18 @@ static void count_free(struct divider *divider)
 	divider->malloc.returnable_bytes = runs->returnable_resident;
 }
 
+/* Blocks with mappings of their own that the allocator counts and that were not found. */
+static uint64_t missing_bytes(const struct arenas *arenas)
+{
+	uint64_t found = 0;
+
+	if (arenas->mmapped_found >= arenas->mmapped_count)
+		return 0;
+	for (size_t i = 0; i < arenas->mmapped_found; i++)
+		found += arenas->mmapped[i].end - arenas->mmapped[i].start;
+	return found < arenas->mmapped_bytes ? arenas->mmapped_bytes - found : 0;
+}
+
 static void describe_malloc(struct divider *divider, const struct walk_numbers *numbers)
 {
 	struct look *look = divider->look;
@@ -136,7 +148,7 @@ static void describe_malloc(struct divider *divider, const struct walk_numbers *
 	found->mmapped_chunks = arenas->mmapped_count;
 	found->retries = numbers->retries;
 	look->malloc = found;
-	look->uncertain[UNCERTAIN_MALLOC_TORN] += numbers->torn_bytes;
+	look->uncertain[UNCERTAIN_MALLOC_TORN] += numbers->torn_bytes + missing_bytes(arenas);
 }
 
 static void describe_chunks(struct divider *divider)

@@ -19,6 +19,13 @@ int arenas_find_heaps(struct pages *pages, struct arenas *arenas);     /* heap_l
 int arenas_find_cached(struct pages *pages, struct arenas *arenas);    /* cached_chunks.c */
 int arenas_find_mmapped(struct pages *pages, struct arenas *arenas);   /* mmapped_chunks.c */
 
+/*
+ * Where the main heap, from its start on, has its top chunk and its end now; *end is 0 where that
+ * cannot be told. Returns 0 or a negative errno.
+ */
+int main_heap_read_end(struct pages *pages, const struct arenas *arenas, uint64_t start,
+		       uint64_t *top, uint64_t *end);
+
 void arenas_refuse(struct arenas *arenas, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -26,6 +26,7 @@ enum {
 	KEYS_MAX = 4096,
 	MODULE_BYTES_MAX = 8 << 20,
 	FASTBIN_CHUNKS_MAX = 4 << 20,
+	COPIES = 64,
 };
 
 static int compare_words(const void *a, const void *b)
@@ -42,76 +43,107 @@ static bool is_in_segment(const struct arenas *arenas, size_t arena, uint64_t ad
 	return segment && segment->arena == arena && address >= segment->start;
 }
 
-/* A chunk that a list of one bin may hold. */
-static bool is_fast_chunk(struct pages *pages, const struct arenas *arenas, size_t arena,
-			  uint64_t address, uint64_t size, uint64_t *link)
-{
-	uint64_t words[3];
-
-	if ((address & 15) || !is_in_segment(arenas, arena, address) ||
-	    pages_read(pages, address, words, sizeof(words)))
-		return false;
-	*link = words[2];
-	return (words[1] & ~(uint64_t)CHUNK_BITS) == size;
-}
-
-/* Links as they are, or hidden. Whether a release hides them is seen by which lists make sense. */
-struct linking {
-	bool hidden;
-	size_t broken; /* lists that did not come to an end */
+/* Lists go back and forth over few pages: the last ones are kept while one is followed. */
+struct page_copies {
+	uint64_t address[COPIES]; /* 0: none */
+	uint8_t bytes[COPIES][PAGES_BYTES];
 };
 
-/* A list that changes while it is followed ends early: its chunks then count as live. */
-static int follow_fastbin(struct pages *pages, struct arenas *arenas, size_t arena,
-			  uint64_t address, uint64_t size, struct linking *linking)
+struct follower {
+	struct pages *pages;
+	struct arenas *arenas;
+	size_t arena;
+	bool hidden;
+	size_t broken; /* lists that did not come to an end */
+	struct page_copies copies;
+};
+
+/* The header and the link of a chunk; a chunk that begins in one page may end in the next. */
+static bool read_chunk(struct follower *follower, uint64_t address, uint64_t words[3])
 {
-	uint64_t link;
+	uint64_t page = PAGE_ALIGNED(address), offset = address - page;
+	size_t slot = page / PAGES_BYTES % COPIES;
+
+	if (offset + 3 * sizeof(*words) > PAGES_BYTES)
+		return !pages_read(follower->pages, address, words, 3 * sizeof(*words));
+	if (follower->copies.address[slot] != page) {
+		follower->copies.address[slot] = 0;
+		if (pages_read(follower->pages, page, follower->copies.bytes[slot], PAGES_BYTES))
+			return false;
+		follower->copies.address[slot] = page;
+	}
+	memcpy(words, follower->copies.bytes[slot] + offset, 3 * sizeof(*words));
+	return true;
+}
+
+/* Follows a list of chunks of one size. One that changes meanwhile ends early: what is left of it
+ * counts as live. */
+static int follow_fastbin(struct follower *follower, uint64_t address, uint64_t size)
+{
+	struct arenas *arenas = follower->arenas;
+	uint64_t words[3];
 
 	while (address && arenas->fastbin_count < FASTBIN_CHUNKS_MAX) {
-		if (!is_fast_chunk(pages, arenas, arena, address, size, &link)) {
-			linking->broken++;
+		if ((address & 15) || !is_in_segment(arenas, follower->arena, address) ||
+		    !read_chunk(follower, address, words) ||
+		    (words[1] & ~(uint64_t)CHUNK_BITS) != size) {
+			follower->broken++;
 			return 0;
 		}
 		if (!array_append(&arenas->fastbin_chunks, &arenas->fastbin_count, address))
 			return -ENOMEM;
-		address = linking->hidden ? link ^ (address + CHUNK_HEADER_BYTES) >> 12 : link;
+		address = follower->hidden ? words[2] ^ (address + CHUNK_HEADER_BYTES) >> 12
+					   : words[2];
 	}
 	return 0;
 }
 
-static int follow_all(struct pages *pages, struct arenas *arenas, struct linking *linking)
+/* All lists, taking links as they are or as hidden. */
+static int follow_all(struct follower *follower, bool hidden)
 {
+	struct arenas *arenas = follower->arenas;
+
 	free(arenas->fastbin_chunks);
 	arenas->fastbin_chunks = NULL;
 	arenas->fastbin_count = 0;
-	linking->broken = 0;
+	follower->hidden = hidden;
+	follower->broken = 0;
+	memset(follower->copies.address, 0, sizeof(follower->copies.address));
 	for (size_t i = 0; i < arenas->count; i++) {
 		uint64_t heads[FASTBIN_COUNT];
-		int error = pages_read(pages, arenas->items[i].address + arenas->layout->fastbins,
-				       heads, sizeof(heads));
+		int error = pages_read(follower->pages,
+				       arenas->items[i].address + arenas->layout->fastbins, heads,
+				       sizeof(heads));
 
+		follower->arena = i;
 		for (size_t bin = 0; bin < FASTBIN_COUNT && !error; bin++)
-			error = follow_fastbin(pages, arenas, i, heads[bin],
-					       CHUNK_BYTES_MIN + 16 * bin, linking);
+			error = follow_fastbin(follower, heads[bin], CHUNK_BYTES_MIN + 16 * bin);
 		if (error)
 			return error;
 	}
 	return 0;
 }
 
+/* Whether a release hides its links is seen by which lists make sense. */
 static int find_fastbins(struct pages *pages, struct arenas *arenas)
 {
-	struct linking hidden = {.hidden = true}, plain = {.hidden = false};
+	struct follower *follower;
 
 	if (!arenas->layout->has_fastbins)
 		return 0;
-	int error = follow_all(pages, arenas, &hidden);
+	follower = calloc(1, sizeof(*follower));
+	if (!follower)
+		return -ENOMEM;
+	follower->pages = pages;
+	follower->arenas = arenas;
+	int error = follow_all(follower, true);
 	size_t found = arenas->fastbin_count;
-	if (!error && hidden.broken) {
-		error = follow_all(pages, arenas, &plain);
+	if (!error && follower->broken) {
+		error = follow_all(follower, false);
 		if (!error && arenas->fastbin_count <= found)
-			error = follow_all(pages, arenas, &hidden);
+			error = follow_all(follower, true);
 	}
+	free(follower);
 	if (arenas->fastbin_count)
 		qsort(arenas->fastbin_chunks, arenas->fastbin_count, sizeof(uint64_t),
 		      compare_words);

@@ -212,21 +212,18 @@ static void refresh_stretch(struct walk *walk)
 	struct chunk_stretch *stretch = &walk->stretch;
 	uint64_t top, words[4], end;
 
-	if (!stretch->top ||
-	    pages_read(walk->pages, arena->address + arenas->layout->top, &top, sizeof(top)))
+	if (!stretch->top)
 		return;
 	if (stretch->main) {
-		if (top < walk->segment->start ||
-		    pages_read(walk->pages, top, words, CHUNK_HEADER_BYTES))
-			return;
-		end = top + (words[1] & ~(uint64_t)CHUNK_BITS);
-		if (end <= top || (end & (PAGES_BYTES - 1)) ||
-		    !pages_find_data(walk->pages, end - 1, &words[0]))
+		if (main_heap_read_end(walk->pages, arenas, walk->segment->start, &top, &end) ||
+		    !end)
 			return;
 		stretch->top = top;
 		stretch->end = end;
 		return;
 	}
+	if (pages_read(walk->pages, arena->address + arenas->layout->top, &top, sizeof(top)))
+		return;
 	uint64_t heap = walk->segment->from;
 	if (pages_read(walk->pages, heap, words, sizeof(words)) || words[0] != arena->address ||
 	    words[2] > arenas->heap_bytes_max)

@@ -136,21 +136,56 @@ static int find_scattered(struct search *search, uint64_t sbrk_base, uint64_t wa
 		       : ARENAS_TORN;
 }
 
-static int find_heap(struct search *search, uint64_t sbrk_base)
+/*
+ * The top chunk ends where its header says. While a thread allocates without a pause, what was the
+ * top is a block by the time its header is read: then the heap ends where what the arena took from
+ * the system does.
+ */
+static uint64_t find_top_end(struct pages *pages, uint64_t start, uint64_t top, uint64_t system)
 {
-	uint64_t system = search->arenas->items[0].system_bytes, header[2];
-	int error = pages_read(search->pages, search->top, header, sizeof(header));
+	uint64_t header[2], end;
+
+	if (!pages_read(pages, top, header, sizeof(header))) {
+		end = top + (header[1] & ~(uint64_t)CHUNK_BITS);
+		if (end > top && !(end & (PAGES_BYTES - 1)) && is_mapped(pages, top, end))
+			return end;
+	}
+	end = PAGE_ALIGNED(start) + system;
+	if (end & (PAGES_BYTES - 1))
+		end = start + system;
+	return end > top && !(end & (PAGES_BYTES - 1)) && is_mapped(pages, top, end) ? end : 0;
+}
+
+int main_heap_read_end(struct pages *pages, const struct arenas *arenas, uint64_t start,
+		       uint64_t *top, uint64_t *end)
+{
+	const struct arena_layout *layout = arenas->layout;
+	uint8_t bytes[ARENA_BYTES_MAX];
+	int error = pages_read(pages, arenas->main_address, bytes, layout->size);
 
 	if (error)
 		return error == -EFAULT ? ARENAS_TORN : error;
-	search->top_end = search->top + (header[1] & ~(uint64_t)CHUNK_BITS);
-	if (search->top_end <= search->top || (search->top_end & (PAGES_BYTES - 1)))
-		return ARENAS_TORN;
-	if (search->top < sbrk_base || !is_mapped(search->pages, sbrk_base, search->top_end))
-		return find_scattered(search, sbrk_base, system);
-	if (system > search->top_end - PAGE_ALIGNED(sbrk_base) && !search->arenas->sums_may_differ)
-		return ARENAS_TORN;
-	return add_main_segment(search, sbrk_base, search->top_end);
+	*top = word_at(bytes, layout->top);
+	*end = *top >= start
+		       ? find_top_end(pages, start, *top, word_at(bytes, layout->system_bytes))
+		       : 0;
+	return 0;
+}
+
+static int find_heap(struct search *search, uint64_t sbrk_base)
+{
+	struct arenas *arenas = search->arenas;
+	uint64_t system = arenas->items[0].system_bytes;
+	int error = main_heap_read_end(search->pages, arenas, sbrk_base, &search->top,
+				       &search->top_end);
+
+	if (error)
+		return error;
+	arenas->items[0].top = search->top;
+	if (search->top_end && is_mapped(search->pages, sbrk_base, search->top_end))
+		return add_main_segment(search, sbrk_base, search->top_end);
+	search->top_end = find_top_end(search->pages, search->top, search->top, 0);
+	return search->top_end ? find_scattered(search, sbrk_base, system) : ARENAS_TORN;
 }
 
 int arenas_find_main_heap(struct pages *pages, struct arenas *arenas)
@@ -164,7 +199,7 @@ int arenas_find_main_heap(struct pages *pages, struct arenas *arenas)
 			       sizeof(sbrk_base));
 	if (error)
 		return error;
-	struct search search = {.pages = pages, .arenas = arenas, .top = arenas->items[0].top};
+	struct search search = {.pages = pages, .arenas = arenas};
 	error = chunk_reader_init(&search.reader, pages);
 	if (!error)
 		error = find_heap(&search, sbrk_base);
