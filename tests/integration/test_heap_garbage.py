@@ -21,6 +21,12 @@ MADE = {
     "generators": {"generator": ROUND, "list": ROUND},
     "classes": {"type": ROUND // 10, "tuple": ROUND // 10, "dict": ROUND // 10},
 }
+# Of what C code has a reference to a part of: the rest of it.
+PINNED = {
+    "cell": 0, "function": 0, "generator": 0, "Slotted": 0, "weakref": 0, "ReferenceType": 0,
+    "weakref.ReferenceType": 0, "list": 0, "Node": ROUND // 5, "frame": ROUND // 10,
+    "Caught": ROUND // 10,
+}  # fmt: skip
 
 
 def heap(process, *options):
@@ -71,6 +77,9 @@ def test_garbage_of_all_kinds(python, started):  # noqa: F811
         assert_grew(before, garbage(look), expected)
         assert_gc(look["gc"], truth)
     assert not look["uncertain"]["no_room"]
+    before = garbage(look)
+    do(process, "pinned")
+    assert_grew(before, garbage(heap(process)), PINNED)
     truth = do(process, "kept", "collect")
     look = heap(process)
     assert sum(garbage(look).values()) <= SLACK
@@ -94,26 +103,49 @@ def test_saved_and_frozen(python, started):  # noqa: F811
     assert_gc(heap(process)["gc"], truth)
 
 
+def look_while(process, path, *words):
+    """Looks again and again at a process that does something all the while. Returns the look, and
+    how often it was done."""
+    looking = subprocess.Popen([UNFREED, "heap", str(process.pid), "-i", "0.1", "--looks", "8",
+                                "-o", path])
+    rounds = 0
+    while looking.poll() is None:
+        do(process, *words)
+        rounds += 1
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            looking.wait(0.1)
+    assert looking.returncode == 0
+    return json.loads(path.read_text()), rounds
+
+
 @pytest.mark.parametrize("python", choose(PYTHONS, 8, 11, 13, 14))
 def test_what_c_code_holds(python, started, tmp_path):  # noqa: F811
     """References that nobody gives back: objects that modules do not reach, and that are no
     garbage."""
     process = begin(python, started, "python_garbage.py")
-    looking = subprocess.Popen([UNFREED, "heap", str(process.pid), "-i", "0.1", "--looks", "8",
-                                "-o", tmp_path / "look.json"])
-    rounds = 0
-    while looking.poll() is None:
-        do(process, "held", "kept")
-        rounds += 1
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            looking.wait(0.1)
+    grown, rounds = look_while(process, tmp_path / "look.json", "held", "kept")
     look = heap(process)
     held = {row["type"]: row for row in look["held_by_c_or_lost"]}
     assert abs(held["__main__.Held"]["count"] - rounds * ROUND) <= SLACK
     assert "__main__.Held" not in garbage(look)
-    saved = json.loads((tmp_path / "look.json").read_text())
-    most = saved["held_by_c_or_lost"][0]
+    most = grown["held_by_c_or_lost"][0]
     assert most["type"] == "__main__.Held" and 0 < most["grown"] <= rounds * ROUND, most
+    assert grown["growth"]["garbage_bytes"] < 4096
+
+
+@pytest.mark.parametrize("python", choose(PYTHONS, 8, 11, 13, 14))
+def test_garbage_is_no_leak(python, started, tmp_path):  # noqa: F811
+    """What grows because nothing is collected is told apart from what fills up."""
+    process = begin(python, started, "python_garbage.py")
+    look, _ = look_while(process, tmp_path / "look.json", "cycles", "tracebacks", "kept")
+    growth = look["growth"]
+    assert [row["name"] for row in growth["containers"] if not row["garbage"]] == ["__main__.KEPT"]
+    assert not growth["collected"]
+    types = {row["name"]: row["bytes"] for row in growth["types"]}
+    made = sum(types[f"__main__.{name}"] for name in ("Node", "Slotted", "Caught"))
+    assert growth["garbage_bytes"] > made > 0
+    assert min(garbage(look)[name] for name in ("Node", "Slotted", "Caught", "frame")) >= ROUND
+    assert not any(row["type"].startswith("__main__.") for row in look["held_by_c_or_lost"])
 
 
 def test_says_that_the_collector_is_off(started):  # noqa: F811

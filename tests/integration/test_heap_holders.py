@@ -59,7 +59,8 @@ def test_ways_of_a_type(process):
     if rows:  # up to 3.10 it is nearer to the root
         ways["__main__.ENGINE.rows[*]"] = ways.pop(rows[0])
     closure = [name for name in ways if name.startswith("local kept of make_handler (python_ho")]
-    thread = [name for name in ways if re.match(r"local mine of wait \(.*\), thread \d+\[\*]", name)]
+    thread = [name for name in ways
+              if re.match(r"local mine of wait \(.*\), thread \d+\[\*]", name)]
     assert ways.pop(closure[0]) == 7
     assert ways.pop(thread[0]) == 5
     assert ways == WAYS
@@ -122,7 +123,8 @@ def test_text_is_one_screen(process):
 
 @SOME
 def test_nothing_of_that_name(process):
-    for what in ("Nothing", "__main__.ENGINE.nothing", "0x10", "", "[*]", "__main__.ENGINE.rows[99]"):
+    for what in ("Nothing", "__main__.ENGINE.nothing", "0x10", "", "[*]", "[0]",
+                 "__main__.ENGINE.rows[99]"):
         found = heap(process, "--holders", what, status=3)
         assert len(found.stderr.splitlines()) == 1 and f'"{what}" was found' in found.stderr
 

@@ -6,6 +6,7 @@ import ctypes
 import gc
 import json
 import sys
+import weakref
 
 ROUND = 1000
 KEPT = []
@@ -58,7 +59,7 @@ def make_closure():
     def recurse(number):
         return recurse(number - 1) if number else 0
 
-    return recurse(1)
+    return recurse
 
 
 def make_closures():
@@ -83,9 +84,53 @@ def make_classes():
         made.instance = made()
 
 
+def pin(thing):
+    """C code takes a reference."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(thing))
+
+
 def make_held():
     for _ in range(ROUND):
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(Held()))
+        pin(Held())
+
+
+def raise_and_pin():
+    mine = [1.5]
+    try:
+        raise Caught
+    except Caught as error:
+        kept = error
+        pin(mine)
+        return bool(kept)
+
+
+def make_pinned():
+    """Parts of what would be garbage; what refers to them, but is not referred to, is."""
+    for _ in range(ROUND // 10):
+        pin(make_closure().__closure__[0])
+        generator = hang()
+        next(generator).append(generator)
+        pin(generator)
+        node = Node()
+        pin(node.payload)
+        weak = Node()
+        weak.payload = weakref.ref(weak)
+        pin(weak.payload)
+        pair = Slotted()
+        pair.other = Slotted()
+        pair.other.other = pair
+        pair.text = pair.other.text = None
+        pin(pair.other)
+        try:
+            raise_and_fail()
+        except Caught as error:
+            pin(error.__traceback__.tb_next.tb_frame)
+        raise_and_pin()
+
+
+def raise_and_fail():
+    mine = [2.5]
+    raise Caught(mine)
 
 
 def make_kept():

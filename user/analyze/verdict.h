@@ -40,8 +40,8 @@ bool verdict_of_container(const struct container_history *history, struct pool *
 
 /*
  * The same of memory that an allocator keeps free (python_free, malloc_free_returnable,
- * malloc_free_pinned, malloc_cache; false for all other parts): `bytes` as its owner counts them. Less
- * than 1 MB more is nothing to tell.
+ * malloc_free_pinned, malloc_cache; false for all other parts): `bytes` as its owner counts them.
+ * Less than 1 MB more is nothing to tell.
  */
 bool verdict_of_part(enum look_part_id part, const struct sample *bytes, size_t count,
 		     struct pool *pool, struct finding *finding);

@@ -273,8 +273,7 @@ static int print_look(const void *context, FILE *file)
 
 static enum exit_status write_look(const struct heap_options *heap, const struct look *look)
 {
-	const struct writing writing = {
-		look, heap->format->print, {.top = (size_t)heap->top}};
+	const struct writing writing = {look, heap->format->print, {.top = (size_t)heap->top}};
 
 	return write_output(heap, print_look, &writing);
 }

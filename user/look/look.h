@@ -206,7 +206,8 @@ struct look_growth {
 	const struct look_chunks *chunks;
 	size_t chunk_count;
 	int64_t resident_bytes;
-	bool collected; /* a full collection fell into it, so that it is no mere garbage */
+	bool collected;        /* a full collection fell into it, so that it is no mere garbage */
+	int64_t garbage_bytes; /* by so much garbage in cycles grew, about; 0 also where unknown */
 };
 
 struct look {

@@ -220,6 +220,7 @@ static struct json_object *json_of_growth(const struct look_growth *growth)
 			       json_of_chunks(growth->chunks, growth->chunk_count));
 	add_signed(object, "resident_bytes", growth->resident_bytes);
 	add_flag(object, "collected", growth->collected);
+	add_signed(object, "garbage_bytes", growth->garbage_bytes);
 	return object;
 }
 

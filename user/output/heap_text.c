@@ -170,9 +170,16 @@ static void print_growth(struct columns *columns, const struct look *look, size_
 	print_grown_chunks(columns, growth, top);
 	if (!growth->container_count && !growth->type_count && !growth->chunk_count)
 		fputs("        nothing that has a name\n", columns->file);
-	if (!growth->collected && growth->type_count && look->gc.known)
+	if (growth->garbage_bytes > 0) {
+		begin(columns, "");
+		fputs("of it about ", columns->file);
+		quantity_print_bytes(columns->file, (uint64_t)growth->garbage_bytes);
+		fputs(" are garbage in cycles, which a collection frees", columns->file);
+		end(columns);
+	} else if (!growth->collected && growth->type_count && look->gc.known) {
 		fputs("        no full collection fell into it: some may be mere garbage\n",
 		      columns->file);
+	}
 }
 
 static void print_parts(struct columns *columns, const struct look *look)

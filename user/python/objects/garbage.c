@@ -333,6 +333,7 @@ static void count_garbage(struct garbage *garbage, struct judging *judging, uint
 	sum->count++;
 	sum->bytes += judging->bytes;
 	garbage->count++;
+	garbage->bytes[1] += judging->bytes;
 }
 
 /* Marks in the graph, counts, and remembers what is garbage. */
@@ -388,7 +389,9 @@ void garbage_release(struct garbage *garbage)
 
 static void begin(struct garbage *garbage, size_t types)
 {
-	garbage->count = garbage->frozen = 0;
+	if (garbage->looks == 1)
+		garbage->bytes[0] = garbage->bytes[1];
+	garbage->count = garbage->frozen = garbage->bytes[1] = 0;
 	for (size_t i = 0; i < types; i++) {
 		struct garbage_sum *sum = &garbage->sums[i];
 

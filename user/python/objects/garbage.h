@@ -20,7 +20,8 @@ struct garbage {
 	uint64_t *objects;        /* of the last look: address and type, in ascending order */
 	size_t object_count;
 	size_t looks;
-	uint64_t count; /* of the last look, all types */
+	uint64_t count;    /* of the last look, all types */
+	uint64_t bytes[2]; /* of all types, at the first look and the last */
 	uint64_t frozen;
 };
 

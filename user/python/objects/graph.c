@@ -71,7 +71,8 @@ int graph_init(struct graph *graph, struct object_reader *reader, size_t max_nod
 		.slots = calloc(SLOTS_MIN, sizeof(*graph->slots)),
 		.max_nodes = max_nodes,
 	};
-	if (graph->slots && reader->pools->blocks && blocks < max_nodes && set_capacity(graph, blocks + OUTSIDES_AT_FIRST))
+	if (graph->slots && reader->pools->blocks && blocks < max_nodes &&
+	    set_capacity(graph, blocks + OUTSIDES_AT_FIRST))
 		return 0;
 	graph_release(graph);
 	return -ENOMEM;

@@ -384,6 +384,9 @@ void objects_report_growth(const struct objects *objects, struct look *look)
 
 	growth->seconds = objects->last_time - objects->first_time;
 	growth->looks = objects->looks;
+	if (objects->has_garbage && objects->garbage.looks > 1)
+		growth->garbage_bytes =
+			(int64_t)(objects->garbage.bytes[1] - objects->garbage.bytes[0]);
 	growth->collected = objects->collections[1] > objects->collections[0];
 	report_types(objects, look, growth);
 	if (count > GROWN_REPORTED)
