@@ -214,16 +214,11 @@ static void visit_modules(struct rooting *rooting, uint64_t interpreter)
 		       modules_label(rooting));
 }
 
-/* What is found through modules belongs to them, not to what `sys` has beside. */
-static void take_modules(struct rooting *rooting, uint64_t interpreter)
+static void visit_sysdict(struct rooting *rooting, uint64_t interpreter)
 {
-	const struct python_layout *layout = rooting->reader->layout;
-
-	visit_modules(rooting, interpreter);
-	graph_follow(rooting->graph);
-	rooting->visit(rooting->context, word(rooting, interpreter + layout->interpreter_sysdict),
+	rooting->visit(rooting->context,
+		       word(rooting, interpreter + rooting->reader->layout->interpreter_sysdict),
 		       modules_label(rooting));
-	graph_follow(rooting->graph);
 }
 
 static void take_interpreter(struct rooting *rooting, uint64_t interpreter)
@@ -323,7 +318,11 @@ void roots_follow(struct graph *graph, const struct python_interpreter *interpre
 {
 	struct rooting rooting = rooting_of(graph, interpreter);
 
-	each_interpreter(&rooting, take_modules);
+	/* all modules before what any leads to: C code may lead from one interpreter to another */
+	each_interpreter(&rooting, visit_modules);
+	graph_follow(graph);
+	each_interpreter(&rooting, visit_sysdict);
+	graph_follow(graph);
 	counts->modules = graph->order_count;
 	each_interpreter(&rooting, take_threads);
 	graph_follow(graph);
