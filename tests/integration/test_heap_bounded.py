@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`unfreed heap` at a process whose objects do not fit into the memory that it may use: what leaks
 is named all the same, and neither the target nor its host suffers."""
+import json
+import subprocess
+
 import pytest
 
 from cgroups import memory_group
+from conftest import UNFREED
 from heaps import Leak, check_names, look
 from pythons import choose, find_pythons
 
@@ -53,3 +57,26 @@ def test_three_gigabytes(tmp_path):
         print(f"cgroup at most {(group.peak or 0) / 1e6:.0f} MB, {seconds:.1f} s of CPU")
         assert group.peak is None or group.peak < 128e6
         assert target.process.poll() is None
+
+
+def test_mappings_far_apart(tmp_path):
+    """60,000 of a page each, a gigabyte from one to the next: what is noted of each must not be
+    more than what is in it."""
+    python = choose(find_pythons(), 11)[0].values[0]
+    target = python.start("python_scattered.py", 60000)
+    try:
+        count = int(target.lines.until("^ready").split()[1])
+        target.stdin.write("\n" * 10)
+        target.stdin.flush()
+        target.lines.until("^1000$")
+        path = tmp_path / "look.json"
+        with memory_group(80) as group:
+            subprocess.run([UNFREED, "heap", "-q", "-p", str(target.pid), "-o", path,
+                            "--max-memory", "16"], preexec_fn=group.enter, check=True)
+            # the list of mappings, twice
+            assert group.peak is None or group.peak < 16e6 + OWN_BYTES + count * 400
+        names = {row["name"]: row["length"] for row in json.loads(path.read_text())["containers"]}
+        assert names["__main__.HISTORY"] == 1000
+    finally:
+        target.kill()
+        target.wait()

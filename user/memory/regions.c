@@ -13,7 +13,11 @@
 
 #include "../lib/array.h"
 
-enum { SMAPS_BUFFER_BYTES = 1 << 16 };
+enum {
+	SMAPS_BUFFER_BYTES = 1 << 16,
+	PATHS_BYTES_MAX = 4 << 20,
+	PATH_BYTES_LEFT = 31,
+};
 
 /* Those of show_smap_vma_flags() in the kernel's fs/proc/task_mmu.c that tell us something. */
 static const struct {
@@ -71,6 +75,22 @@ static void parse_figure(const char *line, struct region *region)
 				strtoull(line + length + 1, NULL, 10) * 1024;
 }
 
+/* Paths are as long as it pleases the target, and it may have many: once they are too much, of each
+ * that follows only its end is kept. Returns how many bytes it takes. */
+static size_t shorten_path(struct mapping *mapping, size_t before)
+{
+	size_t length = strlen(mapping->path);
+	char *shorter;
+
+	if (before < PATHS_BYTES_MAX || length <= PATH_BYTES_LEFT)
+		return length;
+	memmove(mapping->path, mapping->path + length - PATH_BYTES_LEFT, PATH_BYTES_LEFT + 1);
+	shorter = realloc(mapping->path, PATH_BYTES_LEFT + 1);
+	if (shorter)
+		mapping->path = shorter;
+	return PATH_BYTES_LEFT;
+}
+
 static int append_region(struct regions *regions, const char *line, size_t length)
 {
 	struct region region = {0};
@@ -78,6 +98,7 @@ static int append_region(struct regions *regions, const char *line, size_t lengt
 
 	if (error)
 		return error;
+	regions->path_bytes += shorten_path(&region.mapping, regions->path_bytes);
 	if (array_append(&regions->items, &regions->count, region))
 		return 0;
 	free(region.mapping.path);

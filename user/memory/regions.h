@@ -33,6 +33,7 @@ struct region {
 struct regions {
 	struct region *items;
 	size_t count;
+	size_t path_bytes; /* of all paths together */
 };
 
 /* Returns 0 or a negative errno (-ESRCH: the process is gone). On failure `regions` is empty. */

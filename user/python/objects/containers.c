@@ -7,7 +7,7 @@
 
 #include "dicts.h"
 
-enum { SLOTS_MIN = 1 << 14, FALL_FORGIVEN = 10, FIRST_SEARCHED = 4 };
+enum { SLOTS_MIN = 1 << 14, FALL_FORGIVEN = 10, FIRST_SEARCHED = 4, LENGTHS_SHARE = 16 };
 
 #define LENGTH_MIN_MAX (UINT64_C(1) << 40)
 
@@ -29,6 +29,13 @@ void containers_release(struct containers *containers)
 	free(containers->items);
 	free(containers->slots);
 	*containers = (struct containers){0};
+}
+
+static void drop_lengths(struct containers *containers, struct container *container)
+{
+	containers->with_lengths -= container->lengths != NULL;
+	free(container->lengths);
+	container->lengths = NULL;
 }
 
 static uint32_t *find_slot(const struct containers *containers, uint64_t address)
@@ -88,7 +95,7 @@ static void drop_gone(struct containers *containers)
 		struct container *container = &containers->items[i];
 
 		if (container->look + 2 < containers->looks) {
-			free(container->lengths);
+			drop_lengths(containers, container);
 			continue;
 		}
 		containers->items[kept++] = *container;
@@ -107,7 +114,7 @@ static void drop_short(struct containers *containers)
 		struct container *container = &containers->items[i];
 
 		if (container->length < containers->length_min) {
-			free(container->lengths);
+			drop_lengths(containers, container);
 			continue;
 		}
 		containers->items[kept++] = *container;
@@ -198,13 +205,15 @@ static void add(struct containers *containers, uint64_t address, uint32_t type, 
 	*find_slot(containers, address) = (uint32_t)containers->count;
 }
 
-/* A list of lengths, where all that it had so far is the same. */
-static bool begin_lengths(struct containers *containers, struct container *container)
+/* A list of lengths, as far as there is room, where all that it had so far is the same. */
+static void begin_lengths(struct containers *containers, struct container *container)
 {
+	if (containers->with_lengths > containers->max / LENGTHS_SHARE)
+		return;
 	container->lengths = calloc(CONTAINER_LOOKS, sizeof(*container->lengths));
+	containers->with_lengths += container->lengths != NULL;
 	for (uint16_t i = 0; container->lengths && i + 1 < containers->looks; i++)
 		container->lengths[i] = container->length0;
-	return container->lengths;
 }
 
 static void replace(struct containers *containers, struct container *container, uint32_t type,
@@ -212,7 +221,7 @@ static void replace(struct containers *containers, struct container *container, 
 {
 	uint16_t look = containers->looks - 1;
 
-	free(container->lengths);
+	drop_lengths(containers, container);
 	*container = (struct container){
 		.address = container->address,
 		.type = type,
@@ -245,9 +254,8 @@ static void compare(struct containers *containers, struct container *container, 
 		replace(containers, container, type, length);
 		return;
 	}
-	if (length != container->length && !container->lengths &&
-	    !begin_lengths(containers, container))
-		return;
+	if (length != container->length && !container->lengths)
+		begin_lengths(containers, container);
 	if (length != container->length && first)
 		container->first = first;
 	container->ups += length > container->length;

@@ -34,6 +34,7 @@ struct containers {
 	uint32_t *slots; /* index + 1 by address */
 	size_t slot_count;
 	size_t max;
+	size_t with_lengths; /* of how many the length at each look is kept */
 	uint64_t length_min; /* shorter ones are not followed, for want of room */
 	uint16_t looks;
 	double times[CONTAINER_LOOKS]; /* in seconds */

@@ -41,6 +41,11 @@ uint64_t graph_bytes(size_t nodes)
 	return nodes * (4 * sizeof(uint32_t) + sizeof(uint64_t));
 }
 
+uint64_t graph_outside_bytes(void)
+{
+	return graph_bytes(1) + sizeof(struct outside) + 4 * sizeof(struct outside_slot);
+}
+
 static bool set_capacity(struct graph *graph, size_t capacity)
 {
 	uint32_t *parents = reallocarray(graph->parents, capacity, sizeof(*parents));

@@ -44,8 +44,9 @@ struct graph {
 int graph_init(struct graph *graph, struct object_reader *reader, size_t max_nodes);
 void graph_release(struct graph *graph);
 
-/* Bytes that a graph of so many nodes takes. */
+/* Bytes that a graph of so many nodes takes, and each that lies outside of pools. */
 uint64_t graph_bytes(size_t nodes);
+uint64_t graph_outside_bytes(void);
 
 /* Makes the object at an address a root. Returns its node; 0 where there is none, or it was reached
  * before. */

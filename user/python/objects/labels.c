@@ -9,7 +9,7 @@
 
 #include "../../lib/array.h"
 
-enum { NAMES_MAX = 1 << 20 };
+enum { NAMES_MAX = 1 << 20, OVERHEAD_BYTES = 32 /* of malloc, of both tables */ };
 
 struct label_name {
 	UT_hash_handle hh;
@@ -31,10 +31,15 @@ void labels_release(struct labels *labels)
 
 static struct label_name *add_name(struct labels *labels, const char *text, size_t length)
 {
+	size_t bytes = sizeof(struct label_name) + length + 1 + OVERHEAD_BYTES;
+
+	if (labels->max_bytes && labels->bytes + bytes > labels->max_bytes)
+		return NULL;
 	struct label_name *name = malloc(sizeof(*name) + length + 1);
 
 	if (!name)
 		return NULL;
+	labels->bytes += bytes;
 	memcpy(name->text, text, length + 1);
 	if (!array_append(&labels->names, &labels->count, name)) {
 		free(name);

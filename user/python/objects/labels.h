@@ -54,6 +54,8 @@ struct labels {
 	struct label_name *by_text; /* a hash table */
 	struct label_name **names;  /* by number, from 1 on */
 	size_t count;
+	size_t bytes;     /* of all names, about */
+	size_t max_bytes; /* 0: as many as there are numbers */
 };
 
 void labels_release(struct labels *labels);

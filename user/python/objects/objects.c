@@ -12,6 +12,7 @@
 
 enum {
 	DICT_LENGTH_MIN = 10,
+	OUTSIDES_MIN = 1 << 15, /* that there is room for at least: static objects, large ones */
 	POOLS_MIN = 4, /* fewer are chance: an interpreter that has begun has some hundred */
 	PATTERN_BYTES = sizeof(struct pattern) + 16,
 	CONTAINER_BYTES = sizeof(struct container) + 8,
@@ -40,6 +41,7 @@ int objects_init(struct objects *objects, const struct procfs *procfs,
 		error = python_types_init(&objects->types, interpreter, &objects->structs);
 	if (!error)
 		error = object_pools_init(&objects->pools, &objects->structs, &objects->types);
+	objects->types.max_bytes = objects->labels.max_bytes = budget_bytes / 8;
 	objects->reader = (struct object_reader){
 		.structs = &objects->structs,
 		.layout = &interpreter->layout,
@@ -212,17 +214,31 @@ static uint64_t *sum_below(const struct graph *graph)
 	return below;
 }
 
+/* Of ours, beside what a graph takes. */
+static uint64_t used_bytes(const struct objects *objects)
+{
+	const struct object_pools *pools = &objects->pools;
+
+	return view_numbers(objects->view).kept_bytes + pools->capacity * sizeof(*pools->items) +
+	       pools->block_capacity * sizeof(*pools->blocks) + pools->index.bytes +
+	       objects->containers.capacity * CONTAINER_BYTES +
+	       objects->patterns.capacity * PATTERN_BYTES + objects->types.bytes +
+	       objects->labels.bytes;
+}
+
+/* -ENOSPC: there is no room for it. */
 static int make_graph(struct objects *objects, double time)
 {
-	uint64_t kept = view_numbers(objects->view).kept_bytes;
-	uint64_t left = objects->budget_bytes > kept ? objects->budget_bytes - kept : 0;
+	uint64_t used = used_bytes(objects), blocks = objects->pools.block_count;
+	uint64_t left = objects->budget_bytes > used ? objects->budget_bytes - used : 0;
 	int error;
 
-	if (graph_bytes(objects->pools.block_count) > left)
-		return 0;
-	error = graph_init(&objects->graph, &objects->reader, left / graph_bytes(1));
+	if (graph_bytes(blocks) + OUTSIDES_MIN * graph_outside_bytes() > left)
+		return -ENOSPC;
+	error = graph_init(&objects->graph, &objects->reader,
+			   blocks + (left - graph_bytes(blocks)) / graph_outside_bytes());
 	if (error)
-		return error == -ENOMEM ? 0 : error;
+		return error;
 	roots_follow(&objects->graph, objects->interpreter, &objects->roots);
 	objects->has_garbage = !garbage_find(&objects->garbage, &objects->graph);
 	roots_follow_guesses(&objects->graph, objects->interpreter, objects->procfs,

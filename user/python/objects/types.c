@@ -266,7 +266,7 @@ static uint32_t add_type(struct python_object_types *types, struct view *view, u
 {
 	struct python_type *type = &types->items[types->count];
 
-	if (types->count == TYPES_MAX) {
+	if (types->count == TYPES_MAX || (types->max_bytes && types->bytes >= types->max_bytes)) {
 		types->refused++;
 		return TYPE_NONE;
 	}
@@ -287,6 +287,7 @@ static uint32_t add_type(struct python_object_types *types, struct view *view, u
 		types->refused++;
 		return TYPE_NONE;
 	}
+	types->bytes += sizeof(*type) + strlen(type->name) + 1;
 	return (uint32_t)types->count++;
 }
 

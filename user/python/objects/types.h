@@ -66,6 +66,8 @@ struct python_object_types {
 	struct python_type *items;
 	size_t count;     /* items[0] is none */
 	uint64_t refused; /* for want of room */
+	size_t bytes;     /* of all types with their names */
+	size_t max_bytes; /* 0: no bound but TYPES_MAX */
 	struct type_slot *slots;
 	size_t slot_count;
 	struct negative *negatives;
