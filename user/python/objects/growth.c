@@ -85,6 +85,9 @@ static void take_container(struct growing *growing, uint32_t number)
 
 	if (is_hidden(objects, node) || (chain && chain->hidden))
 		return;
+	/* what nothing leads to may be another one in the same place at each look */
+	if (objects->has_graph && !pattern && container->ups + 1u < objects->containers.looks)
+		return;
 	if (pattern && growing->group_of[pattern]) {
 		grown = &growing->items[growing->group_of[pattern] - 1];
 		grown->container = 0;
