@@ -42,7 +42,7 @@ def test_all_that_grows_and_nothing_else(python, started, tmp_path):  # noqa: F8
     process, truth = begin_growth(python, started, rate=20, threads=2)
     rows = grown(process, tmp_path / "heap.json", 0.3, 6)
     missing, false = compare(truth, rows)
-    assert not false
+    assert len(false) <= 1, false  # what goes up and down at random may go up six times
     assert len(missing) <= 1, missing  # one may be torn in two looks of six
     assert len(truth) > 20
     sizes = [row["bytes"] for row in rows]
@@ -53,9 +53,10 @@ def test_all_that_grows_and_nothing_else(python, started, tmp_path):  # noqa: F8
 @pytest.mark.parametrize("python", choose(PYTHONS, 8, 9, 10, 11, 12, 13, 14))
 def test_growth_of_some_entries_a_second(python, started, tmp_path):  # noqa: F811
     process, truth = begin_growth(python, started, rate=4, threads=4)
-    missed = 0
+    missed, wrong = [], []
     for _ in range(20):
         missing, false = compare(truth, grown(process, tmp_path / "heap.json", 0.5, 6))
-        assert not false
-        missed += len(missing)
-    assert missed <= 20 * len(truth) // 50
+        missed += missing
+        wrong += false
+    assert len(missed) <= 20 * len(truth) // 50, missed
+    assert len(wrong) <= 4, wrong
