@@ -191,7 +191,8 @@ static int read_words(struct watch *watch)
 {
 	for (size_t i = 0; i < watch->config.word_count; i++) {
 		struct watch_word_state *state = word_state(watch, i);
-		uint64_t value = 0, unknown = WATCH_UNKNOWN;
+		__u64 unknown = WATCH_UNKNOWN;
+		uint64_t value = 0;
 		int error = memory_read_from(watch->memory, state->address, &value, state->bytes);
 
 		if (error)
