@@ -19,7 +19,7 @@
 
 #include "page_index.h"
 
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
+#define PAGEMAP_PRESENT VIEW_PAGEMAP_PRESENT
 #define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
 
 enum {
@@ -32,7 +32,8 @@ struct view {
 	struct view_pages kept; /* at the beginning: view_kept */
 	pid_t pid;
 	const struct regions *regions;
-	int memory_fd;
+	struct view_source source;
+	int memory_fd; /* of `source` where it is a process */
 	int pagemap_fd;
 	size_t capacity; /* pages */
 	size_t used;
@@ -47,29 +48,68 @@ static int open_entry(pid_t pid, const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-struct view *view_new(pid_t pid, const struct regions *regions, uint64_t budget_bytes)
+static ssize_t read_process(void *context, uint64_t address, void *buffer, size_t size)
+{
+	const struct view *view = context;
+
+	return pread(view->memory_fd, buffer, size, (off_t)address);
+}
+
+static ssize_t read_pagemap(void *context, uint64_t address, uint64_t *entries, size_t size)
+{
+	const struct view *view = context;
+
+	return pread(view->pagemap_fd, entries, size, (off_t)(address / PAGE * sizeof(*entries)));
+}
+
+/* Without a source yet. */
+static struct view *make(const struct regions *regions, uint64_t budget_bytes)
 {
 	struct view *view = calloc(1, sizeof(*view));
 
 	if (!view)
 		return NULL;
-	view->pid = pid;
 	view->regions = regions;
+	view->memory_fd = view->pagemap_fd = -1;
 	view->capacity = budget_bytes / PAGE < UINT32_MAX - VIEW_FIRST ? budget_bytes / PAGE
 								       : UINT32_MAX - VIEW_FIRST;
-	view->memory_fd = memory_open(pid);
-	view->pagemap_fd = open_entry(pid, "pagemap");
 	view->kept.pages = mmap(NULL, (view->capacity + 1) * PAGE, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (view->kept.pages == MAP_FAILED)
 		view->kept.pages = NULL;
-	if (view->memory_fd >= 0 && view->pagemap_fd >= 0 && !page_index_init(&view->kept.index) &&
-	    view->kept.pages)
+	if (view->kept.pages && !page_index_init(&view->kept.index))
+		return view;
+	view_free(view);
+	errno = ENOMEM;
+	return NULL;
+}
+
+struct view *view_new(pid_t pid, const struct regions *regions, uint64_t budget_bytes)
+{
+	struct view *view = make(regions, budget_bytes);
+
+	if (!view)
+		return NULL;
+	view->pid = pid;
+	view->source = (struct view_source){read_process, read_pagemap, view};
+	view->memory_fd = memory_open(pid);
+	view->pagemap_fd = open_entry(pid, "pagemap");
+	if (view->memory_fd >= 0 && view->pagemap_fd >= 0)
 		return view;
 	int error = view->memory_fd < 0 ? -view->memory_fd : errno;
 	view_free(view);
 	errno = error;
 	return NULL;
+}
+
+struct view *view_new_of(const struct view_source *source, const struct regions *regions,
+			 uint64_t budget_bytes)
+{
+	struct view *view = make(regions, budget_bytes);
+
+	if (view)
+		view->source = *source;
+	return view;
 }
 
 void view_free(struct view *view)
@@ -118,8 +158,8 @@ static int read_run(struct view *view, uint64_t address, size_t pages)
 	if (!pages)
 		return -ENOSPC;
 	do {
-		got = pread(view->memory_fd, view->kept.pages + view->used * PAGE, pages * PAGE,
-			    (off_t)address);
+		got = view->source.read(view->source.context, address,
+					view->kept.pages + view->used * PAGE, pages * PAGE);
 	} while (got < 0 && errno == EINTR);
 	size_t good = got > 0 ? (size_t)got / PAGE : 0;
 	for (size_t i = 0; i < pages; i++) {
@@ -167,8 +207,8 @@ static int fill_region(struct view *view, uint64_t start, uint64_t end)
 
 	for (uint64_t at = start; at < end && !error;) {
 		size_t count = (end - at) / PAGE < ASKED_PAGES ? (end - at) / PAGE : ASKED_PAGES;
-		ssize_t got = pread(view->pagemap_fd, states, count * sizeof(*states),
-				    (off_t)(at / PAGE * sizeof(*states)));
+		ssize_t got = view->source.pagemap(view->source.context, at, states,
+						   count * sizeof(*states));
 
 		if (got <= 0)
 			return got < 0 && errno == EINTR ? -EAGAIN : -ESRCH;
@@ -206,9 +246,10 @@ int view_refresh(struct view *view, uint64_t address, size_t size)
 
 		if (slot < VIEW_FIRST)
 			continue;
-		int error = memory_read_from(view->memory_fd, at, slot_page(view, slot), PAGE);
-		if (error)
-			return error;
+		ssize_t got =
+			view->source.read(view->source.context, at, slot_page(view, slot), PAGE);
+		if (got != PAGE)
+			return got ? -EFAULT : -ESRCH;
 		view->numbers.read_bytes += PAGE;
 	}
 	return 0;
@@ -228,7 +269,7 @@ static const uint8_t *read_page(struct view *view, uint64_t address)
 		return NULL;
 	*slot = VIEW_ABSENT;
 	if (!region_may_be_read(region) ||
-	    pread(view->pagemap_fd, &state, sizeof(state), (off_t)(page / PAGE * sizeof(state))) !=
+	    view->source.pagemap(view->source.context, page, &state, sizeof(state)) !=
 		    sizeof(state) ||
 	    !(state & PAGEMAP_PRESENT))
 		return NULL;
