@@ -189,6 +189,8 @@ static bool makes_sense(enum object_kind kind, const uint8_t *object, uint32_t b
 {
 	switch (kind) {
 	case KIND_LIST:
+		if (word_at(object, LIST_ALLOCATED) == UINT64_MAX) /* it is being sorted */
+			return !word_at(object, LIST_ITEMS);
 		return word_at(object, LIST_LENGTH) <= word_at(object, LIST_ALLOCATED) &&
 		       word_at(object, LIST_ALLOCATED) < LENGTH_MAX;
 	case KIND_DICT:
@@ -284,9 +286,10 @@ static uint16_t read_block(const struct reading *reading, const uint8_t *block, 
 static void claim(struct object_pools *pools, uint64_t address, uint64_t live_bytes)
 {
 	uint64_t end = address + (UINT64_C(1) << pools->structs->pool_shift);
-	struct memory_claim *last = pools->claims + pools->claim_count - 1;
+	struct memory_claim *last =
+		pools->claim_count ? &pools->claims[pools->claim_count - 1] : NULL;
 
-	if (pools->claim_count && last->end == address) {
+	if (last && last->end == address) {
 		last->end = end;
 		last->live_bytes += live_bytes;
 	} else if (pools->claim_count < CLAIMS_MAX) {
