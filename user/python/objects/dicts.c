@@ -15,6 +15,7 @@ enum {
 	ENTRY_WORDS_BARE = 2,
 	ENTRY_WORDS = 3,
 	TEXT_CHARACTERS_MAX = 65536,
+	ENTRIES_SEARCHED = 4096,
 };
 
 /* Of the index in front of the entries: bytes for so many places, up to 3.10. */
@@ -119,6 +120,7 @@ struct search {
 	const struct python_layout *layout;
 	const char *key;
 	uint64_t found;
+	size_t left;
 };
 
 static bool compare_key(void *context, uint64_t key, uint64_t value)
@@ -126,6 +128,8 @@ static bool compare_key(void *context, uint64_t key, uint64_t value)
 	struct search *search = context;
 	char text[64];
 
+	if (!search->left--)
+		return false;
 	if (!view_text(search->view, search->layout, key, text, sizeof(text)) ||
 	    strcmp(text, search->key))
 		return true;
@@ -136,7 +140,7 @@ static bool compare_key(void *context, uint64_t key, uint64_t value)
 uint64_t dict_find(struct view *view, const struct python_structs *structs,
 		   const struct python_layout *layout, uint64_t dict, const char *key)
 {
-	struct search search = {view, layout, key, 0};
+	struct search search = {view, layout, key, 0, ENTRIES_SEARCHED};
 
 	dict_each(view, structs, dict, compare_key, &search);
 	return search.found;

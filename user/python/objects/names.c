@@ -11,8 +11,8 @@
 enum {
 	STEPS_AT_END = 24, /* of a name */
 	STEPS_MAX = 1 << 14,
-	MEMBERS_MAX = 65536,
-	ITEMS_SEARCHED = 1 << 20,
+	MEMBERS_MAX = 16384,
+	ITEMS_SEARCHED = 1 << 16,
 	KEY_CHARACTERS = 60,
 	DESCRIPTOR_NAME = 24,
 	MEMBER_DEFINITION = 40, /* of a member descriptor -> PyMemberDef {name, type, offset} */
@@ -49,6 +49,7 @@ struct member_search {
 	const struct object_reader *reader;
 	uint64_t offset;
 	uint64_t name;
+	size_t left;
 };
 
 static bool compare_member(void *context, uint64_t key, uint64_t value)
@@ -60,6 +61,8 @@ static bool compare_member(void *context, uint64_t key, uint64_t value)
 		python_types_find(reader->types, reader->view, word(reader, value + OBJECT_TYPE));
 
 	(void)key;
+	if (!search->left--)
+		return false;
 	if (strcmp(reader->types->items[type].name ? reader->types->items[type].name : "",
 		   "member_descriptor"))
 		return true;
@@ -75,7 +78,7 @@ static bool compare_member(void *context, uint64_t key, uint64_t value)
 static bool find_member(const struct object_reader *reader, uint32_t type, uint64_t offset,
 			char *text, size_t size)
 {
-	struct member_search search = {reader, offset, 0};
+	struct member_search search = {reader, offset, 0, MEMBERS_MAX};
 
 	for (int i = 0; type && i < 16 && !search.name; i++) {
 		uint64_t dict = word(reader, reader->types->items[type].address + TYPE_DICT);

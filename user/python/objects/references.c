@@ -18,6 +18,8 @@
 
 #include "dicts.h"
 
+#define ENTRIES_MAX (UINT64_C(1) << 32)
+
 enum {
 	ITEMS_MAX = 1 << 28,
 	ATTRIBUTES_MAX = 256,
@@ -48,6 +50,7 @@ struct visit {
 int object_reader_init(struct object_reader *reader)
 {
 	reader->name_memo = calloc(MEMO, sizeof(*reader->name_memo));
+	reader->entries_left = ENTRIES_MAX;
 	return reader->name_memo ? 0 : -ENOMEM;
 }
 
@@ -60,6 +63,7 @@ void object_reader_release(struct object_reader *reader)
 void object_reader_begin(struct object_reader *reader)
 {
 	memset(reader->name_memo, 0, MEMO * sizeof(*reader->name_memo));
+	reader->entries_left = ENTRIES_MAX;
 }
 
 static uint64_t word(const struct object_reader *reader, uint64_t address)
@@ -106,18 +110,27 @@ static void store(const struct visit *visit, uint64_t address)
 		visit->store(visit->context, address);
 }
 
-/* Items side by side. */
-static void refer_array(const struct visit *visit, uint64_t items, uint64_t count, uint64_t step)
+static bool may_read(struct object_reader *reader, uint64_t entries)
+{
+	if (entries > reader->entries_left)
+		return false;
+	reader->entries_left -= entries;
+	return true;
+}
+
+/* Items side by side. Returns whether all of them could be read. */
+static bool refer_array(const struct visit *visit, uint64_t items, uint64_t count, uint64_t step)
 {
 	uint64_t target;
 
-	if (count > ITEMS_MAX)
-		return;
+	if (count > ITEMS_MAX || !may_read(visit->reader, count))
+		return false;
 	for (uint64_t i = 0; i < count; i++) {
 		if (!view_u64(visit->reader->view, items + i * step, &target))
-			return;
+			return false;
 		refer(visit, target, label_make(LABEL_ITEM, 0));
 	}
+	return true;
 }
 
 /* Word by word, for what looks like an address. */
@@ -154,12 +167,16 @@ static void refer_dict(struct visit *visit, const struct object *object,
 		       const struct python_type *type)
 {
 	struct object_reader *reader = visit->reader;
+	struct dict_keys keys;
 
 	visit->names = object->is_namespace;
 	store(visit, word(reader, object->address + DICT_KEYS));
 	if (!reader->structs->values_in_dict_from_header)
 		store(visit, word(reader, object->address + DICT_VALUES));
-	dict_each(reader->view, reader->structs, object->address, refer_entry, visit);
+	if (dict_keys_read(reader->view, reader->structs, word(reader, object->address + DICT_KEYS),
+			   &keys) &&
+	    may_read(reader, keys.used))
+		dict_each(reader->view, reader->structs, object->address, refer_entry, visit);
 	scan(visit, object->address, object->address + DICT_BYTES,
 	     object->address + type->basic_bytes, type->dict_offset);
 }
@@ -202,7 +219,8 @@ static void refer_deque(const struct visit *visit, const struct object *object,
 		uint64_t here = DEQUE_BLOCK_ITEMS - index < left ? DEQUE_BLOCK_ITEMS - index : left;
 
 		store(visit, block);
-		refer_array(visit, block + 8 + 8 * index, here, 8);
+		if (!refer_array(visit, block + 8 + 8 * index, here, 8))
+			break;
 		left -= here;
 		index = 0;
 		block = word(reader, block + 8 + 8 * DEQUE_BLOCK_ITEMS);

@@ -21,6 +21,9 @@ struct object_reader {
 	struct object_pools *pools;
 	struct labels *labels;
 	struct name_memo *name_memo; /* labels by the address of their string, of this look */
+	/* Entries that may still be read in this look: each word of memory is one of one container,
+	 * unless many say that they hold the same. */
+	uint64_t entries_left;
 };
 
 /* Returns 0 or -ENOMEM. */
