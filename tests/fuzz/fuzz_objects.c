@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * libFuzzer: an interpreter (object_space.h) some of whose words were overwritten, looked at three
+ * times. Each 11 bytes of input are a change: which look it comes before, which part of the word is
+ * changed, where, and what is put there, as it is or as an address. Whatever they say, looks end,
+ * stay within bounds, and make a report.
+ */
+#include "object_space.h"
+
+enum { CHANGE_BYTES = 11, LOOKS = 3, CHANGES_MAX = 200 };
+
+/* Nobody changes this process. */
+static char root[64];
+static struct procfs procfs;
+static struct object_space *pristine;
+
+static void remove_procfs(void)
+{
+	space_remove_procfs(root);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	procfs.root = space_make_procfs(root);
+	atexit(remove_procfs);
+	pristine = space_new();
+	return 0;
+}
+
+static uint64_t address_of(uint32_t place)
+{
+	static const uint32_t heap_used = SPACE_HEAP_BYTES;
+
+	place &= ~7u;
+	if (place % 4 == 0 && place / 8 % 4 == 0)
+		return SPACE_DATA + place / 32 * 8 % SPACE_DATA_BYTES;
+	return SPACE_HEAP + place % heap_used;
+}
+
+/* flags: 1 an address, 2 half a word, 4 the address of a type, 8 one bit, 0xc0 before which look.
+ */
+static void change(struct object_space *space, const uint8_t *input)
+{
+	uint32_t place = (uint32_t)(input[1] | input[2] << 8 | input[3] << 16) % 0x180000;
+	uint64_t value, where = address_of(place);
+
+	memcpy(&value, input + 3, sizeof(value));
+	if (input[0] & 1)
+		value = SPACE_HEAP + value % SPACE_HEAP_BYTES;
+	else if (input[0] & 4)
+		value = space_type(value % SPACE_TYPES);
+	else if (input[0] & 8)
+		value = space_get(space, where) ^ UINT64_C(1) << value % 64;
+	else if (input[0] & 16)
+		value = value % 64;
+	if (input[0] & 2)
+		value = (space_get(space, where) & ~UINT64_C(0xffffffff)) | (uint32_t)value;
+	space_put(space, where, value);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+	struct object_space *space = malloc(sizeof(*space));
+	struct objects_request request = {.containers = 50, .with_keys = size & 1};
+	struct python_interpreter interpreter;
+	struct objects objects;
+	int error;
+
+	*space = *pristine;
+	interpreter = space_interpreter(space);
+	error = space_open(space, &procfs, &interpreter, &objects);
+	for (int i = 0; i < LOOKS && !error; i++) {
+		for (size_t at = 0; at + CHANGE_BYTES <= size && at / CHANGE_BYTES < CHANGES_MAX;
+		     at += CHANGE_BYTES)
+			if (bytes[at] >> 6 == i)
+				change(space, bytes + at);
+		error = objects_look(&objects, true);
+	}
+	if (!error) {
+		struct look *look = look_new();
+
+		objects_report(&objects, &request, look);
+		look_free(look);
+	}
+	objects_release(&objects);
+	free(space);
+	return 0;
+}

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Looks at a made-up interpreter (object_space.h): what is found, and what is not when it is torn.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "object_space.h"
+#include "python/objects/names.h"
+
+struct fixture {
+	char root[64];
+	struct procfs procfs;
+	struct object_space *space;
+	struct python_interpreter interpreter;
+	struct objects objects;
+};
+
+static int begin(void **state)
+{
+	struct fixture *fixture = calloc(1, sizeof(*fixture));
+
+	fixture->procfs.root = space_make_procfs(fixture->root);
+	fixture->space = space_new();
+	fixture->interpreter = space_interpreter(fixture->space);
+	*state = fixture;
+	return space_open(fixture->space, &fixture->procfs, &fixture->interpreter,
+			  &fixture->objects);
+}
+
+static int end(void **state)
+{
+	struct fixture *fixture = *state;
+
+	objects_release(&fixture->objects);
+	space_remove_procfs(fixture->root);
+	free(fixture->space);
+	free(fixture);
+	return 0;
+}
+
+static uint64_t count_of(const struct fixture *fixture, const char *name)
+{
+	const struct python_object_types *types = &fixture->objects.types;
+
+	for (size_t i = 1; i < types->count; i++)
+		if (types->items[i].count && !strcmp(types->items[i].name, name))
+			return types->items[i].count;
+	return 0;
+}
+
+static const char *name_of(struct fixture *fixture, uint64_t address, unsigned int form)
+{
+	static char name[OBJECT_NAME_BYTES];
+	const struct graph *graph = &fixture->objects.graph;
+
+	if (!name_of_node(graph, graph_find(graph, address, false), form, name))
+		return "";
+	return name;
+}
+
+static void look(struct fixture *fixture)
+{
+	assert_int_equal(objects_look(&fixture->objects, true), 0);
+	assert_true(fixture->objects.has_graph);
+}
+
+static void test_counts(void **state)
+{
+	struct fixture *fixture = *state;
+
+	look(fixture);
+	assert_int_equal(count_of(fixture, "list"), 8);
+	assert_int_equal(count_of(fixture, "int"), 8 + 4 + 6 + 3 * 2 + 2 + 3 + 5);
+	assert_int_equal(count_of(fixture, "set"), 1);
+	assert_int_equal(count_of(fixture, "Plain"), 1);
+	assert_int_equal(count_of(fixture, "module"), 1);
+	assert_int_equal(fixture->objects.pools.torn, 0);
+	assert_int_equal(fixture->objects.pools.listed_blocks, 0);
+}
+
+static void test_names(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t inner = space_get(space, space_get(space, space->dict + DICT_KEYS) + 32 + 64 + 8);
+
+	look(fixture);
+	assert_string_equal(name_of(fixture, space->list, 0), "main.LIST");
+	assert_string_equal(name_of(fixture, space->rows, 0), "main.PLAIN.rows");
+	assert_string_equal(name_of(fixture, space->set, 0), "main.SET");
+	assert_string_equal(name_of(fixture, inner, 0), "main.DICT[*]");
+	assert_string_equal(name_of(fixture, inner, NAME_WITH_KEYS), "main.DICT['secret']");
+	assert_string_equal(name_of(fixture, space->kept, 0),
+			    "local kept of work (file.py:7), thread 1");
+}
+
+static void test_freed_blocks_are_no_objects(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t pool = (space->list - 16) & ~(uint64_t)(SPACE_POOL - 1);
+	uint64_t block = space->rows - 16;
+
+	/* the block becomes the pool's list of free ones */
+	space_put(space, block, 0);
+	space_put(space, space->rows, 0);
+	space_put(space, pool + 8, block);
+	--*(uint32_t *)space_at(space, pool);
+	look(fixture);
+	assert_int_equal(count_of(fixture, "list"), 7);
+	assert_string_equal(name_of(fixture, space->rows, 0), "");
+	assert_int_equal(fixture->objects.pools.torn, 0);
+}
+
+static void test_torn_pools_are_counted(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t pool = (space->list - 16) & ~(uint64_t)(SPACE_POOL - 1);
+
+	--*(uint32_t *)space_at(space, pool); /* one fewer in use than there are */
+	look(fixture);
+	assert_int_equal(fixture->objects.pools.torn, 1);
+	assert_int_equal(fixture->objects.pools.read_again, 4);
+	assert_int_equal(count_of(fixture, "list"), 8); /* by who refers to them */
+}
+
+static void test_free_lists_that_go_round(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t pool = (space->list - 16) & ~(uint64_t)(SPACE_POOL - 1);
+	uint64_t block = space->rows - 16;
+
+	space_put(space, block, block);
+	space_put(space, pool + 8, block);
+	look(fixture);
+	assert_int_equal(fixture->objects.pools.torn, 1);
+}
+
+static void test_headers_that_are_none(void **state)
+{
+	static const struct {
+		uint32_t offset, value;
+	} wrong[] = {
+		{0, 0},   {0, 100000},      {36, 32},    {36, UINT32_MAX}, {40, 0},
+		{40, 49}, {40, UINT32_MAX}, {40, 32000}, {44, 0},          {44, UINT32_MAX},
+	};
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t pool = (space->list - 16) & ~(uint64_t)(SPACE_POOL - 1);
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		uint32_t *word = (uint32_t *)space_at(space, pool + wrong[i].offset);
+		uint32_t before = *word;
+
+		*word = wrong[i].value;
+		look(fixture);
+		assert_int_equal(object_pools_block(&fixture->objects.pools, space->list), 0);
+		*word = before;
+	}
+	look(fixture);
+	assert_true(object_pools_block(&fixture->objects.pools, space->list));
+}
+
+static void test_types_that_are_none(void **state)
+{
+	static const struct {
+		uint32_t offset;
+		uint64_t value;
+	} wrong[] = {
+		{0, 0},
+		{8, 0},
+		{8, SPACE_HEAP},
+		{TYPE_BASIC_SIZE, 0},
+		{TYPE_BASIC_SIZE, UINT64_MAX},
+		{TYPE_ITEM_SIZE, UINT64_MAX},
+		{TYPE_FLAGS, 0},
+		{OBJECT_SIZE, UINT64_MAX},
+	};
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		uint64_t address = space_type(SPACE_SET) + wrong[i].offset;
+		uint64_t before = space_get(space, address);
+
+		space_put(space, address, wrong[i].value);
+		look(fixture);
+		assert_int_equal(count_of(fixture, "set"), 0);
+		space_put(space, address, before);
+	}
+	look(fixture);
+	assert_int_equal(count_of(fixture, "set"), 1);
+}
+
+/* Static types that C code never made ready are types all the same. */
+static void test_types_that_are_not_ready(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t deque = space_type(SPACE_DEQUE);
+
+	space_put(space, deque + TYPE_FLAGS, TYPE_HAVE_GC);
+	look(fixture);
+	assert_int_equal(count_of(fixture, "collections.deque"), 1);
+	space_put(space, deque + TYPE_TP_NAME, space_c_string(space, "no\nname."));
+	look(fixture);
+	assert_int_equal(count_of(fixture, "no\nname."), 0);
+}
+
+static void test_lengths_that_lie(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+
+	space_put(space, space->list + LIST_LENGTH, UINT64_MAX);
+	space_put(space, space->deque + DEQUE_LENGTH, UINT64_MAX >> 1);
+	space_put(space, space->set + SET_MASK, UINT64_MAX);
+	space_put(space, space->bytes + BYTEARRAY_ALLOCATED, UINT64_MAX);
+	space_put(space, space->dict + DICT_USED, UINT64_MAX);
+	space_put(space, space_get(space, space->dict + DICT_KEYS) + 24, UINT64_MAX);
+	look(fixture);
+	assert_int_equal(count_of(fixture, "list"), 7);
+	assert_int_equal(count_of(fixture, "set"), 0);
+}
+
+/* A deque whose blocks go round, bases of types and threads that do. */
+static void test_rings_end(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t block = space_get(space, space->deque + DEQUE_LEFT);
+	uint64_t interpreter = space_get(space, SPACE_DATA + SPACE_RUNTIME_AT + 40);
+	uint64_t thread = space_get(space, interpreter + 16);
+	uint64_t frame = space_get(space, space_get(space, thread + 56) + 8);
+
+	space_put(space, block + 8 + 8 * DEQUE_BLOCK_ITEMS, block);
+	space_put(space, space->deque + DEQUE_LENGTH, UINT64_C(1) << 50);
+	space_put(space, space_type(SPACE_OBJECT) + TYPE_BASE, space_type(SPACE_PLAIN));
+	space_put(space, thread + 8, thread);
+	space_put(space, frame + 48, frame);
+	space_put(space, interpreter, interpreter);
+	look(fixture);
+	assert_string_equal(name_of(fixture, space->list, 0), "main.LIST");
+}
+
+/* Lists that all say that they hold the same large memory cost no more than that memory. */
+static void test_lists_of_the_same_items(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t first = 0;
+
+	for (int i = 0; i < 3000; i++) {
+		uint64_t list = space_object(space, SPACE_LIST, 40);
+
+		space_put(space, list + LIST_LENGTH, SPACE_HEAP_BYTES / 8);
+		space_put(space, list + LIST_ITEMS, SPACE_HEAP);
+		space_put(space, list - 16, first); /* nothing reads the links of the collector */
+		first = list;
+	}
+	space_put(space, space->list + LIST_ITEMS, SPACE_HEAP);
+	space_put(space, space->list + LIST_LENGTH, SPACE_HEAP_BYTES / 8);
+	look(fixture);
+	assert_true(fixture->objects.cpu_ns < UINT64_C(20000000000));
+}
+
+static void grow_list(struct object_space *space, uint64_t list)
+{
+	space_put(space, list + LIST_LENGTH, space_get(space, list + LIST_LENGTH) + 1);
+	space_put(space, list + LIST_ALLOCATED, space_get(space, list + LIST_ALLOCATED) + 1);
+}
+
+static bool grew(const struct fixture *fixture, uint64_t address)
+{
+	const struct containers *containers = &fixture->objects.containers;
+	const struct container *container = containers_find(containers, address);
+
+	return container && container_grew(containers, container, false);
+}
+
+static void test_growth_over_many_looks(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t up_and_down = space->rows;
+
+	for (int i = 0; i < 3 * CONTAINER_LOOKS; i++) {
+		if (i % 3 == 0)
+			grow_list(space, space->list);
+		space_put(space, up_and_down + LIST_LENGTH, i % 7 * 5 % 7);
+		look(fixture);
+		assert_true(fixture->objects.containers.looks <= CONTAINER_LOOKS);
+		assert_true(fixture->objects.patterns.looks <= PATTERN_LOOKS);
+	}
+	assert_true(grew(fixture, space->list) || fixture->objects.containers.looks);
+	assert_false(grew(fixture, up_and_down));
+	assert_false(grew(fixture, space->kept));
+}
+
+static void test_growth_at_each_look(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+
+	for (int i = 0; i < CONTAINER_LOOKS + 10; i++) {
+		grow_list(space, space->list);
+		look(fixture);
+		if (i)
+			assert_true(grew(fixture, space->list));
+	}
+}
+
+/* Another list in the same place is another one: its first entry tells. */
+static void test_reused_addresses(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+
+	for (int i = 0; i < 6; i++) {
+		uint64_t items = space_get(space, space->list + LIST_ITEMS);
+
+		space_put(space, items, space_int(space, 5000));
+		grow_list(space, space->list);
+		look(fixture);
+	}
+	assert_false(grew(fixture, space->list));
+}
+
+static void test_missing_at_one_look(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint32_t *used =
+		(uint32_t *)space_at(space, (space->list - 16) & ~(uint64_t)(SPACE_POOL - 1));
+
+	for (int i = 0; i < 6; i++) {
+		grow_list(space, space->list);
+		*used -= i == 3;
+		look(fixture);
+		*used += i == 3;
+	}
+	assert_true(grew(fixture, space->list));
+}
+
+/* A chain of a thousand: its name begins with its root. */
+static void test_long_chains(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t tuple = space->rows;
+
+	for (int i = 0; i < 1000; i++)
+		tuple = space_tuple(space, &tuple, 1);
+	space_put(space, space_get(space, space->list + LIST_ITEMS), tuple);
+	space_put(space, space_get(space, space->plain - 32), 0);
+	look(fixture);
+	const char *name = name_of(fixture, space->rows, 0);
+	assert_int_equal(strncmp(name, "main.LIST[0][0]", 15), 0);
+	assert_non_null(strstr(name, "[0]...[0]"));
+	assert_int_equal(fixture->objects.patterns.full, false);
+}
+
+static void test_names_are_cut(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	char text[400];
+	uint64_t dict = space->main;
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (int i = 0; i < 20; i++) {
+		uint64_t inner = space_dict(space);
+		uint64_t module = space_module(space, inner);
+
+		space_dict_add(space, dict, text, module);
+		dict = inner;
+	}
+	space_dict_add(space, dict, "END", space->kept);
+	look(fixture);
+	assert_true(strlen(name_of(fixture, space->kept, 0)) < OBJECT_NAME_BYTES);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+	const struct CMUnitTest tests[] = {
+		TEST(test_counts),
+		TEST(test_names),
+		TEST(test_freed_blocks_are_no_objects),
+		TEST(test_torn_pools_are_counted),
+		TEST(test_free_lists_that_go_round),
+		TEST(test_headers_that_are_none),
+		TEST(test_types_that_are_none),
+		TEST(test_types_that_are_not_ready),
+		TEST(test_lengths_that_lie),
+		TEST(test_rings_end),
+		TEST(test_lists_of_the_same_items),
+		TEST(test_growth_over_many_looks),
+		TEST(test_growth_at_each_look),
+		TEST(test_reused_addresses),
+		TEST(test_missing_at_one_look),
+		TEST(test_long_chains),
+		TEST(test_names_are_cut),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
