@@ -224,13 +224,18 @@ static uint32_t resolve(struct graph *graph, uint64_t address, bool raw)
 	return bytes ? add_outside(graph, address, TYPE_NONE, bytes) : 0;
 }
 
-/* What a list or a dictionary keeps beside itself is as new as it is. */
+/* What a list, a dictionary or an instance keeps beside itself is as new as it is. */
 static void refresh_storage(struct graph *graph, uint64_t address, uint32_t type)
 {
 	struct object_reader *reader = graph->reader;
 	enum object_kind kind = reader->types->items[type].kind;
 	uint64_t storage, bytes = object_payload(reader, address, type);
 
+	if (bytes < POOL_BLOCK_BYTES_MAX) /* in a pool */
+		bytes = POOL_BLOCK_BYTES_MAX;
+	storage = object_values(reader, address, type);
+	if (storage)
+		view_refresh(reader->view, storage, bytes);
 	if ((kind == KIND_LIST && view_u64(reader->view, address + LIST_ITEMS, &storage)) ||
 	    (kind == KIND_DICT && view_u64(reader->view, address + DICT_KEYS, &storage)))
 		view_refresh(reader->view, storage, bytes < STORAGE_MAX ? bytes : STORAGE_MAX);

@@ -250,22 +250,32 @@ static void refer_values(const struct visit *visit, uint64_t values, const struc
 	}
 }
 
+uint64_t object_values(const struct object_reader *reader, uint64_t address, uint32_t type)
+{
+	bool managed = reader->types->items[type].flags & TYPE_MANAGED_DICT;
+	uint64_t dict;
+
+	if (reader->structs->minor == 11 && managed)
+		return word(reader, address + (uint64_t)VALUES_POINTER);
+	if (reader->structs->minor != 12 || !managed)
+		return 0;
+	dict = word(reader, address + (uint64_t)DICT_POINTER);
+	return dict & 1 ? dict + 1 : 0;
+}
+
 /* Attributes that are not at a place that the type's dictoffset says. */
 static void refer_managed(const struct visit *visit, const struct object *object,
 			  const struct python_type *type)
 {
 	struct object_reader *reader = visit->reader;
-	uint64_t dict = 0, values = 0, inlined = object->address + type->basic_bytes;
+	uint64_t values = object_values(reader, object->address, object->type), dict = 0;
+	uint64_t inlined = object->address + type->basic_bytes;
 	uint8_t valid = 0;
 
 	if (type->flags & TYPE_MANAGED_DICT && reader->structs->minor >= 11)
 		dict = word(reader, object->address + (uint64_t)DICT_POINTER);
-	if (reader->structs->minor == 11 && type->flags & TYPE_MANAGED_DICT)
-		values = word(reader, object->address + (uint64_t)VALUES_POINTER);
-	if (reader->structs->minor == 12 && dict & 1) {
-		values = dict + 1;
+	if (reader->structs->minor == 12 && dict & 1)
 		dict = 0;
-	}
 	if (reader->structs->minor >= 13 && type->flags & TYPE_INLINE_VALUES &&
 	    view_bytes(reader->view, inlined + INLINE_VALID, &valid, 1) && valid)
 		values = inlined + VALUES_HEADER;

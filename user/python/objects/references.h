@@ -59,6 +59,10 @@ uint64_t frame_code(const struct object_reader *reader, uint64_t frame);
 /* The label of an attribute by the address of its name; LABEL_ITEM where that is no string. */
 uint32_t object_name_label(struct object_reader *reader, enum label_kind kind, uint64_t name);
 
+/* Where the values of its attributes are, if they are outside of it and of a dictionary (3.11 and
+ * 3.12); else 0. */
+uint64_t object_values(const struct object_reader *reader, uint64_t address, uint32_t type);
+
 /* Bytes of the object itself: its type's size and its variable part. */
 uint64_t object_bytes(struct object_reader *reader, uint64_t address, uint32_t type);
 
