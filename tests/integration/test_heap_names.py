@@ -11,7 +11,7 @@ from pythons import choose, find_pythons, started, tell  # noqa: F401
 
 PYTHONS = find_pythons()
 SECRET = "secret-key-of-a-user"
-CHURN = ("churn", "<dictcomp>", "<listcomp>")  # what lives for a moment
+CHURN = ("churn", "__init__", "<dictcomp>", "<listcomp>")  # what lives for a moment
 
 
 def look(pid, path, *options):
