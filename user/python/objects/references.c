@@ -419,6 +419,21 @@ static void refer_type(const struct visit *visit, const struct object *object)
 	      label_make(LABEL_FIELD, TYPE_SUBCLASSES));
 }
 
+/* Its data count with it, so that they are no memory of their own; they may be references. */
+static void refer_ndarray(const struct visit *visit, const struct object *object,
+			  const struct python_type *type)
+{
+	struct object_reader *reader = visit->reader;
+	uint64_t description = word(reader, object->address + NDARRAY_DESCRIPTION);
+	uint8_t kind = 0;
+
+	if (view_bytes(reader->view, description + NDARRAY_KIND, &kind, 1) && kind == 'O')
+		refer_array(visit, word(reader, object->address + NDARRAY_DATA),
+			    object_payload(reader, object->address, object->type) / 8, 8);
+	scan(visit, object->address, object->address + NDARRAY_DIMENSIONS, object->end,
+	     type->dict_offset);
+}
+
 static void refer_plain(const struct visit *visit, const struct object *object,
 			const struct python_type *type)
 {
@@ -499,6 +514,9 @@ void object_references(struct object_reader *reader, const struct object *object
 	case KIND_FUNCTION:
 		refer_closure(&visit, object);
 		refer_plain(&visit, object, type);
+		break;
+	case KIND_NDARRAY:
+		refer_ndarray(&visit, object, type);
 		break;
 	default:
 		refer_plain(&visit, object, type);

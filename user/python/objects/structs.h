@@ -69,10 +69,13 @@ enum {
 
 	/* numpy.ndarray (numpy/core/include/numpy/ndarraytypes.h) */
 	NDARRAY_DATA = 16,
+	NDARRAY_DATA = 16,
 	NDARRAY_DIMENSIONS = 24, /* how many */
 	NDARRAY_SHAPE = 32,
 	NDARRAY_STRIDES = 40,
 	NDARRAY_BASE = 48,
+	NDARRAY_DESCRIPTION = 56,
+	NDARRAY_KIND = 24, /* of the description */
 	NDARRAY_FLAGS = 64,
 	NDARRAY_OWNS_DATA = 4, /* in the flags */
 	NDARRAY_DIMENSIONS_MAX = 64,
