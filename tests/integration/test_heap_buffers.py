@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Bytes in buffers count to the container that holds them, within 2 % of what the program says
+(tests/programs/python_buffers.py)."""
+import json
+
+import pytest
+
+from pythons import choose, find_pythons, started  # noqa: F401
+from test_heap_names import look
+
+PYTHONS = find_pythons()
+
+
+def held(python, started, path, *arguments):  # noqa: F811
+    """{name: (bytes that the program says, bytes that we say)}"""
+    process = python.start("python_buffers.py", *arguments)
+    started.append(process)
+    truth = json.loads(process.lines.until("^{", timeout=120))
+    process.lines.until("^ready$")
+    report, _ = look(process.pid, path)
+    ours = {one["name"]: one["bytes"] for one in report["containers"]}
+    return {name: (size, ours.get(name)) for name, size in truth.items()}
+
+
+def assert_close(sizes):
+    wrong = {name: sizes for name, sizes in sizes.items()
+             if not sizes[1] or abs(sizes[1] - sizes[0]) > sizes[0] // 50}
+    assert not wrong
+
+
+@pytest.mark.parametrize("python", choose(PYTHONS, 8, 11, 12, 14))
+def test_buffers_count_to_their_holder(python, started, tmp_path):  # noqa: F811
+    sizes = held(python, started, tmp_path / "heap.json")
+    assert len(sizes) > 6
+    assert_close(sizes)
+
+
+def test_arrays_of_numpy_and_pandas(started, tmp_path):  # noqa: F811
+    pytest.importorskip("pandas")
+    system = [one.values[0] for one in PYTHONS if str(one.values[0].path).startswith("/usr/bin")]
+    if not system:
+        pytest.skip("no python of the system's own, which the packages are of")
+    sizes = held(system[0], started, tmp_path / "heap.json", "numpy")
+    assert len(sizes) > 10
+    assert_close(sizes)
