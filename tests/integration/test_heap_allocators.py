@@ -31,3 +31,12 @@ def test_types_without_pools(python, tmp_path):
         assert floats <= types["float"]["count"] <= floats + 200
         # in blocks of 24 bytes that may be used
         assert types["float"]["bytes"] == pytest.approx(24 * types["float"]["count"], rel=0.01)
+
+
+def test_allocator_for_debugging(tmp_path):
+    """It is said that objects are missing; the rest of the look is there."""
+    python = choose(find_pythons(), 11)[0].values[0]
+    with Leak(python, 5, environment={"PYTHONMALLOC": "debug"}) as target:
+        report, _ = look(target, tmp_path / "look.json")
+        assert "PYTHONMALLOC=debug" in report["python"]["note"]
+        assert report["memory"]["resident_bytes"] > 5e6

@@ -16,6 +16,9 @@
 	"what grows most and is longest, no growth of many small containers"
 
 #define BY_CHUNKS "its allocator is not pymalloc: objects were found in the blocks of malloc"
+#define DEBUG                                                                               \
+	"its allocator puts marks around each block (PYTHONMALLOC=debug, -X dev): most of " \
+	"its objects are not told"
 #define BY_REACH                                                                            \
 	"its allocator is neither pymalloc nor glibc's malloc: of its objects, those that " \
 	"are reached were found"
@@ -248,6 +251,12 @@ static void report_chains(const struct objects *objects, const struct objects_re
 	look->container_count = count;
 }
 
+/* Its blocks begin with words of the allocator's, so that hardly any looks like an object. */
+static bool is_debug(const struct object_pools *pools)
+{
+	return pools->live_blocks > 1000 && pools->raw_blocks > pools->live_blocks / 10 * 9;
+}
+
 static const char *note_of(const struct objects *objects, const struct look *look)
 {
 	char text[512] = "";
@@ -255,6 +264,8 @@ static const char *note_of(const struct objects *objects, const struct look *loo
 	if (objects->pools.absent)
 		snprintf(text, sizeof(text), "%s%s", objects->chunks_known ? BY_CHUNKS : BY_REACH,
 			 objects->streamed ? "; " : "");
+	else if (is_debug(&objects->pools))
+		snprintf(text, sizeof(text), "%s%s", DEBUG, objects->streamed ? "; " : "");
 	if (objects->streamed)
 		strcat(text, STREAMED);
 	return *text ? pool_strdup(look->pool, text) : NULL;
