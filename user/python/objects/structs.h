@@ -69,7 +69,6 @@ enum {
 
 	/* numpy.ndarray (numpy/core/include/numpy/ndarraytypes.h) */
 	NDARRAY_DATA = 16,
-	NDARRAY_DATA = 16,
 	NDARRAY_DIMENSIONS = 24, /* how many */
 	NDARRAY_SHAPE = 32,
 	NDARRAY_STRIDES = 40,
