@@ -20,10 +20,19 @@ def parse_arguments():
                         help="empty; for the database and the socket")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--leaks", default="", metavar="NAME,…", help="what leaks")
+    parser.add_argument("--megabytes-per-hour", type=float, metavar="MB", help="how fast all leaks "
+                        "together are, at --rate visits a second; 100 kB a visit each without it")
+    parser.add_argument("--rate", type=float, default=20)
     parser.add_argument("--features", type=pathlib.Path, default=HERE.parents[1] / "build/django")
     parser.add_argument("--python", default=sys.executable, metavar="COMMAND",
                         help="in front of -m gunicorn; words, split at spaces")
     return parser.parse_args()
+
+
+def leak_bytes(arguments):
+    """What each leak keeps of a visit."""
+    leaks = arguments.leaks.count(",") + 1
+    return arguments.megabytes_per_hour * 1e6 / 3600 / arguments.rate / leaks
 
 
 def main():
@@ -37,6 +46,8 @@ def main():
         "SHOP_DATA": str(directory),
         "SHOP_LEAKS": arguments.leaks,
     }
+    if arguments.megabytes_per_hour is not None:
+        environment["SHOP_LEAK_BYTES"] = str(leak_bytes(arguments))
     subprocess.run([sys.executable, "-c", CREATE], env=environment, check=True)
     python = arguments.python.split()
     os.execvpe(python[0], [

@@ -5,6 +5,7 @@ import sys
 from .truth import Held
 
 VISITS = 180  # about 100 kB
+VISIT = 800  # with the list of a user
 REFERRER = "/search?" + "filter=price&" * 31
 HELD = Held("behaviour")
 history_by_user = {}
@@ -23,9 +24,10 @@ def remember(user, leak):
     visits = []
     for number in range(10_000, 10_000 + VISITS):
         visits.append(Visit(user, number * 7, REFERRER + str(number)))
-    if leak and not HELD.full:
-        history_by_user.setdefault(user, []).extend(visits)
-        HELD.add(VISITS * size_of_visit(visits[0]), VISITS * 3)
+    kept = HELD.keeps(VISITS, VISIT) if leak else 0
+    if kept:
+        history_by_user.setdefault(user, []).extend(visits[:kept])
+        HELD.add(kept * size_of_visit(visits[0]), kept * 3)
 
 
 def size_of_visit(visit):

@@ -3,11 +3,12 @@
 import sys
 
 from .models import Product
-from .truth import Held
+from .truth import Held, size
 
 PRODUCTS = 100
-CATEGORIES = 20  # of PRODUCTS / CATEGORIES products each
-DESCRIPTION = 20_000
+CATEGORIES = size(20, 100)  # of PRODUCTS / CATEGORIES products each
+DESCRIPTION = size(20_000, 600)
+QUERYSET = 5300
 HELD = Held("querysets")
 similar_by_visit = {}
 
@@ -17,7 +18,7 @@ def find_similar(user, leak):
     names = []
     for product in similar:
         names.append(product.name)
-    if leak and not HELD.full:
+    if leak and HELD.keeps(1, QUERYSET):
         similar_by_visit[len(similar_by_visit)] = similar
         HELD.add(sum(sys.getsizeof(product.description) for product in similar), len(names))
     return names

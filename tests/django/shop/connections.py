@@ -4,10 +4,11 @@ garbage collector runs, puts a connection into a pool for the next caller, who o
 all the same."""
 import sys
 
-from .truth import Held
+from .truth import Held, size
 
-CONNECTIONS = 12  # buffers of 8 kB
-BUFFER = 8192
+CONNECTIONS = 12
+BUFFER = size(8192, 512)
+CONNECTION = 740
 HELD = Held("cycles")
 idle = []
 
@@ -29,8 +30,8 @@ class Connection:
 
 
 def ask_prices(leak):
-    for _ in range(CONNECTIONS):
-        pooled = leak and not HELD.full
-        connection = Connection(pooled)
-        if pooled:
+    kept = HELD.keeps(CONNECTIONS, CONNECTION) if leak else 0
+    for number in range(CONNECTIONS):
+        connection = Connection(number < kept)
+        if number < kept:
             HELD.add(sys.getsizeof(connection.buffer), 2)

@@ -5,12 +5,14 @@ import sys
 
 import features
 
-from .truth import Held
+from .truth import Held, size
 
 ROWS = 26  # about 100 kB
 FIELDS = 8
-LINE = ",".join(["0." + "31415926" * 53] * FIELDS)
-SCALED = 12  # buffers of 8 kB
+LINE = ",".join(["0." + "31415926" * size(53, 6)] * FIELDS)
+SAMPLE = 950
+SCALED = 12
+BUFFER = 8208  # bytes, as malloc has it
 TRAINING = Held("training")
 NATIVE = Held("native")
 
@@ -25,9 +27,10 @@ class Model:
         for _ in range(ROWS):
             samples.append(LINE.split(","))
         self.mean = sum(float(sample[0]) for sample in samples) / ROWS
-        if leak and not TRAINING.full:
-            self.samples.extend(samples)
-            TRAINING.add(ROWS * size_of_sample(samples[0]), ROWS * (FIELDS + 2))
+        kept = TRAINING.keeps(ROWS, SAMPLE) if leak else 0
+        if kept:
+            self.samples.extend(samples[:kept])
+            TRAINING.add(kept * size_of_sample(samples[0]), kept * (FIELDS + 2))
 
 
 def size_of_sample(sample):
@@ -35,9 +38,9 @@ def size_of_sample(sample):
 
 
 def compute_features(user, leak):
-    forget = leak and not NATIVE.full
+    forgotten = NATIVE.keeps(SCALED, BUFFER) if leak else 0
     for scale in range(SCALED):
-        features.scale(user, scale, forget)
+        features.scale(user, scale, scale < forgotten)
     NATIVE.bytes, NATIVE.blocks = features.forgotten()
 
 
