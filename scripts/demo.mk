@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# sudo make demo                       the bundled leaking program
+# sudo make demo                       bundled programs that leak
 # sudo make demo PID=1234 DURATION=30  a process of yours
 
 as_user    := scripts/as-user
