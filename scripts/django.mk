@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# sudo make demo-django [DURATION=30]  a Django service with six leaks, under gunicorn and load
+# sudo make demo-django [DURATION=60]  a Django service with six leaks, under gunicorn and load
 
 .PHONY: demo-django
 demo-django:
