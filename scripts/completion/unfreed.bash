@@ -39,16 +39,18 @@ _unfreed()
     COMPREPLY=()
 
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W "record report doctor --help --version" -- "$word"))
+        COMPREPLY=($(compgen -W "why heap record report doctor --help --version" -- "$word"))
         return
     fi
-    [[ $command == record ]] && _unfreed_traced_command && return
+    [[ $command == record || $command == why ]] && _unfreed_traced_command && return
 
     case $previous in
     -p | --pid) _unfreed_pids "$word" && return ;;
-    -o | --output) IFS=$'\n' _unfreed_files "$word" && return ;;
+    -o | --output | --diff) IFS=$'\n' _unfreed_files "$word" && return ;;
     -f | --format)
-        COMPREPLY=($(compgen -W "text folded svg html pprof json" -- "$word"))
+        local formats="text folded svg html pprof json"
+        [[ $command == heap ]] && formats="text json dot svg"
+        COMPREPLY=($(compgen -W "$formats" -- "$word"))
         return
         ;;
     --attach)
@@ -71,13 +73,22 @@ _unfreed()
         COMPREPLY=($(compgen -W "bytes blocks" -- "$word"))
         return
         ;;
-    -d | --duration | -i | --interval | --older-than | --top | --max-blocks | --max-stacks)
+    -d | --duration | -i | --interval | --older-than | --top | --max-blocks | --max-stacks | \
+        --fail-above | --looks | --watch | --holders | --max-memory)
         return
         ;;
     esac
 
     local output="-o --output -f --format --count --by --top"
     case $command in
+    why)
+        options="-p --pid -d --duration -o --output --top --fail-above --with-keys --max-memory
+                 -q --quiet -v --verbose --help --"
+        ;;
+    heap)
+        options="-p --pid -i --interval --looks --diff --holders --watch -d --duration -o --output
+                 -f --format --top --with-keys --max-memory -q --quiet -v --verbose --help"
+        ;;
     record)
         options="-p --pid -d --duration -i --interval --older-than $output --follow-forks
                  --exact --malloc --python --native-interpreter --attach --max-blocks
@@ -88,6 +99,8 @@ _unfreed()
     *) return ;;
     esac
 
+    # an argument of these is a process
+    [[ $word != -* && ( $command == why || $command == heap ) ]] && _unfreed_pids "$word" && return
     if [[ $word == -* || $command != report ]]; then
         COMPREPLY=($(compgen -W "$options" -- "$word"))
     else

@@ -33,6 +33,8 @@ def complete(*words, cwd=ROOT):
     "words, wanted",
     [
         (["r"], ["record", "report"]),
+        (["w"], ["why"]),
+        (["heap", "-f", "j"], ["json"]),
         (["record", "--max"], ["--max-blocks", "--max-stacks"]),
         (["record", "--attach", ""], ["auto", "session", "multi", "perf"]),
         (["record", "--count", "bl"], ["blocks"]),
@@ -53,5 +55,11 @@ def test_profile_with_a_space_is_one_word(tmp_path):
     assert complete("unfreed", "report", "a", cwd=tmp_path) == ["a b.pb.gz"]
 
 
-def test_traced_command_is_completed_as_itself():
-    assert "bash" in complete("unfreed", "record", "--", "bas")
+@pytest.mark.parametrize("command", ["record", "why"])
+def test_traced_command_is_completed_as_itself(command):
+    assert "bash" in complete("unfreed", command, "--", "bas")
+
+
+@pytest.mark.parametrize("command", ["why", "heap"])
+def test_argument_is_a_process(command):
+    assert "1" in complete("unfreed", command, "1")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What --help offers stands in the man page and in the completion, and nothing else does."""
+"""What --help offers stands in the man page and in the completion, and nothing else does. What the
+README and the man page show can be typed."""
 
 import re
 import subprocess
@@ -11,15 +12,25 @@ pytestmark = pytest.mark.unprivileged
 ROOT = Path(__file__).resolve().parent.parent.parent
 UNFREED = ROOT / "build" / "unfreed"
 BY_ARGP = {"--help", "--usage", "--version"}
+COMMANDS = ["why", "record", "heap", "report", "doctor"]
+MESSAGES = {"--quiet", "--verbose"}  # explained once for all commands
 
 needs_build = pytest.mark.skipif(not UNFREED.exists(), reason="build/unfreed is not built")
 
 
-def offered(command):
-    text = subprocess.run(
-        [UNFREED, command, "--help"], stdout=subprocess.PIPE, text=True, check=True
+def help_of(*command):
+    return subprocess.run(
+        [UNFREED, *command, "--help"], stdout=subprocess.PIPE, text=True, check=True
     ).stdout
-    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - BY_ARGP
+
+
+def offered(command):
+    return set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", options_of(command))) - BY_ARGP
+
+
+def options_of(command):
+    """The lines of the option table: the text around it may name options of other commands."""
+    return "\n".join(re.findall(r"^  +-.*", help_of(command), re.MULTILINE))
 
 
 def completed(command):
@@ -37,19 +48,90 @@ def completed(command):
     return {word for word in words if re.fullmatch(r"--[a-z-]+", word)} - BY_ARGP
 
 
+def man_page():
+    return (ROOT / "docs/unfreed.1").read_text()
+
+
+def explained(text):
+    """The long options that are terms of a list."""
+    terms = " ".join(re.findall(r"^\.It(.*)", text, re.MULTILINE))
+    return {"-" + word for word in re.findall(r"Fl (-[a-z-]+)", terms)}
+
+
+def section(title):
+    """Of OPTIONS, the part under this title."""
+    return re.search(rf"^\.Ss {title}\n(.*?)(?=^\.S[sh] )", man_page(), re.S | re.M).group(1)
+
+
 @needs_build
-@pytest.mark.parametrize("command", ["record", "report", "doctor"])
+def test_the_commands_are_those_of_help():
+    table = help_of().split("Commands:\n")[1].split("\n\n")[0]
+    assert re.findall(r"^  ([a-z]+)", table, re.MULTILINE) == COMMANDS
+
+
+@needs_build
+@pytest.mark.parametrize("command", COMMANDS)
 def test_completion_offers_the_options_of_a_command(command):
     assert completed(command) == offered(command)
 
 
 @needs_build
 def test_man_page_explains_every_option():
-    page = (ROOT / "docs/unfreed.1").read_text()
-    explained = {"-" + word for word in re.findall(r"^\.It.*?Fl (-[a-z-]+)", page, re.MULTILINE)}
-    everything = offered("record") | offered("report") | offered("doctor")
-    assert everything - explained == set()
-    assert explained - everything - BY_ARGP == set()
+    everything = set().union(*map(offered, COMMANDS))
+    assert everything - explained(man_page()) == set()
+    assert explained(man_page()) - everything - BY_ARGP == set()
+
+
+@needs_build
+@pytest.mark.parametrize("command", ["why", "heap"])
+def test_man_page_explains_the_options_of_a_command(command):
+    assert explained(section(command)) == offered(command) - MESSAGES
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_man_page_explains_every_command(command):
+    assert f".It Cm {command}\n" in section("Commands")
+    assert re.search(rf"^\.Cm {command}$", man_page().split(".Sh DESCRIPTION")[0], re.M)
+
+
+def shown(name):
+    """The command lines that a document shows: those of unfreed, without what is behind `--`."""
+    text = (ROOT / name).read_text()
+    line = r"^(?:\.Dl [#$] |next +|later +)?(?:sudo )?(?:build/)?unfreed ([a-z]+) (.*)"
+    lines = re.findall(line, text, re.MULTILINE)
+    return [(command, re.split(r" -- | +#", rest)[0]) for command, rest in lines]
+
+
+@needs_build
+@pytest.mark.parametrize("name", ["README.md", "docs/unfreed.1", "docs/verdicts.md"])
+def test_documents_show_what_can_be_typed(name):
+    lines = shown(name)
+    assert lines or name == "docs/verdicts.md"
+    for command, rest in lines:
+        assert command in COMMANDS
+        options = set(re.findall(r"(?<!\S)(-[a-zA-Z]|--[a-z-]+)(?=[\s=]|$)", rest))
+        known = set(re.findall(r"(?<![\w-])(-[a-zA-Z]|--[a-z-]+)\b", options_of(command)))
+        assert options - known == set(), (command, rest)
+
+
+def test_make_targets_of_documents_exist():
+    rules = [ROOT / "Makefile", *ROOT.glob("scripts/*.mk"), *ROOT.glob("tests/*/*.mk")]
+    text = "\n".join(rule.read_text() for rule in rules)
+    targets = set(re.findall(r"^([a-z-]+)(?: [a-z -]+)?:", text, re.MULTILINE))
+    for name in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/how-it-works.md"]:
+        text = (ROOT / name).read_text()
+        named = set(re.findall(r"(?:`|^)(?:sudo )?make ([a-z][a-z-]+)(?![\w/-])", text, re.MULTILINE))
+        assert named - targets == set(), name
+
+
+@needs_build
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "docs/how-it-works.md"])
+def test_files_of_documents_exist(name):
+    text = (ROOT / name).read_text()
+    for link in re.findall(r"\]\((?!http)([^)#]+)", text):
+        assert ((ROOT / name).parent / link).exists(), link
+    for path in re.findall(r"`((?:user|bpf|tests|scripts|docs)/[\w./-]*\w/?)`", text):
+        assert (ROOT / path).exists(), path
 
 
 def test_man_page_is_clean():
