@@ -14,6 +14,7 @@ enum { NAMES_MAX = 1 << 20, OVERHEAD_BYTES = 32 /* of malloc, of both tables */ 
 struct label_name {
 	UT_hash_handle hh;
 	uint32_t number;
+	uint32_t alike;
 	char text[];
 };
 
@@ -45,7 +46,7 @@ static struct label_name *add_name(struct labels *labels, const char *text, size
 		free(name);
 		return NULL;
 	}
-	name->number = (uint32_t)labels->count;
+	name->number = name->alike = (uint32_t)labels->count;
 	HASH_ADD(hh, labels->by_text, text, length, name);
 	return name;
 }
@@ -64,4 +65,15 @@ uint32_t labels_number(struct labels *labels, const char *text)
 const char *labels_text(const struct labels *labels, uint32_t number)
 {
 	return number && number <= labels->count ? labels->names[number - 1]->text : "?";
+}
+
+void labels_set_alike(struct labels *labels, uint32_t number, uint32_t alike)
+{
+	if (number && number <= labels->count && alike)
+		labels->names[number - 1]->alike = alike;
+}
+
+uint32_t labels_alike(const struct labels *labels, uint32_t number)
+{
+	return number && number <= labels->count ? labels->names[number - 1]->alike : number;
 }

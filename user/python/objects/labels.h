@@ -63,6 +63,13 @@ void labels_release(struct labels *labels);
 /* The number of a name; 0 where there is no room for another. */
 uint32_t labels_number(struct labels *labels, const char *text);
 
+/*
+ * A name that stands for many alike: "local rows of serve (app.py:3)" for the same in each thread.
+ * labels_alike gives the number itself where none was set.
+ */
+void labels_set_alike(struct labels *labels, uint32_t number, uint32_t alike);
+uint32_t labels_alike(const struct labels *labels, uint32_t number);
+
 /* The name of a number that labels_number gave; lives as long as the labels. */
 const char *labels_text(const struct labels *labels, uint32_t number);
 

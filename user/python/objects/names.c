@@ -322,8 +322,14 @@ static void append_variable(const struct object_reader *reader, const struct nam
 void name_append(const struct object_reader *reader, const struct name_step *step,
 		 unsigned int form, char name[OBJECT_NAME_BYTES])
 {
+	uint32_t number = label_value(step->label);
+
 	switch (label_kind(step->label)) {
 	case LABEL_ROOT:
+		if (form & NAME_GENERIC)
+			number = labels_alike(reader->labels, number);
+		append_attribute(name, labels_text(reader->labels, number));
+		break;
 	case LABEL_C:
 	case LABEL_MODULES:
 	case LABEL_NAME:

@@ -153,6 +153,9 @@ static uint32_t pattern_of(struct patterns *patterns, const struct graph *graph,
 
 	if (above && (label_kind(label) == LABEL_NAMESPACE || label_kind(label) == LABEL_RAW))
 		return above;
+	if (label_kind(label) == LABEL_ROOT) /* the same in each thread */
+		label = label_make(LABEL_ROOT,
+				   labels_alike(graph->reader->labels, label_value(label)));
 	return step(patterns, above, label, graph_type(graph, node));
 }
 

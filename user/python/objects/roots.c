@@ -52,6 +52,9 @@ static uint64_t word(const struct rooting *rooting, uint64_t address)
 	return value;
 }
 
+/* Between the name of a function and the number of the thread that runs it. */
+#define THREAD_MARK ", thread "
+
 static uint32_t text_label(const struct rooting *rooting, enum label_kind kind, const char *text)
 {
 	return label_make(kind, labels_number(rooting->reader->labels, text));
@@ -62,7 +65,7 @@ static void describe_frame(const struct rooting *rooting, uint64_t code, char *t
 {
 	name_of_code(rooting->reader, code, text, size);
 	if (rooting->thread)
-		snprintf(text + strlen(text), size - strlen(text), ", thread %d", rooting->thread);
+		snprintf(text + strlen(text), size - strlen(text), THREAD_MARK "%d", rooting->thread);
 	if (rooting->number)
 		snprintf(text + strlen(text), size - strlen(text), " of interpreter %" PRIu64,
 			 rooting->number);
@@ -79,7 +82,14 @@ static void take_variable(void *context, uint64_t target, uint32_t label)
 			 rooting->function);
 	else
 		snprintf(text, sizeof(text), "frame of %s", rooting->function);
-	rooting->visit(rooting->context, target, text_label(rooting, LABEL_ROOT, text));
+	uint32_t root = text_label(rooting, LABEL_ROOT, text);
+	char *thread = strstr(text, THREAD_MARK);
+	if (thread) {
+		*thread = '\0';
+		labels_set_alike(rooting->reader->labels, label_value(root),
+				 labels_number(rooting->reader->labels, text));
+	}
+	rooting->visit(rooting->context, target, root);
 }
 
 /* A frame that runs does not say how much of its stack is filled. */
