@@ -27,9 +27,13 @@ class Script:
         self.process.wait()
 
 
+def why(directory, *arguments):
+    return subprocess.run([UNFREED, "why", *map(str, arguments)], cwd=directory,
+                          capture_output=True, text=True)
+
+
 def ask(pid, directory, seconds=8, *options):
-    run = subprocess.run([UNFREED, "why", "-p", str(pid), "-d", str(seconds), "-o", "why.json",
-                          "-o", "-", *options], cwd=directory, capture_output=True, text=True)
+    run = why(directory, "-p", pid, "-d", seconds, "-o", "why.json", "-o", "-", *options)
     assert run.returncode == 0, run.stderr
     print(run.stdout)
     return json.loads((directory / "why.json").read_text()), run.stdout
@@ -99,3 +103,46 @@ def test_a_list_that_is_replaced_is_no_leak(tmp_path):
     found = dict(zip(names(answer), (finding["verdict"] for finding in answer["findings"])))
     assert found.get("__main__.loop.scheduled", "churn") in ("churn", "sawtooth"), text
     assert found["__main__.kept"] == "grows, no bound seen"
+
+
+GROWS = """
+import time
+kept = []
+end = time.monotonic() + 60
+while time.monotonic() < end:
+    kept.append([1] * 50)
+    time.sleep(.002)
+"""
+
+
+def test_a_command_that_a_shell_executes(tmp_path):
+    (tmp_path / "grows.py").write_text(GROWS)
+    run = why(tmp_path, "-d", 6, "--fail-above", "1MB/h", "--",
+              "sh", "-c", f"sleep 0.2; exec {PYTHON} grows.py")
+    assert "list __main__.kept" in run.stdout, run.stdout
+    assert run.returncode == 1 and "faster than --fail-above" in run.stderr
+
+
+def test_a_command_that_cannot_run(tmp_path):
+    run = why(tmp_path, "--", tmp_path / "nothing")
+    assert run.returncode == 3 and run.stdout == ""
+    assert run.stderr == f"unfreed: cannot run {tmp_path}/nothing: No such file or directory\n"
+
+
+def test_a_command_that_fails_says_so(tmp_path):
+    run = why(tmp_path, "-d", 5, "--", "sh", "-c", "sleep 0.3; exit 3")
+    assert run.stderr.endswith("unfreed: sh ended with status 3\n")
+
+
+def test_an_output_that_cannot_be_is_said_before(tmp_path):
+    run = why(tmp_path, "-p", 1, "-o", tmp_path / "no/why.json")
+    assert run.returncode == 1 and run.stderr.startswith("unfreed: cannot write ")
+    assert run.stderr.count("\n") == 1
+
+
+def test_an_answer_is_not_lost_with_its_output(tmp_path):
+    (tmp_path / "why.json").mkdir()
+    with Script("import time; print('ready', flush=True); time.sleep(60)") as program:
+        run = why(tmp_path, "-p", program.pid, "-d", 1, "-o", "why.json")
+    assert run.returncode == 1 and "cannot write why.json" in run.stderr
+    assert run.stdout.startswith(f"python3 {program.pid}, up ")

@@ -4,9 +4,11 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,6 +32,8 @@ enum {
 	KEY_MAX_MEMORY,
 	TOP_MAX = 1000,
 	OUTPUTS_MAX = 16,
+	END_TRIES = 500,
+	END_TRY_US = 10000,
 };
 
 struct why_options {
@@ -234,21 +238,39 @@ static const char *choose_saved(const struct why_options *why, pid_t pid, char *
 	return name;
 }
 
+/* What is known in two minutes is known now: that a directory is not there. */
+static bool can_write(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = slash == path ? strdup("/") : slash ? strndup(path, slash - path) : NULL;
+	bool good = !slash || !directory || !access(directory, W_OK | X_OK);
+
+	if (!good)
+		message_error("cannot write %s: %s", path, strerror(errno));
+	free(directory);
+	return good;
+}
+
 static enum exit_status write_all(const struct why_options *why, struct answer *answer)
 {
 	enum exit_status status = STATUS_OK;
 	char name[64];
 	const char *saved = choose_saved(why, answer->pid, name, sizeof(name));
+	size_t written = 0;
 
 	if (saved && !write_answer(answer, saved, why->top))
 		answer->saved_as = saved;
 	for (size_t i = 0; i < why->output_count; i++) {
-		if (write_answer(answer, why->outputs[i], why->top))
+		if (write_answer(answer, why->outputs[i], why->top)) {
 			status = STATUS_FAILURE;
-		else if (ends_in(why->outputs[i], ".json"))
+			continue;
+		}
+		written++;
+		if (ends_in(why->outputs[i], ".json"))
 			answer->saved_as = why->outputs[i];
 	}
-	if (!why->output_count && write_answer(answer, "-", why->top))
+	/* Where nothing could be written, the answer is not lost for that. */
+	if (!written && write_answer(answer, "-", why->top))
 		status = STATUS_FAILURE;
 	return status;
 }
@@ -295,22 +317,67 @@ static enum exit_status ask(const struct why_options *why, struct confined *conf
 	return status;
 }
 
+/* Returns the child's PID once it runs the command, or a negative errno. */
+static pid_t start(char *const *command)
+{
+	int ends[2], error = 0;
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	pid = fork();
+	if (!pid) {
+		execvp(command[0], command);
+		error = errno;
+		if (write(ends[1], &error, sizeof(error)) < 0)
+			_exit(126);
+		_exit(127);
+	}
+	if (pid < 0)
+		pid = -errno;
+	close(ends[1]);
+	if (pid > 0 && read(ends[0], &error, sizeof(error)) == sizeof(error)) {
+		waitpid(pid, NULL, 0);
+		pid = -error;
+	}
+	close(ends[0]);
+	return pid;
+}
+
+/* Ends it where it still runs, at last by force: it must not outlive a test. */
+static void end_command(const char *name, pid_t pid)
+{
+	int status = 0;
+
+	if (waitpid(pid, &status, WNOHANG) == pid) {
+		if (WIFEXITED(status) && WEXITSTATUS(status))
+			message_info("%s ended with status %d", name, WEXITSTATUS(status));
+		else if (WIFSIGNALED(status))
+			message_info("%s was ended by signal %d", name, WTERMSIG(status));
+		return;
+	}
+	kill(pid, SIGTERM);
+	for (int i = 0; i < END_TRIES; i++) {
+		if (waitpid(pid, NULL, WNOHANG))
+			return;
+		usleep(END_TRY_US);
+	}
+	message_info("%s does not end by itself: killed", name);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 /* Starts the command, asks about it, and ends it where it still runs. */
 static enum exit_status ask_command(const struct why_options *why, struct confined *confined)
 {
-	pid_t pid = fork();
+	pid_t pid = start(why->command);
 
-	if (!pid) {
-		execvp(why->command[0], why->command);
-		message_error("cannot run %s: %s", why->command[0], strerror(errno));
-		_exit(127);
-	}
 	if (pid < 0) {
-		message_error("cannot start a process: %s", strerror(errno));
-		return STATUS_FAILURE;
+		message_error("cannot run %s: %s", why->command[0], strerror(-(int)pid));
+		return STATUS_TARGET;
 	}
 	enum exit_status status = ask(why, confined, pid);
-	kill(pid, SIGTERM);
+	end_command(why->command[0], pid);
 	return status;
 }
 
@@ -321,6 +388,9 @@ int why_main(int argc, char **argv)
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &why))
 		return STATUS_USAGE;
+	for (size_t i = 0; i < why.output_count; i++)
+		if (!can_write(why.outputs[i]))
+			return STATUS_FAILURE;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	struct confined *confined = confined_new();

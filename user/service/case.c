@@ -14,7 +14,7 @@
 
 #define NS_PER_S 1e9
 
-enum { LOOKS_TO_TELL = 3, COUNT_EACH_S = 3 };
+enum { COUNT_EACH_S = 3 };
 
 static double now_s(void)
 {
@@ -83,6 +83,17 @@ static uint64_t own_cpu_ns(void)
 	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
+/* Two samples at almost one time make a slope out of nothing: a look takes the place of a count. */
+static void leave_out_recent(struct patient_case *kase, double at_s)
+{
+	struct series *objects = &kase->objects;
+
+	if (kase->counted && at_s - objects->items[objects->count - 1].at_s < COUNT_EACH_S / 2.0)
+		objects->count--;
+	kase->counted = false;
+	kase->counted_s = at_s;
+}
+
 static void add_parts(struct patient_case *kase, const struct look *look)
 {
 	double at_s = now_s();
@@ -91,6 +102,8 @@ static void add_parts(struct patient_case *kase, const struct look *look)
 		return;
 	double live = (double)look_live_bytes(look);
 	double objects = (double)look->parts[PART_PYTHON_LIVE].bytes;
+
+	leave_out_recent(kase, at_s);
 	series_add(&kase->live, at_s, live);
 	series_add(&kase->objects, at_s, objects);
 	series_add(&kase->others, at_s, live - objects);
@@ -111,18 +124,31 @@ static void report(struct patient_case *kase, bool graph, const struct objects_r
 	}
 }
 
+/* What was there before is another program's. */
+static void begin_anew(struct patient_case *kase)
+{
+	kase->live.count = kase->objects.count = kase->others.count = kase->resident.count = 0;
+	for (int i = 0; i < PART_COUNT; i++)
+		kase->parts[i].count = 0;
+	kase->counted = false;
+}
+
 void case_look(struct patient_case *kase, bool graph, const struct objects_request *request)
 {
 	uint64_t began = own_cpu_ns();
+	bool was_python = kase->patient.is_python;
 	struct failure failure;
 
 	if (kase->gone)
 		return;
 	if (patient_look(&kase->patient, graph, &failure)) {
 		kase->gone = true;
+		kase->failure = failure;
 		return;
 	}
 	kase->looks++;
+	if (kase->patient.is_python && !was_python)
+		begin_anew(kase);
 	if (graph && kase->patient.is_python && kase->patient.objects.looks >= LOOKS_TO_TELL)
 		subjects_update(&kase->subjects, &kase->patient);
 	report(kase, graph, request);
@@ -161,6 +187,7 @@ static void count_live(struct patient_case *kase, double now)
 		return;
 	series_add(&kase->objects, now, (double)bytes);
 	kase->counted_s = now;
+	kase->counted = true;
 	kase->own_cpu_ns += own_cpu_ns() - began;
 }
 
@@ -441,9 +468,9 @@ struct answer *case_answer(struct patient_case *kase, double duration_s)
 		answer->exe = kase->look->exe;
 		answer->resident_bytes = kase->look->resident_bytes;
 		answer->limit_bytes = kase->look->limit_bytes;
-	} else {
-		answer->resident_bytes = case_resident(kase);
 	}
+	if (!answer->resident_bytes)
+		answer->resident_bytes = case_resident(kase);
 	sum_live(kase, live);
 	answer_set_growth(answer, live->items, live->count, kase->resident.items,
 			  kase->resident.count);

@@ -5,7 +5,7 @@
 
 #include "subjects.h"
 
-enum { CASE_SERIES = 400 };
+enum { CASE_SERIES = 400, LOOKS_TO_TELL = 3 };
 
 struct series {
 	struct sample items[CASE_SERIES];
@@ -46,8 +46,10 @@ struct patient_case {
 	uint64_t cpu_ticks;
 	uint64_t own_cpu_ns;   /* of ours, for looks */
 	double counted_s;      /* when live objects were counted last */
+	bool counted;          /* the last sample of them is no look's */
 	double look_cost_s[2]; /* of ours: the last look without a graph, and with one */
 	bool gone;
+	struct failure failure; /* of the look that could not be */
 	size_t looks;
 	struct look *look; /* the last report */
 	struct c_stacks c_stacks;

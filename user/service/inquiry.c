@@ -240,6 +240,13 @@ static bool is_idle_master(const struct inquiry *inquiry, const struct patient_c
 	       life_s <= IDLE_SHARE * kase->uptime_s;
 }
 
+/* One that executed a Python meanwhile has had no looks that count. */
+static bool has_begun_late(const struct inquiry *inquiry, const struct patient_case *kase)
+{
+	return !inquiry->of_workers && kase->patient.is_python &&
+	       kase->patient.objects.looks < LOOKS_TO_TELL;
+}
+
 static void look_at_all(struct inquiry *inquiry, size_t step)
 {
 	const struct objects_request request = {.containers = CONTAINERS,
@@ -249,7 +256,7 @@ static void look_at_all(struct inquiry *inquiry, size_t step)
 	for (size_t i = 0; i < inquiry->case_count; i++) {
 		struct patient_case *kase = inquiry->cases[i];
 
-		if (step < PLANNED && plan[step].may_fall_away &&
+		if (step < PLANNED && plan[step].may_fall_away && !has_begun_late(inquiry, kase) &&
 		    is_too_dear(kase, plan[step].graph, now_s() - inquiry->began_s, duration))
 			continue;
 		if (is_idle_master(inquiry, kase) || (step == PLANNED && !kase->looks))
@@ -375,6 +382,10 @@ int inquiry_run(struct inquiry *inquiry, struct failure *failure)
 		looks += inquiry->cases[i]->looks;
 	if (looks)
 		return 0;
+	if (inquiry->cases[0]->failure.status == STATUS_FAILURE) {
+		*failure = inquiry->cases[0]->failure;
+		return -1;
+	}
 	return failure_set(failure, STATUS_TARGET, "process %d ended before it could be looked at",
 			   (int)inquiry->options->pid);
 }

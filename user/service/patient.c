@@ -98,12 +98,27 @@ void patient_close(struct patient *patient)
 	patient->is_python = false;
 }
 
+/* A shell that was asked about may have executed a Python since, or that have started up. */
+static void find_python_again(struct patient *patient)
+{
+	struct process_status status;
+	struct failure failure = {0};
+
+	if (procfs_read_status(patient->procfs, patient->pid, &status) || status.zombie)
+		return;
+	memcpy(patient->status.comm, status.comm, sizeof(status.comm));
+	*patient->python_problem.text = '\0';
+	find_python(patient, &failure);
+}
+
 int patient_look(struct patient *patient, bool graph, struct failure *failure)
 {
 	int64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wall = clock_ns(CLOCK_MONOTONIC);
 	int error = 0;
 
 	patient->taken_at_ns = clock_ns(CLOCK_REALTIME);
+	if (!patient->is_python && graph && patient->looks)
+		find_python_again(patient);
 	if (patient->is_python)
 		error = objects_look(&patient->objects, graph);
 	if (error)
