@@ -226,6 +226,12 @@ static void print_watch(FILE *file, const struct container_history *history)
 {
 	if (!(history->watched_s > 0) || !history->grown || !history->by_first)
 		return;
+	if (history->by_first >= history->grown && history->grown == 1) {
+		fputs(", the one insertion seen in ", file);
+		quantity_print_span(file, history->watched_s);
+		fputs(" came from this line", file);
+		return;
+	}
 	if (history->by_first >= history->grown) {
 		fputs(", all ", file);
 	} else {

@@ -100,6 +100,8 @@ void quantity_print_span(FILE *file, double seconds)
 {
 	if (!(seconds >= 0) || seconds > 1e12)
 		fputs("?", file);
+	else if (seconds > 0 && seconds < 0.95)
+		fprintf(file, "%.1f s", fmax(seconds, 0.1));
 	else if (seconds < 119.5)
 		fprintf(file, "%.0f s", seconds);
 	else if (seconds < 7170)

@@ -132,24 +132,83 @@ void why_print_frame(FILE *file, const struct answer_frame *frame, size_t direct
 	putc(')', file);
 }
 
+/* A module's body far out in a stack is where a server was started, and tells nothing alone. */
+static bool starts_alone(const struct answer_fill *fill)
+{
+	const char *function = fill->frames[fill->own].function;
+
+	return fill->own && function && !strcmp(function, "<module>");
+}
+
+/* Which frames are shown: the service's own from the innermost on, where there are any. */
+static size_t choose_frames(const struct answer_fill *fill, size_t frames[1 + MOST_CALLERS])
+{
+	bool own_alone = fill->own < fill->frame_count && !starts_alone(fill);
+	size_t count = 0;
+
+	for (size_t i = own_alone ? fill->own : 0; i < fill->frame_count; i++) {
+		if (own_alone && count && !fill->frames[i].own)
+			continue;
+		frames[count++] = i;
+		if (count == 1 + MOST_CALLERS)
+			break;
+	}
+	if (!own_alone && fill->own < fill->frame_count && count && fill->own > frames[count - 1])
+		frames[count - 1] = fill->own;
+	return count;
+}
+
 void why_print_fill(FILE *file, const struct answer_fill *fill)
 {
-	bool any_own = fill->own < fill->frame_count;
-	size_t first = any_own ? fill->own : 0;
-	size_t callers = 0;
+	size_t frames[1 + MOST_CALLERS], count = choose_frames(fill, frames);
 
-	if (!fill->frame_count) {
+	if (!count)
 		fputs("an unknown line", file);
-		return;
+	for (size_t i = 0; i < count; i++) {
+		fputs(i ? " < " : "", file);
+		why_print_frame(file, &fill->frames[frames[i]], i ? 0 : 1);
 	}
-	why_print_frame(file, &fill->frames[first], 1);
-	for (size_t i = first + 1; i < fill->frame_count && callers < MOST_CALLERS; i++) {
-		if (any_own && !fill->frames[i].own)
-			continue;
-		fputs(" < ", file);
-		why_print_frame(file, &fill->frames[i], 0);
-		callers++;
+}
+
+static bool is_same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool looks_the_same(const struct answer_fill *a, const struct answer_fill *b)
+{
+	size_t of_a[1 + MOST_CALLERS], of_b[1 + MOST_CALLERS];
+	size_t count = choose_frames(a, of_a);
+
+	if (choose_frames(b, of_b) != count)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const struct answer_frame *left = &a->frames[of_a[i]], *right = &b->frames[of_b[i]];
+
+		if (left->line != right->line || !is_same_text(left->function, right->function) ||
+		    !is_same_text(left->file, right->file))
+			return false;
 	}
+	return true;
+}
+
+size_t why_group_fills(const struct answer_fill *fills, size_t count, struct answer_fill *groups,
+		       size_t max)
+{
+	size_t group_count = 0, place;
+
+	for (size_t i = 0; i < count; i++) {
+		for (place = 0; place < group_count; place++)
+			if (looks_the_same(&groups[place], &fills[i]))
+				break;
+		if (place == group_count && group_count < max)
+			groups[group_count++] = fills[i];
+		else if (place < group_count &&
+			 __builtin_add_overflow(groups[place].delta, fills[i].delta,
+						&groups[place].delta))
+			groups[place].delta = fills[i].delta < 0 ? INT64_MIN : INT64_MAX;
+	}
+	return group_count;
 }
 
 /* Sums of parts, as people speak of them. */

@@ -29,6 +29,10 @@ void why_print_frame(FILE *file, const struct answer_frame *frame, size_t direct
  */
 void why_print_fill(FILE *file, const struct answer_fill *fill);
 
+/* Stacks of which the same frames are shown as one: at most `max`, in their order. */
+size_t why_group_fills(const struct answer_fill *fills, size_t count, struct answer_fill *groups,
+		       size_t max);
+
 /* `1.42 GB = Python 0.91 + malloc 0.22 + …` */
 void why_print_memory(FILE *file, const struct answer *answer);
 

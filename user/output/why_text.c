@@ -24,6 +24,7 @@ enum {
 	SUBJECT_COLUMN = 44,
 	SUBJECT_LEAST = 30,
 	MOST_FILLS = 2,
+	GROUPS_MAX = 32,
 };
 
 static size_t smaller(size_t a, size_t b)
@@ -108,13 +109,15 @@ static void print_headline(struct columns *columns, const struct finding *findin
 }
 
 /* Where several stacks fill it, each with its share. */
-static void print_fills(struct columns *columns, const char *label, const struct answer_fill *fills,
-			size_t count)
+static void print_fills(struct columns *columns, const char *label,
+			const struct answer_fill *stacks, size_t stack_count)
 {
+	struct answer_fill fills[GROUPS_MAX];
+	size_t count = why_group_fills(stacks, stack_count, fills, GROUPS_MAX);
 	double all = 0;
 
-	for (size_t i = 0; i < count; i++)
-		all += fabs((double)fills[i].delta);
+	for (size_t i = 0; i < stack_count; i++)
+		all += fabs((double)stacks[i].delta);
 	for (size_t i = 0; i < smaller(count, MOST_FILLS); i++) {
 		begin(columns, DETAIL_COLUMN, i ? "" : label, DETAIL_TEXT);
 		if (count > 1) {
@@ -182,11 +185,11 @@ static void print_holders(struct columns *columns, const struct look *look, size
 	fprintf(columns->file, "%9s %13s  largest holders\n", "holds", "entries");
 	for (size_t i = 0; i < smaller(look->container_count, top); i++)
 		print_holder(columns, &look->containers[i]);
+	putc('\n', columns->file);
 }
 
 static void print_conditions(struct columns *columns, const struct answer *answer)
 {
-	putc('\n', columns->file);
 	if (answer->look) {
 		begin(columns, 0, "memory", LABEL_COLUMN);
 		why_print_memory(columns->file, answer);
@@ -231,6 +234,8 @@ int why_text(const struct answer *answer, const struct why_output_options *optio
 		return error;
 	print_header(&columns, answer);
 	print_findings(&columns, answer, top);
+	if (answer->finding_count)
+		putc('\n', columns.file);
 	if (!(why_grows(answer) || answer->explained > 0) || !answer->finding_count)
 		print_holders(&columns, answer->look, top);
 	print_conditions(&columns, answer);

@@ -349,6 +349,30 @@ bool subject_take_result(struct subjects *subjects, struct subject *subject, enu
 	return true;
 }
 
+static bool is_same_line(const struct answer_fill *a, const struct answer_fill *b)
+{
+	size_t of_a = a->own < a->frame_count ? a->own : 0;
+	size_t of_b = b->own < b->frame_count ? b->own : 0;
+
+	if (!a->frame_count || !b->frame_count)
+		return false;
+	const struct answer_frame *left = &a->frames[of_a], *right = &b->frames[of_b];
+
+	return left->line == right->line && !strcmp(left->function, right->function) &&
+	       !strcmp(left->file ? left->file : "", right->file ? right->file : "");
+}
+
+/* By the line that is put forward, whoever called it. */
+static uint64_t grown_by_first(const struct fills *fills)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < fills->grow_count; i++)
+		if (!i || is_same_line(&fills->grow[0], &fills->grow[i]))
+			count += fills->grow[i].count;
+	return count;
+}
+
 bool subject_finding(const struct subject *subject, double uptime_s, struct pool *pool,
 		     struct finding *finding)
 {
@@ -361,7 +385,7 @@ bool subject_finding(const struct subject *subject, double uptime_s, struct pool
 		.watched_s = subject->watched_s,
 		.grown = subject->grown,
 		.shrunk = subject->shrunk,
-		.by_first = subject->fills.grow_count ? subject->fills.grow[0].count : 0,
+		.by_first = grown_by_first(&subject->fills),
 		.emptied = subject->fills.shrink_count > 0,
 		.uptime_s = uptime_s,
 	};
