@@ -117,8 +117,8 @@ while time.monotonic() < end:
 
 def test_a_command_that_a_shell_executes(tmp_path):
     (tmp_path / "grows.py").write_text(GROWS)
-    run = why(tmp_path, "-d", 6, "--fail-above", "1MB/h", "--",
-              "sh", "-c", f"sleep 0.2; exec {PYTHON} grows.py")
+    run = why(tmp_path, "-d", 10, "--fail-above", "1MB/h", "--",
+              "sh", "-c", f"sleep 0.1; exec {PYTHON} grows.py")
     assert "list __main__.kept" in run.stdout, run.stdout
     assert run.returncode == 1 and "faster than --fail-above" in run.stderr
 
