@@ -18,7 +18,7 @@ extern char **environ;
 
 enum { TOP_DEFAULT = 30, LABEL_CHARACTERS = 60 };
 
-/* In a string of DOT nothing but quotes and backslashes means something; long names are cut. */
+/* In a string of DOT quotes, backslashes and entities mean something; long names are cut. */
 static void print_quoted(FILE *file, const char *text)
 {
 	char *escaped = escape_string(text ? text : "");
@@ -32,6 +32,8 @@ static void print_quoted(FILE *file, const char *text)
 		if (*at == '"' || *at == '\\')
 			putc('\\', file);
 		putc(*at, file);
+		if (*at == '&')
+			fputs("amp;", file);
 	}
 	free(escaped);
 }
