@@ -145,7 +145,8 @@ def test_garbage_is_no_leak(python, started, tmp_path):  # noqa: F811
     made = sum(types[f"__main__.{name}"] for name in ("Node", "Slotted", "Caught"))
     assert growth["garbage_bytes"] > made > 0
     assert min(garbage(look)[name] for name in ("Node", "Slotted", "Caught", "frame")) >= ROUND
-    assert not any(row["type"].startswith("__main__.") for row in look["held_by_c_or_lost"])
+    held = [row for row in look["held_by_c_or_lost"] if row["type"].startswith("__main__.")]
+    assert sum(row["count"] for row in held) <= SLACK, held  # the look may come between two steps
 
 
 def test_says_that_the_collector_is_off(started):  # noqa: F811
