@@ -21,6 +21,7 @@ enum {
 	SIZE_CLASSES = 32,
 	BLOCK_UNIT = 16,
 	READINGS = 4,
+	STARTS_EVERY = 32,
 	POOL_BYTES_MAX = 16384,
 	LOWEST_ADDRESS = 65536,
 	CLAIMS_MAX = 1 << 16,
@@ -52,10 +53,12 @@ void object_pools_release(struct object_pools *pools)
 	page_index_release(&pools->index);
 	free(pools->items);
 	free(pools->blocks);
+	free(pools->starts);
 	free(pools->claims);
 	pools->claims = NULL;
 	pools->items = NULL;
 	pools->blocks = NULL;
+	pools->starts = NULL;
 }
 
 static bool make_room(struct object_pools *pools, uint32_t blocks)
@@ -71,9 +74,11 @@ static bool make_room(struct object_pools *pools, uint32_t blocks)
 	}
 	if (pools->block_count + blocks > pools->block_capacity) {
 		size_t larger = pools->block_capacity ? pools->block_capacity * 2 : 1 << 18;
+		void *starts = reallocarray(pools->starts, larger / STARTS_EVERY + 1,
+					    sizeof(*pools->starts));
+		pools->starts = starts ? starts : pools->starts;
 		void *items = reallocarray(pools->blocks, larger, sizeof(*pools->blocks));
-
-		if (!items || pools->block_count + blocks > UINT32_MAX / 2)
+		if (!starts || !items || pools->block_count + blocks > UINT32_MAX / 2)
 			return false;
 		pools->blocks = items;
 		pools->block_capacity = larger;
@@ -247,6 +252,9 @@ static int keep_pool(struct object_pools *pools, uint64_t address, uint32_t size
 		.size = (uint16_t)size,
 		.blocks = (uint16_t)blocks,
 	};
+	for (size_t i = (pools->block_count + STARTS_EVERY - 1) / STARTS_EVERY;
+	     i * STARTS_EVERY < pools->block_count + blocks; i++)
+		pools->starts[i] = (uint32_t)(pools->count - 1);
 	pools->block_count += blocks;
 	return 0;
 }
@@ -412,15 +420,9 @@ uint32_t object_pools_block(const struct object_pools *pools, uint64_t address)
 
 const struct object_pool *object_pools_of(const struct object_pools *pools, uint32_t block)
 {
-	size_t low = 1, high = pools->count;
+	size_t at = block < STARTS_EVERY ? 1 : pools->starts[block / STARTS_EVERY];
 
-	while (high - low > 1) {
-		size_t middle = (low + high) / 2;
-
-		if (pools->items[middle].first <= block)
-			low = middle;
-		else
-			high = middle;
-	}
-	return &pools->items[low];
+	while (at + 1 < pools->count && pools->items[at + 1].first <= block)
+		at++;
+	return &pools->items[at];
 }

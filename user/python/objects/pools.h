@@ -37,6 +37,7 @@ struct object_pools {
 	size_t capacity;
 	struct page_index index; /* pool at an address, by pages of a pool's size */
 	uint16_t *blocks;        /* by number: type, BLOCK_RAW or BLOCK_FREE */
+	uint32_t *starts;        /* the pool of each 32nd block */
 	size_t block_count;      /* blocks[0] is none */
 	size_t block_capacity;
 	struct memory_claim *claims; /* pools side by side, as one; kept in any case */
