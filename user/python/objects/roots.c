@@ -65,7 +65,8 @@ static void describe_frame(const struct rooting *rooting, uint64_t code, char *t
 {
 	name_of_code(rooting->reader, code, text, size);
 	if (rooting->thread)
-		snprintf(text + strlen(text), size - strlen(text), THREAD_MARK "%d", rooting->thread);
+		snprintf(text + strlen(text), size - strlen(text), THREAD_MARK "%d",
+			 rooting->thread);
 	if (rooting->number)
 		snprintf(text + strlen(text), size - strlen(text), " of interpreter %" PRIu64,
 			 rooting->number);
