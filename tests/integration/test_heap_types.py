@@ -53,3 +53,20 @@ def test_what_is_kept_is_exact_at_every_look(python, started, tmp_path):  # noqa
     for _ in range(5):
         report, _ = look(process.pid, tmp_path / "heap.json")
         assert counts_of(report)["__main__.Entry"] == kept
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("python", choose(PYTHONS, 8, 11, 13, 14))
+def test_a_thousand_looks_at_eight_busy_threads(python, started, tmp_path):  # noqa: F811
+    """No crash, no hang; what is kept is exact, and has its name."""
+    process, truth = begin_graphs(python, started, threads=8)
+    kept = count(process)["tracked"]["__main__.Entry"]
+    wanted = {length: name for length, name in truth.values() if name}
+    for _ in range(1000):
+        report, _ = look(process.pid, tmp_path / "heap.json")
+        assert counts_of(report)["__main__.Entry"] == kept
+        names = {}
+        for one in report["containers"]:
+            names.setdefault(one["length"], []).append(one["name"] or "")
+        assert not {name: names[length] for length, name in wanted.items() if length in names
+                    and not any(found.startswith(name) for found in names[length])}
