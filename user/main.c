@@ -40,7 +40,7 @@ static int print_libbpf(enum libbpf_print_level level, const char *format, va_li
 static void print_help(FILE *file)
 {
 	fprintf(file, "Usage: unfreed COMMAND [OPTION...]\n"
-		      "Find the memory that a live process never frees.\n\nCommands:\n");
+		      "Say why the memory of a live process grows.\n\nCommands:\n");
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		fprintf(file, "  %-8s %s\n", commands[i].name, commands[i].summary);
 	fprintf(file, "\n`unfreed COMMAND --help` lists a command's options; `man unfreed` "
