@@ -350,7 +350,7 @@ uint64_t case_resident(const struct patient_case *kase)
 
 double case_cost_s(const struct patient_case *kase)
 {
-	double cost_s = (double)kase->own_cpu_ns / NS_PER_S + kase->c_stacks.cost_s;
+	double cost_s = kase->c_stacks.cost_s;
 
 	for (size_t i = 0; i < kase->subjects.count; i++)
 		cost_s += kase->subjects.items[i].cost_s;

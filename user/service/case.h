@@ -90,7 +90,7 @@ bool case_c_growth(struct patient_case *kase, struct rate *rate);
 /* Bytes, when it was last polled; 0: never. */
 uint64_t case_resident(const struct patient_case *kase);
 
-/* Processor time that looks took of us, and watches of the process. */
+/* Processor time that watches and traces took of the process. */
 double case_cost_s(const struct patient_case *kase);
 
 /* What was found out, in an answer whose rates count for `duration_s`. */

@@ -434,6 +434,30 @@ static void refer_ndarray(const struct visit *visit, const struct object *object
 	     type->dict_offset);
 }
 
+static bool refer_attributes(void *context, uint64_t key, uint64_t value)
+{
+	const struct visit *visit = context;
+
+	(void)key;
+	if (kind_at(visit->reader, value) == KIND_DICT)
+		refer(visit, value, label_make(LABEL_NAMESPACE, 0));
+	return true;
+}
+
+/* threading.local: one of its words is a dictionary with each thread's attributes. */
+static void refer_local(struct visit *visit, const struct object *object)
+{
+	struct object_reader *reader = visit->reader;
+
+	for (uint64_t at = object->address + OBJECT_SIZE; at + 8 <= object->end; at += 8) {
+		uint64_t target = word(reader, at);
+
+		if (target && view_has(reader->view, target) &&
+		    kind_at(reader, target) == KIND_DICT)
+			dict_each(reader->view, reader->structs, target, refer_attributes, visit);
+	}
+}
+
 static void refer_plain(const struct visit *visit, const struct object *object,
 			const struct python_type *type)
 {
@@ -517,6 +541,10 @@ void object_references(struct object_reader *reader, const struct object *object
 		break;
 	case KIND_NDARRAY:
 		refer_ndarray(&visit, object, type);
+		break;
+	case KIND_LOCAL:
+		refer_local(&visit, object);
+		refer_plain(&visit, object, type);
 		break;
 	default:
 		refer_plain(&visit, object, type);

@@ -211,6 +211,7 @@ static const struct {
 	{"async_generator", KIND_GENERATOR},
 	{"functools._lru_cache_wrapper", KIND_CACHE},
 	{"functools._lru_list_elem", KIND_CACHE_ENTRY},
+	{"_thread._local", KIND_LOCAL},
 	{"numpy.ndarray", KIND_NDARRAY},
 };
 
