@@ -283,8 +283,13 @@ bool case_watch_next(struct patient_case *kase, double cost_share, struct failur
 	config.limits.cost_ns = (uint64_t)(fmax(used_s, 1) * cost_share * NS_PER_S);
 	kase->watch = watch_open(kase->patient.pid, &config, lacks);
 	kase->watch_began_s = now_s();
-	for (size_t i = 0; i < kase->watched_count; i++)
-		kase->subjects.items[kase->watched[i].subject].watches++;
+	kase->watch_round = 0;
+	for (size_t i = 0; i < kase->watched_count; i++) {
+		struct subject *subject = &kase->subjects.items[kase->watched[i].subject];
+
+		if (++subject->watches > kase->watch_round)
+			kase->watch_round = subject->watches;
+	}
 	return kase->watch;
 }
 
@@ -296,7 +301,7 @@ bool case_watch_poll(struct patient_case *kase)
 bool case_watch_is_over(const struct patient_case *kase, double now, double most_s)
 {
 	return !kase->watch || kase->gone || !watch_armed(kase->watch) ||
-	       now - kase->watch_began_s >= most_s;
+	       now - kase->watch_began_s >= most_s * kase->watch_round;
 }
 
 static void take_result(struct patient_case *kase, size_t word, double *watched_s)

@@ -57,6 +57,7 @@ struct patient_case {
 	struct watched_word watched[SUBJECT_WORDS];
 	size_t watched_count;
 	double watch_began_s;
+	unsigned int watch_round; /* words that are watched again are watched longer */
 };
 
 /* Returns NULL with `failure` filled. */
