@@ -386,6 +386,48 @@ static void test_names_are_cut(void **state)
 	assert_true(strlen(name_of(fixture, space->kept, 0)) < OBJECT_NAME_BYTES);
 }
 
+/* A page that the process touches only after all that is there was copied. */
+static uint64_t late_page;
+
+static ssize_t late_pagemap(void *context, uint64_t address, uint64_t *entries, size_t size)
+{
+	ssize_t got = space_pagemap(context, address, entries, size);
+
+	if (size > sizeof(*entries) && late_page >= address &&
+	    late_page < address + size / sizeof(*entries) * 4096)
+		entries[(late_page - address) / 4096] = 0;
+	return got;
+}
+
+/* Garbage refers to objects in the page; it is read on the way, because of a list behind it. */
+static void test_garbage_whose_page_comes_late(void **state)
+{
+	enum { TUPLES = 40 };
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	const struct view_source source = {space_read, late_pagemap, space};
+	uint64_t garbage = space_list(space, TUPLES + 1), behind = space_list(space, 1);
+	uint64_t items = space_get(space, garbage + LIST_ITEMS);
+
+	late_page = (space_large(space, 2 * 4096) + 4095) & ~UINT64_C(4095);
+	space_put(space, items, garbage);
+	for (uint64_t i = 0; i < TUPLES; i++) {
+		uint64_t tuple = late_page + 32 * i;
+
+		space_put(space, tuple, 1);
+		space_put(space, tuple + OBJECT_TYPE, space_type(SPACE_TUPLE));
+		space_put(space, items + 8 * (i + 1), tuple);
+	}
+	space_put(space, behind + LIST_ITEMS, late_page + 2048);
+	view_free(fixture->objects.view);
+	fixture->objects.view = view_new_of(&source, &fixture->objects.regions, 48 << 20);
+	fixture->objects.reader.view = fixture->objects.view;
+	look(fixture);
+	assert_true(fixture->objects.has_garbage);
+	assert_int_equal(fixture->objects.garbage.count, 1);
+	assert_int_equal(fixture->objects.garbage.object_count, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -407,6 +449,7 @@ int main(void)
 		TEST(test_missing_at_one_look),
 		TEST(test_long_chains),
 		TEST(test_names_are_cut),
+		TEST(test_garbage_whose_page_comes_late),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

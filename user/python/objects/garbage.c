@@ -45,6 +45,7 @@ struct judging {
 	uint64_t frame;     /* of the holder; 0: none */
 	uint64_t bytes;     /* of what the holder stores beside itself */
 	bool failed;        /* for want of memory */
+	/* What a reference is to; NULL: only what the holder stores is asked for. */
 	void (*refer)(struct judging *judging, uint32_t node);
 };
 
@@ -104,7 +105,7 @@ static bool take_outsides(struct judging *judging)
 
 static void refer_to(struct judging *judging, uint64_t target)
 {
-	uint32_t node = target ? graph_node(judging->graph, target) : 0;
+	uint32_t node = judging->refer && target ? graph_node(judging->graph, target) : 0;
 
 	if (!node)
 		return;
@@ -255,12 +256,6 @@ static void keep(struct judging *judging, uint32_t node)
 	queue(judging, node);
 }
 
-static void ignore(struct judging *judging, uint32_t node)
-{
-	(void)judging;
-	(void)node;
-}
-
 /* Nodes behind those of the pools are met on the way. */
 static bool count_references(struct judging *judging)
 {
@@ -336,7 +331,8 @@ static void count_garbage(struct garbage *garbage, struct judging *judging, uint
 	garbage->bytes[1] += judging->bytes;
 }
 
-/* Marks in the graph, counts, and remembers what is garbage. */
+/* Marks in the graph, counts, and remembers what is garbage. No reference is resolved any more: a
+ * page that was read meanwhile would make nodes that were never judged. */
 static int take_garbage(struct garbage *garbage, struct judging *judging)
 {
 	struct graph *graph = judging->graph;
@@ -351,7 +347,7 @@ static int take_garbage(struct garbage *garbage, struct judging *judging)
 		free(objects);
 		return -ENOMEM;
 	}
-	judging->refer = ignore;
+	judging->refer = NULL;
 	for (size_t node = 1; node < judging->count; node++) {
 		if (judging->references[node] >= STAYS)
 			continue;
