@@ -231,7 +231,8 @@ static int collect_keys(struct pages *pages, struct arenas *arenas, uint64_t onl
 
 /* Up to 2.33: the cache structures, by walking through all heaps once. */
 struct structures {
-	struct arenas *arenas;
+	uint64_t *keys;
+	size_t count;
 	int error;
 };
 
@@ -256,23 +257,26 @@ static bool is_cache_structure(const struct chunk *chunk)
 static void collect_structure(void *context, const struct chunk *chunk)
 {
 	struct structures *structures = context;
-	struct arenas *arenas = structures->arenas;
 
-	if (!is_cache_structure(chunk) || arenas->cache_key_count == KEYS_MAX)
+	if (!is_cache_structure(chunk) || structures->count == KEYS_MAX)
 		return;
-	if (!array_append(&arenas->cache_keys, &arenas->cache_key_count, chunk->block))
+	if (!array_append(&structures->keys, &structures->count, chunk->block))
 		structures->error = -ENOMEM;
 }
 
 static int collect_structures(struct pages *pages, struct arenas *arenas)
 {
-	struct structures structures = {arenas, 0};
+	struct structures structures = {0};
 	struct walk_numbers numbers;
 	size_t mmapped = arenas->mmapped_found;
 
 	arenas->mmapped_found = 0;
 	int error = arenas_walk(pages, arenas, collect_structure, &structures, &numbers);
 	arenas->mmapped_found = mmapped;
+	/* not before: the walk has the keys at hand, and takes none for free while there are none
+	 */
+	arenas->cache_keys = structures.keys;
+	arenas->cache_key_count = structures.count;
 	return error ?: structures.error;
 }
 
