@@ -283,12 +283,13 @@ void containers_see(void *context, uint64_t address, uint32_t type)
 		add(containers, address, type, length);
 }
 
-/* By how much it became shorter, all in all. */
+/* By how much it became shorter, all in all; 0 where there was no room to note it. */
 static uint64_t fallen(const struct containers *containers, const struct container *container)
 {
 	uint64_t sum = 0;
 
-	for (uint16_t i = container->look0 + 1; container->downs && i < containers->looks; i++)
+	for (uint16_t i = container->look0 + 1;
+	     container->downs && container->lengths && i < containers->looks; i++)
 		if (container->lengths[i] < container->lengths[i - 1])
 			sum += container->lengths[i - 1] - container->lengths[i];
 	return sum;
