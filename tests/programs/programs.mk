@@ -14,7 +14,7 @@ programs_c       += memory_harm
 programs_static  := family ledger churn own_malloc
 programs_musl    := family ledger churn tables threads forks
 programs_linked  := family ledger churn
-programs_cpp     := cpp_leaks cpp_throw
+programs_cpp     := cpp_leaks cpp_throw lost_blocks
 # As they are shipped: stripped, without RTTI, with the C++ library inside, and at fixed addresses.
 programs_classes := .plain .stripped .no-rtti .static-stripped .no-pie
 programs_library := libwrapper.so libwrapper-tail.so libbump.so libfake_python.so libswap-a.so \

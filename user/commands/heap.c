@@ -28,11 +28,13 @@ enum {
 	KEY_MAX_MEMORY,
 	KEY_WATCH,
 	KEY_HOLDERS,
+	KEY_LOST,
 	LOOKS_DEFAULT = 6,
 	LOOKS_MAX = 1000,
 	TOP_MAX = 10000,
 	TOP_DEFAULT = 10,
 	WATCH_S = 20,
+	LOST_LOOKS = 5,
 };
 
 struct format;
@@ -43,6 +45,7 @@ struct heap_options {
 	long looks;
 	long top;
 	bool with_keys;
+	bool lost;
 	const char *holders; /* of what; NULL: of nothing */
 	const char *diff;
 	const char *watch; /* what; NULL: nothing */
@@ -60,6 +63,9 @@ static const struct argp_option options[] = {
 	{"watch", KEY_WATCH, "NAME|TYPE|ADDRESS|SYMBOL", 0,
 	 "Say which lines fill a container, make instances of a class, or write a variable", 0},
 	{"duration", 'd', "SECS", 0, "Watch for so long (default 20), or until that is known", 0},
+	{"lost", KEY_LOST, NULL, 0,
+	 "Say which blocks of malloc nothing refers to: five looks a second apart, or as -i says",
+	 0},
 	{"holders", KEY_HOLDERS, "WHAT", 0,
 	 "Say who holds the objects of a type, or the one that has a name or an address (0x...)",
 	 0},
@@ -136,6 +142,10 @@ static error_t check(struct heap_options *heap)
 		message_error("--watch and --holders are two questions: ask one at a time");
 		return EINVAL;
 	}
+	if (heap->lost && heap->looks == 1) {
+		message_error("--lost needs two looks at least: say --looks 2 or more");
+		return EINVAL;
+	}
 	if (heap->looks && !heap->interval_s) {
 		message_error("--looks needs -i SECS between them");
 		return EINVAL;
@@ -176,6 +186,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case 'f':
 		return parse_format(heap, argument);
+	case KEY_LOST:
+		heap->lost = true;
+		return 0;
 	case KEY_HOLDERS:
 		heap->holders = argument;
 		return 0;
@@ -191,6 +204,10 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		message_set_verbosity(VERBOSITY_VERBOSE);
 		return 0;
 	case ARGP_KEY_END:
+		if (heap->lost && !heap->interval_s) {
+			heap->interval_s = 1;
+			heap->looks = heap->looks ? heap->looks : LOST_LOOKS;
+		}
 		return check(heap);
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -232,6 +249,8 @@ static int look_repeatedly(struct patient *patient, const struct heap_options *h
 		error = patient_look(patient, true, failure);
 		if (!i && looks > 1 && !error)
 			patient_mark(patient);
+		else if (heap->lost && i && i + 1 < looks && !error)
+			patient_look_for_lost(patient);
 	}
 	return error;
 }
@@ -360,6 +379,8 @@ static enum exit_status run(const struct heap_options *heap, struct confined *co
 		return failure.status;
 	}
 	patient.with_classes = true;
+	if (heap->lost && patient_seek_lost(&patient))
+		message_error("no memory to look for lost blocks");
 	if (look_repeatedly(&patient, heap, &failure)) {
 		message_error("%s", failure.text);
 		status = failure.status;

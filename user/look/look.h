@@ -253,7 +253,8 @@ struct look {
 	size_t garbage_count;
 	const struct look_held *held; /* what grew most first, then most; NULL: not looked for */
 	size_t held_count;
-	const struct look_lost *lost; /* NULL: not looked for */
+	const struct look_lost *lost; /* NULL: not looked for, or: */
+	const char *lost_problem;     /* why it cannot be told; NULL */
 	size_t lost_count;
 	struct look_gc gc;
 	const struct look_growth *growth; /* NULL: one look alone */

@@ -269,6 +269,7 @@ static struct json_object *json_of_summary(const struct look *look)
 	json_add_count(object, "frozen_s", 0);
 	json_object_object_add(object, "memory", json_of_memory(look));
 	json_object_object_add(object, "hints", json_of_hints(look));
+	json_add_string(object, "lost_problem", look->lost_problem);
 	json_object_object_add(object, "gc", json_of_gc(&look->gc));
 	json_object_object_add(object, "growth", json_of_growth(look->growth));
 	json_object_object_add(object, "uncertain", json_of_uncertain(look));

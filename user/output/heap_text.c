@@ -437,6 +437,7 @@ static void print_all(struct columns *columns, const struct look *look, size_t t
 	print_containers(columns, look, rest);
 	print_garbage(columns, look, rest);
 	print_held(columns, look, rest);
+	print_problem(columns, "lost", look->lost_problem);
 	print_lost(columns, look, rest);
 	print_gc(columns, &look->gc);
 }

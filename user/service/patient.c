@@ -10,6 +10,8 @@
 #include "../look/classes.h"
 #include "../look/growth.h"
 #include "../look/hints.h"
+#include "../look/lost.h"
+#include "../look/lost.h"
 #include "../look/parts.h"
 
 static int64_t clock_ns(clockid_t clock)
@@ -89,6 +91,8 @@ int patient_open(struct patient *patient, const struct procfs *procfs, struct co
 
 void patient_close(struct patient *patient)
 {
+	reach_free(patient->reach);
+	patient->reach = NULL;
 	look_free(patient->mark);
 	patient->mark = NULL;
 	if (!patient->is_python)
@@ -153,6 +157,52 @@ static uint64_t patient_arena_bytes(const struct patient *patient)
 	return patient->objects.pools.structs->pool_shift >= 14 ? 1 << 20 : 256 << 10;
 }
 
+/* Who sees the chunks of malloc in the walk that counts them. */
+struct observers {
+	struct classes *classes; /* NULL: nobody asked */
+	struct reach *reach;
+};
+
+static struct observers begin_observing(struct patient *patient, const struct regions *regions)
+{
+	struct observers observers = {.reach = patient->reach};
+
+	if (patient->with_classes)
+		observers.classes =
+			classes_new(patient->procfs, patient->confined, patient->pid, regions);
+	if (observers.reach)
+		lost_judge_runtime(observers.reach, regions);
+	return observers;
+}
+
+static void observe_heaps(void *context, const struct arenas *arenas)
+{
+	const struct observers *observers = context;
+
+	if (observers->reach)
+		reach_begin(observers->reach, arenas);
+}
+
+static void observe_chunk(void *context, const struct chunk *chunk)
+{
+	const struct observers *observers = context;
+
+	if (observers->classes)
+		classes_add(observers->classes, chunk);
+	if (observers->reach)
+		reach_add(observers->reach, chunk);
+}
+
+static void report_observed(struct observers *observers, struct look *look)
+{
+	if (observers->reach && reach_finish(observers->reach))
+		reach_refuse(observers->reach, "its memory could not be read to the end");
+	if (observers->reach)
+		lost_report(observers->reach, observers->classes, look);
+	if (observers->classes)
+		classes_report(observers->classes, look);
+}
+
 static void find_parts(struct patient *patient, struct look *look)
 {
 	struct memory_claims claims = {0};
@@ -164,23 +214,21 @@ static void find_parts(struct patient *patient, struct look *look)
 		claims = (struct memory_claims){patient->objects.pools.claims,
 						patient->objects.pools.claim_count,
 						patient_arena_bytes(patient)};
-	struct classes *classes =
-		patient->with_classes
-			? classes_new(patient->procfs, patient->confined, patient->pid, &regions)
-			: NULL;
+	struct observers observers = begin_observing(patient, &regions);
 	struct parts_request request = {
 		.procfs = patient->procfs,
 		.pid = patient->pid,
 		.confined = patient->confined,
 		.regions = &regions,
 		.claims = claims.count ? &claims : NULL,
-		.chunk = classes ? classes_add : NULL,
-		.context = classes,
+		.chunk = observe_chunk,
+		.heaps = observe_heaps,
+		.context = &observers,
 	};
 	look->parts_known = !look_parts(&request, look);
-	if (classes && look->parts_known)
-		classes_report(classes, look);
-	classes_free(classes);
+	if (look->parts_known)
+		report_observed(&observers, look);
+	classes_free(observers.classes);
 	regions_release(&regions);
 }
 
@@ -190,6 +238,20 @@ void patient_mark(struct patient *patient)
 	patient->mark = look_new();
 	patient->mark->taken_at_ns = patient->taken_at_ns;
 	find_parts(patient, patient->mark);
+}
+
+int patient_seek_lost(struct patient *patient)
+{
+	patient->reach = reach_new(patient->procfs, patient->pid, patient->budget_bytes);
+	return patient->reach ? 0 : -ENOMEM;
+}
+
+void patient_look_for_lost(struct patient *patient)
+{
+	struct look *look = look_new();
+
+	find_parts(patient, look);
+	look_free(look);
 }
 
 /* Objects have told their own growth, where there are any. */

@@ -10,6 +10,7 @@
 #include "../confine/confined.h"
 #include "../lib/failure.h"
 #include "../look/look.h"
+#include "../memory/reach.h"
 #include "../python/objects/objects.h"
 
 struct patient {
@@ -23,6 +24,7 @@ struct patient {
 	struct python_interpreter interpreter;
 	struct objects objects;
 	bool with_classes; /* set by whoever wants objects of C++ counted by class */
+	struct reach *reach; /* what is lost; NULL: nobody asked */
 	size_t looks;
 	struct look *mark;   /* where the memory was; NULL: not kept */
 	int64_t taken_at_ns; /* of the last look, since the epoch */
@@ -40,6 +42,13 @@ void patient_close(struct patient *patient);
 
 /* Looks; `graph`: also at who holds what. Returns 0, or -1 with `failure` filled. */
 int patient_look(struct patient *patient, bool graph, struct failure *failure);
+
+/*
+ * Has patient_mark and patient_report look for lost blocks too. patient_look_for_lost makes one
+ * look more between these. Returns 0 or -ENOMEM.
+ */
+int patient_seek_lost(struct patient *patient);
+void patient_look_for_lost(struct patient *patient);
 
 /*
  * Keeps where the memory is now, for patient_report to tell what grew since, of malloc's blocks

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Blocks of malloc that nothing refers to: lost. Looks at a process again and again, and holds for
+ * lost what no look found a reference to.
+ *
+ * One look: reach_begin() and reach_add() take the heaps and chunks of one walk (arenas.h), then
+ * reach_finish() reads what may refer to them.
+ */
+#ifndef UNFREED_MEMORY_REACH_H
+#define UNFREED_MEMORY_REACH_H
+
+#include "arenas.h"
+
+struct lost_block {
+	uint64_t address; /* what malloc returned */
+	uint64_t bytes;   /* usable */
+	uint64_t word;    /* its first one */
+	uint64_t hash;    /* of its first bytes: nobody who has no pointer to it can change them */
+};
+
+struct lost_blocks {
+	/* Why they could not be told in all looks, as a clause; "" where they could. */
+	char problem[160];
+	const struct lost_block *items; /* by address */
+	size_t count;
+	uint64_t left_out; /* beyond the room for them */
+	size_t looks;
+};
+
+struct reach;
+
+/* Takes at most about `budget_bytes` of our memory. NULL: no memory. */
+struct reach *reach_new(const struct procfs *procfs, pid_t pid, uint64_t budget_bytes);
+void reach_free(struct reach *reach); /* accepts NULL */
+
+/* Says that blocks of this process cannot be judged, and why; a clause. */
+void reach_refuse(struct reach *reach, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* As look_parts() calls them. */
+void reach_begin(void *reach, const struct arenas *arenas);
+void reach_add(void *reach, const struct chunk *chunk);
+
+/* Returns 0, also with a problem, or a negative errno: -ESRCH, -ENOMEM. */
+int reach_finish(struct reach *reach);
+
+/* What is lost by all looks so far; they must be two at least. */
+struct lost_blocks reach_lost(const struct reach *reach);
+
+#endif
