@@ -234,6 +234,7 @@ static inline struct answer *answer_new_of(struct look *look)
 	answer->uptime_s = answer->look_uptime_s = 3.5 * 86400;
 	answer->watched_s = 120;
 	answer->cost_percent = 0.6;
+	answer->core_percent = 0.4;
 	answer->growth_known = true;
 	answer->resident_bytes = look->resident_bytes;
 	answer->limit_bytes = look->limit_bytes;

@@ -94,6 +94,7 @@ struct answer {
 	double uptime_s;
 	double watched_s;
 	double cost_percent; /* of the targets' CPU time: their hits and our own CPU */
+	double core_percent; /* the same as a share of one processor's time */
 	bool growth_known;   /* false: too early to tell */
 	struct rate growth;  /* of live bytes */
 	struct rate resident_growth;

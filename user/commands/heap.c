@@ -4,6 +4,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -224,13 +225,22 @@ static const struct argp argp = {
 	       "process), 4 the permissions.",
 };
 
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+/* ^C ends a series of looks with what was seen so far. */
 static void sleep_until(struct timespec *next, double seconds)
 {
 	uint64_t ns = (uint64_t)next->tv_nsec + (uint64_t)(seconds * 1e9);
 
 	next->tv_sec += (time_t)(ns / 1000000000);
 	next->tv_nsec = (long)(ns % 1000000000);
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, next, NULL) == EINTR)
+	while (!interrupted && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, next, NULL) == EINTR)
 		;
 }
 
@@ -239,13 +249,18 @@ static int look_repeatedly(struct patient *patient, const struct heap_options *h
 			   struct failure *failure)
 {
 	long looks = heap->interval_s ? heap->looks ? heap->looks : LOOKS_DEFAULT : 1;
+	const struct sigaction action = {.sa_handler = interrupt};
 	struct timespec next;
 	int error = 0;
 
+	if (looks > 1)
+		sigaction(SIGINT, &action, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	for (long i = 0; i < looks && !error; i++) {
 		if (i)
 			sleep_until(&next, heap->interval_s);
+		if (interrupted)
+			break;
 		error = patient_look(patient, true, failure);
 		if (!i && looks > 1 && !error)
 			patient_mark(patient);

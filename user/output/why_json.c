@@ -139,6 +139,7 @@ static struct json_object *json_of_answer(const struct answer *answer)
 	json_object_object_add(object, "uptime_s", json_of_double(answer->uptime_s, 3));
 	json_object_object_add(object, "watched_s", json_of_double(answer->watched_s, 3));
 	json_object_object_add(object, "cost_percent", json_of_double(answer->cost_percent, 3));
+	json_object_object_add(object, "core_percent", json_of_double(answer->core_percent, 3));
 	add_growth(object, answer);
 	json_object_object_add(object, "findings", json_of_findings(answer));
 	json_add_string(object, "lacks", answer->lacks);

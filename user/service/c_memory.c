@@ -15,6 +15,10 @@
 
 #define HOUR_S 3600.0
 
+/* What malloc's blocks come and go by in processes that keep nothing, CPython's most of all. */
+#define LEAST_BYTES     65536
+#define LEAST_OF_PYTHON 524288
+
 enum {
 	WINDOW_MS = 200,
 	MAX_BLOCKS = 200000,
@@ -34,6 +38,11 @@ static bool slope_of(const struct series *series, struct rate *rate)
 	return true;
 }
 
+static double grown_bytes(const struct series *series)
+{
+	return series->items[series->count - 1].value - series->items[0].value;
+}
+
 /* Tables and long strings of Python's objects lie in malloc's blocks too: what the findings explain
  * beyond the growth of the pools. */
 bool c_memory_rate(const struct patient_case *kase, const struct finding *findings, size_t count,
@@ -42,7 +51,9 @@ bool c_memory_rate(const struct patient_case *kase, const struct finding *findin
 	struct rate objects = {0};
 	double explained = 0;
 
-	if (!slope_of(&kase->parts[PART_MALLOC_LIVE], rate))
+	if (!slope_of(&kase->parts[PART_MALLOC_LIVE], rate) ||
+	    grown_bytes(&kase->parts[PART_MALLOC_LIVE]) <
+		    (kase->patient.is_python ? LEAST_OF_PYTHON : LEAST_BYTES))
 		return false;
 	for (size_t i = 0; i < count; i++)
 		if (findings[i].container)

@@ -427,7 +427,7 @@ static double uptime(const struct inquiry *inquiry, double otherwise)
 
 /* Of the processor time of all of them. */
 /* All of our own processor time, and what watches took of theirs. */
-static double cost_percent(const struct inquiry *inquiry)
+static void set_cost(const struct inquiry *inquiry, struct answer *answer)
 {
 	double used = 0, cost = own_cpu_s() - inquiry->cpu_began_s;
 
@@ -435,7 +435,8 @@ static double cost_percent(const struct inquiry *inquiry)
 		used += used_s(inquiry->cases[i]);
 		cost += case_cost_s(inquiry->cases[i]);
 	}
-	return used > 0 ? 100 * cost / used : 0;
+	answer->cost_percent = used > 0 ? 100 * cost / used : 0;
+	answer->core_percent = 100 * cost / fmax(inquiry->ended_s - inquiry->began_s, 1e-3);
 }
 
 static size_t count_alive(const struct inquiry *inquiry)
@@ -486,7 +487,7 @@ struct answer *inquiry_answer(struct inquiry *inquiry)
 		answer->process_count = alive;
 	answer->resident_bytes += other_bytes(inquiry);
 	answer->uptime_s = uptime(inquiry, answer->uptime_s);
-	answer->cost_percent = cost_percent(inquiry);
+	set_cost(inquiry, answer);
 	answer->watched_s = inquiry->ended_s - inquiry->began_s;
 	if (*inquiry->lacks.text)
 		answer->lacks = pool_strdup(answer->pool, inquiry->lacks.text);

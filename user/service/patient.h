@@ -23,7 +23,7 @@ struct patient {
 	struct failure python_problem; /* where it is a CPython that is not understood */
 	struct python_interpreter interpreter;
 	struct objects objects;
-	bool with_classes; /* set by whoever wants objects of C++ counted by class */
+	bool with_classes;   /* set by whoever wants objects of C++ counted by class */
 	struct reach *reach; /* what is lost; NULL: nobody asked */
 	size_t looks;
 	struct look *mark;   /* where the memory was; NULL: not kept */

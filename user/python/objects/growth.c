@@ -195,14 +195,18 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	if (!example || !pattern->type || is_fleeting(&objects->patterns, number) ||
 	    (above > 0 && grew <= 3 * above))
 		return;
-	bool is_item = label_kind(objects->graph.labels[example]) == LABEL_ITEM;
+	uint32_t node = example;
+	if (label_kind(objects->graph.labels[example]) == LABEL_ITEM)
+		node = objects->graph.parents[example];
+	if (is_hidden(objects, node)) /* the dictionary of an lru_cache */
+		node = objects->graph.parents[node];
 	struct grown *grown = add(growing);
 	if (!grown)
 		return;
 	growing->group_of[number] = (uint32_t)growing->count;
 	*grown = (struct grown){
 		.pattern = number,
-		.node = is_item ? objects->graph.parents[example] : example,
+		.node = node,
 		.type = pattern->type,
 		.alike = pattern->parent ? objects->patterns.items[pattern->parent]
 						   .counts[objects->patterns.looks - 1]
