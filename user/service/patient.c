@@ -30,7 +30,7 @@ static int refuse(struct failure *failure, pid_t pid, int error)
 		return failure_set(
 			failure, STATUS_KERNEL,
 			"not allowed to read the memory of process %d: run as root, or with "
-			"CAP_SYS_PTRACE",
+			"CAP_SYS_PTRACE, and CAP_DAC_READ_SEARCH for another user's",
 			(int)pid);
 	return failure_set(failure, STATUS_FAILURE, "cannot read the memory of process %d: %s",
 			   (int)pid, strerror(-error));
