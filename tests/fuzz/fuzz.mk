@@ -1,5 +1,5 @@
 # Fuzzers of every reader of foreign bytes (libFuzzer): `make fuzz` builds them and what they begin
-# with; build/fuzz/fuzz_NAME build/fuzz/corpus/NAME runs one, `make check-long` all of them for
+# with; build/fuzz/fuzz_NAME build/fuzz/corpus/NAME runs one, `make soak` all of them for
 # FUZZ_SECONDS each. The library is built once more for them, with clang, in build/fuzz.
 
 FUZZ_SECONDS ?= 600
