@@ -32,11 +32,12 @@ def classes_of(report):
 
 
 def pages_of(pid):
-    """Minor and major faults, and what is resident and private."""
+    """Minor and major faults, what is resident, and what is its own. Who shares pages of files
+    depends on what else runs."""
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
     return fields[7:11:2], [line for line in rollup.splitlines()
-                            if line.startswith(("Rss", "Private", "Shared"))]
+                            if line.startswith(("Rss", "Private_Dirty", "Shared_Dirty", "Anonymous"))]
 
 
 @pytest.mark.parametrize("build", BUILDS)

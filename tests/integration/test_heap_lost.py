@@ -13,23 +13,26 @@ from servers import Nginx, Redis, directory  # noqa: F401
 from test_heap_classes import pages_of
 
 
-def lost_in(pid, looks=5, interval=0.1, timeout=TIMEOUT):
+def lost_in(pid, *options, looks=5, interval=0.1, timeout=TIMEOUT):
     """What is lost, as {(size, class): count}; and why that cannot be told."""
     done = subprocess.run(
         [UNFREED, "heap", "-p", str(pid), "--lost", "--looks", str(looks), "-i", str(interval),
-         "-f", "json"], check=True, capture_output=True, text=True, timeout=timeout)
+         "-f", "json", *options], check=True, capture_output=True, text=True, timeout=timeout)
     report = json.loads(done.stdout)
+    assert bool(report["frozen_s"]) == ("--freeze" in options)
     assert (report["lost"] is None) == (report["lost_problem"] is not None)
     rows = report["lost"] or []
     assert all(row["bytes"] == row["size"] * row["count"] for row in rows)
     return {(row["size"], row["type"]): row["count"] for row in rows}, report["lost_problem"]
 
 
-@pytest.mark.parametrize("mode", ["quiet", "busy"])
-def test_what_is_lost_and_nothing_else(mode):
+@pytest.mark.parametrize("mode, options", [
+    ("quiet", []), ("busy", []), ("busy", ["--freeze"]), ("register", ["--freeze"]),
+])
+def test_what_is_lost_and_nothing_else(mode, options):
     with Target("lost_blocks", mode) as target:
         truth = json.loads(target.lines.seen[0])
-        found, problem = lost_in(target.pid)
+        found, problem = lost_in(target.pid, *options)
         assert problem is None
         wrong = {}
         for size, count in truth["lost"].items():

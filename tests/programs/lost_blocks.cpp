@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * lost_blocks [busy|large]: loses blocks of malloc in every shape that losing has, and keeps others by
+ * lost_blocks [busy|large|register]: loses blocks of malloc in every shape that losing has, and keeps others by
  * every way of keeping. Each kind has a size of its own. Prints what it lost and what it kept, by
  * usable size, as one line of JSON, and waits for the end of its input. busy: with threads that
  * allocate, hand over and free all the time, and lose nothing. large: with 400 MB of heap more, of
- * which nearly nothing is resident.
+ * which nearly nothing is resident. register: it waits for good, and one register alone refers to a
+ * block.
  */
 #include <atomic>
 #include <cstdint>
@@ -197,6 +198,21 @@ static void be_large()
 	}
 }
 
+__attribute__((noinline)) static uintptr_t make_hidden()
+{
+	return ~reinterpret_cast<uintptr_t>(count(kept, malloc(11000)));
+}
+
+/* pause(), with a block's address in a register that calls preserve. */
+[[noreturn]] static void wait_with(uintptr_t hidden)
+{
+	for (;;)
+		asm volatile("mov %0, %%rbx\n\tnot %%rbx\n\tmov $34, %%eax\n\tsyscall"
+			     :
+			     : "r"(hidden)
+			     : "rax", "rbx", "rcx", "r11", "memory");
+}
+
 static void print(const char *name, const std::map<size_t, size_t> &counts)
 {
 	const char *comma = "";
@@ -211,6 +227,9 @@ static void print(const char *name, const std::map<size_t, size_t> &counts)
 
 int main(int argc, char **argv)
 {
+	bool in_register = argc > 1 && !strcmp(argv[1], "register");
+	uintptr_t hidden = in_register ? make_hidden() : 0;
+
 	keep_all();
 	lose_all();
 	wipe_stack();
@@ -225,6 +244,8 @@ int main(int argc, char **argv)
 	print("kept", kept);
 	std::printf("}\nready\n");
 	std::fflush(stdout);
+	if (in_register)
+		wait_with(hidden);
 	while (std::getchar() != EOF)
 		;
 	return inside == last_bytes || closed_page == nullptr;

@@ -30,6 +30,7 @@ enum {
 	KEY_WATCH,
 	KEY_HOLDERS,
 	KEY_LOST,
+	KEY_FREEZE,
 	LOOKS_DEFAULT = 6,
 	LOOKS_MAX = 1000,
 	TOP_MAX = 10000,
@@ -47,6 +48,7 @@ struct heap_options {
 	long top;
 	bool with_keys;
 	bool lost;
+	bool freeze;
 	const char *holders; /* of what; NULL: of nothing */
 	const char *diff;
 	const char *watch; /* what; NULL: nothing */
@@ -66,6 +68,10 @@ static const struct argp_option options[] = {
 	{"duration", 'd', "SECS", 0, "Watch for so long (default 20), or until that is known", 0},
 	{"lost", KEY_LOST, NULL, 0,
 	 "Say which blocks of malloc nothing refers to: five looks a second apart, or as -i says",
+	 0},
+	{"freeze", KEY_FREEZE, NULL, 0,
+	 "With --lost: stop the process for each look, and read registers. Its system calls that "
+	 "wait may fail with EINTR",
 	 0},
 	{"holders", KEY_HOLDERS, "WHAT", 0,
 	 "Say who holds the objects of a type, or the one that has a name or an address (0x...)",
@@ -147,6 +153,10 @@ static error_t check(struct heap_options *heap)
 		message_error("--lost needs two looks at least: say --looks 2 or more");
 		return EINVAL;
 	}
+	if (heap->freeze && !heap->lost) {
+		message_error("--freeze stops the process for --lost: give that too");
+		return EINVAL;
+	}
 	if (heap->looks && !heap->interval_s) {
 		message_error("--looks needs -i SECS between them");
 		return EINVAL;
@@ -189,6 +199,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return parse_format(heap, argument);
 	case KEY_LOST:
 		heap->lost = true;
+		return 0;
+	case KEY_FREEZE:
+		heap->freeze = true;
 		return 0;
 	case KEY_HOLDERS:
 		heap->holders = argument;
@@ -394,6 +407,7 @@ static enum exit_status run(const struct heap_options *heap, struct confined *co
 		return failure.status;
 	}
 	patient.with_classes = true;
+	patient.with_freeze = heap->freeze;
 	if (heap->lost && patient_seek_lost(&patient))
 		message_error("no memory to look for lost blocks");
 	if (look_repeatedly(&patient, heap, &failure)) {

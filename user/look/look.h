@@ -222,6 +222,7 @@ struct look {
 	uint64_t start_time;        /* in clock ticks since boot */
 	int64_t taken_at_ns;        /* since the epoch */
 	uint64_t read_ns;           /* how long it took */
+	uint64_t frozen_ns;         /* how long it was stopped for that and earlier ones */
 	uint64_t cpu_ns;            /* CPU time that it took of ours */
 
 	uint64_t resident_bytes;

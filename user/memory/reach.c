@@ -10,8 +10,9 @@
  * lies there in each of them, unchanged (nobody who has no pointer to it can change it), and none
  * of them found a reference.
  *
- * What cannot be seen: references in registers of threads (but for arguments of system calls), and
- * pointers that a program keeps in another form: compressed, combined with tags, or encrypted.
+ * What cannot be seen: references in registers of threads that run on (but for arguments of system
+ * calls), and pointers that a program keeps in another form: compressed, combined with tags, or
+ * encrypted.
  */
 #include "reach_internal.h"
 
@@ -151,6 +152,13 @@ void reach_add(void *context, const struct chunk *chunk)
 	if (chunk->clipped || chunk->state == CHUNK_UNKNOWN || chunk->state == CHUNK_FOREIGN)
 		add_span(reach, &reach->unclear, &reach->unclear_count, chunk->address,
 			 chunk->address + chunk->size);
+}
+
+void reach_add_registers(struct reach *reach, const uint64_t *words, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!array_append(&reach->registers, &reach->register_count, words[i]))
+			reach_refuse(reach, "there is no memory for its registers");
 }
 
 static int compare_spans(const void *left, const void *right)
@@ -456,6 +464,9 @@ int reach_finish(struct reach *reach)
 		reach->looks++;
 	}
 	end_look(reach);
+	free(reach->registers);
+	reach->registers = NULL;
+	reach->register_count = 0;
 	return error;
 }
 
@@ -488,6 +499,7 @@ void reach_free(struct reach *reach)
 	if (!reach)
 		return;
 	end_look(reach);
+	free(reach->registers);
 	free(reach->lost);
 	free(reach);
 }

@@ -41,6 +41,9 @@ void reach_refuse(struct reach *reach, const char *format, ...)
 void reach_begin(void *reach, const struct arenas *arenas);
 void reach_add(void *reach, const struct chunk *chunk);
 
+/* Words in registers of threads, of a process that was stopped for the look that begins. */
+void reach_add_registers(struct reach *reach, const uint64_t *words, size_t count);
+
 /* Returns 0, also with a problem, or a negative errno: -ESRCH, -ENOMEM. */
 int reach_finish(struct reach *reach);
 

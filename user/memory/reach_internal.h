@@ -17,6 +17,8 @@ struct reach {
 	uint64_t budget_bytes;
 	char problem[160];
 	/* Of the look: */
+	uint64_t *registers;
+	size_t register_count;
 	bool begun;
 	struct block_map map;
 	struct span *holes; /* what is no root: heaps, and the main arena */

@@ -55,16 +55,30 @@ static void scan_range(struct roots *roots, uint64_t start, uint64_t end, size_t
 	}
 }
 
+/* The first hole that ends behind an address; they are in order. */
+static size_t find_hole(const struct reach *reach, uint64_t address)
+{
+	size_t low = 0, high = reach->hole_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (reach->holes[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 /* The parts of a range that are no holes. */
 static void scan_around(struct roots *roots, uint64_t start, uint64_t end, size_t step)
 {
 	const struct reach *reach = roots->reach;
 
-	for (size_t i = 0; i < reach->hole_count && start < end; i++) {
+	for (size_t i = find_hole(reach, start); i < reach->hole_count && start < end; i++) {
 		const struct span *hole = &reach->holes[i];
 
-		if (hole->end <= start)
-			continue;
 		if (hole->start >= end)
 			break;
 		if (hole->start > start)
@@ -216,6 +230,8 @@ int reach_scan_roots(struct reach *reach)
 		scan_region(&roots, i);
 	for (size_t i = 0; i < reach->unclear_count && !reach->error; i++)
 		scan_range(&roots, reach->unclear[i].start, reach->unclear[i].end, 8);
+	for (size_t i = 0; i < reach->register_count; i++)
+		reach_visit(reach, reach->registers[i]);
 	if (!reach->error)
 		scan_kernel(reach);
 	free(roots.stacks);

@@ -266,7 +266,9 @@ static struct json_object *json_of_summary(const struct look *look)
 	json_object_object_add(object, "taken_at", json_of_time(look->taken_at_ns));
 	json_object_object_add(object, "read_s", json_of_seconds(look->read_ns));
 	json_object_object_add(object, "cpu_s", json_of_seconds(look->cpu_ns));
-	json_add_count(object, "frozen_s", 0);
+	json_object_object_add(object, "frozen_s",
+			       look->frozen_ns ? json_of_seconds(look->frozen_ns)
+					       : json_object_new_int(0));
 	json_object_object_add(object, "memory", json_of_memory(look));
 	json_object_object_add(object, "hints", json_of_hints(look));
 	json_add_string(object, "lost_problem", look->lost_problem);

@@ -397,9 +397,11 @@ static void print_uncertain(struct columns *columns, const struct look *look)
 
 static void print_cost(struct columns *columns, const struct look *look)
 {
-	fprintf(columns->file,
-		"cost    read in %.2f s, %.2f s of our CPU; written to it: nothing\n",
+	fprintf(columns->file, "cost    read in %.2f s, %.2f s of our CPU; written to it: nothing",
 		(double)look->read_ns / 1e9, (double)look->cpu_ns / 1e9);
+	if (look->frozen_ns)
+		fprintf(columns->file, "; stopped for %.2f s", (double)look->frozen_ns / 1e9);
+	putc('\n', columns->file);
 }
 
 /* What was asked for alone: who holds it. */

@@ -2,8 +2,11 @@
 #include "patient.h"
 
 #include <errno.h>
+#include <elf.h>
 #include <string.h>
 #include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,6 +16,7 @@
 #include "../look/lost.h"
 #include "../look/lost.h"
 #include "../look/parts.h"
+#include "../python/freeze.h"
 
 static int64_t clock_ns(clockid_t clock)
 {
@@ -157,6 +161,33 @@ static uint64_t patient_arena_bytes(const struct patient *patient)
 	return patient->objects.pools.structs->pool_shift >= 14 ? 1 << 20 : 256 << 10;
 }
 
+/* Of threads that stand still. */
+static void read_registers(const struct frozen *frozen, struct reach *reach)
+{
+	uint64_t words[64];
+
+	for (size_t i = 0; i < frozen->count; i++) {
+		struct iovec range = {words, sizeof(words)};
+
+		if (!frozen->threads[i].gone &&
+		    !ptrace(PTRACE_GETREGSET, frozen->threads[i].tid, NT_PRSTATUS, &range))
+			reach_add_registers(reach, words, range.iov_len / sizeof(*words));
+	}
+}
+
+/* Returns whether it stands still; to be thawed then. */
+static bool stop(struct patient *patient, struct frozen *frozen)
+{
+	if (!patient->reach || !patient->with_freeze)
+		return false;
+	int error = freeze(patient->procfs, patient->pid, frozen);
+	if (error)
+		reach_refuse(patient->reach, "it could not be stopped: %s", strerror(-error));
+	else
+		read_registers(frozen, patient->reach);
+	return !error;
+}
+
 /* Who sees the chunks of malloc in the walk that counts them. */
 struct observers {
 	struct classes *classes; /* NULL: nobody asked */
@@ -193,10 +224,24 @@ static void observe_chunk(void *context, const struct chunk *chunk)
 		reach_add(observers->reach, chunk);
 }
 
+/* Stopped is it for references alone: a thread that was stopped inside of malloc would leave a heap
+ * that makes no sense for as long. */
+static void finish_observing(struct patient *patient)
+{
+	int64_t began = clock_ns(CLOCK_MONOTONIC);
+	struct frozen frozen;
+	bool stopped = stop(patient, &frozen);
+
+	if (patient->reach && reach_finish(patient->reach))
+		reach_refuse(patient->reach, "its memory could not be read to the end");
+	if (!stopped)
+		return;
+	thaw(&frozen);
+	patient->frozen_ns += (uint64_t)(clock_ns(CLOCK_MONOTONIC) - began);
+}
+
 static void report_observed(struct observers *observers, struct look *look)
 {
-	if (observers->reach && reach_finish(observers->reach))
-		reach_refuse(observers->reach, "its memory could not be read to the end");
 	if (observers->reach)
 		lost_report(observers->reach, observers->classes, look);
 	if (observers->classes)
@@ -226,6 +271,7 @@ static void find_parts(struct patient *patient, struct look *look)
 		.context = &observers,
 	};
 	look->parts_known = !look_parts(&request, look);
+	finish_observing(patient);
 	if (look->parts_known)
 		report_observed(&observers, look);
 	classes_free(observers.classes);
@@ -284,6 +330,7 @@ struct look *patient_report(struct patient *patient, const struct objects_reques
 		find_grown_parts(patient, look);
 	look_add_hints(look); /* again, with the collector's */
 	look->cpu_ns = patient->cpu_ns + (uint64_t)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+	look->frozen_ns = patient->frozen_ns;
 	look->read_ns = patient->wall_ns + (uint64_t)(clock_ns(CLOCK_MONOTONIC) - wall);
 	return look;
 }

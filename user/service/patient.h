@@ -24,6 +24,8 @@ struct patient {
 	struct python_interpreter interpreter;
 	struct objects objects;
 	bool with_classes;   /* set by whoever wants objects of C++ counted by class */
+	bool with_freeze;    /* to be stopped while lost blocks are looked for */
+	uint64_t frozen_ns;  /* how long it was, all in all */
 	struct reach *reach; /* what is lost; NULL: nobody asked */
 	size_t looks;
 	struct look *mark;   /* where the memory was; NULL: not kept */
