@@ -137,7 +137,9 @@ void answer_set_findings(struct answer *answer, const struct finding *findings, 
 		sorted[count++] = (struct finding){
 			.verdict = VERDICT_UNEXPLAINED,
 			.rate = left,
-			.reason = "in no container and from no line that was seen",
+			.reason = answer->unexplained
+					  ? answer->unexplained
+					  : "in no container and from no line that was seen",
 		};
 	qsort(sorted, count, sizeof(*sorted), compare_findings);
 	answer->findings = sorted;

@@ -110,6 +110,7 @@ struct answer {
 	double look_uptime_s;    /* of the process that it is of */
 	const char *saved_as;    /* file of the JSON; NULL: not saved */
 	const char *lacks;       /* what could not be used: "no BPF: …"; NULL: nothing */
+	const char *unexplained; /* where the unexplained growth seems to be; NULL: not known */
 };
 
 /* Empty but for the pool. Never NULL: no memory for it aborts. */

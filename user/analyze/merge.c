@@ -258,6 +258,8 @@ struct answer *answer_merge(const struct answer *const *answers, size_t count, p
 	sum->process_count = count;
 	for (size_t i = 0; i < count; i++)
 		add_figures(sum, answers[i], &largest);
+	for (size_t i = 0; i < count && !sum->unexplained; i++)
+		sum->unexplained = answers[i]->unexplained;
 	sum->growth_known = is_known_of_most(answers, count);
 	merge_findings(sum, answers, count);
 	return sum;

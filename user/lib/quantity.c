@@ -73,7 +73,7 @@ void quantity_print_rate(FILE *file, double bytes_per_hour)
 
 	if (!isfinite(megabytes))
 		fputs("?", file);
-	else if (size >= 9999.5)
+	else if (size >= 999999.5)
 		fprintf(file, "%.3g", megabytes);
 	else if (size >= 999.5)
 		fprintf(file, "%.0f", megabytes);

@@ -135,7 +135,7 @@ static void print_finding(struct columns *columns, const struct finding *finding
 	print_fills(columns, finding->container ? "filled by" : "allocated", finding->fills,
 		    finding->fill_count);
 	print_fills(columns, "emptied by", finding->empties, finding->empty_count);
-	if (!finding->reason || finding->verdict == VERDICT_UNEXPLAINED)
+	if (!finding->reason)
 		return;
 	begin(columns, DETAIL_COLUMN, "evidence", DETAIL_TEXT);
 	escape_print(columns->file, finding->reason);

@@ -453,6 +453,24 @@ static void sum_live(const struct patient_case *kase, struct series *live)
 		live->items[i].value += value_at(&kase->others, live->items[i].at_s);
 }
 
+/* Runtimes with a heap of their own (V8, Go, the JVM, PHP) map it themselves: a sentence that says
+ * so where at least half of the growth is in such mappings. */
+static const char *guess_unexplained(const struct patient_case *kase, const struct answer *answer)
+{
+	const struct series *anonymous = &kase->parts[PART_ANONYMOUS];
+	const struct look *look = kase->look;
+	struct slope slope;
+	char text[200];
+
+	if (!look || !slope_of_level(anonymous->items, anonymous->count, &slope) ||
+	    slope.per_s * 3600 < answer->growth.value / 2)
+		return NULL;
+	snprintf(text, sizeof(text), "in memory that it maps itself, not by malloc%s%.100s",
+		 look->mapping_count ? ": most of that is " : "",
+		 look->mapping_count ? look->mappings[0].name : "");
+	return pool_strdup(answer->pool, text);
+}
+
 struct answer *case_answer(struct patient_case *kase, double duration_s)
 {
 	double seen = kase->seen_s - kase->began_s;
@@ -481,6 +499,7 @@ struct answer *case_answer(struct patient_case *kase, double duration_s)
 			  kase->resident.count);
 	scale(&answer->growth, share);
 	scale(&answer->resident_growth, share);
+	answer->unexplained = guess_unexplained(kase, answer);
 	size_t count = find_all(kase, answer, share, findings);
 	answer_set_findings(answer, findings, count);
 	return answer;
