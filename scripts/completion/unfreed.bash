@@ -87,7 +87,8 @@ _unfreed()
         ;;
     heap)
         options="-p --pid -i --interval --looks --diff --holders --watch -d --duration -o --output
-                 -f --format --top --with-keys --max-memory -q --quiet -v --verbose --help"
+                 -f --format --top --with-keys --max-memory --lost --freeze -q --quiet -v
+                 --verbose --help"
         ;;
     record)
         options="-p --pid -d --duration -i --interval --older-than $output --follow-forks
