@@ -15,6 +15,7 @@
 
 #define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 #define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
+#define PAGEMAP_GUARD   (UINT64_C(1) << 58) /* from 6.15 on; such a page also says it is swapped */
 #define PAGEMAP_FRAME   ((UINT64_C(1) << 55) - 1)
 
 enum {
@@ -121,7 +122,8 @@ static enum page_state decode(const struct pages *pages, uint64_t entry)
 		return pages->zero_frame && (entry & PAGEMAP_FRAME) == pages->zero_frame
 			       ? PAGE_ZERO
 			       : PAGE_RESIDENT;
-	return entry & PAGEMAP_SWAPPED ? PAGE_SWAPPED : PAGE_ABSENT;
+	return (entry & (PAGEMAP_SWAPPED | PAGEMAP_GUARD)) == PAGEMAP_SWAPPED ? PAGE_SWAPPED
+									      : PAGE_ABSENT;
 }
 
 /* Anonymous memory has no device behind it: its flags need not be known. */

@@ -424,6 +424,15 @@ static void find_again(struct reach *reach)
 		reach->lost_count = kept;
 }
 
+/* A guard page looks swapped to kernels before 6.15, but does not count as that. */
+static bool has_swapped(const struct regions *regions)
+{
+	for (size_t i = 0; i < regions->count; i++)
+		if (regions->items[i].swapped_bytes)
+			return true;
+	return false;
+}
+
 static int mark(struct reach *reach)
 {
 	int error = regions_read(reach->procfs, reach->pid, &reach->regions);
@@ -438,7 +447,7 @@ static int mark(struct reach *reach)
 	error = reach_scan_roots(reach);
 	if (!error)
 		drain_all(reach);
-	if (reach->swapped_bytes)
+	if (reach->swapped_bytes && has_swapped(&reach->regions))
 		reach_refuse(reach, "%llu bytes of it are in swap, which may hold references",
 			     (unsigned long long)reach->swapped_bytes);
 	error = error ? error : reach->error;

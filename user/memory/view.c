@@ -21,6 +21,7 @@
 
 #define PAGEMAP_PRESENT VIEW_PAGEMAP_PRESENT
 #define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
+#define PAGEMAP_GUARD   (UINT64_C(1) << 58) /* from 6.15 on; such a page also says it is swapped */
 
 enum {
 	PAGE = VIEW_PAGE_BYTES,
@@ -182,7 +183,9 @@ static int fill_batch(struct view *view, uint64_t address, const uint64_t *state
 	for (size_t i = 0; i < count;) {
 		size_t run = 0;
 
-		view->numbers.swapped_bytes += states[i] & PAGEMAP_SWAPPED ? PAGE : 0;
+		view->numbers.swapped_bytes +=
+			(states[i] & (PAGEMAP_SWAPPED | PAGEMAP_GUARD)) == PAGEMAP_SWAPPED ? PAGE
+											   : 0;
 		while (i + run < count && run < RUN_PAGES && states[i + run] & PAGEMAP_PRESENT &&
 		       !view_has(view, address + (i + run) * PAGE))
 			run++;
