@@ -368,8 +368,8 @@ static void parse(struct reading *reading, const char *text, size_t size)
 	json_tokener_free(tokener);
 }
 
-/* Returns a descriptor of a regular file that is not too large, or fails. */
-static int open_file(struct reading *reading)
+/* Returns a descriptor of a regular file that is not too large, and its size; or fails. */
+static int open_file(struct reading *reading, size_t *size)
 {
 	struct stat status;
 	int fd = open(reading->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -383,17 +383,20 @@ static int open_file(struct reading *reading)
 		     reading->path, MOST_BYTES >> 20);
 	if (fd >= 0 && reading->failed)
 		close(fd);
+	*size = reading->failed ? 0 : (size_t)status.st_size;
 	return reading->failed ? -1 : fd;
 }
 
-/* To be freed; at most MOST_BYTES, also of a file that grows meanwhile. */
+/* To be freed; at most *size bytes, also of a file that grows meanwhile. *size becomes what there
+ * was. */
 static char *load(struct reading *reading, int fd, size_t *size)
 {
-	char *text = malloc(MOST_BYTES + 1);
+	size_t most = *size;
+	char *text = malloc(most + 1);
 
 	*size = 0;
-	while (text && *size < MOST_BYTES) {
-		ssize_t count = read(fd, text + *size, MOST_BYTES - *size);
+	while (text && *size < most) {
+		ssize_t count = read(fd, text + *size, most - *size);
 
 		if (count < 0 && errno == EINTR)
 			continue;
@@ -413,8 +416,8 @@ static char *load(struct reading *reading, int fd, size_t *size)
 struct look *look_read(const char *path, char *error, size_t error_size)
 {
 	struct reading reading = {.path = path, .error = error, .error_size = error_size};
-	int fd = open_file(&reading);
 	size_t size;
+	int fd = open_file(&reading, &size);
 
 	if (fd < 0)
 		return NULL;
