@@ -41,15 +41,31 @@ struct evidence {
 	size_t bad;
 };
 
-static int check_type(const struct memory *memory, uint64_t type, const char *name, uint64_t size)
+/* A constant comes from the file: the process's page of it may not be resident, and would become so
+ * by being read. */
+static int read_name(const struct python_interpreter *interpreter, uint64_t address, char *text,
+		     size_t size)
 {
+	ssize_t got;
+
+	if (!image_is_constant(&interpreter->image, address))
+		return memory_read_string(&interpreter->memory, address, text, size);
+	got = image_bytes_request(&interpreter->image, address, text, size - 1);
+	text[got > 0 ? got : 0] = '\0';
+	return got > 0 ? 0 : -EFAULT;
+}
+
+static int check_type(const struct python_interpreter *interpreter, uint64_t type, const char *name,
+		      uint64_t size)
+{
+	const struct memory *memory = &interpreter->memory;
 	uint64_t pointer, found;
 	char text[16];
 
 	if (!type)
 		return 0;
 	if (memory_read_u64(memory, type + TYPE_NAME, &pointer) ||
-	    memory_read_string(memory, pointer, text, sizeof(text)) ||
+	    read_name(interpreter, pointer, text, sizeof(text)) ||
 	    memory_read_u64(memory, type + TYPE_BASIC_SIZE, &found))
 		return -EBADMSG;
 	return !strcmp(text, name) && (!size || found == size) ? 0 : -EBADMSG;
@@ -62,11 +78,11 @@ static int check_types(const struct python_interpreter *interpreter)
 	uint64_t code_size = walk->code_bytecode == PYTHON_ABSENT ? 176 : walk->code_bytecode;
 	uint64_t str_size = interpreter->layout.str_data + 8;
 
-	if (check_type(&interpreter->memory, interpreter->types.code, "code", code_size) ||
-	    check_type(&interpreter->memory, interpreter->types.str, "str", str_size) ||
-	    check_type(&interpreter->memory, interpreter->types.bytes, "bytes", 0) ||
-	    check_type(&interpreter->memory, interpreter->symbols[SYMBOL_FRAME_TYPE].address,
-		       "frame", interpreter->layout.frame_type_bytes))
+	if (check_type(interpreter, interpreter->types.code, "code", code_size) ||
+	    check_type(interpreter, interpreter->types.str, "str", str_size) ||
+	    check_type(interpreter, interpreter->types.bytes, "bytes", 0) ||
+	    check_type(interpreter, interpreter->symbols[SYMBOL_FRAME_TYPE].address, "frame",
+		       interpreter->layout.frame_type_bytes))
 		return -EBADMSG;
 	return 0;
 }
