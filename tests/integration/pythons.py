@@ -66,6 +66,13 @@ def choose(pythons, *minors):
     return list(chosen.values())
 
 
+def with_long(pythons, *minors):
+    """All of them; those of other minors than these only in the long tests."""
+    return [pytest.param(*one.values, id=one.id,
+                         marks=() if one.values[0].minor in minors else pytest.mark.long)
+            for one in pythons]
+
+
 def probe(command, pid):
     """What tests/programs/python_probe.c prints, split into words."""
     found = subprocess.run([program("python_probe"), command, str(pid)], stdout=subprocess.PIPE,

@@ -3,13 +3,13 @@
 import pytest
 
 from heaps import Leak, check_names, look
-from pythons import choose, find_pythons
+from pythons import choose, find_pythons, with_long
 
 WITHOUT_POOLS = {"PYTHONMALLOC": "malloc"}
 
 
 @pytest.mark.parametrize("room", ["512", "16"])
-@pytest.mark.parametrize("python", choose(find_pythons(), 8, 12, 13))
+@pytest.mark.parametrize("python", with_long(choose(find_pythons(), 8, 12, 13), 13))
 def test_names_without_pools(python, room, tmp_path):
     with Leak(python, 60, environment=WITHOUT_POOLS) as target:
         report, _ = look(target, tmp_path / "look.json", "-i", "0.3", "--looks", "3",

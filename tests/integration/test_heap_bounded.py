@@ -9,7 +9,7 @@ import pytest
 from cgroups import memory_group
 from conftest import UNFREED
 from heaps import Leak, check_names, look
-from pythons import choose, find_pythons
+from pythons import choose, find_pythons, with_long
 
 OWN_BYTES = 16e6  # of the program itself beside --max-memory: code, libraries, the confined process
 
@@ -24,7 +24,7 @@ def check_bytes(report):
 
 
 # from here on: where values of instances are differs in each of these
-@pytest.mark.parametrize("python", choose(find_pythons(), 8, 11, 12, 13, 14))
+@pytest.mark.parametrize("python", with_long(choose(find_pythons(), 8, 11, 12, 13, 14), 11, 14))
 def test_names_without_room(python, tmp_path):
     with Leak(python, 100) as target:
         report, _ = look(target, tmp_path / "look.json", "-i", "0.3", "--looks", "3",

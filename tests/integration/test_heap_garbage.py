@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from conftest import UNFREED
-from pythons import begin, choose, find_pythons, started, tell, truth_of  # noqa: F401
+from pythons import begin, choose, find_pythons, started, tell, truth_of, with_long  # noqa: F401
 
 PYTHONS = find_pythons()
 ROUND = 1000
@@ -65,7 +65,7 @@ def assert_gc(gc, truth):
     assert gc["has_frozen"] == (truth["frozen"] > 0)
 
 
-@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("python", with_long(PYTHONS, 11, 14))
 def test_garbage_of_all_kinds(python, started):  # noqa: F811
     process = begin(python, started, "python_garbage.py")
     do(process, "collect", "freeze", "unfreeze")
@@ -86,7 +86,7 @@ def test_garbage_of_all_kinds(python, started):  # noqa: F811
     assert_gc(look["gc"], truth)
 
 
-@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("python", with_long(PYTHONS, 11, 14))
 def test_saved_and_frozen(python, started):  # noqa: F811
     process = begin(python, started, "python_garbage.py")
     truth = do(process, "collect", "save")
@@ -118,7 +118,7 @@ def look_while(process, path, *words):
     return json.loads(path.read_text()), rounds
 
 
-@pytest.mark.parametrize("python", choose(PYTHONS, 8, 11, 13, 14))
+@pytest.mark.parametrize("python", with_long(choose(PYTHONS, 8, 11, 13, 14), 11, 14))
 def test_what_c_code_holds(python, started, tmp_path):  # noqa: F811
     """References that nobody gives back: objects that modules do not reach, and that are no
     garbage."""
@@ -133,7 +133,7 @@ def test_what_c_code_holds(python, started, tmp_path):  # noqa: F811
     assert grown["growth"]["garbage_bytes"] < 4096
 
 
-@pytest.mark.parametrize("python", choose(PYTHONS, 8, 11, 13, 14))
+@pytest.mark.parametrize("python", with_long(choose(PYTHONS, 8, 11, 13, 14), 11, 14))
 def test_garbage_is_no_leak(python, started, tmp_path):  # noqa: F811
     """What grows because nothing is collected is told apart from what fills up."""
     process = begin(python, started, "python_garbage.py")

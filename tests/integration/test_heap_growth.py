@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from conftest import TIMEOUT, UNFREED
-from pythons import choose, find_pythons, started  # noqa: F401
+from pythons import choose, find_pythons, started, with_long  # noqa: F401
 
 PYTHONS = find_pythons()
 
@@ -37,7 +37,7 @@ def compare(truth, rows):
     return missing, false
 
 
-@pytest.mark.parametrize("python", choose(PYTHONS, 9, 11, 12, 14))
+@pytest.mark.parametrize("python", with_long(choose(PYTHONS, 9, 11, 12, 14), 11, 14))
 def test_all_that_grows_and_nothing_else(python, started, tmp_path):  # noqa: F811
     process, truth = begin_growth(python, started, rate=20, threads=2)
     rows = grown(process, tmp_path / "heap.json", 0.3, 6)

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from pythons import choose, find_pythons, started, tell  # noqa: F401
+from pythons import choose, find_pythons, started, tell, with_long  # noqa: F401
 from test_heap_names import begin_graphs, look
 
 PYTHONS = find_pythons()
@@ -45,7 +45,7 @@ def test_types_are_those_of_the_collector(python, started, tmp_path):  # noqa: F
     assert 0.9 * truth["blocks"] < sum(ours.values()) < 1.02 * truth["blocks"]
 
 
-@pytest.mark.parametrize("python", choose(PYTHONS, 8, 11, 13, 14))
+@pytest.mark.parametrize("python", with_long(choose(PYTHONS, 8, 11, 13, 14), 11, 14))
 def test_what_is_kept_is_exact_at_every_look(python, started, tmp_path):  # noqa: F811
     process, _ = begin_graphs(python, started, threads=4)
     kept = count(process)["tracked"]["__main__.Entry"]

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from conftest import UNFREED
-from pythons import begin, choose, find_pythons, started, tell, truth_of  # noqa: F401
+from pythons import begin, choose, find_pythons, started, tell, truth_of, with_long  # noqa: F401
 
 PYTHONS = choose(find_pythons(), 8, 11, 13, 14)
 
@@ -17,7 +17,7 @@ def watch(pid, what, *options):
                           capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("python", with_long(PYTHONS, 11, 14))
 def test_who_fills_it(python, started):  # noqa: F811
     process = begin(python, started, "python_fills.py")
     for name, (kind, function) in truth_of(process).items():
