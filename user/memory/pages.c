@@ -38,7 +38,6 @@ struct pages {
 	int memory_fd;
 	int pagemap_fd;
 	uint64_t zero_frame; /* 0: not known */
-	uint64_t bytes_read;
 	uint64_t pages_asked;
 	uint64_t counted_start; /* of `counted`; UINT64_MAX: nothing */
 	uint8_t counted[COUNTED_PAGES];
@@ -109,11 +108,6 @@ void pages_free(struct pages *pages)
 const struct regions *pages_regions(const struct pages *pages)
 {
 	return pages->regions;
-}
-
-uint64_t pages_bytes_read(const struct pages *pages)
-{
-	return pages->bytes_read;
 }
 
 static enum page_state decode(const struct pages *pages, uint64_t entry)
@@ -235,7 +229,6 @@ static int read_run(struct pages *pages, uint64_t start, size_t count, uint8_t *
 	if (!got)
 		return -ESRCH;
 	size_t good = got > 0 ? (size_t)got / PAGE : 0;
-	pages->bytes_read += good * PAGE;
 	if (good == count)
 		return 0;
 	memset(buffer + good * PAGE, 0, (count - good) * PAGE);
@@ -286,7 +279,6 @@ int pages_read(struct pages *pages, uint64_t address, void *buffer, size_t size)
 		if (error)
 			return error;
 	}
-	pages->bytes_read += size;
 	return memory_read_from(pages->memory_fd, address, buffer, size);
 }
 

@@ -62,7 +62,4 @@ struct page_bytes {
 /* How much of a range there is; of a page that lies in it in part, that part. */
 struct page_bytes pages_count(struct pages *pages, uint64_t start, uint64_t end);
 
-/* Bytes that were read so far. */
-uint64_t pages_bytes_read(const struct pages *pages);
-
 #endif

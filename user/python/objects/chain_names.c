@@ -22,14 +22,6 @@ enum {
 	BLOCK_UNIT = 16,
 };
 
-static uint64_t word_at(const struct object_reader *reader, uint64_t address)
-{
-	uint64_t value;
-
-	view_u64(reader->view, address, &value);
-	return value;
-}
-
 struct labelling {
 	uint64_t target;
 	uint32_t label;
@@ -53,9 +45,9 @@ static bool label_entry(struct object_reader *reader, const struct object *dict,
 	struct dict_keys keys;
 	uint64_t key, value;
 
-	if (word_at(reader, dict->address + DICT_VALUES) ||
+	if (object_word(reader, dict->address + DICT_VALUES) ||
 	    !dict_keys_read(reader->view, reader->structs,
-			    word_at(reader, dict->address + DICT_KEYS), &keys) ||
+			    object_word(reader, dict->address + DICT_KEYS), &keys) ||
 	    word < keys.entries)
 		return false;
 	uint64_t bytes = keys.bare ? 16 : 24, index = (word - keys.entries) / bytes;
@@ -89,7 +81,7 @@ static uint32_t find_label(struct object_reader *reader, const struct object *ob
 static bool append_index(const struct object_reader *reader, const struct object *list,
 			 uint64_t word, char name[OBJECT_NAME_BYTES])
 {
-	uint64_t items = word_at(reader, list->address + LIST_ITEMS);
+	uint64_t items = object_word(reader, list->address + LIST_ITEMS);
 	size_t used = strlen(name);
 
 	if (reader->types->items[list->type].kind != KIND_LIST || word < items)
@@ -230,7 +222,7 @@ static bool find_entries(struct object_reader *reader, uint64_t address, uint32_
 	switch ((enum object_kind)reader->types->items[type].kind) {
 	case KIND_DICT:
 		if (!dict_keys_read(reader->view, reader->structs,
-				    word_at(reader, address + DICT_KEYS), &keys))
+				    object_word(reader, address + DICT_KEYS), &keys))
 			return false;
 		start = keys.entries + (keys.bare ? 0 : 8);
 		*entries = (struct entries){start + 8, start, keys.used, keys.bare ? 16 : 24};
@@ -244,11 +236,11 @@ static bool find_entries(struct object_reader *reader, uint64_t address, uint32_
 		return true;
 	case KIND_TUPLE:
 		*entries = (struct entries){address + reader->structs->tuple_items, 0,
-					    word_at(reader, address + OBJECT_SIZE), 8};
+					    object_word(reader, address + OBJECT_SIZE), 8};
 		return true;
 	case KIND_DEQUE:
-		start = word_at(reader, address + DEQUE_LEFT);
-		index = word_at(reader, address + DEQUE_LEFT_INDEX);
+		start = object_word(reader, address + DEQUE_LEFT);
+		index = object_word(reader, address + DEQUE_LEFT_INDEX);
 		*entries = (struct entries){start + 8 + 8 * index, 0, DEQUE_BLOCK_ITEMS / 2, 8};
 		return start && index < DEQUE_BLOCK_ITEMS / 2;
 	default:
@@ -266,7 +258,8 @@ static uint64_t weigh_entries(struct weighing *weighing, const struct entries *e
 		/* not each 24th: what is stored in turn would be seen as one kind alone */
 		uint64_t place = i + i / every * UINT64_C(0x9E3779B97F4A7C15) % every;
 		place = place < entries->count ? place : i;
-		uint64_t value = word_at(weighing->reader, entries->value + place * entries->step);
+		uint64_t value =
+			object_word(weighing->reader, entries->value + place * entries->step);
 
 		if (!value)
 			continue;
@@ -277,8 +270,8 @@ static uint64_t weigh_entries(struct weighing *weighing, const struct entries *e
 			weighing->left = OBJECTS_SAMPLED;
 		bytes += weigh(weighing, value);
 		if (entries->key)
-			bytes += weigh(weighing, word_at(weighing->reader,
-							 entries->key + place * entries->step));
+			bytes += weigh(weighing, object_word(weighing->reader,
+							     entries->key + place * entries->step));
 	}
 	return seen ? (uint64_t)((double)bytes * (double)length / (double)seen) : 0;
 }
@@ -317,7 +310,7 @@ static uint64_t weigh_table(struct object_reader *reader, const struct object *o
 
 	if (bytes || !object_length(reader, object->address, object->type) ||
 	    (reader->types->items[object->type].kind == KIND_DICT &&
-	     word_at(reader, object->address + DICT_VALUES)) ||
+	     object_word(reader, object->address + DICT_VALUES)) ||
 	    !container_table(reader, object->address, object->type, &start, &end) ||
 	    (start >= object->address && start < object->end))
 		return bytes;
@@ -358,9 +351,9 @@ void chain_measure(struct object_reader *reader, struct chain *chain)
 
 	chain->bytes = object_bytes(reader, address, type) + object_payload(reader, address, type);
 	if (reader->types->items[type].kind == KIND_CACHE) {
-		address = word_at(reader, address + CACHE_DICT);
+		address = object_word(reader, address + CACHE_DICT);
 		type = python_types_find(reader->types, reader->view,
-					 word_at(reader, address + OBJECT_TYPE));
+					 object_word(reader, address + OBJECT_TYPE));
 		chain->bytes += object_payload(reader, address, type);
 	}
 	if (find_entries(reader, address, type, &entries))

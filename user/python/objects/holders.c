@@ -28,14 +28,6 @@ enum {
 	INSTANCE_VALUES_MAX = 30, /* SHARED_KEYS_MAX_SIZE */
 };
 
-static uint64_t word_at(const struct object_reader *reader, uint64_t address)
-{
-	uint64_t value;
-
-	view_u64(reader->view, address, &value);
-	return value;
-}
-
 /* Values of an instance that lie in a block of their own: 3.11 has a pointer to them, 3.12 a tagged
  * one. */
 static bool instance_table(struct object_reader *reader, uint64_t address, uint32_t type,
@@ -46,7 +38,7 @@ static bool instance_table(struct object_reader *reader, uint64_t address, uint3
 
 	if (!(reader->types->items[type].flags & TYPE_MANAGED_DICT) || minor < 11 || minor > 12)
 		return false;
-	values = word_at(reader, address - (minor == 11 ? 32 : 24));
+	values = object_word(reader, address - (minor == 11 ? 32 : 24));
 	if (minor == 12 && !(values & 1))
 		return false;
 	*start = values + (minor == 12);
@@ -61,22 +53,22 @@ bool container_table(struct object_reader *reader, uint64_t address, uint32_t ty
 
 	switch ((enum object_kind)reader->types->items[type].kind) {
 	case KIND_DICT:
-		*start = word_at(reader, address + DICT_VALUES);
+		*start = object_word(reader, address + DICT_VALUES);
 		*end = *start + 8 * (INSTANCE_VALUES_MAX + 1);
 		if (*start) /* its keys are others' too */
 			return true;
-		*start = word_at(reader, address + DICT_KEYS);
+		*start = object_word(reader, address + DICT_KEYS);
 		if (!dict_keys_read(reader->view, reader->structs, *start, &keys))
 			return false;
 		*end = *start + keys.bytes;
 		return true;
 	case KIND_LIST:
-		*start = word_at(reader, address + LIST_ITEMS);
-		*end = *start + 8 * word_at(reader, address + LIST_LENGTH);
+		*start = object_word(reader, address + LIST_ITEMS);
+		*end = *start + 8 * object_word(reader, address + LIST_LENGTH);
 		return *start && *end > *start;
 	case KIND_SET:
-		*start = word_at(reader, address + SET_TABLE);
-		*end = *start + 16 * (word_at(reader, address + SET_MASK) + 1);
+		*start = object_word(reader, address + SET_TABLE);
+		*end = *start + 16 * (object_word(reader, address + SET_MASK) + 1);
 		return *start && *end > *start;
 	case KIND_PLAIN:
 		return instance_table(reader, address, type, start, end);
@@ -172,7 +164,8 @@ static bool find_object(struct object_reader *reader, uint64_t word, uint64_t re
 			return false;
 		if (!python_refcount_is_plausible(reader->structs, count))
 			continue;
-		uint32_t type = python_types_find(reader->types, reader->view, word_at(reader, at));
+		uint32_t type =
+			python_types_find(reader->types, reader->view, object_word(reader, at));
 		if (!type)
 			continue;
 		uint64_t end = at - 8 + object_bytes(reader, at - 8, type);
@@ -231,7 +224,7 @@ void search_hit(struct search *search, size_t region, uint64_t word, uint32_t he
 
 	if (table) {
 		type = python_types_find(reader->types, reader->view,
-					 word_at(reader, table->dict + OBJECT_TYPE));
+					 object_word(reader, table->dict + OBJECT_TYPE));
 		search_connect(search, search_add(search, HOLDER_OBJECT, table->dict, type), held,
 			       word);
 		return;
@@ -284,11 +277,11 @@ static void take_table(struct search *search, uint64_t address, uint32_t type, u
 static void take_deque(struct search *search, uint64_t address, uint32_t type)
 {
 	struct object_reader *reader = search->reader;
-	uint64_t block = word_at(reader, address + DEQUE_LEFT);
+	uint64_t block = object_word(reader, address + DEQUE_LEFT);
 
 	for (int i = 0; block && i < DEQUE_BLOCKS; i++) {
 		take_table(search, address, type, block, block + DEQUE_BLOCK_BYTES);
-		block = word_at(reader, block + 8 + 8 * DEQUE_BLOCK_ITEMS);
+		block = object_word(reader, block + 8 + 8 * DEQUE_BLOCK_ITEMS);
 	}
 }
 
@@ -300,9 +293,9 @@ void search_tables(struct search *search, uint64_t address, uint32_t type)
 
 	/* a table behind all words that are looked for, or far in front of them, is not read */
 	if (kind == KIND_DICT) {
-		start = word_at(reader, address + DICT_VALUES);
+		start = object_word(reader, address + DICT_VALUES);
 		if (!start)
-			start = word_at(reader, address + DICT_KEYS);
+			start = object_word(reader, address + DICT_KEYS);
 		if (start > search->holders[search->words[search->word_count - 1]].address)
 			return;
 		if (object_length(reader, address, type) < 8 &&
@@ -328,8 +321,8 @@ static void add_table(struct search *search, uint64_t dict)
 {
 	struct module_table table = {.dict = dict};
 	struct object_reader *reader = search->reader;
-	uint32_t type =
-		python_types_find(reader->types, reader->view, word_at(reader, dict + OBJECT_TYPE));
+	uint32_t type = python_types_find(reader->types, reader->view,
+					  object_word(reader, dict + OBJECT_TYPE));
 
 	if (reader->types->items[type].kind == KIND_DICT &&
 	    container_table(reader, dict, type, &table.start, &table.end) &&
@@ -350,7 +343,7 @@ static bool add_module(void *context, uint64_t key, uint64_t value)
 	struct object_reader *reader = search->reader;
 	char name[NAME_BYTES], full[NAME_BYTES + 64];
 	uint32_t type = python_types_find(reader->types, reader->view,
-					  word_at(reader, value + OBJECT_TYPE));
+					  object_word(reader, value + OBJECT_TYPE));
 
 	if (modules->count++ == MODULES_MAX)
 		return false;
@@ -361,7 +354,7 @@ static bool add_module(void *context, uint64_t key, uint64_t value)
 	add_root(search, value, label, RANK_MODULE);
 	if (reader->types->items[type].kind != KIND_MODULE)
 		return true;
-	uint64_t dict = word_at(reader, value + MODULE_DICT);
+	uint64_t dict = object_word(reader, value + MODULE_DICT);
 	add_root(search, dict, label_make(LABEL_MODULES, label_value(label)), RANK_MODULE);
 	add_table(search, dict);
 	return true;

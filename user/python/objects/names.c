@@ -21,14 +21,6 @@ enum {
 	INT_DIGITS_OLD_SIZE = 16, /* up to 3.11 */
 };
 
-static uint64_t word(const struct object_reader *reader, uint64_t address)
-{
-	uint64_t value;
-
-	view_u64(reader->view, address, &value);
-	return value;
-}
-
 static void append(char name[OBJECT_NAME_BYTES], const char *text)
 {
 	size_t used = strlen(name);
@@ -57,8 +49,8 @@ static bool compare_member(void *context, uint64_t key, uint64_t value)
 	struct member_search *search = context;
 	const struct object_reader *reader = search->reader;
 	uint64_t definition;
-	uint32_t type =
-		python_types_find(reader->types, reader->view, word(reader, value + OBJECT_TYPE));
+	uint32_t type = python_types_find(reader->types, reader->view,
+					  object_word(reader, value + OBJECT_TYPE));
 
 	(void)key;
 	if (!search->left--)
@@ -66,10 +58,10 @@ static bool compare_member(void *context, uint64_t key, uint64_t value)
 	if (strcmp(reader->types->items[type].name ? reader->types->items[type].name : "",
 		   "member_descriptor"))
 		return true;
-	definition = word(reader, value + MEMBER_DEFINITION);
-	if (word(reader, definition + MEMBER_OFFSET) != search->offset)
+	definition = object_word(reader, value + MEMBER_DEFINITION);
+	if (object_word(reader, definition + MEMBER_OFFSET) != search->offset)
 		return true;
-	search->name = word(reader, value + DESCRIPTOR_NAME);
+	search->name = object_word(reader, value + DESCRIPTOR_NAME);
 	return false;
 }
 
@@ -81,7 +73,7 @@ static bool find_member(const struct object_reader *reader, uint32_t type, uint6
 	struct member_search search = {reader, offset, 0, MEMBERS_MAX};
 
 	for (int i = 0; type && i < 16 && !search.name; i++) {
-		uint64_t dict = word(reader, reader->types->items[type].address + TYPE_DICT);
+		uint64_t dict = object_word(reader, reader->types->items[type].address + TYPE_DICT);
 
 		if (dict)
 			dict_each(reader->view, reader->structs, dict, compare_member, &search);
@@ -166,8 +158,8 @@ static bool compare_value(void *context, uint64_t key, uint64_t value)
 static void append_key(const struct object_reader *reader, uint64_t key,
 		       char name[OBJECT_NAME_BYTES])
 {
-	uint32_t type =
-		python_types_find(reader->types, reader->view, word(reader, key + OBJECT_TYPE));
+	uint32_t type = python_types_find(reader->types, reader->view,
+					  object_word(reader, key + OBJECT_TYPE));
 	char text[KEY_CHARACTERS * 4];
 
 	if (reader->types->items[type].kind == KIND_STR &&
@@ -185,12 +177,12 @@ static void append_key(const struct object_reader *reader, uint64_t key,
 static int64_t index_of(const struct object_reader *reader, const struct name_step *step)
 {
 	bool is_list = reader->types->items[step->holder_type].kind == KIND_LIST;
-	uint64_t items = is_list ? word(reader, step->holder + LIST_ITEMS)
+	uint64_t items = is_list ? object_word(reader, step->holder + LIST_ITEMS)
 				 : step->holder + reader->structs->tuple_items;
-	uint64_t count = word(reader, step->holder + OBJECT_SIZE);
+	uint64_t count = object_word(reader, step->holder + OBJECT_SIZE);
 
 	for (uint64_t i = 0; i < count && i < ITEMS_SEARCHED; i++)
-		if (word(reader, items + 8 * i) == step->target)
+		if (object_word(reader, items + 8 * i) == step->target)
 			return (int64_t)i;
 	return -1;
 }
@@ -226,8 +218,8 @@ static void describe_code(const struct object_reader *reader, uint64_t code, uin
 	uint32_t line;
 
 	view_text(reader->view, layout, qualname, function, sizeof(function));
-	view_text(reader->view, layout, word(reader, code + layout->walk.code_filename), file,
-		  sizeof(file));
+	view_text(reader->view, layout, object_word(reader, code + layout->walk.code_filename),
+		  file, sizeof(file));
 	view_u32(reader->view, code + layout->walk.code_first_line, &line);
 	const char *base = strrchr(file, '/');
 	snprintf(text, size, "%s (%s:%u)", function, base ? base + 1 : file, line);
@@ -239,7 +231,7 @@ void name_of_code(const struct object_reader *reader, uint64_t code, char *text,
 	uint32_t qualname =
 		layout->code_qualname == PYTHON_ABSENT ? layout->code_name : layout->code_qualname;
 
-	describe_code(reader, code, word(reader, code + qualname), text, size);
+	describe_code(reader, code, object_word(reader, code + qualname), text, size);
 }
 
 /* make_handler of "make_handler.<locals>.handler (file.py:1)" */
@@ -262,15 +254,15 @@ static uint64_t code_of(const struct object_reader *reader, const struct name_st
 
 	switch ((enum object_kind)reader->types->items[step->holder_type].kind) {
 	case KIND_FUNCTION:
-		return word(reader, step->holder + structs->function_code);
+		return object_word(reader, step->holder + structs->function_code);
 	case KIND_GENERATOR:
 		frame += structs->generator_frame;
 		if (structs->minor < 11)
-			frame = word(reader, frame);
+			frame = object_word(reader, frame);
 		return frame_code(reader, frame);
 	case KIND_FRAME:
 		if (structs->frame_object_frame != PYTHON_ABSENT)
-			frame = word(reader, frame + structs->frame_object_frame);
+			frame = object_word(reader, frame + structs->frame_object_frame);
 		return frame_code(reader, frame);
 	default:
 		return 0;
@@ -283,16 +275,16 @@ static uint64_t name_of_function(const struct object_reader *reader, uint64_t fu
 				 uint64_t code)
 {
 	const struct python_layout *layout = reader->layout;
-	uint64_t qualname = word(reader, function + reader->structs->function_qualname);
+	uint64_t qualname = object_word(reader, function + reader->structs->function_qualname);
 	char text[192], plain[192];
 
 	if (layout->code_qualname != PYTHON_ABSENT)
-		return word(reader, code + layout->code_qualname);
+		return object_word(reader, code + layout->code_qualname);
 	view_text(reader->view, layout, qualname, text, sizeof(text));
-	view_text(reader->view, layout, word(reader, code + layout->code_name), plain,
+	view_text(reader->view, layout, object_word(reader, code + layout->code_name), plain,
 		  sizeof(plain));
 	const char *last = strrchr(text, '.');
-	return strcmp(last ? last + 1 : text, plain) ? word(reader, code + layout->code_name)
+	return strcmp(last ? last + 1 : text, plain) ? object_word(reader, code + layout->code_name)
 						     : qualname;
 }
 

@@ -66,18 +66,10 @@ void object_reader_begin(struct object_reader *reader)
 	reader->entries_left = ENTRIES_MAX;
 }
 
-static uint64_t word(const struct object_reader *reader, uint64_t address)
-{
-	uint64_t value;
-
-	view_u64(reader->view, address, &value);
-	return value;
-}
-
 static enum object_kind kind_at(const struct object_reader *reader, uint64_t address)
 {
-	uint32_t type =
-		python_types_find(reader->types, reader->view, word(reader, address + OBJECT_TYPE));
+	uint32_t type = python_types_find(reader->types, reader->view,
+					  object_word(reader, address + OBJECT_TYPE));
 
 	return reader->types->items[type].kind;
 }
@@ -170,11 +162,11 @@ static void refer_dict(struct visit *visit, const struct object *object,
 	struct dict_keys keys;
 
 	visit->names = object->is_namespace;
-	store(visit, word(reader, object->address + DICT_KEYS));
+	store(visit, object_word(reader, object->address + DICT_KEYS));
 	if (!reader->structs->values_in_dict_from_header)
-		store(visit, word(reader, object->address + DICT_VALUES));
-	if (dict_keys_read(reader->view, reader->structs, word(reader, object->address + DICT_KEYS),
-			   &keys) &&
+		store(visit, object_word(reader, object->address + DICT_VALUES));
+	if (dict_keys_read(reader->view, reader->structs,
+			   object_word(reader, object->address + DICT_KEYS), &keys) &&
 	    may_read(reader, keys.used))
 		dict_each(reader->view, reader->structs, object->address, refer_entry, visit);
 	scan(visit, object->address, object->address + DICT_BYTES,
@@ -184,10 +176,10 @@ static void refer_dict(struct visit *visit, const struct object *object,
 static void refer_list(const struct visit *visit, const struct object *object,
 		       const struct python_type *type)
 {
-	uint64_t items = word(visit->reader, object->address + LIST_ITEMS);
+	uint64_t items = object_word(visit->reader, object->address + LIST_ITEMS);
 
 	store(visit, items);
-	refer_array(visit, items, word(visit->reader, object->address + LIST_LENGTH), 8);
+	refer_array(visit, items, object_word(visit->reader, object->address + LIST_LENGTH), 8);
 	scan(visit, object->address, object->address + LIST_BYTES,
 	     object->address + type->basic_bytes, type->dict_offset);
 }
@@ -195,14 +187,15 @@ static void refer_list(const struct visit *visit, const struct object *object,
 static void refer_set(const struct visit *visit, const struct object *object,
 		      const struct python_type *type)
 {
-	uint64_t table = word(visit->reader, object->address + SET_TABLE);
-	uint64_t mask = word(visit->reader, object->address + SET_MASK);
+	uint64_t table = object_word(visit->reader, object->address + SET_TABLE);
+	uint64_t mask = object_word(visit->reader, object->address + SET_MASK);
 
 	store(visit, table);
 	if (mask < ITEMS_MAX)
 		refer_array(visit, table, mask + 1, 16);
 	if (type->dict_offset > 0)
-		refer(visit, word(visit->reader, object->address + (uint32_t)type->dict_offset),
+		refer(visit,
+		      object_word(visit->reader, object->address + (uint32_t)type->dict_offset),
 		      label_make(LABEL_NAMESPACE, 0));
 }
 
@@ -211,9 +204,9 @@ static void refer_deque(const struct visit *visit, const struct object *object,
 			const struct python_type *type)
 {
 	struct object_reader *reader = visit->reader;
-	uint64_t left = word(reader, object->address + DEQUE_LENGTH);
-	uint64_t block = word(reader, object->address + DEQUE_LEFT);
-	uint64_t index = word(reader, object->address + DEQUE_LEFT_INDEX);
+	uint64_t left = object_word(reader, object->address + DEQUE_LENGTH);
+	uint64_t block = object_word(reader, object->address + DEQUE_LEFT);
+	uint64_t index = object_word(reader, object->address + DEQUE_LEFT_INDEX);
 
 	for (int i = 0; block && left && i < DEQUE_BLOCKS_MAX && index < DEQUE_BLOCK_ITEMS; i++) {
 		uint64_t here = DEQUE_BLOCK_ITEMS - index < left ? DEQUE_BLOCK_ITEMS - index : left;
@@ -223,10 +216,10 @@ static void refer_deque(const struct visit *visit, const struct object *object,
 			break;
 		left -= here;
 		index = 0;
-		block = word(reader, block + 8 + 8 * DEQUE_BLOCK_ITEMS);
+		block = object_word(reader, block + 8 + 8 * DEQUE_BLOCK_ITEMS);
 	}
 	if (type->dict_offset > 0)
-		refer(visit, word(reader, object->address + (uint32_t)type->dict_offset),
+		refer(visit, object_word(reader, object->address + (uint32_t)type->dict_offset),
 		      label_make(LABEL_NAMESPACE, 0));
 }
 
@@ -239,7 +232,8 @@ static void refer_values(const struct visit *visit, uint64_t values, const struc
 
 	if (!(type->flags & TYPE_HEAP) ||
 	    !dict_keys_read(reader->view, reader->structs,
-			    word(reader, type->address + reader->structs->type_cached_keys), &keys))
+			    object_word(reader, type->address + reader->structs->type_cached_keys),
+			    &keys))
 		return;
 	for (uint64_t i = 0; i < keys.used && i < ATTRIBUTES_MAX; i++) {
 		dict_keys_entry(reader->view, &keys, i, &name, &unused);
@@ -256,10 +250,10 @@ uint64_t object_values(const struct object_reader *reader, uint64_t address, uin
 	uint64_t dict;
 
 	if (reader->structs->minor == 11 && managed)
-		return word(reader, address + (uint64_t)VALUES_POINTER);
+		return object_word(reader, address + (uint64_t)VALUES_POINTER);
 	if (reader->structs->minor != 12 || !managed)
 		return 0;
-	dict = word(reader, address + (uint64_t)DICT_POINTER);
+	dict = object_word(reader, address + (uint64_t)DICT_POINTER);
 	return dict & 1 ? dict + 1 : 0;
 }
 
@@ -273,7 +267,7 @@ static void refer_managed(const struct visit *visit, const struct object *object
 	uint8_t valid = 0;
 
 	if (type->flags & TYPE_MANAGED_DICT && reader->structs->minor >= 11)
-		dict = word(reader, object->address + (uint64_t)DICT_POINTER);
+		dict = object_word(reader, object->address + (uint64_t)DICT_POINTER);
 	if (reader->structs->minor == 12 && dict & 1)
 		dict = 0;
 	if (reader->structs->minor >= 13 && type->flags & TYPE_INLINE_VALUES &&
@@ -289,7 +283,7 @@ static void refer_managed(const struct visit *visit, const struct object *object
 
 uint64_t frame_code(const struct object_reader *reader, uint64_t frame)
 {
-	uint64_t code = word(reader, frame + reader->layout->walk.frame_code) & ~UINT64_C(7);
+	uint64_t code = object_word(reader, frame + reader->layout->walk.frame_code) & ~UINT64_C(7);
 
 	return code && kind_at(reader, code) == KIND_CODE ? code : 0;
 }
@@ -303,7 +297,7 @@ static void refer_stack(const struct visit *visit, uint64_t frame, uint32_t loca
 
 	if (reader->structs->frame_stack == PYTHON_ABSENT)
 		return;
-	end = word(reader, frame + reader->structs->frame_stack);
+	end = object_word(reader, frame + reader->structs->frame_stack);
 	if (reader->structs->minor < 14)
 		end = start + 8 * (uint64_t)(uint32_t)end;
 	start += 8 * (uint64_t)locals;
@@ -324,13 +318,13 @@ void frame_references(struct object_reader *reader, uint64_t frame, reference_fn
 	if (!code || !view_u32(reader->view, code + reader->layout->code_local_count, &count) ||
 	    count > VARIABLES_MAX)
 		return;
-	names = word(reader, code + reader->layout->code_local_names);
-	uint64_t named = word(reader, names + OBJECT_SIZE);
+	names = object_word(reader, code + reader->layout->code_local_names);
+	uint64_t named = object_word(reader, names + OBJECT_SIZE);
 	for (uint64_t i = 0; i < count && i < named; i++) {
 		if (!view_u64(reader->view, frame + reader->layout->frame_locals + 8 * i, &value))
 			return;
 		value &= ~UINT64_C(7); /* tagged from 3.14 on */
-		uint64_t name = word(reader, names + reader->structs->tuple_items + 8 * i);
+		uint64_t name = object_word(reader, names + reader->structs->tuple_items + 8 * i);
 		if (value)
 			refer(&visit, value, object_name_label(reader, LABEL_VARIABLE, name));
 	}
@@ -341,24 +335,24 @@ void frame_references(struct object_reader *reader, uint64_t frame, reference_fn
 static void refer_closure(const struct visit *visit, const struct object *object)
 {
 	struct object_reader *reader = visit->reader;
-	uint64_t code = word(reader, object->address + reader->structs->function_code);
-	uint64_t closure = word(reader, object->address + reader->structs->function_closure);
-	uint64_t cells = closure ? word(reader, closure + OBJECT_SIZE) : 0, first = 0;
+	uint64_t code = object_word(reader, object->address + reader->structs->function_code);
+	uint64_t closure = object_word(reader, object->address + reader->structs->function_closure);
+	uint64_t cells = closure ? object_word(reader, closure + OBJECT_SIZE) : 0, first = 0;
 	uint32_t free_names = 80; /* co_freevars, up to 3.10 */
 
 	if (reader->structs->minor >= 11)
 		free_names = reader->layout->code_local_names;
-	uint64_t names = word(reader, code + free_names);
-	uint64_t named = word(reader, names + OBJECT_SIZE);
+	uint64_t names = object_word(reader, code + free_names);
+	uint64_t named = object_word(reader, names + OBJECT_SIZE);
 	if (!cells || cells > VARIABLES_MAX || named < cells || named > VARIABLES_MAX)
 		return;
 	if (reader->structs->minor >= 11)
 		first = named - cells; /* they come last */
 	for (uint64_t i = 0; i < cells; i++) {
 		uint64_t name =
-			word(reader, names + reader->structs->tuple_items + 8 * (first + i));
+			object_word(reader, names + reader->structs->tuple_items + 8 * (first + i));
 
-		refer(visit, word(reader, closure + reader->structs->tuple_items + 8 * i),
+		refer(visit, object_word(reader, closure + reader->structs->tuple_items + 8 * i),
 		      object_name_label(reader, LABEL_VARIABLE, name));
 	}
 }
@@ -370,7 +364,7 @@ static void refer_frame(const struct visit *visit, const struct object *object)
 	uint64_t frame = object->address;
 
 	if (reader->structs->frame_object_frame != PYTHON_ABSENT)
-		frame = word(reader, frame + reader->structs->frame_object_frame);
+		frame = object_word(reader, frame + reader->structs->frame_object_frame);
 	if (frame)
 		frame_references(reader, frame, visit->refer, visit->context);
 }
@@ -380,12 +374,13 @@ static void refer_frame(const struct visit *visit, const struct object *object)
 static void refer_frame_object(const struct visit *visit, const struct object *object)
 {
 	struct object_reader *reader = visit->reader;
-	uint64_t stack = word(reader, object->address + FRAME_VALUE_STACK), depth = 0;
+	uint64_t stack = object_word(reader, object->address + FRAME_VALUE_STACK), depth = 0;
 	bool counts = reader->structs->minor == 10;
-	uint64_t top = word(reader, object->address + (counts ? FRAME_DEPTH : FRAME_STACK_TOP));
+	uint64_t top =
+		object_word(reader, object->address + (counts ? FRAME_DEPTH : FRAME_STACK_TOP));
 
 	for (uint64_t at = FRAME_FIRST; at < FRAME_VALUE_STACK; at += 8)
-		refer(visit, word(reader, object->address + at),
+		refer(visit, object_word(reader, object->address + at),
 		      label_make(LABEL_FIELD, (uint32_t)at));
 	if (counts)
 		depth = (int32_t)top > 0 ? (uint32_t)top : 0;
@@ -401,7 +396,7 @@ static void refer_generator(const struct visit *visit, const struct object *obje
 	uint64_t frame = object->address + reader->structs->generator_frame;
 
 	if (reader->structs->minor < 11)
-		frame = word(reader, frame);
+		frame = object_word(reader, frame);
 	if (frame)
 		frame_references(reader, frame, visit->refer, visit->context);
 	if (reader->structs->minor < 11) /* an object, with a stack of its own */
@@ -412,10 +407,13 @@ static void refer_type(const struct visit *visit, const struct object *object)
 {
 	struct object_reader *reader = visit->reader;
 
-	refer(visit, word(reader, object->address + TYPE_DICT), label_make(LABEL_NAMESPACE, 0));
-	refer(visit, word(reader, object->address + TYPE_BASE), label_make(LABEL_FIELD, TYPE_BASE));
-	refer(visit, word(reader, object->address + TYPE_MRO), label_make(LABEL_FIELD, TYPE_MRO));
-	refer(visit, word(reader, object->address + TYPE_SUBCLASSES),
+	refer(visit, object_word(reader, object->address + TYPE_DICT),
+	      label_make(LABEL_NAMESPACE, 0));
+	refer(visit, object_word(reader, object->address + TYPE_BASE),
+	      label_make(LABEL_FIELD, TYPE_BASE));
+	refer(visit, object_word(reader, object->address + TYPE_MRO),
+	      label_make(LABEL_FIELD, TYPE_MRO));
+	refer(visit, object_word(reader, object->address + TYPE_SUBCLASSES),
 	      label_make(LABEL_FIELD, TYPE_SUBCLASSES));
 }
 
@@ -424,11 +422,11 @@ static void refer_ndarray(const struct visit *visit, const struct object *object
 			  const struct python_type *type)
 {
 	struct object_reader *reader = visit->reader;
-	uint64_t description = word(reader, object->address + NDARRAY_DESCRIPTION);
+	uint64_t description = object_word(reader, object->address + NDARRAY_DESCRIPTION);
 	uint8_t kind = 0;
 
 	if (view_bytes(reader->view, description + NDARRAY_KIND, &kind, 1) && kind == 'O')
-		refer_array(visit, word(reader, object->address + NDARRAY_DATA),
+		refer_array(visit, object_word(reader, object->address + NDARRAY_DATA),
 			    object_payload(reader, object->address, object->type) / 8, 8);
 	scan(visit, object->address, object->address + NDARRAY_DIMENSIONS, object->end,
 	     type->dict_offset);
@@ -450,7 +448,7 @@ static void refer_local(struct visit *visit, const struct object *object)
 	struct object_reader *reader = visit->reader;
 
 	for (uint64_t at = object->address + OBJECT_SIZE; at + 8 <= object->end; at += 8) {
-		uint64_t target = word(reader, at);
+		uint64_t target = object_word(reader, at);
 
 		if (target && view_has(reader->view, target) &&
 		    kind_at(reader, target) == KIND_DICT)
@@ -471,9 +469,9 @@ static void refer_plain(const struct visit *visit, const struct object *object,
 
 static void refer_cache_entry(const struct visit *visit, const struct object *object)
 {
-	refer(visit, word(visit->reader, object->address + CACHE_ENTRY_RESULT),
+	refer(visit, object_word(visit->reader, object->address + CACHE_ENTRY_RESULT),
 	      label_make(LABEL_FIELD, CACHE_ENTRY_RESULT));
-	refer(visit, word(visit->reader, object->address + CACHE_ENTRY_KEY),
+	refer(visit, object_word(visit->reader, object->address + CACHE_ENTRY_KEY),
 	      label_make(LABEL_KEY, 0));
 }
 
@@ -493,7 +491,7 @@ void object_references(struct object_reader *reader, const struct object *object
 		break;
 	case KIND_TUPLE:
 		refer_array(&visit, object->address + reader->structs->tuple_items,
-			    word(reader, object->address + OBJECT_SIZE), 8);
+			    object_word(reader, object->address + OBJECT_SIZE), 8);
 		break;
 	case KIND_SET:
 		refer_set(&visit, object, type);
@@ -502,14 +500,14 @@ void object_references(struct object_reader *reader, const struct object *object
 		refer_deque(&visit, object, type);
 		break;
 	case KIND_WEAKREF:
-		refer(&visit, word(reader, object->address + WEAKREF_CALLBACK),
+		refer(&visit, object_word(reader, object->address + WEAKREF_CALLBACK),
 		      label_make(LABEL_FIELD, WEAKREF_CALLBACK));
 		break;
 	case KIND_BYTEARRAY:
-		store(&visit, word(reader, object->address + BYTEARRAY_BYTES));
+		store(&visit, object_word(reader, object->address + BYTEARRAY_BYTES));
 		break;
 	case KIND_ARRAY:
-		store(&visit, word(reader, object->address + ARRAY_ITEMS));
+		store(&visit, object_word(reader, object->address + ARRAY_ITEMS));
 		break;
 	case KIND_STR:
 	case KIND_INT:

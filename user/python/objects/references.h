@@ -26,6 +26,15 @@ struct object_reader {
 	uint64_t entries_left;
 };
 
+/* A word of the copy; 0 where it is not to be had. */
+static inline uint64_t object_word(const struct object_reader *reader, uint64_t address)
+{
+	uint64_t value;
+
+	view_u64(reader->view, address, &value);
+	return value;
+}
+
 /* Returns 0 or -ENOMEM. */
 int object_reader_init(struct object_reader *reader);
 void object_reader_release(struct object_reader *reader);

@@ -12,17 +12,9 @@ enum {
 	STR_KIND_SHIFT = 2,
 };
 
-static uint64_t word(struct object_reader *reader, uint64_t address)
-{
-	uint64_t value;
-
-	view_u64(reader->view, address, &value);
-	return value;
-}
-
 static uint64_t str_bytes(struct object_reader *reader, uint64_t address)
 {
-	uint64_t length = word(reader, address + reader->layout->str_length);
+	uint64_t length = object_word(reader, address + reader->layout->str_length);
 	uint32_t state;
 
 	if (!view_u32(reader->view, address + reader->layout->str_state, &state))
@@ -47,7 +39,7 @@ uint64_t object_bytes(struct object_reader *reader, uint64_t address, uint32_t t
 	if (known->kind == KIND_STR)
 		return str_bytes(reader, address);
 	if (known->item_bytes && counts_items(known->kind))
-		items = (int64_t)word(reader, address + OBJECT_SIZE);
+		items = (int64_t)object_word(reader, address + OBJECT_SIZE);
 	if (items < 0)
 		items = -items;
 	uint64_t variable = (uint64_t)items * known->item_bytes;
@@ -70,11 +62,11 @@ static uint64_t outside(struct object_reader *reader, uint64_t address, uint64_t
 
 static uint64_t dict_payload(struct object_reader *reader, uint64_t address)
 {
-	uint64_t table = word(reader, address + DICT_KEYS);
+	uint64_t table = object_word(reader, address + DICT_KEYS);
 	struct dict_keys keys;
 
 	/* a table with values beside it is shared by all instances of a type */
-	if (word(reader, address + DICT_VALUES) ||
+	if (object_word(reader, address + DICT_VALUES) ||
 	    !dict_keys_read(reader->view, reader->structs, table, &keys) || !keys.used)
 		return 0;
 	return outside(reader, table, keys.bytes);
@@ -82,8 +74,8 @@ static uint64_t dict_payload(struct object_reader *reader, uint64_t address)
 
 static uint64_t set_payload(struct object_reader *reader, uint64_t address)
 {
-	uint64_t table = word(reader, address + SET_TABLE);
-	uint64_t mask = word(reader, address + SET_MASK);
+	uint64_t table = object_word(reader, address + SET_TABLE);
+	uint64_t mask = object_word(reader, address + SET_MASK);
 
 	if (table == address + SET_SMALL_TABLE || mask > BYTES_MAX / SET_ENTRY_BYTES)
 		return 0;
@@ -94,20 +86,20 @@ static uint64_t set_payload(struct object_reader *reader, uint64_t address)
  * second word is the size of one. */
 static uint64_t array_payload(struct object_reader *reader, uint64_t address)
 {
-	uint64_t description = word(reader, address + ARRAY_DESCRIPTION);
+	uint64_t description = object_word(reader, address + ARRAY_DESCRIPTION);
 	uint32_t item;
 
 	if (!view_u32(reader->view, description + 4, &item) || item > 16)
 		return 0;
-	return outside(reader, word(reader, address + ARRAY_ITEMS),
-		       word(reader, address + ARRAY_ALLOCATED) * item);
+	return outside(reader, object_word(reader, address + ARRAY_ITEMS),
+		       object_word(reader, address + ARRAY_ALLOCATED) * item);
 }
 
 /* The largest extent of any dimension: all of it, for arrays that own their data. */
 static uint64_t ndarray_payload(struct object_reader *reader, uint64_t address)
 {
-	uint64_t shape = word(reader, address + NDARRAY_SHAPE), largest = 0;
-	uint64_t strides = word(reader, address + NDARRAY_STRIDES);
+	uint64_t shape = object_word(reader, address + NDARRAY_SHAPE), largest = 0;
+	uint64_t strides = object_word(reader, address + NDARRAY_STRIDES);
 	uint32_t dimensions, flags;
 
 	if (!view_u32(reader->view, address + NDARRAY_DIMENSIONS, &dimensions) ||
@@ -115,15 +107,15 @@ static uint64_t ndarray_payload(struct object_reader *reader, uint64_t address)
 	    !(flags & NDARRAY_OWNS_DATA) || dimensions > NDARRAY_DIMENSIONS_MAX)
 		return 0;
 	for (uint32_t i = 0; i < dimensions; i++) {
-		int64_t stride = (int64_t)word(reader, strides + 8 * i);
-		uint64_t count = word(reader, shape + 8 * i), bytes;
+		int64_t stride = (int64_t)object_word(reader, strides + 8 * i);
+		uint64_t count = object_word(reader, shape + 8 * i), bytes;
 
 		if (__builtin_mul_overflow(count, (uint64_t)(stride < 0 ? -stride : stride),
 					   &bytes))
 			return 0;
 		largest = bytes > largest ? bytes : largest;
 	}
-	return outside(reader, word(reader, address + NDARRAY_DATA), largest);
+	return outside(reader, object_word(reader, address + NDARRAY_DATA), largest);
 }
 
 uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t type)
@@ -134,17 +126,17 @@ uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t
 	case KIND_DICT:
 		return dict_payload(reader, address);
 	case KIND_LIST:
-		return outside(reader, word(reader, address + LIST_ITEMS),
-			       word(reader, address + LIST_ALLOCATED) * 8);
+		return outside(reader, object_word(reader, address + LIST_ITEMS),
+			       object_word(reader, address + LIST_ALLOCATED) * 8);
 	case KIND_SET:
 		return set_payload(reader, address);
 	case KIND_DEQUE:
-		length = word(reader, address + DEQUE_LENGTH);
-		return outside(reader, word(reader, address + DEQUE_LEFT),
+		length = object_word(reader, address + DEQUE_LENGTH);
+		return outside(reader, object_word(reader, address + DEQUE_LEFT),
 			       (length / DEQUE_BLOCK_ITEMS + 1) * DEQUE_BLOCK_BYTES);
 	case KIND_BYTEARRAY:
-		return outside(reader, word(reader, address + BYTEARRAY_BYTES),
-			       word(reader, address + BYTEARRAY_ALLOCATED));
+		return outside(reader, object_word(reader, address + BYTEARRAY_BYTES),
+			       object_word(reader, address + BYTEARRAY_ALLOCATED));
 	case KIND_ARRAY:
 		return array_payload(reader, address);
 	case KIND_NDARRAY:
@@ -160,10 +152,10 @@ uint64_t object_length(struct object_reader *reader, uint64_t address, uint32_t 
 	uint64_t length = 0;
 
 	if (kind == KIND_CACHE) {
-		uint64_t dict = word(reader, address + CACHE_DICT);
-		length = dict ? word(reader, dict + DICT_USED) : 0;
+		uint64_t dict = object_word(reader, address + CACHE_DICT);
+		length = dict ? object_word(reader, dict + DICT_USED) : 0;
 	} else if (object_kind_is_container(kind)) {
-		length = word(reader, address + (kind == KIND_SET ? SET_USED : OBJECT_SIZE));
+		length = object_word(reader, address + (kind == KIND_SET ? SET_USED : OBJECT_SIZE));
 	}
 	return length < BYTES_MAX ? length : 0;
 }
@@ -174,8 +166,8 @@ uint64_t object_bound(struct object_reader *reader, uint64_t address, uint32_t t
 	uint64_t bound = UINT64_MAX;
 
 	if (kind == KIND_CACHE)
-		bound = word(reader, address + CACHE_MAX_SIZE);
+		bound = object_word(reader, address + CACHE_MAX_SIZE);
 	else if (kind == KIND_DEQUE)
-		bound = word(reader, address + DEQUE_MAX_LENGTH);
+		bound = object_word(reader, address + DEQUE_MAX_LENGTH);
 	return (int64_t)bound < 0 ? UINT64_MAX : bound;
 }
