@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 
 #include "lib/array.h"
+#include "lib/clock.h"
 #include "python/coverage.h"
 #include "python/steer.h"
 
@@ -53,14 +54,6 @@ struct interpreters {
 	size_t file_count;
 	bool started;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 struct interpreters *interpreters_new(const struct interpreters_config *config)
 {
@@ -418,7 +411,7 @@ static int look(struct interpreters *interpreters, struct interpreter *interpret
 					  &image->mappings, &image->python, why);
 	if (!error)
 		return take_up(interpreters, interpreter, failure);
-	interpreter->next_try_ns = now_ns() + TRY_PAUSE_NS;
+	interpreter->next_try_ns = clock_ns(CLOCK_MONOTONIC) + TRY_PAUSE_NS;
 	if (error == -ENOENT || error == -ESRCH) {
 		interpreter->tries = 0;
 		if (*why->text)
@@ -460,7 +453,7 @@ void interpreters_retry(struct interpreters *interpreters)
 		struct failure failure;
 
 		if (!interpreter->tries || interpreter->image->gone ||
-		    now_ns() < interpreter->next_try_ns)
+		    clock_ns(CLOCK_MONOTONIC) < interpreter->next_try_ns)
 			continue;
 		if (look(interpreters, interpreter, &failure))
 			message_info("%s", failure.text);

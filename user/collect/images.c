@@ -10,20 +10,13 @@
 #include <unistd.h>
 
 #include "../lib/array.h"
+#include "../lib/clock.h"
 
 #define FORMER_MAX 1024u
 
 #define PERF_MAP_MAX_BYTES (64u << 20)
 #define MAPPINGS_CHEAP     8192
 #define REFRESH_PAUSE      4 /* times what the last one took */
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 struct image *images_find(const struct images *images, uint32_t space)
 {
@@ -89,7 +82,7 @@ static bool has_same_code(const struct mappings *before, const struct mappings *
 
 bool image_refresh_due(const struct image *image)
 {
-	return !image->refresh_after_ns || now_ns() >= image->refresh_after_ns;
+	return !image->refresh_after_ns || clock_ns(CLOCK_MONOTONIC) >= image->refresh_after_ns;
 }
 
 static bool is_mapped(const struct mappings *now, const struct mapping *mapping)
@@ -180,9 +173,9 @@ static int read_mappings(const struct images *images, struct image *image,
 	hear(images, image);
 
 	uint32_t unloads = count_unloads(images, image);
-	uint64_t start_ns = now_ns();
+	uint64_t start_ns = clock_ns(CLOCK_MONOTONIC);
 	int error = mappings_read(images->procfs, (pid_t)image->pid, mappings);
-	uint64_t end_ns = now_ns();
+	uint64_t end_ns = clock_ns(CLOCK_MONOTONIC);
 
 	if (!error) {
 		date_mappings(image, mappings, unloads, count_unloads(images, image));

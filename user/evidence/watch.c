@@ -11,6 +11,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "../lib/clock.h"
 #include "watch.skel.h"
 #include "watch_trial.h"
 #include "watchpoints.h"
@@ -42,14 +43,6 @@ struct watch {
 	uint64_t trap_ns;
 	uint64_t armed_ns;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static uint64_t load(const __u64 *counter)
 {
@@ -288,7 +281,7 @@ static void begin_counting(struct watch *watch)
 		watch->words[i].missed_before = count_missed(watch, i);
 		__atomic_store_n(&word_state(watch, i)->armed, 1, __ATOMIC_SEQ_CST);
 	}
-	watch->armed_ns = now_ns();
+	watch->armed_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
 static int arm(struct watch *watch, struct failure *failure)
@@ -423,7 +416,7 @@ static void end_word(struct watch *watch, size_t word, enum watch_end end)
 		return;
 	__atomic_store_n(&word_state(watch, word)->armed, 0, __ATOMIC_SEQ_CST);
 	ended->end = end;
-	ended->ended_ns = now_ns();
+	ended->ended_ns = clock_ns(CLOCK_MONOTONIC);
 	watchpoints_remove(watch->points, word);
 	ended->lost = count_lost(watch, word);
 }
@@ -513,13 +506,13 @@ static bool poll_all(struct watch *const *watches, size_t count, size_t *armed)
 
 void watches_run(struct watch *const *watches, size_t count, double seconds)
 {
-	uint64_t until_ns = now_ns() + (uint64_t)(seconds * 1e9);
+	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + (uint64_t)(seconds * 1e9);
 	int wait_ms = PAUSE_LEAST_MS;
 	size_t armed;
 
 	poll_all(watches, count, &armed);
 	while (armed) {
-		uint64_t now = now_ns();
+		uint64_t now = clock_ns(CLOCK_MONOTONIC);
 		int left_ms = now < until_ns ? (int)((until_ns - now) / 1000000) + 1 : 0;
 
 		if (!left_ms)
@@ -569,7 +562,9 @@ int watch_result(struct watch *watch, size_t word, struct watch_result *result)
 	*result = (struct watch_result){.end = watched->end};
 	result->lost = on ? count_lost(watch, word) : watched->lost;
 	fill_counts(word_state(watch, word), result);
-	result->watched_s = (double)((on ? now_ns() : watched->ended_ns) - watch->armed_ns) / 1e9;
+	result->watched_s =
+		(double)((on ? clock_ns(CLOCK_MONOTONIC) : watched->ended_ns) - watch->armed_ns) /
+		1e9;
 	result->cost_s = (double)cost_ns(watch, word) / 1e9;
 	return writers_list(watch->writers, word, watch->config.words[word].kind == WATCH_REFCOUNT,
 			    &result->writers, &result->writer_count);

@@ -7,19 +7,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/clock.h"
 #include "watchpoints.h"
 
 enum { ROUNDS = 8, WRITES = 16 };
 
 static volatile uint64_t own_word;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 static uint64_t load(const __u64 *counter)
 {
@@ -30,11 +23,11 @@ static uint64_t load(const __u64 *counter)
 static uint64_t time_write(const struct watch_word_state *state)
 {
 	uint64_t program = load(&state->program_ns);
-	uint64_t start = now_ns();
+	uint64_t start = clock_ns(CLOCK_MONOTONIC);
 
 	for (int i = 0; i < WRITES; i++)
 		own_word++;
-	uint64_t elapsed = now_ns() - start;
+	uint64_t elapsed = clock_ns(CLOCK_MONOTONIC) - start;
 
 	program = load(&state->program_ns) - program;
 	return elapsed > program ? (elapsed - program) / WRITES : 0;

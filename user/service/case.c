@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../lib/clock.h"
 #include "../lib/message.h"
 #include "../look/growth.h"
 #include "../python/objects/live.h"
@@ -15,14 +16,6 @@
 #define NS_PER_S 1e9
 
 enum { COUNT_EACH_S = 3 };
-
-static double now_s(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / NS_PER_S;
-}
 
 void series_add(struct series *series, double at_s, double value)
 {
@@ -58,7 +51,7 @@ struct patient_case *case_new(const struct procfs *procfs, struct confined *conf
 		return NULL;
 	}
 	subjects_init(&kase->subjects);
-	kase->began_s = kase->seen_s = now_s();
+	kase->began_s = kase->seen_s = clock_s(CLOCK_MONOTONIC);
 	kase->cpu_ticks0 = kase->cpu_ticks = kase->patient.status.cpu_ticks;
 	kase->uptime_s = uptime_of(&kase->patient.status);
 	return kase;
@@ -75,14 +68,6 @@ void case_free(struct patient_case *kase)
 	free(kase);
 }
 
-static uint64_t own_cpu_ns(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
 /* Two samples at almost one time make a slope out of nothing: a look takes the place of a count. */
 static void leave_out_recent(struct patient_case *kase, double at_s)
 {
@@ -96,7 +81,7 @@ static void leave_out_recent(struct patient_case *kase, double at_s)
 
 static void add_parts(struct patient_case *kase, const struct look *look)
 {
-	double at_s = now_s();
+	double at_s = clock_s(CLOCK_MONOTONIC);
 
 	if (!look->parts_known)
 		return;
@@ -135,7 +120,7 @@ static void begin_anew(struct patient_case *kase)
 
 void case_look(struct patient_case *kase, bool graph, const struct objects_request *request)
 {
-	uint64_t began = own_cpu_ns();
+	uint64_t began = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	bool was_python = kase->patient.is_python;
 	struct failure failure;
 
@@ -152,7 +137,7 @@ void case_look(struct patient_case *kase, bool graph, const struct objects_reque
 	if (graph && kase->patient.is_python && kase->patient.objects.looks >= LOOKS_TO_TELL)
 		subjects_update(&kase->subjects, &kase->patient);
 	report(kase, graph, request);
-	uint64_t took = own_cpu_ns() - began;
+	uint64_t took = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began;
 	kase->own_cpu_ns += took;
 	kase->look_cost_s[graph] = (double)took / NS_PER_S;
 	message_detail("process %d: a look %s took %.3f s of our processor time",
@@ -179,7 +164,7 @@ static bool read_resident(const struct patient_case *kase, uint64_t *bytes)
 
 static void count_live(struct patient_case *kase, double now)
 {
-	uint64_t began = own_cpu_ns(), bytes;
+	uint64_t began = clock_ns(CLOCK_PROCESS_CPUTIME_ID), bytes;
 
 	if (!kase->patient.is_python || !kase->others.count ||
 	    now - kase->counted_s < COUNT_EACH_S ||
@@ -188,7 +173,7 @@ static void count_live(struct patient_case *kase, double now)
 	series_add(&kase->objects, now, (double)bytes);
 	kase->counted_s = now;
 	kase->counted = true;
-	kase->own_cpu_ns += own_cpu_ns() - began;
+	kase->own_cpu_ns += clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began;
 }
 
 void case_poll(struct patient_case *kase, double now)
@@ -282,7 +267,7 @@ bool case_watch_next(struct patient_case *kase, double cost_share, struct failur
 		return false;
 	config.limits.cost_ns = (uint64_t)(fmax(used_s, 1) * cost_share * NS_PER_S);
 	kase->watch = watch_open(kase->patient.pid, &config, lacks);
-	kase->watch_began_s = now_s();
+	kase->watch_began_s = clock_s(CLOCK_MONOTONIC);
 	kase->watch_round = 0;
 	for (size_t i = 0; i < kase->watched_count; i++) {
 		struct subject *subject = &kase->subjects.items[kase->watched[i].subject];

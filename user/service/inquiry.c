@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../lib/array.h"
+#include "../lib/clock.h"
 #include "../lib/message.h"
 #include "../target/family.h"
 #include "c_memory.h"
@@ -71,14 +72,6 @@ static double own_cpu_s(void)
 	struct timespec time;
 
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
-static double now_s(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
@@ -245,7 +238,7 @@ static bool is_idle_master(const struct inquiry *inquiry, const struct patient_c
 	double life_s = (double)kase->cpu_ticks / (double)sysconf(_SC_CLK_TCK);
 
 	return inquiry->of_workers && kase->patient.pid == inquiry->options->pid &&
-	       used_s(kase) <= IDLE_SHARE * (now_s() - inquiry->began_s) &&
+	       used_s(kase) <= IDLE_SHARE * (clock_s(CLOCK_MONOTONIC) - inquiry->began_s) &&
 	       life_s <= IDLE_SHARE * kase->uptime_s;
 }
 
@@ -266,7 +259,8 @@ static void look_at_all(struct inquiry *inquiry, size_t step)
 		struct patient_case *kase = inquiry->cases[i];
 
 		if (step < PLANNED && plan[step].may_fall_away && !has_begun_late(inquiry, kase) &&
-		    is_too_dear(kase, plan[step].graph, now_s() - inquiry->began_s, duration))
+		    is_too_dear(kase, plan[step].graph, clock_s(CLOCK_MONOTONIC) - inquiry->began_s,
+				duration))
 			continue;
 		if (is_idle_master(inquiry, kase) || (step == PLANNED && !kase->looks))
 			continue;
@@ -301,7 +295,7 @@ static bool attend_watches(struct inquiry *inquiry, bool may_begin)
 		struct patient_case *kase = inquiry->cases[i];
 
 		hot |= case_watch_poll(kase);
-		if (!case_watch_is_over(kase, now_s(), most_s))
+		if (!case_watch_is_over(kase, clock_s(CLOCK_MONOTONIC), most_s))
 			continue;
 		struct failure lacks = {0};
 
@@ -333,7 +327,7 @@ static void begin_trace(struct inquiry *inquiry)
 	inquiry->trace =
 		c_trace_begin(inquiry->procfs, inquiry->confined, inquiry->traced->patient.pid,
 			      100 * TRACE_COST / TRACE_SHARE, &failure);
-	inquiry->trace_end_s = now_s() + TRACE_SHARE * duration;
+	inquiry->trace_end_s = clock_s(CLOCK_MONOTONIC) + TRACE_SHARE * duration;
 	if (!inquiry->trace)
 		inquiry->traced->c_stacks.why =
 			pool_strdup(inquiry->traced->subjects.pool, failure.text);
@@ -344,7 +338,7 @@ static void attend_trace(struct inquiry *inquiry)
 	if (!inquiry->trace)
 		return;
 	c_trace_poll(inquiry->trace);
-	if (now_s() >= inquiry->trace_end_s)
+	if (clock_s(CLOCK_MONOTONIC) >= inquiry->trace_end_s)
 		end_trace(inquiry);
 }
 
@@ -352,14 +346,15 @@ static void wait_until(struct inquiry *inquiry, double end_s, bool may_watch)
 {
 	double next_poll = 0;
 
-	while (now_s() < end_s && !is_over(inquiry)) {
+	while (clock_s(CLOCK_MONOTONIC) < end_s && !is_over(inquiry)) {
 		bool hot = attend_watches(inquiry, may_watch);
 		attend_trace(inquiry);
 
-		if (now_s() >= next_poll) {
-			next_poll = now_s() + fmin(1, inquiry->options->duration_s / 60);
+		if (clock_s(CLOCK_MONOTONIC) >= next_poll) {
+			next_poll = clock_s(CLOCK_MONOTONIC) +
+				    fmin(1, inquiry->options->duration_s / 60);
 			for (size_t i = 0; i < inquiry->case_count; i++)
-				case_poll(inquiry->cases[i], now_s());
+				case_poll(inquiry->cases[i], clock_s(CLOCK_MONOTONIC));
 		}
 		usleep(hot ? POLL_HOT_US : POLL_IDLE_US);
 	}
@@ -370,7 +365,7 @@ int inquiry_run(struct inquiry *inquiry, struct failure *failure)
 	double duration = inquiry->options->duration_s;
 	size_t looks = 0;
 
-	inquiry->began_s = now_s();
+	inquiry->began_s = clock_s(CLOCK_MONOTONIC);
 	inquiry->cpu_began_s = own_cpu_s();
 	for (size_t step = 0; step < PLANNED && !is_over(inquiry); step++) {
 		wait_until(inquiry, inquiry->began_s + plan[step].at * duration, step > 3);
@@ -385,7 +380,7 @@ int inquiry_run(struct inquiry *inquiry, struct failure *failure)
 	look_at_all(inquiry, PLANNED);
 	if (inquiry->of_workers)
 		add_workers(inquiry, false);
-	inquiry->ended_s = now_s();
+	inquiry->ended_s = clock_s(CLOCK_MONOTONIC);
 	for (size_t i = 0; i < inquiry->case_count; i++)
 		case_poll(inquiry->cases[i], inquiry->ended_s);
 	for (size_t i = 0; i < inquiry->case_count; i++)

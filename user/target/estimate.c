@@ -13,6 +13,7 @@
 #include <bpf/libbpf.h>
 
 #include "../../bpf/rate.h"
+#include "../lib/clock.h"
 #include "calibration.h"
 #include "keeper.h"
 #include "rate.skel.h"
@@ -49,14 +50,6 @@ static enum attach_kind plain_kind(enum attach_kind kind)
 	return kind == ATTACH_SESSION ? ATTACH_MULTI : kind;
 }
 
-static double now_s(clockid_t clock)
-{
-	struct timespec now = {0};
-
-	clock_gettime(clock, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* Of the quickest of several batches: other work on the machine makes the others slower. */
 static double time_calls_ns(void (*function)(void))
 {
@@ -64,11 +57,11 @@ static double time_calls_ns(void (*function)(void))
 	double least = HUGE_VAL;
 
 	for (int batch = 0; batch < BATCHES; batch++) {
-		double start = now_s(CLOCK_THREAD_CPUTIME_ID);
+		double start = clock_s(CLOCK_THREAD_CPUTIME_ID);
 
 		for (int i = 0; i < CALLS; i++)
 			function();
-		least = fmin(least, (now_s(CLOCK_THREAD_CPUTIME_ID) - start) * 1e9 / CALLS);
+		least = fmin(least, (clock_s(CLOCK_THREAD_CPUTIME_ID) - start) * 1e9 / CALLS);
 	}
 	return least;
 }
@@ -317,9 +310,9 @@ static int measure_window(struct estimate *estimate, const struct procfs *procfs
 	if (!error)
 		error = usage_read(procfs, pid, &before);
 	if (!error) {
-		start = now_s(CLOCK_MONOTONIC);
+		start = clock_s(CLOCK_MONOTONIC);
 		wait_window(window_ms);
-		estimate->window_s = now_s(CLOCK_MONOTONIC) - start;
+		estimate->window_s = clock_s(CLOCK_MONOTONIC) - start;
 		error = usage_read(procfs, pid, &after);
 	}
 	if (!error) {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../../lib/clock.h"
 #include "chunks.h"
 #include "collector_state.h"
 #include "stream.h"
@@ -17,14 +18,6 @@ enum {
 	PATTERN_BYTES = sizeof(struct pattern) + 16,
 	CONTAINER_BYTES = sizeof(struct container) + 8,
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
 
 int objects_init(struct objects *objects, const struct procfs *procfs,
 		 const struct python_interpreter *interpreter, uint64_t budget_bytes)

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Clocks of the kernel as one number. */
+#ifndef UNFREED_CLOCK_H
+#define UNFREED_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec time;
+
+	clock_gettime(clock, &time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+static inline double clock_s(clockid_t clock)
+{
+	return (double)clock_ns(clock) / 1e9;
+}
+
+#endif
