@@ -13,7 +13,8 @@
 #include "../python/objects/live.h"
 #include "c_memory.h"
 
-#define NS_PER_S 1e9
+#define NS_PER_S      1e9
+#define C_SHARE_LEAST 0.1 /* of the growth: less is within what the findings may be off */
 
 enum { COUNT_EACH_S = 3 };
 
@@ -347,16 +348,34 @@ double case_cost_s(const struct patient_case *kase)
 	return cost_s;
 }
 
+/* At most what the findings leave unexplained of the growth, where that is known. */
+static bool is_unexplained(const struct answer *answer, const struct finding *findings,
+			   size_t count, struct rate *rate)
+{
+	double left = answer->growth.value;
+
+	for (size_t i = 0; i < count; i++)
+		left -= findings[i].container ? findings[i].rate.value : 0;
+	if (!answer->growth_known || rate->value <= left)
+		return true;
+	rate->high = fmin(rate->high, left);
+	rate->low = fmin(rate->low, left);
+	rate->value = left;
+	return left > C_SHARE_LEAST * answer->growth.value;
+}
+
 /* What malloc's live blocks grow by beyond what is explained. */
-static bool find_c_memory(const struct patient_case *kase, struct pool *pool,
+static bool find_c_memory(const struct patient_case *kase, const struct answer *answer,
 			  struct finding *findings, size_t count)
 {
+	struct pool *pool = answer->pool;
 	const struct c_stacks *stacks = &kase->c_stacks;
 	struct finding *finding = &findings[count];
 	char reason[256];
 	struct rate rate;
 
-	if (!c_memory_rate(kase, findings, count, &rate))
+	if (!c_memory_rate(kase, findings, count, &rate) ||
+	    !is_unexplained(answer, findings, count, &rate))
 		return false;
 	if (stacks->seconds > 0)
 		snprintf(reason, sizeof(reason),
@@ -407,7 +426,7 @@ static size_t find_all(struct patient_case *kase, struct answer *answer, double 
 		count +=
 			verdict_of_part(kept[i], kase->parts[kept[i]].items,
 					kase->parts[kept[i]].count, answer->pool, &findings[count]);
-	count += find_c_memory(kase, answer->pool, findings, count);
+	count += find_c_memory(kase, answer, findings, count);
 	for (size_t i = 0; i < count; i++)
 		scale(&findings[i].rate, share);
 	return count;

@@ -352,7 +352,7 @@ static void wait_until(struct inquiry *inquiry, double end_s, bool may_watch)
 
 		if (clock_s(CLOCK_MONOTONIC) >= next_poll) {
 			next_poll = clock_s(CLOCK_MONOTONIC) +
-				    fmin(1, inquiry->options->duration_s / 60);
+				    fmin(2, inquiry->options->duration_s / 60);
 			for (size_t i = 0; i < inquiry->case_count; i++)
 				case_poll(inquiry->cases[i], clock_s(CLOCK_MONOTONIC));
 		}
