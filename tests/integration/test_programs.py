@@ -55,7 +55,11 @@ def read_program(number):
 def programs_of(pid):
     numbers = set()
     for entry in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
-        fields = dict(line.split(":", 1) for line in entry.read_text().splitlines() if ":" in line)
+        try:
+            lines = entry.read_text().splitlines()
+        except FileNotFoundError:  # closed meanwhile
+            continue
+        fields = dict(line.split(":", 1) for line in lines if ":" in line)
         if "verified_insns" in fields or "prog_tag" in fields and "link_type" not in fields:
             numbers.add(int(fields["prog_id"]))
     return [read_program(number) for number in sorted(numbers)]
