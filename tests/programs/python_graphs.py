@@ -282,7 +282,7 @@ KEYS[DESCRIBED] = fill("WeakKeyDictionary", "__main__.KEYS.data[*]")
 CONTEXT = contextvars.ContextVar("CONTEXT")
 CONTEXT.set(fill("ContextVar"))
 LOCAL = threading.local()
-LOCAL.rows = fill("threading.local")
+LOCAL.rows = fill("threading.local", "__main__.LOCAL.rows")
 COUNT = itertools.chain(fill("itertools"), [1])
 CYCLE = itertools.cycle([fill("itertools.cycle")])
 MAPPED = map(len, [fill("map")])
@@ -352,7 +352,7 @@ def thread_with_local(ready):
 
 
 def thread_with_threading_local(ready):
-    LOCAL.others = fill("threading.local of a thread")
+    LOCAL.others = fill("threading.local of a thread", "__main__.LOCAL.others")
     ready.set()
     stop.wait()
 
@@ -472,6 +472,9 @@ def attribute(one, name):
         found.append(getattr(one, name))
     except Exception:
         pass
+    if isinstance(one, threading.local):  # of each thread, not of this one alone
+        found += [values[name] for table in gc.get_referents(one) if isinstance(table, dict)
+                  for values in table.values() if isinstance(values, dict) and name in values]
     for base in type(one).__mro__ if isinstance(one, type) else ():
         if name in base.__dict__:
             found.append(base.__dict__[name])
