@@ -164,6 +164,16 @@ static error_t check(struct heap_options *heap)
 	return 0;
 }
 
+/* What takes time to be lost takes several looks to be seen. */
+static error_t complete(struct heap_options *heap)
+{
+	if (heap->lost && !heap->interval_s) {
+		heap->interval_s = 1;
+		heap->looks = heap->looks ? heap->looks : LOST_LOOKS;
+	}
+	return check(heap);
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct heap_options *heap = state->input;
@@ -218,11 +228,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		message_set_verbosity(VERBOSITY_VERBOSE);
 		return 0;
 	case ARGP_KEY_END:
-		if (heap->lost && !heap->interval_s) {
-			heap->interval_s = 1;
-			heap->looks = heap->looks ? heap->looks : LOST_LOOKS;
-		}
-		return check(heap);
+		return complete(heap);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}

@@ -2,8 +2,8 @@
 /*
  * The plan of an inquiry, in shares of its time: a look with a graph at once, two without that soon
  * show which containers get longer, another with a graph that names them; then watches on them,
- * three words at a time, while their lengths are read each second, with looks in between; and a
- * last look at the end. Where looks are dear beside what the process itself uses, those without a
+ * three words at a time, while their lengths are read each other second, with looks in between; and
+ * a last look at the end. Where looks are dear beside what the process itself uses, those without a
  * graph fall away.
  */
 #include "inquiry.h"

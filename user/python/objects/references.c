@@ -475,6 +475,79 @@ static void refer_cache_entry(const struct visit *visit, const struct object *ob
 	      label_make(LABEL_KEY, 0));
 }
 
+/* Objects of the collections, and of types whose references are not to others at all. Returns
+ * whether it is one. */
+static bool refer_collection(struct visit *visit, const struct object *object,
+			     const struct python_type *type)
+{
+	struct object_reader *reader = visit->reader;
+
+	switch ((enum object_kind)type->kind) {
+	case KIND_DICT:
+		refer_dict(visit, object, type);
+		return true;
+	case KIND_LIST:
+		refer_list(visit, object, type);
+		return true;
+	case KIND_TUPLE:
+		refer_array(visit, object->address + reader->structs->tuple_items,
+			    object_word(reader, object->address + OBJECT_SIZE), 8);
+		return true;
+	case KIND_SET:
+		refer_set(visit, object, type);
+		return true;
+	case KIND_DEQUE:
+		refer_deque(visit, object, type);
+		return true;
+	case KIND_BYTEARRAY:
+		store(visit, object_word(reader, object->address + BYTEARRAY_BYTES));
+		return true;
+	case KIND_ARRAY:
+		store(visit, object_word(reader, object->address + ARRAY_ITEMS));
+		return true;
+	case KIND_STR:
+	case KIND_INT:
+	case KIND_BYTES:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What runs or may be called. Returns whether it is one. */
+static bool refer_code(struct visit *visit, const struct object *object,
+		       const struct python_type *type)
+{
+	switch ((enum object_kind)type->kind) {
+	case KIND_TYPE:
+		refer_type(visit, object);
+		return true;
+	case KIND_FRAME:
+		refer_frame(visit, object);
+		if (visit->reader->structs->minor < 11)
+			refer_frame_object(visit, object);
+		else
+			refer_plain(visit, object, type);
+		return true;
+	case KIND_GENERATOR: /* some of its other words are never set */
+		refer_generator(visit, object);
+		return true;
+	case KIND_FUNCTION:
+		refer_closure(visit, object);
+		refer_plain(visit, object, type);
+		return true;
+	case KIND_CACHE:
+		scan(visit, object->address, object->address + CACHE_FIRST, object->end,
+		     type->dict_offset);
+		return true;
+	case KIND_CACHE_ENTRY:
+		refer_cache_entry(visit, object);
+		return true;
+	default:
+		return false;
+	}
+}
+
 void object_references(struct object_reader *reader, const struct object *object,
 		       reference_fn *refer_to, storage_fn *store_at, void *context)
 {
@@ -482,60 +555,12 @@ void object_references(struct object_reader *reader, const struct object *object
 	const struct python_type *type = &reader->types->items[object->type];
 
 	refer_managed(&visit, object, type);
+	if (refer_collection(&visit, object, type) || refer_code(&visit, object, type))
+		return;
 	switch ((enum object_kind)type->kind) {
-	case KIND_DICT:
-		refer_dict(&visit, object, type);
-		break;
-	case KIND_LIST:
-		refer_list(&visit, object, type);
-		break;
-	case KIND_TUPLE:
-		refer_array(&visit, object->address + reader->structs->tuple_items,
-			    object_word(reader, object->address + OBJECT_SIZE), 8);
-		break;
-	case KIND_SET:
-		refer_set(&visit, object, type);
-		break;
-	case KIND_DEQUE:
-		refer_deque(&visit, object, type);
-		break;
 	case KIND_WEAKREF:
 		refer(&visit, object_word(reader, object->address + WEAKREF_CALLBACK),
 		      label_make(LABEL_FIELD, WEAKREF_CALLBACK));
-		break;
-	case KIND_BYTEARRAY:
-		store(&visit, object_word(reader, object->address + BYTEARRAY_BYTES));
-		break;
-	case KIND_ARRAY:
-		store(&visit, object_word(reader, object->address + ARRAY_ITEMS));
-		break;
-	case KIND_STR:
-	case KIND_INT:
-	case KIND_BYTES:
-		break;
-	case KIND_TYPE:
-		refer_type(&visit, object);
-		break;
-	case KIND_FRAME:
-		refer_frame(&visit, object);
-		if (reader->structs->minor < 11)
-			refer_frame_object(&visit, object);
-		else
-			refer_plain(&visit, object, type);
-		break;
-	case KIND_GENERATOR: /* some of its other words are never set */
-		refer_generator(&visit, object);
-		break;
-	case KIND_CACHE:
-		scan(&visit, object->address, object->address + CACHE_FIRST, object->end,
-		     type->dict_offset);
-		break;
-	case KIND_CACHE_ENTRY:
-		refer_cache_entry(&visit, object);
-		break;
-	case KIND_FUNCTION:
-		refer_closure(&visit, object);
-		refer_plain(&visit, object, type);
 		break;
 	case KIND_NDARRAY:
 		refer_ndarray(&visit, object, type);
