@@ -189,6 +189,15 @@ static bool is_address(struct view *view, uint64_t count)
 	return count >= LOWEST_ADDRESS && !(count & 7) && regions_find(view_regions(view), count);
 }
 
+/* What the collector keeps in front of an object is a pointer, or nothing. A table of keys begins
+ * with a small number there, and has a hash and a type's address where an object would begin. */
+static bool has_gc_head(const uint8_t *block, uint32_t header)
+{
+	uint64_t next = header ? word_at(block, header - GC_HEAD_BYTES) : 0;
+
+	return !next || next >= LOWEST_ADDRESS;
+}
+
 /* Whether the numbers of what would be a container agree. */
 static bool makes_sense(enum object_kind kind, const uint8_t *object, uint32_t bytes)
 {
@@ -227,6 +236,7 @@ uint32_t object_block_type(struct python_object_types *types, struct view *view,
 			python_types_find(types, view, word_at(block, headers[i] + OBJECT_TYPE));
 		if (!type || types->items[type].header_bytes != headers[i] ||
 		    !fits(&types->items[type], size) || (live && is_address(view, count)) ||
+		    !has_gc_head(block, headers[i]) ||
 		    (live &&
 		     !makes_sense(types->items[type].kind, block + headers[i], size - headers[i])))
 			continue;
