@@ -146,14 +146,16 @@ def test_pools_share(python, record, started):  # noqa: F811
 @pytest.mark.parametrize("python", FEW)
 def test_pools_beside_a_cache(python, record, started):  # noqa: F811
     """A pool is the line's that took it into use, so that the leaking line shares what it leaks with
-    others that allocate much; it is the first one all the same."""
+    others that allocate much; it is the first one all the same. In 3.8 arenas are seen instead, which
+    blocks of all sizes share: whose line is first there is chance."""
     _, truth, result = run(python, started, record, "python_leak.py", options=["--python", "pools"])
     lines = by_line(result.report, "python_leak.py")
     whole = sum(stack["live_bytes"] for stack in result.report["stacks"])
     share = lines[truth["line"]][2] / whole
     print(f"{python}: share {share:.3f}, truly {truth['leaked'] / truth['all']:.3f}")
     assert share <= truth["leaked"] / truth["all"] + 0.1
-    assert max(lines, key=lambda line: lines[line][2]) == truth["line"]
+    if python.minor > 8:
+        assert max(lines, key=lambda line: lines[line][2]) == truth["line"]
 
 
 @pytest.mark.parametrize("python", FEW[-1:])
