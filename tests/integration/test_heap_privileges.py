@@ -30,6 +30,7 @@ echo "$line" >&2
 kill $target
 exit $status
 """
+TEMPORARY = pathlib.Path("/tmp")
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 ONLY = ["--bounding-set=-all,+sys_ptrace", "--inh-caps=-all,+sys_ptrace"]
 WAYS = {
@@ -49,7 +50,7 @@ def run(python, tmp_path, way, user=()):
     shutil.copy(UNFREED, binary)
     source = shutil.copy(ROOT / "tests/programs/python_large.py", output)
     for path in output.parents:
-        if path != path.parent and path.stat().st_uid == os.getuid() and path.name != "tmp":
+        if path != path.parent and path.stat().st_uid == os.getuid() and path != TEMPORARY:
             path.chmod(path.stat().st_mode | 0o011)
     command = ["unshare", "--pid", "--fork", "--mount-proc", *user, "sh", "-c", SCRIPT, "sh",
                python.path, source, output / "pipe", "setpriv", *WAYS[way],
