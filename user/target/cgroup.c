@@ -122,6 +122,18 @@ static uint64_t read_number(const char *directory, const char *name)
 	return strtoull(text, NULL, 10);
 }
 
+static void take_limit(struct cgroup_limit *limit, uint64_t bytes, uint64_t used_bytes)
+{
+	uint64_t room_bytes = bytes > used_bytes ? bytes - used_bytes : 0;
+
+	if (room_bytes < limit->room_bytes)
+		limit->room_bytes = room_bytes;
+	if (limit->bytes && limit->bytes <= bytes)
+		return;
+	limit->bytes = bytes;
+	limit->used_bytes = used_bytes;
+}
+
 /* From the group up to the root of the mount. */
 static void read_upwards(const struct hierarchy *hierarchy, enum version version,
 			 struct cgroup_limit *limit)
@@ -139,10 +151,8 @@ static void read_upwards(const struct hierarchy *hierarchy, enum version version
 	for (;;) {
 		uint64_t bytes = read_number(directory, files[version].limit);
 
-		if (bytes && bytes < NO_LIMIT && (!limit->bytes || bytes < limit->bytes)) {
-			limit->bytes = bytes;
-			limit->used_bytes = read_number(directory, files[version].usage);
-		}
+		if (bytes && bytes < NO_LIMIT)
+			take_limit(limit, bytes, read_number(directory, files[version].usage));
 		char *slash = strrchr(directory + mount, '/');
 		if (!slash)
 			return;
@@ -152,7 +162,7 @@ static void read_upwards(const struct hierarchy *hierarchy, enum version version
 
 struct cgroup_limit cgroup_read_limit(const struct procfs *procfs, pid_t pid)
 {
-	struct cgroup_limit limit = {0};
+	struct cgroup_limit limit = {.room_bytes = UINT64_MAX};
 	struct hierarchy *hierarchy = malloc(sizeof(*hierarchy));
 
 	for (enum version version = 0; hierarchy && version < VERSION_COUNT; version++)

@@ -7,11 +7,12 @@
 struct cgroup_limit {
 	uint64_t bytes;      /* the least of its group and of those above; 0: none */
 	uint64_t used_bytes; /* of the group that has it: with page cache; 0: not known */
+	uint64_t room_bytes; /* the least that any of these groups has left; UINT64_MAX: no limit */
 };
 
 /*
  * How much memory the cgroup of a process may have, by version 1 or 2, as this mount namespace has
- * cgroups mounted. Zeroes where nothing can be found out.
+ * cgroups mounted. No limit where nothing can be found out.
  */
 struct cgroup_limit cgroup_read_limit(const struct procfs *procfs, pid_t pid);
 
