@@ -68,9 +68,11 @@ static void test_the_least_of_all_above_counts(void **state)
 	write_file("fs/a/memory.current", "2000000\n");
 	write_file("fs/a/b/memory.max", "max\n");
 	write_file("fs/a/b/c/memory.max", "4000000\n");
+	write_file("fs/a/b/c/memory.current", "3500000\n");
 	struct cgroup_limit limit = read_limit("0::/a/b/c\n", "/", "cgroup2");
 	assert_int_equal(limit.bytes, 3000000);
 	assert_int_equal(limit.used_bytes, 2000000);
+	assert_int_equal(limit.room_bytes, 500000);
 }
 
 static void test_no_limit(void **state)
