@@ -3,9 +3,10 @@
  * Where references to blocks of malloc begin: in all memory that a process wrote and may read, but
  * for its heaps. That has its variables and those of threads, stacks, memory of other allocators,
  * and what it closed to writing afterwards. Of a stack what lies below its thread's pointer is of
- * calls that returned. A thread in a system call tells its arguments beside its stack pointer; its
- * other registers are not to be had without stopping it. The kernel keeps what was given to
- * epoll_ctl and timer_create, and tells it.
+ * calls that returned, and nothing that is a thread's counts once it has ended: glibc keeps its
+ * stack for the next one, with all that it held. A thread in a system call tells its arguments
+ * beside its stack pointer; its other registers are not to be had without stopping it. The kernel
+ * keeps what was given to epoll_ctl and timer_create, and tells it.
  *
  * Code made at run time has addresses in its instructions, at any place.
  */
@@ -16,6 +17,7 @@
 
 #include "reach_internal.h"
 #include "stacks.h"
+#include "thread_areas.h"
 
 enum {
 	SCANNED_PAGES = 256,
@@ -27,6 +29,7 @@ enum {
 struct roots {
 	struct reach *reach;
 	bool *stacks;
+	struct thread_areas areas;
 	uint64_t *tops; /* lowest stack pointer in each region; 0: none */
 	uint8_t *bytes;
 	uint8_t states[SCANNED_PAGES];
@@ -108,6 +111,29 @@ static bool is_root(const struct region *region)
 	return region->anonymous_bytes || region->swapped_bytes;
 }
 
+/*
+ * Where the stack of an ended thread is over; 0: it is no such stack. Of its descriptor counts what
+ * the next thread takes over, and, unless it was asked for, its result.
+ */
+static uint64_t scan_ended(struct roots *roots, size_t index)
+{
+	const struct regions *regions = &roots->reach->regions;
+	const struct region *region = &regions->items[index];
+	size_t at = thread_areas_from(&roots->areas, region->mapping.start);
+
+	if (at == roots->areas.count || roots->areas.items[at].region != index ||
+	    roots->areas.items[at].thread > THREAD_ENDED || roots->tops[index] ||
+	    !stack_has_own_guard(regions, region))
+		return 0;
+	uint64_t start = roots->areas.items[at].descriptor, size = THREAD_HEAD_BYTES;
+	if (roots->areas.items[at].thread == THREAD_ENDED)
+		size = THREAD_DESCRIPTOR_BYTES;
+	if (size > region->mapping.end - start)
+		size = region->mapping.end - start;
+	scan_range(roots, start, start + size, 8);
+	return (start + size + PAGES_BYTES - 1) & ~(uint64_t)(PAGES_BYTES - 1);
+}
+
 static void scan_region(struct roots *roots, size_t index)
 {
 	const struct region *region = &roots->reach->regions.items[index];
@@ -122,7 +148,8 @@ static void scan_region(struct roots *roots, size_t index)
 	if (roots->stacks[index] && !(region->flags & REGION_GUARDED) &&
 	    roots->tops[index] > start + RED_ZONE)
 		start = roots->tops[index] - RED_ZONE;
-	scan_around(roots, start, region->mapping.end, region->mapping.executable ? 1 : 8);
+	uint64_t ended = roots->stacks[index] ? scan_ended(roots, index) : 0;
+	scan_around(roots, ended ?: start, region->mapping.end, region->mapping.executable ? 1 : 8);
 }
 
 /* --- threads --- */
@@ -224,6 +251,7 @@ int reach_scan_roots(struct reach *reach)
 	} else {
 		int error = procfs_each_thread(reach->procfs, reach->pid, scan_thread, &roots);
 
+		error = error ?: thread_areas_find(reach->pages, roots.stacks, &roots.areas);
 		reach->error = reach->error ? reach->error : error;
 	}
 	for (size_t i = 0; i < reach->regions.count && !reach->error; i++)
@@ -234,6 +262,7 @@ int reach_scan_roots(struct reach *reach)
 		reach_visit(reach, reach->registers[i]);
 	if (!reach->error)
 		scan_kernel(reach);
+	thread_areas_release(&roots.areas);
 	free(roots.stacks);
 	free(roots.tops);
 	free(roots.bytes);

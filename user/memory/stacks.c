@@ -3,9 +3,8 @@
  * A stack is the mapping that holds a thread's stack pointer, which /proc/PID/task/TID/syscall
  * tells of a thread that waits. A runtime may put its stacks into its heap (Go does), so such a
  * mapping must also look like a stack: it is small, or has a guard page below, or a thread's
- * descriptor above the pointer. That is glibc's struct pthread, which begins with its own address,
- * twice; the same descriptor at the end of a guarded mapping tells the stacks of running threads,
- * and those of threads that ended, which glibc keeps.
+ * descriptor above the pointer (thread_areas.h); the same descriptor at the end of a guarded
+ * mapping tells the stacks of running threads, and those of threads that ended, which glibc keeps.
  */
 #include "stacks.h"
 
@@ -13,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "thread_areas.h"
+
 enum {
 	SMALL_BYTES = 16 << 20,
 	DESCRIPTOR_WITHIN = 64 << 10, /* of the end of a stack: a descriptor and static TLS */
-	DESCRIPTOR_ALIGN = 64,
-	SELF_OFFSET = 0x10,
 	ABOVE_POINTER = 8 << 20,
 };
 
@@ -37,30 +36,23 @@ static bool may_be_stack(const struct region *region)
 		!strncmp(region->mapping.path, "[anon: glibc: pthread stack", 27));
 }
 
-/* From glibc 2.42 on guards are no mappings: stacks lie side by side in one. */
-static bool has_guard(const struct finder *finder, const struct region *region)
+bool stack_has_own_guard(const struct regions *regions, const struct region *region)
 {
-	if (region->flags & REGION_GUARDED)
-		return true;
-	return region > finder->regions->items && region[-1].mapping.end == region->mapping.start &&
+	return region > regions->items && region[-1].mapping.end == region->mapping.start &&
 	       !region[-1].mapping.readable && !region[-1].mapping.writable;
 }
 
-/* Whether a thread's descriptor lies in [start, end), as far as that is resident. */
+/* From glibc 2.42 on guards are no mappings: stacks lie side by side in one. */
+static bool has_guard(const struct finder *finder, const struct region *region)
+{
+	return region->flags & REGION_GUARDED || stack_has_own_guard(finder->regions, region);
+}
+
 static bool has_descriptor(const struct finder *finder, uint64_t start, uint64_t end)
 {
-	uint64_t page[PAGES_BYTES / 8];
-	uint8_t state;
+	struct thread_area area;
 
-	for (uint64_t at = start & ~(uint64_t)(PAGES_BYTES - 1); at < end; at += PAGES_BYTES) {
-		if (pages_read_some(finder->pages, at, 1, (uint8_t *)page, &state) ||
-		    state != PAGE_RESIDENT)
-			continue;
-		for (size_t i = 0; i < PAGES_BYTES / 8; i += DESCRIPTOR_ALIGN / 8)
-			if (page[i] == at + 8 * i && page[i + SELF_OFFSET / 8] == page[i])
-				return true;
-	}
-	return false;
+	return thread_descriptor_find(finder->pages, start, end, &area);
 }
 
 static bool ends_in_descriptor(const struct finder *finder, const struct region *region)

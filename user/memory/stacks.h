@@ -11,4 +11,7 @@
  */
 bool *stacks_find(const struct procfs *procfs, pid_t pid, struct pages *pages);
 
+/* Whether a mapping that must not be touched lies right below a region, as below most stacks. */
+bool stack_has_own_guard(const struct regions *regions, const struct region *region);
+
 #endif

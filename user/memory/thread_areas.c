@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "thread_areas.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/array.h"
+
+enum {
+	DESCRIPTOR_ALIGN = 64,
+	SELF_OFFSET = 0x10,
+	THREAD_OFFSET = 0x2d0, /* in all releases of glibc for x86-64 */
+	THREAD_MAX = 1 << 22,
+	WITHIN_BYTES = 64 << 10, /* of the end of a stack: a descriptor and static TLS */
+	SMALL_BYTES = 1 << 20,   /* what the first thread's lies in */
+	AREAS_MAX = 1 << 16,
+};
+
+static bool read_thread(struct pages *pages, struct thread_area *area)
+{
+	int32_t thread;
+
+	if (pages_read(pages, area->descriptor + THREAD_OFFSET, &thread, sizeof(thread)) ||
+	    thread < THREAD_JOINED || thread > THREAD_MAX)
+		return false;
+	area->thread = thread;
+	return true;
+}
+
+bool thread_descriptor_find(struct pages *pages, uint64_t start, uint64_t end,
+			    struct thread_area *area)
+{
+	uint64_t page[PAGES_BYTES / 8], at = start & ~(uint64_t)(PAGES_BYTES - 1);
+	uint8_t state;
+
+	for (; at < end; at += PAGES_BYTES) {
+		if (pages_read_some(pages, at, 1, (uint8_t *)page, &state) ||
+		    state != PAGE_RESIDENT)
+			continue;
+		for (size_t i = 0; i < PAGES_BYTES / 8; i += DESCRIPTOR_ALIGN / 8) {
+			area->descriptor = at + 8 * i;
+			if (page[i] == area->descriptor && page[i + SELF_OFFSET / 8] == page[i] &&
+			    area->descriptor >= start && read_thread(pages, area))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Where descriptors may be in a mapping. The first thread's has one of its own, or, in a static
+ * program, the beginning of the heap. */
+static uint64_t find_start(const struct region *region, bool is_stack)
+{
+	uint64_t start = region->mapping.start, size = region->mapping.end - start;
+
+	if (is_stack && !(region->flags & REGION_GUARDED) && size > WITHIN_BYTES)
+		return region->mapping.end - WITHIN_BYTES;
+	return start;
+}
+
+static uint64_t find_end(const struct region *region, bool is_stack)
+{
+	const struct mapping *mapping = &region->mapping;
+	uint64_t size = mapping->end - mapping->start;
+
+	if (is_stack)
+		return mapping->end;
+	if (mapping->inode || mapping->executable || !region_is_data(region))
+		return mapping->start;
+	if (!strcmp(mapping->path, "[heap]"))
+		return mapping->start + (size < WITHIN_BYTES ? size : WITHIN_BYTES);
+	return size <= SMALL_BYTES ? mapping->end : mapping->start;
+}
+
+int thread_areas_find(struct pages *pages, const bool *stacks, struct thread_areas *areas)
+{
+	const struct regions *regions = pages_regions(pages);
+	struct thread_area area = {0};
+
+	*areas = (struct thread_areas){0};
+	for (size_t i = 0; i < regions->count; i++) {
+		uint64_t at = find_start(&regions->items[i], stacks[i]);
+		uint64_t end = find_end(&regions->items[i], stacks[i]);
+
+		while (areas->count < AREAS_MAX && thread_descriptor_find(pages, at, end, &area)) {
+			area.region = i;
+			if (!array_append(&areas->items, &areas->count, area))
+				return -ENOMEM;
+			at = area.descriptor + THREAD_DESCRIPTOR_BYTES;
+		}
+	}
+	return 0;
+}
+
+void thread_areas_release(struct thread_areas *areas)
+{
+	free(areas->items);
+	*areas = (struct thread_areas){0};
+}
+
+size_t thread_areas_from(const struct thread_areas *areas, uint64_t address)
+{
+	size_t low = 0, high = areas->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (areas->items[middle].descriptor + THREAD_DESCRIPTOR_BYTES <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
