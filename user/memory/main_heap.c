@@ -27,10 +27,22 @@ struct search {
 	uint64_t found_bytes;
 };
 
+/* Programs close pages of blocks to writing, or make them code. */
+static bool find_closed(struct pages *pages, uint64_t address, uint64_t *end)
+{
+	const struct region *region = regions_find(pages_regions(pages), address);
+
+	if (!region || region->mapping.inode || region->flags & (REGION_SHARED | REGION_DEVICE) ||
+	    strcmp(region->mapping.path, "[heap]"))
+		return false;
+	*end = region->mapping.end;
+	return true;
+}
+
 static bool is_mapped(struct pages *pages, uint64_t start, uint64_t end)
 {
-	while (start < end)
-		if (!pages_find_data(pages, start, &start))
+	for (uint64_t next; start < end; start = next)
+		if (!pages_find_data(pages, start, &next) && !find_closed(pages, start, &next))
 			return false;
 	return true;
 }
