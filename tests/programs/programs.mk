@@ -17,12 +17,15 @@ programs_linked  := family ledger churn
 programs_cpp     := cpp_leaks cpp_throw lost_blocks
 # As they are shipped: stripped, without RTTI, with the C++ library inside, and at fixed addresses.
 programs_classes := .plain .stripped .no-rtti .static-stripped .no-pie
+# Built twice: to be looked at, and to be judged by LeakSanitizer.
+programs_lost    := lost_shapes lost_objects
 programs_library := libwrapper.so libwrapper-tail.so libbump.so libfake_python.so libswap-a.so \
                     libswap-b.so
 
 programs_all := $(programs_c) heap_truth heap_truth.static memory_parts demo_leaky python_probe watch_probe watch_counter watch_counter.static bare_stacks $(programs_cpp) $(programs_library) \
                 $(programs_static:%=%.static) cpp_leaks.static \
-                $(programs_classes:%=cpp_classes%) libcpp_classes.so
+                $(programs_classes:%=cpp_classes%) libcpp_classes.so \
+                $(programs_lost:%=%.plain) $(programs_lost:%=%.judged) liblost_library.so
 ifneq ($(shell command -v musl-gcc),)
 programs_all += $(programs_musl:%=%.musl) $(programs_musl:%=%.musl-static)
 endif
@@ -138,6 +141,25 @@ $(programs_dir)/rust_leaks: tests/programs/rust_leaks.rs $(programs_dir)/lib/tru
 	$(call say,PROGRAM,$@)
 	$(Q)MAKEFLAGS= $(rustc) --edition 2021 -C opt-level=2 -g -C force-frame-pointers=yes \
 		-C link-arg=$(programs_dir)/lib/truth.o -o $@ $<
+
+lost_flags = $(if $(findstring .judged,$@),-DJUDGED -fsanitize=leak)
+
+$(programs_dir)/lost_shapes.plain $(programs_dir)/lost_shapes.judged: tests/programs/lost_shapes.c \
+		tests/programs/lost_shapes.h
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_flags) $(lost_flags) -o $@ $< -ldl
+
+$(programs_dir)/lost_objects.plain $(programs_dir)/lost_objects.judged: \
+		tests/programs/lost_objects.cpp tests/programs/lost_shapes.h
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CXX) -std=c++17 $(programs_flags) $(lost_flags) -o $@ $<
+
+$(programs_dir)/liblost_library.so: tests/programs/lost_library.c
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_flags) -shared -fPIC -o $@ $<
 
 # As distributions build: nothing but the unwind tables says where a frame's caller is.
 programs_bare := $(filter-out %-frame-pointer,$(programs_flags)) -fomit-frame-pointer
