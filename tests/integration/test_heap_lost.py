@@ -3,12 +3,14 @@
 quiet and amid threads that allocate; and that it finds nothing in programs that lose nothing."""
 import contextlib
 import json
+import re
 import shutil
 import subprocess
+import threading
 
 import pytest
 
-from conftest import TIMEOUT, UNFREED, Lines, Target
+from conftest import TIMEOUT, UNFREED, Lines, Target, needs
 from servers import Nginx, Redis, directory  # noqa: F401
 from test_heap_classes import pages_of
 
@@ -43,6 +45,42 @@ def test_what_is_lost_and_nothing_else(mode, options):
                 wrong[kind] = (count, got)
         assert not wrong
         assert not found  # above all nothing that is kept, whatever keeps it
+
+
+def test_registers_are_read_of_who_stands_still():
+    """One alone refers to a block; without --freeze it is taken for lost."""
+    with Target("lost_blocks", "register") as target:
+        kept = json.loads(target.lines.seen[0])["kept"]
+        [size] = [int(size) for size in kept if 11000 <= int(size) < 11100]
+        found, _ = lost_in(target.pid, looks=2)
+        assert found[(size, None)] == kept[str(size)]
+        found, _ = lost_in(target.pid, "--freeze", looks=2)
+        assert (size, None) not in found
+
+
+WAITS = """
+import ctypes, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+epoll = libc.epoll_create1(0)
+print("ready", flush=True)
+while True:
+    libc.epoll_wait(epoll, ctypes.create_string_buffer(12), 1, -1)
+    print(os.strerror(ctypes.get_errno()), flush=True)
+"""
+
+
+def test_freeze_says_what_the_target_sees():
+    """Nothing is seen of a look that stops nobody."""
+    with running("/usr/bin/python3", "-c", WAITS) as process:
+        lost_in(process.pid, looks=2)
+        done = subprocess.run([UNFREED, "heap", "-p", str(process.pid), "--lost", "--freeze",
+                               "--looks", "2", "-i", "0.1"], capture_output=True, text=True,
+                              check=True, timeout=TIMEOUT)
+        assert re.search(r"stopped for [\d.]+ s in all: system calls that waited failed with "
+                         "EINTR$", done.stdout, re.MULTILINE)
+        process.kill()
+        # one for each time that it was stopped, and none before
+        assert process.lines.rest().split("\n") == ["ready", *2 * ["Interrupted system call"], ""]
 
 
 def test_lost_costs_no_page():
@@ -109,30 +147,66 @@ def running(*command):
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, text=True)
     try:
-        Lines(process.stdout).until("^ready$")
+        process.lines = Lines(process.stdout)
+        process.lines.until("^ready$")
         yield process
     finally:
         process.kill()
         process.communicate()
 
 
-@pytest.mark.parametrize("command", [
+INTERPRETERS = pytest.mark.parametrize("command", [
     ["/usr/bin/python3", "-c", PYTHON],
     ["perl", "-e", PERL],
     ["php", "-r", PHP],
     ["bash", "-c", BASH],
 ], ids=["python3", "perl", "php", "bash"])
+
+
+@INTERPRETERS
 def test_interpreters_lose_nothing(command):
     with running(*command) as process:
         assert lost_in(process.pid, looks=10) == ({}, None)
 
 
 @pytest.mark.long
+@INTERPRETERS
+def test_interpreters_lose_nothing_without_a_pause(command):
+    """What lies in registers alone of a thread that never waits lies elsewhere at the next look."""
+    program = command[2]
+    for pause in "time.sleep(0.004)", "select undef, undef, undef, 0.0002", "usleep(200)":
+        program = program.replace(pause, "0")
+    with running(*command[:2], program) as process:
+        for interval in 0.001, 0.05, 1:
+            assert lost_in(process.pid, looks=10, interval=interval) == ({}, None)
+
+
+@contextlib.contextmanager
+def asked_without_a_pause(server):
+    """Clients that ask all the time; how often they were answered, at the end."""
+    over, answers = threading.Event(), []
+
+    def ask():
+        while not over.is_set():
+            answers.append(server.get("page", "Accept-Encoding: gzip"))
+
+    clients = [threading.Thread(target=ask) for _ in range(2)]
+    for client in clients:
+        client.start()
+    try:
+        yield answers
+    finally:
+        over.set()
+        for client in clients:
+            client.join(TIMEOUT)
+
+
 def test_nginx_loses_nothing(directory):  # noqa: F811
-    with Nginx(directory) as server:
-        server.get("page")
+    with Nginx(directory) as server, asked_without_a_pause(server) as answers:
         for pid in server.pid, server.worker:
+            before = len(answers)
             assert lost_in(pid, looks=10) == ({}, None)
+            assert len(answers) > before + 10  # while it was looked at
 
 
 def test_redis_is_not_judged(directory):  # noqa: F811
@@ -143,10 +217,20 @@ def test_redis_is_not_judged(directory):  # noqa: F811
 
 
 @pytest.mark.parametrize("command, name", [
-    (["node", "-e", "console.log('ready'); setInterval(() => {}, 1000)"], "V8"),
+    (["node", "-e", "console.log('ready'); setInterval(() => {}, 1000)"], "V8 (Node.js)"),
     (["ruby", "-e", "$stdout.sync = true; puts 'ready'; sleep 600"], "Ruby"),
 ], ids=["node", "ruby"])
 def test_runtimes_are_not_judged(command, name):
     with running(*command) as process:
         found, problem = lost_in(process.pid, looks=2)
-        assert not found and problem.startswith(name)
+        assert not found and problem == f"{name} keeps references in forms of its own"
+
+
+def test_java_is_not_judged(tmp_path):
+    source = tmp_path / "Wait.java"
+    source.write_text("""class Wait { public static void main(String[] a) throws Exception {
+        System.out.println("ready"); Thread.sleep(600000); } }""")
+    subprocess.run([needs("javac"), "-d", tmp_path, source], check=True, timeout=TIMEOUT)
+    with running("java", "-Xmx64m", "-cp", str(tmp_path), "Wait") as process:
+        found, problem = lost_in(process.pid, looks=2)
+        assert not found and problem == "Java keeps references in forms of its own"
