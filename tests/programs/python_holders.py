@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Objects of one class that are held in several ways, so many by each, for `--holders`.
 
-Prints `ready`, then for each line on stdin the truth as JSON."""
+Prints `ready`, then for each line on stdin the truth as JSON. An argument: so many MB of other
+objects beside them."""
 import collections
 import functools
 import gc
@@ -54,6 +55,14 @@ def make_handler():
 
 
 HANDLER = make_handler()
+FILL = []
+
+
+def fill(megabytes):
+    while megabytes > 0:
+        FILL.append([bytes(400) for _ in range(1000)])
+        FILL.append([(float(i), i + 1000) for i in range(2000)])
+        megabytes -= (433 + 2 * 116 + 8 * 3) / 1000
 
 
 @functools.lru_cache(maxsize=64)
@@ -92,6 +101,7 @@ def truth():
 
 
 def main():
+    fill(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
     held, done = threading.Event(), threading.Event()
     thread = threading.Thread(target=wait, args=(held, done))
     thread.start()

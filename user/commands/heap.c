@@ -384,9 +384,6 @@ static enum exit_status check_holders(const struct look *look)
 			"--holders looks among Python's objects, and process %d has none that "
 			"are understood",
 			(int)look->pid);
-	else if (look->python_note)
-		message_error("--holders needs all of the process's memory at once: give more with "
-			      "--max-memory");
 	else
 		message_error(
 			"no object of type, with name or at address \"%s\" was found; without "

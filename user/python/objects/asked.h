@@ -4,11 +4,19 @@
 #define UNFREED_PYTHON_OBJECTS_ASKED_H
 
 #include "objects.h"
+#include "sampler.h"
 
 struct asked {
 	uint32_t *nodes; /* of the graph, each once; reached or not */
 	size_t count;
 	bool by_type;
+};
+
+/* After a look that was streamed: objects by their addresses. */
+struct asked_streamed {
+	struct sampler sampler; /* of many some: sampler.seen is all */
+	bool *types;            /* where a type was asked for: which; by index */
+	size_t type_count;
 };
 
 /*
@@ -18,5 +26,10 @@ struct asked {
  */
 int asked_find(const struct objects *objects, const char *text, struct asked *asked);
 void asked_release(struct asked *asked);
+
+/* The same in memory that is streamed. `max` bounds how many are kept. */
+int asked_find_streamed(struct objects *objects, const char *text, size_t max,
+			struct asked_streamed *asked);
+void asked_streamed_release(struct asked_streamed *asked);
 
 #endif

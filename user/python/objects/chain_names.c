@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../lib/array.h"
 #include "chains_internal.h"
 #include "dicts.h"
 #include "names.h"
@@ -17,8 +18,10 @@ enum {
 	ENTRIES_AT_ONCE = 4,  /* that fit into the view with all that is looked at below them */
 	ENTRIES_BELOW = 8,    /* of each container below */
 	OBJECTS_SAMPLED = 64, /* below an entry */
+	OBJECTS_BELOW = 1024, /* below what has no entries */
 	DEPTH_SAMPLED = 4,
 	SHARED_BY = 3, /* what more refer to belongs to others too */
+	FOLD_LEVELS = 4,
 	BLOCK_UNIT = 16,
 };
 
@@ -78,57 +81,32 @@ static uint32_t find_label(struct object_reader *reader, const struct object *ob
 }
 
 /* The place in a list is known by the word; to search for it would mean to read all of it. */
-static bool append_index(const struct object_reader *reader, const struct object *list,
-			 uint64_t word, char name[OBJECT_NAME_BYTES])
+static uint64_t index_of(const struct object_reader *reader, const struct object *list,
+			 uint64_t word)
 {
 	uint64_t items = object_word(reader, list->address + LIST_ITEMS);
-	size_t used = strlen(name);
 
-	if (reader->types->items[list->type].kind != KIND_LIST || word < items)
-		return false;
-	snprintf(name + used, OBJECT_NAME_BYTES - used, "[%llu]",
-		 (unsigned long long)((word - items) / 8));
-	return true;
+	return reader->types->items[list->type].kind == KIND_LIST && word >= items
+		       ? (word - items) / 8
+		       : CHAIN_NO_INDEX;
 }
 
-/* The chain as holdings from the container up. Returns how many; the root's number in *root. */
-static size_t collect(const struct search *search, uint32_t holder, uint32_t chain[STEPS_MAX],
-		      uint32_t *root)
+/* The chain as holdings from the object up: *count of them, the caller's, with the root's number in
+ * *root. NULL: no memory. */
+static uint32_t *collect(const struct search *search, uint32_t holder, size_t *count,
+			 uint32_t *root)
 {
-	size_t count = 0;
+	uint32_t *chain = NULL;
 
-	while (search->holders[holder].up && count < STEPS_MAX) {
-		chain[count++] = search->holders[holder].up - 1;
-		holder = search->holdings[search->holders[holder].up - 1].holder;
+	for (*count = 0; search->holders[holder].up && *count < search->holder_count;) {
+		uint32_t up = search->holders[holder].up - 1;
+
+		if (!array_append(&chain, count, up))
+			break;
+		holder = search->holdings[up].holder;
 	}
 	*root = holder;
-	return count;
-}
-
-/* Takes one step down, from `object`, and says what came there. */
-static void append_step(const struct search *search, const struct holding *holding,
-			const struct holder *target, struct object *object, uint32_t *label,
-			char name[OBJECT_NAME_BYTES])
-{
-	struct object_reader *reader = search->reader;
-
-	if (!object->type) {
-		*label = label_make(LABEL_RAW, 0);
-		if (search->holders[holding->holder].kind == HOLDER_C)
-			return;
-	} else {
-		*label = find_label(reader, object, target->address, holding->word);
-		if (label_kind(*label) == LABEL_ITEM &&
-		    append_index(reader, object, holding->word, name))
-			return;
-	}
-	const struct name_step step = {
-		.label = *label,
-		.holder_type = object->type,
-		.holder = object->address,
-		.target = target->address,
-	};
-	name_append(reader, &step, 0, name);
+	return chain;
 }
 
 static struct object object_of(const struct search *search, const struct holder *holder,
@@ -146,32 +124,114 @@ static struct object object_of(const struct search *search, const struct holder 
 	return object;
 }
 
-static bool is_table(const struct holder *holder)
-{
-	return holder->kind == HOLDER_BLOCK || holder->kind == HOLDER_WORD;
-}
-
-/* Tables of the interpreter's own, and the inside of what is told as a whole. */
-static bool is_hidden(const struct search *search, const struct object *holder, uint32_t label)
-{
-	return label == label_make(LABEL_FIELD, TYPE_SUBCLASSES) ||
-	       search->reader->types->items[holder->type].kind == KIND_CACHE;
-}
-
-void chain_name(const struct search *search, struct chain *chain, uint32_t number)
+/* One step down from `object`. */
+static struct chain_step step_to(const struct search *search, const struct object *object,
+				 const struct holding *holding, const struct holder *target)
 {
 	struct object_reader *reader = search->reader;
-	uint32_t path[STEPS_MAX], root;
-	char name[OBJECT_NAME_BYTES] = "";
-	size_t count = collect(search, number, path, &root);
-	uint32_t label = search->holders[root].root_label;
-	struct name_step step = {.label = label};
+	struct chain_step step = {
+		.label = label_make(LABEL_RAW, 0),
+		.holder_type = object->type,
+		.holder = object->address,
+		.target = target->address,
+		.target_type = target->type,
+		.index = CHAIN_NO_INDEX,
+	};
 
-	if (!number || search->holders[root].rank == RANK_NONE || count == STEPS_MAX)
+	if (!object->type)
+		return step;
+	step.label = find_label(reader, object, target->address, holding->word);
+	if (label_kind(step.label) == LABEL_ITEM)
+		step.index = index_of(reader, object, holding->word);
+	return step;
+}
+
+/* Of the cell in a tuple in a function: the variable, as which the function has it. */
+static bool is_variable(struct object_reader *reader, const struct chain_step *function,
+			const struct chain_step *cell, uint32_t *label)
+{
+	const struct object object = {
+		.address = function->holder,
+		.type = function->holder_type,
+		.end = function->holder + reader->types->items[function->holder_type].basic_bytes,
+	};
+
+	if (reader->types->items[function->holder_type].kind != KIND_FUNCTION ||
+	    function->label != label_make(LABEL_FIELD, reader->structs->function_closure) ||
+	    reader->types->items[cell->target_type].kind != KIND_CELL)
+		return false;
+	*label = find_label(reader, &object, cell->target, 0);
+	return label_kind(*label) == LABEL_VARIABLE;
+}
+
+/* Steps that lead nowhere else: to the dictionary of attributes, through memory of unknown form. */
+static bool is_silent(const struct chain_step *step)
+{
+	return label_is_namespace(step->label) || label_kind(step->label) == LABEL_RAW;
+}
+
+/* Where one of the last few steps is like another one; `count`: nowhere. */
+static size_t find_like(const struct chain_step *steps, size_t count, const struct chain_step *step)
+{
+	size_t seen = 0;
+
+	for (size_t at = count; at-- && seen < FOLD_LEVELS;) {
+		if (is_silent(&steps[at]))
+			continue;
+		if (steps[at].label == step->label && steps[at].target_type == step->target_type)
+			return at;
+		seen++;
+	}
+	return count;
+}
+
+struct steps {
+	struct chain_step *items;
+	size_t count;
+	bool fold; /* as patterns do: a step like one of the last few leads back to it */
+};
+
+static void add_step(struct object_reader *reader, struct steps *steps,
+		     const struct chain_step *step)
+{
+	struct chain_step *last = steps->count ? &steps->items[steps->count - 1] : NULL;
+	size_t like = steps->count;
+	uint32_t label;
+
+	if (last && is_variable(reader, last, step, &label)) {
+		last->label = label;
+		last->target = step->target;
+		last->target_type = step->target_type;
 		return;
+	}
+	if (steps->fold && !is_silent(step))
+		like = find_like(steps->items, steps->count, step);
+	if (like < steps->count)
+		steps->count = like + 1;
+	else if (steps->count < STEPS_MAX)
+		steps->items[steps->count++] = *step;
+}
+
+/* The chain as steps from the root on; none where none is known. */
+static void find_steps(const struct search *search, uint32_t number, struct steps *steps)
+{
+	struct object_reader *reader = search->reader;
+	uint32_t root = 0;
+	size_t count;
+	uint32_t *path = collect(search, number, &count, &root);
+	uint32_t label = search->holders[root].root_label;
+
+	if (!number || search->holders[root].rank == RANK_NONE)
+		count = 0;
 	struct object object = object_of(search, &search->holders[root], label);
-	if (label_kind(label) != LABEL_NAMESPACE)
-		name_append(reader, &step, 0, name);
+	struct chain_step step = {
+		.label = label,
+		.target = object.address,
+		.target_type = object.type,
+		.index = CHAIN_NO_INDEX,
+	};
+	if (number && search->holders[root].rank != RANK_NONE)
+		add_step(reader, steps, &step);
 	while (count--) {
 		struct holding holding = search->holdings[path[count]];
 		const struct holder *target = &search->holders[holding.held];
@@ -182,14 +242,70 @@ void chain_name(const struct search *search, struct chain *chain, uint32_t numbe
 			holding.held = search->holdings[path[count]].held;
 			target = &search->holders[holding.held];
 		}
-		append_step(search, &holding, target, &object, &label, name);
-		chain->hidden = is_hidden(search, &object, label);
-		object = object_of(search, target, label);
+		step = step_to(search, &object, &holding, target);
+		if (object.type || search->holders[holding.holder].kind != HOLDER_C)
+			add_step(reader, steps, &step);
+		object = object_of(search, target, step.label);
+		if (view_numbers(reader->view).kept_bytes > search->window_bytes)
+			view_clear(reader->view, view_regions(reader->view));
 	}
+	free(path);
+}
+
+void chain_steps_name(const struct object_reader *reader, const struct chain_step *steps,
+		      size_t count, unsigned int form, char name[])
+{
+	*name = '\0';
+	for (size_t i = 0; i < count; i++) {
+		const struct name_step step = {
+			.label = steps[i].label,
+			.holder_type = steps[i].holder_type,
+			.holder = steps[i].holder,
+			.target = steps[i].target,
+		};
+		size_t used = strlen(name);
+
+		if (steps[i].index != CHAIN_NO_INDEX && !(form & NAME_GENERIC))
+			snprintf(name + used, OBJECT_NAME_BYTES - used, "[%llu]",
+				 (unsigned long long)steps[i].index);
+		else
+			name_append(reader, &step, form, name);
+	}
+}
+
+/* Tables of the interpreter's own, and the inside of what is told as a whole. */
+static bool is_hidden(const struct object_reader *reader, const struct chain_step *last)
+{
+	return last->label == label_make(LABEL_FIELD, TYPE_SUBCLASSES) ||
+	       reader->types->items[last->holder_type].kind == KIND_CACHE;
+}
+
+void chain_name(const struct search *search, struct chain *chain, uint32_t number)
+{
+	struct object_reader *reader = search->reader;
+	struct chain_step items[STEPS_MAX];
+	struct steps steps = {.items = items};
+	char name[OBJECT_NAME_BYTES];
+
+	find_steps(search, number, &steps);
+	if (!steps.count)
+		return;
+	chain->hidden = is_hidden(reader, &items[steps.count - 1]);
+	chain_steps_name(reader, items, steps.count, search->chains->form, name);
 	chain->name = *name ? strdup(name) : NULL;
+	steps = (struct steps){.items = items, .fold = true};
+	find_steps(search, number, &steps);
+	chain_steps_name(reader, items, steps.count, search->chains->form | NAME_GENERIC, name);
+	chain->generic = *name ? strdup(name) : NULL;
+	chain->steps = calloc(steps.count, sizeof(*items));
+	if (!chain->steps)
+		return;
+	memcpy(chain->steps, items, steps.count * sizeof(*items));
+	chain->step_count = steps.count;
 }
 
 struct weighing {
+	const struct chains *chains;
 	struct object_reader *reader;
 	size_t left; /* objects that may still be looked at, below this entry */
 	unsigned int depth;
@@ -303,18 +419,31 @@ static uint64_t weigh_below(struct weighing *weighing, const struct object *obje
 	return bytes;
 }
 
-/* Of a container, a small table in a pool is its own too. */
+/* A table beside an object that is in a pool, which object_payload leaves to the pool. */
 static uint64_t weigh_table(struct object_reader *reader, const struct object *object)
 {
 	uint64_t bytes = object_payload(reader, object->address, object->type), start, end;
+	struct pool_block block;
 
-	if (bytes || !object_length(reader, object->address, object->type) ||
-	    (reader->types->items[object->type].kind == KIND_DICT &&
-	     object_word(reader, object->address + DICT_VALUES)) ||
-	    !container_table(reader, object->address, object->type, &start, &end) ||
-	    (start >= object->address && start < object->end))
+	if (bytes || !container_table(reader, object->address, object->type, &start, &end) ||
+	    (start >= object->address && start < object->end) ||
+	    !object_pools_inspect(reader->pools, reader->view, start, &block))
 		return bytes;
-	return end - start < POOL_BLOCK_BYTES_MAX ? end - start : POOL_BLOCK_BYTES_MAX;
+	return block.bytes;
+}
+
+/* As a block of a pool. */
+static uint64_t own_bytes(struct object_reader *reader, const struct object *object)
+{
+	const struct python_type *type = &reader->types->items[object->type];
+	uint64_t bytes = object_bytes(reader, object->address, object->type) + type->header_bytes;
+	uint8_t capacity;
+
+	/* values behind it, with their header and a byte each that says in which order they came */
+	if (reader->structs->minor >= 13 && type->flags & TYPE_INLINE_VALUES &&
+	    view_bytes(reader->view, object->address + type->basic_bytes, &capacity, 1))
+		bytes += 8 + 9 * (uint64_t)capacity;
+	return (bytes + BLOCK_UNIT - 1) & ~(uint64_t)(BLOCK_UNIT - 1);
 }
 
 /* An object with what is below it, as far as it is its own. */
@@ -329,33 +458,41 @@ static uint64_t weigh(struct weighing *weighing, uint64_t address)
 	    python_refcount(reader->structs, words[0]) > SHARED_BY)
 		return 0;
 	uint32_t type = python_types_find(reader->types, reader->view, words[1]);
-	if (!type || is_code(reader->types->items[type].kind))
+	if (!type || is_code(reader->types->items[type].kind) ||
+	    (type < weighing->chains->apart_count && weighing->chains->apart[type]))
 		return 0;
-	uint64_t own = object_bytes(reader, address, type);
-	const struct object object = {.address = address, .type = type, .end = address + own};
-	own += reader->types->items[type].header_bytes;
-	own = (own + BLOCK_UNIT - 1) & ~(uint64_t)(BLOCK_UNIT - 1);
+	const struct object object = {
+		.address = address,
+		.type = type,
+		.end = address + object_bytes(reader, address, type),
+	};
 	weighing->left--;
 	weighing->depth++;
 	uint64_t below = weigh_below(weighing, &object);
 	weighing->depth--;
-	return own + below + weigh_table(reader, &object);
+	return own_bytes(reader, &object) + below + weigh_table(reader, &object);
 }
 
-void chain_measure(struct object_reader *reader, struct chain *chain)
+void chain_measure(const struct chains *chains, struct object_reader *reader, struct chain *chain)
 {
-	struct weighing weighing = {.reader = reader};
-	uint64_t address = chain->address;
-	uint32_t type = chain->type;
+	struct weighing weighing = {.chains = chains, .reader = reader, .left = OBJECTS_BELOW};
+	struct object object = {.address = chain->address, .type = chain->type};
 	struct entries entries;
 
-	chain->bytes = object_bytes(reader, address, type) + object_payload(reader, address, type);
-	if (reader->types->items[type].kind == KIND_CACHE) {
-		address = object_word(reader, address + CACHE_DICT);
-		type = python_types_find(reader->types, reader->view,
-					 object_word(reader, address + OBJECT_TYPE));
-		chain->bytes += object_payload(reader, address, type);
+	object.end = object.address + object_bytes(reader, object.address, object.type);
+	chain->bytes = own_bytes(reader, &object) + weigh_table(reader, &object);
+	if (!chain->length)
+		chain->length = object_length(reader, object.address, object.type);
+	if (reader->types->items[object.type].kind == KIND_CACHE) {
+		object.address = object_word(reader, object.address + CACHE_DICT);
+		object.type = python_types_find(reader->types, reader->view,
+						object_word(reader, object.address + OBJECT_TYPE));
+		chain->bytes += weigh_table(reader, &object);
 	}
-	if (find_entries(reader, address, type, &entries))
+	if (find_entries(reader, object.address, object.type, &entries)) {
 		chain->bytes += weigh_entries(&weighing, &entries, chain->length, ENTRIES_SAMPLED);
+		return;
+	}
+	weighing.depth = 1;
+	chain->bytes += weigh_below(&weighing, &object);
 }

@@ -20,6 +20,7 @@
 
 enum {
 	PASSES_MAX = 16,
+	HITS_MAX = 64, /* of each holder, in a pass: of what many hold, the first */
 	PASSES_BEYOND_FRAMES = 3,
 	PASSES_WITHOUT_POOLS = 6, /* where each table takes one more */
 	FILTER_BITS = 1 << 18,
@@ -106,6 +107,8 @@ void search_connect(struct search *search, uint32_t holder, uint32_t held, uint6
 {
 	const struct holding holding = {holder, held, word};
 
+	if (holder && holder == held)
+		search->holders[held].own++;
 	if (!holder || holder == held)
 		return;
 	if (search->holding_count == 2 * search->max_holders ||
@@ -113,12 +116,27 @@ void search_connect(struct search *search, uint32_t holder, uint32_t held, uint6
 		search->full = true;
 }
 
+/* What the way from a holder to what it holds adds; a table is its holder's own. */
+static int step_length(const struct holder *held)
+{
+	return is_table(held) ? 0 : 1;
+}
+
+/* From memory of unknown form to other such memory nothing is sure. */
+static uint8_t rank_through(const struct holder *holder, const struct holder *held)
+{
+	bool is_guess = is_table(holder) && is_table(held) && holder->rank < RANK_C;
+
+	return is_guess ? RANK_C : holder->rank;
+}
+
 /* Whether a chain through a holder is better than what is known of what it holds. */
 static bool is_better(const struct holder *holder, const struct holder *held)
 {
-	return holder->rank < held->rank ||
-	       (holder->rank == held->rank && holder->rank != RANK_NONE &&
-		holder->distance + 1 < held->distance);
+	uint8_t rank = rank_through(holder, held);
+
+	return rank < held->rank || (rank == held->rank && rank != RANK_NONE &&
+				     holder->distance + step_length(held) < held->distance);
 }
 
 static void relax(struct search *search)
@@ -134,8 +152,8 @@ static void relax(struct search *search)
 
 			if (!is_better(holder, held))
 				continue;
-			held->rank = holder->rank;
-			held->distance = holder->distance + 1;
+			held->rank = rank_through(holder, held);
+			held->distance = (uint16_t)(holder->distance + step_length(held));
 			held->up = (uint32_t)i + 1;
 			changed = true;
 		}
@@ -147,7 +165,10 @@ static bool is_open(const struct search *search, const struct holder *holder)
 {
 	int passes = search->reader->pools->absent ? PASSES_WITHOUT_POOLS : PASSES_BEYOND_FRAMES;
 
-	return holder->rank >= RANK_C || (holder->rank == RANK_FRAME && search->pass <= passes);
+	if (search->chains->thorough)
+		passes = PASSES_MAX;
+	return holder->rank >= RANK_LEFTOVER ||
+	       (holder->rank == RANK_FRAME && search->pass <= passes);
 }
 
 /* Holders of what has no good chain yet. */
@@ -315,7 +336,7 @@ static int search_window(struct search *search, const struct sought *sought, siz
 		search_page(search, sought, index, at, words);
 	}
 	if (search->word_count && !regions->items[index].mapping.inode && !reader->pools->absent)
-		error = object_pools_read(reader->pools, reader->view, start, end, see_object,
+		error = object_pools_read(&search->pools, reader->view, start, end, see_object,
 					  search);
 	return error;
 }
@@ -339,6 +360,7 @@ static int search_all(struct search *search)
 	struct sought sought;
 	int error = sought_init(&sought, search);
 
+	object_pools_begin(&search->pools, false);
 	for (size_t i = 0; i < regions->count && !error && (sought.count || search->word_count);
 	     i++)
 		if (region_is_data(&regions->items[i]) && regions->items[i].resident_bytes)
@@ -352,7 +374,13 @@ static int search_all(struct search *search)
 
 static int search_init(struct search *search, size_t max_holders)
 {
+	struct object_reader *reader = search->reader;
+	int error = object_pools_init(&search->pools, reader->structs, reader->types);
+
+	if (error)
+		return error;
 	search->max_holders = max_holders;
+	search->hits_max = HITS_MAX;
 	search->slot_count = 1024;
 	while (search->slot_count < 2 * max_holders)
 		search->slot_count *= 2;
@@ -360,7 +388,10 @@ static int search_init(struct search *search, size_t max_holders)
 	search->words = calloc(max_holders, sizeof(*search->words));
 	search->slots = calloc(search->slot_count, sizeof(*search->slots));
 	search->holder_count = 1;
-	return search->holders && search->words && search->slots ? 0 : -ENOMEM;
+	if (!search->holders || !search->words || !search->slots)
+		return -ENOMEM;
+	search->holders[0].rank = RANK_NONE;
+	return 0;
 }
 
 static void search_release(struct search *search)
@@ -371,6 +402,7 @@ static void search_release(struct search *search)
 	free(search->holdings);
 	free(search->roots);
 	free(search->tables);
+	object_pools_release(&search->pools);
 }
 
 static int go_up(struct search *search)
@@ -384,6 +416,7 @@ static int go_up(struct search *search)
 			break;
 		error = search_all(search);
 		search->chains->passes++;
+		search_verify(search, holdings);
 		relax(search);
 		if (search->holder_count == before && search->holding_count == holdings)
 			break;
@@ -405,14 +438,21 @@ int chains_find(struct chains *chains, struct object_reader *reader,
 	for (size_t i = 0; i < chains->count && !error; i++) {
 		search_add(&search, HOLDER_OBJECT, chains->items[i].address, chains->items[i].type);
 		view_clear(reader->view, regions);
-		chain_measure(reader, &chains->items[i]);
+		if (chains->items[i].is_weighed)
+			chain_measure(chains, reader, &chains->items[i]);
 	}
 	if (!error)
 		error = go_up(&search);
+	if (!error)
+		search_judge(&search);
 	for (size_t i = 0; i < chains->count && !error; i++) {
+		struct chain *chain = &chains->items[i];
+		uint32_t number = search_find(&search, chain->address);
+
 		view_clear(reader->view, regions);
-		chain_name(&search, &chains->items[i],
-			   search_find(&search, chains->items[i].address));
+		chain->is_garbage = number && !search.holders[number].wanted;
+		if (!chain->is_garbage)
+			chain_name(&search, chain, number);
 	}
 	chains->full = search.full;
 	search_release(&search);
@@ -421,9 +461,20 @@ int chains_find(struct chains *chains, struct object_reader *reader,
 
 void chains_release(struct chains *chains)
 {
-	for (size_t i = 0; i < chains->count; i++)
+	for (size_t i = 0; i < chains->count; i++) {
 		free(chains->items[i].name);
+		free(chains->items[i].generic);
+		free(chains->items[i].steps);
+	}
+	free(chains->items);
 	*chains = (struct chains){0};
+}
+
+bool chains_add(struct chains *chains, uint64_t address, uint32_t type, bool is_weighed)
+{
+	const struct chain chain = {.address = address, .type = type, .is_weighed = is_weighed};
+
+	return chains_at(chains, address) || array_append(&chains->items, &chains->count, chain);
 }
 
 const struct chain *chains_at(const struct chains *chains, uint64_t address)
@@ -432,4 +483,70 @@ const struct chain *chains_at(const struct chains *chains, uint64_t address)
 		if (chains->items[i].address == address)
 			return &chains->items[i];
 	return NULL;
+}
+
+/* Tables that lead to `number`, as far as they are known: only these are asked for on. */
+static bool mark_tables(struct search *search, uint32_t number)
+{
+	bool changed = true, any = false;
+
+	for (size_t i = 1; i < search->holder_count; i++)
+		search->holders[i].wanted = i == number;
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < search->holding_count; i++) {
+			struct holder *holder = &search->holders[search->holdings[i].holder];
+
+			if (holder->wanted || !search->holders[search->holdings[i].held].wanted ||
+			    !is_table(holder))
+				continue;
+			holder->wanted = changed = true;
+		}
+	}
+	for (size_t i = 1; i < search->holder_count; i++)
+		any |= search->holders[i].wanted && search->holders[i].pass == search->pass - 1;
+	return any;
+}
+
+static int take_referrers(const struct search *search, struct referrer **referrers, size_t *count)
+{
+	for (size_t i = 1; i < search->holder_count; i++) {
+		const struct holder *holder = &search->holders[i];
+		const struct referrer referrer = {holder->address, holder->type};
+
+		if (holder->kind == HOLDER_OBJECT && holder->pass &&
+		    !array_append(referrers, count, referrer))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int chains_referrers(struct object_reader *reader, const struct python_interpreter *interpreter,
+		     const struct chain *object, uint64_t window_bytes, size_t max_nodes,
+		     struct referrer **referrers, size_t *count, bool *full)
+{
+	struct chains passed = {0};
+	struct search search = {.chains = &passed, .reader = reader, .window_bytes = window_bytes};
+	int error = search_init(&search, max_nodes);
+
+	view_clear(reader->view, view_regions(reader->view));
+	if (!error)
+		error = search_begin(&search, interpreter);
+	search.hits_max = UINT16_MAX;
+	uint32_t number =
+		error ? 0 : search_add(&search, HOLDER_OBJECT, object->address, object->type);
+	if (number) /* whatever root it is, it is asked for */
+		search.holders[number].rank = RANK_NONE;
+	for (search.pass = 1; search.pass <= PASSES_MAX && !error; search.pass++) {
+		if (!mark_tables(&search, number))
+			break;
+		error = search_all(&search);
+	}
+	*referrers = NULL;
+	*count = 0;
+	if (!error)
+		error = take_referrers(&search, referrers, count);
+	*full = search.full;
+	search_release(&search);
+	return error;
 }

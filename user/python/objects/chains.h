@@ -9,21 +9,39 @@
 
 #include "references.h"
 
-enum { CHAINS_MAX = 32 };
+/* One step of a chain. */
+struct chain_step {
+	uint32_t label;
+	uint32_t holder_type; /* TYPE_NONE: a root */
+	uint64_t holder;
+	uint64_t target;
+	uint32_t target_type; /* TYPE_NONE: memory of C code */
+	uint64_t index;       /* in a list; CHAIN_NO_INDEX */
+};
+#define CHAIN_NO_INDEX UINT64_MAX
 
-/* A container that a chain is wanted for. */
+/* An object that a chain is wanted for. */
 struct chain {
 	uint64_t address;
 	uint32_t type;
-	uint64_t length;
-	char *name;     /* as name_of_node() gives it; NULL: none was found */
-	bool hidden;    /* a table of the interpreter's own, or the inside of another container */
-	uint64_t bytes; /* of the container and its entries, about: by some of them */
+	uint64_t length; /* of a container */
+	char *name;      /* as name_of_node() gives it; NULL: none was found */
+	char *generic;   /* the same for many alike: [*] for each index, what repeats folded */
+	struct chain_step *steps; /* from the root on, folded like `generic` */
+	size_t step_count;
+	bool is_garbage; /* nothing reaches it but what it reaches itself */
+	bool hidden;     /* a table of the interpreter's own, or the inside of another container */
+	bool is_weighed; /* whether `bytes` is wanted, which takes some reading */
+	uint64_t bytes;  /* of the object with its entries, about: by some of them */
 };
 
 struct chains {
-	struct chain items[CHAINS_MAX];
+	struct chain *items;
 	size_t count;
+	const bool *apart; /* by type: what is not weighed with what holds it; NULL: none */
+	size_t apart_count;
+	bool thorough;         /* as many passes as may show a better chain */
+	unsigned int form;     /* of names: NAME_WITH_KEYS */
 	size_t passes;         /* over all data */
 	uint64_t passed_bytes; /* in all of them */
 	bool full;             /* there were more holders than room */
@@ -39,7 +57,26 @@ int chains_find(struct chains *chains, struct object_reader *reader,
 		size_t max_nodes);
 void chains_release(struct chains *chains);
 
+/* Adds one where it is new, weighed or not. Returns false on out of memory. */
+bool chains_add(struct chains *chains, uint64_t address, uint32_t type, bool is_weighed);
+
 /* NULL where it is none of them. */
 const struct chain *chains_at(const struct chains *chains, uint64_t address);
+
+/* What `count` of its steps are called. `form`: enum name_form. */
+void chain_steps_name(const struct object_reader *reader, const struct chain_step *steps,
+		      size_t count, unsigned int form, char name[]);
+
+/*
+ * All objects that may refer to one, found as chains_find does: their addresses, the caller's.
+ * `full`: there may be more. Returns 0 or a negative errno.
+ */
+struct referrer {
+	uint64_t address;
+	uint32_t type;
+};
+int chains_referrers(struct object_reader *reader, const struct python_interpreter *interpreter,
+		     const struct chain *object, uint64_t window_bytes, size_t max_nodes,
+		     struct referrer **referrers, size_t *count, bool *full);
 
 #endif

@@ -14,7 +14,13 @@ enum holder_kind {
 };
 
 /* How sure a root is: lower is better. */
-enum root_rank { RANK_MODULE, RANK_FRAME, RANK_C, RANK_NONE };
+enum root_rank {
+	RANK_MODULE,
+	RANK_FRAME,
+	RANK_LEFTOVER, /* what frames compute with, which may be stale */
+	RANK_C,
+	RANK_NONE,
+};
 
 /* What holds, directly or not, something that a chain is wanted for. */
 struct holder {
@@ -30,10 +36,11 @@ struct holder {
 	uint8_t rank;      /* enum root_rank, of the best chain's root */
 	bool wanted;       /* something without a good chain is below it */
 	uint16_t hits;     /* words that were followed, in this pass */
+	uint16_t own;      /* words by which it holds itself */
 };
 
 struct holding {
-	uint32_t holder;
+	uint32_t holder; /* 0: it turned out to be none */
 	uint32_t held;
 	uint64_t word; /* by which it holds it */
 };
@@ -70,8 +77,15 @@ struct search {
 	uint32_t *words; /* holders of HOLDER_WORD whose tables are looked for, by address */
 	size_t word_count;
 	uint16_t pass;
+	uint16_t hits_max; /* of what many hold, so many are followed in a pass */
 	bool full;
+	struct object_pools pools; /* what a pass counts there is nobody's */
 };
+
+static inline bool is_table(const struct holder *holder)
+{
+	return holder->kind == HOLDER_BLOCK || holder->kind == HOLDER_WORD;
+}
 
 /* The holder at an address, 0 where there is none. */
 uint32_t search_find(const struct search *search, uint64_t address);
@@ -97,8 +111,14 @@ int search_begin(struct search *search, const struct python_interpreter *interpr
 bool container_table(struct object_reader *reader, uint64_t address, uint32_t type, uint64_t *start,
 		     uint64_t *end);
 
+/* Of tables whose objects are known since a holding: drops what these do not refer to. */
+void search_verify(struct search *search, size_t first);
+
+/* Marks holders that nothing reaches but others like them: wanted is what stays. */
+void search_judge(struct search *search);
+
 /* Fills in a chain's name from its holder, and its bytes. */
 void chain_name(const struct search *search, struct chain *chain, uint32_t holder);
-void chain_measure(struct object_reader *reader, struct chain *chain);
+void chain_measure(const struct chains *chains, struct object_reader *reader, struct chain *chain);
 
 #endif

@@ -365,17 +365,6 @@ static void enter(struct graph *graph, uint32_t node, uint32_t parent, uint32_t 
 		append(&graph->waiting, &graph->waiting_count, node);
 }
 
-/* Descriptors, code and the like have nothing behind them but names; what lies in their words by
- * chance is not followed. */
-static bool leads_to_raw(const struct graph *graph, uint32_t type)
-{
-	enum object_kind kind = graph->reader->types->items[type].kind;
-
-	return kind != KIND_CODE && kind != KIND_FUNCTION && kind != KIND_DESCRIPTOR &&
-	       kind != KIND_CELL && kind != KIND_METHOD && kind != KIND_TYPE &&
-	       kind != KIND_MODULE && kind != KIND_FRAME;
-}
-
 /* A word of an instance of a class that Python code made: by __slots__, if it is any. */
 static bool is_slot(const struct graph *graph, uint32_t type, uint32_t label)
 {
@@ -391,7 +380,7 @@ static void refer(void *context, uint64_t target, uint32_t label)
 	enum label_kind kind = label_kind(label);
 	uint32_t type = graph_type(graph, graph->from);
 	bool guess = kind == LABEL_FIELD || kind == LABEL_RAW;
-	bool raw = type ? guess && (graph->follow_raw || leads_to_raw(graph, type))
+	bool raw = type ? guess && (graph->follow_raw || object_leads_to_raw(graph->reader, type))
 			: graph->follow_raw;
 	uint32_t node = resolve(graph, target, raw);
 

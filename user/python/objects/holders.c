@@ -17,7 +17,6 @@
 #include "roots.h"
 
 enum {
-	HITS_MAX = 64,          /* of each holder, in a pass: of what many hold, the first */
 	BEGINNING_BYTES = 8192, /* so far in front of a word an object's beginning is looked for */
 	MODULES_MAX = 1 << 16,
 	ROOTS_MAX = 1 << 17,
@@ -116,6 +115,8 @@ static bool refers(const struct search *search, const struct object *object,
 static void take_object(struct search *search, const struct object *object, uint64_t word,
 			uint32_t held)
 {
+	if (is_table(&search->holders[held]) && !object_leads_to_raw(search->reader, object->type))
+		return;
 	if (refers(search, object, &search->holders[held]))
 		search_connect(search,
 			       search_add(search, HOLDER_OBJECT, object->address, object->type),
@@ -229,8 +230,8 @@ void search_hit(struct search *search, size_t region, uint64_t word, uint32_t he
 			       word);
 		return;
 	}
-	if (search->holders[held].hits++ >= HITS_MAX) {
-		search->holders[held].hits = HITS_MAX;
+	if (search->holders[held].hits++ >= search->hits_max) {
+		search->holders[held].hits = search->hits_max;
 		search->full = true;
 		return;
 	}
@@ -308,6 +309,99 @@ void search_tables(struct search *search, uint64_t address, uint32_t type)
 		take_table(search, address, type, start, end);
 }
 
+/* What a table leads to, as a list for each. */
+struct table_lists {
+	uint32_t *first; /* by holder: holding + 1 */
+	uint32_t *next;  /* by holding */
+};
+
+static bool table_lists_init(struct table_lists *lists, const struct search *search)
+{
+	lists->first = calloc(search->holder_count, sizeof(*lists->first));
+	lists->next = calloc(search->holding_count + 1, sizeof(*lists->next));
+	for (uint32_t i = 0; lists->first && lists->next && i < search->holding_count; i++) {
+		lists->next[i] = lists->first[search->holdings[i].holder];
+		lists->first[search->holdings[i].holder] = i + 1;
+	}
+	return lists->first && lists->next;
+}
+
+struct verifying {
+	struct search *search;
+	struct table_lists lists;
+	uint32_t table;
+	uint8_t *tables; /* by holder: whether an object was asked that has it, or could not be */
+	bool *confirmed; /* by holding */
+};
+
+enum { TABLE_ASKED = 1, TABLE_LARGE = 2 };
+
+static void confirm_reference(void *context, uint64_t target, uint32_t label)
+{
+	const struct verifying *verifying = context;
+	const struct search *search = verifying->search;
+	const struct table_lists *lists = &verifying->lists;
+
+	(void)label;
+	for (uint32_t i = lists->first[verifying->table]; i; i = lists->next[i - 1])
+		if (search->holders[search->holdings[i - 1].held].address == target)
+			verifying->confirmed[i - 1] = true;
+}
+
+static void ask_owner(struct verifying *verifying, const struct holding *holding)
+{
+	struct object_reader *reader = verifying->search->reader;
+	const struct holder *owner = &verifying->search->holders[holding->holder];
+	struct object object = {.address = owner->address, .type = owner->type};
+
+	verifying->table = holding->held;
+	view_clear(reader->view, view_regions(reader->view));
+	if (object_length(reader, object.address, object.type) > ENTRIES_CHECKED) {
+		verifying->tables[holding->held] |= TABLE_LARGE;
+		return;
+	}
+	verifying->tables[holding->held] |= TABLE_ASKED;
+	object.end = object.address + object_bytes(reader, object.address, object.type);
+	object_references(reader, &object, confirm_reference, NULL, verifying);
+}
+
+/* Behind what is used of a table there are leftovers. */
+static void verify(struct verifying *verifying, size_t first)
+{
+	struct search *search = verifying->search;
+
+	for (size_t i = first; i < search->holding_count; i++) {
+		const struct holding *holding = &search->holdings[i];
+
+		if (search->holders[holding->holder].kind == HOLDER_OBJECT &&
+		    search->holders[holding->held].kind == HOLDER_BLOCK)
+			ask_owner(verifying, holding);
+	}
+	for (size_t i = 0; i < search->holding_count; i++) {
+		struct holding *holding = &search->holdings[i];
+
+		if (verifying->tables[holding->holder] == TABLE_ASKED && !verifying->confirmed[i] &&
+		    search->holders[holding->held].kind == HOLDER_OBJECT)
+			holding->holder = 0;
+	}
+}
+
+void search_verify(struct search *search, size_t first)
+{
+	struct verifying verifying = {
+		.search = search,
+		.tables = calloc(search->holder_count, sizeof(*verifying.tables)),
+		.confirmed = calloc(search->holding_count + 1, sizeof(*verifying.confirmed)),
+	};
+
+	if (table_lists_init(&verifying.lists, search) && verifying.tables && verifying.confirmed)
+		verify(&verifying, first);
+	free(verifying.lists.first);
+	free(verifying.lists.next);
+	free(verifying.tables);
+	free(verifying.confirmed);
+}
+
 static void add_root(struct search *search, uint64_t address, uint32_t label, enum root_rank rank)
 {
 	const struct chain_root root = {address, label, (uint8_t)rank};
@@ -360,6 +454,15 @@ static bool add_module(void *context, uint64_t key, uint64_t value)
 	return true;
 }
 
+static enum root_rank rank_of_root(const struct labels *labels, uint32_t label)
+{
+	const char *text = labels_text(labels, label_value(label));
+
+	if (label_kind(label) == LABEL_C)
+		return RANK_C;
+	return strncmp(text, ROOT_OF_FRAME, strlen(ROOT_OF_FRAME)) ? RANK_FRAME : RANK_LEFTOVER;
+}
+
 static void visit_root(void *context, uint64_t address, uint32_t label)
 {
 	struct search *search = context;
@@ -367,8 +470,7 @@ static void visit_root(void *context, uint64_t address, uint32_t label)
 	struct modules modules = {.search = search, .prefix = ""};
 
 	if (!label_is_namespace(label)) {
-		add_root(search, address, label,
-			 label_kind(label) == LABEL_C ? RANK_C : RANK_FRAME);
+		add_root(search, address, label, rank_of_root(reader->labels, label));
 		return;
 	}
 	if (label_kind(label) == LABEL_MODULES)

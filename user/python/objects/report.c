@@ -147,9 +147,8 @@ static const struct look_count *entry_types(const struct objects *objects,
 	return of;
 }
 
-static void describe_object(const struct objects *objects, const struct object *object,
-			    uint64_t bytes, const char *name, struct look *look,
-			    struct look_container *container)
+void objects_describe_at(const struct objects *objects, const struct object *object, uint64_t bytes,
+			 const char *name, struct look *look, struct look_container *container)
 {
 	struct object_reader *reader = (struct object_reader *)&objects->reader;
 	uint64_t address = object->address, word;
@@ -182,7 +181,7 @@ void objects_describe(const struct objects *objects, uint32_t node, uint64_t byt
 	bool is_named = name_of_node(&objects->graph, node, form, name);
 
 	graph_object(&objects->graph, node, &object);
-	describe_object(objects, &object, bytes, is_named ? name : NULL, look, container);
+	objects_describe_at(objects, &object, bytes, is_named ? name : NULL, look, container);
 }
 
 /* The largest so far, the smallest of them first to go. */
@@ -243,8 +242,8 @@ static void report_chains(const struct objects *objects, const struct objects_re
 		if (chain->hidden)
 			continue;
 		view_clear(objects->view, &objects->regions);
-		describe_object(objects, &object, chain->bytes, chain->name, look,
-				&containers[count++]);
+		objects_describe_at(objects, &object, chain->bytes, chain->name, look,
+				    &containers[count++]);
 	}
 	qsort(containers, count, sizeof(*containers), compare_containers);
 	look->containers = containers;
@@ -288,7 +287,9 @@ void objects_report(struct objects *objects, const struct objects_request *reque
 		report_chains(objects, request, look);
 	if (objects->has_graph)
 		report_containers(objects, request, look);
-	if (request->holders)
+	if (request->holders && objects->streamed)
+		objects_report_holders_streamed(objects, request, look);
+	else if (request->holders)
 		objects_report_holders(objects, request, look);
 	if (objects->looks > 1)
 		objects_report_growth(objects, look);

@@ -15,17 +15,13 @@
 #include "report.h"
 
 enum {
-	HOLDERS_MAX = 100,
 	REFERENCES_MAX = 1 << 20,
 	CHAIN_MAX = 48,
-	IMMORTAL = 1 << 30,
 	LABEL_OF_GARBAGE = 1, /* no label: keeps garbage apart */
 };
 
-#define GARBAGE "garbage: nothing reaches it but itself"
 /* In front of what a step adds to a name. */
 #define EDGE_OF "\1"
-#define UNFOUND "C code, a stack, or nobody any more"
 
 /* Objects that are held in the same way. */
 struct way {
@@ -217,7 +213,7 @@ static void fill_row(struct holding *holding, const struct way *way, struct look
 		.bytes = way->bytes,
 	};
 	if (way->example && graph_is_left_out(graph, way->example)) {
-		row->name = GARBAGE;
+		row->name = HOLDER_GARBAGE;
 		return;
 	}
 	if (name_way(holding, way, name))
@@ -227,7 +223,8 @@ static void fill_row(struct holding *holding, const struct way *way, struct look
 
 static void fill_rows(struct holding *holding, uint64_t unfound)
 {
-	size_t count = holding->ways.count < HOLDERS_MAX ? holding->ways.count : HOLDERS_MAX;
+	size_t count =
+		holding->ways.count < HOLDERS_REPORTED ? holding->ways.count : HOLDERS_REPORTED;
 	struct look_holder *rows = pool_alloc(holding->look->pool, count + 1, sizeof(*rows));
 
 	for (size_t i = 0; i < count; i++)
@@ -235,7 +232,7 @@ static void fill_rows(struct holding *holding, uint64_t unfound)
 	if (unfound)
 		rows[count++] = (struct look_holder){
 			.of = pool_strdup(holding->look->pool, holding->text),
-			.name = UNFOUND,
+			.name = HOLDER_UNFOUND,
 			.count = unfound,
 			.bytes = holding->objects->below[holding->node],
 		};
@@ -376,7 +373,7 @@ static uint64_t count_unfound(const struct holding *holding)
 
 	view_u64(reader->view, holding->address + OBJECT_REFCOUNT, &word);
 	uint64_t count = python_refcount(reader->structs, word);
-	return count < IMMORTAL && count > holding->found ? count - holding->found : 0;
+	return count < IMMORTAL_COUNT && count > holding->found ? count - holding->found : 0;
 }
 
 static void report_one(struct holding *holding, uint32_t node)

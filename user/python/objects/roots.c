@@ -82,7 +82,7 @@ static void take_variable(void *context, uint64_t target, uint32_t label)
 			 labels_text(rooting->reader->labels, label_value(label)),
 			 rooting->function);
 	else
-		snprintf(text, sizeof(text), "frame of %s", rooting->function);
+		snprintf(text, sizeof(text), ROOT_OF_FRAME "%s", rooting->function);
 	uint32_t root = text_label(rooting, LABEL_ROOT, text);
 	char *thread = strstr(text, THREAD_MARK);
 	if (thread) {

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "stream.h"
 
+#include <errno.h>
 #include <stdlib.h>
+
+#include "chunks.h"
 
 enum {
 	WINDOW_BYTES_MAX = 8 << 20,
 	WINDOW_BYTES_MIN = 512 << 10,
 	WINDOWS_IN_VIEW = 4,
-	SHARE = 32, /* of the budget: a window, holders of chains */
+	SHARE = 32,        /* of the budget: a window */
+	HOLDERS_SHARE = 8, /* of it: holders of chains */
 	HOLDER_BYTES = 128,
+	CHAINS_MAX = 32,
 	GROWING_MAX = CHAINS_MAX / 2,
 };
 
@@ -27,7 +32,8 @@ uint64_t stream_view_bytes(const struct objects *objects)
 	return window_bytes(objects) * WINDOWS_IN_VIEW;
 }
 
-static int stream_region(struct objects *objects, const struct mapping *mapping)
+static int stream_region(struct objects *objects, struct object_pools *pools,
+			 const struct mapping *mapping, object_fn *act, void *context)
 {
 	uint64_t bytes = window_bytes(objects);
 	int error = 0;
@@ -40,20 +46,84 @@ static int stream_region(struct objects *objects, const struct mapping *mapping)
 		view_clear(objects->view, &objects->regions);
 		error = view_fill(objects->view, start, end);
 		if (!error)
-			error = object_pools_read(&objects->pools, objects->view, start, end,
-						  objects_see, objects);
+			error = object_pools_read(pools, objects->view, start, end, act, context);
 	}
 	return error;
 }
 
-int stream_all(struct objects *objects)
+static int stream_pools(struct objects *objects, struct object_pools *pools, object_fn *act,
+			void *context)
 {
 	int error = 0;
 
 	for (size_t i = 0; i < objects->regions.count && !error; i++)
 		if (may_hold_pools(&objects->regions.items[i]))
-			error = stream_region(objects, &objects->regions.items[i].mapping);
+			error = stream_region(objects, pools, &objects->regions.items[i].mapping,
+					      act, context);
 	return error;
+}
+
+int stream_all(struct objects *objects)
+{
+	return stream_pools(objects, &objects->pools, objects_see, objects);
+}
+
+struct visiting {
+	object_fn *act;
+	void *context;
+};
+
+static void visit_chunk(void *context, uint64_t address, uint32_t type, uint64_t bytes)
+{
+	const struct visiting *visiting = context;
+
+	(void)bytes;
+	visiting->act(visiting->context, address, type);
+}
+
+int stream_each(struct objects *objects, object_fn *act, void *context)
+{
+	struct visiting visiting = {act, context};
+	struct object_pools pools;
+	int error;
+
+	if (objects->pools.absent) {
+		error = object_chunks_read(&objects->reader, stream_view_bytes(objects),
+					   visit_chunk, &visiting);
+		return error == -ENOTSUP ? 0 : error;
+	}
+	error = object_pools_init(&pools, &objects->structs, &objects->types);
+	if (error)
+		return error;
+	object_pools_begin(&pools, false);
+	error = stream_pools(objects, &pools, act, context);
+	object_pools_release(&pools);
+	return error;
+}
+
+void stream_spare(struct objects *objects)
+{
+	if (view_numbers(objects->view).kept_bytes > stream_view_bytes(objects) / 2)
+		view_clear(objects->view, &objects->regions);
+}
+
+size_t stream_holders(const struct objects *objects)
+{
+	return objects->budget_bytes / HOLDERS_SHARE / HOLDER_BYTES;
+}
+
+int stream_find(struct objects *objects, struct chains *chains)
+{
+	return chains_find(chains, &objects->reader, objects->interpreter, window_bytes(objects),
+			   stream_holders(objects));
+}
+
+int stream_referrers(struct objects *objects, const struct chain *object,
+		     struct referrer **referrers, size_t *count, bool *full)
+{
+	return chains_referrers(&objects->reader, objects->interpreter, object,
+				window_bytes(objects), stream_holders(objects), referrers, count,
+				full);
 }
 
 /* Puts a container among those that matter most so far, up to `max`. */
@@ -83,12 +153,10 @@ static uint64_t length(const struct container *container)
 
 static void add_chain(struct chains *chains, const struct container *container)
 {
-	if (!chains_at(chains, container->address))
-		chains->items[chains->count++] = (struct chain){
-			.address = container->address,
-			.type = container->type,
-			.length = container->length,
-		};
+	size_t before = chains->count;
+
+	if (chains_add(chains, container->address, container->type, true) && chains->count > before)
+		chains->items[before].length = container->length;
 }
 
 /* What grows most, then what is longest. */
@@ -130,6 +198,5 @@ int objects_find_chains(struct objects *objects)
 	objects->regions = now;
 	view_clear(objects->view, &objects->regions);
 	choose(objects);
-	return chains_find(&objects->chains, &objects->reader, objects->interpreter,
-			   window_bytes(objects), objects->budget_bytes / SHARE / HOLDER_BYTES);
+	return stream_find(objects, &objects->chains);
 }

@@ -20,4 +20,21 @@ uint64_t stream_view_bytes(const struct objects *objects);
 /* Goes through all pools. Returns 0 or a negative errno. */
 int stream_all(struct objects *objects);
 
+/*
+ * Goes through all objects again, those in the blocks of malloc where there are no pools: after a
+ * look, whose counts by type it leaves wrong. Returns 0 or a negative errno.
+ */
+int stream_each(struct objects *objects, object_fn *act, void *context);
+
+/* Makes room in the view where it is half full. */
+void stream_spare(struct objects *objects);
+
+/* chains_find and chains_referrers, within the budget. */
+int stream_find(struct objects *objects, struct chains *chains);
+int stream_referrers(struct objects *objects, const struct chain *object,
+		     struct referrer **referrers, size_t *count, bool *full);
+
+/* Holders that there is room for. */
+size_t stream_holders(const struct objects *objects);
+
 #endif
