@@ -14,14 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../memory/chunk_guess.h"
+
 enum {
 	SLOTS_MIN = 1 << 14,
 	OUTSIDES_AT_FIRST = 1 << 14,
 	STORAGE_MAX = 4 << 20,
-	CHUNK_FLAGS = 7, /* in the size of a chunk of malloc */
-	CHUNK_IN_USE = 1,
-	CHUNK_MAPPED = 2,
-	CHUNK_MIN = 32,
 };
 
 struct outside {
@@ -144,31 +142,6 @@ static uint32_t add_outside(struct graph *graph, uint64_t address, uint32_t type
 	return node;
 }
 
-/*
- * The user's bytes of a chunk of glibc's malloc that begins at an address; 0 where there is none.
- * What is mapped alone begins with its mapping; of all others the next one says that it is in use.
- */
-static uint64_t chunk_bytes(const struct graph *graph, uint64_t address)
-{
-	struct view *view = graph->reader->view;
-	uint64_t size, next;
-
-	if (address & 15 || !view_has(view, address - 8) || !view_u64(view, address - 8, &size))
-		return 0;
-	uint64_t bytes = size & ~(uint64_t)CHUNK_FLAGS;
-	const struct region *region = regions_find(view_regions(view), address);
-	if (bytes < CHUNK_MIN || bytes & 15 || !region ||
-	    bytes > region->mapping.end - address + 16)
-		return 0;
-	if (size & CHUNK_MAPPED)
-		return address % VIEW_PAGE_BYTES == 16 && bytes % VIEW_PAGE_BYTES == 0 ? bytes - 16
-										       : 0;
-	if (!view_has(view, address + bytes - 8) || !view_u64(view, address + bytes - 8, &next) ||
-	    !(next & CHUNK_IN_USE))
-		return 0;
-	return bytes - 8;
-}
-
 static uint32_t find_in_pool(const struct graph *graph, uint32_t block, uint64_t address, bool raw)
 {
 	const struct object_pools *pools = graph->reader->pools;
@@ -220,7 +193,7 @@ static uint32_t resolve(struct graph *graph, uint64_t address, bool raw)
 	    (type = python_types_find(reader->types, reader->view, words[1])) &&
 	    fits_mapping(reader, address, type))
 		return add_outside(graph, address, type, 0);
-	bytes = raw ? chunk_bytes(graph, address) : 0;
+	bytes = raw ? chunk_guess_bytes(reader->view, address) : 0;
 	return bytes ? add_outside(graph, address, TYPE_NONE, bytes) : 0;
 }
 
@@ -290,7 +263,7 @@ static uint64_t outside_bytes(const struct graph *graph, uint64_t address, uint3
 	struct object_reader *reader = graph->reader;
 	uint32_t header = reader->types->items[type].header_bytes;
 	uint64_t own = header + object_bytes(reader, address, type);
-	uint64_t block = chunk_bytes(graph, address - header);
+	uint64_t block = chunk_guess_bytes(reader->view, address - header);
 
 	return block >= own ? block : own;
 }
