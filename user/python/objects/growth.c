@@ -192,7 +192,8 @@ static void take_pattern(struct growing *growing, uint32_t number)
 			group->type = pattern->type;
 		return;
 	}
-	if (!example || !pattern->type || is_fleeting(&objects->patterns, number) ||
+	/* small ints are counted or not as others refer to them: more of them, but no more bytes */
+	if (!example || !pattern->type || bytes <= 0 || is_fleeting(&objects->patterns, number) ||
 	    (above > 0 && grew <= 3 * above))
 		return;
 	uint32_t node = example;
@@ -213,7 +214,7 @@ static void take_pattern(struct growing *growing, uint32_t number)
 					 : 1,
 		.length = pattern->counts[objects->patterns.looks - 1],
 		.entries = grew,
-		.bytes = bytes > 0 ? bytes : 0,
+		.bytes = bytes,
 	};
 }
 
