@@ -367,13 +367,14 @@ static inline struct object_space *space_new(void)
 	return space;
 }
 
-static inline ssize_t space_read(void *context, uint64_t address, void *buffer, size_t size)
+static inline ssize_t space_read(const struct page_source *source, uint64_t address, void *buffer,
+				 size_t size)
 {
 	size_t done = 0;
 
 	for (; done < size; done += 4096 - (address + done) % 4096) {
 		size_t part = 4096 - (address + done) % 4096;
-		const uint8_t *at = space_at(context, address + done);
+		const uint8_t *at = space_at(source->context, address + done);
 
 		if (!at)
 			break;
@@ -384,17 +385,20 @@ static inline ssize_t space_read(void *context, uint64_t address, void *buffer, 
 	return done ? (ssize_t)(done < size ? done : size) : -1;
 }
 
-static inline ssize_t space_pagemap(void *context, uint64_t address, uint64_t *entries, size_t size)
+static inline ssize_t space_pagemap(const struct page_source *source, uint64_t address,
+				    uint64_t *entries, size_t size)
 {
 	for (size_t i = 0; i < size / 8; i++)
-		entries[i] = space_at(context, address + 4096 * i) ? VIEW_PAGEMAP_PRESENT : 0;
+		entries[i] = space_at(source->context, address + 4096 * i) ? PAGE_ENTRY_PRESENT : 0;
 	return (ssize_t)size;
 }
 
 static inline int space_memory_read(const struct memory *memory, uint64_t address, void *buffer,
 				    size_t size)
 {
-	return space_read(memory->context, address, buffer, size) == (ssize_t)size ? 0 : -EFAULT;
+	const struct page_source source = {.context = memory->context};
+
+	return space_read(&source, address, buffer, size) == (ssize_t)size ? 0 : -EFAULT;
 }
 
 /* A /proc of its own, in which it is process SPACE_PID. Returns its path, which is the caller's. */
@@ -447,7 +451,7 @@ static inline struct python_interpreter space_interpreter(struct object_space *s
 static inline int space_open(struct object_space *space, const struct procfs *procfs,
 			     const struct python_interpreter *interpreter, struct objects *objects)
 {
-	const struct view_source source = {space_read, space_pagemap, space};
+	const struct page_source source = {space_read, space_pagemap, space, -1, -1};
 	int error = objects_init(objects, procfs, interpreter, 64 << 20);
 
 	if (!error)

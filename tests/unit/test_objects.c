@@ -389,9 +389,10 @@ static void test_names_are_cut(void **state)
 /* A page that the process touches only after all that is there was copied. */
 static uint64_t late_page;
 
-static ssize_t late_pagemap(void *context, uint64_t address, uint64_t *entries, size_t size)
+static ssize_t late_pagemap(const struct page_source *source, uint64_t address, uint64_t *entries,
+			    size_t size)
 {
-	ssize_t got = space_pagemap(context, address, entries, size);
+	ssize_t got = space_pagemap(source, address, entries, size);
 
 	if (size > sizeof(*entries) && late_page >= address &&
 	    late_page < address + size / sizeof(*entries) * 4096)
@@ -405,7 +406,7 @@ static void test_garbage_whose_page_comes_late(void **state)
 	enum { TUPLES = 40 };
 	struct fixture *fixture = *state;
 	struct object_space *space = fixture->space;
-	const struct view_source source = {space_read, late_pagemap, space};
+	const struct page_source source = {space_read, late_pagemap, space, -1, -1};
 	uint64_t garbage = space_list(space, TUPLES + 1), behind = space_list(space, 1);
 	uint64_t items = space_get(space, garbage + LIST_ITEMS);
 

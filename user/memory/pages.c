@@ -7,16 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
-#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
-#define PAGEMAP_GUARD   (UINT64_C(1) << 58) /* from 6.15 on; such a page also says it is swapped */
-#define PAGEMAP_FRAME   ((UINT64_C(1) << 55) - 1)
+#include "page_source.h"
 
 enum {
 	PAGE = PAGES_BYTES,
@@ -35,21 +31,12 @@ struct pages {
 	const struct regions *regions;
 	struct mappings later; /* a newer list, read when an address was in no region */
 	size_t later_lists;
-	int memory_fd;
-	int pagemap_fd;
+	struct page_source source;
 	uint64_t zero_frame; /* 0: not known */
 	uint64_t pages_asked;
 	uint64_t counted_start; /* of `counted`; UINT64_MAX: nothing */
 	uint8_t counted[COUNTED_PAGES];
 };
-
-static int open_pagemap(pid_t pid)
-{
-	char path[40];
-
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
 
 static uint64_t learn_zero_frame(void)
 {
@@ -67,7 +54,7 @@ static uint64_t learn_zero_frame(void)
 	}
 	if (fd >= 0)
 		close(fd);
-	return entry & PAGEMAP_PRESENT ? entry & PAGEMAP_FRAME : 0;
+	return entry & PAGE_ENTRY_PRESENT ? entry & PAGE_ENTRY_FRAME : 0;
 }
 
 struct pages *pages_new(pid_t pid, const struct regions *regions)
@@ -79,14 +66,10 @@ struct pages *pages_new(pid_t pid, const struct regions *regions)
 	pages->pid = pid;
 	pages->regions = regions;
 	pages->counted_start = UINT64_MAX;
-	pages->pagemap_fd = -1;
-	pages->memory_fd = memory_open(pid);
-	int error = pages->memory_fd < 0 ? -pages->memory_fd : 0;
-	if (!error && (pages->pagemap_fd = open_pagemap(pid)) < 0)
-		error = errno == ENOENT ? ESRCH : errno == EACCES ? EPERM : errno;
+	int error = page_source_open(&pages->source, pid);
 	if (error) {
-		pages_free(pages);
-		errno = error;
+		free(pages);
+		errno = -error;
 		return NULL;
 	}
 	pages->zero_frame = learn_zero_frame();
@@ -98,10 +81,7 @@ void pages_free(struct pages *pages)
 	if (!pages)
 		return;
 	mappings_release(&pages->later);
-	if (pages->memory_fd >= 0)
-		close(pages->memory_fd);
-	if (pages->pagemap_fd >= 0)
-		close(pages->pagemap_fd);
+	page_source_close(&pages->source);
 	free(pages);
 }
 
@@ -112,12 +92,13 @@ const struct regions *pages_regions(const struct pages *pages)
 
 static enum page_state decode(const struct pages *pages, uint64_t entry)
 {
-	if (entry & PAGEMAP_PRESENT)
-		return pages->zero_frame && (entry & PAGEMAP_FRAME) == pages->zero_frame
+	if (entry & PAGE_ENTRY_PRESENT)
+		return pages->zero_frame && (entry & PAGE_ENTRY_FRAME) == pages->zero_frame
 			       ? PAGE_ZERO
 			       : PAGE_RESIDENT;
-	return (entry & (PAGEMAP_SWAPPED | PAGEMAP_GUARD)) == PAGEMAP_SWAPPED ? PAGE_SWAPPED
-									      : PAGE_ABSENT;
+	return (entry & (PAGE_ENTRY_SWAPPED | PAGE_ENTRY_GUARD)) == PAGE_ENTRY_SWAPPED
+		       ? PAGE_SWAPPED
+		       : PAGE_ABSENT;
 }
 
 /* Anonymous memory has no device behind it: its flags need not be known. */
@@ -185,7 +166,7 @@ static bool is_alive(const struct pages *pages)
 {
 	uint64_t entry;
 
-	return pread(pages->pagemap_fd, &entry, sizeof(entry), 0) == sizeof(entry);
+	return pages->source.pagemap(&pages->source, 0, &entry, sizeof(entry)) == sizeof(entry);
 }
 
 int pages_states(struct pages *pages, uint64_t start, size_t count, uint8_t *states)
@@ -199,8 +180,8 @@ int pages_states(struct pages *pages, uint64_t start, size_t count, uint8_t *sta
 		return -E2BIG;
 	while (done < count) {
 		size_t asked = count - done < ASKED_PAGES ? count - done : ASKED_PAGES;
-		ssize_t got = pread(pages->pagemap_fd, entries, asked * sizeof(*entries),
-				    (off_t)((start / PAGE + done) * sizeof(*entries)));
+		ssize_t got = pages->source.pagemap(&pages->source, start + done * PAGE, entries,
+						    asked * sizeof(*entries));
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -224,7 +205,7 @@ static int read_run(struct pages *pages, uint64_t start, size_t count, uint8_t *
 	ssize_t got;
 
 	do {
-		got = pread(pages->memory_fd, buffer, count * PAGE, (off_t)start);
+		got = pages->source.read(&pages->source, start, buffer, count * PAGE);
 	} while (got < 0 && errno == EINTR);
 	if (!got)
 		return -ESRCH;
@@ -279,7 +260,7 @@ int pages_read(struct pages *pages, uint64_t address, void *buffer, size_t size)
 		if (error)
 			return error;
 	}
-	return memory_read_from(pages->memory_fd, address, buffer, size);
+	return page_source_read(&pages->source, address, buffer, size);
 }
 
 static uint8_t counted_state(struct pages *pages, uint64_t page)

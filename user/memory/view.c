@@ -10,18 +10,11 @@
 #include "view.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "page_index.h"
-
-#define PAGEMAP_PRESENT VIEW_PAGEMAP_PRESENT
-#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
-#define PAGEMAP_GUARD   (UINT64_C(1) << 58) /* from 6.15 on; such a page also says it is swapped */
 
 enum {
 	PAGE = VIEW_PAGE_BYTES,
@@ -33,35 +26,12 @@ struct view {
 	struct view_pages kept; /* at the beginning: view_kept */
 	pid_t pid;
 	const struct regions *regions;
-	struct view_source source;
-	int memory_fd; /* of `source` where it is a process */
-	int pagemap_fd;
+	struct page_source source;
+	bool owns_source;
 	size_t capacity; /* pages */
 	size_t used;
 	struct view_numbers numbers;
 };
-
-static int open_entry(pid_t pid, const char *name)
-{
-	char path[40];
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	return open(path, O_RDONLY | O_CLOEXEC);
-}
-
-static ssize_t read_process(void *context, uint64_t address, void *buffer, size_t size)
-{
-	const struct view *view = context;
-
-	return pread(view->memory_fd, buffer, size, (off_t)address);
-}
-
-static ssize_t read_pagemap(void *context, uint64_t address, uint64_t *entries, size_t size)
-{
-	const struct view *view = context;
-
-	return pread(view->pagemap_fd, entries, size, (off_t)(address / PAGE * sizeof(*entries)));
-}
 
 /* Without a source yet. */
 static struct view *make(const struct regions *regions, uint64_t budget_bytes)
@@ -71,7 +41,6 @@ static struct view *make(const struct regions *regions, uint64_t budget_bytes)
 	if (!view)
 		return NULL;
 	view->regions = regions;
-	view->memory_fd = view->pagemap_fd = -1;
 	view->capacity = budget_bytes / PAGE < UINT32_MAX - VIEW_FIRST ? budget_bytes / PAGE
 								       : UINT32_MAX - VIEW_FIRST;
 	view->kept.pages = mmap(NULL, (view->capacity + 1) * PAGE, PROT_READ | PROT_WRITE,
@@ -92,18 +61,17 @@ struct view *view_new(pid_t pid, const struct regions *regions, uint64_t budget_
 	if (!view)
 		return NULL;
 	view->pid = pid;
-	view->source = (struct view_source){read_process, read_pagemap, view};
-	view->memory_fd = memory_open(pid);
-	view->pagemap_fd = open_entry(pid, "pagemap");
-	if (view->memory_fd >= 0 && view->pagemap_fd >= 0)
+	int error = page_source_open(&view->source, pid);
+	if (!error) {
+		view->owns_source = true;
 		return view;
-	int error = view->memory_fd < 0 ? -view->memory_fd : errno;
+	}
 	view_free(view);
-	errno = error;
+	errno = -error;
 	return NULL;
 }
 
-struct view *view_new_of(const struct view_source *source, const struct regions *regions,
+struct view *view_new_of(const struct page_source *source, const struct regions *regions,
 			 uint64_t budget_bytes)
 {
 	struct view *view = make(regions, budget_bytes);
@@ -120,10 +88,8 @@ void view_free(struct view *view)
 	page_index_release(&view->kept.index);
 	if (view->kept.pages)
 		munmap(view->kept.pages, (view->capacity + 1) * PAGE);
-	if (view->memory_fd >= 0)
-		close(view->memory_fd);
-	if (view->pagemap_fd >= 0)
-		close(view->pagemap_fd);
+	if (view->owns_source)
+		page_source_close(&view->source);
 	free(view);
 }
 
@@ -159,7 +125,7 @@ static int read_run(struct view *view, uint64_t address, size_t pages)
 	if (!pages)
 		return -ENOSPC;
 	do {
-		got = view->source.read(view->source.context, address,
+		got = view->source.read(&view->source, address,
 					view->kept.pages + view->used * PAGE, pages * PAGE);
 	} while (got < 0 && errno == EINTR);
 	size_t good = got > 0 ? (size_t)got / PAGE : 0;
@@ -184,9 +150,10 @@ static int fill_batch(struct view *view, uint64_t address, const uint64_t *state
 		size_t run = 0;
 
 		view->numbers.swapped_bytes +=
-			(states[i] & (PAGEMAP_SWAPPED | PAGEMAP_GUARD)) == PAGEMAP_SWAPPED ? PAGE
-											   : 0;
-		while (i + run < count && run < RUN_PAGES && states[i + run] & PAGEMAP_PRESENT &&
+			(states[i] & (PAGE_ENTRY_SWAPPED | PAGE_ENTRY_GUARD)) == PAGE_ENTRY_SWAPPED
+				? PAGE
+				: 0;
+		while (i + run < count && run < RUN_PAGES && states[i + run] & PAGE_ENTRY_PRESENT &&
 		       !view_has(view, address + (i + run) * PAGE))
 			run++;
 		if (!run) {
@@ -210,8 +177,8 @@ static int fill_region(struct view *view, uint64_t start, uint64_t end)
 
 	for (uint64_t at = start; at < end && !error;) {
 		size_t count = (end - at) / PAGE < ASKED_PAGES ? (end - at) / PAGE : ASKED_PAGES;
-		ssize_t got = view->source.pagemap(view->source.context, at, states,
-						   count * sizeof(*states));
+		ssize_t got =
+			view->source.pagemap(&view->source, at, states, count * sizeof(*states));
 
 		if (got <= 0)
 			return got < 0 && errno == EINTR ? -EAGAIN : -ESRCH;
@@ -249,8 +216,7 @@ int view_refresh(struct view *view, uint64_t address, size_t size)
 
 		if (slot < VIEW_FIRST)
 			continue;
-		ssize_t got =
-			view->source.read(view->source.context, at, slot_page(view, slot), PAGE);
+		ssize_t got = view->source.read(&view->source, at, slot_page(view, slot), PAGE);
 		if (got != PAGE)
 			return got ? -EFAULT : -ESRCH;
 		view->numbers.read_bytes += PAGE;
@@ -272,9 +238,8 @@ static const uint8_t *read_page(struct view *view, uint64_t address)
 		return NULL;
 	*slot = VIEW_ABSENT;
 	if (!region_may_be_read(region) ||
-	    view->source.pagemap(view->source.context, page, &state, sizeof(state)) !=
-		    sizeof(state) ||
-	    !(state & PAGEMAP_PRESENT))
+	    view->source.pagemap(&view->source, page, &state, sizeof(state)) != sizeof(state) ||
+	    !(state & PAGE_ENTRY_PRESENT))
 		return NULL;
 	if (read_run(view, page, 1) == -ENOSPC)
 		*slot = VIEW_UNKNOWN;

@@ -18,6 +18,7 @@
 
 #include "memory.h"
 #include "page_index.h"
+#include "page_source.h"
 #include "regions.h"
 
 enum { VIEW_PAGE_BYTES = 4096 };
@@ -36,16 +37,9 @@ enum { VIEW_UNKNOWN, VIEW_ABSENT, VIEW_FIRST };
 /* `regions` must outlive the view. NULL with errno. */
 struct view *view_new(pid_t pid, const struct regions *regions, uint64_t budget_bytes);
 
-/* Where pages come from, if not from a live process: as pread() of its mem and, in entries of 8
- * bytes, of its pagemap. */
-struct view_source {
-	ssize_t (*read)(void *context, uint64_t address, void *buffer, size_t size);
-	ssize_t (*pagemap)(void *context, uint64_t address, uint64_t *entries, size_t size);
-	void *context;
-};
-struct view *view_new_of(const struct view_source *source, const struct regions *regions,
+/* Of pages from elsewhere; the source is copied, and stays the caller's to close. */
+struct view *view_new_of(const struct page_source *source, const struct regions *regions,
 			 uint64_t budget_bytes);
-#define VIEW_PAGEMAP_PRESENT (UINT64_C(1) << 63)
 void view_free(struct view *view); /* accepts NULL */
 
 /*

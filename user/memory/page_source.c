@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "page_source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "memory.h"
+
+enum { PAGE = 4096 };
+
+static ssize_t read_process(const struct page_source *source, uint64_t address, void *buffer,
+			    size_t size)
+{
+	return pread(source->memory_fd, buffer, size, (off_t)address);
+}
+
+static ssize_t read_pagemap(const struct page_source *source, uint64_t address, uint64_t *entries,
+			    size_t size)
+{
+	return pread(source->pagemap_fd, entries, size, (off_t)(address / PAGE * sizeof(*entries)));
+}
+
+static int open_pagemap(pid_t pid)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		return fd;
+	return errno == ENOENT ? -ESRCH : errno == EACCES ? -EPERM : -errno;
+}
+
+int page_source_open(struct page_source *source, pid_t pid)
+{
+	*source = (struct page_source){read_process, read_pagemap, NULL, memory_open(pid), -1};
+	if (source->memory_fd < 0)
+		return source->memory_fd;
+	source->pagemap_fd = open_pagemap(pid);
+	if (source->pagemap_fd >= 0)
+		return 0;
+	close(source->memory_fd);
+	return source->pagemap_fd;
+}
+
+void page_source_close(struct page_source *source)
+{
+	if (source->memory_fd >= 0)
+		close(source->memory_fd);
+	if (source->pagemap_fd >= 0)
+		close(source->pagemap_fd);
+	source->memory_fd = source->pagemap_fd = -1;
+}
+
+int page_source_read(const struct page_source *source, uint64_t address, void *buffer, size_t size)
+{
+	ssize_t got;
+
+	if (address > INT64_MAX || size > INT64_MAX - address)
+		return -EFAULT;
+	do {
+		got = source->read(source, address, buffer, size);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return errno == EIO ? -EFAULT : -errno;
+	if (!got && size)
+		return -ESRCH; /* its memory is gone */
+	return (size_t)got == size ? 0 : -EFAULT;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where pages of a target come from, as a value: a live process, by its mem and pagemap; tests put
+ * their own behind it.
+ */
+#ifndef UNFREED_MEMORY_PAGE_SOURCE_H
+#define UNFREED_MEMORY_PAGE_SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Of an entry of pagemap. */
+#define PAGE_ENTRY_PRESENT (UINT64_C(1) << 63)
+#define PAGE_ENTRY_SWAPPED (UINT64_C(1) << 62)
+#define PAGE_ENTRY_GUARD   (UINT64_C(1) << 58) /* from 6.15 on; it also says it is swapped */
+#define PAGE_ENTRY_FRAME   ((UINT64_C(1) << 55) - 1)
+
+struct page_source {
+	/* As pread() of mem: how many bytes, or -1 with errno. */
+	ssize_t (*read)(const struct page_source *source, uint64_t address, void *buffer,
+			size_t size);
+	/* As pread() of pagemap: `size` is of the entries, one for each page from an address on. */
+	ssize_t (*pagemap)(const struct page_source *source, uint64_t address, uint64_t *entries,
+			   size_t size);
+	void *context; /* of both */
+	int memory_fd; /* of a process; else -1 */
+	int pagemap_fd;
+};
+
+/* Returns 0 or a negative errno: -ESRCH, -EPERM; then nothing is to be closed. */
+int page_source_open(struct page_source *source, pid_t pid);
+void page_source_close(struct page_source *source);
+
+/* All bytes. Returns 0 or a negative errno: -EFAULT, -ESRCH. */
+int page_source_read(const struct page_source *source, uint64_t address, void *buffer, size_t size);
+
+#endif
