@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../target/core.h"
+
 enum { PAGE_BYTES = 4096 };
 
 int memory_open(pid_t pid)
@@ -55,6 +57,18 @@ static int read_process(const struct memory *memory, uint64_t address, void *buf
 struct memory process_memory(pid_t pid)
 {
 	return (struct memory){.read = read_process, .pid = pid};
+}
+
+static int read_core(const struct memory *memory, uint64_t address, void *buffer, size_t size)
+{
+	return core_read(memory->context, address, buffer, size) == (ssize_t)size ? 0 : -EFAULT;
+}
+
+struct memory procfs_memory(const struct procfs *procfs, pid_t pid)
+{
+	if (!procfs->core)
+		return process_memory(pid);
+	return (struct memory){.read = read_core, .pid = pid, .context = procfs->core};
 }
 
 int memory_read(const struct memory *memory, uint64_t address, void *buffer, size_t size)

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "../target/procfs.h"
+
 struct memory {
 	/* All `size` bytes, or a negative errno. */
 	int (*read)(const struct memory *memory, uint64_t address, void *buffer, size_t size);
@@ -20,6 +22,9 @@ struct memory {
 /* Of a live process. A page that is not resident is faulted in by a read: what goes through much
  * memory uses a view (view.h), which leaves such pages alone. */
 struct memory process_memory(pid_t pid);
+
+/* Of the process of a core where there is one, which must outlive it, else of a live one. */
+struct memory procfs_memory(const struct procfs *procfs, pid_t pid);
 
 /* A descriptor of the memory that a process has now, or a negative errno: -ESRCH, -EPERM. */
 int memory_open(pid_t pid);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "../target/core.h"
 #include "memory.h"
 
 enum { PAGE = 4096 };
@@ -33,8 +34,37 @@ static int open_pagemap(pid_t pid)
 	return errno == ENOENT ? -ESRCH : errno == EACCES ? -EPERM : -errno;
 }
 
-int page_source_open(struct page_source *source, pid_t pid)
+static ssize_t read_core(const struct page_source *source, uint64_t address, void *buffer,
+			 size_t size)
 {
+	return core_read(source->context, address, buffer, size);
+}
+
+static ssize_t read_core_pagemap(const struct page_source *source, uint64_t address,
+				 uint64_t *entries, size_t size)
+{
+	static const uint64_t by_state[] = {
+		[CORE_PAGE_ABSENT] = 0,
+		[CORE_PAGE_HELD] = PAGE_ENTRY_PRESENT,
+		[CORE_PAGE_ZERO] = PAGE_ENTRY_ZERO,
+		[CORE_PAGE_FILE] = PAGE_ENTRY_FILE,
+	};
+	size_t count = size / sizeof(*entries);
+	uint8_t *states = (uint8_t *)entries;
+
+	/* from the last on: an entry lies behind its state */
+	core_page_states(source->context, address, count, states);
+	for (size_t i = count; i-- > 0;)
+		entries[i] = by_state[states[i]];
+	return (ssize_t)(count * sizeof(*entries));
+}
+
+int page_source_open(struct page_source *source, pid_t pid, struct core *core)
+{
+	if (core) {
+		*source = (struct page_source){read_core, read_core_pagemap, core, -1, -1};
+		return 0;
+	}
 	*source = (struct page_source){read_process, read_pagemap, NULL, memory_open(pid), -1};
 	if (source->memory_fd < 0)
 		return source->memory_fd;

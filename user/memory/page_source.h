@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where pages of a target come from, as a value: a live process, by its mem and pagemap; tests put
- * their own behind it.
+ * Where pages of a target come from, as a value: a live process, by its mem and pagemap, or a core
+ * file; tests put their own behind it.
  */
 #ifndef UNFREED_MEMORY_PAGE_SOURCE_H
 #define UNFREED_MEMORY_PAGE_SOURCE_H
@@ -15,6 +15,12 @@
 #define PAGE_ENTRY_SWAPPED (UINT64_C(1) << 62)
 #define PAGE_ENTRY_GUARD   (UINT64_C(1) << 58) /* from 6.15 on; it also says it is swapped */
 #define PAGE_ENTRY_FRAME   ((UINT64_C(1) << 55) - 1)
+/* Bits that the kernel leaves 0: of a page that takes no memory, but can be read: of zeroes, or of
+ * a file. A core alone says so. */
+#define PAGE_ENTRY_ZERO (UINT64_C(1) << 59)
+#define PAGE_ENTRY_FILE (UINT64_C(1) << 60)
+
+struct core;
 
 struct page_source {
 	/* As pread() of mem: how many bytes, or -1 with errno. */
@@ -28,8 +34,11 @@ struct page_source {
 	int pagemap_fd;
 };
 
-/* Returns 0 or a negative errno: -ESRCH, -EPERM; then nothing is to be closed. */
-int page_source_open(struct page_source *source, pid_t pid);
+/*
+ * Of a core, which must outlive it, or where that is NULL of a process. Returns 0 or a negative
+ * errno: -ESRCH, -EPERM; then nothing is to be closed.
+ */
+int page_source_open(struct page_source *source, pid_t pid, struct core *core);
 void page_source_close(struct page_source *source);
 
 /* All bytes. Returns 0 or a negative errno: -EFAULT, -ESRCH. */

@@ -66,7 +66,7 @@ struct pages *pages_new(pid_t pid, const struct regions *regions)
 	pages->pid = pid;
 	pages->regions = regions;
 	pages->counted_start = UINT64_MAX;
-	int error = page_source_open(&pages->source, pid);
+	int error = page_source_open(&pages->source, pid, regions->core);
 	if (error) {
 		free(pages);
 		errno = -error;
@@ -96,6 +96,8 @@ static enum page_state decode(const struct pages *pages, uint64_t entry)
 		return pages->zero_frame && (entry & PAGE_ENTRY_FRAME) == pages->zero_frame
 			       ? PAGE_ZERO
 			       : PAGE_RESIDENT;
+	if (entry & PAGE_ENTRY_ZERO)
+		return PAGE_ZERO;
 	return (entry & (PAGE_ENTRY_SWAPPED | PAGE_ENTRY_GUARD)) == PAGE_ENTRY_SWAPPED
 		       ? PAGE_SWAPPED
 		       : PAGE_ABSENT;
@@ -116,7 +118,7 @@ static const struct mapping *find_later(struct pages *pages, uint64_t address)
 	const struct procfs procfs = {"/proc"};
 	const struct mapping *found = mappings_find(&pages->later, address);
 
-	if (!found && pages->later_lists < LISTS_MAX) {
+	if (!found && pages->later_lists < LISTS_MAX && !pages->regions->core) {
 		pages->later_lists++;
 		mappings_release(&pages->later);
 		mappings_read(&procfs, pages->pid, &pages->later);

@@ -10,6 +10,8 @@
  * lies there in each of them, unchanged (nobody who has no pointer to it can change it), and none
  * of them found a reference.
  *
+ * A core stands still, and has the registers of all threads: there one look can tell.
+ *
  * What cannot be seen: references in registers of threads that run on (but for arguments of system
  * calls), and pointers that a program keeps in another form: compressed, combined with tags, or
  * encrypted.
@@ -489,7 +491,7 @@ struct lost_blocks reach_lost(const struct reach *reach)
 				   .looks = reach->looks};
 
 	memcpy(lost.problem, reach->problem, sizeof(lost.problem));
-	if (!*lost.problem && reach->looks < 2)
+	if (!*lost.problem && reach->looks < 2 && !(reach->procfs->core && reach->looks))
 		snprintf(lost.problem, sizeof(lost.problem), "one look cannot tell: two can");
 	return lost;
 }

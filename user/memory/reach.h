@@ -47,7 +47,7 @@ void reach_add_registers(struct reach *reach, const uint64_t *words, size_t coun
 /* Returns 0, also with a problem, or a negative errno: -ESRCH, -ENOMEM. */
 int reach_finish(struct reach *reach);
 
-/* What is lost by all looks so far; they must be two at least. */
+/* What is lost by all looks so far; they must be two at least, but of a core. */
 struct lost_blocks reach_lost(const struct reach *reach);
 
 #endif

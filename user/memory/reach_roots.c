@@ -260,7 +260,7 @@ int reach_scan_roots(struct reach *reach)
 		scan_range(&roots, reach->unclear[i].start, reach->unclear[i].end, 8);
 	for (size_t i = 0; i < reach->register_count; i++)
 		reach_visit(reach, reach->registers[i]);
-	if (!reach->error)
+	if (!reach->error && !reach->procfs->core)
 		scan_kernel(reach);
 	thread_areas_release(&roots.areas);
 	free(roots.stacks);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../lib/array.h"
+#include "../target/core.h"
 
 enum {
 	SMAPS_BUFFER_BYTES = 1 << 16,
@@ -91,18 +92,22 @@ static size_t shorten_path(struct mapping *mapping, size_t before)
 	return PATH_BYTES_LEFT;
 }
 
-static int append_region(struct regions *regions, const char *line, size_t length)
+/* Takes the path. */
+static int append_region(struct regions *regions, struct region region)
 {
-	struct region region = {0};
-	int error = mapping_parse(line, length, &region.mapping);
-
-	if (error)
-		return error;
 	regions->path_bytes += shorten_path(&region.mapping, regions->path_bytes);
 	if (array_append(&regions->items, &regions->count, region))
 		return 0;
 	free(region.mapping.path);
 	return -ENOMEM;
+}
+
+static int append_line(struct regions *regions, const char *line, size_t length)
+{
+	struct region region = {0};
+	int error = mapping_parse(line, length, &region.mapping);
+
+	return error ?: append_region(regions, region);
 }
 
 /* A mapping begins with its address, in small letters; a figure with a capital. */
@@ -111,7 +116,7 @@ static int parse_smaps_line(struct regions *regions, char *line, size_t length)
 	if (length && line[length - 1] == '\n')
 		line[--length] = '\0';
 	if (!isupper((unsigned char)*line))
-		return append_region(regions, line, length);
+		return append_line(regions, line, length);
 	if (!regions->count)
 		return -EPROTO;
 	parse_figure(line, &regions->items[regions->count - 1]);
@@ -138,11 +143,44 @@ static int parse_smaps(FILE *file, struct regions *regions)
 	return error;
 }
 
+static int append_core_mapping(struct regions *regions, const struct core_mapping *mapping)
+{
+	struct region region = {
+		.mapping = mapping->mapping,
+		.flags = (mapping->is_shared ? REGION_SHARED : 0) |
+			 (mapping->is_stack ? REGION_STACK : 0),
+		.resident_bytes = mapping->held_bytes,
+		.proportional_bytes = mapping->held_bytes,
+		.private_bytes = mapping->is_shared ? 0 : mapping->held_bytes,
+		.anonymous_bytes = mapping->is_shared ? 0 : mapping->held_bytes,
+	};
+
+	region.mapping.path = strdup(mapping->mapping.path);
+	return region.mapping.path ? append_region(regions, region) : -ENOMEM;
+}
+
+static int read_core_regions(struct core *core, struct regions *regions)
+{
+	int error = 0;
+
+	*regions = (struct regions){.core = core};
+	for (size_t i = 0; i < core_mapping_count(core) && !error; i++) {
+		const struct core_mapping mapping = core_mapping(core, i);
+
+		error = append_core_mapping(regions, &mapping);
+	}
+	if (error)
+		regions_release(regions);
+	return error;
+}
+
 int regions_read(const struct procfs *procfs, pid_t pid, struct regions *regions)
 {
 	struct regions found = {0};
 	char path[4096];
 
+	if (procfs->core)
+		return read_core_regions(procfs->core, regions);
 	*regions = found;
 	int length = snprintf(path, sizeof(path), "%s/%d/smaps", procfs->root, (int)pid);
 	if (length < 0 || (size_t)length >= sizeof(path))

@@ -34,9 +34,15 @@ struct regions {
 	struct region *items;
 	size_t count;
 	size_t path_bytes; /* of all paths together */
+	struct core *core; /* that they are of; NULL: of a live process */
 };
 
-/* Returns 0 or a negative errno (-ESRCH: the process is gone). On failure `regions` is empty. */
+/*
+ * Of a core what is resident is what it holds and is not zeroes; other figures are as if all of it
+ * were private.
+ *
+ * Returns 0 or a negative errno (-ESRCH: the process is gone). On failure `regions` is empty.
+ */
 int regions_read(const struct procfs *procfs, pid_t pid, struct regions *regions);
 void regions_release(struct regions *regions);
 

@@ -61,7 +61,7 @@ struct view *view_new(pid_t pid, const struct regions *regions, uint64_t budget_
 	if (!view)
 		return NULL;
 	view->pid = pid;
-	int error = page_source_open(&view->source, pid);
+	int error = page_source_open(&view->source, pid, regions->core);
 	if (!error) {
 		view->owns_source = true;
 		return view;
@@ -239,7 +239,7 @@ static const uint8_t *read_page(struct view *view, uint64_t address)
 	*slot = VIEW_ABSENT;
 	if (!region_may_be_read(region) ||
 	    view->source.pagemap(&view->source, page, &state, sizeof(state)) != sizeof(state) ||
-	    !(state & PAGE_ENTRY_PRESENT))
+	    !(state & (PAGE_ENTRY_PRESENT | PAGE_ENTRY_ZERO | PAGE_ENTRY_FILE)))
 		return NULL;
 	if (read_run(view, page, 1) == -ENOSPC)
 		*slot = VIEW_UNKNOWN;

@@ -145,7 +145,7 @@ int python_interpreter_find(const struct procfs *procfs, struct confined *confin
 	int error;
 
 	*interpreter = (struct python_interpreter){
-		.memory = process_memory(pid),
+		.memory = procfs_memory(procfs, pid),
 		.image.fd = -1,
 	};
 	error = find_image(procfs, confined, pid, mappings, interpreter, failure);

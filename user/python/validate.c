@@ -87,29 +87,29 @@ static int check_types(const struct python_interpreter *interpreter)
 	return 0;
 }
 
-/* A thread's control block holds its own address: glibc at 16, musl at 0. */
-static bool is_thread(const struct memory *memory, uint64_t thread)
+/* A thread's control block holds its own address: glibc at 16, musl at 0. Zeroes say nothing: gcore
+ * leaves the stacks of threads out where they have guard pages inside. */
+static void judge_thread(const struct memory *memory, uint64_t thread, struct evidence *evidence)
 {
 	uint64_t words[3];
 
-	return !memory_read(memory, thread, words, sizeof(words)) &&
-	       (words[0] == thread || words[2] == thread);
+	if (memory_read(memory, thread, words, sizeof(words)))
+		evidence->bad++;
+	else if (words[0] == thread || words[2] == thread)
+		evidence->good++;
+	else if (words[0] || words[1] || words[2])
+		evidence->bad++;
 }
 
 static bool has_threads(const struct memory *memory, const struct python_thread *threads,
 			size_t count)
 {
-	size_t good = 0, bad = 0;
+	struct evidence evidence = {0};
 
-	for (size_t i = 0; i < count; i++) {
-		if (!threads[i].thread)
-			continue;
-		if (is_thread(memory, threads[i].thread))
-			good++;
-		else
-			bad++;
-	}
-	return good > bad;
+	for (size_t i = 0; i < count; i++)
+		if (threads[i].thread)
+			judge_thread(memory, threads[i].thread, &evidence);
+	return evidence.good > evidence.bad;
 }
 
 /* A path or a script's name, which no function's is. Others, such as "<string>", say nothing. */

@@ -163,7 +163,7 @@ static void read_upwards(const struct hierarchy *hierarchy, enum version version
 struct cgroup_limit cgroup_read_limit(const struct procfs *procfs, pid_t pid)
 {
 	struct cgroup_limit limit = {.room_bytes = UINT64_MAX};
-	struct hierarchy *hierarchy = malloc(sizeof(*hierarchy));
+	struct hierarchy *hierarchy = procfs->core ? NULL : malloc(sizeof(*hierarchy));
 
 	for (enum version version = 0; hierarchy && version < VERSION_COUNT; version++)
 		if (read_group(procfs, pid, version, hierarchy->group) &&

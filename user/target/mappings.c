@@ -13,6 +13,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "core.h"
 #include "open_regular.h"
 
 #define MAPPED_FILE_BYTES_MAX (UINT64_C(1) << 40)
@@ -116,8 +117,30 @@ static int append_line(struct mappings *mappings, size_t *capacity, const char *
 	return error;
 }
 
+static int read_core_mappings(const struct core *core, struct mappings *mappings)
+{
+	size_t count = core_mapping_count(core);
+
+	*mappings = (struct mappings){.items = calloc(count + 1, sizeof(*mappings->items))};
+	if (!mappings->items)
+		return -ENOMEM;
+	for (; mappings->count < count; mappings->count++) {
+		struct mapping *item = &mappings->items[mappings->count];
+
+		*item = core_mapping(core, mappings->count).mapping;
+		item->path = strdup(item->path);
+		if (item->path)
+			continue;
+		mappings_release(mappings);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
 int mappings_read(const struct procfs *procfs, pid_t pid, struct mappings *mappings)
 {
+	if (procfs->core)
+		return read_core_mappings(procfs->core, mappings);
 	struct mappings found = {0};
 	char path[4096], *line = NULL;
 	size_t size = 0, capacity = 0;
@@ -327,6 +350,8 @@ static int open_by_name(const struct procfs *procfs, pid_t pid, const struct map
 /* PID/map_files are for CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE alone. */
 int mapping_open(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
 {
+	if (procfs->core)
+		return core_open_file(procfs->core, mapping);
 	int fd = open_map_file(procfs, pid, mapping);
 
 	return fd == -EPERM || fd == -EACCES ? open_by_name(procfs, pid, mapping) : fd;

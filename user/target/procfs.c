@@ -10,6 +10,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core.h"
 #include "open_regular.h"
 
 enum { STATUS_BYTES_MAX = 16384, CMDLINE_BYTES_MAX = 4 << 20 };
@@ -27,6 +30,8 @@ static int open_entry(const struct procfs *procfs, pid_t pid, const char *name, 
 	char path[4096];
 	int length = snprintf(path, sizeof(path), "%s/%d/%s", procfs->root, pid, name);
 
+	if (procfs->core)
+		return -ENOENT;
 	if (length < 0 || (size_t)length >= sizeof(path))
 		return -ENAMETOOLONG;
 	int fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
@@ -132,9 +137,28 @@ static int parse_stat(const char *text, struct process_status *status)
 	return 0;
 }
 
+static void read_core_status(const struct core *core, struct process_status *status)
+{
+	struct core_about about = core_about(core);
+	size_t threads;
+
+	core_threads(core, &threads);
+	*status = (struct process_status){
+		.tgid = about.pid,
+		.inner_pid = about.pid,
+		.threads = threads < INT_MAX ? (int)threads : INT_MAX,
+	};
+	snprintf(status->comm, sizeof(status->comm), "%s", about.comm);
+}
+
 int procfs_read_status(const struct procfs *procfs, pid_t pid, struct process_status *status)
 {
 	struct process_status found = {0};
+
+	if (procfs->core) {
+		read_core_status(procfs->core, status);
+		return 0;
+	}
 	char text[STATUS_BYTES_MAX];
 	ssize_t size = read_entry(procfs, pid, "status", text, sizeof(text));
 
@@ -157,10 +181,24 @@ bool procfs_is_gone(const struct procfs *procfs, pid_t pid)
 	struct process_status status;
 	char path[4096];
 
+	if (procfs->core)
+		return false;
 	snprintf(path, sizeof(path), "%s/%d", procfs->root, (int)pid);
 	if (access(path, F_OK) < 0)
 		return true;
 	return !procfs_read_status(procfs, pid, &status) && status.zombie;
+}
+
+static int each_core_thread(const struct core *core, int (*act)(void *context, pid_t thread),
+			    void *context)
+{
+	size_t count;
+	const struct core_thread *threads = core_threads(core, &count);
+	int result = 0;
+
+	for (size_t i = 0; i < count && !result; i++)
+		result = act(context, threads[i].id);
+	return result;
 }
 
 int procfs_each_thread(const struct procfs *procfs, pid_t pid,
@@ -171,6 +209,8 @@ int procfs_each_thread(const struct procfs *procfs, pid_t pid,
 	DIR *directory;
 	int result = 0;
 
+	if (procfs->core)
+		return each_core_thread(procfs->core, act, context);
 	snprintf(path, sizeof(path), "%s/%d/task", procfs->root, (int)pid);
 	directory = opendir(path);
 	if (!directory)
@@ -185,10 +225,32 @@ int procfs_each_thread(const struct procfs *procfs, pid_t pid,
 	return result;
 }
 
+/* As the kernel writes it: "-1", stack pointer, instruction pointer. */
+static FILE *open_core_syscall(const struct core *core, pid_t thread)
+{
+	size_t count;
+	const struct core_thread *threads = core_threads(core, &count);
+	FILE *file = fmemopen(NULL, 128, "w+");
+
+	for (size_t i = 0; i < count && file; i++) {
+		if (threads[i].id != thread)
+			continue;
+		fprintf(file, "-1 0x%" PRIx64 " 0x%" PRIx64 "\n",
+			threads[i].registers[CORE_STACK_POINTER],
+			threads[i].registers[CORE_INSTRUCTION_POINTER]);
+		break;
+	}
+	if (file)
+		rewind(file);
+	return file;
+}
+
 FILE *procfs_open_of_thread(const struct procfs *procfs, pid_t pid, pid_t thread, const char *name)
 {
 	char path[4096];
 
+	if (procfs->core)
+		return strcmp(name, "syscall") ? NULL : open_core_syscall(procfs->core, thread);
 	snprintf(path, sizeof(path), "%s/%d/task/%d/%s", procfs->root, (int)pid, (int)thread, name);
 	return fopen(path, "re");
 }
@@ -197,7 +259,10 @@ char *procfs_read_exe(const struct procfs *procfs, pid_t pid)
 {
 	char path[4096], target[4096];
 	int length = snprintf(path, sizeof(path), "%s/%d/exe", procfs->root, pid);
+	const char *exe = procfs->core ? core_about(procfs->core).exe : NULL;
 
+	if (procfs->core)
+		return exe ? strdup(exe) : NULL;
 	if (length < 0 || (size_t)length >= sizeof(path))
 		return NULL;
 	ssize_t size = readlink(path, target, sizeof(target));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * /proc as a value: its root can be a recorded tree in tests. Everything is read through here.
+ * /proc as a value: its root can be a recorded tree in tests, and a core file can stand in its
+ * place. Everything is read through here.
  */
 #ifndef UNFREED_PROCFS_H
 #define UNFREED_PROCFS_H
@@ -11,8 +12,11 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+struct core;
+
 struct procfs {
-	const char *root; /* "/proc" */
+	const char *root;  /* "/proc" */
+	struct core *core; /* then the only process is the one that this holds; NULL: none */
 };
 
 struct process_status {
@@ -41,7 +45,8 @@ bool procfs_is_gone(const struct procfs *procfs, pid_t pid);
 int procfs_each_thread(const struct procfs *procfs, pid_t pid,
 		       int (*act)(void *context, pid_t thread), void *context);
 
-/* Opens PID/task/TID/name of a thread, to be closed with fclose; NULL where that cannot be. */
+/* Opens PID/task/TID/name of a thread, to be closed with fclose; NULL where that cannot be. Of a
+ * core there is "syscall" alone, as of a thread that is in no system call. */
 FILE *procfs_open_of_thread(const struct procfs *procfs, pid_t pid, pid_t thread, const char *name);
 
 /* Reads PID/exe as a path; malloc'd, NULL where it cannot be read. */
