@@ -46,7 +46,7 @@ _unfreed()
 
     case $previous in
     -p | --pid) _unfreed_pids "$word" && return ;;
-    -o | --output | --diff) IFS=$'\n' _unfreed_files "$word" && return ;;
+    -o | --output | --diff | --core) IFS=$'\n' _unfreed_files "$word" && return ;;
     -f | --format)
         local formats="text folded svg html pprof json"
         [[ $command == heap ]] && formats="text json dot svg"
@@ -86,8 +86,8 @@ _unfreed()
                  -q --quiet -v --verbose --help --"
         ;;
     heap)
-        options="-p --pid -i --interval --looks --diff --holders --watch -d --duration -o --output
-                 -f --format --top --with-keys --max-memory --lost --freeze -q --quiet -v
+        options="-p --pid --core -i --interval --looks --diff --holders --watch -d --duration
+                 -o --output -f --format --top --with-keys --max-memory --lost --freeze -q --quiet -v
                  --verbose --help"
         ;;
     record)

@@ -12,6 +12,7 @@
 
 #include "golden.h"
 #include "looks.h"
+#include "look/hints.h"
 #include "output/columns.h"
 #include "output/heap.h"
 #include "output/why.h"
@@ -89,6 +90,23 @@ static void test_heap(void **state)
 	add_growth(look);
 	compare_look(look, heap_text, "heap-growth.txt");
 	compare_look(look, heap_json, "heap-growth.json");
+	look_free(look);
+}
+
+static void test_heap_of_a_core(void **state)
+{
+	static const struct look_core core = {.path = "/var/crash/core.\033[31m1235",
+					      .missing_bytes = 12 << 20,
+					      .missing_stacks = 2,
+					      .changed_files = 1,
+					      .changed_file = "/srv/app/libold.so"};
+	struct look *look = service_look();
+
+	(void)state;
+	look->core = &core;
+	look_add_hints(look);
+	compare_look(look, heap_text, "heap-core.txt");
+	compare_look(look, heap_json, "heap-core.json");
 	look_free(look);
 }
 
@@ -354,6 +372,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_heap),
+		cmocka_unit_test(test_heap_of_a_core),
 		cmocka_unit_test(test_heap_extremes),
 		cmocka_unit_test(test_holders),
 		cmocka_unit_test(test_why),

@@ -18,7 +18,9 @@
 #include "../output/file.h"
 #include "../output/heap.h"
 #include "../service/patient.h"
+#include "../target/core.h"
 #include "arguments.h"
+#include "heap_core.h"
 #include "heap_watch.h"
 
 enum {
@@ -31,6 +33,7 @@ enum {
 	KEY_HOLDERS,
 	KEY_LOST,
 	KEY_FREEZE,
+	KEY_CORE,
 	LOOKS_DEFAULT = 6,
 	LOOKS_MAX = 1000,
 	TOP_MAX = 10000,
@@ -43,6 +46,7 @@ struct format;
 
 struct heap_options {
 	pid_t pid;
+	const char *core;  /* a core file, in the place of a process; NULL */
 	double interval_s; /* 0: one look alone */
 	long looks;
 	long top;
@@ -60,9 +64,12 @@ struct heap_options {
 
 static const struct argp_option options[] = {
 	{"pid", 'p', "PID", 0, "The process to look at", 0},
+	{"core", KEY_CORE, "FILE", 0,
+	 "Look into a core file (of gcore PID, or the kernel's) instead", 0},
 	{"interval", 'i', "SECS", 0, "Look again after so long, and say what grew", 0},
 	{"looks", KEY_LOOKS, "N", 0, "How often to look with -i (default 6)", 0},
-	{"diff", KEY_DIFF, "FILE", 0, "Say what grew since a look that was saved as JSON", 0},
+	{"diff", KEY_DIFF, "FILE", 0,
+	 "Say what grew since a look that was saved as JSON, or since a core file", 0},
 	{"watch", KEY_WATCH, "NAME|TYPE|ADDRESS|SYMBOL", 0,
 	 "Say which lines fill a container, make instances of a class, or write a variable", 0},
 	{"duration", 'd', "SECS", 0, "Watch for so long (default 20), or until that is known", 0},
@@ -128,6 +135,24 @@ static const struct format *format_of_path(const char *path)
 	return &formats[0];
 }
 
+/* What needs a process that lives. */
+static error_t check_core(const struct heap_options *heap)
+{
+	const char *refused = heap->pid          ? "-p"
+			      : heap->interval_s ? "-i"
+			      : heap->looks      ? "--looks"
+			      : heap->watch      ? "--watch"
+			      : heap->watch_s    ? "-d"
+			      : heap->freeze     ? "--freeze"
+						 : NULL;
+
+	if (!refused)
+		return 0;
+	message_error("--core looks into a file, which does not change: it does not go with %s",
+		      refused);
+	return EINVAL;
+}
+
 static error_t check(struct heap_options *heap)
 {
 	if (!heap->format)
@@ -137,10 +162,12 @@ static error_t check(struct heap_options *heap)
 			      heap->format->name);
 		return EINVAL;
 	}
-	if (!heap->pid) {
-		message_error("nothing to look at: give -p PID");
+	if (!heap->pid && !heap->core) {
+		message_error("nothing to look at: give -p PID, or --core FILE");
 		return EINVAL;
 	}
+	if (heap->core)
+		return check_core(heap);
 	if (heap->watch_s && !heap->watch) {
 		message_error("-d is how long --watch takes: say what to watch");
 		return EINVAL;
@@ -167,7 +194,7 @@ static error_t check(struct heap_options *heap)
 /* What takes time to be lost takes several looks to be seen. */
 static error_t complete(struct heap_options *heap)
 {
-	if (heap->lost && !heap->interval_s) {
+	if (heap->lost && !heap->interval_s && !heap->core) {
 		heap->interval_s = 1;
 		heap->looks = heap->looks ? heap->looks : LOST_LOOKS;
 	}
@@ -188,6 +215,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case 'p':
 	case ARGP_KEY_ARG:
 		return argument_pid("heap looks at", argument, &heap->pid);
+	case KEY_CORE:
+		heap->core = argument;
+		return 0;
 	case 'i':
 		return argument_number("--interval", argument, 0.001, 86400, &heap->interval_s);
 	case KEY_LOOKS:
@@ -237,7 +267,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 static const struct argp argp = {
 	.options = options,
 	.parser = parse_option,
-	.args_doc = "[-p] PID",
+	.args_doc = "[-p] PID\n--core FILE",
 	.doc = "Says what is in the memory of a running process: where it is, objects by type, "
 	       "containers by name. The process is not stopped and nothing is written into it.\v"
 	       "Exit status: 0 done, 1 a failure while running, 2 usage, 3 the target (no such "
@@ -360,15 +390,32 @@ static enum exit_status watch(const struct heap_options *heap, struct patient *p
 	return status;
 }
 
-static enum exit_status compare(const struct heap_options *heap, struct look *look)
+static struct look *read_before(const struct heap_options *heap, struct confined *confined,
+				uint64_t budget)
 {
 	char error[4096 + 256];
-	struct look *before = look_read(heap->diff, error, sizeof(error));
+	struct failure failure;
+	struct look *before;
 
-	if (!before) {
-		message_error("%s", error);
-		return STATUS_FAILURE;
+	if (!heap_core_is_file(heap->diff)) {
+		before = look_read(heap->diff, error, sizeof(error));
+		if (!before)
+			message_error("%s", error);
+		return before;
 	}
+	before = heap_core_look(heap->diff, confined, budget, &failure);
+	if (!before)
+		message_error("%s", failure.text);
+	return before;
+}
+
+static enum exit_status compare(const struct heap_options *heap, struct confined *confined,
+				uint64_t budget, struct look *look)
+{
+	struct look *before = read_before(heap, confined, budget);
+
+	if (!before)
+		return STATUS_FAILURE;
 	look->growth = look_diff(before, look);
 	look_free(before);
 	return STATUS_OK;
@@ -392,9 +439,9 @@ static enum exit_status check_holders(const struct look *look)
 	return STATUS_TARGET;
 }
 
-static enum exit_status run(const struct heap_options *heap, struct confined *confined)
+static enum exit_status look_at(const struct heap_options *heap, const struct procfs *procfs,
+				pid_t pid, struct confined *confined)
 {
-	struct procfs procfs = {.root = "/proc"};
 	struct objects_request request = {
 		.containers = 1000,
 		.with_keys = heap->with_keys,
@@ -405,7 +452,7 @@ static enum exit_status run(const struct heap_options *heap, struct confined *co
 	struct failure failure = {0};
 	struct patient patient;
 
-	if (patient_open(&patient, &procfs, confined, heap->pid, budget, &failure)) {
+	if (patient_open(&patient, procfs, confined, pid, budget, &failure)) {
 		message_error("%s", failure.text);
 		return failure.status;
 	}
@@ -422,7 +469,7 @@ static enum exit_status run(const struct heap_options *heap, struct confined *co
 	} else if (patient.looks) {
 		struct look *look = patient_report(&patient, &request);
 
-		if (heap->diff && compare(heap, look))
+		if (heap->diff && compare(heap, confined, budget, look))
 			status = STATUS_FAILURE;
 		enum exit_status found = check_holders(look);
 		if (found)
@@ -432,6 +479,23 @@ static enum exit_status run(const struct heap_options *heap, struct confined *co
 		look_free(look);
 	}
 	patient_close(&patient);
+	return status;
+}
+
+static enum exit_status run(const struct heap_options *heap, struct confined *confined)
+{
+	struct procfs procfs = {.root = "/proc"};
+	struct failure failure;
+	enum exit_status status;
+
+	if (!heap->core)
+		return look_at(heap, &procfs, heap->pid, confined);
+	if (core_open(heap->core, &procfs.core, &failure)) {
+		message_error("%s", failure.text);
+		return failure.status;
+	}
+	status = look_at(heap, &procfs, core_about(procfs.core).pid, confined);
+	core_free(procfs.core);
 	return status;
 }
 

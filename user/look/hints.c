@@ -102,6 +102,38 @@ static void hint_at_system(struct writer *writer, const struct look *look)
 		    megabytes(look->limit_bytes));
 }
 
+/* These come first: what is missing explains what is wrong with the rest. */
+static void hint_at_core(struct writer *writer, const struct look *look)
+{
+	const struct look_core *core = look->core;
+
+	if (core->missing_bytes)
+		add(writer, UINT64_MAX, "the core is cut short: %.1f MB of memory are not in it",
+		    megabytes(core->missing_bytes));
+	if (core->has_no_notes)
+		add(writer, UINT64_MAX - 1,
+		    "the core is cut before its notes: which files were mapped and which threads "
+		    "there were is not known");
+	if (core->missing_stacks)
+		add(writer, UINT64_MAX - 2,
+		    "the stacks of %" PRIu64
+		    " threads are not in the core: gcore leaves out what has "
+		    "guard pages inside; the kernel's own cores have them",
+		    core->missing_stacks);
+	if (core->changed_files)
+		add(writer, UINT64_MAX - 3,
+		    "%" PRIu64
+		    " file%s that it had mapped %s missing here or changed since, such as "
+		    "%.*s: what %s held is not known",
+		    core->changed_files, core->changed_files == 1 ? "" : "s",
+		    core->changed_files == 1 ? "is" : "are", 96, core->changed_file,
+		    core->changed_files == 1 ? "it" : "they");
+	if (look->lost)
+		add(writer, UINT64_MAX - 4,
+		    "a core does not tell what was given to epoll_ctl and timer_create: a block "
+		    "that nothing else refers to counts as lost");
+}
+
 static void hint_at_collector(struct writer *writer, const struct look *look)
 {
 	uint64_t bytes = 0;
@@ -126,6 +158,8 @@ void look_add_hints(struct look *look)
 	struct writer writer = {.look = look};
 	const char **texts;
 
+	if (look->core)
+		hint_at_core(&writer, look);
 	if (look->parts_known && look->malloc)
 		hint_at_malloc(&writer, look);
 	if (look->parts_known) {

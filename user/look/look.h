@@ -211,8 +211,19 @@ struct look_growth {
 	int64_t garbage_bytes; /* by so much garbage in cycles grew, about; 0 also where unknown */
 };
 
+/* A core file that was looked at in the place of a process. */
+struct look_core {
+	const char *path;
+	uint64_t missing_bytes;   /* of its memory: it was cut short */
+	uint64_t missing_stacks;  /* threads whose stack is not in it */
+	bool has_no_notes;        /* it was cut before what names files and threads */
+	uint64_t changed_files;   /* that were mapped and are missing now, or others */
+	const char *changed_file; /* one of them; NULL: there is none */
+};
+
 struct look {
 	struct pool *pool;
+	const struct look_core *core; /* NULL: a live process */
 	pid_t pid;
 	const char *comm;
 	const char *exe;            /* NULL: unknown */

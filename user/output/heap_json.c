@@ -252,6 +252,20 @@ static struct json_object *json_of_hints(const struct look *look)
 	return array;
 }
 
+static struct json_object *json_of_core(const struct look_core *core)
+{
+	if (!core)
+		return NULL;
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "path", core->path);
+	json_add_count(object, "missing_bytes", core->missing_bytes);
+	json_add_count(object, "missing_stacks", core->missing_stacks);
+	add_flag(object, "has_no_notes", core->has_no_notes);
+	json_add_count(object, "changed_files", core->changed_files);
+	return object;
+}
+
 /* All but the long lists. */
 static struct json_object *json_of_summary(const struct look *look)
 {
@@ -261,6 +275,7 @@ static struct json_object *json_of_summary(const struct look *look)
 	json_add_string(object, "schema", "unfreed/heap/1");
 	json_add_string(object, "version", UNFREED_VERSION);
 	json_add_count(target, "start_time", look->start_time);
+	json_object_object_add(target, "core", json_of_core(look->core));
 	json_object_object_add(object, "target", target);
 	json_object_object_add(object, "python", json_of_python(look));
 	json_object_object_add(object, "taken_at", json_of_time(look->taken_at_ns));

@@ -397,8 +397,9 @@ static void print_uncertain(struct columns *columns, const struct look *look)
 
 static void print_cost(struct columns *columns, const struct look *look)
 {
-	fprintf(columns->file, "cost    read in %.2f s, %.2f s of our CPU; written to it: nothing",
-		(double)look->read_ns / 1e9, (double)look->cpu_ns / 1e9);
+	fprintf(columns->file, "cost    read in %.2f s, %.2f s of our CPU%s",
+		(double)look->read_ns / 1e9, (double)look->cpu_ns / 1e9,
+		look->core ? "" : "; written to it: nothing");
 	if (look->frozen_ns)
 		fprintf(columns->file,
 			"\n        stopped for %.2f s in all: system calls that waited failed with "

@@ -6,7 +6,7 @@
 
 #include "../lib/escape.h"
 
-enum { TYPE_WIDTH = 18, NAME_LEAST = 12 };
+enum { TYPE_WIDTH = 18, NAME_LEAST = 12, PATH_WIDTH = 32 };
 
 const char *look_part_label(enum look_part_id part)
 {
@@ -31,6 +31,10 @@ void look_print_process(struct columns *columns, const struct look *look)
 {
 	escape_print(columns->file, look->comm ? look->comm : "?");
 	fprintf(columns->file, " %d", (int)look->pid);
+	if (look->core) {
+		fputs(" in ", columns->file);
+		columns_print_name(columns, look->core->path, PATH_WIDTH);
+	}
 	if (!look->python_version)
 		return;
 	fputs(", Python ", columns->file);

@@ -14,9 +14,9 @@
 #include "../look/growth.h"
 #include "../look/hints.h"
 #include "../look/lost.h"
-#include "../look/lost.h"
 #include "../look/parts.h"
 #include "../python/freeze.h"
+#include "../target/core.h"
 
 static int64_t clock_ns(clockid_t clock)
 {
@@ -68,6 +68,16 @@ static int find_python(struct patient *patient, struct failure *failure)
 	return 0;
 }
 
+/* Whether we may read it. */
+static int try_memory(const struct procfs *procfs, pid_t pid)
+{
+	int memory = procfs->core ? 0 : memory_open(pid);
+
+	if (memory > 0)
+		close(memory);
+	return memory < 0 ? memory : 0;
+}
+
 int patient_open(struct patient *patient, const struct procfs *procfs, struct confined *confined,
 		 pid_t pid, uint64_t budget_bytes, struct failure *failure)
 {
@@ -84,12 +94,10 @@ int patient_open(struct patient *patient, const struct procfs *procfs, struct co
 				   (int)patient->status.tgid);
 	if (!error && patient->status.zombie)
 		error = -ESRCH;
-	int memory = error ? -1 : memory_open(pid);
-	if (!error && memory < 0)
-		error = memory;
+	if (!error)
+		error = try_memory(procfs, pid);
 	if (error)
 		return refuse(failure, pid, error);
-	close(memory);
 	return find_python(patient, failure);
 }
 
@@ -124,7 +132,8 @@ int patient_look(struct patient *patient, bool graph, struct failure *failure)
 	int64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wall = clock_ns(CLOCK_MONOTONIC);
 	int error = 0;
 
-	patient->taken_at_ns = clock_ns(CLOCK_REALTIME);
+	patient->taken_at_ns = patient->procfs->core ? core_about(patient->procfs->core).taken_at_ns
+						     : clock_ns(CLOCK_REALTIME);
 	if (!patient->is_python && graph && patient->looks)
 		find_python_again(patient);
 	if (patient->is_python)
@@ -137,11 +146,30 @@ int patient_look(struct patient *patient, bool graph, struct failure *failure)
 	return 0;
 }
 
+static void describe_core(const struct core *core, struct look *look)
+{
+	struct core_about about = core_about(core);
+	struct look_core *described = pool_alloc(look->pool, 1, sizeof(*described));
+
+	*described = (struct look_core){
+		.path = pool_strdup(look->pool, about.path),
+		.missing_bytes = about.missing_bytes,
+		.missing_stacks = about.missing_stacks,
+		.has_no_notes = about.has_no_notes,
+		.changed_files = about.changed_files,
+		.changed_file =
+			about.changed_file ? pool_strdup(look->pool, about.changed_file) : NULL,
+	};
+	look->core = described;
+}
+
 static void name_process(const struct patient *patient, struct look *look)
 {
 	char *exe = procfs_read_exe(patient->procfs, patient->pid);
 	char version[16];
 
+	if (patient->procfs->core)
+		describe_core(patient->procfs->core, look);
 	look->pid = patient->pid;
 	look->comm = pool_strdup(look->pool, patient->status.comm);
 	look->exe = exe ? pool_strdup(look->pool, exe) : NULL;
@@ -224,6 +252,22 @@ static void observe_chunk(void *context, const struct chunk *chunk)
 		reach_add(observers->reach, chunk);
 }
 
+static void add_core_registers(const struct core *core, struct reach *reach)
+{
+	size_t count;
+	const struct core_thread *threads = core_threads(core, &count);
+
+	struct core_about about = core_about(core);
+
+	if (about.missing_bytes || about.has_no_notes)
+		reach_refuse(reach, "the core is cut short");
+	if (about.missing_stacks || !count)
+		reach_refuse(reach, "the stacks of %zu threads are not in the core",
+			     about.missing_stacks);
+	for (size_t i = 0; i < count; i++)
+		reach_add_registers(reach, threads[i].registers, CORE_REGISTERS);
+}
+
 /* Stopped is it for references alone: a thread that was stopped inside of malloc would leave a heap
  * that makes no sense for as long. */
 static void finish_observing(struct patient *patient)
@@ -232,6 +276,8 @@ static void finish_observing(struct patient *patient)
 	struct frozen frozen;
 	bool stopped = stop(patient, &frozen);
 
+	if (patient->reach && patient->procfs->core)
+		add_core_registers(patient->procfs->core, patient->reach);
 	if (patient->reach && reach_finish(patient->reach))
 		reach_refuse(patient->reach, "its memory could not be read to the end");
 	if (!stopped)
