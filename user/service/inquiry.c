@@ -83,36 +83,6 @@ static bool knows(const struct inquiry *inquiry, pid_t pid)
 	return false;
 }
 
-static bool same_program(const struct inquiry *inquiry, pid_t a, pid_t b)
-{
-	char *left = procfs_read_exe(inquiry->procfs, a),
-	     *right = procfs_read_exe(inquiry->procfs, b);
-	bool same = left && right && !strcmp(left, right);
-
-	free(left);
-	free(right);
-	return same;
-}
-
-/* Children that run the same program as the one that was asked about. */
-static size_t list_workers(const struct inquiry *inquiry, pid_t **pids)
-{
-	pid_t *all = NULL;
-	size_t count = 0, kept = 0;
-
-	*pids = NULL;
-	if (!array_append(&all, &count, inquiry->options->pid) ||
-	    family_append(inquiry->procfs, &all, &count) < 0) {
-		free(all);
-		return 0;
-	}
-	for (size_t i = 1; i < count; i++)
-		if (same_program(inquiry, inquiry->options->pid, all[i]))
-			all[kept++] = all[i];
-	*pids = all;
-	return kept;
-}
-
 static struct patient_case *add_case(struct inquiry *inquiry, pid_t pid, struct failure *failure)
 {
 	struct patient_case *kase = case_new(inquiry->procfs, inquiry->confined, pid,
@@ -154,7 +124,7 @@ static void add_workers(struct inquiry *inquiry, bool look)
 	const struct objects_request request = {.containers = CONTAINERS,
 						.with_keys = inquiry->options->with_keys};
 	pid_t *pids;
-	size_t count = list_workers(inquiry, &pids);
+	size_t count = family_list_workers(inquiry->procfs, inquiry->options->pid, &pids);
 
 	for (size_t i = 0; i < count && inquiry->case_count < CASES_MAX; i++) {
 		struct failure failure;

@@ -10,6 +10,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Version 1 says "none" by the largest number of whole pages. */
 #define NO_LIMIT (UINT64_C(1) << 60)
@@ -76,23 +77,35 @@ static bool read_group(const struct procfs *procfs, pid_t pid, enum version vers
 	return found;
 }
 
-/* ID PARENT MAJOR:MINOR ROOT MOUNT OPTIONS [FIELDS] - TYPE SOURCE SUPER-OPTIONS */
-static bool parse_mount(char *line, enum version version, struct hierarchy *hierarchy)
-{
-	char *rest = strstr(line, " - "), type[64], options[1024] = "";
+struct mount {
+	char type[64];
+	char options[1024]; /* of the hierarchy */
+	char *root, *path;  /* PATH_MAX bytes each */
+};
 
-	if (!rest || sscanf(rest + 3, "%63s %*s %1023s", type, options) < 1)
+/* ID PARENT MAJOR:MINOR ROOT MOUNT OPTIONS [FIELDS] - TYPE SOURCE SUPER-OPTIONS */
+static bool parse_mount(char *line, struct mount *mount)
+{
+	char *rest = strstr(line, " - ");
+
+	*mount->options = '\0';
+	if (!rest || sscanf(rest + 3, "%63s %*s %1023s", mount->type, mount->options) < 1)
 		return false;
 	*rest = '\0';
-	if (strcmp(type, version == VERSION_2 ? "cgroup2" : "cgroup") ||
-	    (version == VERSION_1 && !has_word(options, "memory")))
-		return false;
-	return sscanf(line, "%*s %*s %*s %4095s %4095s", hierarchy->root, hierarchy->mount) == 2;
+	return sscanf(line, "%*s %*s %*s %4095s %4095s", mount->root, mount->path) == 2;
+}
+
+static bool is_of_version(const struct mount *mount, enum version version)
+{
+	if (version == VERSION_2)
+		return !strcmp(mount->type, "cgroup2");
+	return !strcmp(mount->type, "cgroup") && has_word(mount->options, "memory");
 }
 
 static bool find_mount(const struct procfs *procfs, enum version version,
 		       struct hierarchy *hierarchy)
 {
+	struct mount mount = {.root = hierarchy->root, .path = hierarchy->mount};
 	FILE *file = open_entry(procfs, "self", "mountinfo");
 	char *line = NULL;
 	size_t size = 0;
@@ -101,7 +114,7 @@ static bool find_mount(const struct procfs *procfs, enum version version,
 	if (!file)
 		return false;
 	while (!found && getline(&line, &size, file) > 0)
-		found = parse_mount(line, version, hierarchy);
+		found = parse_mount(line, &mount) && is_of_version(&mount, version);
 	free(line);
 	fclose(file);
 	return found;
@@ -134,16 +147,21 @@ static void take_limit(struct cgroup_limit *limit, uint64_t bytes, uint64_t used
 	limit->used_bytes = used_bytes;
 }
 
+/* A group's path below the one that its mount shows as the root. */
+static const char *below_root(const char *root, const char *group)
+{
+	size_t length = strcmp(root, "/") ? strlen(root) : 0;
+
+	return group + (strncmp(group, root, length) ? 0 : length);
+}
+
 /* From the group up to the root of the mount. */
 static void read_upwards(const struct hierarchy *hierarchy, enum version version,
 			 struct cgroup_limit *limit)
 {
-	size_t skipped = strcmp(hierarchy->root, "/") ? strlen(hierarchy->root) : 0;
-	const char *group = hierarchy->group;
+	const char *group = below_root(hierarchy->root, hierarchy->group);
 	char directory[2 * PATH_MAX];
 
-	if (skipped && !strncmp(group, hierarchy->root, skipped))
-		group += skipped;
 	if (strstr(group, "/.."))
 		group = ""; /* beyond our cgroup namespace */
 	size_t mount = (size_t)snprintf(directory, sizeof(directory), "%s", hierarchy->mount);
@@ -171,4 +189,71 @@ struct cgroup_limit cgroup_read_limit(const struct procfs *procfs, pid_t pid)
 			read_upwards(hierarchy, version, &limit);
 	free(hierarchy);
 	return limit;
+}
+
+/* --- groups by name --- */
+
+struct naming {
+	const char *name;
+	int (*act)(void *context, const char *directory);
+	void *context;
+	bool found; /* a group of that name */
+};
+
+static int try_directory(struct naming *naming, const char *mount, const char *name)
+{
+	char path[3 * PATH_MAX];
+	size_t length = (size_t)snprintf(path, sizeof(path) - sizeof("/cgroup.procs"), "%s%s%s",
+					 mount, *mount && *name != '/' ? "/" : "", name);
+
+	if (length >= sizeof(path) - sizeof("/cgroup.procs"))
+		return 0;
+	strcpy(path + length, "/cgroup.procs");
+	if (access(path, F_OK))
+		return 0;
+	naming->found = true;
+	path[length] = '\0';
+	return naming->act(naming->context, path);
+}
+
+static int try_mount(struct naming *naming, const struct mount *mount)
+{
+	size_t length = strlen(mount->path);
+	const char *name = naming->name;
+
+	if (strncmp(mount->type, "cgroup", strlen("cgroup")))
+		return 0;
+	if (!strncmp(name, mount->path, length) && (!name[length] || name[length] == '/'))
+		return try_directory(naming, "", name);
+	return try_directory(naming, mount->path, below_root(mount->root, name));
+}
+
+static int try_mounts(struct naming *naming, FILE *file)
+{
+	char root[PATH_MAX], path[PATH_MAX], *line = NULL;
+	struct mount mount = {.root = root, .path = path};
+	size_t size = 0;
+	int result = 0;
+
+	while (!result && getline(&line, &size, file) > 0)
+		if (parse_mount(line, &mount))
+			result = try_mount(naming, &mount);
+	free(line);
+	return result;
+}
+
+int cgroup_each_directory(const struct procfs *procfs, const char *name,
+			  int (*act)(void *context, const char *directory), void *context,
+			  bool *found)
+{
+	struct naming naming = {.name = name, .act = act, .context = context};
+	FILE *file = open_entry(procfs, "self", "mountinfo");
+	int result = file ? try_mounts(&naming, file) : 0;
+
+	if (file)
+		fclose(file);
+	if (!result)
+		result = try_directory(&naming, "/sys/fs/cgroup", name);
+	*found = naming.found;
+	return result;
 }

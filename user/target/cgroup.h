@@ -16,4 +16,14 @@ struct cgroup_limit {
  */
 struct cgroup_limit cgroup_read_limit(const struct procfs *procfs, pid_t pid);
 
+/*
+ * Does something for the directory of the group that `name` means, in each hierarchy that has one:
+ * a path where cgroups are mounted, one below /sys/fs/cgroup, or the group's own as it stands in
+ * PID/cgroup. `found`: whether there is any. Returns 0, or the first other value that `act`
+ * returned, which ends it.
+ */
+int cgroup_each_directory(const struct procfs *procfs, const char *name,
+			  int (*act)(void *context, const char *directory), void *context,
+			  bool *found);
+
 #endif

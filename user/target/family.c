@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "../lib/array.h"
 
@@ -48,4 +50,31 @@ int family_append(const struct procfs *procfs, pid_t **pids, size_t *count)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+bool family_same_program(const struct procfs *procfs, pid_t a, pid_t b)
+{
+	char *left = procfs_read_exe(procfs, a), *right = procfs_read_exe(procfs, b);
+	bool same = left && right && !strcmp(left, right);
+
+	free(left);
+	free(right);
+	return same;
+}
+
+size_t family_list_workers(const struct procfs *procfs, pid_t master, pid_t **pids)
+{
+	pid_t *all = NULL;
+	size_t count = 0, kept = 0;
+
+	*pids = NULL;
+	if (!array_append(&all, &count, master) || family_append(procfs, &all, &count) < 0) {
+		free(all);
+		return 0;
+	}
+	for (size_t i = 1; i < count; i++)
+		if (family_same_program(procfs, master, all[i]))
+			all[kept++] = all[i];
+	*pids = all;
+	return kept;
 }

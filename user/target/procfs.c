@@ -109,6 +109,8 @@ static int parse_status(const char *text, struct process_status *status)
 	status->uid = (uid_t)strtoul(find_field(text, "Uid") ?: "0", NULL, 10);
 	status->seccomp = (int)read_field(text, "Seccomp", 0);
 	status->threads = (int)read_field(text, "Threads", 1);
+	status->parent = (pid_t)read_field(text, "PPid", 0);
+	status->resident_bytes = (uint64_t)read_field(text, "VmRSS", 0) * 1024;
 	status->inner_pid = (pid_t)read_last_number(text, "NSpid", status->tgid);
 	status->zombie = state && (*state == 'Z' || *state == 'X');
 	return status->tgid > 0 && state ? 0 : -EPROTO;
@@ -201,28 +203,40 @@ static int each_core_thread(const struct core *core, int (*act)(void *context, p
 	return result;
 }
 
+/* What has a number for its name. */
+static int each_number(const char *path, int (*act)(void *context, pid_t number), void *context)
+{
+	const struct dirent *entry;
+	DIR *directory = opendir(path);
+	int result = 0;
+
+	if (!directory)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while (!result && (entry = readdir(directory))) {
+		pid_t number = atoi(entry->d_name);
+
+		if (number > 0)
+			result = act(context, number);
+	}
+	closedir(directory);
+	return result;
+}
+
+int procfs_each_process(const struct procfs *procfs, int (*act)(void *context, pid_t pid),
+			void *context)
+{
+	return each_number(procfs->root, act, context);
+}
+
 int procfs_each_thread(const struct procfs *procfs, pid_t pid,
 		       int (*act)(void *context, pid_t thread), void *context)
 {
-	const struct dirent *entry;
 	char path[4096];
-	DIR *directory;
-	int result = 0;
 
 	if (procfs->core)
 		return each_core_thread(procfs->core, act, context);
 	snprintf(path, sizeof(path), "%s/%d/task", procfs->root, (int)pid);
-	directory = opendir(path);
-	if (!directory)
-		return errno == ENOENT ? -ESRCH : -errno;
-	while (!result && (entry = readdir(directory))) {
-		pid_t thread = atoi(entry->d_name);
-
-		if (thread > 0)
-			result = act(context, thread);
-	}
-	closedir(directory);
-	return result;
+	return each_number(path, act, context);
 }
 
 /* As the kernel writes it: "-1", stack pointer, instruction pointer. */

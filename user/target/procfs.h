@@ -22,6 +22,7 @@ struct procfs {
 struct process_status {
 	pid_t tgid;
 	pid_t inner_pid; /* as it is known in its own PID namespace */
+	pid_t parent;    /* 0: none that is visible here */
 	uid_t uid;
 	int seccomp; /* 0 none, 1 strict, 2 filter */
 	int threads;
@@ -29,6 +30,7 @@ struct process_status {
 	uint64_t start_time; /* in clock ticks since boot: with the pid it names a process for good
 			      */
 	uint64_t cpu_ticks;  /* utime + stime of all threads */
+	uint64_t resident_bytes; /* 0 of a kernel thread and of a zombie */
 	char comm[17];
 };
 
@@ -37,6 +39,10 @@ int procfs_read_status(const struct procfs *procfs, pid_t pid, struct process_st
 
 /* Whether it ended: a zombie has no memory any more. */
 bool procfs_is_gone(const struct procfs *procfs, pid_t pid);
+
+/* Does something for each process that is there. Returns as procfs_each_thread. */
+int procfs_each_process(const struct procfs *procfs, int (*act)(void *context, pid_t pid),
+			void *context);
 
 /*
  * Does something for each thread of a process. Returns 0, the first other value that `act`
