@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "commands/target_options.h"
 #include "doctor_python.h"
 #include "lib/command_line.h"
 #include "lib/escape.h"
@@ -14,50 +15,31 @@
 
 #define WINDOW_MS 500
 
-struct doctor_options {
-	pid_t pid;
-};
-
-static const struct argp_option options[] = {
-	{"pid", 'p', "PID", 0, "Look at this process too", 0},
-	{0},
-};
-
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-	struct doctor_options *doctor = state->input;
-	char *end;
-	long value;
-
+	(void)argument;
 	switch (key) {
 	case ARGP_KEY_INIT:
 		command_line_init(state);
+		state->child_inputs[0] = state->input;
 		return 0;
 	case ARGP_KEY_FINI:
 		command_line_release(state);
 		return 0;
-	case 'p':
-		value = strtol(argument, &end, 10);
-		if (*argument < '0' || *argument > '9' || *end || value <= 0 || value > 1 << 22) {
-			message_error("-p needs a process number, not \"%s\"", argument);
-			return EINVAL;
-		}
-		doctor->pid = (pid_t)value;
-		return 0;
-	case ARGP_KEY_ARG:
-		message_error("doctor takes no argument \"%s\"", argument);
-		return EINVAL;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
+static const struct argp_child children[] = {{&target_options_one, 0, NULL, 0}, {0}};
+
 static const struct argp argp = {
-	.options = options,
 	.parser = parse_option,
-	.doc = "Says what this kernel offers and what tracing costs here; with -p which allocators "
-	       "a "
-	       "process has, where probes would go, how often they would fire, and how much that "
+	.children = children,
+	.args_doc = "[[-p] PID]",
+	.doc = "Says what this kernel offers and what tracing costs here; of a process also which "
+	       "allocators it has, where probes would go, how often they would fire, and how much "
+	       "that "
 	       "would slow the process. Attaches probes that only count, for half a second.",
 };
 
@@ -189,13 +171,14 @@ static int examine(const struct kernel *kernel, struct confined *confined, pid_t
 
 int doctor_main(int argc, char **argv)
 {
-	struct doctor_options doctor = {0};
+	const struct procfs procfs = {.root = "/proc"};
+	struct target_choice target = {.verb = "doctor looks at", .may_be_none = true};
 	struct confined *confined;
 	struct failure failure;
 	struct kernel kernel;
 	int status = STATUS_OK;
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, &doctor))
+	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &target))
 		return STATUS_USAGE;
 	confined = confined_new();
 	if (!confined) {
@@ -204,11 +187,13 @@ int doctor_main(int argc, char **argv)
 	}
 	kernel_probe(&kernel);
 	print_kernel(&kernel);
-	if (examine(&kernel, confined, doctor.pid, &failure)) {
+	if (target_choice_resolve(&target, &procfs, &failure) ||
+	    examine(&kernel, confined, target_choice_pid(&target), &failure)) {
 		fflush(stdout);
 		message_error("%s", failure.text);
 		status = failure.status;
 	}
 	confined_free(confined);
+	target_choice_release(&target);
 	return status;
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/array.h"
+#include "commands/arguments.h"
 #include "lib/command_line.h"
 
 #define MAX_BLOCKS_DEFAULT 1000000u
@@ -29,7 +29,6 @@ enum {
 };
 
 static const struct argp_option options[] = {
-	{"pid", 'p', "PID[,PID...]", 0, "Processes to trace. Repeatable", 0},
 	{"duration", 'd', "SECS", 0, "Stop after this time. Without it: at ^C or the targets' end",
 	 0},
 	{"interval", 'i', "SECS", 0, "Report this often as well", 0},
@@ -65,8 +64,6 @@ static const struct argp_option options[] = {
 	 2},
 	{"max-stacks", KEY_MAX_STACKS, "N", 0, "Room for this many distinct stacks (default 65536)",
 	 2},
-	{"quiet", 'q', NULL, 0, "Say nothing but errors and the report", 3},
-	{"verbose", 'v', NULL, 0, "Say more", 3},
 	{0},
 };
 
@@ -106,30 +103,6 @@ static error_t parse_count(const char *name, const char *text, uint32_t limit, u
 	}
 	*count = (uint32_t)value;
 	return 0;
-}
-
-static error_t add_pid(struct record_options *record, const char *text, size_t length)
-{
-	char *end;
-	long value = strtol(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || end != text + length || value <= 0 || value > 1 << 22) {
-		message_error("-p needs process numbers, not \"%.*s\"", (int)length, text);
-		return EINVAL;
-	}
-	return array_append(&record->pids, &record->pid_count, (pid_t)value) ? 0 : ENOMEM;
-}
-
-static error_t parse_pids(struct record_options *record, const char *text)
-{
-	for (;;) {
-		size_t length = strcspn(text, ",");
-		error_t error = add_pid(record, text, length);
-
-		if (error || !text[length])
-			return error;
-		text += length + 1;
-	}
 }
 
 static error_t parse_attach(struct record_options *record, const char *text)
@@ -179,28 +152,8 @@ static error_t parse_python(struct record_options *record, const char *text)
 	return EINVAL;
 }
 
-/* What follows the options is a command, and needs a `--` in front of it. */
-static error_t take_command(struct record_options *record, struct argp_state *state)
+static error_t check(const struct record_options *record)
 {
-	if (state->next < 1 || strcmp(state->argv[state->next - 1], "--")) {
-		message_error("put -- in front of the command to start: \"%s\" is no option",
-			      state->argv[state->next]);
-		return EINVAL;
-	}
-	record->command = state->argv + state->next;
-	return 0;
-}
-
-static error_t check_targets(const struct record_options *record)
-{
-	if (record->pid_count && record->command) {
-		message_error("give processes with -p or a command after --, not both");
-		return EINVAL;
-	}
-	if (!record->pid_count && !record->command) {
-		message_error("nothing to trace: give -p PID, or -- and a command");
-		return EINVAL;
-	}
 	if (record->malloc == MALLOC_OFF && record->python == REQUEST_OFF) {
 		message_error("nothing to record: --malloc off and --python off leave nothing");
 		return EINVAL;
@@ -214,14 +167,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		command_line_init(state);
 		state->child_inputs[0] = &record->outputs;
+		state->child_inputs[1] = &record->target;
 		return 0;
-	case ARGP_KEY_FINI:
-		command_line_release(state);
-		return 0;
-	case 'p':
-		return parse_pids(record, argument);
 	case 'd':
 		return parse_positive_seconds("--duration", argument, &record->duration_ns);
 	case 'i':
@@ -247,27 +195,24 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return parse_count("--max-blocks", argument, MAX_BLOCKS_LIMIT, &record->max_blocks);
 	case KEY_MAX_STACKS:
 		return parse_count("--max-stacks", argument, MAX_STACKS_LIMIT, &record->max_stacks);
-	case 'q':
-		message_set_verbosity(VERBOSITY_QUIET);
-		return 0;
-	case 'v':
-		message_set_verbosity(VERBOSITY_VERBOSE);
-		return 0;
-	case ARGP_KEY_ARGS:
-		return take_command(record, state);
 	case ARGP_KEY_END:
-		return check_targets(record);
+		return check(record);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-static const struct argp_child children[] = {{&output_options_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {
+	{&output_options_argp, 0, NULL, 0},
+	{&target_options_many, 0, NULL, 0},
+	{&message_options, 0, NULL, 0},
+	{0},
+};
 
 static const struct argp argp = {
 	.options = options,
 	.parser = parse_option,
-	.args_doc = "-p PID[,PID...]\n-- COMMAND [ARG...]",
+	.args_doc = "[-p] PID[,PID...]\n-- COMMAND [ARG...]",
 	.doc = "Traces processes, or a command from its first allocation, and reports the stacks "
 	       "whose "
 	       "memory was not freed.\v"
@@ -280,6 +225,7 @@ static const struct argp argp = {
 void record_options_parse(int argc, char **argv, struct record_options *record)
 {
 	*record = (struct record_options){
+		.target = {.verb = "record traces", .many = true, .may_start = true},
 		.max_blocks = MAX_BLOCKS_DEFAULT,
 		.max_stacks = MAX_STACKS_DEFAULT,
 	};
@@ -292,6 +238,6 @@ void record_options_parse(int argc, char **argv, struct record_options *record)
 
 void record_options_release(struct record_options *record)
 {
-	free(record->pids);
+	target_choice_release(&record->target);
 	output_plan_release(&record->outputs);
 }

@@ -6,10 +6,9 @@
 #define UNFREED_OPTIONS_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
+#include "commands/target_options.h"
 #include "output_options.h"
 #include "python/plan.h"
 #include "target/attach.h"
@@ -21,9 +20,7 @@ enum malloc_request {
 };
 
 struct record_options {
-	pid_t *pids;
-	size_t pid_count;
-	char *const *command; /* argv of the command to start; NULL: pids are given */
+	struct target_choice target;
 	uint64_t duration_ns; /* 0: until interrupted */
 	uint64_t interval_ns; /* 0: one report at the end */
 	uint64_t older_than_ns;

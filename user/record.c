@@ -37,6 +37,7 @@ struct recording {
 	pid_t *pids; /* to attach to: those asked for, then their children where forks are followed
 		      */
 	size_t pid_count;
+	size_t needed; /* of these, the first ones: without them it is not what was asked for */
 	struct waiting *waiting;
 	struct trap_costs costs;        /* where a target or an interpreter was looked at */
 	double call_cost_ns;            /* that tracing adds to a call; 0: unknown */
@@ -204,8 +205,8 @@ static int attach_one(struct recording *recording, pid_t pid)
 }
 
 /*
- * Does something to all processes. One that was not asked for by name is left out where that fails;
- * then, and where all is well, returns 0.
+ * Does something to all processes. One that was not asked for by its number is left out where that
+ * fails; then, and where all is well, returns 0.
  */
 static int for_each_process(struct recording *recording,
 			    int (*act)(struct recording *recording, pid_t pid))
@@ -220,13 +221,12 @@ static int for_each_process(struct recording *recording,
 			kept++;
 			continue;
 		}
-		if (i < recording->options.pid_count)
+		if (i < recording->needed)
 			return -1;
-		message_info("process %d, a child, is not traced: %s", (int)pid,
-			     recording->failure.text);
+		message_info("process %d is not traced: %s", (int)pid, recording->failure.text);
 	}
 	recording->pid_count = kept;
-	return 0;
+	return kept || recording->options.target.command ? 0 : -1;
 }
 
 static int attach_running(struct recording *recording)
@@ -256,7 +256,8 @@ static int command_mapped(void *context, pid_t pid, struct failure *failure)
 
 static int start_command(struct recording *recording)
 {
-	if (spawn_prepare(&recording->spawn, recording->options.command, &recording->failure))
+	if (spawn_prepare(&recording->spawn, recording->options.target.command,
+			  &recording->failure))
 		return -1;
 	return spawn_run(&recording->spawn, &recording->procfs, command_mapped, recording,
 			 &recording->failure);
@@ -264,7 +265,7 @@ static int start_command(struct recording *recording)
 
 static void announce(const struct recording *recording)
 {
-	bool command = recording->options.command;
+	bool command = recording->options.target.command;
 
 	for (size_t i = 0; i < (command ? 1 : recording->pid_count); i++) {
 		pid_t pid = command ? recording->spawn.pid : recording->pids[i];
@@ -324,11 +325,13 @@ static int trace(struct recording *recording)
 static int list_processes(struct recording *recording)
 {
 	const struct record_options *options = &recording->options;
+	const struct target_choice *target = &options->target;
 	int error = 0;
 
-	for (size_t i = 0; i < options->pid_count && !error; i++)
-		if (!array_append(&recording->pids, &recording->pid_count, options->pids[i]))
+	for (size_t i = 0; i < target->pid_count && !error; i++)
+		if (!array_append(&recording->pids, &recording->pid_count, target->pids[i]))
 			error = -ENOMEM;
+	recording->needed = target->selection.name ? 0 : target->pid_count;
 	if (!error && options->follow_forks)
 		error = family_append(&recording->procfs, &recording->pids, &recording->pid_count);
 	return error ? failure_set(&recording->failure, STATUS_FAILURE, "out of memory") : 0;
@@ -337,20 +340,23 @@ static int list_processes(struct recording *recording)
 static int prepare(struct recording *recording)
 {
 	const struct record_options *options = &recording->options;
+	struct target_choice *target = &recording->options.target;
 
 	recording->confined = confined_new();
 	if (!recording->confined)
 		return failure_set(&recording->failure, STATUS_FAILURE,
 				   "cannot start a process to read files in: %s", strerror(errno));
 	kernel_probe(&recording->kernel);
-	for (size_t i = 0; i < options->pid_count; i++)
-		if (target_check_exists(&recording->procfs, options->pids[i], &recording->failure))
+	if (target_choice_resolve(target, &recording->procfs, &recording->failure))
+		return -1;
+	for (size_t i = 0; i < target->pid_count && !target->selection.name; i++)
+		if (target_check_exists(&recording->procfs, target->pids[i], &recording->failure))
 			return -1;
 	if (choose_attach(recording))
 		return -1;
 	if (list_processes(recording) || for_each_process(recording, check_target))
 		return -1;
-	if (options->command && options->python != REQUEST_OFF &&
+	if (options->target.command && options->python != REQUEST_OFF &&
 	    estimate_trap_costs(recording->attach, &recording->costs, &recording->failure))
 		return -1;
 	recording->waiting = waiting_new(options->duration_ns, options->interval_ns);
@@ -380,8 +386,8 @@ int record_main(int argc, char **argv)
 	recording.malloc_off = recording.options.malloc == MALLOC_OFF;
 	status = prepare(&recording);
 	if (!status)
-		status = recording.options.command ? start_command(&recording)
-						   : attach_running(&recording);
+		status = recording.options.target.command ? start_command(&recording)
+							  : attach_running(&recording);
 	if (status) {
 		message_error("%s", recording.failure.text);
 		status = recording.failure.status;

@@ -8,6 +8,31 @@ _unfreed_pids()
     COMPREPLY=($(cd /proc && compgen -P "$prefix" -W "$(echo [0-9]*)" -- "${1##*,}"))
 }
 
+_unfreed_names()
+{
+    local IFS=$'\n'
+    COMPREPLY=($(compgen -W "$(cat /proc/[0-9]*/comm 2>/dev/null | sort -u)" -- "$1"))
+}
+
+# The IDs of containers, where the names of cgroups end in one.
+_unfreed_containers()
+{
+    local ids
+    ids=$(cat /proc/[0-9]*/cgroup 2>/dev/null | grep -v -e -conmon- | grep -oE '[0-9a-f]{64}' | sort -u)
+    COMPREPLY=($(compgen -W "$ids" -- "$1"))
+}
+
+# Directories below where cgroups are mounted, absolute or relative to that.
+_unfreed_cgroups()
+{
+    compopt -o filenames -o nospace 2>/dev/null
+    if [[ $1 == /sys/* ]]; then
+        COMPREPLY=($(compgen -d -S / -- "$1"))
+    else
+        COMPREPLY=($(cd "/sys/fs/cgroup" 2>/dev/null && compgen -d -S / -- "$1"))
+    fi
+}
+
 _unfreed_files()
 {
     compopt -o filenames 2>/dev/null
@@ -46,6 +71,9 @@ _unfreed()
 
     case $previous in
     -p | --pid) _unfreed_pids "$word" && return ;;
+    --comm) _unfreed_names "$word"; return ;;
+    --container) _unfreed_containers "$word"; return ;;
+    --cgroup) IFS=$'\n' _unfreed_cgroups "$word"; return ;;
     -o | --output | --diff | --core) IFS=$'\n' _unfreed_files "$word" && return ;;
     -f | --format)
         local formats="text folded svg html pprof json"
@@ -80,29 +108,30 @@ _unfreed()
     esac
 
     local output="-o --output -f --format --count --by --top"
+    local target="-p --pid --comm --container --cgroup"
     case $command in
     why)
-        options="-p --pid -d --duration -o --output --top --fail-above --with-keys --max-memory
+        options="$target -d --duration -o --output --top --fail-above --with-keys --max-memory
                  -q --quiet -v --verbose --help --"
         ;;
     heap)
-        options="-p --pid --core -i --interval --looks --diff --holders --watch -d --duration
+        options="$target --core -i --interval --looks --diff --holders --watch -d --duration
                  -o --output -f --format --top --with-keys --max-memory --lost --freeze -q --quiet -v
                  --verbose --help"
         ;;
     record)
-        options="-p --pid -d --duration -i --interval --older-than $output --follow-forks
+        options="$target -d --duration -i --interval --older-than $output --follow-forks
                  --exact --malloc --python --native-interpreter --attach --max-blocks
                  --max-stacks -q --quiet -v --verbose --help --"
         ;;
     report) options="$output --help" ;;
-    doctor) options="-p --pid --help" ;;
+    doctor) options="$target --help" ;;
     *) return ;;
     esac
 
     # an argument of these is a process
-    [[ $word != -* && ( $command == why || $command == heap ) ]] && _unfreed_pids "$word" && return
-    if [[ $word == -* || $command != report ]]; then
+    [[ $word != -* && $command != report ]] && _unfreed_pids "$word" && return
+    if [[ $word == -* ]]; then
         COMPREPLY=($(compgen -W "$options" -- "$word"))
     else
         IFS=$'\n' _unfreed_files "$word"

@@ -60,6 +60,25 @@ def test_traced_command_is_completed_as_itself(command):
     assert "bash" in complete("unfreed", command, "--", "bas")
 
 
-@pytest.mark.parametrize("command", ["why", "heap"])
+@pytest.mark.parametrize("command", ["why", "heap", "record", "doctor"])
 def test_argument_is_a_process(command):
     assert "1" in complete("unfreed", command, "1")
+
+
+def test_names_of_processes():
+    name = Path("/proc/1/comm").read_text().strip()
+    assert name in complete("unfreed", "heap", "--comm", name[:2])
+
+
+def test_cgroups():
+    if not list(Path("/sys/fs/cgroup").glob("*/")):
+        pytest.skip("no cgroups are mounted here")
+    some = next(path for path in Path("/sys/fs/cgroup").iterdir() if path.is_dir())
+    assert f"{some.name}/" in complete("unfreed", "why", "--cgroup", some.name)
+    assert f"{some}/" in complete("unfreed", "why", "--cgroup", str(some))
+
+
+def test_containers():
+    """Only where there are any does it offer something; what it offers are IDs."""
+    for word in complete("unfreed", "record", "--container", ""):
+        assert not word or len(word) == 64

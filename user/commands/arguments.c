@@ -5,7 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "../lib/command_line.h"
 #include "../lib/message.h"
+#include "../memory/budget.h"
 
 error_t argument_number(const char *name, const char *text, double low, double high, double *value)
 {
@@ -35,29 +37,74 @@ error_t argument_count(const char *name, const char *text, long high, long *coun
 	return 0;
 }
 
-error_t argument_pid(const char *verb, const char *text, pid_t *pid)
-{
-	char *end;
-	long value = strtol(text, &end, 10);
+/* --- messages --- */
 
-	if (*pid) {
-		message_error("%s one process: \"%s\" is one too many", verb, text);
-		return EINVAL;
+static const struct argp_option messages[] = {
+	{"quiet", 'q', NULL, 0, "Say nothing but errors and the report", 3},
+	{"verbose", 'v', NULL, 0, "Say more", 3},
+	{0},
+};
+
+static error_t parse_message_option(int key, char *argument, struct argp_state *state)
+{
+	(void)argument;
+	switch (key) {
+	case ARGP_KEY_INIT:
+		command_line_init(state);
+		return 0;
+	case ARGP_KEY_FINI:
+		command_line_release(state);
+		return 0;
+	case 'q':
+		message_set_verbosity(VERBOSITY_QUIET);
+		return 0;
+	case 'v':
+		message_set_verbosity(VERBOSITY_VERBOSE);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
 	}
-	if (*text < '0' || *text > '9' || *end || value <= 0 || value > 1 << 22) {
-		message_error("-p needs a process number, not \"%s\"", text);
-		return EINVAL;
-	}
-	*pid = (pid_t)value;
-	return 0;
 }
 
-error_t argument_memory(const char *name, const char *text, uint64_t *bytes)
-{
-	double megabytes = 0;
-	error_t error = argument_number(name, text, 16, 1 << 24, &megabytes);
+const struct argp message_options = {.options = messages, .parser = parse_message_option};
 
-	if (!error)
-		*bytes = (uint64_t)(megabytes * 1e6);
-	return error;
+/* --- looks --- */
+
+enum { KEY_WITH_KEYS = 0x7300, KEY_MAX_MEMORY, MEMORY_LEAST_MB = 16, MEMORY_MOST_MB = 1 << 24 };
+
+static const struct argp_option looks[] = {
+	{"with-keys", KEY_WITH_KEYS, NULL, 0,
+	 "Show keys of dictionaries in names: they are data of the process's users", 2},
+	{"max-memory", KEY_MAX_MEMORY, "MB", 0,
+	 "Memory that looks may use themselves, 16 at least (default: 512, or a quarter of what is "
+	 "free)",
+	 2},
+	{0},
+};
+
+static error_t parse_look_option(int key, char *argument, struct argp_state *state)
+{
+	struct look_options *look = state->input;
+	double megabytes = 0;
+	error_t error;
+
+	switch (key) {
+	case KEY_WITH_KEYS:
+		look->with_keys = true;
+		return 0;
+	case KEY_MAX_MEMORY:
+		error = argument_number("--max-memory", argument, MEMORY_LEAST_MB, MEMORY_MOST_MB,
+					&megabytes);
+		look->max_memory_bytes = (uint64_t)(megabytes * 1e6);
+		return error;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp look_options_argp = {.options = looks, .parser = parse_look_option};
+
+uint64_t look_options_budget(const struct look_options *options)
+{
+	return options->max_memory_bytes ? options->max_memory_bytes : budget_default();
 }

@@ -1,19 +1,30 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Arguments that commands share: each prints one sentence where it is wrong, and returns EINVAL. */
+/*
+ * Arguments and options that commands share. What is wrong gets one sentence, printed here, and
+ * EINVAL.
+ */
 #ifndef UNFREED_COMMANDS_ARGUMENTS_H
 #define UNFREED_COMMANDS_ARGUMENTS_H
 
 #include <argp.h>
+#include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 error_t argument_number(const char *name, const char *text, double low, double high, double *value);
 error_t argument_count(const char *name, const char *text, long high, long *count);
 
-/* The one process that a command is about: `verb` is what it does, "heap looks at". */
-error_t argument_pid(const char *verb, const char *text, pid_t *pid);
+/* A child of a parser, without an input: -q, -v, and how mistakes are told. */
+extern const struct argp message_options;
 
-/* Megabytes. */
-error_t argument_memory(const char *name, const char *text, uint64_t *bytes);
+/* Another one: how memory is looked at. */
+struct look_options {
+	bool with_keys;
+	uint64_t max_memory_bytes; /* 0: by what there is */
+};
+
+extern const struct argp look_options_argp;
+
+/* What looks may take of our memory. */
+uint64_t look_options_budget(const struct look_options *options);
 
 #endif

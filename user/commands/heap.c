@@ -10,25 +10,23 @@
 #include <time.h>
 
 #include "../confine/confined.h"
-#include "../lib/command_line.h"
 #include "../lib/message.h"
 #include "../look/growth.h"
 #include "../look/read.h"
-#include "../memory/budget.h"
 #include "../output/file.h"
 #include "../output/heap.h"
 #include "../service/patient.h"
 #include "../target/core.h"
+#include "../target/family.h"
 #include "arguments.h"
 #include "heap_core.h"
 #include "heap_watch.h"
+#include "target_options.h"
 
 enum {
 	KEY_LOOKS = 0x7000,
 	KEY_DIFF,
 	KEY_TOP,
-	KEY_WITH_KEYS,
-	KEY_MAX_MEMORY,
 	KEY_WATCH,
 	KEY_HOLDERS,
 	KEY_LOST,
@@ -45,12 +43,12 @@ enum {
 struct format;
 
 struct heap_options {
-	pid_t pid;
+	struct target_choice target;
+	struct look_options look;
 	const char *core;  /* a core file, in the place of a process; NULL */
 	double interval_s; /* 0: one look alone */
 	long looks;
 	long top;
-	bool with_keys;
 	bool lost;
 	bool freeze;
 	const char *holders; /* of what; NULL: of nothing */
@@ -59,11 +57,9 @@ struct heap_options {
 	double watch_s;
 	const char *output; /* NULL: text on stdout */
 	const struct format *format;
-	uint64_t max_memory_bytes; /* 0: by what there is */
 };
 
 static const struct argp_option options[] = {
-	{"pid", 'p', "PID", 0, "The process to look at", 0},
 	{"core", KEY_CORE, "FILE", 0,
 	 "Look into a core file (of gcore PID, or the kernel's) instead", 0},
 	{"interval", 'i', "SECS", 0, "Look again after so long, and say what grew", 0},
@@ -87,12 +83,6 @@ static const struct argp_option options[] = {
 	 "Write there: text, or what the name ends in: .json; with --holders .dot, .svg", 1},
 	{"format", 'f', "FORMAT", 0, "text, json, dot or svg (by graphviz's dot)", 1},
 	{"top", KEY_TOP, "N", 0, "Rows of each table (default 10)", 1},
-	{"with-keys", KEY_WITH_KEYS, NULL, 0,
-	 "Show keys of dictionaries in names: they are data of the process's users", 2},
-	{"max-memory", KEY_MAX_MEMORY, "MB", 0,
-	 "Memory that a look may use itself (default: 512, or a quarter of what is free)", 2},
-	{"quiet", 'q', NULL, 0, "Say nothing but errors and the report", 3},
-	{"verbose", 'v', NULL, 0, "Say more", 3},
 	{0},
 };
 
@@ -136,15 +126,20 @@ static const struct format *format_of_path(const char *path)
 }
 
 /* What needs a process that lives. */
+static bool names_process(const struct target_choice *target)
+{
+	return target->pid_count || target->selection.name;
+}
+
 static error_t check_core(const struct heap_options *heap)
 {
-	const char *refused = heap->pid          ? "-p"
-			      : heap->interval_s ? "-i"
-			      : heap->looks      ? "--looks"
-			      : heap->watch      ? "--watch"
-			      : heap->watch_s    ? "-d"
-			      : heap->freeze     ? "--freeze"
-						 : NULL;
+	const char *refused = names_process(&heap->target) ? "a process"
+			      : heap->interval_s           ? "-i"
+			      : heap->looks                ? "--looks"
+			      : heap->watch                ? "--watch"
+			      : heap->watch_s              ? "-d"
+			      : heap->freeze               ? "--freeze"
+							   : NULL;
 
 	if (!refused)
 		return 0;
@@ -160,10 +155,6 @@ static error_t check(struct heap_options *heap)
 	if (heap->format->of_holders && !heap->holders) {
 		message_error("%s shows who holds what: it needs --holders WHAT",
 			      heap->format->name);
-		return EINVAL;
-	}
-	if (!heap->pid && !heap->core) {
-		message_error("nothing to look at: give -p PID, or --core FILE");
 		return EINVAL;
 	}
 	if (heap->core)
@@ -207,16 +198,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		command_line_init(state);
+		state->child_inputs[0] = &heap->target;
+		state->child_inputs[1] = &heap->look;
 		return 0;
-	case ARGP_KEY_FINI:
-		command_line_release(state);
-		return 0;
-	case 'p':
-	case ARGP_KEY_ARG:
-		return argument_pid("heap looks at", argument, &heap->pid);
 	case KEY_CORE:
 		heap->core = argument;
+		heap->target.may_be_none = true;
 		return 0;
 	case 'i':
 		return argument_number("--interval", argument, 0.001, 86400, &heap->interval_s);
@@ -246,17 +233,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_HOLDERS:
 		heap->holders = argument;
 		return 0;
-	case KEY_WITH_KEYS:
-		heap->with_keys = true;
-		return 0;
-	case KEY_MAX_MEMORY:
-		return argument_memory("--max-memory", argument, &heap->max_memory_bytes);
-	case 'q':
-		message_set_verbosity(VERBOSITY_QUIET);
-		return 0;
-	case 'v':
-		message_set_verbosity(VERBOSITY_VERBOSE);
-		return 0;
 	case ARGP_KEY_END:
 		return complete(heap);
 	default:
@@ -264,9 +240,17 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	}
 }
 
+static const struct argp_child children[] = {
+	{&target_options_one, 0, NULL, 0},
+	{&look_options_argp, 0, NULL, 0},
+	{&message_options, 0, NULL, 0},
+	{0},
+};
+
 static const struct argp argp = {
 	.options = options,
 	.parser = parse_option,
+	.children = children,
 	.args_doc = "[-p] PID\n--core FILE",
 	.doc = "Says what is in the memory of a running process: where it is, objects by type, "
 	       "containers by name. The process is not stopped and nothing is written into it.\v"
@@ -439,15 +423,28 @@ static enum exit_status check_holders(const struct look *look)
 	return STATUS_TARGET;
 }
 
+/* What grows in a server grows in its workers: whoever gives the master may not know. */
+static void mention_workers(const struct procfs *procfs, pid_t pid)
+{
+	pid_t *workers;
+	size_t count = family_list_workers(procfs, pid, &workers);
+
+	if (count)
+		message_info("process %d is looked at alone; it forked %zu more of its program, "
+			     "such as %d",
+			     (int)pid, count, (int)workers[0]);
+	free(workers);
+}
+
 static enum exit_status look_at(const struct heap_options *heap, const struct procfs *procfs,
 				pid_t pid, struct confined *confined)
 {
 	struct objects_request request = {
 		.containers = 1000,
-		.with_keys = heap->with_keys,
+		.with_keys = heap->look.with_keys,
 		.holders = heap->holders,
 	};
-	uint64_t budget = heap->max_memory_bytes ? heap->max_memory_bytes : budget_default();
+	const uint64_t budget = look_options_budget(&heap->look);
 	enum exit_status status = STATUS_OK;
 	struct failure failure = {0};
 	struct patient patient;
@@ -456,6 +453,7 @@ static enum exit_status look_at(const struct heap_options *heap, const struct pr
 		message_error("%s", failure.text);
 		return failure.status;
 	}
+	mention_workers(procfs, pid);
 	patient.with_classes = true;
 	patient.with_freeze = heap->freeze;
 	if (heap->lost && patient_seek_lost(&patient))
@@ -482,28 +480,27 @@ static enum exit_status look_at(const struct heap_options *heap, const struct pr
 	return status;
 }
 
-static enum exit_status run(const struct heap_options *heap, struct confined *confined)
+static enum exit_status run(struct heap_options *heap, struct confined *confined)
 {
 	struct procfs procfs = {.root = "/proc"};
 	struct failure failure;
-	enum exit_status status;
 
-	if (!heap->core)
-		return look_at(heap, &procfs, heap->pid, confined);
-	if (core_open(heap->core, &procfs.core, &failure)) {
+	if (heap->core ? core_open(heap->core, &procfs.core, &failure)
+		       : target_choice_resolve(&heap->target, &procfs, &failure)) {
 		message_error("%s", failure.text);
 		return failure.status;
 	}
-	status = look_at(heap, &procfs, core_about(procfs.core).pid, confined);
+	pid_t pid = heap->core ? core_about(procfs.core).pid : target_choice_pid(&heap->target);
+	enum exit_status status = look_at(heap, &procfs, pid, confined);
 	core_free(procfs.core);
 	return status;
 }
 
 int heap_main(int argc, char **argv)
 {
-	struct heap_options heap = {.top = TOP_DEFAULT};
+	struct heap_options heap = {.target = {.verb = "heap looks at"}, .top = TOP_DEFAULT};
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, &heap))
+	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &heap))
 		return STATUS_USAGE;
 	struct confined *confined = confined_new();
 	if (!confined) {
@@ -512,5 +509,6 @@ int heap_main(int argc, char **argv)
 	}
 	enum exit_status status = run(&heap, confined);
 	confined_free(confined);
+	target_choice_release(&heap.target);
 	return status;
 }

@@ -13,13 +13,12 @@
 #include <unistd.h>
 
 #include "../lib/array.h"
-#include "../lib/command_line.h"
 #include "../lib/message.h"
-#include "../memory/budget.h"
 #include "../output/file.h"
 #include "../output/why.h"
 #include "../service/inquiry.h"
 #include "arguments.h"
+#include "target_options.h"
 
 #define BYTES_PER_MB   1e6
 #define DURATION_S     120
@@ -28,8 +27,6 @@
 enum {
 	KEY_FAIL_ABOVE = 0x7100,
 	KEY_TOP,
-	KEY_WITH_KEYS,
-	KEY_MAX_MEMORY,
 	TOP_MAX = 1000,
 	OUTPUTS_MAX = 16,
 	END_TRIES = 500,
@@ -37,20 +34,16 @@ enum {
 };
 
 struct why_options {
-	pid_t pid;
-	char **command; /* to start; NULL: a process is given */
+	struct target_choice target;
+	struct look_options look;
 	double duration_s;
 	double fail_above_bytes; /* an hour; negative: never */
 	long top;
-	bool with_keys;
-	uint64_t max_memory_bytes;
 	const char *outputs[OUTPUTS_MAX];
 	size_t output_count;
 };
 
 static const struct argp_option options[] = {
-	{"pid", 'p', "PID", 0, "The process to ask about; of a master that forks workers: these",
-	 0},
 	{"duration", 'd', "SECS", 0, "Ask for so long (default 120)", 0},
 	{"output", 'o', "FILE", 0,
 	 "Write there: text, JSON where the name ends in .json, a page where in .html. Repeatable",
@@ -58,12 +51,6 @@ static const struct argp_option options[] = {
 	{"top", KEY_TOP, "N", 0, "At most so many findings as text (default 6)", 1},
 	{"fail-above", KEY_FAIL_ABOVE, "RATE", 0,
 	 "Exit with status 1 where it surely grows faster, as in 1MB/h", 1},
-	{"with-keys", KEY_WITH_KEYS, NULL, 0,
-	 "Show keys of dictionaries in names: they are data of the process's users", 2},
-	{"max-memory", KEY_MAX_MEMORY, "MB", 0,
-	 "Memory that looks may use themselves (default: 512, or a quarter of what is free)", 2},
-	{"quiet", 'q', NULL, 0, "Say nothing but errors and the answer", 3},
-	{"verbose", 'v', NULL, 0, "Say more", 3},
 	{0},
 };
 
@@ -103,44 +90,15 @@ static error_t add_output(struct why_options *why, const char *path)
 	return 0;
 }
 
-/* What stands behind -- is a command; else there is one argument, the process. */
-static error_t take_argument(struct why_options *why, char *argument, struct argp_state *state)
-{
-	if (!state->quoted || state->next - 1 < state->quoted)
-		return argument_pid("why asks about", argument, &why->pid);
-	why->command = state->argv + state->next - 1;
-	state->next = state->argc;
-	return 0;
-}
-
-static error_t check(const struct why_options *why)
-{
-	if (why->pid && why->command) {
-		message_error("give a process or a command after --, not both");
-		return EINVAL;
-	}
-	if (!why->pid && !why->command) {
-		message_error("nothing to ask about: give -p PID, or -- and a command");
-		return EINVAL;
-	}
-	return 0;
-}
-
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct why_options *why = state->input;
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		command_line_init(state);
+		state->child_inputs[0] = &why->target;
+		state->child_inputs[1] = &why->look;
 		return 0;
-	case ARGP_KEY_FINI:
-		command_line_release(state);
-		return 0;
-	case 'p':
-		return argument_pid("why asks about", argument, &why->pid);
-	case ARGP_KEY_ARG:
-		return take_argument(why, argument, state);
 	case 'd':
 		return argument_number("--duration", argument, 1, DURATION_MAX_S, &why->duration_s);
 	case 'o':
@@ -149,27 +107,22 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return argument_count("--top", argument, TOP_MAX, &why->top);
 	case KEY_FAIL_ABOVE:
 		return parse_rate(argument, &why->fail_above_bytes);
-	case KEY_WITH_KEYS:
-		why->with_keys = true;
-		return 0;
-	case KEY_MAX_MEMORY:
-		return argument_memory("--max-memory", argument, &why->max_memory_bytes);
-	case 'q':
-		message_set_verbosity(VERBOSITY_QUIET);
-		return 0;
-	case 'v':
-		message_set_verbosity(VERBOSITY_VERBOSE);
-		return 0;
-	case ARGP_KEY_END:
-		return check(why);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
+static const struct argp_child children[] = {
+	{&target_options_one, 0, NULL, 0},
+	{&look_options_argp, 0, NULL, 0},
+	{&message_options, 0, NULL, 0},
+	{0},
+};
+
 static const struct argp argp = {
 	.options = options,
 	.parser = parse_option,
+	.children = children,
 	.args_doc = "[-p] PID\n-- COMMAND [ARG...]",
 	.doc = "Says why a process grows: what grows in it, what holds it, which line fills it, "
 	       "and "
@@ -282,20 +235,20 @@ static bool grows_too_fast(const struct why_options *why, const struct answer *a
 	return why->fail_above_bytes >= 0 && sure > why->fail_above_bytes;
 }
 
-static enum exit_status ask(const struct why_options *why, struct confined *confined, pid_t pid)
+static enum exit_status ask(const struct why_options *why, const struct procfs *procfs,
+			    struct confined *confined, pid_t pid)
 {
-	const struct procfs procfs = {.root = "/proc"};
 	const struct inquiry_options inquiry_options = {
 		.pid = pid,
 		.duration_s = why->duration_s,
-		.budget_bytes = why->max_memory_bytes ? why->max_memory_bytes : budget_default(),
-		.with_keys = why->with_keys,
+		.budget_bytes = look_options_budget(&why->look),
+		.with_keys = why->look.with_keys,
 		.interrupted = &interrupted,
 	};
 	enum exit_status status = STATUS_FAILURE;
 	struct failure failure = {0};
 	struct answer *answer = NULL;
-	struct inquiry *inquiry = inquiry_new(&procfs, confined, &inquiry_options, &failure);
+	struct inquiry *inquiry = inquiry_new(procfs, confined, &inquiry_options, &failure);
 
 	if (inquiry) {
 		message_info("asking process %d for %g s", (int)pid, why->duration_s);
@@ -368,25 +321,45 @@ static void end_command(const char *name, pid_t pid)
 }
 
 /* Starts the command, asks about it, and ends it where it still runs. */
-static enum exit_status ask_command(const struct why_options *why, struct confined *confined)
+static enum exit_status ask_command(const struct why_options *why, const struct procfs *procfs,
+				    struct confined *confined)
 {
-	pid_t pid = start(why->command);
+	char *const *command = why->target.command;
+	pid_t pid = start(command);
 
 	if (pid < 0) {
-		message_error("cannot run %s: %s", why->command[0], strerror(-(int)pid));
+		message_error("cannot run %s: %s", command[0], strerror(-(int)pid));
 		return STATUS_TARGET;
 	}
-	enum exit_status status = ask(why, confined, pid);
-	end_command(why->command[0], pid);
+	enum exit_status status = ask(why, procfs, confined, pid);
+	end_command(command[0], pid);
 	return status;
+}
+
+static enum exit_status ask_target(struct why_options *why, struct confined *confined)
+{
+	const struct procfs procfs = {.root = "/proc"};
+	struct failure failure;
+
+	if (why->target.command)
+		return ask_command(why, &procfs, confined);
+	if (target_choice_resolve(&why->target, &procfs, &failure)) {
+		message_error("%s", failure.text);
+		return failure.status;
+	}
+	return ask(why, &procfs, confined, target_choice_pid(&why->target));
 }
 
 int why_main(int argc, char **argv)
 {
-	struct why_options why = {.duration_s = DURATION_S, .fail_above_bytes = -1};
+	struct why_options why = {
+		.target = {.verb = "why asks about", .workers = true, .may_start = true},
+		.duration_s = DURATION_S,
+		.fail_above_bytes = -1,
+	};
 	struct sigaction action = {.sa_handler = interrupt};
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, &why))
+	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &why))
 		return STATUS_USAGE;
 	for (size_t i = 0; i < why.output_count; i++)
 		if (!can_write(why.outputs[i]))
@@ -398,8 +371,8 @@ int why_main(int argc, char **argv)
 		message_error("cannot start a process to read files in: %s", strerror(errno));
 		return STATUS_FAILURE;
 	}
-	enum exit_status status =
-		why.command ? ask_command(&why, confined) : ask(&why, confined, why.pid);
+	enum exit_status status = ask_target(&why, confined);
 	confined_free(confined);
+	target_choice_release(&why.target);
 	return status;
 }
