@@ -115,7 +115,7 @@ _unfreed()
                  -q --quiet -v --verbose --help --"
         ;;
     heap)
-        options="$target --core -i --interval --looks --diff --holders --watch -d --duration
+        options="$target --core -i --interval --looks --diff --holders --watch --follow-forks -d --duration
                  -o --output -f --format --top --with-keys --max-memory --lost --freeze -q --quiet -v
                  --verbose --help"
         ;;

@@ -44,6 +44,34 @@ def test_the_text(started):  # noqa: F811
     assert max(map(len, run.stdout.splitlines())) <= 80
 
 
+def watch_forks(pid, *options):
+    run = watch(pid, "__main__.HISTORY", "-f", "json", *options)
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("python", with_long(PYTHONS, 11, 14))
+def test_what_forked_workers_fill(python, started):  # noqa: F811
+    """The container is the parent's, which puts nothing into it itself; of each worker the first of
+    its five entries may have been anything."""
+    process = begin(python, started, "python_forks_fill.py")
+    alone = watch_forks(process.pid, "-d", "1")
+    assert (alone["hits"], alone["follows_forks"], alone["filled_by"]) == (0, False, [])
+    told = watch_forks(process.pid, "--follow-forks")
+    assert told["follows_forks"]
+    assert told["unsure"] > 5
+    assert abs(told["grew"] - 4 * told["unsure"]) <= 4  # of the first worker and of the last
+    assert told["net"] == told["grew"] and not told["shrank"]
+    assert told["filled_by"][0]["count"] >= 64
+    assert "remember" in told["filled_by"][0]["frames"][0]["name"]
+    assert "serve_one" in told["filled_by"][0]["frames"][1]["name"]
+    text = watch(process.pid, "__main__.HISTORY", "--follow-forks").stdout
+    assert "first writes in forked processes" in text
+    assert max(map(len, text.splitlines())) <= 80
+    tell(process)
+    assert process.wait(30) == 0
+
+
 def test_what_is_not_there(started):  # noqa: F811
     process = begin(PYTHONS[0].values[0], started, "python_fills.py")
     run = watch(process.pid, "nobody.NOTHING")

@@ -28,6 +28,7 @@ enum {
 	KEY_DIFF,
 	KEY_TOP,
 	KEY_WATCH,
+	KEY_FOLLOW_FORKS,
 	KEY_HOLDERS,
 	KEY_LOST,
 	KEY_FREEZE,
@@ -55,6 +56,7 @@ struct heap_options {
 	const char *diff;
 	const char *watch; /* what; NULL: nothing */
 	double watch_s;
+	bool follow_forks;
 	const char *output; /* NULL: text on stdout */
 	const struct format *format;
 };
@@ -69,6 +71,8 @@ static const struct argp_option options[] = {
 	{"watch", KEY_WATCH, "NAME|TYPE|ADDRESS|SYMBOL", 0,
 	 "Say which lines fill a container, make instances of a class, or write a variable", 0},
 	{"duration", 'd', "SECS", 0, "Watch for so long (default 20), or until that is known", 0},
+	{"follow-forks", KEY_FOLLOW_FORKS, NULL, 0,
+	 "With --watch: also in the processes that it forks meanwhile", 0},
 	{"lost", KEY_LOST, NULL, 0,
 	 "Say which blocks of malloc nothing refers to: five looks a second apart, or as -i says",
 	 0},
@@ -163,6 +167,10 @@ static error_t check(struct heap_options *heap)
 		message_error("-d is how long --watch takes: say what to watch");
 		return EINVAL;
 	}
+	if (heap->follow_forks && !heap->watch) {
+		message_error("--follow-forks is about --watch: say what to watch");
+		return EINVAL;
+	}
 	if (heap->watch && heap->holders) {
 		message_error("--watch and --holders are two questions: ask one at a time");
 		return EINVAL;
@@ -229,6 +237,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_FREEZE:
 		heap->freeze = true;
+		return 0;
+	case KEY_FOLLOW_FORKS:
+		heap->follow_forks = true;
 		return 0;
 	case KEY_HOLDERS:
 		heap->holders = argument;
@@ -357,13 +368,17 @@ static int print_watched_json(const void *context, FILE *file)
 
 static enum exit_status watch(const struct heap_options *heap, struct patient *patient)
 {
-	double seconds = heap->watch_s ? heap->watch_s : WATCH_S;
+	const struct heap_watch_options options = {
+		.wish = heap->watch,
+		.seconds = heap->watch_s ? heap->watch_s : WATCH_S,
+		.follow_forks = heap->follow_forks,
+	};
 	struct pool *pool = pool_new();
 	enum exit_status status;
 	struct watched watched;
 	struct failure failure;
 
-	if (heap_watch(patient, heap->watch, seconds, pool, &watched, &failure)) {
+	if (heap_watch(patient, &options, pool, &watched, &failure)) {
 		message_error("%s", failure.text);
 		status = failure.status;
 	} else {

@@ -134,6 +134,7 @@ static void take_result(const struct watch_result *result, enum word_kind kind, 
 	watched->grew = result->grew;
 	watched->shrank = result->shrank;
 	watched->replaced = result->replaced;
+	watched->unsure = result->unsure;
 	watched->net = result->net;
 	watched->watched_s = result->watched_s;
 	watched->hit_us = result->hits ? result->cost_s / (double)result->hits * 1e6 : 0;
@@ -191,35 +192,39 @@ static void run_watch(struct watch *watch, const struct wanted *wanted, double s
 	watch_stop_all(watch);
 }
 
-static int watch_words(struct patient *patient, const struct wanted *wanted, double seconds,
-		       struct pool *pool, struct watched *watched, struct failure *failure)
+static int watch_words(struct patient *patient, const struct wanted *wanted,
+		       const struct heap_watch_options *options, struct pool *pool,
+		       struct watched *watched, struct failure *failure)
 {
 	struct watch_config config = {
 		.procfs = patient->procfs,
 		.confined = patient->confined,
 		.python = patient->is_python && !wanted->native ? &patient->interpreter : NULL,
 		.word_count = wanted->count,
+		.follow_forks = options->follow_forks,
 	};
 
 	memcpy(config.words, wanted->words, sizeof(wanted->words));
 	struct watch *watch = watch_open(patient->pid, &config, failure);
 	if (!watch)
 		return -1;
-	run_watch(watch, wanted, seconds);
+	run_watch(watch, wanted, options->seconds);
 	int error = take_results(watch, wanted, pool, watched);
 	watch_close(watch);
 	return error ? failure_set(failure, STATUS_FAILURE, "out of memory") : 0;
 }
 
-int heap_watch(struct patient *patient, const char *wish, double seconds, struct pool *pool,
+int heap_watch(struct patient *patient, const struct heap_watch_options *options, struct pool *pool,
 	       struct watched *watched, struct failure *failure)
 {
+	const char *wish = options->wish;
 	struct wanted wanted = {.count = 0};
 
 	*watched = (struct watched){
 		.pid = patient->pid,
 		.comm = patient->status.comm,
 		.name = wish,
+		.follows_forks = options->follow_forks,
 	};
 	if (!find_address(patient, wish, pool, watched, &wanted) &&
 	    !(patient->is_python && find_in_python(patient, wish, pool, watched, &wanted)) &&
@@ -229,5 +234,5 @@ int heap_watch(struct patient *patient, const char *wish, double seconds, struct
 			"there is no object, class or variable %s in process %d; `unfreed "
 			"heap -p %d` lists what there is",
 			wish, (int)patient->pid, (int)patient->pid);
-	return watch_words(patient, &wanted, seconds, pool, watched, failure);
+	return watch_words(patient, &wanted, options, pool, watched, failure);
 }

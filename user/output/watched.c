@@ -49,6 +49,16 @@ static void print_numbers(FILE *file, const struct watched *watched)
 	putc('\n', file);
 }
 
+/* A forked process begins with what its parent had then, which nobody saw. */
+static void print_unsure(FILE *file, const struct watched *watched)
+{
+	char text[QUANTITY_SIZE];
+
+	if (watched->unsure)
+		fprintf(file, "and %s first writes in forked processes, up or down\n",
+			quantity_count(text, watched->unsure));
+}
+
 int watched_text(const struct watched *watched, FILE *file)
 {
 	struct columns columns;
@@ -64,6 +74,7 @@ int watched_text(const struct watched *watched, FILE *file)
 	escape_print(columns.file, watched->name);
 	putc('\n', columns.file);
 	print_numbers(columns.file, watched);
+	print_unsure(columns.file, watched);
 	print_fills(&columns, "filled by", watched->fills, watched->fill_count);
 	print_fills(&columns, "emptied by", watched->empties, watched->empty_count);
 	columns_release(&columns);
@@ -86,6 +97,9 @@ int watched_json(const struct watched *watched, FILE *file)
 	json_add_count(object, "grew", watched->grew);
 	json_add_count(object, "shrank", watched->shrank);
 	json_add_count(object, "replaced", watched->replaced);
+	json_object_object_add(object, "follows_forks",
+			       json_object_new_boolean(watched->follows_forks));
+	json_add_count(object, "unsure", watched->unsure);
 	json_object_object_add(object, "net", json_object_new_int64(watched->net));
 	json_object_object_add(object, "watched_s", json_of_double(watched->watched_s, 3));
 	json_object_object_add(object, "hit_us", json_of_double(watched->hit_us, 1));
