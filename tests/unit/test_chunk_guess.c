@@ -20,20 +20,22 @@ struct heap {
 	struct view *view;
 };
 
-static ssize_t read_heap(void *context, uint64_t address, void *buffer, size_t size)
+static ssize_t read_heap(const struct page_source *source, uint64_t address, void *buffer,
+			 size_t size)
 {
-	struct heap *heap = context;
+	struct heap *heap = source->context;
 
 	memcpy(buffer, (uint8_t *)heap->words + (address - START), size);
 	return (ssize_t)size;
 }
 
-static ssize_t all_present(void *context, uint64_t address, uint64_t *entries, size_t size)
+static ssize_t all_present(const struct page_source *source, uint64_t address, uint64_t *entries,
+			   size_t size)
 {
-	(void)context;
+	(void)source;
 	(void)address;
 	for (size_t i = 0; i < size / sizeof(*entries); i++)
-		entries[i] = VIEW_PAGEMAP_PRESENT;
+		entries[i] = PAGE_ENTRY_PRESENT;
 	return (ssize_t)size;
 }
 
@@ -69,7 +71,7 @@ static int teardown(void **state)
 
 static uint64_t guess(struct heap *heap, uint64_t address)
 {
-	const struct view_source source = {read_heap, all_present, heap};
+	const struct page_source source = {read_heap, all_present, heap, -1, -1};
 
 	view_free(heap->view);
 	heap->view = view_new_of(&source, &heap->regions, UINT64_C(1) << 20);
