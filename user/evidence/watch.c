@@ -421,15 +421,10 @@ static void end_word(struct watch *watch, size_t word, enum watch_end end)
 	ended->lost = count_lost(watch, word);
 }
 
-void watch_stop(struct watch *watch, size_t word)
-{
-	end_word(watch, word, WATCH_END_STOPPED);
-}
-
 void watch_stop_all(struct watch *watch)
 {
 	for (size_t word = 0; word < watch->config.word_count; word++)
-		watch_stop(watch, word);
+		end_word(watch, word, WATCH_END_STOPPED);
 }
 
 size_t watch_armed(const struct watch *watch)
@@ -492,42 +487,24 @@ static void pause_ms(int milliseconds)
 	nanosleep(&pause, NULL);
 }
 
-static bool poll_all(struct watch *const *watches, size_t count, size_t *armed)
-{
-	bool hit = false;
-
-	*armed = 0;
-	for (size_t i = 0; i < count; i++) {
-		hit |= watch_poll(watches[i]);
-		*armed += watch_armed(watches[i]);
-	}
-	return hit;
-}
-
-void watches_run(struct watch *const *watches, size_t count, double seconds)
+void watch_run(struct watch *watch, double seconds)
 {
 	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + (uint64_t)(seconds * 1e9);
 	int wait_ms = PAUSE_LEAST_MS;
-	size_t armed;
 
-	poll_all(watches, count, &armed);
-	while (armed) {
+	watch_poll(watch);
+	while (watch_armed(watch)) {
 		uint64_t now = clock_ns(CLOCK_MONOTONIC);
 		int left_ms = now < until_ns ? (int)((until_ns - now) / 1000000) + 1 : 0;
 
 		if (!left_ms)
 			break;
 		pause_ms(wait_ms < left_ms ? wait_ms : left_ms);
-		if (poll_all(watches, count, &armed))
+		if (watch_poll(watch))
 			wait_ms = PAUSE_LEAST_MS;
 		else
 			wait_ms = wait_ms * 2 < PAUSE_MOST_MS ? wait_ms * 2 : PAUSE_MOST_MS;
 	}
-}
-
-void watch_run(struct watch *watch, double seconds)
-{
-	watches_run(&watch, 1, seconds);
 }
 
 uint64_t watch_trap_ns(const struct watch *watch)

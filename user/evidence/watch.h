@@ -89,14 +89,10 @@ bool watch_poll(struct watch *watch);
 /* Polls for so long, or until all words were let go or the process is gone. */
 void watch_run(struct watch *watch, double seconds);
 
-/* The same for watches on several processes at a time. */
-void watches_run(struct watch *const *watches, size_t count, double seconds);
-
 /* How many words are still watched. */
 size_t watch_armed(const struct watch *watch);
 
-/* Lets go of a word, or of all. */
-void watch_stop(struct watch *watch, size_t word);
+/* Lets go of all words. */
 void watch_stop_all(struct watch *watch);
 
 /* What a hit takes of the target here, beside what its own stack takes: measured by watch_open. */
@@ -134,7 +130,7 @@ enum watch_end {
 	WATCH_END_GROWTHS,
 	WATCH_END_HITS,
 	WATCH_END_COST,
-	WATCH_END_STOPPED, /* by watch_stop */
+	WATCH_END_STOPPED, /* by watch_stop_all */
 	WATCH_END_GONE,    /* the process ended, or executed another program */
 };
 

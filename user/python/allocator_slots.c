@@ -97,25 +97,17 @@ static bool is_executable(const struct mappings *mappings, uint64_t address)
 	return mapping && mapping->executable;
 }
 
-int python_slot_refresh(const struct memory *memory, struct python_slot *slot)
-{
-	uint64_t words[SLOT_WORDS];
-	int error = memory_read(memory, slot->address, words, sizeof(words));
-
-	if (error)
-		return error;
-	slot->context = words[0];
-	memcpy(slot->functions, words + 1, sizeof(slot->functions));
-	return 0;
-}
-
 /* Whether a slot is at the address: four pointers to code. */
 static bool read_slot(const struct memory *memory, const struct mappings *mappings,
 		      uint64_t address, struct python_slot *slot)
 {
+	uint64_t words[SLOT_WORDS];
+
 	slot->address = address;
-	if (address % 8 || python_slot_refresh(memory, slot))
+	if (address % 8 || memory_read(memory, address, words, sizeof(words)))
 		return false;
+	slot->context = words[0];
+	memcpy(slot->functions, words + 1, sizeof(slot->functions));
 	for (int i = 0; i < CALLS; i++)
 		if (!is_executable(mappings, slot->functions[i]))
 			return false;

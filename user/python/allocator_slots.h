@@ -73,7 +73,4 @@ int python_slots_read(const struct python_interpreter *interpreter, const struct
 /* Where the probe goes, given whether the slots are (going to be) steered. */
 const struct site *python_function_site(const struct python_function *function, bool steered);
 
-/* The slots as they are now, at addresses known from an earlier reading. */
-int python_slot_refresh(const struct memory *memory, struct python_slot *slot);
-
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "code.h"
 
-const struct code_slot *code_find_slot(const struct code *code, uint64_t address)
+/* NULL where the address is not that of a known GOT word. */
+static const struct code_slot *find_slot(const struct code *code, uint64_t address)
 {
 	size_t low = 0, high = code->slot_count;
 
@@ -23,7 +24,7 @@ const struct code_slot *instruction_slot(const struct code *code,
 {
 	if (instruction->slot == CODE_NOWHERE)
 		return NULL;
-	return code_find_slot(code, code->address + instruction->slot);
+	return find_slot(code, code->address + instruction->slot);
 }
 
 const struct code_slot *code_stub_slot(struct decoder *decoder, const struct code *code,

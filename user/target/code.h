@@ -84,9 +84,6 @@ void decoder_free(struct decoder *decoder);
 int instruction_decode(struct decoder *decoder, const uint8_t *bytes, size_t size, uint64_t offset,
 		       struct instruction *instruction);
 
-/* NULL where the address is not that of a known GOT word. */
-const struct code_slot *code_find_slot(const struct code *code, uint64_t address);
-
 /* The GOT word of an instruction that goes through one, given that it lies in `code`; or NULL. */
 const struct code_slot *instruction_slot(const struct code *code,
 					 const struct instruction *instruction);

@@ -63,7 +63,9 @@ static bool has_multi_link(enum attach_kind kind)
 	return known;
 }
 
-bool kernel_release_kills_seccomp(const char *release)
+/* From 6.11 a return trap is a system call; these versions kill a target whose seccomp filter does
+ * not know it. */
+static bool release_kills_seccomp(const char *release)
 {
 	int major = 0, minor = 0, patch = 0;
 
@@ -101,7 +103,7 @@ void kernel_probe(struct kernel *kernel)
 		snprintf(kernel->release, sizeof(kernel->release), "%s", names.release);
 		upstream_release(&names, upstream, sizeof(upstream));
 	}
-	kernel->return_kills_seccomp = kernel_release_kills_seccomp(upstream);
+	kernel->return_kills_seccomp = release_kills_seccomp(upstream);
 	kernel->privileged = program >= 0;
 	if (program >= 0)
 		close(program);

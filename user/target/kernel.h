@@ -28,8 +28,4 @@ enum attach_kind kernel_best_attach(const struct kernel *kernel);
 
 bool kernel_has_attach(const struct kernel *kernel, enum attach_kind kind);
 
-/* From 6.11 a return trap is a system call; these versions kill a target whose seccomp filter does
- * not know it. */
-bool kernel_release_kills_seccomp(const char *release);
-
 #endif

@@ -40,17 +40,6 @@ struct search {
 	char other[ID_BYTES]; /* another one whose ID begins alike */
 };
 
-const char *selection_option(enum selection_kind kind)
-{
-	static const char *const names[] = {
-		[SELECT_COMM] = "--comm",
-		[SELECT_CONTAINER] = "--container",
-		[SELECT_CGROUP] = "--cgroup",
-	};
-
-	return names[kind];
-}
-
 static bool is_listed(const struct search *search, pid_t pid)
 {
 	for (size_t i = 0; i < search->count; i++)
@@ -325,6 +314,17 @@ static void leave_workers_out(struct search *list)
 	free(workers);
 }
 
+static const char *option_of(enum selection_kind kind)
+{
+	static const char *const names[] = {
+		[SELECT_COMM] = "--comm",
+		[SELECT_CONTAINER] = "--container",
+		[SELECT_CGROUP] = "--cgroup",
+	};
+
+	return names[kind];
+}
+
 static int say_several(const struct search *list, const struct selection *selection,
 		       const char *verb, struct failure *failure)
 {
@@ -340,7 +340,7 @@ static int say_several(const struct search *list, const struct selection *select
 		snprintf(names + used, sizeof(names) - used, " and %zu more", list->count - named);
 	return failure_set(failure, STATUS_USAGE,
 			   "%s one process, and %s %.80s means %zu: %s; give the PID of one", verb,
-			   selection_option(selection->kind), selection->name, list->count, names);
+			   option_of(selection->kind), selection->name, list->count, names);
 }
 
 int selection_choose(const struct procfs *procfs, const struct selection *selection,

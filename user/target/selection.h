@@ -21,9 +21,6 @@ struct selection {
 	const char *name;
 };
 
-/* The option that makes it: "--comm". */
-const char *selection_option(enum selection_kind kind);
-
 struct selected {
 	pid_t pid;
 	pid_t parent;
