@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/bytes.h"
+
 enum {
 	NAME_CHARACTERS_MAX = 4096,
 	LINE_BYTES_MAX = 1 << 20,
@@ -154,14 +156,6 @@ static int read_lines(const struct memory *memory, const struct python_layout *l
 	return memory_read(memory, address + layout->bytes_data, code->lines, length);
 }
 
-static uint64_t pointer_at(const uint8_t *object, uint32_t offset)
-{
-	uint64_t pointer;
-
-	memcpy(&pointer, object + offset, sizeof(pointer));
-	return pointer;
-}
-
 static uint32_t check_of(const struct memory *memory, const struct python_layout *layout,
 			 const uint8_t *object)
 {
@@ -169,7 +163,7 @@ static uint32_t check_of(const struct memory *memory, const struct python_layout
 	uint64_t name, hash;
 
 	memcpy(bytes, object + PYTHON_CHECK_START(&layout->walk), sizeof(bytes));
-	name = pointer_at(bytes, PYTHON_CHECK_NAME(&layout->walk) & (PYTHON_CHECK_BYTES - 8));
+	name = bytes_u64(bytes, PYTHON_CHECK_NAME(&layout->walk) & (PYTHON_CHECK_BYTES - 8));
 	if (memory_read_u64(memory, name + PYTHON_STR_HASH, &hash))
 		hash = 0;
 	return python_check(bytes, PYTHON_CHECK_POINTERS(&layout->walk), hash);
@@ -227,14 +221,14 @@ static int read_parts(const struct memory *memory, const struct python_layout *l
 	code->check = check_of(memory, layout, object);
 	code->begin = begin_of(layout, object);
 	memcpy(&code->first_line, object + layout->walk.code_first_line, sizeof(code->first_line));
-	error = python_string_read(memory, layout, types, pointer_at(object, name),
+	error = python_string_read(memory, layout, types, bytes_u64(object, name),
 				   NAME_CHARACTERS_MAX, &code->name);
 	if (!error)
 		error = python_string_read(memory, layout, types,
-					   pointer_at(object, layout->walk.code_filename),
+					   bytes_u64(object, layout->walk.code_filename),
 					   NAME_CHARACTERS_MAX, &code->file);
 	if (!error)
-		error = read_lines(memory, layout, types, pointer_at(object, layout->code_lines),
+		error = read_lines(memory, layout, types, bytes_u64(object, layout->code_lines),
 				   code);
 	return error;
 }

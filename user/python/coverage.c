@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/bytes.h"
 #include "code_scan.h"
 
 /* Of struct _obmalloc_state, struct arena_object and struct pool_header. */
@@ -93,14 +94,6 @@ int python_counters_find(const struct python_interpreter *interpreter,
 	return 0;
 }
 
-static uint64_t word_at(const uint8_t *bytes, size_t offset)
-{
-	uint64_t word;
-
-	memcpy(&word, bytes + offset, sizeof(word));
-	return word;
-}
-
 static struct python_pool pool_of(const struct python_layout *layout, const uint8_t *header)
 {
 	struct python_pool pool;
@@ -140,8 +133,8 @@ static int read_arena(const struct python_interpreter *interpreter, const uint8_
 		      struct python_blocks *blocks)
 {
 	const uint64_t size = interpreter->layout.pool_bytes;
-	uint64_t addresses[POOLS_MAX] = {0}, start = word_at(arena, ARENA_ADDRESS);
-	uint64_t end = word_at(arena, ARENA_POOL_ADDRESS);
+	uint64_t addresses[POOLS_MAX] = {0}, start = bytes_u64(arena, ARENA_ADDRESS);
+	uint64_t end = bytes_u64(arena, ARENA_POOL_ADDRESS);
 	struct python_pool pools[POOLS_MAX];
 	size_t count = 0;
 

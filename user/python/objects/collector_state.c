@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "../../lib/bytes.h"
 #include "structs.h"
 
 enum {
@@ -53,22 +54,6 @@ static uint64_t read_state(const struct python_interpreter *interpreter, uint8_t
 	return memory_read(&interpreter->memory, address, state, STATE_BYTES) ? 0 : address;
 }
 
-static uint32_t u32_at(const uint8_t *state, size_t offset)
-{
-	uint32_t value;
-
-	memcpy(&value, state + offset, sizeof(value));
-	return value;
-}
-
-static uint64_t u64_at(const uint8_t *state, size_t offset)
-{
-	uint64_t value;
-
-	memcpy(&value, state + offset, sizeof(value));
-	return value;
-}
-
 static size_t statistics_of(const struct python_interpreter *interpreter)
 {
 	return PYTHON_MINOR(interpreter->layout.version) >= PYTHON_VERSION(3, 14) ? STATISTICS_14
@@ -84,7 +69,7 @@ static bool is_incremental(uint32_t version)
 static size_t generations_of(const uint8_t *state, uint64_t address, size_t statistics)
 {
 	bool packed = statistics == STATISTICS &&
-		      u64_at(state, GENERATION_POINTER) == address + GENERATIONS_PACKED;
+		      bytes_u64(state, GENERATION_POINTER) == address + GENERATIONS_PACKED;
 
 	return packed ? GENERATIONS_PACKED : GENERATIONS;
 }
@@ -93,11 +78,11 @@ static bool read_generation(const uint8_t *state, size_t generation, size_t numb
 			    struct look_gc *gc)
 {
 
-	gc->generations[number].threshold = u32_at(state, generation + THRESHOLD);
-	gc->generations[number].count = u32_at(state, generation + COUNT);
-	gc->generations[number].collections = u64_at(state, numbers);
-	gc->generations[number].collected = u64_at(state, numbers + 8);
-	gc->generations[number].uncollectable = u64_at(state, numbers + 16);
+	gc->generations[number].threshold = bytes_u32(state, generation + THRESHOLD);
+	gc->generations[number].count = bytes_u32(state, generation + COUNT);
+	gc->generations[number].collections = bytes_u64(state, numbers);
+	gc->generations[number].collected = bytes_u64(state, numbers + 8);
+	gc->generations[number].uncollectable = bytes_u64(state, numbers + 16);
 	return gc->generations[number].threshold <= COUNT_MAX &&
 	       gc->generations[number].collections <= COUNT_MAX;
 }
@@ -113,9 +98,9 @@ void collector_read(const struct python_interpreter *interpreter, struct look_gc
 	*lists = (struct collector_lists){0};
 	if (!address)
 		return;
-	gc->known = u32_at(state, ENABLED) <= 1;
-	gc->enabled = u32_at(state, ENABLED) == 1;
-	gc->saves_all = u32_at(state, DEBUG) & DEBUG_SAVEALL;
+	gc->known = bytes_u32(state, ENABLED) <= 1;
+	gc->enabled = bytes_u32(state, ENABLED) == 1;
+	gc->saves_all = bytes_u32(state, DEBUG) & DEBUG_SAVEALL;
 	gc->is_incremental = is_incremental(interpreter->layout.version);
 	gc->generation_count = LOOK_GENERATIONS;
 	size_t generations = generations_of(state, address, statistics);
@@ -124,8 +109,8 @@ void collector_read(const struct python_interpreter *interpreter, struct look_gc
 				     statistics + i * STATISTICS_BYTES, i, gc))
 			gc->known = false;
 	lists->permanent = address + statistics - PERMANENT;
-	lists->garbage = u64_at(state, statistics + GARBAGE);
-	gc->has_frozen = u64_at(state, statistics - PERMANENT) != lists->permanent;
+	lists->garbage = bytes_u64(state, statistics + GARBAGE);
+	gc->has_frozen = bytes_u64(state, statistics - PERMANENT) != lists->permanent;
 	if (!gc->has_frozen)
 		gc->frozen = 0;
 }

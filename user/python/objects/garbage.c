@@ -49,14 +49,6 @@ struct judging {
 	void (*refer)(struct judging *judging, uint32_t node);
 };
 
-static uint64_t word(const struct judging *judging, uint64_t address)
-{
-	uint64_t value;
-
-	view_u64(judging->graph->reader->view, address, &value);
-	return value;
-}
-
 static enum object_kind kind_of(const struct judging *judging, uint32_t type)
 {
 	return judging->graph->reader->types->items[type].kind;
@@ -187,7 +179,8 @@ static uint64_t frame_of(const struct judging *judging)
 		return 0;
 	switch (kind_of(judging, holder->type)) {
 	case KIND_FRAME:
-		return word(judging, holder->address + structs->frame_object_frame);
+		return object_word(judging->graph->reader,
+				   holder->address + structs->frame_object_frame);
 	case KIND_GENERATOR:
 		view_bytes(reader->view,
 			   holder->address + structs->generator_frame - GENERATOR_STATE, &state, 1);
@@ -210,8 +203,9 @@ static void count_frame(struct judging *judging)
 	    (kind == KIND_FRAME && judging->frame != holder->address + frame_data(judging)))
 		return;
 	for (size_t i = 0; i < FRAME_WORDS; i++) {
-		uint64_t target = word(
-			judging, judging->frame + (structs->minor == 11 ? owned_11[i] : owned[i]));
+		uint64_t target = object_word(
+			judging->graph->reader,
+			judging->frame + (structs->minor == 11 ? owned_11[i] : owned[i]));
 
 		if (!(target & 7) && target != holder->address)
 			refer_to(judging, target);
@@ -238,7 +232,8 @@ static void visit(struct judging *judging, uint32_t node, bool owned)
 	const struct python_type *type = &graph->reader->types->items[holder->type];
 	holder->is_namespace = false;
 	judging->frame = frame_of(judging);
-	judging->weak_list = word(judging, type->address + TYPE_WEAKLIST_OFFSET);
+	judging->weak_list =
+		object_word(judging->graph->reader, type->address + TYPE_WEAKLIST_OFFSET);
 	object_references(graph->reader, holder, owned ? refer_owned : refer_any, store, judging);
 	count_frame(judging);
 	if (graph->reader->types->items[holder->type].flags & TYPE_HEAP)
@@ -293,8 +288,9 @@ static bool keep_held(struct garbage *garbage, struct judging *judging)
 
 		if (found >= STAYS)
 			continue;
-		uint64_t count = python_refcount(
-			structs, word(judging, graph_address(graph, (uint32_t)node)));
+		uint64_t count =
+			python_refcount(structs, object_word(judging->graph->reader,
+							     graph_address(graph, (uint32_t)node)));
 		if (count <= found)
 			continue;
 		if (structs->minor < 12 || (int32_t)count >= 0) /* else it is immortal */

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../../lib/array.h"
+#include "../../lib/bytes.h"
 
 enum {
 	HEADER_BYTES = POOL_HEADER_BYTES,
@@ -164,14 +165,6 @@ static bool mark_free(const uint8_t *pool, uint64_t address, uint32_t size, uint
 	return blocks - length == header->used;
 }
 
-static uint64_t word_at(const uint8_t *block, uint32_t offset)
-{
-	uint64_t word;
-
-	memcpy(&word, block + offset, sizeof(word));
-	return word;
-}
-
 /* A compact string's type says a larger size than it has. */
 static bool fits(const struct python_type *type, uint32_t size)
 {
@@ -193,7 +186,7 @@ static bool is_address(struct view *view, uint64_t count)
  * with a small number there, and has a hash and a type's address where an object would begin. */
 static bool has_gc_head(const uint8_t *block, uint32_t header)
 {
-	uint64_t next = header ? word_at(block, header - GC_HEAD_BYTES) : 0;
+	uint64_t next = header ? bytes_u64(block, header - GC_HEAD_BYTES) : 0;
 
 	return !next || next >= LOWEST_ADDRESS;
 }
@@ -203,18 +196,18 @@ static bool makes_sense(enum object_kind kind, const uint8_t *object, uint32_t b
 {
 	switch (kind) {
 	case KIND_LIST:
-		if (word_at(object, LIST_ALLOCATED) == UINT64_MAX) /* it is being sorted */
-			return !word_at(object, LIST_ITEMS);
-		return word_at(object, LIST_LENGTH) <= word_at(object, LIST_ALLOCATED) &&
-		       word_at(object, LIST_ALLOCATED) < LENGTH_MAX;
+		if (bytes_u64(object, LIST_ALLOCATED) == UINT64_MAX) /* it is being sorted */
+			return !bytes_u64(object, LIST_ITEMS);
+		return bytes_u64(object, LIST_LENGTH) <= bytes_u64(object, LIST_ALLOCATED) &&
+		       bytes_u64(object, LIST_ALLOCATED) < LENGTH_MAX;
 	case KIND_DICT:
-		return word_at(object, DICT_USED) < LENGTH_MAX && word_at(object, DICT_KEYS) &&
-		       !(word_at(object, DICT_KEYS) & 7);
+		return bytes_u64(object, DICT_USED) < LENGTH_MAX && bytes_u64(object, DICT_KEYS) &&
+		       !(bytes_u64(object, DICT_KEYS) & 7);
 	case KIND_TUPLE:
-		return word_at(object, OBJECT_SIZE) <= bytes / 8;
+		return bytes_u64(object, OBJECT_SIZE) <= bytes / 8;
 	case KIND_SET:
-		return word_at(object, SET_USED) <= word_at(object, SET_MASK) &&
-		       word_at(object, SET_MASK) < LENGTH_MAX;
+		return bytes_u64(object, SET_USED) <= bytes_u64(object, SET_MASK) &&
+		       bytes_u64(object, SET_MASK) < LENGTH_MAX;
 	default:
 		return true;
 	}
@@ -227,13 +220,13 @@ uint32_t object_block_type(struct python_object_types *types, struct view *view,
 
 	*listed = false;
 	for (size_t i = 0; i < 3 && headers[i] + 16 <= size; i++) {
-		uint64_t count = word_at(block, headers[i]);
+		uint64_t count = bytes_u64(block, headers[i]);
 		bool live = python_refcount_is_plausible(types->structs, count);
 
 		if (!live && count)
 			continue;
 		uint32_t type =
-			python_types_find(types, view, word_at(block, headers[i] + OBJECT_TYPE));
+			python_types_find(types, view, bytes_u64(block, headers[i] + OBJECT_TYPE));
 		if (!type || types->items[type].header_bytes != headers[i] ||
 		    !fits(&types->items[type], size) || (live && is_address(view, count)) ||
 		    !has_gc_head(block, headers[i]) ||

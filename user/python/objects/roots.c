@@ -44,14 +44,6 @@ struct rooting {
 	bool leftovers;     /* variables are done: what frames compute with, which may be stale */
 };
 
-static uint64_t word(const struct rooting *rooting, uint64_t address)
-{
-	uint64_t value;
-
-	view_u64(rooting->reader->view, address, &value);
-	return value;
-}
-
 /* Between the name of a function and the number of the thread that runs it. */
 #define THREAD_MARK ", thread "
 
@@ -103,7 +95,7 @@ static void take_stack_of_running(struct rooting *rooting, uint64_t frame, uint6
 		return;
 	uint64_t start = frame + layout->frame_locals + 8 * (uint64_t)(locals & 0xffff);
 	for (int i = 0; i < STACK_WORDS_MAX; i++)
-		take_variable(rooting, word(rooting, start + 8 * i) & ~UINT64_C(7),
+		take_variable(rooting, object_word(rooting->reader, start + 8 * i) & ~UINT64_C(7),
 			      label_make(LABEL_ITEM, 0));
 }
 
@@ -112,7 +104,7 @@ static uint64_t word_now(struct rooting *rooting, uint64_t address)
 {
 	if (!rooting->leftovers)
 		view_refresh(rooting->reader->view, address, 8);
-	return word(rooting, address);
+	return object_word(rooting->reader, address);
 }
 
 static void take_frames(struct rooting *rooting, uint64_t state)
@@ -150,7 +142,7 @@ static void take_words(struct rooting *rooting, uint64_t start, size_t bytes, co
 	uint32_t label = text_label(rooting, LABEL_C, name);
 
 	for (uint64_t at = start; at < start + bytes; at += 8) {
-		uint64_t target = word(rooting, at), words[2];
+		uint64_t target = object_word(rooting->reader, at), words[2];
 
 		if (target & 7 || target < VIEW_PAGE_BYTES ||
 		    !view_bytes(reader->view, target, words, sizeof(words)))
@@ -164,13 +156,13 @@ static void take_words(struct rooting *rooting, uint64_t start, size_t bytes, co
 static void take_threads(struct rooting *rooting, uint64_t interpreter)
 {
 	const struct python_layout *layout = rooting->reader->layout;
-	uint64_t state = word(rooting, interpreter + layout->interpreter_threads);
+	uint64_t state = object_word(rooting->reader, interpreter + layout->interpreter_threads);
 
 	for (rooting->thread = 1; state && rooting->thread < THREADS_MAX; rooting->thread++) {
 		take_frames(rooting, state);
 		if (rooting->leftovers)
 			take_words(rooting, state, THREAD_STATE_BYTES, "thread state", false);
-		state = word(rooting, state + layout->tstate_next);
+		state = object_word(rooting->reader, state + layout->tstate_next);
 	}
 	rooting->thread = 0;
 }
@@ -191,16 +183,17 @@ static void each_interpreter(struct rooting *rooting,
 {
 	const struct python_layout *layout = rooting->reader->layout;
 	uint64_t addresses[INTERPRETERS_MAX], count = 0;
-	uint64_t interpreter =
-		word(rooting, rooting->interpreter->runtime + layout->runtime_interpreters);
+	uint64_t interpreter = object_word(rooting->reader, rooting->interpreter->runtime +
+								    layout->runtime_interpreters);
 
 	for (; interpreter && count < INTERPRETERS_MAX; count++) {
 		addresses[count] = interpreter;
-		interpreter = word(rooting, interpreter + layout->interpreter_next);
+		interpreter = object_word(rooting->reader, interpreter + layout->interpreter_next);
 	}
 	for (uint64_t i = 0; i < count; i++) {
 		interpreter = addresses[count - 1 - i];
-		rooting->number = i ? word(rooting, interpreter + number_offset(rooting)) : 0;
+		rooting->number =
+			i ? object_word(rooting->reader, interpreter + number_offset(rooting)) : 0;
 		if (rooting->number > NUMBER_MAX)
 			rooting->number = i;
 		act(rooting, interpreter);
@@ -221,14 +214,16 @@ static uint32_t modules_label(const struct rooting *rooting)
 static void visit_modules(struct rooting *rooting, uint64_t interpreter)
 {
 	rooting->visit(rooting->context,
-		       word(rooting, interpreter + rooting->reader->layout->interpreter_modules),
+		       object_word(rooting->reader,
+				   interpreter + rooting->reader->layout->interpreter_modules),
 		       modules_label(rooting));
 }
 
 static void visit_sysdict(struct rooting *rooting, uint64_t interpreter)
 {
 	rooting->visit(rooting->context,
-		       word(rooting, interpreter + rooting->reader->layout->interpreter_sysdict),
+		       object_word(rooting->reader,
+				   interpreter + rooting->reader->layout->interpreter_sysdict),
 		       modules_label(rooting));
 }
 
@@ -247,7 +242,7 @@ static void take_range(struct rooting *rooting, uint64_t start, uint64_t end, co
 			at |= VIEW_PAGE_BYTES - 8;
 			continue;
 		}
-		graph_raw_root(rooting->graph, word(rooting, at), label);
+		graph_raw_root(rooting->graph, object_word(rooting->reader, at), label);
 	}
 }
 
