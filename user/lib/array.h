@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Makes room for one more element of `size` bytes in *items. Returns false on out of memory. */
 static inline bool array_reserve(void *items, size_t count, size_t size)
@@ -28,5 +29,19 @@ static inline bool array_reserve(void *items, size_t count, size_t size)
 	(array_reserve((items), *(count), sizeof(**(items)))  \
 		 ? ((*(items))[(*(count))++] = (value), true) \
 		 : false)
+
+/*
+ * Makes room in an array of `count` elements of `size` bytes that may not grow: every second one
+ * goes, the first one stays. Returns how many are left.
+ */
+static inline size_t array_thin(void *items, size_t count, size_t size)
+{
+	char *bytes = items;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i += 2)
+		memmove(bytes + kept++ * size, bytes + i * size, size);
+	return kept;
+}
 
 #endif

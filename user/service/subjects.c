@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/array.h"
 #include "../python/objects/names.h"
 #include "../python/objects/report.h"
 
@@ -22,18 +23,13 @@ void subjects_release(struct subjects *subjects)
 
 /* --- samples --- */
 
-/* Where there is no room for another, every second one goes, but the first and the last stay. */
+/* Where there is no room for another, every second one goes, but the first stays. */
 static void add_sample(struct subject *subject, double at_s, uint64_t length, uint64_t bytes)
 {
 	struct container_sample *samples = subject->samples;
 
-	if (subject->sample_count == SUBJECT_SAMPLES) {
-		size_t kept = 0;
-
-		for (size_t i = 0; i < SUBJECT_SAMPLES; i += 2)
-			samples[kept++] = samples[i];
-		subject->sample_count = kept;
-	}
+	if (subject->sample_count == SUBJECT_SAMPLES)
+		subject->sample_count = array_thin(samples, SUBJECT_SAMPLES, sizeof(*samples));
 	samples[subject->sample_count++] = (struct container_sample){
 		.at_s = at_s,
 		.length = length,
