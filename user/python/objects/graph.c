@@ -142,27 +142,41 @@ static uint32_t add_outside(struct graph *graph, uint64_t address, uint32_t type
 	return node;
 }
 
-static uint32_t find_in_pool(const struct graph *graph, uint32_t block, uint64_t address, bool raw)
+/* Where an address lies. */
+struct place {
+	const struct object_pool *pool; /* NULL: in none */
+	uint32_t block;                 /* 0: none */
+};
+
+static struct place find_place(const struct graph *graph, uint64_t address)
 {
-	const struct object_pools *pools = graph->reader->pools;
-	uint16_t type = pools->blocks[block];
+	const struct object_pool *pool = object_pools_at(graph->reader->pools, address);
+
+	return (struct place){pool, pool ? object_pool_block_at(pool, address) : 0};
+}
+
+static uint32_t find_in_pool(const struct graph *graph, const struct place *place, uint64_t address,
+			     bool raw)
+{
+	uint16_t type = graph->reader->pools->blocks[place->block];
 
 	if (type == BLOCK_FREE || (type == BLOCK_RAW && !raw))
 		return 0;
 	if (type == BLOCK_RAW)
-		return block;
-	return object_pool_block(object_pools_at(pools, address), block) +
+		return place->block;
+	return object_pool_block(place->pool, place->block) +
 				       graph->reader->types->items[type].header_bytes ==
 			       address
-		       ? block
+		       ? place->block
 		       : 0;
 }
 
 uint32_t graph_find(const struct graph *graph, uint64_t address, bool raw)
 {
-	uint32_t block = object_pools_block(graph->reader->pools, address);
+	struct place place = find_place(graph, address);
 
-	return block ? find_in_pool(graph, block, address, raw) : find_slot(graph, address)->node;
+	return place.block ? find_in_pool(graph, &place, address, raw)
+			   : find_slot(graph, address)->node;
 }
 
 /* What says that it is larger than the mapping that it lies in is no object. */
@@ -174,14 +188,14 @@ static bool fits_mapping(struct object_reader *reader, uint64_t address, uint32_
 }
 
 /* As graph_find, and takes up what was not seen before. */
-static uint32_t resolve(struct graph *graph, uint64_t address, bool raw)
+static uint32_t resolve(struct graph *graph, const struct place *place, uint64_t address, bool raw)
 {
 	struct object_reader *reader = graph->reader;
-	uint32_t block = object_pools_block(reader->pools, address), type;
 	uint64_t words[2], bytes;
+	uint32_t type;
 
-	if (block)
-		return find_in_pool(graph, block, address, raw);
+	if (place->block)
+		return find_in_pool(graph, place, address, raw);
 	if (address & 7 || !view_has(reader->view, address))
 		return 0;
 	const struct outside_slot *slot = find_slot(graph, address);
@@ -193,7 +207,7 @@ static uint32_t resolve(struct graph *graph, uint64_t address, bool raw)
 	    (type = python_types_find(reader->types, reader->view, words[1])) &&
 	    fits_mapping(reader, address, type))
 		return add_outside(graph, address, type, 0);
-	bytes = raw ? chunk_guess_bytes(reader->view, address) : 0;
+	bytes = raw && !place->pool ? chunk_guess_bytes(reader->view, address) : 0;
 	return bytes ? add_outside(graph, address, TYPE_NONE, bytes) : 0;
 }
 
@@ -268,24 +282,35 @@ static uint64_t outside_bytes(const struct graph *graph, uint64_t address, uint3
 	return block >= own ? block : own;
 }
 
+static uint64_t pool_node_bytes(const struct graph *graph, uint32_t node)
+{
+	const struct object_pool *pool = object_pools_of(graph->reader->pools, node);
+	uint32_t type = graph_type(graph, node);
+	const struct python_type *known = &graph->reader->types->items[type];
+	uint64_t payload = 0;
+
+	if (object_kind_has_payload(known->kind))
+		payload = object_payload(graph->reader,
+					 object_pool_block(pool, node) + known->header_bytes, type);
+	return pool->size + payload;
+}
+
 uint64_t graph_node_bytes(const struct graph *graph, uint32_t node)
 {
-	struct object_reader *reader = graph->reader;
-	uint32_t type = graph_type(graph, node);
-	uint64_t address = graph_address(graph, node), bytes;
-
 	if (node < graph->pool_nodes)
-		bytes = object_pools_of(reader->pools, node)->size;
-	else if (!type)
-		return graph->outsides[node - graph->pool_nodes].bytes;
-	else
-		bytes = outside_bytes(graph, address, type);
-	return bytes + (type ? object_payload(reader, address, type) : 0);
+		return pool_node_bytes(graph, node);
+	const struct outside *outside = &graph->outsides[node - graph->pool_nodes];
+	if (!outside->type)
+		return outside->bytes;
+	return outside_bytes(graph, outside->address, outside->type) +
+	       object_payload(graph->reader, outside->address, outside->type);
 }
 
 uint32_t graph_node(struct graph *graph, uint64_t address)
 {
-	return resolve(graph, address, false);
+	struct place place = find_place(graph, address);
+
+	return resolve(graph, &place, address, false);
 }
 
 bool graph_leave_out(struct graph *graph)
@@ -350,12 +375,16 @@ static bool is_slot(const struct graph *graph, uint32_t type, uint32_t label)
 static void refer(void *context, uint64_t target, uint32_t label)
 {
 	struct graph *graph = context;
+	struct place place = find_place(graph, target);
 	enum label_kind kind = label_kind(label);
+
+	if (graph->parents[place.block]) /* by far most were reached before */
+		return;
 	uint32_t type = graph_type(graph, graph->from);
 	bool guess = kind == LABEL_FIELD || kind == LABEL_RAW;
 	bool raw = type ? guess && (graph->follow_raw || object_leads_to_raw(graph->reader, type))
 			: graph->follow_raw;
-	uint32_t node = resolve(graph, target, raw);
+	uint32_t node = resolve(graph, &place, target, raw);
 
 	if (!node && (!guess || is_slot(graph, type, label)))
 		node = repair(graph, target);
@@ -403,11 +432,22 @@ static bool is_storage(const struct graph *graph, uint32_t node)
 	return graph->labels[node] == label_make(LABEL_RAW, 1);
 }
 
+/* An object that refers to nothing. */
+static bool is_leaf(const struct graph *graph, uint32_t node)
+{
+	const struct python_type *type = &graph->reader->types->items[graph_type(graph, node)];
+
+	return (type->kind == KIND_STR || type->kind == KIND_INT || type->kind == KIND_BYTES) &&
+	       !(type->flags & (TYPE_MANAGED_DICT | TYPE_INLINE_VALUES));
+}
+
 static void follow_node(struct graph *graph, uint32_t node)
 {
 	struct object object;
 
 	graph->from = node;
+	if (is_leaf(graph, node))
+		return;
 	if (graph_object(graph, node, &object))
 		object_references(graph->reader, &object, refer, store, graph);
 	else if (graph->follow_raw && !is_storage(graph, node))
@@ -442,22 +482,25 @@ void graph_follow_raw(struct graph *graph)
 	graph_follow(graph);
 }
 
-uint32_t graph_root(struct graph *graph, uint64_t address, uint32_t label)
+static uint32_t enter_root(struct graph *graph, uint64_t address, bool raw, uint32_t label)
 {
-	uint32_t node = resolve(graph, address, false);
+	struct place place = find_place(graph, address);
 
+	if (graph->parents[place.block])
+		return 0;
+	uint32_t node = resolve(graph, &place, address, raw);
 	if (!node || graph->parents[node] || graph_is_left_out(graph, node))
 		return 0;
 	enter(graph, node, node, label);
 	return node;
 }
 
+uint32_t graph_root(struct graph *graph, uint64_t address, uint32_t label)
+{
+	return enter_root(graph, address, false, label);
+}
+
 uint32_t graph_raw_root(struct graph *graph, uint64_t address, uint32_t label)
 {
-	uint32_t node = resolve(graph, address, true);
-
-	if (!node || graph->parents[node] || graph_is_left_out(graph, node))
-		return 0;
-	enter(graph, node, node, label);
-	return node;
+	return enter_root(graph, address, true, label);
 }

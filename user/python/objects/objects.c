@@ -192,19 +192,25 @@ static void drop_graph(struct objects *objects)
 	objects->has_graph = false;
 }
 
-/* A parent comes before its children in the order. */
-static uint64_t *sum_below(const struct graph *graph)
+/* Of each node that was reached. */
+static uint64_t *own_bytes(const struct graph *graph)
 {
-	uint64_t *below = calloc(graph->count, sizeof(*below));
+	uint64_t *bytes = calloc(graph->count, sizeof(*bytes));
 
-	for (size_t i = graph->order_count; below && i--;) {
+	for (size_t i = 0; bytes && i < graph->order_count; i++)
+		bytes[graph->order[i]] = graph_node_bytes(graph, graph->order[i]);
+	return bytes;
+}
+
+/* To each node's own bytes those below it: a parent comes before its children in the order. */
+static void sum_below(const struct graph *graph, uint64_t *bytes)
+{
+	for (size_t i = graph->order_count; i--;) {
 		uint32_t node = graph->order[i];
 
-		below[node] += graph_node_bytes(graph, node);
 		if (graph->parents[node] != node)
-			below[graph->parents[node]] += below[node];
+			bytes[graph->parents[node]] += bytes[node];
 	}
-	return below;
 }
 
 /* Of ours, beside what a graph takes. */
@@ -236,10 +242,14 @@ static int make_graph(struct objects *objects, double time)
 	objects->has_garbage = !garbage_find(&objects->garbage, &objects->graph);
 	roots_follow_guesses(&objects->graph, objects->interpreter, objects->procfs,
 			     &objects->roots);
-	objects->below = sum_below(&objects->graph);
+	objects->below = own_bytes(&objects->graph);
 	objects->has_graph = objects->below;
 	count_outsides(objects);
-	return patterns_count(&objects->patterns, &objects->graph, time);
+	if (!objects->has_graph)
+		return -ENOMEM;
+	error = patterns_count(&objects->patterns, &objects->graph, objects->below, time);
+	sum_below(&objects->graph, objects->below);
+	return error;
 }
 
 static void note_series(struct objects *objects, double time)

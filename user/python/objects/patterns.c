@@ -200,7 +200,8 @@ bool pattern_is_steady(const struct pattern *pattern)
 	return pattern->stayed * STEADY_OF >= pattern->sampled * STEADY;
 }
 
-int patterns_count(struct patterns *patterns, const struct graph *graph, double time)
+int patterns_count(struct patterns *patterns, const struct graph *graph, const uint64_t *bytes,
+		   double time)
 {
 	if (patterns->looks == PATTERN_LOOKS)
 		thin_out(patterns);
@@ -216,7 +217,7 @@ int patterns_count(struct patterns *patterns, const struct graph *graph, double 
 		patterns->of_nodes[node] = number;
 		if (kind != LABEL_NAMESPACE && kind != LABEL_RAW && !is_shared(graph, node))
 			sample(pattern, node, pattern->counts[look]++);
-		pattern->bytes[look] += graph_node_bytes(graph, node);
+		pattern->bytes[look] += bytes[node];
 	}
 	for (uint32_t i = 1; i < patterns->count; i++)
 		compare_samples(patterns, graph, i);

@@ -46,10 +46,11 @@ int patterns_init(struct patterns *patterns, size_t max);
 void patterns_release(struct patterns *patterns);
 
 /*
- * Counts a graph. After PATTERN_LOOKS looks every second one is forgotten, so that the first and
- * the last are always there. Returns 0 or -ENOMEM.
+ * Counts a graph, of whose nodes `bytes` are known. After PATTERN_LOOKS looks every second one is
+ * forgotten, so that the first and the last are always there. Returns 0 or -ENOMEM.
  */
-int patterns_count(struct patterns *patterns, const struct graph *graph, double time);
+int patterns_count(struct patterns *patterns, const struct graph *graph, const uint64_t *bytes,
+		   double time);
 
 /* Whether nearly all of its objects stay that were ever looked at again. */
 bool pattern_is_steady(const struct pattern *pattern);

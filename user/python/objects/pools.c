@@ -20,9 +20,7 @@
 enum {
 	HEADER_BYTES = POOL_HEADER_BYTES,
 	SIZE_CLASSES = 32,
-	BLOCK_UNIT = 16,
 	READINGS = 4,
-	STARTS_EVERY = 32,
 	POOL_BYTES_MAX = 16384,
 	LOWEST_ADDRESS = 65536,
 	CLAIMS_MAX = 1 << 16,
@@ -75,7 +73,7 @@ static bool make_room(struct object_pools *pools, uint32_t blocks)
 	}
 	if (pools->block_count + blocks > pools->block_capacity) {
 		size_t larger = pools->block_capacity ? pools->block_capacity * 2 : 1 << 18;
-		void *starts = reallocarray(pools->starts, larger / STARTS_EVERY + 1,
+		void *starts = reallocarray(pools->starts, larger / POOL_STARTS_EVERY + 1,
 					    sizeof(*pools->starts));
 		pools->starts = starts ? starts : pools->starts;
 		void *items = reallocarray(pools->blocks, larger, sizeof(*pools->blocks));
@@ -105,12 +103,6 @@ void object_pools_begin(struct object_pools *pools, bool keep)
 	}
 }
 
-/* The index is by pages of 4096 bytes; pools may be larger. */
-static uint64_t index_key(const struct object_pools *pools, uint64_t address)
-{
-	return address >> pools->structs->pool_shift << PAGE_INDEX_SHIFT;
-}
-
 /* How many blocks were ever used; 0 where this is no header of a pool. */
 static uint32_t check_header(const struct object_pools *pools, const struct pool_header *header,
 			     uint64_t address)
@@ -119,7 +111,7 @@ static uint32_t check_header(const struct object_pools *pools, const struct pool
 
 	if (header->size_class >= SIZE_CLASSES)
 		return 0;
-	size = (header->size_class + 1) * BLOCK_UNIT;
+	size = (header->size_class + 1) * POOL_BLOCK_UNIT;
 	if (header->last_offset != pool_bytes - size || header->next_offset < HEADER_BYTES ||
 	    header->next_offset > header->last_offset + size ||
 	    (header->next_offset - HEADER_BYTES) % size)
@@ -140,7 +132,7 @@ bool object_pool_header(const struct object_pools *pools, uint64_t address,
 
 	if (!check_header(pools, header, address))
 		return false;
-	*size = (header->size_class + 1) * BLOCK_UNIT;
+	*size = (header->size_class + 1) * POOL_BLOCK_UNIT;
 	*used = header->used;
 	return true;
 }
@@ -243,7 +235,7 @@ uint32_t object_block_type(struct python_object_types *types, struct view *view,
 static int keep_pool(struct object_pools *pools, uint64_t address, uint32_t size, uint32_t blocks)
 {
 	uint32_t *slot = make_room(pools, blocks)
-				 ? page_index_slot(&pools->index, index_key(pools, address))
+				 ? page_index_slot(&pools->index, object_pools_key(pools, address))
 				 : NULL;
 
 	if (!slot)
@@ -254,9 +246,10 @@ static int keep_pool(struct object_pools *pools, uint64_t address, uint32_t size
 		.first = (uint32_t)pools->block_count,
 		.size = (uint16_t)size,
 		.blocks = (uint16_t)blocks,
+		.inverse = (1 << 16) / (size / POOL_BLOCK_UNIT) + 1,
 	};
-	for (size_t i = (pools->block_count + STARTS_EVERY - 1) / STARTS_EVERY;
-	     i * STARTS_EVERY < pools->block_count + blocks; i++)
+	for (size_t i = (pools->block_count + POOL_STARTS_EVERY - 1) / POOL_STARTS_EVERY;
+	     i * POOL_STARTS_EVERY < pools->block_count + blocks; i++)
 		pools->starts[i] = (uint32_t)(pools->count - 1);
 	pools->block_count += blocks;
 	return 0;
@@ -351,7 +344,7 @@ static int read_pool(const struct reading *reading, uint64_t address)
 
 		if (!blocks)
 			return 0;
-		uint32_t size = (header->size_class + 1) * BLOCK_UNIT;
+		uint32_t size = (header->size_class + 1) * POOL_BLOCK_UNIT;
 		if (mark_free(pool, address, size, blocks, is_free))
 			return read_blocks(reading, pool, address, size, blocks, is_free);
 		pools->read_again++;
@@ -393,7 +386,7 @@ bool object_pools_inspect(const struct object_pools *pools, struct view *view, u
 	uint32_t blocks = check_header(pools, header, start);
 	if (!blocks)
 		return false;
-	uint32_t size = (header->size_class + 1) * BLOCK_UNIT;
+	uint32_t size = (header->size_class + 1) * POOL_BLOCK_UNIT;
 	uint64_t index = (offset - HEADER_BYTES) / size;
 	bool agrees = mark_free(pool, start, size, blocks, is_free);
 	*block = (struct pool_block){
@@ -402,30 +395,4 @@ bool object_pools_inspect(const struct object_pools *pools, struct view *view, u
 		.free = index >= blocks || (agrees && is_free[index]),
 	};
 	return true;
-}
-
-const struct object_pool *object_pools_at(const struct object_pools *pools, uint64_t address)
-{
-	uint32_t number = page_index_get(&pools->index, index_key(pools, address));
-
-	return number ? &pools->items[number] : NULL;
-}
-
-uint32_t object_pools_block(const struct object_pools *pools, uint64_t address)
-{
-	const struct object_pool *pool = object_pools_at(pools, address);
-
-	if (!pool || address - pool->address < HEADER_BYTES)
-		return 0;
-	uint64_t index = (address - pool->address - HEADER_BYTES) / pool->size;
-	return index < pool->blocks ? pool->first + (uint32_t)index : 0;
-}
-
-const struct object_pool *object_pools_of(const struct object_pools *pools, uint32_t block)
-{
-	size_t at = block < STARTS_EVERY ? 1 : pools->starts[block / STARTS_EVERY];
-
-	while (at + 1 < pools->count && pools->items[at + 1].first <= block)
-		at++;
-	return &pools->items[at];
 }

@@ -16,16 +16,22 @@
 #include "structs.h"
 #include "types.h"
 
-enum { POOL_BLOCKS_MAX = 1024, POOL_HEADER_BYTES = 48, POOL_BLOCK_BYTES_MAX = 512 };
+enum {
+	POOL_BLOCKS_MAX = 1024,
+	POOL_HEADER_BYTES = 48,
+	POOL_BLOCK_UNIT = 16, /* sizes of blocks are multiples of it */
+	POOL_BLOCK_BYTES_MAX = 512,
+};
 
 /* What a block holds: an index of a type, or one of these. */
 enum { BLOCK_RAW = TYPE_NONE, BLOCK_FREE = 0xffff };
 
 struct object_pool {
 	uint64_t address;
-	uint32_t first;  /* number of its first block */
-	uint16_t size;   /* of a block */
-	uint16_t blocks; /* that were ever used */
+	uint32_t first;   /* number of its first block */
+	uint16_t size;    /* of a block */
+	uint16_t blocks;  /* that were ever used */
+	uint32_t inverse; /* of the units in a block, in 2^16ths */
 };
 
 struct object_pools {
@@ -37,7 +43,7 @@ struct object_pools {
 	size_t capacity;
 	struct page_index index; /* pool at an address, by pages of a pool's size */
 	uint16_t *blocks;        /* by number: type, BLOCK_RAW or BLOCK_FREE */
-	uint32_t *starts;        /* the pool of each 32nd block */
+	uint32_t *starts;        /* the pool of each POOL_STARTS_EVERY-th block */
 	size_t block_count;      /* blocks[0] is none */
 	size_t block_capacity;
 	struct memory_claim *claims; /* pools side by side, as one; kept in any case */
@@ -78,11 +84,43 @@ typedef void object_fn(void *context, uint64_t address, uint32_t type);
 int object_pools_read(struct object_pools *pools, struct view *view, uint64_t start, uint64_t end,
 		      object_fn *act, void *context);
 
-/* The number of the block that holds the address, where pools are kept; 0: none. */
-uint32_t object_pools_block(const struct object_pools *pools, uint64_t address);
+/* The index is by pages of 4096 bytes; pools may be larger. */
+static inline uint64_t object_pools_key(const struct object_pools *pools, uint64_t address)
+{
+	return address >> pools->structs->pool_shift << PAGE_INDEX_SHIFT;
+}
 
-/* The pool that holds the address; NULL: none. */
-const struct object_pool *object_pools_at(const struct object_pools *pools, uint64_t address);
+/* The pool that holds the address, where pools are kept; NULL: none. */
+static inline const struct object_pool *object_pools_at(const struct object_pools *pools,
+							uint64_t address)
+{
+	uint32_t number = page_index_get(&pools->index, object_pools_key(pools, address));
+
+	return number ? &pools->items[number] : NULL;
+}
+
+/*
+ * The number of the block that holds an address; 0: none. What is asked for each reference is not
+ * divided: with fewer than 2^10 units in a pool and at most 2^5 in a block, a product with the
+ * inverse in 2^16ths, rounded up, is exact.
+ */
+static inline uint32_t object_pool_block_at(const struct object_pool *pool, uint64_t address)
+{
+	uint64_t offset = address - pool->address - POOL_HEADER_BYTES;
+	uint32_t index = (uint32_t)(offset / POOL_BLOCK_UNIT) * pool->inverse >> 16;
+
+	return address - pool->address >= POOL_HEADER_BYTES && index < pool->blocks
+		       ? pool->first + index
+		       : 0;
+}
+
+/* The same where pools are kept, for any address. */
+static inline uint32_t object_pools_block(const struct object_pools *pools, uint64_t address)
+{
+	const struct object_pool *pool = object_pools_at(pools, address);
+
+	return pool ? object_pool_block_at(pool, address) : 0;
+}
 
 /* Where a block of a pool begins, by its number. */
 static inline uint64_t object_pool_block(const struct object_pool *pool, uint32_t block)
@@ -90,8 +128,18 @@ static inline uint64_t object_pool_block(const struct object_pool *pool, uint32_
 	return pool->address + POOL_HEADER_BYTES + (uint64_t)(block - pool->first) * pool->size;
 }
 
+enum { POOL_STARTS_EVERY = 32 };
+
 /* The pool of a block by its number. */
-const struct object_pool *object_pools_of(const struct object_pools *pools, uint32_t block);
+static inline const struct object_pool *object_pools_of(const struct object_pools *pools,
+							uint32_t block)
+{
+	size_t at = block < POOL_STARTS_EVERY ? 1 : pools->starts[block / POOL_STARTS_EVERY];
+
+	while (at + 1 < pools->count && pools->items[at + 1].first <= block)
+		at++;
+	return &pools->items[at];
+}
 
 struct pool_block {
 	uint64_t start;

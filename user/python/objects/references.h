@@ -90,6 +90,13 @@ uint64_t object_bytes(struct object_reader *reader, uint64_t address, uint32_t t
 /* Bytes that it has outside of pools beside itself: items, tables, buffers of arrays. */
 uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t type);
 
+/* Whether objects of a kind may have any. */
+static inline bool object_kind_has_payload(enum object_kind kind)
+{
+	return kind == KIND_DICT || kind == KIND_LIST || kind == KIND_SET || kind == KIND_DEQUE ||
+	       kind == KIND_BYTEARRAY || kind == KIND_ARRAY || kind == KIND_NDARRAY;
+}
+
 /* How many entries a container has; 0 where that makes no sense. */
 uint64_t object_length(struct object_reader *reader, uint64_t address, uint32_t type);
 
