@@ -40,6 +40,9 @@ struct task_struct___fs {
  * Not const: it is handed on by address, and compilers take for known what is in a constant.
  */
 struct python_process python = {};
+/* W: user space, before the load. Whether there are tables to walk native frames by; where there
+ * are none the verifier is spared the walker. */
+const volatile __u32 walk_native = 0;
 /* W: user space, before the load. Whether to walk the native frames inward of Python ones, too. */
 const volatile __u32 native_inward = 0;
 /* The function that runs Python frames; see struct python_space. */
@@ -201,6 +204,14 @@ static __always_inline void take_native(struct bpf_perf_event_data *ctx, struct 
 		hit->stack.native_count = 0;
 }
 
+/* The instruction that wrote, alone. */
+static __always_inline void take_pc(struct bpf_perf_event_data *ctx, struct hit *hit)
+{
+	hit->stack.native[0] = ctx->regs.ip;
+	hit->stack.native_count = 1;
+	hit->hash = hash_add(hit->hash, ctx->regs.ip);
+}
+
 /* Stores the new value; hit->difference to the old one. Returns whether that one is known. */
 static __always_inline bool exchange_own(struct hit *hit, struct watch_word_state *word)
 {
@@ -292,8 +303,12 @@ static __always_inline void take_stack(struct bpf_perf_event_data *ctx, struct h
 	hit->hash = hash_add(hash_add(HASH_SEED, hit->word), hit->stack.change);
 	if (walk_python)
 		take_python(hit);
-	if (!hit->stack.python_count || native_inward)
+	if (hit->stack.python_count && !native_inward)
+		return;
+	if (walk_native)
 		take_native(ctx, hit);
+	else
+		take_pc(ctx, hit);
 }
 
 /* Reads the new value. Returns whether the hit counts, with its difference. */

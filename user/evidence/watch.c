@@ -4,15 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
 #include "../lib/clock.h"
-#include "watch.skel.h"
+#include "watch_program.h"
 #include "watch_trial.h"
 #include "watchpoints.h"
 #include "writers.h"
@@ -34,41 +30,16 @@ struct watch {
 	pid_t pid;
 	int memory; /* of the process's image: it ends with that */
 	struct watch_config config;
-	struct watch_bpf *skeleton;
-	const struct watch_stack *stacks; /* mapped */
-	struct unwind_memory unwind;      /* mapped, where native stacks are walked */
+	struct watch_program *program;
 	struct watchpoints *points;
 	struct writers *writers;
 	struct word_watch words[WATCH_WORDS];
-	uint64_t trap_ns;
 	uint64_t armed_ns;
 };
 
 static uint64_t load(const __u64 *counter)
 {
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
-}
-
-static size_t map_bytes(const struct bpf_map *map)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	size_t bytes = (size_t)bpf_map__max_entries(map) * bpf_map__value_size(map);
-
-	return (bytes + page - 1) & ~(page - 1);
-}
-
-/* NULL with errno. */
-static void *map_memory(const struct bpf_map *map, int protection)
-{
-	void *memory = mmap(NULL, map_bytes(map), protection, MAP_SHARED, bpf_map__fd(map), 0);
-
-	return memory == MAP_FAILED ? NULL : memory;
-}
-
-static void unmap_memory(const struct bpf_map *map, const void *memory)
-{
-	if (memory)
-		munmap((void *)memory, map_bytes(map));
 }
 
 static bool walks_native(const struct watch *watch)
@@ -78,73 +49,20 @@ static bool walks_native(const struct watch *watch)
 	return config->confined && (!config->python || config->native_inward);
 }
 
-static void shrink_maps(const struct watch_bpf *skeleton)
+static struct watch_program_config program_config(const struct watch *watch)
 {
-	bpf_map__set_max_entries(skeleton->maps.unwind_words, 1);
-	bpf_map__set_max_entries(skeleton->maps.unwind_rules, 1);
-	bpf_map__set_max_entries(skeleton->maps.unwind_mappings, 1);
-	bpf_map__set_max_entries(skeleton->maps.unwind_unloads, 1);
-}
+	const struct watch_config *config = &watch->config;
 
-static int map_tables(struct watch *watch)
-{
-	const struct watch_bpf *skeleton = watch->skeleton;
-	const int protection = PROT_READ | PROT_WRITE;
-
-	watch->unwind = (struct unwind_memory){
-		.chunks = map_memory(skeleton->maps.unwind_words, protection),
-		.chunk_count = bpf_map__max_entries(skeleton->maps.unwind_words),
-		.rules = map_memory(skeleton->maps.unwind_rules, protection),
-		.rule_count = bpf_map__max_entries(skeleton->maps.unwind_rules),
-		.mappings = map_memory(skeleton->maps.unwind_mappings, protection),
-		.mapping_count = bpf_map__max_entries(skeleton->maps.unwind_mappings),
-		.spaces = map_memory(skeleton->maps.unwind_spaces, protection),
-		.wait_for_readers = unwind_wait_for_programs,
+	return (struct watch_program_config){
+		.python = config->python,
+		.walks_native = walks_native(watch),
+		.only_pid = config->follow_forks ? (uint32_t)watch->pid : 0,
 	};
-	return watch->unwind.chunks && watch->unwind.rules && watch->unwind.mappings &&
-			       watch->unwind.spaces
-		       ? 0
-		       : -errno;
-}
-
-static void describe_python(struct watch *watch)
-{
-	const struct python_interpreter *python = watch->config.python;
-	struct watch_bpf *skeleton = watch->skeleton;
-
-	skeleton->bss->python = python->process;
-	skeleton->rodata->native_inward = walks_native(watch);
-	skeleton->rodata->eval_start = python->symbols[SYMBOL_EVAL_LOOP].address;
-	if (skeleton->rodata->eval_start)
-		skeleton->rodata->eval_bytes = python->symbols[SYMBOL_EVAL_LOOP].size;
-}
-
-static int load_program(struct watch *watch)
-{
-	struct watch_bpf *skeleton = watch_bpf__open();
-	int error;
-
-	watch->skeleton = skeleton;
-	if (!skeleton)
-		return -errno;
-	if (watch->config.python)
-		describe_python(watch);
-	if (watch->config.follow_forks)
-		skeleton->rodata->only_pid = (__u32)watch->pid;
-	if (!walks_native(watch))
-		shrink_maps(skeleton);
-	error = watch_bpf__load(skeleton);
-	if (error)
-		return error;
-	watch->stacks = map_memory(skeleton->maps.stacks, PROT_READ);
-	if (!watch->stacks)
-		return -errno;
-	return walks_native(watch) ? map_tables(watch) : 0;
 }
 
 static struct watch_word_state *word_state(const struct watch *watch, size_t word)
 {
-	return &watch->skeleton->bss->words[word];
+	return &watch->program->words[word];
 }
 
 static uint32_t word_bytes(const struct watch_word *word)
@@ -205,7 +123,7 @@ static int open_points(struct watch *watch, struct failure *failure)
 		.follow_forks = watch->config.follow_forks,
 		.words = words,
 		.count = watch->config.word_count,
-		.program_fd = bpf_program__fd(watch->skeleton->progs.on_write),
+		.program_fd = watch->program->fd,
 	};
 
 	for (size_t i = 0; i < config.count; i++)
@@ -222,8 +140,8 @@ static int open_writers(struct watch *watch)
 		.confined = watch->config.confined,
 		.python = watch->config.python,
 		.pid = watch->pid,
-		.stacks = watch->stacks,
-		.unwind_memory = walks_native(watch) ? &watch->unwind : NULL,
+		.stacks = watch->program->stacks,
+		.unwind_memory = walks_native(watch) ? &watch->program->unwind : NULL,
 	};
 
 	watch->writers = writers_new(&config);
@@ -300,20 +218,27 @@ static int arm(struct watch *watch, struct failure *failure)
 	return 0;
 }
 
+static int take_program(struct watch *watch, struct failure *failure)
+{
+	const struct watch_program_config config = program_config(watch);
+
+	watch->program = watch_program_take(watch->config.programs, &config);
+	if (!watch->program)
+		return failure_set(failure, STATUS_KERNEL, "cannot load the BPF programs: %s%s",
+				   strerror(errno), errno == EPERM ? "; run as root" : "");
+	if (watch->program->trap_ns)
+		return 0;
+	return watch_try(word_state(watch, WATCH_SELF), watch->program->fd,
+			 &watch->program->trap_ns, failure);
+}
+
 static int prepare(struct watch *watch, struct failure *failure)
 {
-	int error;
-
 	watch->memory = memory_open(watch->pid);
 	if (watch->memory < 0)
 		return failure_set(failure, STATUS_TARGET, "cannot read process %d: %s",
 				   (int)watch->pid, strerror(-watch->memory));
-	error = load_program(watch);
-	if (error)
-		return failure_set(failure, STATUS_KERNEL, "cannot load the BPF programs: %s%s",
-				   strerror(-error), error == -EPERM ? "; run as root" : "");
-	if (watch_try(word_state(watch, WATCH_SELF),
-		      bpf_program__fd(watch->skeleton->progs.on_write), &watch->trap_ns, failure))
+	if (take_program(watch, failure))
 		return -1;
 	if (open_writers(watch))
 		return failure_set(failure, STATUS_FAILURE, "out of memory");
@@ -353,21 +278,12 @@ struct watch *watch_open(pid_t pid, const struct watch_config *config, struct fa
 
 void watch_close(struct watch *watch)
 {
-	struct watch_bpf *skeleton;
-
 	if (!watch)
 		return;
-	skeleton = watch->skeleton;
+	const struct watch_program_config config = program_config(watch);
 	watchpoints_close(watch->points);
 	writers_free(watch->writers);
-	if (skeleton) {
-		unmap_memory(skeleton->maps.stacks, watch->stacks);
-		unmap_memory(skeleton->maps.unwind_words, watch->unwind.chunks);
-		unmap_memory(skeleton->maps.unwind_rules, watch->unwind.rules);
-		unmap_memory(skeleton->maps.unwind_mappings, watch->unwind.mappings);
-		unmap_memory(skeleton->maps.unwind_spaces, watch->unwind.spaces);
-	}
-	watch_bpf__destroy(skeleton);
+	watch_program_give(watch->config.programs, watch->program, &config);
 	if (watch->memory >= 0)
 		close(watch->memory);
 	free(watch);
@@ -377,7 +293,7 @@ static uint64_t cost_ns(const struct watch *watch, size_t word)
 {
 	const struct watch_word_state *state = word_state(watch, word);
 
-	return load(&state->hits) * watch->trap_ns + load(&state->program_ns);
+	return load(&state->hits) * watch->program->trap_ns + load(&state->program_ns);
 }
 
 /* See struct watch_limits. */
@@ -473,7 +389,7 @@ bool watch_poll(struct watch *watch)
 	for (size_t word = 0; word < watch->config.word_count; word++)
 		hit |= poll_word(watch, word);
 	writers_take(watch->writers,
-		     __atomic_load_n(&watch->skeleton->bss->stacks_used, __ATOMIC_RELAXED));
+		     __atomic_load_n(watch->program->stacks_used, __ATOMIC_RELAXED));
 	if (!hit && is_gone(watch))
 		end_gone(watch);
 	return hit;
@@ -509,7 +425,7 @@ void watch_run(struct watch *watch, double seconds)
 
 uint64_t watch_trap_ns(const struct watch *watch)
 {
-	return watch->trap_ns;
+	return watch->program->trap_ns;
 }
 
 size_t watch_threads(const struct watch *watch)

@@ -48,6 +48,8 @@ struct watch_limits {
 #define WATCH_GROWTHS_LIMIT 64
 #define WATCH_HITS_LIMIT    2000
 
+struct watch_programs; /* watch_program.h */
+
 struct watch_config {
 	const struct procfs *procfs;
 	struct confined *confined; /* for names of native code; NULL: it has only addresses */
@@ -66,6 +68,7 @@ struct watch_config {
 	 */
 	bool follow_forks;
 	struct watch_limits limits;
+	struct watch_programs *programs; /* handed from watch to watch; NULL: each loads its own */
 };
 
 struct watch;

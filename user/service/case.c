@@ -259,6 +259,7 @@ bool case_watch_next(struct patient_case *kase, double cost_share, struct failur
 		.procfs = kase->patient.procfs,
 		.confined = kase->patient.confined,
 		.python = &kase->patient.interpreter,
+		.programs = kase->programs,
 	};
 	double used_s = (double)(kase->cpu_ticks - kase->cpu_ticks0) / (double)sysconf(_SC_CLK_TCK);
 

@@ -54,6 +54,7 @@ struct patient_case {
 	struct look *look; /* the last report */
 	struct c_stacks c_stacks;
 	struct watch *watch;
+	struct watch_programs *programs; /* the caller's, for watches to share; or NULL */
 	struct watched_word watched[SUBJECT_WORDS];
 	size_t watched_count;
 	double watch_began_s;

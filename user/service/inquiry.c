@@ -17,6 +17,7 @@
 #include "../lib/array.h"
 #include "../lib/clock.h"
 #include "../lib/message.h"
+#include "../evidence/watch_program.h"
 #include "../target/family.h"
 #include "c_memory.h"
 #include "case.h"
@@ -60,6 +61,7 @@ struct inquiry {
 	double ended_s;
 	struct patient_case *traced; /* whose calls of malloc are being recorded */
 	struct c_trace *trace;
+	struct watch_programs programs;
 	double trace_end_s;
 	struct failure lacks; /* why nothing can be watched */
 	bool cannot_watch;
@@ -93,6 +95,8 @@ static struct patient_case *add_case(struct inquiry *inquiry, pid_t pid, struct 
 		kase = NULL;
 		failure_set(failure, STATUS_FAILURE, "out of memory");
 	}
+	if (kase)
+		kase->programs = &inquiry->programs;
 	return kase;
 }
 
@@ -178,6 +182,7 @@ void inquiry_free(struct inquiry *inquiry)
 	free(inquiry->answers);
 	for (size_t i = 0; i < inquiry->case_count; i++)
 		case_free(inquiry->cases[i]);
+	watch_programs_release(&inquiry->programs);
 	free(inquiry->cases);
 	free(inquiry);
 }
