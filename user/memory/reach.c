@@ -105,7 +105,7 @@ static void keep_cache_keys(struct reach *reach, const struct arenas *arenas)
 /* The cache holds the whole heap where there is room. */
 static void make_cache(struct reach *reach, uint64_t heap_bytes, uint64_t room)
 {
-	uint64_t slots = heap_bytes / CACHE_BYTES * 2 + 256, most = room / CACHE_BYTES;
+	uint64_t slots = heap_bytes / CACHE_BYTES * 2 + 256, most = room / CACHE_BYTES + 1;
 
 	reach->cache_slots = slots < most ? slots : most;
 	reach->read_limit = READ_LEAST + READ_TIMES * heap_bytes;
