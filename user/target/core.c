@@ -214,14 +214,16 @@ static bool is_anonymous_data(const struct core_part *part)
  * zeroed rest of its data. */
 static void name_heap(struct core *core)
 {
-	const struct core_part *program = part_at(core, core->entry_address);
-	const struct core_part *end = core->parts + core->part_count;
+	size_t at = core_parts_from(core, core->entry_address), program;
 	uint64_t behind = 0;
 
-	if (!program || !program->file)
+	if (!part_at(core, core->entry_address) || !core->parts[at].file)
 		return;
-	for (struct core_part *part = part_at(core, core->entry_address); part < end; part++) {
-		if (part->file == program->file)
+	program = core->parts[at].file;
+	for (; at < core->part_count; at++) {
+		struct core_part *part = &core->parts[at];
+
+		if (part->file == program)
 			behind = part->end;
 		else if (part->file || !is_anonymous_data(part))
 			return;

@@ -112,31 +112,14 @@ static void attach_entries(struct core *core)
 	}
 }
 
-/* The first part that ends behind an address. */
-static size_t parts_from(const struct core *core, size_t count, uint64_t address)
+/* Mappings of files of which the core has no part: behind the parts, in order. */
+static int list_entries(const struct core *core, struct core_part **parts, size_t *count)
 {
-	size_t low = 0, high = count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (core->parts[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* Mappings of files of which the core has no part. */
-static int add_entries(struct core *core)
-{
-	size_t known = core->part_count;
 	uint64_t last = 0;
 
 	for (size_t i = 0; i < core->entry_count; i++) {
 		const struct core_entry *entry = &core->entries[i];
-		size_t next = parts_from(core, known, entry->start);
+		size_t next = core_parts_from(core, entry->start);
 		struct core_part part = {.start = entry->start,
 					 .end = entry->end,
 					 .flags = PF_R,
@@ -144,14 +127,29 @@ static int add_entries(struct core *core)
 					 .file_offset = entry->file_offset};
 
 		if ((entry->start | entry->end) & (PAGE - 1) || entry->end > ADDRESS_END ||
-		    entry->start < last || (next < known && core->parts[next].start < entry->end))
+		    entry->start < last ||
+		    (next < core->part_count && core->parts[next].start < entry->end))
 			continue;
 		last = entry->end;
-		if (!array_append(&core->parts, &core->part_count, part))
+		if (!array_append(parts, count, part))
 			return -ENOMEM;
 	}
-	qsort(core->parts, core->part_count, sizeof(*core->parts), compare_parts);
 	return 0;
+}
+
+static int add_entries(struct core *core)
+{
+	struct core_part *parts = NULL;
+	size_t count = 0;
+	int error = list_entries(core, &parts, &count);
+
+	for (size_t i = 0; i < count && !error; i++)
+		if (!array_append(&core->parts, &core->part_count, parts[i]))
+			error = -ENOMEM;
+	if (!error && count)
+		qsort(core->parts, core->part_count, sizeof(*core->parts), compare_parts);
+	free(parts);
+	return error;
 }
 
 /* --- which are the same --- */

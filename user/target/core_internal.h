@@ -79,6 +79,9 @@ int core_notes_read(struct core *core, uint64_t offset, uint64_t size);
 int core_pages_find(struct core *core);
 int core_files_find(struct core *core);
 
+/* The first part that ends behind an address; core->part_count where there is none. */
+size_t core_parts_from(const struct core *core, uint64_t address);
+
 /* NULL: nothing is mapped there. */
 const struct core_part *core_part_find(const struct core *core, uint64_t address);
 

@@ -104,7 +104,7 @@ int core_pages_find(struct core *core)
 	return error;
 }
 
-const struct core_part *core_part_find(const struct core *core, uint64_t address)
+size_t core_parts_from(const struct core *core, uint64_t address)
 {
 	size_t low = 0, high = core->part_count;
 
@@ -116,8 +116,16 @@ const struct core_part *core_part_find(const struct core *core, uint64_t address
 		else
 			high = middle;
 	}
-	return low < core->part_count && core->parts[low].start <= address ? &core->parts[low]
-									   : NULL;
+	return low;
+}
+
+const struct core_part *core_part_find(const struct core *core, uint64_t address)
+{
+	size_t number = core_parts_from(core, address);
+
+	return number < core->part_count && core->parts[number].start <= address
+		       ? &core->parts[number]
+		       : NULL;
 }
 
 /* Whether the file has what is not in the core: pages that nobody wrote to. */
@@ -127,22 +135,40 @@ static bool is_in_file(const struct core *core, const struct core_part *part, ui
 	       core->files[part->file - 1].state == CORE_FILE_SAME;
 }
 
-static enum core_page page_state(const struct core *core, const struct core_part *part, uint64_t at)
+/* Of pages of one part, from one at `at` on. */
+static void part_states(const struct core *core, const struct core_part *part, uint64_t at,
+			size_t count, uint8_t *states)
 {
-	if (at < part->held_bytes)
-		return is_full(core, part->pages + at / PAGE) ? CORE_PAGE_HELD : CORE_PAGE_ZERO;
-	return is_in_file(core, part, at) ? CORE_PAGE_FILE : CORE_PAGE_ABSENT;
+	size_t i = 0;
+
+	for (; i < count && at < part->held_bytes; i++, at += PAGE)
+		states[i] =
+			is_full(core, part->pages + at / PAGE) ? CORE_PAGE_HELD : CORE_PAGE_ZERO;
+	for (; i < count && at < part->said_bytes; i++, at += PAGE)
+		states[i] = CORE_PAGE_ABSENT;
+	memset(states + i, is_in_file(core, part, at) ? CORE_PAGE_FILE : CORE_PAGE_ABSENT,
+	       count - i);
 }
 
 void core_page_states(const struct core *core, uint64_t address, size_t count, uint8_t *states)
 {
-	const struct core_part *part = NULL;
-
 	address &= ~(uint64_t)(PAGE - 1);
-	for (size_t i = 0; i < count; i++, address += PAGE) {
-		if (!part || address < part->start || address >= part->end)
-			part = core_part_find(core, address);
-		states[i] = part ? page_state(core, part, address - part->start) : CORE_PAGE_ABSENT;
+	while (count) {
+		size_t number = core_parts_from(core, address);
+		const struct core_part *part =
+			number < core->part_count ? &core->parts[number] : NULL;
+		bool inside = part && part->start <= address;
+		uint64_t end = inside ? part->end : part ? part->start : UINT64_MAX;
+		size_t run = (end - address) / PAGE < count ? (end - address) / PAGE : count;
+
+		run = run ? run : count; /* at the end of all addresses */
+		if (inside)
+			part_states(core, part, address - part->start, run, states);
+		else
+			memset(states, CORE_PAGE_ABSENT, run);
+		states += run;
+		count -= run;
+		address += run * PAGE;
 	}
 }
 
