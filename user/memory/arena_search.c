@@ -84,6 +84,18 @@ static size_t find_span(const struct regions *regions, size_t first, struct span
 typedef void search_fn(struct search *search, const struct span *span, const uint8_t *bytes,
 		       uint64_t address);
 
+/* Whether a piece has anything but zeroes, which are no structure; counts what is in swap. */
+static bool has_content(struct search *search, size_t pages)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < pages; i++) {
+		found |= search->states[i] == PAGE_RESIDENT;
+		search->swapped_bytes += search->states[i] == PAGE_SWAPPED ? PAGES_BYTES : 0;
+	}
+	return found;
+}
+
 /* Each position of a span, with `size` bytes from there on; what is not resident is zeroes. */
 static int search_span(struct search *search, const struct span *span, size_t size,
 		       search_fn *judge)
@@ -98,10 +110,8 @@ static int search_span(struct search *search, const struct span *span, size_t si
 
 		if (error)
 			return error;
-		for (size_t i = 0; i < bytes / PAGES_BYTES; i++)
-			search->swapped_bytes +=
-				search->states[i] == PAGE_SWAPPED ? PAGES_BYTES : 0;
-		for (size_t offset = 0; offset + size <= bytes; offset += 8)
+		bool judged = has_content(search, bytes / PAGES_BYTES);
+		for (size_t offset = 0; judged && offset + size <= bytes; offset += 8)
 			judge(search, span, search->piece + offset, at + offset);
 		search->searched_bytes += bytes;
 		if (bytes == left)
