@@ -42,7 +42,7 @@ def process(request, started):  # noqa: F811
 
 # from here on: where values of instances are differs in each of these
 ALL = pytest.mark.parametrize(
-    "process", with_long(choose(PYTHONS, 8, 11, 12, 13, 14), 11, 13, 14), indirect=True)
+    "process", with_long(choose(PYTHONS, 8, 11, 12, 13, 14), 11, 14), indirect=True)
 
 
 @ALL
@@ -102,3 +102,47 @@ def test_of_very_many_some(process):
     assert rows(part)[name]["count"] == pytest.approx(rows(whole)[name]["count"], rel=0.03)
     assert part["uncertain"]["sampled"] > 70000
     assert not whole["uncertain"]["sampled"]
+
+
+BOUNDED = ("__main__.FULL", "__main__.LRU", "__main__.SAW", "__main__.POOL", "__main__.SESSIONS")
+
+
+@pytest.mark.parametrize("python", with_long(choose(PYTHONS, 8, 11, 13, 14), 11))
+def test_growth_of_many_alike(python, started):
+    """Fifty short lists under one name; a heap, whose first entry is another at each look."""
+    target = python.start("python_growth.py", 20, 1, MEGABYTES)
+    started.append(target)
+    truth = json.loads(target.lines.next("names"))
+    target.lines.until("^ready$")
+    report = look(target, "-i", "0.5", "--looks", "7", "--max-memory", LITTLE)
+    grown = report["growth"]["containers"]
+    names = {row["name"] for row in grown}
+    expected = set(truth.values()) - {truth["chain"], truth["replaced"], truth["thread's local"],
+                                      truth["handler"]}
+    missing = {name for name in expected
+               if not any((found or "").startswith(name) for found in names)}
+    assert len(missing) <= 1 and "__main__.USERS[*]" in names, (missing, names)
+    users = [row for row in grown if row["name"] == "__main__.USERS[*]"]
+    assert len(users) == 1 and users[0]["containers"] > 30 and users[0]["address"] == 0
+    rate = users[0]["grown"] / [row for row in grown if row["name"] == "__main__.LIST"][0]["grown"]
+    assert 3.5 < rate < 6.5  # five for each entry of the others
+    assert not [name for name in names if (name or "").startswith(BOUNDED)]
+
+
+@pytest.mark.parametrize("python", with_long(choose(PYTHONS, 8, 11, 13, 14), 13))
+def test_garbage(python, started):
+    process = begin(python, started, "python_garbage.py", MEGABYTES)
+    for word in ("cycles", "generators", "held"):
+        tell(process, word)
+        truth_of(process)
+    whole, part = both(process)
+    whole = {row["type"]: row["count"] for row in whole["garbage"]}
+    part = {row["type"]: row["count"] for row in part["garbage"]}
+    for name in ("__main__.Node", "__main__.Slotted", "generator"):
+        assert part[name] == pytest.approx(whole[name], rel=0.1)
+    assert part["list"] == pytest.approx(whole["list"], rel=0.6)  # by twelve of them
+    assert "__main__.Held" not in part and "float" not in part
+    tell(process, "collect")
+    truth_of(process)
+    _, part = both(process)
+    assert not {row["type"] for row in part["garbage"]} & {"__main__.Node", "generator", "list"}

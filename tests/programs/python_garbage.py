@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Garbage of known sorts, and what the collector says of itself, for `unfreed heap`.
 
-Does what each line on stdin names, KINDS or functions of gc, and prints the truth as JSON."""
+Does what each line on stdin names, KINDS or functions of gc, and prints the truth as JSON. An
+argument: so many MB of other objects there are beside that."""
 import ctypes
 import gc
 import json
@@ -10,6 +11,8 @@ import weakref
 
 ROUND = 1000
 KEPT = []
+FILL = [[(float(i), bytes(400)) for i in range(2000)]
+        for _ in range(int(sys.argv[1]) if len(sys.argv) > 1 else 0)]
 
 
 class Node:

@@ -2,7 +2,7 @@
 """Containers of many kinds that grow, beside others that do not, amid threads that allocate.
 
 Prints {kind: name} of what grows, `ready`, and goes on until a line comes. Arguments: entries a
-second for each kind, threads that allocate.
+second for each kind, threads that allocate; and how many MB of other objects there are beside them.
 """
 import array
 import collections
@@ -19,6 +19,8 @@ import weakref
 
 RATE = float(sys.argv[1])
 THREADS = int(sys.argv[2])
+FILL = [[(float(i), bytes(400)) for i in range(2000)]
+        for _ in range(int(sys.argv[3]) if len(sys.argv) > 3 else 0)]
 stop = threading.Event()
 steps = {}
 truth = {}

@@ -77,6 +77,9 @@ static uint32_t find_label(struct object_reader *reader, const struct object *ob
 	if (!is_inside && (kind == KIND_LIST || kind == KIND_SET || kind == KIND_DEQUE))
 		return label_make(LABEL_ITEM, 0);
 	object_references(reader, object, label_reference, NULL, &labelling);
+	/* its table is another one by now */
+	if (!labelling.found && !is_inside && kind == KIND_DICT && !object->is_namespace)
+		return label_make(LABEL_ITEM, 0);
 	return labelling.found ? labelling.label : label_make(LABEL_RAW, 0);
 }
 

@@ -24,7 +24,8 @@ enum {
 	PASSES_BEYOND_FRAMES = 3,
 	PASSES_WITHOUT_POOLS = 6, /* where each table takes one more */
 	FILTER_BITS = 1 << 18,
-	BLOCK_WORDS = 8, /* of a block that may be pointed into behind its beginning */
+	WINDOWS_KEPT = 2, /* of those that the view has room for */
+	BLOCK_WORDS = 8,  /* of a block that may be pointed into behind its beginning */
 };
 
 /* What a pass looks for: addresses, and whom they are of. */
@@ -247,13 +248,13 @@ static int compare_words(const void *a, const void *b, void *context)
 	return left < right ? -1 : left > right;
 }
 
-/* What was found at the pass before. */
+/* What is wanted, and no pass asked for yet. */
 static int sought_init(struct sought *sought, struct search *search)
 {
 	size_t count = 0;
 
 	for (size_t i = 1; i < search->holder_count; i++)
-		count += search->holders[i].wanted && search->holders[i].pass == search->pass - 1;
+		count += search->holders[i].wanted && !search->holders[i].sought;
 	*sought = (struct sought){
 		.filter = calloc(FILTER_BITS / 64, sizeof(*sought->filter)),
 		.slot_count = 1024,
@@ -269,8 +270,9 @@ static int sought_init(struct sought *sought, struct search *search)
 		struct holder *holder = &search->holders[i];
 
 		holder->hits = 0;
-		if (!holder->wanted || holder->pass != search->pass - 1 || !is_open(search, holder))
+		if (!holder->wanted || holder->sought || !is_open(search, holder))
 			continue;
+		holder->sought = true;
 		if (holder->kind == HOLDER_OBJECT)
 			seek(sought, holder->address, i);
 		else if (holder->kind == HOLDER_BLOCK)
@@ -315,27 +317,54 @@ static void see_chunk_object(void *context, uint64_t address, uint32_t type, uin
 	search_tables(context, address, type);
 }
 
+/* Answers about what was hit read other pages too: these must not fill the view, since what is not
+ * to be had there looks like nothing. */
+static bool make_room(const struct search *search)
+{
+	struct view *view = search->reader->view;
+
+	if (view_numbers(view).kept_bytes < WINDOWS_KEPT * search->window_bytes)
+		return false;
+	view_clear(view, view_regions(view));
+	return true;
+}
+
+static int search_pages(struct search *search, const struct sought *sought, size_t index,
+			uint64_t start, uint64_t end)
+{
+	struct view *view = search->reader->view;
+	uint64_t words[VIEW_PAGE_BYTES / 8];
+	bool cleared = false;
+
+	for (uint64_t at = start; at < end && sought->count; at += VIEW_PAGE_BYTES) {
+		const uint8_t *page = cleared ? view_page(view, at) : view_kept(view, at);
+
+		if (!page)
+			continue;
+		memcpy(words, page, sizeof(words));
+		search_page(search, sought, index, at, words);
+		cleared |= make_room(search);
+	}
+	if (!cleared)
+		return 0;
+	view_clear(view, view_regions(view));
+	return view_fill(view, start, end);
+}
+
 static int search_window(struct search *search, const struct sought *sought, size_t index,
 			 uint64_t start, uint64_t end)
 {
 	struct object_reader *reader = search->reader;
 	const struct regions *regions = view_regions(reader->view);
-	uint64_t words[VIEW_PAGE_BYTES / 8];
 
 	view_clear(reader->view, regions);
 	int error = view_fill(reader->view, start, end);
 	if (error)
 		return error;
 	search->chains->passed_bytes += view_numbers(reader->view).kept_bytes;
-	for (uint64_t at = start; at < end && sought->count; at += VIEW_PAGE_BYTES) {
-		const uint8_t *page = view_kept(reader->view, at);
-
-		if (!page)
-			continue;
-		memcpy(words, page, sizeof(words));
-		search_page(search, sought, index, at, words);
-	}
-	if (search->word_count && !regions->items[index].mapping.inode && !reader->pools->absent)
+	error = search_pages(search, sought, index, start, end);
+	if (!error && search->word_count && !regions->items[index].mapping.inode &&
+	    !reader->pools->absent)
 		error = object_pools_read(&search->pools, reader->view, start, end, see_object,
 					  search);
 	return error;
@@ -361,6 +390,7 @@ static int search_all(struct search *search)
 	int error = sought_init(&sought, search);
 
 	object_pools_begin(&search->pools, false);
+	search->asked = sought.count || search->word_count;
 	for (size_t i = 0; i < regions->count && !error && (sought.count || search->word_count);
 	     i++)
 		if (region_is_data(&regions->items[i]) && regions->items[i].resident_bytes)
@@ -410,16 +440,16 @@ static int go_up(struct search *search)
 	int error = 0;
 
 	for (search->pass = 1; search->pass <= PASSES_MAX && !error; search->pass++) {
-		size_t before = search->holder_count, holdings = search->holding_count;
+		size_t holdings = search->holding_count;
 
 		if (!mark_wanted(search))
 			break;
 		error = search_all(search);
+		if (!search->asked)
+			break;
 		search->chains->passes++;
 		search_verify(search, holdings);
 		relax(search);
-		if (search->holder_count == before && search->holding_count == holdings)
-			break;
 	}
 	return error;
 }
@@ -504,7 +534,7 @@ static bool mark_tables(struct search *search, uint32_t number)
 		}
 	}
 	for (size_t i = 1; i < search->holder_count; i++)
-		any |= search->holders[i].wanted && search->holders[i].pass == search->pass - 1;
+		any |= search->holders[i].wanted && !search->holders[i].sought;
 	return any;
 }
 

@@ -31,10 +31,11 @@ struct holder {
 	uint32_t
 		up; /* the edge to what holds it on the best chain, + 1; 0: a root, or none known */
 	uint16_t distance; /* to the root, on it */
-	uint16_t pass;     /* at which it was found */
+	uint16_t pass;     /* at which it was found; 0: it was asked for */
 	uint8_t kind;      /* enum holder_kind */
 	uint8_t rank;      /* enum root_rank, of the best chain's root */
 	bool wanted;       /* something without a good chain is below it */
+	bool sought;       /* a pass asked who holds it */
 	uint16_t hits;     /* words that were followed, in this pass */
 	uint16_t own;      /* words by which it holds itself */
 };
@@ -77,6 +78,7 @@ struct search {
 	uint32_t *words; /* holders of HOLDER_WORD whose tables are looked for, by address */
 	size_t word_count;
 	uint16_t pass;
+	bool asked;        /* the last pass had something to look for */
 	uint16_t hits_max; /* of what many hold, so many are followed in a pass */
 	bool full;
 	struct object_pools pools; /* what a pass counts there is nobody's */

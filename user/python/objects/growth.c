@@ -11,10 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "growth_streamed.h"
 #include "names.h"
 #include "report.h"
 
-enum { ENTRIES_MIN = 2, LOOKS_OF_FRAMES = 6, TYPES_REPORTED = 40, GROWN_REPORTED = 40 };
+enum {
+	ENTRIES_MIN = 2,
+	LOOKS_OF_FRAMES = 6,
+	TYPES_REPORTED = 40,
+	GROWN_REPORTED = 40,
+	GROWN_MAX = 4096
+};
 
 struct growing {
 	const struct objects *objects;
@@ -384,7 +391,7 @@ static void describe(const struct objects *objects, const struct grown *grown, s
 		row->name = pool_strdup(look->pool, chain->name);
 }
 
-void objects_report_growth(const struct objects *objects, struct look *look)
+void objects_report_growth(struct objects *objects, struct look *look)
 {
 	struct look_growth *growth = pool_alloc(look->pool, 1, sizeof(*growth));
 	size_t count;
@@ -397,11 +404,15 @@ void objects_report_growth(const struct objects *objects, struct look *look)
 			(int64_t)(objects->garbage.bytes[1] - objects->garbage.bytes[0]);
 	growth->collected = objects->collections[1] > objects->collections[0];
 	report_types(objects, look, growth);
-	if (count > GROWN_REPORTED)
-		count = GROWN_REPORTED;
-	struct look_grown *rows = pool_alloc(look->pool, count, sizeof(*rows));
+	if (count > GROWN_MAX)
+		count = GROWN_MAX;
+	struct look_grown *rows = pool_alloc(look->pool, count + GROWN_REPORTED, sizeof(*rows));
 	for (size_t i = 0; i < count; i++)
 		describe(objects, &grown[i], look, &rows[i]);
+	if (objects->streamed)
+		count = growth_add_streamed(objects, look, rows, count, count + GROWN_REPORTED);
+	if (count > GROWN_REPORTED)
+		count = GROWN_REPORTED;
 	growth->containers = rows;
 	growth->container_count = count;
 	look->growth = growth;

@@ -24,6 +24,6 @@ struct grown {
  */
 struct grown *objects_grown(const struct objects *objects, size_t *count);
 
-void objects_report_growth(const struct objects *objects, struct look *look);
+void objects_report_growth(struct objects *objects, struct look *look);
 
 #endif

@@ -370,11 +370,13 @@ static void verify(struct verifying *verifying, size_t first)
 {
 	struct search *search = verifying->search;
 
-	for (size_t i = first; i < search->holding_count; i++) {
+	for (size_t i = 0; i < search->holding_count; i++) {
 		const struct holding *holding = &search->holdings[i];
+		size_t newest = verifying->lists.first[holding->held];
 
 		if (search->holders[holding->holder].kind == HOLDER_OBJECT &&
-		    search->holders[holding->held].kind == HOLDER_BLOCK)
+		    search->holders[holding->held].kind == HOLDER_BLOCK &&
+		    (i >= first || newest > first))
 			ask_owner(verifying, holding);
 	}
 	for (size_t i = 0; i < search->holding_count; i++) {

@@ -14,6 +14,8 @@
 enum {
 	DICT_LENGTH_MIN = 10,
 	OUTSIDES_MIN = 1 << 15, /* that there is room for at least: static objects, large ones */
+	NEWCOMERS_SHARE = 16,   /* of the budget */
+	SAMPLES_SHARE = 64,
 	POOLS_MIN = 4, /* fewer are chance: an interpreter that has begun has some hundred */
 	PATTERN_BYTES = sizeof(struct pattern) + 16,
 	CONTAINER_BYTES = sizeof(struct container) + 8,
@@ -72,6 +74,8 @@ void objects_release(struct objects *objects)
 	object_pools_release(&objects->pools);
 	python_types_release(&objects->types);
 	chains_release(&objects->chains);
+	newcomers_release(&objects->newcomers);
+	type_samples_release(&objects->samples);
 	view_free(objects->view);
 	regions_release(&objects->regions);
 	free(objects->series);
@@ -108,6 +112,10 @@ void objects_see(void *context, uint64_t address, uint32_t type)
 	objects->types.items[type].payload += payload;
 	objects->types.items[type].bytes += payload;
 	containers_see(&objects->containers, address, type);
+	if (objects->streamed && objects->newcomers.bits)
+		newcomers_see(&objects->newcomers, address, type);
+	if (objects->streamed && objects->types.items[type].flags & TYPE_HAVE_GC)
+		type_samples_see(&objects->samples, address, type);
 }
 
 static int fill_all(struct objects *objects)
@@ -292,6 +300,20 @@ static int prepare_view(struct objects *objects, bool copy)
 	return objects->view ? 0 : -errno;
 }
 
+/* They are those since the first look that was streamed. Without room for them nothing is told. */
+static void begin_newcomers(struct objects *objects, bool copy)
+{
+	if (!copy && !objects->samples.items)
+		type_samples_init(&objects->samples, objects->budget_bytes / SAMPLES_SHARE);
+	type_samples_begin(&objects->samples);
+	if (copy)
+		newcomers_release(&objects->newcomers);
+	else if (!objects->newcomers.bits)
+		newcomers_init(&objects->newcomers, objects->budget_bytes / NEWCOMERS_SHARE);
+	if (objects->newcomers.bits)
+		newcomers_begin(&objects->newcomers);
+}
+
 static int look(struct objects *objects, bool copy, bool graph, double time)
 {
 	int error = prepare_view(objects, copy);
@@ -299,6 +321,7 @@ static int look(struct objects *objects, bool copy, bool graph, double time)
 	if (error)
 		return error;
 	drop_graph(objects);
+	begin_newcomers(objects, copy);
 	python_types_begin(&objects->types);
 	object_reader_begin(&objects->reader);
 	object_pools_begin(&objects->pools, copy);

@@ -5,8 +5,8 @@
  *
  * Where all that the interpreter may write fits into the memory that the tool may use, a look is a
  * copy with a graph, which gives names. Else memory is streamed: types and growth are all the same,
- * and names are found backwards from what grows and what is large (chains.h). Growth by patterns of
- * paths needs the graph.
+ * and names are found backwards from what grows and what is large (chains.h). Growth of many alike,
+ * which is by patterns of paths where there is a graph, is by some of the objects that are new.
  */
 #ifndef UNFREED_PYTHON_OBJECTS_OBJECTS_H
 #define UNFREED_PYTHON_OBJECTS_OBJECTS_H
@@ -15,7 +15,9 @@
 #include "chains.h"
 #include "containers.h"
 #include "garbage.h"
+#include "garbage_streamed.h"
 #include "graph.h"
+#include "newcomers.h"
 #include "patterns.h"
 #include "roots.h"
 
@@ -38,7 +40,9 @@ struct objects {
 	bool chunks_known;  /* objects were found in the blocks of malloc, since there are no pools
 			     */
 	bool streamed;      /* the last look was */
-	struct chains chains; /* of a look that was streamed; see objects_find_chains */
+	struct chains chains;        /* of a look that was streamed; see objects_find_chains */
+	struct newcomers newcomers;  /* over looks that were */
+	struct type_samples samples; /* of the last look, if it was */
 	struct root_counts roots;
 	struct garbage garbage;
 	bool has_garbage;           /* it was looked for at the last look */

@@ -461,8 +461,9 @@ static void refer_plain(const struct visit *visit, const struct object *object,
 {
 	uint64_t end = object->end, plain = object->address + type->basic_bytes;
 
-	/* values that lie behind it are attributes: refer_managed */
-	if (visit->reader->structs->minor >= 13 && type->flags & TYPE_INLINE_VALUES && plain < end)
+	/* behind what has no variable part there are leftovers of what its block held before, or
+	 * values that are attributes: refer_managed */
+	if (!type->item_bytes && plain < end)
 		end = plain;
 	scan(visit, object->address, object->address + OBJECT_SIZE, end, type->dict_offset);
 }

@@ -11,9 +11,10 @@
 #include "names.h"
 #include "report.h"
 
-#define STREAMED                                                                       \
-	"larger than --max-memory lets be copied: looked at piece by piece; names of " \
-	"what grows most and is longest, no growth of many small containers"
+#define STREAMED                                                                              \
+	"larger than --max-memory lets be copied: looked at piece by piece; names of what "   \
+	"grows most and is longest; growth of many alike by some of what is new; garbage by " \
+	"some of each type; not told: what C code holds or lost, what is frozen, gc.garbage"
 
 #define BY_CHUNKS "its allocator is not pymalloc: objects were found in the blocks of malloc"
 #define DEBUG                                                                               \
@@ -239,7 +240,7 @@ static void report_chains(const struct objects *objects, const struct objects_re
 					    chain->address, chain->type),
 		};
 
-		if (chain->hidden)
+		if (chain->hidden || !chain->is_weighed)
 			continue;
 		view_clear(objects->view, &objects->regions);
 		objects_describe_at(objects, &object, chain->bytes, chain->name, look,
@@ -283,8 +284,10 @@ void objects_report(struct objects *objects, const struct objects_request *reque
 	look->uncertain[UNCERTAIN_NO_ROOM] += objects->containers.refused + objects->graph.full;
 	look->uncertain[UNCERTAIN_DANGLING] += objects->graph.dangling - objects->graph.repaired;
 	look->python_note = note_of(objects, look);
-	if (objects->streamed && !objects_find_chains(objects))
+	if (objects->streamed && !objects_find_chains(objects)) {
 		report_chains(objects, request, look);
+		objects_report_garbage_streamed(objects, look);
+	}
 	if (objects->has_graph)
 		report_containers(objects, request, look);
 	if (request->holders && objects->streamed)

@@ -152,3 +152,34 @@ void objects_report_garbage(struct objects *objects, struct look *look)
 	look->garbage_count = rows.count;
 	report_held(objects, look);
 }
+
+/* About: the share of each type that was garbage among those that were judged. */
+static void add_sampled(const struct objects *objects, struct rows *rows)
+{
+	for (uint32_t i = 1; i < objects->types.count; i++) {
+		const struct type_series *series = &objects->series[i];
+		size_t judged;
+		double share =
+			type_samples_garbage(&objects->samples, &objects->chains, i, &judged);
+
+		if (share > 0)
+			rows->look->uncertain[UNCERTAIN_SAMPLED] += series->counts[1] - judged;
+		add_row(rows, objects->types.items[i].name,
+			(uint64_t)((double)series->counts[1] * share + 0.5),
+			(uint64_t)((double)series->bytes[1] * share), "cycle");
+	}
+}
+
+void objects_report_garbage_streamed(const struct objects *objects, struct look *look)
+{
+	struct rows rows = {
+		.look = look,
+		.items = pool_alloc(look->pool, objects->types.count, sizeof(*rows.items)),
+	};
+
+	add_sampled(objects, &rows);
+	if (rows.count)
+		qsort(rows.items, rows.count, sizeof(*rows.items), compare_garbage);
+	look->garbage = rows.items;
+	look->garbage_count = rows.count;
+}

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "chunks.h"
+#include "growth_streamed.h"
 
 enum {
 	WINDOW_BYTES_MAX = 8 << 20,
@@ -13,8 +14,8 @@ enum {
 	SHARE = 32,        /* of the budget: a window */
 	HOLDERS_SHARE = 8, /* of it: holders of chains */
 	HOLDER_BYTES = 128,
-	CHAINS_MAX = 32,
-	GROWING_MAX = CHAINS_MAX / 2,
+	GROWING_MAX = 96,
+	LONGEST_MAX = 16,
 };
 
 /* A power of two, so that no pool lies across two. */
@@ -162,7 +163,7 @@ static void add_chain(struct chains *chains, const struct container *container)
 /* What grows most, then what is longest. */
 static void choose(struct objects *objects)
 {
-	const struct container *growing[GROWING_MAX], *longest[CHAINS_MAX - GROWING_MAX];
+	const struct container *growing[GROWING_MAX], *longest[LONGEST_MAX];
 	size_t growing_count = 0, longest_count = 0;
 	const struct containers *containers = &objects->containers;
 
@@ -174,12 +175,14 @@ static void choose(struct objects *objects)
 		if (containers->looks > 1 && container_grew(containers, container, false))
 			rank(growing, &growing_count, GROWING_MAX, container, growth);
 		if (object_kind_is_container(objects->types.items[container->type].kind))
-			rank(longest, &longest_count, CHAINS_MAX - GROWING_MAX, container, length);
+			rank(longest, &longest_count, LONGEST_MAX, container, length);
 	}
 	for (size_t i = 0; i < growing_count; i++)
 		add_chain(&objects->chains, growing[i]);
 	for (size_t i = 0; i < longest_count; i++)
 		add_chain(&objects->chains, longest[i]);
+	growth_choose_newcomers(objects);
+	type_samples_choose(&objects->samples, &objects->chains);
 }
 
 int objects_find_chains(struct objects *objects)

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A container that gets longer is seen as it is where there is a graph. Many small ones, chains and
+ * what is replaced all the time are seen by newcomers: of objects that were not there at the first
+ * look and stay, some are followed back to a root, and on the way from there the first new object
+ * is where growth happens: USERS[*].history[*] of a new event with all that it has, CHAIN of a new
+ * first link, whatever hangs on it.
+ *
+ * What is bounded has newcomers that stay too, as long as its entries live. So a place in a
+ * container that did not get longer does not count, and all that is told of one type is no more
+ * than by what that type grew. A value that is replaced as a whole has newcomers of one age alone.
+ */
+#include "growth_streamed.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/array.h"
+#include "names.h"
+#include "sampler.h"
+#include "stream.h"
+
+enum {
+	FOLLOWED_MAX = 512,
+	LINKED_MAX = 1024,
+	LINKS_ASKED = 8, /* of each type */
+	SAMPLES_MIN = 3,
+	LOOKS_OF_FRAMES = 6,
+	LOOKS_OF_AGES = 4,
+	TYPE_SHARE = 4,
+	ENTRIES_CHECKED = 4096,
+};
+
+/* Where newcomers come in. */
+struct place {
+	char *name;
+	uint32_t type;    /* of the container, or of what has the name itself */
+	uint32_t of;      /* of the newcomers there */
+	uint64_t holder;  /* one of the containers; 0: what is there is new itself */
+	bool many;        /* containers */
+	double newcomers; /* there or below */
+	double entries;   /* of them there */
+	size_t samples;
+	double bytes;
+	uint64_t ages; /* a bit for each look at which some were new, modulo 64 */
+};
+
+struct placing {
+	struct objects *objects;
+	struct look *look;
+	struct place *places;
+	size_t count;
+	double weight; /* newcomers that each one that is followed stands for */
+	struct counts {
+		uint32_t stayed;
+		uint32_t chosen; /* of them: chains were looked for */
+		double told;
+	} * counts; /* by type */
+};
+
+static int64_t type_growth(const struct objects *objects, uint32_t type)
+{
+	const struct type_series *series = &objects->series[type];
+
+	return (int64_t)series->counts[1] - (int64_t)series->counts[0];
+}
+
+struct like {
+	const struct objects *objects;
+	uint64_t address;
+	uint32_t type;
+	bool found;
+};
+
+static void see_like(void *context, uint64_t target, uint32_t label)
+{
+	struct like *like = context;
+	struct view *view = like->objects->view;
+	uint64_t type;
+
+	(void)label;
+	if (target != like->address && !(target & 7) && view_u64(view, target + OBJECT_TYPE, &type))
+		like->found |= type == like->objects->types.items[like->type].address;
+}
+
+/* Whether an object refers to another one of its type: then many may hang on each other. */
+static bool is_linked(struct objects *objects, const struct newcomer *item)
+{
+	struct like like = {.objects = objects, .address = item->address, .type = item->type};
+	const struct object object = {
+		.address = item->address,
+		.type = item->type,
+		.end = item->address + object_bytes(&objects->reader, item->address, item->type),
+	};
+
+	if (objects->types.items[item->type].kind != KIND_PLAIN)
+		return false;
+	stream_spare(objects);
+	object_references(&objects->reader, &object, see_like, NULL, &like);
+	return like.found;
+}
+
+static void find_linked(struct objects *objects, bool *linked, uint8_t *asked)
+{
+	const struct newcomers *newcomers = &objects->newcomers;
+
+	for (size_t i = 0; i < newcomers->count; i++) {
+		const struct newcomer *item = &newcomers->items[i];
+
+		if (item->seen + 1 == newcomers->looks && asked[item->type] < LINKS_ASKED) {
+			asked[item->type]++;
+			linked[item->type] |= is_linked(objects, item);
+		}
+	}
+}
+
+/* Of what is linked the youngest all: one that is missing would cut the chain. */
+static void choose_linked(struct objects *objects, const bool *linked)
+{
+	const struct newcomers *newcomers = &objects->newcomers;
+	size_t count = 0;
+
+	for (uint16_t born = newcomers->looks; born--;)
+		for (size_t i = 0; i < newcomers->count && count < LINKED_MAX; i++) {
+			const struct newcomer *item = &newcomers->items[i];
+
+			if (item->born != born || item->seen + 1 != newcomers->looks ||
+			    !linked[item->type])
+				continue;
+			chains_add(&objects->chains, item->address, item->type, false);
+			count++;
+		}
+}
+
+static void choose_some(struct objects *objects, struct sampler *sampler)
+{
+	const struct newcomers *newcomers = &objects->newcomers;
+
+	for (size_t i = 0; i < newcomers->count; i++) {
+		const struct newcomer *item = &newcomers->items[i];
+
+		if (newcomers_stayed(newcomers, item) && type_growth(objects, item->type) > 1)
+			sampler_see(sampler, item->address, item->type);
+	}
+	for (size_t i = 0; i < sampler->count; i++)
+		chains_add(&objects->chains, sampler->items[i].address, sampler->items[i].type,
+			   false);
+}
+
+void growth_choose_newcomers(struct objects *objects)
+{
+	bool *linked = calloc(objects->types.count, sizeof(*linked));
+	uint8_t *asked = calloc(objects->types.count, sizeof(*asked));
+	struct sampler sampler = {0};
+
+	if (linked && asked && objects->newcomers.looks > 2 &&
+	    !sampler_init(&sampler, FOLLOWED_MAX)) {
+		find_linked(objects, linked, asked);
+		choose_linked(objects, linked);
+		choose_some(objects, &sampler);
+	}
+	sampler_release(&sampler);
+	free(linked);
+	free(asked);
+}
+
+static bool is_silent(const struct chain_step *step)
+{
+	return label_is_namespace(step->label) || label_kind(step->label) == LABEL_RAW;
+}
+
+/* The first step to what was not there at the first look; the last one where there is none. Of what
+ * lies outside of pools nothing is known. */
+static size_t find_place(const struct objects *objects, const struct chain *chain)
+{
+	struct pool_block block;
+
+	for (size_t i = 0; i + 1 < chain->step_count; i++) {
+		const struct chain_step *step = &chain->steps[i];
+
+		if (!is_silent(step) && step->target_type &&
+		    newcomers_is_new(&objects->newcomers, step->target, step->target_type) &&
+		    object_pools_inspect(&objects->pools, objects->view, step->target, &block))
+			return i;
+	}
+	return chain->step_count - 1;
+}
+
+/* What only C code seems to hold are mostly leftovers; what running functions hold comes and goes.
+ * A key grows with its value. */
+static bool is_fleeting(const struct objects *objects, const struct chain *chain, size_t at)
+{
+	enum label_kind root = label_kind(chain->steps[0].label);
+
+	return root == LABEL_C || label_kind(chain->steps[at].label) == LABEL_KEY ||
+	       (root == LABEL_ROOT && objects->looks < LOOKS_OF_FRAMES);
+}
+
+/* Whether a container is told already, or did not get longer. */
+static bool is_settled(const struct objects *objects, uint64_t address)
+{
+	const struct container *container = containers_find(&objects->containers, address);
+
+	return container && container->look0 == 0 &&
+	       (container->length <= container->length0 ||
+		container_grew(&objects->containers, container, false));
+}
+
+/* Whether a container on the way is told, whose entries, which have the newcomer, are as many more:
+ * that the entry is new was not seen then. */
+static bool is_in_told(const struct objects *objects, const struct chain *chain, size_t at)
+{
+	while (at--) {
+		const struct chain_step *step = &chain->steps[at];
+		const struct container *container =
+			label_kind(step->label) == LABEL_ITEM
+				? containers_find(&objects->containers, step->holder)
+				: NULL;
+
+		if (container && container_grew(&objects->containers, container, false) &&
+		    type_growth(objects, step->target_type) * 2 >=
+			    (int64_t)(container->length - container->length0))
+			return true;
+	}
+	return false;
+}
+
+/* Whether what holds the newcomer, which is no container, gets more itself, as much as it does:
+ * that it is new too was not seen then. */
+static bool is_below_growth(const struct objects *objects, const struct chain *chain, size_t at)
+{
+	const struct chain_step *step = &chain->steps[at];
+	enum object_kind kind = (enum object_kind)objects->types.items[step->holder_type].kind;
+
+	if (label_kind(step->label) == LABEL_ITEM && object_kind_is_container(kind))
+		return false;
+	while (at && is_silent(&chain->steps[at - 1]))
+		at--;
+	return at && type_growth(objects, chain->steps[at - 1].target_type) * 3 >=
+			     type_growth(objects, step->target_type);
+}
+
+static struct place *find_named(struct placing *placing, const char *name, uint32_t type)
+{
+	const struct place fresh = {.name = strdup(name), .type = type};
+
+	for (size_t i = 0; i < placing->count; i++)
+		if (!strcmp(placing->places[i].name, name)) {
+			free(fresh.name);
+			return &placing->places[i];
+		}
+	if (fresh.name && array_append(&placing->places, &placing->count, fresh))
+		return &placing->places[placing->count - 1];
+	free(fresh.name);
+	return NULL;
+}
+
+static double mean_bytes(const struct objects *objects, uint32_t type)
+{
+	const struct type_series *series = &objects->series[type];
+
+	return series->counts[1] ? (double)series->bytes[1] / (double)series->counts[1] : 0;
+}
+
+struct edge {
+	uint64_t target;
+	bool found;
+};
+
+static void see_edge(void *context, uint64_t target, uint32_t label)
+{
+	struct edge *edge = context;
+
+	(void)label;
+	edge->found |= target == edge->target;
+}
+
+/* Whether each step of a chain is still there: it was found over some time, in which what is freed
+ * here is used again there. Of a large container that is believed. */
+static bool holds(struct objects *objects, const struct chain *chain)
+{
+	struct object_reader *reader = &objects->reader;
+
+	for (size_t i = 1; i < chain->step_count; i++) {
+		const struct chain_step *step = &chain->steps[i];
+		struct object holder = {.address = step->holder, .type = step->holder_type};
+		struct edge edge = {.target = step->target};
+
+		if (!step->holder_type || label_kind(step->label) == LABEL_RAW)
+			return false;
+		stream_spare(objects);
+		if (object_length(reader, holder.address, holder.type) > ENTRIES_CHECKED)
+			continue;
+		holder.end = holder.address + object_bytes(reader, holder.address, holder.type);
+		object_references(reader, &holder, see_edge, NULL, &edge);
+		if (!edge.found)
+			return false;
+	}
+	return true;
+}
+
+static void take_newcomer(struct placing *placing, const struct newcomer *item,
+			  const struct chain *chain)
+{
+	struct objects *objects = placing->objects;
+	size_t at = find_place(objects, chain), named = at + 1;
+	const struct chain_step *step = &chain->steps[at];
+	bool is_item = label_kind(step->label) == LABEL_ITEM;
+	char name[OBJECT_NAME_BYTES];
+
+	if (is_fleeting(objects, chain, at))
+		return;
+	struct counts *counts = &placing->counts[item->type];
+	double weight = placing->weight * counts->stayed / counts->chosen;
+	counts->told += weight;
+	if ((is_item && is_settled(objects, step->holder)) || is_below_growth(objects, chain, at) ||
+	    is_in_told(objects, chain, at))
+		return;
+	named -= is_item;
+	chain_steps_name(&objects->reader, chain->steps, named, NAME_GENERIC, name);
+	struct place *place =
+		find_named(placing, name, is_item ? step->holder_type : step->target_type);
+	if (!place)
+		return;
+	place->samples++;
+	place->newcomers += weight;
+	place->bytes += weight * mean_bytes(objects, item->type);
+	place->ages |= UINT64_C(1) << item->born % 64;
+	if (is_item) {
+		place->many |= place->holder && place->holder != step->holder;
+		place->holder = step->holder;
+	}
+	if (at + 1 == chain->step_count) {
+		place->entries += weight;
+		place->of = item->type;
+	}
+}
+
+static void take_newcomers(struct placing *placing)
+{
+	struct objects *objects = placing->objects;
+	const struct newcomers *newcomers = &objects->newcomers;
+
+	for (size_t i = 0; i < newcomers->count; i++) {
+		const struct newcomer *item = &newcomers->items[i];
+		const struct chain *chain = newcomers_stayed(newcomers, item)
+						    ? chains_at(&objects->chains, item->address)
+						    : NULL;
+
+		if (chain && chain->step_count && !chain->is_garbage && holds(objects, chain))
+			take_newcomer(placing, item, chain);
+	}
+}
+
+/* What is told of a type is no more than what it grew by. */
+static double share(const struct placing *placing, uint32_t type)
+{
+	double told = placing->counts[type].told;
+	double grew = (double)type_growth(placing->objects, type);
+
+	return told > grew ? grew / told : 1;
+}
+
+/* A container that got longer by less than what is new in it loses as much as it gets. */
+static bool is_exchange(const struct placing *placing, const struct place *place)
+{
+	const struct container *container =
+		place->holder && !place->many
+			? containers_find(&placing->objects->containers, place->holder)
+			: NULL;
+
+	return container && container->look0 == 0 &&
+	       (double)(container->length - container->length0) * 2 < place->entries;
+}
+
+static bool is_growth(const struct placing *placing, const struct place *place)
+{
+	const struct objects *objects = placing->objects;
+	bool is_of_one_age = !(place->ages & (place->ages - 1));
+
+	if (place->samples < SAMPLES_MIN || is_exchange(placing, place) ||
+	    (place->of && share(placing, place->of) * TYPE_SHARE < 1))
+		return false;
+	return place->holder || objects->looks < LOOKS_OF_AGES || !is_of_one_age;
+}
+
+static void fill_row(const struct placing *placing, const struct place *place,
+		     struct look_grown *row)
+{
+	const struct objects *objects = placing->objects;
+	double entries = place->entries > 0 ? place->entries : place->newcomers;
+	double net = place->of ? share(placing, place->of) : 1;
+
+	*row = (struct look_grown){
+		.name = pool_strdup(placing->look->pool, place->name),
+		.type = pool_strdup(placing->look->pool, objects->types.items[place->type].name),
+		.of = place->of ? pool_strdup(placing->look->pool,
+					      objects->types.items[place->of].name)
+				: NULL,
+		.containers = place->many ? 2 : 1,
+		.grown = (int64_t)(entries * net + 0.5),
+		.bytes = (int64_t)(place->bytes * net),
+	};
+	row->length = (uint64_t)row->grown;
+}
+
+static void count_newcomers(struct placing *placing)
+{
+	const struct objects *objects = placing->objects;
+	const struct newcomers *newcomers = &objects->newcomers;
+
+	for (size_t i = 0; i < newcomers->count; i++) {
+		const struct newcomer *item = &newcomers->items[i];
+		struct counts *counts = &placing->counts[item->type];
+
+		if (!newcomers_stayed(newcomers, item))
+			continue;
+		counts->stayed++;
+		counts->chosen += chains_at(&objects->chains, item->address) != NULL;
+	}
+}
+
+/* Single containers of one name become one row. */
+static size_t merge_alike(const struct objects *objects, struct look *look, struct look_grown *rows,
+			  size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct chain *chain = chains_at(&objects->chains, rows[i].address);
+		struct look_grown row = rows[i];
+		size_t at = 0;
+
+		/* a name of its own: only where there are others like it is it told by that */
+		while (chain && chain->generic && at < kept &&
+		       (!rows[at].name || strcmp(rows[at].name, chain->generic)))
+			at++;
+		if (!chain || !chain->generic || at == kept) {
+			if (chain && chain->generic)
+				row.name = pool_strdup(look->pool, chain->generic);
+			rows[kept++] = row;
+			continue;
+		}
+		rows[at].containers += row.containers;
+		rows[at].length += row.length;
+		rows[at].grown += row.grown;
+		rows[at].bytes += row.bytes;
+		rows[at].address = 0;
+	}
+	for (size_t i = 0; i < kept; i++) {
+		const struct chain *chain = chains_at(&objects->chains, rows[i].address);
+
+		if (rows[i].address && chain && chain->name)
+			rows[i].name = pool_strdup(look->pool, chain->name);
+	}
+	return kept;
+}
+
+static bool is_told(const struct look_grown *rows, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].name && !strcmp(rows[i].name, name))
+			return true;
+	return false;
+}
+
+static int compare_grown(const void *a, const void *b)
+{
+	const struct look_grown *left = a, *right = b;
+
+	return left->bytes < right->bytes ? 1 : left->bytes > right->bytes ? -1 : 0;
+}
+
+size_t growth_add_streamed(struct objects *objects, struct look *look, struct look_grown *rows,
+			   size_t count, size_t max)
+{
+	struct placing placing = {
+		.objects = objects,
+		.look = look,
+		.counts = calloc(objects->types.count, sizeof(*placing.counts)),
+		.weight = newcomers_weight(&objects->newcomers),
+	};
+
+	count = merge_alike(objects, look, rows, count);
+	if (placing.counts) {
+		count_newcomers(&placing);
+		view_clear(objects->view, &objects->regions);
+		take_newcomers(&placing);
+	}
+	for (size_t i = 0, told = count; i < placing.count; i++) {
+		if (count < max && !is_told(rows, told, placing.places[i].name) &&
+		    is_growth(&placing, &placing.places[i]))
+			fill_row(&placing, &placing.places[i], &rows[count++]);
+		free(placing.places[i].name);
+	}
+	free(placing.places);
+	free(placing.counts);
+	if (count)
+		qsort(rows, count, sizeof(*rows), compare_grown);
+	return count;
+}
