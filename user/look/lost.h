@@ -12,6 +12,16 @@
  */
 void lost_judge_runtime(struct reach *reach, const struct regions *regions);
 
+/*
+ * Ends a look: reach_finish(). `frozen_ns` not NULL: with the process stopped for so long, which is
+ * added to it, and with the registers of its threads. What fails is refused.
+ */
+void lost_finish_look(struct reach *reach, const struct procfs *procfs, pid_t pid,
+		      uint64_t *frozen_ns);
+
+/* A look of its own, from the heaps to the end. Likewise. */
+void lost_look(struct reach *reach, const struct procfs *procfs, pid_t pid, uint64_t *frozen_ns);
+
 /* Fills `lost` and `lost_problem` of a look: by size and class, most bytes first. `classes` NULL:
  * none are told. */
 void lost_report(const struct reach *reach, struct classes *classes, struct look *look);

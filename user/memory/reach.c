@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "../lib/array.h"
+#include "../lib/clock.h"
 #include "glibc_layout.h"
 
 enum {
@@ -51,6 +52,11 @@ void reach_refuse(struct reach *reach, const char *format, ...)
 	va_end(arguments);
 }
 
+bool reach_refused(const struct reach *reach)
+{
+	return *reach->problem;
+}
+
 /* --- what the walk tells --- */
 
 static void end_look(struct reach *reach)
@@ -64,7 +70,8 @@ static void end_look(struct reach *reach)
 	free(reach->cached);
 	pages_free(reach->pages);
 	regions_release(&reach->regions);
-	reach->holes = reach->unclear = reach->stack = NULL;
+	reach->holes = reach->unclear = NULL;
+	reach->stack = NULL;
 	reach->cache_keys = reach->cached = NULL;
 	reach->cache = NULL;
 	reach->pages = NULL;
@@ -156,11 +163,14 @@ void reach_add(void *context, const struct chunk *chunk)
 			 chunk->address + chunk->size);
 }
 
-void reach_add_registers(struct reach *reach, const uint64_t *words, size_t count)
+void reach_add_registers(struct reach *reach, pid_t thread, const uint64_t *words, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		if (!array_append(&reach->registers, &reach->register_count, words[i]))
+	for (size_t i = 0; i < count; i++) {
+		struct register_word item = {words[i], thread};
+
+		if (!array_append(&reach->registers, &reach->register_count, item))
 			reach_refuse(reach, "there is no memory for its registers");
+	}
 }
 
 static int compare_spans(const void *left, const void *right)
@@ -217,12 +227,19 @@ static void read_bytes(struct reach *reach, uint64_t address, void *buffer, size
 static void push(struct reach *reach, const struct block *block)
 {
 	if (reach->stack_count < STACK_MAX) {
-		reach->stack[reach->stack_count++] =
-			(struct span){block->address, block->address + block->bytes};
+		reach->stack[reach->stack_count++] = (struct step){
+			{block->address, block->address + block->bytes}, reach->path.root};
 		return;
 	}
 	block_map_postpone(&reach->map, block);
 	reach->overflowed = true;
+}
+
+static void take(struct reach *reach, const struct block *block)
+{
+	if (reach->reached)
+		reach->reached(reach->reached_context, block->address, &reach->path);
+	push(reach, block);
 }
 
 static bool is_cache_key(const struct reach *reach, uint64_t word)
@@ -277,7 +294,7 @@ static void visit_late(struct reach *reach, uint64_t address, const struct block
 	block.bytes = size - 8;
 	/* once alone; it is no block of the map, so that it cannot be postponed */
 	if (reach->stack_count < STACK_MAX && block_map_mark(&reach->map, &block))
-		push(reach, &block);
+		take(reach, &block);
 }
 
 void reach_visit(struct reach *reach, uint64_t word)
@@ -288,48 +305,80 @@ void reach_visit(struct reach *reach, uint64_t word)
 		return;
 	enum block_found found = block_map_find(&reach->map, word, &block);
 	if (found == BLOCK_LIVE && block_map_mark(&reach->map, &block))
-		push(reach, &block);
+		take(reach, &block);
 	else if (found == BLOCK_OTHER)
 		visit_late(reach, word, &block);
 }
 
-void reach_scan(struct reach *reach, const uint8_t *bytes, size_t size, size_t step)
+void reach_visit_root(struct reach *reach, enum reach_root kind, pid_t thread, uint64_t word)
+{
+	reach->path = (struct reach_path){REACH_ROOT(kind, thread), 0};
+	reach_visit(reach, word);
+}
+
+void reach_scan(struct reach *reach, uint64_t address, const uint8_t *bytes, size_t size,
+		size_t step)
 {
 	uint64_t low = reach->map.low, length = reach->map.high - low, word;
 
 	for (size_t i = 0; i + sizeof(word) <= size; i += step) {
 		memcpy(&word, bytes + i, sizeof(word));
-		if (word - low < length)
+		if (word - low < length) {
+			reach->path = (struct reach_path){address + i, 0};
 			reach_visit(reach, word);
+		}
 	}
+}
+
+static void scan_words(struct reach *reach, const uint64_t *words, size_t count)
+{
+	uint64_t low = reach->map.low, length = reach->map.high - low;
+
+	for (size_t i = 0; i < count; i++)
+		if (words[i] - low < length)
+			reach_visit(reach, words[i]);
+}
+
+static bool is_late(const struct reach *reach)
+{
+	return reach->deadline_ns && clock_ns(CLOCK_MONOTONIC) > reach->deadline_ns;
+}
+
+/* Not so often that asking for the time would cost more than what is read. */
+static void check_limits(struct reach *reach)
+{
+	if (reach->read_bytes > reach->read_limit)
+		reach_refuse(reach, "its heap is larger than can be gone through in %llu MB",
+			     (unsigned long long)(reach->budget_bytes >> 20));
+	if (!(++reach->checks & 1023) && is_late(reach))
+		reach_refuse(reach, "its heap is larger than can be gone through in time");
 }
 
 /*
  * A piece is copied before it is gone through: what it refers to may take its place in the cache.
  */
-static void scan_block(struct reach *reach, const struct span *block)
+static void scan_block(struct reach *reach, const struct step *step)
 {
-	uint8_t copy[PAGES_BYTES];
+	uint64_t copy[PAGES_BYTES / 8];
 
-	for (uint64_t at = block->start; at + 8 <= block->end && !reach->error;) {
-		uint64_t left = block->end - at;
+	reach->path = (struct reach_path){step->root, step->span.start};
+	for (uint64_t at = step->span.start; at + 8 <= step->span.end && !reach->error;) {
+		uint64_t left = step->span.end - at;
 		size_t size = left < sizeof(copy) ? left : sizeof(copy);
 
 		read_bytes(reach, at, copy, size);
-		reach_scan(reach, copy, size, 8);
+		scan_words(reach, copy, size / 8);
 		at += size;
 	}
-	if (reach->read_bytes > reach->read_limit)
-		reach_refuse(reach, "its heap is larger than can be gone through in %llu MB",
-			     (unsigned long long)(reach->budget_bytes >> 20));
+	check_limits(reach);
 }
 
 static void drain(struct reach *reach)
 {
 	while (reach->stack_count && !reach->error && !*reach->problem) {
-		struct span block = reach->stack[--reach->stack_count];
+		struct step step = reach->stack[--reach->stack_count];
 
-		scan_block(reach, &block);
+		scan_block(reach, &step);
 	}
 }
 
@@ -341,6 +390,7 @@ static void drain_all(struct reach *reach)
 
 		reach->overflowed = false;
 		while (block_map_next_pending(&reach->map, &block)) {
+			reach->path.root = REACH_ROOT(REACH_BLOCKS, 0);
 			push(reach, &block);
 			drain(reach);
 		}
@@ -494,6 +544,17 @@ struct lost_blocks reach_lost(const struct reach *reach)
 	if (!*lost.problem && reach->looks < 2 && !(reach->procfs->core && reach->looks))
 		snprintf(lost.problem, sizeof(lost.problem), "one look cannot tell: two can");
 	return lost;
+}
+
+void reach_watch(struct reach *reach, reach_fn *reached, void *context)
+{
+	reach->reached = reached;
+	reach->reached_context = context;
+}
+
+void reach_limit_time(struct reach *reach, uint64_t deadline_ns)
+{
+	reach->deadline_ns = deadline_ns;
 }
 
 struct reach *reach_new(const struct procfs *procfs, pid_t pid, uint64_t budget_bytes)

@@ -27,6 +27,31 @@ struct lost_blocks {
 	size_t looks;
 };
 
+/*
+ * How a block was reached in a look: from the word at `root`, where the chain begins, or from what
+ * is no memory of the process: then REACH_ROOT is set, with a kind and a thread (or 0).
+ */
+struct reach_path {
+	uint64_t root;
+	uint64_t from; /* the block that has the pointer; 0: the root itself */
+};
+
+#define REACH_ROOT(kind, thread) (UINT64_C(1) << 63 | (uint64_t)(kind) << 32 | (uint32_t)(thread))
+#define REACH_ROOT_KIND(root)    ((root) >> 63 ? (enum reach_root)((root) >> 32 & 0xff) : REACH_MEMORY)
+#define REACH_ROOT_THREAD(root)  ((pid_t)(uint32_t)(root))
+
+enum reach_root {
+	REACH_MEMORY,
+	REACH_SYSTEM_CALL, /* an argument of one */
+	REACH_REGISTER,
+	REACH_EPOLL,
+	REACH_TIMER,
+	REACH_BLOCKS, /* some other blocks: which ones was forgotten */
+};
+
+/* Told of each block that is reached, once a look. */
+typedef void reach_fn(void *context, uint64_t block, const struct reach_path *path);
+
 struct reach;
 
 /* Takes at most about `budget_bytes` of our memory. NULL: no memory. */
@@ -37,12 +62,21 @@ void reach_free(struct reach *reach); /* accepts NULL */
 void reach_refuse(struct reach *reach, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Whether they cannot be judged. */
+bool reach_refused(const struct reach *reach);
+
+/* Has `reached` told of blocks; NULL: not any more. */
+void reach_watch(struct reach *reach, reach_fn *reached, void *context);
+
+/* Past this time (CLOCK_MONOTONIC) a look is given up, as a problem; 0: it takes what it takes. */
+void reach_limit_time(struct reach *reach, uint64_t deadline_ns);
+
 /* As look_parts() calls them. */
 void reach_begin(void *reach, const struct arenas *arenas);
 void reach_add(void *reach, const struct chunk *chunk);
 
 /* Words in registers of threads, of a process that was stopped for the look that begins. */
-void reach_add_registers(struct reach *reach, const uint64_t *words, size_t count);
+void reach_add_registers(struct reach *reach, pid_t thread, const uint64_t *words, size_t count);
 
 /* Returns 0, also with a problem, or a negative errno: -ESRCH, -ENOMEM. */
 int reach_finish(struct reach *reach);

@@ -11,13 +11,28 @@ struct span {
 	uint64_t end;
 };
 
+/* A block to go through, and where its chain began. */
+struct step {
+	struct span span;
+	uint64_t root;
+};
+
+struct register_word {
+	uint64_t word;
+	pid_t thread;
+};
+
 struct reach {
 	const struct procfs *procfs;
 	pid_t pid;
 	uint64_t budget_bytes;
 	char problem[160];
+	reach_fn *reached; /* NULL: nobody asked */
+	void *reached_context;
+	uint64_t deadline_ns; /* 0: none */
 	/* Of the look: */
-	uint64_t *registers;
+	struct reach_path path; /* of what is gone through now */
+	struct register_word *registers;
 	size_t register_count;
 	bool begun;
 	struct block_map map;
@@ -29,7 +44,7 @@ struct reach {
 	size_t cache_key_count;
 	struct regions regions; /* newer than the walk, as are: */
 	struct pages *pages;
-	struct span *stack; /* blocks to go through */
+	struct step *stack;
 	size_t stack_count;
 	bool overflowed;
 	uint8_t *cache; /* of blocks of memory; see read_cached() */
@@ -37,6 +52,7 @@ struct reach {
 	size_t cache_slots;
 	uint64_t read_bytes;
 	uint64_t read_limit;
+	uint32_t checks;
 	uint64_t swapped_bytes;
 	int error;
 	/* Of all looks: */
@@ -46,11 +62,15 @@ struct reach {
 	size_t looks;
 };
 
-/* What may be a pointer; marks the block that it points to. */
+/* What may be a pointer, found where reach->path says; marks the block that it points to. */
 void reach_visit(struct reach *reach, uint64_t word);
 
-/* Words of a copy, at every `step` bytes. */
-void reach_scan(struct reach *reach, const uint8_t *bytes, size_t size, size_t step);
+/* Words of a copy of roots, at every `step` bytes; of what lies at an address. */
+void reach_scan(struct reach *reach, uint64_t address, const uint8_t *bytes, size_t size,
+		size_t step);
+
+/* What the kernel or a thread has. */
+void reach_visit_root(struct reach *reach, enum reach_root kind, pid_t thread, uint64_t word);
 
 /* Marks what the roots refer to. Returns 0 or a negative errno. */
 int reach_scan_roots(struct reach *reach); /* reach_roots.c */

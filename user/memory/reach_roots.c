@@ -53,7 +53,7 @@ static void scan_range(struct roots *roots, uint64_t start, uint64_t end, size_t
 		for (size_t i = 0; i < count && !reach->error; i++)
 			reach->swapped_bytes += roots->states[i] == PAGE_SWAPPED ? PAGES_BYTES : 0;
 		if (!reach->error)
-			reach_scan(reach, roots->bytes + (start - page), last - start, step);
+			reach_scan(reach, start, roots->bytes + (start - page), last - start, step);
 		start = last;
 	}
 }
@@ -171,7 +171,7 @@ static int scan_thread(void *context, pid_t thread)
 			words[count] = strtoull(at, &end, 0);
 			if (end == at)
 				break;
-			reach_visit(reach, words[count++]);
+			reach_visit_root(reach, REACH_SYSTEM_CALL, thread, words[count++]);
 		}
 	fclose(file);
 	if (count < 3)
@@ -192,7 +192,7 @@ static void scan_epoll_line(struct reach *reach, const char *line)
 	const char *data = strncmp(line, "tfd:", 4) ? NULL : strstr(line, "data:");
 
 	if (data)
-		reach_visit(reach, strtoull(data + strlen("data:"), NULL, 16));
+		reach_visit_root(reach, REACH_EPOLL, 0, strtoull(data + strlen("data:"), NULL, 16));
 }
 
 /* "signal: 34/00007f0012345678" */
@@ -201,7 +201,7 @@ static void scan_timer_line(struct reach *reach, const char *line)
 	const char *data = strncmp(line, "signal:", 7) ? NULL : strchr(line, '/');
 
 	if (data)
-		reach_visit(reach, strtoull(data + 1, NULL, 16));
+		reach_visit_root(reach, REACH_TIMER, 0, strtoull(data + 1, NULL, 16));
 }
 
 static void scan_lines(struct reach *reach, const char *path,
@@ -259,7 +259,8 @@ int reach_scan_roots(struct reach *reach)
 	for (size_t i = 0; i < reach->unclear_count && !reach->error; i++)
 		scan_range(&roots, reach->unclear[i].start, reach->unclear[i].end, 8);
 	for (size_t i = 0; i < reach->register_count; i++)
-		reach_visit(reach, reach->registers[i]);
+		reach_visit_root(reach, REACH_REGISTER, reach->registers[i].thread,
+				 reach->registers[i].word);
 	if (!reach->error && !reach->procfs->core)
 		scan_kernel(reach);
 	thread_areas_release(&roots.areas);

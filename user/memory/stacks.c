@@ -78,10 +78,10 @@ static void mark_pointer(struct finder *finder, uint64_t pointer)
 }
 
 /* "running", or number, arguments, stack pointer and instruction pointer; "-1" has no arguments. */
-static int mark_thread(void *context, pid_t thread)
+uint64_t stack_pointer_read(const struct procfs *procfs, pid_t pid, pid_t thread)
 {
-	struct finder *finder = context;
-	FILE *file = procfs_open_of_thread(finder->procfs, finder->pid, thread, "syscall");
+	FILE *file = procfs_open_of_thread(procfs, pid, thread, "syscall");
+	uint64_t pointer = 0;
 	char line[512];
 
 	if (!file)
@@ -91,11 +91,19 @@ static int mark_thread(void *context, pid_t thread)
 
 		if (last)
 			*last = '\0';
-		char *pointer = last ? strrchr(line, ' ') : NULL;
-		if (pointer)
-			mark_pointer(finder, strtoull(pointer + 1, NULL, 16));
+		char *text = last ? strrchr(line, ' ') : NULL;
+		if (text)
+			pointer = strtoull(text + 1, NULL, 16);
 	}
 	fclose(file);
+	return pointer;
+}
+
+static int mark_thread(void *context, pid_t thread)
+{
+	struct finder *finder = context;
+
+	mark_pointer(finder, stack_pointer_read(finder->procfs, finder->pid, thread));
 	return 0;
 }
 

@@ -11,6 +11,9 @@
  */
 bool *stacks_find(const struct procfs *procfs, pid_t pid, struct pages *pages);
 
+/* Where the stack pointer of a thread is that waits in the kernel; 0: it runs, or is gone. */
+uint64_t stack_pointer_read(const struct procfs *procfs, pid_t pid, pid_t thread);
+
 /* Whether a mapping that must not be touched lies right below a region, as below most stacks. */
 bool stack_has_own_guard(const struct regions *regions, const struct region *region);
 

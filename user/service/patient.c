@@ -2,11 +2,8 @@
 #include "patient.h"
 
 #include <errno.h>
-#include <elf.h>
 #include <string.h>
 #include <stdlib.h>
-#include <sys/ptrace.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,7 +12,6 @@
 #include "../look/hints.h"
 #include "../look/lost.h"
 #include "../look/parts.h"
-#include "../python/freeze.h"
 #include "../target/core.h"
 
 static int64_t clock_ns(clockid_t clock)
@@ -189,33 +185,6 @@ static uint64_t patient_arena_bytes(const struct patient *patient)
 	return patient->objects.pools.structs->pool_shift >= 14 ? 1 << 20 : 256 << 10;
 }
 
-/* Of threads that stand still. */
-static void read_registers(const struct frozen *frozen, struct reach *reach)
-{
-	uint64_t words[64];
-
-	for (size_t i = 0; i < frozen->count; i++) {
-		struct iovec range = {words, sizeof(words)};
-
-		if (!frozen->threads[i].gone &&
-		    !ptrace(PTRACE_GETREGSET, frozen->threads[i].tid, NT_PRSTATUS, &range))
-			reach_add_registers(reach, words, range.iov_len / sizeof(*words));
-	}
-}
-
-/* Returns whether it stands still; to be thawed then. */
-static bool stop(struct patient *patient, struct frozen *frozen)
-{
-	if (!patient->reach || !patient->with_freeze)
-		return false;
-	int error = freeze(patient->procfs, patient->pid, frozen);
-	if (error)
-		reach_refuse(patient->reach, "it could not be stopped: %s", strerror(-error));
-	else
-		read_registers(frozen, patient->reach);
-	return !error;
-}
-
 /* Who sees the chunks of malloc in the walk that counts them. */
 struct observers {
 	struct classes *classes; /* NULL: nobody asked */
@@ -265,25 +234,17 @@ static void add_core_registers(const struct core *core, struct reach *reach)
 		reach_refuse(reach, "the stacks of %zu threads are not in the core",
 			     about.missing_stacks);
 	for (size_t i = 0; i < count; i++)
-		reach_add_registers(reach, threads[i].registers, CORE_REGISTERS);
+		reach_add_registers(reach, threads[i].id, threads[i].registers, CORE_REGISTERS);
 }
 
-/* Stopped is it for references alone: a thread that was stopped inside of malloc would leave a heap
- * that makes no sense for as long. */
 static void finish_observing(struct patient *patient)
 {
-	int64_t began = clock_ns(CLOCK_MONOTONIC);
-	struct frozen frozen;
-	bool stopped = stop(patient, &frozen);
-
-	if (patient->reach && patient->procfs->core)
-		add_core_registers(patient->procfs->core, patient->reach);
-	if (patient->reach && reach_finish(patient->reach))
-		reach_refuse(patient->reach, "its memory could not be read to the end");
-	if (!stopped)
+	if (!patient->reach)
 		return;
-	thaw(&frozen);
-	patient->frozen_ns += (uint64_t)(clock_ns(CLOCK_MONOTONIC) - began);
+	if (patient->procfs->core)
+		add_core_registers(patient->procfs->core, patient->reach);
+	lost_finish_look(patient->reach, patient->procfs, patient->pid,
+			 patient->with_freeze ? &patient->frozen_ns : NULL);
 }
 
 static void report_observed(struct observers *observers, struct look *look)
