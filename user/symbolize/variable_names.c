@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "variable_names.h"
+
+#include <errno.h>
+#include <gelf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../lib/array.h"
+#include "symbol_name.h"
+
+#define PAGE_MASK (~UINT64_C(4095))
+
+enum { VARIABLES_MAX = 1 << 21, STEPS_BACK = 16 };
+
+/* --- in the confined process --- */
+
+struct known {
+	uint64_t start;
+	uint64_t end;
+	bool is_thread_local;
+	bool is_global;
+	char *name;
+};
+
+/* Of the file that was asked about last. */
+static struct {
+	struct stat status;
+	struct known *items; /* thread-local ones last, each sort by address */
+	size_t count;
+	uint64_t code_offset; /* where the first executable segment begins in the file ... */
+	uint64_t code;        /* ... and in memory */
+	uint64_t end;         /* of what the file has in memory */
+	struct thread_local_block block;
+} file;
+
+static void forget(void)
+{
+	for (size_t i = 0; i < file.count; i++)
+		free(file.items[i].name);
+	free(file.items);
+	memset(&file, 0, sizeof(file));
+}
+
+static void read_block(const GElf_Phdr *header)
+{
+	uint64_t align = header->p_align ?: 1, bytes = header->p_memsz;
+
+	if (align & (align - 1) || align > 4096 || bytes > 1 << 24)
+		return;
+	file.block.end = bytes;
+	file.block.bytes = (bytes + align - 1) & ~(align - 1);
+}
+
+static int read_headers(Elf *elf)
+{
+	GElf_Phdr header;
+	bool has_code = false;
+	size_t count;
+
+	if (elf_getphdrnum(elf, &count))
+		return -ENOEXEC;
+	for (size_t i = 0; i < count && gelf_getphdr(elf, (int)i, &header); i++) {
+		if (header.p_type == PT_TLS)
+			read_block(&header);
+		if (header.p_type == PT_LOAD && header.p_vaddr + header.p_memsz > file.end)
+			file.end = header.p_vaddr + header.p_memsz;
+		if (header.p_type != PT_LOAD || !(header.p_flags & PF_X) || has_code)
+			continue;
+		has_code = true;
+		file.code_offset = header.p_offset;
+		file.code = header.p_vaddr;
+	}
+	return has_code ? 0 : -ENOEXEC;
+}
+
+static int add_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header)
+{
+	Elf_Data *data = elf_getdata(section, NULL);
+	GElf_Sym symbol;
+
+	for (int i = 0; data && gelf_getsym(data, i, &symbol) && file.count < VARIABLES_MAX; i++) {
+		int type = GELF_ST_TYPE(symbol.st_info);
+		const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
+
+		if ((type != STT_OBJECT && type != STT_TLS) || symbol.st_shndx == SHN_UNDEF ||
+		    !symbol.st_size || !name || !*name ||
+		    symbol.st_value + symbol.st_size < symbol.st_value)
+			continue;
+		struct known known = {symbol.st_value, symbol.st_value + symbol.st_size,
+				      type == STT_TLS, GELF_ST_BIND(symbol.st_info) != STB_LOCAL,
+				      strdup(name)};
+		if (!known.name || !array_append(&file.items, &file.count, known)) {
+			free(known.name);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* Of several at one address the global one last, which is found first. */
+static int compare(const void *left, const void *right)
+{
+	const struct known *a = left, *b = right;
+
+	if (a->is_thread_local != b->is_thread_local)
+		return a->is_thread_local ? 1 : -1;
+	if (a->start != b->start)
+		return a->start < b->start ? -1 : 1;
+	return (a->is_global > b->is_global) - (a->is_global < b->is_global);
+}
+
+static int read_file(int fd)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+
+	elf_version(EV_CURRENT);
+	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+	int error = elf && elf_kind(elf) == ELF_K_ELF ? read_headers(elf) : -ENOEXEC;
+
+	while (!error && (section = elf_nextscn(elf, section)))
+		if (gelf_getshdr(section, &header) &&
+		    (header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM))
+			error = add_symbols(elf, section, &header);
+	elf_end(elf);
+	if (file.count)
+		qsort(file.items, file.count, sizeof(*file.items), compare);
+	return error;
+}
+
+static int load(int fd)
+{
+	struct stat status;
+
+	if (fstat(fd, &status))
+		return -errno;
+	if (file.status.st_ino == status.st_ino && file.status.st_dev == status.st_dev &&
+	    file.status.st_size == status.st_size)
+		return 0;
+	forget();
+	int error = read_file(fd);
+	if (error)
+		forget();
+	else
+		file.status = status;
+	return error;
+}
+
+static bool is_behind(const struct known *known, const struct known *sought)
+{
+	return known->is_thread_local != sought->is_thread_local ? known->is_thread_local
+								 : known->start > sought->start;
+}
+
+static const struct known *find(uint64_t address, bool is_thread_local)
+{
+	const struct known sought = {.start = address, .is_thread_local = is_thread_local};
+	size_t low = 0, high = file.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (is_behind(&file.items[middle], &sought))
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	for (size_t i = 0; i < STEPS_BACK && low > i; i++) {
+		const struct known *known = &file.items[low - 1 - i];
+
+		if (known->is_thread_local == is_thread_local && address >= known->start &&
+		    address < known->end)
+			return known;
+	}
+	return NULL;
+}
+
+static int answer_with(struct confined_answer *answer, const void *data, size_t length)
+{
+	answer->data = malloc(length);
+	if (!answer->data)
+		return -ENOMEM;
+	memcpy(answer->data, data, length);
+	answer->length = length;
+	return 0;
+}
+
+static int name_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
+{
+	struct variable_cover cover = {0};
+	struct variable_place place;
+
+	if (length != sizeof(place))
+		return -EPROTO;
+	memcpy(&place, input, sizeof(place));
+	int error = load(fd);
+	if (error)
+		return error;
+	if (!place.is_thread_local && (file.code_offset & PAGE_MASK) != place.code_file_offset)
+		return -ENOEXEC;
+	uint64_t moved = place.is_thread_local ? 0 : place.code_start - (file.code & PAGE_MASK);
+	if (!place.is_thread_local &&
+	    place.address - moved >= ((file.end + ~PAGE_MASK) & PAGE_MASK))
+		return -ERANGE;
+	const struct known *known = find(place.address - moved, place.is_thread_local);
+	if (!known)
+		return -ENOENT;
+	cover.start = known->start + moved;
+	cover.end = known->end + moved;
+	symbol_name_readable(known->name, cover.name, sizeof(cover.name));
+	return answer_with(answer, &cover, sizeof(cover));
+}
+
+static int block_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
+{
+	int error = load(fd);
+
+	(void)input;
+	(void)length;
+	return error ?: answer_with(answer, &file.block, sizeof(file.block));
+}
+
+/* --- on this side --- */
+
+static int ask(struct confined *confined, const struct confined_call *call, void *result,
+	       size_t size)
+{
+	struct confined_answer answer;
+	int error = confined_call(confined, call, &answer);
+
+	if (error)
+		return error;
+	if (answer.length == size)
+		memcpy(result, answer.data, size);
+	else
+		error = confined_reject(confined);
+	free(answer.data);
+	return error;
+}
+
+int variable_name_at(struct confined *confined, int fd, const struct variable_place *place,
+		     struct variable_cover *cover)
+{
+	const struct confined_call call = {name_confined, fd, place, sizeof(*place)};
+	int error = ask(confined, &call, cover, sizeof(*cover));
+
+	if (error)
+		return error;
+	if (!memchr(cover->name, '\0', sizeof(cover->name)) || cover->start > place->address ||
+	    cover->end <= place->address)
+		return confined_reject(confined);
+	return 0;
+}
+
+int thread_local_block_read(struct confined *confined, int fd, struct thread_local_block *block)
+{
+	const struct confined_call call = {block_confined, fd, "", 0};
+
+	return ask(confined, &call, block, sizeof(*block));
+}
