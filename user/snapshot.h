@@ -17,6 +17,7 @@
 
 #include "../bpf/losses.h"
 #include "../bpf/probes.h"
+#include "look/holder.h"
 
 enum frame_kind { FRAME_NATIVE, FRAME_INLINED, FRAME_PYTHON, FRAME_KINDS };
 
@@ -30,6 +31,26 @@ struct frame {
 		offset; /* ELF virtual address in the module, of the return address; 0 for Python */
 	uint32_t line;  /* 0 where unknown */
 	enum frame_kind kind;
+};
+
+struct amount {
+	uint64_t bytes;
+	uint64_t blocks;
+};
+
+/* What holds blocks of a stack. */
+struct stack_holder {
+	struct holder holder; /* its strings are interned */
+	struct amount held;
+	uint64_t direct_blocks; /* of these: by itself, not through other blocks */
+};
+
+/* What became of the live blocks of a stack, of those that could be judged. */
+struct reachability {
+	struct amount lost; /* nothing refers to them */
+	struct amount reachable;
+	struct stack_holder *holders; /* most bytes first */
+	size_t holder_count;
 };
 
 struct stack {
@@ -46,6 +67,7 @@ struct stack {
 	size_t frame_count;
 	const struct frame *
 		*frames; /* root first, leaf (the code that called the allocator) last */
+	struct reachability *reachability; /* NULL: not judged */
 };
 
 /* One process image: an exec makes a new one with the same pid. */
@@ -57,7 +79,9 @@ struct target {
 	size_t cmdline_count;
 	const char *python_mode; /* how its interpreter's blocks are seen; NULL: no interpreter */
 	const char *python_version;
-	double python_coverage; /* percent of the interpreter's own count; negative: unknown */
+	double python_coverage;    /* percent of the interpreter's own count; negative: unknown */
+	uint32_t reach_looks;      /* that told lost blocks from reachable ones; 0: nobody looked */
+	const char *reach_problem; /* why none could be told, as a clause; NULL: they could */
 };
 
 struct totals {
@@ -107,6 +131,16 @@ struct stack *snapshot_add_stack(struct snapshot *snapshot);
 /* Zeroed memory that lives as long as the snapshot: arrays of frames, of arguments. */
 void *snapshot_alloc(struct snapshot *snapshot, size_t count, size_t size);
 
+/* Whether some target was asked for what its blocks are reachable by. */
+bool snapshot_is_judged(const struct snapshot *snapshot);
+
+/* Adds `part`, of equal holders what they hold, to what was found of a stack. */
+void snapshot_add_reachability(struct snapshot *snapshot, struct stack *stack,
+			       const struct reachability *part);
+
+/* Most bytes first. */
+void snapshot_sort_holders(struct reachability *reachability);
+
 /* Sorts the stacks: most live bytes first, then most allocated bytes, then by frames. Stable across
  * runs. */
 void snapshot_sort(struct snapshot *snapshot);
@@ -114,6 +148,7 @@ void snapshot_sort(struct snapshot *snapshot);
 const char *loss_name(enum loss loss);    /* "ledger_full" */
 const char *loss_meaning(enum loss loss); /* "blocks not recorded: …" */
 const char *domain_name(enum domain domain);
+const char *holder_kind_name(enum holder_kind kind); /* "thread_local" */
 const char *frame_kind_name(enum frame_kind kind);
 const char *trace_mode_name(enum trace_mode mode);
 

@@ -59,6 +59,15 @@ static void merge_python(struct snapshot *result, struct target *target, const s
 		target->python_coverage = part->python_coverage;
 }
 
+/* Where one of several could not be told, that is said. */
+static void merge_reach(struct snapshot *result, struct target *target, const struct target *part)
+{
+	if (part->reach_problem)
+		target->reach_problem = snapshot_intern(result, part->reach_problem);
+	if (part->reach_looks > target->reach_looks)
+		target->reach_looks = part->reach_looks;
+}
+
 /* Returns the index of the target in the result, where it is added if need be. */
 static size_t merge_target(struct snapshot *result, const struct target *part)
 {
@@ -66,6 +75,7 @@ static size_t merge_target(struct snapshot *result, const struct target *part)
 		if (!targets_equal(&result->targets[i], part))
 			continue;
 		merge_python(result, &result->targets[i], part);
+		merge_reach(result, &result->targets[i], part);
 		return i;
 	}
 	struct target *target = snapshot_add_target(result);
@@ -78,6 +88,7 @@ static size_t merge_target(struct snapshot *result, const struct target *part)
 	for (size_t i = 0; i < part->cmdline_count; i++)
 		target->cmdline[i] = snapshot_intern(result, part->cmdline[i]);
 	merge_python(result, target, part);
+	merge_reach(result, target, part);
 	return result->target_count - 1;
 }
 
@@ -122,6 +133,8 @@ static void merge_stack(struct merge *merge, const struct stack *part, size_t ta
 	stack->alloc_blocks = saturating_add(stack->alloc_blocks, part->alloc_blocks);
 	if (part->oldest_ns > stack->oldest_ns)
 		stack->oldest_ns = part->oldest_ns;
+	if (part->reachability)
+		snapshot_add_reachability(merge->result, stack, part->reachability);
 }
 
 static void merge_totals(struct totals *result, const struct totals *part)

@@ -41,6 +41,23 @@ const char *frame_kind_name(enum frame_kind kind)
 	return NAME_OF(names, kind);
 }
 
+const char *holder_kind_name(enum holder_kind kind)
+{
+	static const char *const names[HOLDER_KINDS] = {
+		[HOLDER_VARIABLE] = "variable",
+		[HOLDER_STACK] = "stack",
+		[HOLDER_THREAD_LOCAL] = "thread_local",
+		[HOLDER_MAPPING] = "mapping",
+		[HOLDER_SYSTEM_CALL] = "system_call",
+		[HOLDER_REGISTER] = "register",
+		[HOLDER_EPOLL] = "epoll",
+		[HOLDER_TIMER] = "timer",
+		[HOLDER_BLOCKS] = "blocks",
+	};
+
+	return NAME_OF(names, kind);
+}
+
 const char *trace_mode_name(enum trace_mode mode)
 {
 	static const char *const names[MODE_COUNT] = {"exact", "budget", "growth"};

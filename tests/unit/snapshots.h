@@ -99,6 +99,53 @@ static inline struct snapshot *service_snapshot(void)
 	return snapshot;
 }
 
+/* That service, asked what is lost: every kind of holder, and one process that is not judged. */
+static inline struct snapshot *judged_snapshot(void)
+{
+	static struct stack_holder holders[] = {
+		{{HOLDER_VARIABLE, 0, "cache::instance", "/srv/lib/libcache.so.2"},
+		 {9000000, 2000},
+		 1},
+		{{HOLDER_VARIABLE, 0, NULL, "/usr/bin/python3.11"}, {70000, 70}, 70},
+		{{HOLDER_THREAD_LOCAL, 1240, NULL, NULL}, {60000, 60}, 0},
+		{{HOLDER_THREAD_LOCAL, 1240, "pool", "/usr/bin/python3.11"}, {50000, 50}, 50},
+		{{HOLDER_STACK, 1240, "worker</script>\n\x1b[31m", NULL}, {40000, 40}, 40},
+		{{HOLDER_STACK, 0, NULL, NULL}, {30000, 30}, 30},
+		{{HOLDER_MAPPING, 0, "</script>;\x1b[2J\xff", NULL}, {20000, 20}, 20},
+		{{HOLDER_SYSTEM_CALL, 1240, "worker", NULL}, {10000, 10}, 10},
+		{{HOLDER_REGISTER, 1240, "worker", NULL}, {9000, 9}, 9},
+		{{HOLDER_EPOLL, 0, NULL, NULL}, {8000, 8}, 8},
+		{{HOLDER_TIMER, 0, NULL, NULL}, {7000, 7}, 7},
+		{{HOLDER_BLOCKS, 0, NULL, NULL}, {6000, 6}, 0},
+	};
+	struct snapshot *snapshot = service_snapshot();
+	const struct reachability held = {.lost = {100000, 300},
+					  .reachable = {9310000, 2310},
+					  .holders = holders,
+					  .holder_count = sizeof(holders) / sizeof(*holders)};
+	const struct reachability lost = {.lost = {2400000, 300}};
+
+	snapshot_add_reachability(snapshot, &snapshot->stacks[0], &held);
+	snapshot_add_reachability(snapshot, &snapshot->stacks[1], &lost);
+	for (size_t i = 0; i < sizeof(holders) / sizeof(*holders) - 1; i++) {
+		const struct amount *amount = &holders[i].held;
+		const struct reachability one = {
+			.reachable = *amount, .holders = &holders[i], .holder_count = 1};
+		struct frame frame = {"hold", "/srv/app/hold.c", "/srv/app/hold", 16 + i,
+				      7,      FRAME_NATIVE};
+
+		snapshot_add_reachability(
+			snapshot, add_stack(snapshot, 0, &frame, 1, amount->bytes, amount->blocks),
+			&one);
+	}
+	snapshot->targets[0].reach_looks = 5;
+	add_target(snapshot, 1300, "node\x1b", "/usr/bin/node", "app.js");
+	snapshot->targets[1].reach_problem =
+		snapshot_intern(snapshot, "V8 (Node.js) keeps references in forms of its own");
+	snapshot_sort(snapshot);
+	return snapshot;
+}
+
 /* Every name is an attack on some reader. */
 static inline struct snapshot *hostile_snapshot(void)
 {

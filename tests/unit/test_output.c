@@ -73,6 +73,21 @@ static void test_golden_hostile(void **state)
 	snapshot_free(snapshot);
 }
 
+static void test_golden_lost(void **state)
+{
+	struct output_options blocks = {.count = COUNT_BLOCKS}, by_file = {.by = BY_FILE};
+	struct snapshot *snapshot = judged_snapshot();
+
+	(void)state;
+	compare_golden(snapshot, "text", NULL, "lost.txt");
+	compare_golden(snapshot, "text", &by_file, "lost-by-file.txt");
+	compare_golden(snapshot, "folded", NULL, "lost.folded");
+	compare_golden(snapshot, "folded", &blocks, "lost-blocks.folded");
+	compare_golden(snapshot, "json", NULL, "lost.json");
+	compare_golden_drawing(snapshot, "svg", "lost-drawing.json");
+	snapshot_free(snapshot);
+}
+
 /* A request that a view of one's own makes, and a library serves with more frames than are shown.
  */
 static void add_query(struct snapshot *snapshot, size_t target)
@@ -454,6 +469,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_golden_service),
 		cmocka_unit_test(test_golden_hostile),
+		cmocka_unit_test(test_golden_lost),
 		cmocka_unit_test(test_text_names_own_code_behind_a_library),
 		cmocka_unit_test(test_how_python_was_seen_is_said),
 		cmocka_unit_test(test_text_says_when_a_place_is_of_several_processes),

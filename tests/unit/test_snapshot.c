@@ -66,6 +66,27 @@ static void test_sort_is_complete(void **state)
 	snapshot_free(snapshot);
 }
 
+static void test_merge_adds_what_is_lost(void **state)
+{
+	struct snapshot *parts[] = {judged_snapshot(), judged_snapshot(), service_snapshot()};
+	struct snapshot *merged = snapshot_merge(parts, 3);
+	const struct reachability *first = merged->stacks[0].reachability;
+
+	(void)state;
+	assert_int_equal(first->lost.blocks, 600);
+	assert_int_equal(first->reachable.bytes, 18620000);
+	assert_int_equal(first->holder_count, 12);
+	assert_string_equal(first->holders[0].holder.name, "cache::instance");
+	assert_int_equal(first->holders[0].held.bytes, 18000000);
+	assert_int_equal(first->holders[0].direct_blocks, 2);
+	assert_null(merged->stacks[merged->stack_count - 1].reachability);
+	assert_int_equal(merged->targets[0].reach_looks, 5);
+	assert_non_null(strstr(merged->targets[1].reach_problem, "V8"));
+	for (size_t i = 0; i < 3; i++)
+		snapshot_free(parts[i]);
+	snapshot_free(merged);
+}
+
 static void test_merge_adds_equal_stacks(void **state)
 {
 	struct snapshot *parts[] = {service_snapshot(), service_snapshot()};
@@ -128,6 +149,7 @@ int main(void)
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_sort_is_complete),
 		cmocka_unit_test(test_merge_adds_equal_stacks),
+		cmocka_unit_test(test_merge_adds_what_is_lost),
 		cmocka_unit_test(test_merge_keeps_other_targets_apart),
 		cmocka_unit_test(test_names),
 	};

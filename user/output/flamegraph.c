@@ -11,6 +11,7 @@
 #include "../lib/pool.h"
 #include "../lib/saturate.h"
 #include "label.h"
+#include "label_reach.h"
 
 #define LABEL_ALL    "all"
 #define LABEL_OTHERS "[other stacks]"
@@ -256,6 +257,18 @@ static struct node *descend(struct builder *builder, struct node *parent, size_t
 	return node;
 }
 
+/* The share of a stack to which nothing refers. */
+static void add_lost(struct builder *builder, struct node *leaf, const struct stack *stack)
+{
+	if (!stack->reachability || !stack->reachability->lost.blocks)
+		return;
+	size_t label = add_label(builder, LABEL_LOST, "blocks to which nothing refers", NULL);
+	const struct stack lost = {.live_bytes = stack->reachability->lost.bytes,
+				   .live_blocks = stack->reachability->lost.blocks};
+
+	descend(builder, leaf, label, &lost);
+}
+
 static int add_stack(struct builder *builder, struct node *root, const struct stack *stack)
 {
 	struct node *node = root;
@@ -283,6 +296,7 @@ static int add_stack(struct builder *builder, struct node *root, const struct st
 			return error;
 		node = descend(builder, node, label, stack);
 	}
+	add_lost(builder, node, stack);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "../lib/escape.h"
 #include "json.h"
 #include "label.h"
+#include "label_reach.h"
 
 /* Made by the linker from the files themselves. */
 extern const char _binary_user_output_flamegraph_js_start[];
@@ -60,6 +61,12 @@ static int print_string(FILE *file, const char *string)
 static void print_losses(FILE *file, const struct snapshot *snapshot)
 {
 	label_print_losses(file, snapshot, "");
+}
+
+static void print_notes(FILE *file, const struct snapshot *snapshot)
+{
+	label_print_python(file, snapshot);
+	label_print_reach_totals(file, snapshot);
 }
 
 /* Prints what a header line's function prints, as a member of the JSON object. */
@@ -126,7 +133,7 @@ int flame_graph_print_data(const struct flame_graph *graph, const struct snapsho
 	if (!error)
 		error = print_line(file, "conditions", snapshot, label_print_conditions);
 	if (!error)
-		error = print_line(file, "python", snapshot, label_print_python);
+		error = print_line(file, "python", snapshot, print_notes);
 	if (!error)
 		error = print_line(file, "losses", snapshot, print_losses);
 	if (!error)

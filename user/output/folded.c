@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * Folded stacks, what flame graph tools read: `comm;root;…;leaf N`. Stacks that read the same are
- * one line; the largest come first.
+ * one line; the largest come first. What is lost of a stack is a line of its own, which ends in
+ * `[lost]`.
  */
 #include "formats.h"
 
@@ -16,6 +17,7 @@
 #include "../lib/pool.h"
 #include "../lib/saturate.h"
 #include "label.h"
+#include "label_reach.h"
 
 struct line {
 	UT_hash_handle hh;
@@ -119,11 +121,21 @@ static void add_line(struct folder *folder, const char *path, size_t size, uint6
 	line->count = saturating_add(line->count, count);
 }
 
+static uint64_t count_lost(const struct folder *folder, const struct stack *stack, uint64_t count)
+{
+	const struct reachability *found = stack->reachability;
+	uint64_t lost = !found                         ? 0
+			: folder->unit == COUNT_BLOCKS ? found->lost.blocks
+						       : found->lost.bytes;
+
+	return lost < count ? lost : count;
+}
+
 static int add_stack(struct folder *folder, const struct stack *stack)
 {
-	uint64_t count = stack_live(stack, folder->unit);
+	uint64_t count = stack_live(stack, folder->unit), lost = count_lost(folder, stack, count);
 	char *path = NULL;
-	size_t size;
+	size_t size, rest;
 
 	if (!count)
 		return 0;
@@ -133,10 +145,17 @@ static int add_stack(struct folder *folder, const struct stack *stack)
 		return -ENOMEM;
 	int error = print_path(folder, stack, file);
 
+	fflush(file);
+	rest = size;
+	fputs(";" LABEL_LOST, file);
 	if (fclose(file) && !error)
 		error = -ENOMEM;
-	if (!error)
-		add_line(folder, path, size, count);
+	if (!error && lost)
+		add_line(folder, path, size, lost);
+	if (!error && lost < count) {
+		path[rest] = '\0';
+		add_line(folder, path, rest, count - lost);
+	}
 	free(path);
 	return error;
 }

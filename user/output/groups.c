@@ -88,6 +88,20 @@ static unsigned int hash_of(const struct key *key)
 	return hash ^ (unsigned int)((uintptr_t)key->name >> 4) ^ (unsigned int)key->line * 31;
 }
 
+static void add_amount(struct amount *sum, const struct amount *part)
+{
+	sum->bytes = saturating_add(sum->bytes, part->bytes);
+	sum->blocks = saturating_add(sum->blocks, part->blocks);
+}
+
+static void add_reachability(struct reachability *sum, const struct stack *stack)
+{
+	if (!stack->reachability)
+		return;
+	add_amount(&sum->lost, &stack->reachability->lost);
+	add_amount(&sum->reachable, &stack->reachability->reachable);
+}
+
 static void add(struct group *group, const struct stack *stack)
 {
 	group->stacks++;
@@ -96,6 +110,7 @@ static void add(struct group *group, const struct stack *stack)
 	group->sum.live_blocks = saturating_add(group->sum.live_blocks, stack->live_blocks);
 	if (stack->oldest_ns > group->sum.oldest_ns)
 		group->sum.oldest_ns = stack->oldest_ns;
+	add_reachability(&group->found, stack);
 }
 
 static int by_bytes(const void *left, const void *right)
@@ -121,6 +136,12 @@ static struct group *find_group(struct entry **by_key, struct entry *fresh, stru
 	return NULL;
 }
 
+static void begin(struct group *group, const struct stack *stack, const struct frame *frame)
+{
+	*group = (struct group){.sum = *stack, .frame = frame, .stacks = 1};
+	add_reachability(&group->found, stack);
+}
+
 struct group *groups_make(const struct stack *const *stacks, size_t count, enum group_by by,
 			  size_t *group_count)
 {
@@ -138,11 +159,15 @@ struct group *groups_make(const struct stack *const *stacks, size_t count, enum 
 		if (group)
 			add(group, stacks[i]);
 		else
-			groups[(*group_count)++] = (struct group){*stacks[i], frame, 1, false};
+			begin(&groups[(*group_count)++], stacks[i], frame);
 	}
 	HASH_CLEAR(hh, by_key);
 	if (groups && entries)
 		qsort(groups, *group_count, sizeof(*groups), by_bytes);
+	for (size_t i = 0; groups && i < *group_count; i++)
+		if (groups[i].stacks > 1 &&
+		    (groups[i].found.lost.blocks || groups[i].found.reachable.blocks))
+			groups[i].sum.reachability = &groups[i].found;
 	if (!entries) {
 		free(groups);
 		groups = NULL;

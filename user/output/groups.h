@@ -9,10 +9,12 @@
 #include "output.h"
 
 struct group {
-	struct stack sum;          /* the largest stack, with the amounts of all of them */
+	struct stack sum;          /* the largest stack, with the amounts of all of them; of what
+				      is reachable without what holds it, where they are several */
 	const struct frame *frame; /* its frame that names the group; NULL: it has none */
 	size_t stacks;
-	bool mixed; /* of several targets */
+	bool mixed;                /* of several targets */
+	struct reachability found; /* what sum.reachability points to, of several */
 };
 
 /* The frame of a stack that says most; NULL where it has no frames. */

@@ -62,6 +62,56 @@ static struct json_object *json_of_python(const struct target *target)
 	return object;
 }
 
+/* Whether its blocks could be judged. */
+static struct json_object *json_of_judgement(const struct target *target)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_count(object, "looks", target->reach_looks);
+	json_add_string(object, "problem", target->reach_problem);
+	return object;
+}
+
+static struct json_object *json_of_amount(const struct amount *amount)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_count(object, "bytes", amount->bytes);
+	json_add_count(object, "blocks", amount->blocks);
+	return object;
+}
+
+static struct json_object *json_of_holder(const struct stack_holder *holder)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "kind", holder_kind_name(holder->holder.kind));
+	json_add_string(object, "name", holder->holder.name);
+	json_add_string(object, "object", holder->holder.object);
+	json_object_object_add(object, "thread",
+			       holder->holder.thread ? json_object_new_uint64(holder->holder.thread)
+						     : NULL);
+	json_add_count(object, "bytes", holder->held.bytes);
+	json_add_count(object, "blocks", holder->held.blocks);
+	json_add_count(object, "direct_blocks", holder->direct_blocks);
+	return object;
+}
+
+struct json_object *json_of_reachability(const struct reachability *reachability)
+{
+	if (!reachability)
+		return NULL;
+	struct json_object *object = json_object_new_object();
+	struct json_object *holders = json_object_new_array();
+
+	json_object_object_add(object, "lost", json_of_amount(&reachability->lost));
+	json_object_object_add(object, "reachable", json_of_amount(&reachability->reachable));
+	for (size_t i = 0; i < reachability->holder_count; i++)
+		json_object_array_add(holders, json_of_holder(&reachability->holders[i]));
+	json_object_object_add(object, "by", holders);
+	return object;
+}
+
 struct json_object *json_of_target(const struct target *target)
 {
 	struct json_object *object = json_object_new_object();
@@ -75,6 +125,8 @@ struct json_object *json_of_target(const struct target *target)
 	json_object_object_add(object, "cmdline", cmdline);
 	if (target->python_mode)
 		json_object_object_add(object, "python", json_of_python(target));
+	if (target->reach_looks || target->reach_problem)
+		json_object_object_add(object, "reachability", json_of_judgement(target));
 	return object;
 }
 
@@ -166,6 +218,9 @@ static struct json_object *json_of_stack(const struct snapshot *snapshot, const 
 	for (size_t i = 0; i < stack->frame_count; i++)
 		json_object_array_add(frames, json_of_frame(stack->frames[i]));
 	json_object_object_add(object, "frames", frames);
+	if (snapshot_is_judged(snapshot))
+		json_object_object_add(object, "reachability",
+				       json_of_reachability(stack->reachability));
 	return object;
 }
 

@@ -14,6 +14,9 @@
 struct json_object *json_of_string(const char *string);
 struct json_object *json_of_target(const struct target *target);
 struct json_object *json_of_totals(const struct totals *totals);
+/* What is lost and what holds the rest; NULL of none. */
+struct json_object *json_of_reachability(const struct reachability *reachability);
+
 struct json_object *json_of_losses(const struct snapshot *snapshot);
 
 /* With so many digits after the point; NULL for what is no number. */

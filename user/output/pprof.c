@@ -19,6 +19,7 @@
 
 #include "../lib/pool.h"
 #include "formats.h"
+#include "label_reach.h"
 #include "profile.pb-c.h"
 
 /* One table for everything that a profile refers to by number. */
@@ -230,12 +231,26 @@ static Pprof__Label *new_label(struct builder *builder, Pprof__Sample *sample, c
 	return label;
 }
 
+static void add_holder(struct builder *builder, Pprof__Sample *sample, const struct holder *holder)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *memory = open_memstream(&text, &size);
+
+	if (!memory)
+		return;
+	label_print_holder(memory, holder);
+	if (!fclose(memory))
+		new_label(builder, sample, LABEL_KEY_HELD_BY)->str = string_number(builder, text);
+	free(text);
+}
+
 static void add_labels(struct builder *builder, Pprof__Sample *sample,
 		       const struct snapshot *snapshot, const struct stack *stack)
 {
 	const struct target *target = &snapshot->targets[stack->target];
 
-	sample->label = pool_alloc(builder->pool, 7, sizeof(*sample->label));
+	sample->label = pool_alloc(builder->pool, 8, sizeof(*sample->label));
 	new_label(builder, sample, LABEL_KEY_TARGET)->num = (int64_t)stack->target + 1;
 	new_label(builder, sample, LABEL_KEY_PID)->num = target->pid;
 	new_label(builder, sample, LABEL_KEY_COMM)->str = string_number(builder, target->comm);
@@ -252,6 +267,8 @@ static void add_labels(struct builder *builder, Pprof__Sample *sample,
 		label->num = clamp(stack->oldest_ns);
 		label->num_unit = string_number(builder, "nanoseconds");
 	}
+	if (stack->reachability && stack->reachability->holder_count)
+		add_holder(builder, sample, &stack->reachability->holders[0].holder);
 }
 
 static Pprof__Sample *new_sample(struct builder *builder, const struct snapshot *snapshot,
@@ -260,12 +277,16 @@ static Pprof__Sample *new_sample(struct builder *builder, const struct snapshot 
 	Pprof__Sample *sample = pool_alloc(builder->pool, 1, sizeof(*sample));
 
 	pprof__sample__init(sample);
-	sample->n_value = VALUE_COUNT;
-	sample->value = pool_alloc(builder->pool, VALUE_COUNT, sizeof(*sample->value));
+	sample->n_value = builder->profile.n_sample_type;
+	sample->value = pool_alloc(builder->pool, sample->n_value, sizeof(*sample->value));
 	sample->value[VALUE_ALLOC_BLOCKS] = clamp(stack->alloc_blocks);
 	sample->value[VALUE_ALLOC_BYTES] = clamp(stack->alloc_bytes);
 	sample->value[VALUE_LIVE_BLOCKS] = clamp(stack->live_blocks);
 	sample->value[VALUE_LIVE_BYTES] = clamp(stack->live_bytes);
+	if (stack->reachability) {
+		sample->value[VALUE_LOST_BLOCKS] = clamp(stack->reachability->lost.blocks);
+		sample->value[VALUE_LOST_BYTES] = clamp(stack->reachability->lost.bytes);
+	}
 	add_locations(builder, sample, stack);
 	add_labels(builder, sample, snapshot, stack);
 	return sample;
@@ -281,36 +302,52 @@ static Pprof__ValueType *new_type(struct builder *builder, const char *type, con
 	return value;
 }
 
-static void add_types(struct builder *builder)
+static void add_types(struct builder *builder, bool judged)
 {
 	Pprof__Profile *profile = &builder->profile;
 
-	profile->n_sample_type = VALUE_COUNT;
-	profile->sample_type = pool_alloc(builder->pool, VALUE_COUNT, sizeof(void *));
+	profile->n_sample_type = judged ? VALUE_COUNT_JUDGED : VALUE_COUNT;
+	profile->sample_type = pool_alloc(builder->pool, VALUE_COUNT_JUDGED, sizeof(void *));
 	profile->sample_type[VALUE_ALLOC_BLOCKS] = new_type(builder, "alloc_objects", "count");
 	profile->sample_type[VALUE_ALLOC_BYTES] = new_type(builder, "alloc_space", "bytes");
 	profile->sample_type[VALUE_LIVE_BLOCKS] = new_type(builder, "inuse_objects", "count");
 	profile->sample_type[VALUE_LIVE_BYTES] = new_type(builder, "inuse_space", "bytes");
+	if (judged) {
+		profile->sample_type[VALUE_LOST_BLOCKS] =
+			new_type(builder, "lost_objects", "count");
+		profile->sample_type[VALUE_LOST_BYTES] = new_type(builder, "lost_space", "bytes");
+	}
 	profile->default_sample_type = string_number(builder, "inuse_space");
 	profile->period_type = new_type(builder, "space", "bytes");
 	profile->period = 1;
 }
 
+/* Takes `json`. Its number in the table, or a negative errno. */
+static int64_t add_json(struct builder *builder, const char *begin, char *json)
+{
+	if (!json)
+		return -ENOMEM;
+	char *text = pool_alloc(builder->pool, strlen(begin) + strlen(json) + 1, 1);
+
+	strcpy(stpcpy(text, begin), json);
+	free(json);
+	return string_number(builder, text);
+}
+
 static int add_comment(struct builder *builder, const struct snapshot *snapshot)
 {
 	Pprof__Profile *profile = &builder->profile;
-	char *json = profile_comment_write(snapshot);
+	int64_t number = add_json(builder, PROFILE_COMMENT, profile_comment_write(snapshot));
 
-	if (!json)
-		return -ENOMEM;
-	char *comment = pool_alloc(builder->pool, strlen(PROFILE_COMMENT) + strlen(json) + 1, 1);
-
-	strcpy(stpcpy(comment, PROFILE_COMMENT), json);
-	free(json);
+	if (number < 0)
+		return (int)number;
 	profile->n_comment = 1;
 	profile->comment = pool_alloc(builder->pool, 1, sizeof(*profile->comment));
-	profile->comment[0] = string_number(builder, comment);
-	return 0;
+	profile->comment[0] = number;
+	if (!snapshot_is_judged(snapshot))
+		return 0;
+	number = add_json(builder, PROFILE_REACHABILITY, profile_stacks_write(snapshot));
+	return number < 0 ? (int)number : 0;
 }
 
 static int build(struct builder *builder, const struct snapshot *snapshot)
@@ -319,7 +356,7 @@ static int build(struct builder *builder, const struct snapshot *snapshot)
 
 	pprof__profile__init(profile);
 	string_number(builder, "");
-	add_types(builder);
+	add_types(builder, snapshot_is_judged(snapshot));
 	profile->time_nanos = snapshot->started_at_ns;
 	profile->duration_nanos = clamp(snapshot->duration_ns);
 	if (snapshot->target_count) /* pprof takes the first mapping for the main program */

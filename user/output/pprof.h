@@ -17,6 +17,10 @@ enum profile_value {
 	VALUE_LIVE_BLOCKS,
 	VALUE_LIVE_BYTES,
 	VALUE_COUNT,
+	/* where it was asked what is lost: */
+	VALUE_LOST_BLOCKS = VALUE_COUNT,
+	VALUE_LOST_BYTES,
+	VALUE_COUNT_JUDGED,
 };
 
 /* Keys of the labels of a sample. */
@@ -26,6 +30,7 @@ enum profile_value {
 #define LABEL_KEY_DOMAIN    "domain"    /* domain_name() */
 #define LABEL_KEY_TRUNCATED "truncated" /* "yes", or absent */
 #define LABEL_KEY_GUESSED   "guessed"   /* "yes", or absent */
+#define LABEL_KEY_HELD_BY   "held by"   /* for people: what holds most of it, or absent */
 #define LABEL_KEY_OLDEST    "oldest"    /* nanoseconds, or absent */
 
 /*
@@ -39,6 +44,14 @@ char *profile_comment_write(const struct snapshot *snapshot);
  * Returns NULL, or the end of a sentence that says what is wrong with it.
  */
 const char *profile_comment_read(struct snapshot *snapshot, const char *json);
+
+/*
+ * Of each stack what is lost and what holds the rest, likewise: an array of JSON. It stands in the
+ * table of strings, where nothing refers to it, for viewers show comments whatever their length.
+ */
+#define PROFILE_REACHABILITY "unfreed/1 reachability "
+char *profile_stacks_write(const struct snapshot *snapshot);
+const char *profile_stacks_read(struct snapshot *snapshot, const char *json);
 
 /*
  * Like profile_read, from memory. The sentence in `error` is the part behind the file's name.

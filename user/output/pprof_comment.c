@@ -8,6 +8,8 @@
 
 #include "json.h"
 
+enum { STACKS_BYTES_MAX = 64 << 20 };
+
 static struct json_object *comment_object(const struct snapshot *snapshot)
 {
 	struct json_object *comment = json_object_new_object();
@@ -31,14 +33,28 @@ static struct json_object *comment_object(const struct snapshot *snapshot)
 	return comment;
 }
 
-char *profile_comment_write(const struct snapshot *snapshot)
+static char *write_text(struct json_object *object)
 {
-	struct json_object *comment = comment_object(snapshot);
-	const char *text = json_text(comment);
+	const char *text = json_text(object);
 	char *copy = text ? strdup(text) : NULL;
 
-	json_object_put(comment);
+	json_object_put(object);
 	return copy;
+}
+
+char *profile_comment_write(const struct snapshot *snapshot)
+{
+	return write_text(comment_object(snapshot));
+}
+
+char *profile_stacks_write(const struct snapshot *snapshot)
+{
+	struct json_object *stacks = json_object_new_array();
+
+	for (size_t i = 0; i < snapshot->stack_count; i++)
+		json_object_array_add(stacks,
+				      json_of_reachability(snapshot->stacks[i].reachability));
+	return write_text(stacks);
 }
 
 static bool read_count(const struct json_object *object, const char *key, uint64_t *value)
@@ -171,6 +187,24 @@ static bool read_python(struct snapshot *snapshot, struct target *target,
 	       read_coverage(target, python);
 }
 
+/* Present where it was asked what is lost. */
+static bool read_judgement(struct snapshot *snapshot, struct target *target,
+			   const struct json_object *object)
+{
+	struct json_object *judgement, *problem;
+	uint64_t looks;
+
+	if (!json_object_object_get_ex(object, "reachability", &judgement))
+		return true;
+	if (!json_object_is_type(judgement, json_type_object) ||
+	    !read_count(judgement, "looks", &looks) || looks > UINT32_MAX ||
+	    !json_object_object_get_ex(judgement, "problem", &problem) ||
+	    (problem && !read_string(snapshot, judgement, "problem", &target->reach_problem)))
+		return false;
+	target->reach_looks = (uint32_t)looks;
+	return looks || problem;
+}
+
 static bool read_target(struct snapshot *snapshot, const struct json_object *object)
 {
 	struct target *target = snapshot_add_target(snapshot);
@@ -181,7 +215,7 @@ static bool read_target(struct snapshot *snapshot, const struct json_object *obj
 	    pid > UINT32_MAX || !read_string(snapshot, object, "comm", &target->comm) ||
 	    !json_object_object_get_ex(object, "exe", &exe) ||
 	    (exe && !read_string(snapshot, object, "exe", &target->exe)) ||
-	    !read_python(snapshot, target, object) ||
+	    !read_python(snapshot, target, object) || !read_judgement(snapshot, target, object) ||
 	    !json_object_object_get_ex(object, "cmdline", &cmdline) ||
 	    !json_object_is_type(cmdline, json_type_array))
 		return false;
@@ -215,6 +249,109 @@ static const char *read_comment(struct snapshot *snapshot, const struct json_obj
 	if (!read_mode(snapshot, comment) || !read_losses(snapshot, comment))
 		return "was saved by a newer unfreed, which knows more modes or causes of loss";
 	return NULL;
+}
+
+static bool read_amount(const struct json_object *object, const char *key, struct amount *amount)
+{
+	struct json_object *member;
+
+	return json_object_object_get_ex(object, key, &member) &&
+	       json_object_is_type(member, json_type_object) &&
+	       read_count(member, "bytes", &amount->bytes) &&
+	       read_count(member, "blocks", &amount->blocks);
+}
+
+static bool read_optional(struct snapshot *snapshot, const struct json_object *object,
+			  const char *key, const char **string)
+{
+	struct json_object *member;
+
+	return json_object_object_get_ex(object, key, &member) &&
+	       (!member || read_string(snapshot, object, key, string));
+}
+
+static bool read_kind(struct snapshot *snapshot, const struct json_object *object,
+		      enum holder_kind *kind)
+{
+	const char *name;
+
+	if (!read_string(snapshot, object, "kind", &name))
+		return false;
+	for (size_t i = 0; i < HOLDER_KINDS; i++) {
+		if (!strcmp(name, holder_kind_name(i))) {
+			*kind = i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool read_holder(struct snapshot *snapshot, const struct json_object *object,
+			struct stack_holder *holder)
+{
+	struct json_object *member;
+	uint64_t thread = 0;
+
+	if (!json_object_is_type(object, json_type_object) ||
+	    !read_kind(snapshot, object, &holder->holder.kind) ||
+	    !read_optional(snapshot, object, "name", &holder->holder.name) ||
+	    !read_optional(snapshot, object, "object", &holder->holder.object) ||
+	    !json_object_object_get_ex(object, "thread", &member) ||
+	    (member && (!read_count(object, "thread", &thread) || thread > UINT32_MAX)) ||
+	    !read_count(object, "bytes", &holder->held.bytes) ||
+	    !read_count(object, "blocks", &holder->held.blocks) ||
+	    !read_count(object, "direct_blocks", &holder->direct_blocks))
+		return false;
+	holder->holder.thread = (uint32_t)thread;
+	return holder->direct_blocks <= holder->held.blocks;
+}
+
+static bool read_reachability(struct snapshot *snapshot, struct stack *stack,
+			      const struct json_object *object)
+{
+	struct reachability *found = snapshot_alloc(snapshot, 1, sizeof(*found));
+	struct json_object *holders;
+
+	if (!json_object_is_type(object, json_type_object) ||
+	    !read_amount(object, "lost", &found->lost) ||
+	    !read_amount(object, "reachable", &found->reachable) ||
+	    !json_object_object_get_ex(object, "by", &holders) ||
+	    !json_object_is_type(holders, json_type_array))
+		return false;
+	found->holder_count = json_object_array_length(holders);
+	found->holders = snapshot_alloc(snapshot, found->holder_count, sizeof(*found->holders));
+	for (size_t i = 0; i < found->holder_count; i++)
+		if (!read_holder(snapshot, json_object_array_get_idx(holders, i),
+				 &found->holders[i]))
+			return false;
+	stack->reachability = found;
+	return true;
+}
+
+static bool read_stacks(struct snapshot *snapshot, const struct json_object *array)
+{
+	if (!json_object_is_type(array, json_type_array) ||
+	    json_object_array_length(array) != snapshot->stack_count)
+		return false;
+	for (size_t i = 0; i < snapshot->stack_count; i++) {
+		struct json_object *object = json_object_array_get_idx(array, i);
+
+		if (object && !read_reachability(snapshot, &snapshot->stacks[i], object))
+			return false;
+	}
+	return true;
+}
+
+/* A tree takes about twenty times the memory of its text. */
+const char *profile_stacks_read(struct snapshot *snapshot, const char *json)
+{
+	if (strlen(json) > STACKS_BYTES_MAX)
+		return "holds more of lost blocks than any profile that unfreed saves";
+	struct json_object *array = json_tokener_parse(json);
+	bool is_read = read_stacks(snapshot, array);
+
+	json_object_put(array);
+	return is_read ? NULL : "is damaged: what it says of lost blocks cannot be read";
 }
 
 const char *profile_comment_read(struct snapshot *snapshot, const char *json)

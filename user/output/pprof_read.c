@@ -79,17 +79,19 @@ static bool string_is(const Pprof__Profile *profile, int64_t number, const char 
 
 static bool check_types(struct reader *reader)
 {
-	static const char *const types[VALUE_COUNT][2] = {
+	static const char *const types[VALUE_COUNT_JUDGED][2] = {
 		[VALUE_ALLOC_BLOCKS] = {"alloc_objects", "count"},
 		[VALUE_ALLOC_BYTES] = {"alloc_space", "bytes"},
 		[VALUE_LIVE_BLOCKS] = {"inuse_objects", "count"},
 		[VALUE_LIVE_BYTES] = {"inuse_space", "bytes"},
+		[VALUE_LOST_BLOCKS] = {"lost_objects", "count"},
+		[VALUE_LOST_BYTES] = {"lost_space", "bytes"},
 	};
 	const Pprof__Profile *profile = reader->profile;
 
-	if (profile->n_sample_type != VALUE_COUNT)
+	if (profile->n_sample_type != VALUE_COUNT && profile->n_sample_type != VALUE_COUNT_JUDGED)
 		return fail(reader, DAMAGED "it has not the sample types of unfreed");
-	for (size_t i = 0; i < VALUE_COUNT; i++) {
+	for (size_t i = 0; i < profile->n_sample_type; i++) {
 		if (!string_is(profile, profile->sample_type[i]->type, types[i][0]) ||
 		    !string_is(profile, profile->sample_type[i]->unit, types[i][1]))
 			return fail(reader, DAMAGED "it has not the sample types of unfreed");
@@ -242,9 +244,9 @@ static bool read_labels(struct reader *reader, const Pprof__Sample *sample, stru
 
 static bool read_values(struct reader *reader, const Pprof__Sample *sample, struct stack *stack)
 {
-	if (sample->n_value != VALUE_COUNT)
+	if (sample->n_value != reader->profile->n_sample_type)
 		return fail(reader, DAMAGED "a stack has too few or too many values");
-	for (size_t i = 0; i < VALUE_COUNT; i++) {
+	for (size_t i = 0; i < sample->n_value; i++) {
 		if (sample->value[i] < 0)
 			return fail(reader, DAMAGED "a stack has a negative value");
 	}
@@ -301,13 +303,33 @@ static bool read_samples(struct reader *reader)
 	return true;
 }
 
+/* Present where it was asked what is lost. */
+static bool read_reachability(struct reader *reader)
+{
+	const Pprof__Profile *profile = reader->profile;
+	size_t length = strlen(PROFILE_REACHABILITY);
+
+	if (!snapshot_is_judged(reader->snapshot))
+		return true;
+	for (size_t i = 0; i < profile->n_string_table; i++) {
+		const char *string = profile->string_table[i];
+
+		if (strncmp(string, PROFILE_REACHABILITY, length))
+			continue;
+		reader->problem = profile_stacks_read(reader->snapshot, string + length);
+		return !reader->problem;
+	}
+	return fail(reader, DAMAGED "what it knew of lost blocks is missing");
+}
+
 static struct snapshot *read_profile(const Pprof__Profile *profile, const char **problem)
 {
 	struct reader reader = {.profile = profile, .snapshot = snapshot_new()};
 	bool done = false;
 
 	if (reader.snapshot)
-		done = read_header(&reader) && read_locations(&reader) && read_samples(&reader);
+		done = read_header(&reader) && read_locations(&reader) && read_samples(&reader) &&
+		       read_reachability(&reader);
 	else
 		reader.problem = strerror(ENOMEM);
 	free(reader.frames);

@@ -13,6 +13,7 @@
 #include "../lib/escape.h"
 #include "formats.h"
 #include "label.h"
+#include "label_reach.h"
 
 #define WIDTH           1200
 #define MARGIN          10
@@ -163,6 +164,7 @@ static int print_document(struct drawing *drawing, const char *title)
 	if (!memory)
 		return -ENOMEM;
 	label_print_python(memory, drawing->snapshot);
+	label_print_reach_totals(memory, drawing->snapshot);
 	label_print_losses(memory, drawing->snapshot, "");
 	if (fclose(memory)) {
 		free(notes);

@@ -11,6 +11,7 @@
 #include "../python/own_code.h"
 #include "groups.h"
 #include "label.h"
+#include "label_reach.h"
 
 #define DEFAULT_TOP   20
 #define CHAIN_COLUMNS 100
@@ -200,7 +201,10 @@ static int print_stack(FILE *file, const struct snapshot *snapshot, const struct
 	else
 		fputs("[no frames]", file);
 	putc('\n', file);
-	return print_chain(file, stack, headline);
+	int error = print_chain(file, stack, headline);
+
+	label_print_reach(file, stack, true);
+	return error;
 }
 
 static void print_rest(FILE *file, size_t count, uint64_t bytes, const char *one, const char *many)
@@ -235,7 +239,10 @@ static int print_group(FILE *file, const struct snapshot *snapshot, const struct
 	if (group->stacks > 1)
 		fprintf(file, ", %zu stacks, the largest:", group->stacks);
 	putc('\n', file);
-	return print_chain(file, &group->sum, by == BY_LINE ? group->frame : NULL);
+	int error = print_chain(file, &group->sum, by == BY_LINE ? group->frame : NULL);
+
+	label_print_reach(file, &group->sum, group->stacks == 1);
+	return error;
 }
 
 static int print_groups(FILE *file, const struct snapshot *snapshot,
@@ -271,6 +278,7 @@ int output_text(const struct snapshot *snapshot, const struct output_options *op
 	label_print_totals(file, snapshot);
 	fputs("; MB = 10^6 bytes\n", file);
 	label_print_python(file, snapshot);
+	label_print_reach_totals(file, snapshot);
 	if (!error && options->by == BY_STACK)
 		error = print_stacks(file, snapshot, stacks, count, top);
 	else if (!error)
