@@ -20,6 +20,9 @@ enum {
 	KEY_OLDER_THAN = 0x7000,
 	KEY_FOLLOW_FORKS,
 	KEY_EXACT,
+	KEY_REACHABILITY,
+	KEY_FREEZE,
+	KEY_MAX_MEMORY,
 	KEY_MALLOC,
 	KEY_PYTHON,
 	KEY_NATIVE_INTERPRETER,
@@ -38,6 +41,18 @@ static const struct argp_option options[] = {
 	{"exact", KEY_EXACT, NULL, 0,
 	 "Record every call whatever it costs. Without it a slowdown of more than 25 % is refused",
 	 2},
+	{"reachability", KEY_REACHABILITY, NULL, 0,
+	 "Say with each report which of malloc's blocks are lost, as nothing refers to them, and "
+	 "what "
+	 "the others are reachable by: some looks at the memory of the targets, half a second each",
+	 2},
+	{"freeze", KEY_FREEZE, NULL, 0,
+	 "With --reachability: stop the targets for each look, and read registers. Their system "
+	 "calls "
+	 "that wait may fail with EINTR",
+	 2},
+	{"max-memory", KEY_MAX_MEMORY, "MB", 0,
+	 "Memory that --reachability may use (default: 512, or a quarter of what is free)", 2},
 	{"malloc", KEY_MALLOC, "auto|exact|off", 0,
 	 "How to see what malloc and its family give: exact, each call; off, not at all, which "
 	 "leaves "
@@ -154,6 +169,15 @@ static error_t parse_python(struct record_options *record, const char *text)
 
 static error_t check(const struct record_options *record)
 {
+	if (record->freeze && !record->reachability) {
+		message_error("--freeze stops the targets for --reachability: give that too");
+		return EINVAL;
+	}
+	if (record->malloc == MALLOC_OFF && record->reachability) {
+		message_error(
+			"--reachability is of malloc's blocks, and --malloc off records none");
+		return EINVAL;
+	}
 	if (record->malloc == MALLOC_OFF && record->python == REQUEST_OFF) {
 		message_error("nothing to record: --malloc off and --python off leave nothing");
 		return EINVAL;
@@ -182,6 +206,14 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_EXACT:
 		record->exact = true;
 		return 0;
+	case KEY_REACHABILITY:
+		record->reachability = true;
+		return 0;
+	case KEY_FREEZE:
+		record->freeze = true;
+		return 0;
+	case KEY_MAX_MEMORY:
+		return argument_memory(argument, &record->max_memory_bytes);
 	case KEY_MALLOC:
 		return parse_malloc(record, argument);
 	case KEY_PYTHON:

@@ -25,7 +25,10 @@ struct record_options {
 	uint64_t interval_ns; /* 0: one report at the end */
 	uint64_t older_than_ns;
 	bool follow_forks;
-	bool exact; /* trace at any cost */
+	bool exact;                /* trace at any cost */
+	bool reachability;         /* tell lost blocks from those that something refers to */
+	bool freeze;               /* stop processes for that, and read registers */
+	uint64_t max_memory_bytes; /* for that; 0: by what there is */
 	enum malloc_request malloc;
 	enum python_request python;
 	bool native_interpreter;

@@ -13,7 +13,9 @@
 #include "confine/confined.h"
 #include "lib/array.h"
 #include "lib/failure.h"
+#include "memory/budget.h"
 #include "options.h"
+#include "reachability.h"
 #include "session.h"
 #include "snapshot.h"
 #include "target/check.h"
@@ -237,6 +239,8 @@ static int attach_running(struct recording *recording)
 		message_info("that is more than %.0f %%: malloc's calls are left out, and what is "
 			     "recorded is what Python's pools show; --exact records all",
 			     SLOWDOWN_MAX_PERCENT);
+	if (recording->malloc_off && recording->options.reachability)
+		message_info("without malloc's calls --reachability has nothing to judge");
 	session_start(recording->session);
 	return check_python_cost(recording);
 }
@@ -287,13 +291,41 @@ static double overhead_percent(const struct recording *recording)
 				 wall_s * recording->cpu_used, wall_s);
 }
 
-static int report(struct recording *recording)
+/* NULL where nobody asked. */
+static struct judged_blocks *judge_blocks(struct recording *recording)
 {
+	const struct record_options *options = &recording->options;
+	struct reachability_request request = {
+		.procfs = &recording->procfs,
+		.confined = recording->confined,
+		.session = recording->session,
+		.budget_bytes = options->max_memory_bytes,
+		.freeze = options->freeze,
+	};
+
+	if (!options->reachability || recording->malloc_off)
+		return NULL;
+	if (!request.budget_bytes)
+		request.budget_bytes = budget_default();
+	struct judged_blocks *judged = reachability_find(&request);
+
+	if (!judged)
+		message_error("no memory to tell which blocks are lost");
+	return judged;
+}
+
+/* What is lost is looked for while the targets are traced: by the end they may be gone. */
+static int report(struct recording *recording, bool last)
+{
+	struct judged_blocks *judged = judge_blocks(recording);
 	struct snapshot *snapshot;
 	int status;
 
+	if (last)
+		session_stop(recording->session);
 	snapshot = session_snapshot(recording->session, recording->options.older_than_ns,
-				    overhead_percent(recording));
+				    overhead_percent(recording), judged);
+	reachability_free(judged);
 	if (!snapshot) {
 		message_error("cannot read what was recorded: %s", strerror(errno));
 		return STATUS_FAILURE;
@@ -305,21 +337,15 @@ static int report(struct recording *recording)
 
 static int trace(struct recording *recording)
 {
-	int worst = STATUS_OK;
-	enum wait_result result;
+	int worst = STATUS_OK, status;
+	bool last;
 
 	do {
-		result = waiting_next(recording->waiting, recording->session);
-		if (result == WAIT_INTERVAL) {
-			int status = report(recording);
-
-			worst = status > worst ? status : worst;
-		}
-	} while (result == WAIT_INTERVAL);
-	session_stop(recording->session);
-	int status = report(recording);
-
-	return status > worst ? status : worst;
+		last = waiting_next(recording->waiting, recording->session) != WAIT_INTERVAL;
+		status = report(recording, last);
+		worst = status > worst ? status : worst;
+	} while (!last);
+	return worst;
 }
 
 static int list_processes(struct recording *recording)

@@ -437,8 +437,21 @@ static struct snapshot *merge_equal(struct snapshot *snapshot)
 	return snapshot;
 }
 
+int session_each_image(const struct session *session,
+		       int (*act)(void *context, const struct image *image), void *context)
+{
+	return collector_each_image(session->collector, act, context);
+}
+
+int session_each_block(const struct session *session,
+		       void (*visit)(void *context, uint64_t key, const struct block *block),
+		       void *context)
+{
+	return ledger_view_visit(&session->loaded.view, UINT64_MAX, visit, context);
+}
+
 struct snapshot *session_snapshot(struct session *session, uint64_t older_than_ns,
-				  double overhead_percent)
+				  double overhead_percent, const struct judged_blocks *judged)
 {
 	uint64_t end = end_of(session);
 	struct snapshot_request request = {
@@ -448,6 +461,7 @@ struct snapshot *session_snapshot(struct session *session, uint64_t older_than_n
 		.older_than_ns = older_than_ns,
 		.overhead_percent = overhead_percent,
 		.mode = session->config.malloc_off ? MODE_GROWTH : MODE_EXACT,
+		.judged = judged,
 	};
 
 	struct snapshot *snapshot;

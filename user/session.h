@@ -69,11 +69,18 @@ uint64_t session_duration_ns(const struct session *session);
 /* Calls of allocation functions that were recorded or recognised, so far. */
 uint64_t session_calls(const struct session *session);
 
+/* See collector_each_image() and ledger_view_visit(). */
+int session_each_image(const struct session *session,
+		       int (*act)(void *context, const struct image *image), void *context);
+int session_each_block(const struct session *session,
+		       void (*visit)(void *context, uint64_t key, const struct block *block),
+		       void *context);
+
 /*
  * What is outstanding now (or was at session_stop). `overhead_percent` is the caller's estimate,
- * negative where unknown. NULL with errno.
+ * negative where unknown; `judged` NULL: nobody asked what is lost. NULL with errno.
  */
 struct snapshot *session_snapshot(struct session *session, uint64_t older_than_ns,
-				  double overhead_percent);
+				  double overhead_percent, const struct judged_blocks *judged);
 
 #endif

@@ -121,8 +121,9 @@ _unfreed()
         ;;
     record)
         options="$target -d --duration -i --interval --older-than $output --follow-forks
-                 --exact --malloc --python --native-interpreter --attach --max-blocks
-                 --max-stacks -q --quiet -v --verbose --help --"
+                 --exact --reachability --freeze --max-memory --malloc --python
+                 --native-interpreter --attach --max-blocks --max-stacks -q --quiet -v
+                 --verbose --help --"
         ;;
     report) options="$output --help" ;;
     doctor) options="$target --help" ;;

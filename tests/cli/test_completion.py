@@ -35,7 +35,7 @@ def complete(*words, cwd=ROOT):
         (["r"], ["record", "report"]),
         (["w"], ["why"]),
         (["heap", "-f", "j"], ["json"]),
-        (["record", "--max"], ["--max-blocks", "--max-stacks"]),
+        (["record", "--max"], ["--max-memory", "--max-blocks", "--max-stacks"]),
         (["record", "--attach", ""], ["auto", "session", "multi", "perf"]),
         (["record", "--count", "bl"], ["blocks"]),
         (["record", "-f", "p"], ["pprof"]),

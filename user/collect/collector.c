@@ -71,6 +71,16 @@ struct image *collector_add_image(struct collector *collector, uint32_t space, u
 	return images_add(&collector->images, space, pid);
 }
 
+int collector_each_image(const struct collector *collector,
+			 int (*act)(void *context, const struct image *image), void *context)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < collector->images.count && !result; i++)
+		result = act(context, collector->images.items[i]);
+	return result;
+}
+
 void collector_refresh(struct collector *collector, uint32_t pid)
 {
 	struct image *image = images_find_pid(&collector->images, pid);
@@ -271,6 +281,36 @@ static void add_stack(struct collector *collector, struct snapshot *snapshot, si
 		frames_fill_placeholder(snapshot, stack, "[stack not captured]");
 }
 
+/* Objects in an interpreter's pools are no blocks of malloc. */
+static bool is_judged(const struct known_stack *known, const struct reachability *found)
+{
+	return !pools_has(known) && (found->lost.blocks || found->reachable.blocks || !known ||
+				     known->domain == DOMAIN_MALLOC);
+}
+
+static const struct judged_process *find_judged(const struct judged_blocks *judged, uint32_t space)
+{
+	for (size_t i = 0; i < judged->process_count; i++)
+		if (judged->processes[i].space == space)
+			return &judged->processes[i];
+	return NULL;
+}
+
+static void add_reachability(struct collector *collector, struct snapshot *snapshot,
+			     const struct judged_blocks *judged, size_t row,
+			     const struct reachability *found)
+{
+	struct stack *stack = &snapshot->stacks[snapshot->stack_count - 1];
+	const struct known_stack *known = collector->stacks.by_row[row];
+	const struct judged_process *process =
+		known ? find_judged(judged, known->image->space) : NULL;
+
+	if (!stack->live_blocks || (process && *process->problem) || !is_judged(known, found))
+		return;
+	stack->reachability = snapshot_alloc(snapshot, 1, sizeof(*stack->reachability));
+	*stack->reachability = *found;
+}
+
 static void want_names(struct collector *collector)
 {
 	for (size_t i = 0; i < collector->images.count; i++) {
@@ -366,10 +406,40 @@ static void fill_coverage(const struct collector *collector, struct snapshot *sn
 	}
 }
 
-static void fill_stacks(struct collector *collector, struct snapshot *snapshot,
-			const struct snapshot_request *request, const struct live_blocks *live,
-			uint64_t now_ns, size_t *index_by_image)
+/* Of targets that are in the report. */
+static void fill_judged(const struct collector *collector, struct snapshot *snapshot,
+			const struct judged_blocks *judged, const size_t *index_by_image)
 {
+	for (size_t i = 0; i < collector->images.count; i++) {
+		const struct judged_process *process =
+			find_judged(judged, collector->images.items[i]->space);
+
+		if (!process || index_by_image[i] == SIZE_MAX)
+			continue;
+		struct target *target = &snapshot->targets[index_by_image[i]];
+
+		target->reach_looks = process->looks;
+		if (*process->problem)
+			target->reach_problem = snapshot_intern(snapshot, process->problem);
+	}
+}
+
+static int fill_stacks(struct collector *collector, struct snapshot *snapshot,
+		       const struct snapshot_request *request, const struct live_blocks *live,
+		       uint64_t newest_ns, size_t *index_by_image)
+{
+	uint64_t now_ns = request->taken_monotonic_ns;
+	struct reachability *found =
+		request->judged ? calloc(collector->view->row_count, sizeof(*found)) : NULL;
+	int error = request->judged ? found ? judged_sum(request->judged, collector->view,
+							 newest_ns, snapshot, found)
+					    : -ENOMEM
+				    : 0;
+
+	if (error) {
+		free(found);
+		return error;
+	}
 	for (size_t i = 0; i < collector->images.count; i++)
 		index_by_image[i] = SIZE_MAX;
 	if (collector->images.count)
@@ -382,11 +452,17 @@ static void fill_stacks(struct collector *collector, struct snapshot *snapshot,
 			snapshot->losses[LOSS_frames_dropped]++;
 		add_stack(collector, snapshot, row, live, request->older_than_ns, now_ns,
 			  index_by_image);
+		if (found)
+			add_reachability(collector, snapshot, request->judged, row, &found[row]);
 	}
+	free(found);
+	if (request->judged)
+		fill_judged(collector, snapshot, request->judged, index_by_image);
 	fill_coverage(collector, snapshot, live, index_by_image);
 	if (request->older_than_ns)
 		sum_live(snapshot);
 	snapshot_sort(snapshot);
+	return 0;
 }
 
 struct snapshot *collector_snapshot(struct collector *collector,
@@ -416,7 +492,7 @@ struct snapshot *collector_snapshot(struct collector *collector,
 		snapshot->mode = request->mode;
 		fill_totals(snapshot, &counters, request);
 		snapshot->losses[LOSS_python_unnamed] += collector->stacks.unnamed;
-		fill_stacks(collector, snapshot, request, live, now_ns, index_by_image);
+		error = fill_stacks(collector, snapshot, request, live, newest_ns, index_by_image);
 	}
 	free(live);
 	free(index_by_image);

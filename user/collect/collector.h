@@ -10,6 +10,7 @@
 #include "../symbolize/symbolizer.h"
 #include "../target/procfs.h"
 #include "images.h"
+#include "judged.h"
 #include "ledger_view.h"
 #include "unwinding.h"
 
@@ -33,6 +34,10 @@ struct image *collector_image(struct collector *collector, uint32_t pid);
 /* Makes the image of a process that is about to be traced under this space. NULL on out of memory.
  */
 struct image *collector_add_image(struct collector *collector, uint32_t space, uint32_t pid);
+
+/* Calls `act` with each process image, the newest last; stops at the first that returns not 0. */
+int collector_each_image(const struct collector *collector,
+			 int (*act)(void *context, const struct image *image), void *context);
 
 /*
  * Looks at what a process has mapped now: opens the files of its code, so that names can be found
@@ -60,7 +65,8 @@ struct snapshot_request {
 	uint64_t older_than_ns;
 	double overhead_percent; /* negative: unknown */
 	enum trace_mode mode;
-	uint64_t losses[LOSS_COUNT]; /* noticed in user space, added to the programs' */
+	uint64_t losses[LOSS_COUNT];        /* noticed in user space, added to the programs' */
+	const struct judged_blocks *judged; /* NULL: nobody asked what is lost */
 };
 
 /* Returns a snapshot to be freed with snapshot_free, NULL with errno. */

@@ -82,21 +82,26 @@ static const struct argp_option looks[] = {
 	{0},
 };
 
+error_t argument_memory(const char *argument, uint64_t *bytes)
+{
+	double megabytes = 0;
+	error_t error = argument_number("--max-memory", argument, MEMORY_LEAST_MB, MEMORY_MOST_MB,
+					&megabytes);
+
+	*bytes = (uint64_t)(megabytes * 1e6);
+	return error;
+}
+
 static error_t parse_look_option(int key, char *argument, struct argp_state *state)
 {
 	struct look_options *look = state->input;
-	double megabytes = 0;
-	error_t error;
 
 	switch (key) {
 	case KEY_WITH_KEYS:
 		look->with_keys = true;
 		return 0;
 	case KEY_MAX_MEMORY:
-		error = argument_number("--max-memory", argument, MEMORY_LEAST_MB, MEMORY_MOST_MB,
-					&megabytes);
-		look->max_memory_bytes = (uint64_t)(megabytes * 1e6);
-		return error;
+		return argument_memory(argument, &look->max_memory_bytes);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}

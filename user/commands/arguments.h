@@ -13,6 +13,9 @@
 error_t argument_number(const char *name, const char *text, double low, double high, double *value);
 error_t argument_count(const char *name, const char *text, long high, long *count);
 
+/* Of --max-memory. */
+error_t argument_memory(const char *argument, uint64_t *bytes);
+
 /* A child of a parser, without an input: -q, -v, and how mistakes are told. */
 extern const struct argp message_options;
 

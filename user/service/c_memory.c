@@ -177,7 +177,7 @@ void c_trace_end(struct c_trace *trace, struct pool *pool, struct c_stacks *stac
 	session_stop(trace->session);
 	stacks->seconds = (double)session_duration_ns(trace->session) / 1e9;
 	stacks->cost_s = stacks->seconds * trace->slowdown_percent / 100;
-	snapshot = session_snapshot(trace->session, (uint64_t)OLD_S * 1000000000, -1);
+	snapshot = session_snapshot(trace->session, (uint64_t)OLD_S * 1000000000, -1, NULL);
 	if (snapshot) {
 		struct answer_fill *fills = pool_alloc(pool, FILLS_MAX, sizeof(*fills));
 
