@@ -115,9 +115,9 @@ _unfreed()
                  -q --quiet -v --verbose --help --"
         ;;
     heap)
-        options="$target --core -i --interval --looks --diff --holders --watch --follow-forks -d --duration
-                 -o --output -f --format --top --with-keys --max-memory --lost --freeze -q --quiet -v
-                 --verbose --help"
+        options="$target --core --root -i --interval --looks --diff --holders --watch
+                 --follow-forks -d --duration -o --output -f --format --top --with-keys --max-memory
+                 --lost --freeze -q --quiet -v --verbose --help"
         ;;
     record)
         options="$target -d --duration -i --interval --older-than $output --follow-forks

@@ -110,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
 		abort();
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (core_open(path, &core, &failure)) {
+	if (core_open(path, NULL, &core, &failure)) {
 		if (!*failure.text)
 			abort();
 	} else {

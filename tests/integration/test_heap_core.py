@@ -33,18 +33,17 @@ def gcore(pid, directory):
     return directory / f"core.{pid}"
 
 
-def kernel_core(name, directory, *arguments):
-    """Of a program of ours that is ready: as the kernel writes it."""
-    if PATTERN.startswith("|") or "/" in PATTERN:
-        pytest.skip(f"cores go to {PATTERN}")
-    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-    target = Target(name, *arguments, cwd=directory,
-                    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, unlimited))
-    with target:
-        truth = target.lines.seen[0]
-        os.kill(target.pid, signal.SIGABRT)
-        target.process.wait(TIMEOUT)
-    return next(directory.glob("core*")), truth
+def allow_cores():
+    resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def crash(process, directory, working=None):
+    """The kernel's core of a process that works in a directory and is ready."""
+    working = working or directory
+    os.kill(process.pid, signal.SIGABRT)
+    process.wait(TIMEOUT)
+    core, = (path for path in working.glob("core*") if path.is_file())
+    return pathlib.Path(shutil.move(core, directory / "crashed"))
 
 
 def run(*arguments, wrap=()):
@@ -80,20 +79,20 @@ def assert_refused(done, status, *words):
 
 # glibc 2.42 of sid has guard pages inside the mappings of stacks: what gcore leaves out there is no
 # object, but may be all that refers to one
-PYTHONS = [one for one in with_long(find_pythons(), 11, 13) if not one.values[0].root
+GCORE_PYTHONS = [one for one in with_long(find_pythons(), 11, 13) if not one.values[0].root
            or one.values[0].root.name != "sid"]
 
 
-@pytest.mark.parametrize("python", PYTHONS)
-def test_same_as_the_process(python, started, tmp_path):  # noqa: F811
-    if python.root and os.geteuid():
-        pytest.skip("another release's root is for root")
-    process = begin(python, started, "python_graphs.py")
-    live = look("-p", process.pid)
-    report = look("--core", gcore(process.pid, tmp_path))
+CRASHED_PYTHONS = with_long(find_pythons(), 11, 14)
+writes_cores = pytest.mark.skipif(PATTERN.startswith("|") or "/" in PATTERN,
+                                  reason=f"cores go to {PATTERN}")
+
+
+def check_same(report, live):
     assert live["target"]["core"] is None
-    assert report["target"]["core"]["missing_bytes"] == 0
-    assert report["target"]["exe"] == live["target"]["exe"]
+    core = report["target"]["core"]
+    assert not any(core[key] for key in core if key != "path"), core
+    assert live["target"]["exe"].endswith(report["target"]["exe"])
     assert report["python"] == live["python"] and report["python"]["version"]
     assert len(report["types"]) > 150
     for table, keys in {
@@ -105,6 +104,30 @@ def test_same_as_the_process(python, started, tmp_path):  # noqa: F811
         assert rows(report, table, *keys) == rows(live, table, *keys), table
     assert report["gc"] == live["gc"]
     assert report["memory"]["malloc"] == live["memory"]["malloc"]
+
+
+@pytest.mark.parametrize("python", GCORE_PYTHONS)
+def test_same_as_the_process(python, started, tmp_path):  # noqa: F811
+    if python.root and os.geteuid():
+        pytest.skip("another release's root is for root")
+    process = begin(python, started, "python_graphs.py")
+    live = look("-p", process.pid)
+    check_same(look("--core", gcore(process.pid, tmp_path)), live)
+
+
+@writes_cores
+@pytest.mark.parametrize("python", CRASHED_PYTHONS)
+def test_same_after_a_crash(python, started, tmp_path):  # noqa: F811
+    if python.root and os.geteuid():
+        pytest.skip("another release's root is for root")
+    process = begin(python, started, "python_graphs.py", preexec_fn=allow_cores, cwd=tmp_path)
+    live = look("-p", process.pid)
+    path = crash(process, tmp_path, python.root)
+    root = ["--root", python.root] if python.root else []
+    check_same(look("--core", path, *root), live)
+    if python.root:
+        lost = look("--core", path)
+        assert lost["target"]["core"]["changed_files"] and not lost["types"]
 
 
 def of_system():
@@ -171,9 +194,12 @@ def test_lost_by_gcore(tmp_path):
     check_lost(look("--core", path, "--lost"), truth)
 
 
+@writes_cores
 def test_lost_in_a_crash(tmp_path):
-    path, truth = kernel_core("lost_blocks", tmp_path)
-    check_lost(look("--core", path, "--lost"), json.loads(truth))
+    with Target("lost_blocks", cwd=tmp_path, preexec_fn=allow_cores) as target:
+        truth = json.loads(target.lines.seen[0])
+        path = crash(target.process, tmp_path)
+    check_lost(look("--core", path, "--lost"), truth)
 
 
 def test_registers_keep(tmp_path):
@@ -238,6 +264,11 @@ def test_without_privileges(started, tmp_path):  # noqa: F811
     ["-i", "1"], ["--looks", "3"], ["--watch", "x"], ["-d", "3"], ["--freeze"], ["-p", "1"], ["1"]])
 def test_what_needs_a_process_is_refused(options):
     assert_refused(run("--core", "core", *options), 2, "--core")
+
+
+def test_a_root_is_of_a_core():
+    assert_refused(run("--root", "/", "-p", "1"), 2, "--root")
+    assert_refused(run("--root", "/none", "--core", UNFREED), 1, "/none")
 
 
 @pytest.fixture(scope="module")

@@ -64,7 +64,7 @@ static int open_bytes(const uint8_t *bytes, size_t size, struct core **core,
 
 	assert_int_equal(write(fd, bytes, size), size);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	int error = core_open(path, core, failure);
+	int error = core_open(path, NULL, core, failure);
 	close(fd);
 	return error;
 }

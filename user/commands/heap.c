@@ -33,6 +33,7 @@ enum {
 	KEY_LOST,
 	KEY_FREEZE,
 	KEY_CORE,
+	KEY_ROOT,
 	LOOKS_DEFAULT = 6,
 	LOOKS_MAX = 1000,
 	TOP_MAX = 10000,
@@ -47,6 +48,7 @@ struct heap_options {
 	struct target_choice target;
 	struct look_options look;
 	const char *core;  /* a core file, in the place of a process; NULL */
+	const char *root;  /* in which its files are; NULL: here */
 	double interval_s; /* 0: one look alone */
 	long looks;
 	long top;
@@ -64,6 +66,7 @@ struct heap_options {
 static const struct argp_option options[] = {
 	{"core", KEY_CORE, "FILE", 0,
 	 "Look into a core file (of gcore PID, or the kernel's) instead", 0},
+	{"root", KEY_ROOT, "DIR", 0, "With --core: where the files are that it names", 0},
 	{"interval", 'i', "SECS", 0, "Look again after so long, and say what grew", 0},
 	{"looks", KEY_LOOKS, "N", 0, "How often to look with -i (default 6)", 0},
 	{"diff", KEY_DIFF, "FILE", 0,
@@ -129,12 +132,12 @@ static const struct format *format_of_path(const char *path)
 	return &formats[0];
 }
 
-/* What needs a process that lives. */
 static bool names_process(const struct target_choice *target)
 {
 	return target->pid_count || target->selection.name;
 }
 
+/* What needs a process that lives. */
 static error_t check_core(const struct heap_options *heap)
 {
 	const char *refused = names_process(&heap->target) ? "a process"
@@ -159,6 +162,10 @@ static error_t check(struct heap_options *heap)
 	if (heap->format->of_holders && !heap->holders) {
 		message_error("%s shows who holds what: it needs --holders WHAT",
 			      heap->format->name);
+		return EINVAL;
+	}
+	if (heap->root && !heap->core) {
+		message_error("--root is where the files of a core are: it needs --core FILE");
 		return EINVAL;
 	}
 	if (heap->core)
@@ -212,6 +219,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_CORE:
 		heap->core = argument;
 		heap->target.may_be_none = true;
+		return 0;
+	case KEY_ROOT:
+		heap->root = argument;
 		return 0;
 	case 'i':
 		return argument_number("--interval", argument, 0.001, 86400, &heap->interval_s);
@@ -402,7 +412,7 @@ static struct look *read_before(const struct heap_options *heap, struct confined
 			message_error("%s", error);
 		return before;
 	}
-	before = heap_core_look(heap->diff, confined, budget, &failure);
+	before = heap_core_look(heap->diff, heap->root, confined, budget, &failure);
 	if (!before)
 		message_error("%s", failure.text);
 	return before;
@@ -500,7 +510,7 @@ static enum exit_status run(struct heap_options *heap, struct confined *confined
 	struct procfs procfs = {.root = "/proc"};
 	struct failure failure;
 
-	if (heap->core ? core_open(heap->core, &procfs.core, &failure)
+	if (heap->core ? core_open(heap->core, heap->root, &procfs.core, &failure)
 		       : target_choice_resolve(&heap->target, &procfs, &failure)) {
 		message_error("%s", failure.text);
 		return failure.status;

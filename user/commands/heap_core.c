@@ -22,15 +22,15 @@ bool heap_core_is_file(const char *path)
 	return got == SELFMAG && !memcmp(magic, ELFMAG, SELFMAG);
 }
 
-struct look *heap_core_look(const char *path, struct confined *confined, uint64_t budget_bytes,
-			    struct failure *failure)
+struct look *heap_core_look(const char *path, const char *root, struct confined *confined,
+			    uint64_t budget_bytes, struct failure *failure)
 {
 	const struct objects_request request = {.containers = CONTAINERS};
 	struct procfs procfs = {.root = "/proc"};
 	struct look *look = NULL;
 	struct patient patient;
 
-	if (core_open(path, &procfs.core, failure))
+	if (core_open(path, root, &procfs.core, failure))
 		return NULL;
 	if (!patient_open(&patient, &procfs, confined, core_about(procfs.core).pid, budget_bytes,
 			  failure)) {

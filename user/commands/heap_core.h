@@ -10,8 +10,8 @@
 /* Whether a file begins as ELF files do. */
 bool heap_core_is_file(const char *path);
 
-/* What is in a core: the caller's. NULL with `failure` filled. */
-struct look *heap_core_look(const char *path, struct confined *confined, uint64_t budget_bytes,
-			    struct failure *failure);
+/* What is in a core whose files are in `root`: the caller's. NULL with `failure` filled. */
+struct look *heap_core_look(const char *path, const char *root, struct confined *confined,
+			    uint64_t budget_bytes, struct failure *failure);
 
 #endif

@@ -18,7 +18,7 @@
 
 #define ADDRESS_END (UINT64_C(1) << 47)
 
-enum { PAGE = CORE_PAGE_BYTES, HEADERS_MAX = 1 << 18 };
+enum { PAGE = CORE_PAGE_BYTES, HEADERS_MAX = 1 << 20 };
 
 /* --- the file --- */
 
@@ -281,17 +281,28 @@ static int read_core(struct core *core, struct failure *failure)
 	return 0;
 }
 
-int core_open(const char *path, struct core **core, struct failure *failure)
+static int open_root(struct core *core, const char *root, struct failure *failure)
+{
+	if (!root)
+		return 0;
+	core->root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (core->root_fd >= 0)
+		return 0;
+	return failure_set(failure, STATUS_FAILURE, "cannot look for files in %s: %s", root,
+			   strerror(errno));
+}
+
+int core_open(const char *path, const char *root, struct core **core, struct failure *failure)
 {
 	struct core *made = calloc(1, sizeof(*made));
 
 	if (made)
-		*made = (struct core){.path = strdup(path), .fd = -1, .file_fd = -1};
+		*made = (struct core){.path = strdup(path), .fd = -1, .root_fd = -1, .file_fd = -1};
 	if (!made || !made->path) {
 		core_free(made);
 		return failure_set(failure, STATUS_FAILURE, "no memory to read %s", path);
 	}
-	if (read_core(made, failure)) {
+	if (open_root(made, root, failure) || read_core(made, failure)) {
 		core_free(made);
 		return -1;
 	}
@@ -305,6 +316,8 @@ void core_free(struct core *core)
 		return;
 	if (core->fd >= 0)
 		close(core->fd);
+	if (core->root_fd >= 0)
+		close(core->root_fd);
 	if (core->file_fd >= 0)
 		close(core->file_fd);
 	free(core->path);

@@ -24,8 +24,11 @@ enum {
 
 struct core;
 
-/* Returns 0, or -1 with `failure` filled. */
-int core_open(const char *path, struct core **core, struct failure *failure);
+/*
+ * `root`: the directory in which the files that it names are, as of a container; NULL: here.
+ * Returns 0, or -1 with `failure` filled.
+ */
+int core_open(const char *path, const char *root, struct core **core, struct failure *failure);
 void core_free(struct core *core); /* accepts NULL */
 
 struct core_about {

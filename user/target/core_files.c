@@ -9,9 +9,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../lib/array.h"
@@ -248,10 +250,18 @@ static bool read_core_window(const struct core *core, const struct core_part *pa
 	       read_headers(window, headers);
 }
 
-static int open_path(const char *path)
+static int open_path(const struct core *core, const char *path)
 {
-	int held = *path == '/' ? open(path, O_PATH | O_CLOEXEC) : -1;
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+	};
+	int held = -1;
 
+	if (*path == '/' && core->root_fd >= 0)
+		held = (int)syscall(SYS_openat2, core->root_fd, path, &how, sizeof(how));
+	else if (*path == '/')
+		held = open(path, O_PATH | O_CLOEXEC);
 	return held < 0 ? -ENOENT : open_regular(held, FILE_BYTES_MAX);
 }
 
@@ -293,7 +303,7 @@ static enum core_file_state check_file(struct core *core, size_t number,
 
 	if (!first || !read_core_window(core, first, &windows[0]))
 		return CORE_FILE_UNKNOWN;
-	int fd = open_path(file->path);
+	int fd = open_path(core, file->path);
 	if (fd < 0)
 		return CORE_FILE_MISSING;
 	read_file_window(fd, &windows[1]);
@@ -357,7 +367,7 @@ int core_open_file(const struct core *core, const struct mapping *mapping)
 	const struct core_file *file = &core->files[mapping->inode - 1];
 	if (file->state != CORE_FILE_SAME)
 		return file->state == CORE_FILE_OTHER ? -ESTALE : -ENOENT;
-	int fd = open_path(file->path);
+	int fd = open_path(core, file->path);
 	if (fd < 0)
 		return fd;
 	if (!fstat(fd, &status) && status.st_dev == file->device && status.st_ino == file->inode)

@@ -51,6 +51,7 @@ struct core_part {
 struct core {
 	char *path;
 	int fd;
+	int root_fd; /* in which its files are; -1: here */
 	uint64_t size;
 	int64_t taken_at_ns;
 	struct core_part *parts; /* by address */

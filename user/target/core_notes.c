@@ -15,7 +15,7 @@ enum {
 	NOTES_MAX = 1 << 20,
 	THREADS_MAX = 1 << 17,
 	AUXV_BYTES_MAX = 1 << 14,
-	FILE_BYTES_MAX = 64 << 20,
+	FILE_BYTES_MAX = 32 << 20,
 	PATH_BYTES_MAX = 4096,
 	/* of struct elf_prstatus */
 	PRSTATUS_PID = 32,
