@@ -568,32 +568,6 @@ static void test_wild_numbers(void **state)
 	}
 }
 
-static void test_parts(void **state)
-{
-	struct sample samples[LOOKS];
-	struct finding finding = {0};
-	struct pool *pool = pool_new();
-
-	(void)state;
-	chance_seed(8);
-	for (size_t i = 0; i < LOOKS; i++)
-		samples[i] = (struct sample){(double)i * STEP_S, 1e8 + 20000 * (double)i * STEP_S +
-									 500 * chance_normal()};
-	assert_true(verdict_of_part(PART_MALLOC_FREE_RETURNABLE, samples, LOOKS, pool, &finding));
-	assert_int_equal(finding.verdict, VERDICT_KEPT);
-	assert_string_equal(finding.reason, "malloc_trim would return it");
-	assert_true(fabs(finding.rate.value - 7.2e7) < 1e5);
-	assert_false(verdict_of_part(PART_MALLOC_LIVE, samples, LOOKS, pool, &finding));
-	assert_false(verdict_of_part(PART_PYTHON_FREE, samples, 4, pool, &finding));
-	for (size_t i = 0; i < LOOKS; i++) /* less than 1 MB in all */
-		samples[i].value = 1e8 + 1000 * (double)i;
-	assert_false(verdict_of_part(PART_PYTHON_FREE, samples, LOOKS, pool, &finding));
-	for (size_t i = 0; i < LOOKS; i++)
-		samples[i].value = 1e8 - 100000 * (double)i;
-	assert_false(verdict_of_part(PART_PYTHON_FREE, samples, LOOKS, pool, &finding));
-	pool_free(pool);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -616,7 +590,6 @@ int main(void)
 		cmocka_unit_test(test_bytes_grow_at_one_length),
 		cmocka_unit_test(test_too_little_is_nothing),
 		cmocka_unit_test(test_wild_numbers),
-		cmocka_unit_test(test_parts),
 	};
 
 	return cmocka_run_group_tests_name("verdict", tests, NULL, NULL);

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Verdicts over parts of memory: what an allocator keeps is one, memory in use is none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "analyze/verdict.h"
+#include "chance.h"
+
+enum { LOOKS = 20, STEP_S = 6 };
+
+static bool judge(enum look_part_id part, const struct sample *samples, size_t count)
+{
+	struct pool *pool = pool_new();
+	struct finding finding = {0};
+	bool found = verdict_of_part(part, samples, count, pool, &finding);
+
+	pool_free(pool);
+	return found;
+}
+
+/* A part that grows steadily; `noise` bytes up and down. */
+static void grow(struct sample *samples, double per_look, double noise)
+{
+	chance_seed(8);
+	for (size_t i = 0; i < LOOKS; i++)
+		samples[i] = (struct sample){(double)i * STEP_S,
+					     1e8 + per_look * (double)i + noise * chance_normal()};
+}
+
+static void test_what_malloc_keeps(void **state)
+{
+	struct sample samples[LOOKS];
+	struct finding finding = {0};
+	struct pool *pool = pool_new();
+
+	(void)state;
+	grow(samples, 20000 * STEP_S, 500);
+	assert_true(verdict_of_part(PART_MALLOC_FREE_RETURNABLE, samples, LOOKS, pool, &finding));
+	assert_int_equal(finding.verdict, VERDICT_KEPT);
+	assert_string_equal(finding.reason, "malloc_trim would return it");
+	assert_true(fabs(finding.rate.value - 7.2e7) < 1e5);
+	pool_free(pool);
+}
+
+static void test_memory_in_use_is_no_part_that_is_kept(void **state)
+{
+	struct sample samples[LOOKS];
+
+	(void)state;
+	grow(samples, 20000 * STEP_S, 500);
+	assert_false(judge(PART_MALLOC_LIVE, samples, LOOKS));
+	assert_true(judge(PART_PYTHON_FREE, samples, LOOKS));
+	assert_false(judge(PART_PYTHON_FREE, samples, 4));
+}
+
+static void test_what_does_not_grow(void **state)
+{
+	struct sample samples[LOOKS];
+
+	(void)state;
+	grow(samples, 1000, 0); /* less than 1 MB in all */
+	assert_false(judge(PART_PYTHON_FREE, samples, LOOKS));
+	grow(samples, -100000, 0);
+	assert_false(judge(PART_PYTHON_FREE, samples, LOOKS));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_malloc_keeps),
+		cmocka_unit_test(test_memory_in_use_is_no_part_that_is_kept),
+		cmocka_unit_test(test_what_does_not_grow),
+	};
+
+	return cmocka_run_group_tests_name("verdict of parts", tests, NULL, NULL);
+}
