@@ -23,7 +23,7 @@ def begin_growth(python, started, rate, threads):  # noqa: F811
 def grown(process, path, interval, looks):
     subprocess.run([UNFREED, "heap", "-p", str(process.pid), "-o", path, "-i", str(interval),
                     "--looks", str(looks)], check=True, timeout=TIMEOUT + looks * interval)
-    return json.loads(path.read_text())["growth"]["containers"]
+    return json.loads(path.read_text())["growth"]
 
 
 def compare(truth, rows):
@@ -40,13 +40,20 @@ def compare(truth, rows):
 @pytest.mark.parametrize("python", with_long(choose(PYTHONS, 9, 11, 12, 14), 11, 14))
 def test_all_that_grows_and_nothing_else(python, started, tmp_path):  # noqa: F811
     process, truth = begin_growth(python, started, rate=20, threads=2)
-    rows = grown(process, tmp_path / "heap.json", 0.3, 6)
+    growth = grown(process, tmp_path / "heap.json", 0.3, 6)
+    rows = growth["containers"]
     missing, false = compare(truth, rows)
     assert len(false) <= 1, false  # what goes up and down at random may go up six times
     assert len(missing) <= 2, missing  # one may be torn in two looks of six
     assert len(truth) > 20
     sizes = [row["bytes"] for row in rows]
     assert sizes == sorted(sizes, reverse=True)
+    edges = {(edge["from"], edge["to"]): edge["count"] for edge in growth["edges"]}
+    assert list(edges.values()) == sorted(edges.values(), reverse=True)
+    # many lists get entries, a deque gets one at a time, a chain its links
+    assert edges["list", "__main__.Entry"] > edges["collections.deque", "__main__.Entry"] > 0
+    assert edges["__main__.Link", "__main__.Link"] > 0
+    assert not any(count <= 0 for count in edges.values())
 
 
 @pytest.mark.long
@@ -55,7 +62,8 @@ def test_growth_of_some_entries_a_second(python, started, tmp_path):  # noqa: F8
     process, truth = begin_growth(python, started, rate=4, threads=4)
     missed, wrong = [], []
     for _ in range(20):
-        missing, false = compare(truth, grown(process, tmp_path / "heap.json", 0.5, 6))
+        missing, false = compare(
+            truth, grown(process, tmp_path / "heap.json", 0.5, 6)["containers"])
         missed += missing
         wrong += false
     assert len(missed) <= 20 * len(truth) // 50, missed

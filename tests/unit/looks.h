@@ -165,12 +165,14 @@ static inline void add_growth(struct look *look)
 		{"USERS[*].history", "list", "Visit", 0, 1200, 91000, 84, 21000, false},
 		{NULL, "list", NULL, 0x7f0011229900, 1, 40, 12, 3000, true},
 	};
+	static const struct look_edge edges[] = {{"list", "recommend.behaviour.Event", 320}};
 	struct look_growth *growth = pool_alloc(look->pool, 1, sizeof(*growth));
 
 	growth->seconds = 60;
 	growth->looks = 6;
 	growth->types = COPY(look->pool, types, &growth->type_count);
 	growth->containers = COPY(look->pool, containers, &growth->container_count);
+	growth->edges = COPY(look->pool, edges, &growth->edge_count);
 	growth->parts[PART_PYTHON_LIVE] = 252000;
 	growth->parts[PART_MALLOC_FREE_PINNED] = -4000;
 	growth->resident_bytes = 262144;

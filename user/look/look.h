@@ -194,6 +194,12 @@ struct look_grown {
 	bool garbage;        /* reached by nothing: a collection may take it */
 };
 
+/* Objects of one type that objects of another one hold: how many more. */
+struct look_edge {
+	const char *from, *to;
+	uint64_t count;
+};
+
 struct look_growth {
 	double seconds;
 	size_t looks;
@@ -201,6 +207,8 @@ struct look_growth {
 	size_t type_count;
 	const struct look_grown *containers;
 	size_t container_count;
+	const struct look_edge *edges; /* most first; none where holders were not looked at twice */
+	size_t edge_count;
 	int64_t parts[PART_COUNT]; /* bytes as their owners count them */
 	/* Sizes of malloc's live chunks whose number changed, what grew most bytes first: count and
 	   bytes as signed differences (int64_t). */

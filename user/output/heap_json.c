@@ -198,6 +198,21 @@ static struct json_object *json_of_grown_types(const struct look_growth *growth)
 	return array;
 }
 
+static struct json_object *json_of_edges(const struct look_growth *growth)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < growth->edge_count; i++) {
+		struct json_object *object = json_object_new_object();
+
+		json_add_string(object, "from", growth->edges[i].from);
+		json_add_string(object, "to", growth->edges[i].to);
+		json_add_count(object, "count", growth->edges[i].count);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
 static struct json_object *json_of_growth(const struct look_growth *growth)
 {
 	if (!growth)
@@ -212,7 +227,7 @@ static struct json_object *json_of_growth(const struct look_growth *growth)
 	for (size_t i = 0; i < growth->container_count; i++)
 		json_object_array_add(containers, json_of_grown(&growth->containers[i]));
 	json_object_object_add(object, "containers", containers);
-	json_object_object_add(object, "edges", json_object_new_array());
+	json_object_object_add(object, "edges", json_of_edges(growth));
 	for (size_t i = 0; i < PART_COUNT; i++)
 		add_signed(parts, look_part_name(i), growth->parts[i]);
 	json_object_object_add(object, "parts", parts);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "edges.h"
 #include "growth_streamed.h"
 #include "names.h"
 #include "report.h"
@@ -415,6 +416,7 @@ void objects_report_growth(struct objects *objects, struct look *look)
 		count = GROWN_REPORTED;
 	growth->containers = rows;
 	growth->container_count = count;
+	growth->edges = objects_grown_edges(objects, look->pool, &growth->edge_count);
 	look->growth = growth;
 	free(grown);
 }
