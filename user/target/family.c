@@ -8,6 +8,8 @@
 
 #include "../lib/array.h"
 
+enum { GROUPS_BYTES = 8192 };
+
 struct family {
 	const struct procfs *procfs;
 	pid_t parent; /* whose children are looked for */
@@ -52,7 +54,7 @@ int family_append(const struct procfs *procfs, pid_t **pids, size_t *count)
 	return 0;
 }
 
-bool family_same_program(const struct procfs *procfs, pid_t a, pid_t b)
+static bool same_program(const struct procfs *procfs, pid_t a, pid_t b)
 {
 	char *left = procfs_read_exe(procfs, a), *right = procfs_read_exe(procfs, b);
 	bool same = left && right && !strcmp(left, right);
@@ -60,6 +62,35 @@ bool family_same_program(const struct procfs *procfs, pid_t a, pid_t b)
 	free(left);
 	free(right);
 	return same;
+}
+
+static size_t read_groups(const struct procfs *procfs, pid_t pid, char *text, size_t size)
+{
+	FILE *file;
+	size_t length;
+
+	snprintf(text, size, "%s/%d/cgroup", procfs->root, (int)pid);
+	file = fopen(text, "re");
+	if (!file)
+		return 0;
+	length = fread(text, 1, size, file);
+	fclose(file);
+	return length;
+}
+
+static bool same_cgroup(const struct procfs *procfs, pid_t a, pid_t b)
+{
+	char left[GROUPS_BYTES], right[GROUPS_BYTES];
+	size_t left_size = read_groups(procfs, a, left, sizeof(left));
+	size_t right_size = read_groups(procfs, b, right, sizeof(right));
+
+	return left_size == right_size && !memcmp(left, right, left_size);
+}
+
+bool family_is_worker(const struct procfs *procfs, pid_t master, pid_t pid)
+{
+	return same_program(procfs, master, pid) &&
+	       (master != 1 || same_cgroup(procfs, master, pid));
 }
 
 size_t family_list_workers(const struct procfs *procfs, pid_t master, pid_t **pids)
@@ -73,7 +104,7 @@ size_t family_list_workers(const struct procfs *procfs, pid_t master, pid_t **pi
 		return 0;
 	}
 	for (size_t i = 1; i < count; i++)
-		if (family_same_program(procfs, master, all[i]))
+		if (family_is_worker(procfs, master, all[i]))
 			all[kept++] = all[i];
 	*pids = all;
 	return kept;

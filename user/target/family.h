@@ -12,12 +12,15 @@
  */
 int family_append(const struct procfs *procfs, pid_t **pids, size_t *count);
 
-/* Whether two processes run the same executable, as far as that can be read. */
-bool family_same_program(const struct procfs *procfs, pid_t a, pid_t b);
+/*
+ * Whether a descendant of a master is one of its workers: it runs the same program. Of PID 1, which
+ * starts all and takes in orphans, those in its cgroup alone.
+ */
+bool family_is_worker(const struct procfs *procfs, pid_t master, pid_t pid);
 
 /*
- * The workers of a master: its descendants that run the same program, malloc'd, the caller's.
- * Returns how many; 0, and NULL, where memory is short.
+ * The workers of a master, malloc'd, the caller's. Returns how many; 0, and NULL, where memory is
+ * short.
  */
 size_t family_list_workers(const struct procfs *procfs, pid_t master, pid_t **pids);
 

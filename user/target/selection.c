@@ -291,7 +291,7 @@ static bool is_worker(const struct search *list, const struct selected *item)
 	pid_t pid = item->parent;
 
 	for (int i = 0; i < ANCESTORS_MAX && pid > 0; i++) {
-		if (is_listed(list, pid) && family_same_program(list->procfs, pid, item->pid))
+		if (is_listed(list, pid) && family_is_worker(list->procfs, pid, item->pid))
 			return true;
 		pid = parent_of(list->procfs, pid);
 	}
