@@ -15,7 +15,8 @@ error_t argument_number(const char *name, const char *text, double low, double h
 	double number = strtod(text, &end);
 
 	if (end == text || *end || !isfinite(number) || number < low || number > high) {
-		message_error("%s needs a number from %g to %g, not \"%s\"", name, low, high, text);
+		message_error("%s needs a number from %.10g to %.10g, not \"%s\"", name, low, high,
+			      text);
 		return EINVAL;
 	}
 	*value = number;
@@ -70,7 +71,7 @@ const struct argp message_options = {.options = messages, .parser = parse_messag
 
 /* --- looks --- */
 
-enum { KEY_WITH_KEYS = 0x7300, KEY_MAX_MEMORY, MEMORY_LEAST_MB = 16, MEMORY_MOST_MB = 1 << 24 };
+enum { KEY_WITH_KEYS = 0x7300, KEY_MAX_MEMORY, MEMORY_LEAST_MB = 16, MEMORY_MOST_MB = 10000000 };
 
 static const struct argp_option looks[] = {
 	{"with-keys", KEY_WITH_KEYS, NULL, 0,

@@ -440,6 +440,10 @@ static enum exit_status check_holders(const struct look *look)
 			"--holders looks among Python's objects, and process %d has none that "
 			"are understood",
 			(int)look->pid);
+	else if (look->uncertain[UNCERTAIN_NO_ROOM])
+		message_error("no object of type, with name or at address \"%s\" was found in what "
+			      "fits into --max-memory, which is not all: give more",
+			      look->asked_for);
 	else
 		message_error(
 			"no object of type, with name or at address \"%s\" was found; without "
