@@ -200,6 +200,15 @@ int pages_states(struct pages *pages, uint64_t start, size_t count, uint8_t *sta
 	return 0;
 }
 
+bool pages_is_guard(const struct pages *pages, uint64_t address)
+{
+	uint64_t entry;
+
+	return pages->source.pagemap(&pages->source, address & ~(uint64_t)(PAGE - 1), &entry,
+				     sizeof(entry)) == sizeof(entry) &&
+	       entry & PAGE_ENTRY_GUARD;
+}
+
 /* A run of resident pages, as far as it can be read: what went meanwhile is absent. */
 static int read_run(struct pages *pages, uint64_t start, size_t count, uint8_t *buffer,
 		    uint8_t *states)

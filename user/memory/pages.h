@@ -51,6 +51,9 @@ int pages_states(struct pages *pages, uint64_t start, size_t count, uint8_t *sta
 int pages_read_some(struct pages *pages, uint64_t start, size_t count, uint8_t *buffer,
 		    uint8_t *states);
 
+/* Whether a page is a guard inside of a mapping, as far as the kernel tells (from 6.15 on). */
+bool pages_is_guard(const struct pages *pages, uint64_t address);
+
 /* All bytes. Returns 0 or a negative errno: -ENODATA where a page is in swap, else -EFAULT. */
 int pages_read(struct pages *pages, uint64_t address, void *buffer, size_t size);
 

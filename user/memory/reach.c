@@ -90,7 +90,7 @@ static void add_span(struct reach *reach, struct span **spans, size_t *count, ui
 		reach->error = -ENOMEM;
 }
 
-static void add_hole(struct reach *reach, uint64_t start, uint64_t end)
+void reach_add_hole(struct reach *reach, uint64_t start, uint64_t end)
 {
 	add_span(reach, &reach->holes, &reach->hole_count, start, end);
 }
@@ -137,12 +137,12 @@ void reach_begin(void *context, const struct arenas *arenas)
 		return;
 	}
 	reach->error = block_map_init(&reach->map, arenas);
-	add_hole(reach, arenas->main_address,
-		 arenas->main_address + arenas->layout->system_bytes + 16);
+	reach_add_hole(reach, arenas->main_address,
+		       arenas->main_address + arenas->layout->system_bytes + 16);
 	for (size_t i = 0; i < arenas->segment_count; i++) {
 		const struct heap_segment *segment = &arenas->segments[i];
 
-		add_hole(reach, segment->from, segment->end);
+		reach_add_hole(reach, segment->from, segment->end);
 		heap_bytes += segment->end - segment->start;
 	}
 	keep_cache_keys(reach, arenas);
@@ -157,7 +157,7 @@ void reach_add(void *context, const struct chunk *chunk)
 		return;
 	block_map_add(&reach->map, chunk);
 	if (chunk->state == CHUNK_MMAPPED)
-		add_hole(reach, chunk->address, chunk->address + chunk->size);
+		reach_add_hole(reach, chunk->address, chunk->address + chunk->size);
 	if (chunk->clipped || chunk->state == CHUNK_UNKNOWN || chunk->state == CHUNK_FOREIGN)
 		add_span(reach, &reach->unclear, &reach->unclear_count, chunk->address,
 			 chunk->address + chunk->size);
@@ -171,13 +171,6 @@ void reach_add_registers(struct reach *reach, pid_t thread, const uint64_t *word
 		if (!array_append(&reach->registers, &reach->register_count, item))
 			reach_refuse(reach, "there is no memory for its registers");
 	}
-}
-
-static int compare_spans(const void *left, const void *right)
-{
-	const struct span *a = left, *b = right;
-
-	return a->start < b->start ? -1 : a->start > b->start;
 }
 
 /* --- reading heaps --- */
@@ -495,7 +488,6 @@ static int mark(struct reach *reach)
 	if (!reach->pages)
 		return -errno;
 	block_map_seal(&reach->map);
-	qsort(reach->holes, reach->hole_count, sizeof(*reach->holes), compare_spans);
 	error = reach_scan_roots(reach);
 	if (!error)
 		drain_all(reach);

@@ -36,7 +36,7 @@ struct reach {
 	size_t register_count;
 	bool begun;
 	struct block_map map;
-	struct span *holes; /* what is no root: heaps, and the main arena */
+	struct span *holes; /* what is no root: heaps, the main arena, what of stacks is over */
 	size_t hole_count;
 	struct span *unclear; /* parts of heaps that could not be walked through: roots */
 	size_t unclear_count;
@@ -61,6 +61,9 @@ struct reach {
 	uint64_t left_out;
 	size_t looks;
 };
+
+/* Of what is no root. They are sorted by whoever begins with the roots. */
+void reach_add_hole(struct reach *reach, uint64_t start, uint64_t end);
 
 /* What may be a pointer, found where reach->path says; marks the block that it points to. */
 void reach_visit(struct reach *reach, uint64_t word);

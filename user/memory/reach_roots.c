@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/array.h"
 #include "reach_internal.h"
 #include "stacks.h"
 #include "thread_areas.h"
@@ -30,7 +31,9 @@ struct roots {
 	struct reach *reach;
 	bool *stacks;
 	struct thread_areas areas;
-	uint64_t *tops; /* lowest stack pointer in each region; 0: none */
+	uint64_t *tops;     /* lowest stack pointer in each region; 0: none */
+	uint64_t *pointers; /* all of them */
+	size_t pointer_count;
 	uint8_t *bytes;
 	uint8_t states[SCANNED_PAGES];
 };
@@ -86,7 +89,7 @@ static void scan_around(struct roots *roots, uint64_t start, uint64_t end, size_
 			break;
 		if (hole->start > start)
 			scan_range(roots, start, hole->start, step);
-		start = hole->end;
+		start = hole->end > start ? hole->end : start;
 	}
 	scan_range(roots, start, end, step);
 }
@@ -111,29 +114,6 @@ static bool is_root(const struct region *region)
 	return region->anonymous_bytes || region->swapped_bytes;
 }
 
-/*
- * Where the stack of an ended thread is over; 0: it is no such stack. Of its descriptor counts what
- * the next thread takes over, and, unless it was asked for, its result.
- */
-static uint64_t scan_ended(struct roots *roots, size_t index)
-{
-	const struct regions *regions = &roots->reach->regions;
-	const struct region *region = &regions->items[index];
-	size_t at = thread_areas_from(&roots->areas, region->mapping.start);
-
-	if (at == roots->areas.count || roots->areas.items[at].region != index ||
-	    roots->areas.items[at].thread > THREAD_ENDED || roots->tops[index] ||
-	    !stack_has_own_guard(regions, region))
-		return 0;
-	uint64_t start = roots->areas.items[at].descriptor, size = THREAD_HEAD_BYTES;
-	if (roots->areas.items[at].thread == THREAD_ENDED)
-		size = THREAD_DESCRIPTOR_BYTES;
-	if (size > region->mapping.end - start)
-		size = region->mapping.end - start;
-	scan_range(roots, start, start + size, 8);
-	return (start + size + PAGES_BYTES - 1) & ~(uint64_t)(PAGES_BYTES - 1);
-}
-
 static void scan_region(struct roots *roots, size_t index)
 {
 	const struct region *region = &roots->reach->regions.items[index];
@@ -144,12 +124,11 @@ static void scan_region(struct roots *roots, size_t index)
 			     "some of its memory is handled by userfaultfd and must not be read");
 	if (!is_root(region))
 		return;
-	/* Where stacks lie side by side in one mapping, nothing tells whose pointer is whose. */
+	/* Where stacks lie side by side in one mapping, descriptors tell whose pointer is whose. */
 	if (roots->stacks[index] && !(region->flags & REGION_GUARDED) &&
 	    roots->tops[index] > start + RED_ZONE)
 		start = roots->tops[index] - RED_ZONE;
-	uint64_t ended = roots->stacks[index] ? scan_ended(roots, index) : 0;
-	scan_around(roots, ended ?: start, region->mapping.end, region->mapping.executable ? 1 : 8);
+	scan_around(roots, start, region->mapping.end, region->mapping.executable ? 1 : 8);
 }
 
 /* --- threads --- */
@@ -177,11 +156,84 @@ static int scan_thread(void *context, pid_t thread)
 	if (count < 3)
 		return 0;
 	uint64_t pointer = words[count - 2];
+	if (!array_append(&roots->pointers, &roots->pointer_count, pointer))
+		return -ENOMEM;
 	size_t index = regions_from(&reach->regions, pointer);
 	if (index < reach->regions.count && reach->regions.items[index].mapping.start <= pointer &&
 	    (!roots->tops[index] || pointer < roots->tops[index]))
 		roots->tops[index] = pointer;
 	return 0;
+}
+
+/*
+ * Whether a stack is glibc's own, with its guard. One that the program gave may have become
+ * something else since.
+ */
+static bool has_guard(const struct roots *roots, const struct thread_area *area)
+{
+	const struct regions *regions = &roots->reach->regions;
+	const struct region *region = &regions->items[area->region];
+
+	if (!area->stack)
+		return false;
+	return region->flags & REGION_GUARDED ? pages_is_guard(roots->reach->pages, area->stack)
+					      : stack_has_own_guard(regions, region) &&
+							area->stack < region->mapping.start;
+}
+
+/* The lowest stack pointer of a thread's stack; 0: none is known. */
+static uint64_t find_pointer(const struct roots *roots, const struct thread_area *area)
+{
+	uint64_t lowest = 0;
+
+	for (size_t i = 0; i < roots->pointer_count; i++) {
+		uint64_t pointer = roots->pointers[i];
+
+		if (pointer >= area->stack && pointer < area->descriptor &&
+		    (!lowest || pointer < lowest))
+			lowest = pointer;
+	}
+	return lowest;
+}
+
+/*
+ * Of the descriptor of an ended thread counts what the next thread takes over, and, unless it was
+ * asked for, its result; nothing else of what it had.
+ */
+static void leave_stack_out(const struct roots *roots, const struct thread_area *area)
+{
+	struct reach *reach = roots->reach;
+	uint64_t pointer = find_pointer(roots, area);
+
+	if (!has_guard(roots, area))
+		return;
+	if (area->thread > THREAD_ENDED) {
+		if (pointer > area->stack + RED_ZONE)
+			reach_add_hole(reach, area->stack, pointer - RED_ZONE);
+		return;
+	}
+	if (pointer)
+		return;
+	reach_add_hole(reach, area->stack, area->descriptor);
+	if (area->thread == THREAD_JOINED)
+		reach_add_hole(reach, area->descriptor + THREAD_HEAD_BYTES, area->end);
+}
+
+static int compare_spans(const void *left, const void *right)
+{
+	const struct span *a = left, *b = right;
+
+	return a->start < b->start ? -1 : a->start > b->start;
+}
+
+static void find_holes(struct roots *roots)
+{
+	struct reach *reach = roots->reach;
+
+	for (size_t i = 0; i < roots->areas.count; i++)
+		leave_stack_out(roots, &roots->areas.items[i]);
+	if (reach->hole_count)
+		qsort(reach->holes, reach->hole_count, sizeof(*reach->holes), compare_spans);
 }
 
 /* --- what the kernel keeps --- */
@@ -253,6 +305,7 @@ int reach_scan_roots(struct reach *reach)
 
 		error = error ?: thread_areas_find(reach->pages, roots.stacks, &roots.areas);
 		reach->error = reach->error ? reach->error : error;
+		find_holes(&roots);
 	}
 	for (size_t i = 0; i < reach->regions.count && !reach->error; i++)
 		scan_region(&roots, i);
@@ -266,6 +319,7 @@ int reach_scan_roots(struct reach *reach)
 	thread_areas_release(&roots.areas);
 	free(roots.stacks);
 	free(roots.tops);
+	free(roots.pointers);
 	free(roots.bytes);
 	return reach->error;
 }

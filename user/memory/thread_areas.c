@@ -12,19 +12,44 @@ enum {
 	SELF_OFFSET = 0x10,
 	THREAD_OFFSET = 0x2d0, /* in all releases of glibc for x86-64 */
 	THREAD_MAX = 1 << 22,
+	BEHIND_BYTES = 16 << 10, /* of a stack's end, from the descriptor on */
 	WITHIN_BYTES = 64 << 10, /* of the end of a stack: a descriptor and static TLS */
 	SMALL_BYTES = 1 << 20,   /* what the first thread's lies in */
 	AREAS_MAX = 1 << 16,
 };
 
-static bool read_thread(struct pages *pages, struct thread_area *area)
+/* Two words in it, known by what they must be: the beginning and the size of its stack. */
+static void find_stack(struct thread_area *area, const uint64_t *words, size_t count)
 {
+	for (size_t i = THREAD_HEAD_BYTES / 8; i + 1 < count; i++) {
+		uint64_t start = words[i], end = start + words[i + 1];
+
+		if ((start | end) & (PAGES_BYTES - 1) || !start || start >= area->descriptor ||
+		    end <= area->descriptor || end - area->descriptor > BEHIND_BYTES)
+			continue;
+		area->stack = start;
+		area->end = end;
+		return;
+	}
+}
+
+static bool read_descriptor(struct pages *pages, struct thread_area *area)
+{
+	uint64_t words[THREAD_DESCRIPTOR_BYTES / 8], address = area->descriptor;
+	size_t left = PAGES_BYTES - address % PAGES_BYTES, size = sizeof(words);
 	int32_t thread;
 
-	if (pages_read(pages, area->descriptor + THREAD_OFFSET, &thread, sizeof(thread)) ||
-	    thread < THREAD_JOINED || thread > THREAD_MAX)
+	if (pages_read(pages, address, words, size)) {
+		size = left < size ? left : size; /* it is smaller, and ends with its page */
+		if (size <= THREAD_OFFSET || pages_read(pages, address, words, size))
+			return false;
+	}
+	memcpy(&thread, (uint8_t *)words + THREAD_OFFSET, sizeof(thread));
+	if (thread < THREAD_JOINED || thread > THREAD_MAX)
 		return false;
 	area->thread = thread;
+	area->stack = area->end = 0;
+	find_stack(area, words, size / 8);
 	return true;
 }
 
@@ -41,7 +66,7 @@ bool thread_descriptor_find(struct pages *pages, uint64_t start, uint64_t end,
 		for (size_t i = 0; i < PAGES_BYTES / 8; i += DESCRIPTOR_ALIGN / 8) {
 			area->descriptor = at + 8 * i;
 			if (page[i] == area->descriptor && page[i + SELF_OFFSET / 8] == page[i] &&
-			    area->descriptor >= start && read_thread(pages, area))
+			    area->descriptor >= start && read_descriptor(pages, area))
 				return true;
 		}
 	}

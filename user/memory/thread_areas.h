@@ -19,8 +19,10 @@ enum {
 
 struct thread_area {
 	uint64_t descriptor;
-	size_t region; /* index */
-	pid_t thread;  /* as its own PID namespace knows it, THREAD_ENDED or THREAD_JOINED */
+	uint64_t stack; /* with its guard; 0: the first thread's, or unknown */
+	uint64_t end;   /* of the descriptor's pages; 0: likewise */
+	size_t region;  /* index */
+	pid_t thread;   /* as its own PID namespace knows it, THREAD_ENDED or THREAD_JOINED */
 };
 
 struct thread_areas {
