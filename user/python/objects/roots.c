@@ -232,17 +232,30 @@ static void take_interpreter(struct rooting *rooting, uint64_t interpreter)
 	take_words(rooting, interpreter, INTERPRETER_BYTES, "interpreter", true);
 }
 
+/* Arenas of pymalloc that were mapped right behind a library look like its variables. */
+static void take_page(struct rooting *rooting, uint64_t start, uint64_t end, uint32_t label)
+{
+	const struct object_reader *reader = rooting->reader;
+	const uint8_t *page = view_kept(reader->view, start);
+
+	if (!page || object_pools_at(reader->pools, start))
+		return;
+	for (uint64_t at = start; at + 8 <= end; at += 8) {
+		uint64_t target = *(const uint64_t *)(page + (at & (VIEW_PAGE_BYTES - 1)));
+
+		if (!(target & 7) && target >= VIEW_PAGE_BYTES)
+			graph_raw_root(rooting->graph, target, label);
+	}
+}
+
 static void take_range(struct rooting *rooting, uint64_t start, uint64_t end, const char *name)
 {
-	struct view *view = rooting->reader->view;
 	uint32_t label = text_label(rooting, LABEL_C, name);
+	uint64_t next;
 
-	for (uint64_t at = start & ~UINT64_C(7); at + 8 <= end; at += 8) {
-		if (!view_has(view, at)) {
-			at |= VIEW_PAGE_BYTES - 8;
-			continue;
-		}
-		graph_raw_root(rooting->graph, object_word(rooting->reader, at), label);
+	for (uint64_t at = start & ~UINT64_C(7); at < end; at = next) {
+		next = (at | (VIEW_PAGE_BYTES - 1)) + 1;
+		take_page(rooting, at, next < end ? next : end, label);
 	}
 }
 
