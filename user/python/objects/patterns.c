@@ -12,9 +12,17 @@ enum {
 	SHARED_REFERENCES = 8,
 	STEADY = 2, /* of STEADY_OF */
 	STEADY_OF = 3,
+	MEMO = 1 << 12,
+	AHEAD = 16, /* so many nodes are fetched before they are counted */
 };
 
 struct pattern_slot {
+	uint32_t pattern; /* 0: free */
+};
+
+/* A step that was taken, since most are taken again and again. */
+struct pattern_memo {
+	uint32_t parent, label, type;
 	uint32_t pattern; /* 0: free */
 };
 
@@ -27,8 +35,9 @@ int patterns_init(struct patterns *patterns, size_t max)
 		.items = calloc(1024, sizeof(*patterns->items)),
 		.slots = calloc(SLOTS_MIN, sizeof(*patterns->slots)),
 		.slot_count = SLOTS_MIN,
+		.memo = calloc(MEMO, sizeof(*patterns->memo)),
 	};
-	if (patterns->items && patterns->slots)
+	if (patterns->items && patterns->slots && patterns->memo)
 		return 0;
 	patterns_release(patterns);
 	return -ENOMEM;
@@ -39,6 +48,7 @@ void patterns_release(struct patterns *patterns)
 	free(patterns->items);
 	free(patterns->slots);
 	free(patterns->of_nodes);
+	free(patterns->memo);
 	*patterns = (struct patterns){0};
 }
 
@@ -117,6 +127,18 @@ static uint32_t step(struct patterns *patterns, uint32_t parent, uint32_t label,
 	return (uint32_t)patterns->count++;
 }
 
+/* As step. */
+static uint32_t step_again(struct patterns *patterns, uint32_t parent, uint32_t label,
+			   uint32_t type)
+{
+	struct pattern_memo *memo = &patterns->memo[hash(parent, label, type) & (MEMO - 1)];
+
+	if (!memo->pattern || memo->parent != parent || memo->label != label || memo->type != type)
+		*memo = (struct pattern_memo){parent, label, type,
+					      step(patterns, parent, label, type)};
+	return memo->pattern;
+}
+
 /* Makes room for a look by forgetting every second one but the first. */
 static void thin_out(struct patterns *patterns)
 {
@@ -156,7 +178,7 @@ static uint32_t pattern_of(struct patterns *patterns, const struct graph *graph,
 	if (label_kind(label) == LABEL_ROOT) /* the same in each thread */
 		label = label_make(LABEL_ROOT,
 				   labels_alike(graph->reader->labels, label_value(label)));
-	return step(patterns, above, label, graph_type(graph, node));
+	return step_again(patterns, above, label, graph_type(graph, node));
 }
 
 /* Small ints and names are in many places: through which of them they are reached changes with what
@@ -200,6 +222,19 @@ bool pattern_is_steady(const struct pattern *pattern)
 	return pattern->stayed * STEADY_OF >= pattern->sampled * STEADY;
 }
 
+/* Nodes lie in memory as they were found, and are gone through as they were reached. */
+static void fetch(const struct graph *graph, const uint64_t *bytes, size_t at)
+{
+	if (at >= graph->order_count)
+		return;
+	uint32_t node = graph->order[at];
+	__builtin_prefetch(&graph->parents[node]);
+	__builtin_prefetch(&graph->labels[node]);
+	__builtin_prefetch(&bytes[node]);
+	if (node < graph->pool_nodes)
+		__builtin_prefetch(&graph->reader->pools->blocks[node]);
+}
+
 int patterns_count(struct patterns *patterns, const struct graph *graph, const uint64_t *bytes,
 		   double time)
 {
@@ -210,6 +245,7 @@ int patterns_count(struct patterns *patterns, const struct graph *graph, const u
 	size_t look = patterns->looks++;
 	patterns->times[look] = time;
 	for (size_t i = 0; i < graph->order_count; i++) {
+		fetch(graph, bytes, i + AHEAD);
 		uint32_t node = graph->order[i], number = pattern_of(patterns, graph, node);
 		struct pattern *pattern = &patterns->items[number];
 		enum label_kind kind = label_kind(graph->labels[node]);

@@ -34,6 +34,7 @@ struct patterns {
 	size_t max;
 	struct pattern_slot *slots;
 	size_t slot_count;
+	struct pattern_memo *memo;
 	uint32_t *of_nodes; /* of the last graph that was counted */
 	size_t node_count;
 	size_t looks;
