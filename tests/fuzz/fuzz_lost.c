@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * libFuzzer: lost blocks of a heap of glibc's malloc in which words and states of pages were
- * overwritten, between two looks too. Whatever they say, looks end, and what is called lost lies in
- * the heap, in order, once.
+ * overwritten, between two looks too. Whatever they say, looks end, each block is reached once, and
+ * what is called lost lies in the heap, in order, and was not reached.
  *
  * Each 11 bytes of input are a change, as in fuzz_arenas.c; of those whose first byte is odd,
  * before the second look.
@@ -16,7 +16,8 @@
 #include "memory/reach.h"
 
 /* What a look can do with at all: what it reads again and again does not fit. */
-enum { CHANGE_BYTES = 11, LOOKS = 2, PID = 77, BUDGET = 9 << 20 };
+enum { CHANGE_BYTES = 11, LOOKS = 2, PID = 77, BUDGET = 16 << 20 };
+enum { REACHED_MAX = SPACE_PAGES * (PAGES_BYTES / 16) };
 
 static char root[64];
 static const struct procfs procfs = {root};
@@ -121,12 +122,55 @@ static void change(struct pages *space, const uint8_t *input)
 					: 0);
 }
 
+/* --- what a look reached --- */
+
+static uint64_t reached[REACHED_MAX];
+static size_t reached_count;
+
+static void take_reached(void *context, uint64_t block, const struct reach_path *path)
+{
+	(void)context;
+	if (reached_count == REACHED_MAX || REACH_ROOT_KIND(path->root) > REACH_BLOCKS ||
+	    space_page(current, block) == SPACE_PAGES)
+		abort();
+	reached[reached_count++] = block;
+}
+
+static int compare_words(const void *left, const void *right)
+{
+	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+	return a < b ? -1 : a > b;
+}
+
+static void check_reached(void)
+{
+	qsort(reached, reached_count, sizeof(*reached), compare_words);
+	for (size_t i = 1; i < reached_count; i++)
+		if (reached[i] == reached[i - 1])
+			abort();
+}
+
+/* A variable that refers to the first large block in use, which has pointers into all of the heap.
+ */
+static struct pages *linked_space(void)
+{
+	struct pages *space = space_new();
+	uint64_t table = SPACE_HEAP + 32 + 48 + 1040 + 64 + 16;
+
+	*space_word(space, SPACE_LIBC + 0x1400) = table;
+	for (size_t i = 0; i < SPACE_HEAP_PAGES - 4; i++)
+		*space_word(space, table + 8 * i) = SPACE_HEAP + 0x40 + PAGES_BYTES * i;
+	return space;
+}
+
 static void look_once(struct reach *reach)
 {
 	struct pages *pages = pages_new(PID, NULL);
 	struct walk_numbers numbers;
 	struct arenas arenas;
 
+	reached_count = 0;
 	if (!arenas_find(pages, &arenas) && !*arenas.problem) {
 		reach_begin(reach, &arenas);
 		if (!arenas_walk(pages, &arenas, reach_add, reach, &numbers))
@@ -134,6 +178,7 @@ static void look_once(struct reach *reach)
 	}
 	arenas_release(&arenas);
 	pages_free(pages);
+	check_reached();
 }
 
 static void check(const struct lost_blocks *lost)
@@ -146,7 +191,9 @@ static void check(const struct lost_blocks *lost)
 		const struct lost_block *block = &lost->items[i];
 
 		if (block->address < end || block->bytes > sizeof(current->bytes) ||
-		    space_page(current, block->address) == SPACE_PAGES)
+		    space_page(current, block->address) == SPACE_PAGES ||
+		    bsearch(&block->address, reached, reached_count, sizeof(*reached),
+			    compare_words))
 			abort();
 		end = block->address + block->bytes;
 	}
@@ -156,7 +203,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct reach *reach = reach_new(&procfs, PID, BUDGET);
 
-	current = space_new();
+	reach_watch(reach, take_reached, NULL);
+	current = linked_space();
 	for (int look = 0; look < LOOKS; look++) {
 		for (size_t at = 0; at + CHANGE_BYTES <= size; at += CHANGE_BYTES)
 			if ((bytes[at] & 1) == look)
