@@ -128,7 +128,7 @@ static void hint_at_core(struct writer *writer, const struct look *look)
 		    core->changed_files, core->changed_files == 1 ? "" : "s",
 		    core->changed_files == 1 ? "is" : "are", 96, core->changed_file,
 		    core->changed_files == 1 ? "it" : "they");
-	if (look->lost)
+	if (look->lost_count)
 		add(writer, UINT64_MAX - 4,
 		    "a core does not tell what was given to epoll_ctl and timer_create: a block "
 		    "that nothing else refers to counts as lost");
