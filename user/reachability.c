@@ -116,7 +116,7 @@ static void take_reached(void *context, uint64_t address, const struct reach_pat
 		return;
 	block->state = BLOCK_IS_REACHABLE;
 	block->root = path->root;
-	block->direct = !path->from;
+	block->direct = path->direct;
 }
 
 static void take_lost(const struct judging *judging, const struct lost_blocks *lost)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * reachable [busy | register | fork]: at a line on its input each of some functions allocates
- * blocks, and loses them or keeps them in one way. Prints what is to be found of each, as one line
- * of JSON: {"FUNCTION": {"lost": BLOCKS, "reachable": BLOCKS, "direct": BLOCKS, "kind": …, "name":
- * …, "thread": …}}, and waits for the end of its input. busy: beside a thread that allocates and
- * frees all the time. register: it waits for good, and one register alone refers to a block of
- * keep_in_register. fork: a child does the same, and its line follows.
+ * reachable [busy | register | fork | wide]: at a line on its input each of some functions
+ * allocates blocks, and loses them or keeps them in one way. Prints what is to be found of each, as
+ * one line of JSON: {"FUNCTION": {"lost": BLOCKS, "reachable": BLOCKS, "direct": BLOCKS, "kind": …,
+ * "name": …, "thread": …}}, and waits for the end of its input. busy: beside a thread that
+ * allocates and frees all the time. register: it waits for good, and one register alone refers to a
+ * block of keep_in_register. fork: a child does the same, and its line follows. wide: one block
+ * that refers to very many is all that there is.
  */
 #include <dlfcn.h>
 #include <limits.h>
@@ -31,6 +32,7 @@ struct node {
 /* not static: they are only written */
 struct node *list_head;
 void *table[100];
+void **wide;
 __thread void *of_thread[10];
 static void **page;
 static pthread_key_t key;
@@ -95,6 +97,18 @@ ALONE static void fill_node(void)
 	for (int i = 0; i < 100; i++)
 		rest[i] = malloc(200);
 	tell("fill_node", 0, 100, 0, "variable", "list_head", 0);
+}
+
+ALONE static void fill_wide(void)
+{
+	enum { COUNT = 300000 };
+
+	wide = malloc(COUNT * sizeof(*wide));
+	for (int i = 0; i < COUNT; i++) {
+		wide[i] = malloc(24);
+		*(void **)wide[i] = malloc(24);
+	}
+	tell("fill_wide", 0, 2 * COUNT + 1, 1, "variable", "wide", 0);
 }
 
 ALONE static void fill_library(void)
@@ -232,6 +246,15 @@ int main(int argc, char **argv)
 	getchar();
 	if (!strcmp(mode, "busy"))
 		pthread_create(&thread, NULL, churn, NULL);
+	if (!strcmp(mode, "wide")) {
+		fill_wide();
+		wipe_stack();
+		puts(strcat(line, "}"));
+		fflush(stdout);
+		while (getchar() != EOF)
+			;
+		_exit(0);
+	}
 	if (!strcmp(mode, "register")) {
 		uintptr_t hidden = keep_in_register();
 

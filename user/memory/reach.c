@@ -305,7 +305,7 @@ void reach_visit(struct reach *reach, uint64_t word)
 
 void reach_visit_root(struct reach *reach, enum reach_root kind, pid_t thread, uint64_t word)
 {
-	reach->path = (struct reach_path){REACH_ROOT(kind, thread), 0};
+	reach->path = (struct reach_path){REACH_ROOT(kind, thread), true};
 	reach_visit(reach, word);
 }
 
@@ -317,7 +317,7 @@ void reach_scan(struct reach *reach, uint64_t address, const uint8_t *bytes, siz
 	for (size_t i = 0; i + sizeof(word) <= size; i += step) {
 		memcpy(&word, bytes + i, sizeof(word));
 		if (word - low < length) {
-			reach->path = (struct reach_path){address + i, 0};
+			reach->path = (struct reach_path){address + i, true};
 			reach_visit(reach, word);
 		}
 	}
@@ -348,21 +348,22 @@ static void check_limits(struct reach *reach)
 }
 
 /*
- * A piece is copied before it is gone through: what it refers to may take its place in the cache.
+ * The first piece of what is to be gone through. The rest of it waits below what the piece refers
+ * to, so that a block of a million pointers does not need room for as many. A piece is copied
+ * before it is gone through: what it refers to may take its place in the cache.
  */
-static void scan_block(struct reach *reach, const struct step *step)
+static void scan_piece(struct reach *reach, const struct step *step)
 {
-	uint64_t copy[PAGES_BYTES / 8];
+	uint64_t copy[PAGES_BYTES / 8], start = step->span.start, left = step->span.end - start;
+	size_t size = left < sizeof(copy) ? left : sizeof(copy);
 
-	reach->path = (struct reach_path){step->root, step->span.start};
-	for (uint64_t at = step->span.start; at + 8 <= step->span.end && !reach->error;) {
-		uint64_t left = step->span.end - at;
-		size_t size = left < sizeof(copy) ? left : sizeof(copy);
-
-		read_bytes(reach, at, copy, size);
+	if (left >= size + 8)
+		reach->stack[reach->stack_count++] =
+			(struct step){{start + size, step->span.end}, step->root};
+	reach->path = (struct reach_path){step->root, false};
+	read_bytes(reach, start, copy, size);
+	if (!reach->error)
 		scan_words(reach, copy, size / 8);
-		at += size;
-	}
 	check_limits(reach);
 }
 
@@ -371,8 +372,14 @@ static void drain(struct reach *reach)
 	while (reach->stack_count && !reach->error && !*reach->problem) {
 		struct step step = reach->stack[--reach->stack_count];
 
-		scan_block(reach, &step);
+		scan_piece(reach, &step);
 	}
+}
+
+void reach_relieve(struct reach *reach)
+{
+	if (reach->stack_count > STACK_MAX / 4)
+		drain(reach);
 }
 
 static void drain_all(struct reach *reach)

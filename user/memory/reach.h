@@ -33,7 +33,7 @@ struct lost_blocks {
  */
 struct reach_path {
 	uint64_t root;
-	uint64_t from; /* the block that has the pointer; 0: the root itself */
+	bool direct; /* no other block stands between */
 };
 
 #define REACH_ROOT(kind, thread) (UINT64_C(1) << 63 | (uint64_t)(kind) << 32 | (uint32_t)(thread))

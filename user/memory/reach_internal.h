@@ -62,6 +62,12 @@ struct reach {
 	size_t looks;
 };
 
+/*
+ * Between pieces of roots: goes through blocks, where more of them wait than may be added by the
+ * next piece. What no longer had room would not be told where its chain began.
+ */
+void reach_relieve(struct reach *reach);
+
 /* Of what is no root. They are sorted by whoever begins with the roots. */
 void reach_add_hole(struct reach *reach, uint64_t start, uint64_t end);
 

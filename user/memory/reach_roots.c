@@ -57,6 +57,7 @@ static void scan_range(struct roots *roots, uint64_t start, uint64_t end, size_t
 			reach->swapped_bytes += roots->states[i] == PAGE_SWAPPED ? PAGES_BYTES : 0;
 		if (!reach->error)
 			reach_scan(reach, start, roots->bytes + (start - page), last - start, step);
+		reach_relieve(reach);
 		start = last;
 	}
 }
