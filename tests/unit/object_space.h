@@ -51,6 +51,8 @@ enum space_type {
 	SPACE_CELL,
 	SPACE_CACHE,
 	SPACE_PLAIN, /* a class of Python code, with attributes */
+	SPACE_WEAKREF,
+	SPACE_NONE,
 	SPACE_TYPES,
 };
 
@@ -85,6 +87,8 @@ static const struct {
 	[SPACE_CELL] = {"cell", 24, 0, TYPE_HAVE_GC},
 	[SPACE_CACHE] = {"functools._lru_cache_wrapper", 136, 0, TYPE_HAVE_GC},
 	[SPACE_PLAIN] = {"Plain", 16, 0, TYPE_HEAP | TYPE_HAVE_GC | TYPE_MANAGED_DICT},
+	[SPACE_WEAKREF] = {"weakref.ReferenceType", 64, 0, TYPE_HAVE_GC},
+	[SPACE_NONE] = {"NoneType", 16, 0, 0},
 };
 
 static inline uint8_t *space_at(struct object_space *space, uint64_t address)
@@ -287,19 +291,26 @@ static inline uint64_t space_plain(struct object_space *space, uint64_t value)
 	return plain;
 }
 
+/* A deque of so many lists of two, at most 30. */
+static inline uint64_t space_deque(struct object_space *space, size_t count, uint64_t bound)
+{
+	uint64_t deque = space_object(space, SPACE_DEQUE, 88), block = space_block(space, 8 * 66);
+
+	space_put(space, deque + DEQUE_LENGTH, count);
+	space_put(space, deque + DEQUE_LEFT, block);
+	space_put(space, deque + 32, block);
+	space_put(space, deque + DEQUE_LEFT_INDEX, 30);
+	space_put(space, deque + DEQUE_MAX_LENGTH, bound);
+	for (uint64_t i = 0; i < count; i++)
+		space_put(space, block + 8 + 8 * (30 + i), space_list(space, 2));
+	return deque;
+}
+
 static inline void space_make_containers(struct object_space *space)
 {
-	uint64_t block = space_block(space, 8 * 66);
 	uint64_t table = space_dict(space);
 
-	space->deque = space_object(space, SPACE_DEQUE, 88);
-	space_put(space, space->deque + DEQUE_LENGTH, 3);
-	space_put(space, space->deque + DEQUE_LEFT, block);
-	space_put(space, space->deque + 32, block);
-	space_put(space, space->deque + DEQUE_LEFT_INDEX, 30);
-	space_put(space, space->deque + DEQUE_MAX_LENGTH, UINT64_MAX);
-	for (uint64_t i = 0; i < 3; i++)
-		space_put(space, block + 8 + 8 * (30 + i), space_list(space, 2));
+	space->deque = space_deque(space, 3, UINT64_MAX);
 	space->set = space_object(space, SPACE_SET, 200);
 	space_put(space, space->set + SET_USED, 2);
 	space_put(space, space->set + SET_MASK, 7);

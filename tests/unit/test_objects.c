@@ -1,45 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Looks at a made-up interpreter (object_space.h): what is found, and what is not when it is torn.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-
-#include "object_space.h"
-#include "python/objects/names.h"
-
-struct fixture {
-	char root[64];
-	struct procfs procfs;
-	struct object_space *space;
-	struct python_interpreter interpreter;
-	struct objects objects;
-};
-
-static int begin(void **state)
-{
-	struct fixture *fixture = calloc(1, sizeof(*fixture));
-
-	fixture->procfs.root = space_make_procfs(fixture->root);
-	fixture->space = space_new();
-	fixture->interpreter = space_interpreter(fixture->space);
-	*state = fixture;
-	return space_open(fixture->space, &fixture->procfs, &fixture->interpreter,
-			  &fixture->objects);
-}
-
-static int end(void **state)
-{
-	struct fixture *fixture = *state;
-
-	objects_release(&fixture->objects);
-	space_remove_procfs(fixture->root);
-	free(fixture->space);
-	free(fixture);
-	return 0;
-}
+#include "object_fixture.h"
 
 static uint64_t count_of(const struct fixture *fixture, const char *name)
 {
@@ -49,22 +11,6 @@ static uint64_t count_of(const struct fixture *fixture, const char *name)
 		if (types->items[i].count && !strcmp(types->items[i].name, name))
 			return types->items[i].count;
 	return 0;
-}
-
-static const char *name_of(struct fixture *fixture, uint64_t address, unsigned int form)
-{
-	static char name[OBJECT_NAME_BYTES];
-	const struct graph *graph = &fixture->objects.graph;
-
-	if (!name_of_node(graph, graph_find(graph, address, false), form, name))
-		return "";
-	return name;
-}
-
-static void look(struct fixture *fixture)
-{
-	assert_int_equal(objects_look(&fixture->objects, true), 0);
-	assert_true(fixture->objects.has_graph);
 }
 
 static void test_counts(void **state)
@@ -269,84 +215,6 @@ static void test_lists_of_the_same_items(void **state)
 	assert_true(fixture->objects.cpu_ns < UINT64_C(20000000000));
 }
 
-static void grow_list(struct object_space *space, uint64_t list)
-{
-	space_put(space, list + LIST_LENGTH, space_get(space, list + LIST_LENGTH) + 1);
-	space_put(space, list + LIST_ALLOCATED, space_get(space, list + LIST_ALLOCATED) + 1);
-}
-
-static bool grew(const struct fixture *fixture, uint64_t address)
-{
-	const struct containers *containers = &fixture->objects.containers;
-	const struct container *container = containers_find(containers, address);
-
-	return container && container_grew(containers, container, false);
-}
-
-static void test_growth_over_many_looks(void **state)
-{
-	struct fixture *fixture = *state;
-	struct object_space *space = fixture->space;
-	uint64_t up_and_down = space->rows;
-
-	for (int i = 0; i < 3 * CONTAINER_LOOKS; i++) {
-		if (i % 3 == 0)
-			grow_list(space, space->list);
-		space_put(space, up_and_down + LIST_LENGTH, i % 7 * 5 % 7);
-		look(fixture);
-		assert_true(fixture->objects.containers.looks <= CONTAINER_LOOKS);
-		assert_true(fixture->objects.patterns.looks <= PATTERN_LOOKS);
-	}
-	assert_true(grew(fixture, space->list) || fixture->objects.containers.looks);
-	assert_false(grew(fixture, up_and_down));
-	assert_false(grew(fixture, space->kept));
-}
-
-static void test_growth_at_each_look(void **state)
-{
-	struct fixture *fixture = *state;
-	struct object_space *space = fixture->space;
-
-	for (int i = 0; i < CONTAINER_LOOKS + 10; i++) {
-		grow_list(space, space->list);
-		look(fixture);
-		if (i)
-			assert_true(grew(fixture, space->list));
-	}
-}
-
-/* Another list in the same place is another one: its first entry tells. */
-static void test_reused_addresses(void **state)
-{
-	struct fixture *fixture = *state;
-	struct object_space *space = fixture->space;
-
-	for (int i = 0; i < 6; i++) {
-		uint64_t items = space_get(space, space->list + LIST_ITEMS);
-
-		space_put(space, items, space_int(space, 5000));
-		grow_list(space, space->list);
-		look(fixture);
-	}
-	assert_false(grew(fixture, space->list));
-}
-
-static void test_missing_at_one_look(void **state)
-{
-	struct fixture *fixture = *state;
-	struct object_space *space = fixture->space;
-	uint32_t *used =
-		(uint32_t *)space_at(space, (space->list - 16) & ~(uint64_t)(SPACE_POOL - 1));
-
-	for (int i = 0; i < 6; i++) {
-		grow_list(space, space->list);
-		*used -= i == 3;
-		look(fixture);
-		*used += i == 3;
-	}
-	assert_true(grew(fixture, space->list));
-}
-
 /* A chain of a thousand: its name begins with its root. */
 static void test_long_chains(void **state)
 {
@@ -429,9 +297,132 @@ static void test_garbage_whose_page_comes_late(void **state)
 	assert_int_equal(fixture->objects.garbage.object_count, 1);
 }
 
+/* What is there from the second read of its page on: an object at the end of its pool. Where it has
+ * a type before that, it was another one of that. */
+static uint64_t late_block, late_pool, late_type;
+static bool late_block_came;
+
+static ssize_t late_read(const struct page_source *source, uint64_t address, void *buffer,
+			 size_t size)
+{
+	ssize_t got = space_read(source, address, buffer, size);
+	uint8_t *bytes = buffer;
+
+	if (late_block_came || got < 0)
+		return got;
+	if (!late_type && late_pool >= address && late_pool + 48 <= address + (uint64_t)got) {
+		--*(uint32_t *)(bytes + (late_pool - address));
+		*(uint32_t *)(bytes + (late_pool - address) + 40) =
+			(uint32_t)(late_block - late_pool);
+	}
+	if (late_block < address || late_block >= address + (uint64_t)got)
+		return got;
+	if (late_type)
+		memcpy(bytes + (late_block + 24 - address), &late_type, sizeof(late_type));
+	else
+		memset(bytes + (late_block - address), 0, 64);
+	late_block_came = true;
+	return got;
+}
+
+static void use_late_reads(struct fixture *fixture, uint64_t object, uint64_t type_before)
+{
+	const struct page_source source = {late_read, space_pagemap, fixture->space, -1, -1};
+
+	late_block = object - 16;
+	late_pool = object & ~(uint64_t)(SPACE_POOL - 1);
+	late_type = type_before;
+	late_block_came = false;
+	view_free(fixture->objects.view);
+	fixture->objects.view = view_new_of(&source, &fixture->objects.regions, 48 << 20);
+	fixture->objects.reader.view = fixture->objects.view;
+}
+
+static uint64_t space_set_of(struct object_space *space, uint64_t item)
+{
+	uint64_t set = space_object(space, SPACE_SET, 200);
+
+	space_put(space, set + SET_USED, 1);
+	space_put(space, set + SET_MASK, 7);
+	space_put(space, set + SET_TABLE, set + SET_SMALL_TABLE);
+	space_put(space, set + SET_SMALL_TABLE, item);
+	return set;
+}
+
+/* The newest link of a chain is the way to all of it. */
+static void test_block_that_came_after_its_pool(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t inner = space_list(space, 3), late = space_set_of(space, inner);
+
+	space_put(space, space_get(space, space->plain - 32), late);
+	use_late_reads(fixture, late, 0);
+	look(fixture);
+	assert_true(late_block_came);
+	assert_string_equal(name_of(fixture, inner, 0), "main.PLAIN.rows[*]");
+}
+
+/* The same where its block was something else when it was copied: by what was there at other looks.
+ */
+static void test_block_that_was_something_else(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t slot = space_get(space, space->plain - 32), inner = space_list(space, 3);
+
+	space_put(space, slot, space_set_of(space, space->rows));
+	look(fixture);
+	uint64_t late = space_set_of(space, inner);
+	space_put(space, slot, late);
+	use_late_reads(fixture, late, space_type(SPACE_DEQUE));
+	look(fixture);
+	assert_true(late_block_came);
+	assert_string_equal(name_of(fixture, inner, 0), "main.PLAIN.rows[*]");
+}
+
+/* The rest of a block is of whoever had it before. */
+static void test_words_behind_an_object(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t plain = space_object(space, SPACE_PLAIN, 32), stale = space_list(space, 3);
+
+	space_put(space, plain + 16, stale);
+	space_put(space, plain + 24, stale);
+	space_dict_add(space, space->main, "OTHER", plain);
+	look(fixture);
+	assert_string_equal(name_of(fixture, plain, 0), "main.OTHER");
+	assert_string_equal(name_of(fixture, stale, 0), "");
+}
+
+/* What a list says of itself while it changes is not of one moment: it cannot be larger than its
+ * block of malloc, nor have room for far more than is in it. */
+static void test_torn_sizes(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t list = space_list(space, 70), items = space_get(space, list + LIST_ITEMS);
+	struct object_reader *reader = &fixture->objects.reader;
+
+	space_put(space, items - 8, 608 | 1);
+	space_put(space, items + 600, 32 | 1); /* of the next chunk: this one is in use */
+	space_put(space, items + 632, 1);      /* and a fence */
+	space_dict_add(space, space->main, "OTHER", list);
+	look(fixture);
+	uint32_t type = graph_type(&fixture->objects.graph,
+				   graph_find(&fixture->objects.graph, list, false));
+	assert_int_equal(object_payload(reader, list, type), 71 * 8);
+	space_put(space, list + LIST_ALLOCATED, 140);
+	look(fixture);
+	assert_int_equal(object_payload(reader, list, type), 600);
+	space_put(space, list + LIST_ALLOCATED, 20000);
+	look(fixture);
+	assert_int_equal(object_payload(reader, list, type), 70 * 8);
+}
+
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
 		TEST(test_counts),
 		TEST(test_names),
@@ -444,13 +435,13 @@ int main(void)
 		TEST(test_lengths_that_lie),
 		TEST(test_rings_end),
 		TEST(test_lists_of_the_same_items),
-		TEST(test_growth_over_many_looks),
-		TEST(test_growth_at_each_look),
-		TEST(test_reused_addresses),
-		TEST(test_missing_at_one_look),
 		TEST(test_long_chains),
 		TEST(test_names_are_cut),
 		TEST(test_garbage_whose_page_comes_late),
+		TEST(test_block_that_came_after_its_pool),
+		TEST(test_block_that_was_something_else),
+		TEST(test_words_behind_an_object),
+		TEST(test_torn_sizes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -209,21 +209,6 @@ int view_fill(struct view *view, uint64_t start, uint64_t end)
 	return error;
 }
 
-int view_refresh(struct view *view, uint64_t address, size_t size)
-{
-	for (uint64_t at = address & ~(uint64_t)(PAGE - 1); at < address + size; at += PAGE) {
-		uint32_t slot = page_index_get(&view->kept.index, at);
-
-		if (slot < VIEW_FIRST)
-			continue;
-		ssize_t got = view->source.read(&view->source, at, slot_page(view, slot), PAGE);
-		if (got != PAGE)
-			return got ? -EFAULT : -ESRCH;
-		view->numbers.read_bytes += PAGE;
-	}
-	return 0;
-}
-
 /* A page that was not asked for yet. */
 static const uint8_t *read_page(struct view *view, uint64_t address)
 {
@@ -244,6 +229,33 @@ static const uint8_t *read_page(struct view *view, uint64_t address)
 	if (read_run(view, page, 1) == -ENOSPC)
 		*slot = VIEW_UNKNOWN;
 	return *slot >= VIEW_FIRST ? slot_page(view, *slot) : NULL;
+}
+
+static int refresh_page(struct view *view, uint64_t page)
+{
+	uint32_t slot = page_index_get(&view->kept.index, page);
+
+	if (slot < VIEW_FIRST) {
+		if (slot == VIEW_ABSENT)
+			*page_index_slot(&view->kept.index, page) = VIEW_UNKNOWN;
+		read_page(view, page);
+		return 0;
+	}
+	ssize_t got = view->source.read(&view->source, page, slot_page(view, slot), PAGE);
+	if (got != PAGE)
+		return got ? -EFAULT : -ESRCH;
+	view->numbers.read_bytes += PAGE;
+	return 0;
+}
+
+int view_refresh(struct view *view, uint64_t address, size_t size)
+{
+	int error = 0;
+
+	for (uint64_t at = address & ~(uint64_t)(PAGE - 1); at < address + size && !error;
+	     at += PAGE)
+		error = refresh_page(view, at);
+	return error;
 }
 
 const uint8_t *view_page(struct view *view, uint64_t address)

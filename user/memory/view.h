@@ -51,7 +51,8 @@ int view_fill(struct view *view, uint64_t start, uint64_t end);
 /* Forgets all pages, and takes a new list of mappings: for the next part, or the next look. */
 void view_clear(struct view *view, const struct regions *regions);
 
-/* Reads the pages of a range again, where they are there. Returns 0 or a negative errno. */
+/* Reads the pages of a range again, and those that were not there but are now. Returns 0 or a
+ * negative errno. */
 int view_refresh(struct view *view, uint64_t address, size_t size);
 
 /*

@@ -26,6 +26,12 @@ static uint64_t index_bytes(uint64_t size)
 	return size * width;
 }
 
+/* By how much the index takes more than a byte for each of its 2^`log` places. */
+static unsigned int log_of_width(unsigned int log)
+{
+	return log < 8 ? 0 : log < 16 ? 1 : log < 32 ? 2 : 3;
+}
+
 bool dict_keys_read(struct view *view, const struct python_structs *structs, uint64_t address,
 		    struct dict_keys *keys)
 {
@@ -39,7 +45,10 @@ bool dict_keys_read(struct view *view, const struct python_structs *structs, uin
 	memcpy(&keys->used, head + structs->keys_used, sizeof(keys->used));
 	keys->bare = false;
 	if (structs->keys_logarithmic) {
-		if (head[KEYS_LOG_SIZE] > LOG_MAX || head[KEYS_LOG_INDEX_BYTES] > LOG_MAX + 3)
+		if (head[KEYS_LOG_SIZE] > LOG_MAX ||
+		    head[KEYS_LOG_INDEX_BYTES] > head[KEYS_LOG_SIZE] + 3 ||
+		    head[KEYS_LOG_INDEX_BYTES] <
+			    head[KEYS_LOG_SIZE] + log_of_width(head[KEYS_LOG_SIZE]))
 			return false;
 		size = UINT64_C(1) << head[KEYS_LOG_SIZE];
 		index = UINT64_C(1) << head[KEYS_LOG_INDEX_BYTES];
@@ -49,7 +58,7 @@ bool dict_keys_read(struct view *view, const struct python_structs *structs, uin
 			return false;
 		index = index_bytes(size);
 	}
-	if (keys->used > size || usable > size)
+	if (keys->used > size || usable > size || keys->used + usable > size)
 		return false;
 	keys->entries = address + structs->keys_indices + index;
 	keys->bytes = structs->keys_indices + index +

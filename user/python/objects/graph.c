@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "../../memory/chunk_guess.h"
+#include "edge_types.h"
 
 enum {
 	SLOTS_MIN = 1 << 14,
@@ -228,6 +229,23 @@ static void refresh_storage(struct graph *graph, uint64_t address, uint32_t type
 		view_refresh(reader->view, storage, bytes < STORAGE_MAX ? bytes : STORAGE_MAX);
 }
 
+/* Of a block that was in no use yet, or in no pool, when pools were read: what fills up lies there,
+ * and its newest link is the way to all others. */
+static uint32_t repair_new(struct graph *graph, uint64_t address)
+{
+	struct place place = find_place(graph, address);
+
+	graph->dangling++;
+	if (address & 7 || view_refresh(graph->reader->view, address, 2 * sizeof(uint64_t)))
+		return 0;
+	uint32_t node = resolve(graph, &place, address, false);
+	if (node) {
+		refresh_storage(graph, address, graph_type(graph, node));
+		graph->repaired++;
+	}
+	return node;
+}
+
 /* Of a block that was no object when its pool was read: as it is now. */
 static uint32_t repair(struct graph *graph, uint64_t address)
 {
@@ -236,7 +254,9 @@ static uint32_t repair(struct graph *graph, uint64_t address)
 	uint8_t block[POOL_BLOCK_BYTES_MAX];
 	bool listed;
 
-	if (!number || graph->parents[number])
+	if (!number)
+		return repair_new(graph, address);
+	if (graph->parents[number])
 		return 0;
 	const struct object_pool *pool = object_pools_of(reader->pools, number);
 	uint64_t start = object_pool_block(pool, number);
@@ -271,7 +291,7 @@ uint32_t graph_type(const struct graph *graph, uint32_t node)
 	return type == BLOCK_FREE ? TYPE_NONE : type;
 }
 
-/* Of the block that it is in, where that is known. */
+/* Of the block that it is in, where that is known: what says that it is larger is torn. */
 static uint64_t outside_bytes(const struct graph *graph, uint64_t address, uint32_t type)
 {
 	struct object_reader *reader = graph->reader;
@@ -279,7 +299,7 @@ static uint64_t outside_bytes(const struct graph *graph, uint64_t address, uint3
 	uint64_t own = header + object_bytes(reader, address, type);
 	uint64_t block = chunk_guess_bytes(reader->view, address - header);
 
-	return block >= own ? block : own;
+	return block ? block : own;
 }
 
 static uint64_t pool_node_bytes(const struct graph *graph, uint32_t node)
@@ -321,6 +341,17 @@ bool graph_leave_out(struct graph *graph)
 	return graph->left_out;
 }
 
+/* Where an object's own words end: what the rest of its block says is of whoever had it before. Of
+ * some types that have items, their number is not where others have it. */
+static uint64_t end_in_pool(const struct graph *graph, uint32_t node, const struct object *object)
+{
+	const struct python_type *type = &graph->reader->types->items[object->type];
+	uint64_t block = object_pool_block(object_pools_of(graph->reader->pools, node), node + 1);
+	uint64_t end = object->address + type->basic_bytes;
+
+	return type->item_bytes || end > block ? block : end;
+}
+
 bool graph_object(const struct graph *graph, uint32_t node, struct object *object)
 {
 	uint32_t type = graph_type(graph, node);
@@ -332,12 +363,10 @@ bool graph_object(const struct graph *graph, uint32_t node, struct object *objec
 		.type = type,
 		.is_namespace = label_is_namespace(graph->labels[node]),
 	};
-	if (node < graph->pool_nodes) {
-		const struct object_pool *pool = object_pools_of(graph->reader->pools, node);
-		object->end = object_pool_block(pool, node + 1);
-	} else {
+	if (node < graph->pool_nodes)
+		object->end = end_in_pool(graph, node, object);
+	else
 		object->end = object->address + object_bytes(graph->reader, object->address, type);
-	}
 	return true;
 }
 
@@ -372,6 +401,35 @@ static bool is_slot(const struct graph *graph, uint32_t type, uint32_t label)
 	       known->kind == KIND_PLAIN && label_value(label) < known->basic_bytes;
 }
 
+/* An attribute that leads to what it never did: to a block that was something else when it was
+ * copied, perhaps. Of what it is now; the node itself where that is the same, or is not known. */
+static uint32_t read_again(struct graph *graph, uint32_t node, uint64_t target)
+{
+	uint32_t type = graph_type(graph, node);
+
+	graph->reader->pools->blocks[node] = BLOCK_FREE;
+	uint32_t now = repair(graph, target);
+	if (!now)
+		graph->reader->pools->blocks[node] = (uint16_t)type;
+	return now ? now : node;
+}
+
+/* Of objects in pools that an attribute or a variable leads to. */
+static uint32_t expect(struct graph *graph, uint32_t node, uint64_t target, uint32_t label)
+{
+	uint32_t holder = graph_type(graph, graph->from);
+	struct edge_types *edges = graph->reader->edge_types;
+	enum label_kind kind = label_kind(label);
+
+	if (!holder || node >= graph->pool_nodes || graph->parents[node] ||
+	    (kind != LABEL_NAME && kind != LABEL_VARIABLE && !is_slot(graph, holder, label)))
+		return node;
+	if (!edge_types_expect(edges, holder, label, graph_type(graph, node)))
+		node = read_again(graph, node, target);
+	edge_types_note(edges, holder, label, graph_type(graph, node));
+	return node;
+}
+
 static void refer(void *context, uint64_t target, uint32_t label)
 {
 	struct graph *graph = context;
@@ -388,6 +446,8 @@ static void refer(void *context, uint64_t target, uint32_t label)
 
 	if (!node && (!guess || is_slot(graph, type, label)))
 		node = repair(graph, target);
+	if (node)
+		node = expect(graph, node, target, label);
 	if (!node || graph->parents[node] || graph_is_left_out(graph, node))
 		return;
 	if (type && kind == LABEL_FIELD && !graph_type(graph, node))

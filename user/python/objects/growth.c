@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../lib/saturate.h"
 #include "edges.h"
 #include "growth_streamed.h"
 #include "names.h"
@@ -48,7 +49,7 @@ static struct grown *add(struct growing *growing)
 		growing->capacity = larger;
 	}
 	struct grown *grown = &growing->items[growing->count++];
-	*grown = (struct grown){0};
+	*grown = (struct grown){.bound = UINT64_MAX};
 	return grown;
 }
 
@@ -185,6 +186,20 @@ static bool is_fleeting(const struct patterns *patterns, uint32_t number)
 	return kind == LABEL_C || (kind == LABEL_ROOT && patterns->looks < LOOKS_OF_FRAMES);
 }
 
+/* An attribute or a field is there once for each object that has it: as many as there are of these
+ * are all there will be. A chain is not so, as its links count as one pattern. */
+static uint64_t bound_of_attribute(const struct patterns *patterns, const struct pattern *pattern)
+{
+	enum label_kind kind = label_kind(pattern->label);
+	size_t last = patterns->looks - 1;
+	uint64_t holders = patterns->items[pattern->parent].counts[last];
+
+	if (!pattern->parent || pattern->counts[last] > holders ||
+	    (kind != LABEL_NAME && kind != LABEL_VARIABLE && kind != LABEL_FIELD))
+		return UINT64_MAX;
+	return holders;
+}
+
 static void take_pattern(struct growing *growing, uint32_t number)
 {
 	const struct objects *objects = growing->objects;
@@ -194,6 +209,7 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	int64_t bytes = (int64_t)(growing->last_below[number] - growing->first_below[number]);
 	uint32_t example = growing->examples[number];
 	struct grown *group = group_above(growing, number);
+	uint64_t bound = bound_of_attribute(&objects->patterns, pattern);
 
 	if (group) {
 		if (!group->type && group->pattern == pattern->parent)
@@ -202,7 +218,8 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	}
 	/* small ints are counted or not as others refer to them: more of them, but no more bytes */
 	if (!example || !pattern->type || bytes <= 0 || is_fleeting(&objects->patterns, number) ||
-	    (above > 0 && grew <= 3 * above))
+	    (above > 0 && grew <= 3 * above) ||
+	    bound <= pattern->counts[objects->patterns.looks - 1])
 		return;
 	uint32_t node = example;
 	if (label_kind(objects->graph.labels[example]) == LABEL_ITEM)
@@ -223,6 +240,7 @@ static void take_pattern(struct growing *growing, uint32_t number)
 		.length = pattern->counts[objects->patterns.looks - 1],
 		.entries = grew,
 		.bytes = bytes,
+		.bound = bound,
 	};
 }
 
@@ -301,6 +319,42 @@ static void drop_nested(struct growing *growing)
 	growing->count = kept;
 }
 
+/* Of many alike, what all their bounds add up to; by the pattern of what is filled. */
+static uint64_t *sum_bounds(const struct objects *objects)
+{
+	const struct graph *graph = &objects->graph;
+	uint64_t *bounds = calloc(objects->patterns.count, sizeof(*bounds));
+
+	for (size_t i = 0; bounds && i < graph->order_count; i++) {
+		uint32_t node = graph->order[i], type = graph_type(graph, node);
+		uint64_t *sum = &bounds[pattern_of(objects, node)], bound;
+
+		if (objects->types.items[type].kind != KIND_CACHE &&
+		    objects->types.items[type].kind != KIND_DEQUE)
+			continue;
+		bound = object_bound((struct object_reader *)&objects->reader,
+				     graph_address(graph, node), type);
+		*sum = bound == UINT64_MAX ? bound : saturating_add(*sum, bound);
+	}
+	return bounds;
+}
+
+static void take_bounds(struct growing *growing)
+{
+	const struct objects *objects = growing->objects;
+	uint64_t *bounds = objects->has_graph ? sum_bounds(objects) : NULL;
+
+	for (size_t i = 0; bounds && i < growing->count; i++) {
+		struct grown *grown = &growing->items[i];
+		enum object_kind kind =
+			objects->types.items[graph_type(&objects->graph, grown->node)].kind;
+
+		if (grown->bound == UINT64_MAX && (kind == KIND_CACHE || kind == KIND_DEQUE))
+			grown->bound = bounds[pattern_of(objects, grown->node)];
+	}
+	free(bounds);
+}
+
 static int compare_grown(const void *a, const void *b)
 {
 	const struct grown *left = a, *right = b;
@@ -315,6 +369,7 @@ struct grown *objects_grown(const struct objects *objects, size_t *count)
 	if (allocate(&growing)) {
 		take_all(&growing);
 		drop_nested(&growing);
+		take_bounds(&growing);
 	}
 	free(growing.group_of);
 	free(growing.examples);

@@ -15,7 +15,8 @@ struct grown {
 	uint64_t length;
 	int64_t entries;
 	int64_t bytes;
-	bool nested; /* it lies in something that grows more */
+	uint64_t bound; /* of `length`, where all of them have one; UINT64_MAX: none seen */
+	bool nested;    /* it lies in something that grows more */
 };
 
 /*

@@ -109,6 +109,7 @@ void objects_see(void *context, uint64_t address, uint32_t type)
 	struct objects *objects = context;
 	uint64_t payload = find_payload(objects, address, type);
 
+	objects->beside_bytes += payload;
 	objects->types.items[type].payload += payload;
 	objects->types.items[type].bytes += payload;
 	containers_see(&objects->containers, address, type);
@@ -326,6 +327,7 @@ static int look(struct objects *objects, bool copy, bool graph, double time)
 	object_reader_begin(&objects->reader);
 	object_pools_begin(&objects->pools, copy);
 	objects->chunks_known = false;
+	objects->beside_bytes = 0;
 	error = copy ? fill_all(objects) : stream_all(objects);
 	if (!error && copy)
 		error = read_copied(objects);

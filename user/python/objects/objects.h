@@ -43,6 +43,7 @@ struct objects {
 	struct chains chains;        /* of a look that was streamed; see objects_find_chains */
 	struct newcomers newcomers;  /* over looks that were */
 	struct type_samples samples; /* of the last look, if it was */
+	uint64_t beside_bytes; /* tables, items and the like that pools' objects have in malloc */
 	struct root_counts roots;
 	struct garbage garbage;
 	bool has_garbage;           /* it was looked for at the last look */
@@ -79,6 +80,19 @@ int objects_look(struct objects *objects, bool graph);
  * nothing after other looks. Returns 0 or a negative errno.
  */
 int objects_find_chains(struct objects *objects);
+
+/*
+ * After a look with a graph: bytes of malloc's blocks that Python's objects are, or, where they
+ * hang on one of many alike, that belong to these. What one object alone has in C is memory of C.
+ * Those beside objects in pools are in beside_bytes.
+ */
+uint64_t objects_outside_bytes(const struct objects *objects);
+
+/*
+ * After a look with a graph: whether nearly all entries of a container are weak references to what
+ * something else holds. It then grows because that does.
+ */
+bool objects_hold_weakly(const struct objects *objects, uint32_t node);
 
 struct objects_request {
 	size_t containers; /* at most so many of the largest */

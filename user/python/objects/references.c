@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "dicts.h"
+#include "edge_types.h"
 
 #define ENTRIES_MAX (UINT64_C(1) << 32)
 
@@ -50,14 +51,20 @@ struct visit {
 int object_reader_init(struct object_reader *reader)
 {
 	reader->name_memo = calloc(MEMO, sizeof(*reader->name_memo));
+	reader->edge_types = edge_types_new();
 	reader->entries_left = ENTRIES_MAX;
-	return reader->name_memo ? 0 : -ENOMEM;
+	if (reader->name_memo && reader->edge_types)
+		return 0;
+	object_reader_release(reader);
+	return -ENOMEM;
 }
 
 void object_reader_release(struct object_reader *reader)
 {
 	free(reader->name_memo);
+	edge_types_free(reader->edge_types);
 	reader->name_memo = NULL;
+	reader->edge_types = NULL;
 }
 
 void object_reader_begin(struct object_reader *reader)

@@ -20,7 +20,8 @@ struct object_reader {
 	struct python_object_types *types;
 	struct object_pools *pools;
 	struct labels *labels;
-	struct name_memo *name_memo; /* labels by the address of their string, of this look */
+	struct name_memo *name_memo;   /* labels by the address of their string, of this look */
+	struct edge_types *edge_types; /* of all looks */
 	/* Entries that may still be read in this look: each word of memory is one of one container,
 	 * unless many say that they hold the same. */
 	uint64_t entries_left;

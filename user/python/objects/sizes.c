@@ -2,6 +2,7 @@
 /* How large objects are, with what they have beside themselves, and how many entries they have. */
 #include "references.h"
 
+#include "../../memory/chunk_guess.h"
 #include "dicts.h"
 
 #define BYTES_MAX (UINT64_C(1) << 46)
@@ -10,6 +11,7 @@ enum {
 	DEQUE_BLOCK_BYTES = 8 * (DEQUE_BLOCK_ITEMS + 2),
 	SET_ENTRY_BYTES = 16,
 	STR_KIND_SHIFT = 2,
+	LIST_SPARE = 64, /* room that a list may have beside twice its items */
 };
 
 static uint64_t str_bytes(struct object_reader *reader, uint64_t address)
@@ -47,7 +49,8 @@ uint64_t object_bytes(struct object_reader *reader, uint64_t address, uint32_t t
 }
 
 /* What is in a pool counts there, as a block of its own; where pools are not kept, it is what fits
- * into one. And nothing is larger than its mapping. */
+ * into one. And nothing is larger than the block of malloc that it is, or else its mapping: what
+ * says so was torn. */
 static uint64_t outside(struct object_reader *reader, uint64_t address, uint64_t bytes)
 {
 	if (!address || bytes > BYTES_MAX || object_pools_block(reader->pools, address) ||
@@ -56,7 +59,9 @@ static uint64_t outside(struct object_reader *reader, uint64_t address, uint64_t
 	const struct region *region = regions_find(view_regions(reader->view), address);
 	if (!region)
 		return 0;
-	uint64_t room = region->mapping.end - address;
+	uint64_t room = chunk_guess_bytes(reader->view, address);
+	if (!room)
+		room = region->mapping.end - address;
 	return bytes < room ? bytes : room;
 }
 
@@ -67,9 +72,24 @@ static uint64_t dict_payload(struct object_reader *reader, uint64_t address)
 
 	/* a table with values beside it is shared by all instances of a type */
 	if (object_word(reader, address + DICT_VALUES) ||
-	    !dict_keys_read(reader->view, reader->structs, table, &keys) || !keys.used)
+	    !dict_keys_read(reader->view, reader->structs, table, &keys) || !keys.used ||
+	    object_word(reader, address + DICT_USED) > keys.used)
 		return 0;
 	return outside(reader, table, keys.bytes);
+}
+
+/* A list has room for an eighth more than its items, or, when it got shorter, for twice as many;
+ * other figures are not of one moment. */
+static uint64_t list_payload(struct object_reader *reader, uint64_t address)
+{
+	uint64_t length = object_word(reader, address + OBJECT_SIZE);
+	uint64_t allocated = object_word(reader, address + LIST_ALLOCATED);
+
+	if (length > BYTES_MAX / 16)
+		return 0;
+	if (allocated < length || allocated > 2 * length + LIST_SPARE)
+		allocated = length;
+	return outside(reader, object_word(reader, address + LIST_ITEMS), allocated * 8);
 }
 
 static uint64_t set_payload(struct object_reader *reader, uint64_t address)
@@ -77,7 +97,8 @@ static uint64_t set_payload(struct object_reader *reader, uint64_t address)
 	uint64_t table = object_word(reader, address + SET_TABLE);
 	uint64_t mask = object_word(reader, address + SET_MASK);
 
-	if (table == address + SET_SMALL_TABLE || mask > BYTES_MAX / SET_ENTRY_BYTES)
+	if (table == address + SET_SMALL_TABLE || mask > BYTES_MAX / SET_ENTRY_BYTES ||
+	    mask & (mask + 1))
 		return 0;
 	return outside(reader, table, (mask + 1) * SET_ENTRY_BYTES);
 }
@@ -126,8 +147,7 @@ uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t
 	case KIND_DICT:
 		return dict_payload(reader, address);
 	case KIND_LIST:
-		return outside(reader, object_word(reader, address + LIST_ITEMS),
-			       object_word(reader, address + LIST_ALLOCATED) * 8);
+		return list_payload(reader, address);
 	case KIND_SET:
 		return set_payload(reader, address);
 	case KIND_DEQUE:

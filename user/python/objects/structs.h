@@ -55,6 +55,7 @@ enum {
 	ARRAY_ALLOCATED = 32,
 	ARRAY_DESCRIPTION = 40,
 
+	WEAKREF_OBJECT = 16, /* None where it is gone */
 	WEAKREF_CALLBACK = 24,
 
 	/* functools.lru_cache */

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Looks at a made-up interpreter (object_space.h), one after another: what grows in it. */
+#include "object_fixture.h"
+#include "python/objects/growth.h"
+
+static void grow_list(struct object_space *space, uint64_t list)
+{
+	space_put(space, list + LIST_LENGTH, space_get(space, list + LIST_LENGTH) + 1);
+	space_put(space, list + LIST_ALLOCATED, space_get(space, list + LIST_ALLOCATED) + 1);
+}
+
+static bool grew(const struct fixture *fixture, uint64_t address)
+{
+	const struct containers *containers = &fixture->objects.containers;
+	const struct container *container = containers_find(containers, address);
+
+	return container && container_grew(containers, container, false);
+}
+
+static void test_growth_over_many_looks(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t up_and_down = space->rows;
+
+	for (int i = 0; i < 3 * CONTAINER_LOOKS; i++) {
+		if (i % 3 == 0)
+			grow_list(space, space->list);
+		space_put(space, up_and_down + LIST_LENGTH, i % 7 * 5 % 7);
+		look(fixture);
+		assert_true(fixture->objects.containers.looks <= CONTAINER_LOOKS);
+		assert_true(fixture->objects.patterns.looks <= PATTERN_LOOKS);
+	}
+	assert_true(grew(fixture, space->list) || fixture->objects.containers.looks);
+	assert_false(grew(fixture, up_and_down));
+	assert_false(grew(fixture, space->kept));
+}
+
+static void test_growth_at_each_look(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+
+	for (int i = 0; i < CONTAINER_LOOKS + 10; i++) {
+		grow_list(space, space->list);
+		look(fixture);
+		if (i)
+			assert_true(grew(fixture, space->list));
+	}
+}
+
+/* Another list in the same place is another one: its first entry tells. */
+static void test_reused_addresses(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+
+	for (int i = 0; i < 6; i++) {
+		uint64_t items = space_get(space, space->list + LIST_ITEMS);
+
+		space_put(space, items, space_int(space, 5000));
+		grow_list(space, space->list);
+		look(fixture);
+	}
+	assert_false(grew(fixture, space->list));
+}
+
+static void test_missing_at_one_look(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint32_t *used =
+		(uint32_t *)space_at(space, (space->list - 16) & ~(uint64_t)(SPACE_POOL - 1));
+
+	for (int i = 0; i < 6; i++) {
+		grow_list(space, space->list);
+		*used -= i == 3;
+		look(fixture);
+		*used += i == 3;
+	}
+	assert_true(grew(fixture, space->list));
+}
+
+static const struct grown *find_grown(const struct grown *grown, size_t count, uint64_t address,
+				      const struct graph *graph)
+{
+	for (size_t i = 0; i < count; i++)
+		if (grown[i].node && graph_address(graph, grown[i].node) == address)
+			return &grown[i];
+	return NULL;
+}
+
+/* Each of five objects has at most one of it. */
+static void test_attributes_that_are_set_one_by_one(void **state)
+{
+	enum { HOLDERS = 5 };
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t plains[HOLDERS], items = space_get(space, space->list + LIST_ITEMS);
+	const struct grown *found;
+	struct grown *grown;
+	size_t count;
+
+	for (size_t i = 0; i < HOLDERS; i++)
+		space_put(space, items + 8 * i, plains[i] = space_plain(space, 0));
+	for (size_t i = 0; i < HOLDERS; i++) {
+		uint64_t values = space_get(space, plains[i] - 32);
+
+		space_put(space, values, space_deque(space, 3, UINT64_MAX));
+		look(fixture);
+		grown = objects_grown(&fixture->objects, &count);
+		found = find_grown(grown, count, space_get(space, space_get(space, plains[0] - 32)),
+				   &fixture->objects.graph);
+		if (i + 2 == HOLDERS) {
+			assert_non_null(found);
+			assert_int_equal(found->length, HOLDERS - 1);
+			assert_int_equal(found->bound, HOLDERS);
+		} else if (i + 1 == HOLDERS) {
+			assert_null(found);
+		}
+		free(grown);
+	}
+}
+
+static void test_bounds_of_many_alike(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t deques[3], items = space_get(space, space->list + LIST_ITEMS);
+
+	for (size_t i = 0; i < 3; i++)
+		space_put(space, items + 8 * i, deques[i] = space_deque(space, 6, 10 + i));
+	for (uint64_t length = 2; length <= 5; length++) {
+		for (size_t i = 0; i < 3; i++)
+			space_put(space, deques[i] + DEQUE_LENGTH, length);
+		look(fixture);
+	}
+	for (int bounded = 1; bounded >= 0; bounded--) {
+		size_t count;
+		struct grown *grown = objects_grown(&fixture->objects, &count);
+		const struct grown *found = NULL;
+
+		for (size_t i = 0; i < 3; i++)
+			found = found ? found
+				      : find_grown(grown, count, deques[i],
+						   &fixture->objects.graph);
+		assert_non_null(found);
+		assert_int_equal(found->alike, 3);
+		assert_true(found->bound == (bounded ? 10 + 11 + 12 : UINT64_MAX));
+		free(grown);
+		space_put(space, deques[1] + DEQUE_MAX_LENGTH, UINT64_MAX);
+		look(fixture);
+	}
+}
+
+/* A list of weak references grows because what they refer to does, as long as that is there and
+ * something else holds it. */
+static void test_weak_references(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t weak = space_list(space, 8), items = space_get(space, weak + LIST_ITEMS);
+	uint64_t held = space_get(space, space->list + LIST_ITEMS);
+	uint64_t none = space_object(space, SPACE_NONE, 16), lost = space_list(space, 0);
+
+	space_dict_add(space, space->main, "WEAK", weak);
+	space_dict_add(space, space->main, "NONE", none);
+	for (uint64_t i = 0; i < 8; i++) {
+		uint64_t reference = space_object(space, SPACE_WEAKREF, 64);
+
+		space_put(space, reference + WEAKREF_OBJECT, space_get(space, held + 8 * i));
+		space_put(space, items + 8 * i, reference);
+	}
+	look(fixture);
+	const struct graph *graph = &fixture->objects.graph;
+	assert_true(objects_hold_weakly(&fixture->objects, graph_find(graph, weak, false)));
+	assert_false(objects_hold_weakly(&fixture->objects, graph_find(graph, space->list, false)));
+	assert_false(objects_hold_weakly(&fixture->objects, 0));
+	for (int gone = 0; gone < 2; gone++) {
+		for (uint64_t i = 0; i < 8; i++)
+			space_put(space, space_get(space, items + 8 * i) + WEAKREF_OBJECT,
+				  gone ? none : lost);
+		look(fixture);
+		assert_false(
+			objects_hold_weakly(&fixture->objects, graph_find(graph, weak, false)));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_growth_over_many_looks),
+		TEST(test_growth_at_each_look),
+		TEST(test_reused_addresses),
+		TEST(test_missing_at_one_look),
+		TEST(test_attributes_that_are_set_one_by_one),
+		TEST(test_bounds_of_many_alike),
+		TEST(test_weak_references),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
