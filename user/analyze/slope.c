@@ -298,17 +298,25 @@ static double rate_between(const struct sample *first, const struct sample *last
 	return (last->value - first->value) / (last->at_s - first->at_s);
 }
 
+bool slope_halves(const struct sample *samples, size_t count, double *early, double *late)
+{
+	size_t middle = count / 2;
+
+	if (count < 4 || !(samples[middle].at_s > samples[0].at_s) ||
+	    !(samples[count - 1].at_s > samples[middle].at_s))
+		return false;
+	*early = rate_between(&samples[0], &samples[middle]);
+	*late = rate_between(&samples[middle], &samples[count - 1]);
+	return true;
+}
+
 bool slope_bends(const struct sample *samples, size_t count, double *early, double *late)
 {
 	size_t middle = count / 2;
 
-	if (count < 10 || !(samples[middle].at_s > samples[0].at_s) ||
-	    !(samples[count - 1].at_s > samples[middle].at_s))
+	if (count < 10 || !slope_halves(samples, count, early, late))
 		return false;
 	double both = fmax(rate_between(&samples[0], &samples[count - 1]), 0);
-
-	*early = rate_between(&samples[0], &samples[middle]);
-	*late = rate_between(&samples[middle], &samples[count - 1]);
 	double first = half_variance(samples, middle + 1, *early, both);
 	double second = half_variance(samples + middle, count - middle, *late, both);
 

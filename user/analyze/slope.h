@@ -34,6 +34,10 @@ bool slope_of_level(const struct sample *samples, size_t count, struct slope *sl
  */
 bool slope_of_counter(const struct sample *samples, size_t count, struct slope *slope);
 
+/* The rates of a counter in the two halves of its samples. False where there are fewer than four.
+ */
+bool slope_halves(const struct sample *samples, size_t count, double *early, double *late);
+
 /*
  * Whether a counter's rate falls: `early` and `late` are its rates in the two halves, and true is
  * returned where chance does so less than once in forty times. Needs ten samples.

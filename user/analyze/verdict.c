@@ -24,11 +24,18 @@
 #include <string.h>
 
 #include "../lib/quantity.h"
+#include "misses.h"
 
 #define HOUR_S        3600.0
 #define WARM_UP_S     600.0
 #define IN_PROPORTION 2.0
 #define FAR_OFF       4.0
+#define BENDS_LEAST   0.7 /* of its earlier rate: more is no bend */
+
+enum {
+	FEW_SAMPLES = 12,  /* whether it turns over does not show in fewer */
+	STILL_ENTRIES = 8, /* fewer may all have come in one half by chance */
+};
 
 /* What follows from a history. Amounts are entries; bytes where the length stands still. */
 struct facts {
@@ -39,14 +46,16 @@ struct facts {
 	double size; /* the last amount */
 	double least;
 	double most;
-	double fallen; /* the sum of all falls */
-	size_t clears; /* falls of most of it */
+	double most_at_s; /* when it was so for the first time */
+	double fallen;    /* the sum of all falls */
+	size_t clears;    /* falls of most of it */
 	struct slope slope;
 	bool grows;
 	bool leaves;
 	bool bends;
 	double early; /* rates of the two halves */
 	double late;
+	bool slower; /* the late one, as far as that can be seen */
 	double age_s;
 	double share; /* of its size that the present rate makes in its age */
 	double share_high;
@@ -137,9 +146,13 @@ static void take_amounts(struct facts *facts)
 static void take_falls(struct facts *facts)
 {
 	facts->least = facts->most = facts->amounts[0].value;
+	facts->most_at_s = facts->amounts[0].at_s;
 	for (size_t i = 1; i < facts->count; i++) {
 		facts->least = fmin(facts->least, facts->amounts[i].value);
-		facts->most = fmax(facts->most, facts->amounts[i].value);
+		if (facts->amounts[i].value <= facts->most)
+			continue;
+		facts->most = facts->amounts[i].value;
+		facts->most_at_s = facts->amounts[i].at_s;
 	}
 	double range = facts->most - facts->least;
 
@@ -163,6 +176,19 @@ static bool take_slope(struct facts *facts)
 	return slope_of_counter(watched, 2, &facts->slope);
 }
 
+/*
+ * What entries come to and leave at random varies by the root of its size. Where it was looked at a
+ * few times alone, and nobody watched whether any leave, that much is no growth.
+ */
+static bool may_be_chance(const struct facts *facts)
+{
+	const struct container_history *history = facts->history;
+
+	return !facts->of_bytes && !history->stays && facts->count < FEW_SAMPLES &&
+	       !(history->watched_s > 0) &&
+	       facts->size - facts->amounts[0].value <= 3 * sqrt(facts->most);
+}
+
 /* Returns false where nothing is known of its growth. */
 static bool take_facts(struct facts *facts)
 {
@@ -172,9 +198,11 @@ static bool take_facts(struct facts *facts)
 	take_falls(facts);
 	if (!take_slope(facts))
 		return false;
-	facts->grows = facts->slope.low > 0;
+	facts->grows = facts->slope.low > 0 && !may_be_chance(facts);
 	facts->leaves = facts->fallen > 0 || history->shrunk || history->emptied;
 	facts->bends = slope_bends(facts->amounts, facts->count, &facts->early, &facts->late);
+	facts->slower = slope_halves(facts->amounts, facts->count, &facts->early, &facts->late) &&
+			facts->late < BENDS_LEAST * facts->early;
 	facts->age_s = history->uptime_s;
 	if (history->age_s > 0 && history->age_s < facts->age_s)
 		facts->age_s = history->age_s;
@@ -328,41 +356,24 @@ static bool judge_churn(const struct facts *facts, FILE *reason, enum verdict *v
 	return true;
 }
 
-/* The shares of look-ups that missed, before the series and in it; false where too few were made.
- */
-static bool miss_rates(const struct container_history *history, double *before, double *now)
-{
-	const struct container_sample *first = &history->samples[0];
-	const struct container_sample *last = &history->samples[history->count - 1];
-
-	if (first->hits == LOOK_UNKNOWN || first->misses == LOOK_UNKNOWN ||
-	    last->hits == LOOK_UNKNOWN || last->misses == LOOK_UNKNOWN ||
-	    last->hits < first->hits || last->misses < first->misses)
-		return false;
-	double hits = (double)(last->hits - first->hits);
-	double misses = (double)(last->misses - first->misses);
-	double all = (double)first->hits + (double)first->misses;
-
-	if (hits + misses < 50 || all < 50)
-		return false;
-	*before = (double)first->misses / all;
-	*now = misses / (hits + misses);
-	double error = sqrt(*before * (1 - *before) * (1 / all + 1 / (hits + misses)));
-
-	return *now<0.8 * *before && * before - *now> 2.6 * error;
-}
-
 static bool judge_misses(const struct facts *facts, FILE *reason, enum verdict *verdict)
 {
 	double before, now;
 
-	if (!miss_rates(facts->history, &before, &now))
+	if (!misses_fall(facts->history, &before, &now))
 		return false;
 	print_speed(reason, facts, facts->slope.per_s);
 	fprintf(reason, ", misses %.2g %% now and %.2g %% before: its keys come to an end",
 		100 * now, 100 * before);
 	*verdict = VERDICT_FILLING_CACHE;
 	return true;
+}
+
+static void print_young(const struct facts *facts, FILE *reason, enum verdict *verdict)
+{
+	fputs(", up only ", reason);
+	quantity_print_span(reason, facts->history->uptime_s);
+	*verdict = VERDICT_WARM_UP;
 }
 
 static bool judge_bend(const struct facts *facts, FILE *reason, enum verdict *verdict)
@@ -376,9 +387,7 @@ static bool judge_bend(const struct facts *facts, FILE *reason, enum verdict *ve
 	fputs(" in ", reason);
 	quantity_print_span(reason, elapsed(facts));
 	if (facts->history->uptime_s < WARM_UP_S) {
-		fputs(", up only ", reason);
-		quantity_print_span(reason, facts->history->uptime_s);
-		*verdict = VERDICT_WARM_UP;
+		print_young(facts, reason, verdict);
 	} else {
 		fputs(": it fills up", reason);
 		*verdict = VERDICT_FILLING_CACHE;
@@ -386,15 +395,40 @@ static bool judge_bend(const struct facts *facts, FILE *reason, enum verdict *ve
 	return true;
 }
 
-/* Against its whole life: most of it came faster than what comes now. */
+/* What a process takes in when it starts comes all at once, and then nothing. */
+static bool judge_still(const struct facts *facts, FILE *reason, enum verdict *verdict)
+{
+	double last_s = facts->amounts[facts->count - 1].at_s;
+	double grown = facts->most - facts->amounts[0].value;
+
+	if (facts->history->uptime_s >= WARM_UP_S || facts->of_bytes || grown < STILL_ENTRIES ||
+	    last_s - facts->most_at_s < elapsed(facts) / 2)
+		return false;
+	putc('+', reason);
+	print_whole(reason, grown);
+	fputs(" entries, none in the last ", reason);
+	quantity_print_span(reason, last_s - facts->most_at_s);
+	print_young(facts, reason, verdict);
+	return true;
+}
+
+/* Against its whole life: most of it came faster than what comes now. A young process has taken in
+ * much at its start, whatever it is: there it has to become slower before our eyes as well. */
 static bool judge_life(const struct facts *facts, FILE *reason, enum verdict *verdict)
 {
-	if (facts->share_high >= 1 / FAR_OFF || facts->age_s < WARM_UP_S)
+	bool young = facts->age_s < WARM_UP_S;
+
+	if (facts->share_high >= 1 / FAR_OFF || (young && !facts->slower))
 		return false;
 	print_speed(reason, facts, facts->slope.per_s);
 	fputs(" now, ", reason);
 	print_speed(reason, facts, facts->size / facts->age_s);
-	fputs(" over its life: it fills up", reason);
+	fputs(" over its life", reason);
+	if (young) {
+		print_young(facts, reason, verdict);
+		return true;
+	}
+	fputs(": it fills up", reason);
 	*verdict = VERDICT_FILLING_CACHE;
 	return true;
 }
@@ -474,6 +508,7 @@ static bool judge(const struct facts *facts, FILE *reason, enum verdict *verdict
 	return judge_sawtooth(facts, reason, verdict) || judge_churn(facts, reason, verdict) ||
 	       (facts->grows && judge_misses(facts, reason, verdict)) ||
 	       (facts->grows && judge_bend(facts, reason, verdict)) ||
+	       (facts->grows && judge_still(facts, reason, verdict)) ||
 	       (facts->grows && judge_life(facts, reason, verdict)) ||
 	       judge_emptied(facts, reason, verdict) || judge_growth(facts, reason, verdict);
 }
@@ -510,55 +545,4 @@ bool verdict_of_container(const struct container_history *history, struct pool *
 	}
 	free(facts.amounts);
 	return found;
-}
-
-static const char *kept_subject(enum look_part_id part)
-{
-	switch (part) {
-	case PART_PYTHON_FREE:
-		return "free in Python's arenas";
-	case PART_MALLOC_FREE_RETURNABLE:
-		return "free in malloc, returnable";
-	case PART_MALLOC_FREE_PINNED:
-		return "free in malloc, pinned";
-	case PART_MALLOC_CACHE:
-		return "in malloc's caches";
-	default:
-		return NULL;
-	}
-}
-
-static const char *kept_reason(enum look_part_id part)
-{
-	switch (part) {
-	case PART_PYTHON_FREE:
-		return "free blocks in pools that live ones hold: reused, not returned";
-	case PART_MALLOC_FREE_RETURNABLE:
-		return "malloc_trim would return it";
-	case PART_MALLOC_FREE_PINNED:
-		return "free blocks between live ones: fragmentation, reused but not returned";
-	default:
-		return "kept for each thread: fewer threads or MALLOC_ARENA_MAX keep less";
-	}
-}
-
-/* Caches and gaps come and go by some hundred kilobytes in any process. */
-#define KEPT_LEAST_BYTES 1e6
-
-bool verdict_of_part(enum look_part_id part, const struct sample *bytes, size_t count,
-		     struct pool *pool, struct finding *finding)
-{
-	struct slope slope;
-
-	if (!kept_subject(part) || !slope_of_level(bytes, count, &slope) || slope.low <= 0 ||
-	    bytes[count - 1].value - bytes[0].value < KEPT_LEAST_BYTES)
-		return false;
-	finding->verdict = VERDICT_KEPT;
-	finding->rate =
-		(struct rate){slope.per_s * HOUR_S, slope.low * HOUR_S, slope.high * HOUR_S};
-	finding->holds_bytes = (uint64_t)fmin(fmax(bytes[count - 1].value, 0), 1e19);
-	finding->subject = pool_strdup(pool, kept_subject(part));
-	finding->reason = pool_strdup(pool, kept_reason(part));
-	finding->evidence |= EVIDENCE_MEMORY;
-	return true;
 }
