@@ -57,6 +57,24 @@ static void test_findings_are_sorted_and_summed(void **state)
 	answer_free(answer);
 }
 
+/* Free memory that swings is not put before a leak that is sure. */
+static void test_kept_stands_by_what_is_sure(void **state)
+{
+	struct finding findings[] = {
+		finding_of(VERDICT_KEPT, 8, 7),
+		finding_of(VERDICT_GROWS, 3, 0.1),
+	};
+	struct answer *answer = answer_with(findings, 2);
+
+	(void)state;
+	assert_int_equal(answer->findings[0].verdict, VERDICT_GROWS);
+	answer_free(answer);
+	findings[0].rate.low = 4 * MB;
+	answer = answer_with(findings, 2);
+	assert_int_equal(answer->findings[0].verdict, VERDICT_KEPT);
+	answer_free(answer);
+}
+
 static void test_unexplained_is_more_than_error(void **state)
 {
 	struct finding nearly = finding_of(VERDICT_LEAK, 14.2, 0.3);
@@ -323,6 +341,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_findings_are_sorted_and_summed),
+		cmocka_unit_test(test_kept_stands_by_what_is_sure),
 		cmocka_unit_test(test_unexplained_is_more_than_error),
 		cmocka_unit_test(test_full_in),
 		cmocka_unit_test(test_growth),

@@ -66,6 +66,13 @@ void answer_set_growth(struct answer *answer, const struct sample *live, size_t 
 		answer->resident_growth = (struct rate){0};
 }
 
+/* What an allocator keeps is a level that swings: it stands before what surely grows only by what
+ * is sure of it as well. */
+static double weight_of(const struct finding *finding)
+{
+	return finding->verdict == VERDICT_KEPT ? fmax(finding->rate.low, 0) : finding->rate.value;
+}
+
 static int compare_findings(const void *left, const void *right)
 {
 	const struct finding *a = left, *b = right;
@@ -73,13 +80,12 @@ static int compare_findings(const void *left, const void *right)
 
 	if (last_a != last_b)
 		return last_a ? 1 : -1;
-	if (a->rate.value != b->rate.value)
-		return a->rate.value < b->rate.value ? 1 : -1;
+	if (weight_of(a) != weight_of(b))
+		return weight_of(a) < weight_of(b) ? 1 : -1;
 	return (a->holds_bytes < b->holds_bytes) - (a->holds_bytes > b->holds_bytes);
 }
 
-/* Free memory is none that is in use; what comes and goes explains no growth. */
-static bool explains_growth(const struct finding *finding)
+bool finding_explains_growth(const struct finding *finding)
 {
 	switch (finding->verdict) {
 	case VERDICT_KEPT:
@@ -105,7 +111,7 @@ static struct rate unexplained_of(const struct answer *answer, const struct find
 	double left = answer->growth.value, square = pow(reach_of(&answer->growth), 2);
 
 	for (size_t i = 0; i < count; i++) {
-		if (!explains_growth(&findings[i]))
+		if (!finding_explains_growth(&findings[i]))
 			continue;
 		left -= findings[i].rate.value;
 		square += pow(reach_of(&findings[i].rate), 2);
@@ -146,6 +152,6 @@ void answer_set_findings(struct answer *answer, const struct finding *findings, 
 	answer->finding_count = count;
 	answer->explained = 0;
 	for (size_t i = 0; i < count; i++)
-		answer->explained += explains_growth(&sorted[i]) ? sorted[i].rate.value : 0;
+		answer->explained += finding_explains_growth(&sorted[i]) ? sorted[i].rate.value : 0;
 	set_full_in(answer);
 }

@@ -124,6 +124,9 @@ void answer_free(struct answer *answer); /* accepts NULL; looks and their contai
 void answer_set_growth(struct answer *answer, const struct sample *live, size_t live_count,
 		       const struct sample *resident, size_t resident_count);
 
+/* Whether it is memory in use that becomes more: not what is free, nor what comes and goes. */
+bool finding_explains_growth(const struct finding *finding);
+
 /*
  * Takes copies of the findings (not of what they point to), fastest first; sums up what they
  * explain of the growth, appends what they leave unexplained where that is more than measuring

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../lib/message.h"
 #include "../python/own_code.h"
 #include "../session.h"
 #include "../snapshot.h"
@@ -43,20 +44,51 @@ static double grown_bytes(const struct series *series)
 	return series->items[series->count - 1].value - series->items[0].value;
 }
 
-/* Tables and long strings of Python's objects lie in malloc's blocks too: what the findings explain
- * beyond the growth of the pools. */
+bool c_memory_is_measured(const struct patient_case *kase)
+{
+	return kase->outside.count >= 2;
+}
+
+/*
+ * Tables of Python's objects, long strings and arrays lie in malloc's blocks too, and come and go
+ * by megabytes where it is busy. They are counted at each look, as of the same moment or nearly so,
+ * and so are of no account.
+ */
+static bool rate_beside_python(const struct patient_case *kase, struct rate *rate)
+{
+	const struct series *all = &kase->parts[PART_MALLOC_LIVE], *beside = &kase->beside;
+	struct series *left = calloc(1, sizeof(*left));
+	bool good = false;
+
+	for (size_t i = 0; left && i < all->count && beside->count == all->count; i++)
+		series_add(left, all->items[i].at_s,
+			   all->items[i].value - beside->items[i].value -
+				   series_at(&kase->outside, all->items[i].at_s));
+	for (size_t i = 0; left && i < left->count; i++)
+		message_detail("process %d: %.0f kB in malloc are not Python's at %.0f s",
+			       (int)kase->patient.pid, left->items[i].value / 1e3,
+			       left->items[i].at_s - left->items[0].at_s);
+	if (left && left->count)
+		good = slope_of(left, rate) && rate->low > 0 && grown_bytes(left) >= LEAST_BYTES;
+	free(left);
+	return good;
+}
+
+/* Where that is not known: what the findings explain beyond the growth of Python's objects. */
 bool c_memory_rate(const struct patient_case *kase, const struct finding *findings, size_t count,
 		   struct rate *rate)
 {
 	struct rate objects = {0};
 	double explained = 0;
 
+	if (c_memory_is_measured(kase))
+		return rate_beside_python(kase, rate);
 	if (!slope_of(&kase->parts[PART_MALLOC_LIVE], rate) ||
 	    grown_bytes(&kase->parts[PART_MALLOC_LIVE]) <
 		    (kase->patient.is_python ? LEAST_OF_PYTHON : LEAST_BYTES))
 		return false;
 	for (size_t i = 0; i < count; i++)
-		if (findings[i].container)
+		if (findings[i].container && finding_explains_growth(&findings[i]))
 			explained += findings[i].rate.value;
 	if (kase->patient.is_python)
 		slope_of(&kase->objects, &objects);

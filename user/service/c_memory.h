@@ -9,8 +9,13 @@
 #include "../target/kernel.h"
 #include "case.h"
 
-/* Growth of malloc's live blocks less what the findings explain of it. Returns whether it surely
- * grows. */
+/* Whether it is known what of malloc's blocks is Python's, apart from any finding. */
+bool c_memory_is_measured(const struct patient_case *kase);
+
+/*
+ * Growth of malloc's live blocks less what is Python's of them, or, where that is not measured,
+ * what the findings explain. Returns whether it surely grows.
+ */
 bool c_memory_rate(const struct patient_case *kase, const struct finding *findings, size_t count,
 		   struct rate *rate);
 

@@ -16,19 +16,11 @@
 #define NS_PER_S      1e9
 #define C_SHARE_LEAST 0.1 /* of the growth: less is within what the findings may be off */
 
+/* A container that surely grows by less, an hour, and holds less, is not worth a line. */
+#define TRIVIAL_RATE  20e3
+#define TRIVIAL_BYTES 100000
+
 enum { COUNT_EACH_S = 3 };
-
-void series_add(struct series *series, double at_s, double value)
-{
-	if (series->count == CASE_SERIES) {
-		size_t kept = 0;
-
-		for (size_t i = 0; i < CASE_SERIES; i += 2)
-			series->items[kept++] = series->items[i];
-		series->count = kept;
-	}
-	series->items[series->count++] = (struct sample){at_s, value};
-}
 
 static double uptime_of(const struct process_status *status)
 {
@@ -80,9 +72,10 @@ static void leave_out_recent(struct patient_case *kase, double at_s)
 	kase->counted_s = at_s;
 }
 
-static void add_parts(struct patient_case *kase, const struct look *look)
+static void add_parts(struct patient_case *kase, const struct look *look, bool graph)
 {
 	double at_s = clock_s(CLOCK_MONOTONIC);
+	const struct objects *python = kase->patient.is_python ? &kase->patient.objects : NULL;
 
 	if (!look->parts_known)
 		return;
@@ -95,13 +88,18 @@ static void add_parts(struct patient_case *kase, const struct look *look)
 	series_add(&kase->others, at_s, live - objects);
 	for (int i = 0; i < PART_COUNT; i++)
 		series_add(&kase->parts[i], at_s, (double)look->parts[i].bytes);
+	if (!python || python->pools.absent)
+		return;
+	series_add(&kase->beside, at_s, (double)python->beside_bytes);
+	if (graph && python->has_graph)
+		series_add(&kase->outside, at_s, (double)objects_outside_bytes(python));
 }
 
 static void report(struct patient_case *kase, bool graph, const struct objects_request *request)
 {
 	struct look *look = patient_report(&kase->patient, graph ? request : NULL);
 
-	add_parts(kase, look);
+	add_parts(kase, look, graph);
 	if (graph) {
 		look_free(kase->look);
 		kase->look = look;
@@ -114,6 +112,7 @@ static void report(struct patient_case *kase, bool graph, const struct objects_r
 static void begin_anew(struct patient_case *kase)
 {
 	kase->live.count = kase->objects.count = kase->others.count = kase->resident.count = 0;
+	kase->beside.count = kase->outside.count = 0;
 	for (int i = 0; i < PART_COUNT; i++)
 		kase->parts[i].count = 0;
 	kase->counted = false;
@@ -221,7 +220,8 @@ static struct subject *next_subject(struct patient_case *kase, const bool *taken
 	for (size_t i = 0; i < kase->subjects.count; i++) {
 		struct subject *subject = &kase->subjects.items[i];
 
-		if (taken[i] || subject->fills.grow_count || subject->gone || !subject->word_count)
+		if (taken[i] || subject->fills.grow_count || subject->gone || subject->weak ||
+		    !subject->word_count)
 			continue;
 		if (!best || subject->watches < best->watches ||
 		    (subject->watches == best->watches && weight_of(subject) > weight_of(best)))
@@ -356,7 +356,7 @@ static bool is_unexplained(const struct answer *answer, const struct finding *fi
 	double left = answer->growth.value;
 
 	for (size_t i = 0; i < count; i++)
-		left -= findings[i].container ? findings[i].rate.value : 0;
+		left -= finding_explains_growth(&findings[i]) ? findings[i].rate.value : 0;
 	if (!answer->growth_known || rate->value <= left)
 		return true;
 	rate->high = fmin(rate->high, left);
@@ -376,7 +376,7 @@ static bool find_c_memory(const struct patient_case *kase, const struct answer *
 	struct rate rate;
 
 	if (!c_memory_rate(kase, findings, count, &rate) ||
-	    !is_unexplained(answer, findings, count, &rate))
+	    (!c_memory_is_measured(kase) && !is_unexplained(answer, findings, count, &rate)))
 		return false;
 	if (stacks->seconds > 0)
 		snprintf(reason, sizeof(reason),
@@ -413,6 +413,12 @@ bool case_c_growth(struct patient_case *kase, struct rate *rate)
 	return grows;
 }
 
+static bool is_trivial(const struct finding *finding)
+{
+	return finding->holds_bytes < TRIVIAL_BYTES &&
+	       (!finding_explains_growth(finding) || finding->rate.high < TRIVIAL_RATE);
+}
+
 static size_t find_all(struct patient_case *kase, struct answer *answer, double share,
 		       struct finding *findings)
 {
@@ -422,7 +428,8 @@ static size_t find_all(struct patient_case *kase, struct answer *answer, double 
 
 	for (size_t i = 0; i < kase->subjects.count; i++)
 		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, answer->pool,
-					 &findings[count]);
+					 &findings[count]) &&
+			 !is_trivial(&findings[count]);
 	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
 		count +=
 			verdict_of_part(kept[i], kase->parts[kept[i]].items,
@@ -433,20 +440,6 @@ static size_t find_all(struct patient_case *kase, struct answer *answer, double 
 	return count;
 }
 
-/* A series at any time: on the line between the samples around it. */
-static double value_at(const struct series *series, double at_s)
-{
-	size_t i = 0;
-
-	while (i < series->count && series->items[i].at_s < at_s)
-		i++;
-	if (!i || i == series->count)
-		return series->items[i ? i - 1 : 0].value;
-	const struct sample *before = &series->items[i - 1], *after = &series->items[i];
-	return before->value + (after->value - before->value) * (at_s - before->at_s) /
-				       (after->at_s - before->at_s);
-}
-
 /* Objects are counted more often than all else that is in use. */
 static void sum_live(const struct patient_case *kase, struct series *live)
 {
@@ -455,7 +448,7 @@ static void sum_live(const struct patient_case *kase, struct series *live)
 		return;
 	*live = kase->objects;
 	for (size_t i = 0; i < live->count; i++)
-		live->items[i].value += value_at(&kase->others, live->items[i].at_s);
+		live->items[i].value += series_at(&kase->others, live->items[i].at_s);
 }
 
 /* Runtimes with a heap of their own (V8, Go, the JVM, PHP) map it themselves: a sentence that says

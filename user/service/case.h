@@ -3,17 +3,10 @@
 #ifndef UNFREED_SERVICE_CASE_H
 #define UNFREED_SERVICE_CASE_H
 
+#include "series.h"
 #include "subjects.h"
 
-enum { CASE_SERIES = 400, LOOKS_TO_TELL = 3 };
-
-struct series {
-	struct sample items[CASE_SERIES];
-	size_t count;
-};
-
-/* A sample more; where there is no room, every second one goes. */
-void series_add(struct series *series, double at_s, double value);
+enum { LOOKS_TO_TELL = 3 };
 
 /* What a recording of malloc's calls found; see c_memory.h. */
 struct c_stacks {
@@ -38,6 +31,8 @@ struct patient_case {
 	struct series objects;  /* of Python's objects, between looks too */
 	struct series others;   /* all else that is in use: as of looks */
 	struct series resident; /* bytes */
+	struct series beside;   /* what objects have in malloc beside themselves: as of looks */
+	struct series outside;  /* what of malloc else is Python's: as of looks with a graph */
 	struct series parts[PART_COUNT];
 	double began_s; /* CLOCK_MONOTONIC: first and last seen */
 	double seen_s;

@@ -60,7 +60,7 @@ static void add_pattern_history(struct subject *subject, const struct objects *o
 }
 
 /* Many containers of one pattern: the sum of their lengths at each look. */
-static void add_alike_history(struct subject *subject, const struct objects *objects)
+static void add_history_of_lengths(struct subject *subject, const struct objects *objects)
 {
 	const struct containers *containers = &objects->containers;
 	uint64_t sums[CONTAINER_LOOKS] = {0};
@@ -79,6 +79,20 @@ static void add_alike_history(struct subject *subject, const struct objects *obj
 	subject->sample_count = 0;
 	for (uint16_t look = 0; look < containers->looks; look++)
 		add_sample(subject, containers->times[look], sums[look], LOOK_UNKNOWN);
+}
+
+static void add_alike_history(struct subject *subject, const struct objects *objects)
+{
+	struct look_container *container = &subject->container;
+
+	if (subject->of_lengths)
+		add_history_of_lengths(subject, objects);
+	else
+		add_pattern_history(subject, objects);
+	subject->looked_s = objects->last_time;
+	container->length = subject->samples[subject->sample_count - 1].length;
+	if (subject->bytes_per_entry > 0)
+		container->bytes = (uint64_t)((double)container->length * subject->bytes_per_entry);
 }
 
 /* Where its holder has got another one of its type instead, that is the one from now on. */
@@ -185,6 +199,26 @@ static uint64_t below_of(const struct objects *objects, const struct grown *grow
 	return 0;
 }
 
+/*
+ * What entries bring, from one look to the last; what else hangs on a container, once and however
+ * long it is, is not theirs. Not more than the mean, as the first look may have missed some, nor
+ * far less, as it may have taken in what others hold.
+ */
+static double bytes_of_entry(struct subject *subject, uint64_t length, uint64_t bytes)
+{
+	double mean = length ? (double)bytes / (double)length : 0;
+
+	if (!subject->first_length) {
+		subject->first_length = length;
+		subject->first_bytes = bytes;
+	}
+	if (length < 2 * subject->first_length)
+		return mean;
+	double brought = ((double)bytes - (double)subject->first_bytes) /
+			 (double)(length - subject->first_length);
+	return fmax(fmin(brought, mean), mean / 4);
+}
+
 static void describe(struct subjects *subjects, struct subject *subject,
 		     const struct objects *objects, const struct grown *grown)
 {
@@ -194,17 +228,20 @@ static void describe(struct subjects *subjects, struct subject *subject,
 	if (objects->has_graph && grown->node)
 		objects_describe(objects, grown->node, bytes, subject->alike ? NAME_GENERIC : 0,
 				 &place, &subject->container);
+	subject->weak = objects_hold_weakly(objects, grown->node);
 	subject->container.length = grown->length;
 	subject->container.bytes = bytes;
 	if (subject->alike) {
 		subject->container.address = 0;
-		subject->container.bound = LOOK_UNKNOWN;
+		subject->container.bound = grown->bound;
 	}
 	if (grown->type)
 		subject->of = pool_strdup(subjects->pool, objects->types.items[grown->type].name);
 	else if (subject->container.of_count)
 		subject->of = subject->container.of[0].name;
-	if (grown->entries > 0)
+	if (!subject->alike && bytes)
+		subject->bytes_per_entry = bytes_of_entry(subject, grown->length, bytes);
+	else if (grown->entries > 0)
 		subject->bytes_per_entry = (double)grown->bytes / (double)grown->entries;
 }
 
@@ -258,6 +295,16 @@ static bool follow_replaced(struct subject *subject, struct objects *objects,
 	return true;
 }
 
+static void begin_alike(struct subject *subject, const struct objects *objects,
+			const struct grown *grown)
+{
+	uint32_t type = grown->node ? graph_type(&objects->graph, grown->node) : TYPE_NONE;
+
+	subject->of_lengths =
+		grown->alike > 1 && object_kind_is_container(objects->types.items[type].kind);
+	add_alike_history(subject, objects);
+}
+
 static void take_up(struct subjects *subjects, struct objects *objects, const struct grown *grown)
 {
 	const struct container *container =
@@ -289,12 +336,19 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 			   subject->container.bytes);
 	else if (is_replaced(objects, grown) && follow_replaced(subject, objects, grown))
 		return;
-	else if (grown->alike > 1 && objects->graph.count &&
-		 object_kind_is_container(
-			 objects->types.items[graph_type(&objects->graph, grown->node)].kind))
-		add_alike_history(subject, objects);
 	else
-		add_pattern_history(subject, objects);
+		begin_alike(subject, objects, grown);
+}
+
+/* What is counted at looks alone is counted at those too at which it does not grow any more. */
+static void follow_alike(struct subjects *subjects, const struct objects *objects)
+{
+	for (size_t i = 0; i < subjects->count && objects->has_graph; i++) {
+		struct subject *subject = &subjects->items[i];
+
+		if (subject->alike && subject->pattern && subject->looked_s < objects->last_time)
+			add_alike_history(subject, objects);
+	}
 }
 
 /* Tables of attributes move when they grow. */
@@ -320,6 +374,7 @@ void subjects_update(struct subjects *subjects, struct patient *patient)
 		if (grown[i].pattern || !objects->has_graph)
 			take_up(subjects, objects, &grown[i]);
 	free(grown);
+	follow_alike(subjects, objects);
 }
 
 /* --- what a watch found --- */
@@ -383,6 +438,7 @@ bool subject_finding(const struct subject *subject, double uptime_s, struct pool
 		.shrunk = subject->shrunk,
 		.by_first = grown_by_first(&subject->fills),
 		.emptied = subject->fills.shrink_count > 0,
+		.stays = subject->alike, /* as patterns that grow do */
 		.uptime_s = uptime_s,
 	};
 
@@ -391,7 +447,7 @@ bool subject_finding(const struct subject *subject, double uptime_s, struct pool
 		samples[i].bytes = (uint64_t)((double)samples[i].length * subject->bytes_per_entry);
 	}
 	*finding = (struct finding){0};
-	if (subject->gone || !verdict_of_container(&history, pool, finding))
+	if (subject->gone || subject->weak || !verdict_of_container(&history, pool, finding))
 		return false;
 	if (subject->container.bytes)
 		finding->holds_bytes = subject->container.bytes;

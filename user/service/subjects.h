@@ -26,10 +26,15 @@ struct subject {
 	struct word words[SUBJECT_WORDS];
 	size_t word_count;
 	double bytes_per_entry;
+	uint64_t first_length; /* when it was first looked at, and what was below it then */
+	uint64_t first_bytes;
 	struct container_sample samples[SUBJECT_SAMPLES];
 	size_t sample_count;
 	bool gone;            /* what lies there is another one now */
 	bool alike;           /* many containers, or a chain: counted at looks alone */
+	bool weak;            /* its entries keep nothing: what they refer to is held elsewhere */
+	bool of_lengths;      /* of these: their lengths add up, else what they hold is counted */
+	double looked_s;      /* the last look that told of its growth */
 	unsigned int watches; /* how often it was watched */
 	double watched_s;
 	uint64_t grown;

@@ -87,9 +87,31 @@ static bool same_cgroup(const struct procfs *procfs, pid_t a, pid_t b)
 	return left_size == right_size && !memcmp(left, right, left_size);
 }
 
+/* What Python's multiprocessing starts to tidy up behind a program, uvicorn's and joblib's masters
+ * for two: it runs the same interpreter, and serves nobody. */
+static bool is_helper(const struct procfs *procfs, pid_t pid)
+{
+	static const char *const mains[] = {
+		"from multiprocessing.resource_tracker import main",
+		"from multiprocessing.semaphore_tracker import main",
+		"from multiprocessing.forkserver import main",
+		"from joblib.externals.loky.backend.resource_tracker import main",
+	};
+	size_t count = 0;
+	char **arguments = procfs_read_cmdline(procfs, pid, &count);
+	bool found = false;
+
+	for (size_t i = 0; arguments && i + 1 < count && !found; i++)
+		for (size_t j = 0; j < sizeof(mains) / sizeof(*mains); j++)
+			found |= !strcmp(arguments[i], "-c") &&
+				 !strncmp(arguments[i + 1], mains[j], strlen(mains[j]));
+	free(arguments);
+	return found;
+}
+
 bool family_is_worker(const struct procfs *procfs, pid_t master, pid_t pid)
 {
-	return same_program(procfs, master, pid) &&
+	return same_program(procfs, master, pid) && !is_helper(procfs, pid) &&
 	       (master != 1 || same_cgroup(procfs, master, pid));
 }
 
