@@ -15,8 +15,8 @@ static double lookups(const struct container_sample *sample)
 	return (double)sample->hits + (double)sample->misses;
 }
 
-/* What parts all look-ups into earlier and later ones, half of them each as far as samples allow:
- * that is the first sample where most were made before it, as in an old process. */
+/* What parts all look-ups into earlier and later ones, half of them each as far as samples allow.
+ */
 static const struct container_sample *parting(const struct container_history *history)
 {
 	double half = lookups(&history->samples[history->count - 1]) / 2;
@@ -48,7 +48,7 @@ bool misses_fall(const struct container_history *history, double *before, double
 	double earlier = (double)first->misses / early, later = misses / late;
 	double mean = (double)last->misses / lookups(last);
 	double error = sqrt(mean * (1 - mean) * (1 / early + 1 / late));
-	double share = first == &history->samples[0] ? 0.8 : 0.9;
+	double share = early > late ? 0.8 : 0.9;
 
 	if (later >= share * earlier || earlier - later <= 3 * error)
 		return false;

@@ -9,6 +9,8 @@
 #include "../python/objects/names.h"
 #include "../python/objects/report.h"
 
+#define BROUGHT_LEAST 0.75 /* of the mean; less is the first look's error more likely */
+
 void subjects_init(struct subjects *subjects)
 {
 	*subjects = (struct subjects){.pool = pool_new()};
@@ -216,7 +218,7 @@ static double bytes_of_entry(struct subject *subject, uint64_t length, uint64_t 
 		return mean;
 	double brought = ((double)bytes - (double)subject->first_bytes) /
 			 (double)(length - subject->first_length);
-	return fmax(fmin(brought, mean), mean / 4);
+	return fmax(fmin(brought, mean), mean * BROUGHT_LEAST);
 }
 
 static void describe(struct subjects *subjects, struct subject *subject,

@@ -13,8 +13,9 @@
 int family_append(const struct procfs *procfs, pid_t **pids, size_t *count);
 
 /*
- * Whether a descendant of a master is one of its workers: it runs the same program. Of PID 1, which
- * starts all and takes in orphans, those in its cgroup alone.
+ * Whether a descendant of a master is one of its workers: it runs the same program, and is no
+ * helper of multiprocessing. Of PID 1, which starts all and takes in orphans, those in its cgroup
+ * alone.
  */
 bool family_is_worker(const struct procfs *procfs, pid_t master, pid_t pid);
 
