@@ -72,6 +72,21 @@ def test_what_forked_workers_fill(python, started):  # noqa: F811
     assert process.wait(30) == 0
 
 
+@pytest.mark.parametrize("python", with_long(PYTHONS, 11, 14))
+def test_what_workers_fill_that_were_there(python, started):  # noqa: F811
+    """What they have been forked with is known, and so is what each write does."""
+    process = begin(python, started, "python_forks_fill.py", 3)
+    told = watch_forks(process.pid, "--follow-forks")
+    assert (told["forks"], told["unsure"], told["shrank"]) == (3, 0, 0)
+    assert told["grew"] == told["net"] >= 64
+    assert "remember" in told["filled_by"][0]["frames"][0]["name"]
+    assert " + 3 workers  dict __main__.HISTORY" in watch(
+        process.pid, "__main__.HISTORY", "--follow-forks").stdout
+    assert watch_forks(process.pid, "-d", "0.5")["hits"] == 0
+    tell(process)
+    assert process.wait(30) == 0
+
+
 def test_what_is_not_there(started):  # noqa: F811
     process = begin(PYTHONS[0].values[0], started, "python_fills.py")
     run = watch(process.pid, "nobody.NOTHING")

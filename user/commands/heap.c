@@ -75,7 +75,7 @@ static const struct argp_option options[] = {
 	 "Say which lines fill a container, make instances of a class, or write a variable", 0},
 	{"duration", 'd', "SECS", 0, "Watch for so long (default 20), or until that is known", 0},
 	{"follow-forks", KEY_FOLLOW_FORKS, NULL, 0,
-	 "With --watch: also in the processes that it forks meanwhile", 0},
+	 "With --watch: also in its forked workers, those to come too", 0},
 	{"lost", KEY_LOST, NULL, 0,
 	 "Say which blocks of malloc nothing refers to: five looks a second apart, or as -i says",
 	 0},
@@ -482,7 +482,8 @@ static enum exit_status look_at(const struct heap_options *heap, const struct pr
 		message_error("%s", failure.text);
 		return failure.status;
 	}
-	mention_workers(procfs, pid);
+	if (!heap->follow_forks)
+		mention_workers(procfs, pid);
 	patient.with_classes = true;
 	patient.with_freeze = heap->freeze;
 	if (heap->lost && patient_seek_lost(&patient))

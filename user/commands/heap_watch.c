@@ -11,6 +11,7 @@
 #include "../python/objects/words.h"
 #include "../service/fills.h"
 #include "../symbolize/variable.h"
+#include "../target/family.h"
 
 /* What is watched: the best word, and beside a container's length the place that holds it, where
  * another one may be put. */
@@ -19,6 +20,8 @@ struct wanted {
 	enum word_kind kinds[2];
 	size_t count;
 	bool native;
+	uint64_t type_at; /* in a fork of the process it is the same object if its type is */
+	uint64_t type;    /* 0: not asked */
 };
 
 #define STEP_S 0.25
@@ -48,6 +51,8 @@ static bool find_object(struct patient *patient, uint32_t node, struct pool *poo
 	if (!type)
 		return false;
 	watched->type = pool_strdup(pool, objects->types.items[type].name);
+	wanted->type_at = address + OBJECT_TYPE;
+	wanted->type = objects->types.items[type].address;
 	add_word(wanted, watched, object_length_word(&objects->reader, address, type), WORD_LENGTH,
 		 "entries");
 	add_word(wanted, watched, graph_slot(&objects->graph, node), WORD_SLOT, "values");
@@ -192,6 +197,28 @@ static void run_watch(struct watch *watch, const struct wanted *wanted, double s
 	watch_stop_all(watch);
 }
 
+static bool has_object(const struct wanted *wanted, pid_t pid)
+{
+	const struct memory memory = process_memory(pid);
+	uint64_t type;
+
+	return !wanted->type ||
+	       (!memory_read_u64(&memory, wanted->type_at, &type) && type == wanted->type);
+}
+
+/* Workers that are there have been forked; those to come get the watch from their parent. */
+static void add_forks(struct watch *watch, const struct patient *patient,
+		      const struct wanted *wanted, struct watched *watched)
+{
+	pid_t *pids;
+	size_t count = family_list_forks(patient->procfs, patient->pid, &pids);
+
+	for (size_t i = 0; i < count; i++)
+		if (has_object(wanted, pids[i]) && !watch_add_fork(watch, pids[i]))
+			watched->forks++;
+	free(pids);
+}
+
 static int watch_words(struct patient *patient, const struct wanted *wanted,
 		       const struct heap_watch_options *options, struct pool *pool,
 		       struct watched *watched, struct failure *failure)
@@ -208,6 +235,8 @@ static int watch_words(struct patient *patient, const struct wanted *wanted,
 	struct watch *watch = watch_open(patient->pid, &config, failure);
 	if (!watch)
 		return -1;
+	if (options->follow_forks)
+		add_forks(watch, patient, wanted, watched);
 	run_watch(watch, wanted, options->seconds);
 	int error = take_results(watch, wanted, pool, watched);
 	watch_close(watch);

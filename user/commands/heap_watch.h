@@ -9,8 +9,8 @@
 /*
  * Watches what `wish` means in a process that was looked at: a container or another object by its
  * name, the instances of a class by its type, a variable of a native program by its symbol, a word
- * by its address (0x…). `follow_forks`: also in what the process forks meanwhile. Fills `watched`,
- * whose strings and stacks are in the pool. Returns 0, or -1 with `failure` filled.
+ * by its address (0x…). `follow_forks`: also in what the process has forked and will fork. Fills
+ * `watched`, whose strings and stacks are in the pool. Returns 0, or -1 with `failure` filled.
  */
 struct heap_watch_options {
 	const char *wish;

@@ -276,6 +276,32 @@ struct watch *watch_open(pid_t pid, const struct watch_config *config, struct fa
 	return NULL;
 }
 
+/* A hit between the opening of the points and this has told the value already. */
+static int tell_values(struct watch *watch, pid_t pid)
+{
+	int memory = memory_open(pid), error = memory < 0 ? memory : 0;
+
+	for (size_t i = 0; i < watch->config.word_count && !error; i++) {
+		const struct watch_word_state *state = word_state(watch, i);
+		uint64_t value = 0;
+
+		error = memory_read_from(memory, state->address, &value, state->bytes);
+		if (!error)
+			watch_program_set_value(watch->program, pid, (uint32_t)i,
+						value & state->mask);
+	}
+	if (memory >= 0)
+		close(memory);
+	return error;
+}
+
+int watch_add_fork(struct watch *watch, pid_t pid)
+{
+	int error = watchpoints_add(watch->points, pid);
+
+	return error ? error : tell_values(watch, pid);
+}
+
 void watch_close(struct watch *watch)
 {
 	if (!watch)

@@ -79,6 +79,13 @@ struct watch;
  */
 struct watch *watch_open(pid_t pid, const struct watch_config *config, struct failure *failure);
 
+/*
+ * Also watches a process that the target forked before, given that forks are followed and that the
+ * words are there what they are in the target. Returns 0 or a negative errno: it is gone, or there
+ * is no room for it.
+ */
+int watch_add_fork(struct watch *watch, pid_t pid);
+
 /* Ends it. Accepts NULL. */
 void watch_close(struct watch *watch);
 

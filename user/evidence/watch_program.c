@@ -202,3 +202,12 @@ void watch_program_give(struct watch_programs *programs, struct watch_program *p
 	program->next = programs->spare;
 	programs->spare = program;
 }
+
+void watch_program_set_value(const struct watch_program *program, pid_t pid, uint32_t word,
+			     uint64_t value)
+{
+	const struct watch_process_word key = {.pid = (uint32_t)pid, .word = word};
+
+	bpf_map__update_elem(program->skeleton->maps.values_by_process, &key, sizeof(key), &value,
+			     sizeof(value), BPF_NOEXIST);
+}

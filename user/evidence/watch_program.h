@@ -46,4 +46,11 @@ struct watch_program *watch_program_take(struct watch_programs *programs,
 void watch_program_give(struct watch_programs *programs, struct watch_program *program,
 			const struct watch_program_config *config);
 
+/*
+ * Of a process that was forked before: what a word holds there, unless a hit has told. Without it
+ * the first hit cannot tell what it changed.
+ */
+void watch_program_set_value(const struct watch_program *program, pid_t pid, uint32_t word,
+			     uint64_t value);
+
 #endif

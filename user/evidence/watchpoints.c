@@ -40,6 +40,7 @@ struct word_events {
 
 struct watchpoints {
 	struct watchpoints_config config;
+	struct watchpoint_word copies[WATCH_WORDS]; /* config.words */
 	struct word_events words[WATCH_WORDS];
 	pid_t *listed; /* threads, as of the last listing */
 	size_t listed_count;
@@ -218,43 +219,40 @@ static int list_thread(void *context, pid_t thread)
 }
 
 /* The whole list first: what is started from the first event on must not be taken for older. */
-static int watch_listed(struct watchpoints *points)
+static int watch_listed(struct watchpoints *points, pid_t pid)
 {
-	const struct watchpoints_config *config = &points->config;
 	int error;
 
 	free(points->listed);
 	points->listed = NULL;
 	points->listed_count = 0;
-	error = procfs_each_thread(config->procfs, config->pid, list_thread, points);
+	error = procfs_each_thread(points->config.procfs, pid, list_thread, points);
 	for (size_t i = 0; i < points->listed_count && !error; i++)
 		error = watch_thread(points, points->listed[i]);
 	return error;
 }
 
-static int watch_threads(struct watchpoints *points)
+static int watch_threads(struct watchpoints *points, pid_t pid)
 {
 	int quiet = 0, error = 0;
 
 	for (int listing = 0; listing < LISTINGS_MAX && quiet < 2 && !error; listing++) {
 		points->changed = false;
-		error = watch_listed(points);
+		error = watch_listed(points, pid);
 		quiet = points->changed ? 0 : quiet + 1;
 		points->listed_once = true;
 	}
-	if (!error && !points->own_count)
-		error = -ESRCH;
 	return error;
 }
 
 /* One for each word and thread, and some for those to come. */
-static bool descriptors_suffice(struct watchpoints *points, size_t *threads)
+static bool descriptors_suffice(struct watchpoints *points, pid_t pid, size_t *threads)
 {
 	size_t limit = descriptors_allow();
 
 	*threads = 0;
-	procfs_each_thread(points->config.procfs, points->config.pid, count_thread, threads);
-	points->descriptors = *threads * points->config.count;
+	procfs_each_thread(points->config.procfs, pid, count_thread, threads);
+	points->descriptors += *threads * points->config.count;
 	return !limit || points->descriptors + DESCRIPTORS_SPARE <= limit;
 }
 
@@ -289,7 +287,8 @@ static int start(struct watchpoints *points)
 		return error;
 	if (points->registers < (int)config->count)
 		return -ENOSPC;
-	return watch_threads(points);
+	error = watch_threads(points, config->pid);
+	return !error && !points->own_count ? -ESRCH : error;
 }
 
 struct watchpoints *watchpoints_open(const struct watchpoints_config *config,
@@ -304,7 +303,9 @@ struct watchpoints *watchpoints_open(const struct watchpoints_config *config,
 		return NULL;
 	}
 	points->config = *config;
-	if (!descriptors_suffice(points, &threads)) {
+	memcpy(points->copies, config->words, config->count * sizeof(*config->words));
+	points->config.words = points->copies;
+	if (!descriptors_suffice(points, config->pid, &threads)) {
 		failure_set(failure, STATUS_FAILURE,
 			    "process %d has %zu threads: watching them needs %zu open files, more "
 			    "than we may have (ulimit -n)",
@@ -318,6 +319,15 @@ struct watchpoints *watchpoints_open(const struct watchpoints_config *config,
 	explain(points, error, failure);
 	watchpoints_close(points);
 	return NULL;
+}
+
+int watchpoints_add(struct watchpoints *points, pid_t pid)
+{
+	size_t threads;
+
+	if (!descriptors_suffice(points, pid, &threads))
+		return -EMFILE;
+	return watch_threads(points, pid);
 }
 
 /* With inheritance a read adds up what all threads have counted. */

@@ -35,6 +35,13 @@ struct watchpoints;
 struct watchpoints *watchpoints_open(const struct watchpoints_config *config,
 				     struct failure *failure);
 
+/*
+ * The same in another process that has the words at the same addresses: one that this one forked,
+ * which may have happened while the first were put in place. Returns 0 or a negative errno: -ESRCH
+ * where it is gone, -EMFILE where there are too many threads for our descriptors.
+ */
+int watchpoints_add(struct watchpoints *points, pid_t pid);
+
 /* Takes all out. Accepts NULL. */
 void watchpoints_close(struct watchpoints *points);
 

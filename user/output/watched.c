@@ -2,6 +2,7 @@
 #include "watched.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "../lib/escape.h"
 #include "../lib/quantity.h"
@@ -66,7 +67,11 @@ int watched_text(const struct watched *watched, FILE *file)
 	if (columns_init(&columns, file))
 		return -ENOMEM;
 	escape_print(columns.file, watched->comm);
-	fprintf(columns.file, " %d  ", (int)watched->pid);
+	fprintf(columns.file, " %d", (int)watched->pid);
+	if (watched->forks)
+		fprintf(columns.file, " + %" PRIu64 " %s", watched->forks,
+			watched->forks == 1 ? "worker" : "workers");
+	fputs("  ", columns.file);
 	if (watched->type) {
 		escape_print(columns.file, watched->type);
 		putc(' ', columns.file);
@@ -99,6 +104,7 @@ int watched_json(const struct watched *watched, FILE *file)
 	json_add_count(object, "replaced", watched->replaced);
 	json_object_object_add(object, "follows_forks",
 			       json_object_new_boolean(watched->follows_forks));
+	json_add_count(object, "forks", watched->forks);
 	json_add_count(object, "unsure", watched->unsure);
 	json_object_object_add(object, "net", json_object_new_int64(watched->net));
 	json_object_object_add(object, "watched_s", json_of_double(watched->watched_s, 3));

@@ -19,8 +19,9 @@ struct watched {
 	uint64_t grew;
 	uint64_t shrank;
 	uint64_t replaced;
-	bool follows_forks; /* also what the process forked meanwhile was watched */
-	uint64_t unsure;    /* first writes in these, of which is not known what they did */
+	bool follows_forks; /* also what the process forked was watched */
+	uint64_t forks;     /* that were there already */
+	uint64_t unsure;    /* first writes in later ones, of which is not known what they did */
 	int64_t net;
 	double watched_s;
 	double hit_us;   /* of the process's time, each */

@@ -115,19 +115,42 @@ bool family_is_worker(const struct procfs *procfs, pid_t master, pid_t pid)
 	       (master != 1 || same_cgroup(procfs, master, pid));
 }
 
-size_t family_list_workers(const struct procfs *procfs, pid_t master, pid_t **pids)
+static bool is_fork(const struct procfs *procfs, pid_t origin, pid_t pid)
+{
+	struct process_status left, right;
+
+	return !procfs_read_status(procfs, origin, &left) &&
+	       !procfs_read_status(procfs, pid, &right) && left.stack_start &&
+	       left.stack_start == right.stack_start && left.code_start == right.code_start &&
+	       same_program(procfs, origin, pid);
+}
+
+static size_t list_descendants(const struct procfs *procfs, pid_t origin,
+			       bool (*is_wanted)(const struct procfs *procfs, pid_t origin,
+						 pid_t pid),
+			       pid_t **pids)
 {
 	pid_t *all = NULL;
 	size_t count = 0, kept = 0;
 
 	*pids = NULL;
-	if (!array_append(&all, &count, master) || family_append(procfs, &all, &count) < 0) {
+	if (!array_append(&all, &count, origin) || family_append(procfs, &all, &count) < 0) {
 		free(all);
 		return 0;
 	}
 	for (size_t i = 1; i < count; i++)
-		if (family_is_worker(procfs, master, all[i]))
+		if (is_wanted(procfs, origin, all[i]))
 			all[kept++] = all[i];
 	*pids = all;
 	return kept;
+}
+
+size_t family_list_forks(const struct procfs *procfs, pid_t pid, pid_t **pids)
+{
+	return list_descendants(procfs, pid, is_fork, pids);
+}
+
+size_t family_list_workers(const struct procfs *procfs, pid_t master, pid_t **pids)
+{
+	return list_descendants(procfs, master, family_is_worker, pids);
 }

@@ -13,6 +13,12 @@
 int family_append(const struct procfs *procfs, pid_t **pids, size_t *count);
 
 /*
+ * Those descendants that go on in a copy of its memory: forked, by it or by one of them, without
+ * executing anything since. Malloc'd, the caller's; returns how many, as below.
+ */
+size_t family_list_forks(const struct procfs *procfs, pid_t pid, pid_t **pids);
+
+/*
  * Whether a descendant of a master is one of its workers: it runs the same program, and is no
  * helper of multiprocessing. Of PID 1, which starts all and takes in orphans, those in its cgroup
  * alone.

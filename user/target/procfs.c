@@ -121,7 +121,7 @@ static int parse_stat(const char *text, struct process_status *status)
 {
 	const char *open = strchr(text, '(');
 	const char *close = strrchr(text, ')');
-	unsigned long long user, system, start;
+	unsigned long long user, system, start, code = 0, stack = 0;
 
 	if (!open || !close || close < open)
 		return -EPROTO;
@@ -131,9 +131,11 @@ static int parse_stat(const char *text, struct process_status *status)
 	memcpy(status->comm, open + 1, length);
 	if (sscanf(close + 1,
 		   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d "
-		   "%llu",
-		   &user, &system, &start) != 3)
+		   "%llu %*u %*d %*u %llu %*u %llu",
+		   &user, &system, &start, &code, &stack) < 3)
 		return -EPROTO;
+	status->code_start = code;
+	status->stack_start = stack;
 	status->cpu_ticks = user + system;
 	status->start_time = start;
 	return 0;

@@ -32,6 +32,9 @@ struct process_status {
 	uint64_t cpu_ticks;  /* utime + stime of all threads */
 	uint64_t resident_bytes; /* 0 of a kernel thread and of a zombie */
 	char comm[17];
+	/* Where its image and its first stack begin, the same in what it forks; 0: not told. */
+	uint64_t code_start;
+	uint64_t stack_start;
 };
 
 /* Returns 0 or a negative errno; -ESRCH where there is no such process. */
