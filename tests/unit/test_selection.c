@@ -27,7 +27,7 @@ static void make_parents(char *path)
 	}
 }
 
-static void write_file(const char *path, const char *text)
+static void write_bytes(const char *path, const char *bytes, size_t size)
 {
 	char full[512];
 
@@ -35,8 +35,13 @@ static void write_file(const char *path, const char *text)
 	make_parents(full);
 	FILE *file = fopen(full, "w");
 	assert_non_null(file);
-	fputs(text, file);
+	assert_int_equal(fwrite(bytes, 1, size, file), size);
 	fclose(file);
+}
+
+static void write_file(const char *path, const char *text)
+{
+	write_bytes(path, text, strlen(text));
 }
 
 static void write_process(pid_t pid, pid_t parent, const char *comm, int kilobytes,
@@ -62,6 +67,8 @@ static void write_process(pid_t pid, pid_t parent, const char *comm, int kilobyt
 
 static int setup(void **state)
 {
+	static const char helper[] =
+		"/bin/python3\0-c\0from multiprocessing.resource_tracker import main;main(9)";
 	char mounts[512];
 
 	(void)state;
@@ -81,6 +88,9 @@ static int setup(void **state)
 		      "/bin/python3");
 	write_process(12, 10, "gunicorn", 40000, "0::/system.slice/docker-" ID_A ".scope/sub\n",
 		      "/bin/python3");
+	write_process(13, 10, "gunicorn", 8000, "0::/system.slice/docker-" ID_A ".scope\n",
+		      "/bin/python3");
+	write_bytes("13/cmdline", helper, sizeof(helper));
 	write_process(20, 1, "a-name-of-more-", 700, "4:memory:/kubepods/podx/" ID_B "\n3:cpu:/\n",
 		      "/bin/server");
 	write_process(30, 1, "conmon", 600, "0::/machine.slice/libpod-conmon-" ID_B ".scope\n",
@@ -143,7 +153,7 @@ static const char *choose(enum selection_kind kind, const char *name, bool with_
 static void test_by_name(void **state)
 {
 	(void)state;
-	assert_string_equal(list(SELECT_COMM, "gunicorn"), "11 12 10");
+	assert_string_equal(list(SELECT_COMM, "gunicorn"), "11 12 10 13");
 	assert_string_equal(list(SELECT_COMM, "a-name-of-more-than-fifteen"), "20");
 	assert_string_equal(list(SELECT_COMM, "gun"), "3: there is no process named \"gun\"");
 	assert_string_equal(list(SELECT_COMM, "kthreadd"),
@@ -154,8 +164,8 @@ static void test_by_name(void **state)
 static void test_by_container(void **state)
 {
 	(void)state;
-	assert_string_equal(list(SELECT_CONTAINER, ID_A), "11 12 10");
-	assert_string_equal(list(SELECT_CONTAINER, "1f0c8a5be2d3"), "11 12 10");
+	assert_string_equal(list(SELECT_CONTAINER, ID_A), "11 12 10 13");
+	assert_string_equal(list(SELECT_CONTAINER, "1f0c8a5be2d3"), "11 12 10 13");
 	assert_string_equal(list(SELECT_CONTAINER, "1f0d"), "20");
 	assert_string_equal(list(SELECT_CONTAINER, "redis-1"), "31");
 	assert_string_equal(list(SELECT_CONTAINER, "1f0"),

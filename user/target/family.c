@@ -89,7 +89,7 @@ static bool same_cgroup(const struct procfs *procfs, pid_t a, pid_t b)
 
 /* What Python's multiprocessing starts to tidy up behind a program, uvicorn's and joblib's masters
  * for two: it runs the same interpreter, and serves nobody. */
-static bool is_helper(const struct procfs *procfs, pid_t pid)
+bool family_is_helper(const struct procfs *procfs, pid_t pid)
 {
 	static const char *const mains[] = {
 		"from multiprocessing.resource_tracker import main",
@@ -111,7 +111,7 @@ static bool is_helper(const struct procfs *procfs, pid_t pid)
 
 bool family_is_worker(const struct procfs *procfs, pid_t master, pid_t pid)
 {
-	return same_program(procfs, master, pid) && !is_helper(procfs, pid) &&
+	return same_program(procfs, master, pid) && !family_is_helper(procfs, pid) &&
 	       (master != 1 || same_cgroup(procfs, master, pid));
 }
 

@@ -18,6 +18,9 @@ int family_append(const struct procfs *procfs, pid_t **pids, size_t *count);
  */
 size_t family_list_forks(const struct procfs *procfs, pid_t pid, pid_t **pids);
 
+/* Whether it is what Python's multiprocessing starts beside a program, and serves nobody. */
+bool family_is_helper(const struct procfs *procfs, pid_t pid);
+
 /*
  * Whether a descendant of a master is one of its workers: it runs the same program, and is no
  * helper of multiprocessing. Of PID 1, which starts all and takes in orphans, those in its cgroup

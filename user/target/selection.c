@@ -298,20 +298,24 @@ static bool is_worker(const struct search *list, const struct selected *item)
 	return false;
 }
 
-static void leave_workers_out(struct search *list)
+/* Those that nobody means: helpers, and workers beside their master where it stands for them. */
+static void leave_out(struct search *list, bool workers)
 {
 	struct search all = *list;
-	bool *workers = calloc(all.count, sizeof(*workers));
+	bool *others = calloc(all.count, sizeof(*others));
 
-	if (!workers)
+	if (!others)
 		return;
 	for (size_t i = 0; i < all.count; i++)
-		workers[i] = is_worker(&all, &all.items[i]);
+		others[i] = family_is_helper(list->procfs, all.items[i].pid) ||
+			    (workers && is_worker(&all, &all.items[i]));
 	list->count = 0;
 	for (size_t i = 0; i < all.count; i++)
-		if (!workers[i])
+		if (!others[i])
 			list->items[list->count++] = all.items[i];
-	free(workers);
+	if (!list->count)
+		list->count = all.count;
+	free(others);
 }
 
 static const char *option_of(enum selection_kind kind)
@@ -351,8 +355,8 @@ int selection_choose(const struct procfs *procfs, const struct selection *select
 
 	if (error)
 		return -1;
-	if (with_workers)
-		leave_workers_out(&list);
+	if (list.count > 1)
+		leave_out(&list, with_workers);
 	if (list.count == 1)
 		*pid = list.items[0].pid;
 	else
