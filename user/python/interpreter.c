@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "unnamed.h"
 #include "validate.h"
 #include "version.h"
 
@@ -96,10 +97,11 @@ static bool is_suspect(const char *path, int error)
 	       (is_named_python(path) && (error == -ENOEXEC || error == -EFBIG));
 }
 
-/* Opens the file of a mapping. Returns 0 if it holds the interpreter, -ENOENT if not. */
+/* Opens the file of a mapping. Returns 0 if it holds the interpreter, -ENOENT if not. `unnamed`:
+ * also where the file does not name it. */
 static int open_image(const struct procfs *procfs, struct confined *confined, pid_t pid,
-		      const struct mapping *mapping, struct python_interpreter *interpreter,
-		      struct failure *failure)
+		      const struct mapping *mapping, bool unnamed,
+		      struct python_interpreter *interpreter, struct failure *failure)
 {
 	int error = image_open(procfs, confined, pid, mapping, &interpreter->image,
 			       interpreter->symbols);
@@ -114,6 +116,9 @@ static int open_image(const struct procfs *procfs, struct confined *confined, pi
 	interpreter->runtime = interpreter->symbols[SYMBOL_RUNTIME].address
 				       ? interpreter->symbols[SYMBOL_RUNTIME].address
 				       : interpreter->image.runtime_section;
+	if (!interpreter->runtime && unnamed)
+		interpreter->runtime =
+			python_unnamed_runtime(procfs, pid, mapping, &interpreter->image);
 	if (interpreter->runtime)
 		return 0;
 	image_release(&interpreter->image);
@@ -132,8 +137,15 @@ static int find_image(const struct procfs *procfs, struct confined *confined, pi
 	for (int likely = 1; likely >= 0; likely--)
 		for (size_t i = 0; i < count && error == -ENOENT; i++)
 			if (is_named_python(files[i]->path) == likely)
-				error = open_image(procfs, confined, pid, files[i], interpreter,
-						   failure);
+				error = open_image(procfs, confined, pid, files[i], false,
+						   interpreter, failure);
+	/* what names nothing is looked for where it must be: to look takes reading all of a file */
+	char *exe = error == -ENOENT ? procfs_read_exe(procfs, pid) : NULL;
+	for (size_t i = 0; i < count && error == -ENOENT; i++)
+		if (is_named_python(files[i]->path) || (exe && !strcmp(files[i]->path, exe)))
+			error = open_image(procfs, confined, pid, files[i], true, interpreter,
+					   failure);
+	free(exe);
 	free(files);
 	return error;
 }

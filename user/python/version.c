@@ -9,7 +9,14 @@
 #include "image_query.h"
 #include "layouts.h"
 
-enum { CHUNK_BYTES = 1 << 16, OVERLAP = 32, MINOR_MAX = 99 };
+enum {
+	CHUNK_BYTES = 1 << 16,
+	OVERLAP = 32,
+	MINOR_MAX = 99,
+	MICRO_MAX = 60,
+	LEVEL_ALPHA = 0xa,
+	LEVEL_FINAL = 0xf,
+};
 
 void python_version_name(uint32_t version, char name[16])
 {
@@ -47,16 +54,34 @@ static uint32_t find_minor(const char *text, size_t size)
 	return 0;
 }
 
+/* Py_Version, from 3.11 on: a constant, PY_VERSION_HEX as a word. */
+static uint32_t find_constant(const char *text, size_t size)
+{
+	for (size_t at = 0; at + 8 <= size; at += 8) {
+		uint64_t word;
+
+		memcpy(&word, text + at, sizeof(word));
+		uint32_t level = word >> 4 & 15;
+		if (PYTHON_MINOR(word) >= PYTHON_VERSION(3, 11) && word >> 24 == 3 &&
+		    (word >> 16 & 255) <= MINOR_MAX && (word >> 8 & 255) <= MICRO_MAX &&
+		    (level == LEVEL_FINAL ? !(word & 15) : level >= LEVEL_ALPHA && level < 13))
+			return (uint32_t)word;
+	}
+	return 0;
+}
+
+typedef uint32_t find_fn(const char *text, size_t size);
+
 /* Takes what a segment names into *version. Returns false where it names two. */
 static bool scan_segment(const struct python_image *image, const struct image_segment *segment,
-			 char *text, uint32_t *version)
+			 find_fn *find, char *text, uint32_t *version)
 {
 	for (uint64_t at = 0; at < segment->file_bytes; at += CHUNK_BYTES - OVERLAP) {
 		ssize_t got = image_bytes_read(image, segment->address + at, text, CHUNK_BYTES);
 
 		if (got <= 0)
 			break;
-		uint32_t found = find_minor(text, (size_t)got);
+		uint32_t found = find(text, (size_t)got);
 		if (found && *version && found != *version)
 			return false;
 		*version = found ? found : *version;
@@ -64,19 +89,26 @@ static bool scan_segment(const struct python_image *image, const struct image_se
 	return true;
 }
 
-uint32_t python_version_read(const struct python_image *image)
+static uint32_t scan(const struct python_image *image, find_fn *find, uint64_t unwanted)
 {
 	char *text = malloc(CHUNK_BYTES);
 	uint32_t version = 0;
 
 	for (size_t i = 0; text && i < image->segment_count; i++)
-		if (!(image->segments[i].flags & IMAGE_WRITABLE) &&
-		    !scan_segment(image, &image->segments[i], text, &version)) {
+		if (!(image->segments[i].flags & unwanted) &&
+		    !scan_segment(image, &image->segments[i], find, text, &version)) {
 			version = 0;
 			break;
 		}
 	free(text);
 	return version;
+}
+
+uint32_t python_version_read(const struct python_image *image)
+{
+	uint32_t version = scan(image, find_constant, IMAGE_WRITABLE | IMAGE_EXECUTABLE);
+
+	return version ? version : scan(image, find_minor, IMAGE_WRITABLE);
 }
 
 static int version_confined(int fd, const void *input, size_t length,
