@@ -2,7 +2,7 @@
 """`unfreed heap` at a Python without pools: each object is a block of malloc."""
 import pytest
 
-from heaps import Leak, check_names, look
+from heaps import EXPECTED, Leak, check_names, look
 from pythons import choose, find_pythons, with_long
 
 WITHOUT_POOLS = {"PYTHONMALLOC": "malloc"}
@@ -33,10 +33,23 @@ def test_types_without_pools(python, tmp_path):
         assert types["float"]["bytes"] == pytest.approx(24 * types["float"]["count"], rel=0.01)
 
 
-def test_allocator_for_debugging(tmp_path):
-    """It is said that objects are missing; the rest of the look is there."""
-    python = choose(find_pythons(), 11)[0].values[0]
-    with Leak(python, 5, environment={"PYTHONMALLOC": "debug"}) as target:
-        report, _ = look(target, tmp_path / "look.json")
-        assert "PYTHONMALLOC=debug" in report["python"]["note"]
-        assert report["memory"]["resident_bytes"] > 5e6
+@pytest.mark.parametrize("room", ["512", "16"])
+@pytest.mark.parametrize("allocator", ["debug", "malloc_debug"])
+@pytest.mark.parametrize("python", with_long(choose(find_pythons(), 8, 11, 12, 13), 11))
+def test_allocators_for_debugging(python, allocator, room, tmp_path):
+    """With marks around each block: what lies between them is told as without."""
+    with Leak(python, 50, environment={"PYTHONMALLOC": allocator}) as target:
+        report, _ = look(target, tmp_path / "look.json", "-i", "0.3", "--looks", "3",
+                         "--max-memory", room)
+        note = report["python"]["note"] or ""
+        assert "PYTHONMALLOC=debug" not in note
+        assert ("piece by piece" in note) == (room == "16")
+        if allocator == "debug":
+            check_names(report)
+        grown = {row["name"]: row["type"] for row in report["growth"]["containers"]}
+        assert EXPECTED.items() <= grown.items()
+        target.pause()
+        report, _ = look(target, tmp_path / "look.json", "--max-memory", room)
+        types = {row["name"]: row["count"] for row in report["types"]}
+        floats = target.count + 2000 * 50000 // (433 + 2 * 116 + 8 * 5 + 264) // 1000 * 1000
+        assert types["float"] == pytest.approx(floats, rel=0.05)

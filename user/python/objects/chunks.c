@@ -20,20 +20,25 @@ static void see_chunk(void *context, const struct chunk *chunk)
 	const struct reading *reading = context;
 	struct object_reader *reader = reading->reader;
 	_Alignas(8) uint8_t head[HEAD_BYTES] = {0};
-	uint32_t header = 0, size;
+	uint32_t header = 0, marks = 0, size;
 	bool listed;
 
 	if (chunk->state != CHUNK_LIVE && chunk->state != CHUNK_MMAPPED)
 		return;
 	uint64_t usable = chunk_usable(chunk);
-	memcpy(head, chunk->content, chunk->at_hand < HEAD_BYTES ? chunk->at_hand : HEAD_BYTES);
 	size = usable < UINT32_MAX ? (uint32_t)usable : UINT32_MAX;
+	memcpy(head, chunk->content, chunk->at_hand < HEAD_BYTES ? chunk->at_hand : HEAD_BYTES);
+	if (object_block_is_marked(head, size)) {
+		marks = BLOCK_HEAD_BYTES;
+		size -= BLOCK_HEAD_BYTES + BLOCK_TAIL_BYTES;
+		memmove(head, head + marks, HEAD_BYTES - marks);
+	}
 	if (reading->view_bytes && view_numbers(reader->view).kept_bytes > reading->view_bytes / 2)
 		view_clear(reader->view, view_regions(reader->view));
 	uint32_t type =
 		object_block_type(reader->types, reader->view, head, size, &header, &listed);
 	if (type)
-		reading->act(reading->context, chunk->block + header, type, usable);
+		reading->act(reading->context, chunk->block + marks + header, type, usable);
 }
 
 int object_chunks_read(struct object_reader *reader, uint64_t view_bytes, chunk_object_fn *act,

@@ -261,11 +261,12 @@ static uint32_t repair(struct graph *graph, uint64_t address)
 	const struct object_pool *pool = object_pools_of(reader->pools, number);
 	uint64_t start = object_pool_block(pool, number);
 	graph->dangling++;
-	if (pool->size > sizeof(block) || view_refresh(reader->view, start, pool->size) ||
-	    !view_bytes(reader->view, start, block, pool->size))
+	uint32_t room = object_pool_room(pool);
+	if (room > sizeof(block) || view_refresh(reader->view, start, room) ||
+	    !view_bytes(reader->view, start, block, room))
 		return 0;
 	uint32_t type =
-		object_block_type(reader->types, reader->view, block, pool->size, &header, &listed);
+		object_block_type(reader->types, reader->view, block, room, &header, &listed);
 	if (!type || start + header != address)
 		return 0;
 	reader->pools->blocks[number] = (uint16_t)type;
@@ -295,7 +296,7 @@ uint32_t graph_type(const struct graph *graph, uint32_t node)
 static uint64_t outside_bytes(const struct graph *graph, uint64_t address, uint32_t type)
 {
 	struct object_reader *reader = graph->reader;
-	uint32_t header = reader->types->items[type].header_bytes;
+	uint32_t header = reader->types->items[type].header_bytes + reader->pools->head;
 	uint64_t own = header + object_bytes(reader, address, type);
 	uint64_t block = chunk_guess_bytes(reader->view, address - header);
 
@@ -346,7 +347,8 @@ bool graph_leave_out(struct graph *graph)
 static uint64_t end_in_pool(const struct graph *graph, uint32_t node, const struct object *object)
 {
 	const struct python_type *type = &graph->reader->types->items[object->type];
-	uint64_t block = object_pool_block(object_pools_of(graph->reader->pools, node), node + 1);
+	const struct object_pool *pool = object_pools_of(graph->reader->pools, node);
+	uint64_t block = object_pool_block(pool, node) + object_pool_room(pool);
 	uint64_t end = object->address + type->basic_bytes;
 
 	return type->item_bytes || end > block ? block : end;

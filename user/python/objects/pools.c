@@ -24,6 +24,7 @@ enum {
 	POOL_BYTES_MAX = 16384,
 	LOWEST_ADDRESS = 65536,
 	CLAIMS_MAX = 1 << 16,
+	LIVE_JUDGED = 4,
 };
 #define LENGTH_MAX (UINT64_C(1) << 40)
 
@@ -246,6 +247,8 @@ static int keep_pool(struct object_pools *pools, uint64_t address, uint32_t size
 		.first = (uint32_t)pools->block_count,
 		.size = (uint16_t)size,
 		.blocks = (uint16_t)blocks,
+		.head = pools->head,
+		.tail = pools->tail,
 		.inverse = (1 << 16) / (size / POOL_BLOCK_UNIT) + 1,
 	};
 	for (size_t i = (pools->block_count + POOL_STARTS_EVERY - 1) / POOL_STARTS_EVERY;
@@ -262,14 +265,21 @@ struct reading {
 	void *context;
 };
 
+static uint32_t block_room(const struct object_pools *pools, uint32_t size)
+{
+	uint32_t marks = (uint32_t)pools->head + pools->tail;
+
+	return size > marks ? size - marks : 0;
+}
+
 static uint16_t read_block(const struct reading *reading, const uint8_t *block, uint64_t address,
 			   uint32_t size)
 {
 	struct object_pools *pools = reading->pools;
 	uint32_t header = 0;
 	bool listed;
-	uint32_t type =
-		object_block_type(pools->types, reading->view, block, size, &header, &listed);
+	uint32_t type = object_block_type(pools->types, reading->view, block + pools->head,
+					  block_room(pools, size), &header, &listed);
 
 	pools->live_blocks++;
 	pools->live_bytes += size;
@@ -283,7 +293,7 @@ static uint16_t read_block(const struct reading *reading, const uint8_t *block, 
 	pools->types->items[type].count++;
 	pools->types->items[type].bytes += size;
 	if (reading->act)
-		reading->act(reading->context, address + header, type);
+		reading->act(reading->context, address + pools->head + header, type);
 	return (uint16_t)type;
 }
 
@@ -330,6 +340,40 @@ static int read_blocks(const struct reading *reading, const uint8_t *pool, uint6
 	return 0;
 }
 
+bool object_block_is_marked(const uint8_t *block, uint32_t size)
+{
+	static const uint8_t forbidden[7] = {0xfd, 0xfd, 0xfd, 0xfd, 0xfd, 0xfd, 0xfd};
+	uint64_t held = 0;
+
+	if (size < BLOCK_HEAD_BYTES + BLOCK_TAIL_BYTES)
+		return false;
+	for (int i = 0; i < 8; i++)
+		held = held << 8 | block[i];
+	return held <= size - BLOCK_HEAD_BYTES - BLOCK_TAIL_BYTES && block[8] &&
+	       strchr("rmo", block[8]) && !memcmp(block + 9, forbidden, sizeof(forbidden));
+}
+
+/* All pools have blocks with marks, or none; the first with some blocks tells. */
+static void judge_marks(struct object_pools *pools, const uint8_t *pool, uint32_t size,
+			uint32_t blocks, const bool *is_free)
+{
+	uint32_t live = 0, marked = 0;
+
+	if (pools->marks_known)
+		return;
+	for (uint32_t i = 0; i < blocks; i++) {
+		if (is_free[i])
+			continue;
+		live++;
+		marked += object_block_is_marked(pool + HEADER_BYTES + i * size, size);
+	}
+	if (live < LIVE_JUDGED)
+		return;
+	pools->marks_known = true;
+	pools->head = marked * 2 > live ? BLOCK_HEAD_BYTES : 0;
+	pools->tail = marked * 2 > live ? BLOCK_TAIL_BYTES : 0;
+}
+
 static int read_pool(const struct reading *reading, uint64_t address)
 {
 	struct object_pools *pools = reading->pools;
@@ -345,8 +389,10 @@ static int read_pool(const struct reading *reading, uint64_t address)
 		if (!blocks)
 			return 0;
 		uint32_t size = (header->size_class + 1) * POOL_BLOCK_UNIT;
-		if (mark_free(pool, address, size, blocks, is_free))
+		if (mark_free(pool, address, size, blocks, is_free)) {
+			judge_marks(pools, pool, size, blocks, is_free);
 			return read_blocks(reading, pool, address, size, blocks, is_free);
+		}
 		pools->read_again++;
 		if (view_refresh(reading->view, address, bytes))
 			break;
@@ -390,8 +436,8 @@ bool object_pools_inspect(const struct object_pools *pools, struct view *view, u
 	uint64_t index = (offset - HEADER_BYTES) / size;
 	bool agrees = mark_free(pool, start, size, blocks, is_free);
 	*block = (struct pool_block){
-		.start = start + HEADER_BYTES + index * size,
-		.bytes = size,
+		.start = start + HEADER_BYTES + index * size + pools->head,
+		.bytes = block_room(pools, size),
 		.free = index >= blocks || (agrees && is_free[index]),
 	};
 	return true;

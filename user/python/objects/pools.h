@@ -32,6 +32,8 @@ struct object_pool {
 	uint16_t size;    /* of a block */
 	uint16_t blocks;  /* that were ever used */
 	uint32_t inverse; /* of the units in a block, in 2^16ths */
+	uint16_t head;    /* of each block, in front of what it holds: marks for debugging */
+	uint16_t tail;
 };
 
 struct object_pools {
@@ -46,6 +48,9 @@ struct object_pools {
 	uint32_t *starts;        /* the pool of each POOL_STARTS_EVERY-th block */
 	size_t block_count;      /* blocks[0] is none */
 	size_t block_capacity;
+	bool marks_known; /* the next two are */
+	uint16_t head;    /* of blocks, as above */
+	uint16_t tail;
 	struct memory_claim *claims; /* pools side by side, as one; kept in any case */
 	size_t claim_count;
 
@@ -122,10 +127,19 @@ static inline uint32_t object_pools_block(const struct object_pools *pools, uint
 	return pool ? object_pool_block_at(pool, address) : 0;
 }
 
-/* Where a block of a pool begins, by its number. */
+/* Where what a block of a pool holds begins, by its number. */
 static inline uint64_t object_pool_block(const struct object_pool *pool, uint32_t block)
 {
-	return pool->address + POOL_HEADER_BYTES + (uint64_t)(block - pool->first) * pool->size;
+	return pool->address + POOL_HEADER_BYTES + (uint64_t)(block - pool->first) * pool->size +
+	       pool->head;
+}
+
+/* How much it may hold. */
+static inline uint32_t object_pool_room(const struct object_pool *pool)
+{
+	uint32_t marks = (uint32_t)pool->head + pool->tail;
+
+	return pool->size > marks ? pool->size - marks : 0;
 }
 
 enum { POOL_STARTS_EVERY = 32 };
@@ -157,5 +171,12 @@ bool object_pools_inspect(const struct object_pools *pools, struct view *view, u
  */
 uint32_t object_block_type(struct python_object_types *types, struct view *view,
 			   const uint8_t *block, uint32_t size, uint32_t *header, bool *listed);
+
+/*
+ * Whether a block has the marks that PYTHONMALLOC=debug puts around what it holds, which begins
+ * BLOCK_HEAD_BYTES behind its beginning.
+ */
+enum { BLOCK_HEAD_BYTES = 16, BLOCK_TAIL_BYTES = 8 };
+bool object_block_is_marked(const uint8_t *block, uint32_t size);
 
 #endif
