@@ -126,8 +126,8 @@ static const struct argp argp = {
 	.args_doc = "[-p] PID\n-- COMMAND [ARG...]",
 	.doc = "Says why a process grows: what grows in it, what holds it, which line fills it, "
 	       "and "
-	       "whether that is a leak. The process is not stopped and nothing is written into "
-	       "it.\v"
+	       "whether that is a leak. A master that forks workers stands for these. The process "
+	       "is not stopped and nothing is written into it.\v"
 	       "Exit status: 0 done, 1 a failure while running or growth above --fail-above, 2 "
 	       "usage, 3 the target (no such process), 4 the kernel or the permissions.",
 };
