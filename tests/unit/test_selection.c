@@ -96,6 +96,9 @@ static int setup(void **state)
 	write_process(30, 1, "conmon", 600, "0::/machine.slice/libpod-conmon-" ID_B ".scope\n",
 		      "/bin/conmon");
 	write_process(31, 1, "redis", 500, "0::/default/redis-1\n", "/bin/redis");
+	write_process(32, 1, "cafe", 400, "0::/default/cafe\n", "/bin/cafe");
+	write_process(33, 1, "odd", 300, "0::/system.slice\n", "/bin/odd");
+	write_process(34, 1, "web", 300, "0::/web.service\n", "/bin/web");
 	write_file("one/kept/cgroup.procs", "");
 	write_file("two/web.slice/cgroup.procs", "10\n");
 	write_file("two/web.slice/below/cgroup.procs", "12\n0\n4194304\n");
@@ -168,6 +171,7 @@ static void test_by_container(void **state)
 	assert_string_equal(list(SELECT_CONTAINER, "1f0c8a5be2d3"), "11 12 10 13");
 	assert_string_equal(list(SELECT_CONTAINER, "1f0d"), "20");
 	assert_string_equal(list(SELECT_CONTAINER, "redis-1"), "31");
+	assert_string_equal(list(SELECT_CONTAINER, "cafe"), "32");
 	assert_string_equal(list(SELECT_CONTAINER, "1f0"),
 			    "2: the IDs of several containers begin with \"1f0\": " ID_A ", " ID_B
 			    "; give more of the one that is meant");
@@ -176,8 +180,9 @@ static void test_by_container(void **state)
 static void test_no_such_container(void **state)
 {
 	(void)state;
-	const char *const names[] = {"redis",  "web",     "system.slice", ID_A "0",
-				     "docker", "default", "init",         "docker-" ID_A ".scope"};
+	const char *const names[] = {
+		"redis",   "web",  "system.slice",          ID_A "0", "docker",
+		"default", "init", "docker-" ID_A ".scope", "caf",    "web.service"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		assert_memory_equal(list(SELECT_CONTAINER, names[i]),
 				    "3: no process runs in a container whose ID", 42);
