@@ -290,7 +290,8 @@ static void visit_late(struct reach *reach, uint64_t address, const struct block
 		take(reach, &block);
 }
 
-void reach_visit(struct reach *reach, uint64_t word)
+/* What may be a pointer, found where reach->path says; marks the block that it points to. */
+static void visit(struct reach *reach, uint64_t word)
 {
 	struct block block;
 
@@ -306,7 +307,7 @@ void reach_visit(struct reach *reach, uint64_t word)
 void reach_visit_root(struct reach *reach, enum reach_root kind, pid_t thread, uint64_t word)
 {
 	reach->path = (struct reach_path){REACH_ROOT(kind, thread), true};
-	reach_visit(reach, word);
+	visit(reach, word);
 }
 
 void reach_scan(struct reach *reach, uint64_t address, const uint8_t *bytes, size_t size,
@@ -318,7 +319,7 @@ void reach_scan(struct reach *reach, uint64_t address, const uint8_t *bytes, siz
 		memcpy(&word, bytes + i, sizeof(word));
 		if (word - low < length) {
 			reach->path = (struct reach_path){address + i, true};
-			reach_visit(reach, word);
+			visit(reach, word);
 		}
 	}
 }
@@ -329,7 +330,7 @@ static void scan_words(struct reach *reach, const uint64_t *words, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		if (words[i] - low < length)
-			reach_visit(reach, words[i]);
+			visit(reach, words[i]);
 }
 
 static bool is_late(const struct reach *reach)

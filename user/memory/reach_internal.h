@@ -71,9 +71,6 @@ void reach_relieve(struct reach *reach);
 /* Of what is no root. They are sorted by whoever begins with the roots. */
 void reach_add_hole(struct reach *reach, uint64_t start, uint64_t end);
 
-/* What may be a pointer, found where reach->path says; marks the block that it points to. */
-void reach_visit(struct reach *reach, uint64_t word);
-
 /* Words of a copy of roots, at every `step` bytes; of what lies at an address. */
 void reach_scan(struct reach *reach, uint64_t address, const uint8_t *bytes, size_t size,
 		size_t step);

@@ -55,7 +55,8 @@ static uint32_t *find_slot(const struct search *search, uint64_t address)
 	return &search->slots[at];
 }
 
-uint32_t search_find(const struct search *search, uint64_t address)
+/* The holder at an address, 0 where there is none. */
+static uint32_t find_holder(const struct search *search, uint64_t address)
 {
 	return *find_slot(search, address);
 }
@@ -180,7 +181,7 @@ static bool mark_wanted(struct search *search)
 	for (size_t i = 1; i < search->holder_count; i++)
 		search->holders[i].wanted = false;
 	for (size_t i = 0; i < search->chains->count; i++) {
-		uint32_t number = search_find(search, search->chains->items[i].address);
+		uint32_t number = find_holder(search, search->chains->items[i].address);
 		struct holder *holder = &search->holders[number];
 
 		holder->wanted = number && is_open(search, holder);
@@ -477,7 +478,7 @@ int chains_find(struct chains *chains, struct object_reader *reader,
 		search_judge(&search);
 	for (size_t i = 0; i < chains->count && !error; i++) {
 		struct chain *chain = &chains->items[i];
-		uint32_t number = search_find(&search, chain->address);
+		uint32_t number = find_holder(&search, chain->address);
 
 		view_clear(reader->view, regions);
 		chain->is_garbage = number && !search.holders[number].wanted;

@@ -89,9 +89,6 @@ static inline bool is_table(const struct holder *holder)
 	return holder->kind == HOLDER_BLOCK || holder->kind == HOLDER_WORD;
 }
 
-/* The holder at an address, 0 where there is none. */
-uint32_t search_find(const struct search *search, uint64_t address);
-
 /* Takes one in where it is new. 0: no room. */
 uint32_t search_add(struct search *search, enum holder_kind kind, uint64_t address, uint32_t type);
 

@@ -20,13 +20,6 @@ void sampler_release(struct sampler *sampler)
 	*sampler = (struct sampler){0};
 }
 
-void sampler_begin(struct sampler *sampler)
-{
-	sampler->count = 0;
-	sampler->seen = 0;
-	sampler->limit = UINT64_MAX;
-}
-
 /* Finalizer of splitmix64. */
 uint64_t sampler_hash(uint64_t address)
 {

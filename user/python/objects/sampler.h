@@ -27,9 +27,6 @@ struct sampler {
 int sampler_init(struct sampler *sampler, size_t max);
 void sampler_release(struct sampler *sampler);
 
-/* Forgets all that it took. */
-void sampler_begin(struct sampler *sampler);
-
 void sampler_see(struct sampler *sampler, uint64_t address, uint32_t type);
 
 /* A number for an address, all numbers as likely. */
