@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import random
 import resource
 import shutil
 import signal
@@ -329,3 +330,58 @@ def test_parts_that_overlap(small, tmp_path):
     copy[start + 56 * 2:start + 56 * 3] = copy[start + 56:start + 56 * 2]
     path.write_bytes(copy)
     assert_refused(run("--core", path), 3, "damaged")
+
+
+class Lies:
+    """Words of a core's writable memory, replaced by others, and put back."""
+
+    def __init__(self, path, seed):
+        self.path = path
+        self.noise = random.Random(seed)
+        data = path.read_bytes()
+        table, = struct.unpack_from("<Q", data, 32)
+        count, = struct.unpack_from("<H", data, 56)
+        headers = [struct.unpack_from("<2I6Q", data, table + 56 * i) for i in range(count)]
+        self.parts = [header for header in headers if header[0] == 1 and header[1] & 2 and header[5]]
+        self.pages = [at for part in self.parts for at in range(part[2], part[2] + part[5], 4096)
+                      if any(data[at:at + 4096])]
+        self.data = data
+
+    def word(self, old):
+        part = self.noise.choice(self.parts)
+        return self.noise.choice([
+            part[3] + 8 * self.noise.randrange(part[5] // 8), self.noise.getrandbits(64),
+            self.noise.getrandbits(16), old ^ 1 << self.noise.randrange(64), 2**63 - 1])
+
+    def tell(self, count):
+        places = [self.noise.choice(self.pages) + 8 * self.noise.randrange(512)
+                  for _ in range(count)]
+        with self.path.open("r+b") as file:
+            for at in places:
+                old, = struct.unpack_from("<Q", self.data, at)
+                os.pwrite(file.fileno(), struct.pack("<Q", self.word(old)), at)
+        return places
+
+    def take_back(self, places):
+        with self.path.open("r+b") as file:
+            for at in places:
+                os.pwrite(file.fileno(), self.data[at:at + 8], at)
+
+
+@pytest.mark.parametrize("rounds", [10, pytest.param(200, marks=pytest.mark.long)])
+def test_words_that_lie(rounds, started, tmp_path):  # noqa: F811
+    """Whatever the memory of an interpreter says, a look ends with a report or a sentence."""
+    process = begin(of_system(), started, "python_graphs.py", environment={"MALLOC_ARENA_MAX": "1"})
+    lies = Lies(gcore(process.pid, tmp_path), rounds)
+    before = look("--core", lies.path)
+    for number in range(rounds):
+        places = lies.tell(lies.noise.choice([20, 200, 2000, 20000]))
+        options = [[], ["--lost"], ["--holders", "dict"], ["--max-memory", "16"]][number % 4]
+        done = run("--core", lies.path, "-f", "json", *options)
+        if done.returncode:
+            assert_refused(done, 3)
+        else:
+            assert json.loads(done.stdout)["schema"] == "unfreed/heap/1"
+        lies.take_back(places)
+    after = look("--core", lies.path)
+    assert rows(after, "types", "name", "count") == rows(before, "types", "name", "count")
