@@ -110,6 +110,23 @@ static void test_heap_of_a_core(void **state)
 	look_free(look);
 }
 
+/* What is saved can be read back, whatever bytes a target has for names. */
+static void test_names_that_are_no_utf8(void **state)
+{
+	static const struct look_type types[] = {{"shop.\x90Kh\xff", "python", 1, 64}};
+	struct look *look = service_look();
+
+	(void)state;
+	look->types = types;
+	look->type_count = 1;
+	look->exe = "/srv/caf\xe9/bin/python";
+	char *text = render_look(look, heap_json, 0);
+	assert_non_null(strstr(text, "\"/srv/caf\xef\xbf\xbd/bin/python\""));
+	assert_non_null(strstr(text, "\"shop.\xef\xbf\xbdKh\xef\xbf\xbd\""));
+	free(text);
+	look_free(look);
+}
+
 /* Names that would end a string of DOT do not. */
 static void test_holders(void **state)
 {
@@ -373,6 +390,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_heap),
 		cmocka_unit_test(test_heap_of_a_core),
+		cmocka_unit_test(test_names_that_are_no_utf8),
 		cmocka_unit_test(test_heap_extremes),
 		cmocka_unit_test(test_holders),
 		cmocka_unit_test(test_why),

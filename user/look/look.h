@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A look: what is in the memory of a process at one instant. Data alone: whoever reads the memory
- * fills it, formats write it, and two of them give growth. Strings are UTF-8 of the target's
+ * fills it, formats write it, and two of them give growth. Strings are bytes of the target's
  * making: each format escapes them. Everything in a look lives in its pool.
  *
  * Sizes are in bytes. UINT64_MAX in a length, bound or count that is marked so means: not known.

@@ -8,16 +8,25 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "../lib/utf8.h"
 #include "formats.h"
 
 #define NS_PER_S 1000000000
 
+/* Names and paths are a target's bytes; JSON is UTF-8. */
 struct json_object *json_of_string(const char *string)
 {
-	return string ? json_object_new_string(string) : NULL;
+	if (!string)
+		return NULL;
+	char *repaired = utf8_repair(string);
+	struct json_object *object = json_object_new_string(repaired ? repaired : string);
+
+	free(repaired);
+	return object;
 }
 
 const char *json_text(struct json_object *object)
