@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dicts.h"
+#include "fields.h"
 
 enum {
 	STEPS_AT_END = 24, /* of a name */
@@ -136,6 +137,13 @@ static void append_field(const struct object_reader *reader, const struct name_s
 		append_attribute(name, text);
 		return;
 	}
+	known = object_field_name(reader, step->holder_type, offset, step->target);
+	if (known && (*known == '[' || *known == '{'))
+		append(name, known);
+	else if (known && *known)
+		append_attribute(name, known);
+	if (known)
+		return;
 	snprintf(text, sizeof(text), ".<C+%" PRIu64 ">", offset);
 	append(name, text);
 }

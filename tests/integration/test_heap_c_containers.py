@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Names of what containers, iterators and contexts of C code hold: against a program that puts one
+object into each, and says by which member it is there."""
+import json
+import re
+import subprocess
+
+import pytest
+
+from conftest import UNFREED
+from pythons import find_pythons, started, with_long  # noqa: F401
+
+PYTHONS = find_pythons()
+
+
+@pytest.mark.parametrize("python", with_long(PYTHONS, 8, 11, 12, 13, 14))
+def test_members(python, started):  # noqa: F811
+    process = python.start("python_c_containers.py")
+    started.append(process)
+    truth = json.loads(process.lines.next("members"))
+    process.lines.until("^ready$")
+    found = subprocess.run([UNFREED, "heap", str(process.pid), "-f", "json", "--holders",
+                            "__main__.Held"], capture_output=True, text=True, timeout=60,
+                           check=True)
+    names = {re.sub(r"\[\d+]", "[*]", row["name"]) for row in json.loads(found.stdout)["holders"]}
+    assert len(truth) >= 40
+    missing = {"__main__." + name + rest for name, rest in truth.items()} - names
+    assert not missing, names
+    assert not [name for name in names if "<C" in name]
