@@ -6,8 +6,12 @@
  * generation, the statistics of each of the three, and gc.garbage. Some builds of 3.13 pack list
  * heads, so that the generations begin at 20: the pointer tells.
  *
- * The incremental collector of 3.14.0 to 3.14.4 has no full collections: it goes through the old
- * objects by and by.
+ * The incremental collector of 3.14.0 to 3.14.4 has the same numbers at the same places, and behind
+ * them work_to_do, visited_space and phase. Each of its collections counts in the second
+ * generation, the third has gc.collect() alone. It goes through the old objects by and by, from one
+ * space into the other; at the end the spaces change their parts, or, where the permanent
+ * generation is not empty, all are moved back; in both cases the next cycle begins with marking
+ * what is reachable. What is immortal it puts into the permanent generation.
  */
 #include "collector_state.h"
 
@@ -34,24 +38,36 @@ enum {
 	STATE_BYTES = 224,
 	COUNT_MAX = 1 << 30,
 	INCREMENTAL_LAST = 4, /* of 3.14 */
+	VISITED_SPACE = 232,  /* of the incremental one */
+	PHASE = 236,
+	PHASE_MARK = 0,
+	PHASE_COLLECT = 1,
 	FROZEN_MAX = 1 << 26,
 	GC_PREVIOUS = 8,
 	GC_FLAGS = 3, /* in the links */
 };
 
+/* 0: not known. */
+static uint64_t find_state(const struct python_interpreter *interpreter)
+{
+	const struct python_layout *layout = &interpreter->layout;
+	uint64_t first;
+
+	if (layout->runtime_gc != PYTHON_ABSENT)
+		return interpreter->runtime + layout->runtime_gc;
+	if (memory_read_u64(&interpreter->memory,
+			    interpreter->runtime + layout->runtime_interpreters, &first))
+		return 0;
+	return first + layout->interpreter_gc;
+}
+
 /* Returns its address, or 0. */
 static uint64_t read_state(const struct python_interpreter *interpreter, uint8_t state[STATE_BYTES])
 {
-	const struct python_layout *layout = &interpreter->layout;
-	uint64_t address = interpreter->runtime + layout->runtime_gc, first;
+	uint64_t address = find_state(interpreter);
 
-	if (layout->runtime_gc == PYTHON_ABSENT) {
-		if (memory_read_u64(&interpreter->memory,
-				    interpreter->runtime + layout->runtime_interpreters, &first))
-			return 0;
-		address = first + layout->interpreter_gc;
-	}
-	return memory_read(&interpreter->memory, address, state, STATE_BYTES) ? 0 : address;
+	return address && !memory_read(&interpreter->memory, address, state, STATE_BYTES) ? address
+											  : 0;
 }
 
 static size_t statistics_of(const struct python_interpreter *interpreter)
@@ -142,4 +158,23 @@ uint64_t collector_full_collections(const struct python_interpreter *interpreter
 
 	collector_read(interpreter, &gc, &lists);
 	return gc.known ? gc.generations[LOOK_GENERATIONS - 1].collections : 0;
+}
+
+struct collector_cycle collector_cycle_read(const struct python_interpreter *interpreter)
+{
+	uint64_t address = find_state(interpreter);
+	uint32_t space, phase;
+
+	if (!is_incremental(interpreter->layout.version) || !address ||
+	    memory_read_u32(&interpreter->memory, address + VISITED_SPACE, &space) ||
+	    memory_read_u32(&interpreter->memory, address + PHASE, &phase) || space > 1 ||
+	    (phase != PHASE_MARK && phase != PHASE_COLLECT))
+		return (struct collector_cycle){0};
+	return (struct collector_cycle){true, space == 1, phase == PHASE_MARK};
+}
+
+bool collector_cycle_ended(const struct collector_cycle *before, const struct collector_cycle *now)
+{
+	return before->known && now->known &&
+	       (before->space != now->space || (!before->marks && now->marks));
 }

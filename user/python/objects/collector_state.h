@@ -28,4 +28,21 @@ uint64_t collector_each_frozen(const struct collector_lists *lists, struct view 
 /* How often the oldest generation was collected; 0 where that is not known. */
 uint64_t collector_full_collections(const struct python_interpreter *interpreter);
 
+/*
+ * How far the incremental collector of 3.14.0 to 3.14.4 is. Garbage is gone for sure at the end of
+ * a cycle that began when it was there: so where two ends were seen, what was garbage before the
+ * first of them is no more.
+ */
+struct collector_cycle {
+	bool known;
+	bool space; /* which of two spaces has what this cycle has visited */
+	bool marks; /* it is at the beginning */
+};
+struct collector_cycle collector_cycle_read(const struct python_interpreter *interpreter);
+
+/* Whether a cycle ended between two looks, as far as these show. */
+bool collector_cycle_ended(const struct collector_cycle *before, const struct collector_cycle *now);
+
+enum { COLLECTOR_CYCLES = 2 }; /* that must have ended */
+
 #endif

@@ -458,7 +458,8 @@ void objects_report_growth(struct objects *objects, struct look *look)
 	if (objects->has_garbage && objects->garbage.looks > 1)
 		growth->garbage_bytes =
 			(int64_t)(objects->garbage.bytes[1] - objects->garbage.bytes[0]);
-	growth->collected = objects->collections[1] > objects->collections[0];
+	growth->collected = objects->collections[1] > objects->collections[0] ||
+			    objects->cycles >= COLLECTOR_CYCLES;
 	report_types(objects, look, growth);
 	if (count > GROWN_MAX)
 		count = GROWN_MAX;

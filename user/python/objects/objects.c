@@ -261,6 +261,14 @@ static int make_graph(struct objects *objects, double time)
 	return error;
 }
 
+static void note_cycle(struct objects *objects)
+{
+	const struct collector_cycle now = collector_cycle_read(objects->interpreter);
+
+	objects->cycles += collector_cycle_ended(&objects->cycle, &now);
+	objects->cycle = now;
+}
+
 static void note_series(struct objects *objects, double time)
 {
 	bool first = !objects->looks;
@@ -277,6 +285,7 @@ static void note_series(struct objects *objects, double time)
 	}
 	objects->last_time = time;
 	objects->collections[1] = collector_full_collections(objects->interpreter);
+	note_cycle(objects);
 	if (first) {
 		objects->first_time = time;
 		objects->collections[0] = objects->collections[1];

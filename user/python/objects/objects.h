@@ -13,6 +13,7 @@
 
 #include "../../look/look.h"
 #include "chains.h"
+#include "collector_state.h"
 #include "containers.h"
 #include "garbage.h"
 #include "garbage_streamed.h"
@@ -51,8 +52,10 @@ struct objects {
 	size_t looks;
 	double first_time; /* of the first look and the last, in seconds */
 	double last_time;
-	uint64_t collections[2]; /* full ones, at the first look and the last */
-	uint64_t cpu_ns;         /* that the last look took */
+	uint64_t collections[2];      /* full ones, at the first look and the last */
+	struct collector_cycle cycle; /* at the last look */
+	size_t cycles;                /* whose end was seen */
+	uint64_t cpu_ns;              /* that the last look took */
 	uint64_t wall_ns;
 };
 
