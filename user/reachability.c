@@ -99,6 +99,7 @@ struct judging {
 	struct judged_process *process;
 	pid_t pid;
 	struct reach *reach;
+	uint64_t deadline_ns;
 	uint64_t first_look_ns;
 	uint64_t frozen_ns;
 };
@@ -140,38 +141,61 @@ static struct judged_block *blocks_of(struct judged_blocks *judged, uint32_t spa
 	return judged->items + first;
 }
 
-static void look(struct judging *judging)
+static void look_once(struct judging *judging, bool last)
 {
 	const struct reachability_request *request = judging->finding->request;
+
+	session_drain(request->session);
+	if (last) {
+		note_blocks(judging->finding, judging->process->space);
+		reach_watch(judging->reach, take_reached, judging);
+	}
+	lost_look(judging->reach, request->procfs, judging->pid,
+		  request->freeze ? &judging->frozen_ns : NULL);
+}
+
+/* How many looks there is time for, by the first one. */
+static int plan_looks(const struct judging *judging)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t each = now - judging->first_look_ns + UINT64_C(1000000) * PAUSE_MS;
+	uint64_t left = judging->deadline_ns > now ? judging->deadline_ns - now : 0;
+
+	return left / each < LOOKS - 1 ? 1 + (int)(left / each) : LOOKS;
+}
+
+static void look(struct judging *judging)
+{
 	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000};
 
 	judging->first_look_ns = clock_ns(CLOCK_MONOTONIC);
-	for (int i = 0; i < LOOKS && !reach_refused(judging->reach); i++) {
-		if (i)
-			nanosleep(&pause, NULL);
-		session_drain(request->session);
-		if (i == LOOKS - 1) {
-			note_blocks(judging->finding, judging->process->space);
-			reach_watch(judging->reach, take_reached, judging);
-		}
-		lost_look(judging->reach, request->procfs, judging->pid,
-			  request->freeze ? &judging->frozen_ns : NULL);
+	look_once(judging, false);
+	int looks = plan_looks(judging);
+
+	if (looks < 2)
+		reach_refuse(judging->reach, "going through its memory takes longer than there is "
+					     "time for it");
+	for (int i = 1; i < looks && !reach_refused(judging->reach); i++) {
+		nanosleep(&pause, NULL);
+		look_once(judging, i == looks - 1);
 	}
 }
 
-static void judge(struct finding *finding, struct judged_process *process, pid_t pid)
+static void judge(struct finding *finding, struct judged_process *process, pid_t pid,
+		  uint64_t deadline_ns)
 {
 	uint64_t budget = finding->request->budget_bytes / 4 * 3;
 	struct judging judging = {.finding = finding,
 				  .process = process,
 				  .pid = pid,
+				  .deadline_ns = deadline_ns,
 				  .reach = reach_new(finding->request->procfs, pid, budget)};
 
 	if (!judging.reach) {
 		refuse(process, "there is no memory for it");
 		return;
 	}
-	reach_limit_time(judging.reach, finding->deadline_ns);
+	reach_limit_time(judging.reach, deadline_ns);
 	look(&judging);
 	struct lost_blocks lost = reach_lost(judging.reach);
 	process->looks = (uint32_t)lost.looks;
@@ -258,17 +282,17 @@ static void name_holders(struct finding *finding, struct judged_process *process
 
 /* --- all of it --- */
 
+/* What others did not need of their share of the time is there for those that come behind them. */
 static void judge_one(struct finding *finding, size_t number)
 {
 	struct judged_process *process = &finding->judged.processes[number];
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t left = finding->deadline_ns > now ? finding->deadline_ns - now : 0;
 	pid_t pid = finding->pids[number];
 
 	if (!pid)
 		return;
-	if (clock_ns(CLOCK_MONOTONIC) > finding->deadline_ns)
-		refuse(process, "looking at others took all the time there was");
-	else
-		judge(finding, process, pid);
+	judge(finding, process, pid, now + left / (finding->pid_count - number));
 	if (!*process->problem)
 		name_holders(finding, process, pid);
 }

@@ -81,7 +81,8 @@ static int walk(struct reach *reach, pid_t pid, const struct regions *regions)
 		reach_refuse(reach, "its malloc is not understood: %s", arenas.problem);
 	if (!error && !*arenas.problem) {
 		reach_begin(reach, &arenas);
-		error = arenas_walk(pages, &arenas, reach_add, reach, &numbers);
+		if (!reach_refused(reach))
+			error = arenas_walk(pages, &arenas, reach_add, reach, &numbers);
 	}
 	if (pages)
 		arenas_release(&arenas);

@@ -338,6 +338,11 @@ static bool is_late(const struct reach *reach)
 	return reach->deadline_ns && clock_ns(CLOCK_MONOTONIC) > reach->deadline_ns;
 }
 
+static void refuse_late(struct reach *reach)
+{
+	reach_refuse(reach, "going through its memory takes longer than there is time for it");
+}
+
 /* Not so often that asking for the time would cost more than what is read. */
 static void check_limits(struct reach *reach)
 {
@@ -345,7 +350,7 @@ static void check_limits(struct reach *reach)
 		reach_refuse(reach, "its heap is larger than can be gone through in %llu MB",
 			     (unsigned long long)(reach->budget_bytes >> 20));
 	if (!(++reach->checks & 1023) && is_late(reach))
-		reach_refuse(reach, "its heap is larger than can be gone through in time");
+		refuse_late(reach);
 }
 
 /*
@@ -379,6 +384,8 @@ static void drain(struct reach *reach)
 
 void reach_relieve(struct reach *reach)
 {
+	if (is_late(reach))
+		refuse_late(reach);
 	if (reach->stack_count > STACK_MAX / 4)
 		drain(reach);
 }

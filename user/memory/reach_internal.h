@@ -63,8 +63,9 @@ struct reach {
 };
 
 /*
- * Between pieces of roots: goes through blocks, where more of them wait than may be added by the
- * next piece. What no longer had room would not be told where its chain began.
+ * Between pieces of roots: gives up where it is late, and goes through blocks, where more of them
+ * wait than may be added by the next piece. What no longer had room would not be told where its
+ * chain began.
  */
 void reach_relieve(struct reach *reach);
 

@@ -45,7 +45,7 @@ static void scan_range(struct roots *roots, uint64_t start, uint64_t end, size_t
 	struct reach *reach = roots->reach;
 
 	start &= ~UINT64_C(7);
-	while (start < end && !reach->error) {
+	while (start < end && !reach->error && !reach_refused(reach)) {
 		uint64_t page = start & ~(uint64_t)(PAGES_BYTES - 1);
 		uint64_t pages = (end - page + PAGES_BYTES - 1) / PAGES_BYTES;
 		size_t count = pages < SCANNED_PAGES ? pages : SCANNED_PAGES;
