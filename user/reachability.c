@@ -85,6 +85,7 @@ static void note_blocks(struct finding *finding, uint32_t space)
 	size_t first = judged->count;
 
 	finding->space = space;
+	finding->has_more = false;
 	if (session_each_block(finding->request->session, add_block, finding))
 		finding->failed = true;
 	if (judged->count > first)
@@ -203,7 +204,7 @@ static void judge(struct finding *finding, struct judged_process *process, pid_t
 	if (finding->has_more)
 		snprintf(process->problem, sizeof(process->problem),
 			 "more blocks are open than can be judged in %llu MB",
-			 (unsigned long long)(finding->request->budget_bytes >> 20));
+			 (unsigned long long)(finding->request->budget_bytes / 1000000));
 	if (!*process->problem)
 		take_lost(&judging, &lost);
 	reach_free(judging.reach);
@@ -282,6 +283,15 @@ static void name_holders(struct finding *finding, struct judged_process *process
 
 /* --- all of it --- */
 
+/* Of a process that cannot be judged, whatever the looks found. */
+static void forget_blocks(struct finding *finding, const struct judged_process *process)
+{
+	size_t count;
+
+	blocks_of(&finding->judged, process->space, &count);
+	finding->judged.count -= count;
+}
+
 /* What others did not need of their share of the time is there for those that come behind them. */
 static void judge_one(struct finding *finding, size_t number)
 {
@@ -295,6 +305,8 @@ static void judge_one(struct finding *finding, size_t number)
 	judge(finding, process, pid, now + left / (finding->pid_count - number));
 	if (!*process->problem)
 		name_holders(finding, process, pid);
+	if (*process->problem)
+		forget_blocks(finding, process);
 }
 
 struct judged_blocks *reachability_find(const struct reachability_request *request)

@@ -167,6 +167,11 @@ def test_heap_beyond_the_memory_for_it(record):
         assert problem_of(recorder.wait()).startswith("its heap is larger than can be gone through")
 
 
+def test_more_blocks_than_there_is_memory_for(measure):
+    _, result = measure("reachable", "wide", options=["--reachability", "--max-memory", "16"])
+    assert problem_of(result) == "more blocks are open than can be judged in 16 MB"
+
+
 @pytest.mark.parametrize("options, sentence", [
     (["--freeze"], "--freeze stops the targets for --reachability: give that too"),
     (["--reachability", "--malloc", "off"],

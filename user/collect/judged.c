@@ -65,7 +65,8 @@ static void add_block(void *context, uint64_t key, const struct block *block)
 	struct sum *sum = context;
 	const struct judged_block *judged = judged_find(sum->judged, key);
 
-	if (!judged || judged->time_ns != block->time_ns || judged->state == BLOCK_UNTOLD)
+	if (!judged || judged->time_ns != block->time_ns || judged->state == BLOCK_UNTOLD ||
+	    (judged->state == BLOCK_IS_REACHABLE && judged->holder >= sum->judged->holder_count))
 		return;
 	struct reachability *row = &sum->rows[block->stack];
 	struct amount *amount = judged->state == BLOCK_IS_LOST ? &row->lost : &row->reachable;
