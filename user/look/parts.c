@@ -196,7 +196,7 @@ static void name_allocator(struct divider *divider)
 static int divide_malloc(struct divider *divider)
 {
 	struct walk_numbers numbers;
-	int error = arenas_find(divider->pages, &divider->arenas);
+	int error = arenas_find_beside(divider->pages, divider->request->claims, &divider->arenas);
 
 	if (error)
 		return error;
@@ -248,17 +248,9 @@ static int divide_claims(struct divider *divider)
 
 static bool has_claim(const struct memory_claims *claims, uint64_t start, uint64_t end)
 {
-	size_t low = 0, high = claims->count;
+	const struct memory_claim *claim = claims_from(claims, start);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (claims->items[middle].end <= start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < claims->count && claims->items[low].start < end;
+	return claim && claim->start < end;
 }
 
 static bool has_segment(const struct arenas *arenas, uint64_t start, uint64_t end)

@@ -98,9 +98,15 @@ static int find_once(struct pages *pages, struct arenas *arenas)
 
 int arenas_find(struct pages *pages, struct arenas *arenas)
 {
+	return arenas_find_beside(pages, NULL, arenas);
+}
+
+int arenas_find_beside(struct pages *pages, const struct memory_claims *claims,
+		       struct arenas *arenas)
+{
 	int error = ARENAS_TORN;
 
-	*arenas = (struct arenas){0};
+	*arenas = (struct arenas){.claims = claims};
 	for (size_t i = 0; i < ATTEMPTS && error == ARENAS_TORN; i++) {
 		if (i)
 			usleep(ATTEMPT_PAUSE_US);
@@ -114,6 +120,7 @@ int arenas_find(struct pages *pages, struct arenas *arenas)
 						: "its structures do not fit each other");
 		error = 0;
 	}
+	arenas->claims = NULL;
 	if (*arenas->problem || error)
 		forget_lists(arenas);
 	else

@@ -10,6 +10,7 @@
 #ifndef UNFREED_MEMORY_ARENAS_H
 #define UNFREED_MEMORY_ARENAS_H
 
+#include "claims.h"
 #include "pages.h"
 
 struct arena {
@@ -65,7 +66,8 @@ struct arenas {
 	bool cache_keys_by_thread; /* the keys are addresses of the caches (glibc up to 2.33) */
 	/* Threads changed it in all attempts: heaps and what their arena counts do not add up. */
 	bool sums_may_differ;
-	uint64_t swapped_bytes; /* of its structures: in swap, so not read */
+	uint64_t swapped_bytes;             /* of its structures: in swap, so not read */
+	const struct memory_claims *claims; /* of another allocator, while it is searched */
 };
 
 /*
@@ -73,6 +75,11 @@ struct arenas {
  * -ENOMEM. To be released in any case.
  */
 int arenas_find(struct pages *pages, struct arenas *arenas);
+
+/* The same where it is known what another allocator has: there is not looked for blocks with
+ * mappings of their own. `claims` may be NULL. */
+int arenas_find_beside(struct pages *pages, const struct memory_claims *claims,
+		       struct arenas *arenas);
 void arenas_release(struct arenas *arenas);
 
 /* Says which allocator it is, for whoever knows more than the mappings tell; a static string. */

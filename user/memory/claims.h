@@ -22,4 +22,21 @@ struct memory_claims {
 	uint64_t arena_bytes; /* what the allocator takes at once, of CPython; 0: not known */
 };
 
+/* The first claim that ends behind an address; NULL: there is none, or `claims` is NULL. */
+static inline const struct memory_claim *claims_from(const struct memory_claims *claims,
+						     uint64_t address)
+{
+	size_t low = 0, high = claims ? claims->count : 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (claims->items[middle].end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return claims && low < claims->count ? &claims->items[low] : NULL;
+}
+
 #endif

@@ -168,20 +168,39 @@ static int search_starts(struct search *search, const struct region *region)
 	return 0;
 }
 
+/* Where ends what an address is in that needs no search; 0: it is in nothing of that kind. */
+static uint64_t end_of_taken(const struct search *search, uint64_t address)
+{
+	const struct mmapped_chunk *known = known_chunk(search, address);
+	const struct memory_claim *claim = claims_from(search->arenas->claims, address);
+
+	if (known)
+		return known->end;
+	return claim && claim->start <= address ? claim->end : 0;
+}
+
+/* How many pages to look at together. */
+static size_t count_free(const struct search *search, uint64_t address, uint64_t end)
+{
+	const struct memory_claim *claim = claims_from(search->arenas->claims, address);
+	uint64_t pages = ((claim && claim->start < end ? claim->start : end) - address) / PAGE;
+
+	return pages < SCANNED_PAGES ? pages + !pages : SCANNED_PAGES;
+}
+
 static int search_pages(struct search *search, const struct region *region, bool aligned)
 {
 	static _Thread_local uint8_t bytes[SCANNED_PAGES * PAGE], states[SCANNED_PAGES];
 	uint64_t skip = 0;
 
 	for (uint64_t at = region->mapping.start; at < region->mapping.end;) {
-		uint64_t left = (region->mapping.end - at) / PAGE;
-		size_t count = left < SCANNED_PAGES ? left : SCANNED_PAGES;
-		const struct mmapped_chunk *known = known_chunk(search, at);
+		uint64_t taken = end_of_taken(search, at);
 
-		if (known) {
-			at = known->end;
+		if (taken) {
+			at = taken;
 			continue;
 		}
+		size_t count = count_free(search, at, region->mapping.end);
 		search->looked_pages += count;
 		if (is_complete(search) || search->looked_pages > LOOKED_PAGES_MAX)
 			return 0;
