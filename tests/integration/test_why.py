@@ -146,3 +146,41 @@ def test_an_answer_is_not_lost_with_its_output(tmp_path):
         run = why(tmp_path, "-p", program.pid, "-d", 1, "-o", "why.json")
     assert run.returncode == 1 and "cannot write why.json" in run.stderr
     assert run.stdout.startswith(f"python3 {program.pid}, up ")
+
+
+IDLE = """
+    import gc, time
+    rows = [{"number": 1000 + i, "name": f"row {i}"} for i in range(60_000)]
+    late = []
+    gc.collect()
+    print("ready", flush=True)
+    while GROWS:
+        late.append({"name": "late %d" % len(late)})
+        time.sleep(0.05)
+    time.sleep(3600)
+"""
+
+
+def count_looks(stderr):
+    return stderr.count("a look with a graph"), stderr.count("a look without one")
+
+
+def test_what_does_nothing_is_looked_through_once(tmp_path):
+    """Once, or twice where nothing is known yet of what it did since; and still it is said what is
+    in it."""
+    with Script(IDLE.replace("GROWS", "False")) as script:
+        run = why(tmp_path, "-v", "-p", script.pid, "-d", 8, "-o", "why.json", "-o", "-")
+    assert run.returncode == 0, run.stderr
+    graphs, others = count_looks(run.stderr)
+    answer = json.loads((tmp_path / "why.json").read_text())
+    assert 1 <= graphs <= 2 and others >= 3, run.stderr
+    assert "more than it used itself" in run.stdout
+    assert not answer["findings"]
+    assert "list __main__.rows" in run.stdout
+
+
+def test_what_does_little_and_grows_is_named(tmp_path):
+    with Script(IDLE.replace("GROWS", "True")) as script:
+        answer, _ = ask(script.pid, tmp_path)
+    assert names(answer)[:1] == ["__main__.late"]
+    assert answer["findings"][0]["filled_by"]

@@ -307,11 +307,18 @@ void why_print_gc(FILE *file, const struct answer *answer)
 
 void why_print_cost(FILE *file, const struct answer *answer)
 {
-	fprintf(file, answer->cost_percent < 99.5 ? "%.2g" : "%.0f", answer->cost_percent);
-	if (answer->core_percent >= 0.05)
-		fprintf(file, " %% of its CPU, %.1f %% of a core, for ", answer->core_percent);
-	else
-		fputs(" % of its CPU for ", file);
+	bool of_core = answer->core_percent >= 0.05;
+
+	if (of_core && answer->cost_percent >= 99.5) {
+		fprintf(file, "%.1f %% of a core, more than it used itself, for ",
+			answer->core_percent);
+	} else {
+		fprintf(file, answer->cost_percent < 99.5 ? "%.2g" : "%.0f", answer->cost_percent);
+		fputs(" % of its CPU", file);
+		if (of_core)
+			fprintf(file, ", %.1f %% of a core,", answer->core_percent);
+		fputs(" for ", file);
+	}
 	quantity_print_span(file, answer->watched_s);
 	fputs("; written to it: nothing", file);
 }

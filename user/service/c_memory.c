@@ -52,15 +52,21 @@ bool c_memory_is_measured(const struct patient_case *kase)
 /*
  * Tables of Python's objects, long strings and arrays lie in malloc's blocks too, and come and go
  * by megabytes where it is busy. They are counted at each look, as of the same moment or nearly so,
- * and so are of no account.
+ * and so are of no account. Where there was no graph at the end, what came since the last one may
+ * as well be Python's.
  */
 static bool rate_beside_python(const struct patient_case *kase, struct rate *rate)
 {
 	const struct series *all = &kase->parts[PART_MALLOC_LIVE], *beside = &kase->beside;
 	struct series *left = calloc(1, sizeof(*left));
+	double until_s = kase->ends_without_graph
+				 ? kase->outside.items[kase->outside.count - 1].at_s
+				 : INFINITY;
 	bool good = false;
 
-	for (size_t i = 0; left && i < all->count && beside->count == all->count; i++)
+	for (size_t i = 0;
+	     left && i < all->count && beside->count == all->count && all->items[i].at_s <= until_s;
+	     i++)
 		series_add(left, all->items[i].at_s,
 			   all->items[i].value - beside->items[i].value -
 				   series_at(&kase->outside, all->items[i].at_s));

@@ -19,6 +19,7 @@
 /* A container that surely grows by less, an hour, and holds less, is not worth a line. */
 #define TRIVIAL_RATE  20e3
 #define TRIVIAL_BYTES 100000
+#define COUNT_SHARE   0.2 /* of what is allowed */
 
 enum { COUNT_EACH_S = 3 };
 
@@ -45,8 +46,10 @@ struct patient_case *case_new(const struct procfs *procfs, struct confined *conf
 	}
 	subjects_init(&kase->subjects);
 	kase->began_s = kase->seen_s = clock_s(CLOCK_MONOTONIC);
-	kase->cpu_ticks0 = kase->cpu_ticks = kase->patient.status.cpu_ticks;
+	kase->cpu_ticks = kase->patient.status.cpu_ticks;
 	kase->uptime_s = uptime_of(&kase->patient.status);
+	kase->life_share = case_used_s(kase) / fmax(kase->uptime_s, 1);
+	kase->cpu_ticks0 = kase->cpu_ticks;
 	return kase;
 }
 
@@ -57,6 +60,7 @@ void case_free(struct patient_case *kase)
 	watch_close(kase->watch);
 	subjects_release(&kase->subjects);
 	look_free(kase->look);
+	look_free(kase->memory);
 	patient_close(&kase->patient);
 	free(kase);
 }
@@ -95,17 +99,44 @@ static void add_parts(struct patient_case *kase, const struct look *look, bool g
 		series_add(&kase->outside, at_s, (double)objects_outside_bytes(python));
 }
 
+/* What holds what is as of an older look, and where the memory is as of this one. */
+static void renew_memory(struct look *look, const struct look *now)
+{
+	memcpy(look->parts, now->parts, sizeof(look->parts));
+	look->resident_bytes = now->resident_bytes;
+	look->swapped_bytes = now->swapped_bytes;
+	look->proportional_bytes = now->proportional_bytes;
+	look->huge_bytes = now->huge_bytes;
+	look->limit_bytes = now->limit_bytes;
+	look->malloc = now->malloc;
+	look->chunks = now->chunks;
+	look->chunk_class_count = now->chunk_class_count;
+	look->mappings = now->mappings;
+	look->mapping_count = now->mapping_count;
+	look->malloc_problem = now->malloc_problem;
+}
+
 static void report(struct patient_case *kase, bool graph, const struct objects_request *request)
 {
 	struct look *look = patient_report(&kase->patient, graph ? request : NULL);
 
 	add_parts(kase, look, graph);
+	if (graph || (kase->look && look->parts_known)) {
+		look_free(kase->memory);
+		kase->memory = graph ? NULL : look;
+	}
 	if (graph) {
 		look_free(kase->look);
 		kase->look = look;
-	} else {
-		look_free(look);
+		kase->graph.live = look->parts_known ? (double)look_live_bytes(look) : 0;
+		kase->graph.counted = kase->graph.resident = kase->last_count = 0;
+		kase->graph.looks = kase->looks;
+		return;
 	}
+	if (kase->memory == look)
+		renew_memory(kase->look, look);
+	else
+		look_free(look);
 }
 
 /* What was there before is another program's. */
@@ -165,15 +196,22 @@ static bool read_resident(const struct patient_case *kase, uint64_t *bytes)
 static void count_live(struct patient_case *kase, double now)
 {
 	uint64_t began = clock_ns(CLOCK_PROCESS_CPUTIME_ID), bytes;
+	struct allowance allowance = case_allowance(kase, now);
+	double pause_s = kase->count_cost_s / (COUNT_SHARE * allowance_share(&allowance));
 
 	if (!kase->patient.is_python || !kase->others.count ||
-	    now - kase->counted_s < COUNT_EACH_S ||
+	    now - kase->counted_s < fmax(pause_s, COUNT_EACH_S) ||
 	    objects_live_bytes(&kase->patient.objects, &bytes))
 		return;
 	series_add(&kase->objects, now, (double)bytes);
+	kase->last_count = (double)bytes;
+	if (!(kase->graph.counted > 0))
+		kase->graph.counted = kase->last_count;
 	kase->counted_s = now;
 	kase->counted = true;
-	kase->own_cpu_ns += clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began;
+	began = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began;
+	kase->count_cost_s = (double)began / NS_PER_S;
+	kase->own_cpu_ns += began;
 }
 
 void case_poll(struct patient_case *kase, double now)
@@ -194,6 +232,8 @@ void case_poll(struct patient_case *kase, double now)
 	kase->seen_s = now;
 	kase->uptime_s = uptime_of(&status);
 	series_add(&kase->resident, now, (double)resident);
+	if (!(kase->graph.resident > 0))
+		kase->graph.resident = (double)resident;
 	subjects_poll(&kase->subjects, &memory, now);
 	count_live(kase, now);
 }
@@ -261,13 +301,12 @@ bool case_watch_next(struct patient_case *kase, double cost_share, struct failur
 		.python = &kase->patient.interpreter,
 		.programs = kase->programs,
 	};
-	double used_s = (double)(kase->cpu_ticks - kase->cpu_ticks0) / (double)sysconf(_SC_CLK_TCK);
 
 	case_watch_end(kase);
 	config.word_count = kase->gone ? 0 : choose_words(kase, config.words);
 	if (!config.word_count)
 		return false;
-	config.limits.cost_ns = (uint64_t)(fmax(used_s, 1) * cost_share * NS_PER_S);
+	config.limits.cost_ns = (uint64_t)(fmax(case_used_s(kase), 1) * cost_share * NS_PER_S);
 	kase->watch = watch_open(kase->patient.pid, &config, lacks);
 	kase->watch_began_s = clock_s(CLOCK_MONOTONIC);
 	kase->watch_round = 0;
@@ -338,15 +377,6 @@ uint64_t case_resident(const struct patient_case *kase)
 	const struct series *resident = &kase->resident;
 
 	return resident->count ? (uint64_t)resident->items[resident->count - 1].value : 0;
-}
-
-double case_cost_s(const struct patient_case *kase)
-{
-	double cost_s = kase->c_stacks.cost_s;
-
-	for (size_t i = 0; i < kase->subjects.count; i++)
-		cost_s += kase->subjects.items[i].cost_s;
-	return cost_s;
 }
 
 /* At most what the findings leave unexplained of the growth, where that is known. */

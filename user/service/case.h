@@ -3,6 +3,7 @@
 #ifndef UNFREED_SERVICE_CASE_H
 #define UNFREED_SERVICE_CASE_H
 
+#include "allowance.h"
 #include "series.h"
 #include "subjects.h"
 
@@ -43,6 +44,17 @@ struct patient_case {
 	double counted_s;      /* when live objects were counted last */
 	bool counted;          /* the last sample of them is no look's */
 	double look_cost_s[2]; /* of ours: the last look without a graph, and with one */
+	struct look *memory;   /* a look without a graph that came later than the last report */
+	struct { /* bytes at the last look with a graph, or first after it; 0: unknown */
+		double live;
+		double counted;
+		double resident;
+		size_t looks;
+	} graph;
+	double last_count;       /* bytes of live objects */
+	bool ends_without_graph; /* there was nothing left for it */
+	double life_share;       /* of a processor, that it used before it was watched */
+	double count_cost_s;     /* of ours: to count live objects */
 	bool gone;
 	struct failure failure; /* of the look that could not be */
 	size_t looks;
@@ -64,6 +76,19 @@ void case_free(struct patient_case *kase); /* accepts NULL */
 /* Looks; with a graph subjects are taken up. A process that is gone is marked so, and no failure.
  */
 void case_look(struct patient_case *kase, bool graph, const struct objects_request *request);
+
+/* What a look is going to cost of our processor time, by the last ones, or by what is resident. */
+double case_look_cost(const struct patient_case *kase, bool graph);
+
+/* Processor time of its own, since it is watched. */
+double case_used_s(const struct patient_case *kase);
+
+/* What may be taken for it, without what is spent for all; `until_s`: of CLOCK_MONOTONIC. */
+struct allowance case_allowance(const struct patient_case *kase, double until_s);
+
+/* Whether it does next to nothing and nothing has grown since the last look with a graph. Of what a
+ * busy process holds for a moment the same cannot be told. */
+bool case_is_still(const struct patient_case *kase);
 
 /* Resident size, processor time, lengths of what grows. */
 void case_poll(struct patient_case *kase, double now_s);

@@ -22,21 +22,23 @@
 #include "c_memory.h"
 #include "case.h"
 
-#define COST_SHARE  0.01  /* of the process's own processor time, for all */
 #define IDLE_SHARE  0.005 /* of a processor: a master that uses less keeps nothing itself */
 #define WATCH_SHARE 0.002 /* for a word */
 #define TRACE_SHARE 0.15  /* of the duration, in which malloc's calls are recorded */
 #define TRACE_AT    0.55
 #define TRACE_COST  0.005 /* of the process's own processor time, for that */
 
+/* OPTIONAL looks fall away where they are too dear; SPARED ones where the first graph was. */
+enum need { NEEDED, SPARED, OPTIONAL };
+
 static const struct {
 	double at; /* share of the duration */
 	bool graph;
-	bool may_fall_away;
+	enum need need;
 } plan[] = {
-	{0, true, false},     {0.03, false, false}, {0.07, false, false},
-	{0.125, true, false}, {0.25, false, true},  {0.4, true, true},
-	{0.55, false, true},  {0.7, true, true},    {0.85, false, true},
+	{0, true, NEEDED},       {0.03, false, SPARED},   {0.07, false, NEEDED},
+	{0.125, true, NEEDED},   {0.25, false, OPTIONAL}, {0.4, true, OPTIONAL},
+	{0.55, false, OPTIONAL}, {0.7, true, OPTIONAL},   {0.85, false, OPTIONAL},
 };
 
 enum {
@@ -100,11 +102,6 @@ static struct patient_case *add_case(struct inquiry *inquiry, pid_t pid, struct 
 	return kase;
 }
 
-static double used_s(const struct patient_case *kase)
-{
-	return (double)(kase->cpu_ticks - kase->cpu_ticks0) / (double)sysconf(_SC_CLK_TCK);
-}
-
 /* Where workers come and go all the time, a first look at each of them may be too dear. */
 static bool can_afford_first_looks(const struct inquiry *inquiry)
 {
@@ -114,12 +111,12 @@ static bool can_afford_first_looks(const struct inquiry *inquiry)
 	for (size_t i = 0; i < inquiry->case_count; i++) {
 		const struct patient_case *kase = inquiry->cases[i];
 
-		used += used_s(kase);
+		used += case_used_s(kase);
 		spent += (double)kase->own_cpu_ns / 1e9;
 		dearest = fmax(dearest, kase->look_cost_s[true]);
 		looked_at += kase->looks && !kase->gone;
 	}
-	return !looked_at || spent + dearest <= COST_SHARE * used;
+	return !looked_at || spent + dearest <= ALLOWANCE_SHARE * used;
 }
 
 /* Those that came since; their first look is due at once. */
@@ -196,24 +193,13 @@ static bool is_over(const struct inquiry *inquiry)
 	return *inquiry->options->interrupted || !alive;
 }
 
-/* Whether another look, and the last one, would take more of the processor than the process's share
- * for them allows. */
-static bool is_too_dear(const struct patient_case *kase, bool graph, double passed_s,
-			double duration_s)
-{
-	double spent_s = (double)kase->own_cpu_ns / 1e9;
-
-	return spent_s + kase->look_cost_s[graph] + kase->look_cost_s[true] >
-	       COST_SHARE * used_s(kase) * duration_s / fmax(passed_s, 1);
-}
-
 /* The master of a server only waits for its workers; that of a pool may collect what they bring. */
 static bool is_idle_master(const struct inquiry *inquiry, const struct patient_case *kase)
 {
 	double life_s = (double)kase->cpu_ticks / (double)sysconf(_SC_CLK_TCK);
 
 	return inquiry->of_workers && kase->patient.pid == inquiry->options->pid &&
-	       used_s(kase) <= IDLE_SHARE * (clock_s(CLOCK_MONOTONIC) - inquiry->began_s) &&
+	       case_used_s(kase) <= IDLE_SHARE * (clock_s(CLOCK_MONOTONIC) - inquiry->began_s) &&
 	       life_s <= IDLE_SHARE * kase->uptime_s;
 }
 
@@ -224,22 +210,74 @@ static bool has_begun_late(const struct inquiry *inquiry, const struct patient_c
 	       kase->patient.objects.looks < LOOKS_TO_TELL;
 }
 
+/* Of what is spent for no process in particular, such as the loop that polls, each has a part. */
+static struct allowance find_allowance(const struct inquiry *inquiry,
+				       const struct patient_case *kase)
+{
+	double until_s = inquiry->began_s + inquiry->options->duration_s, alive = 0;
+	struct allowance allowance = case_allowance(kase, until_s);
+	double common = own_cpu_s() - inquiry->cpu_began_s;
+
+	for (size_t i = 0; i < inquiry->case_count; i++) {
+		common -= (double)inquiry->cases[i]->own_cpu_ns / 1e9;
+		alive += !inquiry->cases[i]->gone;
+	}
+	allowance.spent += common / fmax(alive, 1);
+	return allowance;
+}
+
+enum chosen_look { NO_LOOK, PLAIN_LOOK, GRAPH_LOOK };
+
+/* The last one shows what grew, and where it is too dear, at least where the memory is. */
+static enum chosen_look choose_last(const struct patient_case *kase, double left, double graph)
+{
+	if (!kase->looks)
+		return NO_LOOK;
+	return !kase->look || (graph <= left && !case_is_still(kase)) ? GRAPH_LOOK : PLAIN_LOOK;
+}
+
+/* A graph is what is dear, of a Python alone; the first one waits where there may not be three.
+ * Room is left for the last one, and in front of a look without one for another in between. */
+static enum chosen_look choose_look(const struct inquiry *inquiry, const struct patient_case *kase,
+				    size_t step)
+{
+	struct allowance allowance = find_allowance(inquiry, kase);
+	double left = allowance_left(&allowance);
+	double graph = case_look_cost(kase, true), plain = case_look_cost(kase, false);
+
+	if (step == PLANNED)
+		return kase->patient.is_python || !kase->looks ? choose_last(kase, left, graph)
+							       : GRAPH_LOOK;
+	enum chosen_look wanted = plan[step].graph ? GRAPH_LOOK : PLAIN_LOOK;
+	if (has_begun_late(inquiry, kase) && kase->look)
+		return wanted;
+	if (plan[step].need == OPTIONAL &&
+	    (plan[step].graph ? graph : plain + graph) + graph > left)
+		return NO_LOOK;
+	if (!kase->patient.is_python)
+		return wanted;
+	if (!kase->looks && !allowance_has_first_graph(&allowance, graph, plain))
+		return PLAIN_LOOK;
+	if (plan[step].need == SPARED && !kase->look)
+		return NO_LOOK;
+	return plan[step].graph && case_is_still(kase) ? NO_LOOK : wanted;
+}
+
 static void look_at_all(struct inquiry *inquiry, size_t step)
 {
 	const struct objects_request request = {.containers = CONTAINERS,
 						.with_keys = inquiry->options->with_keys};
-	double duration = inquiry->options->duration_s;
 
 	for (size_t i = 0; i < inquiry->case_count; i++) {
 		struct patient_case *kase = inquiry->cases[i];
 
-		if (step < PLANNED && plan[step].may_fall_away && !has_begun_late(inquiry, kase) &&
-		    is_too_dear(kase, plan[step].graph, clock_s(CLOCK_MONOTONIC) - inquiry->began_s,
-				duration))
+		if (is_idle_master(inquiry, kase))
 			continue;
-		if (is_idle_master(inquiry, kase) || (step == PLANNED && !kase->looks))
-			continue;
-		case_look(kase, step >= PLANNED || plan[step].graph, &request);
+		enum chosen_look chosen = choose_look(inquiry, kase, step);
+		if (chosen != NO_LOOK)
+			case_look(kase, chosen == GRAPH_LOOK, &request);
+		kase->ends_without_graph =
+			step == PLANNED && chosen == PLAIN_LOOK && !case_is_still(kase);
 	}
 	if (inquiry->of_workers && step < PLANNED)
 		add_workers(inquiry, true);
@@ -317,6 +355,12 @@ static void attend_trace(struct inquiry *inquiry)
 		end_trace(inquiry);
 }
 
+static void poll_all(struct inquiry *inquiry)
+{
+	for (size_t i = 0; i < inquiry->case_count; i++)
+		case_poll(inquiry->cases[i], clock_s(CLOCK_MONOTONIC));
+}
+
 static void wait_until(struct inquiry *inquiry, double end_s, bool may_watch)
 {
 	double next_poll = 0;
@@ -328,8 +372,7 @@ static void wait_until(struct inquiry *inquiry, double end_s, bool may_watch)
 		if (clock_s(CLOCK_MONOTONIC) >= next_poll) {
 			next_poll = clock_s(CLOCK_MONOTONIC) +
 				    fmin(2, inquiry->options->duration_s / 60);
-			for (size_t i = 0; i < inquiry->case_count; i++)
-				case_poll(inquiry->cases[i], clock_s(CLOCK_MONOTONIC));
+			poll_all(inquiry);
 		}
 		usleep(hot ? POLL_HOT_US : POLL_IDLE_US);
 	}
@@ -342,6 +385,7 @@ int inquiry_run(struct inquiry *inquiry, struct failure *failure)
 
 	inquiry->began_s = clock_s(CLOCK_MONOTONIC);
 	inquiry->cpu_began_s = own_cpu_s();
+	poll_all(inquiry);
 	for (size_t step = 0; step < PLANNED && !is_over(inquiry); step++) {
 		wait_until(inquiry, inquiry->began_s + plan[step].at * duration, step > 3);
 		look_at_all(inquiry, step);
@@ -395,17 +439,17 @@ static double uptime(const struct inquiry *inquiry, double otherwise)
 	return most;
 }
 
-/* Of the processor time of all of them. */
 /* All of our own processor time, and what watches took of theirs. */
 static void set_cost(const struct inquiry *inquiry, struct answer *answer)
 {
 	double used = 0, cost = own_cpu_s() - inquiry->cpu_began_s;
 
 	for (size_t i = 0; i < inquiry->case_count; i++) {
-		used += used_s(inquiry->cases[i]);
+		used += case_used_s(inquiry->cases[i]);
 		cost += case_cost_s(inquiry->cases[i]);
 	}
-	answer->cost_percent = used > 0 ? 100 * cost / used : 0;
+	used = fmax(used, 1.0 / (double)sysconf(_SC_CLK_TCK)); /* it is told in such parts */
+	answer->cost_percent = 100 * cost / used;
 	answer->core_percent = 100 * cost / fmax(inquiry->ended_s - inquiry->began_s, 1e-3);
 }
 

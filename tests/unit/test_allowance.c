@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What may be spent on processes that do much, little and nothing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+#include "service/allowance.h"
+
+#define assert_near(a, b) assert_true(fabs((a) - (b)) < 1e-9)
+
+static void test_busy(void **state)
+{
+	struct allowance allowance = {.duration = 600, .passed = 60, .used = 57, .spent = 1.5};
+
+	(void)state;
+	assert_near(allowance_share(&allowance), 0.0095);
+	assert_near(allowance_left(&allowance), 5.7 - 1.5);
+}
+
+static void test_of_many_processors(void **state)
+{
+	struct allowance allowance = {.duration = 100, .passed = 50, .used = 400};
+
+	(void)state;
+	assert_near(allowance_left(&allowance), 8);
+}
+
+/* Half a percent of a processor, but at least a second. */
+static void test_idle(void **state)
+{
+	struct allowance allowance = {.duration = 600, .passed = 60, .used = 0.1, .spent = 0.5};
+
+	(void)state;
+	assert_near(allowance_left(&allowance), 3 - 0.5);
+	allowance.duration = 120;
+	assert_near(allowance_left(&allowance), 1 - 0.5);
+	allowance.spent = 2;
+	assert_near(allowance_left(&allowance), -1);
+}
+
+/* What a process has used by then is told in hundredths of a second. */
+static void test_first_seconds(void **state)
+{
+	struct allowance allowance = {.duration = 600, .passed = 1, .used = 0.01, .usual = 0.9};
+
+	(void)state;
+	assert_near(allowance_left(&allowance), 5.4);
+	allowance.passed = 6;
+	assert_near(allowance_left(&allowance), 3);
+}
+
+static void test_first_graph(void **state)
+{
+	struct allowance allowance = {.duration = 120, .usual = 0};
+
+	(void)state;
+	assert_true(allowance_has_first_graph(&allowance, 0.25, 0.1));
+	assert_false(allowance_has_first_graph(&allowance, 0.25, 0.2));
+	allowance.usual = 1;
+	assert_true(allowance_has_first_graph(&allowance, 0.25, 0.2));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_busy),        cmocka_unit_test(test_of_many_processors),
+		cmocka_unit_test(test_idle),        cmocka_unit_test(test_first_seconds),
+		cmocka_unit_test(test_first_graph),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

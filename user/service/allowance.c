@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "allowance.h"
+
+#include <math.h>
+
+#define KNOWN_AFTER_S 5.0 /* processor time is told in hundredths of a second */
+
+double allowance_share(const struct allowance *allowance)
+{
+	double rate = allowance->passed < KNOWN_AFTER_S ? allowance->usual
+							: allowance->used / allowance->passed;
+
+	return fmax(rate * ALLOWANCE_SHARE, ALLOWANCE_FLOOR);
+}
+
+double allowance_left(const struct allowance *allowance)
+{
+	return fmax(allowance_share(allowance) * allowance->duration, ALLOWANCE_LEAST_S) -
+	       allowance->spent;
+}
+
+bool allowance_has_first_graph(const struct allowance *allowance, double graph, double plain)
+{
+	return 3 * graph + 2 * plain <= allowance_left(allowance);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What we may take of the processor for one process: one percent of what it uses itself while it is
+ * watched, or, of one that does little, half a percent of a processor and at least a second in all,
+ * of which a few looks are made. Knows nothing of what looks do.
+ */
+#ifndef UNFREED_SERVICE_ALLOWANCE_H
+#define UNFREED_SERVICE_ALLOWANCE_H
+
+#include <stdbool.h>
+
+#define ALLOWANCE_SHARE   0.01  /* of the process's own processor time */
+#define ALLOWANCE_FLOOR   0.005 /* of a processor */
+#define ALLOWANCE_LEAST_S 1.0
+
+/* Seconds. */
+struct allowance {
+	double duration; /* of all */
+	double passed;   /* of it */
+	double used;     /* by the process, of processors, meanwhile */
+	double usual;    /* by it in a second of its life before; counts in the first seconds */
+	double spent;    /* of ours, for it */
+};
+
+/* The share of a processor that is allowed. */
+double allowance_share(const struct allowance *allowance);
+
+/* What is left of it until the end, if the process goes on as it does; may be below 0. */
+double allowance_left(const struct allowance *allowance);
+
+/* Whether a first look at who holds what, two others that tell what grew, and two looks at what is
+ * there fit, by the cost of one of each. */
+bool allowance_has_first_graph(const struct allowance *allowance, double graph, double plain);
+
+#endif
