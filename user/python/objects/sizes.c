@@ -62,7 +62,7 @@ static uint64_t outside(struct object_reader *reader, uint64_t address, uint64_t
 	uint64_t room = chunk_guess_bytes(reader->view, address);
 	if (!room)
 		room = region->mapping.end - address;
-	return bytes < room ? bytes : room;
+	return bytes <= room ? bytes : 0;
 }
 
 static uint64_t dict_payload(struct object_reader *reader, uint64_t address)
@@ -90,6 +90,20 @@ static uint64_t list_payload(struct object_reader *reader, uint64_t address)
 	if (allocated < length || allocated > 2 * length + LIST_SPARE)
 		allocated = length;
 	return outside(reader, object_word(reader, address + LIST_ITEMS), allocated * 8);
+}
+
+/* Blocks of one size, of which the first one tells it. More than fit beside it there are not. */
+static uint64_t deque_payload(struct object_reader *reader, uint64_t address)
+{
+	uint64_t left = object_word(reader, address + DEQUE_LEFT);
+	uint64_t blocks = object_word(reader, address + DEQUE_LENGTH) / DEQUE_BLOCK_ITEMS + 1;
+	uint64_t block = outside(reader, left, DEQUE_BLOCK_BYTES);
+	const struct region *region = block ? regions_find(view_regions(reader->view), left) : NULL;
+
+	if (!region)
+		return 0;
+	return blocks <= (region->mapping.end - region->mapping.start) / block ? blocks * block
+									       : block;
 }
 
 static uint64_t set_payload(struct object_reader *reader, uint64_t address)
@@ -141,8 +155,6 @@ static uint64_t ndarray_payload(struct object_reader *reader, uint64_t address)
 
 uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t type)
 {
-	uint64_t length;
-
 	switch ((enum object_kind)reader->types->items[type].kind) {
 	case KIND_DICT:
 		return dict_payload(reader, address);
@@ -151,9 +163,7 @@ uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t
 	case KIND_SET:
 		return set_payload(reader, address);
 	case KIND_DEQUE:
-		length = object_word(reader, address + DEQUE_LENGTH);
-		return outside(reader, object_word(reader, address + DEQUE_LEFT),
-			       (length / DEQUE_BLOCK_ITEMS + 1) * DEQUE_BLOCK_BYTES);
+		return deque_payload(reader, address);
 	case KIND_BYTEARRAY:
 		return outside(reader, object_word(reader, address + BYTEARRAY_BYTES),
 			       object_word(reader, address + BYTEARRAY_ALLOCATED));
