@@ -296,6 +296,42 @@ static void test_what_is_known_before_the_whole(void **state)
 	look_free(look);
 }
 
+static size_t count_of(const char *text, const char *word)
+{
+	size_t count = 0;
+
+	for (; (text = strstr(text, word)); text++)
+		count++;
+	return count;
+}
+
+/* Six in full, six more by name, and how much the rest is. */
+static void test_many_findings(void **state)
+{
+	enum { FINDINGS = 15 };
+	struct look *look = service_look();
+	struct answer *answer = answer_new_of(look);
+	struct finding findings[FINDINGS];
+
+	(void)state;
+	for (size_t i = 0; i < FINDINGS; i++)
+		findings[i] = (struct finding){
+			.verdict = VERDICT_GROWS,
+			.rate = {2e6, 1e6, 3e6},
+			.container = &look->containers[0],
+			.reason = "so",
+		};
+	answer->findings = findings;
+	answer->finding_count = FINDINGS;
+	char *text = render_answer(answer, why_text);
+	assert_int_equal(count_of(text, "evidence"), 6);
+	assert_int_equal(count_of(text, "  2.0 MB/h"), 12);
+	assert_non_null(strstr(text, "\n12. grows"));
+	assert_non_null(strstr(text, "\n    3 more with 6.0 MB/h\n"));
+	free(text);
+	look_free(look);
+}
+
 /* What is to be copied to a shell holds no command. */
 static void test_next_is_a_word(void **state)
 {
@@ -397,6 +433,7 @@ int main(void)
 		cmocka_unit_test(test_why_without_growth),
 		cmocka_unit_test(test_hostile_names),
 		cmocka_unit_test(test_what_is_known_before_the_whole),
+		cmocka_unit_test(test_many_findings),
 		cmocka_unit_test(test_next_is_a_word),
 		cmocka_unit_test(test_columns_break_at_words),
 		cmocka_unit_test(test_columns_break_words_that_no_line_holds),

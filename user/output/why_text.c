@@ -142,6 +142,7 @@ static void print_finding(struct columns *columns, const struct finding *finding
 	end(columns);
 }
 
+/* Beyond the first ones what they are is enough to go on with; beyond these, how much they are. */
 static void print_findings(struct columns *columns, const struct answer *answer, size_t top)
 {
 	size_t shown = 0, left = 0;
@@ -150,10 +151,13 @@ static void print_findings(struct columns *columns, const struct answer *answer,
 	for (size_t i = 0; i < answer->finding_count; i++) {
 		const struct finding *finding = &answer->findings[i];
 
-		if (finding->verdict == VERDICT_UNEXPLAINED || shown < top) {
-			if (left && finding->verdict == VERDICT_UNEXPLAINED)
-				continue;
-			print_finding(columns, finding, ++shown);
+		if (finding->verdict == VERDICT_UNEXPLAINED && shown > top)
+			continue;
+		shown++;
+		if (finding->verdict == VERDICT_UNEXPLAINED || shown <= top) {
+			print_finding(columns, finding, shown);
+		} else if (shown <= 2 * top) {
+			print_headline(columns, finding, shown);
 		} else {
 			left++;
 			rate += finding->rate.value;
