@@ -90,6 +90,33 @@ static const struct grown *find_grown(const struct grown *grown, size_t count, u
 	return NULL;
 }
 
+/* A cache that drops its oldest entries turns over, whatever its length does. */
+static void test_first_entries(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t kept = space_dict(space), turning = space_dict(space);
+	const struct containers *containers = &fixture->objects.containers;
+
+	space_dict_add(space, space->main, "KEPT", kept);
+	space_dict_add(space, space->main, "TURNING", turning);
+	for (uint64_t i = 0; i < 6; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "key %d", (int)i);
+		space_dict_add(space, kept, name, space_list(space, 1));
+		space_dict_add(space, turning, name, space_list(space, 1));
+		if (i > 2) /* empties its oldest place */
+			space_put(space,
+				  space_get(space, turning + DICT_KEYS) + 32 + 64 + 16 * (i - 3),
+				  0);
+		look(fixture);
+	}
+	assert_true(container_stays(containers_find(containers, kept)));
+	assert_false(container_stays(containers_find(containers, turning)));
+	assert_false(container_stays(containers_find(containers, space->deque)));
+}
+
 /* Each of five objects has at most one of it. */
 static void test_attributes_that_are_set_one_by_one(void **state)
 {
@@ -189,13 +216,10 @@ static void test_weak_references(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_growth_over_many_looks),
-		TEST(test_growth_at_each_look),
-		TEST(test_reused_addresses),
-		TEST(test_missing_at_one_look),
-		TEST(test_attributes_that_are_set_one_by_one),
-		TEST(test_bounds_of_many_alike),
-		TEST(test_weak_references),
+		TEST(test_growth_over_many_looks), TEST(test_growth_at_each_look),
+		TEST(test_reused_addresses),       TEST(test_missing_at_one_look),
+		TEST(test_first_entries),          TEST(test_attributes_that_are_set_one_by_one),
+		TEST(test_bounds_of_many_alike),   TEST(test_weak_references),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -326,6 +326,7 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 	subject->key = key ? key : subject->key;
 	subject->pattern = grown->pattern;
 	subject->alike = !container;
+	subject->stays = container && container_stays(container);
 	describe(subjects, subject, objects, grown);
 	if (is_new || !subject->watches)
 		subject->word_count = grown_words(objects, grown, subject->words, SUBJECT_WORDS);
@@ -440,7 +441,7 @@ bool subject_finding(const struct subject *subject, double uptime_s, struct pool
 		.shrunk = subject->shrunk,
 		.by_first = grown_by_first(&subject->fills),
 		.emptied = subject->fills.shrink_count > 0,
-		.stays = subject->alike, /* as patterns that grow do */
+		.stays = subject->alike || subject->stays, /* as patterns that grow do */
 		.uptime_s = uptime_s,
 	};
 

@@ -32,6 +32,7 @@ struct subject {
 	size_t sample_count;
 	bool gone;            /* what lies there is another one now */
 	bool alike;           /* many containers, or a chain: counted at looks alone */
+	bool stays;           /* what was in it first still is */
 	bool weak;            /* its entries keep nothing: what they refer to is held elsewhere */
 	bool of_lengths;      /* of these: their lengths add up, else what they hold is counted */
 	double looked_s;      /* the last look that told of its growth */

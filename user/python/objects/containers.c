@@ -256,8 +256,10 @@ static void compare(struct containers *containers, struct container *container, 
 	}
 	if (length != container->length && !container->lengths)
 		begin_lengths(containers, container);
-	if (length != container->length && first)
-		container->first = first;
+	if (length != container->length) {
+		container->turns |= container->first && first != container->first;
+		container->first = first ? first : container->first;
+	}
 	container->ups += length > container->length;
 	container->downs += length < container->length;
 	for (uint16_t i = container->look + 1; container->lengths && i < look; i++)

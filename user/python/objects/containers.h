@@ -24,6 +24,7 @@ struct container {
 	uint16_t downs;
 	uint16_t look0; /* at which it was seen first */
 	uint16_t look;  /* at which it was seen last */
+	bool turns;     /* its first entry became another one: it is emptied from there */
 };
 
 struct containers {
@@ -55,6 +56,12 @@ void containers_see(void *context, uint64_t address, uint32_t type);
  * nothing beside that; `forgiving`: more ups than downs. */
 bool container_grew(const struct containers *containers, const struct container *container,
 		    bool forgiving);
+
+/* Whether its first entry is known, and was the same each time that it grew. */
+static inline bool container_stays(const struct container *container)
+{
+	return container->first && !container->turns;
+}
 
 /* NULL where there is none at the address. */
 const struct container *containers_find(const struct containers *containers, uint64_t address);
