@@ -61,24 +61,58 @@ static void add_pattern_history(struct subject *subject, const struct objects *o
 		add_sample(subject, patterns->times[i], pattern->counts[i], LOOK_UNKNOWN);
 }
 
-/* Many containers of one pattern: the sum of their lengths at each look. */
+/* What such containers hold at each look that counted it, whoever of them was there. */
+static void add_history_of_items(struct subject *subject, const struct objects *objects)
+{
+	const struct patterns *patterns = &objects->patterns;
+	uint64_t sums[PATTERN_LOOKS] = {0};
+
+	for (size_t i = subject->pattern + 1; i < patterns->count; i++) {
+		const struct pattern *pattern = &patterns->items[i];
+
+		if (pattern->parent != subject->pattern || label_kind(pattern->label) != LABEL_ITEM)
+			continue;
+		for (size_t look = 0; look < patterns->looks; look++)
+			sums[look] += pattern->counts[look];
+	}
+	for (size_t look = 0; look < patterns->looks; look++)
+		add_sample(subject, patterns->times[look], sums[look], LOOK_UNKNOWN);
+}
+
+static bool is_of_pattern(const struct objects *objects, const struct container *container,
+			  uint32_t pattern)
+{
+	uint32_t node = graph_find(&objects->graph, container->address, false);
+
+	return node && node < objects->patterns.node_count &&
+	       objects->patterns.of_nodes[node] == pattern;
+}
+
+/*
+ * Many containers of one pattern: the sum of their lengths at each look. Where most of it is in
+ * containers that were not there at first, others were in their place: then what they hold is
+ * counted where it was.
+ */
 static void add_history_of_lengths(struct subject *subject, const struct objects *objects)
 {
 	const struct containers *containers = &objects->containers;
-	uint64_t sums[CONTAINER_LOOKS] = {0};
+	uint64_t sums[CONTAINER_LOOKS] = {0}, late = 0;
 
+	subject->sample_count = 0;
 	for (size_t i = 0; i < containers->count; i++) {
 		const struct container *container = &containers->items[i];
-		uint32_t node = graph_find(&objects->graph, container->address, false);
 
-		if (!node || node >= objects->patterns.node_count ||
-		    objects->patterns.of_nodes[node] != subject->pattern)
+		if (!is_of_pattern(objects, container, subject->pattern))
 			continue;
+		late += container->look0 ? container->length : 0;
 		for (uint16_t look = container->look0; look < containers->looks; look++)
 			sums[look] +=
 				container->lengths ? container->lengths[look] : container->length0;
 	}
-	subject->sample_count = 0;
+	if (late * 2 > sums[containers->looks - 1]) {
+		add_history_of_items(subject, objects);
+		return;
+	}
 	for (uint16_t look = 0; look < containers->looks; look++)
 		add_sample(subject, containers->times[look], sums[look], LOOK_UNKNOWN);
 }
@@ -300,10 +334,13 @@ static bool follow_replaced(struct subject *subject, struct objects *objects,
 static void begin_alike(struct subject *subject, const struct objects *objects,
 			const struct grown *grown)
 {
+	const struct patterns *patterns = &objects->patterns;
 	uint32_t type = grown->node ? graph_type(&objects->graph, grown->node) : TYPE_NONE;
 
-	subject->of_lengths =
-		grown->alike > 1 && object_kind_is_container(objects->types.items[type].kind);
+	/* the pattern is that of the containers, or of what is in them */
+	subject->of_lengths = grown->alike > 1 && grown->node < patterns->node_count &&
+			      patterns->of_nodes[grown->node] == grown->pattern &&
+			      object_kind_is_container(objects->types.items[type].kind);
 	add_alike_history(subject, objects);
 }
 
