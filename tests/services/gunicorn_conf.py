@@ -3,10 +3,9 @@
 after how many a worker is replaced (0: never)."""
 import gc
 import os
+import sys
 
-import service
-
-preload_app = True
+preload_app = "gevent" not in sys.argv  # whose workers replace modules first
 max_requests = int(os.environ.get("SERVICE_MAX_REQUESTS", "0"))
 ballast = []
 
@@ -18,4 +17,5 @@ def when_ready(_server):
 
 
 def post_worker_init(_worker):
+    import service
     service.start_worker()

@@ -52,6 +52,7 @@ FRAMEWORKS = {
     "fastapi": uvicorn,
     "aiohttp": aiohttp,
     "celery": celery,
+    "gevent": gunicorn("app_flask", "--worker-class", "gevent"),
 }
 ASYNC = ("fastapi", "aiohttp")
 CACHE_SHARE = 0.5

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 
-from service import Undisturbed
+from service import Undisturbed, start_thread
 
 SHARED_BYTES = 100_000_000
 SIZE = 400
@@ -17,7 +17,7 @@ FOR_EVER = -1
 def serve(master):
     """The worker: all that it does is to answer."""
     undisturbed = Undisturbed(FOR_EVER)
-    undisturbed.start()
+    start_thread(undisturbed.run)
     while master.recv(1):
         told = {"pid": os.getpid(), "eintr": undisturbed.eintr}
         master.sendall(json.dumps(told).encode())

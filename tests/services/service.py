@@ -14,6 +14,7 @@ import pathlib
 import signal
 import socket
 import sqlite3
+import sys
 import threading
 import time
 
@@ -80,12 +81,20 @@ class CacheAccount:
                 "containers": self.cache.containers, "full": self.cache.is_full()}
 
 
-class Undisturbed(threading.Thread):
+def start_thread(function):
+    """One of the kernel's, under gevent too."""
+    if "gevent" in sys.modules:
+        from gevent.monkey import get_original
+        get_original("_thread", "start_new_thread")(function, ())
+    else:
+        threading.Thread(target=function, daemon=True).start()
+
+
+class Undisturbed:
     """Waits in epoll_wait, with every signal blocked: what ends a wait early is that somebody
     stopped this process."""
 
     def __init__(self, wait_ms=WAIT_MS):
-        super().__init__(daemon=True)
         self.wait_ms = wait_ms
         self.eintr = 0
         self.waits = 0
@@ -115,7 +124,7 @@ class Worker:
                        parse_rates(os.environ.get("SERVICE_CACHES", "")).items()}  # fmt: skip
 
     def start(self):
-        self.undisturbed.start()
+        start_thread(self.undisturbed.run)
         threading.Thread(target=self.answer_truth, daemon=True).start()
 
     def catch_up(self, request):

@@ -71,9 +71,12 @@ static bool rate_beside_python(const struct patient_case *kase, struct rate *rat
 			   all->items[i].value - beside->items[i].value -
 				   series_at(&kase->outside, all->items[i].at_s));
 	for (size_t i = 0; left && i < left->count; i++)
-		message_detail("process %d: %.0f kB in malloc are not Python's at %.0f s",
-			       (int)kase->patient.pid, left->items[i].value / 1e3,
-			       left->items[i].at_s - left->items[0].at_s);
+		message_detail("process %d: of %.0f kB in malloc at %.0f s, %.0f are tables and "
+			       "items, %.0f other objects of Python's",
+			       (int)kase->patient.pid, all->items[i].value / 1e3,
+			       left->items[i].at_s - left->items[0].at_s,
+			       beside->items[i].value / 1e3,
+			       series_at(&kase->outside, left->items[i].at_s) / 1e3);
 	if (left && left->count)
 		good = slope_of(left, rate) && rate->low > 0 && grown_bytes(left) >= LEAST_BYTES;
 	free(left);
