@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Containers that hold much in few objects. Prints {name: bytes} of what each holds, and `ready`;
-ends with its input. With `numpy` also arrays and pandas."""
+ends with its input. With `numpy` also arrays and pandas, with `torch` tensors."""
 import array
+import ctypes
 import json
 import sys
 
@@ -14,12 +15,26 @@ def hold(name, held, size):
     return held
 
 
+libc = ctypes.CDLL(None)
+
+
+def aligned(size, alignment):
+    """A block of malloc's that C code has, here a number that is its address."""
+    address = ctypes.c_void_p()
+    assert not libc.posix_memalign(ctypes.byref(address), ctypes.c_size_t(alignment),
+                                   ctypes.c_size_t(size))
+    ctypes.memset(address, 1, size)
+    return address
+
+
 BYTES = hold("BYTES", [bytes(100000) for _ in range(40)], 40 * 100000)
 ARRAYS = hold("ARRAYS", [bytearray(300000) for _ in range(10)], 10 * 300000)
 NUMBERS = hold("NUMBERS", {n: array.array("d", [0]) * 10000 for n in range(30)}, 30 * 80000)
 TEXTS = hold("TEXTS", {n: chr(0x20ac) * 50000 + str(n) for n in range(30)}, 30 * 100000)
 VIEWS = hold("VIEWS", [memoryview(bytes(200000))[::2] for _ in range(10)], 10 * 200000)
 WIDE = hold("WIDE", [(None,) * (10000 + n) for n in range(20)], 20 * 80000)
+ALIGNED = hold("ALIGNED", [aligned(MEGABYTE, 64) for _ in range(4)] +
+               [aligned(MEGABYTE, 4096)], 5 * MEGABYTE)
 ONE = hold("ONE", bytearray(5 * MEGABYTE), 5 * MEGABYTE)
 
 
@@ -37,8 +52,21 @@ def hold_arrays():
                   10 * 400000)
 
 
+def hold_tensors():
+    global TENSORS, LARGE, SLICED, LAYERS
+    import torch
+    TENSORS = hold("TENSORS", [torch.zeros(50000) for _ in range(20)], 20 * 200000)
+    LARGE = hold("LARGE", {n: torch.ones(1000, 1000, dtype=torch.float64) for n in range(3)},
+                 3 * 8000000)
+    SLICED = hold("SLICED", [torch.ones(1000, 100)[::2, 1] for _ in range(10)], 10 * 400000)
+    LAYERS = hold("LAYERS", [torch.nn.Linear(500, 400) for _ in range(3)],
+                  3 * 4 * (500 * 400 + 400))
+
+
 if "numpy" in sys.argv:
     hold_arrays()
+if "torch" in sys.argv:
+    hold_tensors()
 print(json.dumps(truth))
 print("ready", flush=True)
 sys.stdin.readline()

@@ -8,17 +8,26 @@
 
 #include "glibc_layout.h"
 
-enum { CHUNKS_BEHIND = 8 };
+enum { CHUNKS_BEHIND = 8, FRONT_MAX = 1 << 20 /* alignments that people ask for */ };
 
 static bool is_size(uint64_t bytes)
 {
 	return bytes >= CHUNK_BYTES_MIN && !(bytes & 15);
 }
 
-/* What is mapped alone begins with its mapping, or another such one in it, and fills pages. */
-static uint64_t mapped_bytes(uint64_t address, uint64_t bytes)
+/* What is mapped alone begins with its mapping, or another such one in it, and fills pages. Where
+ * it was to be aligned, what was left in front of it is written in front of its size. */
+static uint64_t mapped_bytes(struct view *view, uint64_t address, uint64_t bytes)
 {
-	return address % VIEW_PAGE_BYTES == 16 && bytes % VIEW_PAGE_BYTES == 0 ? bytes - 16 : 0;
+	uint64_t chunk = address - CHUNK_HEADER_BYTES, front;
+
+	if (!view_u64(view, chunk, &front) || front >= FRONT_MAX || front & 15 ||
+	    (chunk - front) % VIEW_PAGE_BYTES)
+		return 0;
+	/* from 2.43 on its own header does not count */
+	uint64_t rest = (bytes + front) % VIEW_PAGE_BYTES;
+	return !rest || rest == VIEW_PAGE_BYTES - CHUNK_HEADER_BYTES ? bytes - CHUNK_HEADER_BYTES
+								     : 0;
 }
 
 /*
@@ -60,7 +69,7 @@ uint64_t chunk_guess_bytes(struct view *view, uint64_t address)
 	    bytes > region->mapping.end - address + CHUNK_HEADER_BYTES)
 		return 0;
 	if (word & CHUNK_IS_MMAPPED)
-		return mapped_bytes(address, bytes);
+		return mapped_bytes(view, address, bytes);
 	/* the next one says that it is in use */
 	if (!view_has(view, behind + 8) || !view_u64(view, behind + 8, &next) ||
 	    !(next & CHUNK_PREV_IN_USE) ||
