@@ -175,6 +175,23 @@ static void test_lengths_that_lie(void **state)
 }
 
 /* A deque whose blocks go round, bases of types and threads that do. */
+/* What is to be read again there would be all addresses that there are. */
+static void test_references_to_the_end_of_all_addresses(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t items = space_get(space, space->list + LIST_ITEMS);
+
+	space_put(space, items, UINT64_MAX - 7);
+	space_put(space, items + 8, UINT64_MAX - 255);
+	space_put(space, items + 16, UINT64_C(1) << 47);
+	look(fixture);
+	assert_true(fixture->objects.graph.dangling > 0);
+	assert_int_equal(view_refresh(fixture->objects.view, UINT64_MAX - 7, 16), -EFAULT);
+	assert_int_equal(view_refresh(fixture->objects.view, UINT64_MAX - 7, 8), -EFAULT);
+	assert_int_equal(view_refresh(fixture->objects.view, SPACE_HEAP, UINT64_MAX), -EFAULT);
+}
+
 static void test_rings_end(void **state)
 {
 	struct fixture *fixture = *state;
@@ -433,6 +450,7 @@ int main(void)
 		TEST(test_types_that_are_none),
 		TEST(test_types_that_are_not_ready),
 		TEST(test_lengths_that_lie),
+		TEST(test_references_to_the_end_of_all_addresses),
 		TEST(test_rings_end),
 		TEST(test_lists_of_the_same_items),
 		TEST(test_long_chains),

@@ -250,8 +250,11 @@ static int refresh_page(struct view *view, uint64_t page)
 
 int view_refresh(struct view *view, uint64_t address, size_t size)
 {
+	const uint64_t limit = UINT64_C(1) << PAGE_INDEX_ADDRESS_BITS;
 	int error = 0;
 
+	if (address >= limit || size > limit - address)
+		return -EFAULT;
 	for (uint64_t at = address & ~(uint64_t)(PAGE - 1); at < address + size && !error;
 	     at += PAGE)
 		error = refresh_page(view, at);

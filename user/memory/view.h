@@ -52,7 +52,7 @@ int view_fill(struct view *view, uint64_t start, uint64_t end);
 void view_clear(struct view *view, const struct regions *regions);
 
 /* Reads the pages of a range again, and those that were not there but are now. Returns 0 or a
- * negative errno. */
+ * negative errno: -EFAULT beyond the addresses of user space. */
 int view_refresh(struct view *view, uint64_t address, size_t size);
 
 /*

@@ -221,12 +221,14 @@ static void refresh_storage(struct graph *graph, uint64_t address, uint32_t type
 
 	if (bytes < POOL_BLOCK_BYTES_MAX) /* in a pool */
 		bytes = POOL_BLOCK_BYTES_MAX;
+	else if (bytes > STORAGE_MAX)
+		bytes = STORAGE_MAX;
 	storage = object_values(reader, address, type);
 	if (storage)
 		view_refresh(reader->view, storage, bytes);
 	if ((kind == KIND_LIST && view_u64(reader->view, address + LIST_ITEMS, &storage)) ||
 	    (kind == KIND_DICT && view_u64(reader->view, address + DICT_KEYS, &storage)))
-		view_refresh(reader->view, storage, bytes < STORAGE_MAX ? bytes : STORAGE_MAX);
+		view_refresh(reader->view, storage, bytes);
 }
 
 /* Of a block that was in no use yet, or in no pool, when pools were read: what fills up lies there,
