@@ -282,7 +282,7 @@ def small(tmp_path_factory):
 def test_cut_short(small, tmp_path):
     """Gives what it holds, and says what is missing."""
     path = tmp_path / "core"
-    for length in sorted({*range(0, 6000, 97), *range(6000, len(small), len(small) // 40)}):
+    for length in sorted({*range(0, 6000, 293), *range(6000, len(small), len(small) // 20)}):
         path.write_bytes(small[:length])
         done = run("--core", path, "-f", "json")
         if done.returncode:

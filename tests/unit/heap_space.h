@@ -119,6 +119,13 @@ int pages_read(struct pages *space, uint64_t address, void *buffer, size_t size)
 	return 0;
 }
 
+bool pages_is_guard(const struct pages *space, uint64_t address)
+{
+	(void)space;
+	(void)address;
+	return false;
+}
+
 struct page_bytes pages_count(struct pages *space, uint64_t start, uint64_t end)
 {
 	struct page_bytes sum = {0};
