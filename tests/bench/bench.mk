@@ -12,7 +12,7 @@ bench:
 	+@$(as_user) $(MAKE) $(quiet_make) all bench-build
 	@tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(CLOCK),--clock $(CLOCK)) $(ONLY)
 
-bench-build: $(addprefix $(bench_build)/,bench_loop bench_loop.tables bench_loop.pointers bench_words floor) \
+bench-build: $(addprefix $(bench_build)/,bench_loop bench_loop.tables bench_loop.pointers bench_words bench_heap floor) \
              $(BUILD)/tests/unwind_count django
 
 # Tables go before frame pointers wherever there are any: for the latter there must be none, which
@@ -24,6 +24,11 @@ $(bench_build)/bench_loop $(bench_build)/bench_loop.tables $(bench_build)/bench_
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(bench_cflags) $(bench_frames) -o $@ $< -lpthread
+
+$(bench_build)/bench_heap: tests/bench/bench_heap.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(bench_cflags) -o $@ $<
 
 $(bench_build)/bench_words: tests/bench/bench_words.cpp
 	$(call say,CXX,$@)

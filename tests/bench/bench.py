@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 
+from bench_looks import part_looks
 from bench_python import part_django, part_python
 from bench_stacks import part_stacks
 from lanes import (
@@ -249,6 +250,7 @@ PARTS = {
     "stacks": part_stacks,
     "python": part_python,
     "django": part_django,
+    "looks": part_looks,
 }
 
 
