@@ -200,6 +200,7 @@ static void judge(struct finding *finding, struct judged_process *process, pid_t
 	look(&judging);
 	struct lost_blocks lost = reach_lost(judging.reach);
 	process->looks = (uint32_t)lost.looks;
+	process->frozen_ns = judging.frozen_ns;
 	refuse(process, lost.problem);
 	if (finding->has_more)
 		snprintf(process->problem, sizeof(process->problem),

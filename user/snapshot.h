@@ -82,6 +82,7 @@ struct target {
 	double python_coverage;    /* percent of the interpreter's own count; negative: unknown */
 	uint32_t reach_looks;      /* that told lost blocks from reachable ones; 0: nobody looked */
 	const char *reach_problem; /* why none could be told, as a clause; NULL: they could */
+	uint64_t reach_frozen_ns;  /* how long it was stopped for these looks */
 };
 
 struct totals {

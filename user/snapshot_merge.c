@@ -66,6 +66,7 @@ static void merge_reach(struct snapshot *result, struct target *target, const st
 		target->reach_problem = snapshot_intern(result, part->reach_problem);
 	if (part->reach_looks > target->reach_looks)
 		target->reach_looks = part->reach_looks;
+	target->reach_frozen_ns = saturating_add(target->reach_frozen_ns, part->reach_frozen_ns);
 }
 
 /* Returns the index of the target in the result, where it is added if need be. */

@@ -62,7 +62,7 @@ def assert_found(truth, found, only=True):
 def test_what_is_lost_and_what_holds_the_rest(measure, mode):
     truth, result = measure("reachable", mode, options=["--reachability"])
     [target] = result.report["targets"]
-    assert target["reachability"] == {"looks": 5, "problem": None}
+    assert target["reachability"] == {"looks": 5, "problem": None, "frozen_s": 0}
     assert_found(truth, found_in(result.report))
 
 
@@ -114,7 +114,10 @@ def test_registers_are_read_of_who_stands_still(record):
             recorder = record(target, options=["--reachability", *options])
             target.go()
             target.truth()
-            got = found_in(recorder.stop().report)["keep_in_register"]
+            result = recorder.stop()
+            got = found_in(result.report)["keep_in_register"]
+            stopped = result.report["targets"][0]["reachability"]["frozen_s"]
+            assert 0 < stopped < 10 if options else stopped == 0
             assert (got["lost"], got["reachable"]) == expected
             if options:
                 [holder] = got["by"]

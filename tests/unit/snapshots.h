@@ -139,6 +139,7 @@ static inline struct snapshot *judged_snapshot(void)
 			&one);
 	}
 	snapshot->targets[0].reach_looks = 5;
+	snapshot->targets[0].reach_frozen_ns = 123456789;
 	add_target(snapshot, 1300, "node\x1b", "/usr/bin/node", "app.js");
 	snapshot->targets[1].reach_problem =
 		snapshot_intern(snapshot, "V8 (Node.js) keeps references in forms of its own");

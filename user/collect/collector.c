@@ -419,6 +419,7 @@ static void fill_judged(const struct collector *collector, struct snapshot *snap
 		struct target *target = &snapshot->targets[index_by_image[i]];
 
 		target->reach_looks = process->looks;
+		target->reach_frozen_ns = process->frozen_ns;
 		if (*process->problem)
 			target->reach_problem = snapshot_intern(snapshot, process->problem);
 	}

@@ -25,7 +25,8 @@ struct judged_block {
 struct judged_process {
 	uint32_t space;
 	uint32_t looks;
-	char problem[160]; /* "" where its blocks could be told */
+	uint64_t frozen_ns; /* how long it was stopped for them */
+	char problem[160];  /* "" where its blocks could be told */
 };
 
 struct judged_blocks {

@@ -78,6 +78,7 @@ static struct json_object *json_of_judgement(const struct target *target)
 
 	json_add_count(object, "looks", target->reach_looks);
 	json_add_string(object, "problem", target->reach_problem);
+	json_object_object_add(object, "frozen_s", json_of_seconds(target->reach_frozen_ns));
 	return object;
 }
 

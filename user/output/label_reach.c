@@ -167,6 +167,20 @@ void label_print_reach(FILE *file, const struct stack *stack, bool with_holders)
 	}
 }
 
+static void print_stops(FILE *file, const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->target_count; i++) {
+		const struct target *target = &snapshot->targets[i];
+
+		if (!target->reach_frozen_ns)
+			continue;
+		fprintf(file, "stopped: %" PRIu32 " (", target->pid);
+		escape_print(file, target->comm);
+		fprintf(file, ") for %.2f s in all: system calls that waited failed with EINTR\n",
+			(double)target->reach_frozen_ns / 1e9);
+	}
+}
+
 static void print_problems(FILE *file, const struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->target_count; i++) {
@@ -207,4 +221,5 @@ void label_print_reach_totals(FILE *file, const struct snapshot *snapshot)
 		putc('\n', file);
 	}
 	print_problems(file, snapshot);
+	print_stops(file, snapshot);
 }

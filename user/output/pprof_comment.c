@@ -188,6 +188,20 @@ static bool read_python(struct snapshot *snapshot, struct target *target,
 }
 
 /* Present where it was asked what is lost. */
+static bool read_frozen(struct target *target, const struct json_object *judgement)
+{
+	struct json_object *member;
+
+	if (!json_object_object_get_ex(judgement, "frozen_s", &member) ||
+	    !json_object_is_type(member, json_type_double))
+		return false;
+	double seconds = json_object_get_double(member);
+	if (!(seconds >= 0 && seconds < 1e9))
+		return false;
+	target->reach_frozen_ns = (uint64_t)llround(seconds * 1e9);
+	return true;
+}
+
 static bool read_judgement(struct snapshot *snapshot, struct target *target,
 			   const struct json_object *object)
 {
@@ -199,7 +213,8 @@ static bool read_judgement(struct snapshot *snapshot, struct target *target,
 	if (!json_object_is_type(judgement, json_type_object) ||
 	    !read_count(judgement, "looks", &looks) || looks > UINT32_MAX ||
 	    !json_object_object_get_ex(judgement, "problem", &problem) ||
-	    (problem && !read_string(snapshot, judgement, "problem", &target->reach_problem)))
+	    (problem && !read_string(snapshot, judgement, "problem", &target->reach_problem)) ||
+	    !read_frozen(target, judgement))
 		return false;
 	target->reach_looks = (uint32_t)looks;
 	return looks || problem;
