@@ -22,6 +22,7 @@ enum {
 	PASSES_MAX = 16,
 	HITS_MAX = 64, /* of each holder, in a pass: of what many hold, the first */
 	PASSES_BEYOND_FRAMES = 3,
+	PASSES_OF_SAMPLES = 8,
 	PASSES_WITHOUT_POOLS = 6, /* where each table takes one more */
 	FILTER_BITS = 1 << 18,
 	WINDOWS_KEPT = 2, /* of those that the view has room for */
@@ -184,7 +185,10 @@ static bool mark_wanted(struct search *search)
 		uint32_t number = find_holder(search, search->chains->items[i].address);
 		struct holder *holder = &search->holders[number];
 
-		holder->wanted = number && is_open(search, holder);
+		/* of what some others stand for too a long way is not worth its passes */
+		holder->wanted = number && is_open(search, holder) &&
+				 (search->chains->thorough || search->chains->items[i].is_weighed ||
+				  search->pass <= PASSES_OF_SAMPLES);
 		any |= holder->wanted;
 	}
 	while (changed) {
