@@ -146,3 +146,14 @@ def test_garbage(python, started):
     truth_of(process)
     _, part = both(process)
     assert not {row["type"] for row in part["garbage"]} & {"__main__.Node", "generator", "list"}
+    tell(process, "save")
+    saved = truth_of(process)["garbage"]
+    whole, part = both(process)
+    rows_of = [[(row["type"], row["count"]) for row in report["garbage"]
+                if row["why"] == "saved"] for report in (whole, part)]
+    assert sorted(rows_of[0]) == sorted(rows_of[1])
+    assert sum(count for _, count in rows_of[1]) == saved
+    tell(process, "freeze")
+    truth_of(process)
+    whole, part = both(process)
+    assert part["gc"]["frozen"] == whole["gc"]["frozen"] > 1000

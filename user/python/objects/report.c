@@ -14,7 +14,7 @@
 #define STREAMED                                                                              \
 	"larger than --max-memory lets be copied: looked at piece by piece; names of what "   \
 	"grows most and is longest; growth of many alike by some of what is new; garbage by " \
-	"some of each type; not told: what C code holds or lost, what is frozen, gc.garbage"
+	"some of each type; not told: what C code holds or lost, which garbage is frozen"
 
 #define BY_CHUNKS "its allocator is not pymalloc: objects were found in the blocks of malloc"
 #define DEBUG                                                                               \

@@ -19,7 +19,7 @@ void objects_describe_at(const struct objects *objects, const struct object *obj
 void objects_report_garbage(struct objects *objects, struct look *look);
 
 /* Of memory that is streamed, by some objects of each type; what is held by C is not told. */
-void objects_report_garbage_streamed(const struct objects *objects, struct look *look);
+void objects_report_garbage_streamed(struct objects *objects, struct look *look);
 
 /* Who holds what request->holders names. */
 void objects_report_holders(const struct objects *objects, const struct objects_request *request,

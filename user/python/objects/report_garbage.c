@@ -4,6 +4,7 @@
 
 #include "collector_state.h"
 #include "report.h"
+#include "stream.h"
 
 enum { HELD_REPORTED = 100, SAVED_MAX = 1 << 24 };
 
@@ -48,11 +49,35 @@ static void add_unreached(const struct objects *objects, struct rows *rows)
 	}
 }
 
-/* What gc.garbage keeps: by type, in arrays of types.count. */
-static void sum_saved(const struct objects *objects, uint64_t list, uint64_t *counts,
-		      uint64_t *bytes)
+static void see_saved_node(const struct graph *graph, uint64_t address, uint64_t *counts,
+			   uint64_t *bytes)
 {
-	const struct graph *graph = &objects->graph;
+	uint32_t node = graph_find(graph, address, false);
+	uint32_t type = node ? graph_type(graph, node) : TYPE_NONE;
+
+	counts[type]++;
+	bytes[type] += node ? graph_node_bytes(graph, node) : 0;
+}
+
+/* Without a graph: by the object as it is; a type that comes up only now has no place. */
+static void see_saved(struct objects *objects, uint64_t address, uint64_t *counts, uint64_t *bytes)
+{
+	struct object_reader *reader = &objects->reader;
+	size_t types = objects->types.count;
+
+	stream_spare(objects);
+	uint32_t type = python_types_find(reader->types, reader->view,
+					  object_word(reader, address + OBJECT_TYPE));
+	if (!type || type >= types)
+		return;
+	counts[type]++;
+	bytes[type] += reader->types->items[type].header_bytes +
+		       object_bytes(reader, address, type) + object_payload(reader, address, type);
+}
+
+/* What gc.garbage keeps: by type, in arrays of types.count. */
+static void sum_saved(struct objects *objects, uint64_t list, uint64_t *counts, uint64_t *bytes)
+{
 	struct view *view = objects->view;
 	uint64_t length, items, address;
 
@@ -60,11 +85,10 @@ static void sum_saved(const struct objects *objects, uint64_t list, uint64_t *co
 	    !view_u64(view, list + LIST_ITEMS, &items) || length > SAVED_MAX)
 		return;
 	for (uint64_t i = 0; i < length && view_u64(view, items + 8 * i, &address); i++) {
-		uint32_t node = graph_find(graph, address, false);
-		uint32_t type = node ? graph_type(graph, node) : TYPE_NONE;
-
-		counts[type]++;
-		bytes[type] += node ? graph_node_bytes(graph, node) : 0;
+		if (objects->streamed)
+			see_saved(objects, address, counts, bytes);
+		else
+			see_saved_node(&objects->graph, address, counts, bytes);
 	}
 }
 
@@ -78,7 +102,7 @@ static const char *why_saved(const struct look_gc *gc)
 	return gc->saves_all || !uncollectable ? "saved" : "uncollectable";
 }
 
-static void add_saved(const struct objects *objects, uint64_t list, struct rows *rows)
+static void add_saved(struct objects *objects, uint64_t list, struct rows *rows)
 {
 	size_t types = objects->types.count;
 	uint64_t *counts = calloc(types, sizeof(*counts));
@@ -170,14 +194,27 @@ static void add_sampled(const struct objects *objects, struct rows *rows)
 	}
 }
 
-void objects_report_garbage_streamed(const struct objects *objects, struct look *look)
+static void spare(void *context, uint64_t address)
 {
+	(void)address;
+	stream_spare(context);
+}
+
+void objects_report_garbage_streamed(struct objects *objects, struct look *look)
+{
+	struct collector_lists lists;
 	struct rows rows = {
 		.look = look,
-		.items = pool_alloc(look->pool, objects->types.count, sizeof(*rows.items)),
+		.items = pool_alloc(look->pool, 2 * objects->types.count, sizeof(*rows.items)),
 	};
 
+	view_clear(objects->view, &objects->regions);
+	collector_read(objects->interpreter, &look->gc, &lists);
+	if (look->gc.known && look->gc.has_frozen)
+		look->gc.frozen = collector_each_frozen(&lists, objects->view, spare, objects);
 	add_sampled(objects, &rows);
+	if (look->gc.known)
+		add_saved(objects, lists.garbage, &rows);
 	if (rows.count)
 		qsort(rows.items, rows.count, sizeof(*rows.items), compare_garbage);
 	look->garbage = rows.items;
