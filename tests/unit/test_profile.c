@@ -87,6 +87,7 @@ static void test_saved_profiles_stay_readable(void **state)
 	check_saved(service_snapshot(), "tests/golden/service.pb.gz");
 	check_saved(hostile_snapshot(), "tests/golden/hostile.pb.gz");
 	check_saved(wide_snapshot(), "tests/golden/wide.pb.gz");
+	check_saved(judged_snapshot(), "tests/golden/lost.pb.gz");
 }
 
 static void refuse(const void *data, size_t size, const char *expected)

@@ -196,7 +196,7 @@ static bool read_frozen(struct target *target, const struct json_object *judgeme
 	    !json_object_is_type(member, json_type_double))
 		return false;
 	double seconds = json_object_get_double(member);
-	if (!(seconds >= 0 && seconds < 1e9))
+	if (!(seconds >= 0 && seconds <= 1e9))
 		return false;
 	target->reach_frozen_ns = (uint64_t)llround(seconds * 1e9);
 	return true;
