@@ -7,10 +7,11 @@ import subprocess
 
 import pytest
 
-from conftest import UNFREED
+from conftest import ROOT, UNFREED, Target
 from pythons import find_pythons, started, with_long  # noqa: F401
 
 PYTHONS = find_pythons()
+DEBIAN = "/usr/bin/python3"
 
 
 @pytest.mark.parametrize("python", with_long(PYTHONS, 8, 11, 12, 13, 14))
@@ -27,3 +28,17 @@ def test_members(python, started):  # noqa: F811
     missing = {"__main__." + name + rest for name, rest in truth.items()} - names
     assert not missing, names
     assert not [name for name in names if "<C" in name]
+
+
+def test_greenlets():
+    """gevent is Debian's, and so is the Python that has it."""
+    if subprocess.run([DEBIAN, "-c", "import gevent"], capture_output=True).returncode:
+        pytest.skip("there is no python3-gevent")
+    with Target(ROOT / "tests/programs/python_greenlets.py", wrap=[DEBIAN, "-B"]) as target:
+        found = subprocess.run([UNFREED, "heap", str(target.pid), "-f", "json", "--holders",
+                                "__main__.Held"], capture_output=True, text=True, timeout=60,
+                               check=True)
+        truth = target.truth()
+        target.process.stdin.close()
+    counts = {row["name"]: row["count"] for row in json.loads(found.stdout)["holders"]}
+    assert counts == truth

@@ -305,6 +305,10 @@ static void append_variable(const struct object_reader *reader, const struct nam
 	uint64_t code = code_of(reader, step);
 	char function[512];
 
+	if (reader->types->items[step->holder_type].kind == KIND_GREENLET) {
+		snprintf(name, OBJECT_NAME_BYTES, "local %s", variable); /* with its function */
+		return;
+	}
 	if (!code) {
 		append_attribute(name, variable);
 		return;

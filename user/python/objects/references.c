@@ -18,6 +18,7 @@
 
 #include "dicts.h"
 #include "edge_types.h"
+#include "greenlets.h"
 
 #define ENTRIES_MAX (UINT64_C(1) << 32)
 
@@ -572,6 +573,10 @@ void object_references(struct object_reader *reader, const struct object *object
 		break;
 	case KIND_NDARRAY:
 		refer_ndarray(&visit, object, type);
+		break;
+	case KIND_GREENLET:
+		greenlet_references(reader, object, refer_to, context);
+		refer_plain(&visit, object, type);
 		break;
 	case KIND_LOCAL:
 		refer_local(&visit, object);

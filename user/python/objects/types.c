@@ -212,6 +212,7 @@ static const struct {
 	{"functools._lru_cache_wrapper", KIND_CACHE},
 	{"functools._lru_list_elem", KIND_CACHE_ENTRY},
 	{"_thread._local", KIND_LOCAL},
+	{"greenlet.greenlet", KIND_GREENLET},
 	{"numpy.ndarray", KIND_NDARRAY},
 };
 

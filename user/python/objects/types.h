@@ -38,6 +38,7 @@ enum object_kind {
 	KIND_CACHE,     /* functools.lru_cache */
 	KIND_CACHE_ENTRY,
 	KIND_LOCAL,   /* threading.local */
+	KIND_GREENLET,
 	KIND_NDARRAY, /* numpy */
 };
 
