@@ -81,6 +81,26 @@ static bool is_hidden(const struct objects *objects, uint32_t node)
 	       label_kind(graph->labels[node]) != LABEL_NAMESPACE;
 }
 
+/* What a greenlet holds, in its functions' variables for one. */
+static bool is_of_greenlet(const struct objects *objects, uint32_t pattern)
+{
+	const struct patterns *patterns = &objects->patterns;
+
+	for (; pattern; pattern = patterns->items[pattern].parent)
+		if (objects->types.items[patterns->items[pattern].type].kind == KIND_GREENLET)
+			return true;
+	return false;
+}
+
+/* Greenlets of requests come and go, and their lists lie where others lay: of theirs counts what
+ * grows at nearly all looks. */
+static bool grows_by_chance(const struct objects *objects, const struct container *container,
+			    uint32_t pattern)
+{
+	return container->ups * 4u < 3u * (objects->containers.looks - 1u) &&
+	       is_of_greenlet(objects, pattern);
+}
+
 static void take_container(struct growing *growing, uint32_t number)
 {
 	const struct objects *objects = growing->objects;
@@ -96,6 +116,8 @@ static void take_container(struct growing *growing, uint32_t number)
 		return;
 	/* what nothing leads to may be another one in the same place at each look */
 	if (objects->has_graph && !pattern && container->ups + 1u < objects->containers.looks)
+		return;
+	if (grows_by_chance(objects, container, pattern))
 		return;
 	if (pattern && growing->group_of[pattern]) {
 		grown = &growing->items[growing->group_of[pattern] - 1];
@@ -174,16 +196,18 @@ static struct grown *group_above(const struct growing *growing, uint32_t pattern
  * functions hold is different at each look. Both come and go, so that a few looks prove nothing. A
  * key grows with its value.
  */
-static bool is_fleeting(const struct patterns *patterns, uint32_t number)
+static bool is_fleeting(const struct objects *objects, uint32_t number)
 {
+	const struct patterns *patterns = &objects->patterns;
 	enum label_kind kind = label_kind(patterns->items[number].label);
+	bool few = patterns->looks < LOOKS_OF_FRAMES;
 
-	if (kind == LABEL_KEY)
+	if (kind == LABEL_KEY || (few && is_of_greenlet(objects, number)))
 		return true;
 	while (patterns->items[number].parent)
 		number = patterns->items[number].parent;
 	kind = label_kind(patterns->items[number].label);
-	return kind == LABEL_C || (kind == LABEL_ROOT && patterns->looks < LOOKS_OF_FRAMES);
+	return kind == LABEL_C || (kind == LABEL_ROOT && few);
 }
 
 /* An attribute or a field is there once for each object that has it: as many as there are of these
@@ -217,7 +241,7 @@ static void take_pattern(struct growing *growing, uint32_t number)
 		return;
 	}
 	/* small ints are counted or not as others refer to them: more of them, but no more bytes */
-	if (!example || !pattern->type || bytes <= 0 || is_fleeting(&objects->patterns, number) ||
+	if (!example || !pattern->type || bytes <= 0 || is_fleeting(objects, number) ||
 	    (above > 0 && grew <= 3 * above) ||
 	    bound <= pattern->counts[objects->patterns.looks - 1])
 		return;
