@@ -87,7 +87,9 @@ static bool is_of_greenlet(const struct objects *objects, uint32_t pattern)
 	const struct patterns *patterns = &objects->patterns;
 
 	for (; pattern; pattern = patterns->items[pattern].parent)
-		if (objects->types.items[patterns->items[pattern].type].kind == KIND_GREENLET)
+		if (objects->types.items[patterns->items[pattern].type].kind == KIND_GREENLET ||
+		    (!patterns->items[pattern].parent &&
+		     label_kind(patterns->items[pattern].label) == LABEL_VARIABLE))
 			return true;
 	return false;
 }

@@ -167,12 +167,22 @@ static bool make_room_for_nodes(struct patterns *patterns, size_t count)
 	return patterns->of_nodes;
 }
 
+/* A variable of a function that a greenlet is in, under whose name it stands: wherever the greenlet
+ * is held at the moment. */
+static bool is_of_greenlet(const struct graph *graph, uint32_t parent, uint32_t label)
+{
+	return label_kind(label) == LABEL_VARIABLE &&
+	       graph->reader->types->items[graph_type(graph, parent)].kind == KIND_GREENLET;
+}
+
 /* Namespaces and raw memory belong to what they are of. */
 static uint32_t pattern_of(struct patterns *patterns, const struct graph *graph, uint32_t node)
 {
 	uint32_t parent = graph->parents[node], label = graph->labels[node];
 	uint32_t above = parent == node ? 0 : patterns->of_nodes[parent];
 
+	if (above && is_of_greenlet(graph, parent, label))
+		above = 0;
 	if (above && (label_kind(label) == LABEL_NAMESPACE || label_kind(label) == LABEL_RAW))
 		return above;
 	if (label_kind(label) == LABEL_ROOT) /* the same in each thread */
