@@ -235,10 +235,13 @@ static void refresh_storage(struct graph *graph, uint64_t address, uint32_t type
  * and its newest link is the way to all others. */
 static uint32_t repair_new(struct graph *graph, uint64_t address)
 {
+	struct view *view = graph->reader->view;
+	const struct region *region = regions_find(view_regions(view), address);
 	struct place place = find_place(graph, address);
 
 	graph->dangling++;
-	if (address & 7 || view_refresh(graph->reader->view, address, 2 * sizeof(uint64_t)))
+	if (address & 7 || !region || !region_is_data(region) ||
+	    view_refresh(view, address, 2 * sizeof(uint64_t)))
 		return 0;
 	uint32_t node = resolve(graph, &place, address, false);
 	if (node) {

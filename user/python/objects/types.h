@@ -37,7 +37,7 @@ enum object_kind {
 	KIND_GENERATOR, /* and coroutines */
 	KIND_CACHE,     /* functools.lru_cache */
 	KIND_CACHE_ENTRY,
-	KIND_LOCAL,   /* threading.local */
+	KIND_LOCAL, /* threading.local */
 	KIND_GREENLET,
 	KIND_NDARRAY, /* numpy */
 };
