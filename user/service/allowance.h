@@ -19,7 +19,7 @@ struct allowance {
 	double passed;   /* of it */
 	double used;     /* by the process, of processors, meanwhile */
 	double usual;    /* by it in a second of its life before; counts in the first seconds */
-	double spent;    /* of ours, for it */
+	double spent;    /* of ours, for it, and of its own by what we do */
 };
 
 /* The share of a processor that is allowed. */

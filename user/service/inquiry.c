@@ -28,7 +28,7 @@
 #define TRACE_AT    0.55
 #define TRACE_COST  0.005 /* of the process's own processor time, for that */
 
-/* OPTIONAL looks fall away where they are too dear; SPARED ones where the first graph was. */
+/* OPTIONAL looks fall away where they are too dear, SPARED ones where graphs leave no room. */
 enum need { NEEDED, SPARED, OPTIONAL };
 
 static const struct {
@@ -210,7 +210,8 @@ static bool has_begun_late(const struct inquiry *inquiry, const struct patient_c
 	       kase->patient.objects.looks < LOOKS_TO_TELL;
 }
 
-/* Of what is spent for no process in particular, such as the loop that polls, each has a part. */
+/* What hits cost the process counts too. Of what is spent for none in particular, such as the loop
+ * that polls, each has a part. */
 static struct allowance find_allowance(const struct inquiry *inquiry,
 				       const struct patient_case *kase)
 {
@@ -222,7 +223,7 @@ static struct allowance find_allowance(const struct inquiry *inquiry,
 		common -= (double)inquiry->cases[i]->own_cpu_ns / 1e9;
 		alive += !inquiry->cases[i]->gone;
 	}
-	allowance.spent += common / fmax(alive, 1);
+	allowance.spent += common / fmax(alive, 1) + case_cost_s(kase);
 	return allowance;
 }
 
@@ -258,7 +259,7 @@ static enum chosen_look choose_look(const struct inquiry *inquiry, const struct 
 		return wanted;
 	if (!kase->looks && !allowance_has_first_graph(&allowance, graph, plain))
 		return PLAIN_LOOK;
-	if (plan[step].need == SPARED && !kase->look)
+	if (plan[step].need == SPARED && (!kase->look || 2 * (graph + plain) > left))
 		return NO_LOOK;
 	return plan[step].graph && case_is_still(kase) ? NO_LOOK : wanted;
 }
