@@ -3,7 +3,8 @@
  * libFuzzer: an interpreter (object_space.h) some of whose words were overwritten, looked at three
  * times. Each 11 bytes of input are a change: which look it comes before, which part of the word is
  * changed, where, and what is put there, as it is or as an address. Whatever they say, looks end,
- * stay within bounds, and make a report.
+ * stay within bounds, and make a report. By the length of the input memory is streamed, and who
+ * holds something is asked for.
  */
 #include "object_space.h"
 
@@ -60,10 +61,22 @@ static void change(struct object_space *space, const uint8_t *input)
 	space_put(space, where, value);
 }
 
+/* NULL: nothing. */
+static const char *const asked[] = {
+	NULL,           "list",           "main.PLAIN.rows",
+	"main.DICT[*]", "0x7f0000000050", "local kept of work (file.py:7)",
+	"str",          "Plain"};
+
+enum { ASKED = sizeof(asked) / sizeof(*asked), STREAMED_BYTES = 512 << 10 };
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct object_space *space = malloc(sizeof(*space));
-	struct objects_request request = {.containers = 50, .with_keys = size & 1};
+	struct objects_request request = {
+		.containers = 50,
+		.with_keys = size & 1,
+		.holders = asked[size / 4 % ASKED],
+	};
 	struct python_interpreter interpreter;
 	struct objects objects;
 	int error;
@@ -71,6 +84,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	*space = *pristine;
 	interpreter = space_interpreter(space);
 	error = space_open(space, &procfs, &interpreter, &objects);
+	if (!error && size & 2) {
+		objects.budget_bytes = STREAMED_BYTES;
+		objects.streamed = true;
+	}
 	for (int i = 0; i < LOOKS && !error; i++) {
 		for (size_t at = 0; at + CHANGE_BYTES <= size && at / CHANGE_BYTES < CHANGES_MAX;
 		     at += CHANGE_BYTES)
