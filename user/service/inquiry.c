@@ -27,6 +27,7 @@
 #define TRACE_SHARE 0.15  /* of the duration, in which malloc's calls are recorded */
 #define TRACE_AT    0.55
 #define TRACE_COST  0.005 /* of the process's own processor time, for that */
+#define GROWN       1.3   /* a look costs more than the last one, of what grows */
 
 /* OPTIONAL looks fall away where they are too dear, SPARED ones where graphs leave no room. */
 enum need { NEEDED, SPARED, OPTIONAL };
@@ -244,7 +245,7 @@ static enum chosen_look choose_look(const struct inquiry *inquiry, const struct 
 {
 	struct allowance allowance = find_allowance(inquiry, kase);
 	double left = allowance_left(&allowance);
-	double graph = case_look_cost(kase, true), plain = case_look_cost(kase, false);
+	double graph = GROWN * case_look_cost(kase, true), plain = case_look_cost(kase, false);
 
 	if (step == PLANNED)
 		return kase->patient.is_python || !kase->looks ? choose_last(kase, left, graph)
