@@ -146,7 +146,10 @@ static int read_copied(struct objects *objects)
 	return error;
 }
 
-/* What is larger than a pool's blocks, and what is static, is found by the graph alone. */
+/*
+ * What is larger than a pool's blocks, and what is static, is found by the graph alone: also what
+ * only objects refer to that nothing reaches, since C code may hold these.
+ */
 static void count_outsides(struct objects *objects)
 {
 	struct graph *graph = &objects->graph;
@@ -154,8 +157,7 @@ static void count_outsides(struct objects *objects)
 	for (size_t node = graph->pool_nodes; node < graph->count; node++) {
 		uint32_t type = graph_type(graph, (uint32_t)node);
 
-		if (!type || (!graph_reached(graph, (uint32_t)node) &&
-			      !graph_is_left_out(graph, (uint32_t)node)))
+		if (!type)
 			continue;
 		uint64_t address = graph_address(graph, (uint32_t)node);
 		objects->types.items[type].count++;
