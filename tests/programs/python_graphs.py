@@ -454,6 +454,16 @@ def items(one):
         yield from list(dict.values(one))
     elif isinstance(one, (list, tuple, set, frozenset, collections.deque)):
         yield from list(one)
+    else:
+        yield from c_members(one)
+
+
+def c_members(one):
+    """What an object of C code refers to, whose members have no names for Python; that they are
+    called right is what python_c_containers.py is for."""
+    made_by_python = hasattr(one, "__dict__") or any("__slots__" in base.__dict__
+                                                     for base in type(one).__mro__)
+    return [] if made_by_python else gc.get_referents(one)
 
 
 def attribute(one, name):
@@ -478,7 +488,7 @@ def attribute(one, name):
     for base in type(one).__mro__ if isinstance(one, type) else ():
         if name in base.__dict__:
             found.append(base.__dict__[name])
-    return found
+    return found or c_members(one)
 
 
 def walk(candidates, rest):
