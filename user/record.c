@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "confine/confined.h"
+#include "footprints.h"
 #include "lib/array.h"
 #include "lib/failure.h"
 #include "memory/budget.h"
@@ -41,6 +42,7 @@ struct recording {
 	size_t pid_count;
 	size_t needed; /* of these, the first ones: without them it is not what was asked for */
 	struct waiting *waiting;
+	struct footprints *footprints;
 	struct trap_costs costs;        /* where a target or an interpreter was looked at */
 	double call_cost_ns;            /* that tracing adds to a call; 0: unknown */
 	double cpu_used;                /* processors, as the estimate found them */
@@ -231,6 +233,14 @@ static int for_each_process(struct recording *recording,
 	return kept || recording->options.target.command ? 0 : -1;
 }
 
+/* Opens the ledger, right after a look at what the memory is by now. */
+static void begin(struct recording *recording, const pid_t *pids, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		footprints_begin(recording->footprints, pids[i]);
+	session_start(recording->session);
+}
+
 static int attach_running(struct recording *recording)
 {
 	if (for_each_process(recording, attach_one))
@@ -241,7 +251,7 @@ static int attach_running(struct recording *recording)
 			     SLOWDOWN_MAX_PERCENT);
 	if (recording->malloc_off && recording->options.reachability)
 		message_info("without malloc's calls --reachability has nothing to judge");
-	session_start(recording->session);
+	begin(recording, recording->pids, recording->pid_count);
 	return check_python_cost(recording);
 }
 
@@ -253,7 +263,7 @@ static int command_mapped(void *context, pid_t pid, struct failure *failure)
 	if (!session_alive(recording->session)) {
 		if (session_add_process(recording->session, pid, failure))
 			return -1;
-		session_start(recording->session);
+		begin(recording, &pid, 1);
 	}
 	return session_attach(recording->session, pid, failure) < 0 ? -1 : 0;
 }
@@ -330,6 +340,7 @@ static int report(struct recording *recording, bool last)
 		message_error("cannot read what was recorded: %s", strerror(errno));
 		return STATUS_FAILURE;
 	}
+	footprints_fill(recording->footprints, snapshot);
 	status = output_write_all(&recording->options.outputs, snapshot);
 	snapshot_free(snapshot);
 	return status;
@@ -385,6 +396,9 @@ static int prepare(struct recording *recording)
 	if (options->target.command && options->python != REQUEST_OFF &&
 	    estimate_trap_costs(recording->attach, &recording->costs, &recording->failure))
 		return -1;
+	recording->footprints = footprints_new(&recording->procfs, recording->confined);
+	if (!recording->footprints)
+		return failure_set(&recording->failure, STATUS_FAILURE, "out of memory");
 	recording->waiting = waiting_new(options->duration_ns, options->interval_ns);
 	if (!recording->waiting)
 		return failure_set(&recording->failure, STATUS_FAILURE, "cannot set timers: %s",
@@ -396,6 +410,7 @@ static void recording_release(struct recording *recording)
 {
 	session_close(recording->session);
 	waiting_free(recording->waiting);
+	footprints_free(recording->footprints);
 	spawn_release(&recording->spawn);
 	confined_free(recording->confined);
 	free(recording->pids);

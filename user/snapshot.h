@@ -18,6 +18,7 @@
 #include "../bpf/losses.h"
 #include "../bpf/probes.h"
 #include "look/holder.h"
+#include "look/look.h"
 
 enum frame_kind { FRAME_NATIVE, FRAME_INLINED, FRAME_PYTHON, FRAME_KINDS };
 
@@ -70,6 +71,16 @@ struct stack {
 	struct reachability *reachability; /* NULL: not judged */
 };
 
+/* The memory of a process at one moment, its resident pages by what they are (look/look.h). */
+struct target_moment {
+	bool known;
+	bool parts_known;
+	uint64_t resident_bytes;
+	uint64_t anonymous_bytes; /* of them not of files */
+	uint64_t swapped_bytes;
+	uint64_t parts[PART_COUNT];
+};
+
 /* One process image: an exec makes a new one with the same pid. */
 struct target {
 	uint32_t pid;
@@ -83,6 +94,9 @@ struct target {
 	uint32_t reach_looks;      /* that told lost blocks from reachable ones; 0: nobody looked */
 	const char *reach_problem; /* why none could be told, as a clause; NULL: they could */
 	uint64_t reach_frozen_ns;  /* how long it was stopped for these looks */
+	struct target_moment first; /* when recording began, or it came */
+	struct target_moment last;  /* when this was taken; not known of one that has ended */
+	const char *own_mappings;   /* what mappings of its own seem to be: "PHP"; NULL: unknown */
 };
 
 struct totals {

@@ -77,6 +77,8 @@ static size_t merge_target(struct snapshot *result, const struct target *part)
 			continue;
 		merge_python(result, &result->targets[i], part);
 		merge_reach(result, &result->targets[i], part);
+		/* what it grew by between two recordings nobody saw */
+		result->targets[i].first.known = result->targets[i].last.known = false;
 		return i;
 	}
 	struct target *target = snapshot_add_target(result);
@@ -88,6 +90,9 @@ static size_t merge_target(struct snapshot *result, const struct target *part)
 	target->cmdline_count = part->cmdline_count;
 	for (size_t i = 0; i < part->cmdline_count; i++)
 		target->cmdline[i] = snapshot_intern(result, part->cmdline[i]);
+	target->first = part->first;
+	target->last = part->last;
+	target->own_mappings = snapshot_intern(result, part->own_mappings);
 	merge_python(result, target, part);
 	merge_reach(result, target, part);
 	return result->target_count - 1;

@@ -50,6 +50,21 @@ static inline struct stack *add_stack(struct snapshot *snapshot, size_t target,
 	return stack;
 }
 
+static inline struct target_moment moment_of(uint64_t python_live, uint64_t files)
+{
+	struct target_moment moment = {
+		.known = true,
+		.parts_known = true,
+		.resident_bytes = python_live + files,
+		.anonymous_bytes = python_live,
+		.swapped_bytes = 4096,
+	};
+
+	moment.parts[PART_PYTHON_LIVE] = python_live;
+	moment.parts[PART_FILES] = files;
+	return moment;
+}
+
 /* A Python service: mixed stacks, inlined frames, a stack with nothing live, a truncated one and a
  * guessed one. */
 static inline struct snapshot *service_snapshot(void)
@@ -86,6 +101,9 @@ static inline struct snapshot *service_snapshot(void)
 	snapshot->overhead_percent = 2;
 	snapshot->unknown_frees = 12;
 	add_target(snapshot, 1234, "recommend", "/usr/bin/python3.11", "main.py");
+	snapshot->targets[0].first = moment_of(40000000, 9000000);
+	snapshot->targets[0].last = moment_of(55000000, 9500000);
+	snapshot->targets[0].own_mappings = snapshot_intern(snapshot, "mmap");
 	add_stack(snapshot, 0, (struct frame[]){start, main_py, handle, load, bytes}, 5, 9800000,
 		  2900);
 	add_stack(snapshot, 0, (struct frame[]){start, main_py, handle, outer, inner}, 5, 2400000,

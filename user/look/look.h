@@ -246,6 +246,7 @@ struct look {
 	uint64_t cpu_ns;            /* CPU time that it took of ours */
 
 	uint64_t resident_bytes;
+	uint64_t anonymous_bytes; /* of the resident ones: not of files */
 	uint64_t swapped_bytes;
 	uint64_t limit_bytes; /* of its cgroup; 0: none */
 	bool parts_known;

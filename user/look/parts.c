@@ -406,6 +406,7 @@ static int add_up(struct divider *divider)
 		const struct region *region = &regions->items[i];
 
 		look->resident_bytes += region->resident_bytes;
+		look->anonymous_bytes += region->anonymous_bytes;
 		look->swapped_bytes += region->swapped_bytes;
 		look->proportional_bytes += region->proportional_bytes;
 		look->huge_bytes += region->huge_bytes;

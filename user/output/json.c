@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../analyze/grown.h"
 #include "../lib/utf8.h"
 #include "formats.h"
 
@@ -38,6 +39,11 @@ const char *json_text(struct json_object *object)
 void json_add_count(struct json_object *object, const char *key, uint64_t count)
 {
 	json_object_object_add(object, key, json_object_new_uint64(count));
+}
+
+static void json_add_difference(struct json_object *object, const char *key, int64_t difference)
+{
+	json_object_object_add(object, key, json_object_new_int64(difference));
 }
 
 void json_add_string(struct json_object *object, const char *key, const char *string)
@@ -122,6 +128,35 @@ struct json_object *json_of_reachability(const struct reachability *reachability
 	return object;
 }
 
+static struct json_object *json_of_moment(const struct target_moment *moment)
+{
+	if (!moment->known)
+		return NULL;
+	struct json_object *object = json_object_new_object();
+	struct json_object *parts = json_object_new_object();
+
+	json_add_count(object, "resident_bytes", moment->resident_bytes);
+	json_add_count(object, "anonymous_bytes", moment->anonymous_bytes);
+	json_add_count(object, "swapped_bytes", moment->swapped_bytes);
+	for (size_t i = 0; moment->parts_known && i < PART_COUNT; i++)
+		json_add_count(parts, look_part_name(i), moment->parts[i]);
+	json_object_object_add(object, "parts", moment->parts_known ? parts : NULL);
+	if (!moment->parts_known)
+		json_object_put(parts);
+	return object;
+}
+
+/* What the process took when recording began and when it ended. */
+static struct json_object *json_of_target_memory(const struct target *target)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "first", json_of_moment(&target->first));
+	json_object_object_add(object, "last", json_of_moment(&target->last));
+	json_add_string(object, "own_mappings", target->own_mappings);
+	return object;
+}
+
 struct json_object *json_of_target(const struct target *target)
 {
 	struct json_object *object = json_object_new_object();
@@ -137,6 +172,8 @@ struct json_object *json_of_target(const struct target *target)
 		json_object_object_add(object, "python", json_of_python(target));
 	if (target->reach_looks || target->reach_problem)
 		json_object_object_add(object, "reachability", json_of_judgement(target));
+	if (target->first.known || target->last.known)
+		json_object_object_add(object, "memory", json_of_target_memory(target));
 	return object;
 }
 
@@ -234,6 +271,37 @@ static struct json_object *json_of_stack(const struct snapshot *snapshot, const 
 	return object;
 }
 
+/* Of all processes whose memory is known at both ends. */
+static struct json_object *json_of_growth(const struct snapshot *snapshot)
+{
+	struct json_object *object, *parts, *seen;
+	enum look_part_id where;
+	struct grown grown;
+
+	grown_sum(snapshot, &grown);
+	if (!grown.processes)
+		return NULL;
+	object = json_object_new_object();
+	seen = json_object_new_object();
+	json_add_count(object, "processes", grown.processes);
+	json_add_count(object, "resident_bytes", grown.resident_bytes);
+	json_add_difference(object, "resident_grown", grown.resident);
+	json_add_difference(object, "used_grown", grown.used);
+	parts = grown.parts_known ? json_object_new_object() : NULL;
+	for (size_t i = 0; parts && i < PART_COUNT; i++)
+		json_add_difference(parts, look_part_name(i), grown.parts[i]);
+	json_object_object_add(object, "parts_grown", parts);
+	for (size_t i = 0; i < DOMAIN_COUNT; i++)
+		json_add_difference(seen, domain_name(i), grown.seen[i]);
+	json_object_object_add(object, "seen", seen);
+	json_add_difference(object, "unexplained", grown.unexplained);
+	json_add_string(object, "unexplained_in",
+			grown_is_unexplained(&grown, &where) && where < PART_COUNT
+				? look_part_name(where)
+				: NULL);
+	return object;
+}
+
 static struct json_object *json_of_measurement(const struct snapshot *snapshot)
 {
 	struct json_object *object = json_object_new_object();
@@ -249,6 +317,7 @@ static struct json_object *json_of_measurement(const struct snapshot *snapshot)
 	json_object_object_add(object, "mode", json_of_string(trace_mode_name(snapshot->mode)));
 	json_object_object_add(object, "older_than_s", json_of_seconds(snapshot->older_than_ns));
 	json_object_object_add(object, "totals", json_of_totals(&snapshot->totals));
+	json_object_object_add(object, "memory", json_of_growth(snapshot));
 	json_add_count(object, "unknown_frees", snapshot->unknown_frees);
 	json_object_object_add(object, "losses", json_of_losses(snapshot));
 	return object;

@@ -220,6 +220,62 @@ static bool read_judgement(struct snapshot *snapshot, struct target *target,
 	return looks || problem;
 }
 
+/* No process has more. */
+#define MEMORY_MAX (UINT64_C(1) << 48)
+
+static bool read_memory_bytes(const struct json_object *object, const char *key, uint64_t *bytes)
+{
+	return read_count(object, key, bytes) && *bytes <= MEMORY_MAX;
+}
+
+static bool read_parts(struct target_moment *moment, const struct json_object *object)
+{
+	struct json_object *parts;
+
+	if (!json_object_object_get_ex(object, "parts", &parts))
+		return false;
+	if (!parts)
+		return true;
+	moment->parts_known = true;
+	for (size_t i = 0; i < PART_COUNT; i++)
+		if (!json_object_is_type(parts, json_type_object) ||
+		    !read_memory_bytes(parts, look_part_name(i), &moment->parts[i]))
+			return false;
+	return true;
+}
+
+static bool read_moment(const struct json_object *memory, const char *key,
+			struct target_moment *moment)
+{
+	struct json_object *object;
+
+	if (!json_object_object_get_ex(memory, key, &object))
+		return false;
+	if (!object)
+		return true;
+	moment->known = true;
+	return json_object_is_type(object, json_type_object) &&
+	       read_memory_bytes(object, "resident_bytes", &moment->resident_bytes) &&
+	       read_memory_bytes(object, "anonymous_bytes", &moment->anonymous_bytes) &&
+	       read_memory_bytes(object, "swapped_bytes", &moment->swapped_bytes) &&
+	       read_parts(moment, object);
+}
+
+/* Of profiles that say it: earlier versions did not. */
+static bool read_memory(struct snapshot *snapshot, struct target *target,
+			const struct json_object *object)
+{
+	struct json_object *memory, *name;
+
+	if (!json_object_object_get_ex(object, "memory", &memory))
+		return true;
+	return json_object_is_type(memory, json_type_object) &&
+	       read_moment(memory, "first", &target->first) &&
+	       read_moment(memory, "last", &target->last) &&
+	       json_object_object_get_ex(memory, "own_mappings", &name) &&
+	       (!name || read_string(snapshot, memory, "own_mappings", &target->own_mappings));
+}
+
 static bool read_target(struct snapshot *snapshot, const struct json_object *object)
 {
 	struct target *target = snapshot_add_target(snapshot);
@@ -231,6 +287,7 @@ static bool read_target(struct snapshot *snapshot, const struct json_object *obj
 	    !json_object_object_get_ex(object, "exe", &exe) ||
 	    (exe && !read_string(snapshot, object, "exe", &target->exe)) ||
 	    !read_python(snapshot, target, object) || !read_judgement(snapshot, target, object) ||
+	    !read_memory(snapshot, target, object) ||
 	    !json_object_object_get_ex(object, "cmdline", &cmdline) ||
 	    !json_object_is_type(cmdline, json_type_array))
 		return false;

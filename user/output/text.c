@@ -10,6 +10,7 @@
 #include "../lib/saturate.h"
 #include "../python/own_code.h"
 #include "groups.h"
+#include "grown_label.h"
 #include "label.h"
 #include "label_reach.h"
 
@@ -277,6 +278,8 @@ int output_text(const struct snapshot *snapshot, const struct output_options *op
 	putc('\n', file);
 	label_print_totals(file, snapshot);
 	fputs("; MB = 10^6 bytes\n", file);
+	if (!error)
+		error = grown_print(file, snapshot);
 	label_print_python(file, snapshot);
 	label_print_reach_totals(file, snapshot);
 	if (!error && options->by == BY_STACK)

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "footprints.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/array.h"
+#include "lib/clock.h"
+#include "memory/budget.h"
+#include "memory/regions.h"
+#include "service/patient.h"
+
+enum { LOOK_CPU_NS = 1000000000 }; /* for all looks of one moment */
+
+struct footprint {
+	pid_t pid;
+	char *exe; /* an exec makes another process of it */
+	struct target_moment moment;
+};
+
+struct footprints {
+	const struct procfs *procfs;
+	struct confined *confined;
+	uint64_t budget_bytes;
+	uint64_t cpu_ns; /* that the looks at the beginning took */
+	struct footprint *items;
+	size_t count;
+};
+
+struct footprints *footprints_new(const struct procfs *procfs, struct confined *confined)
+{
+	struct footprints *footprints = calloc(1, sizeof(*footprints));
+
+	if (!footprints)
+		return NULL;
+	footprints->procfs = procfs;
+	footprints->confined = confined;
+	footprints->budget_bytes = budget_default();
+	return footprints;
+}
+
+void footprints_free(struct footprints *footprints)
+{
+	if (!footprints)
+		return;
+	for (size_t i = 0; i < footprints->count; i++)
+		free(footprints->items[i].exe);
+	free(footprints->items);
+	free(footprints);
+}
+
+static void add_up(const struct regions *regions, struct target_moment *moment)
+{
+	for (size_t i = 0; i < regions->count; i++) {
+		moment->resident_bytes += regions->items[i].resident_bytes;
+		moment->anonymous_bytes += regions->items[i].anonymous_bytes;
+		moment->swapped_bytes += regions->items[i].swapped_bytes;
+	}
+	moment->known = true;
+}
+
+/* The sums alone, where looking at each process would take too long. */
+static void read_sums(const struct footprints *footprints, pid_t pid, struct target_moment *moment)
+{
+	struct regions regions;
+
+	if (regions_read(footprints->procfs, pid, &regions))
+		return;
+	add_up(&regions, moment);
+	regions_release(&regions);
+}
+
+static void take(const struct look *look, struct target_moment *moment)
+{
+	moment->known = moment->parts_known = look->parts_known;
+	moment->resident_bytes = look->resident_bytes;
+	moment->anonymous_bytes = look->anonymous_bytes;
+	moment->swapped_bytes = look->swapped_bytes;
+	for (size_t i = 0; i < PART_COUNT; i++)
+		moment->parts[i] = look->parts[i].resident_bytes;
+}
+
+/* The caller's look, NULL where the process cannot be looked into. */
+static struct look *look_at(const struct footprints *footprints, pid_t pid)
+{
+	struct patient patient;
+	struct failure failure;
+
+	if (patient_open(&patient, footprints->procfs, footprints->confined, pid,
+			 footprints->budget_bytes, &failure))
+		return NULL;
+	struct look *look =
+		patient_look(&patient, false, &failure) ? NULL : patient_report(&patient, NULL);
+	patient_close(&patient);
+	return look;
+}
+
+/* Returns what its own mappings seem to be, which is the caller's; NULL: unknown. */
+static char *measure(const struct footprints *footprints, pid_t pid, uint64_t *cpu_ns,
+		     struct target_moment *moment)
+{
+	uint64_t began = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	struct look *look = *cpu_ns < LOOK_CPU_NS ? look_at(footprints, pid) : NULL;
+	char *name = NULL;
+
+	if (look)
+		take(look, moment);
+	if (look && look->mapping_count)
+		name = strdup(look->mappings[0].name);
+	look_free(look);
+	if (!moment->known)
+		read_sums(footprints, pid, moment);
+	*cpu_ns += clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began;
+	return name;
+}
+
+void footprints_begin(struct footprints *footprints, pid_t pid)
+{
+	struct footprint footprint = {.pid = pid, .exe = procfs_read_exe(footprints->procfs, pid)};
+
+	free(measure(footprints, pid, &footprints->cpu_ns, &footprint.moment));
+	for (size_t i = 0; i < footprints->count; i++)
+		if (footprints->items[i].pid == pid) {
+			free(footprints->items[i].exe);
+			footprints->items[i] = footprint;
+			return;
+		}
+	if (!array_append(&footprints->items, &footprints->count, footprint))
+		free(footprint.exe);
+}
+
+static const struct footprint *find(const struct footprints *footprints,
+				    const struct target *target)
+{
+	for (size_t i = 0; i < footprints->count; i++) {
+		const struct footprint *footprint = &footprints->items[i];
+
+		if ((uint32_t)footprint->pid == target->pid && footprint->exe && target->exe &&
+		    !strcmp(footprint->exe, target->exe))
+			return footprint;
+	}
+	return NULL;
+}
+
+/* Whether a later target is what became of the process by an exec. */
+static bool is_former(const struct snapshot *snapshot, size_t number)
+{
+	for (size_t i = number + 1; i < snapshot->target_count; i++)
+		if (snapshot->targets[i].pid == snapshot->targets[number].pid)
+			return true;
+	return false;
+}
+
+void footprints_fill(struct footprints *footprints, struct snapshot *snapshot)
+{
+	uint64_t cpu_ns = 0;
+
+	for (size_t i = 0; i < snapshot->target_count; i++) {
+		struct target *target = &snapshot->targets[i];
+		const struct footprint *footprint = find(footprints, target);
+
+		if (footprint)
+			target->first = footprint->moment;
+		if (is_former(snapshot, i))
+			continue;
+		char *name = measure(footprints, (pid_t)target->pid, &cpu_ns, &target->last);
+		target->own_mappings = snapshot_intern(snapshot, name);
+		free(name);
+	}
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How much memory the recorded processes take, when recording begins and when a report is due, so
+ * that a report can say what of their growth was seen.
+ */
+#ifndef UNFREED_FOOTPRINTS_H
+#define UNFREED_FOOTPRINTS_H
+
+#include "confine/confined.h"
+#include "snapshot.h"
+#include "target/procfs.h"
+
+struct footprints;
+
+/* `procfs` and `confined` must outlive it. NULL on out of memory. */
+struct footprints *footprints_new(const struct procfs *procfs, struct confined *confined);
+void footprints_free(struct footprints *footprints); /* accepts NULL */
+
+/*
+ * Reads the memory of a process whose recording begins. One that cannot be read stays unknown. The
+ * target is only read: some 0.1 to 0.4 s of CPU time a GiB, with a second for all processes; those
+ * that come after that have no parts.
+ */
+void footprints_begin(struct footprints *footprints, pid_t pid);
+
+/* Fills what is known of the targets: their first moment, and their last, which is now. */
+void footprints_fill(struct footprints *footprints, struct snapshot *snapshot);
+
+#endif

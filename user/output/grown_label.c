@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "grown_label.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "../analyze/grown.h"
+#include "columns.h"
+#include "look_label.h"
+
+enum { PARTS_SHOWN = 4, PART_LEAST = 100000, INDENT = 8 };
+
+static void print_signed(struct columns *columns, int64_t bytes)
+{
+	char text[QUANTITY_SIZE];
+
+	fputs(quantity_signed_bytes(text, bytes), columns->file);
+}
+
+/* Returns the part that grew or shrank most among those not yet shown, PART_COUNT: none is left. */
+static size_t next_part(const struct grown *grown, const bool *shown)
+{
+	int64_t most = PART_LEAST - 1;
+	size_t next = PART_COUNT;
+
+	for (size_t i = 0; i < PART_COUNT; i++) {
+		if (shown[i] || llabs(grown->parts[i]) <= most)
+			continue;
+		most = llabs(grown->parts[i]);
+		next = i;
+	}
+	return next;
+}
+
+static void print_parts(struct columns *columns, const struct grown *grown)
+{
+	bool shown[PART_COUNT] = {false};
+	const char *before = ": ";
+
+	for (int i = 0; i < PARTS_SHOWN; i++, before = ", ") {
+		size_t part = next_part(grown, shown);
+
+		if (part == PART_COUNT)
+			return;
+		shown[part] = true;
+		fprintf(columns->file, "%s%s ", before, look_part_label(part));
+		print_signed(columns, grown->parts[part]);
+	}
+}
+
+static void print_growth(struct columns *columns, const struct snapshot *snapshot,
+			 const struct grown *grown)
+{
+	fputs("memory  ", columns->file);
+	columns_hang(columns, INDENT);
+	if (grown->processes > 1)
+		fprintf(columns->file, "of %zu processes ", grown->processes);
+	else if (snapshot->target_count > 1)
+		fputs("of 1 process ", columns->file);
+	quantity_print_bytes(columns->file, grown->resident_bytes);
+	fputs(" resident, ", columns->file);
+	print_signed(columns, grown->resident);
+	print_parts(columns, grown);
+	putc('\n', columns->file);
+}
+
+/* What most of it is likely to be, and why it was not seen. */
+static const char *explain(const struct snapshot *snapshot, enum look_part_id where)
+{
+	switch (where) {
+	case PART_ANONYMOUS:
+		return "most of it in memory that it maps itself, not by malloc";
+	case PART_SHARED:
+		return "most of it memory that it shares or may share";
+	case PART_STACKS:
+		return "most of it stacks of threads";
+	case PART_MALLOC_FREE_RETURNABLE:
+	case PART_MALLOC_FREE_PINNED:
+	case PART_MALLOC_CACHE:
+	case PART_PYTHON_FREE:
+		return "most of it kept by the allocator, free";
+	case PART_PYTHON_LIVE:
+		return "most of it objects of Python that were not recorded";
+	case PART_MALLOC_LIVE:
+		return snapshot->mode == MODE_GROWTH
+			       ? "most of it taken from malloc, whose calls were not recorded"
+			       : "most of it blocks of malloc that no probe saw";
+	default:
+		return NULL;
+	}
+}
+
+static const char *own_mappings(const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->target_count; i++)
+		if (snapshot->targets[i].own_mappings)
+			return snapshot->targets[i].own_mappings;
+	return NULL;
+}
+
+static void print_unexplained(struct columns *columns, const struct snapshot *snapshot,
+			      const struct grown *grown)
+{
+	enum look_part_id where;
+	bool worth = grown_is_unexplained(grown, &where);
+	const char *why = worth ? explain(snapshot, where) : NULL;
+
+	if (grown->unexplained < 0) {
+		fputs("; ", columns->file);
+		quantity_print_bytes(columns->file, (uint64_t)-grown->unexplained);
+		fputs(" of it in the place of what was free, or freed since\n", columns->file);
+		return;
+	}
+	fputs("; unexplained ", columns->file);
+	print_signed(columns, grown->unexplained);
+	if (why)
+		fprintf(columns->file, ", %s", why);
+	if (why && where == PART_ANONYMOUS && own_mappings(snapshot)) {
+		fputs(": ", columns->file);
+		columns_print_name(columns, own_mappings(snapshot), SCREEN_COLUMNS / 2);
+	}
+	putc('\n', columns->file);
+}
+
+static void print_seen(struct columns *columns, const struct grown *grown)
+{
+	const char *before = "";
+
+	fputs("        seen and not freed: ", columns->file);
+	for (size_t i = 0; i < DOMAIN_COUNT; i++) {
+		if (!grown->seen[i])
+			continue;
+		fprintf(columns->file, "%s%s ", before, domain_name(i));
+		print_signed(columns, grown->seen[i]);
+		before = ", ";
+	}
+	if (!*before)
+		fputs("nothing", columns->file);
+}
+
+int grown_print(FILE *file, const struct snapshot *snapshot)
+{
+	struct columns columns;
+	struct grown grown;
+
+	grown_sum(snapshot, &grown);
+	if (!grown.processes)
+		return 0;
+	if (columns_init(&columns, file))
+		return -ENOMEM;
+	print_growth(&columns, snapshot, &grown);
+	print_seen(&columns, &grown);
+	print_unexplained(&columns, snapshot, &grown);
+	columns_release(&columns);
+	return 0;
+}
