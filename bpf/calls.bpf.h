@@ -44,10 +44,12 @@ struct call {
 	__u64 throwing_size;
 	__u64 last_allocated; /* key of the block recorded last, until it is freed */
 	__u64 last_freed;     /* address freed last: a free inside a free is not another one */
+	__u64 last_unsized;   /* the same address, if its block's size was not to be had */
 	__u64 trampoline;     /* address of the return probes' in this process; 0: not known yet */
 	__u64 stack_end;      /* first unreadable address above the stack, learned; 0: not yet */
 	struct position caller; /* of the call that returns now */
-	struct block old;       /* the block that a pending realloc took out of the ledger */
+	struct block old;       /* the block that a pending realloc took out of the ledger; of one
+				   that was not in it the size alone, 0: not known */
 	struct block fresh;     /* working memory for the block being recorded */
 	__u32 old_block;        /* enum old_block */
 	__u32 space;

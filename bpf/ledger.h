@@ -61,6 +61,8 @@ struct counters {
 	__u64 free_bytes;
 	__u64 free_blocks;
 	__u64 unknown_frees; /* of blocks that the ledger never held */
+	__u64 sized_frees;   /* of them those whose size was to be had, */
+	__u64 sized_bytes;   /* and their usable bytes */
 	__u64 losses[LOSS_COUNT];
 };
 

@@ -56,6 +56,36 @@ static __always_inline void block_open(struct call *call, __u64 address)
 		call->last_allocated = key;
 }
 
+/* malloc_chunk of glibc's malloc/malloc.c: flags of mchunk_size, which lies before the block. */
+#define CHUNK_FLAGS      7
+#define CHUNK_IS_MMAPPED 2
+#define CHUNK_MIN        32
+#define CHUNK_MAX        (1ull << 40)
+
+/* What the user of a block may use, 0 where it does not say. */
+static __noinline __u64 block_usable_size(__u64 cookie, __u64 address)
+{
+	__u64 word = 0, size;
+
+	if (!(cookie & PROBE_SIZE_BEFORE) ||
+	    bpf_probe_read_user(&word, sizeof(word), (void *)(address - sizeof(word))))
+		return 0;
+	size = word & ~(__u64)CHUNK_FLAGS;
+	if (size < CHUNK_MIN || size > CHUNK_MAX)
+		return 0;
+	return size - (word & CHUNK_IS_MMAPPED ? 2 * sizeof(word) : sizeof(word));
+}
+
+static __always_inline void count_sized_free(__u64 size)
+{
+	struct counters *counters = counters_get();
+
+	if (!counters || !size)
+		return;
+	count(&counters->sized_frees, 1);
+	count(&counters->sized_bytes, size);
+}
+
 static __always_inline void count_unknown_free(void)
 {
 	struct counters *counters = counters_get();
@@ -99,6 +129,7 @@ static __always_inline void old_close(struct call *call)
 		account_free(call->old.size, call->old.stack);
 	} else if (call->old_block == OLD_UNKNOWN) {
 		count_unknown_free();
+		count_sized_free(call->old.size);
 		if (PROBE_COOKIE_DOMAIN(call->cookie) == DOMAIN_PYTHON)
 			python_count_unknown_free(call->space);
 	}
@@ -118,10 +149,14 @@ static __always_inline void realloc_begin(struct call *call)
 {
 	__u64 key = call->pointer ? call_key(call, call->pointer) : 0;
 
+	call->old_block = OLD_NONE;
 	if (!key)
-		call->old_block = OLD_NONE;
-	else
-		call->old_block = ledger_take(key, &call->old) ? OLD_UNKNOWN : OLD_TAKEN;
+		return;
+	call->old_block = OLD_TAKEN;
+	if (ledger_take(key, &call->old)) {
+		call->old_block = OLD_UNKNOWN;
+		call->old.size = block_usable_size(call->cookie, call->pointer);
+	}
 }
 
 /* Returns whether the return is of interest. */
@@ -290,16 +325,25 @@ int throwing_return(struct pt_regs *ctx)
 	return 0;
 }
 
+static __always_inline void size_unknown_free(struct call *call, __u64 cookie, __u64 address)
+{
+	__u64 size = block_usable_size(cookie, address);
+
+	call->last_unsized = size ? 0 : address;
+	count_sized_free(size);
+}
+
 SEC("uprobe")
 int free_enter(struct pt_regs *ctx)
 {
 	struct call *call;
-	__u64 address;
+	__u64 address, cookie;
 	__u64 key;
 
 	if (!tracing)
 		return 0;
-	address = regs_argument(ctx, PROBE_COOKIE_POINTER(bpf_get_attach_cookie(ctx)));
+	cookie = bpf_get_attach_cookie(ctx);
+	address = regs_argument(ctx, PROBE_COOKIE_POINTER(cookie));
 	if (!address)
 		return 0;
 	call = call_current();
@@ -314,8 +358,11 @@ int free_enter(struct pt_regs *ctx)
 	} else if (call->last_freed != address) {
 		python_note_free(call, address);
 		count_unknown_free();
-		if (PROBE_COOKIE_DOMAIN(bpf_get_attach_cookie(ctx)) == DOMAIN_PYTHON)
+		if (PROBE_COOKIE_DOMAIN(cookie) == DOMAIN_PYTHON)
 			python_count_unknown_free(call->space);
+		size_unknown_free(call, cookie, address);
+	} else if (call->last_unsized == address) { /* in a free that did not know it */
+		size_unknown_free(call, cookie, address);
 	}
 	call->last_freed = address;
 	return 0;

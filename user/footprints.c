@@ -15,7 +15,9 @@ enum { LOOK_CPU_NS = 1000000000 }; /* for all looks of one moment */
 struct footprint {
 	pid_t pid;
 	char *exe; /* an exec makes another process of it */
-	struct target_moment moment;
+	struct target_moment first;
+	struct target_moment last;
+	char *own_mappings; /* what they seem to be, at the last moment */
 };
 
 struct footprints {
@@ -39,12 +41,18 @@ struct footprints *footprints_new(const struct procfs *procfs, struct confined *
 	return footprints;
 }
 
+static void footprint_release(struct footprint *footprint)
+{
+	free(footprint->exe);
+	free(footprint->own_mappings);
+}
+
 void footprints_free(struct footprints *footprints)
 {
 	if (!footprints)
 		return;
 	for (size_t i = 0; i < footprints->count; i++)
-		free(footprints->items[i].exe);
+		footprint_release(&footprints->items[i]);
 	free(footprints->items);
 	free(footprints);
 }
@@ -118,15 +126,29 @@ void footprints_begin(struct footprints *footprints, pid_t pid)
 {
 	struct footprint footprint = {.pid = pid, .exe = procfs_read_exe(footprints->procfs, pid)};
 
-	free(measure(footprints, pid, &footprints->cpu_ns, &footprint.moment));
+	free(measure(footprints, pid, &footprints->cpu_ns, &footprint.first));
 	for (size_t i = 0; i < footprints->count; i++)
 		if (footprints->items[i].pid == pid) {
-			free(footprints->items[i].exe);
+			footprint_release(&footprints->items[i]);
 			footprints->items[i] = footprint;
 			return;
 		}
 	if (!array_append(&footprints->items, &footprints->count, footprint))
-		free(footprint.exe);
+		footprint_release(&footprint);
+}
+
+void footprints_measure(struct footprints *footprints)
+{
+	uint64_t cpu_ns = 0;
+
+	for (size_t i = 0; i < footprints->count; i++) {
+		struct footprint *footprint = &footprints->items[i];
+
+		footprint->last = (struct target_moment){0};
+		free(footprint->own_mappings);
+		footprint->own_mappings =
+			measure(footprints, footprint->pid, &cpu_ns, &footprint->last);
+	}
 }
 
 static const struct footprint *find(const struct footprints *footprints,
@@ -151,20 +173,28 @@ static bool is_former(const struct snapshot *snapshot, size_t number)
 	return false;
 }
 
-void footprints_fill(struct footprints *footprints, struct snapshot *snapshot)
+static void fill(const struct footprints *footprints, struct snapshot *snapshot, size_t number,
+		 uint64_t *cpu_ns)
+{
+	struct target *target = &snapshot->targets[number];
+	const struct footprint *footprint = find(footprints, target);
+
+	if (footprint) {
+		target->first = footprint->first;
+		target->last = footprint->last;
+		target->own_mappings = snapshot_intern(snapshot, footprint->own_mappings);
+		return;
+	}
+	char *name = measure(footprints, (pid_t)target->pid, cpu_ns, &target->last);
+	target->own_mappings = snapshot_intern(snapshot, name);
+	free(name);
+}
+
+void footprints_fill(const struct footprints *footprints, struct snapshot *snapshot)
 {
 	uint64_t cpu_ns = 0;
 
-	for (size_t i = 0; i < snapshot->target_count; i++) {
-		struct target *target = &snapshot->targets[i];
-		const struct footprint *footprint = find(footprints, target);
-
-		if (footprint)
-			target->first = footprint->moment;
-		if (is_former(snapshot, i))
-			continue;
-		char *name = measure(footprints, (pid_t)target->pid, &cpu_ns, &target->last);
-		target->own_mappings = snapshot_intern(snapshot, name);
-		free(name);
-	}
+	for (size_t i = 0; i < snapshot->target_count; i++)
+		if (!is_former(snapshot, i))
+			fill(footprints, snapshot, i, &cpu_ns);
 }

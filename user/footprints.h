@@ -23,7 +23,16 @@ void footprints_free(struct footprints *footprints); /* accepts NULL */
  */
 void footprints_begin(struct footprints *footprints, pid_t pid);
 
-/* Fills what is known of the targets: their first moment, and their last, which is now. */
-void footprints_fill(struct footprints *footprints, struct snapshot *snapshot);
+/*
+ * Reads the memory of the same processes again, at the moment that a report is about: making it
+ * takes a while, in which they grow on.
+ */
+void footprints_measure(struct footprints *footprints);
+
+/*
+ * Fills what is known of the targets: their first moment, and the last one. Of those that came
+ * since, which have no first one, the last is now.
+ */
+void footprints_fill(const struct footprints *footprints, struct snapshot *snapshot);
 
 #endif

@@ -29,6 +29,7 @@ enum {
 	KEY_ATTACH,
 	KEY_MAX_BLOCKS,
 	KEY_MAX_STACKS,
+	KEY_WITH_ARGUMENTS,
 };
 
 static const struct argp_option options[] = {
@@ -77,6 +78,8 @@ static const struct argp_option options[] = {
 	{"max-blocks", KEY_MAX_BLOCKS, "N", 0,
 	 "Room for this many live blocks (default 1000000; about 80 bytes of kernel memory each)",
 	 2},
+	{"with-arguments", KEY_WITH_ARGUMENTS, NULL, 0,
+	 "Save the targets' command lines with their arguments, which may hold secrets", 2},
 	{"max-stacks", KEY_MAX_STACKS, "N", 0, "Room for this many distinct stacks (default 65536)",
 	 2},
 	{0},
@@ -220,6 +223,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return parse_python(record, argument);
 	case KEY_NATIVE_INTERPRETER:
 		record->native_interpreter = true;
+		return 0;
+	case KEY_WITH_ARGUMENTS:
+		record->with_arguments = true;
 		return 0;
 	case KEY_ATTACH:
 		return parse_attach(record, argument);

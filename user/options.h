@@ -32,6 +32,7 @@ struct record_options {
 	enum malloc_request malloc;
 	enum python_request python;
 	bool native_interpreter;
+	bool with_arguments; /* of the targets' command lines, in what is saved */
 	enum attach_kind attach;
 	uint32_t max_blocks;
 	uint32_t max_stacks;

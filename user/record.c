@@ -180,10 +180,12 @@ static int check_python_cost(struct recording *recording)
 			     : "");
 	if (recording->python == REQUEST_AUTO)
 		return attach_cheaply(recording);
-	return failure_set(&recording->failure, STATUS_TARGET,
-			   "refused: that is more than %.0f %%; --python pools is near-free, "
-			   "--exact records each block all the same",
-			   SLOWDOWN_MAX_PERCENT);
+	return failure_set(
+		&recording->failure, STATUS_TARGET,
+		"refused: that is more than %.0f %%; --python pools is near-free, but tells "
+		"who took a pool, not who fills it: `unfreed why` does that; "
+		"--exact records each block all the same",
+		SLOWDOWN_MAX_PERCENT);
 }
 
 /* Without malloc's calls a process is recorded for its objects. */
@@ -301,6 +303,14 @@ static double overhead_percent(const struct recording *recording)
 				 wall_s * recording->cpu_used, wall_s);
 }
 
+/* Command lines hold passwords; the name of the command does not. */
+static void leave_out_arguments(struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->target_count; i++)
+		if (snapshot->targets[i].cmdline_count > 1)
+			snapshot->targets[i].cmdline_count = 1;
+}
+
 /* NULL where nobody asked. */
 static struct judged_blocks *judge_blocks(struct recording *recording)
 {
@@ -333,6 +343,7 @@ static int report(struct recording *recording, bool last)
 
 	if (last)
 		session_stop(recording->session);
+	footprints_measure(recording->footprints);
 	snapshot = session_snapshot(recording->session, recording->options.older_than_ns,
 				    overhead_percent(recording), judged);
 	reachability_free(judged);
@@ -340,6 +351,8 @@ static int report(struct recording *recording, bool last)
 		message_error("cannot read what was recorded: %s", strerror(errno));
 		return STATUS_FAILURE;
 	}
+	if (!recording->options.with_arguments)
+		leave_out_arguments(snapshot);
 	footprints_fill(recording->footprints, snapshot);
 	status = output_write_all(&recording->options.outputs, snapshot);
 	snapshot_free(snapshot);

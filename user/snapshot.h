@@ -117,6 +117,8 @@ struct snapshot {
 	double overhead_percent; /* slowdown of the target, estimated; negative where unknown */
 	struct totals totals;    /* from counters of their own, not summed from the stacks */
 	uint64_t unknown_frees;  /* of blocks older than the attach */
+	uint64_t sized_frees;    /* of them those whose size was to be had, */
+	uint64_t sized_bytes;    /* and what of them could be used */
 	uint64_t losses[LOSS_COUNT];
 	struct target *targets;
 	size_t target_count;

@@ -164,6 +164,8 @@ static void merge_part(struct merge *merge, const struct snapshot *part)
 		merge_stack(merge, &part->stacks[i], targets[part->stacks[i].target]);
 	merge_totals(&result->totals, &part->totals);
 	result->unknown_frees = saturating_add(result->unknown_frees, part->unknown_frees);
+	result->sized_frees = saturating_add(result->sized_frees, part->sized_frees);
+	result->sized_bytes = saturating_add(result->sized_bytes, part->sized_bytes);
 	for (size_t i = 0; i < LOSS_COUNT; i++)
 		result->losses[i] = saturating_add(result->losses[i], part->losses[i]);
 	if (part->mode > result->mode)

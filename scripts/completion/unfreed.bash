@@ -122,8 +122,8 @@ _unfreed()
     record)
         options="$target -d --duration -i --interval --older-than $output --follow-forks
                  --exact --reachability --freeze --max-memory --malloc --python
-                 --native-interpreter --attach --max-blocks --max-stacks -q --quiet -v
-                 --verbose --help --"
+                 --native-interpreter --attach --max-blocks --max-stacks --with-arguments -q
+                 --quiet -v --verbose --help --"
         ;;
     report) options="$output --help" ;;
     doctor) options="$target --help" ;;

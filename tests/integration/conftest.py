@@ -352,7 +352,16 @@ def assert_totals(truth, result):
     expected = {key: truth[key] for key in TOTALS}
     assert {key: result.totals[key] for key in TOTALS} == expected
     assert result.unknown_frees() == truth["unknown_frees"]
+    assert_sizes_of_unknown_frees(truth, result.report)
     assert not result.losses
+
+
+def assert_sizes_of_unknown_frees(truth, report):
+    """What glibc says could be used of a block is what was asked for, rounded up to 24 and 16."""
+    sized = report["unknown_sized_frees"]
+    assert sized in (0, report["unknown_frees"])
+    if sized:
+        assert 0 <= report["unknown_sized_bytes"] - truth["unknown_bytes"] <= 24 * sized
 
 
 def assert_functions(truth, table):

@@ -394,7 +394,7 @@ def test_a_library_that_is_gone_from_its_place(record, library, replace):
 def test_control_bytes_in_comm_and_arguments(record, outputs):
     with Target("hostile", "--comm", "\x1b[2J;<b>\n\x07x", "\x1b]0;owned\x07", "<b>&\"'\n;",
                 "\u202e") as target:
-        truth, result = run(record, target, outputs.options)
+        truth, result = run(record, target, ["--with-arguments", *outputs.options])
     assert_right(truth, result)
     [entry] = result.report["targets"]
     assert entry["comm"] == "\x1b[2J;<b>\n\x07x"

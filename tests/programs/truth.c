@@ -221,6 +221,7 @@ static void truth_print(void)
 	line_add_number("older_bytes", older_bytes - older_freed_bytes);
 	line_add_number("older_blocks", older_blocks - older_freed_blocks);
 	line_add_number("unknown_frees", older_freed_blocks);
+	line_add_number("unknown_bytes", older_freed_bytes);
 	for (size_t i = 0; i < note_count; i++)
 		line_add_number(notes[i].name, notes[i].value);
 	line_add_count(&total);

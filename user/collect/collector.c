@@ -347,6 +347,8 @@ static void fill_totals(struct snapshot *snapshot, const struct counters *counte
 	totals->live_bytes = counters->alloc_bytes - counters->free_bytes;
 	totals->live_blocks = counters->alloc_blocks - counters->free_blocks;
 	snapshot->unknown_frees = counters->unknown_frees;
+	snapshot->sized_frees = counters->sized_frees;
+	snapshot->sized_bytes = counters->sized_bytes;
 	for (size_t i = 0; i < LOSS_COUNT; i++)
 		snapshot->losses[i] = counters->losses[i] + request->losses[i];
 }

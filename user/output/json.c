@@ -319,6 +319,8 @@ static struct json_object *json_of_measurement(const struct snapshot *snapshot)
 	json_object_object_add(object, "totals", json_of_totals(&snapshot->totals));
 	json_object_object_add(object, "memory", json_of_growth(snapshot));
 	json_add_count(object, "unknown_frees", snapshot->unknown_frees);
+	json_add_count(object, "unknown_sized_frees", snapshot->sized_frees);
+	json_add_count(object, "unknown_sized_bytes", snapshot->sized_bytes);
 	json_object_object_add(object, "losses", json_of_losses(snapshot));
 	return object;
 }

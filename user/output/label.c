@@ -112,6 +112,8 @@ void label_print_totals(FILE *file, const struct snapshot *snapshot)
 	if (snapshot->older_than_ns) {
 		fputs(" for ", file);
 		quantity_print_age(file, snapshot->older_than_ns);
+		if (snapshot->older_than_ns >= snapshot->duration_ns)
+			fputs(", which is longer than the recording", file);
 	}
 	fprintf(file, ", %zu %s", stacks, stacks == 1 ? "stack" : "stacks");
 }
@@ -122,7 +124,8 @@ static const char *python_meaning(const char *mode)
 		return "exact";
 	if (!strcmp(mode, "pools"))
 		return "pools: bytes of size classes, under the stack that took their pool into "
-		       "use";
+		       "use, which in a busy process need not be the one that leaks (`unfreed "
+		       "why` names that)";
 	if (!strcmp(mode, "arenas"))
 		return "arenas: bytes of size classes, under the stack that took their arena of "
 		       "256 KiB into use";
@@ -212,7 +215,12 @@ void label_print_losses(FILE *file, const struct snapshot *snapshot, const char 
 		fputs(" · ", file);
 	fputs("unknown frees: ", file);
 	quantity_print_count(file, snapshot->unknown_frees);
-	fputs(" (blocks older than the attach)", file);
+	fputs(" (blocks older than the attach", file);
+	if (snapshot->sized_frees) {
+		fputs(snapshot->sized_frees < snapshot->unknown_frees ? ": at least " : ": ", file);
+		quantity_print_bytes(file, snapshot->sized_bytes);
+	}
+	putc(')', file);
 }
 
 uint64_t stack_live(const struct stack *stack, enum count_unit unit)

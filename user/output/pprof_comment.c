@@ -26,6 +26,8 @@ static struct json_object *comment_object(const struct snapshot *snapshot)
 	json_object_object_add(comment, "totals", json_of_totals(&snapshot->totals));
 	json_object_object_add(comment, "unknown_frees",
 			       json_object_new_uint64(snapshot->unknown_frees));
+	json_add_count(comment, "unknown_sized_frees", snapshot->sized_frees);
+	json_add_count(comment, "unknown_sized_bytes", snapshot->sized_bytes);
 	json_object_object_add(comment, "losses", json_of_losses(snapshot));
 	for (size_t i = 0; i < snapshot->target_count; i++)
 		json_object_array_add(targets, json_of_target(&snapshot->targets[i]));
@@ -109,6 +111,15 @@ static bool read_overhead(struct snapshot *snapshot, const struct json_object *c
 		return false;
 	snapshot->overhead_percent = json_object_get_double(member);
 	return isfinite(snapshot->overhead_percent) && snapshot->overhead_percent >= 0;
+}
+
+/* Of profiles that say it: earlier versions did not. */
+static bool read_sized_frees(struct snapshot *snapshot, const struct json_object *comment)
+{
+	if (!json_object_object_get_ex(comment, "unknown_sized_frees", NULL))
+		return true;
+	return read_count(comment, "unknown_sized_frees", &snapshot->sized_frees) &&
+	       read_count(comment, "unknown_sized_bytes", &snapshot->sized_bytes);
 }
 
 static bool read_totals(struct totals *totals, const struct json_object *comment)
@@ -315,8 +326,8 @@ static const char *read_comment(struct snapshot *snapshot, const struct json_obj
 	    !read_string(snapshot, comment, "version", &snapshot->version) ||
 	    !read_count(comment, "older_than_ns", &snapshot->older_than_ns) ||
 	    !read_count(comment, "unknown_frees", &snapshot->unknown_frees) ||
-	    !read_overhead(snapshot, comment) || !read_totals(&snapshot->totals, comment) ||
-	    !read_targets(snapshot, comment))
+	    !read_sized_frees(snapshot, comment) || !read_overhead(snapshot, comment) ||
+	    !read_totals(&snapshot->totals, comment) || !read_targets(snapshot, comment))
 		return "is damaged: its description of the measurement cannot be read";
 	if (!read_mode(snapshot, comment) || !read_losses(snapshot, comment))
 		return "was saved by a newer unfreed, which knows more modes or causes of loss";

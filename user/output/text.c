@@ -18,6 +18,7 @@
 #define CHAIN_COLUMNS 100
 #define CHAIN_INDENT  8
 #define CHAIN_LINES   5
+#define RATE_AFTER_NS 5000000000u /* what a moment shows is no rate */
 
 /* A call chain that wraps at frames, and ends with a count where it grows too long. */
 struct chain {
@@ -38,6 +39,8 @@ static void print_rate(FILE *file, const struct snapshot *snapshot, const struct
 {
 	double megabytes = rate_per_hour(snapshot, stack) / 1e6;
 
+	if (snapshot->duration_ns < RATE_AFTER_NS)
+		return;
 	if (megabytes >= 9.95)
 		fprintf(file, "  +%.0f MB/h", megabytes);
 	else if (megabytes > 0)

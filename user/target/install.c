@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum group { GROUP_FREE, GROUP_ALLOC, GROUP_THROWING };
@@ -14,8 +15,14 @@ static enum group site_group(const struct site *site)
 	return site->function->flags & FUNCTION_THROWS ? GROUP_THROWING : GROUP_ALLOC;
 }
 
-static size_t collect_probes(const struct site *sites, size_t count, enum group group,
-			     struct probe *probes)
+/* What every site of an allocator has in common. */
+static uint64_t common_cookie(const struct allocator *allocator)
+{
+	return strcmp(allocator->kind, "glibc") ? 0 : PROBE_SIZE_BEFORE;
+}
+
+static size_t collect_probes(const struct allocator *allocator, const struct site *sites,
+			     size_t count, enum group group, struct probe *probes)
 {
 	size_t found = 0;
 
@@ -23,7 +30,7 @@ static size_t collect_probes(const struct site *sites, size_t count, enum group 
 		if (site_group(&sites[i]) != group)
 			continue;
 		probes[found].file_offset = sites[i].file_offset;
-		probes[found++].cookie = sites[i].cookie;
+		probes[found++].cookie = sites[i].cookie | common_cookie(allocator);
 	}
 	return found;
 }
@@ -48,7 +55,8 @@ static int install_group(struct installation *installation, enum group group, bo
 	const struct site *sites = returns ? allocator->return_sites : allocator->entry_sites;
 	size_t count = returns ? allocator->return_count : allocator->entry_count;
 
-	installation->set.count = collect_probes(sites, count, group, installation->probes);
+	installation->set.count =
+		collect_probes(allocator, sites, count, group, installation->probes);
 	installation->set.kind = kind;
 	installation->set.program_fd = program_fd;
 	installation->set.at_return = at_return;
