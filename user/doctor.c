@@ -13,8 +13,6 @@
 #include "lib/escape.h"
 #include "target/check.h"
 
-#define WINDOW_MS 500
-
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	(void)argument;
@@ -131,13 +129,14 @@ static void print_target(pid_t pid, const struct process_status *status,
 static int examine_target(const struct kernel *kernel, struct confined *confined, pid_t pid,
 			  struct failure *failure)
 {
+	const struct estimate_window window = {500, 2000};
 	struct procfs procfs = {.root = "/proc"};
 	struct process_status status;
 	struct target_check check;
 
 	if (target_check_exists(&procfs, pid, failure) ||
 	    target_check_process(&procfs, kernel, pid, failure) ||
-	    target_check_cost(&check, &procfs, confined, kernel_best_attach(kernel), pid, WINDOW_MS,
+	    target_check_cost(&check, &procfs, confined, kernel_best_attach(kernel), pid, &window,
 			      failure))
 		return -1;
 	if (!procfs_read_status(&procfs, pid, &status)) {

@@ -9,6 +9,7 @@
 #include "memory/budget.h"
 #include "memory/regions.h"
 #include "service/patient.h"
+#include "target/usage.h"
 
 enum { LOOK_CPU_NS = 1000000000 }; /* for all looks of one moment */
 
@@ -17,6 +18,9 @@ struct footprint {
 	char *exe; /* an exec makes another process of it */
 	struct target_moment first;
 	struct target_moment last;
+	struct usage usage_first; /* read after the first moment, */
+	struct usage usage_last;  /* and before the last: looks are not the target's time */
+	bool used_known;
 	char *own_mappings; /* what they seem to be, at the last moment */
 };
 
@@ -127,6 +131,7 @@ void footprints_begin(struct footprints *footprints, pid_t pid)
 	struct footprint footprint = {.pid = pid, .exe = procfs_read_exe(footprints->procfs, pid)};
 
 	free(measure(footprints, pid, &footprints->cpu_ns, &footprint.first));
+	footprint.used_known = !usage_read(footprints->procfs, pid, &footprint.usage_first);
 	for (size_t i = 0; i < footprints->count; i++)
 		if (footprints->items[i].pid == pid) {
 			footprint_release(&footprints->items[i]);
@@ -144,11 +149,31 @@ void footprints_measure(struct footprints *footprints)
 	for (size_t i = 0; i < footprints->count; i++) {
 		struct footprint *footprint = &footprints->items[i];
 
+		footprint->used_known &=
+			!usage_read(footprints->procfs, footprint->pid, &footprint->usage_last);
+	}
+	for (size_t i = 0; i < footprints->count; i++) {
+		struct footprint *footprint = &footprints->items[i];
+
 		footprint->last = (struct target_moment){0};
 		free(footprint->own_mappings);
 		footprint->own_mappings =
 			measure(footprints, footprint->pid, &cpu_ns, &footprint->last);
 	}
+}
+
+double footprints_used_s(const struct footprints *footprints)
+{
+	struct usage sum = {0};
+
+	for (size_t i = 0; i < footprints->count; i++) {
+		const struct footprint *footprint = &footprints->items[i];
+
+		if (!footprint->used_known)
+			return -1;
+		usage_add(&sum, &footprint->usage_first, &footprint->usage_last);
+	}
+	return footprints->count ? sum.cpu_s : -1;
 }
 
 static const struct footprint *find(const struct footprints *footprints,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How much memory the recorded processes take, when recording begins and when a report is due, so
+ * How much memory and processor time the recorded processes take, when recording begins and when a report is due, so
  * that a report can say what of their growth was seen.
  */
 #ifndef UNFREED_FOOTPRINTS_H
@@ -28,6 +28,12 @@ void footprints_begin(struct footprints *footprints, pid_t pid);
  * takes a while, in which they grow on.
  */
 void footprints_measure(struct footprints *footprints);
+
+/*
+ * The processor time that all these used between the two moments, in seconds; negative where one
+ * has ended.
+ */
+double footprints_used_s(const struct footprints *footprints);
 
 /*
  * Fills what is known of the targets: their first moment, and the last one. Of those that came

@@ -28,6 +28,7 @@
 
 #define SLOWDOWN_MAX_PERCENT 25.0
 #define ESTIMATE_WINDOW_MS   200
+#define ESTIMATE_LONGEST_MS  2000
 
 struct recording {
 	struct record_options options;
@@ -45,6 +46,7 @@ struct recording {
 	struct footprints *footprints;
 	struct trap_costs costs;        /* where a target or an interpreter was looked at */
 	double call_cost_ns;            /* that tracing adds to a call; 0: unknown */
+	double call_base_ns;            /* what the target used for each before; 0: unknown */
 	double cpu_used;                /* processors, as the estimate found them */
 	enum python_request python;     /* as asked for, or what became of it */
 	bool malloc_off;                /* likewise */
@@ -121,15 +123,19 @@ static void leave_malloc_out(struct recording *recording, double slowdown)
 static int check_target(struct recording *recording, pid_t pid)
 {
 	struct target_check check;
+	struct estimate_window window = {ESTIMATE_WINDOW_MS, ESTIMATE_LONGEST_MS};
 	double slowdown;
 
+	if (recording->options.exact) /* nothing hangs on it */
+		window.most_ms = window.least_ms;
 	if (target_check_process(&recording->procfs, &recording->kernel, pid, &recording->failure))
 		return -1;
 	if (target_check_cost(&check, &recording->procfs, recording->confined, recording->attach,
-			      pid, ESTIMATE_WINDOW_MS, &recording->failure))
+			      pid, &window, &recording->failure))
 		return -1;
 	slowdown = check.estimate.slowdown_percent;
 	recording->call_cost_ns = check.estimate.call_cost_ns;
+	recording->call_base_ns = check.estimate.call_base_ns;
 	recording->cpu_used += check.estimate.cpu_used;
 	recording->costs = check.estimate.costs;
 	if (!recording->malloc_off)
@@ -166,6 +172,7 @@ static int check_python_cost(struct recording *recording)
 	if (!session_exact_python(recording->session, &costliest))
 		return 0;
 	recording->call_cost_ns = estimate_typical_call_ns(&recording->costs, costliest);
+	recording->call_base_ns = 0; /* of other calls */
 	if (recording->options.exact)
 		return 0;
 	trial_run(&trial, &recording->procfs, recording->session, recording->pids,
@@ -292,15 +299,21 @@ static void announce(const struct recording *recording)
 	}
 }
 
-static double overhead_percent(const struct recording *recording)
+/* Of targets that have ended it is not known what they used: as much as before, then. */
+static void fill_overhead(const struct recording *recording, struct snapshot *snapshot)
 {
 	double wall_s = (double)session_duration_ns(recording->session) / 1e9;
 	double calls = (double)session_calls(recording->session);
+	double added_s = calls * recording->call_cost_ns / 1e9;
+	double used_s = footprints_used_s(recording->footprints);
 
-	if (recording->call_cost_ns == 0)
-		return -1;
-	return estimate_slowdown(calls * recording->call_cost_ns / 1e9,
-				 wall_s * recording->cpu_used, wall_s);
+	if (recording->call_cost_ns == 0 || wall_s <= 0)
+		return;
+	if (used_s < 0)
+		used_s = wall_s * recording->cpu_used + added_s;
+	snapshot->overhead_percent =
+		estimate_overhead(added_s, used_s, calls, recording->call_base_ns);
+	snapshot->overhead_core_percent = added_s * 100 / wall_s;
 }
 
 /* Command lines hold passwords; the name of the command does not. */
@@ -344,8 +357,7 @@ static int report(struct recording *recording, bool last)
 	if (last)
 		session_stop(recording->session);
 	footprints_measure(recording->footprints);
-	snapshot = session_snapshot(recording->session, recording->options.older_than_ns,
-				    overhead_percent(recording), judged);
+	snapshot = session_snapshot(recording->session, recording->options.older_than_ns, judged);
 	reachability_free(judged);
 	if (!snapshot) {
 		message_error("cannot read what was recorded: %s", strerror(errno));
@@ -354,6 +366,7 @@ static int report(struct recording *recording, bool last)
 	if (!recording->options.with_arguments)
 		leave_out_arguments(snapshot);
 	footprints_fill(recording->footprints, snapshot);
+	fill_overhead(recording, snapshot);
 	status = output_write_all(&recording->options.outputs, snapshot);
 	snapshot_free(snapshot);
 	return status;

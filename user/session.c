@@ -451,7 +451,7 @@ int session_each_block(const struct session *session,
 }
 
 struct snapshot *session_snapshot(struct session *session, uint64_t older_than_ns,
-				  double overhead_percent, const struct judged_blocks *judged)
+				  const struct judged_blocks *judged)
 {
 	uint64_t end = end_of(session);
 	struct snapshot_request request = {
@@ -459,7 +459,6 @@ struct snapshot *session_snapshot(struct session *session, uint64_t older_than_n
 		.duration_ns = end - session->started_monotonic_ns,
 		.taken_monotonic_ns = end,
 		.older_than_ns = older_than_ns,
-		.overhead_percent = overhead_percent,
 		.mode = session->config.malloc_off ? MODE_GROWTH : MODE_EXACT,
 		.judged = judged,
 	};

@@ -77,10 +77,9 @@ int session_each_block(const struct session *session,
 		       void *context);
 
 /*
- * What is outstanding now (or was at session_stop). `overhead_percent` is the caller's estimate,
- * negative where unknown; `judged` NULL: nobody asked what is lost. NULL with errno.
+ * What is outstanding now (or was at session_stop). `judged` NULL: nobody asked what is lost. NULL with errno.
  */
 struct snapshot *session_snapshot(struct session *session, uint64_t older_than_ns,
-				  double overhead_percent, const struct judged_blocks *judged);
+				  const struct judged_blocks *judged);
 
 #endif

@@ -42,7 +42,7 @@ struct snapshot *snapshot_new(void)
 	}
 	snapshot->pool->memory = pool_new();
 	snapshot->version = snapshot_intern(snapshot, UNFREED_VERSION);
-	snapshot->overhead_percent = -1;
+	snapshot->overhead_percent = snapshot->overhead_core_percent = -1;
 	return snapshot;
 }
 

@@ -114,7 +114,10 @@ struct snapshot {
 	uint64_t duration_ns;
 	enum trace_mode mode;
 	uint64_t older_than_ns;  /* only blocks of this age count as live; 0: all */
-	double overhead_percent; /* slowdown of the target, estimated; negative where unknown */
+	/* What recording added to the processor time that the targets use without it, estimated,
+	   and as a share of one processor; negative where unknown. */
+	double overhead_percent;
+	double overhead_core_percent;
 	struct totals totals;    /* from counters of their own, not summed from the stacks */
 	uint64_t unknown_frees;  /* of blocks older than the attach */
 	uint64_t sized_frees;    /* of them those whose size was to be had, */

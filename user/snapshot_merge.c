@@ -174,6 +174,8 @@ static void merge_part(struct merge *merge, const struct snapshot *part)
 		result->older_than_ns = part->older_than_ns;
 	if (part->overhead_percent > result->overhead_percent)
 		result->overhead_percent = part->overhead_percent;
+	if (part->overhead_core_percent > result->overhead_core_percent)
+		result->overhead_core_percent = part->overhead_core_percent;
 }
 
 static int compare_starts(const void *left, const void *right)

@@ -99,6 +99,7 @@ static inline struct snapshot *service_snapshot(void)
 	snapshot->started_at_ns = 1700000000123456789;
 	snapshot->duration_ns = 60000000000;
 	snapshot->overhead_percent = 2;
+	snapshot->overhead_core_percent = 0.5;
 	snapshot->unknown_frees = 12;
 	add_target(snapshot, 1234, "recommend", "/usr/bin/python3.11", "main.py");
 	snapshot->targets[0].first = moment_of(40000000, 9000000);

@@ -491,7 +491,6 @@ struct snapshot *collector_snapshot(struct collector *collector,
 		snapshot->started_at_ns = request->started_at_ns;
 		snapshot->duration_ns = request->duration_ns;
 		snapshot->older_than_ns = request->older_than_ns;
-		snapshot->overhead_percent = request->overhead_percent;
 		snapshot->mode = request->mode;
 		fill_totals(snapshot, &counters, request);
 		snapshot->losses[LOSS_python_unnamed] += collector->stacks.unnamed;

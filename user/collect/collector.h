@@ -63,7 +63,6 @@ struct snapshot_request {
 	uint64_t duration_ns;
 	uint64_t taken_monotonic_ns; /* the moment that ages are counted from */
 	uint64_t older_than_ns;
-	double overhead_percent; /* negative: unknown */
 	enum trace_mode mode;
 	uint64_t losses[LOSS_COUNT];        /* noticed in user space, added to the programs' */
 	const struct judged_blocks *judged; /* NULL: nobody asked what is lost */

@@ -271,6 +271,12 @@ static struct json_object *json_of_stack(const struct snapshot *snapshot, const 
 	return object;
 }
 
+/* Negative: unknown. */
+static struct json_object *json_of_percent(double percent)
+{
+	return percent < 0 ? NULL : json_of_double(percent, 2);
+}
+
 /* Of all processes whose memory is known at both ends. */
 static struct json_object *json_of_growth(const struct snapshot *snapshot)
 {
@@ -317,6 +323,10 @@ static struct json_object *json_of_measurement(const struct snapshot *snapshot)
 	json_object_object_add(object, "mode", json_of_string(trace_mode_name(snapshot->mode)));
 	json_object_object_add(object, "older_than_s", json_of_seconds(snapshot->older_than_ns));
 	json_object_object_add(object, "totals", json_of_totals(&snapshot->totals));
+	json_object_object_add(object, "overhead_percent",
+			       json_of_percent(snapshot->overhead_percent));
+	json_object_object_add(object, "overhead_core_percent",
+			       json_of_percent(snapshot->overhead_core_percent));
 	json_object_object_add(object, "memory", json_of_growth(snapshot));
 	json_add_count(object, "unknown_frees", snapshot->unknown_frees);
 	json_add_count(object, "unknown_sized_frees", snapshot->sized_frees);

@@ -96,7 +96,12 @@ void label_print_conditions(FILE *file, const struct snapshot *snapshot)
 	quantity_print_age(file, snapshot->duration_ns);
 	fprintf(file, "  %s", trace_mode_name(snapshot->mode));
 	if (snapshot->overhead_percent >= 0)
-		fprintf(file, "  overhead ~%.2g %%", snapshot->overhead_percent);
+		fprintf(file, "  overhead ~%.*f %%", snapshot->overhead_percent < 9.95 ? 1 : 0,
+			snapshot->overhead_percent);
+	if (snapshot->overhead_core_percent >= 0)
+		fprintf(file, " of its CPU, %.*f %% of a core",
+			snapshot->overhead_core_percent < 9.95 ? 1 : 0,
+			snapshot->overhead_core_percent);
 }
 
 void label_print_totals(FILE *file, const struct snapshot *snapshot)

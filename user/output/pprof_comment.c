@@ -23,6 +23,10 @@ static struct json_object *comment_object(const struct snapshot *snapshot)
 			       snapshot->overhead_percent >= 0
 				       ? json_object_new_double(snapshot->overhead_percent)
 				       : NULL);
+	json_object_object_add(comment, "overhead_core_percent",
+			       snapshot->overhead_core_percent >= 0
+				       ? json_object_new_double(snapshot->overhead_core_percent)
+				       : NULL);
 	json_object_object_add(comment, "totals", json_of_totals(&snapshot->totals));
 	json_object_object_add(comment, "unknown_frees",
 			       json_object_new_uint64(snapshot->unknown_frees));
@@ -97,20 +101,29 @@ static bool read_mode(struct snapshot *snapshot, const struct json_object *comme
 	return false;
 }
 
-static bool read_overhead(struct snapshot *snapshot, const struct json_object *comment)
+static bool read_percent(const struct json_object *comment, const char *key, double *percent)
 {
 	struct json_object *member;
 
-	snapshot->overhead_percent = -1;
-	if (!json_object_object_get_ex(comment, "overhead_percent", &member))
+	*percent = -1;
+	if (!json_object_object_get_ex(comment, key, &member))
 		return false;
 	if (!member)
 		return true;
 	if (!json_object_is_type(member, json_type_double) &&
 	    !json_object_is_type(member, json_type_int))
 		return false;
-	snapshot->overhead_percent = json_object_get_double(member);
-	return isfinite(snapshot->overhead_percent) && snapshot->overhead_percent >= 0;
+	*percent = json_object_get_double(member);
+	return isfinite(*percent) && *percent >= 0;
+}
+
+/* The share of a processor is of profiles that say it: earlier versions did not. */
+static bool read_overhead(struct snapshot *snapshot, const struct json_object *comment)
+{
+	snapshot->overhead_core_percent = -1;
+	return read_percent(comment, "overhead_percent", &snapshot->overhead_percent) &&
+	       (!json_object_object_get_ex(comment, "overhead_core_percent", NULL) ||
+		read_percent(comment, "overhead_core_percent", &snapshot->overhead_core_percent));
 }
 
 /* Of profiles that say it: earlier versions did not. */

@@ -21,7 +21,6 @@
 #define LEAST_OF_PYTHON 524288
 
 enum {
-	WINDOW_MS = 200,
 	MAX_BLOCKS = 200000,
 	MAX_STACKS = 16384,
 	OLD_S = 4, /* younger blocks may just be in use */
@@ -123,10 +122,11 @@ static int check_cost(const struct procfs *procfs, struct confined *confined,
 		      const struct kernel *kernel, pid_t pid, double slowdown_max,
 		      struct c_trace *trace, struct failure *failure)
 {
+	const struct estimate_window window = {200, 2000};
 	struct target_check check;
 
 	if (target_check_process(procfs, kernel, pid, failure) ||
-	    target_check_cost(&check, procfs, confined, kernel_best_attach(kernel), pid, WINDOW_MS,
+	    target_check_cost(&check, procfs, confined, kernel_best_attach(kernel), pid, &window,
 			      failure))
 		return -1;
 	trace->slowdown_percent = check.estimate.slowdown_percent;
@@ -218,7 +218,7 @@ void c_trace_end(struct c_trace *trace, struct pool *pool, struct c_stacks *stac
 	session_stop(trace->session);
 	stacks->seconds = (double)session_duration_ns(trace->session) / 1e9;
 	stacks->cost_s = stacks->seconds * trace->slowdown_percent / 100;
-	snapshot = session_snapshot(trace->session, (uint64_t)OLD_S * 1000000000, -1, NULL);
+	snapshot = session_snapshot(trace->session, (uint64_t)OLD_S * 1000000000, NULL);
 	if (snapshot) {
 		struct answer_fill *fills = pool_alloc(pool, FILLS_MAX, sizeof(*fills));
 

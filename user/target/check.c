@@ -78,7 +78,7 @@ int target_check_process(const struct procfs *procfs, const struct kernel *kerne
 
 int target_check_cost(struct target_check *check, const struct procfs *procfs,
 		      struct confined *confined, enum attach_kind kind, pid_t pid,
-		      unsigned int window_ms, struct failure *failure)
+		      const struct estimate_window *window, struct failure *failure)
 {
 	struct mappings mappings = {0};
 	int error;
@@ -100,7 +100,7 @@ int target_check_cost(struct target_check *check, const struct procfs *procfs,
 			    (int)pid);
 		goto failed;
 	}
-	if (!estimate_make(&check->estimate, procfs, kind, pid, &check->allocators, window_ms,
+	if (!estimate_make(&check->estimate, procfs, kind, pid, &check->allocators, window,
 			   failure))
 		return 0;
 failed:

@@ -28,7 +28,7 @@ struct target_check {
  */
 int target_check_cost(struct target_check *check, const struct procfs *procfs,
 		      struct confined *confined, enum attach_kind kind, pid_t pid,
-		      unsigned int window_ms, struct failure *failure);
+		      const struct estimate_window *window, struct failure *failure);
 void target_check_release(struct target_check *check);
 
 #endif

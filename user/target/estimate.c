@@ -24,6 +24,14 @@
  */
 #define TRACKING_FACTOR 1.5
 
+/* On a busy machine probes cost more than in a moment of rest, but not more than so many times. */
+#define COST_MAX_FACTOR 3.0
+
+/* By how much the time for a call differs from one moment to the next without any probe. */
+#define NOISE_FACTOR 1.25
+
+enum { HITS_ENOUGH = 200, WINDOW_STEP_MS = 100 };
+
 static struct rate_bpf *load_counters(enum attach_kind kind, struct failure *failure)
 {
 	enum attach_kind plain = kind == ATTACH_SESSION ? ATTACH_MULTI : kind;
@@ -234,6 +242,19 @@ double estimate_slowdown_under_probes(double added_s, double taken_s, const stru
 				      : estimate_slowdown(added_s, left_s, wall_s);
 }
 
+double estimate_overhead(double added_s, double used_s, double calls, double call_base_ns)
+{
+	double used_ns = calls ? used_s * 1e9 / calls : 0,
+	       cost_ns = calls ? added_s * 1e9 / calls : 0;
+
+	if (used_s <= 0)
+		return 0;
+	if (used_ns < NOISE_FACTOR * call_base_ns || !call_base_ns)
+		return added_s * 100 / left_of(used_s, added_s);
+	cost_ns = fmin(fmax(used_ns - call_base_ns, cost_ns), COST_MAX_FACTOR * cost_ns);
+	return cost_ns * 100 / fmax(used_ns - cost_ns, fmin(call_base_ns, used_ns));
+}
+
 static size_t count_sites(const struct allocators *allocators)
 {
 	size_t total = 0;
@@ -282,6 +303,8 @@ static void conclude(struct estimate *estimate, const struct window_sums *sums,
 	if (is_busy(usage, estimate->window_s))
 		estimate->calls_per_s *= usage->cpu_s / left_of(usage->cpu_s, sums->counting_s);
 	estimate->cpu_used = usage->cpu_s / estimate->window_s;
+	estimate->call_base_ns =
+		sums->hits ? left_of(usage->cpu_s, sums->counting_s) * 1e9 / sums->hits : 0;
 	estimate->call_cost_ns =
 		sums->hits ? sums->added_s * 1e9 / sums->hits
 			   : estimate_typical_call_ns(&estimate->costs, SITE_EMULATED);
@@ -289,19 +312,41 @@ static void conclude(struct estimate *estimate, const struct window_sums *sums,
 								    usage, estimate->window_s);
 }
 
-static void wait_window(unsigned int window_ms)
+static void wait_ms(unsigned int ms)
 {
-	struct timespec length = {.tv_sec = window_ms / 1000,
-				  .tv_nsec = (long)(window_ms % 1000) * 1000000};
+	struct timespec length = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
 
 	nanosleep(&length, NULL);
+}
+
+static bool has_enough_hits(int map_fd, const struct allocators *allocators)
+{
+	size_t sites = count_sites(allocators);
+	double hits = 0;
+
+	for (uint32_t i = 0; i < sites && i < RATE_SITES_MAX && hits < HITS_ENOUGH; i++)
+		hits += read_hits(map_fd, i);
+	return hits >= HITS_ENOUGH;
+}
+
+/* What calls seldom is watched for longer: of a few calls no rate can be told. */
+static void wait_window(int map_fd, const struct allocators *allocators,
+			const struct estimate_window *window)
+{
+	unsigned int waited_ms = window->least_ms;
+
+	wait_ms(window->least_ms);
+	for (; waited_ms < window->most_ms && !has_enough_hits(map_fd, allocators);
+	     waited_ms += WINDOW_STEP_MS)
+		wait_ms(WINDOW_STEP_MS);
 }
 
 static int measure_window(struct estimate *estimate, const struct procfs *procfs,
 			  struct keeper *keeper, const struct rate_bpf *skeleton,
 			  enum attach_kind kind, pid_t pid, const struct allocators *allocators,
-			  unsigned int window_ms)
+			  const struct estimate_window *window)
 {
+	int map_fd = bpf_map__fd(skeleton->maps.hits_by_site);
 	struct usage used = {0}, before, after;
 	struct window_sums sums = {0};
 	double start;
@@ -311,14 +356,13 @@ static int measure_window(struct estimate *estimate, const struct procfs *procfs
 		error = usage_read(procfs, pid, &before);
 	if (!error) {
 		start = clock_s(CLOCK_MONOTONIC);
-		wait_window(window_ms);
+		wait_window(map_fd, allocators, window);
 		estimate->window_s = clock_s(CLOCK_MONOTONIC) - start;
 		error = usage_read(procfs, pid, &after);
 	}
 	if (!error) {
 		usage_add(&used, &before, &after);
-		error = fill_rates(estimate, bpf_map__fd(skeleton->maps.hits_by_site), allocators,
-				   &sums);
+		error = fill_rates(estimate, map_fd, allocators, &sums);
 	}
 	if (!error)
 		conclude(estimate, &sums, &used);
@@ -327,8 +371,8 @@ static int measure_window(struct estimate *estimate, const struct procfs *procfs
 }
 
 int estimate_make(struct estimate *estimate, const struct procfs *procfs, enum attach_kind kind,
-		  pid_t pid, const struct allocators *allocators, unsigned int window_ms,
-		  struct failure *failure)
+		  pid_t pid, const struct allocators *allocators,
+		  const struct estimate_window *window, struct failure *failure)
 {
 	struct rate_bpf *skeleton = load_counters(kind, failure);
 	struct keeper *keeper;
@@ -341,7 +385,7 @@ int estimate_make(struct estimate *estimate, const struct procfs *procfs, enum a
 	error = keeper ? measure_costs(keeper, skeleton, kind, &estimate->costs) : -errno;
 	if (!error)
 		error = measure_window(estimate, procfs, keeper, skeleton, kind, pid, allocators,
-				       window_ms);
+				       window);
 	keeper_free(keeper);
 	rate_bpf__destroy(skeleton);
 	if (!error)

@@ -34,15 +34,21 @@ struct estimate {
 	double calls_per_s;      /* of all functions together */
 	double cpu_used;         /* processors that the target kept busy */
 	double call_cost_ns;     /* that exact tracing adds to a call, on average */
+	double call_base_ns;     /* processor time that the target used for each call; 0: no call */
 	double slowdown_percent; /* of exact tracing */
 	struct site_rate *rates; /* one a site, in the order of the allocators */
 	size_t rate_count;
 };
 
-/* Measures for `window_ms`. `allocators` must outlive the estimate. Returns 0, or -1 with `failure`
- * filled. */
+/* How long calls are counted: on from `least_ms` until there are some 200, for `most_ms` at most. */
+struct estimate_window {
+	unsigned int least_ms;
+	unsigned int most_ms;
+};
+
+/* `allocators` must outlive the estimate. Returns 0, or -1 with `failure` filled. */
 int estimate_make(struct estimate *estimate, const struct procfs *procfs, enum attach_kind kind,
-		  pid_t pid, const struct allocators *allocators, unsigned int window_ms,
+		  pid_t pid, const struct allocators *allocators, const struct estimate_window *window,
 		  struct failure *failure);
 void estimate_release(struct estimate *estimate);
 
@@ -60,6 +66,13 @@ double estimate_typical_call_ns(const struct trap_costs *costs, enum site_kind k
 
 /* Percent of the processor time used, or of one processor where less was used. */
 double estimate_slowdown(double added_s, double cpu_used_s, double wall_s);
+
+/*
+ * What probes added to the processor time that the target would have used without them, in percent:
+ * `used_s` is with them. What the target used for each call before (`call_base_ns`, 0: unknown) says
+ * what they really cost, within reason: `added_s` is what they would at rest.
+ */
+double estimate_overhead(double added_s, double used_s, double calls, double call_base_ns);
 
 /*
  * The same from a time during which probes took `taken_s` of what the target used. One that had
