@@ -84,7 +84,8 @@ def click(driver, group):
 def test_header_says_what_was_measured(show):
     text = page_text(show("service"))
     for words in ("recommend (1234)", "12.4 MB in 3,211 blocks not freed, 4 stacks", "60 s",
-                  "exact", "overhead ~2 %", "losses: none", "unknown frees: 12",
+                  "exact", "overhead ~2.0 % of its CPU, 0.5 % of a core", "losses: none", "unknown frees: 12",
+                  "memory 64.5 MB resident, +15.5 MB", "unexplained +2.6 MB",
                   "widths are bytes"):
         assert words in text
 

@@ -198,6 +198,11 @@ static inline struct snapshot *hostile_snapshot(void)
 	snapshot->mode = MODE_GROWTH;
 	add_target(snapshot, 7, "</title><b>;\n", "/bin/\x1b[31mx", "--a=\"<b>\"\xff");
 	add_target(snapshot, 8, "</title><b>;\n", NULL, "");
+	snapshot->targets[0].first = moment_of(1000, 0);
+	snapshot->targets[0].last = moment_of(9000000, 0);
+	snapshot->targets[0].last.parts[PART_ANONYMOUS] = 8999000;
+	snapshot->targets[0].own_mappings =
+		snapshot_intern(snapshot, "</script><script>alert(9)</script>\x1b[2J");
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct frame frame = {.name = names[i], .kind = FRAME_PYTHON, .line = 1};
 		struct frame native = {.name = names[i],

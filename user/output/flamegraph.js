@@ -98,6 +98,8 @@
 		element(app, "h1", "", "Not freed: " + data.targets);
 		element(app, "p", "totals", data.totals);
 		element(app, "p", "", data.conditions + "  ·  widths are " + data.unit);
+		if (data.memory)
+			element(app, "p", "", data.memory.trim().replace(/\s+/g, " "));
 		if (data.python)
 			element(app, "p", "losses", data.python.trim());
 		element(app, "p", data.losses.startsWith("losses: none") ? "losses" : "losses lossy",

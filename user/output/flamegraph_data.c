@@ -12,6 +12,7 @@
 
 #include "../lib/escape.h"
 #include "json.h"
+#include "grown_label.h"
 #include "label.h"
 #include "label_reach.h"
 
@@ -61,6 +62,11 @@ static int print_string(FILE *file, const char *string)
 static void print_losses(FILE *file, const struct snapshot *snapshot)
 {
 	label_print_losses(file, snapshot, "");
+}
+
+static void print_growth(FILE *file, const struct snapshot *snapshot)
+{
+	grown_print(file, snapshot);
 }
 
 static void print_notes(FILE *file, const struct snapshot *snapshot)
@@ -132,6 +138,8 @@ int flame_graph_print_data(const struct flame_graph *graph, const struct snapsho
 		error = print_line(file, "totals", snapshot, label_print_totals);
 	if (!error)
 		error = print_line(file, "conditions", snapshot, label_print_conditions);
+	if (!error)
+		error = print_line(file, "memory", snapshot, print_growth);
 	if (!error)
 		error = print_line(file, "python", snapshot, print_notes);
 	if (!error)

@@ -12,6 +12,7 @@
 
 #include "../lib/escape.h"
 #include "formats.h"
+#include "grown_label.h"
 #include "label.h"
 #include "label_reach.h"
 
@@ -108,7 +109,8 @@ static void print_box(const struct drawing *drawing, const struct flame_box *box
 	fputs("</svg>\n", drawing->file);
 }
 
-static void print_header(const struct drawing *drawing, const char *title, const char *notes)
+/* The lines of `notes` are taken apart. */
+static void print_header(const struct drawing *drawing, const char *title, char *notes)
 {
 	FILE *file = drawing->file;
 	double y = GRAPH_TOP;
@@ -123,17 +125,15 @@ static void print_header(const struct drawing *drawing, const char *title, const
 	fputs(drawing->options->count == COUNT_BLOCKS ? "  ·  widths are blocks</text>\n"
 						      : "  ·  widths are bytes</text>\n",
 	      file);
-	for (const char *line = notes; *line; y += HEADER_LINE) {
-		size_t length = strcspn(line, "\n");
-
+	for (char *line; notes && *notes; y += HEADER_LINE) {
+		line = strsep(&notes, "\n");
 		fprintf(file, "<text class=\"note\" x=\"%d\" y=\"%.0f\">", MARGIN, y);
-		fwrite(line, 1, length, file);
+		escape_print_markup(file, line);
 		fputs("</text>\n", file);
-		line += length + (line[length] == '\n');
 	}
 }
 
-static void print_picture(const struct drawing *drawing, const char *title, const char *notes)
+static void print_picture(const struct drawing *drawing, const char *title, char *notes)
 {
 	double height = drawing->top + (double)drawing->graph->depth * ROW_HEIGHT + MARGIN;
 
@@ -163,10 +163,11 @@ static int print_document(struct drawing *drawing, const char *title)
 
 	if (!memory)
 		return -ENOMEM;
+	int error = grown_print(memory, drawing->snapshot);
 	label_print_python(memory, drawing->snapshot);
 	label_print_reach_totals(memory, drawing->snapshot);
 	label_print_losses(memory, drawing->snapshot, "");
-	if (fclose(memory)) {
+	if (fclose(memory) || error) {
 		free(notes);
 		return -ENOMEM;
 	}
@@ -174,8 +175,8 @@ static int print_document(struct drawing *drawing, const char *title)
 	print_picture(drawing, title, notes);
 	free(notes);
 	fputs("<script type=\"application/json\" id=\"flame-data\">\n", drawing->file);
-	int error = flame_graph_print_data(drawing->graph, drawing->snapshot, drawing->options,
-					   drawing->file);
+	error = flame_graph_print_data(drawing->graph, drawing->snapshot, drawing->options,
+				       drawing->file);
 
 	fputs("</script>\n<script><![CDATA[\n", drawing->file);
 	flame_graph_print_script(drawing->file);
