@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How much memory and processor time the recorded processes take, when recording begins and when a report is due, so
- * that a report can say what of their growth was seen.
+ * How much memory and processor time the recorded processes take, when recording begins and when a
+ * report is due, so that a report can say what of their growth was seen.
  */
 #ifndef UNFREED_FOOTPRINTS_H
 #define UNFREED_FOOTPRINTS_H

@@ -77,7 +77,8 @@ int session_each_block(const struct session *session,
 		       void *context);
 
 /*
- * What is outstanding now (or was at session_stop). `judged` NULL: nobody asked what is lost. NULL with errno.
+ * What is outstanding now (or was at session_stop). `judged` NULL: nobody asked what is lost. NULL
+ * with errno.
  */
 struct snapshot *session_snapshot(struct session *session, uint64_t older_than_ns,
 				  const struct judged_blocks *judged);

@@ -113,15 +113,15 @@ struct snapshot {
 	int64_t started_at_ns; /* since the epoch */
 	uint64_t duration_ns;
 	enum trace_mode mode;
-	uint64_t older_than_ns;  /* only blocks of this age count as live; 0: all */
+	uint64_t older_than_ns; /* only blocks of this age count as live; 0: all */
 	/* What recording added to the processor time that the targets use without it, estimated,
 	   and as a share of one processor; negative where unknown. */
 	double overhead_percent;
 	double overhead_core_percent;
-	struct totals totals;    /* from counters of their own, not summed from the stacks */
-	uint64_t unknown_frees;  /* of blocks older than the attach */
-	uint64_t sized_frees;    /* of them those whose size was to be had, */
-	uint64_t sized_bytes;    /* and what of them could be used */
+	struct totals totals;   /* from counters of their own, not summed from the stacks */
+	uint64_t unknown_frees; /* of blocks older than the attach */
+	uint64_t sized_frees;   /* of them those whose size was to be had, */
+	uint64_t sized_bytes;   /* and what of them could be used */
 	uint64_t losses[LOSS_COUNT];
 	struct target *targets;
 	size_t target_count;

@@ -97,10 +97,11 @@ static void test_mappings_of_its_own(void **state)
 	snapshot->targets[0].first = moment(10 * MB, 5 * MB, 0);
 	snapshot->targets[0].last = moment(10 * MB, 105 * MB, 0);
 	snapshot->targets[0].own_mappings = snapshot_intern(snapshot, "P\x1bHP");
-	assert_says(snapshot,
-		    "memory  115.0 MB resident, +100.0 MB: anonymous +100.0 MB\n"
-		    "        seen and not freed: nothing; unexplained +100.0 MB, most of it in memory\n"
-		    "        that it maps itself, not by malloc: P\\x1bHP\n");
+	assert_says(
+		snapshot,
+		"memory  115.0 MB resident, +100.0 MB: anonymous +100.0 MB\n"
+		"        seen and not freed: nothing; unexplained +100.0 MB, most of it in memory\n"
+		"        that it maps itself, not by malloc: P\\x1bHP\n");
 }
 
 static void test_more_was_seen(void **state)
@@ -110,10 +111,11 @@ static void test_more_was_seen(void **state)
 	snapshot->targets[0].first = moment(10 * MB, 0, 0);
 	snapshot->targets[0].last = moment(11 * MB, 0, 0);
 	see(snapshot, 0, 4 * MB);
-	assert_says(snapshot,
-		    "memory  11.0 MB resident, +1.0 MB: malloc live +1.0 MB\n"
-		    "        seen and not freed: malloc +4.0 MB; 3.0 MB of it in the place of what\n"
-		    "        was free, or freed since\n");
+	assert_says(
+		snapshot,
+		"memory  11.0 MB resident, +1.0 MB: malloc live +1.0 MB\n"
+		"        seen and not freed: malloc +4.0 MB; 3.0 MB of it in the place of what\n"
+		"        was free, or freed since\n");
 }
 
 /* One that came later has no first moment: the rest is told of the others. */

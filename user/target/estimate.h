@@ -40,7 +40,8 @@ struct estimate {
 	size_t rate_count;
 };
 
-/* How long calls are counted: on from `least_ms` until there are some 200, for `most_ms` at most. */
+/* How long calls are counted: on from `least_ms` until there are some 200, for `most_ms` at most.
+ */
 struct estimate_window {
 	unsigned int least_ms;
 	unsigned int most_ms;
@@ -48,8 +49,8 @@ struct estimate_window {
 
 /* `allocators` must outlive the estimate. Returns 0, or -1 with `failure` filled. */
 int estimate_make(struct estimate *estimate, const struct procfs *procfs, enum attach_kind kind,
-		  pid_t pid, const struct allocators *allocators, const struct estimate_window *window,
-		  struct failure *failure);
+		  pid_t pid, const struct allocators *allocators,
+		  const struct estimate_window *window, struct failure *failure);
 void estimate_release(struct estimate *estimate);
 
 /* Traps alone: for `doctor` without a target. Returns 0 or -1 with `failure` filled. */
@@ -69,8 +70,8 @@ double estimate_slowdown(double added_s, double cpu_used_s, double wall_s);
 
 /*
  * What probes added to the processor time that the target would have used without them, in percent:
- * `used_s` is with them. What the target used for each call before (`call_base_ns`, 0: unknown) says
- * what they really cost, within reason: `added_s` is what they would at rest.
+ * `used_s` is with them. What the target used for each call before (`call_base_ns`, 0: unknown)
+ * says what they really cost, within reason: `added_s` is what they would at rest.
  */
 double estimate_overhead(double added_s, double used_s, double calls, double call_base_ns);
 
