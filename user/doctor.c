@@ -168,31 +168,37 @@ static int examine(const struct kernel *kernel, struct confined *confined, pid_t
 	return 0;
 }
 
-int doctor_main(int argc, char **argv)
+static int look(struct target_choice *target)
 {
 	const struct procfs procfs = {.root = "/proc"};
-	struct target_choice target = {.verb = "doctor looks at", .may_be_none = true};
-	struct confined *confined;
+	struct confined *confined = confined_new();
 	struct failure failure;
 	struct kernel kernel;
 	int status = STATUS_OK;
 
-	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &target))
-		return STATUS_USAGE;
-	confined = confined_new();
 	if (!confined) {
 		message_error("cannot start a process to read files in: %s", strerror(errno));
 		return STATUS_FAILURE;
 	}
 	kernel_probe(&kernel);
 	print_kernel(&kernel);
-	if (target_choice_resolve(&target, &procfs, &failure) ||
-	    examine(&kernel, confined, target_choice_pid(&target), &failure)) {
+	if (target_choice_resolve(target, &procfs, &failure) ||
+	    examine(&kernel, confined, target_choice_pid(target), &failure)) {
 		fflush(stdout);
 		message_error("%s", failure.text);
 		status = failure.status;
 	}
 	confined_free(confined);
+	return status;
+}
+
+int doctor_main(int argc, char **argv)
+{
+	struct target_choice target = {.verb = "doctor looks at", .may_be_none = true};
+	int status = STATUS_USAGE;
+
+	if (!argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &target))
+		status = look(&target);
 	target_choice_release(&target);
 	return status;
 }

@@ -510,7 +510,7 @@ static enum exit_status look_at(const struct heap_options *heap, const struct pr
 	return status;
 }
 
-static enum exit_status run(struct heap_options *heap, struct confined *confined)
+static enum exit_status look_into(struct heap_options *heap, struct confined *confined)
 {
 	struct procfs procfs = {.root = "/proc"};
 	struct failure failure;
@@ -526,19 +526,26 @@ static enum exit_status run(struct heap_options *heap, struct confined *confined
 	return status;
 }
 
-int heap_main(int argc, char **argv)
+static enum exit_status run(struct heap_options *heap)
 {
-	struct heap_options heap = {.target = {.verb = "heap looks at"}, .top = TOP_DEFAULT};
-
-	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &heap))
-		return STATUS_USAGE;
 	struct confined *confined = confined_new();
+
 	if (!confined) {
 		message_error("cannot start a process to read files in: %s", strerror(errno));
 		return STATUS_FAILURE;
 	}
-	enum exit_status status = run(&heap, confined);
+	enum exit_status status = look_into(heap, confined);
 	confined_free(confined);
+	return status;
+}
+
+int heap_main(int argc, char **argv)
+{
+	struct heap_options heap = {.target = {.verb = "heap looks at"}, .top = TOP_DEFAULT};
+	enum exit_status status = STATUS_USAGE;
+
+	if (!argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &heap))
+		status = run(&heap);
 	target_choice_release(&heap.target);
 	return status;
 }

@@ -351,19 +351,12 @@ static enum exit_status ask_target(struct why_options *why, struct confined *con
 	return ask(why, &procfs, confined, target_choice_pid(&why->target));
 }
 
-int why_main(int argc, char **argv)
+static enum exit_status run(struct why_options *why)
 {
-	struct why_options why = {
-		.target = {.verb = "why asks about", .workers = true, .may_start = true},
-		.duration_s = DURATION_S,
-		.fail_above_bytes = -1,
-	};
 	struct sigaction action = {.sa_handler = interrupt};
 
-	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &why))
-		return STATUS_USAGE;
-	for (size_t i = 0; i < why.output_count; i++)
-		if (!can_write(why.outputs[i]))
+	for (size_t i = 0; i < why->output_count; i++)
+		if (!can_write(why->outputs[i]))
 			return STATUS_FAILURE;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
@@ -372,8 +365,22 @@ int why_main(int argc, char **argv)
 		message_error("cannot start a process to read files in: %s", strerror(errno));
 		return STATUS_FAILURE;
 	}
-	enum exit_status status = ask_target(&why, confined);
+	enum exit_status status = ask_target(why, confined);
 	confined_free(confined);
+	return status;
+}
+
+int why_main(int argc, char **argv)
+{
+	struct why_options why = {
+		.target = {.verb = "why asks about", .workers = true, .may_start = true},
+		.duration_s = DURATION_S,
+		.fail_above_bytes = -1,
+	};
+	enum exit_status status = STATUS_USAGE;
+
+	if (!argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &why))
+		status = run(&why);
 	target_choice_release(&why.target);
 	return status;
 }
