@@ -138,6 +138,7 @@ struct target *snapshot_add_target(struct snapshot *snapshot)
 	snapshot->targets = array;
 	target->comm = snapshot_intern(snapshot, "");
 	target->python_coverage = -1;
+	target->processes = target->measured = 1;
 	return target;
 }
 
@@ -148,6 +149,7 @@ struct stack *snapshot_add_stack(struct snapshot *snapshot)
 		append(&array, &snapshot->stack_count, &snapshot->pool->stack_room, sizeof(*stack));
 
 	snapshot->stacks = array;
+	stack->processes = 1;
 	return stack;
 }
 

@@ -55,7 +55,8 @@ struct reachability {
 };
 
 struct stack {
-	size_t target; /* index into targets */
+	size_t target;      /* index into targets */
+	uint32_t processes; /* of the target's that have it */
 	enum domain domain;
 	bool truncated; /* the walk did not reach the bottom */
 	bool guessed;   /* it trusted a frame pointer in code that has no unwind table */
@@ -83,7 +84,9 @@ struct target_moment {
 
 /* One process image: an exec makes a new one with the same pid. */
 struct target {
-	uint32_t pid;
+	uint32_t pid;       /* of the first one, */
+	uint32_t processes; /* where it stands for several of one program */
+	uint32_t measured;  /* of them those whose first and last moment are added up */
 	const char *comm;
 	const char *exe; /* NULL where unknown */
 	const char **cmdline;

@@ -28,6 +28,7 @@ struct merge {
 	struct snapshot *result;
 	struct pool *memory;
 	struct stack_entry *stacks;
+	bool by_program; /* processes of one executable are one target */
 };
 
 static bool strings_equal(const char *a, const char *b)
@@ -35,10 +36,14 @@ static bool strings_equal(const char *a, const char *b)
 	return a == b || (a && b && !strcmp(a, b));
 }
 
+static bool programs_equal(const struct target *a, const struct target *b)
+{
+	return strings_equal(a->comm, b->comm) && strings_equal(a->exe, b->exe);
+}
+
 static bool targets_equal(const struct target *a, const struct target *b)
 {
-	if (a->pid != b->pid || a->cmdline_count != b->cmdline_count ||
-	    !strings_equal(a->comm, b->comm) || !strings_equal(a->exe, b->exe))
+	if (a->pid != b->pid || a->cmdline_count != b->cmdline_count || !programs_equal(a, b))
 		return false;
 	for (size_t i = 0; i < a->cmdline_count; i++) {
 		if (!strings_equal(a->cmdline[i], b->cmdline[i]))
@@ -69,21 +74,62 @@ static void merge_reach(struct snapshot *result, struct target *target, const st
 	target->reach_frozen_ns = saturating_add(target->reach_frozen_ns, part->reach_frozen_ns);
 }
 
-/* Returns the index of the target in the result, where it is added if need be. */
-static size_t merge_target(struct snapshot *result, const struct target *part)
+static void add_moment(struct target_moment *sum, const struct target_moment *part)
 {
+	sum->parts_known &= part->parts_known;
+	sum->resident_bytes = saturating_add(sum->resident_bytes, part->resident_bytes);
+	sum->anonymous_bytes = saturating_add(sum->anonymous_bytes, part->anonymous_bytes);
+	sum->swapped_bytes = saturating_add(sum->swapped_bytes, part->swapped_bytes);
+	for (size_t i = 0; i < PART_COUNT; i++)
+		sum->parts[i] = saturating_add(sum->parts[i], part->parts[i]);
+}
+
+/* Of those that are known at both ends. */
+static void merge_moments(struct target *target, const struct target *part)
+{
+	if (!part->first.known || !part->last.known)
+		return;
+	if (!target->first.known || !target->last.known) {
+		target->first = part->first;
+		target->last = part->last;
+		target->measured = part->measured;
+		return;
+	}
+	add_moment(&target->first, &part->first);
+	add_moment(&target->last, &part->last);
+	target->measured += part->measured;
+}
+
+static void merge_known(const struct merge *merge, struct target *target, const struct target *part)
+{
+	merge_python(merge->result, target, part);
+	merge_reach(merge->result, target, part);
+	if (merge->by_program) {
+		target->processes += part->processes;
+		merge_moments(target, part);
+	} else { /* what it grew by between two recordings nobody saw */
+		target->first.known = target->last.known = false;
+	}
+}
+
+/* Returns the index of the target in the result, where it is added if need be. */
+static size_t merge_target(const struct merge *merge, const struct target *part)
+{
+	struct snapshot *result = merge->result;
+
 	for (size_t i = 0; i < result->target_count; i++) {
-		if (!targets_equal(&result->targets[i], part))
+		struct target *known = &result->targets[i];
+
+		if (!(merge->by_program ? programs_equal : targets_equal)(known, part))
 			continue;
-		merge_python(result, &result->targets[i], part);
-		merge_reach(result, &result->targets[i], part);
-		/* what it grew by between two recordings nobody saw */
-		result->targets[i].first.known = result->targets[i].last.known = false;
+		merge_known(merge, known, part);
 		return i;
 	}
 	struct target *target = snapshot_add_target(result);
 
 	target->pid = part->pid;
+	target->processes = part->processes;
+	target->measured = part->measured;
 	target->comm = snapshot_intern(result, part->comm);
 	target->exe = snapshot_intern(result, part->exe);
 	target->cmdline = snapshot_alloc(result, part->cmdline_count, sizeof(*target->cmdline));
@@ -133,6 +179,11 @@ static void merge_stack(struct merge *merge, const struct stack *part, size_t ta
 	struct stack *stack = entry ? &merge->result->stacks[entry->index]
 				    : add_stack(merge, key, key_size, part->frame_count);
 
+	if (!entry)
+		stack->processes = part->processes;
+	else if (merge->by_program)
+		stack->processes += part->processes;
+
 	stack->live_bytes = saturating_add(stack->live_bytes, part->live_bytes);
 	stack->live_blocks = saturating_add(stack->live_blocks, part->live_blocks);
 	stack->alloc_bytes = saturating_add(stack->alloc_bytes, part->alloc_bytes);
@@ -159,7 +210,7 @@ static void merge_part(struct merge *merge, const struct snapshot *part)
 	size_t *targets = pool_alloc(merge->memory, part->target_count, sizeof(*targets));
 
 	for (size_t i = 0; i < part->target_count; i++)
-		targets[i] = merge_target(result, &part->targets[i]);
+		targets[i] = merge_target(merge, &part->targets[i]);
 	for (size_t i = 0; i < part->stack_count; i++)
 		merge_stack(merge, &part->stacks[i], targets[part->stacks[i].target]);
 	merge_totals(&result->totals, &part->totals);
@@ -210,9 +261,9 @@ static void merge_times(struct merge *merge, struct snapshot *const *parts, size
 	merge->result->duration_ns = watched_ns;
 }
 
-struct snapshot *snapshot_merge(struct snapshot *const *parts, size_t count)
+static struct snapshot *merge_parts(struct snapshot *const *parts, size_t count, bool by_program)
 {
-	struct merge merge = {.result = snapshot_new()};
+	struct merge merge = {.result = snapshot_new(), .by_program = by_program};
 
 	if (!merge.result || !count)
 		return merge.result;
@@ -225,4 +276,14 @@ struct snapshot *snapshot_merge(struct snapshot *const *parts, size_t count)
 	HASH_CLEAR(hh, merge.stacks);
 	pool_free(merge.memory);
 	return merge.result;
+}
+
+struct snapshot *snapshot_merge(struct snapshot *const *parts, size_t count)
+{
+	return merge_parts(parts, count, false);
+}
+
+struct snapshot *snapshot_merge_programs(const struct snapshot *snapshot)
+{
+	return merge_parts((struct snapshot *[]){(struct snapshot *)snapshot}, 1, true);
 }

@@ -11,4 +11,10 @@
  */
 struct snapshot *snapshot_merge(struct snapshot *const *parts, size_t count);
 
+/*
+ * The same snapshot with the processes of one executable (and of one name) as one target, and their
+ * equal stacks added up. Returns NULL on out of memory.
+ */
+struct snapshot *snapshot_merge_programs(const struct snapshot *snapshot);
+
 #endif

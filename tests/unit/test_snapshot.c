@@ -114,6 +114,44 @@ static void test_merge_adds_equal_stacks(void **state)
 	snapshot_free(merged);
 }
 
+/* Workers: three processes of one program, one of which lacks a stack, and one of another. */
+static void test_processes_of_a_program_are_one(void **state)
+{
+	struct snapshot *parts[4], *merged, *all;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		parts[i] = service_snapshot();
+		parts[i]->targets[0].pid = 100 + i;
+	}
+	parts[1]->targets[0].last.known = false; /* it ended */
+	parts[2]->stack_count--;
+	parts[3]->targets[0].exe = snapshot_intern(parts[3], "/usr/bin/other");
+	all = snapshot_merge(parts, 4);
+	merged = snapshot_merge_programs(all);
+	assert_int_equal(all->target_count, 4);
+	assert_int_equal(merged->target_count, 2);
+	assert_int_equal(merged->stack_count, 2 * parts[0]->stack_count);
+	assert_int_equal(merged->targets[0].processes, 3);
+	assert_int_equal(merged->targets[0].measured, 2);
+	assert_int_equal(merged->targets[0].last.resident_bytes,
+			 2 * parts[0]->targets[0].last.resident_bytes);
+	assert_int_equal(merged->targets[1].processes, 1);
+	for (size_t i = 0; i < merged->stack_count; i++) {
+		const struct stack *stack = &merged->stacks[i];
+		bool is_last = !stack->live_bytes;
+
+		assert_int_equal(stack->processes, stack->target ? 1 : is_last ? 2 : 3);
+	}
+	assert_int_equal(merged->stacks[0].live_bytes, 3 * parts[0]->stacks[0].live_bytes);
+	assert_int_equal(merged->totals.live_bytes, all->totals.live_bytes);
+	assert_int_equal(merged->unknown_frees, all->unknown_frees);
+	for (size_t i = 0; i < 4; i++)
+		snapshot_free(parts[i]);
+	snapshot_free(all);
+	snapshot_free(merged);
+}
+
 static void test_merge_keeps_other_targets_apart(void **state)
 {
 	struct snapshot *parts[] = {service_snapshot(), service_snapshot()};
@@ -150,6 +188,7 @@ int main(void)
 		cmocka_unit_test(test_sort_is_complete),
 		cmocka_unit_test(test_merge_adds_equal_stacks),
 		cmocka_unit_test(test_merge_adds_what_is_lost),
+		cmocka_unit_test(test_processes_of_a_program_are_one),
 		cmocka_unit_test(test_merge_keeps_other_targets_apart),
 		cmocka_unit_test(test_names),
 	};

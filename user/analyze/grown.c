@@ -23,7 +23,7 @@ static void add_target(const struct target *target, struct grown *grown)
 	const struct target_moment *first = &target->first, *last = &target->last;
 	bool with_parts = first->parts_known && last->parts_known;
 
-	grown->processes++;
+	grown->processes += target->measured;
 	grown->resident_bytes += last->resident_bytes;
 	add(&grown->resident, last->resident_bytes - first->resident_bytes);
 	add(&grown->used, used_bytes(last, with_parts) - used_bytes(first, with_parts));

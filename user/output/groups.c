@@ -105,6 +105,8 @@ static void add_reachability(struct reachability *sum, const struct stack *stack
 static void add(struct group *group, const struct stack *stack)
 {
 	group->stacks++;
+	if (stack->processes > group->sum.processes)
+		group->sum.processes = stack->processes;
 	group->mixed |= stack->target != group->sum.target;
 	group->sum.live_bytes = saturating_add(group->sum.live_bytes, stack->live_bytes);
 	group->sum.live_blocks = saturating_add(group->sum.live_blocks, stack->live_blocks);

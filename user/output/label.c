@@ -83,7 +83,10 @@ void label_print_targets(FILE *file, const struct snapshot *snapshot)
 	for (size_t i = 0; i < shown; i++) {
 		fputs(i ? ", " : "", file);
 		escape_print(file, snapshot->targets[i].comm);
-		fprintf(file, " (%" PRIu32 ")", snapshot->targets[i].pid);
+		if (snapshot->targets[i].processes > 1)
+			fprintf(file, " (%" PRIu32 " processes)", snapshot->targets[i].processes);
+		else
+			fprintf(file, " (%" PRIu32 ")", snapshot->targets[i].pid);
 	}
 	if (shown < snapshot->target_count)
 		fprintf(file, " and %zu more", snapshot->target_count - shown);
@@ -155,7 +158,7 @@ static size_t sum_up_interpreters(const struct snapshot *snapshot, size_t first,
 
 		if (!interpreters_equal(target, other))
 			continue;
-		count++;
+		count += other->processes;
 		if (other->python_coverage >= 0 &&
 		    (*coverage < 0 || other->python_coverage < *coverage))
 			*coverage = other->python_coverage;

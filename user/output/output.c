@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "output.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "../snapshot_merge.h"
 #include "file.h"
 #include "formats.h"
 
 static const struct output_format formats[] = {
-	{"text", ".txt", output_text},  {"folded", ".folded", output_folded},
-	{"svg", ".svg", output_svg},    {"html", ".html", output_html},
-	{"json", ".json", output_json}, {"pprof", ".pb.gz", output_pprof},
+	{"text", ".txt", output_text, true}, {"folded", ".folded", output_folded, true},
+	{"svg", ".svg", output_svg, true},   {"html", ".html", output_html, true},
+	{"json", ".json", output_json},      {"pprof", ".pb.gz", output_pprof},
 };
 
 #define FORMAT_COUNT (sizeof(formats) / sizeof(formats[0]))
@@ -60,6 +62,16 @@ int output_write(const char *path, const struct output_format *format,
 		 const struct snapshot *snapshot, const struct output_options *options)
 {
 	struct request request = {format, snapshot, options};
+	struct snapshot *merged = NULL;
 
-	return file_write(path, write_request, &request);
+	if (format->merged && options->by != BY_PID && snapshot->target_count > 1) {
+		merged = snapshot_merge_programs(snapshot);
+		if (!merged)
+			return -ENOMEM;
+		request.snapshot = merged;
+	}
+	int error = file_write(path, write_request, &request);
+
+	snapshot_free(merged);
+	return error;
 }

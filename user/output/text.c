@@ -52,8 +52,17 @@ static void print_process(FILE *file, const struct snapshot *snapshot, const str
 	const struct target *target = &snapshot->targets[stack->target];
 
 	fputs("  in ", file);
+	if (target->processes > 1) {
+		if (stack->processes < target->processes)
+			fprintf(file, "%" PRIu32 " of ", stack->processes);
+		fprintf(file, "%" PRIu32 " processes", target->processes);
+		if (snapshot->target_count == 1)
+			return;
+		fputs(" of ", file);
+	}
 	escape_print(file, target->comm);
-	fprintf(file, " (%" PRIu32 ")", target->pid);
+	if (target->processes == 1)
+		fprintf(file, " (%" PRIu32 ")", target->pid);
 }
 
 /* `mixed`: of more than the stack's own target. */
@@ -77,7 +86,7 @@ static void print_amounts(FILE *file, const struct snapshot *snapshot, const str
 		fprintf(file, "  %s", domain_name(stack->domain));
 	if (mixed)
 		fputs("  in several processes", file);
-	else if (snapshot->target_count > 1)
+	else if (snapshot->target_count > 1 || snapshot->targets[stack->target].processes > 1)
 		print_process(file, snapshot, stack);
 	putc('\n', file);
 }
@@ -285,7 +294,7 @@ int output_text(const struct snapshot *snapshot, const struct output_options *op
 		error = grown_print(file, snapshot);
 	label_print_python(file, snapshot);
 	label_print_reach_totals(file, snapshot);
-	if (!error && options->by == BY_STACK)
+	if (!error && options->by <= BY_PID)
 		error = print_stacks(file, snapshot, stacks, count, top);
 	else if (!error)
 		error = print_groups(file, snapshot, stacks, count, options->by, top);
