@@ -20,9 +20,11 @@ static const struct argp_option options[] = {
 	 1},
 	{"top", KEY_TOP, "N", 0,
 	 "Stacks to show in text (default 20) and in drawings (default all)", 1},
-	{"by", KEY_BY, "stack|pid|line|function|file|module", 0,
+	{"by", KEY_BY, "stack|pid|line|function|app|file|module", 0,
 	 "What an entry of the text report is: a stack (the default), or all stacks of one line, "
-	 "function, file or module. Processes of one program are added up, also in folded stacks "
+	 "function, file or module, or of one function of the user's own code with all that "
+	 "libraries do below it (app). Processes of one program are added up, also in folded "
+	 "stacks "
 	 "and drawings; pid keeps them apart",
 	 1},
 	{"count", KEY_COUNT, "bytes|blocks", 0,
@@ -93,8 +95,9 @@ static error_t parse_count(struct output_plan *plan, const char *text)
 static error_t parse_by(struct output_plan *plan, const char *text)
 {
 	static const char *const names[] = {
-		[BY_STACK] = "stack",       [BY_PID] = "pid",   [BY_LINE] = "line",
-		[BY_FUNCTION] = "function", [BY_FILE] = "file", [BY_MODULE] = "module",
+		[BY_STACK] = "stack",       [BY_PID] = "pid", [BY_LINE] = "line",
+		[BY_FUNCTION] = "function", [BY_APP] = "app", [BY_FILE] = "file",
+		[BY_MODULE] = "module",
 	};
 	int by = command_line_choose(text, names, sizeof(names) / sizeof(*names));
 
@@ -102,7 +105,8 @@ static error_t parse_by(struct output_plan *plan, const char *text)
 		plan->options.by = by;
 		return 0;
 	}
-	message_error("--by takes stack, pid, line, function, file or module, not \"%s\"", text);
+	message_error("--by takes stack, pid, line, function, app, file or module, not \"%s\"",
+		      text);
 	return EINVAL;
 }
 

@@ -86,7 +86,7 @@ _unfreed()
         return
         ;;
     --by)
-        COMPREPLY=($(compgen -W "stack pid line function file module" -- "$word"))
+        COMPREPLY=($(compgen -W "stack pid line function app file module" -- "$word"))
         return
         ;;
     --malloc)

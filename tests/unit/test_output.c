@@ -122,7 +122,7 @@ static void test_text_names_own_code_behind_a_library(void **state)
 
 static void test_text_says_when_a_place_is_of_several_processes(void **state)
 {
-	struct output_options by_line = {.by = BY_LINE};
+	struct output_options by_line = {.by = BY_LINE}, apart = {.by = BY_PID};
 	struct snapshot *snapshot = snapshot_new();
 	char *text;
 
@@ -134,6 +134,56 @@ static void test_text_says_when_a_place_is_of_several_processes(void **state)
 	text = render(snapshot, "text", &by_line, NULL);
 	assert_non_null(strstr(text, " 1. 2.0 kB  100 %  2 blocks"));
 	assert_non_null(strstr(text, "  in several processes\n"));
+	free(text);
+	snapshot->targets[1].exe = snapshot->targets[0].exe;
+	snapshot->targets[1].comm = snapshot->targets[0].comm;
+	text = render(snapshot, "text", &apart, NULL);
+	assert_non_null(strstr(text, "shop (7), shop (8)"));
+	assert_non_null(strstr(text, "  in shop (8)\n"));
+	free(text);
+	snapshot_free(snapshot);
+}
+
+/* Twelve stacks through a library, each small, that one function of the service is behind. */
+static struct snapshot *scattered_snapshot(void)
+{
+	static const struct frame own = {"load", "/srv/shop/views.py", NULL, 0, 41, FRAME_PYTHON};
+	static const struct frame other = {"tick", "/srv/shop/cron.py", NULL, 0, 7, FRAME_PYTHON};
+	struct snapshot *snapshot = snapshot_new();
+
+	add_target(snapshot, 7, "shop", "/usr/bin/python3", "serve.py");
+	for (uint32_t i = 0; i < 12; i++) {
+		struct frame library = {"compile", "/usr/lib/python3/dist-packages/sql/engine.py",
+					NULL,      0,
+					100 + i,   FRAME_PYTHON};
+
+		add_stack(snapshot, 0, (struct frame[]){own, library}, 2, 1000 + i, 1);
+	}
+	add_stack(snapshot, 0, &other, 1, 2000, 1);
+	snapshot_sort(snapshot);
+	return snapshot;
+}
+
+static void test_text_by_own_code(void **state)
+{
+	struct output_options by_app = {.by = BY_APP};
+	struct snapshot *snapshot = scattered_snapshot();
+	char *text = render(snapshot, "text", &by_app, NULL);
+
+	(void)state;
+	assert_non_null(strstr(text, " 1. 12.1 kB  86 %  12 blocks"));
+	assert_non_null(strstr(text, "      load (/srv/shop/views.py), 12 stacks, the largest:\n"));
+	assert_non_null(strstr(text, " 2. 2.0 kB  14 %  1 block"));
+	assert_null(strstr(text, "hint"));
+	free(text);
+	text = render(snapshot, "text", NULL, NULL);
+	assert_non_null(strstr(text,
+			       "hint: load (/srv/shop/views.py) holds 86 % of that, by 12 stacks: "
+			       "--by app adds them up\n 1. 2.0 kB"));
+	free(text);
+	snapshot->stack_count = 9;
+	text = render(snapshot, "text", NULL, NULL);
+	assert_null(strstr(text, "hint"));
 	free(text);
 	snapshot_free(snapshot);
 }
@@ -473,6 +523,7 @@ int main(void)
 		cmocka_unit_test(test_text_names_own_code_behind_a_library),
 		cmocka_unit_test(test_how_python_was_seen_is_said),
 		cmocka_unit_test(test_text_says_when_a_place_is_of_several_processes),
+		cmocka_unit_test(test_text_by_own_code),
 		cmocka_unit_test(test_hostile_names_stay_text),
 		cmocka_unit_test(test_every_folded_line_parses),
 		cmocka_unit_test(test_quantities),

@@ -10,6 +10,7 @@
 
 #include "../lib/escape.h"
 #include "../lib/saturate.h"
+#include "../python/own_code.h"
 #include "label.h"
 
 /* What is equal in a group; strings are interned, so that pointers are compared. */
@@ -42,6 +43,35 @@ const struct frame *stack_headline(const struct stack *stack)
 			return stack->frames[i - 1];
 	}
 	return stack->frame_count ? stack->frames[stack->frame_count - 1] : NULL;
+}
+
+/* Of an interpreter's own executable is nothing that its user wrote. */
+static bool is_of_executable(const struct target *target, const struct frame *frame)
+{
+	return !target->python_mode && target->exe && frame->module &&
+	       !strcmp(frame->module, target->exe);
+}
+
+const struct frame *stack_own_frame(const struct snapshot *snapshot, const struct stack *stack)
+{
+	const struct target *target = &snapshot->targets[stack->target];
+
+	for (size_t i = stack->frame_count; i > 0; i--) {
+		const struct frame *frame = stack->frames[i - 1];
+
+		if (frame->kind == FRAME_PYTHON ? frame_is_own(frame->file)
+						: is_of_executable(target, frame))
+			return frame;
+	}
+	return NULL;
+}
+
+static const struct frame *frame_of(const struct snapshot *snapshot, const struct stack *stack,
+				    enum group_by by)
+{
+	const struct frame *own = by == BY_APP ? stack_own_frame(snapshot, stack) : NULL;
+
+	return own ? own : stack_headline(stack);
 }
 
 /* The ELF file, or the directory of a Python file; its length in *length. */
@@ -144,15 +174,15 @@ static void begin(struct group *group, const struct stack *stack, const struct f
 	add_reachability(&group->found, stack);
 }
 
-struct group *groups_make(const struct stack *const *stacks, size_t count, enum group_by by,
-			  size_t *group_count)
+struct group *groups_make(const struct snapshot *snapshot, const struct stack *const *stacks,
+			  size_t count, enum group_by by, size_t *group_count)
 {
 	struct group *groups = calloc(count + 1, sizeof(*groups));
 	struct entry *entries = calloc(count + 1, sizeof(*entries)), *by_key = NULL;
 
 	*group_count = 0;
 	for (size_t i = 0; groups && entries && i < count; i++) {
-		const struct frame *frame = stack_headline(stacks[i]);
+		const struct frame *frame = frame_of(snapshot, stacks[i], by);
 		struct group *group;
 
 		entries[i].key = key_of(frame, by);

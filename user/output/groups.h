@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Stacks put together by where they allocate: by the innermost Python frame, or by the caller of
- * the allocator where there is none.
+ * the allocator where there is none; or by the innermost frame of the user's own code, whatever
+ * libraries do below it (BY_APP).
  */
 #ifndef UNFREED_GROUPS_H
 #define UNFREED_GROUPS_H
@@ -17,6 +18,12 @@ struct group {
 	struct reachability found; /* what sum.reachability points to, of several */
 };
 
+/*
+ * The innermost frame of the user's own code: of Python code that is no library's, else of the
+ * program's own executable. NULL where there is none.
+ */
+const struct frame *stack_own_frame(const struct snapshot *snapshot, const struct stack *stack);
+
 /* The frame of a stack that says most; NULL where it has no frames. */
 const struct frame *stack_headline(const struct stack *stack);
 
@@ -24,8 +31,8 @@ const struct frame *stack_headline(const struct stack *stack);
  * Groups stacks that are sorted by live bytes, largest first. Returns an array, sorted likewise, to
  * be freed by the caller, and its length in *group_count; NULL on out of memory.
  */
-struct group *groups_make(const struct stack *const *stacks, size_t count, enum group_by by,
-			  size_t *group_count);
+struct group *groups_make(const struct snapshot *snapshot, const struct stack *const *stacks,
+			  size_t count, enum group_by by, size_t *group_count);
 
 /* Prints what names the group, escaped. */
 void group_print_name(FILE *file, const struct group *group, enum group_by by);

@@ -14,10 +14,10 @@ enum count_unit { COUNT_BYTES, COUNT_BLOCKS };
 
 /*
  * What one entry of a text report is: a stack, of all processes of one program or of each apart, or
- * all stacks that allocate at one place. Of each process apart: also what folded stacks and drawings
- * show.
+ * all stacks that allocate at one place, or in what one function of the user's own code calls. Of
+ * each process apart: also what folded stacks and drawings show.
  */
-enum group_by { BY_STACK, BY_PID, BY_LINE, BY_FUNCTION, BY_FILE, BY_MODULE };
+enum group_by { BY_STACK, BY_PID, BY_LINE, BY_FUNCTION, BY_APP, BY_FILE, BY_MODULE };
 
 struct output_options {
 	enum count_unit count; /* what the widths and numbers mean: folded, svg, html */
@@ -33,7 +33,8 @@ struct output_format {
 	const char *name;   /* "folded", for -f */
 	const char *suffix; /* ".folded", for -o */
 	output_fn *write;
-	bool merged; /* processes of one program are shown as one, unless --by pid keeps them apart */
+	bool merged; /* processes of one program are shown as one, unless --by pid keeps them apart
+		      */
 };
 
 /* NULL where there is no such format. The longest matching suffix wins (.pb.gz). */

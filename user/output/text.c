@@ -18,6 +18,8 @@
 #define CHAIN_COLUMNS 100
 #define CHAIN_INDENT  8
 #define CHAIN_LINES   5
+#define HINT_STACKS   10
+#define HINT_SHARE    2
 #define RATE_AFTER_NS 5000000000u /* what a moment shows is no rate */
 
 /* A call chain that wraps at frames, and ends with a count where it grows too long. */
@@ -263,7 +265,7 @@ static int print_groups(FILE *file, const struct snapshot *snapshot,
 			size_t top)
 {
 	size_t group_count;
-	struct group *groups = groups_make(stacks, count, by, &group_count);
+	struct group *groups = groups_make(snapshot, stacks, count, by, &group_count);
 	uint64_t rest = 0;
 	int error = groups ? 0 : -ENOMEM;
 
@@ -275,6 +277,32 @@ static int print_groups(FILE *file, const struct snapshot *snapshot,
 		print_rest(file, group_count - top, rest, "place", "places");
 	free(groups);
 	return error;
+}
+
+/*
+ * What one own function has a library allocate can be scattered over hundreds of stacks, each of
+ * them small: then it is named.
+ */
+static int print_hint(FILE *file, const struct snapshot *snapshot,
+		      const struct stack *const *stacks, size_t count)
+{
+	size_t group_count;
+	struct group *groups = groups_make(snapshot, stacks, count, BY_APP, &group_count);
+	uint64_t total = snapshot->totals.live_bytes;
+
+	if (!groups)
+		return -ENOMEM;
+	if (group_count && groups[0].stacks >= HINT_STACKS &&
+	    groups[0].sum.live_bytes > total / HINT_SHARE &&
+	    stacks[0]->live_bytes < groups[0].sum.live_bytes / HINT_SHARE) {
+		fputs("hint: ", file);
+		group_print_name(file, &groups[0], BY_APP);
+		fputs(" holds ", file);
+		quantity_print_percent(file, (double)groups[0].sum.live_bytes, (double)total);
+		fprintf(file, " of that, by %zu stacks: --by app adds them up\n", groups[0].stacks);
+	}
+	free(groups);
+	return 0;
 }
 
 int output_text(const struct snapshot *snapshot, const struct output_options *options, FILE *file)
@@ -295,7 +323,8 @@ int output_text(const struct snapshot *snapshot, const struct output_options *op
 	label_print_python(file, snapshot);
 	label_print_reach_totals(file, snapshot);
 	if (!error && options->by <= BY_PID)
-		error = print_stacks(file, snapshot, stacks, count, top);
+		error = print_hint(file, snapshot, stacks, count)
+				?: print_stacks(file, snapshot, stacks, count, top);
 	else if (!error)
 		error = print_groups(file, snapshot, stacks, count, options->by, top);
 	label_print_losses(file, snapshot, "        ");
