@@ -63,7 +63,7 @@ int main(int argc, char **argv)
 		message_error("no command given; `unfreed --help` lists them");
 		return STATUS_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		print_help(stdout);
 		return STATUS_OK;
 	}

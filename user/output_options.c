@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "lib/command_line.h"
+#include "lib/quantity.h"
+#include "output/file.h"
 
 enum { KEY_TOP = 0x6f00, KEY_COUNT, KEY_BY };
 
@@ -183,20 +185,55 @@ static const char *failure_advice(int error)
 	}
 }
 
-enum exit_status output_write_all(const struct output_plan *plan, const struct snapshot *snapshot)
+bool output_check_all(const struct output_plan *plan)
 {
-	enum exit_status status = STATUS_OK;
+	for (size_t i = 0; i < plan->count; i++)
+		if (file_check(plan->requests[i].path))
+			return false;
+	return true;
+}
 
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct output_request *request = &plan->requests[i];
-		int error = output_write(request->path, request->format, snapshot, &plan->options);
+static int write_one(const struct output_plan *plan, const struct output_request *request,
+		     const struct snapshot *snapshot)
+{
+	int error = output_write(request->path, request->format, snapshot, &plan->options);
 
-		if (!error)
-			continue;
+	if (error)
 		message_error("cannot write %s: %s%s",
 			      strcmp(request->path, "-") ? request->path : "to stdout",
 			      strerror(-error), failure_advice(error));
-		status = STATUS_FAILURE;
+	return error;
+}
+
+/* The sum, for whoever looks at the terminal alone. */
+static void tell_written(const char *path, const struct snapshot *snapshot)
+{
+	char bytes[QUANTITY_SIZE], blocks[QUANTITY_SIZE];
+
+	message_info("wrote %s: %s in %s block%s not freed", path,
+		     quantity_bytes(bytes, snapshot->totals.live_bytes),
+		     quantity_count(blocks, snapshot->totals.live_blocks),
+		     snapshot->totals.live_blocks == 1 ? "" : "s");
+}
+
+enum exit_status output_write_all(const struct output_plan *plan, const struct snapshot *snapshot)
+{
+	const struct output_request on_stdout = {"-", output_format_by_name("text")};
+	enum exit_status status = STATUS_OK;
+	bool kept = !plan->fresh;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct output_request *request = &plan->requests[i];
+		bool to_stdout = !strcmp(request->path, "-");
+		int error = write_one(plan, request, snapshot);
+
+		kept |= !error || to_stdout;
+		if (error)
+			status = STATUS_FAILURE;
+		else if (plan->fresh && !to_stdout)
+			tell_written(request->path, snapshot);
 	}
+	if (!kept)
+		write_one(plan, &on_stdout, snapshot);
 	return status;
 }

@@ -22,6 +22,7 @@ struct output_plan {
 	size_t count;
 	const struct output_format *format; /* -f, NULL where it was not given */
 	struct output_options options;
+	bool fresh; /* what is written is nowhere else */
 };
 
 extern const struct argp output_options_argp;
@@ -30,9 +31,13 @@ extern const struct argp output_options_argp;
 void output_plan_init(struct output_plan *plan);
 void output_plan_release(struct output_plan *plan);
 
+/* Whether all could be written to, as far as that shows before; else a sentence says why not. */
+bool output_check_all(const struct output_plan *plan);
+
 /*
- * Writes every output, also after one that failed, and prints a sentence for each that did. Returns
- * STATUS_OK or STATUS_FAILURE.
+ * Writes every output, also after one that failed, and says of each that did; of what is fresh also
+ * what was written, and where nothing could be it goes to stdout as text. Returns STATUS_OK or
+ * STATUS_FAILURE.
  */
 enum exit_status output_write_all(const struct output_plan *plan, const struct snapshot *snapshot);
 

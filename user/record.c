@@ -443,25 +443,49 @@ static void recording_release(struct recording *recording)
 	record_options_release(&recording->options);
 }
 
+/* How the command ended, if it has: a zero needs no word. */
+static void tell_command(const struct spawn *spawn)
+{
+	int status;
+
+	if (waitpid(spawn->pid, &status, WNOHANG) != spawn->pid)
+		return;
+	if (WIFSIGNALED(status))
+		message_info("%s was ended by signal %d (%s)", spawn->command, WTERMSIG(status),
+			     strsignal(WTERMSIG(status)));
+	else if (WIFEXITED(status) && WEXITSTATUS(status))
+		message_info("%s ended with status %d", spawn->command, WEXITSTATUS(status));
+}
+
+static int run(struct recording *recording)
+{
+	const bool command = recording->options.target.command;
+	int status = prepare(recording);
+
+	if (!status)
+		status = command ? start_command(recording) : attach_running(recording);
+	if (status) {
+		message_error("%s", recording->failure.text);
+		return recording->failure.status;
+	}
+	announce(recording);
+	status = trace(recording);
+	if (command)
+		tell_command(&recording->spawn);
+	return status;
+}
+
 int record_main(int argc, char **argv)
 {
 	struct recording recording = {.procfs = {.root = "/proc"}};
-	int status;
+	int status = STATUS_FAILURE;
 
 	record_options_parse(argc, argv, &recording.options);
+	recording.options.outputs.fresh = true;
 	recording.python = recording.options.python;
 	recording.malloc_off = recording.options.malloc == MALLOC_OFF;
-	status = prepare(&recording);
-	if (!status)
-		status = recording.options.target.command ? start_command(&recording)
-							  : attach_running(&recording);
-	if (status) {
-		message_error("%s", recording.failure.text);
-		status = recording.failure.status;
-	} else {
-		announce(&recording);
-		status = trace(&recording);
-	}
+	if (output_check_all(&recording.options.outputs))
+		status = run(&recording);
 	recording_release(&recording);
 	return status;
 }

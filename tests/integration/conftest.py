@@ -210,9 +210,10 @@ class Result:
 
     @property
     def complaints(self):
-        """stderr without the estimate of what tracing costs and the line that says it began."""
+        """stderr without the estimate of what tracing costs, and the lines that say that it began and
+        what was written."""
         return [line for line in self.stderr.splitlines()
-                if not re.search(r"allocator calls per second|: tracing ", line)]
+                if not re.search(r"allocator calls per second|: tracing |: wrote ", line)]
 
     def unknown_frees(self):
         return self.report["unknown_frees"]

@@ -72,7 +72,7 @@ def test_no_command_at_all():
     assert done.stderr
 
 
-@pytest.mark.parametrize("args", [["--help"], ["record", "--help"], ["report", "--help"],
+@pytest.mark.parametrize("args", [["--help"], ["help"], ["-h"], ["record", "--help"], ["report", "--help"],
                                   ["doctor", "--help"], ["--version"]], ids=" ".join)
 def test_help_is_no_error(args):
     done = subprocess.run([str(UNFREED), *args], capture_output=True, text=True, timeout=TIMEOUT)
@@ -103,6 +103,36 @@ def test_a_thread_that_is_not_its_process():
         thread = max(map(int, os.listdir(f"/proc/{target.pid}/task")))
         assert thread != target.pid
         assert str(target.pid) in unfreed("record", "-p", thread, status=TARGET)
+
+
+def test_an_output_that_cannot_be_fails_before_the_trace(tmp_path):
+    with Target("family") as target:
+        path = tmp_path / "nowhere" / "leak.svg"
+        told = unfreed("record", "-p", target.pid, "-o", path, "-d", 60, status=FAILURE)
+        assert told.startswith(f"unfreed: cannot write {path}: ") and told.count("\n") == 1
+
+
+def test_what_was_measured_is_not_lost_with_its_file(tmp_path):
+    run = subprocess.run([UNFREED, "record", "-o", "/dev/full", "-f", "json", "--", "true"],
+                         capture_output=True, text=True, timeout=TIMEOUT)
+    assert run.returncode == 1 and "cannot write /dev/full" in run.stderr
+    assert "not freed" in run.stdout
+    # where something could be written, that is enough
+    run = subprocess.run([UNFREED, "record", "-o", "/dev/full", "-f", "json", "-o",
+                          tmp_path / "leak.txt", "--", "true"],
+                         capture_output=True, text=True, timeout=TIMEOUT)
+    assert run.returncode == 1 and not run.stdout
+    assert f"wrote {tmp_path}/leak.txt: " in run.stderr
+    assert "not freed" in (tmp_path / "leak.txt").read_text()
+
+
+@pytest.mark.parametrize("code, told", [("exit 0", None), ("exit 3", "sh ended with status 3"),
+                                        ("kill -9 $$", "sh was ended by signal 9 (Killed)")])
+def test_how_the_command_ended_is_said(code, told):
+    run = subprocess.run([UNFREED, "record", "--", "sh", "-c", code], capture_output=True,
+                         text=True, timeout=TIMEOUT)
+    assert run.returncode == 0
+    assert (f"unfreed: {told}\n" in run.stderr) if told else " ended " not in run.stderr
 
 
 def test_one_of_several_is_missing():
@@ -158,7 +188,7 @@ def test_a_command_that_is_no_program(tmp_path):
     unfreed("record", "--", tmp_path / "data", status=TARGET)
 
 
-@pytest.mark.parametrize("path", ["/no/such/directory/x.json", "/proc/x.json", "/dev/full"])
+@pytest.mark.parametrize("path", ["/proc/x.json", "/dev/full"])
 def test_an_output_that_cannot_be_written(record, tmp_path, path):
     """The other output is there all the same, and whole."""
     options = ["-o", path] + (["-f", "json"] if path == "/dev/full" else [])

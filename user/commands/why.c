@@ -192,19 +192,6 @@ static const char *choose_saved(const struct why_options *why, pid_t pid, char *
 	return name;
 }
 
-/* What is known in two minutes is known now: that a directory is not there. */
-static bool can_write(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *directory = slash == path ? strdup("/") : slash ? strndup(path, slash - path) : NULL;
-	bool good = !slash || !directory || !access(directory, W_OK | X_OK);
-
-	if (!good)
-		message_error("cannot write %s: %s", path, strerror(errno));
-	free(directory);
-	return good;
-}
-
 static enum exit_status write_all(const struct why_options *why, struct answer *answer)
 {
 	enum exit_status status = STATUS_OK;
@@ -356,7 +343,7 @@ static enum exit_status run(struct why_options *why)
 	struct sigaction action = {.sa_handler = interrupt};
 
 	for (size_t i = 0; i < why->output_count; i++)
-		if (!can_write(why->outputs[i]))
+		if (file_check(why->outputs[i]))
 			return STATUS_FAILURE;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/message.h"
+
 /* A stream over a descriptor that remembers why its first write failed: stdio would not. */
 struct sink {
 	int fd;
@@ -157,4 +159,16 @@ int file_write(const char *path, file_writer *print, const void *context)
 	if (is_special(path))
 		return write_directly(path, print, context);
 	return write_beside(path, print, context);
+}
+
+int file_check(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = slash == path ? strdup("/") : slash ? strndup(path, slash - path) : NULL;
+	int error = slash && directory && access(directory, W_OK | X_OK) ? -errno : 0;
+
+	if (error)
+		message_error("cannot write %s: %s", path, strerror(-error));
+	free(directory);
+	return error;
 }
