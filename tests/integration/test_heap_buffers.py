@@ -45,6 +45,7 @@ def test_arrays_of_numpy_and_pandas(started, tmp_path):  # noqa: F811
     assert_close(sizes)
 
 
+@pytest.mark.long
 def test_tensors_of_torch(started, tmp_path):  # noqa: F811
     """Of Debian's python3-torch, which takes 600 MB and is not among what the tests need."""
     pytest.importorskip("torch")
