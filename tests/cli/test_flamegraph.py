@@ -188,8 +188,15 @@ def test_window_resize_draws_anew(show):
 
 
 def test_same_targets_names_are_told_apart(show):
-    driver = show("wide")
+    driver = show("wide", "--by", "pid")
     assert frames(driver, "gunicorn (4100)") and frames(driver, "gunicorn (4101)")
+
+
+def test_processes_of_a_program_are_one(show):
+    driver = show("wide")
+    assert not frames(driver, "gunicorn (4100)")
+    assert width(frame(driver, "gunicorn")) == pytest.approx(width(frame(driver, "all")), rel=0.01)
+    assert "gunicorn (2 processes)" in page_text(driver)
 
 
 def test_hostile_names_are_text(show):
