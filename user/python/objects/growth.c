@@ -487,8 +487,9 @@ void objects_report_growth(struct objects *objects, struct look *look)
 	growth->collected = objects->collections[1] > objects->collections[0] ||
 			    objects->cycles >= COLLECTOR_CYCLES;
 	report_types(objects, look, growth);
-	if (count > GROWN_MAX)
-		count = GROWN_MAX;
+	size_t max = objects->streamed ? GROWN_MAX : GROWN_REPORTED; /* many become one there */
+	if (count > max)
+		count = max;
 	struct look_grown *rows = pool_alloc(look->pool, count + GROWN_REPORTED, sizeof(*rows));
 	for (size_t i = 0; i < count; i++)
 		describe(objects, &grown[i], look, &rows[i]);
