@@ -152,6 +152,20 @@ static void report_held(const struct objects *objects, struct look *look)
 	look->held_count = count < HELD_REPORTED ? count : HELD_REPORTED;
 }
 
+/* With those that gc.garbage keeps. */
+static void report_rows(struct objects *objects, const struct collector_lists *lists,
+			struct rows *rows)
+{
+	struct look *look = rows->look;
+
+	if (look->gc.known)
+		add_saved(objects, lists->garbage, rows);
+	if (rows->count)
+		qsort(rows->items, rows->count, sizeof(*rows->items), compare_garbage);
+	look->garbage = rows->items;
+	look->garbage_count = rows->count;
+}
+
 void objects_report_garbage(struct objects *objects, struct look *look)
 {
 	struct garbage_frozen frozen = {&objects->garbage, &objects->graph};
@@ -168,12 +182,7 @@ void objects_report_garbage(struct objects *objects, struct look *look)
 		.items = pool_alloc(look->pool, 3 * objects->types.count, sizeof(*rows.items)),
 	};
 	add_unreached(objects, &rows);
-	if (look->gc.known)
-		add_saved(objects, lists.garbage, &rows);
-	if (rows.count)
-		qsort(rows.items, rows.count, sizeof(*rows.items), compare_garbage);
-	look->garbage = rows.items;
-	look->garbage_count = rows.count;
+	report_rows(objects, &lists, &rows);
 	report_held(objects, look);
 }
 
@@ -213,10 +222,5 @@ void objects_report_garbage_streamed(struct objects *objects, struct look *look)
 	if (look->gc.known && look->gc.has_frozen)
 		look->gc.frozen = collector_each_frozen(&lists, objects->view, spare, objects);
 	add_sampled(objects, &rows);
-	if (look->gc.known)
-		add_saved(objects, lists.garbage, &rows);
-	if (rows.count)
-		qsort(rows.items, rows.count, sizeof(*rows.items), compare_garbage);
-	look->garbage = rows.items;
-	look->garbage_count = rows.count;
+	report_rows(objects, &lists, &rows);
 }
