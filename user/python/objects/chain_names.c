@@ -167,19 +167,13 @@ static bool is_variable(struct object_reader *reader, const struct chain_step *f
 	return label_kind(*label) == LABEL_VARIABLE;
 }
 
-/* Steps that lead nowhere else: to the dictionary of attributes, through memory of unknown form. */
-static bool is_silent(const struct chain_step *step)
-{
-	return label_is_namespace(step->label) || label_kind(step->label) == LABEL_RAW;
-}
-
 /* Where one of the last few steps is like another one; `count`: nowhere. */
 static size_t find_like(const struct chain_step *steps, size_t count, const struct chain_step *step)
 {
 	size_t seen = 0;
 
 	for (size_t at = count; at-- && seen < FOLD_LEVELS;) {
-		if (is_silent(&steps[at]))
+		if (chain_step_is_silent(&steps[at]))
 			continue;
 		if (steps[at].label == step->label && steps[at].target_type == step->target_type)
 			return at;
@@ -207,7 +201,7 @@ static void add_step(struct object_reader *reader, struct steps *steps,
 		last->target_type = step->target_type;
 		return;
 	}
-	if (steps->fold && !is_silent(step))
+	if (steps->fold && !chain_step_is_silent(step))
 		like = find_like(steps->items, steps->count, step);
 	if (like < steps->count)
 		steps->count = like + 1;

@@ -20,6 +20,12 @@ struct chain_step {
 };
 #define CHAIN_NO_INDEX UINT64_MAX
 
+/* Steps that lead nowhere else: to the dictionary of attributes, through memory of unknown form. */
+static inline bool chain_step_is_silent(const struct chain_step *step)
+{
+	return label_is_namespace(step->label) || label_kind(step->label) == LABEL_RAW;
+}
+
 /* An object that a chain is wanted for. */
 struct chain {
 	uint64_t address;

@@ -165,11 +165,6 @@ void growth_choose_newcomers(struct objects *objects)
 	free(asked);
 }
 
-static bool is_silent(const struct chain_step *step)
-{
-	return label_is_namespace(step->label) || label_kind(step->label) == LABEL_RAW;
-}
-
 /* The first step to what was not there at the first look; the last one where there is none. Of what
  * lies outside of pools nothing is known. */
 static size_t find_place(const struct objects *objects, const struct chain *chain)
@@ -179,7 +174,7 @@ static size_t find_place(const struct objects *objects, const struct chain *chai
 	for (size_t i = 0; i + 1 < chain->step_count; i++) {
 		const struct chain_step *step = &chain->steps[i];
 
-		if (!is_silent(step) && step->target_type &&
+		if (!chain_step_is_silent(step) && step->target_type &&
 		    newcomers_is_new(&objects->newcomers, step->target, step->target_type) &&
 		    object_pools_inspect(&objects->pools, objects->view, step->target, &block))
 			return i;
@@ -235,7 +230,7 @@ static bool is_below_growth(const struct objects *objects, const struct chain *c
 
 	if (label_kind(step->label) == LABEL_ITEM && object_kind_is_container(kind))
 		return false;
-	while (at && is_silent(&chain->steps[at - 1]))
+	while (at && chain_step_is_silent(&chain->steps[at - 1]))
 		at--;
 	return at && type_growth(objects, chain->steps[at - 1].target_type) * 3 >=
 			     type_growth(objects, step->target_type);
