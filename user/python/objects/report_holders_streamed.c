@@ -344,9 +344,6 @@ static void report_one(struct holding *holding, const struct sampled *asked)
 	if (stream_referrers(objects, &holding->one, &referrers, &count, &full))
 		return;
 	chains_add(&holding->chains, asked->address, asked->type, true);
-	view_clear(objects->view, &objects->regions);
-	holding->chains.items[0].length =
-		object_length(&objects->reader, asked->address, asked->type);
 	for (size_t i = 0; i < count && i < max; i++)
 		chains_add(&holding->chains, referrers[i].address, referrers[i].type, false);
 	free(referrers);
