@@ -238,13 +238,10 @@ static bool is_below_growth(const struct objects *objects, const struct chain *c
 
 static struct place *find_named(struct placing *placing, const char *name, uint32_t type)
 {
-	const struct place fresh = {.name = strdup(name), .type = type};
-
 	for (size_t i = 0; i < placing->count; i++)
-		if (!strcmp(placing->places[i].name, name)) {
-			free(fresh.name);
+		if (!strcmp(placing->places[i].name, name))
 			return &placing->places[i];
-		}
+	const struct place fresh = {.name = strdup(name), .type = type};
 	if (fresh.name && array_append(&placing->places, &placing->count, fresh))
 		return &placing->places[placing->count - 1];
 	free(fresh.name);
