@@ -31,11 +31,6 @@ static void find_owned(const struct search *search, bool *owned)
 	}
 }
 
-static bool is_immortal(const struct python_structs *structs, uint64_t count)
-{
-	return structs->minor >= 12 && (int32_t)count < 0;
-}
-
 /* Has what is not accounted for stay. */
 static void keep_held(struct search *search, const uint32_t *references)
 {
@@ -49,8 +44,8 @@ static void keep_held(struct search *search, const uint32_t *references)
 			continue;
 		uint64_t count =
 			python_refcount(reader->structs, object_word(reader, holder->address));
-		holder->wanted =
-			count > references[i] + holder->own || is_immortal(reader->structs, count);
+		holder->wanted = count > references[i] + holder->own ||
+				 python_refcount_is_immortal(reader->structs, count);
 		if (i % 64 == 0)
 			view_clear(reader->view, view_regions(reader->view));
 	}

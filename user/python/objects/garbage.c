@@ -293,7 +293,7 @@ static bool keep_held(struct garbage *garbage, struct judging *judging)
 							     graph_address(graph, (uint32_t)node)));
 		if (count <= found)
 			continue;
-		if (structs->minor < 12 || (int32_t)count >= 0) /* else it is immortal */
+		if (!python_refcount_is_immortal(structs, count))
 			note_held(garbage, graph, (uint32_t)node);
 		judging->references[node] = STAYS;
 		queue(judging, (uint32_t)node);

@@ -151,4 +151,9 @@ static inline uint64_t python_refcount(const struct python_structs *structs, uin
 	return structs->minor >= 12 ? (uint32_t)word : word;
 }
 
+static inline bool python_refcount_is_immortal(const struct python_structs *structs, uint64_t count)
+{
+	return structs->minor >= 12 && (int32_t)count < 0;
+}
+
 #endif
