@@ -358,7 +358,7 @@ static int find_type(struct search *search)
 
 	if (!wanted)
 		return -ENOMEM;
-	for (uint32_t node = 1; node < graph->count && !search->failed; node++) {
+	for (uint32_t node = 1; any && node < graph->count && !search->failed; node++) {
 		bool known = node < graph->pool_nodes || graph_reached(graph, node) ||
 			     graph_is_left_out(graph, node);
 
