@@ -232,6 +232,10 @@ static void report_chains(const struct objects *objects, const struct objects_re
 
 	for (size_t i = 0; i < chains->count && count < request->containers; i++) {
 		const struct chain *chain = &chains->items[i];
+
+		if (chain->hidden || !chain->is_weighed)
+			continue;
+		view_clear(objects->view, &objects->regions);
 		const struct object object = {
 			.address = chain->address,
 			.type = chain->type,
@@ -239,10 +243,6 @@ static void report_chains(const struct objects *objects, const struct objects_re
 			       object_bytes((struct object_reader *)&objects->reader,
 					    chain->address, chain->type),
 		};
-
-		if (chain->hidden || !chain->is_weighed)
-			continue;
-		view_clear(objects->view, &objects->regions);
 		objects_describe_at(objects, &object, chain->bytes, chain->name, look,
 				    &containers[count++]);
 	}
