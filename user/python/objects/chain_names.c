@@ -482,8 +482,7 @@ void chain_measure(const struct chains *chains, struct object_reader *reader, st
 		chain->length = object_length(reader, object.address, object.type);
 	if (reader->types->items[object.type].kind == KIND_CACHE) {
 		object.address = object_word(reader, object.address + CACHE_DICT);
-		object.type = python_types_find(reader->types, reader->view,
-						object_word(reader, object.address + OBJECT_TYPE));
+		object.type = object_type_at(reader, object.address);
 		chain->bytes += weigh_table(reader, &object);
 	}
 	if (find_entries(reader, object.address, object.type, &entries)) {

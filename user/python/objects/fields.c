@@ -106,8 +106,7 @@ static const char *find_known(const char *type, uint64_t offset, unsigned int mi
 static const char *find_in_node(const struct object_reader *reader, const char *type,
 				uint64_t offset, uint64_t target)
 {
-	uint32_t held = python_types_find(reader->types, reader->view,
-					  object_word(reader, target + OBJECT_TYPE));
+	uint32_t held = object_type_at(reader, target);
 
 	if (held && !strncmp(reader->types->items[held].name, "hamt", 4))
 		return "";

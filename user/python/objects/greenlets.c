@@ -45,8 +45,7 @@ static bool is_frame(const struct object_reader *reader, uint64_t address)
 {
 	if (!address || address & 7 || !view_has(reader->view, address))
 		return false;
-	uint32_t type = python_types_find(reader->types, reader->view,
-					  object_word(reader, address + OBJECT_TYPE));
+	uint32_t type = object_type_at(reader, address);
 	return reader->types->items[type].kind == KIND_FRAME;
 }
 

@@ -224,8 +224,7 @@ void search_hit(struct search *search, size_t region, uint64_t word, uint32_t he
 	uint32_t type;
 
 	if (table) {
-		type = python_types_find(reader->types, reader->view,
-					 object_word(reader, table->dict + OBJECT_TYPE));
+		type = object_type_at(reader, table->dict);
 		search_connect(search, search_add(search, HOLDER_OBJECT, table->dict, type), held,
 			       word);
 		return;
@@ -417,8 +416,7 @@ static void add_table(struct search *search, uint64_t dict)
 {
 	struct module_table table = {.dict = dict};
 	struct object_reader *reader = search->reader;
-	uint32_t type = python_types_find(reader->types, reader->view,
-					  object_word(reader, dict + OBJECT_TYPE));
+	uint32_t type = object_type_at(reader, dict);
 
 	if (reader->types->items[type].kind == KIND_DICT &&
 	    container_table(reader, dict, type, &table.start, &table.end) &&
@@ -438,8 +436,7 @@ static bool add_module(void *context, uint64_t key, uint64_t value)
 	struct search *search = modules->search;
 	struct object_reader *reader = search->reader;
 	char name[NAME_BYTES], full[NAME_BYTES + 64];
-	uint32_t type = python_types_find(reader->types, reader->view,
-					  object_word(reader, value + OBJECT_TYPE));
+	uint32_t type = object_type_at(reader, value);
 
 	if (modules->count++ == MODULES_MAX)
 		return false;

@@ -50,8 +50,7 @@ static bool compare_member(void *context, uint64_t key, uint64_t value)
 	struct member_search *search = context;
 	const struct object_reader *reader = search->reader;
 	uint64_t definition;
-	uint32_t type = python_types_find(reader->types, reader->view,
-					  object_word(reader, value + OBJECT_TYPE));
+	uint32_t type = object_type_at(reader, value);
 
 	(void)key;
 	if (!search->left--)
@@ -166,8 +165,7 @@ static bool compare_value(void *context, uint64_t key, uint64_t value)
 static void append_key(const struct object_reader *reader, uint64_t key,
 		       char name[OBJECT_NAME_BYTES])
 {
-	uint32_t type = python_types_find(reader->types, reader->view,
-					  object_word(reader, key + OBJECT_TYPE));
+	uint32_t type = object_type_at(reader, key);
 	char text[KEY_CHARACTERS * 4];
 
 	if (reader->types->items[type].kind == KIND_STR &&

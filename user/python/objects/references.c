@@ -76,8 +76,7 @@ void object_reader_begin(struct object_reader *reader)
 
 static enum object_kind kind_at(const struct object_reader *reader, uint64_t address)
 {
-	uint32_t type = python_types_find(reader->types, reader->view,
-					  object_word(reader, address + OBJECT_TYPE));
+	uint32_t type = object_type_at(reader, address);
 
 	return reader->types->items[type].kind;
 }

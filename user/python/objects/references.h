@@ -36,6 +36,13 @@ static inline uint64_t object_word(const struct object_reader *reader, uint64_t 
 	return value;
 }
 
+/* The type of the object at an address; TYPE_NONE where there is none. */
+static inline uint32_t object_type_at(const struct object_reader *reader, uint64_t address)
+{
+	return python_types_find(reader->types, reader->view,
+				 object_word(reader, address + OBJECT_TYPE));
+}
+
 /* Returns 0 or -ENOMEM. */
 int object_reader_init(struct object_reader *reader);
 void object_reader_release(struct object_reader *reader);

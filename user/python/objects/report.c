@@ -95,12 +95,9 @@ struct sampling {
 
 static void sample(struct sampling *sampling, uint64_t address)
 {
-	uint64_t type_address;
+	uint32_t type = object_type_at(sampling->reader, address);
 	size_t i = 0;
 
-	view_u64(sampling->reader->view, address + OBJECT_TYPE, &type_address);
-	uint32_t type =
-		python_types_find(sampling->reader->types, sampling->reader->view, type_address);
 	if (!type || !sampling->left)
 		return;
 	sampling->left--;

@@ -66,8 +66,7 @@ static void see_saved(struct objects *objects, uint64_t address, uint64_t *count
 	size_t types = objects->types.count;
 
 	stream_spare(objects);
-	uint32_t type = python_types_find(reader->types, reader->view,
-					  object_word(reader, address + OBJECT_TYPE));
+	uint32_t type = object_type_at(reader, address);
 	if (!type || type >= types)
 		return;
 	counts[type]++;
