@@ -102,11 +102,8 @@ static bool object_at(struct search *search, uint64_t address, struct object *ob
 	    !python_refcount_is_plausible(reader->structs, words[0]))
 		return false;
 	uint32_t type = python_types_find(reader->types, reader->view, words[1]);
-	*object = (struct object){
-		.address = address,
-		.type = type,
-		.end = address + (type ? object_bytes(reader, address, type) : 0),
-	};
+	if (type)
+		*object = object_make(reader, address, type);
 	return type;
 }
 
@@ -300,11 +297,7 @@ static void begin_at_object(void *context, uint64_t address, uint32_t type)
 
 	if (kind != KIND_FUNCTION && kind != KIND_GENERATOR && kind != KIND_FRAME)
 		return;
-	search->object = (struct object){
-		.address = address,
-		.type = type,
-		.end = address + object_bytes(&search->objects->reader, address, type),
-	};
+	search->object = object_make(&search->objects->reader, address, type);
 	object_references(&search->objects->reader, &search->object, compare_variable, NULL,
 			  search);
 }

@@ -458,11 +458,7 @@ static uint64_t weigh(struct weighing *weighing, uint64_t address)
 	if (!type || is_code(reader->types->items[type].kind) ||
 	    (type < weighing->chains->apart_count && weighing->chains->apart[type]))
 		return 0;
-	const struct object object = {
-		.address = address,
-		.type = type,
-		.end = address + object_bytes(reader, address, type),
-	};
+	const struct object object = object_make(reader, address, type);
 	weighing->left--;
 	weighing->depth++;
 	uint64_t below = weigh_below(weighing, &object);
@@ -473,10 +469,9 @@ static uint64_t weigh(struct weighing *weighing, uint64_t address)
 void chain_measure(const struct chains *chains, struct object_reader *reader, struct chain *chain)
 {
 	struct weighing weighing = {.chains = chains, .reader = reader, .left = OBJECTS_BELOW};
-	struct object object = {.address = chain->address, .type = chain->type};
+	struct object object = object_make(reader, chain->address, chain->type);
 	struct entries entries;
 
-	object.end = object.address + object_bytes(reader, object.address, object.type);
 	chain->bytes = own_bytes(reader, &object) + weigh_table(reader, &object);
 	if (!chain->length)
 		chain->length = object_length(reader, object.address, object.type);

@@ -88,15 +88,11 @@ static void see_like(void *context, uint64_t target, uint32_t label)
 static bool is_linked(struct objects *objects, const struct newcomer *item)
 {
 	struct like like = {.objects = objects, .address = item->address, .type = item->type};
-	const struct object object = {
-		.address = item->address,
-		.type = item->type,
-		.end = item->address + object_bytes(&objects->reader, item->address, item->type),
-	};
 
 	if (objects->types.items[item->type].kind != KIND_PLAIN)
 		return false;
 	stream_spare(objects);
+	const struct object object = object_make(&objects->reader, item->address, item->type);
 	object_references(&objects->reader, &object, see_like, NULL, &like);
 	return like.found;
 }
@@ -276,15 +272,14 @@ static bool holds(struct objects *objects, const struct chain *chain)
 
 	for (size_t i = 1; i < chain->step_count; i++) {
 		const struct chain_step *step = &chain->steps[i];
-		struct object holder = {.address = step->holder, .type = step->holder_type};
 		struct edge edge = {.target = step->target};
 
 		if (!step->holder_type || label_kind(step->label) == LABEL_RAW)
 			return false;
 		stream_spare(objects);
-		if (object_length(reader, holder.address, holder.type) > ENTRIES_CHECKED)
+		if (object_length(reader, step->holder, step->holder_type) > ENTRIES_CHECKED)
 			continue;
-		holder.end = holder.address + object_bytes(reader, holder.address, holder.type);
+		const struct object holder = object_make(reader, step->holder, step->holder_type);
 		object_references(reader, &holder, see_edge, NULL, &edge);
 		if (!edge.found)
 			return false;

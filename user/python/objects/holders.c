@@ -351,16 +351,15 @@ static void ask_owner(struct verifying *verifying, const struct holding *holding
 {
 	struct object_reader *reader = verifying->search->reader;
 	const struct holder *owner = &verifying->search->holders[holding->holder];
-	struct object object = {.address = owner->address, .type = owner->type};
 
 	verifying->table = holding->held;
 	view_clear(reader->view, view_regions(reader->view));
-	if (object_length(reader, object.address, object.type) > ENTRIES_CHECKED) {
+	if (object_length(reader, owner->address, owner->type) > ENTRIES_CHECKED) {
 		verifying->tables[holding->held] |= TABLE_LARGE;
 		return;
 	}
 	verifying->tables[holding->held] |= TABLE_ASKED;
-	object.end = object.address + object_bytes(reader, object.address, object.type);
+	const struct object object = object_make(reader, owner->address, owner->type);
 	object_references(reader, &object, confirm_reference, NULL, verifying);
 }
 

@@ -95,6 +95,17 @@ uint64_t object_values(const struct object_reader *reader, uint64_t address, uin
 /* Bytes of the object itself: its type's size and its variable part. */
 uint64_t object_bytes(struct object_reader *reader, uint64_t address, uint32_t type);
 
+/* All of an object at an address, which is no namespace. */
+static inline struct object object_make(struct object_reader *reader, uint64_t address,
+					uint32_t type)
+{
+	return (struct object){
+		.address = address,
+		.type = type,
+		.end = address + object_bytes(reader, address, type),
+	};
+}
+
 /* Bytes that it has outside of pools beside itself: items, tables, buffers of arrays. */
 uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t type);
 

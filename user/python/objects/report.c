@@ -233,13 +233,8 @@ static void report_chains(const struct objects *objects, const struct objects_re
 		if (chain->hidden || !chain->is_weighed)
 			continue;
 		view_clear(objects->view, &objects->regions);
-		const struct object object = {
-			.address = chain->address,
-			.type = chain->type,
-			.end = chain->address +
-			       object_bytes((struct object_reader *)&objects->reader,
-					    chain->address, chain->type),
-		};
+		const struct object object = object_make((struct object_reader *)&objects->reader,
+							 chain->address, chain->type);
 		objects_describe_at(objects, &object, chain->bytes, chain->name, look,
 				    &containers[count++]);
 	}

@@ -287,15 +287,10 @@ static void count_references(struct holding *holding)
 
 		view_clear(objects->view, &objects->regions);
 		holding->holder = chain;
-		holding->object = (struct object){
-			.address = chain->address,
-			.type = chain->type,
-			.end = chain->address +
-			       object_bytes(&objects->reader, chain->address, chain->type),
-			.is_namespace =
-				chain->step_count &&
-				label_is_namespace(chain->steps[chain->step_count - 1].label),
-		};
+		holding->object = object_make(&objects->reader, chain->address, chain->type);
+		holding->object.is_namespace =
+			chain->step_count &&
+			label_is_namespace(chain->steps[chain->step_count - 1].label);
 		object_references(&objects->reader, &holding->object, see_reference, NULL, holding);
 	}
 	view_clear(objects->view, &objects->regions);
@@ -318,13 +313,9 @@ static void describe_one(struct holding *holding)
 	struct objects *objects = holding->objects;
 	const struct chain *one = &holding->chains.items[0];
 	struct look_container *asked = pool_alloc(holding->look->pool, 1, sizeof(*asked));
-	const struct object object = {
-		.address = one->address,
-		.type = one->type,
-		.end = one->address + object_bytes(&objects->reader, one->address, one->type),
-	};
 
 	view_clear(objects->view, &objects->regions);
+	const struct object object = object_make(&objects->reader, one->address, one->type);
 	holding->one.bytes = one->bytes;
 	objects_describe_at(objects, &object, one->bytes, one->name, holding->look, asked);
 	if (!asked->length)
