@@ -209,8 +209,16 @@ static void add_step(struct object_reader *reader, struct steps *steps,
 		steps->items[steps->count++] = *step;
 }
 
+static void add_to_both(struct object_reader *reader, struct steps *plain, struct steps *folded,
+			const struct chain_step *step)
+{
+	add_step(reader, plain, step);
+	add_step(reader, folded, step);
+}
+
 /* The chain as steps from the root on; none where none is known. */
-static void find_steps(const struct search *search, uint32_t number, struct steps *steps)
+static void find_steps(const struct search *search, uint32_t number, struct steps *plain,
+		       struct steps *folded)
 {
 	struct object_reader *reader = search->reader;
 	uint32_t root = 0;
@@ -228,7 +236,7 @@ static void find_steps(const struct search *search, uint32_t number, struct step
 		.index = CHAIN_NO_INDEX,
 	};
 	if (number && search->holders[root].rank != RANK_NONE)
-		add_step(reader, steps, &step);
+		add_to_both(reader, plain, folded, &step);
 	while (count--) {
 		struct holding holding = search->holdings[path[count]];
 		const struct holder *target = &search->holders[holding.held];
@@ -241,7 +249,7 @@ static void find_steps(const struct search *search, uint32_t number, struct step
 		}
 		step = step_to(search, &object, &holding, target);
 		if (object.type || search->holders[holding.holder].kind != HOLDER_C)
-			add_step(reader, steps, &step);
+			add_to_both(reader, plain, folded, &step);
 		object = object_of(search, target, step.label);
 		if (view_numbers(reader->view).kept_bytes > search->window_bytes)
 			view_clear(reader->view, view_regions(reader->view));
@@ -280,25 +288,25 @@ static bool is_hidden(const struct object_reader *reader, const struct chain_ste
 void chain_name(const struct search *search, struct chain *chain, uint32_t number)
 {
 	struct object_reader *reader = search->reader;
-	struct chain_step items[STEPS_MAX];
-	struct steps steps = {.items = items};
+	struct chain_step plain_items[STEPS_MAX], folded_items[STEPS_MAX];
+	struct steps plain = {.items = plain_items};
+	struct steps folded = {.items = folded_items, .fold = true};
 	char name[OBJECT_NAME_BYTES];
 
-	find_steps(search, number, &steps);
-	if (!steps.count)
+	find_steps(search, number, &plain, &folded);
+	if (!plain.count)
 		return;
-	chain->hidden = is_hidden(reader, &items[steps.count - 1]);
-	chain_steps_name(reader, items, steps.count, search->chains->form, name);
+	chain->hidden = is_hidden(reader, &plain.items[plain.count - 1]);
+	chain_steps_name(reader, plain.items, plain.count, search->chains->form, name);
 	chain->name = *name ? strdup(name) : NULL;
-	steps = (struct steps){.items = items, .fold = true};
-	find_steps(search, number, &steps);
-	chain_steps_name(reader, items, steps.count, search->chains->form | NAME_GENERIC, name);
+	chain_steps_name(reader, folded.items, folded.count, search->chains->form | NAME_GENERIC,
+			 name);
 	chain->generic = *name ? strdup(name) : NULL;
-	chain->steps = calloc(steps.count, sizeof(*items));
+	chain->steps = calloc(folded.count, sizeof(*chain->steps));
 	if (!chain->steps)
 		return;
-	memcpy(chain->steps, items, steps.count * sizeof(*items));
-	chain->step_count = steps.count;
+	memcpy(chain->steps, folded.items, folded.count * sizeof(*chain->steps));
+	chain->step_count = folded.count;
 }
 
 struct weighing {
