@@ -42,12 +42,11 @@ static void keep_held(struct search *search, const uint32_t *references)
 		holder->wanted = !is_candidate(holder) && !is_table(holder);
 		if (!is_candidate(holder))
 			continue;
+		search_make_room(search);
 		uint64_t count =
 			python_refcount(reader->structs, object_word(reader, holder->address));
 		holder->wanted = count > references[i] + holder->own ||
 				 python_refcount_is_immortal(reader->structs, count);
-		if (i % 64 == 0)
-			view_clear(reader->view, view_regions(reader->view));
 	}
 }
 

@@ -322,9 +322,7 @@ static void see_chunk_object(void *context, uint64_t address, uint32_t type, uin
 	search_tables(context, address, type);
 }
 
-/* Answers about what was hit read other pages too: these must not fill the view, since what is not
- * to be had there looks like nothing. */
-static bool make_room(const struct search *search)
+bool search_make_room(const struct search *search)
 {
 	struct view *view = search->reader->view;
 
@@ -348,7 +346,8 @@ static int search_pages(struct search *search, const struct sought *sought, size
 			continue;
 		memcpy(words, page, sizeof(words));
 		search_page(search, sought, index, at, words);
-		cleared |= make_room(search);
+		/* answers about what was hit read other pages too */
+		cleared |= search_make_room(search);
 	}
 	if (!cleared)
 		return 0;

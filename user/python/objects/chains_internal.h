@@ -116,6 +116,10 @@ void search_verify(struct search *search, size_t first);
 /* Marks holders that nothing reaches but others like them: wanted is what stays. */
 void search_judge(struct search *search);
 
+/* Clears the view where it is half full, since what is not to be had there looks like nothing.
+ * Returns whether it did. */
+bool search_make_room(const struct search *search);
+
 /* Fills in a chain's name from its holder, and its bytes. */
 void chain_name(const struct search *search, struct chain *chain, uint32_t holder);
 void chain_measure(const struct chains *chains, struct object_reader *reader, struct chain *chain);
