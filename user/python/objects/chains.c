@@ -174,10 +174,28 @@ static bool is_open(const struct search *search, const struct holder *holder)
 	       (holder->rank == RANK_FRAME && search->pass <= passes);
 }
 
+/* Marks what holds, directly or not, something that is wanted; `tables`: as far as tables do. */
+static void want_above(struct search *search, bool tables)
+{
+	bool changed = true;
+
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < search->holding_count; i++) {
+			struct holder *holder = &search->holders[search->holdings[i].holder];
+
+			if (holder->wanted || !search->holders[search->holdings[i].held].wanted ||
+			    (tables && !is_table(holder)))
+				continue;
+			holder->wanted = changed = true;
+		}
+	}
+}
+
 /* Holders of what has no good chain yet. */
 static bool mark_wanted(struct search *search)
 {
-	bool any = false, changed = true;
+	bool any = false;
 
 	for (size_t i = 1; i < search->holder_count; i++)
 		search->holders[i].wanted = false;
@@ -191,16 +209,7 @@ static bool mark_wanted(struct search *search)
 				  search->pass <= PASSES_OF_SAMPLES);
 		any |= holder->wanted;
 	}
-	while (changed) {
-		changed = false;
-		for (size_t i = 0; i < search->holding_count; i++) {
-			struct holder *holder = &search->holders[search->holdings[i].holder];
-
-			if (holder->wanted || !search->holders[search->holdings[i].held].wanted)
-				continue;
-			holder->wanted = changed = true;
-		}
-	}
+	want_above(search, false);
 	return any;
 }
 
@@ -522,21 +531,11 @@ const struct chain *chains_at(const struct chains *chains, uint64_t address)
 /* Tables that lead to `number`, as far as they are known: only these are asked for on. */
 static bool mark_tables(struct search *search, uint32_t number)
 {
-	bool changed = true, any = false;
+	bool any = false;
 
 	for (size_t i = 1; i < search->holder_count; i++)
 		search->holders[i].wanted = i == number;
-	while (changed) {
-		changed = false;
-		for (size_t i = 0; i < search->holding_count; i++) {
-			struct holder *holder = &search->holders[search->holdings[i].holder];
-
-			if (holder->wanted || !search->holders[search->holdings[i].held].wanted ||
-			    !is_table(holder))
-				continue;
-			holder->wanted = changed = true;
-		}
-	}
+	want_above(search, true);
 	for (size_t i = 1; i < search->holder_count; i++)
 		any |= search->holders[i].wanted && !search->holders[i].sought;
 	return any;
