@@ -65,19 +65,22 @@ def test_a_full_cache_that_turns_over_does_not_grow(measure, tmp_path):
 
 
 @pytest.mark.parametrize("command, name", [
-    (["php", "-r", """fgets(STDIN); $kept = []; for ($i = 0; $i < 4000; $i++)
+    (["php", "-r", """echo "ready\n"; fgets(STDIN); $kept = []; for ($i = 0; $i < 4000; $i++)
       $kept[] = str_repeat('x', 9900 + $i % 7); echo "done\n"; fgets(STDIN);"""], "PHP"),
     (["node", "-e", """let kept = []; process.stdin.on('data', () => {
-      for (let i = 0; i < 400000; i++) kept.push({a: i, b: [i, i]}); console.log('done') })"""],
+      for (let i = 0; i < 400000; i++) kept.push({a: i, b: [i, i]}); console.log('done') });
+      console.log('ready')"""],
      "V8 (Node.js)")], ids=["php", "node"])
 def test_heaps_of_runtimes_are_named(record, tmp_path, command, name):
     process = subprocess.Popen([needs(command[0]), *command[1:]], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, text=True)
+    lines = Lines(process.stdout)
     try:
+        lines.until("^ready$")
         recorder = record(process, options=["-o", tmp_path / "r.pb.gz"])
         process.stdin.write("\n")
         process.stdin.flush()
-        Lines(process.stdout).until("^done$")
+        lines.until("^done$")
         memory = recorder.stop().report["memory"]
     finally:
         process.kill()
