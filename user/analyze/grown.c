@@ -18,6 +18,11 @@ static uint64_t used_bytes(const struct target_moment *moment, bool with_parts)
 						: moment->anonymous_bytes);
 }
 
+static bool is_measured(const struct target *target)
+{
+	return target->first.known && target->last.known;
+}
+
 static void add_target(const struct target *target, struct grown *grown)
 {
 	const struct target_moment *first = &target->first, *last = &target->last;
@@ -32,44 +37,21 @@ static void add_target(const struct target *target, struct grown *grown)
 		add(&grown->parts[i], last->parts[i] - first->parts[i]);
 }
 
-static void add_seen(const struct snapshot *snapshot, size_t target, struct grown *grown)
-{
-	for (size_t i = 0; i < snapshot->stack_count; i++)
-		if (snapshot->stacks[i].target == target)
-			add(&grown->seen[snapshot->stacks[i].domain],
-			    snapshot->stacks[i].live_bytes);
-}
-
-static void take(const struct snapshot *snapshot, size_t number, struct grown *grown)
-{
-	const struct target *target = &snapshot->targets[number];
-
-	if (!target->first.known || !target->last.known)
-		return;
-	add_target(target, grown);
-	add_seen(snapshot, number, grown);
-}
-
-static void subtract_seen(struct grown *grown)
-{
-	grown->unexplained = grown->used;
-	for (size_t i = 0; i < DOMAIN_COUNT; i++)
-		add(&grown->unexplained, -(uint64_t)grown->seen[i]);
-}
-
-void grown_of_target(const struct snapshot *snapshot, size_t target, struct grown *grown)
-{
-	memset(grown, 0, sizeof(*grown));
-	take(snapshot, target, grown);
-	subtract_seen(grown);
-}
-
 void grown_sum(const struct snapshot *snapshot, struct grown *grown)
 {
 	memset(grown, 0, sizeof(*grown));
 	for (size_t i = 0; i < snapshot->target_count; i++)
-		take(snapshot, i, grown);
-	subtract_seen(grown);
+		if (is_measured(&snapshot->targets[i]))
+			add_target(&snapshot->targets[i], grown);
+	for (size_t i = 0; i < snapshot->stack_count; i++) {
+		const struct stack *stack = &snapshot->stacks[i];
+
+		if (is_measured(&snapshot->targets[stack->target]))
+			add(&grown->seen[stack->domain], stack->live_bytes);
+	}
+	grown->unexplained = grown->used;
+	for (size_t i = 0; i < DOMAIN_COUNT; i++)
+		add(&grown->unexplained, -(uint64_t)grown->seen[i]);
 }
 
 /* What of a part's growth probes on allocators did not see. */

@@ -17,7 +17,6 @@ struct grown {
 };
 
 void grown_sum(const struct snapshot *snapshot, struct grown *grown);
-void grown_of_target(const struct snapshot *snapshot, size_t target, struct grown *grown);
 
 /*
  * Whether what is unexplained is worth a word: a MB, and a tenth of the growth. `where` is set to

@@ -2,7 +2,6 @@
 #include "grown_label.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "../analyze/grown.h"
