@@ -27,11 +27,6 @@ static void add_known(struct json_object *object, const char *key, uint64_t coun
 			       count == LOOK_UNKNOWN ? NULL : json_object_new_uint64(count));
 }
 
-static void add_signed(struct json_object *object, const char *key, int64_t count)
-{
-	json_object_object_add(object, key, json_object_new_int64(count));
-}
-
 static void add_flag(struct json_object *object, const char *key, bool flag)
 {
 	json_object_object_add(object, key, json_object_new_boolean(flag));
@@ -151,7 +146,7 @@ static struct json_object *json_of_held(const struct look *look, size_t number)
 	json_add_string(object, "type", held->type);
 	json_add_count(object, "count", held->count);
 	json_add_count(object, "bytes", held->bytes);
-	add_signed(object, "grown", held->grown);
+	json_add_difference(object, "grown", held->grown);
 	return object;
 }
 
@@ -177,8 +172,8 @@ static struct json_object *json_of_grown(const struct look_grown *grown)
 	json_add_count(object, "address", grown->address);
 	json_add_count(object, "containers", grown->containers);
 	json_add_count(object, "length", grown->length);
-	add_signed(object, "grown", grown->grown);
-	add_signed(object, "bytes", grown->bytes);
+	json_add_difference(object, "grown", grown->grown);
+	json_add_difference(object, "bytes", grown->bytes);
 	add_flag(object, "garbage", grown->garbage);
 	return object;
 }
@@ -191,8 +186,8 @@ static struct json_object *json_of_grown_types(const struct look_growth *growth)
 		struct json_object *object = json_object_new_object();
 
 		json_add_string(object, "name", growth->types[i].name);
-		add_signed(object, "count", (int64_t)growth->types[i].count);
-		add_signed(object, "bytes", (int64_t)growth->types[i].bytes);
+		json_add_difference(object, "count", (int64_t)growth->types[i].count);
+		json_add_difference(object, "bytes", (int64_t)growth->types[i].bytes);
 		json_object_array_add(array, object);
 	}
 	return array;
@@ -229,13 +224,13 @@ static struct json_object *json_of_growth(const struct look_growth *growth)
 	json_object_object_add(object, "containers", containers);
 	json_object_object_add(object, "edges", json_of_edges(growth));
 	for (size_t i = 0; i < PART_COUNT; i++)
-		add_signed(parts, look_part_name(i), growth->parts[i]);
+		json_add_difference(parts, look_part_name(i), growth->parts[i]);
 	json_object_object_add(object, "parts", parts);
 	json_object_object_add(object, "chunks",
 			       json_of_chunks(growth->chunks, growth->chunk_count));
-	add_signed(object, "resident_bytes", growth->resident_bytes);
+	json_add_difference(object, "resident_bytes", growth->resident_bytes);
 	add_flag(object, "collected", growth->collected);
-	add_signed(object, "garbage_bytes", growth->garbage_bytes);
+	json_add_difference(object, "garbage_bytes", growth->garbage_bytes);
 	return object;
 }
 

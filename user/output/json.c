@@ -41,7 +41,7 @@ void json_add_count(struct json_object *object, const char *key, uint64_t count)
 	json_object_object_add(object, key, json_object_new_uint64(count));
 }
 
-static void json_add_difference(struct json_object *object, const char *key, int64_t difference)
+void json_add_difference(struct json_object *object, const char *key, int64_t difference)
 {
 	json_object_object_add(object, key, json_object_new_int64(difference));
 }
@@ -61,19 +61,21 @@ struct json_object *json_of_double(double value, int digits)
 	return json_object_new_double_s(value, text);
 }
 
+/* Negative: unknown. */
+static struct json_object *json_of_percent(double percent)
+{
+	return percent < 0 ? NULL : json_of_double(percent, 2);
+}
+
 /* How the interpreter's blocks were seen, and what share of them. */
 static struct json_object *json_of_python(const struct target *target)
 {
 	struct json_object *object = json_object_new_object();
-	char text[16];
 
 	json_object_object_add(object, "mode", json_of_string(target->python_mode));
 	json_object_object_add(object, "version", json_of_string(target->python_version));
-	snprintf(text, sizeof(text), "%.2f", target->python_coverage);
 	json_object_object_add(object, "coverage_percent",
-			       target->python_coverage >= 0
-				       ? json_object_new_double_s(target->python_coverage, text)
-				       : NULL);
+			       json_of_percent(target->python_coverage));
 	return object;
 }
 
@@ -269,12 +271,6 @@ static struct json_object *json_of_stack(const struct snapshot *snapshot, const 
 		json_object_object_add(object, "reachability",
 				       json_of_reachability(stack->reachability));
 	return object;
-}
-
-/* Negative: unknown. */
-static struct json_object *json_of_percent(double percent)
-{
-	return percent < 0 ? NULL : json_of_double(percent, 2);
 }
 
 /* Of all processes whose memory is known at both ends. */

@@ -10,6 +10,12 @@
 
 enum { STACKS_BYTES_MAX = 64 << 20 };
 
+/* In full, to be read back. Negative: unknown. */
+static void add_percent(struct json_object *comment, const char *key, double percent)
+{
+	json_object_object_add(comment, key, percent >= 0 ? json_object_new_double(percent) : NULL);
+}
+
 static struct json_object *comment_object(const struct snapshot *snapshot)
 {
 	struct json_object *comment = json_object_new_object();
@@ -19,17 +25,10 @@ static struct json_object *comment_object(const struct snapshot *snapshot)
 	json_object_object_add(comment, "mode", json_of_string(trace_mode_name(snapshot->mode)));
 	json_object_object_add(comment, "older_than_ns",
 			       json_object_new_uint64(snapshot->older_than_ns));
-	json_object_object_add(comment, "overhead_percent",
-			       snapshot->overhead_percent >= 0
-				       ? json_object_new_double(snapshot->overhead_percent)
-				       : NULL);
-	json_object_object_add(comment, "overhead_core_percent",
-			       snapshot->overhead_core_percent >= 0
-				       ? json_object_new_double(snapshot->overhead_core_percent)
-				       : NULL);
+	add_percent(comment, "overhead_percent", snapshot->overhead_percent);
+	add_percent(comment, "overhead_core_percent", snapshot->overhead_core_percent);
 	json_object_object_add(comment, "totals", json_of_totals(&snapshot->totals));
-	json_object_object_add(comment, "unknown_frees",
-			       json_object_new_uint64(snapshot->unknown_frees));
+	json_add_count(comment, "unknown_frees", snapshot->unknown_frees);
 	json_add_count(comment, "unknown_sized_frees", snapshot->sized_frees);
 	json_add_count(comment, "unknown_sized_bytes", snapshot->sized_bytes);
 	json_object_object_add(comment, "losses", json_of_losses(snapshot));
