@@ -286,10 +286,13 @@ static int print_groups(FILE *file, const struct snapshot *snapshot,
 static int print_hint(FILE *file, const struct snapshot *snapshot,
 		      const struct stack *const *stacks, size_t count)
 {
-	size_t group_count;
-	struct group *groups = groups_make(snapshot, stacks, count, BY_APP, &group_count);
 	uint64_t total = snapshot->totals.live_bytes;
+	size_t group_count;
 
+	/* then no function has so much more: the stacks need not be gone through */
+	if (count < HINT_STACKS || stacks[0]->live_bytes >= total / HINT_SHARE)
+		return 0;
+	struct group *groups = groups_make(snapshot, stacks, count, BY_APP, &group_count);
 	if (!groups)
 		return -ENOMEM;
 	if (group_count && groups[0].stacks >= HINT_STACKS &&
