@@ -8,6 +8,7 @@
 #include "lib/command_line.h"
 #include "lib/quantity.h"
 #include "output/file.h"
+#include "snapshot_merge.h"
 
 enum { KEY_TOP = 0x6f00, KEY_COUNT, KEY_BY };
 
@@ -187,16 +188,32 @@ static const char *failure_advice(int error)
 
 bool output_check_all(const struct output_plan *plan)
 {
-	for (size_t i = 0; i < plan->count; i++)
-		if (file_check(plan->requests[i].path))
-			return false;
+	for (size_t i = 0; i < plan->count; i++) {
+		int error = file_check(plan->requests[i].path);
+
+		if (!error)
+			continue;
+		message_error("cannot write %s: %s", plan->requests[i].path, strerror(-error));
+		return false;
+	}
 	return true;
 }
 
-static int write_one(const struct output_plan *plan, const struct output_request *request,
-		     const struct snapshot *snapshot)
+/* With the processes of each program as one; NULL where they stay apart, or there is one alone. */
+static struct snapshot *merge_for(const struct output_plan *plan, const struct snapshot *snapshot)
 {
-	int error = output_write(request->path, request->format, snapshot, &plan->options);
+	return plan->options.by != BY_PID && snapshot->target_count > 1
+		       ? snapshot_merge_programs(snapshot)
+		       : NULL;
+}
+
+/* `merged` NULL: it would be the snapshot itself. */
+static int write_one(const struct output_plan *plan, const struct output_request *request,
+		     const struct snapshot *snapshot, const struct snapshot *merged)
+{
+	int error =
+		output_write(request->path, request->format,
+			     merged && request->format->merged ? merged : snapshot, &plan->options);
 
 	if (error)
 		message_error("cannot write %s: %s%s",
@@ -220,12 +237,13 @@ enum exit_status output_write_all(const struct output_plan *plan, const struct s
 {
 	const struct output_request on_stdout = {"-", output_format_by_name("text")};
 	enum exit_status status = STATUS_OK;
+	struct snapshot *merged = merge_for(plan, snapshot);
 	bool kept = !plan->fresh;
 
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct output_request *request = &plan->requests[i];
 		bool to_stdout = !strcmp(request->path, "-");
-		int error = write_one(plan, request, snapshot);
+		int error = write_one(plan, request, snapshot, merged);
 
 		kept |= !error || to_stdout;
 		if (error)
@@ -234,6 +252,7 @@ enum exit_status output_write_all(const struct output_plan *plan, const struct s
 			tell_written(request->path, snapshot);
 	}
 	if (!kept)
-		write_one(plan, &on_stdout, snapshot);
+		write_one(plan, &on_stdout, snapshot, merged);
+	snapshot_free(merged);
 	return status;
 }

@@ -342,9 +342,14 @@ static enum exit_status run(struct why_options *why)
 {
 	struct sigaction action = {.sa_handler = interrupt};
 
-	for (size_t i = 0; i < why->output_count; i++)
-		if (file_check(why->outputs[i]))
-			return STATUS_FAILURE;
+	for (size_t i = 0; i < why->output_count; i++) {
+		int error = file_check(why->outputs[i]);
+
+		if (!error)
+			continue;
+		message_error("cannot write %s: %s", why->outputs[i], strerror(-error));
+		return STATUS_FAILURE;
+	}
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	struct confined *confined = confined_new();

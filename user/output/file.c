@@ -10,8 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../lib/message.h"
-
 /* A stream over a descriptor that remembers why its first write failed: stdio would not. */
 struct sink {
 	int fd;
@@ -167,8 +165,6 @@ int file_check(const char *path)
 	char *directory = slash == path ? strdup("/") : slash ? strndup(path, slash - path) : NULL;
 	int error = slash && directory && access(directory, W_OK | X_OK) ? -errno : 0;
 
-	if (error)
-		message_error("cannot write %s: %s", path, strerror(-error));
 	free(directory);
 	return error;
 }

@@ -17,8 +17,8 @@ typedef int file_writer(const void *context, FILE *file);
 int file_write(const char *path, file_writer *print, const void *context);
 
 /*
- * Says on stderr where a path cannot be written to: what would be known at the end is known at the
- * beginning, that a directory is not there or is another's. Returns 0 or a negative errno.
+ * Whether a path can be written to, as far as it shows before: that its directory is not there or
+ * is another's. Returns 0 or a negative errno.
  */
 int file_check(const char *path);
 

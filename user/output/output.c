@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "output.h"
 
-#include <errno.h>
 #include <string.h>
 
-#include "../snapshot_merge.h"
 #include "file.h"
 #include "formats.h"
 
@@ -62,16 +60,6 @@ int output_write(const char *path, const struct output_format *format,
 		 const struct snapshot *snapshot, const struct output_options *options)
 {
 	struct request request = {format, snapshot, options};
-	struct snapshot *merged = NULL;
 
-	if (format->merged && options->by != BY_PID && snapshot->target_count > 1) {
-		merged = snapshot_merge_programs(snapshot);
-		if (!merged)
-			return -ENOMEM;
-		request.snapshot = merged;
-	}
-	int error = file_write(path, write_request, &request);
-
-	snapshot_free(merged);
-	return error;
+	return file_write(path, write_request, &request);
 }

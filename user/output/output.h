@@ -33,8 +33,7 @@ struct output_format {
 	const char *name;   /* "folded", for -f */
 	const char *suffix; /* ".folded", for -o */
 	output_fn *write;
-	bool merged; /* processes of one program are shown as one, unless --by pid keeps them apart
-		      */
+	bool merged; /* takes processes of one program as one, see snapshot_merge_programs() */
 };
 
 /* NULL where there is no such format. The longest matching suffix wins (.pb.gz). */
