@@ -11,7 +11,10 @@
 #include "service/patient.h"
 #include "target/usage.h"
 
-enum { LOOK_CPU_NS = 1000000000 }; /* for all looks of one moment */
+enum {
+	LOOK_CPU_NS = 1000000000, /* for all looks of one moment */
+	INTERVAL_SHARE = 100,     /* of the time that passes, for those between begin and end */
+};
 
 struct footprint {
 	pid_t pid;
@@ -28,7 +31,9 @@ struct footprints {
 	const struct procfs *procfs;
 	struct confined *confined;
 	uint64_t budget_bytes;
-	uint64_t cpu_ns; /* that the looks at the beginning took */
+	uint64_t cpu_ns;           /* that the looks at the beginning took, */
+	uint64_t intervals_cpu_ns; /* and those between beginning and end */
+	uint64_t began_ns;         /* CLOCK_MONOTONIC */
 	struct footprint *items;
 	size_t count;
 };
@@ -42,6 +47,7 @@ struct footprints *footprints_new(const struct procfs *procfs, struct confined *
 	footprints->procfs = procfs;
 	footprints->confined = confined;
 	footprints->budget_bytes = budget_default();
+	footprints->began_ns = clock_ns(CLOCK_MONOTONIC);
 	return footprints;
 }
 
@@ -142,9 +148,23 @@ void footprints_begin(struct footprints *footprints, pid_t pid)
 		footprint_release(&footprint);
 }
 
-void footprints_measure(struct footprints *footprints)
+/* What looks may take now: at the end as much as at the beginning. */
+static uint64_t allowance_ns(const struct footprints *footprints, bool last)
 {
-	uint64_t cpu_ns = 0;
+	uint64_t passed_ns = clock_ns(CLOCK_MONOTONIC) - footprints->began_ns;
+	uint64_t share_ns = passed_ns / INTERVAL_SHARE;
+
+	if (last)
+		return LOOK_CPU_NS;
+	if (share_ns <= footprints->intervals_cpu_ns)
+		return 0;
+	share_ns -= footprints->intervals_cpu_ns;
+	return share_ns < LOOK_CPU_NS ? share_ns : LOOK_CPU_NS;
+}
+
+void footprints_measure(struct footprints *footprints, bool last)
+{
+	uint64_t used_up_ns = LOOK_CPU_NS - allowance_ns(footprints, last), cpu_ns = used_up_ns;
 
 	for (size_t i = 0; i < footprints->count; i++) {
 		struct footprint *footprint = &footprints->items[i];
@@ -160,6 +180,8 @@ void footprints_measure(struct footprints *footprints)
 		footprint->own_mappings =
 			measure(footprints, footprint->pid, &cpu_ns, &footprint->last);
 	}
+	if (!last)
+		footprints->intervals_cpu_ns += cpu_ns - used_up_ns;
 }
 
 double footprints_used_s(const struct footprints *footprints)

@@ -356,7 +356,7 @@ static int report(struct recording *recording, bool last)
 
 	if (last)
 		session_stop(recording->session);
-	footprints_measure(recording->footprints);
+	footprints_measure(recording->footprints, last);
 	snapshot = session_snapshot(recording->session, recording->options.older_than_ns, judged);
 	reachability_free(judged);
 	if (!snapshot) {
