@@ -11,7 +11,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../lib/array.h"
@@ -71,14 +70,6 @@ struct inquiry {
 	struct answer **answers;
 	size_t answer_count;
 };
-
-static double own_cpu_s(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
 
 static bool knows(const struct inquiry *inquiry, pid_t pid)
 {
@@ -218,7 +209,7 @@ static struct allowance find_allowance(const struct inquiry *inquiry,
 {
 	double until_s = inquiry->began_s + inquiry->options->duration_s, alive = 0;
 	struct allowance allowance = case_allowance(kase, until_s);
-	double common = own_cpu_s() - inquiry->cpu_began_s;
+	double common = clock_s(CLOCK_PROCESS_CPUTIME_ID) - inquiry->cpu_began_s;
 
 	for (size_t i = 0; i < inquiry->case_count; i++) {
 		common -= (double)inquiry->cases[i]->own_cpu_ns / 1e9;
@@ -386,7 +377,7 @@ int inquiry_run(struct inquiry *inquiry, struct failure *failure)
 	size_t looks = 0;
 
 	inquiry->began_s = clock_s(CLOCK_MONOTONIC);
-	inquiry->cpu_began_s = own_cpu_s();
+	inquiry->cpu_began_s = clock_s(CLOCK_PROCESS_CPUTIME_ID);
 	poll_all(inquiry);
 	for (size_t step = 0; step < PLANNED && !is_over(inquiry); step++) {
 		wait_until(inquiry, inquiry->began_s + plan[step].at * duration, step > 3);
@@ -444,7 +435,7 @@ static double uptime(const struct inquiry *inquiry, double otherwise)
 /* All of our own processor time, and what watches took of theirs. */
 static void set_cost(const struct inquiry *inquiry, struct answer *answer)
 {
-	double used = 0, cost = own_cpu_s() - inquiry->cpu_began_s;
+	double used = 0, cost = clock_s(CLOCK_PROCESS_CPUTIME_ID) - inquiry->cpu_began_s;
 
 	for (size_t i = 0; i < inquiry->case_count; i++) {
 		used += case_used_s(inquiry->cases[i]);

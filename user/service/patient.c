@@ -4,23 +4,15 @@
 #include <errno.h>
 #include <string.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../lib/clock.h"
 #include "../look/classes.h"
 #include "../look/growth.h"
 #include "../look/hints.h"
 #include "../look/lost.h"
 #include "../look/parts.h"
 #include "../target/core.h"
-
-static int64_t clock_ns(clockid_t clock)
-{
-	struct timespec time;
-
-	clock_gettime(clock, &time);
-	return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-}
 
 static int refuse(struct failure *failure, pid_t pid, int error)
 {
@@ -125,11 +117,11 @@ static void find_python_again(struct patient *patient)
 
 int patient_look(struct patient *patient, bool graph, struct failure *failure)
 {
-	int64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wall = clock_ns(CLOCK_MONOTONIC);
+	uint64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wall = clock_ns(CLOCK_MONOTONIC);
 	int error = 0;
 
 	patient->taken_at_ns = patient->procfs->core ? core_about(patient->procfs->core).taken_at_ns
-						     : clock_ns(CLOCK_REALTIME);
+						     : (int64_t)clock_ns(CLOCK_REALTIME);
 	if (!patient->is_python && graph && patient->looks)
 		find_python_again(patient);
 	if (patient->is_python)
@@ -137,8 +129,8 @@ int patient_look(struct patient *patient, bool graph, struct failure *failure)
 	if (error)
 		return refuse(failure, patient->pid, error);
 	patient->looks++;
-	patient->cpu_ns = (uint64_t)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu);
-	patient->wall_ns = (uint64_t)(clock_ns(CLOCK_MONOTONIC) - wall);
+	patient->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	patient->wall_ns = clock_ns(CLOCK_MONOTONIC) - wall;
 	return 0;
 }
 
@@ -325,7 +317,7 @@ static void find_grown_parts(const struct patient *patient, struct look *look)
 
 struct look *patient_report(struct patient *patient, const struct objects_request *request)
 {
-	int64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wall = clock_ns(CLOCK_MONOTONIC);
+	uint64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wall = clock_ns(CLOCK_MONOTONIC);
 	struct look *look = look_new();
 
 	name_process(patient, look);
@@ -336,8 +328,8 @@ struct look *patient_report(struct patient *patient, const struct objects_reques
 	if (patient->mark && request && patient->looks > 1)
 		find_grown_parts(patient, look);
 	look_add_hints(look); /* again, with the collector's */
-	look->cpu_ns = patient->cpu_ns + (uint64_t)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+	look->cpu_ns = patient->cpu_ns + clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	look->frozen_ns = patient->frozen_ns;
-	look->read_ns = patient->wall_ns + (uint64_t)(clock_ns(CLOCK_MONOTONIC) - wall);
+	look->read_ns = patient->wall_ns + clock_ns(CLOCK_MONOTONIC) - wall;
 	return look;
 }
