@@ -57,29 +57,25 @@ bool c_memory_is_measured(const struct patient_case *kase)
 static bool rate_beside_python(const struct patient_case *kase, struct rate *rate)
 {
 	const struct series *all = &kase->parts[PART_MALLOC_LIVE], *beside = &kase->beside;
-	struct series *left = calloc(1, sizeof(*left));
 	double until_s = kase->ends_without_graph
 				 ? kase->outside.items[kase->outside.count - 1].at_s
 				 : INFINITY;
-	bool good = false;
+	struct series left = {.count = 0};
 
-	for (size_t i = 0;
-	     left && i < all->count && beside->count == all->count && all->items[i].at_s <= until_s;
-	     i++)
-		series_add(left, all->items[i].at_s,
-			   all->items[i].value - beside->items[i].value -
-				   series_at(&kase->outside, all->items[i].at_s));
-	for (size_t i = 0; left && i < left->count; i++)
+	if (beside->count != all->count)
+		return false;
+	for (size_t i = 0; i < all->count && all->items[i].at_s <= until_s; i++) {
+		double at_s = all->items[i].at_s, outside = series_at(&kase->outside, at_s);
+
+		series_add(&left, at_s, all->items[i].value - beside->items[i].value - outside);
 		message_detail("process %d: of %.0f kB in malloc at %.0f s, %.0f are tables and "
 			       "items, %.0f other objects of Python's",
 			       (int)kase->patient.pid, all->items[i].value / 1e3,
-			       left->items[i].at_s - left->items[0].at_s,
-			       beside->items[i].value / 1e3,
-			       series_at(&kase->outside, left->items[i].at_s) / 1e3);
-	if (left && left->count)
-		good = slope_of(left, rate) && rate->low > 0 && grown_bytes(left) >= LEAST_BYTES;
-	free(left);
-	return good;
+			       at_s - all->items[0].at_s, beside->items[i].value / 1e3,
+			       outside / 1e3);
+	}
+	return left.count && slope_of(&left, rate) && rate->low > 0 &&
+	       grown_bytes(&left) >= LEAST_BYTES;
 }
 
 /* Where that is not known: what the findings explain beyond the growth of Python's objects. */
