@@ -48,8 +48,8 @@ struct patient_case *case_new(const struct procfs *procfs, struct confined *conf
 	kase->began_s = kase->seen_s = clock_s(CLOCK_MONOTONIC);
 	kase->cpu_ticks = kase->patient.status.cpu_ticks;
 	kase->uptime_s = uptime_of(&kase->patient.status);
-	kase->life_share = case_used_s(kase) / fmax(kase->uptime_s, 1);
-	kase->cpu_ticks0 = kase->cpu_ticks;
+	kase->life_share =
+		(double)kase->cpu_ticks / (double)sysconf(_SC_CLK_TCK) / fmax(kase->uptime_s, 1);
 	return kase;
 }
 
@@ -130,7 +130,7 @@ static void report(struct patient_case *kase, bool graph, const struct objects_r
 		kase->look = look;
 		kase->graph.live = look->parts_known ? (double)look_live_bytes(look) : 0;
 		kase->graph.counted = kase->graph.resident = kase->last_count = 0;
-		kase->graph.looks = kase->looks;
+		kase->graph.looks = kase->patient.looks;
 		return;
 	}
 	if (kase->memory == look)
@@ -162,7 +162,6 @@ void case_look(struct patient_case *kase, bool graph, const struct objects_reque
 		kase->failure = failure;
 		return;
 	}
-	kase->looks++;
 	if (kase->patient.is_python && !was_python)
 		begin_anew(kase);
 	if (graph && kase->patient.is_python && kase->patient.objects.looks >= LOOKS_TO_TELL)

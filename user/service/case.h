@@ -38,8 +38,7 @@ struct patient_case {
 	double began_s; /* CLOCK_MONOTONIC: first and last seen */
 	double seen_s;
 	double uptime_s;
-	uint64_t cpu_ticks0; /* of the process */
-	uint64_t cpu_ticks;
+	uint64_t cpu_ticks;    /* of the process, when it was polled last */
 	uint64_t own_cpu_ns;   /* of ours, for looks */
 	double counted_s;      /* when live objects were counted last */
 	bool counted;          /* the last sample of them is no look's */
@@ -57,8 +56,7 @@ struct patient_case {
 	double count_cost_s;     /* of ours: to count live objects */
 	bool gone;
 	struct failure failure; /* of the look that could not be */
-	size_t looks;
-	struct look *look; /* the last report */
+	struct look *look;      /* the last report */
 	struct c_stacks c_stacks;
 	struct watch *watch;
 	struct watch_programs *programs; /* the caller's, for watches to share; or NULL */

@@ -32,7 +32,8 @@ double case_look_cost(const struct patient_case *kase, bool graph)
 
 double case_used_s(const struct patient_case *kase)
 {
-	return (double)(kase->cpu_ticks - kase->cpu_ticks0) / (double)sysconf(_SC_CLK_TCK);
+	return (double)(kase->cpu_ticks - kase->patient.status.cpu_ticks) /
+	       (double)sysconf(_SC_CLK_TCK);
 }
 
 struct allowance case_allowance(const struct patient_case *kase, double until_s)
@@ -48,7 +49,7 @@ struct allowance case_allowance(const struct patient_case *kase, double until_s)
 
 bool case_is_still(const struct patient_case *kase)
 {
-	return kase->look && (kase->looks > kase->graph.looks || kase->graph.counted > 0) &&
+	return kase->look && (kase->patient.looks > kase->graph.looks || kase->graph.counted > 0) &&
 	       kase->last_count <= kase->graph.counted + STILL_BYTES &&
 	       last_of(&kase->live, 0) <= kase->graph.live + STILL_BYTES &&
 	       last_of(&kase->resident, 0) <= kase->graph.resident &&

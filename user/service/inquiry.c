@@ -106,7 +106,7 @@ static bool can_afford_first_looks(const struct inquiry *inquiry)
 		used += case_used_s(kase);
 		spent += (double)kase->own_cpu_ns / 1e9;
 		dearest = fmax(dearest, kase->look_cost_s[true]);
-		looked_at += kase->looks && !kase->gone;
+		looked_at += kase->patient.looks && !kase->gone;
 	}
 	return !looked_at || spent + dearest <= ALLOWANCE_SHARE * used;
 }
@@ -224,7 +224,7 @@ enum chosen_look { NO_LOOK, PLAIN_LOOK, GRAPH_LOOK };
 /* The last one shows what grew, and where it is too dear, at least where the memory is. */
 static enum chosen_look choose_last(const struct patient_case *kase, double left, double graph)
 {
-	if (!kase->looks)
+	if (!kase->patient.looks)
 		return NO_LOOK;
 	return !kase->look || (graph <= left && !case_is_still(kase)) ? GRAPH_LOOK : PLAIN_LOOK;
 }
@@ -239,8 +239,9 @@ static enum chosen_look choose_look(const struct inquiry *inquiry, const struct 
 	double graph = GROWN * case_look_cost(kase, true), plain = case_look_cost(kase, false);
 
 	if (step == PLANNED)
-		return kase->patient.is_python || !kase->looks ? choose_last(kase, left, graph)
-							       : GRAPH_LOOK;
+		return kase->patient.is_python || !kase->patient.looks
+			       ? choose_last(kase, left, graph)
+			       : GRAPH_LOOK;
 	enum chosen_look wanted = plan[step].graph ? GRAPH_LOOK : PLAIN_LOOK;
 	if (has_begun_late(inquiry, kase) && kase->look)
 		return wanted;
@@ -249,7 +250,7 @@ static enum chosen_look choose_look(const struct inquiry *inquiry, const struct 
 		return NO_LOOK;
 	if (!kase->patient.is_python)
 		return wanted;
-	if (!kase->looks && !allowance_has_first_graph(&allowance, graph, plain))
+	if (!kase->patient.looks && !allowance_has_first_graph(&allowance, graph, plain))
 		return PLAIN_LOOK;
 	if (plan[step].need == SPARED && (!kase->look || 2 * (graph + plain) > left))
 		return NO_LOOK;
@@ -396,7 +397,7 @@ int inquiry_run(struct inquiry *inquiry, struct failure *failure)
 	for (size_t i = 0; i < inquiry->case_count; i++)
 		case_poll(inquiry->cases[i], inquiry->ended_s);
 	for (size_t i = 0; i < inquiry->case_count; i++)
-		looks += inquiry->cases[i]->looks;
+		looks += inquiry->cases[i]->patient.looks;
 	if (looks)
 		return 0;
 	if (inquiry->cases[0]->failure.status == STATUS_FAILURE) {
@@ -460,7 +461,7 @@ static void add_answers(struct inquiry *inquiry, bool any_alive)
 {
 	for (size_t i = 0; i < inquiry->case_count; i++) {
 		struct patient_case *kase = inquiry->cases[i];
-		struct answer *answer = kase->looks ? add_answer(inquiry, kase) : NULL;
+		struct answer *answer = kase->patient.looks ? add_answer(inquiry, kase) : NULL;
 
 		if (answer && any_alive && kase->gone)
 			answer->resident_bytes = 0;
@@ -473,7 +474,7 @@ static uint64_t other_bytes(const struct inquiry *inquiry)
 	uint64_t bytes = 0;
 
 	for (size_t i = 0; i < inquiry->case_count; i++)
-		if (!inquiry->cases[i]->gone && !inquiry->cases[i]->looks)
+		if (!inquiry->cases[i]->gone && !inquiry->cases[i]->patient.looks)
 			bytes += case_resident(inquiry->cases[i]);
 	return bytes;
 }
