@@ -175,23 +175,6 @@ void case_look(struct patient_case *kase, bool graph, const struct objects_reque
 		       kase->look_cost_s[graph]);
 }
 
-/* Resident pages, without a walk over the page tables. */
-static bool read_resident(const struct patient_case *kase, uint64_t *bytes)
-{
-	unsigned long pages;
-	char path[64];
-
-	snprintf(path, sizeof(path), "%s/%d/statm", kase->patient.procfs->root,
-		 (int)kase->patient.pid);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return false;
-	bool good = fscanf(file, "%*u %lu", &pages) == 1 && pages;
-	fclose(file);
-	*bytes = (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-	return good;
-}
-
 static void count_live(struct patient_case *kase, double now)
 {
 	uint64_t began = clock_ns(CLOCK_PROCESS_CPUTIME_ID), bytes;
@@ -217,22 +200,21 @@ void case_poll(struct patient_case *kase, double now)
 {
 	struct memory memory = process_memory(kase->patient.pid);
 	struct process_status status;
-	uint64_t resident;
 
 	if (kase->gone)
 		return;
 	if (procfs_read_status(kase->patient.procfs, kase->patient.pid, &status) ||
 	    status.start_time != kase->patient.status.start_time || status.zombie ||
-	    !read_resident(kase, &resident)) {
+	    !status.resident_bytes) {
 		kase->gone = true;
 		return;
 	}
 	kase->cpu_ticks = status.cpu_ticks;
 	kase->seen_s = now;
 	kase->uptime_s = uptime_of(&status);
-	series_add(&kase->resident, now, (double)resident);
+	series_add(&kase->resident, now, (double)status.resident_bytes);
 	if (!(kase->graph.resident > 0))
-		kase->graph.resident = (double)resident;
+		kase->graph.resident = (double)status.resident_bytes;
 	subjects_poll(&kase->subjects, &memory, now);
 	count_live(kase, now);
 }
