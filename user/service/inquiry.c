@@ -226,6 +226,8 @@ static enum chosen_look choose_last(const struct patient_case *kase, double left
 {
 	if (!kase->patient.looks)
 		return NO_LOOK;
+	if (!kase->patient.is_python)
+		return GRAPH_LOOK;
 	return !kase->look || (graph <= left && !case_is_still(kase)) ? GRAPH_LOOK : PLAIN_LOOK;
 }
 
@@ -239,9 +241,7 @@ static enum chosen_look choose_look(const struct inquiry *inquiry, const struct 
 	double graph = GROWN * case_look_cost(kase, true), plain = case_look_cost(kase, false);
 
 	if (step == PLANNED)
-		return kase->patient.is_python || !kase->patient.looks
-			       ? choose_last(kase, left, graph)
-			       : GRAPH_LOOK;
+		return choose_last(kase, left, graph);
 	enum chosen_look wanted = plan[step].graph ? GRAPH_LOOK : PLAIN_LOOK;
 	if (has_begun_late(inquiry, kase) && kase->look)
 		return wanted;
@@ -394,8 +394,7 @@ int inquiry_run(struct inquiry *inquiry, struct failure *failure)
 	if (inquiry->of_workers)
 		add_workers(inquiry, false);
 	inquiry->ended_s = clock_s(CLOCK_MONOTONIC);
-	for (size_t i = 0; i < inquiry->case_count; i++)
-		case_poll(inquiry->cases[i], inquiry->ended_s);
+	poll_all(inquiry);
 	for (size_t i = 0; i < inquiry->case_count; i++)
 		looks += inquiry->cases[i]->patient.looks;
 	if (looks)
