@@ -306,10 +306,9 @@ void watch_close(struct watch *watch)
 {
 	if (!watch)
 		return;
-	const struct watch_program_config config = program_config(watch);
 	watchpoints_close(watch->points);
 	writers_free(watch->writers);
-	watch_program_give(watch->config.programs, watch->program, &config);
+	watch_program_give(watch->config.programs, watch->program);
 	if (watch->memory >= 0)
 		close(watch->memory);
 	free(watch);

@@ -121,6 +121,11 @@ static bool is_general(const struct watch_program_config *config)
 	return !config->walks_native && !config->only_pid;
 }
 
+static bool was_general(const struct watch_program *program)
+{
+	return !program->skeleton->rodata->walk_native && !program->skeleton->rodata->only_pid;
+}
+
 static int forget_rows(const struct watch_program *program)
 {
 	const struct bpf_map *rows = program->skeleton->maps.stack_rows_by_hash;
@@ -190,12 +195,11 @@ struct watch_program *watch_program_take(struct watch_programs *programs,
 	return program;
 }
 
-void watch_program_give(struct watch_programs *programs, struct watch_program *program,
-			const struct watch_program_config *config)
+void watch_program_give(struct watch_programs *programs, struct watch_program *program)
 {
 	if (!program)
 		return;
-	if (!programs || !is_general(config) || reset(program)) {
+	if (!programs || !was_general(program) || reset(program)) {
 		free_program(program);
 		return;
 	}

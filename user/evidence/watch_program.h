@@ -43,8 +43,7 @@ struct watch_program *watch_program_take(struct watch_programs *programs,
 					 const struct watch_program_config *config);
 
 /* Gives it back once no watchpoint runs it any more. Accepts NULL for a program. */
-void watch_program_give(struct watch_programs *programs, struct watch_program *program,
-			const struct watch_program_config *config);
+void watch_program_give(struct watch_programs *programs, struct watch_program *program);
 
 /*
  * Of a process that was forked before: what a word holds there, unless a hit has told. Without it
