@@ -38,6 +38,14 @@ static FILE *open_entry(const struct procfs *procfs, const char *pid, const char
 	return length < 0 || (size_t)length >= sizeof(path) ? NULL : fopen(path, "re");
 }
 
+FILE *cgroup_open(const struct procfs *procfs, pid_t pid)
+{
+	char number[16];
+
+	snprintf(number, sizeof(number), "%d", (int)pid);
+	return open_entry(procfs, number, "cgroup");
+}
+
 /* Whether a word is in a list that commas separate. */
 static bool has_word(const char *list, const char *word)
 {
@@ -52,11 +60,10 @@ static bool has_word(const char *list, const char *word)
 /* The group of a process in one hierarchy. */
 static bool read_group(const struct procfs *procfs, pid_t pid, enum version version, char *group)
 {
-	char number[16], line[PATH_MAX + 64];
+	FILE *file = cgroup_open(procfs, pid);
+	char line[PATH_MAX + 64];
 	bool found = false;
 
-	snprintf(number, sizeof(number), "%d", (int)pid);
-	FILE *file = open_entry(procfs, number, "cgroup");
 	if (!file)
 		return false;
 	while (!found && fgets(line, sizeof(line), file)) {

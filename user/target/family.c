@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../lib/array.h"
+#include "cgroup.h"
 
 enum { GROUPS_BYTES = 8192 };
 
@@ -66,11 +67,9 @@ static bool same_program(const struct procfs *procfs, pid_t a, pid_t b)
 
 static size_t read_groups(const struct procfs *procfs, pid_t pid, char *text, size_t size)
 {
-	FILE *file;
+	FILE *file = cgroup_open(procfs, pid);
 	size_t length;
 
-	snprintf(text, size, "%s/%d/cgroup", procfs->root, (int)pid);
-	file = fopen(text, "re");
 	if (!file)
 		return 0;
 	length = fread(text, 1, size, file);

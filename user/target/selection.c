@@ -10,7 +10,6 @@
  */
 #include "selection.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fts.h>
 #include <limits.h>
@@ -141,11 +140,10 @@ static bool match_line(char *line, const char *name, char *id)
 
 static bool match_groups(const struct search *search, pid_t pid, char *id)
 {
-	char path[PATH_MAX], line[PATH_MAX + 64];
+	FILE *file = cgroup_open(search->procfs, pid);
+	char line[PATH_MAX + 64];
 	bool found = false;
 
-	snprintf(path, sizeof(path), "%s/%d/cgroup", search->procfs->root, (int)pid);
-	FILE *file = fopen(path, "re");
 	if (!file)
 		return false;
 	while (!found && fgets(line, sizeof(line), file))
