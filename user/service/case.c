@@ -116,27 +116,31 @@ static void renew_memory(struct look *look, const struct look *now)
 	look->malloc_problem = now->malloc_problem;
 }
 
+static void take_graph(struct patient_case *kase, struct look *look)
+{
+	look_free(kase->memory);
+	kase->memory = NULL;
+	look_free(kase->look);
+	kase->look = look;
+	kase->graph.live = look->parts_known ? (double)look_live_bytes(look) : 0;
+	kase->graph.counted = kase->graph.resident = kase->last_count = 0;
+	kase->graph.looks = kase->patient.looks;
+}
+
 static void report(struct patient_case *kase, bool graph, const struct objects_request *request)
 {
 	struct look *look = patient_report(&kase->patient, graph ? request : NULL);
 
 	add_parts(kase, look, graph);
-	if (graph || (kase->look && look->parts_known)) {
-		look_free(kase->memory);
-		kase->memory = graph ? NULL : look;
-	}
 	if (graph) {
-		look_free(kase->look);
-		kase->look = look;
-		kase->graph.live = look->parts_known ? (double)look_live_bytes(look) : 0;
-		kase->graph.counted = kase->graph.resident = kase->last_count = 0;
-		kase->graph.looks = kase->patient.looks;
-		return;
-	}
-	if (kase->memory == look)
+		take_graph(kase, look);
+	} else if (kase->look && look->parts_known) {
 		renew_memory(kase->look, look);
-	else
+		look_free(kase->memory);
+		kase->memory = look;
+	} else {
 		look_free(look);
+	}
 }
 
 /* What was there before is another program's. */
