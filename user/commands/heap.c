@@ -469,7 +469,7 @@ static enum exit_status look_at(const struct heap_options *heap, const struct pr
 				pid_t pid, struct confined *confined)
 {
 	struct objects_request request = {
-		.containers = 1000,
+		.containers = HEAP_CONTAINERS,
 		.with_keys = heap->look.with_keys,
 		.holders = heap->holders,
 	};

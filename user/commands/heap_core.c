@@ -9,8 +9,6 @@
 #include "../service/patient.h"
 #include "../target/core.h"
 
-enum { CONTAINERS = 1000 };
-
 bool heap_core_is_file(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -25,7 +23,7 @@ bool heap_core_is_file(const char *path)
 struct look *heap_core_look(const char *path, const char *root, struct confined *confined,
 			    uint64_t budget_bytes, struct failure *failure)
 {
-	const struct objects_request request = {.containers = CONTAINERS};
+	const struct objects_request request = {.containers = HEAP_CONTAINERS};
 	struct procfs procfs = {.root = "/proc"};
 	struct look *look = NULL;
 	struct patient patient;

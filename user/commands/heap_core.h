@@ -7,6 +7,9 @@
 #include "../lib/failure.h"
 #include "../look/look.h"
 
+/* How many a look lists, and one that it is compared with. */
+enum { HEAP_CONTAINERS = 1000 };
+
 /* Whether a file begins as ELF files do. */
 bool heap_core_is_file(const char *path);
 
