@@ -8,13 +8,9 @@
  * process.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "look/classes.h"
+#include "made_tree.h"
 #include "symbolize/class_names.h"
 
 #define TABLES UINT64_C(0x7f0000000000)
@@ -50,8 +46,7 @@ static struct space {
 
 static struct region regions_of_space[3];
 static const struct regions regions = {regions_of_space, 3};
-static char root[64];
-static struct procfs procfs = {root};
+static struct procfs procfs = {tree_root};
 
 /* --- the process --- */
 
@@ -154,21 +149,13 @@ static void make_files(void)
 {
 	static char path[] = "/srv/libshop.so";
 	static const uint64_t starts[] = {TABLES, CODE, DATA};
-	char file[128], name[256];
+	char file[128], name[128];
 	struct stat status;
 
-	snprintf(root, sizeof(root), "/tmp/fuzz_classes.XXXXXX");
-	if (!mkdtemp(root))
-		abort();
-	snprintf(file, sizeof(file), "%s/file", root);
-	FILE *stream = fopen(file, "w");
-	fwrite(pristine.bytes, 1, sizeof(pristine.bytes), stream);
-	fclose(stream);
+	tree_make("/tmp/fuzz_classes");
+	tree_write_bytes("file", pristine.bytes, sizeof(pristine.bytes));
+	snprintf(file, sizeof(file), "%s/file", tree_root);
 	stat(file, &status);
-	snprintf(name, sizeof(name), "%s/%d", root, PID);
-	mkdir(name, 0700);
-	strcat(name, "/map_files");
-	mkdir(name, 0700);
 	for (size_t i = 0; i < 3; i++) {
 		regions_of_space[i].mapping = (struct mapping){.start = starts[i],
 							       .end = starts[i] + REGION_BYTES,
@@ -178,21 +165,11 @@ static void make_files(void)
 							       .executable = starts[i] == CODE,
 							       .writable = starts[i] == DATA,
 							       .path = path};
-		snprintf(name, sizeof(name), "%s/%d/map_files/%llx-%llx", root, PID,
+		snprintf(name, sizeof(name), "%d/map_files/%llx-%llx", PID,
 			 (unsigned long long)starts[i],
 			 (unsigned long long)starts[i] + REGION_BYTES);
-		if (symlink(file, name))
-			abort();
+		tree_link(name, file);
 	}
-}
-
-static void remove_files(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf %s", root);
-	if (system(command))
-		return;
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -201,7 +178,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	make_pristine();
 	make_files();
-	atexit(remove_files);
+	atexit(tree_remove);
 	return 0;
 }
 

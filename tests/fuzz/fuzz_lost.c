@@ -9,18 +9,14 @@
  */
 #include "heap_space.h"
 
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+#include "made_tree.h"
 #include "memory/reach.h"
 
 /* What a look can do with at all: what it reads again and again does not fit. */
 enum { CHANGE_BYTES = 11, LOOKS = 2, PID = 77, BUDGET = 16 << 20 };
 enum { REACHED_MAX = SPACE_PAGES * (PAGES_BYTES / 16) };
 
-static char root[64];
-static const struct procfs procfs = {root};
+static const struct procfs procfs = {tree_root};
 static struct pages *current; /* what every reader sees */
 
 /* Nobody changes this process: nothing is gained by waiting. */
@@ -41,31 +37,12 @@ struct pages *pages_new(pid_t pid, const struct regions *regions)
 	return copy;
 }
 
-static void write_file(const char *name, const char *text)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", root, name);
-	FILE *file = fopen(path, "w");
-	if (!file)
-		abort();
-	fputs(text, file);
-	fclose(file);
-}
-
 static void make_procfs(const struct pages *space)
 {
-	static const char *const directories[] = {"77", "77/task", "77/task/77", "77/fdinfo"};
-	char path[128], text[1024];
+	char text[1024];
 	size_t used = 0;
 
-	snprintf(root, sizeof(root), "/tmp/fuzz_lost.XXXXXX");
-	if (!mkdtemp(root))
-		abort();
-	for (size_t i = 0; i < sizeof(directories) / sizeof(*directories); i++) {
-		snprintf(path, sizeof(path), "%s/%s", root, directories[i]);
-		mkdir(path, 0700);
-	}
+	tree_make("/tmp/fuzz_lost");
 	for (size_t i = 0; i < SPACE_REGIONS; i++) {
 		const struct mapping *mapping = &space->items[i].mapping;
 		uint64_t kb = (mapping->end - mapping->start) / 1024;
@@ -77,21 +54,12 @@ static void make_procfs(const struct pages *space)
 			(unsigned long long)mapping->inode, mapping->path, (unsigned long long)kb,
 			(unsigned long long)kb);
 	}
-	write_file("77/smaps", text);
+	tree_write("77/smaps", text);
 	snprintf(text, sizeof(text), "0 0x0 0x%llx 0x3 0x4 0x5 0x6 0x%llx 0x400000\n",
 		 (unsigned long long)SPACE_HEAP + 0x1010, (unsigned long long)SPACE_LIBC + 0x1800);
-	write_file("77/task/77/syscall", text);
-	write_file("77/fdinfo/3", "pos:\t0\ntfd:        5 events: 1 data: 555500000030\n");
-	write_file("77/timers", "ID: 0\nsignal: 34/0000555500000100\n");
-}
-
-static void remove_files(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf %s", root);
-	if (system(command))
-		return;
+	tree_write("77/task/77/syscall", text);
+	tree_write("77/fdinfo/3", "pos:\t0\ntfd:        5 events: 1 data: 555500000030\n");
+	tree_write("77/timers", "ID: 0\nsignal: 34/0000555500000100\n");
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -102,7 +70,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	make_procfs(space);
 	pages_free(space);
-	atexit(remove_files);
+	atexit(tree_remove);
 	return 0;
 }
 

@@ -3,54 +3,21 @@
  * libFuzzer: bytes as /proc/PID/smaps and as /proc/PID/maps. Names in there are a target's. What is
  * read is searched, judged and named as looks do it.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "look/anonymous.h"
+#include "made_tree.h"
 #include "memory/regions.h"
 
 enum { PID = 77 };
 
-static char root[64];
-static const struct procfs procfs = {root};
-
-static void remove_files(void)
-{
-	char command[128];
-
-	snprintf(command, sizeof(command), "rm -rf %s", root);
-	if (system(command))
-		return;
-}
+static const struct procfs procfs = {tree_root};
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	char path[128];
-
 	(void)argc;
 	(void)argv;
-	snprintf(root, sizeof(root), "/dev/shm/fuzz_maps.XXXXXX");
-	if (!mkdtemp(root))
-		abort();
-	snprintf(path, sizeof(path), "%s/%d", root, PID);
-	mkdir(path, 0700);
-	atexit(remove_files);
+	tree_make("/dev/shm/fuzz_maps");
+	atexit(tree_remove);
 	return 0;
-}
-
-static void write_file(const char *name, const uint8_t *bytes, size_t size)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/%d/%s", root, PID, name);
-	FILE *file = fopen(path, "w");
-	if (!file)
-		abort();
-	fwrite(bytes, 1, size, file);
-	fclose(file);
 }
 
 static void read_regions(void)
@@ -98,8 +65,8 @@ static void read_mappings(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-	write_file("smaps", bytes, size);
-	write_file("maps", bytes, size);
+	tree_write_bytes("77/smaps", bytes, size);
+	tree_write_bytes("77/maps", bytes, size);
 	read_regions();
 	read_mappings();
 	return 0;

@@ -5,49 +5,26 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "made_tree.h"
 #include "target/family.h"
-
-static char root[64];
-
-static void write_file(pid_t pid, const char *name, const char *text)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/%d/%s", root, (int)pid, name);
-	FILE *file = fopen(path, "w");
-	assert_non_null(file);
-	fputs(text, file);
-	fclose(file);
-}
 
 static void write_process(pid_t pid, const char *exe, const char *group, const char *children)
 {
-	char path[128];
+	char name[128];
 
-	snprintf(path, sizeof(path), "%s/%d", root, (int)pid);
-	mkdir(path, 0700);
-	strcat(path, "/exe");
-	assert_int_equal(symlink(exe, path), 0);
-	snprintf(path, sizeof(path), "%s/%d/task", root, (int)pid);
-	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "%s/%d/task/%d", root, (int)pid, (int)pid);
-	mkdir(path, 0700);
-	snprintf(path, sizeof(path), "task/%d/children", (int)pid);
-	write_file(pid, path, children);
-	write_file(pid, "cgroup", group);
+	snprintf(name, sizeof(name), "%d/exe", (int)pid);
+	tree_link(name, exe);
+	snprintf(name, sizeof(name), "%d/task/%d/children", (int)pid, (int)pid);
+	tree_write(name, children);
+	snprintf(name, sizeof(name), "%d/cgroup", (int)pid);
+	tree_write(name, group);
 }
 
 static int setup(void **state)
 {
 	(void)state;
-	strcpy(root, "/tmp/unfreed-family-XXXXXX");
-	assert_non_null(mkdtemp(root));
+	tree_make("/tmp/unfreed-family");
 	write_process(1, "/sbin/init", "0::/init.scope\n", "10 20 30 ");
 	write_process(10, "/sbin/init", "0::/user.slice/init.scope\n", "");
 	write_process(20, "/bin/python3", "0::/web.service\n", "21 22 ");
@@ -60,16 +37,14 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char command[128];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -r %s", root);
-	return system(command);
+	tree_remove();
+	return 0;
 }
 
 static void test_workers_run_the_same_program(void **state)
 {
-	const struct procfs procfs = {.root = root};
+	const struct procfs procfs = {.root = tree_root};
 	pid_t *pids;
 
 	(void)state;
@@ -86,7 +61,7 @@ static void test_workers_run_the_same_program(void **state)
 /* The service managers of users are init's program, and its children. */
 static void test_of_init_those_in_its_cgroup_alone(void **state)
 {
-	const struct procfs procfs = {.root = root};
+	const struct procfs procfs = {.root = tree_root};
 	pid_t *pids;
 
 	(void)state;

@@ -5,44 +5,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "made_tree.h"
 #include "target/selection.h"
 
 #define ID_A "1f0c8a5be2d34b7f9a6c0d1e2f3a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c"
 #define ID_B "1f0d8a5be2d34b7f9a6c0d1e2f3a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c"
-
-static char root[64];
-
-static void make_parents(char *path)
-{
-	for (char *slash = path + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
-		*slash = '\0';
-		mkdir(path, 0700);
-		*slash = '/';
-	}
-}
-
-static void write_bytes(const char *path, const char *bytes, size_t size)
-{
-	char full[512];
-
-	snprintf(full, sizeof(full), "%s/%s", root, path);
-	make_parents(full);
-	FILE *file = fopen(full, "w");
-	assert_non_null(file);
-	assert_int_equal(fwrite(bytes, 1, size, file), size);
-	fclose(file);
-}
-
-static void write_file(const char *path, const char *text)
-{
-	write_bytes(path, text, strlen(text));
-}
 
 static void write_process(pid_t pid, pid_t parent, const char *comm, int kilobytes,
 			  const char *groups, const char *exe)
@@ -53,16 +21,16 @@ static void write_process(pid_t pid, pid_t parent, const char *comm, int kilobyt
 	snprintf(text, sizeof(text),
 		 "Name:\t%s\nState:\tS (sleeping)\nTgid:\t%d\nPPid:\t%d\nVmRSS:\t%8d kB\n", comm,
 		 (int)pid, (int)parent, kilobytes);
-	write_file(path, text);
+	tree_write(path, text);
 	snprintf(path, sizeof(path), "%d/stat", (int)pid);
 	snprintf(text, sizeof(text), "%d (%s) S %d 1 1 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 99 1 1\n",
 		 (int)pid, comm, (int)parent);
-	write_file(path, text);
+	tree_write(path, text);
 	snprintf(path, sizeof(path), "%d/cgroup", (int)pid);
-	write_file(path, groups);
-	snprintf(path, sizeof(path), "%s/%d/exe", root, (int)pid);
+	tree_write(path, groups);
+	snprintf(path, sizeof(path), "%d/exe", (int)pid);
 	if (*exe)
-		assert_int_equal(symlink(exe, path), 0);
+		tree_link(path, exe);
 }
 
 static int setup(void **state)
@@ -72,14 +40,13 @@ static int setup(void **state)
 	char mounts[512];
 
 	(void)state;
-	strcpy(root, "/tmp/unfreed-selection-XXXXXX");
-	assert_non_null(mkdtemp(root));
+	tree_make("/tmp/unfreed-selection");
 	snprintf(mounts, sizeof(mounts),
 		 "22 1 0:20 / / rw - ext4 /dev/root rw\n"
 		 "30 22 0:26 / %s/one rw - cgroup none rw,memory\n"
 		 "31 22 0:27 / %s/two rw shared:9 - cgroup2 none rw\n",
-		 root, root);
-	write_file("self/mountinfo", mounts);
+		 tree_root, tree_root);
+	tree_write("self/mountinfo", mounts);
 	write_process(1, 0, "init", 900, "0::/init.scope\n", "/sbin/init");
 	write_process(2, 0, "kthreadd", 0, "0::/\n", "");
 	write_process(10, 1, "gunicorn", 9000, "0::/system.slice/docker-" ID_A ".scope\n",
@@ -90,7 +57,7 @@ static int setup(void **state)
 		      "/bin/python3");
 	write_process(13, 10, "gunicorn", 8000, "0::/system.slice/docker-" ID_A ".scope\n",
 		      "/bin/python3");
-	write_bytes("13/cmdline", helper, sizeof(helper));
+	tree_write_bytes("13/cmdline", helper, sizeof(helper));
 	write_process(20, 1, "a-name-of-more-", 700, "4:memory:/kubepods/podx/" ID_B "\n3:cpu:/\n",
 		      "/bin/server");
 	write_process(30, 1, "conmon", 600, "0::/machine.slice/libpod-conmon-" ID_B ".scope\n",
@@ -99,27 +66,25 @@ static int setup(void **state)
 	write_process(32, 1, "cafe", 400, "0::/default/cafe\n", "/bin/cafe");
 	write_process(33, 1, "odd", 300, "0::/system.slice\n", "/bin/odd");
 	write_process(34, 1, "web", 300, "0::/web.service\n", "/bin/web");
-	write_file("one/kept/cgroup.procs", "");
-	write_file("two/web.slice/cgroup.procs", "10\n");
-	write_file("two/web.slice/below/cgroup.procs", "12\n0\n4194304\n");
-	write_file("two/empty/cgroup.procs", "");
-	write_file("two/kept/cgroup.procs", "31\n");
+	tree_write("one/kept/cgroup.procs", "");
+	tree_write("two/web.slice/cgroup.procs", "10\n");
+	tree_write("two/web.slice/below/cgroup.procs", "12\n0\n4194304\n");
+	tree_write("two/empty/cgroup.procs", "");
+	tree_write("two/kept/cgroup.procs", "31\n");
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	char command[128];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -r %s", root);
-	return system(command);
+	tree_remove();
+	return 0;
 }
 
 /* The PIDs that are listed, as "11 12 10"; the failure's status and text where there are none. */
 static const char *list(enum selection_kind kind, const char *name)
 {
-	const struct procfs procfs = {root};
+	const struct procfs procfs = {tree_root};
 	const struct selection selection = {kind, name};
 	static char text[600];
 	struct selected *items;
@@ -140,7 +105,7 @@ static const char *list(enum selection_kind kind, const char *name)
 
 static const char *choose(enum selection_kind kind, const char *name, bool with_workers)
 {
-	const struct procfs procfs = {root};
+	const struct procfs procfs = {tree_root};
 	const struct selection selection = {kind, name};
 	static char text[600];
 	struct failure failure;
@@ -197,7 +162,7 @@ static void test_by_cgroup(void **state)
 	assert_string_equal(list(SELECT_CGROUP, "/web.slice"), "12 10");
 	assert_string_equal(list(SELECT_CGROUP, "web.slice/"), "12 10");
 	assert_string_equal(list(SELECT_CGROUP, "web.slice/below"), "12");
-	snprintf(path, sizeof(path), "%s/two/web.slice", root);
+	snprintf(path, sizeof(path), "%s/two/web.slice", tree_root);
 	assert_string_equal(list(SELECT_CGROUP, path), "12 10");
 	/* of that name there is one in both hierarchies: the one that has processes counts */
 	assert_string_equal(list(SELECT_CGROUP, "kept"), "31");
