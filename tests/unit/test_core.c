@@ -125,7 +125,7 @@ static void test_as_a_process(void **state)
 	struct process_status status;
 	struct core_space space;
 	struct regions regions;
-	char line[128];
+	char line[128], expected[64];
 
 	(void)state;
 	make(&space);
@@ -136,8 +136,8 @@ static void test_as_a_process(void **state)
 	FILE *file = procfs_open_of_thread(&procfs, 4321, 4321, "syscall");
 	assert_non_null(fgets(line, sizeof(line), file));
 	fclose(file);
-	snprintf(line + 64, 64, "-1 0x%llx 0x0\n", (unsigned long long)STACK + 0x200);
-	assert_string_equal(line, line + 64);
+	snprintf(expected, sizeof(expected), "-1 0x%llx 0x0\n", (unsigned long long)STACK + 0x200);
+	assert_string_equal(line, expected);
 
 	assert_int_equal(regions_read(&procfs, 4321, &regions), 0);
 	assert_int_equal(regions.count, 3);
