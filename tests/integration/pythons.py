@@ -57,6 +57,14 @@ def find_pythons():
             if 8 <= python.minor <= 15]
 
 
+def of_system():
+    """The one that Debian's packages are for; skips the test where there is none."""
+    for one in find_pythons():
+        if one.values[0].path.parts[1] == "usr" and not one.values[0].root:
+            return one.values[0]
+    pytest.skip("no Python in /usr/bin")
+
+
 def choose(pythons, *minors):
     """One of each of these versions, as far as they are here."""
     chosen = {}

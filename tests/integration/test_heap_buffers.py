@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from pythons import choose, find_pythons, started  # noqa: F401
+from pythons import choose, find_pythons, of_system, started  # noqa: F401
 from test_heap_names import look
 
 PYTHONS = find_pythons()
@@ -37,10 +37,7 @@ def test_buffers_count_to_their_holder(python, started, tmp_path):  # noqa: F811
 
 def test_arrays_of_numpy_and_pandas(started, tmp_path):  # noqa: F811
     pytest.importorskip("pandas")
-    system = [one.values[0] for one in PYTHONS if str(one.values[0].path).startswith("/usr/bin")]
-    if not system:
-        pytest.skip("no python of the system's own, which the packages are of")
-    sizes = held(system[0], started, tmp_path / "heap.json", "numpy")
+    sizes = held(of_system(), started, tmp_path / "heap.json", "numpy")
     assert len(sizes) > 10
     assert_close(sizes)
 
@@ -49,9 +46,6 @@ def test_arrays_of_numpy_and_pandas(started, tmp_path):  # noqa: F811
 def test_tensors_of_torch(started, tmp_path):  # noqa: F811
     """Of Debian's python3-torch, which takes 600 MB and is not among what the tests need."""
     pytest.importorskip("torch")
-    system = [one.values[0] for one in PYTHONS if str(one.values[0].path).startswith("/usr/bin")]
-    if not system:
-        pytest.skip("no python of the system's own, which the package is of")
-    sizes = held(system[0], started, tmp_path / "heap.json", "torch")
+    sizes = held(of_system(), started, tmp_path / "heap.json", "torch")
     assert sizes["__main__.LARGE"][0] == 24000000
     assert_close(sizes)

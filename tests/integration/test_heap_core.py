@@ -13,24 +13,17 @@ import subprocess
 
 import pytest
 
-from conftest import TIMEOUT, UNFREED, Lines, Target, program
-from pythons import begin, find_pythons, started, tell, with_long  # noqa: F401
+from conftest import TIMEOUT, UNFREED, Target, needs, program
+from pythons import begin, find_pythons, of_system, started, tell, with_long  # noqa: F401
+from test_heap_privileges import NOBODY
 
 pytestmark = pytest.mark.unprivileged
 PATTERN = pathlib.Path("/proc/sys/kernel/core_pattern").read_text().strip()
-NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-
-
-def needs(*tools):
-    for tool in tools:
-        if not shutil.which(tool):
-            pytest.skip(f"no {tool} here")
 
 
 def gcore(pid, directory):
-    needs("gcore")
-    subprocess.run(["gcore", "-o", directory / "core", str(pid)], check=True, capture_output=True,
-                   timeout=TIMEOUT)
+    subprocess.run([needs("gcore"), "-o", directory / "core", str(pid)], check=True,
+                   capture_output=True, timeout=TIMEOUT)
     return directory / f"core.{pid}"
 
 
@@ -129,13 +122,6 @@ def test_same_after_a_crash(python, started, tmp_path):  # noqa: F811
     if python.root:
         lost = look("--core", path)
         assert lost["target"]["core"]["changed_files"] and not lost["types"]
-
-
-def of_system():
-    for one in find_pythons():
-        if one.values[0].path.parts[1] == "usr" and not one.values[0].root:
-            return one.values[0]
-    pytest.skip("no Python in /usr/bin")
 
 
 def test_holders(started, tmp_path):  # noqa: F811
