@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """scripts/completion/unfreed.bash, asked as bash would ask it."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -10,13 +11,15 @@ pytestmark = pytest.mark.unprivileged
 ROOT = Path(__file__).resolve().parent.parent.parent
 ASK = """
 source "$1"; shift
+eval "$BEFORE"
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
 _unfreed
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 
 
-def complete(*words, cwd=ROOT):
+def complete(*words, cwd=ROOT, before=""):
+    """What is offered for the last word; `before` are commands for the shell that is asked."""
     script = ROOT / "scripts/completion/unfreed.bash"
     run = subprocess.run(
         ["bash", "-c", ASK, "bash", str(script), *words],
@@ -25,6 +28,7 @@ def complete(*words, cwd=ROOT):
         text=True,
         check=True,
         cwd=cwd,
+        env={**os.environ, "BEFORE": before},
     )
     return run.stdout.split("\n")[:-1]
 
@@ -82,3 +86,10 @@ def test_containers():
     """Only where there are any does it offer something; what it offers are IDs."""
     for word in complete("unfreed", "record", "--container", ""):
         assert not word or len(word) == 64
+    docker, pod, conmon = "1f" * 32, "2e" * 32, "3d" * 32
+    groups = f"""cat() {{ echo '0::/system.slice/docker-{docker}.scope
+4:memory:/kubepods/{pod}
+0::/machine.slice/libpod-conmon-{conmon}.scope
+0::/init.scope'; }}"""
+    assert complete("unfreed", "record", "--container", "", before=groups) == [docker, pod]
+    assert complete("unfreed", "heap", "--container", "2", before=groups) == [pod]
