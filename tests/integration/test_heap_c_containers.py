@@ -7,8 +7,9 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT, UNFREED, Target
+from conftest import ROOT, Target
 from pythons import find_pythons, started, with_long  # noqa: F401
+from test_heap_holders import look
 
 PYTHONS = find_pythons()
 DEBIAN = "/usr/bin/python3"
@@ -20,10 +21,8 @@ def test_members(python, started):  # noqa: F811
     started.append(process)
     truth = json.loads(process.lines.next("members"))
     process.lines.until("^ready$")
-    found = subprocess.run([UNFREED, "heap", str(process.pid), "-f", "json", "--holders",
-                            "__main__.Held"], capture_output=True, text=True, timeout=60,
-                           check=True)
-    names = {re.sub(r"\[\d+]", "[*]", row["name"]) for row in json.loads(found.stdout)["holders"]}
+    found = look(process, "--holders", "__main__.Held")
+    names = {re.sub(r"\[\d+]", "[*]", row["name"]) for row in found["holders"]}
     assert len(truth) >= 40
     missing = {"__main__." + name + rest for name, rest in truth.items()} - names
     assert not missing, names
@@ -35,10 +34,8 @@ def test_greenlets():
     if subprocess.run([DEBIAN, "-c", "import gevent"], capture_output=True).returncode:
         pytest.skip("there is no python3-gevent")
     with Target(ROOT / "tests/programs/python_greenlets.py", wrap=[DEBIAN, "-B"]) as target:
-        found = subprocess.run([UNFREED, "heap", str(target.pid), "-f", "json", "--holders",
-                                "__main__.Held"], capture_output=True, text=True, timeout=60,
-                               check=True)
+        found = look(target, "--holders", "__main__.Held")
         truth = target.truth()
         target.process.stdin.close()
-    counts = {row["name"]: row["count"] for row in json.loads(found.stdout)["holders"]}
+    counts = {row["name"]: row["count"] for row in found["holders"]}
     assert counts == truth

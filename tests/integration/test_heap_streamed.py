@@ -2,23 +2,15 @@
 """`unfreed heap` at a process of which --max-memory holds a part alone: the same answers as with
 room for all of it."""
 import json
-import subprocess
 
 import pytest
 
-from conftest import UNFREED
 from pythons import begin, choose, find_pythons, started, tell, truth_of, with_long  # noqa: F401
+from test_heap_holders import heap, look
 
 PYTHONS = find_pythons()
 MEGABYTES = 50
 LITTLE = "16"
-
-
-def look(process, *options, status=0):
-    found = subprocess.run([UNFREED, "heap", str(process.pid), "-f", "json", *map(str, options)],
-                           capture_output=True, text=True, timeout=120, check=False)
-    assert found.returncode == status, found.stderr
-    return json.loads(found.stdout) if not status else found.stderr
 
 
 def both(process, *options):
@@ -90,8 +82,8 @@ def test_what_refers_to_one_object(process):
 @ALL
 def test_nothing_of_that_name(process):
     for what in ("Nothing", "__main__.ENGINE.nothing", "0x10", "__main__.ENGINE.rows[99]"):
-        error = look(process, "--holders", what, "--max-memory", LITTLE, status=3)
-        assert f'"{what}" was found' in error
+        error = heap(process, "-f", "json", "--holders", what, "--max-memory", LITTLE, status=3)
+        assert f'"{what}" was found' in error.stderr
 
 
 @pytest.mark.parametrize("process", choose(PYTHONS, 11), indirect=True)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Interpreters whose file names nothing, as that of a stripped static one: without symbols, or
 without any section. The same file by its names says what is right."""
-import json
 import os
 import pathlib
 import re
@@ -10,8 +9,8 @@ import subprocess
 
 import pytest
 
-from conftest import UNFREED, Lines
-from pythons import SOURCES, find_pythons, started, with_long  # noqa: F401
+from pythons import Python, begin, find_pythons, started, with_long  # noqa: F401
+from test_heap_holders import look
 
 SYMBOLS = (2, 11)  # SHT_SYMTAB, SHT_DYNSYM
 PYTHONS = [one for one in find_pythons() if not one.values[0].root]
@@ -38,19 +37,9 @@ def library_of(path):
     return pathlib.Path(libraries[0]) if libraries else None
 
 
-def look(process):
-    found = subprocess.run([UNFREED, "heap", str(process.pid), "-f", "json", "--top", "1000"],
-                           capture_output=True, text=True, timeout=60, check=True)
-    return json.loads(found.stdout)
-
-
-def start(started, command, **options):  # noqa: F811
-    process = subprocess.Popen([*command, SOURCES / "python_holders.py"], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True, **options)
-    process.lines = Lines(process.stdout)
-    started.append(process)
-    process.lines.until("^ready$")
-    return look(process)
+def look_at(path, started, **environment):  # noqa: F811
+    process = begin(Python(path), started, "python_holders.py", environment=environment)
+    return look(process, "--top", "1000")
 
 
 @pytest.mark.parametrize("sections", [True, False])
@@ -58,8 +47,8 @@ def start(started, command, **options):  # noqa: F811
 def test_by_its_form(python, sections, started, tmp_path):  # noqa: F811
     path = pathlib.Path(os.path.realpath(python.path))
     library = library_of(path)
-    named = start(started, [path])
-    environment = dict(os.environ)
+    named = look_at(path, started)
+    environment = {}
     unnamed = path
     if library:
         unname(library, tmp_path / library.name, sections)
@@ -68,7 +57,7 @@ def test_by_its_form(python, sections, started, tmp_path):  # noqa: F811
         unnamed = tmp_path / path.name
         unname(path, unnamed, sections)
         environment["PYTHONHOME"] = str(path.parents[1])
-    found = start(started, [unnamed], env=environment)
+    found = look_at(unnamed, started, **environment)
     versions = found["python"]["version"], named["python"]["version"]
     assert versions[1].startswith(versions[0])  # up to 3.10 without its last part
     assert found["python"]["problem"] is None
@@ -82,6 +71,6 @@ def test_no_other_program_is_one():
     """What has a word like it among its variables is no interpreter."""
     with subprocess.Popen(["sleep", "60"]) as process:
         try:
-            assert look(process)["python"] == {"version": None, "problem": None, "note": None}
+            assert look(process, "--top", "1000")["python"] == {"version": None, "problem": None, "note": None}
         finally:
             process.kill()
