@@ -3,72 +3,32 @@
  * Verdicts over simulated containers: leaks, caches of every kind at every age, queues that come
  * and go. What must never happen is counted to zero; what chance may do has its share.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyze/verdict.h"
 #include "chance.h"
+#include "trial.h"
 
 enum { RUNS = 300, LOOKS = 20, STEP_S = 6 };
 
-#define NONE VERDICT_COUNT
-
 #define HOUR 3600.0
 #define DAY  86400.0
-
-struct trial {
-	struct container_sample samples[64];
-	struct container_history history;
-	struct finding finding;
-	struct pool *pool;
-	enum verdict verdict; /* NONE: no finding */
-};
 
 /* How many runs had each verdict. */
 struct tally {
 	unsigned int count[VERDICT_COUNT + 1];
 };
 
-static void trial_begin(struct trial *trial, double uptime_s)
-{
-	*trial = (struct trial){.pool = pool_new()};
-	trial->history.samples = trial->samples;
-	trial->history.bound = LOOK_UNKNOWN;
-	trial->history.uptime_s = uptime_s;
-}
-
 static void trial_add(struct trial *trial, double length)
 {
-	size_t number = trial->history.count++;
-
-	trial->samples[number] = (struct container_sample){
-		.at_s = (double)number * STEP_S,
-		.length = (uint64_t)length,
-		.bytes = (uint64_t)length * 500,
-		.hits = LOOK_UNKNOWN,
-		.misses = LOOK_UNKNOWN,
-	};
-}
-
-static void trial_judge(struct trial *trial)
-{
-	bool found = verdict_of_container(&trial->history, trial->pool, &trial->finding);
-
-	trial->verdict = found ? trial->finding.verdict : NONE;
-	if (found)
-		assert_non_null(trial->finding.reason);
+	trial_add_at(trial, (double)trial->history.count * STEP_S, length);
 }
 
 static void trial_end(struct trial *trial, struct tally *tally)
 {
 	tally->count[trial->verdict]++;
-	pool_free(trial->pool);
+	trial_release(trial);
 }
 
 static void assert_share(const struct tally *tally, enum verdict verdict, double least, double most)

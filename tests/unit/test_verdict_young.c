@@ -3,60 +3,10 @@
  * Verdicts on young processes and on short series: what a process takes in when it starts is no
  * leak, and neither is what only chance made longer.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "analyze/verdict.h"
 #include "chance.h"
+#include "trial.h"
 
 enum { RUNS = 300, LOOKS = 60, STEP_S = 2 };
-
-#define NONE VERDICT_COUNT
-
-struct trial {
-	struct container_sample samples[LOOKS];
-	struct container_history history;
-	struct finding finding;
-	enum verdict verdict;
-};
-
-static void trial_begin(struct trial *trial, double uptime_s)
-{
-	*trial = (struct trial){0};
-	trial->history.samples = trial->samples;
-	trial->history.bound = LOOK_UNKNOWN;
-	trial->history.uptime_s = uptime_s;
-}
-
-static void trial_add(struct trial *trial, double at_s, double length)
-{
-	trial->samples[trial->history.count++] = (struct container_sample){
-		.at_s = at_s,
-		.length = (uint64_t)length,
-		.bytes = (uint64_t)length * 500,
-		.hits = LOOK_UNKNOWN,
-		.misses = LOOK_UNKNOWN,
-	};
-}
-
-/* Its reason, in memory that the next one takes. */
-static const char *trial_judge(struct trial *trial)
-{
-	static char reason[256];
-	struct pool *pool = pool_new();
-	bool found = verdict_of_container(&trial->history, pool, &trial->finding);
-
-	trial->verdict = found ? trial->finding.verdict : NONE;
-	snprintf(reason, sizeof(reason), "%s", found ? trial->finding.reason : "");
-	pool_free(pool);
-	return reason;
-}
 
 /* Modules, patterns, templates: all at once when the first requests come, and nothing after. */
 static void test_taken_in_at_once(void **state)
@@ -66,13 +16,15 @@ static void test_taken_in_at_once(void **state)
 	(void)state;
 	trial_begin(&trial, 130);
 	for (size_t i = 0; i < LOOKS; i++)
-		trial_add(&trial, (double)i * STEP_S, i < 3 ? 40 : 120);
-	assert_string_equal(trial_judge(&trial),
+		trial_add_at(&trial, (double)i * STEP_S, i < 3 ? 40 : 120);
+	trial_judge(&trial);
+	assert_string_equal(trial.finding.reason,
 			    "+80 entries, none in the last 112 s, up only 2 min");
 	assert_int_equal(trial.verdict, VERDICT_WARM_UP);
 	trial.history.uptime_s = 90000; /* who knows what comes once a day */
 	trial_judge(&trial);
 	assert_int_equal(trial.verdict, VERDICT_GROWS);
+	trial_release(&trial);
 }
 
 /* Looks alone, as of what is counted by them. */
@@ -83,11 +35,12 @@ static void test_taken_in_between_two_looks(void **state)
 	(void)state;
 	trial_begin(&trial, 130);
 	trial.history.stays = true;
-	trial_add(&trial, 0, 300);
-	trial_add(&trial, 15, 390);
-	trial_add(&trial, 120, 390);
+	trial_add_at(&trial, 0, 300);
+	trial_add_at(&trial, 15, 390);
+	trial_add_at(&trial, 120, 390);
 	trial_judge(&trial);
 	assert_int_equal(trial.verdict, VERDICT_WARM_UP);
+	trial_release(&trial);
 }
 
 /* What was loaded at the start and gets a few more, ever more seldom. */
@@ -102,12 +55,13 @@ static void test_loaded_at_start(void **state)
 	for (size_t i = 0, next = 0; i < LOOKS; i++) {
 		if (next < sizeof(at) / sizeof(*at) && i == at[next])
 			next += length++ > 0;
-		trial_add(&trial, (double)i * STEP_S, length);
+		trial_add_at(&trial, (double)i * STEP_S, length);
 	}
-	const char *reason = trial_judge(&trial);
+	trial_judge(&trial);
 	assert_int_equal(trial.verdict, VERDICT_WARM_UP);
-	assert_string_equal(reason, "+4.1 entries/min now, +419 entries/min over its life, up only "
-				    "2 min");
+	assert_string_equal(trial.finding.reason,
+			    "+4.1 entries/min now, +419 entries/min over its life, up only 2 min");
+	trial_release(&trial);
 }
 
 /* The same size at the start, and a leak on top of it: steady, so it stays accused. */
@@ -123,9 +77,10 @@ static void test_leak_on_what_was_loaded(void **state)
 
 		trial_begin(&trial, 130);
 		for (size_t i = 0; i < LOOKS; i++, length += chance_events(1 * STEP_S))
-			trial_add(&trial, (double)i * STEP_S, length);
+			trial_add_at(&trial, (double)i * STEP_S, length);
 		trial_judge(&trial);
 		accused += trial.verdict == VERDICT_GROWS;
+		trial_release(&trial);
 	}
 	assert_true(accused >= 0.93 * RUNS);
 }
@@ -139,17 +94,19 @@ static void test_few_looks(void **state)
 	(void)state;
 	trial_begin(&trial, 900);
 	for (size_t i = 0; i < 6; i++)
-		trial_add(&trial, (double)i * 20, 880 + 5 * (double)i);
+		trial_add_at(&trial, (double)i * 20, 880 + 5 * (double)i);
 	trial_judge(&trial);
 	assert_int_equal(trial.verdict, NONE);
 	trial.history.stays = true;
 	trial_judge(&trial);
 	assert_int_equal(trial.verdict, VERDICT_GROWS);
+	trial_release(&trial);
 	trial_begin(&trial, 900);
 	for (size_t i = 0; i < 6; i++)
-		trial_add(&trial, (double)i * 20, 880 + 50 * (double)i);
+		trial_add_at(&trial, (double)i * 20, 880 + 50 * (double)i);
 	trial_judge(&trial);
 	assert_int_equal(trial.verdict, VERDICT_GROWS);
+	trial_release(&trial);
 }
 
 /* Keys that repeat, from the first look-up on: counted from when there are some. */
@@ -164,7 +121,7 @@ static void judge_keys(double keys, enum verdict expected)
 
 		trial_begin(&trial, 130);
 		for (size_t i = 0; i < LOOKS; i++) {
-			trial_add(&trial, (double)i * STEP_S, length);
+			trial_add_at(&trial, (double)i * STEP_S, length);
 			if (i == 7 || i == LOOKS - 1) { /* counted at looks */
 				misses = length;
 				hits = lookups - length;
@@ -179,6 +136,7 @@ static void judge_keys(double keys, enum verdict expected)
 		}
 		trial_judge(&trial);
 		right += trial.verdict == expected;
+		trial_release(&trial);
 	}
 	assert_true(right >= 0.95 * RUNS);
 }
