@@ -142,6 +142,29 @@ static void test_shares_of_types(void **unused)
 	type_samples_release(&samples);
 }
 
+/* Each object once, as it was added first. */
+static void test_chains_by_address(void **unused)
+{
+	struct chains chains = {0};
+
+	(void)unused;
+	assert_null(chains_at(&chains, AT(0)));
+	for (uint32_t i = 0; i < NEW; i++)
+		assert_true(chains_add(&chains, AT(i), i, true));
+	for (uint32_t i = 0; i < NEW; i++)
+		assert_true(chains_add(&chains, AT(i), TYPE, false));
+	assert_int_equal(chains.count, NEW);
+	for (uint32_t i = 0; i < NEW; i++) {
+		const struct chain *chain = chains_at(&chains, AT(i));
+
+		assert_ptr_equal(chain, &chains.items[i]);
+		assert_true(chain->address == AT(i) && chain->type == i && chain->is_weighed);
+	}
+	assert_null(chains_at(&chains, FRESH(0)));
+	chains_release(&chains);
+	assert_null(chains_at(&chains, AT(0)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +173,7 @@ int main(void)
 		cmocka_unit_test(test_places_that_others_take),
 		cmocka_unit_test(test_very_many),
 		cmocka_unit_test(test_shares_of_types),
+		cmocka_unit_test(test_chains_by_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -502,32 +502,6 @@ int chains_find(struct chains *chains, struct object_reader *reader,
 	return error;
 }
 
-void chains_release(struct chains *chains)
-{
-	for (size_t i = 0; i < chains->count; i++) {
-		free(chains->items[i].name);
-		free(chains->items[i].generic);
-		free(chains->items[i].steps);
-	}
-	free(chains->items);
-	*chains = (struct chains){0};
-}
-
-bool chains_add(struct chains *chains, uint64_t address, uint32_t type, bool is_weighed)
-{
-	const struct chain chain = {.address = address, .type = type, .is_weighed = is_weighed};
-
-	return chains_at(chains, address) || array_append(&chains->items, &chains->count, chain);
-}
-
-const struct chain *chains_at(const struct chains *chains, uint64_t address)
-{
-	for (size_t i = 0; i < chains->count; i++)
-		if (chains->items[i].address == address)
-			return &chains->items[i];
-	return NULL;
-}
-
 /* Tables that lead to `number`, as far as they are known: only these are asked for on. */
 static bool mark_tables(struct search *search, uint32_t number)
 {

@@ -44,6 +44,8 @@ struct chain {
 struct chains {
 	struct chain *items;
 	size_t count;
+	uint32_t *slots; /* index + 1, by address */
+	size_t slot_count;
 	const bool *apart; /* by type: what is not weighed with what holds it; NULL: none */
 	size_t apart_count;
 	bool thorough;         /* as many passes as may show a better chain */
