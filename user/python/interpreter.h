@@ -43,6 +43,12 @@ int python_interpreter_find(const struct procfs *procfs, struct confined *confin
 			    struct failure *failure);
 void python_interpreter_release(struct python_interpreter *interpreter);
 
+/* Whether a value may be the address of one of the interpreter's structures. */
+static inline bool python_is_pointer(uint64_t value)
+{
+	return value >= 4096 && value < UINT64_C(1) << 47 && value % 8 == 0;
+}
+
 /*
  * The thread states of all interpreters, malloc'd. Returns their number or a negative errno:
  * -EBADMSG where the lists make no sense.

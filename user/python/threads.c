@@ -7,11 +7,6 @@
 
 enum { INTERPRETERS_MAX = 256, THREADS_MAX = 16384 };
 
-static bool is_pointer(uint64_t value)
-{
-	return value >= 4096 && value < UINT64_C(1) << 47 && value % 8 == 0;
-}
-
 static int read_thread(const struct memory *memory, const struct python_layout *layout,
 		       uint64_t state, struct python_thread *thread)
 {
@@ -37,7 +32,7 @@ static int read_interpreter(const struct memory *memory, const struct python_lay
 	while (!error && state) {
 		struct python_thread thread = {0};
 
-		if (!is_pointer(state) || *count == THREADS_MAX)
+		if (!python_is_pointer(state) || *count == THREADS_MAX)
 			return -EBADMSG;
 		error = read_thread(memory, layout, state, &thread);
 		if (error)
@@ -60,7 +55,7 @@ ssize_t python_threads_read(const struct memory *memory, const struct python_lay
 
 	*threads = NULL;
 	for (int i = 0; !error && interpreter; i++) {
-		if (!is_pointer(interpreter) || i == INTERPRETERS_MAX)
+		if (!python_is_pointer(interpreter) || i == INTERPRETERS_MAX)
 			error = -EBADMSG;
 		else
 			error = read_interpreter(memory, layout, interpreter, threads, &count);

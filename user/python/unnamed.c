@@ -33,11 +33,6 @@ struct search {
 	uint64_t found;
 };
 
-static bool is_pointer(uint64_t value)
-{
-	return value >= VIEW_PAGE_BYTES && value < UINT64_C(1) << 47 && value % 8 == 0;
-}
-
 static bool has_cookie(struct search *search, uint64_t address)
 {
 	struct python_layout layout;
@@ -62,8 +57,9 @@ static bool is_list(struct search *search, uint64_t address, const uint64_t word
 	ssize_t count;
 	bool is_right;
 
-	if (!is_pointer(words[0]) || !is_pointer(words[1]) || !is_pointer(words[2]) || !words[3] ||
-	    words[3] > NEXT_NUMBER_MAX || search->tries++ > TRIES_MAX)
+	if (!python_is_pointer(words[0]) || !python_is_pointer(words[1]) ||
+	    !python_is_pointer(words[2]) || !words[3] || words[3] > NEXT_NUMBER_MAX ||
+	    search->tries++ > TRIES_MAX)
 		return false;
 	count = python_threads_read(&search->memory, &search->layout,
 				    address + 8 - search->layout.runtime_interpreters, &threads);
