@@ -22,7 +22,6 @@ enum {
 	DEPTH_SAMPLED = 4,
 	SHARED_BY = 3, /* what more refer to belongs to others too */
 	FOLD_LEVELS = 4,
-	BLOCK_UNIT = 16,
 };
 
 struct labelling {
@@ -448,7 +447,7 @@ static uint64_t own_bytes(struct object_reader *reader, const struct object *obj
 	if (reader->structs->minor >= 13 && type->flags & TYPE_INLINE_VALUES &&
 	    view_bytes(reader->view, object->address + type->basic_bytes, &capacity, 1))
 		bytes += 8 + 9 * (uint64_t)capacity;
-	return (bytes + BLOCK_UNIT - 1) & ~(uint64_t)(BLOCK_UNIT - 1);
+	return (bytes + POOL_BLOCK_UNIT - 1) & ~(uint64_t)(POOL_BLOCK_UNIT - 1);
 }
 
 /* An object with what is below it, as far as it is its own. */
