@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "../bpf/records.h"
 #include "lib/array.h"
+#include "lib/clock.h"
 #include "lib/descriptors.h"
 #include "loaded.h"
 #include "snapshot_merge.h"
@@ -44,22 +44,6 @@ struct session {
 	uint64_t stopped_monotonic_ns;
 	uint64_t losses[LOSS_COUNT];
 };
-
-static uint64_t monotonic_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
-static int64_t realtime_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static int take_record(void *context, void *data, size_t size);
 
@@ -355,8 +339,8 @@ static int take_record(void *context, void *data, size_t size)
 
 void session_start(struct session *session)
 {
-	session->started_at_ns = realtime_now_ns();
-	session->started_monotonic_ns = monotonic_now_ns();
+	session->started_at_ns = (int64_t)clock_ns(CLOCK_REALTIME);
+	session->started_monotonic_ns = clock_ns(CLOCK_MONOTONIC);
 	interpreters_start(session->interpreters);
 	session->loaded.skeleton->bss->tracing = 1;
 }
@@ -376,7 +360,7 @@ void session_stop(struct session *session)
 	if (session->stopped)
 		return;
 	session->loaded.skeleton->bss->tracing = 0;
-	session->stopped_monotonic_ns = monotonic_now_ns();
+	session->stopped_monotonic_ns = clock_ns(CLOCK_MONOTONIC);
 	session->stopped = true;
 	interpreters_measure(session->interpreters);
 	interpreters_stop(session->interpreters);
@@ -414,7 +398,7 @@ uint64_t session_calls(const struct session *session)
 
 static uint64_t end_of(const struct session *session)
 {
-	return session->stopped ? session->stopped_monotonic_ns : monotonic_now_ns();
+	return session->stopped ? session->stopped_monotonic_ns : clock_ns(CLOCK_MONOTONIC);
 }
 
 uint64_t session_duration_ns(const struct session *session)

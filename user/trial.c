@@ -4,20 +4,13 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "lib/clock.h"
 #include "target/estimate.h"
 
 #define ROUNDS     10
 #define ROUNDS_MAX 50
 #define ROUND_NS   20000000
 #define ENOUGH_S   0.05
-
-static double monotonic_s(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 /* What the processes have used since `before`. */
 static struct usage used_since(const struct procfs *procfs, const pid_t *pids, size_t pid_count,
@@ -42,7 +35,7 @@ void trial_run(struct trial *trial, const struct procfs *procfs, struct session 
 {
 	const struct timespec pause = {.tv_nsec = ROUND_NS};
 	struct usage used = {0}, *before = calloc(pid_count, sizeof(*before));
-	double start = monotonic_s(), wall_s, added_s;
+	double start = clock_s(CLOCK_MONOTONIC), wall_s, added_s;
 	uint64_t calls = session_calls(session);
 
 	*trial = (struct trial){0};
@@ -55,7 +48,7 @@ void trial_run(struct trial *trial, const struct procfs *procfs, struct session 
 			used = used_since(procfs, pids, pid_count, before);
 	}
 	free(before);
-	wall_s = monotonic_s() - start;
+	wall_s = clock_s(CLOCK_MONOTONIC) - start;
 	added_s = (double)(session_calls(session) - calls) * call_cost_ns / 1e9;
 	trial->calls_per_s = (double)(session_calls(session) - calls) / wall_s;
 	if (used.cpu_s > 0)
