@@ -2,16 +2,14 @@
 #include "class_names.h"
 
 #include <errno.h>
-#include <gelf.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <sys/stat.h>
-
 #include "../lib/array.h"
+#include "elf_symbols.h"
 #include "symbol_name.h"
 
 enum {
@@ -120,27 +118,19 @@ static bool find_offset(Elf *elf, uint64_t address, uint64_t *offset)
 	return false;
 }
 
-static int add_tables(Elf *elf, Elf_Scn *section, const GElf_Shdr *header)
+static int add_table(void *elf, const GElf_Sym *symbol, const char *name)
 {
-	Elf_Data *data = elf_getdata(section, NULL);
-	GElf_Sym symbol;
+	struct table table;
 
-	for (int i = 0; data && gelf_getsym(data, i, &symbol) && tables.count < TABLES_MAX; i++) {
-		const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
-		struct table table;
-
-		if (!name || strncmp(name, "_ZTV", 4) || symbol.st_shndx == SHN_UNDEF ||
-		    symbol.st_size <= TABLE_HEAD_BYTES ||
-		    !find_offset(elf, symbol.st_value, &table.start))
-			continue;
-		table.end = table.start + symbol.st_size;
-		table.name = strdup(name + 4);
-		if (!table.name || !array_append(&tables.items, &tables.count, table)) {
-			free(table.name);
-			return -ENOMEM;
-		}
-	}
-	return 0;
+	if (strncmp(name, "_ZTV", 4) || symbol->st_size <= TABLE_HEAD_BYTES ||
+	    tables.count >= TABLES_MAX || !find_offset(elf, symbol->st_value, &table.start))
+		return 0;
+	table.end = table.start + symbol->st_size;
+	table.name = strdup(name + 4);
+	if (table.name && array_append(&tables.items, &tables.count, table))
+		return 0;
+	free(table.name);
+	return -ENOMEM;
 }
 
 static int compare_tables(const void *left, const void *right)
@@ -152,17 +142,9 @@ static int compare_tables(const void *left, const void *right)
 
 static int read_tables(int fd)
 {
-	Elf_Scn *section = NULL;
-	GElf_Shdr header;
+	Elf *elf = elf_symbols_open(fd);
+	int error = elf ? elf_symbols_visit(elf, add_table, elf) : -ENOEXEC;
 
-	elf_version(EV_CURRENT);
-	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
-	int error = elf && elf_kind(elf) == ELF_K_ELF ? 0 : -ENOEXEC;
-
-	while (!error && (section = elf_nextscn(elf, section)))
-		if (gelf_getshdr(section, &header) &&
-		    (header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM))
-			error = add_tables(elf, section, &header);
 	elf_end(elf);
 	if (tables.count)
 		qsort(tables.items, tables.count, sizeof(*tables.items), compare_tables);
@@ -175,8 +157,7 @@ static int load_tables(int fd)
 
 	if (fstat(fd, &status))
 		return -errno;
-	if (tables.status.st_ino == status.st_ino && tables.status.st_dev == status.st_dev &&
-	    tables.status.st_size == status.st_size)
+	if (elf_symbols_same_file(&tables.status, &status))
 		return 0;
 	forget_tables();
 	int error = read_tables(fd);

@@ -16,6 +16,7 @@
 #include <elfutils/libdwfl.h>
 
 #include "debug_info.h"
+#include "elf_symbols.h"
 #include "symbol_list.h"
 #include "symbol_name.h"
 #include "symbol_table.h"
@@ -150,12 +151,6 @@ failed:
 	return error;
 }
 
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 /* Finds the open file or opens it in the place of the one that was unused for longest. */
 static int file_get(struct elf_reader *reader, int fd, const char *path, struct elf_file **file)
 {
@@ -169,7 +164,8 @@ static int file_get(struct elf_reader *reader, int fd, const char *path, struct 
 		return -ENOEXEC;
 	*file = NULL;
 	for (size_t i = 0; i < FILES_MAX; i++) {
-		if (reader->files[i].dwfl && same_file(&reader->files[i].status, &status))
+		if (reader->files[i].dwfl &&
+		    elf_symbols_same_file(&reader->files[i].status, &status))
 			*file = &reader->files[i];
 		if (reader->files[i].last_use < oldest->last_use)
 			oldest = &reader->files[i];

@@ -2,11 +2,11 @@
 #include "variable.h"
 
 #include <errno.h>
-#include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "elf_symbols.h"
 #include "symbol_name.h"
 
 #define PAGE_BYTES UINT64_C(4096)
@@ -33,67 +33,38 @@ static bool is_name(const char *symbol, const char *wanted)
 	       !strcmp(symbol_name_readable(symbol, readable, sizeof(readable)), wanted);
 }
 
-static bool is_variable(const GElf_Sym *symbol)
+struct sought {
+	const char *name;
+	struct found *found;
+};
+
+static int note_symbol(void *context, const GElf_Sym *symbol, const char *name)
 {
-	return GELF_ST_TYPE(symbol->st_info) == STT_OBJECT && symbol->st_shndx != SHN_UNDEF &&
-	       symbol->st_value;
-}
+	const struct sought *sought = context;
+	struct found *found = sought->found;
 
-static void search_section(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, const char *wanted,
-			   struct found *found)
-{
-	Elf_Data *data = elf_getdata(section, NULL);
-	GElf_Sym symbol;
-
-	for (int i = 0; data && gelf_getsym(data, i, &symbol); i++) {
-		const char *name = is_variable(&symbol)
-					   ? elf_strptr(elf, header->sh_link, symbol.st_name)
-					   : NULL;
-
-		if (!name || !is_name(name, wanted) ||
-		    (found->count && symbol.st_value == found->address))
-			continue;
-		if (!found->count++) {
-			found->address = symbol.st_value;
-			found->bytes = symbol.st_size;
-		}
-	}
-}
-
-static int find_code(Elf *elf, struct found *found)
-{
-	GElf_Phdr header;
-	size_t count;
-
-	if (elf_getphdrnum(elf, &count))
-		return -ENOEXEC;
-	for (size_t i = 0; i < count; i++) {
-		if (!gelf_getphdr(elf, (int)i, &header))
-			return -ENOEXEC;
-		if (header.p_type != PT_LOAD || !(header.p_flags & PF_X))
-			continue;
-		found->code_offset = header.p_offset;
-		found->code = header.p_vaddr;
+	if (GELF_ST_TYPE(symbol->st_info) != STT_OBJECT || !symbol->st_value ||
+	    !is_name(name, sought->name) || (found->count && symbol->st_value == found->address))
 		return 0;
+	if (!found->count++) {
+		found->address = symbol->st_value;
+		found->bytes = symbol->st_size;
 	}
-	return -ENOEXEC;
+	return 0;
 }
 
 static int search(int fd, const char *wanted, struct found *found)
 {
-	Elf_Scn *section = NULL;
-	GElf_Shdr header;
-	int error;
+	struct sought sought = {wanted, found};
+	Elf *elf = elf_symbols_open(fd);
+	GElf_Phdr code;
+	int error = elf ? elf_symbols_find_code(elf, &code) : -ENOEXEC;
 
-	elf_version(EV_CURRENT);
-	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (!elf)
-		return -ENOEXEC;
-	error = elf_kind(elf) == ELF_K_ELF ? find_code(elf, found) : -ENOEXEC;
-	while (!error && (section = elf_nextscn(elf, section)))
-		if (gelf_getshdr(section, &header) &&
-		    (header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM))
-			search_section(elf, section, &header, wanted, found);
+	if (!error) {
+		found->code_offset = code.p_offset;
+		found->code = code.p_vaddr;
+		error = elf_symbols_visit(elf, note_symbol, &sought);
+	}
 	elf_end(elf);
 	return error;
 }

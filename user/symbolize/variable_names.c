@@ -2,12 +2,11 @@
 #include "variable_names.h"
 
 #include <errno.h>
-#include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "../lib/array.h"
+#include "elf_symbols.h"
 #include "symbol_name.h"
 
 #define PAGE_MASK (~UINT64_C(4095))
@@ -56,47 +55,36 @@ static void read_block(const GElf_Phdr *header)
 static int read_headers(Elf *elf)
 {
 	GElf_Phdr header;
-	bool has_code = false;
 	size_t count;
 
-	if (elf_getphdrnum(elf, &count))
+	if (elf_symbols_find_code(elf, &header) || elf_getphdrnum(elf, &count))
 		return -ENOEXEC;
+	file.code_offset = header.p_offset;
+	file.code = header.p_vaddr;
 	for (size_t i = 0; i < count && gelf_getphdr(elf, (int)i, &header); i++) {
 		if (header.p_type == PT_TLS)
 			read_block(&header);
 		if (header.p_type == PT_LOAD && header.p_vaddr + header.p_memsz > file.end)
 			file.end = header.p_vaddr + header.p_memsz;
-		if (header.p_type != PT_LOAD || !(header.p_flags & PF_X) || has_code)
-			continue;
-		has_code = true;
-		file.code_offset = header.p_offset;
-		file.code = header.p_vaddr;
-	}
-	return has_code ? 0 : -ENOEXEC;
-}
-
-static int add_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header)
-{
-	Elf_Data *data = elf_getdata(section, NULL);
-	GElf_Sym symbol;
-
-	for (int i = 0; data && gelf_getsym(data, i, &symbol) && file.count < VARIABLES_MAX; i++) {
-		int type = GELF_ST_TYPE(symbol.st_info);
-		const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
-
-		if ((type != STT_OBJECT && type != STT_TLS) || symbol.st_shndx == SHN_UNDEF ||
-		    !symbol.st_size || !name || !*name ||
-		    symbol.st_value + symbol.st_size < symbol.st_value)
-			continue;
-		struct known known = {symbol.st_value, symbol.st_value + symbol.st_size,
-				      type == STT_TLS, GELF_ST_BIND(symbol.st_info) != STB_LOCAL,
-				      strdup(name)};
-		if (!known.name || !array_append(&file.items, &file.count, known)) {
-			free(known.name);
-			return -ENOMEM;
-		}
 	}
 	return 0;
+}
+
+static int add_symbol(void *context, const GElf_Sym *symbol, const char *name)
+{
+	int type = GELF_ST_TYPE(symbol->st_info);
+	struct known known = {symbol->st_value, symbol->st_value + symbol->st_size, type == STT_TLS,
+			      GELF_ST_BIND(symbol->st_info) != STB_LOCAL, NULL};
+
+	(void)context;
+	if ((type != STT_OBJECT && type != STT_TLS) || known.end <= known.start ||
+	    file.count >= VARIABLES_MAX)
+		return 0;
+	known.name = strdup(name);
+	if (known.name && array_append(&file.items, &file.count, known))
+		return 0;
+	free(known.name);
+	return -ENOMEM;
 }
 
 /* Of several at one address the global one last, which is found first. */
@@ -113,17 +101,11 @@ static int compare(const void *left, const void *right)
 
 static int read_file(int fd)
 {
-	Elf_Scn *section = NULL;
-	GElf_Shdr header;
+	Elf *elf = elf_symbols_open(fd);
+	int error = elf ? read_headers(elf) : -ENOEXEC;
 
-	elf_version(EV_CURRENT);
-	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
-	int error = elf && elf_kind(elf) == ELF_K_ELF ? read_headers(elf) : -ENOEXEC;
-
-	while (!error && (section = elf_nextscn(elf, section)))
-		if (gelf_getshdr(section, &header) &&
-		    (header.sh_type == SHT_SYMTAB || header.sh_type == SHT_DYNSYM))
-			error = add_symbols(elf, section, &header);
+	if (!error)
+		error = elf_symbols_visit(elf, add_symbol, NULL);
 	elf_end(elf);
 	if (file.count)
 		qsort(file.items, file.count, sizeof(*file.items), compare);
@@ -136,8 +118,7 @@ static int load(int fd)
 
 	if (fstat(fd, &status))
 		return -errno;
-	if (file.status.st_ino == status.st_ino && file.status.st_dev == status.st_dev &&
-	    file.status.st_size == status.st_size)
+	if (elf_symbols_same_file(&file.status, &status))
 		return 0;
 	forget();
 	int error = read_file(fd);
