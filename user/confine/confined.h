@@ -31,6 +31,9 @@ struct confined_answer {
  */
 typedef int confined_fn(int fd, const void *input, size_t length, struct confined_answer *answer);
 
+/* Of the function: an answer that is a copy of `length` bytes. Returns 0 or -ENOMEM. */
+int confined_answer_copy(struct confined_answer *answer, const void *data, size_t length);
+
 struct confined_call {
 	confined_fn *function;
 	int fd; /* a regular file, open for reading */
@@ -60,6 +63,11 @@ int confined_call(struct confined *confined, const struct confined_call *call,
  * Returns -EPIPE.
  */
 int confined_reject(struct confined *confined);
+
+/* As confined_call(); an answer that is not of `size` bytes is rejected, else copied to `result`.
+ */
+int confined_call_for(struct confined *confined, const struct confined_call *call, void *result,
+		      size_t size);
 
 /*
  * For answers that much hangs on: from here on the process is one that has read nothing before.

@@ -24,7 +24,7 @@ static int scan_confined(int fd, const void *input, size_t length, struct confin
 	ssize_t count = code_scan_read(&image, words[0], words[1], &scanned);
 	if (count < 0)
 		return (int)count;
-	error = image_answer(scanned, (size_t)count * sizeof(*scanned), answer);
+	error = confined_answer_copy(answer, scanned, (size_t)count * sizeof(*scanned));
 	free(scanned);
 	return error;
 }
@@ -90,7 +90,7 @@ static int references_confined(int fd, const void *input, size_t length,
 	for (size_t i = 0; i < REFERENCES_MAX; i++)
 		references[i] = (struct code_references){.address = words[i]};
 	error = code_references_read(&image, references, REFERENCES_MAX);
-	return error ? error : image_answer(references, sizeof(references), answer);
+	return error ? error : confined_answer_copy(answer, references, sizeof(references));
 }
 
 int code_references_decode(const struct confined_answer *answer, struct code_references *references,
@@ -138,7 +138,7 @@ static int site_confined(int fd, const void *input, size_t length, struct confin
 	if (error)
 		return error;
 	const struct site_entry entry = site_put(&site);
-	return image_answer(&entry, sizeof(entry), answer);
+	return confined_answer_copy(answer, &entry, sizeof(entry));
 }
 
 int code_site_decode(const struct confined_answer *answer, const struct python_image *image,

@@ -21,7 +21,4 @@ int image_ask(const struct python_image *image, confined_fn *function,
 int image_asked(int fd, const void *input, size_t length, struct python_image *image,
 		uint64_t words[QUERY_WORDS]);
 
-/* Makes an answer of a copy of `data`. Returns 0 or -ENOMEM. */
-int image_answer(const void *data, size_t length, struct confined_answer *answer);
-
 #endif

@@ -35,17 +35,6 @@ int image_asked(int fd, const void *input, size_t length, struct python_image *i
 	return 0;
 }
 
-int image_answer(const void *data, size_t length, struct confined_answer *answer)
-{
-	answer->data = malloc(length + 1);
-	if (!answer->data)
-		return -ENOMEM;
-	if (length)
-		memcpy(answer->data, data, length);
-	answer->length = length;
-	return 0;
-}
-
 static int parts_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
 {
 	struct image_parts parts;
@@ -53,7 +42,7 @@ static int parts_confined(int fd, const void *input, size_t length, struct confi
 
 	(void)input;
 	(void)length;
-	return error ? error : image_answer(&parts, sizeof(parts), answer);
+	return error ? error : confined_answer_copy(answer, &parts, sizeof(parts));
 }
 
 int image_parts_decode(const struct confined_answer *answer, struct image_parts *parts)
@@ -105,7 +94,7 @@ static int bytes_confined(int fd, const void *input, size_t length, struct confi
 	if (error)
 		return error;
 	ssize_t got = image_bytes_read(&image, words[0], bytes, words[1]);
-	return got < 0 ? (int)got : image_answer(bytes, (size_t)got, answer);
+	return got < 0 ? (int)got : confined_answer_copy(answer, bytes, (size_t)got);
 }
 
 ssize_t image_bytes_request(const struct python_image *image, uint64_t address, void *buffer,

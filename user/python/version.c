@@ -122,7 +122,7 @@ static int version_confined(int fd, const void *input, size_t length,
 	if (error)
 		return error;
 	version = python_version_read(&image);
-	return image_answer(&version, sizeof(version), answer);
+	return confined_answer_copy(answer, &version, sizeof(version));
 }
 
 uint32_t python_version_request(const struct python_image *image)

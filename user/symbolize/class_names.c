@@ -26,16 +26,6 @@ struct span {
 	uint64_t size;
 };
 
-static int answer_with(struct confined_answer *answer, const void *data, size_t length)
-{
-	answer->data = malloc(length);
-	if (!answer->data)
-		return -ENOMEM;
-	memcpy(answer->data, data, length);
-	answer->length = length;
-	return 0;
-}
-
 static int read_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
 {
 	char bytes[READ_MAX];
@@ -49,7 +39,7 @@ static int read_confined(int fd, const void *input, size_t length, struct confin
 	ssize_t got = pread(fd, bytes, span.size, (off_t)span.offset);
 	if (got != (ssize_t)span.size)
 		return got < 0 ? -errno : -ENODATA;
-	return answer_with(answer, bytes, span.size);
+	return confined_answer_copy(answer, bytes, span.size);
 }
 
 /* Through a symbol of the type's, so that templates and builtin types are read as types. */
@@ -76,7 +66,7 @@ static int demangle_confined(int fd, const void *input, size_t length,
 		return -ENOMEM;
 	demangle(mangled, name);
 	free(mangled);
-	return answer_with(answer, name, strlen(name) + 1);
+	return confined_answer_copy(answer, name, strlen(name) + 1);
 }
 
 /* A virtual table, by where it lies in the file. */
@@ -198,7 +188,7 @@ static int table_confined(int fd, const void *input, size_t length, struct confi
 	if (!table)
 		return error ? error : -ENOENT;
 	demangle(table->name, name);
-	return answer_with(answer, name, strlen(name) + 1);
+	return confined_answer_copy(answer, name, strlen(name) + 1);
 }
 
 /* --- on this side --- */
@@ -224,17 +214,8 @@ int class_file_read(struct confined *confined, int fd, uint64_t offset, void *bu
 {
 	const struct span span = {offset, size};
 	const struct confined_call call = {read_confined, fd, &span, sizeof(span)};
-	struct confined_answer answer;
-	int error = confined_call(confined, &call, &answer);
 
-	if (error)
-		return error;
-	if (answer.length == size)
-		memcpy(buffer, answer.data, size);
-	else
-		error = confined_reject(confined);
-	free(answer.data);
-	return error;
+	return confined_call_for(confined, &call, buffer, size);
 }
 
 int class_name_demangle(struct confined *confined, int fd, const char *mangled,

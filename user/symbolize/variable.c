@@ -71,17 +71,12 @@ static int search(int fd, const char *wanted, struct found *found)
 
 static int search_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
 {
-	struct found *found = calloc(1, sizeof(*found));
+	struct found found = {0};
 	char *wanted = strndup(input, length);
-	int error = found && wanted ? search(fd, wanted, found) : -ENOMEM;
+	int error = wanted ? search(fd, wanted, &found) : -ENOMEM;
 
 	free(wanted);
-	if (error) {
-		free(found);
-		return error;
-	}
-	*answer = (struct confined_answer){found, sizeof(*found)};
-	return 0;
+	return error ?: confined_answer_copy(answer, &found, sizeof(found));
 }
 
 /* Returns 0 with found->count, or a negative errno. */
@@ -94,20 +89,12 @@ static int search_file(const struct procfs *procfs, struct confined *confined, p
 		.input = name,
 		.length = strlen(name),
 	};
-	struct confined_answer answer;
 
 	if (call.fd < 0)
 		return call.fd;
-	int error = confined_call(confined, &call, &answer);
+	int error = confined_call_for(confined, &call, found, sizeof(*found));
 
 	close(call.fd);
-	if (error)
-		return error;
-	if (answer.length == sizeof(*found))
-		memcpy(found, answer.data, sizeof(*found));
-	else
-		error = confined_reject(confined);
-	free(answer.data);
 	return error;
 }
 

@@ -158,16 +158,6 @@ static const struct known *find(uint64_t address, bool is_thread_local)
 	return NULL;
 }
 
-static int answer_with(struct confined_answer *answer, const void *data, size_t length)
-{
-	answer->data = malloc(length);
-	if (!answer->data)
-		return -ENOMEM;
-	memcpy(answer->data, data, length);
-	answer->length = length;
-	return 0;
-}
-
 static int name_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
 {
 	struct variable_cover cover = {0};
@@ -191,7 +181,7 @@ static int name_confined(int fd, const void *input, size_t length, struct confin
 	cover.start = known->start + moved;
 	cover.end = known->end + moved;
 	symbol_name_readable(known->name, cover.name, sizeof(cover.name));
-	return answer_with(answer, &cover, sizeof(cover));
+	return confined_answer_copy(answer, &cover, sizeof(cover));
 }
 
 static int block_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
@@ -200,32 +190,16 @@ static int block_confined(int fd, const void *input, size_t length, struct confi
 
 	(void)input;
 	(void)length;
-	return error ?: answer_with(answer, &file.block, sizeof(file.block));
+	return error ?: confined_answer_copy(answer, &file.block, sizeof(file.block));
 }
 
 /* --- on this side --- */
-
-static int ask(struct confined *confined, const struct confined_call *call, void *result,
-	       size_t size)
-{
-	struct confined_answer answer;
-	int error = confined_call(confined, call, &answer);
-
-	if (error)
-		return error;
-	if (answer.length == size)
-		memcpy(result, answer.data, size);
-	else
-		error = confined_reject(confined);
-	free(answer.data);
-	return error;
-}
 
 int variable_name_at(struct confined *confined, int fd, const struct variable_place *place,
 		     struct variable_cover *cover)
 {
 	const struct confined_call call = {name_confined, fd, place, sizeof(*place)};
-	int error = ask(confined, &call, cover, sizeof(*cover));
+	int error = confined_call_for(confined, &call, cover, sizeof(*cover));
 
 	if (error)
 		return error;
@@ -239,5 +213,5 @@ int thread_local_block_read(struct confined *confined, int fd, struct thread_loc
 {
 	const struct confined_call call = {block_confined, fd, "", 0};
 
-	return ask(confined, &call, block, sizeof(*block));
+	return confined_call_for(confined, &call, block, sizeof(*block));
 }

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "confined.h"
+
+int confined_call_for(struct confined *confined, const struct confined_call *call, void *result,
+		      size_t size)
+{
+	struct confined_answer answer;
+	int error = confined_call(confined, call, &answer);
+
+	if (error)
+		return error;
+	if (answer.length == size)
+		memcpy(result, answer.data, size);
+	else
+		error = confined_reject(confined);
+	free(answer.data);
+	return error;
+}
+
+int confined_answer_copy(struct confined_answer *answer, const void *data, size_t length)
+{
+	answer->data = malloc(length + 1);
+	if (!answer->data)
+		return -ENOMEM;
+	if (length)
+		memcpy(answer->data, data, length);
+	answer->length = length;
+	return 0;
+}
