@@ -13,34 +13,36 @@
 #include <unistd.h>
 
 #include "../target/core.h"
+#include "page_source.h"
 
 enum { PAGE_BYTES = 4096 };
 
-int memory_open(pid_t pid)
+static int open_entry(pid_t pid, const char *name)
 {
-	char path[32];
+	char path[40];
 
-	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
 		return fd;
 	return errno == ENOENT ? -ESRCH : errno == EACCES ? -EPERM : -errno;
 }
 
+int memory_open(pid_t pid)
+{
+	return open_entry(pid, "mem");
+}
+
+int memory_open_pagemap(pid_t pid)
+{
+	return open_entry(pid, "pagemap");
+}
+
 int memory_read_from(int fd, uint64_t address, void *buffer, size_t size)
 {
-	ssize_t got;
+	const struct page_source source = page_source_of_memory(fd);
 
-	if (address > INT64_MAX || size > INT64_MAX - address)
-		return -EFAULT;
-	do {
-		got = pread(fd, buffer, size, (off_t)address);
-	} while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return errno == EIO ? -EFAULT : -errno;
-	if (!got && size)
-		return -ESRCH; /* its memory is gone */
-	return (size_t)got == size ? 0 : -EFAULT;
+	return page_source_read(&source, address, buffer, size);
 }
 
 static int read_process(const struct memory *memory, uint64_t address, void *buffer, size_t size)

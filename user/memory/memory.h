@@ -29,6 +29,9 @@ struct memory procfs_memory(const struct procfs *procfs, pid_t pid);
 /* A descriptor of the memory that a process has now, or a negative errno: -ESRCH, -EPERM. */
 int memory_open(pid_t pid);
 
+/* Likewise of what tells of its pages, in entries as page_source.h has them. */
+int memory_open_pagemap(pid_t pid);
+
 /* All `size` bytes by such a descriptor. Returns 0 or a negative errno: -EFAULT, -ESRCH. */
 int memory_read_from(int fd, uint64_t address, void *buffer, size_t size);
 

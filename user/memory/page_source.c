@@ -2,8 +2,6 @@
 #include "page_source.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "../target/core.h"
@@ -21,17 +19,6 @@ static ssize_t read_pagemap(const struct page_source *source, uint64_t address, 
 			    size_t size)
 {
 	return pread(source->pagemap_fd, entries, size, (off_t)(address / PAGE * sizeof(*entries)));
-}
-
-static int open_pagemap(pid_t pid)
-{
-	char path[40];
-
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0)
-		return fd;
-	return errno == ENOENT ? -ESRCH : errno == EACCES ? -EPERM : -errno;
 }
 
 static ssize_t read_core(const struct page_source *source, uint64_t address, void *buffer,
@@ -59,16 +46,21 @@ static ssize_t read_core_pagemap(const struct page_source *source, uint64_t addr
 	return (ssize_t)(count * sizeof(*entries));
 }
 
+struct page_source page_source_of_memory(int fd)
+{
+	return (struct page_source){read_process, read_pagemap, NULL, fd, -1};
+}
+
 int page_source_open(struct page_source *source, pid_t pid, struct core *core)
 {
 	if (core) {
 		*source = (struct page_source){read_core, read_core_pagemap, core, -1, -1};
 		return 0;
 	}
-	*source = (struct page_source){read_process, read_pagemap, NULL, memory_open(pid), -1};
+	*source = page_source_of_memory(memory_open(pid));
 	if (source->memory_fd < 0)
 		return source->memory_fd;
-	source->pagemap_fd = open_pagemap(pid);
+	source->pagemap_fd = memory_open_pagemap(pid);
 	if (source->pagemap_fd >= 0)
 		return 0;
 	close(source->memory_fd);

@@ -41,6 +41,9 @@ struct page_source {
 int page_source_open(struct page_source *source, pid_t pid, struct core *core);
 void page_source_close(struct page_source *source);
 
+/* Of an open mem alone, without its pagemap; the descriptor stays the caller's. */
+struct page_source page_source_of_memory(int fd);
+
 /* All bytes. Returns 0 or a negative errno: -EFAULT, -ESRCH. */
 int page_source_read(const struct page_source *source, uint64_t address, void *buffer, size_t size);
 

@@ -6,19 +6,14 @@
 #include "live.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
+#include "../../memory/page_source.h"
 
 enum { PAGE = VIEW_PAGE_BYTES, ASKED_PAGES = 4096 };
 
 struct counting {
 	const struct object_pools *pools;
-	int memory_fd;
-	int pagemap_fd;
+	struct page_source source;
 	uint64_t bytes;
 };
 
@@ -27,7 +22,7 @@ static void count_pool(struct counting *counting, uint64_t address)
 	uint8_t header[POOL_HEADER_BYTES] __attribute__((aligned(8)));
 	uint32_t used, size;
 
-	if (!memory_read_from(counting->memory_fd, address, header, sizeof(header)) &&
+	if (!page_source_read(&counting->source, address, header, sizeof(header)) &&
 	    object_pool_header(counting->pools, address, header, &size, &used))
 		counting->bytes += (uint64_t)used * size;
 }
@@ -39,13 +34,13 @@ static int count_range(struct counting *counting, uint64_t start, uint64_t end)
 
 	for (uint64_t at = start; at < end; at += sizeof(states) / sizeof(*states) * PAGE) {
 		size_t count = (end - at) / PAGE < ASKED_PAGES ? (end - at) / PAGE : ASKED_PAGES;
-		ssize_t got = pread(counting->pagemap_fd, states, count * sizeof(*states),
-				    (off_t)(at / PAGE * sizeof(*states)));
+		ssize_t got = counting->source.pagemap(&counting->source, at, states,
+						       count * sizeof(*states));
 
 		if (got <= 0)
 			return -ESRCH;
 		for (uint64_t i = 0; i < (uint64_t)got / sizeof(*states); i++)
-			if (states[i] & PAGEMAP_PRESENT && !((at + i * PAGE) & (pool - 1)))
+			if (states[i] & PAGE_ENTRY_PRESENT && !((at + i * PAGE) & (pool - 1)))
 				count_pool(counting, at + i * PAGE);
 	}
 	return 0;
@@ -60,26 +55,19 @@ static bool may_hold_pools(const struct mapping *mapping)
 int objects_live_bytes(const struct objects *objects, uint64_t *bytes)
 {
 	pid_t pid = objects->interpreter->memory.pid;
-	struct counting counting = {.pools = &objects->pools, .memory_fd = memory_open(pid)};
+	struct counting counting = {.pools = &objects->pools};
 	struct mappings mappings = {0};
-	char path[40];
-	int error = 0;
+	int error = page_source_open(&counting.source, pid, NULL);
 
-	snprintf(path, sizeof(path), "/proc/%d/pagemap", (int)pid);
-	counting.pagemap_fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (counting.memory_fd < 0 || counting.pagemap_fd < 0)
-		error = counting.memory_fd < 0 ? counting.memory_fd : -errno;
-	if (!error)
-		error = mappings_read(objects->procfs, pid, &mappings);
+	if (error)
+		return error;
+	error = mappings_read(objects->procfs, pid, &mappings);
 	for (size_t i = 0; i < mappings.count && !error; i++)
 		if (may_hold_pools(&mappings.items[i]))
 			error = count_range(&counting, mappings.items[i].start,
 					    mappings.items[i].end);
 	mappings_release(&mappings);
-	if (counting.memory_fd >= 0)
-		close(counting.memory_fd);
-	if (counting.pagemap_fd >= 0)
-		close(counting.pagemap_fd);
+	page_source_close(&counting.source);
 	*bytes = counting.bytes;
 	return error;
 }
