@@ -6,6 +6,7 @@
 #ifndef UNFREED_MEMORY_PAGE_SOURCE_H
 #define UNFREED_MEMORY_PAGE_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -19,6 +20,11 @@
  * a file. A core alone says so. */
 #define PAGE_ENTRY_ZERO (UINT64_C(1) << 59)
 #define PAGE_ENTRY_FILE (UINT64_C(1) << 60)
+
+static inline bool page_entry_is_swapped(uint64_t entry)
+{
+	return (entry & (PAGE_ENTRY_SWAPPED | PAGE_ENTRY_GUARD)) == PAGE_ENTRY_SWAPPED;
+}
 
 struct core;
 

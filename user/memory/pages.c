@@ -98,9 +98,7 @@ static enum page_state decode(const struct pages *pages, uint64_t entry)
 			       : PAGE_RESIDENT;
 	if (entry & PAGE_ENTRY_ZERO)
 		return PAGE_ZERO;
-	return (entry & (PAGE_ENTRY_SWAPPED | PAGE_ENTRY_GUARD)) == PAGE_ENTRY_SWAPPED
-		       ? PAGE_SWAPPED
-		       : PAGE_ABSENT;
+	return page_entry_is_swapped(entry) ? PAGE_SWAPPED : PAGE_ABSENT;
 }
 
 /* Anonymous memory has no device behind it: its flags need not be known. */

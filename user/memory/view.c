@@ -149,10 +149,7 @@ static int fill_batch(struct view *view, uint64_t address, const uint64_t *state
 	for (size_t i = 0; i < count;) {
 		size_t run = 0;
 
-		view->numbers.swapped_bytes +=
-			(states[i] & (PAGE_ENTRY_SWAPPED | PAGE_ENTRY_GUARD)) == PAGE_ENTRY_SWAPPED
-				? PAGE
-				: 0;
+		view->numbers.swapped_bytes += page_entry_is_swapped(states[i]) ? PAGE : 0;
 		while (i + run < count && run < RUN_PAGES && states[i + run] & PAGE_ENTRY_PRESENT &&
 		       !view_has(view, address + (i + run) * PAGE))
 			run++;
