@@ -85,8 +85,7 @@ static int follow_fastbin(struct follower *follower, uint64_t address, uint64_t 
 
 	while (address && arenas->fastbin_count < FASTBIN_CHUNKS_MAX) {
 		if ((address & 15) || !is_in_segment(arenas, follower->arena, address) ||
-		    !read_chunk(follower, address, words) ||
-		    (words[1] & ~(uint64_t)CHUNK_BITS) != size) {
+		    !read_chunk(follower, address, words) || chunk_bytes(words[1]) != size) {
 			follower->broken++;
 			return 0;
 		}
@@ -158,7 +157,7 @@ static uint64_t read_key(struct pages *pages, uint64_t chunk)
 
 	if (pages_read(pages, chunk, bytes, sizeof(bytes)))
 		return 0;
-	size = word_at(bytes, 8) & ~(uint64_t)CHUNK_BITS;
+	size = chunk_bytes(word_at(bytes, 8));
 	if (size != TCACHE_BYTES_OLD && size != TCACHE_BYTES_NEW)
 		return 0;
 	size_t bins = size == TCACHE_BYTES_OLD ? TCACHE_BINS_OLD : TCACHE_BINS_NEW;

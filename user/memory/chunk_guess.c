@@ -10,11 +10,6 @@
 
 enum { CHUNKS_BEHIND = 8, FRONT_MAX = 1 << 20 /* alignments that people ask for */ };
 
-static bool is_size(uint64_t bytes)
-{
-	return bytes >= CHUNK_BYTES_MIN && !(bytes & 15);
-}
-
 /* What is mapped alone begins with its mapping, or another such one in it, and fills pages. Where
  * it was to be aligned, what was left in front of it is written in front of its size. */
 static uint64_t mapped_bytes(struct view *view, uint64_t address, uint64_t bytes)
@@ -44,12 +39,12 @@ static bool chunks_follow(struct view *view, const struct region *region, uint64
 			return true;
 		if (at > end || !view_u64(view, at + 8, &word))
 			return false;
-		uint64_t bytes = word & ~(uint64_t)CHUNK_BITS;
+		uint64_t bytes = chunk_bytes(word);
 		if ((word & (CHUNK_NON_MAIN | CHUNK_IS_MMAPPED)) != arena)
 			return false;
 		if (bytes < CHUNK_BYTES_MIN)
 			return word & CHUNK_PREV_IN_USE && (bytes == CHUNK_HEADER_BYTES || !bytes);
-		if (!is_size(bytes))
+		if (!chunk_bytes_fit(bytes))
 			return false;
 		at += bytes;
 	}
@@ -62,10 +57,9 @@ uint64_t chunk_guess_bytes(struct view *view, uint64_t address)
 
 	if (address & 15 || !view_has(view, address - 8) || !view_u64(view, address - 8, &word))
 		return 0;
-	uint64_t bytes = word & ~(uint64_t)CHUNK_BITS,
-		 behind = address - CHUNK_HEADER_BYTES + bytes;
+	uint64_t bytes = chunk_bytes(word), behind = address - CHUNK_HEADER_BYTES + bytes;
 	const struct region *region = regions_find(view_regions(view), address);
-	if (!is_size(bytes) || !region ||
+	if (!chunk_bytes_fit(bytes) || !region ||
 	    bytes > region->mapping.end - address + CHUNK_HEADER_BYTES)
 		return 0;
 	if (word & CHUNK_IS_MMAPPED)

@@ -79,7 +79,7 @@ static bool is_cached(const struct parser *parser)
  */
 static bool is_fence(const struct parser *parser, uint64_t word)
 {
-	uint64_t size = word & ~(uint64_t)CHUNK_BITS, left = parser->stretch->end - parser->at;
+	uint64_t size = chunk_bytes(word), left = parser->stretch->end - parser->at;
 
 	return size == FENCE_BYTES ||
 	       (!size && (word & CHUNK_PREV_IN_USE) && left == FENCE_BYTES) ||
@@ -89,7 +89,7 @@ static bool is_fence(const struct parser *parser, uint64_t word)
 
 static enum step pass_fence(struct parser *parser, uint64_t word)
 {
-	uint64_t size = word & ~(uint64_t)CHUNK_BITS, next[2];
+	uint64_t size = chunk_bytes(word), next[2];
 	bool second = parser->batch->count &&
 		      parser->batch->items[parser->batch->count - 1].state == CHUNK_FENCE;
 
@@ -97,7 +97,7 @@ static enum step pass_fence(struct parser *parser, uint64_t word)
 	if (!parser->stretch->main || size != FENCE_BYTES || !second)
 		return STEP_ON;
 	if (parser->at < parser->stretch->end && read_header(parser, parser->at, next) == STEP_ON &&
-	    (next[1] & ~(uint64_t)CHUNK_BITS) == FENCE_BYTES)
+	    chunk_bytes(next[1]) == FENCE_BYTES)
 		return STEP_ON;
 	return parser->at < parser->stretch->end ? STEP_FENCED : STEP_END;
 }
@@ -119,7 +119,7 @@ static enum step judge_next(const struct parser *parser, uint64_t size, bool *in
 	if (step == STEP_ABSENT)
 		return STEP_ON;
 	if ((words[1] & (CHUNK_IS_MMAPPED | 8)) ||
-	    (words[1] & ~(uint64_t)CHUNK_BITS) > parser->stretch->end - next)
+	    chunk_bytes(words[1]) > parser->stretch->end - next)
 		return STEP_TORN;
 	*in_use = words[1] & CHUNK_PREV_IN_USE;
 	return *in_use || words[0] == size ? STEP_ON : STEP_TORN;
@@ -137,7 +137,7 @@ static enum step parse_one(struct parser *parser)
 	enum step step = read_header(parser, parser->at, words);
 	if (step != STEP_ON)
 		return step;
-	uint64_t size = words[1] & ~(uint64_t)CHUNK_BITS;
+	uint64_t size = chunk_bytes(words[1]);
 	if (words[1] & CHUNK_IS_MMAPPED)
 		return STEP_TORN;
 	if (stretch->top && parser->at >= stretch->top && size == left && size >= FENCE_BYTES) {
@@ -146,7 +146,7 @@ static enum step parse_one(struct parser *parser)
 	}
 	if (is_fence(parser, words[1]))
 		return pass_fence(parser, words[1]);
-	if (size < CHUNK_BYTES_MIN || (size & 15) || size > left)
+	if (!chunk_bytes_fit(size) || size > left)
 		return STEP_TORN;
 	step = judge_next(parser, size, &in_use);
 	if (step != STEP_ON)

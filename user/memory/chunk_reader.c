@@ -44,7 +44,7 @@ static void read_beyond(struct chunk_reader *reader, uint64_t chunk)
 	struct chunk_window *window = &reader->window;
 	uint64_t word = word_at(window->bytes, chunk - window->start + 8);
 
-	window->beyond = chunk + (word & ~(uint64_t)CHUNK_BITS);
+	window->beyond = chunk + chunk_bytes(word);
 	if (pages_read(reader->pages, window->beyond, window->beyond_words,
 		       sizeof(window->beyond_words))) {
 		window->beyond_words[0] = 0;

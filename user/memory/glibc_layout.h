@@ -26,6 +26,18 @@ enum {
 	HEAP_HEADER_BYTES = 0x20, /* of struct heap_info, what all versions have */
 };
 
+/* The bytes of a chunk, by its size word. */
+static inline uint64_t chunk_bytes(uint64_t word)
+{
+	return word & ~(uint64_t)CHUNK_BITS;
+}
+
+/* Whether a chunk for a block may have so many. */
+static inline bool chunk_bytes_fit(uint64_t bytes)
+{
+	return bytes >= CHUNK_BYTES_MIN && !(bytes & 15);
+}
+
 /* struct malloc_state */
 struct arena_layout {
 	const char *name;

@@ -86,9 +86,9 @@ static int add_main_segment(struct search *search, uint64_t start, uint64_t end)
 
 static bool may_begin(const uint8_t *page)
 {
-	uint64_t word = word_at(page, 8), size = word & ~(uint64_t)CHUNK_BITS;
+	uint64_t word = word_at(page, 8), size = chunk_bytes(word);
 
-	return (word & CHUNK_BITS) == CHUNK_PREV_IN_USE && size >= CHUNK_BYTES_MIN && !(size & 15);
+	return (word & CHUNK_BITS) == CHUNK_PREV_IN_USE && chunk_bytes_fit(size);
 }
 
 /* Chains among the pages of one anonymous mapping. */
@@ -158,7 +158,7 @@ static uint64_t find_top_end(struct pages *pages, uint64_t start, uint64_t top, 
 	uint64_t header[2], end;
 
 	if (!pages_read(pages, top, header, sizeof(header))) {
-		end = top + (header[1] & ~(uint64_t)CHUNK_BITS);
+		end = top + chunk_bytes(header[1]);
 		if (end > top && !(end & (PAGES_BYTES - 1)) && is_mapped(pages, top, end))
 			return end;
 	}

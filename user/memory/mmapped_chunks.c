@@ -75,7 +75,7 @@ static bool judge_header(const struct search *search, uint64_t address, const ui
 	uint64_t extra = search->arenas->parameters->mmapped_extra;
 	/* From 2.43 on, bit 0 of the first word says that it is of huge pages. */
 	uint64_t before = word_at(header, 0) & ~(uint64_t)(extra ? 1 : 0);
-	uint64_t word = word_at(header, 8), size = word & ~(uint64_t)CHUNK_BITS;
+	uint64_t word = word_at(header, 8), size = chunk_bytes(word);
 
 	if ((word & CHUNK_BITS) != CHUNK_IS_MMAPPED || before > address || size >> 46)
 		return false;

@@ -262,7 +262,7 @@ static bool is_still_free(struct reach *reach, const struct block *seen)
 	uint64_t chunk = seen->address - CHUNK_HEADER_BYTES, size = seen->bytes + 8, head[2];
 
 	read_bytes(reach, chunk, head, sizeof(head));
-	return (head[1] & ~(uint64_t)CHUNK_BITS) == size && !is_in_use(reach, stretch, chunk, size);
+	return chunk_bytes(head[1]) == size && !is_in_use(reach, stretch, chunk, size);
 }
 
 /*
@@ -279,10 +279,9 @@ static void visit_late(struct reach *reach, uint64_t address, const struct block
 		return;
 	block.granule = (chunk - stretch->start) / CHUNK_HEADER_BYTES;
 	read_bytes(reach, chunk, head, sizeof(head));
-	size = head[1] & ~(uint64_t)CHUNK_BITS;
-	if (size < CHUNK_BYTES_MIN || size & 15 || head[1] & CHUNK_IS_MMAPPED ||
-	    size > stretch->end - chunk || is_cache_key(reach, head[3]) ||
-	    !is_in_use(reach, stretch, chunk, size))
+	size = chunk_bytes(head[1]);
+	if (!chunk_bytes_fit(size) || head[1] & CHUNK_IS_MMAPPED || size > stretch->end - chunk ||
+	    is_cache_key(reach, head[3]) || !is_in_use(reach, stretch, chunk, size))
 		return;
 	block.bytes = size - 8;
 	/* once alone; it is no block of the map, so that it cannot be postponed */
@@ -429,8 +428,7 @@ static bool is_still_in_use(const struct reach *reach, const struct block *block
 		return false;
 	if (!stretch->starts)
 		return head[1] & CHUNK_IS_MMAPPED;
-	return (head[1] & ~(uint64_t)CHUNK_BITS) == block->bytes + 8 &&
-	       !is_cache_key(reach, head[3]) &&
+	return chunk_bytes(head[1]) == block->bytes + 8 && !is_cache_key(reach, head[3]) &&
 	       !pages_read(reach->pages, chunk + block->bytes + 8, behind, sizeof(behind)) &&
 	       behind[1] & CHUNK_PREV_IN_USE;
 }
