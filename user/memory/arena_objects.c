@@ -117,30 +117,13 @@ static int compare_words(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-/* The first claim that ends behind an address. */
-static size_t find_claim(const struct memory_claims *claims, uint64_t address)
-{
-	size_t low = 0, high = claims->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (claims->items[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 static bool has_claim(const struct arena_objects *objects, const struct arena_starts *starts,
 		      size_t from, const struct memory_claims *claims)
 {
 	for (size_t i = from; i < starts->count; i++) {
-		size_t first = find_claim(claims, starts->items[i]);
+		const struct memory_claim *first = claims_from(claims, starts->items[i]);
 
-		if (first < claims->count &&
-		    claims->items[first].start < starts->items[i] + objects->arena_bytes)
+		if (first && first->start < starts->items[i] + objects->arena_bytes)
 			return true;
 	}
 	return false;
