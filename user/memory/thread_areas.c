@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../lib/array.h"
+#include "../lib/bytes.h"
 
 enum {
 	DESCRIPTOR_ALIGN = 64,
@@ -37,14 +38,13 @@ static bool read_descriptor(struct pages *pages, struct thread_area *area)
 {
 	uint64_t words[THREAD_DESCRIPTOR_BYTES / 8], address = area->descriptor;
 	size_t left = PAGES_BYTES - address % PAGES_BYTES, size = sizeof(words);
-	int32_t thread;
 
 	if (pages_read(pages, address, words, size)) {
 		size = left < size ? left : size; /* it is smaller, and ends with its page */
 		if (size <= THREAD_OFFSET || pages_read(pages, address, words, size))
 			return false;
 	}
-	memcpy(&thread, (uint8_t *)words + THREAD_OFFSET, sizeof(thread));
+	int32_t thread = (int32_t)bytes_u32(words, THREAD_OFFSET);
 	if (thread < THREAD_JOINED || thread > THREAD_MAX)
 		return false;
 	area->thread = thread;

@@ -16,8 +16,6 @@
 #include "../lib/array.h"
 #include "core_internal.h"
 
-#define ADDRESS_END (UINT64_C(1) << 47)
-
 enum { PAGE = CORE_PAGE_BYTES, HEADERS_MAX = 1 << 20 };
 
 /* --- the file --- */
@@ -141,10 +139,10 @@ static int add_part(struct core *core, const Elf64_Phdr *header)
 				 .flags_known = true};
 	uint64_t size = header->p_memsz, said = header->p_filesz;
 
-	if (!size || part.start & (PAGE - 1) || part.start >= ADDRESS_END)
+	if (!size || part.start & (PAGE - 1) || part.start >= CORE_ADDRESS_END)
 		return 0; /* the kernel's own page of calls */
-	if (size > ADDRESS_END - part.start)
-		size = ADDRESS_END - part.start;
+	if (size > CORE_ADDRESS_END - part.start)
+		size = CORE_ADDRESS_END - part.start;
 	size = (size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
 	part.end = part.start + size;
 	part.said_bytes = (said < size ? said : size) & ~(uint64_t)(PAGE - 1);
@@ -155,20 +153,12 @@ static int add_part(struct core *core, const Elf64_Phdr *header)
 	return array_append(&core->parts, &core->part_count, part) ? 0 : -ENOMEM;
 }
 
-static int compare_parts(const void *left, const void *right)
-{
-	const struct core_part *a = left, *b = right;
-
-	return a->start < b->start ? -1 : a->start > b->start;
-}
-
 /* No address twice, and no byte of the file for two: what is to be read is bounded by that. */
 static int check_parts(struct core *core)
 {
 	uint64_t held = 0;
 
-	if (core->part_count)
-		qsort(core->parts, core->part_count, sizeof(*core->parts), compare_parts);
+	core_parts_sort(core);
 	for (size_t i = 0; i < core->part_count; i++) {
 		held += core->parts[i].held_bytes;
 		if (held > core->size || (i && core->parts[i].start < core->parts[i - 1].end))

@@ -20,7 +20,6 @@
 #include "core_internal.h"
 #include "open_regular.h"
 
-#define ADDRESS_END     (UINT64_C(1) << 47)
 #define FILE_BYTES_MAX  (UINT64_C(1) << 40)
 #define PATHS_BYTES_MAX (UINT64_C(64) << 20)
 
@@ -31,13 +30,6 @@ enum { PAGE = CORE_PAGE_BYTES, WINDOW_BYTES = 64 << 10, HEADERS_MAX = 64 };
 static int compare_entries(const void *left, const void *right)
 {
 	const struct core_entry *a = left, *b = right;
-
-	return a->start < b->start ? -1 : a->start > b->start;
-}
-
-static int compare_parts(const void *left, const void *right)
-{
-	const struct core_part *a = left, *b = right;
 
 	return a->start < b->start ? -1 : a->start > b->start;
 }
@@ -128,7 +120,7 @@ static int list_entries(const struct core *core, struct core_part **parts, size_
 					 .file = entry->file,
 					 .file_offset = entry->file_offset};
 
-		if ((entry->start | entry->end) & (PAGE - 1) || entry->end > ADDRESS_END ||
+		if ((entry->start | entry->end) & (PAGE - 1) || entry->end > CORE_ADDRESS_END ||
 		    entry->start < last ||
 		    (next < core->part_count && core->parts[next].start < entry->end))
 			continue;
@@ -149,7 +141,7 @@ static int add_entries(struct core *core)
 		if (!array_append(&core->parts, &core->part_count, parts[i]))
 			error = -ENOMEM;
 	if (!error && count)
-		qsort(core->parts, core->part_count, sizeof(*core->parts), compare_parts);
+		core_parts_sort(core);
 	free(parts);
 	return error;
 }

@@ -7,6 +7,8 @@
 
 #include "core.h"
 
+#define CORE_ADDRESS_END (UINT64_C(1) << 47) /* of user space */
+
 enum core_file_state {
 	CORE_FILE_UNKNOWN, /* nothing of it is in the core by which to know it */
 	CORE_FILE_SAME,
@@ -79,6 +81,9 @@ struct core {
 int core_notes_read(struct core *core, uint64_t offset, uint64_t size);
 int core_pages_find(struct core *core);
 int core_files_find(struct core *core);
+
+/* By address. */
+void core_parts_sort(struct core *core);
 
 /* The first part that ends behind an address; core->part_count where there is none. */
 size_t core_parts_from(const struct core *core, uint64_t address);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../lib/array.h"
+#include "../lib/bytes.h"
 #include "core_internal.h"
 
 enum {
@@ -37,16 +38,14 @@ static int read_thread(struct core *core, const struct note *note)
 {
 	struct core_thread thread;
 	uint8_t status[PRSTATUS_BYTES];
-	int32_t id;
 
 	if (note->size != sizeof(status) || core->thread_count == THREADS_MAX)
 		return 0;
 	if (core_file_read(core->fd, note->offset, status, sizeof(status)))
 		return -EIO;
-	memcpy(&id, status + PRSTATUS_PID, sizeof(id));
-	thread.id = id;
+	thread.id = (pid_t)bytes_u32(status, PRSTATUS_PID);
 	memcpy(thread.registers, status + PRSTATUS_REGISTERS, sizeof(thread.registers));
-	if (id <= 0)
+	if (thread.id <= 0)
 		return 0;
 	return array_append(&core->threads, &core->thread_count, thread) ? 0 : -ENOMEM;
 }
@@ -54,13 +53,12 @@ static int read_thread(struct core *core, const struct note *note)
 static int read_process(struct core *core, const struct note *note)
 {
 	uint8_t info[PRPSINFO_BYTES];
-	int32_t pid;
 
 	if (note->size != sizeof(info))
 		return 0;
 	if (core_file_read(core->fd, note->offset, info, sizeof(info)))
 		return -EIO;
-	memcpy(&pid, info + PRPSINFO_PID, sizeof(pid));
+	pid_t pid = (pid_t)bytes_u32(info, PRPSINFO_PID);
 	core->pid = pid > 0 ? pid : 0;
 	memcpy(core->comm, info + PRPSINFO_COMM, sizeof(core->comm) - 1);
 	return 0;

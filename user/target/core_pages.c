@@ -104,6 +104,19 @@ int core_pages_find(struct core *core)
 	return error;
 }
 
+static int compare_parts(const void *left, const void *right)
+{
+	const struct core_part *a = left, *b = right;
+
+	return a->start < b->start ? -1 : a->start > b->start;
+}
+
+void core_parts_sort(struct core *core)
+{
+	if (core->part_count)
+		qsort(core->parts, core->part_count, sizeof(*core->parts), compare_parts);
+}
+
 size_t core_parts_from(const struct core *core, uint64_t address)
 {
 	size_t low = 0, high = core->part_count;
