@@ -33,6 +33,7 @@ struct root_names {
 	pid_t pid;
 	struct pool *pool;
 	struct regions regions;
+	struct anonymous_owner owner;
 	struct pages *pages;
 	bool *stacks;
 	struct thread_areas areas;
@@ -200,14 +201,14 @@ static struct holder find_on_stack(struct root_names *names, size_t index, uint6
 
 static struct holder find_mapping(struct root_names *names, const struct region *region)
 {
-	struct anonymous_owner owner = anonymous_owner_guess(&names->regions);
 	struct holder holder = {.kind = HOLDER_MAPPING};
 	char text[256];
 
-	holder.name = pool_strdup(names->pool,
-				  region->mapping.inode
-					  ? region->mapping.path
-					  : anonymous_guess(&owner, region, text, sizeof(text)));
+	const char *name = region->mapping.inode
+				   ? region->mapping.path
+				   : anonymous_guess(&names->owner, region, text, sizeof(text));
+
+	holder.name = pool_strdup(names->pool, name);
 	return keep(names, holder, region->mapping.start, region->mapping.end);
 }
 
@@ -312,6 +313,7 @@ static bool read_process(struct root_names *names)
 	if (regions_read(names->procfs, names->pid, &names->regions) ||
 	    mappings_read(names->procfs, names->pid, &names->mappings))
 		return false;
+	names->owner = anonymous_owner_guess(&names->regions);
 	names->pages = pages_new(names->pid, &names->regions);
 	names->stacks = names->pages ? stacks_find(names->procfs, names->pid, names->pages) : NULL;
 	if (!names->stacks || thread_areas_find(names->pages, names->stacks, &names->areas))
