@@ -427,22 +427,35 @@ static void fill_judged(const struct collector *collector, struct snapshot *snap
 	}
 }
 
+/* By row, malloc'd; NULL where nobody asked what is lost. Returns 0 or a negative errno. */
+static int sum_judged(const struct collector *collector, struct snapshot *snapshot,
+		      const struct judged_blocks *judged, uint64_t newest_ns,
+		      struct reachability **rows)
+{
+	*rows = NULL;
+	if (!judged)
+		return 0;
+	struct reachability *found = calloc(collector->view->row_count, sizeof(*found));
+	int error =
+		found ? judged_sum(judged, collector->view, newest_ns, snapshot, found) : -ENOMEM;
+
+	if (error)
+		free(found);
+	else
+		*rows = found;
+	return error;
+}
+
 static int fill_stacks(struct collector *collector, struct snapshot *snapshot,
 		       const struct snapshot_request *request, const struct live_blocks *live,
 		       uint64_t newest_ns, size_t *index_by_image)
 {
 	uint64_t now_ns = request->taken_monotonic_ns;
-	struct reachability *found =
-		request->judged ? calloc(collector->view->row_count, sizeof(*found)) : NULL;
-	int error = request->judged ? found ? judged_sum(request->judged, collector->view,
-							 newest_ns, snapshot, found)
-					    : -ENOMEM
-				    : 0;
+	struct reachability *found;
+	int error = sum_judged(collector, snapshot, request->judged, newest_ns, &found);
 
-	if (error) {
-		free(found);
+	if (error)
 		return error;
-	}
 	for (size_t i = 0; i < collector->images.count; i++)
 		index_by_image[i] = SIZE_MAX;
 	if (collector->images.count)
