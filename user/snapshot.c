@@ -21,12 +21,20 @@ struct frame_entry {
 	struct frame frame;
 };
 
+struct module_entry {
+	UT_hash_handle hh;
+	const char *path;
+	size_t index;
+};
+
 struct snapshot_pool {
 	struct pool *memory;
 	struct string_entry *strings; /* by their bytes */
 	struct frame_entry *frames;   /* by the frame's bytes: its strings are interned */
+	struct module_entry *modules; /* by the address of the interned path */
 	size_t target_room;
 	size_t stack_room;
+	size_t module_room;
 };
 
 struct snapshot *snapshot_new(void)
@@ -52,10 +60,12 @@ void snapshot_free(struct snapshot *snapshot)
 		return;
 	HASH_CLEAR(hh, snapshot->pool->strings);
 	HASH_CLEAR(hh, snapshot->pool->frames);
+	HASH_CLEAR(hh, snapshot->pool->modules);
 	pool_free(snapshot->pool->memory);
 	free(snapshot->pool);
 	free(snapshot->targets);
 	free(snapshot->stacks);
+	free(snapshot->modules);
 	free(snapshot);
 }
 
@@ -102,6 +112,7 @@ const struct frame *snapshot_intern_frame(struct snapshot *snapshot, const struc
 	key.name = snapshot_intern(snapshot, frame->name ? frame->name : "");
 	key.file = intern_known(snapshot, frame->file);
 	key.module = intern_known(snapshot, frame->module);
+	key.linkage = intern_known(snapshot, frame->linkage);
 	key.offset = frame->offset;
 	key.line = frame->line;
 	key.kind = frame->kind;
@@ -153,6 +164,51 @@ struct stack *snapshot_add_stack(struct snapshot *snapshot)
 	return stack;
 }
 
+static struct module_entry *find_module(const struct snapshot *snapshot, const char *path)
+{
+	struct module_entry *entry;
+
+	HASH_FIND_PTR(snapshot->pool->modules, &path, entry);
+	return entry;
+}
+
+const struct snapshot_module *snapshot_find_module(const struct snapshot *snapshot,
+						   const char *path)
+{
+	const struct module_entry *entry = find_module(snapshot, path);
+
+	return entry ? &snapshot->modules[entry->index] : NULL;
+}
+
+static void add_module(struct snapshot *snapshot, const struct snapshot_module *module)
+{
+	struct snapshot_pool *pool = snapshot->pool;
+	struct module_entry *entry = pool_alloc(pool->memory, 1, sizeof(*entry));
+	void *array = snapshot->modules;
+	struct snapshot_module *added =
+		append(&array, &snapshot->module_count, &pool->module_room, sizeof(*added));
+
+	snapshot->modules = array;
+	*added = *module;
+	entry->path = module->path;
+	entry->index = snapshot->module_count - 1;
+	HASH_ADD_PTR(pool->modules, path, entry);
+}
+
+void snapshot_note_module(struct snapshot *snapshot, const struct snapshot_module *module)
+{
+	struct snapshot_module noted = *module;
+
+	noted.path = snapshot_intern(snapshot, module->path);
+	noted.build_id = intern_known(snapshot, module->build_id);
+	const struct module_entry *entry = find_module(snapshot, noted.path);
+
+	if (!entry)
+		add_module(snapshot, &noted);
+	else if (snapshot->modules[entry->index].build_id != noted.build_id)
+		snapshot->modules[entry->index] = (struct snapshot_module){.path = noted.path};
+}
+
 void *snapshot_alloc(struct snapshot *snapshot, size_t count, size_t size)
 {
 	return pool_alloc(snapshot->pool->memory, count, size);
@@ -178,7 +234,8 @@ static int compare_frames(const struct frame *a, const struct frame *b)
 	(void)((order = compare_strings(a->name, b->name)) ||
 	       (order = compare_strings(a->file, b->file)) || (order = COMPARE(a->line, b->line)) ||
 	       (order = compare_strings(a->module, b->module)) ||
-	       (order = COMPARE(a->offset, b->offset)) || (order = COMPARE(a->kind, b->kind)));
+	       (order = COMPARE(a->offset, b->offset)) || (order = COMPARE(a->kind, b->kind)) ||
+	       (order = compare_strings(a->linkage, b->linkage)));
 	return order;
 }
 

@@ -32,6 +32,20 @@ struct frame {
 		offset; /* ELF virtual address in the module, of the return address; 0 for Python */
 	uint32_t line;  /* 0 where unknown */
 	enum frame_kind kind;
+	const char *linkage; /* its name as the linker knows it; NULL: no other than `name` */
+};
+
+/*
+ * An ELF file that frames lie in. Of a path under which there were several files nothing else is
+ * known.
+ */
+struct snapshot_module {
+	const char *path;     /* as frames have it */
+	const char *build_id; /* hexadecimal; NULL: none, or unknown */
+	uint64_t start;       /* where the first process that was seen to has its code mapped; */
+	uint64_t limit;       /* 0: unknown */
+	uint64_t file_offset;
+	uint64_t bias; /* an address there, less what the file counts it as */
 };
 
 struct amount {
@@ -130,6 +144,8 @@ struct snapshot {
 	size_t target_count;
 	struct stack *stacks;
 	size_t stack_count;
+	struct snapshot_module *modules; /* not all that frames name */
+	size_t module_count;
 	struct snapshot_pool *pool; /* owns strings, frames and arrays */
 };
 
@@ -150,6 +166,13 @@ const struct frame *snapshot_intern_frame(struct snapshot *snapshot, const struc
 /* Appends a zeroed target or stack and returns it; the pointer holds until the next append. */
 struct target *snapshot_add_target(struct snapshot *snapshot);
 struct stack *snapshot_add_stack(struct snapshot *snapshot);
+
+/* Notes what is known of a module, unless it is known already. The strings are interned. */
+void snapshot_note_module(struct snapshot *snapshot, const struct snapshot_module *module);
+
+/* By the interned path of a frame; NULL: nothing is known of it. */
+const struct snapshot_module *snapshot_find_module(const struct snapshot *snapshot,
+						   const char *path);
 
 /* Zeroed memory that lives as long as the snapshot: arrays of frames, of arguments. */
 void *snapshot_alloc(struct snapshot *snapshot, size_t count, size_t size);
@@ -173,6 +196,7 @@ const char *loss_meaning(enum loss loss); /* "blocks not recorded: …" */
 const char *domain_name(enum domain domain);
 const char *holder_kind_name(enum holder_kind kind); /* "thread_local" */
 const char *frame_kind_name(enum frame_kind kind);
+bool frame_is_named(const struct frame *frame); /* `[module+0xoffset]` is no name */
 const char *trace_mode_name(enum trace_mode mode);
 
 #endif

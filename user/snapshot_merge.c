@@ -211,6 +211,8 @@ static void merge_part(struct merge *merge, const struct snapshot *part)
 
 	for (size_t i = 0; i < part->target_count; i++)
 		targets[i] = merge_target(merge, &part->targets[i]);
+	for (size_t i = 0; i < part->module_count; i++)
+		snapshot_note_module(result, &part->modules[i]);
 	for (size_t i = 0; i < part->stack_count; i++)
 		merge_stack(merge, &part->stacks[i], targets[part->stacks[i].target]);
 	merge_totals(&result->totals, &part->totals);

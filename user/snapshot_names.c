@@ -41,6 +41,11 @@ const char *frame_kind_name(enum frame_kind kind)
 	return NAME_OF(names, kind);
 }
 
+bool frame_is_named(const struct frame *frame)
+{
+	return frame->kind == FRAME_PYTHON || frame->name[0] != '[';
+}
+
 const char *holder_kind_name(enum holder_kind kind)
 {
 	static const char *const names[HOLDER_KINDS] = {

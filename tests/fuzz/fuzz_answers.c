@@ -57,9 +57,12 @@ static void make_lists(struct confined_answer *answer)
 {
 	struct symbol_list lists[LISTS] = {{.vaddr = 1}, {.vaddr = 2}, {.vaddr = 3}};
 
-	for (size_t i = 0; i < LISTS; i++)
-		if (symbol_list_add(&lists[i], "name", "file.c", 12, i == 1))
+	for (size_t i = 0; i < LISTS; i++) {
+		const struct symbol symbol = {"name", "_Z4namev", "file.c", 12, i == 1};
+
+		if (symbol_list_add(&lists[i], &symbol))
 			abort();
+	}
 	if (wire_encode_lists(lists, LISTS, &answer->data, &answer->length))
 		abort();
 	symbol_lists_release(lists, LISTS);

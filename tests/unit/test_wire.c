@@ -12,14 +12,19 @@
 #include "symbolize/symbol_list.h"
 #include "symbolize/wire.h"
 
+static void add(struct symbol_list *list, const struct symbol *symbol)
+{
+	assert_int_equal(symbol_list_add(list, symbol), 0);
+}
+
 static void fill(struct symbol_list lists[2])
 {
 	memset(lists, 0, 2 * sizeof(*lists));
 	lists[0].vaddr = 0x1234;
-	assert_int_equal(symbol_list_add(&lists[0], "inner", "a.c", 3, true), 0);
-	assert_int_equal(symbol_list_add(&lists[0], "", NULL, 0, false), 0);
+	add(&lists[0], &(struct symbol){"inner", "_Z5innerv", "a.c", 3, true});
+	add(&lists[0], &(struct symbol){.name = "", .linkage = ""});
 	lists[1].vaddr = UINT64_MAX;
-	assert_int_equal(symbol_list_add(&lists[1], NULL, "b.c", UINT32_MAX, false), 0);
+	add(&lists[1], &(struct symbol){.file = "b.c", .line = UINT32_MAX});
 }
 
 static void what_goes_in_comes_out(void **state)
@@ -35,10 +40,12 @@ static void what_goes_in_comes_out(void **state)
 	assert_int_equal(decoded[0].vaddr, 0x1234);
 	assert_int_equal(decoded[0].count, 2);
 	assert_string_equal(decoded[0].symbols[0].name, "inner");
+	assert_string_equal(decoded[0].symbols[0].linkage, "_Z5innerv");
 	assert_string_equal(decoded[0].symbols[0].file, "a.c");
 	assert_int_equal(decoded[0].symbols[0].line, 3);
 	assert_true(decoded[0].symbols[0].inlined);
 	assert_string_equal(decoded[0].symbols[1].name, "");
+	assert_null(decoded[0].symbols[1].linkage); /* no other than the name */
 	assert_null(decoded[0].symbols[1].file);
 	assert_false(decoded[0].symbols[1].inlined);
 	assert_int_equal(decoded[1].count, 1);
@@ -142,7 +149,7 @@ static void replies_are_bounded(void **state)
 	(void)state;
 	memset(name, 'n', SYMBOL_STRING_MAX);
 	for (size_t i = 0; i < COUNT * SYMBOLS; i++)
-		assert_int_equal(symbol_list_add(&lists[i / SYMBOLS], name, NULL, 1, false), 0);
+		add(&lists[i / SYMBOLS], &(struct symbol){.name = name, .line = 1});
 	assert_int_equal(wire_encode_lists(lists, COUNT, &data, &length), 0);
 	assert_true(length <= WIRE_REPLY_MAX);
 	assert_int_equal(wire_decode_lists(data, length, decoded, COUNT), 0);
@@ -161,14 +168,15 @@ static void lists_and_strings_are_bounded(void **state)
 {
 	struct symbol_list list = {0};
 	char *name = malloc(100001);
+	const struct symbol symbol = {.name = name, .linkage = name, .file = name};
 
 	(void)state;
 	memset(name, 'n', 100000);
 	name[100000] = '\0';
 	for (int i = 0; i < SYMBOLS_PER_ADDRESS_MAX; i++)
-		assert_int_equal(symbol_list_add(&list, name, name, 0, false), 0);
+		add(&list, &symbol);
 	assert_int_equal(strlen(list.symbols[0].name), SYMBOL_STRING_MAX);
-	assert_int_equal(symbol_list_add(&list, name, name, 0, false), -E2BIG);
+	assert_int_equal(symbol_list_add(&list, &symbol), -E2BIG);
 	symbol_lists_release(&list, 1);
 	assert_int_equal(list.count, 0);
 	free(name);

@@ -31,6 +31,25 @@ static const char *fallback_name(const struct known_stack *known, const struct a
 	return buffer;
 }
 
+/* What the address that a file counts as `vaddr` says of where the file is mapped. */
+static void note_module(struct snapshot *snapshot, const struct address *address, uint64_t vaddr)
+{
+	const struct module *module = address->module;
+
+	if (!module || !module->end)
+		return;
+	const struct snapshot_module note = {
+		.path = module->path,
+		.build_id = module->build_id,
+		.start = module->start,
+		.limit = module->end,
+		.file_offset = module->file_offset,
+		.bias = module->start - module->file_offset + address->value - vaddr,
+	};
+
+	snapshot_note_module(snapshot, &note);
+}
+
 static const struct frame *make_frame(struct snapshot *snapshot, const struct known_stack *known,
 				      const struct address *address, const struct symbol *symbol,
 				      uint64_t vaddr)
@@ -38,6 +57,7 @@ static const struct frame *make_frame(struct snapshot *snapshot, const struct kn
 	char buffer[256];
 	struct frame frame = {
 		.name = symbol->name,
+		.linkage = symbol->linkage,
 		.file = symbol->file,
 		.line = symbol->line,
 		.module = address->module ? address->module->path : NULL,
@@ -45,6 +65,7 @@ static const struct frame *make_frame(struct snapshot *snapshot, const struct kn
 		.kind = symbol->inlined ? FRAME_INLINED : FRAME_NATIVE,
 	};
 
+	note_module(snapshot, address, vaddr);
 	if (!frame.name)
 		frame.name = fallback_name(known, address, vaddr, buffer, sizeof(buffer));
 	return snapshot_intern_frame(snapshot, &frame);

@@ -64,6 +64,24 @@ struct module *modules_get(struct modules *modules, const struct procfs *procfs,
 	return NULL;
 }
 
+void module_note_code(struct module *module, const struct mapping *mapping)
+{
+	if (!module->end) {
+		module->start = mapping->start;
+		module->end = mapping->end;
+		module->file_offset = mapping->file_offset;
+		return;
+	}
+	if (module->start - module->file_offset != mapping->start - mapping->file_offset)
+		return;
+	if (mapping->start < module->start) {
+		module->start = mapping->start;
+		module->file_offset = mapping->file_offset;
+	}
+	if (mapping->end > module->end)
+		module->end = mapping->end;
+}
+
 void modules_release(struct modules *modules)
 {
 	for (size_t i = 0; i < modules->count; i++) {

@@ -6,6 +6,7 @@
 #ifndef UNFREED_MODULES_H
 #define UNFREED_MODULES_H
 
+#include "../symbolize/build_id.h"
 #include "../target/mappings.h"
 
 struct module {
@@ -17,6 +18,11 @@ struct module {
 	uint32_t device_major;
 	uint32_t device_minor;
 	uint64_t inode;
+	/* where the first process that ran into it has its code, 0: none did yet */
+	uint64_t start;
+	uint64_t end;
+	uint64_t file_offset;
+	char build_id[BUILD_ID_TEXT_MAX]; /* "": none, or not read yet */
 };
 
 struct modules {
@@ -30,6 +36,10 @@ struct modules {
  */
 struct module *modules_get(struct modules *modules, const struct procfs *procfs, pid_t pid,
 			   const struct mapping *mapping);
+
+/* Keeps where code of a module is mapped, if nothing is known of that yet or it is in line with it.
+ */
+void module_note_code(struct module *module, const struct mapping *mapping);
 
 void modules_release(struct modules *modules);
 

@@ -87,6 +87,8 @@ static void resolve_module(struct names *names, struct name **run, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		run[i]->resolved = true;
+	if (module->fd >= 0 && !module->build_id[0])
+		build_id_read(names->confined, module->fd, module->build_id);
 	if (offsets && lists && module->fd >= 0) {
 		for (size_t i = 0; i < count; i++)
 			offsets[i] = run[i]->address.value;

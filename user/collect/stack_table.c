@@ -37,10 +37,12 @@ static struct address locate(const struct images *images, struct modules *module
 	if (!mapping)
 		return address;
 	address.module = modules_get(modules, images->procfs, (pid_t)image->pid, mapping);
-	if (address.module)
+	if (address.module) {
 		address.value = pc - mapping->start + mapping->file_offset;
-	else if (!image->perf_map)
+		module_note_code(address.module, mapping);
+	} else if (!image->perf_map) {
 		image_read_perf_map(images, image);
+	}
 	return address;
 }
 

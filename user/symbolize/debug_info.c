@@ -243,7 +243,8 @@ static void inlining_read(struct inlining *inlining, const Dwarf_Die *function, 
 	}
 }
 
-static const char *die_name(Dwarf_Die *die, char *text, size_t size)
+/* Fills the names of a symbol, the readable one into `text`. */
+static void name_by_die(Dwarf_Die *die, char *text, size_t size, struct symbol *symbol)
 {
 	Dwarf_Attribute attribute;
 	const char *name = NULL;
@@ -253,7 +254,10 @@ static const char *die_name(Dwarf_Die *die, char *text, size_t size)
 		name = dwarf_formstring(&attribute);
 	if (!name)
 		name = dwarf_diename(die);
-	return name && *name ? symbol_name_readable(name, text, size) : NULL;
+	if (!name || !*name)
+		return;
+	symbol->name = (char *)symbol_name_readable(name, text, size);
+	symbol->linkage = (char *)name;
 }
 
 /* A relative name counts from the directory in which the unit was compiled. */
@@ -309,28 +313,45 @@ static void source_of_call(struct source *source, struct unit *unit, Dwarf_Die *
 	source->line = number_attribute(call, DW_AT_call_line);
 }
 
-static int add_function(struct unit *unit, Dwarf_Die *function, uint64_t pc, const char *name,
-			struct source *source, struct symbol_list *list)
+static int add_symbol(struct symbol_list *list, const struct symbol *named,
+		      const struct source *source, bool inlined)
+{
+	const struct symbol symbol = {
+		.name = named->name,
+		.linkage = named->linkage,
+		.file = (char *)source->file,
+		.line = source->line,
+		.inlined = inlined,
+	};
+
+	return symbol_list_add(list, &symbol);
+}
+
+static int add_function(struct unit *unit, Dwarf_Die *function, uint64_t pc,
+			const struct symbol *named, struct source *source, struct symbol_list *list)
 {
 	char text[SYMBOL_STRING_MAX];
+	struct symbol outer = *named;
 	struct inlining inlining;
 	int error = 0;
 
 	inlining_read(&inlining, function, pc);
 	for (size_t i = inlining.count; i > 0 && !error; i--) {
 		Dwarf_Die *call = &inlining.calls[i - 1];
+		struct symbol inner = {0};
 
-		error = symbol_list_add(list, die_name(call, text, sizeof(text)), source->file,
-					source->line, true);
+		name_by_die(call, text, sizeof(text), &inner);
+		error = add_symbol(list, &inner, source, true);
 		source_of_call(source, unit, call);
 	}
 	if (error)
 		return error;
-	return symbol_list_add(list, name ? name : die_name(function, text, sizeof(text)),
-			       source->file, source->line, false);
+	if (!outer.name)
+		name_by_die(function, text, sizeof(text), &outer);
+	return add_symbol(list, &outer, source, false);
 }
 
-int debug_info_lookup(struct debug_info *info, uint64_t address, const char *name,
+int debug_info_lookup(struct debug_info *info, uint64_t address, const struct symbol *named,
 		      struct symbol_list *list)
 {
 	uint64_t pc = address - info->bias;
@@ -345,8 +366,8 @@ int debug_info_lookup(struct debug_info *info, uint64_t address, const char *nam
 		return -ENOMEM;
 	source_at(&source, unit, pc);
 	if (code_ranges_find(&unit->ranges, pc, &index))
-		return add_function(unit, &unit->functions[index], pc, name, &source, list);
-	if (!source.file && !name)
+		return add_function(unit, &unit->functions[index], pc, named, &source, list);
+	if (!source.file && !named->name)
 		return 0;
-	return symbol_list_add(list, name, source.file, source.line, false);
+	return add_symbol(list, named, &source, false);
 }

@@ -17,11 +17,11 @@ void debug_info_free(struct debug_info *info);
 
 /*
  * Appends what stands at the address (the module's, as libdwfl counts; of the call itself, not
- * where it returns to), innermost first; nothing where DWARF does not know it. `name` is the
- * readable name of the function by the symbol table, which names the outermost symbol; NULL takes
- * DWARF's. Returns 0 or -ENOMEM.
+ * where it returns to), innermost first; nothing where DWARF does not know it. `named` has the
+ * names of the function by the symbol table, which those of the outermost symbol are; where it has
+ * none DWARF's are taken. Returns 0 or -ENOMEM.
  */
-int debug_info_lookup(struct debug_info *info, uint64_t address, const char *name,
+int debug_info_lookup(struct debug_info *info, uint64_t address, const struct symbol *named,
 		      struct symbol_list *list);
 
 #endif

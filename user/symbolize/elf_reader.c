@@ -200,33 +200,36 @@ static bool vaddr_of_offset(Elf *elf, uint64_t offset, uint64_t *vaddr)
 	return found;
 }
 
-static const char *symbol_text(const struct table_symbol *symbol, char *text, size_t size)
+/* Fills the names of `named`: in `text`, and in the table. */
+static void name_by_table(const struct table_symbol *symbol, char *text, size_t size,
+			  struct symbol *named)
 {
 	if (!symbol)
-		return NULL;
+		return;
 	symbol_name_readable(symbol->name, text, size - strlen("@plt"));
 	if (symbol->plt)
 		strcat(text, "@plt");
-	return text;
+	named->name = text;
+	named->linkage = (char *)symbol->name;
 }
 
 static int file_lookup(struct elf_file *file, uint64_t offset, struct symbol_list *list)
 {
 	char text[SYMBOL_STRING_MAX];
+	struct symbol symbol = {0};
 	uint64_t call;
-	const char *name;
 	int error = 0;
 
 	list->vaddr = offset;
 	if (offset == 0 || !vaddr_of_offset(file->elf, offset - 1, &call))
-		return symbol_list_add(list, NULL, NULL, 0, false);
+		return symbol_list_add(list, &symbol);
 	list->vaddr = call + 1;
 	call += file->bias;
-	name = symbol_text(symbol_table_find(&file->symbols, call), text, sizeof(text));
+	name_by_table(symbol_table_find(&file->symbols, call), text, sizeof(text), &symbol);
 	if (file->debug)
-		error = debug_info_lookup(file->debug, call, name, list);
+		error = debug_info_lookup(file->debug, call, &symbol, list);
 	if (!error && list->count == 0)
-		error = symbol_list_add(list, name, NULL, 0, false);
+		error = symbol_list_add(list, &symbol);
 	return error;
 }
 

@@ -12,10 +12,10 @@
 #define SYMBOL_STRING_MAX       4096
 
 /*
- * Appends a symbol. `name` and `file` may be NULL; they are copied, cut at SYMBOL_STRING_MAX bytes.
- * Returns 0, -ENOMEM, or -E2BIG where the list is full.
+ * Appends a copy of a symbol, whose strings may be NULL and are cut at SYMBOL_STRING_MAX bytes. Of
+ * a linkage name that is no other than the name none is kept. Returns 0, -ENOMEM, or -E2BIG where
+ * the list is full.
  */
-int symbol_list_add(struct symbol_list *list, const char *name, const char *file, uint32_t line,
-		    bool inlined);
+int symbol_list_add(struct symbol_list *list, const struct symbol *symbol);
 
 #endif

@@ -17,6 +17,7 @@
 /* One name for an address. Where calls were inlined an address has several, innermost first. */
 struct symbol {
 	char *name;    /* demangled; NULL where there is none */
+	char *linkage; /* as the linker knows it; NULL where that is no other */
 	char *file;    /* NULL where unknown */
 	uint32_t line; /* 0 where unknown */
 	bool inlined;  /* inlined into the next symbol of the same address */

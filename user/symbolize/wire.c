@@ -7,11 +7,11 @@
 
 #include "symbol_list.h"
 
-enum { FLAG_INLINED = 1, FLAG_NAME = 2, FLAG_FILE = 4, FLAGS_ALL = 7 };
+enum { FLAG_INLINED = 1, FLAG_NAME = 2, FLAG_FILE = 4, FLAG_LINKAGE = 8, FLAGS_ALL = 15 };
 
-/* An address that is cut to one nameless symbol: u64, u32, u32, u8, u32, u32. */
-#define SHORTEST_LIST   25u
-#define SYMBOL_OVERHEAD 13u
+/* An address that is cut to one nameless symbol: u64, u32, u32, u8, u32, u32, u32. */
+#define SHORTEST_LIST   29u
+#define SYMBOL_OVERHEAD 17u
 
 struct buffer {
 	char *data;
@@ -90,28 +90,30 @@ static void put_u32(struct buffer *buffer, uint32_t value)
 	put(buffer, &value, sizeof(value));
 }
 
-static void put_string(struct buffer *buffer, const char *string, size_t length)
+static size_t string_length(const char *string)
 {
+	return string ? strnlen(string, SYMBOL_STRING_MAX) : 0;
+}
+
+static void put_string(struct buffer *buffer, const char *string)
+{
+	size_t length = string_length(string);
+
 	put_u32(buffer, (uint32_t)length);
 	if (length)
 		put(buffer, string, length);
 }
 
-static void put_symbol(struct buffer *buffer, const struct symbol *symbol, size_t name_length,
-		       size_t file_length)
+static void put_symbol(struct buffer *buffer, const struct symbol *symbol)
 {
 	uint8_t flags = (symbol->inlined ? FLAG_INLINED : 0) | (symbol->name ? FLAG_NAME : 0) |
-			(symbol->file ? FLAG_FILE : 0);
+			(symbol->file ? FLAG_FILE : 0) | (symbol->linkage ? FLAG_LINKAGE : 0);
 
 	put_u32(buffer, symbol->line);
 	put(buffer, &flags, sizeof(flags));
-	put_string(buffer, symbol->name, name_length);
-	put_string(buffer, symbol->file, file_length);
-}
-
-static size_t string_length(const char *string)
-{
-	return string ? strnlen(string, SYMBOL_STRING_MAX) : 0;
+	put_string(buffer, symbol->name);
+	put_string(buffer, symbol->linkage);
+	put_string(buffer, symbol->file);
 }
 
 static size_t list_length(const struct symbol_list *list)
@@ -120,6 +122,7 @@ static size_t list_length(const struct symbol_list *list)
 
 	for (size_t i = 0; i < list->count; i++)
 		length += SYMBOL_OVERHEAD + string_length(list->symbols[i].name) +
+			  string_length(list->symbols[i].linkage) +
 			  string_length(list->symbols[i].file);
 	return length;
 }
@@ -134,13 +137,12 @@ static int put_list(struct buffer *buffer, const struct symbol_list *list, size_
 	put(buffer, &list->vaddr, sizeof(list->vaddr));
 	if (length > room || list->count == 0) {
 		put_u32(buffer, 1);
-		put_symbol(buffer, &nameless, 0, 0);
+		put_symbol(buffer, &nameless);
 		return 0;
 	}
 	put_u32(buffer, (uint32_t)list->count);
 	for (size_t i = 0; i < list->count; i++)
-		put_symbol(buffer, &list->symbols[i], string_length(list->symbols[i].name),
-			   string_length(list->symbols[i].file));
+		put_symbol(buffer, &list->symbols[i]);
 	return 0;
 }
 
@@ -211,17 +213,22 @@ static void take_string(struct cursor *cursor, char string[SYMBOL_STRING_MAX + 1
 
 static int take_symbol(struct cursor *cursor, struct symbol_list *list)
 {
-	char name[SYMBOL_STRING_MAX + 1], file[SYMBOL_STRING_MAX + 1];
-	uint32_t line = take_u32(cursor);
+	char name[SYMBOL_STRING_MAX + 1], linkage[SYMBOL_STRING_MAX + 1];
+	char file[SYMBOL_STRING_MAX + 1];
+	struct symbol symbol = {.line = take_u32(cursor)};
 	uint8_t flags;
 
 	take_value(cursor, &flags, sizeof(flags));
 	take_string(cursor, name);
+	take_string(cursor, linkage);
 	take_string(cursor, file);
 	if (cursor->failed || (flags & ~FLAGS_ALL))
 		return -EPROTO;
-	return symbol_list_add(list, flags & FLAG_NAME ? name : NULL,
-			       flags & FLAG_FILE ? file : NULL, line, flags & FLAG_INLINED);
+	symbol.name = flags & FLAG_NAME ? name : NULL;
+	symbol.linkage = flags & FLAG_LINKAGE ? linkage : NULL;
+	symbol.file = flags & FLAG_FILE ? file : NULL;
+	symbol.inlined = flags & FLAG_INLINED;
+	return symbol_list_add(list, &symbol);
 }
 
 static int take_list(struct cursor *cursor, struct symbol_list *list)

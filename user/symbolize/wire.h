@@ -5,7 +5,8 @@
  *   request: struct wire_request, path, offsets
  *   answer:  for each offset
  *              u64 vaddr, u32 symbols, and for each symbol
- *                u32 line, u8 flags, u32 length + bytes of the name, likewise of the file
+ *                u32 line, u8 flags, u32 length + bytes of the name, likewise of the linkage name
+ *                and of the file
  *
  * Neither side trusts the other: every length is checked against what is left and against the
  * limits here.
