@@ -8,7 +8,8 @@ import subprocess
 import pytest
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[2] / "tests" / "golden"
-SERVICE = GOLDEN / "service.pb.gz"
+SERVICE = GOLDEN / "service.pb.gz"  # saved by an earlier version
+MAPPED = GOLDEN / "mapped.pb.gz"
 
 pytestmark = pytest.mark.skipif(not shutil.which("go"), reason="no go (Debian: golang-go)")
 
@@ -62,6 +63,21 @@ def test_diff_base(pprof):
     assert all(value == "0" for value in same.values())
     other = pprof("-top", "-unit=B", f"-diff_base={SERVICE}", GOLDEN / "wide.pb.gz")
     assert flat(other)["PyBytes_FromStringAndSize"] == "-9800000B"
+
+
+def test_head_is_for_people(pprof):
+    head = pprof("-top", MAPPED).split("flat%")[0].splitlines()
+    assert "Build ID: 00112233aabbccdd" in head
+    assert not [line for line in head if "{" in line or len(line) > 100]
+    assert "#unfreed/1 {" in pprof("-comments", MAPPED)
+
+
+def test_system_names_are_what_the_linker_knows(pprof):
+    raw = pprof("-raw", MAPPED)
+    assert "cache::put /src/app.cc:12 s=0(_ZN5cache3putEv)" in raw
+    assert "0x55550000120f M=1 cache::grow" in raw
+    assert "1: 0x555500001000/0x555500004000/0x1000 /srv/app 00112233aabbccdd [FN][FL][LN][IN]" in raw
+    assert "/srv/libstripped.so feed \n" in raw
 
 
 def test_hostile_names(pprof):

@@ -328,6 +328,7 @@ static struct json_object *json_of_measurement(const struct snapshot *snapshot)
 	json_add_count(object, "unknown_sized_frees", snapshot->sized_frees);
 	json_add_count(object, "unknown_sized_bytes", snapshot->sized_bytes);
 	json_object_object_add(object, "losses", json_of_losses(snapshot));
+	json_object_object_add(object, "modules", json_of_modules(snapshot));
 	return object;
 }
 

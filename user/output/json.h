@@ -14,6 +14,7 @@
 struct json_object *json_of_string(const char *string);
 struct json_object *json_of_target(const struct target *target);
 struct json_object *json_of_totals(const struct totals *totals);
+struct json_object *json_of_modules(const struct snapshot *snapshot);
 /* What is lost and what holds the rest; NULL of none. */
 struct json_object *json_of_reachability(const struct reachability *reachability);
 

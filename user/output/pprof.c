@@ -4,8 +4,9 @@
  * pprof has no field for in labels of the samples and in one comment.
  *
  * A native frame and the frames inlined into it are one location with several lines, as
- * pprof wants it; every other frame is a location of its own. The kind of a frame stands in the
- * system name of its function, which pprof shows nowhere as long as the function has a name.
+ * pprof wants it; every other frame is a location of its own. The kinds of frames stand in a
+ * comment. Addresses are those of the first process that had the module mapped, so that others can
+ * look up what they mean; where that is not known they are the file's.
  */
 #include "pprof.h"
 
@@ -31,12 +32,16 @@ struct entry {
 struct function_key {
 	int64_t name;
 	int64_t file;
+	int64_t linkage;
 	int64_t kind;
 };
 
 struct builder {
 	Pprof__Profile profile;
 	struct pool *pool;
+	const struct snapshot *snapshot;
+	char *kinds; /* of each function the first letter; no string */
+	size_t kinds_room;
 	struct entry *strings;
 	struct entry *mappings;
 	struct entry *functions;
@@ -93,6 +98,31 @@ static int64_t string_number(struct builder *builder, const char *string)
 	return (int64_t)profile->n_string_table++;
 }
 
+static void place_mapping(struct builder *builder, Pprof__Mapping *mapping, const char *path)
+{
+	const struct snapshot_module *module = snapshot_find_module(builder->snapshot, path);
+
+	if (!module)
+		return;
+	mapping->memory_start = module->start;
+	mapping->memory_limit = module->limit;
+	mapping->file_offset = module->file_offset;
+	if (module->build_id)
+		mapping->build_id = string_number(builder, module->build_id);
+}
+
+/* What is known of frames in a mapping need not be looked up again. */
+static void note_names(Pprof__Mapping *mapping, const struct frame *frame)
+{
+	if (!frame_is_named(frame))
+		return;
+	mapping->has_functions = true;
+	mapping->has_filenames |= frame->file != NULL;
+	mapping->has_line_numbers |= frame->line != 0;
+	mapping->has_inline_frames |= frame->file != NULL;
+}
+
+/* 0: of a module that is not known. */
 static uint64_t mapping_number(struct builder *builder, const char *module)
 {
 	Pprof__Profile *profile = &builder->profile;
@@ -108,15 +138,28 @@ static uint64_t mapping_number(struct builder *builder, const char *module)
 	pprof__mapping__init(mapping);
 	mapping->id = profile->n_mapping + 1;
 	mapping->filename = string_number(builder, module);
-	mapping->has_functions = true;
-	mapping->has_filenames = true;
-	mapping->has_line_numbers = true;
-	mapping->has_inline_frames = true;
+	place_mapping(builder, mapping, module);
 	profile->mapping =
 		grow(builder, profile->mapping, profile->n_mapping, &builder->mapping_room);
 	profile->mapping[profile->n_mapping++] = mapping;
 	add(builder, &builder->mappings, module, strlen(module), mapping->id);
 	return mapping->id;
+}
+
+static void add_kind(struct builder *builder, enum frame_kind kind)
+{
+	size_t count = builder->profile.n_function;
+
+	if (count == builder->kinds_room) {
+		size_t grown = count ? count * 2 : 64;
+		char *larger = pool_alloc(builder->pool, grown, 1);
+
+		if (count)
+			memcpy(larger, builder->kinds, count);
+		builder->kinds = larger;
+		builder->kinds_room = grown;
+	}
+	builder->kinds[count] = frame_kind_name(kind)[0];
 }
 
 static uint64_t function_number(struct builder *builder, const struct frame *frame)
@@ -126,7 +169,8 @@ static uint64_t function_number(struct builder *builder, const struct frame *fra
 
 	key->name = string_number(builder, frame->name);
 	key->file = string_number(builder, frame->file ? frame->file : "");
-	key->kind = string_number(builder, frame_kind_name(frame->kind));
+	key->linkage = string_number(builder, frame->linkage ? frame->linkage : frame->name);
+	key->kind = frame->kind;
 	const struct entry *known = find(builder->functions, key, sizeof(*key));
 
 	if (known)
@@ -137,7 +181,8 @@ static uint64_t function_number(struct builder *builder, const struct frame *fra
 	function->id = profile->n_function + 1;
 	function->name = key->name;
 	function->filename = key->file;
-	function->system_name = key->kind;
+	function->system_name = key->linkage;
+	add_kind(builder, frame->kind);
 	profile->function =
 		grow(builder, profile->function, profile->n_function, &builder->function_room);
 	profile->function[profile->n_function++] = function;
@@ -155,6 +200,18 @@ static Pprof__Line *new_line(struct builder *builder, const struct frame *frame)
 	return line;
 }
 
+/*
+ * Of the call in front of where it returns to: that is what viewers look up. Of a frame without an
+ * address 0.
+ */
+static uint64_t frame_address(const struct builder *builder, const struct frame *frame)
+{
+	const struct snapshot_module *module =
+		snapshot_find_module(builder->snapshot, frame->module);
+
+	return frame->offset ? frame->offset - 1 + (module ? module->bias : 0) : 0;
+}
+
 /* `frames` are root first and live as long as the snapshot; lines are innermost first. */
 static uint64_t location_number(struct builder *builder, const struct frame *const *frames,
 				size_t count)
@@ -169,11 +226,14 @@ static uint64_t location_number(struct builder *builder, const struct frame *con
 	pprof__location__init(location);
 	location->id = profile->n_location + 1;
 	location->mapping_id = mapping_number(builder, frames[0]->module);
-	location->address = frames[0]->offset;
+	location->address = frame_address(builder, frames[0]);
 	location->n_line = count;
 	location->line = pool_alloc(builder->pool, count, sizeof(*location->line));
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		location->line[i] = new_line(builder, frames[count - 1 - i]);
+		if (location->mapping_id)
+			note_names(profile->mapping[location->mapping_id - 1], frames[i]);
+	}
 	profile->location =
 		grow(builder, profile->location, profile->n_location, &builder->location_room);
 	profile->location[profile->n_location++] = location;
@@ -322,31 +382,36 @@ static void add_types(struct builder *builder, bool judged)
 	profile->period = 1;
 }
 
-/* Takes `json`. Its number in the table, or a negative errno. */
-static int64_t add_json(struct builder *builder, const char *begin, char *json)
+/* Takes `rest`. The number of the whole in the table, or a negative errno. */
+static int64_t add_text(struct builder *builder, const char *begin, char *rest)
 {
-	if (!json)
+	if (!rest)
 		return -ENOMEM;
-	char *text = pool_alloc(builder->pool, strlen(begin) + strlen(json) + 1, 1);
+	char *text = pool_alloc(builder->pool, strlen(begin) + strlen(rest) + 1, 1);
 
-	strcpy(stpcpy(text, begin), json);
-	free(json);
+	strcpy(stpcpy(text, begin), rest);
+	free(rest);
 	return string_number(builder, text);
 }
 
 static int add_comment(struct builder *builder, const struct snapshot *snapshot)
 {
 	Pprof__Profile *profile = &builder->profile;
-	int64_t number = add_json(builder, PROFILE_COMMENT, profile_comment_write(snapshot));
+	int64_t number = add_text(builder, PROFILE_COMMENT, profile_comment_write(snapshot));
 
 	if (number < 0)
 		return (int)number;
-	profile->n_comment = 1;
-	profile->comment = pool_alloc(builder->pool, 1, sizeof(*profile->comment));
+	profile->n_comment = 2;
+	profile->comment = pool_alloc(builder->pool, 2, sizeof(*profile->comment));
 	profile->comment[0] = number;
+	number = add_text(builder, PROFILE_KINDS,
+			  strndup(builder->kinds ? builder->kinds : "", profile->n_function));
+	if (number < 0)
+		return (int)number;
+	profile->comment[1] = number;
 	if (!snapshot_is_judged(snapshot))
 		return 0;
-	number = add_json(builder, PROFILE_REACHABILITY, profile_stacks_write(snapshot));
+	number = add_text(builder, PROFILE_REACHABILITY, profile_stacks_write(snapshot));
 	return number < 0 ? (int)number : 0;
 }
 
@@ -411,7 +476,7 @@ static int write_profile(const Pprof__Profile *profile, FILE *file)
 
 int output_pprof(const struct snapshot *snapshot, const struct output_options *options, FILE *file)
 {
-	struct builder builder = {.pool = pool_new()};
+	struct builder builder = {.pool = pool_new(), .snapshot = snapshot};
 	int error = build(&builder, snapshot);
 
 	(void)options;

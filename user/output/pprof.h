@@ -7,8 +7,16 @@
 
 #include "../snapshot.h"
 
-/* Begins the comment that carries what pprof has no field for, as JSON. */
-#define PROFILE_COMMENT "unfreed/1 "
+/*
+ * Begins the comment that carries what pprof has no field for, as JSON. Viewers do not show
+ * comments that begin with #. Earlier versions wrote it without, and kinds of frames as system
+ * names.
+ */
+#define PROFILE_COMMENT       "#unfreed/1 "
+#define PROFILE_COMMENT_SHOWN "unfreed/1 "
+
+/* Begins the comment of the kinds of frames: of each function in turn its first letter. */
+#define PROFILE_KINDS "#unfreed kinds "
 
 /* The values of a sample. */
 enum profile_value {
@@ -52,6 +60,10 @@ const char *profile_comment_read(struct snapshot *snapshot, const char *json);
 #define PROFILE_REACHABILITY "unfreed/1 reachability "
 char *profile_stacks_write(const struct snapshot *snapshot);
 const char *profile_stacks_read(struct snapshot *snapshot, const char *json);
+
+/* Reads what json_of_modules() made. False where it makes no sense. */
+struct json_object;
+bool modules_read(struct snapshot *snapshot, const struct json_object *array);
 
 /*
  * Like profile_read, from memory. The sentence in `error` is the part behind the file's name.

@@ -35,6 +35,7 @@ static struct json_object *comment_object(const struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->target_count; i++)
 		json_object_array_add(targets, json_of_target(&snapshot->targets[i]));
 	json_object_object_add(comment, "targets", targets);
+	json_object_object_add(comment, "modules", json_of_modules(snapshot));
 	return comment;
 }
 
@@ -332,6 +333,15 @@ static bool read_targets(struct snapshot *snapshot, const struct json_object *co
 	return true;
 }
 
+/* Of profiles that say it: earlier versions did not. */
+static bool read_modules(struct snapshot *snapshot, const struct json_object *comment)
+{
+	struct json_object *modules;
+
+	return !json_object_object_get_ex(comment, "modules", &modules) ||
+	       modules_read(snapshot, modules);
+}
+
 static const char *read_comment(struct snapshot *snapshot, const struct json_object *comment)
 {
 	if (!json_object_is_type(comment, json_type_object) ||
@@ -339,7 +349,8 @@ static const char *read_comment(struct snapshot *snapshot, const struct json_obj
 	    !read_count(comment, "older_than_ns", &snapshot->older_than_ns) ||
 	    !read_count(comment, "unknown_frees", &snapshot->unknown_frees) ||
 	    !read_sized_frees(snapshot, comment) || !read_overhead(snapshot, comment) ||
-	    !read_totals(&snapshot->totals, comment) || !read_targets(snapshot, comment))
+	    !read_totals(&snapshot->totals, comment) || !read_targets(snapshot, comment) ||
+	    !read_modules(snapshot, comment))
 		return "is damaged: its description of the measurement cannot be read";
 	if (!read_mode(snapshot, comment) || !read_losses(snapshot, comment))
 		return "was saved by a newer unfreed, which knows more modes or causes of loss";

@@ -34,6 +34,7 @@ struct reader {
 	struct snapshot *snapshot;
 	const struct frame **frames; /* of each location in turn, root first */
 	size_t *first_frame;         /* of a location in `frames`; one more than locations */
+	const char *kinds;           /* of each function a letter; NULL: saved in its system name */
 	const char *problem;         /* what is wrong: the end of a sentence */
 	size_t frame_total;
 };
@@ -99,12 +100,29 @@ static bool check_types(struct reader *reader)
 	return true;
 }
 
+/* The comment behind `begin`; NULL where there is none. */
+static const char *find_comment(const Pprof__Profile *profile, const char *begin)
+{
+	for (size_t i = 0; i < profile->n_comment; i++) {
+		const char *comment = string_at(profile, profile->comment[i]);
+
+		if (comment && !strncmp(comment, begin, strlen(begin)))
+			return comment + strlen(begin);
+	}
+	return NULL;
+}
+
 static bool read_header(struct reader *reader)
 {
 	const Pprof__Profile *profile = reader->profile;
-	const char *comment = profile->n_comment ? string_at(profile, profile->comment[0]) : NULL;
+	const char *json = find_comment(profile, PROFILE_COMMENT);
 
-	if (!comment || strncmp(comment, PROFILE_COMMENT, strlen(PROFILE_COMMENT)))
+	reader->kinds = find_comment(profile, PROFILE_KINDS);
+	if (!json && !reader->kinds)
+		json = find_comment(profile, PROFILE_COMMENT_SHOWN);
+	else if (!reader->kinds || strlen(reader->kinds) != profile->n_function)
+		return fail(reader, DAMAGED "the kinds of its frames are missing");
+	if (!json)
 		return fail(reader, "is a profile, but not one that unfreed saved");
 	if (!check_types(reader))
 		return false;
@@ -112,40 +130,67 @@ static bool read_header(struct reader *reader)
 		return fail(reader, DAMAGED "its duration is negative");
 	reader->snapshot->started_at_ns = profile->time_nanos;
 	reader->snapshot->duration_ns = (uint64_t)profile->duration_nanos;
-	reader->problem = profile_comment_read(reader->snapshot, comment + strlen(PROFILE_COMMENT));
+	reader->problem = profile_comment_read(reader->snapshot, json);
 	return !reader->problem;
 }
 
-static bool read_kind(const Pprof__Profile *profile, int64_t name, enum frame_kind *kind)
+static bool read_kind(const struct reader *reader, const Pprof__Function *function,
+		      struct frame *frame)
 {
 	for (size_t i = 0; i < FRAME_KINDS; i++) {
-		if (string_is(profile, name, frame_kind_name(i))) {
-			*kind = i;
+		const char *name = frame_kind_name(i);
+
+		frame->kind = i;
+		if (reader->kinds ? reader->kinds[function->id - 1] == name[0]
+				  : string_is(reader->profile, function->system_name, name))
 			return true;
-		}
 	}
 	return false;
+}
+
+/* False where it has no name. */
+static bool read_names(const struct reader *reader, const Pprof__Function *function,
+		       struct frame *frame)
+{
+	const Pprof__Profile *profile = reader->profile;
+
+	frame->name = string_at(profile, function->name);
+	frame->file = string_at(profile, function->filename);
+	if (reader->kinds && function->system_name != function->name)
+		frame->linkage = string_at(profile, function->system_name);
+	return frame->name && frame->file && read_kind(reader, function, frame);
+}
+
+/* As the file counts it; see frame_address() of the writer. */
+static uint64_t read_offset(const struct reader *reader, const struct frame *frame,
+			    uint64_t address)
+{
+	const struct snapshot_module *module;
+
+	if (!reader->kinds)
+		return address;
+	module = snapshot_find_module(reader->snapshot, frame->module);
+	return address ? address + 1 - (module ? module->bias : 0) : 0;
 }
 
 static bool read_frame(struct reader *reader, const Pprof__Location *location,
 		       const Pprof__Line *line, const struct frame **interned)
 {
 	const Pprof__Profile *profile = reader->profile;
-	struct frame frame = {.offset = location->address};
+	struct frame frame = {0};
 
 	if (!line->function_id || line->function_id > profile->n_function ||
 	    location->mapping_id > profile->n_mapping || line->line < 0 || line->line > UINT32_MAX)
 		return fail(reader, DAMAGED "a frame refers to something that is not in it");
 	const Pprof__Function *function = profile->function[line->function_id - 1];
 
-	frame.name = string_at(profile, function->name);
-	frame.file = string_at(profile, function->filename);
 	frame.line = (uint32_t)line->line;
 	if (location->mapping_id)
-		frame.module =
-			string_at(profile, profile->mapping[location->mapping_id - 1]->filename);
-	if (!frame.name || !frame.file || (location->mapping_id && !frame.module) ||
-	    !read_kind(profile, function->system_name, &frame.kind))
+		frame.module = snapshot_intern(
+			reader->snapshot,
+			string_at(profile, profile->mapping[location->mapping_id - 1]->filename));
+	frame.offset = read_offset(reader, &frame, location->address);
+	if ((location->mapping_id && !frame.module) || !read_names(reader, function, &frame))
 		return fail(reader, DAMAGED "a frame refers to something that is not in it");
 	*interned = snapshot_intern_frame(reader->snapshot, &frame);
 	return true;
