@@ -445,6 +445,7 @@ struct snapshot *session_snapshot(struct session *session, uint64_t older_than_n
 		.older_than_ns = older_than_ns,
 		.mode = session->config.malloc_off ? MODE_GROWTH : MODE_EXACT,
 		.judged = judged,
+		.last = session->stopped,
 	};
 
 	struct snapshot *snapshot;

@@ -68,6 +68,28 @@ struct reachability {
 	size_t holder_count;
 };
 
+struct stack_type {
+	const char *name; /* interned */
+	struct amount held;
+};
+
+/*
+ * What the live blocks of a stack hold: objects of CPython by type, where they were read when the
+ * snapshot was made. Of many blocks some were, and stand for all.
+ */
+struct stack_objects {
+	struct amount known; /* the live blocks of which this is */
+	bool has_reused;
+	/* Of them those of types whose objects may come off a free list, without an allocation:
+	   they may be another stack's. */
+	struct amount reused;
+	struct stack_type *types; /* most bytes first; what is left holds no objects, or small
+				     shares */
+	size_t type_count;
+};
+
+enum { STACK_TYPES_MAX = 8 };
+
 struct stack {
 	size_t target;      /* index into targets */
 	uint32_t processes; /* of the target's that have it */
@@ -84,6 +106,7 @@ struct stack {
 	const struct frame *
 		*frames; /* root first, leaf (the code that called the allocator) last */
 	struct reachability *reachability; /* NULL: not judged */
+	struct stack_objects *objects;     /* NULL: not known */
 };
 
 /* The memory of a process at one moment, its resident pages by what they are (look/look.h). */
@@ -186,6 +209,19 @@ void snapshot_add_reachability(struct snapshot *snapshot, struct stack *stack,
 
 /* Most bytes first. */
 void snapshot_sort_holders(struct reachability *reachability);
+
+/* Whether of some stack it is known what its blocks hold. */
+bool snapshot_has_objects(const struct snapshot *snapshot);
+
+/* Adds `part`, of equal types what they hold, to what is known of a stack. */
+void snapshot_add_objects(struct snapshot *snapshot, struct stack *stack,
+			  const struct stack_objects *part);
+
+/* Adds within one snapshot, of types as many as there is room for in sum->types. */
+void stack_objects_add(struct stack_objects *sum, size_t room, const struct stack_objects *part);
+
+/* What share of a stack's blocks may have come off a free list, 0 to 1; negative: unknown. */
+double stack_reused_share(const struct stack *stack);
 
 /* Sorts the stacks: most live bytes first, then most allocated bytes, then by frames. Stable across
  * runs. */

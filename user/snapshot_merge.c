@@ -192,6 +192,8 @@ static void merge_stack(struct merge *merge, const struct stack *part, size_t ta
 		stack->oldest_ns = part->oldest_ns;
 	if (part->reachability)
 		snapshot_add_reachability(merge->result, stack, part->reachability);
+	if (part->objects)
+		snapshot_add_objects(merge->result, stack, part->objects);
 }
 
 static void merge_totals(struct totals *result, const struct totals *part)

@@ -166,6 +166,33 @@ static inline struct snapshot *judged_snapshot(void)
 	return snapshot;
 }
 
+/* That service, its interpreter's blocks recorded one by one and looked into: some may be
+ * another's. */
+static inline struct snapshot *objects_snapshot(void)
+{
+	static struct stack_type types[] = {{"dict", {3000, 6}},
+					    {"shop.models.Product</script>\n\x1b[31m;1", {1024, 2}},
+					    {"str", {600, 1}},
+					    {"int", {32, 1}}};
+	const struct stack_objects objects = {
+		.known = {5120, 10},
+		.has_reused = true,
+		.reused = {4096, 8},
+		.types = types,
+		.type_count = sizeof(types) / sizeof(*types),
+	};
+	const struct stack_objects in_pools = {
+		.known = {2400000, 300}, .types = types, .type_count = 1};
+	struct snapshot *snapshot = service_snapshot();
+
+	snapshot->targets[0].python_mode = snapshot_intern(snapshot, "exact");
+	snapshot->targets[0].python_version = snapshot_intern(snapshot, "3.11.2");
+	snapshot->targets[0].python_coverage = 99.5;
+	snapshot_add_objects(snapshot, &snapshot->stacks[1], &in_pools);
+	snapshot_add_objects(snapshot, &snapshot->stacks[3], &objects);
+	return snapshot;
+}
+
 /* Every name is an attack on some reader. */
 static inline struct snapshot *hostile_snapshot(void)
 {

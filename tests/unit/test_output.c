@@ -88,6 +88,20 @@ static void test_golden_lost(void **state)
 	snapshot_free(snapshot);
 }
 
+static void test_golden_objects(void **state)
+{
+	struct output_options blocks = {.count = COUNT_BLOCKS}, by_file = {.by = BY_FILE};
+	struct snapshot *snapshot = objects_snapshot();
+
+	(void)state;
+	compare_golden(snapshot, "text", NULL, "objects.txt");
+	compare_golden(snapshot, "text", &by_file, "objects-by-file.txt");
+	compare_golden(snapshot, "folded", &blocks, "objects-blocks.folded");
+	compare_golden(snapshot, "json", NULL, "objects.json");
+	compare_golden_drawing(snapshot, "svg", "objects-drawing.json");
+	snapshot_free(snapshot);
+}
+
 /* A request that a view of one's own makes, and a library serves with more frames than are shown.
  */
 static void add_query(struct snapshot *snapshot, size_t target)
@@ -204,7 +218,7 @@ static void test_how_python_was_seen_is_said(void **state)
 		char *text = render(snapshot, readable[i], NULL, NULL);
 
 		assert_non_null(strstr(text, "Python 3.11.2: pools: bytes of size classes"));
-		assert_non_null(strstr(text, "98.2 % of the blocks that it counts itself"));
+		assert_non_null(strstr(text, "seen: 98.2 % of the blocks that it counts itself"));
 		free(text);
 	}
 	snapshot_free(snapshot);
@@ -520,6 +534,7 @@ int main(void)
 		cmocka_unit_test(test_golden_service),
 		cmocka_unit_test(test_golden_hostile),
 		cmocka_unit_test(test_golden_lost),
+		cmocka_unit_test(test_golden_objects),
 		cmocka_unit_test(test_text_names_own_code_behind_a_library),
 		cmocka_unit_test(test_how_python_was_seen_is_said),
 		cmocka_unit_test(test_text_says_when_a_place_is_of_several_processes),

@@ -118,6 +118,7 @@ static void test_round_trip_is_lossless(void **state)
 	check_round_trip(hostile_snapshot());
 	check_round_trip(judged_snapshot());
 	check_round_trip(mapped_snapshot());
+	check_round_trip(objects_snapshot());
 	check_round_trip(snapshot_new());
 	check_round_trip(orphan);
 }

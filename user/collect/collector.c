@@ -9,6 +9,7 @@
 #include "frames.h"
 #include "names.h"
 #include "pools.h"
+#include "stack_objects.h"
 #include "stack_table.h"
 
 enum { COVERAGE_BLOCKS_MIN = 1000 };
@@ -446,16 +447,50 @@ static int sum_judged(const struct collector *collector, struct snapshot *snapsh
 	return error;
 }
 
+/* Of reports while recording goes on, which may come every second, little is read. */
+#define OBJECTS_BYTES        (UINT64_C(8) << 20)
+#define OBJECTS_BYTES_AT_END (UINT64_C(96) << 20)
+
+/* By row, malloc'd: what the stacks' blocks hold. Returns 0 or -ENOMEM. */
+static int read_objects(const struct collector *collector, struct snapshot *snapshot,
+			const struct snapshot_request *request, const struct live_blocks *live,
+			uint64_t newest_ns, struct stack_objects ***rows)
+{
+	const struct stack_objects_request objects = {
+		.procfs = collector->images.procfs,
+		.view = collector->view,
+		.stacks = &collector->stacks,
+		.newest_ns = newest_ns,
+		.live = live,
+		.bytes_max = request->last ? OBJECTS_BYTES_AT_END : OBJECTS_BYTES,
+	};
+
+	*rows = calloc(collector->view->row_count, sizeof(**rows));
+	if (!*rows)
+		return -ENOMEM;
+	int error = stack_objects_read(&objects, snapshot, *rows);
+
+	if (error)
+		free(*rows);
+	return error;
+}
+
 static int fill_stacks(struct collector *collector, struct snapshot *snapshot,
 		       const struct snapshot_request *request, const struct live_blocks *live,
 		       uint64_t newest_ns, size_t *index_by_image)
 {
 	uint64_t now_ns = request->taken_monotonic_ns;
+	struct stack_objects **objects;
 	struct reachability *found;
 	int error = sum_judged(collector, snapshot, request->judged, newest_ns, &found);
 
 	if (error)
 		return error;
+	error = read_objects(collector, snapshot, request, live, newest_ns, &objects);
+	if (error) {
+		free(found);
+		return error;
+	}
 	for (size_t i = 0; i < collector->images.count; i++)
 		index_by_image[i] = SIZE_MAX;
 	if (collector->images.count)
@@ -468,9 +503,11 @@ static int fill_stacks(struct collector *collector, struct snapshot *snapshot,
 			snapshot->losses[LOSS_frames_dropped]++;
 		add_stack(collector, snapshot, row, live, request->older_than_ns, now_ns,
 			  index_by_image);
+		snapshot->stacks[snapshot->stack_count - 1].objects = objects[row];
 		if (found)
 			add_reachability(collector, snapshot, request->judged, row, &found[row]);
 	}
+	free(objects);
 	free(found);
 	if (request->judged)
 		fill_judged(collector, snapshot, request->judged, index_by_image);

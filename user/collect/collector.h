@@ -64,6 +64,7 @@ struct snapshot_request {
 	uint64_t taken_monotonic_ns; /* the moment that ages are counted from */
 	uint64_t older_than_ns;
 	enum trace_mode mode;
+	bool last;                          /* no other one follows, so that there is time */
 	uint64_t losses[LOSS_COUNT];        /* noticed in user space, added to the programs' */
 	const struct judged_blocks *judged; /* NULL: nobody asked what is lost */
 };

@@ -11,6 +11,7 @@
 #include "../lib/pool.h"
 #include "../lib/saturate.h"
 #include "label.h"
+#include "label_objects.h"
 #include "label_reach.h"
 
 #define LABEL_ALL    "all"
@@ -269,6 +270,21 @@ static void add_lost(struct builder *builder, struct node *leaf, const struct st
 	descend(builder, leaf, label, &lost);
 }
 
+/* The share of a stack that came off a free list, or may have. */
+static void add_reused(struct builder *builder, struct node *leaf, const struct stack *stack)
+{
+	struct amount amount = stack_reused(stack);
+
+	if (!amount.blocks)
+		return;
+	size_t label =
+		add_label(builder, LABEL_REUSED,
+			  "blocks that may be another stack's: off a free list of CPython", NULL);
+	const struct stack reused = {.live_bytes = amount.bytes, .live_blocks = amount.blocks};
+
+	descend(builder, leaf, label, &reused);
+}
+
 static int add_stack(struct builder *builder, struct node *root, const struct stack *stack)
 {
 	struct node *node = root;
@@ -297,6 +313,8 @@ static int add_stack(struct builder *builder, struct node *root, const struct st
 		node = descend(builder, node, label, stack);
 	}
 	add_lost(builder, node, stack);
+	if (!stack->reachability)
+		add_reused(builder, node, stack);
 	return 0;
 }
 

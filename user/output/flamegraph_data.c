@@ -14,6 +14,7 @@
 #include "json.h"
 #include "grown_label.h"
 #include "label.h"
+#include "label_objects.h"
 #include "label_reach.h"
 
 /* Made by the linker from the files themselves. */
@@ -72,6 +73,7 @@ static void print_growth(FILE *file, const struct snapshot *snapshot)
 static void print_notes(FILE *file, const struct snapshot *snapshot)
 {
 	label_print_python(file, snapshot);
+	label_print_object_notes(file, snapshot);
 	label_print_reach_totals(file, snapshot);
 }
 

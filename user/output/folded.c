@@ -2,7 +2,7 @@
 /*
  * Folded stacks, what flame graph tools read: `comm;root;…;leaf N`. Stacks that read the same are
  * one line; the largest come first. What is lost of a stack is a line of its own, which ends in
- * `[lost]`.
+ * `[lost]`, and so is what may be another's, in `[reused]`.
  */
 #include "formats.h"
 
@@ -17,6 +17,7 @@
 #include "../lib/pool.h"
 #include "../lib/saturate.h"
 #include "label.h"
+#include "label_objects.h"
 #include "label_reach.h"
 
 struct line {
@@ -121,24 +122,28 @@ static void add_line(struct folder *folder, const char *path, size_t size, uint6
 	line->count = saturating_add(line->count, count);
 }
 
-static uint64_t count_lost(const struct folder *folder, const struct stack *stack, uint64_t count)
+/* The part of a stack that has a line of its own, and the frame that it ends in; 0: none has. */
+static uint64_t count_apart(const struct folder *folder, const struct stack *stack,
+			    const char **frame)
 {
 	const struct reachability *found = stack->reachability;
-	uint64_t lost = !found                         ? 0
-			: folder->unit == COUNT_BLOCKS ? found->lost.blocks
-						       : found->lost.bytes;
+	struct amount apart = found ? found->lost : stack_reused(stack);
 
-	return lost < count ? lost : count;
+	*frame = found ? LABEL_LOST : LABEL_REUSED;
+	return folder->unit == COUNT_BLOCKS ? apart.blocks : apart.bytes;
 }
 
 static int add_stack(struct folder *folder, const struct stack *stack)
 {
-	uint64_t count = stack_live(stack, folder->unit), lost = count_lost(folder, stack, count);
+	const char *frame;
+	uint64_t count = stack_live(stack, folder->unit);
+	uint64_t apart = count_apart(folder, stack, &frame);
 	char *path = NULL;
 	size_t size, rest;
 
 	if (!count)
 		return 0;
+	apart = apart < count ? apart : count;
 	FILE *file = open_memstream(&path, &size);
 
 	if (!file)
@@ -147,14 +152,14 @@ static int add_stack(struct folder *folder, const struct stack *stack)
 
 	fflush(file);
 	rest = size;
-	fputs(";" LABEL_LOST, file);
+	fprintf(file, ";%s", frame);
 	if (fclose(file) && !error)
 		error = -ENOMEM;
-	if (!error && lost)
-		add_line(folder, path, size, lost);
-	if (!error && lost < count) {
+	if (!error && apart)
+		add_line(folder, path, size, apart);
+	if (!error && apart < count) {
 		path[rest] = '\0';
-		add_line(folder, path, rest, count - lost);
+		add_line(folder, path, rest, count - apart);
 	}
 	free(path);
 	return error;

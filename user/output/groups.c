@@ -143,6 +143,8 @@ static void add(struct group *group, const struct stack *stack)
 	if (stack->oldest_ns > group->sum.oldest_ns)
 		group->sum.oldest_ns = stack->oldest_ns;
 	add_reachability(&group->found, stack);
+	if (stack->objects)
+		stack_objects_add(&group->objects, STACK_TYPES_MAX, stack->objects);
 }
 
 static int by_bytes(const void *left, const void *right)
@@ -172,6 +174,20 @@ static void begin(struct group *group, const struct stack *stack, const struct f
 {
 	*group = (struct group){.sum = *stack, .frame = frame, .stacks = 1};
 	add_reachability(&group->found, stack);
+	group->objects.types = group->types;
+	if (stack->objects)
+		stack_objects_add(&group->objects, STACK_TYPES_MAX, stack->objects);
+}
+
+/* Once they have their places. */
+static void point_to_sums(struct group *group)
+{
+	group->objects.types = group->types;
+	if (group->stacks == 1)
+		return;
+	if (group->found.lost.blocks || group->found.reachable.blocks)
+		group->sum.reachability = &group->found;
+	group->sum.objects = group->objects.known.blocks ? &group->objects : NULL;
 }
 
 struct group *groups_make(const struct snapshot *snapshot, const struct stack *const *stacks,
@@ -197,9 +213,7 @@ struct group *groups_make(const struct snapshot *snapshot, const struct stack *c
 	if (groups && entries)
 		qsort(groups, *group_count, sizeof(*groups), by_bytes);
 	for (size_t i = 0; groups && i < *group_count; i++)
-		if (groups[i].stacks > 1 &&
-		    (groups[i].found.lost.blocks || groups[i].found.reachable.blocks))
-			groups[i].sum.reachability = &groups[i].found;
+		point_to_sums(&groups[i]);
 	if (!entries) {
 		free(groups);
 		groups = NULL;

@@ -14,8 +14,10 @@ struct group {
 				      is reachable without what holds it, where they are several */
 	const struct frame *frame; /* its frame that names the group; NULL: it has none */
 	size_t stacks;
-	bool mixed;                /* of several targets */
-	struct reachability found; /* what sum.reachability points to, of several */
+	bool mixed;                   /* of several targets */
+	struct reachability found;    /* what sum.reachability points to, of several */
+	struct stack_objects objects; /* likewise of sum.objects */
+	struct stack_type types[STACK_TYPES_MAX];
 };
 
 /*

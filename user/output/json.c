@@ -130,6 +130,32 @@ struct json_object *json_of_reachability(const struct reachability *reachability
 	return object;
 }
 
+static struct json_object *json_of_types(const struct stack_objects *objects)
+{
+	struct json_object *types = json_object_new_array();
+
+	for (size_t i = 0; i < objects->type_count; i++) {
+		struct json_object *type = json_of_amount(&objects->types[i].held);
+
+		json_add_string(type, "name", objects->types[i].name);
+		json_object_array_add(types, type);
+	}
+	return types;
+}
+
+struct json_object *json_of_objects(const struct stack_objects *objects)
+{
+	if (!objects)
+		return NULL;
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "known", json_of_amount(&objects->known));
+	json_object_object_add(object, "reused",
+			       objects->has_reused ? json_of_amount(&objects->reused) : NULL);
+	json_object_object_add(object, "types", json_of_types(objects));
+	return object;
+}
+
 static struct json_object *json_of_moment(const struct target_moment *moment)
 {
 	if (!moment->known)
@@ -267,6 +293,13 @@ static struct json_object *json_of_stack(const struct snapshot *snapshot, const 
 	for (size_t i = 0; i < stack->frame_count; i++)
 		json_object_array_add(frames, json_of_frame(stack->frames[i]));
 	json_object_object_add(object, "frames", frames);
+	if (stack->objects) {
+		double share = stack_reused_share(stack);
+
+		json_object_object_add(object, "reused",
+				       share < 0 ? NULL : json_of_double(share, 4));
+		json_object_object_add(object, "types", json_of_types(stack->objects));
+	}
 	if (snapshot_is_judged(snapshot))
 		json_object_object_add(object, "reachability",
 				       json_of_reachability(stack->reachability));

@@ -17,6 +17,8 @@ struct json_object *json_of_totals(const struct totals *totals);
 struct json_object *json_of_modules(const struct snapshot *snapshot);
 /* What is lost and what holds the rest; NULL of none. */
 struct json_object *json_of_reachability(const struct reachability *reachability);
+/* What the blocks of a stack hold: known, reused, types; NULL of none. */
+struct json_object *json_of_objects(const struct stack_objects *objects);
 
 struct json_object *json_of_losses(const struct snapshot *snapshot);
 

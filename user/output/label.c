@@ -194,7 +194,7 @@ void label_print_python(FILE *file, const struct snapshot *snapshot)
 			fprintf(file, " (%zu processes)", count);
 		fprintf(file, ": %s", python_meaning(target->python_mode));
 		if (coverage >= 0)
-			fprintf(file, "; %s%.1f %% of the blocks that it counts itself",
+			fprintf(file, "; seen: %s%.1f %% of the blocks that it counts itself",
 				count > 1 ? "at least " : "", coverage);
 		putc('\n', file);
 	}

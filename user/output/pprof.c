@@ -305,12 +305,22 @@ static void add_holder(struct builder *builder, Pprof__Sample *sample, const str
 	free(text);
 }
 
+static void add_objects(struct builder *builder, Pprof__Sample *sample,
+			const struct stack_objects *objects)
+{
+	if (objects->type_count)
+		new_label(builder, sample, LABEL_KEY_TYPE)->str =
+			string_number(builder, objects->types[0].name);
+	if (objects->reused.blocks)
+		new_label(builder, sample, LABEL_KEY_REUSED)->num = clamp(objects->reused.blocks);
+}
+
 static void add_labels(struct builder *builder, Pprof__Sample *sample,
 		       const struct snapshot *snapshot, const struct stack *stack)
 {
 	const struct target *target = &snapshot->targets[stack->target];
 
-	sample->label = pool_alloc(builder->pool, 8, sizeof(*sample->label));
+	sample->label = pool_alloc(builder->pool, 10, sizeof(*sample->label));
 	new_label(builder, sample, LABEL_KEY_TARGET)->num = (int64_t)stack->target + 1;
 	new_label(builder, sample, LABEL_KEY_PID)->num = target->pid;
 	new_label(builder, sample, LABEL_KEY_COMM)->str = string_number(builder, target->comm);
@@ -329,6 +339,8 @@ static void add_labels(struct builder *builder, Pprof__Sample *sample,
 	}
 	if (stack->reachability && stack->reachability->holder_count)
 		add_holder(builder, sample, &stack->reachability->holders[0].holder);
+	if (stack->objects)
+		add_objects(builder, sample, stack->objects);
 }
 
 static Pprof__Sample *new_sample(struct builder *builder, const struct snapshot *snapshot,
@@ -409,9 +421,11 @@ static int add_comment(struct builder *builder, const struct snapshot *snapshot)
 	if (number < 0)
 		return (int)number;
 	profile->comment[1] = number;
-	if (!snapshot_is_judged(snapshot))
-		return 0;
-	number = add_text(builder, PROFILE_REACHABILITY, profile_stacks_write(snapshot));
+	number = 0;
+	if (snapshot_is_judged(snapshot))
+		number = add_text(builder, PROFILE_REACHABILITY, profile_stacks_write(snapshot));
+	if (number >= 0 && snapshot_has_objects(snapshot))
+		number = add_text(builder, PROFILE_OBJECTS, profile_objects_write(snapshot));
 	return number < 0 ? (int)number : 0;
 }
 

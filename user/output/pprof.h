@@ -39,6 +39,8 @@ enum profile_value {
 #define LABEL_KEY_TRUNCATED "truncated" /* "yes", or absent */
 #define LABEL_KEY_GUESSED   "guessed"   /* "yes", or absent */
 #define LABEL_KEY_HELD_BY   "held by"   /* for people: what holds most of it, or absent */
+#define LABEL_KEY_TYPE      "type"      /* for people: what most of it is, or absent */
+#define LABEL_KEY_REUSED    "reused"    /* for people: blocks that may be another's, or absent */
 #define LABEL_KEY_OLDEST    "oldest"    /* nanoseconds, or absent */
 
 /*
@@ -64,6 +66,11 @@ const char *profile_stacks_read(struct snapshot *snapshot, const char *json);
 /* Reads what json_of_modules() made. False where it makes no sense. */
 struct json_object;
 bool modules_read(struct snapshot *snapshot, const struct json_object *array);
+
+/* Of each stack what its blocks hold, in the same way; absent where that is known of none. */
+#define PROFILE_OBJECTS "unfreed/1 objects "
+char *profile_objects_write(const struct snapshot *snapshot);
+const char *profile_objects_read(struct snapshot *snapshot, const char *json);
 
 /*
  * Like profile_read, from memory. The sentence in `error` is the part behind the file's name.

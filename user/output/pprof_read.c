@@ -367,6 +367,23 @@ static bool read_reachability(struct reader *reader)
 	return fail(reader, DAMAGED "what it knew of lost blocks is missing");
 }
 
+/*
+ * It is the last string of the table where there is any; one of the target that begins like it
+ * stands further in front.
+ */
+static bool read_objects(struct reader *reader)
+{
+	const Pprof__Profile *profile = reader->profile;
+	size_t length = strlen(PROFILE_OBJECTS);
+	const char *last =
+		profile->n_string_table ? profile->string_table[profile->n_string_table - 1] : "";
+
+	if (strncmp(last, PROFILE_OBJECTS, length))
+		return true;
+	reader->problem = profile_objects_read(reader->snapshot, last + length);
+	return !reader->problem;
+}
+
 static struct snapshot *read_profile(const Pprof__Profile *profile, const char **problem)
 {
 	struct reader reader = {.profile = profile, .snapshot = snapshot_new()};
@@ -374,7 +391,7 @@ static struct snapshot *read_profile(const Pprof__Profile *profile, const char *
 
 	if (reader.snapshot)
 		done = read_header(&reader) && read_locations(&reader) && read_samples(&reader) &&
-		       read_reachability(&reader);
+		       read_reachability(&reader) && read_objects(&reader);
 	else
 		reader.problem = strerror(ENOMEM);
 	free(reader.frames);

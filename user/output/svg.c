@@ -14,6 +14,7 @@
 #include "formats.h"
 #include "grown_label.h"
 #include "label.h"
+#include "label_objects.h"
 #include "label_reach.h"
 
 #define WIDTH           1200
@@ -165,6 +166,7 @@ static int print_document(struct drawing *drawing, const char *title)
 		return -ENOMEM;
 	int error = grown_print(memory, drawing->snapshot);
 	label_print_python(memory, drawing->snapshot);
+	label_print_object_notes(memory, drawing->snapshot);
 	label_print_reach_totals(memory, drawing->snapshot);
 	label_print_losses(memory, drawing->snapshot, "");
 	if (fclose(memory) || error) {

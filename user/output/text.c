@@ -12,6 +12,7 @@
 #include "groups.h"
 #include "grown_label.h"
 #include "label.h"
+#include "label_objects.h"
 #include "label_reach.h"
 
 #define DEFAULT_TOP   20
@@ -218,6 +219,7 @@ static int print_stack(FILE *file, const struct snapshot *snapshot, const struct
 	putc('\n', file);
 	int error = print_chain(file, stack, headline);
 
+	label_print_objects(file, stack);
 	label_print_reach(file, stack, true);
 	return error;
 }
@@ -256,6 +258,7 @@ static int print_group(FILE *file, const struct snapshot *snapshot, const struct
 	putc('\n', file);
 	int error = print_chain(file, &group->sum, by == BY_LINE ? group->frame : NULL);
 
+	label_print_objects(file, &group->sum);
 	label_print_reach(file, &group->sum, group->stacks == 1);
 	return error;
 }
@@ -324,6 +327,8 @@ int output_text(const struct snapshot *snapshot, const struct output_options *op
 	if (!error)
 		error = grown_print(file, snapshot);
 	label_print_python(file, snapshot);
+	if (!error)
+		error = label_print_object_notes(file, snapshot);
 	label_print_reach_totals(file, snapshot);
 	if (!error && options->by <= BY_PID)
 		error = print_hint(file, snapshot, stacks, count)

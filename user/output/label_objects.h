@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the blocks of stacks hold, for people. */
+#ifndef UNFREED_LABEL_OBJECTS_H
+#define UNFREED_LABEL_OBJECTS_H
+
+#include <stdio.h>
+
+#include "../snapshot.h"
+
+/* The frame that stands in front of blocks that may be another stack's. */
+#define LABEL_REUSED "[reused]"
+
+/* What free lists make uncertain, and where to ask instead, every line ended. In 80 columns. */
+int label_print_object_notes(FILE *file, const struct snapshot *snapshot);
+
+/* The lines below a stack, indented: its types, and what of it may be another's. */
+void label_print_objects(FILE *file, const struct stack *stack);
+
+/* What of a stack's live blocks may be another's; nothing where that is unknown. */
+struct amount stack_reused(const struct stack *stack);
+
+#endif
