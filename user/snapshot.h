@@ -150,6 +150,7 @@ struct totals {
 
 struct snapshot {
 	const char *version;   /* of the unfreed that made it */
+	const char *host;      /* where; NULL: unknown */
 	int64_t started_at_ns; /* since the epoch */
 	uint64_t duration_ns;
 	enum trace_mode mode;

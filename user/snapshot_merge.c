@@ -265,6 +265,15 @@ static void merge_times(struct merge *merge, struct snapshot *const *parts, size
 	merge->result->duration_ns = watched_ns;
 }
 
+/* NULL where they are of several. */
+static const char *common_host(struct snapshot *const *parts, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		if (!strings_equal(parts[i]->host, parts[0]->host))
+			return NULL;
+	return parts[0]->host;
+}
+
 static struct snapshot *merge_parts(struct snapshot *const *parts, size_t count, bool by_program)
 {
 	struct merge merge = {.result = snapshot_new(), .by_program = by_program};
@@ -273,6 +282,7 @@ static struct snapshot *merge_parts(struct snapshot *const *parts, size_t count,
 		return merge.result;
 	merge.memory = pool_new();
 	merge.result->version = snapshot_intern(merge.result, parts[0]->version);
+	merge.result->host = snapshot_intern(merge.result, common_host(parts, count));
 	for (size_t i = 0; i < count; i++)
 		merge_part(&merge, parts[i]);
 	merge_times(&merge, parts, count);

@@ -114,6 +114,7 @@ static void test_round_trip_is_lossless(void **state)
 	add_stack(orphan, 0, &native, 1, INT64_MAX / 4, 1)->oldest_ns = INT64_MAX;
 	orphan->overhead_percent = 0.1;
 	orphan->totals.live_bytes = INT64_MAX;
+	orphan->host = snapshot_intern(orphan, "web-3");
 	check_round_trip(service_snapshot());
 	check_round_trip(hostile_snapshot());
 	check_round_trip(judged_snapshot());

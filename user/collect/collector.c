@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "frames.h"
 #include "names.h"
@@ -518,6 +519,14 @@ static int fill_stacks(struct collector *collector, struct snapshot *snapshot,
 	return 0;
 }
 
+static void note_host(struct snapshot *snapshot)
+{
+	struct utsname system;
+
+	if (!uname(&system))
+		snapshot->host = snapshot_intern(snapshot, system.nodename);
+}
+
 struct snapshot *collector_snapshot(struct collector *collector,
 				    const struct snapshot_request *request)
 {
@@ -538,6 +547,7 @@ struct snapshot *collector_snapshot(struct collector *collector,
 	if (!error) {
 		want_names(collector);
 		snapshot->version = UNFREED_VERSION;
+		note_host(snapshot);
 		snapshot->started_at_ns = request->started_at_ns;
 		snapshot->duration_ns = request->duration_ns;
 		snapshot->older_than_ns = request->older_than_ns;

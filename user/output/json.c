@@ -344,6 +344,7 @@ static struct json_object *json_of_measurement(const struct snapshot *snapshot)
 
 	json_object_object_add(object, "schema", json_of_string("unfreed/1"));
 	json_object_object_add(object, "version", json_of_string(snapshot->version));
+	json_add_string(object, "host", snapshot->host);
 	for (size_t i = 0; i < snapshot->target_count; i++)
 		json_object_array_add(targets, json_of_target(&snapshot->targets[i]));
 	json_object_object_add(object, "targets", targets);

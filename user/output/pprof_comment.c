@@ -22,6 +22,7 @@ static struct json_object *comment_object(const struct snapshot *snapshot)
 	struct json_object *targets = json_object_new_array();
 
 	json_object_object_add(comment, "version", json_of_string(snapshot->version));
+	json_add_string(comment, "host", snapshot->host);
 	json_object_object_add(comment, "mode", json_of_string(trace_mode_name(snapshot->mode)));
 	json_object_object_add(comment, "older_than_ns",
 			       json_object_new_uint64(snapshot->older_than_ns));
@@ -342,10 +343,20 @@ static bool read_modules(struct snapshot *snapshot, const struct json_object *co
 	       modules_read(snapshot, modules);
 }
 
+/* Likewise. */
+static bool read_host(struct snapshot *snapshot, const struct json_object *comment)
+{
+	struct json_object *host;
+
+	return !json_object_object_get_ex(comment, "host", &host) || !host ||
+	       read_string(snapshot, comment, "host", &snapshot->host);
+}
+
 static const char *read_comment(struct snapshot *snapshot, const struct json_object *comment)
 {
 	if (!json_object_is_type(comment, json_type_object) ||
 	    !read_string(snapshot, comment, "version", &snapshot->version) ||
+	    !read_host(snapshot, comment) ||
 	    !read_count(comment, "older_than_ns", &snapshot->older_than_ns) ||
 	    !read_count(comment, "unknown_frees", &snapshot->unknown_frees) ||
 	    !read_sized_frees(snapshot, comment) || !read_overhead(snapshot, comment) ||
