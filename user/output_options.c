@@ -10,7 +10,7 @@
 #include "output/file.h"
 #include "snapshot_merge.h"
 
-enum { KEY_TOP = 0x6f00, KEY_COUNT, KEY_BY };
+enum { KEY_TOP = 0x6f00, KEY_COUNT, KEY_BY, KEY_APP };
 
 static const struct argp_option options[] = {
 	{"output", 'o', "FILE", 0,
@@ -30,6 +30,11 @@ static const struct argp_option options[] = {
 	 "stacks "
 	 "and drawings; pid keeps them apart",
 	 1},
+	{"app", KEY_APP, "PATH", 0,
+	 "The user's own code, for --by app, for hints and for the page, is what lies at or below "
+	 "PATH: a directory or file of the target's, or the end of one (shop, shop/views.py). "
+	 "Repeatable. Without it: what is no library's, else the executable",
+	 1},
 	{"count", KEY_COUNT, "bytes|blocks", 0,
 	 "What numbers and widths mean in folded stacks and drawings (default bytes)", 1},
 	{0},
@@ -43,6 +48,7 @@ void output_plan_init(struct output_plan *plan)
 void output_plan_release(struct output_plan *plan)
 {
 	free(plan->requests);
+	free(plan->options.app.paths);
 	output_plan_init(plan);
 }
 
@@ -55,6 +61,20 @@ static error_t add_request(struct output_plan *plan, const char *path)
 		return ENOMEM;
 	plan->requests = larger;
 	larger[plan->count++] = (struct output_request){.path = path};
+	return 0;
+}
+
+static error_t add_app(struct app_paths *app, const char *path)
+{
+	const char **larger = reallocarray(app->paths, app->count + 1, sizeof(*larger));
+
+	if (!*path || !larger) {
+		message_error(*path ? "out of memory" : "--app needs a path");
+		app->paths = larger ? larger : app->paths;
+		return *path ? ENOMEM : EINVAL;
+	}
+	app->paths = larger;
+	larger[app->count++] = path;
 	return 0;
 }
 
@@ -159,6 +179,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return parse_top(plan, argument);
 	case KEY_COUNT:
 		return parse_count(plan, argument);
+	case KEY_APP:
+		return add_app(&plan->options.app, argument);
 	case KEY_BY:
 		return parse_by(plan, argument);
 	case ARGP_KEY_SUCCESS:

@@ -74,7 +74,7 @@ _unfreed()
     --comm) _unfreed_names "$word"; return ;;
     --container) _unfreed_containers "$word"; return ;;
     --cgroup) IFS=$'\n' _unfreed_cgroups "$word"; return ;;
-    -o | --output | --diff | --core) IFS=$'\n' _unfreed_files "$word" && return ;;
+    -o | --output | --diff | --core | --app) IFS=$'\n' _unfreed_files "$word" && return ;;
     -f | --format)
         local formats="text folded svg html pprof json"
         [[ $command == heap ]] && formats="text json dot svg"
@@ -107,7 +107,7 @@ _unfreed()
         ;;
     esac
 
-    local output="-o --output -f --format --count --by --top"
+    local output="-o --output -f --format --count --by --app --top"
     local target="-p --pid --comm --container --cgroup"
     case $command in
     why)

@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "output/columns.h"
 #include "output/flamegraph.h"
 #include "output/label.h"
 #include "golden.h"
@@ -191,13 +192,108 @@ static void test_text_by_own_code(void **state)
 	assert_null(strstr(text, "hint"));
 	free(text);
 	text = render(snapshot, "text", NULL, NULL);
-	assert_non_null(strstr(text,
-			       "hint: load (/srv/shop/views.py) holds 86 % of that, by 12 stacks: "
-			       "--by app adds them up\n 1. 2.0 kB"));
+	assert_non_null(
+		strstr(text, "hint: load (/srv/shop/views.py) holds 86 % of that, by 12 stacks:"));
 	free(text);
 	snapshot->stack_count = 9;
 	text = render(snapshot, "text", NULL, NULL);
 	assert_null(strstr(text, "hint"));
+	free(text);
+	snapshot_free(snapshot);
+}
+
+static void assert_app(const char *path, const char *expected)
+{
+	struct output_options by_app = {.by = BY_APP, .app = {&path, 1}};
+	struct snapshot *snapshot = scattered_snapshot();
+	char *text = render(snapshot, "text", &by_app, NULL);
+
+	if (!strstr(text, expected))
+		fail_msg("--app %s: no \"%s\" in\n%s", path, expected, text);
+	free(text);
+	snapshot_free(snapshot);
+}
+
+static void test_own_code_is_what_the_user_says(void **state)
+{
+	(void)state;
+	assert_app("/srv/shop", "load (/srv/shop/views.py), 12 stacks");
+	assert_app("shop/", "load (/srv/shop/views.py), 12 stacks");
+	assert_app("/usr/lib", "compile (/usr/li…on3/dist-packages/sql/engine.py), 12 stacks");
+	assert_app("sql/engine.py", "compile (/usr/li…on3/dist-packages/sql/engine.py), 12");
+	assert_app("/", "compile (/usr/li…on3/dist-packages/sql/engine.py), 12 stacks");
+	/* no part of a name: then all stacks go by their innermost frame */
+	assert_app("/srv/sho", "compile (/usr/li…on3/dist-packages/sql/engine.py), 12 stacks");
+}
+
+/* Files of one name show as much of their path as tells them apart; __init__.py never stands alone.
+ */
+static void test_text_tells_files_of_one_name_apart(void **state)
+{
+	static const char *const files[] = {
+		"/app/db/models/query.py", "/app/db/sql/query.py",  "/srv/models/query.py",
+		"/app/views.py",           "/app/shop/__init__.py", "query.py",
+		"/app/views.py/",
+	};
+	static const char *const tails[] = {
+		"(db/models/query.py:7)", "(sql/query.py:7)",     "(srv/models/query.py:7)",
+		"(views.py:7)",           "(shop/__init__.py:7)", "(query.py:7)",
+		"(/app/views.py/:7)",
+	};
+	struct snapshot *snapshot = snapshot_new();
+	char *text;
+
+	(void)state;
+	add_target(snapshot, 7, "shop", "/usr/bin/python3", "serve.py");
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		add_stack(snapshot, 0, &(struct frame){"f", files[i], NULL, 0, 7, FRAME_PYTHON}, 1,
+			  100 - i, 1);
+	text = render(snapshot, "text", NULL, NULL);
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++)
+		if (!strstr(text, tails[i]))
+			fail_msg("no %s in\n%s", tails[i], text);
+	free(text);
+	snapshot_free(snapshot);
+}
+
+static void test_text_keeps_to_a_screen(void **state)
+{
+	struct snapshot *(*const make[])(void) = {service_snapshot, judged_snapshot,
+						  hostile_snapshot, wide_snapshot,
+						  scattered_snapshot};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(make) / sizeof(make[0]); i++) {
+		for (enum group_by by = BY_STACK; by <= BY_MODULE; by++) {
+			struct output_options options = {.by = by};
+			struct snapshot *snapshot = make[i]();
+			char *text = render(snapshot, "text", &options, NULL);
+
+			for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+				if (columns_count(line) > SCREEN_COLUMNS)
+					fail_msg("by %d: \"%s\"", by, line);
+			free(text);
+			snapshot_free(snapshot);
+		}
+	}
+}
+
+/* Two calls on one line of source are two stacks: they differ in an address alone. */
+static void test_text_tells_stacks_that_look_the_same_apart(void **state)
+{
+	struct snapshot *snapshot = snapshot_new();
+	char *text;
+
+	(void)state;
+	add_target(snapshot, 7, "app", "/bin/app", "");
+	for (uint64_t i = 0; i < 2; i++)
+		add_stack(snapshot, 0,
+			  (struct frame[]){{"main", "a.c", "/bin/app", 0x100 + i, 9, FRAME_NATIVE},
+					   {"take", "a.c", "/bin/app", 0x55, 3, FRAME_NATIVE}},
+			  2, 100 - i, 1);
+	text = render(snapshot, "text", NULL, NULL);
+	assert_non_null(strstr(text, "        told apart by main (a.c:9) at app+0x100\n"));
+	assert_non_null(strstr(text, "        told apart by main (a.c:9) at app+0x101\n"));
 	free(text);
 	snapshot_free(snapshot);
 }
@@ -539,6 +635,10 @@ int main(void)
 		cmocka_unit_test(test_how_python_was_seen_is_said),
 		cmocka_unit_test(test_text_says_when_a_place_is_of_several_processes),
 		cmocka_unit_test(test_text_by_own_code),
+		cmocka_unit_test(test_own_code_is_what_the_user_says),
+		cmocka_unit_test(test_text_tells_files_of_one_name_apart),
+		cmocka_unit_test(test_text_keeps_to_a_screen),
+		cmocka_unit_test(test_text_tells_stacks_that_look_the_same_apart),
 		cmocka_unit_test(test_hostile_names_stay_text),
 		cmocka_unit_test(test_every_folded_line_parses),
 		cmocka_unit_test(test_quantities),

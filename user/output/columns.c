@@ -228,13 +228,10 @@ static char *escape_name(const char *name)
 	return text;
 }
 
-void columns_print_name(struct columns *columns, const char *name, size_t room)
+void columns_print_text(struct columns *columns, const char *text, size_t room)
 {
-	char *text = escape_name(name);
 	size_t left = columns_left(columns);
 
-	if (!text)
-		return;
 	room = room < left ? room : left;
 	print_spaces(columns->out, columns->spaces);
 	columns->column += columns->spaces;
@@ -246,5 +243,13 @@ void columns_print_name(struct columns *columns, const char *name, size_t room)
 		print_short(columns->out, text, room);
 		columns->column += room;
 	}
+}
+
+void columns_print_name(struct columns *columns, const char *name, size_t room)
+{
+	char *text = escape_name(name);
+
+	if (text)
+		columns_print_text(columns, text, room);
 	free(text);
 }

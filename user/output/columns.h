@@ -41,6 +41,9 @@ size_t columns_left(struct columns *columns);
  */
 void columns_print_name(struct columns *columns, const char *name, size_t room);
 
+/* The same of text that is escaped already. */
+void columns_print_text(struct columns *columns, const char *text, size_t room);
+
 /* The columns that escaped text takes. */
 size_t columns_count(const char *text);
 

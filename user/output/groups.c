@@ -10,8 +10,8 @@
 
 #include "../lib/escape.h"
 #include "../lib/saturate.h"
-#include "../python/own_code.h"
 #include "label.h"
+#include "own_frame.h"
 
 /* What is equal in a group; strings are interned, so that pointers are compared. */
 struct key {
@@ -36,40 +36,10 @@ struct entry {
 	size_t index;
 };
 
-const struct frame *stack_headline(const struct stack *stack)
-{
-	for (size_t i = stack->frame_count; i > 0; i--) {
-		if (stack->frames[i - 1]->kind == FRAME_PYTHON)
-			return stack->frames[i - 1];
-	}
-	return stack->frame_count ? stack->frames[stack->frame_count - 1] : NULL;
-}
-
-/* Of an interpreter's own executable is nothing that its user wrote. */
-static bool is_of_executable(const struct target *target, const struct frame *frame)
-{
-	return !target->python_mode && target->exe && frame->module &&
-	       !strcmp(frame->module, target->exe);
-}
-
-const struct frame *stack_own_frame(const struct snapshot *snapshot, const struct stack *stack)
-{
-	const struct target *target = &snapshot->targets[stack->target];
-
-	for (size_t i = stack->frame_count; i > 0; i--) {
-		const struct frame *frame = stack->frames[i - 1];
-
-		if (frame->kind == FRAME_PYTHON ? frame_is_own(frame->file)
-						: is_of_executable(target, frame))
-			return frame;
-	}
-	return NULL;
-}
-
 static const struct frame *frame_of(const struct snapshot *snapshot, const struct stack *stack,
-				    enum group_by by)
+				    enum group_by by, const struct app_paths *app)
 {
-	const struct frame *own = by == BY_APP ? stack_own_frame(snapshot, stack) : NULL;
+	const struct frame *own = by == BY_APP ? stack_own_frame(snapshot, stack, app) : NULL;
 
 	return own ? own : stack_headline(stack);
 }
@@ -191,14 +161,15 @@ static void point_to_sums(struct group *group)
 }
 
 struct group *groups_make(const struct snapshot *snapshot, const struct stack *const *stacks,
-			  size_t count, enum group_by by, size_t *group_count)
+			  size_t count, enum group_by by, const struct app_paths *app,
+			  size_t *group_count)
 {
 	struct group *groups = calloc(count + 1, sizeof(*groups));
 	struct entry *entries = calloc(count + 1, sizeof(*entries)), *by_key = NULL;
 
 	*group_count = 0;
 	for (size_t i = 0; groups && entries && i < count; i++) {
-		const struct frame *frame = frame_of(snapshot, stacks[i], by);
+		const struct frame *frame = frame_of(snapshot, stacks[i], by, app);
 		struct group *group;
 
 		entries[i].key = key_of(frame, by);
@@ -230,7 +201,8 @@ static void print_part(FILE *file, const char *text, size_t length)
 	free(part);
 }
 
-void group_print_name(FILE *file, const struct group *group, enum group_by by)
+void group_print_name(FILE *file, const struct group *group, enum group_by by,
+		      const struct path_tails *tails)
 {
 	const struct frame *frame = group->frame;
 	struct key key = key_of(frame, by);
@@ -240,7 +212,7 @@ void group_print_name(FILE *file, const struct group *group, enum group_by by)
 		return;
 	}
 	if (by == BY_LINE) {
-		label_print_frame_source(file, frame);
+		label_print_frame_source(file, frame, tails);
 		return;
 	}
 	if (key.name)

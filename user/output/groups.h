@@ -8,6 +8,7 @@
 #define UNFREED_GROUPS_H
 
 #include "output.h"
+#include "path_tails.h"
 
 struct group {
 	struct stack sum;          /* the largest stack, with the amounts of all of them; of what
@@ -21,22 +22,15 @@ struct group {
 };
 
 /*
- * The innermost frame of the user's own code: of Python code that is no library's, else of the
- * program's own executable. NULL where there is none.
- */
-const struct frame *stack_own_frame(const struct snapshot *snapshot, const struct stack *stack);
-
-/* The frame of a stack that says most; NULL where it has no frames. */
-const struct frame *stack_headline(const struct stack *stack);
-
-/*
  * Groups stacks that are sorted by live bytes, largest first. Returns an array, sorted likewise, to
  * be freed by the caller, and its length in *group_count; NULL on out of memory.
  */
 struct group *groups_make(const struct snapshot *snapshot, const struct stack *const *stacks,
-			  size_t count, enum group_by by, size_t *group_count);
+			  size_t count, enum group_by by, const struct app_paths *app,
+			  size_t *group_count);
 
 /* Prints what names the group, escaped. */
-void group_print_name(FILE *file, const struct group *group, enum group_by by);
+void group_print_name(FILE *file, const struct group *group, enum group_by by,
+		      const struct path_tails *tails);
 
 #endif

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../lib/escape.h"
 
@@ -25,20 +26,25 @@ static void print_position(FILE *file, const char *path, uint32_t line)
 
 void label_print_frame(FILE *file, const struct frame *frame)
 {
+	label_print_frame_apart(file, frame, NULL);
+}
+
+void label_print_frame_apart(FILE *file, const struct frame *frame, const struct path_tails *tails)
+{
 	escape_print(file, frame->name);
 	if (frame->kind != FRAME_PYTHON || !frame->file)
 		return;
 	fputs(" (", file);
-	print_position(file, base_name(frame->file), frame->line);
+	print_position(file, path_tail(tails, frame->file), frame->line);
 	putc(')', file);
 }
 
-void label_print_frame_source(FILE *file, const struct frame *frame)
+void label_print_frame_source(FILE *file, const struct frame *frame, const struct path_tails *tails)
 {
 	escape_print(file, frame->name);
 	if (frame->file) {
 		fputs(" (", file);
-		print_position(file, base_name(frame->file), frame->line);
+		print_position(file, path_tail(tails, frame->file), frame->line);
 		putc(')', file);
 	} else if (frame->module && frame->name[0] != '[') {
 		fputs(" (", file);
@@ -94,6 +100,22 @@ void label_print_targets(FILE *file, const struct snapshot *snapshot)
 		fputs("no target", file);
 }
 
+void label_print_origin_of(FILE *file, const struct snapshot *snapshot)
+{
+	time_t begun = snapshot->started_at_ns / 1000000000;
+	struct tm utc;
+	char date[40];
+
+	if (gmtime_r(&begun, &utc) && strftime(date, sizeof(date), "%Y-%m-%d %H:%M:%S UTC", &utc))
+		fputs(date, file);
+	if (snapshot->host) {
+		fputs("  on ", file);
+		escape_print(file, snapshot->host);
+	}
+	fputs("  by unfreed ", file);
+	escape_print(file, snapshot->version ? snapshot->version : "?");
+}
+
 void label_print_conditions(FILE *file, const struct snapshot *snapshot)
 {
 	quantity_print_age(file, snapshot->duration_ns);
@@ -123,7 +145,9 @@ void label_print_totals(FILE *file, const struct snapshot *snapshot)
 		if (snapshot->older_than_ns >= snapshot->duration_ns)
 			fputs(", which is longer than the recording", file);
 	}
-	fprintf(file, ", %zu %s", stacks, stacks == 1 ? "stack" : "stacks");
+	fputs(", ", file);
+	quantity_print_count(file, stacks);
+	fputs(stacks == 1 ? " stack" : " stacks", file);
 }
 
 static const char *python_meaning(const char *mode)

@@ -8,6 +8,7 @@
 #include "../lib/quantity.h"
 #include "../snapshot.h"
 #include "output.h"
+#include "path_tails.h"
 
 /* The frame that stands for what a truncated stack does not show. */
 #define LABEL_TRUNCATED "[truncated]"
@@ -21,8 +22,12 @@
  */
 void label_print_frame(FILE *file, const struct frame *frame);
 
+/* The same with as much of the file's path as tells it from others; NULL: its last component. */
+void label_print_frame_apart(FILE *file, const struct frame *frame, const struct path_tails *tails);
+
 /* Prints `name (file:line)`, or `name (module)` where no source is known, escaped. */
-void label_print_frame_source(FILE *file, const struct frame *frame);
+void label_print_frame_source(FILE *file, const struct frame *frame,
+			      const struct path_tails *tails);
 
 /* Prints where the frame comes from: `/path/file.c:12, module`; nothing where nothing is known. */
 void label_print_origin(FILE *file, const struct frame *frame);
@@ -32,6 +37,7 @@ void label_print_target(FILE *file, const struct snapshot *snapshot, size_t targ
 
 /* Header lines of a report, escaped, without a newline. */
 void label_print_targets(FILE *file, const struct snapshot *snapshot);    /* `app (12), …` */
+void label_print_origin_of(FILE *file, const struct snapshot *snapshot);  /* date, host, version */
 void label_print_conditions(FILE *file, const struct snapshot *snapshot); /* `60 s  exact …` */
 void label_print_totals(FILE *file, const struct snapshot *snapshot); /* `12.4 MB in 3 blocks …` */
 /* How interpreters were seen, every line ended: `Python 3.11.2: exact; 99.9 % of …`. */

@@ -19,10 +19,17 @@ enum count_unit { COUNT_BYTES, COUNT_BLOCKS };
  */
 enum group_by { BY_STACK, BY_PID, BY_LINE, BY_FUNCTION, BY_APP, BY_FILE, BY_MODULE };
 
+/* The user's own code, as --app says it: files and directories. None: what is no library's. */
+struct app_paths {
+	const char **paths; /* absolute, or the last parts of a path: "shop", "shop/views.py" */
+	size_t count;
+};
+
 struct output_options {
 	enum count_unit count; /* what the widths and numbers mean: folded, svg, html */
 	enum group_by by;      /* text */
 	size_t top;            /* stacks in text and drawings; 0: 20 in text, all in drawings */
+	struct app_paths app;
 };
 
 /* Writes one snapshot. Returns 0 or a negative errno. Escapes names for its format. */

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "own_frame.h"
+
+#include <string.h>
+
+#include "../python/own_code.h"
+
+/* Whether the path, or what of it begins at `place`, is `wanted` or lies below it. */
+static bool is_at(const char *place, const char *wanted, size_t length)
+{
+	return !strncmp(place, wanted, length) && (!place[length] || place[length] == '/');
+}
+
+static bool is_below(const char *path, const char *wanted)
+{
+	size_t length = strlen(wanted);
+
+	while (length > 1 && wanted[length - 1] == '/')
+		length--;
+	if (!path || !length)
+		return false;
+	if (length == 1 && *wanted == '/')
+		return *path == '/';
+	if (is_at(path, wanted, length))
+		return true;
+	for (const char *slash = strchr(path, '/'); *wanted != '/' && slash;
+	     slash = strchr(slash + 1, '/'))
+		if (is_at(slash + 1, wanted, length))
+			return true;
+	return false;
+}
+
+/* Of an interpreter's own executable is nothing that its user wrote. */
+static bool is_of_executable(const struct target *target, const struct frame *frame)
+{
+	return !target->python_mode && target->exe && frame->module &&
+	       !strcmp(frame->module, target->exe);
+}
+
+bool frame_is_users(const struct target *target, const struct frame *frame,
+		    const struct app_paths *app)
+{
+	for (size_t i = 0; i < app->count; i++)
+		if (is_below(frame->file, app->paths[i]) || is_below(frame->module, app->paths[i]))
+			return true;
+	if (app->count)
+		return false;
+	return frame->kind == FRAME_PYTHON ? frame_is_own(frame->file)
+					   : is_of_executable(target, frame);
+}
+
+const struct frame *stack_own_frame(const struct snapshot *snapshot, const struct stack *stack,
+				    const struct app_paths *app)
+{
+	const struct target *target = &snapshot->targets[stack->target];
+
+	for (size_t i = stack->frame_count; i > 0; i--)
+		if (frame_is_users(target, stack->frames[i - 1], app))
+			return stack->frames[i - 1];
+	return NULL;
+}
+
+const struct frame *stack_headline(const struct stack *stack)
+{
+	for (size_t i = stack->frame_count; i > 0; i--) {
+		if (stack->frames[i - 1]->kind == FRAME_PYTHON)
+			return stack->frames[i - 1];
+	}
+	return stack->frame_count ? stack->frames[stack->frame_count - 1] : NULL;
+}

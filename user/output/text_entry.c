@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "text_entry.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define uthash_fatal(message) abort()
+#include <uthash.h>
+
+#include "../lib/escape.h"
+#include "label.h"
+#include "label_objects.h"
+#include "label_reach.h"
+#include "own_frame.h"
+
+#define CHAIN_LINES   5
+#define RATE_AFTER_NS 5000000000u /* what a moment shows is no rate */
+
+/* What of an entry names it: all that tells it from others. Those that look alike are a list. */
+struct guise {
+	UT_hash_handle hh;
+	char *text;
+	const struct stack *stack;
+	struct guise *alike; /* the first one that looks so, of that the second; NULL: none */
+};
+
+static double rate_per_hour(const struct snapshot *snapshot, const struct stack *stack)
+{
+	if (snapshot->duration_ns <= snapshot->older_than_ns)
+		return 0;
+	return (double)stack->live_bytes * 3600e9 /
+	       (double)(snapshot->duration_ns - snapshot->older_than_ns);
+}
+
+static void print_rate(FILE *file, const struct snapshot *snapshot, const struct stack *stack)
+{
+	double megabytes = rate_per_hour(snapshot, stack) / 1e6;
+
+	if (snapshot->duration_ns < RATE_AFTER_NS)
+		return;
+	if (megabytes >= 9.95)
+		fprintf(file, "  +%.0f MB/h", megabytes);
+	else if (megabytes > 0)
+		fprintf(file, "  +%.2g MB/h", megabytes);
+}
+
+static void print_process(FILE *file, const struct snapshot *snapshot, const struct stack *stack)
+{
+	const struct target *target = &snapshot->targets[stack->target];
+
+	fputs("  in ", file);
+	if (target->processes > 1) {
+		if (stack->processes < target->processes)
+			fprintf(file, "%" PRIu32 " of ", stack->processes);
+		fprintf(file, "%" PRIu32 " processes", target->processes);
+		if (snapshot->target_count == 1)
+			return;
+		fputs(" of ", file);
+	}
+	escape_print(file, target->comm);
+	if (target->processes == 1)
+		fprintf(file, " (%" PRIu32 ")", target->pid);
+}
+
+/* `mixed`: of more than the stack's own target. */
+static void print_amounts(struct text_report *report, const struct stack *stack, bool mixed,
+			  size_t rank)
+{
+	const struct snapshot *snapshot = report->snapshot;
+	FILE *file = report->columns.file;
+
+	columns_hang(&report->columns, ENTRY_INDENT);
+	fprintf(file, "%2zu. ", rank);
+	quantity_print_bytes(file, stack->live_bytes);
+	fputs("  ", file);
+	quantity_print_percent(file, (double)stack->live_bytes,
+			       (double)snapshot->totals.live_bytes);
+	fputs("  ", file);
+	quantity_print_count(file, stack->live_blocks);
+	fputs(stack->live_blocks == 1 ? " block" : " blocks", file);
+	print_rate(file, snapshot, stack);
+	if (stack->oldest_ns) {
+		fputs("  oldest ", file);
+		quantity_print_age(file, stack->oldest_ns);
+	}
+	if (stack->domain != DOMAIN_MALLOC)
+		fprintf(file, "  %s", domain_name(stack->domain));
+	if (mixed)
+		fputs("  in several processes", file);
+	else if (snapshot->target_count > 1 || snapshot->targets[stack->target].processes > 1)
+		print_process(file, snapshot, stack);
+	putc('\n', file);
+}
+
+/* A call chain that wraps at frames, and ends with a count where it grows too long. */
+struct chain {
+	struct columns *columns;
+	const struct path_tails *tails;
+	size_t lines;
+};
+
+static void chain_break(struct chain *chain)
+{
+	if (chain->lines++)
+		putc('\n', chain->columns->file);
+	columns_pad(chain->columns, CHAIN_INDENT);
+}
+
+/* Returns false, and prints nothing, where the chain has used up `lines`. */
+static bool chain_add_text(struct chain *chain, const char *text, size_t lines)
+{
+	if (!chain->lines || columns_left(chain->columns) < columns_count(text) + 1) {
+		if (chain->lines >= lines)
+			return false;
+		chain_break(chain);
+	} else {
+		columns_pad(chain->columns, 0);
+	}
+	columns_print_text(chain->columns, text, SCREEN_COLUMNS);
+	return true;
+}
+
+static int chain_add(struct chain *chain, const char *before, const struct frame *frame,
+		     size_t lines)
+{
+	char *label = NULL;
+	size_t size;
+	FILE *file = open_memstream(&label, &size);
+
+	if (!file)
+		return -ENOMEM;
+	fputs(before, file);
+	label_print_frame_apart(file, frame, chain->tails);
+	int added = fclose(file) ? -ENOMEM : chain_add_text(chain, label, lines);
+
+	free(label);
+	return added;
+}
+
+static void chain_add_count(struct chain *chain, size_t count)
+{
+	char text[40];
+
+	snprintf(text, sizeof(text), "<- … %zu more", count);
+	if (count)
+		chain_add_text(chain, text, CHAIN_LINES + 2);
+}
+
+/*
+ * The rest of a chain that has become too long: `left` frames, counted from the root. Where all of
+ * the frames so far are a library's, the innermost one that is not says who asked for it.
+ */
+static int chain_cut(const struct text_report *report, struct chain *chain,
+		     const struct stack *stack, size_t left)
+{
+	const struct target *target = &report->snapshot->targets[stack->target];
+	const struct app_paths *app = &report->options->app;
+	size_t own = left;
+
+	for (size_t i = left; i < stack->frame_count; i++)
+		if (frame_is_users(target, stack->frames[i], app))
+			own = 0;
+	while (own > 0 && !frame_is_users(target, stack->frames[own - 1], app))
+		own--;
+	chain_add_count(chain, left - own);
+	if (!own)
+		return 0;
+	chain_break(chain);
+	int added = chain_add(chain, "<- ", stack->frames[own - 1], CHAIN_LINES + 2);
+
+	chain_add_count(chain, own - 1);
+	return added < 0 ? added : 0;
+}
+
+/* Leaf first, without the leaf where the headline has just named it. */
+static int print_chain(const struct text_report *report, struct columns *columns,
+		       const struct stack *stack, const struct frame *headline)
+{
+	struct chain chain = {.columns = columns, .tails = report->tails};
+	size_t left = stack->frame_count;
+	bool leaf_named = left && stack->frames[left - 1] == headline;
+	int added = 1;
+
+	columns_hang(columns, CHAIN_INDENT);
+	for (left -= leaf_named; left > 0; left--) {
+		const char *before = !leaf_named && left == stack->frame_count ? "" : "<- ";
+
+		added = chain_add(&chain, before, stack->frames[left - 1], CHAIN_LINES);
+		if (added <= 0)
+			break;
+	}
+	if (!added)
+		added = chain_cut(report, &chain, stack, left);
+	else if (stack->truncated)
+		chain_add_text(&chain, "<- " LABEL_TRUNCATED, CHAIN_LINES + 2);
+	if (stack->guessed && !left)
+		chain_add_text(&chain, "<- " LABEL_GUESSED, CHAIN_LINES + 2);
+	if (chain.lines)
+		putc('\n', columns->file);
+	return added < 0 ? added : 0;
+}
+
+static int print_guise(const struct text_report *report, struct columns *columns,
+		       const struct stack *stack)
+{
+	const struct frame *headline = stack_headline(stack);
+	char *name = NULL;
+	size_t size;
+	FILE *file = open_memstream(&name, &size);
+
+	if (!file)
+		return -ENOMEM;
+	if (headline)
+		label_print_frame_source(file, headline, report->tails);
+	else
+		fputs("[no frames]", file);
+	int error = fclose(file) ? -ENOMEM : 0;
+
+	columns_pad(columns, ENTRY_INDENT);
+	if (!error)
+		columns_print_text(columns, name, SCREEN_COLUMNS);
+	putc('\n', columns->file);
+	free(name);
+	return error ? error : print_chain(report, columns, stack, headline);
+}
+
+static int guise_make(const struct text_report *report, struct guise *guise,
+		      const struct stack *stack)
+{
+	struct columns columns;
+	size_t size;
+	FILE *file = open_memstream(&guise->text, &size);
+	int error = file ? columns_init(&columns, file) : -ENOMEM;
+
+	guise->stack = stack;
+	if (!error) {
+		error = print_guise(report, &columns, stack);
+		columns_release(&columns);
+	}
+	if (file && fclose(file))
+		error = -ENOMEM;
+	return error;
+}
+
+/* Each gets another one that looks the same, if there is one. */
+static void find_alike(struct guise *guises, size_t count)
+{
+	struct guise *by_text = NULL;
+
+	for (size_t i = 0; i < count; i++) {
+		struct guise *first;
+		size_t length = strlen(guises[i].text);
+
+		HASH_FIND(hh, by_text, guises[i].text, length, first);
+		if (!first) {
+			HASH_ADD_KEYPTR(hh, by_text, guises[i].text, length, &guises[i]);
+			continue;
+		}
+		guises[i].alike = first;
+		if (!first->alike)
+			first->alike = &guises[i];
+	}
+	HASH_CLEAR(hh, by_text);
+}
+
+/* The innermost frame of `stack` that `other` does not have there; NULL where there is none. */
+static const struct frame *find_difference(const struct stack *stack, const struct stack *other)
+{
+	for (size_t i = 1; i <= stack->frame_count; i++) {
+		const struct frame *frame = stack->frames[stack->frame_count - i];
+
+		if (i > other->frame_count || frame != other->frames[other->frame_count - i])
+			return frame;
+	}
+	return NULL;
+}
+
+static void print_difference(struct text_report *report, const struct guise *guise)
+{
+	const struct frame *frame =
+		guise->alike ? find_difference(guise->stack, guise->alike->stack) : NULL;
+	FILE *file = report->columns.file;
+
+	if (!frame)
+		return;
+	fputs("        told apart by ", file);
+	label_print_frame_source(file, frame, report->tails);
+	if (frame->module) {
+		const char *slash = strrchr(frame->module, '/');
+
+		fputs(" at ", file);
+		escape_print(file, slash ? slash + 1 : frame->module);
+		fprintf(file, "+0x%" PRIx64, frame->offset);
+	}
+	putc('\n', file);
+}
+
+/* The look is in columns already. */
+static void print_entry(struct text_report *report, const struct guise *guise, size_t rank)
+{
+	print_amounts(report, guise->stack, false, rank);
+	fflush(report->columns.file);
+	fputs(guise->text, report->columns.out);
+	columns_hang(&report->columns, CHAIN_INDENT);
+	print_difference(report, guise);
+	label_print_objects(report->columns.file, guise->stack);
+	label_print_reach(report->columns.file, guise->stack, true);
+}
+
+int text_print_stacks(struct text_report *report, const struct stack *const *stacks, size_t count)
+{
+	struct guise *guises = calloc(count + 1, sizeof(*guises));
+	int error = guises ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < count && !error; i++)
+		error = guise_make(report, &guises[i], stacks[i]);
+	if (!error)
+		find_alike(guises, count);
+	for (size_t i = 0; i < count && !error; i++)
+		print_entry(report, &guises[i], i + 1);
+	for (size_t i = 0; guises && i < count; i++)
+		free(guises[i].text);
+	free(guises);
+	return error;
+}
+
+static int print_group_name(struct text_report *report, const struct group *group)
+{
+	char stacks[60] = "";
+	char *name = NULL;
+	size_t size;
+	FILE *file = open_memstream(&name, &size);
+
+	if (!file)
+		return -ENOMEM;
+	group_print_name(file, group, report->options->by, report->tails);
+	int error = fclose(file) ? -ENOMEM : 0;
+
+	if (group->stacks > 1)
+		snprintf(stacks, sizeof(stacks), ", %zu stacks, the largest:", group->stacks);
+	columns_pad(&report->columns, ENTRY_INDENT);
+	if (!error)
+		columns_print_text(&report->columns, name,
+				   SCREEN_COLUMNS - ENTRY_INDENT - strlen(stacks));
+	fprintf(report->columns.file, "%s\n", stacks);
+	free(name);
+	return error;
+}
+
+/* A group, and below it the chain of its largest stack. */
+int text_print_group(struct text_report *report, const struct group *group, size_t rank)
+{
+	bool by_line = report->options->by == BY_LINE;
+
+	print_amounts(report, &group->sum, group->mixed, rank);
+	int error = print_group_name(report, group);
+
+	if (!error)
+		error = print_chain(report, &report->columns, &group->sum,
+				    by_line ? group->frame : NULL);
+	columns_hang(&report->columns, CHAIN_INDENT);
+	label_print_objects(report->columns.file, &group->sum);
+	label_print_reach(report->columns.file, &group->sum, group->stacks == 1);
+	return error;
+}
