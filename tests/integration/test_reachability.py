@@ -80,6 +80,11 @@ def test_each_of_several_processes(record):
             assert_found(truth, found_in(report, pid))
 
 
+def unwrapped(path):
+    """A text report with its paragraphs on one line each."""
+    return path.read_text().replace("\n        ", " ")
+
+
 def test_at_intervals_and_in_all_formats(record, tmp_path):
     paths = {name: tmp_path / f"out.{name}" for name in ("txt", "folded", "pb.gz")}
     with Target("reachable") as target:
@@ -91,7 +96,7 @@ def test_at_intervals_and_in_all_formats(record, tmp_path):
             assert recorder.process.poll() is None
         result = recorder.stop()
     assert_found(truth, found_in(result.report))
-    text = paths["txt"].read_text()
+    text = unwrapped(paths["txt"])
     assert "lost: 325 blocks with 102.5 kB, to which nothing refers; reachable: 1," in text
     assert "      lost: 300 blocks with 90.0 kB\n" in text
     assert "      reachable by table of reachable: 75 blocks with 37.5 kB\n" in text
@@ -156,7 +161,7 @@ def test_runtimes_are_not_judged(record, tmp_path):
         result = record(process, options=["--reachability", "-d", "1", "-o", path]).wait()
         assert problem_of(result) == "V8 (Node.js) keeps references in forms of its own"
         assert (f"lost: not judged of {process.pid} (node): V8 (Node.js) keeps references in forms "
-                "of its own\n") in path.read_text()
+                "of its own\n") in unwrapped(path)
 
 
 def test_who_ended_is_not_judged(record):
