@@ -16,6 +16,8 @@ import pytest
 from conftest import TIMEOUT, UNFREED
 from pythons import choose, find_pythons
 
+# a page of a library is private or shared by what other processes run
+pytestmark = pytest.mark.alone
 PYTHONS = choose(find_pythons(), 11, 13)
 ROOMS = ["512", "16"]  # copied with a graph; streamed
 MEGABYTES = 40
