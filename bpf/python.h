@@ -67,7 +67,17 @@ struct python_space {
 	__u64 eval_start;
 	__u64 eval_bytes;
 	__u64 unknown_frees; /* of blocks that the interpreter's allocator gave before the attach */
+	/* Of its pools, which say the size of the blocks in them: a power of two, or 0. */
+	__u32 pool_bytes;
+	__u32 reserved;
 };
+
+/* A pool's header (Objects/obmalloc.c), in a pool whose address is a multiple of its size. */
+#define POOL_SIZE_CLASS   36 /* 32 bits each */
+#define POOL_LAST_OFFSET  44 /* of the last block that has room */
+#define POOL_FIRST_OFFSET 48
+#define POOL_CLASSES      32
+#define POOL_CLASS_BYTES  16
 
 /* Between this frame and the one inside it (or the probed function) is C code. */
 #define PYTHON_FRAME_CALLED_C 1u

@@ -76,6 +76,39 @@ static __noinline __u64 block_usable_size(__u64 cookie, __u64 address)
 	return size - (word & CHUNK_IS_MMAPPED ? 2 * sizeof(word) : sizeof(word));
 }
 
+/*
+ * The size of a block of an interpreter's own allocator, as its pool says; 0 where it lies in none.
+ * What a pool's header would say of memory that is no pool cannot agree in all of this by chance.
+ */
+static __noinline __u64 python_block_size(__u32 space, __u64 address)
+{
+	struct python_space *python = python_space_of(space);
+	__u32 header[3], pool_bytes, offset, size;
+
+	if (!python)
+		return 0;
+	pool_bytes = python->pool_bytes;
+	offset = (__u32)address & (pool_bytes - 1);
+	if (!pool_bytes || offset < POOL_FIRST_OFFSET ||
+	    bpf_probe_read_user(header, sizeof(header),
+				(void *)(address - offset + POOL_SIZE_CLASS)) ||
+	    header[0] >= POOL_CLASSES)
+		return 0;
+	size = (header[0] + 1) * POOL_CLASS_BYTES;
+	if (header[(POOL_LAST_OFFSET - POOL_SIZE_CLASS) / 4] != pool_bytes - size ||
+	    (offset - POOL_FIRST_OFFSET) % size)
+		return 0;
+	return size;
+}
+
+/* Of a block that the ledger never held. */
+static __always_inline __u64 unknown_size(struct call *call, __u64 cookie, __u64 address)
+{
+	if (PROBE_COOKIE_DOMAIN(cookie) == DOMAIN_PYTHON)
+		return python_block_size(call->space, address);
+	return block_usable_size(cookie, address);
+}
+
 static __always_inline void count_sized_free(__u64 size)
 {
 	struct counters *counters = counters_get();
@@ -155,8 +188,22 @@ static __always_inline void realloc_begin(struct call *call)
 	call->old_block = OLD_TAKEN;
 	if (ledger_take(key, &call->old)) {
 		call->old_block = OLD_UNKNOWN;
-		call->old.size = block_usable_size(call->cookie, call->pointer);
+		call->old.size = unknown_size(call, call->cookie, call->pointer);
 	}
+}
+
+/* A realloc that is passed on to one of an allocator that knows the size. */
+static __noinline int realloc_pass_on(struct pt_regs *ctx, struct call *call)
+{
+	__u64 cookie;
+
+	if (call->old_block != OLD_UNKNOWN || call->old.size)
+		return 0;
+	cookie = bpf_get_attach_cookie(ctx);
+	if (PROBE_COOKIE_OP(cookie) == PROBE_REALLOC &&
+	    regs_argument(ctx, PROBE_COOKIE_POINTER(cookie)) == call->pointer)
+		call->old.size = block_usable_size(cookie, call->pointer);
+	return 0;
 }
 
 /* Returns whether the return is of interest. */
@@ -172,8 +219,10 @@ static __always_inline bool alloc_begin(struct pt_regs *ctx)
 	if (!call)
 		return false;
 	if (call->sp) {
-		if (call_is_inside(call, sp))
+		if (call_is_inside(call, sp)) {
+			realloc_pass_on(ctx, call);
 			return false;
+		}
 		call_abandon(call);
 	}
 	if (sp >= call->throwing_sp)
@@ -327,7 +376,7 @@ int throwing_return(struct pt_regs *ctx)
 
 static __always_inline void size_unknown_free(struct call *call, __u64 cookie, __u64 address)
 {
-	__u64 size = block_usable_size(cookie, address);
+	__u64 size = unknown_size(call, cookie, address);
 
 	call->last_unsized = size ? 0 : address;
 	count_sized_free(size);

@@ -165,6 +165,7 @@ static int publish(struct interpreters *interpreters, const struct interpreter *
 		.code_type = facts->types.code,
 		.eval_start = eval->address,
 		.eval_bytes = eval->address && !interpreters->config.native ? eval->size : 0,
+		.pool_bytes = facts->layout.pool_bytes,
 	};
 	uint32_t key = interpreter->image->space;
 	int error = bpf_map_update_elem(interpreters->config.spaces_fd, &key, &space, BPF_NOEXIST);
@@ -186,17 +187,17 @@ static uint64_t read_old_frees(const struct interpreters *interpreters,
 	return space.unknown_frees;
 }
 
-/* Blocks as the interpreter counts them; in pools mode those that lie in pools. */
-static int count_blocks(const struct interpreter *interpreter, uint64_t *count)
+/* Blocks as the interpreter counts them; *count: in pools mode those that lie in pools. */
+static int count_blocks(const struct interpreter *interpreter, struct python_blocks *blocks,
+			uint64_t *count)
 {
-	struct python_blocks blocks;
 	int error = -ENOENT;
 
 	if (interpreter->has_counters)
-		error = python_blocks_read(facts_of(interpreter), &interpreter->counters, &blocks);
+		error = python_blocks_read(facts_of(interpreter), &interpreter->counters, blocks);
 	if (!error)
-		*count = interpreter->plan.mode == PYTHON_MODE_POOLS ? blocks.pool_blocks
-								     : blocks.blocks;
+		*count = interpreter->plan.mode == PYTHON_MODE_POOLS ? blocks->pool_blocks
+								     : blocks->blocks;
 	return error;
 }
 
@@ -204,7 +205,7 @@ static void begin_count(struct interpreters *interpreters, struct interpreter *i
 {
 	struct python_account *account = &interpreter->image->account;
 
-	account->counted = !count_blocks(interpreter, &account->before);
+	account->counted = !count_blocks(interpreter, &account->first, &account->before);
 	account->now = account->before;
 	interpreter->old_frees_before = read_old_frees(interpreters, interpreter);
 }
@@ -502,9 +503,11 @@ void interpreters_measure(struct interpreters *interpreters)
 		struct interpreter *interpreter = interpreters->items[i];
 		struct python_account *account = &interpreter->image->account;
 
+		account->last_known = false;
 		if (!interpreter->ready || !account->counted || interpreter->image->gone)
 			continue;
-		if (!count_blocks(interpreter, &account->now))
+		account->last_known = !count_blocks(interpreter, &account->last, &account->now);
+		if (account->last_known)
 			account->old_frees = read_old_frees(interpreters, interpreter) -
 					     interpreter->old_frees_before;
 	}

@@ -130,6 +130,11 @@ struct target {
 	size_t cmdline_count;
 	const char *python_mode; /* how its interpreter's blocks are seen; NULL: no interpreter */
 	const char *python_version;
+	/* What the interpreter itself counts, when recording began and at the last look: blocks,
+	   and the bytes of those in pools. */
+	bool python_counted;
+	struct amount python_first;
+	struct amount python_last;
 	double python_coverage;    /* percent of the interpreter's own count; negative: unknown */
 	uint32_t reach_looks;      /* that told lost blocks from reachable ones; 0: nobody looked */
 	const char *reach_problem; /* why none could be told, as a clause; NULL: they could */

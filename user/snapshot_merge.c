@@ -84,6 +84,20 @@ static void add_moment(struct target_moment *sum, const struct target_moment *pa
 		sum->parts[i] = saturating_add(sum->parts[i], part->parts[i]);
 }
 
+static void add_amount(struct amount *sum, const struct amount *part)
+{
+	sum->bytes = saturating_add(sum->bytes, part->bytes);
+	sum->blocks = saturating_add(sum->blocks, part->blocks);
+}
+
+/* Of interpreters all of which could be asked. */
+static void merge_counts(struct target *target, const struct target *part)
+{
+	target->python_counted &= part->python_counted;
+	add_amount(&target->python_first, &part->python_first);
+	add_amount(&target->python_last, &part->python_last);
+}
+
 /* Of those that are known at both ends. */
 static void merge_moments(struct target *target, const struct target *part)
 {
@@ -107,8 +121,10 @@ static void merge_known(const struct merge *merge, struct target *target, const 
 	if (merge->by_program) {
 		target->processes += part->processes;
 		merge_moments(target, part);
+		merge_counts(target, part);
 	} else { /* what it grew by between two recordings nobody saw */
 		target->first.known = target->last.known = false;
+		target->python_counted = false;
 	}
 }
 
@@ -138,6 +154,9 @@ static size_t merge_target(const struct merge *merge, const struct target *part)
 		target->cmdline[i] = snapshot_intern(result, part->cmdline[i]);
 	target->first = part->first;
 	target->last = part->last;
+	target->python_counted = part->python_counted;
+	target->python_first = part->python_first;
+	target->python_last = part->python_last;
 	target->own_mappings = snapshot_intern(result, part->own_mappings);
 	merge_python(result, target, part);
 	merge_reach(result, target, part);

@@ -384,6 +384,13 @@ static uint64_t seen_blocks(const struct collector *collector, const struct imag
 	return seen;
 }
 
+static void fill_own_count(struct target *target, const struct python_account *account)
+{
+	target->python_counted = true;
+	target->python_first = (struct amount){account->first.pool_bytes, account->first.blocks};
+	target->python_last = (struct amount){account->last.pool_bytes, account->last.blocks};
+}
+
 /*
  * What was seen of each interpreter's blocks, in percent of what it counts itself: its blocks now
  * less those from before that are still there. Blocks that come and go while the counts are read
@@ -400,6 +407,8 @@ static void fill_coverage(const struct collector *collector, struct snapshot *sn
 
 		if (index_by_image[i] == SIZE_MAX || !account->counted)
 			continue;
+		if (account->last_known)
+			fill_own_count(&snapshot->targets[index_by_image[i]], account);
 		grown = account->now + account->old_frees;
 		grown = grown > account->before ? grown - account->before : 0;
 		if (grown < COVERAGE_BLOCKS_MIN)

@@ -10,6 +10,7 @@
 #ifndef UNFREED_IMAGES_H
 #define UNFREED_IMAGES_H
 
+#include "../python/coverage.h"
 #include "../python/target.h"
 #include "../symbolize/symbolizer.h"
 #include "../unwind/tables.h"
@@ -17,14 +18,17 @@
 
 /* What an interpreter counts itself, to be compared with what was seen of it. */
 struct python_account {
-	const char *mode;    /* "exact", "pools", "arenas", "malloc": static text; NULL: no
-				interpreter */
-	uint32_t pools;      /* in a block of the python domain; 0: it is an object's */
-	bool counted;        /* the rest is known */
-	uint64_t before;     /* blocks when tracing began */
-	uint64_t now;        /* and when last looked */
-	uint64_t old_frees;  /* of blocks from before, since then */
-	const char *version; /* owned by the account's filler */
+	const char *mode;           /* "exact", "pools", "arenas", "malloc": static text; NULL: no
+				       interpreter */
+	uint32_t pools;             /* in a block of the python domain; 0: it is an object's */
+	bool counted;               /* the rest is known */
+	uint64_t before;            /* blocks when tracing began */
+	uint64_t now;               /* and when last looked */
+	uint64_t old_frees;         /* of blocks from before, since then */
+	struct python_blocks first; /* all that it counted when tracing began, */
+	struct python_blocks last;  /* and when last looked */
+	bool last_known;            /* it could be asked then */
+	const char *version;        /* owned by the account's filler */
 };
 
 struct image {

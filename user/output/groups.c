@@ -110,6 +110,7 @@ static void add(struct group *group, const struct stack *stack)
 	group->mixed |= stack->target != group->sum.target;
 	group->sum.live_bytes = saturating_add(group->sum.live_bytes, stack->live_bytes);
 	group->sum.live_blocks = saturating_add(group->sum.live_blocks, stack->live_blocks);
+	group->sum.alloc_bytes = saturating_add(group->sum.alloc_bytes, stack->alloc_bytes);
 	if (stack->oldest_ns > group->sum.oldest_ns)
 		group->sum.oldest_ns = stack->oldest_ns;
 	add_reachability(&group->found, stack);

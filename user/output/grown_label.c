@@ -7,6 +7,7 @@
 #include "../analyze/grown.h"
 #include "columns.h"
 #include "look_label.h"
+#include "net_label.h"
 
 enum { PARTS_SHOWN = 4, PART_LEAST = 100000, INDENT = 8 };
 
@@ -144,13 +145,15 @@ int grown_print(FILE *file, const struct snapshot *snapshot)
 	struct grown grown;
 
 	grown_sum(snapshot, &grown);
-	if (!grown.processes)
-		return 0;
 	if (columns_init(&columns, file))
 		return -ENOMEM;
-	print_growth(&columns, snapshot, &grown);
-	print_seen(&columns, &grown);
-	print_unexplained(&columns, snapshot, &grown);
+	if (grown.processes) {
+		print_growth(&columns, snapshot, &grown);
+		print_seen(&columns, &grown);
+		print_unexplained(&columns, snapshot, &grown);
+	}
+	columns_hang(&columns, 0);
+	net_print(&columns, snapshot);
 	columns_release(&columns);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "../analyze/grown.h"
+#include "../analyze/net.h"
 #include "../lib/utf8.h"
 #include "formats.h"
 
@@ -67,6 +68,28 @@ static struct json_object *json_of_percent(double percent)
 	return percent < 0 ? NULL : json_of_double(percent, 2);
 }
 
+static struct json_object *json_of_amount(const struct amount *amount)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_count(object, "bytes", amount->bytes);
+	json_add_count(object, "blocks", amount->blocks);
+	return object;
+}
+
+/* What an interpreter counts itself at the two ends. */
+static void add_own_count(struct json_object *object, const struct target *target)
+{
+	struct json_object *own = NULL;
+
+	if (target->python_counted) {
+		own = json_object_new_object();
+		json_object_object_add(own, "first", json_of_amount(&target->python_first));
+		json_object_object_add(own, "last", json_of_amount(&target->python_last));
+	}
+	json_object_object_add(object, "own_count", own);
+}
+
 /* How the interpreter's blocks were seen, and what share of them. */
 static struct json_object *json_of_python(const struct target *target)
 {
@@ -76,6 +99,7 @@ static struct json_object *json_of_python(const struct target *target)
 	json_object_object_add(object, "version", json_of_string(target->python_version));
 	json_object_object_add(object, "coverage_percent",
 			       json_of_percent(target->python_coverage));
+	add_own_count(object, target);
 	return object;
 }
 
@@ -87,15 +111,6 @@ static struct json_object *json_of_judgement(const struct target *target)
 	json_add_count(object, "looks", target->reach_looks);
 	json_add_string(object, "problem", target->reach_problem);
 	json_object_object_add(object, "frozen_s", json_of_seconds(target->reach_frozen_ns));
-	return object;
-}
-
-static struct json_object *json_of_amount(const struct amount *amount)
-{
-	struct json_object *object = json_object_new_object();
-
-	json_add_count(object, "bytes", amount->bytes);
-	json_add_count(object, "blocks", amount->blocks);
 	return object;
 }
 
@@ -275,6 +290,22 @@ static struct json_object *json_of_frame(const struct frame *frame)
 	return object;
 }
 
+/* What left of all that the stack allocated. With an age limit what is live does not say. */
+static void add_freed(struct json_object *object, const struct snapshot *snapshot,
+		      const struct stack *stack)
+{
+	bool known = !snapshot->older_than_ns && stack->live_bytes <= stack->alloc_bytes;
+	uint64_t bytes = stack->alloc_bytes - stack->live_bytes;
+	uint64_t blocks = stack->alloc_blocks - stack->live_blocks;
+
+	json_object_object_add(object, "freed_bytes", known ? json_object_new_uint64(bytes) : NULL);
+	json_object_object_add(object, "freed_blocks",
+			       known ? json_object_new_uint64(blocks) : NULL);
+	json_object_object_add(
+		object, "turns_over",
+		json_object_new_boolean(net_stack_turns_over(snapshot, stack)));
+}
+
 static struct json_object *json_of_stack(const struct snapshot *snapshot, const struct stack *stack)
 {
 	struct json_object *object = json_object_new_object();
@@ -286,6 +317,7 @@ static struct json_object *json_of_stack(const struct snapshot *snapshot, const 
 	json_add_count(object, "live_blocks", stack->live_blocks);
 	json_add_count(object, "alloc_bytes", stack->alloc_bytes);
 	json_add_count(object, "alloc_blocks", stack->alloc_blocks);
+	add_freed(object, snapshot, stack);
 	json_object_object_add(object, "oldest_s",
 			       stack->oldest_ns ? json_of_seconds(stack->oldest_ns) : NULL);
 	json_object_object_add(object, "truncated", json_object_new_boolean(stack->truncated));
@@ -337,6 +369,18 @@ static struct json_object *json_of_growth(const struct snapshot *snapshot)
 	return object;
 }
 
+/* Null where so much was freed of unknown size that it would say little. */
+static struct json_object *json_of_net_totals(const struct snapshot *snapshot)
+{
+	struct json_object *object = json_of_totals(&snapshot->totals);
+	struct net net;
+
+	net_sum(snapshot, &net);
+	json_object_object_add(object, "net_bytes",
+			       net.at_most ? NULL : json_object_new_int64(net.bytes));
+	return object;
+}
+
 static struct json_object *json_of_measurement(const struct snapshot *snapshot)
 {
 	struct json_object *object = json_object_new_object();
@@ -352,7 +396,7 @@ static struct json_object *json_of_measurement(const struct snapshot *snapshot)
 	json_object_object_add(object, "duration_s", json_of_seconds(snapshot->duration_ns));
 	json_object_object_add(object, "mode", json_of_string(trace_mode_name(snapshot->mode)));
 	json_object_object_add(object, "older_than_s", json_of_seconds(snapshot->older_than_ns));
-	json_object_object_add(object, "totals", json_of_totals(&snapshot->totals));
+	json_object_object_add(object, "totals", json_of_net_totals(snapshot));
 	json_object_object_add(object, "overhead_percent",
 			       json_of_percent(snapshot->overhead_percent));
 	json_object_object_add(object, "overhead_core_percent",

@@ -198,6 +198,29 @@ static bool read_coverage(struct target *target, const struct json_object *pytho
 	return target->python_coverage >= 0 && target->python_coverage <= 100;
 }
 
+static bool read_amount(const struct json_object *object, const char *key, struct amount *amount)
+{
+	struct json_object *member;
+
+	return json_object_object_get_ex(object, key, &member) &&
+	       json_object_is_type(member, json_type_object) &&
+	       read_count(member, "bytes", &amount->bytes) &&
+	       read_count(member, "blocks", &amount->blocks);
+}
+
+/* Of profiles that say it: earlier versions did not. */
+static bool read_own_count(struct target *target, const struct json_object *python)
+{
+	struct json_object *own = NULL;
+
+	if (!json_object_object_get_ex(python, "own_count", &own) || !own)
+		return true;
+	target->python_counted = true;
+	return json_object_is_type(own, json_type_object) &&
+	       read_amount(own, "first", &target->python_first) &&
+	       read_amount(own, "last", &target->python_last);
+}
+
 /* Present for interpreters alone. */
 static bool read_python(struct snapshot *snapshot, struct target *target,
 			const struct json_object *object)
@@ -209,7 +232,7 @@ static bool read_python(struct snapshot *snapshot, struct target *target,
 	return json_object_is_type(python, json_type_object) &&
 	       read_string(snapshot, python, "mode", &target->python_mode) &&
 	       read_string(snapshot, python, "version", &target->python_version) &&
-	       read_coverage(target, python);
+	       read_coverage(target, python) && read_own_count(target, python);
 }
 
 /* Present where it was asked what is lost. */
@@ -366,16 +389,6 @@ static const char *read_comment(struct snapshot *snapshot, const struct json_obj
 	if (!read_mode(snapshot, comment) || !read_losses(snapshot, comment))
 		return "was saved by a newer unfreed, which knows more modes or causes of loss";
 	return NULL;
-}
-
-static bool read_amount(const struct json_object *object, const char *key, struct amount *amount)
-{
-	struct json_object *member;
-
-	return json_object_object_get_ex(object, key, &member) &&
-	       json_object_is_type(member, json_type_object) &&
-	       read_count(member, "bytes", &amount->bytes) &&
-	       read_count(member, "blocks", &amount->blocks);
 }
 
 static bool read_optional(struct snapshot *snapshot, const struct json_object *object,

@@ -155,6 +155,7 @@ int output_text(const struct snapshot *snapshot, const struct output_options *op
 	const struct stack **stacks = stacks_live(snapshot, COUNT_BYTES, &count);
 	int error = stacks ? columns_init(&report.columns, file) : -ENOMEM;
 
+	net_sum(snapshot, &report.net);
 	report.tails = path_tails_new(snapshot);
 	if (!report.tails)
 		error = -ENOMEM;

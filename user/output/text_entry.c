@@ -13,10 +13,10 @@
 #include "label.h"
 #include "label_objects.h"
 #include "label_reach.h"
+#include "net_label.h"
 #include "own_frame.h"
 
-#define CHAIN_LINES   5
-#define RATE_AFTER_NS 5000000000u /* what a moment shows is no rate */
+#define CHAIN_LINES 5
 
 /* What of an entry names it: all that tells it from others. Those that look alike are a list. */
 struct guise {
@@ -25,26 +25,6 @@ struct guise {
 	const struct stack *stack;
 	struct guise *alike; /* the first one that looks so, of that the second; NULL: none */
 };
-
-static double rate_per_hour(const struct snapshot *snapshot, const struct stack *stack)
-{
-	if (snapshot->duration_ns <= snapshot->older_than_ns)
-		return 0;
-	return (double)stack->live_bytes * 3600e9 /
-	       (double)(snapshot->duration_ns - snapshot->older_than_ns);
-}
-
-static void print_rate(FILE *file, const struct snapshot *snapshot, const struct stack *stack)
-{
-	double megabytes = rate_per_hour(snapshot, stack) / 1e6;
-
-	if (snapshot->duration_ns < RATE_AFTER_NS)
-		return;
-	if (megabytes >= 9.95)
-		fprintf(file, "  +%.0f MB/h", megabytes);
-	else if (megabytes > 0)
-		fprintf(file, "  +%.2g MB/h", megabytes);
-}
 
 static void print_process(FILE *file, const struct snapshot *snapshot, const struct stack *stack)
 {
@@ -80,7 +60,7 @@ static void print_amounts(struct text_report *report, const struct stack *stack,
 	fputs("  ", file);
 	quantity_print_count(file, stack->live_blocks);
 	fputs(stack->live_blocks == 1 ? " block" : " blocks", file);
-	print_rate(file, snapshot, stack);
+	net_print_rate(file, snapshot, &report->net, stack);
 	if (stack->oldest_ns) {
 		fputs("  oldest ", file);
 		quantity_print_age(file, stack->oldest_ns);
@@ -91,6 +71,7 @@ static void print_amounts(struct text_report *report, const struct stack *stack,
 		fputs("  in several processes", file);
 	else if (snapshot->target_count > 1 || snapshot->targets[stack->target].processes > 1)
 		print_process(file, snapshot, stack);
+	net_print_freed(file, snapshot, stack);
 	putc('\n', file);
 }
 

@@ -3,6 +3,7 @@
 #ifndef UNFREED_TEXT_ENTRY_H
 #define UNFREED_TEXT_ENTRY_H
 
+#include "../analyze/net.h"
 #include "columns.h"
 #include "groups.h"
 
@@ -12,6 +13,7 @@ struct text_report {
 	struct columns columns;
 	const struct snapshot *snapshot;
 	const struct output_options *options;
+	struct net net;
 	struct path_tails *tails;
 };
 

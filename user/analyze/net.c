@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Recorded one by one, blocks that are older than the attach show when they are freed, with their
+ * size where the allocator keeps it. Pools of an interpreter do not show what leaves older ones;
+ * what all of them hold it knows itself, at both ends.
+ */
+#include "net.h"
+
+#include <string.h>
+
+enum {
+	UNSIZED_SHARE = 50, /* so few frees of unknown size do not matter */
+	TURN_SHARE = 2,
+	RATE_BLOCKS = 3, /* one block or two are no rate */
+};
+
+#define RATE_AFTER_NS 5000000000u /* what a moment shows is no rate either */
+
+/* Of a saved profile's numbers, which may be anything, sums wrap. */
+static int64_t difference(uint64_t a, uint64_t b)
+{
+	return (int64_t)(a - b);
+}
+
+static bool is_by_pools(const struct target *target)
+{
+	return target->python_mode &&
+	       (!strcmp(target->python_mode, "pools") || !strcmp(target->python_mode, "arenas"));
+}
+
+/* Whether it counted the bytes in its pools at both ends: 3.8 does not. */
+static bool has_own_count(const struct target *target)
+{
+	return target->python_counted && target->python_last.bytes;
+}
+
+static void add_pools(const struct snapshot *snapshot, struct net *net)
+{
+	uint64_t seen = 0;
+	int64_t own = 0;
+
+	for (size_t i = 0; i < snapshot->target_count; i++) {
+		const struct target *target = &snapshot->targets[i];
+
+		if (!is_by_pools(target))
+			continue;
+		net->at_most |= !has_own_count(target);
+		net->pools |= has_own_count(target);
+		if (has_own_count(target))
+			own = difference((uint64_t)own + target->python_last.bytes,
+					 target->python_first.bytes);
+	}
+	for (size_t i = 0; i < snapshot->stack_count; i++) {
+		const struct stack *stack = &snapshot->stacks[i];
+		const struct target *target = &snapshot->targets[stack->target];
+
+		if (stack->domain == DOMAIN_PYTHON && is_by_pools(target) && has_own_count(target))
+			seen += stack->live_bytes;
+	}
+	net->bytes = difference((uint64_t)net->bytes + (uint64_t)own, seen);
+	if (own < 0 || seen > (uint64_t)own)
+		net->older_bytes += seen - (uint64_t)own;
+}
+
+void net_sum(const struct snapshot *snapshot, struct net *net)
+{
+	const struct totals *totals = &snapshot->totals;
+	uint64_t gross_blocks = totals->alloc_blocks - totals->free_blocks;
+
+	memset(net, 0, sizeof(*net));
+	net->unsized_frees = snapshot->unknown_frees - snapshot->sized_frees;
+	net->gross_bytes = totals->alloc_bytes - totals->free_bytes;
+	net->older_bytes = snapshot->sized_bytes;
+	net->bytes = difference(net->gross_bytes, snapshot->sized_bytes);
+	net->at_most = net->unsized_frees > snapshot->unknown_frees / UNSIZED_SHARE;
+	net->turns_over = net->at_most && net->unsized_frees > gross_blocks / TURN_SHARE;
+	add_pools(snapshot, net);
+	net->turns_over |= net->bytes < (int64_t)(net->gross_bytes / TURN_SHARE);
+}
+
+bool net_stack_turns_over(const struct snapshot *snapshot, const struct stack *stack)
+{
+	return !snapshot->older_than_ns && snapshot->duration_ns >= RATE_AFTER_NS &&
+	       stack->oldest_ns && stack->oldest_ns < snapshot->duration_ns / TURN_SHARE &&
+	       stack->live_bytes < stack->alloc_bytes / TURN_SHARE;
+}
+
+double net_rate_per_hour(const struct snapshot *snapshot, const struct net *net,
+			 const struct stack *stack)
+{
+	if (net->turns_over || net_stack_turns_over(snapshot, stack) ||
+	    snapshot->duration_ns < RATE_AFTER_NS ||
+	    snapshot->duration_ns <= snapshot->older_than_ns || stack->live_blocks < RATE_BLOCKS)
+		return 0;
+	return (double)stack->live_bytes * 3600e9 /
+	       (double)(snapshot->duration_ns - snapshot->older_than_ns);
+}
