@@ -2,7 +2,8 @@
 """Each rule of the ledger, under each attach kind, to the byte and the block."""
 import pytest
 
-from conftest import PROGRAMS, Target, assert_exact, assert_functions, assert_totals, program
+from conftest import (PROGRAMS, TOTALS, Target, assert_exact, assert_functions, assert_totals,
+                      program)
 
 CASES = ["malloc_zero", "calloc_overflow", "reallocarray_fails", "realloc_in_place",
          "realloc_moves", "realloc_fails", "realloc_zero", "realloc_null", "realloc_older",
@@ -68,8 +69,7 @@ def test_an_allocator_left_by_longjmp(measure, attach):
     """A call that never returns is a loss that is counted, and harms no other one."""
     truth, result = measure("own_malloc", "--case", "left_by_jump", options=attach)
     assert result.losses == {"return_missed": truth["jumps"]}
-    assert {key: result.totals[key] for key in result.totals} == \
-        {key: truth[key] for key in result.totals}
+    assert {key: result.totals[key] for key in TOTALS} == {key: truth[key] for key in TOTALS}
     assert_functions(truth, result.by_leaf())
 
 
@@ -100,8 +100,7 @@ def test_a_deep_stack_is_cut_and_marked(measure, attach):
     assert len(stack["frames"]) == 128
     assert [frame["name"] for frame in stack["frames"]] == ["descend"] * 127 + ["leak_deep"]
     assert result.losses.pop("stack_too_deep") >= 1  # once a walk, or once a stack
-    assert {key: result.totals[key] for key in result.totals} == \
-        {key: truth[key] for key in result.totals}
+    assert {key: result.totals[key] for key in TOTALS} == {key: truth[key] for key in TOTALS}
 
 
 def test_a_stack_below_the_limit_is_whole(measure, attach):
