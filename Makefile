@@ -29,7 +29,10 @@ sources   := $(sort $(wildcard user/*.c user/*/*.c user/*/*/*.c))
 objects   := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out user/main.c,$(sources)))
 proto     := $(BUILD)/gen/profile.pb-c
 skeletons := $(patsubst bpf/%.bpf.c,$(BUILD)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
-assets    := $(patsubst user/%,$(BUILD)/gen/%.o,$(sort $(wildcard user/*/*.js user/*/*.css)))
+assets    := $(patsubst user/%,$(BUILD)/gen/%.o,$(sort $(wildcard user/*/*.css))) \
+             $(BUILD)/gen/output/page.js.o $(BUILD)/gen/output/page.css.o
+page_parts := data view dom tree table graph start
+page      := $(BUILD)/gen/output/page_hashes.h
 units     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
 .DEFAULT_GOAL := all
@@ -50,7 +53,7 @@ $(BUILD)/libunfreed.a: $(objects) $(assets) $(proto).o
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/obj/%.o: %.c $(skeletons) $(proto).h
+$(BUILD)/obj/%.o: %.c $(skeletons) $(proto).h $(page)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(cflags) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -60,16 +63,33 @@ $(proto).h $(proto).c &: user/output/profile.proto
 	$(Q)mkdir -p $(@D)
 	$(Q)protoc-c --proto_path=$(<D) --c_out=$(@D) $<
 
-# What drawings embed: the file's bytes between _binary_user_…_start and _binary_user_…_end.
-$(BUILD)/gen/%.js.o: user/%.js
-	$(call say,EMBED,$<)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(LD) -r -b binary -z noexecstack -o $@ $<
-
+# What pages embed: the file's bytes between _binary_user_…_start and _binary_user_…_end.
 $(BUILD)/gen/%.css.o: user/%.css
 	$(call say,EMBED,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LD) -r -b binary -z noexecstack -o $@ $<
+
+# The page of record: its parts are one function, so that nothing of them is global, and the policy
+# of the page knows program and style by their hashes.
+$(BUILD)/gen/output/page.js: $(page_parts:%=user/output/page/%.js)
+	$(Q)mkdir -p $(@D)
+	$(Q){ echo '(function () {'; echo '"use strict";'; cat $^; echo '})();'; } > $@
+
+$(BUILD)/gen/output/page.css: user/output/page/page.css
+	$(Q)mkdir -p $(@D)
+	$(Q)cp $< $@
+
+$(BUILD)/gen/output/page.%.o: $(BUILD)/gen/output/page.%
+	$(call say,EMBED,$<)
+	$(Q)cd $(BUILD)/gen && $(LD) -r -b binary -z noexecstack -o output/$(@F) output/$(<F)
+
+$(page): $(BUILD)/gen/output/page.js $(BUILD)/gen/output/page.css
+	$(call say,HASH,$@)
+	$(Q)for part in SCRIPT:js STYLE:css; do \
+		printf '#define PAGE_%s_HASH "sha256-%s"\n' $${part%:*} \
+			$$(sha256sum < $(BUILD)/gen/output/page.$${part#*:} | cut -c 1-64 | \
+			tr a-f A-F | basenc -d --base16 | base64) || exit 1; \
+	done > $@
 
 $(proto).o: $(proto).c $(proto).h
 	$(Q)$(CC) -std=gnu11 $(CFLAGS) $(sanitize) -I$(@D) -c -o $@ $<

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The options about output that `record` and `report` share, as an argp child: -o (repeatable), -f,
- * --top, --by, --app, --count. Include `output_options_argp` among the children and give it a struct output_plan
- * as its input.
+ * --top, --by, --app, --count. Include `output_options_argp` among the children and give it a
+ * struct output_plan as its input.
  */
 #ifndef UNFREED_OUTPUT_OPTIONS_H
 #define UNFREED_OUTPUT_OPTIONS_H

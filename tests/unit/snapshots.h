@@ -311,6 +311,41 @@ static inline struct snapshot *wide_snapshot(void)
 	return snapshot;
 }
 
+/* Two stacks of 90 frames, own code in their middle, beside many small ones through a library. */
+static inline struct snapshot *deep_snapshot(void)
+{
+	struct snapshot *snapshot = snapshot_new();
+	struct frame frames[91] = {{"<module>", "/srv/shop/main.py", NULL, 0, 3, FRAME_PYTHON}};
+	char name[32];
+
+	snapshot->version = snapshot_intern(snapshot, "0.0.0-test");
+	snapshot->host = snapshot_intern(snapshot, "web-3");
+	snapshot->started_at_ns = 1700000000000000000;
+	snapshot->duration_ns = 60000000000;
+	snapshot->overhead_percent = snapshot->overhead_core_percent = -1;
+	add_target(snapshot, 7, "shop", "/usr/bin/python3", "main.py");
+	for (uint32_t i = 0; i < 2; i++) {
+		for (uint32_t j = 1; j < 91; j++)
+			frames[j] = (struct frame){"walk", "/srv/shop/tree.py", NULL, 0,
+						   10 + i, FRAME_PYTHON};
+		frames[89] = (struct frame){i ? "keep" : "grow", "/srv/shop/tree.py", NULL, 0, 20,
+					    FRAME_PYTHON};
+		frames[90] = (struct frame){"copy",      "/usr/lib/python3.11/copy.py", NULL, 0, 7,
+					    FRAME_PYTHON};
+		add_stack(snapshot, 0, frames, 91, i ? 100000 : 900000, 10);
+	}
+	for (uint32_t i = 0; i < 3000; i++) {
+		snprintf(name, sizeof(name), "made%u", i);
+		frames[1] = (struct frame){
+			name, "/usr/lib/python3.11/enum.py", NULL, 0, i + 1, FRAME_PYTHON};
+		frames[2] = (struct frame){"leafy",     "/usr/lib/python3.11/enum.py", NULL, 0, 1,
+					   FRAME_PYTHON};
+		add_stack(snapshot, 0, frames, 3, 100, 1);
+	}
+	snapshot_sort(snapshot);
+	return snapshot;
+}
+
 /* Renders to a new string; its length goes to *size where that is not NULL. */
 __attribute__((noinline, unused)) static char *render(const struct snapshot *snapshot,
 						      const char *format_name,

@@ -21,6 +21,7 @@
 #include "output/columns.h"
 #include "output/flamegraph.h"
 #include "output/label.h"
+#include "output/stack_tree.h"
 #include "golden.h"
 #include "snapshots.h"
 
@@ -39,7 +40,7 @@ static void compare_golden_drawing(const struct snapshot *snapshot, const char *
 				   const char *golden)
 {
 	char *actual = render(snapshot, format, NULL, NULL);
-	char *data = strstr(actual, "id=\"flame-data\">");
+	char *data = strstr(actual, "id=\"stack-data\">");
 
 	assert_non_null(data);
 	data = strchr(data, '{');
@@ -454,26 +455,47 @@ static void test_layout_fits_into_parents(void **state)
 	snapshot_free(snapshot);
 }
 
-/* More leaves than a drawing takes: the shared path stays, the drawing is small. */
-static void test_drawings_of_very_many_stacks_stay_small(void **state)
+/* More leaves than a page takes: the smallest lose frames of their middle, no byte is lost. */
+static void test_pages_of_very_many_stacks_stay_small(void **state)
 {
+	static const struct output_options options;
 	struct snapshot *snapshot = snapshot_new();
-	struct frame frames[] = {{.name = "root"}, {0}};
+	struct frame frames[40] = {{.name = "root"}};
+	struct stack_tree tree;
 	char name[32];
+	uint64_t sum = 0;
 	size_t size;
 
 	(void)state;
-	add_target(snapshot, 1, "x", NULL, "");
-	for (int i = 0; i < 110000; i++) {
-		snprintf(name, sizeof(name), "leaf%d", i);
-		frames[1].name = name;
-		add_stack(snapshot, 0, frames, 2, 16, 1);
+	add_target(snapshot, 1, "x", "/x", "");
+	for (int i = 0; i < 60000; i++) {
+		for (int j = 1; j < 40; j++) {
+			snprintf(name, sizeof(name), "f%d", j * 50 + (i >> j % 12) % 50);
+			frames[j] = (struct frame){.name = snapshot_intern(snapshot, name)};
+		}
+		frames[20] = (struct frame){.name = "own", .module = "/x"};
+		frames[39] = (struct frame){.name = "leafy", .module = "/lib/a.so"};
+		add_stack(snapshot, 0, frames, 40, 16, 1);
 	}
-	char *drawing = render(snapshot, "html", NULL, &size);
+	assert_int_equal(stack_tree_init(&tree, snapshot, &options), 0);
+	assert_true(tree.node_count < 250000);
+	for (size_t i = 0; i < tree.row_count; i++) {
+		const struct tree_row *row = &tree.rows[i];
+		bool own = false;
 
-	assert_non_null(strstr(drawing, "\"root\""));
-	assert_true(size < 64 << 10);
-	free(drawing);
+		sum += row->bytes;
+		assert_string_equal(tree.frames[tree.nodes[row->node].frame].frame->name, "leafy");
+		for (uint32_t node = row->node; node; node = tree.nodes[node].parent)
+			own |= tree.frames[tree.nodes[node].frame].own;
+		assert_true(own);
+	}
+	assert_int_equal(sum, snapshot->totals.live_bytes);
+	assert_true(tree.cut_stacks > 0 && tree.other_stacks == 0);
+	stack_tree_release(&tree);
+	char *page = render(snapshot, "html", NULL, &size);
+
+	assert_true(size < 8 << 20);
+	free(page);
 	snapshot_free(snapshot);
 }
 
@@ -655,7 +677,7 @@ int main(void)
 		cmocka_unit_test(test_every_folded_line_parses),
 		cmocka_unit_test(test_quantities),
 		cmocka_unit_test(test_layout_fits_into_parents),
-		cmocka_unit_test(test_drawings_of_very_many_stacks_stay_small),
+		cmocka_unit_test(test_pages_of_very_many_stacks_stay_small),
 		cmocka_unit_test(test_formats_are_found),
 		cmocka_unit_test_setup_teardown(test_files_are_private_and_replaced, setup,
 						teardown),

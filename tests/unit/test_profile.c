@@ -162,6 +162,7 @@ static void test_saved_profiles_stay_readable(void **state)
 	check_saved(hostile_snapshot(), "tests/golden/hostile.pb.gz");
 	check_saved(wide_snapshot(), "tests/golden/wide.pb.gz");
 	check_saved(judged_snapshot(), "tests/golden/lost.pb.gz");
+	check_saved(deep_snapshot(), "tests/golden/deep.pb.gz");
 	update("tests/golden/mapped.pb.gz", mapped_snapshot());
 	check_saved(mapped_snapshot(), "tests/golden/mapped.pb.gz");
 }

@@ -17,11 +17,11 @@
 #define LABEL_ALL    "all"
 #define LABEL_OTHERS "[other stacks]"
 
-/* A two-hundred-thousandth of the whole is a pixel only after zooming in a hundredfold. */
-#define NARROWEST 5e-6
+/* A third of a pixel where the picture is 1200 of them wide. */
+#define NARROWEST 2.8e-4
 
-/* Of more, a browser takes seconds to draw and nobody could read them. */
-#define BOX_LIMIT 100000
+/* Of more, a picture takes megabytes and nobody could read them. */
+#define BOX_LIMIT 3000
 
 struct node_key {
 	const struct node *parent;
@@ -374,6 +374,13 @@ static double find_narrowest(const struct builder *builder, double total)
 	return narrowest;
 }
 
+static void leave_out(struct builder *builder, const struct node *node)
+{
+	builder->graph->left_out++;
+	for (const struct node *child = node->children; child; child = child->next)
+		leave_out(builder, child);
+}
+
 /* Appends the box of the node and, deeper, those of its children. */
 static void lay_out(struct builder *builder, const struct node *node, size_t depth, double start,
 		    double total)
@@ -396,8 +403,12 @@ static void lay_out(struct builder *builder, const struct node *node, size_t dep
 	for (size_t i = 0; i < node->child_count; i++) {
 		double width = (double)node_value(builder, children[i]) / total;
 
-		if (width < builder->narrowest)
-			break;
+		if (width < builder->narrowest) {
+			leave_out(builder, children[i]);
+			graph->left_out_bytes =
+				saturating_add(graph->left_out_bytes, children[i]->bytes);
+			continue;
+		}
 		lay_out(builder, children[i], depth + 1, start, total);
 		start += width;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Stacks merged into a tree and laid out in boxes, for every drawing of a flame graph. The root is
- * on top; among siblings the largest comes first.
+ * Stacks merged into a tree and laid out in boxes, for a picture of a flame graph. The root is on
+ * top; among siblings the largest comes first.
  */
 #ifndef UNFREED_FLAMEGRAPH_H
 #define UNFREED_FLAMEGRAPH_H
@@ -33,30 +33,18 @@ struct flame_graph {
 	size_t quantity_count;
 	struct flame_box *boxes;
 	size_t box_count;
-	size_t depth; /* rows */
+	size_t depth;    /* rows */
+	size_t left_out; /* boxes that would be too narrow, with what is in them */
+	uint64_t left_out_bytes;
 };
 
 /*
  * Builds the graph of what is live. With options->top, only the stacks of the largest weight are
- * drawn and the others become one box. Boxes too narrow for any screen are left out. Returns 0 or a
+ * drawn and the others become one box. Boxes too narrow for a picture are left out. Returns 0 or a
  * negative errno; release in either case.
  */
 int flame_graph_init(struct flame_graph *graph, const struct snapshot *snapshot,
 		     const struct output_options *options);
 void flame_graph_release(struct flame_graph *graph);
-
-/*
- * Prints the graph and the header lines as JSON that may stand in a script element: what
- * flamegraph.js draws. Returns 0 or a negative errno.
- */
-int flame_graph_print_data(const struct flame_graph *graph, const struct snapshot *snapshot,
-			   const struct output_options *options, FILE *file);
-
-/* The title of a drawing, escaped, to be freed by the caller. Returns 0 or a negative errno. */
-int flame_graph_title(const struct snapshot *snapshot, char **title);
-
-/* The program and the style of the drawings, from flamegraph.js and flamegraph.css. */
-void flame_graph_print_script(FILE *file);
-void flame_graph_print_style(FILE *file);
 
 #endif

@@ -8,7 +8,7 @@
 
 static const struct output_format formats[] = {
 	{"text", ".txt", output_text, true}, {"folded", ".folded", output_folded, true},
-	{"svg", ".svg", output_svg, true},   {"html", ".html", output_html, true},
+	{"svg", ".svg", output_svg},         {"html", ".html", output_html},
 	{"json", ".json", output_json},      {"pprof", ".pb.gz", output_pprof},
 };
 

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What the page embeds: the program, the style, and the stacks as JSON. Names get into a document
+ * in this one way, and the program gives them to textContent only.
+ */
+#include "stack_page.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define uthash_fatal(message) abort()
+#include <uthash.h>
+
+#include "../lib/escape.h"
+#include "../lib/pool.h"
+#include "../snapshot_merge.h"
+#include "grown_label.h"
+#include "json.h"
+#include "label.h"
+#include "label_objects.h"
+#include "label_reach.h"
+#include "path_tails.h"
+#include "stack_tree.h"
+
+enum { NAME_MAX_BYTES = 1000 };
+
+/* Made by the linker from the files themselves. */
+extern const char _binary_output_page_js_start[];
+extern const char _binary_output_page_js_end[];
+extern const char _binary_output_page_css_start[];
+extern const char _binary_output_page_css_end[];
+
+struct path_entry {
+	UT_hash_handle hh;
+	const char *path; /* interned */
+	size_t number;
+};
+
+struct printer {
+	FILE *file;
+	const struct snapshot *snapshot;
+	const struct snapshot *merged;
+	const struct stack_tree *tree;
+	const struct path_tails *tails;
+	struct pool *pool;
+	struct path_entry *by_path;
+	int error;
+};
+
+void stack_page_print_script(FILE *file)
+{
+	const char *start = _binary_output_page_js_start;
+
+	fwrite(start, 1, (size_t)(_binary_output_page_js_end - start), file);
+}
+
+void stack_page_print_style(FILE *file)
+{
+	const char *start = _binary_output_page_css_start;
+
+	fwrite(start, 1, (size_t)(_binary_output_page_css_end - start), file);
+}
+
+int stack_page_title(const struct snapshot *snapshot, char **title)
+{
+	size_t size;
+	FILE *memory = open_memstream(title, &size);
+
+	if (!memory)
+		return -ENOMEM;
+	fputs("Not freed: ", memory);
+	label_print_targets(memory, snapshot);
+	return fclose(memory) ? -ENOMEM : 0;
+}
+
+/* Text that is escaped for eyes already. */
+static void print_text(struct printer *printer, const char *text)
+{
+	struct json_object *object = json_of_string(text);
+	const char *json = object ? json_text(object) : NULL;
+
+	if (json)
+		escape_print_script_json(printer->file, json);
+	else
+		printer->error = -ENOMEM;
+	json_object_put(object);
+}
+
+/* No screen shows more of a name of kilobytes. */
+static void print_name(struct printer *printer, const char *name)
+{
+	size_t length = strlen(name);
+	char *cut = NULL, *text;
+
+	if (length > NAME_MAX_BYTES && asprintf(&cut, "%.*s…%s", NAME_MAX_BYTES / 2, name,
+						name + length - NAME_MAX_BYTES / 2) < 0)
+		cut = NULL;
+	text = escape_string(cut ? cut : name);
+	if (text)
+		print_text(printer, text);
+	else
+		printer->error = -ENOMEM;
+	free(text);
+	free(cut);
+}
+
+static void print_growth(FILE *file, const struct snapshot *snapshot)
+{
+	grown_print(file, snapshot);
+}
+
+static void print_notes(FILE *file, const struct snapshot *snapshot)
+{
+	label_print_python(file, snapshot);
+	label_print_object_notes(file, snapshot);
+	label_print_reach_totals(file, snapshot);
+}
+
+static void print_losses(FILE *file, const struct snapshot *snapshot)
+{
+	label_print_losses(file, snapshot, "");
+}
+
+/* Prints what a header line's function prints, as a member of the JSON object. */
+static void print_line(struct printer *printer, const char *key,
+		       void (*print)(FILE *, const struct snapshot *))
+{
+	char *line = NULL;
+	size_t size;
+	FILE *memory = open_memstream(&line, &size);
+
+	if (!memory) {
+		printer->error = -ENOMEM;
+		return;
+	}
+	print(memory, printer->merged);
+	if (fclose(memory))
+		printer->error = -ENOMEM;
+	fprintf(printer->file, "\"%s\":", key);
+	print_text(printer, line ? line : "");
+	fputs(",\n", printer->file);
+	free(line);
+}
+
+static void print_head(struct printer *printer)
+{
+	print_line(printer, "targets", label_print_targets);
+	print_line(printer, "origin", label_print_origin_of);
+	print_line(printer, "totals", label_print_totals);
+	print_line(printer, "conditions", label_print_conditions);
+	print_line(printer, "memory", print_growth);
+	print_line(printer, "python", print_notes);
+	print_line(printer, "losses", print_losses);
+}
+
+/* A name begins a process's entry, as several of one name and executable are one program. */
+static void print_processes(struct printer *printer)
+{
+	const struct snapshot *snapshot = printer->snapshot;
+
+	fputs("\"processes\":[", printer->file);
+	for (size_t i = 0; i < snapshot->target_count; i++) {
+		const struct target *target = &snapshot->targets[i];
+
+		fputs(i ? ",\n[" : "\n[", printer->file);
+		print_name(printer, target->comm);
+		putc(',', printer->file);
+		print_name(printer, target->exe ? target->exe : "");
+		fprintf(printer->file, ",%" PRIu32 "]", target->pid);
+	}
+	fputs("],\n", printer->file);
+}
+
+/* -1: no path. */
+static long path_number(struct printer *printer, const char *path)
+{
+	struct path_entry *entry;
+
+	if (!path)
+		return -1;
+	HASH_FIND_PTR(printer->by_path, &path, entry);
+	if (!entry) {
+		entry = pool_alloc(printer->pool, 1, sizeof(*entry));
+		entry->path = path;
+		entry->number = HASH_COUNT(printer->by_path);
+		HASH_ADD_PTR(printer->by_path, path, entry);
+	}
+	return (long)entry->number;
+}
+
+static void print_frames(struct printer *printer)
+{
+	fputs("\"frames\":[", printer->file);
+	for (size_t i = 0; i < printer->tree->frame_count; i++) {
+		const struct tree_frame *entry = &printer->tree->frames[i];
+		const struct frame *frame = entry->frame;
+
+		fputs(i ? ",\n[" : "\n[", printer->file);
+		print_name(printer, frame->name);
+		fprintf(printer->file, ",%d,%d,%ld,%" PRIu32 ",%ld]", (int)frame->kind, entry->own,
+			path_number(printer, frame->file), frame->line,
+			path_number(printer, frame->module));
+	}
+	fputs("],\n\"paths\":[", printer->file);
+	for (struct path_entry *entry = printer->by_path; entry; entry = entry->hh.next) {
+		fputs(entry->number ? ",\n[" : "\n[", printer->file);
+		print_name(printer, entry->path);
+		putc(',', printer->file);
+		print_name(printer, path_tail(printer->tails, entry->path));
+		putc(']', printer->file);
+	}
+	fputs("],\n", printer->file);
+}
+
+static void print_tree(struct printer *printer)
+{
+	const struct stack_tree *tree = printer->tree;
+	FILE *file = printer->file;
+
+	fputs("\"nodes\":[", file);
+	for (size_t i = 1; i < tree->node_count; i++)
+		fprintf(file, "%s%" PRIu32 ",%" PRIu32, i > 1 ? ",\n" : "\n", tree->nodes[i].parent,
+			tree->nodes[i].frame);
+	fputs("],\n\"rows\":[", file);
+	for (size_t i = 0; i < tree->row_count; i++) {
+		const struct tree_row *row = &tree->rows[i];
+
+		fprintf(file,
+			"%s%" PRIu32 ",%" PRIu32 ",%d,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64,
+			i ? ",\n" : "\n", row->node, row->target, row->domain, row->bytes,
+			row->blocks, row->stacks, row->oldest_ns / 1000000);
+	}
+	fputs("],\n", file);
+}
+
+static void print_domains(FILE *file)
+{
+	fputs("\"domains\":[", file);
+	for (size_t i = 0; i < DOMAIN_COUNT; i++)
+		fprintf(file, "%s\"%s\"", i ? "," : "", domain_name(i));
+	fputs("],\n", file);
+}
+
+static void print_all(struct printer *printer, const struct output_options *options)
+{
+	const struct stack_tree *tree = printer->tree;
+	FILE *file = printer->file;
+
+	fprintf(file, "{\"unit\":\"%s\",\n\"apart\":%s,\n\"rated_ms\":%" PRIu64 ",\n",
+		options->count == COUNT_BLOCKS ? "blocks" : "bytes",
+		options->by == BY_PID ? "true" : "false",
+		snapshot_rated_ns(printer->snapshot) / 1000000);
+	print_head(printer);
+	print_processes(printer);
+	print_domains(file);
+	print_frames(printer);
+	print_tree(printer);
+	fprintf(file, "\"cut\":[%zu,%" PRIu64 "],\n\"others\":[%zu,%" PRIu64 "]}\n",
+		tree->cut_stacks, tree->cut_bytes, tree->other_stacks, tree->other_bytes);
+}
+
+struct snapshot *stack_page_merge(const struct snapshot *snapshot,
+				  const struct output_options *options)
+{
+	return options->by != BY_PID && snapshot->target_count > 1
+		       ? snapshot_merge_programs(snapshot)
+		       : NULL;
+}
+
+int stack_page_print_data(const struct snapshot *snapshot, const struct snapshot *merged,
+			  const struct output_options *options, FILE *file)
+{
+	struct stack_tree tree;
+	struct printer printer = {
+		.file = file, .snapshot = snapshot, .merged = merged, .tree = &tree};
+	struct path_tails *tails = path_tails_new(snapshot);
+
+	printer.error = stack_tree_init(&tree, snapshot, options);
+	printer.pool = pool_new();
+	printer.tails = tails;
+	if (!tails)
+		printer.error = -ENOMEM;
+	if (!printer.error)
+		print_all(&printer, options);
+	HASH_CLEAR(hh, printer.by_path);
+	pool_free(printer.pool);
+	path_tails_free(tails);
+	stack_tree_release(&tree);
+	return printer.error;
+}

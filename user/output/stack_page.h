@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the page of `record` and its drawing share: a program that shows the stacks in tables and
+ * graphs, and what it shows.
+ */
+#ifndef UNFREED_STACK_PAGE_H
+#define UNFREED_STACK_PAGE_H
+
+#include <stdio.h>
+
+#include "output.h"
+
+/*
+ * Prints the stacks and, of `merged`, the header lines as JSON that may stand in a script element:
+ * what user/output/page/ reads. Returns 0 or a negative errno.
+ */
+int stack_page_print_data(const struct snapshot *snapshot, const struct snapshot *merged,
+			  const struct output_options *options, FILE *file);
+
+/*
+ * The snapshot with the processes of one program as one, as header lines, table and picture are;
+ * NULL where it is the snapshot itself. To be freed by the caller.
+ */
+struct snapshot *stack_page_merge(const struct snapshot *snapshot,
+				  const struct output_options *options);
+
+/* The title, escaped, to be freed by the caller. Returns 0 or a negative errno. */
+int stack_page_title(const struct snapshot *snapshot, char **title);
+
+/* The program and the style, from user/output/page/. */
+void stack_page_print_script(FILE *file);
+void stack_page_print_style(FILE *file);
+
+#endif
