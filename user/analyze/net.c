@@ -85,13 +85,20 @@ bool net_stack_turns_over(const struct snapshot *snapshot, const struct stack *s
 	       stack->live_bytes < stack->alloc_bytes / TURN_SHARE;
 }
 
+uint64_t net_rated_ns(const struct snapshot *snapshot, const struct net *net)
+{
+	if (net->turns_over || snapshot->duration_ns < RATE_AFTER_NS ||
+	    snapshot->duration_ns <= snapshot->older_than_ns)
+		return 0;
+	return snapshot->duration_ns - snapshot->older_than_ns;
+}
+
 double net_rate_per_hour(const struct snapshot *snapshot, const struct net *net,
 			 const struct stack *stack)
 {
-	if (net->turns_over || net_stack_turns_over(snapshot, stack) ||
-	    snapshot->duration_ns < RATE_AFTER_NS ||
-	    snapshot->duration_ns <= snapshot->older_than_ns || stack->live_blocks < RATE_BLOCKS)
+	uint64_t rated_ns = net_rated_ns(snapshot, net);
+
+	if (!rated_ns || net_stack_turns_over(snapshot, stack) || stack->live_blocks < RATE_BLOCKS)
 		return 0;
-	return (double)stack->live_bytes * 3600e9 /
-	       (double)(snapshot->duration_ns - snapshot->older_than_ns);
+	return (double)stack->live_bytes * 3600e9 / (double)rated_ns;
 }

@@ -26,6 +26,9 @@ void net_sum(const struct snapshot *snapshot, struct net *net);
  */
 bool net_stack_turns_over(const struct snapshot *snapshot, const struct stack *stack);
 
+/* The time in which what is live can have come to be; 0: no stack has a rate. */
+uint64_t net_rated_ns(const struct snapshot *snapshot, const struct net *net);
+
 /* A stack's growth in bytes an hour; 0 where what was seen does not say. */
 double net_rate_per_hour(const struct snapshot *snapshot, const struct net *net,
 			 const struct stack *stack);

@@ -16,6 +16,7 @@
 #include "label.h"
 #include "label_objects.h"
 #include "label_reach.h"
+#include "net_label.h"
 #include "output/page_hashes.h"
 #include "own_frame.h"
 #include "page.h"
@@ -70,13 +71,13 @@ static void print_summary(struct page *page, const struct snapshot *snapshot, co
 	print_paragraph(page, snapshot, print_notes);
 }
 
-static void print_rate(struct page *page, const struct snapshot *snapshot, uint64_t bytes)
+static void print_rate(struct page *page, const struct snapshot *snapshot, const struct stack *sum)
 {
-	double hours = (double)snapshot_rated_ns(snapshot) / 3600e9;
+	struct net net;
 
+	net_sum(snapshot, &net);
 	fputs("</td><td>", page->file);
-	if (hours > 0)
-		fprintf(page->file, "%.3g", (double)bytes / 1e6 / hours);
+	net_print_rate(page->text, snapshot, &net, sum);
 }
 
 static void print_finding(struct page *page, const struct snapshot *snapshot,
@@ -94,7 +95,7 @@ static void print_finding(struct page *page, const struct snapshot *snapshot,
 	fputs("</td><td>", page->file);
 	quantity_print_percent(page->text, (double)sum->live_bytes,
 			       (double)snapshot->totals.live_bytes);
-	print_rate(page, snapshot, sum->live_bytes);
+	print_rate(page, snapshot, sum);
 	fputs("</td><td>", page->file);
 	quantity_print_count(page->text, sum->live_blocks);
 	fprintf(page->file, "</td><td>%zu</td><td>", group->stacks);
@@ -109,7 +110,7 @@ static void print_findings(struct page *page, const struct snapshot *snapshot,
 			   const struct group *groups, size_t count, const struct path_tails *tails)
 {
 	fputs("<table class=\"findings\">\n<thead><tr><th class=\"name\">own code</th>"
-	      "<th>not freed</th><th>share</th><th>MB/h</th><th>blocks</th><th>stacks</th>"
+	      "<th>not freed</th><th>share</th><th>rate</th><th>blocks</th><th>stacks</th>"
 	      "<th>processes</th></tr></thead>\n<tbody>\n",
 	      page->file);
 	for (size_t i = 0; i < count && i < FINDINGS_SHOWN; i++)

@@ -9,7 +9,6 @@
 #include "../lib/escape.h"
 
 #define TARGETS_IN_HEADLINE 5
-#define RATE_AFTER_NS       5000000000u /* what a moment shows is no rate */
 
 static const char *base_name(const char *path)
 {
@@ -254,14 +253,6 @@ void label_print_losses(FILE *file, const struct snapshot *snapshot, const char 
 		quantity_print_bytes(file, snapshot->sized_bytes);
 	}
 	putc(')', file);
-}
-
-uint64_t snapshot_rated_ns(const struct snapshot *snapshot)
-{
-	if (snapshot->duration_ns < RATE_AFTER_NS ||
-	    snapshot->duration_ns <= snapshot->older_than_ns)
-		return 0;
-	return snapshot->duration_ns - snapshot->older_than_ns;
 }
 
 uint64_t stack_live(const struct stack *stack, enum count_unit unit)

@@ -45,9 +45,6 @@ void label_print_python(FILE *file, const struct snapshot *snapshot);
 /* `losses: none · unknown frees: …`; a line for each loss, every further one begun by `indent`. */
 void label_print_losses(FILE *file, const struct snapshot *snapshot, const char *indent);
 
-/* The time in which what is live can have come to be; 0: too little for a rate. */
-uint64_t snapshot_rated_ns(const struct snapshot *snapshot);
-
 /* The live bytes or blocks of a stack. */
 uint64_t stack_live(const struct stack *stack, enum count_unit unit);
 

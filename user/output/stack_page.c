@@ -13,6 +13,7 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
+#include "../analyze/net.h"
 #include "../lib/escape.h"
 #include "../lib/pool.h"
 #include "../snapshot_merge.h"
@@ -228,9 +229,10 @@ static void print_tree(struct printer *printer)
 		const struct tree_row *row = &tree->rows[i];
 
 		fprintf(file,
-			"%s%" PRIu32 ",%" PRIu32 ",%d,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64,
+			"%s%" PRIu32 ",%" PRIu32 ",%d,%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64
+			",%" PRIu64,
 			i ? ",\n" : "\n", row->node, row->target, row->domain, row->bytes,
-			row->blocks, row->stacks, row->oldest_ns / 1000000);
+			row->blocks, row->stacks, row->oldest_ns / 1000000, row->alloc_bytes);
 	}
 	fputs("],\n", file);
 }
@@ -243,15 +245,28 @@ static void print_domains(FILE *file)
 	fputs("],\n", file);
 }
 
+/* What rates and ages are of. */
+static void print_times(struct printer *printer)
+{
+	const struct snapshot *snapshot = printer->snapshot;
+	struct net net;
+
+	net_sum(snapshot, &net);
+	fprintf(printer->file,
+		"\"rated_ms\":%" PRIu64 ",\n\"duration_ms\":%" PRIu64 ",\n\"of_any_age\":%s,\n",
+		net_rated_ns(snapshot, &net) / 1000000, snapshot->duration_ns / 1000000,
+		snapshot->older_than_ns ? "false" : "true");
+}
+
 static void print_all(struct printer *printer, const struct output_options *options)
 {
 	const struct stack_tree *tree = printer->tree;
 	FILE *file = printer->file;
 
-	fprintf(file, "{\"unit\":\"%s\",\n\"apart\":%s,\n\"rated_ms\":%" PRIu64 ",\n",
+	fprintf(file, "{\"unit\":\"%s\",\n\"apart\":%s,\n",
 		options->count == COUNT_BLOCKS ? "blocks" : "bytes",
-		options->by == BY_PID ? "true" : "false",
-		snapshot_rated_ns(printer->snapshot) / 1000000);
+		options->by == BY_PID ? "true" : "false");
+	print_times(printer);
 	print_head(printer);
 	print_processes(printer);
 	print_domains(file);

@@ -156,6 +156,8 @@ static void add_row(struct builder *builder, uint32_t node, const struct stack *
 	row->bytes = saturating_add(row->bytes, amount.bytes);
 	row->blocks = saturating_add(row->blocks, amount.blocks);
 	row->stacks += whole;
+	if (whole)
+		row->alloc_bytes = saturating_add(row->alloc_bytes, stack->alloc_bytes);
 	if (stack->oldest_ns > row->oldest_ns)
 		row->oldest_ns = stack->oldest_ns;
 }

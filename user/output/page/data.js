@@ -12,7 +12,7 @@ const data = JSON.parse(document.getElementById("stack-data").textContent);
 const KINDS = ["native", "inlined", "python", "marker"];
 const MARKER = 3;
 const PYTHON = 2;
-const FIELDS = 7;
+const FIELDS = 8;
 
 const frames = readFrames();
 const rows = readRows();
@@ -35,9 +35,9 @@ function readRows() {
 	const list = [];
 
 	for (let i = 0; i < data.rows.length; i += FIELDS) {
-		const [node, process, domain, bytes, blocks, stacks, oldest] =
+		const [node, process, domain, bytes, blocks, stacks, oldest, allocated] =
 			data.rows.slice(i, i + FIELDS);
-		list.push({node, process, domain, bytes, blocks, stacks, oldest,
+		list.push({node, process, domain, bytes, blocks, stacks, oldest, allocated,
 			finding: findingFrame(node)});
 	}
 	return list;

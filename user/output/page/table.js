@@ -9,13 +9,32 @@ const COLUMNS = [
 	{key: "bytes", title: "not freed", text: finding => formatBytes(finding.bytes)},
 	{key: "share", title: "share", of: "bytes",
 		text: finding => formatShare(finding.bytes, finding.all.bytes)},
-	{key: "rate", title: "MB/h", of: "bytes", text: finding => formatRate(finding.bytes)},
+	{key: "rate", title: "MB/h", of: "bytes", text: rateText},
+	{key: "freed", title: "freed", text: freedText},
 	{key: "blocks", title: "blocks", text: finding => formatCount(finding.blocks)},
 	{key: "oldest", title: "oldest", text: finding => formatAge(finding.oldest)},
 	{key: "stacks", title: "stacks", text: finding => formatCount(finding.stacks)},
 	{key: "processes", title: "processes",
 		text: finding => formatCount(finding.processes.size)},
 ];
+
+/* As text reports have it: nothing of the first half of the recording is left, and most is gone. */
+function turnsOver(finding) {
+	return data.of_any_age && data.duration_ms >= 5000 && finding.oldest > 0 &&
+		finding.oldest < data.duration_ms / 2 && finding.bytes < finding.allocated / 2;
+}
+
+function rateText(finding) {
+	if (turnsOver(finding))
+		return "turns over";
+	return finding.blocks < 3 ? "" : formatRate(finding.bytes);
+}
+
+/* The share of what it allocated that was freed again. */
+function freedText(finding) {
+	return data.of_any_age && finding.allocated >= finding.bytes ?
+		formatShare(finding.freed, finding.allocated) : "";
+}
 
 function makeFindings() {
 	const set = labelSets[Number(view.lines)];
@@ -30,12 +49,15 @@ function makeFindings() {
 
 		if (!finding) {
 			finding = {label, all, bytes: 0, blocks: 0, stacks: 0, oldest: 0,
+				allocated: 0, freed: 0,
 				processes: new Set()};
 			byKey.set(label, finding);
 		}
 		finding.bytes += row.bytes;
 		finding.blocks += row.blocks;
 		finding.stacks += row.stacks;
+		finding.allocated += row.allocated;
+		finding.freed = finding.allocated - finding.bytes;
 		finding.oldest = Math.max(finding.oldest, row.oldest);
 		finding.processes.add(row.process);
 		all.bytes += row.bytes;
