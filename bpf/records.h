@@ -17,6 +17,7 @@ enum record_type {
 	RECORD_FORK = 3,   /* struct fork_record */
 	RECORD_EXEC = 4,   /* struct exec_record: the process has a new image and a new space */
 	RECORD_EXIT = 5,   /* struct record: the process's last thread is gone */
+	RECORD_FILE = 6,   /* struct file_record: code of a file that user space does not know */
 };
 
 struct record {
@@ -30,6 +31,20 @@ struct record {
 #define STACK_GUESSED    2u /* a frame pointer was trusted in code without a table */
 #define STACK_NO_MAPPING 4u /* it ended in code that was not in the list of mappings */
 #define STACK_PYTHON_CUT 8u /* the Python frames do not reach the bottom */
+
+/* Code that a stack runs through: what the kernel had mapped there. */
+struct stack_place {
+	__u64 start;
+	__u64 end;
+	__u64 file_offset; /* bytes */
+	__u64 inode;       /* 0: no file; PLACE_UNKNOWN: it could not be asked */
+	__u64 device;      /* PLACE_DEVICE() */
+};
+
+#define PLACE_DEVICE(major, minor) ((__u64)(major) << 32 | (minor))
+#define PLACE_UNKNOWN              (~0ull)
+#define PLACES_MAX                 16u
+#define PLACE_WORDS                5u
 
 /* A Python frame as a stack has it: two words. */
 struct python_stack_frame {
@@ -49,10 +64,10 @@ struct stack_record {
 	 */
 	__u32 eval_frame;
 	__u32 unloads; /* how often the process had unloaded libraries; see unwind.h */
-	__u32 reserved;
+	__u32 place_count;
 	/*
 	 * Python frames, innermost first, two words each; behind them return addresses, leaf (the
-	 * allocator's caller) first.
+	 * allocator's caller) first; behind those the places.
 	 */
 	__u64 words[STACK_WORDS];
 };
@@ -70,10 +85,29 @@ struct exec_record {
 	char comm[16]; /* the process may be gone before it can be asked */
 };
 
+#define FILE_PATH_BYTES 1024u
+
+/*
+ * Where a file lies that was found by its mapping: told before the stack that runs through it, as
+ * it may be unmapped by then.
+ */
+struct file_record {
+	struct record record;
+	__u64 inode;
+	__u64 device; /* PLACE_DEVICE() */
+	__u32 path_bytes;
+	__u32 reserved;
+	/* The names on its path from the process's root, the file's own first, each with its NUL.
+	 */
+	char path[FILE_PATH_BYTES];
+};
+
 _Static_assert(sizeof(struct record) == 16, "");
+_Static_assert(sizeof(struct stack_place) == 8 * PLACE_WORDS, "");
+_Static_assert(sizeof(struct file_record) == 40 + FILE_PATH_BYTES, "");
 _Static_assert(sizeof(struct python_stack_frame) == 16, "");
 _Static_assert(sizeof(struct stack_record) == 48 + 8 * STACK_WORDS, "");
-_Static_assert(2 * PYTHON_FRAMES_MAX + FRAMES_MAX <= STACK_WORDS, "");
+_Static_assert(2 * PYTHON_FRAMES_MAX + FRAMES_MAX + PLACES_MAX * PLACE_WORDS <= STACK_WORDS, "");
 _Static_assert(sizeof(struct fork_record) == 24, "");
 _Static_assert(sizeof(struct exec_record) == 40, "");
 

@@ -17,7 +17,11 @@
 /* See memo.bpf.h. */
 #define UNWIND_NOTE(state, address, word) note_word(state, address, word)
 
+/* See places.bpf.h. */
+#define UNWIND_MAP_BEYOND(state, address) place_find(state, address)
+
 struct unwind_state;
+static __noinline int place_find(struct unwind_state *state, __u64 address);
 static __always_inline void note_word(struct unwind_state *state, __u64 address, __u64 word);
 
 #include "unwind_walk.h"
@@ -40,6 +44,14 @@ struct noted_words {
 	__u16 offsets[NOTED_WORDS];
 };
 
+/* The way from a file up to its process's root; all are addresses in the kernel. */
+struct path_walk {
+	__u64 dentry;
+	__u64 mount;
+	__u64 root_dentry;
+	__u64 root_mount;
+};
+
 struct scratch {
 	struct unwind_state unwind; /* first: note_word goes from it to the rest */
 	__u32 owned;
@@ -58,9 +70,20 @@ struct scratch {
 	__u32 word_count;   /* noted; more than NOTED_WORDS: too many */
 	__u32 noted_bytes;  /* from start_sp to the end of the farthest noted word */
 	__u32 row;          /* of the stack, once it is known */
+	__u32 no_code;      /* the walk came to an address where no code is mapped */
+	__u32 placed;       /* it went through code that was not in the list */
+	__u32 place_count;
+	struct stack_place place; /* the one asked for last; end 0: no code */
+	__u64 place_address;
+	__u64 place_file; /* its struct file */
+	__s64 place_error;
+	struct stack_place places[PLACES_MAX];
+	__u64 place_files[PLACES_MAX]; /* 0: user space knows it */
 	struct stack_record record;
 	struct noted_words words;
 	struct python_walk python;
+	struct file_record file;
+	struct path_walk path;
 };
 
 static __always_inline void note_word(struct unwind_state *state, __u64 address, __u64 word)

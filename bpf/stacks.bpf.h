@@ -11,6 +11,7 @@
 
 #include "calls.bpf.h"
 #include "memo.bpf.h"
+#include "places.bpf.h"
 #include "python_frames.bpf.h"
 #include "scratch.bpf.h"
 
@@ -26,9 +27,8 @@ static __always_inline bool is_eval_loop(const struct scratch *scratch)
 }
 
 /*
- * Notes the frame that the walk is in and goes on to its caller. Returns 1 at the end. A frame in
- * code that is not in the list has no file, and once libraries were unloaded its address alone does
- * not tell it from another library's: it is left out.
+ * Notes the frame that the walk is in and goes on to its caller. Returns 1 at the end. A frame
+ * where no code is mapped is none: it is left out, but for the caller, which did make the call.
  */
 static long walk_step(__u32 index, struct walk *walk)
 {
@@ -50,8 +50,7 @@ static long walk_step(__u32 index, struct walk *walk)
 		scratch->record.eval_frame = index + 1;
 		scratch->entry = 0;
 	}
-	if (scratch->stop == UNWIND_NO_MAPPING &&
-	    (scratch->record.unloads || scratch->unwind.flags & UNWIND_STALE)) {
+	if (scratch->stop == UNWIND_NO_MAPPING && scratch->no_code && index) {
 		scratch->record.frame_count = index;
 		scratch->hash = before;
 	}
@@ -115,6 +114,9 @@ static __always_inline void capture_stack(struct scratch *scratch, struct call *
 	scratch->word_count = 0;
 	scratch->noted_bytes = 0;
 	scratch->record.eval_frame = 0;
+	scratch->no_code = 0;
+	scratch->placed = 0;
+	scratch->place_count = 0;
 	if (scratch->entry < call->caller.sp)
 		scratch->entry = 0;
 	scratch->record.domain = PROBE_COOKIE_DOMAIN(call->cookie);
@@ -130,12 +132,17 @@ static __always_inline void capture_stack(struct scratch *scratch, struct call *
 static __noinline int stack_announce(struct scratch *scratch, struct call *call, __u32 row)
 {
 	struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &row);
-	__u64 bytes = (scratch->record.frame_count + 2 * scratch->record.python_count) * 8;
+	__u64 bytes;
 
-	if (!totals || bytes > sizeof(scratch->record.words))
+	if (!totals || python_take_frames(scratch, call))
 		return 0;
-	if (python_take_frames(scratch, call))
+	places_add(scratch);
+	bytes = (scratch->record.frame_count + 2 * scratch->record.python_count +
+		 PLACE_WORDS * scratch->place_count) *
+		8;
+	if (bytes > sizeof(scratch->record.words))
 		return 0;
+	places_tell(scratch, call);
 	scratch->record.record.type = RECORD_STACK;
 	scratch->record.record.pid = bpf_get_current_pid_tgid() >> 32;
 	scratch->record.record.space = call->space;
@@ -217,7 +224,7 @@ static __always_inline void stack_find(struct scratch *scratch, struct call *cal
 		return;
 	scratch->native_hash = scratch->hash;
 	stack_add_python(scratch);
-	if (stack_intern(scratch, call) && scratch->stop == UNWIND_BOTTOM)
+	if (stack_intern(scratch, call) && scratch->stop == UNWIND_BOTTOM && !scratch->placed)
 		memo_keep(scratch, call);
 }
 

@@ -24,7 +24,12 @@
  *                  it had when the mappings of the list were read
  *
  * Where the two differ the list may tell of a library that is gone, while another one lies in its
- * place: until there is a newer list, only code that is never unloaded is walked.
+ * place: until there is a newer list, it stands only for code that is never unloaded.
+ *
+ * unwind_files     a file -> its table, of every file that was read
+ *
+ * What the list does not have (see places.bpf.h) is looked up there: a library that comes and goes
+ * faster than its process's mappings can be read is walked all the same from its second time on.
  */
 #ifndef UNFREED_UNWIND_H
 #define UNFREED_UNWIND_H
@@ -106,6 +111,33 @@ struct unwind_mapping {
 	__u32 stays : 1;       /* as long as the process runs this image */
 };
 
+/* A file, by the numbers that /proc/PID/maps has. */
+struct unwind_file_id {
+	__u64 inode;
+	__u64 device; /* PLACE_DEVICE() of records.h */
+};
+
+#define UNWIND_FILE_SEGMENTS 4
+
+/* Code of a file: where the first page of its table would lie if byte 0 of the file lay at 0. */
+struct unwind_file_segment {
+	__u64 offset; /* bytes in the file */
+	__u64 size;
+	__u64 base;
+};
+
+/* The table of a file, wherever that is mapped. */
+struct unwind_file_table {
+	__u32 pages; /* as in struct unwind_mapping */
+	__u32 page_count;
+	__u32 read; /* 0: user space was told of the file and has not read it yet */
+	__u32 segment_count;
+	struct unwind_file_segment segments[UNWIND_FILE_SEGMENTS];
+};
+
+/* In a mapping without page_count: the file's table is not known yet, so nothing may be guessed. */
+#define UNWIND_PAGES_UNREAD 1u
+
 /*
  * A list of mappings: the first one's index, their number, and on top a number that tells a list
  * from an older one at the same place. 0: none.
@@ -141,7 +173,7 @@ struct unwind_unloads {
 enum unwind_result {
 	UNWIND_STEPPED = 0,
 	UNWIND_BOTTOM,        /* no caller: the stack is complete */
-	UNWIND_NO_MAPPING,    /* pc is in no mapping of the list */
+	UNWIND_NO_MAPPING,    /* pc is in no mapping of the list, or in a file not read yet */
 	UNWIND_NO_TABLE,      /* no table for pc, and no usable frame pointer */
 	UNWIND_READ_FAILED,   /* the stack could not be read */
 	UNWIND_NO_SUPPORT,    /* a rule that is not supported */
@@ -153,5 +185,6 @@ _Static_assert(sizeof(struct unwind_rule) == 16, "");
 _Static_assert(sizeof(struct unwind_mapping) == 32, "");
 _Static_assert(sizeof(struct unwind_chunk) == 65536, "");
 _Static_assert(sizeof(struct unwind_unloads) == 16, "");
+_Static_assert(sizeof(struct unwind_file_table) == 16 + 24 * UNWIND_FILE_SEGMENTS, "");
 
 #endif

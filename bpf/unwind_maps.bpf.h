@@ -49,6 +49,15 @@ struct {
 	__type(value, struct unwind_unloads);
 } unwind_unloads SEC(".maps");
 
+/* W: user space; places.bpf.h, entries that are not read. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 8192);
+	__type(key, struct unwind_file_id);
+	__type(value, struct unwind_file_table);
+} unwind_files SEC(".maps");
+
 static __always_inline const struct unwind_chunk *unwind_chunk_at(__u32 index)
 {
 	return bpf_map_lookup_elem(&unwind_words, &index);

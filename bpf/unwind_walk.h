@@ -45,6 +45,14 @@
 #define UNWIND_NOTE(state, address, word)
 #endif
 
+/*
+ * For code that is not in the list: makes state->mapping that of `address`. Non-zero: there is
+ * none.
+ */
+#ifndef UNWIND_MAP_BEYOND
+#define UNWIND_MAP_BEYOND(state, address) 1
+#endif
+
 #define UNWIND_WINDOW       4096u
 #define UNWIND_WINDOW_BELOW 512u /* bytes kept below the word that a window was read for */
 
@@ -371,9 +379,11 @@ UNWIND_FUNCTION int unwind_step(struct unwind_state *state)
 	if (!state)
 		return UNWIND_NO_MAPPING;
 	address = state->pc - !(state->flags & UNWIND_EXACT);
-	if (unwind_map(state, address))
+	if (unwind_map(state, address) && UNWIND_MAP_BEYOND(state, address))
 		return unwind_at_restorer(state) ? unwind_signal(state) : UNWIND_NO_MAPPING;
 	index = unwind_lookup(state, address);
+	if (!index && state->mapping.pages && !state->mapping.page_count)
+		return UNWIND_NO_MAPPING;
 	if (!index)
 		return unwind_guess(state);
 	rule = unwind_rule_at(index);

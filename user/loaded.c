@@ -109,6 +109,18 @@ static int open_view(struct loaded *loaded)
 	return view->buckets && view->totals ? 0 : -errno;
 }
 
+static void publish_file(void *context, const struct unwind_file_id *id,
+			 const struct unwind_file_table *table)
+{
+	struct loaded *loaded = context;
+	int map = bpf_map__fd(loaded->skeleton->maps.unwind_files);
+
+	if (table) /* where there is no room it is as if the file were new each time */
+		bpf_map_update_elem(map, id, table, BPF_ANY);
+	else
+		bpf_map_delete_elem(map, id);
+}
+
 static int open_unwind_memory(struct loaded *loaded)
 {
 	struct unfreed_bpf *skeleton = loaded->skeleton;
@@ -124,7 +136,9 @@ static int open_unwind_memory(struct loaded *loaded)
 		.mapping_count = bpf_map__max_entries(skeleton->maps.unwind_mappings),
 		.spaces = map_memory(skeleton->maps.unwind_spaces, protection),
 		.unloads = map_memory(skeleton->maps.unwind_unloads, protection),
+		.publish = publish_file,
 		.wait_for_readers = unwind_wait_for_programs,
+		.context = loaded,
 	};
 	return memory->chunks && memory->rules && memory->mappings && memory->spaces &&
 			       memory->unloads

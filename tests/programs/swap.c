@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Loads the libraries `--a PATH` and `--b PATH` (see swap_library.c) in turn, `--rounds` times
- * each, and allocates below them: leak_a below one, leak_b below the other. It does so `--batches`
+ * each, and allocates below them: leak_a below one, leak_b below the other. Each library leaks a
+ * block of its own too, in own_a or own_b, of another size. It does so `--batches`
  * times, and after each says `batch` and waits for a line. Then it loads the first one once more,
  * says `kept`, waits for a line, and allocates below it: leak_kept. `same_place`: how often a
  * library lay where the one before it had been.
@@ -13,6 +14,9 @@
 
 typedef void call_fn(void);
 typedef void swap_fn(call_fn *call);
+typedef int leak_fn(size_t bytes);
+
+enum { OWN_A = 72, OWN_B = 88 };
 
 static uint64_t same_place;
 
@@ -37,6 +41,15 @@ TRUTH_LEAF static void leak_kept(void)
 	truth_alloc("leak_kept", 56);
 }
 
+static void leak_own(void *library, size_t bytes)
+{
+	leak_fn *leak = (leak_fn *)dlsym(library, "swap_leak");
+
+	if (!leak || !leak(bytes))
+		truth_die("no block of the library's own");
+	truth_alloc(bytes == OWN_A ? "own_a" : "own_b", bytes);
+}
+
 static swap_fn *load(const char *path, void **library)
 {
 	swap_fn *call;
@@ -48,13 +61,14 @@ static swap_fn *load(const char *path, void **library)
 	return call;
 }
 
-TRUTH_LEAF static void *load_and_call(const char *path, call_fn *leaf)
+TRUTH_LEAF static void *load_and_call(const char *path, call_fn *leaf, size_t own)
 {
 	void *library;
 	swap_fn *call = load(path, &library);
 
 	for (int i = 0; i < 3; i++)
 		call(leaf);
+	leak_own(library, own);
 	dlclose(library);
 	return (void *)call;
 }
@@ -65,7 +79,7 @@ static void swap(uint64_t rounds)
 	const char *b = truth_string("--b", "");
 
 	for (; rounds > 0; rounds--)
-		same_place += load_and_call(a, leak_a) == load_and_call(b, leak_b);
+		same_place += load_and_call(a, leak_a, OWN_A) == load_and_call(b, leak_b, OWN_B);
 }
 
 static void keep(void)

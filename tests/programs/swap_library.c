@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A library that calls back, twice: with SWAP=a and a frame of its own size, and with SWAP=b and
- * another one. Loaded in turn they lie at the same addresses, with other rows in their tables.
+ * another one. Loaded in turn they lie at the same addresses, with other rows in their tables. And
+ * it leaks a block of its own.
  */
+#include <stdlib.h>
+
 #define PASTE(a, b)  a##b
 #define NAMED(a, b)  PASTE(a, b)
 #define NOT_INLINE   __attribute__((noinline, noclone))
@@ -26,4 +29,20 @@ void swap_call(call_fn *call)
 	KEEP(room);
 	NAMED(inner_, SWAP)(call);
 	KEEP(room);
+}
+
+NOT_INLINE static void *NAMED(own_, SWAP)(size_t bytes)
+{
+	void *block = malloc(bytes);
+
+	KEEP(block);
+	return block;
+}
+
+int swap_leak(size_t bytes)
+{
+	void *block = NAMED(own_, SWAP)(bytes);
+
+	KEEP(block);
+	return !!block;
 }

@@ -281,6 +281,63 @@ static void test_a_file_is_read_elsewhere(void **state)
 	confined_free(confined);
 }
 
+/* What walks find by a file's numbers. */
+struct shelf {
+	size_t published;
+	size_t withdrawn;
+	struct unwind_file_table last;
+};
+
+static void shelve(void *context, const struct unwind_file_id *id,
+		   const struct unwind_file_table *table)
+{
+	struct shelf *shelf = context;
+
+	(void)id;
+	if (!table) {
+		shelf->withdrawn++;
+		return;
+	}
+	shelf->published++;
+	shelf->last = *table;
+}
+
+/* A table is found by its file's numbers wherever it is mapped, as long as its room is its own. */
+static void test_a_file_is_found_by_its_numbers(void **state)
+{
+	struct shelf shelf = {0};
+	struct unwind_placement placement = {0x10000, 0x20000, 0, UNWIND_NO_FILE};
+	struct unwind_tables *tables;
+	struct unwind_file file;
+	uint64_t inode = 10;
+
+	(void)state;
+	host_memory.publish = shelve;
+	host_memory.context = &shelf;
+	tables = unwind_tables_new(&host_memory);
+	assert_true(file_open(LIBC, &file));
+	placement.file_offset = file.segments[0].offset;
+	while (!shelf.withdrawn) {
+		const struct unwind_key key = {.inode = inode};
+		const struct unwind_file_id id = {.inode = inode++};
+
+		placement.file = unwind_tables_add(tables, &key, &file);
+		assert_true(placement.file >= 0);
+		unwind_tables_publish(tables, placement.file, &id);
+		unwind_tables_publish(tables, placement.file, &id);
+		assert_int_equal(shelf.published, inode - 10);
+		unwind_tables_put(tables, placement.file);
+	}
+	assert_int_equal(unwind_tables_set_mappings(tables, 1, &placement, 1), 0);
+	assert_true(shelf.last.read && shelf.last.segment_count == file.segment_count);
+	assert_int_equal(host_memory.mappings[0].pages, shelf.last.pages);
+	assert_int_equal(host_memory.mappings[0].page_count, shelf.last.page_count);
+	assert_int_equal(host_memory.mappings[0].base,
+			 placement.start - placement.file_offset + shelf.last.segments[0].base);
+	unwind_file_release(&file);
+	unwind_tables_free(tables);
+}
+
 static void test_the_vdso_has_a_table(void **state)
 {
 	struct unwind_file file;
@@ -315,6 +372,7 @@ int main(void)
 		WITH_MEMORY(test_unsorted_mappings_are_refused),
 		WITH_MEMORY(test_no_growth),
 		WITH_MEMORY(test_used_files_stay),
+		WITH_MEMORY(test_a_file_is_found_by_its_numbers),
 		WITH_MEMORY(test_hostile_files_are_refused),
 		cmocka_unit_test(test_a_file_travels),
 		cmocka_unit_test(test_a_file_is_read_elsewhere),

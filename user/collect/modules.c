@@ -9,15 +9,20 @@
 #include "../lib/array.h"
 #include "../symbolize/vdso.h"
 
+static bool is_vdso_path(const char *path)
+{
+	return !strcmp(path, "[vdso]");
+}
+
 static bool is_vdso(const struct mapping *mapping)
 {
-	return !strcmp(mapping->path, "[vdso]");
+	return is_vdso_path(mapping->path);
 }
 
 static bool module_matches(const struct module *module, const struct mapping *mapping)
 {
 	if (is_vdso(mapping))
-		return !strcmp(module->path, "[vdso]");
+		return is_vdso_path(module->path);
 	return module->inode == mapping->inode && module->device_major == mapping->device_major &&
 	       module->device_minor == mapping->device_minor;
 }
@@ -27,24 +32,72 @@ static int open_module(const struct procfs *procfs, pid_t pid, const struct mapp
 	return is_vdso(mapping) ? vdso_open() : mapping_open(procfs, pid, mapping);
 }
 
-static struct module *module_new(const struct procfs *procfs, pid_t pid,
-				 const struct mapping *mapping)
+static void module_free(struct module *module)
+{
+	if (!module)
+		return;
+	if (module->fd >= 0)
+		close(module->fd);
+	free(module->path);
+	free(module);
+}
+
+/* Takes the descriptor, also on failure. */
+static struct module *module_made(const struct mapping *mapping, int fd)
 {
 	struct module *module = calloc(1, sizeof(*module));
 
-	if (!module)
+	if (!module) {
+		if (fd >= 0)
+			close(fd);
 		return NULL;
-	module->path = strdup(mapping->path);
+	}
+	module->fd = fd;
 	module->device_major = mapping->device_major;
 	module->device_minor = mapping->device_minor;
 	module->inode = mapping->inode;
-	module->fd = open_module(procfs, pid, mapping);
-	/* unmapped meanwhile: next time it is another one's turn, or its own again */
-	if (module->path && module->fd != -ENOENT && module->fd != -ESTALE)
+	module->path = strdup(mapping->path);
+	if (module->path)
 		return module;
-	if (module->fd >= 0)
-		close(module->fd);
-	free(module);
+	module_free(module);
+	return NULL;
+}
+
+static struct module *module_new(const struct procfs *procfs, pid_t pid,
+				 const struct mapping *mapping)
+{
+	int fd = open_module(procfs, pid, mapping);
+
+	/* unmapped meanwhile: next time it is another one's turn, or its own again */
+	return fd == -ENOENT || fd == -ESTALE ? NULL : module_made(mapping, fd);
+}
+
+struct module *modules_find(const struct modules *modules, uint32_t device_major,
+			    uint32_t device_minor, uint64_t inode)
+{
+	for (size_t i = modules->count; i-- > 0;) {
+		struct module *module = modules->items[i];
+
+		if (module->inode == inode && module->device_major == device_major &&
+		    module->device_minor == device_minor && !is_vdso_path(module->path))
+			return module;
+	}
+	return NULL;
+}
+
+struct module *modules_get_told(struct modules *modules, const struct procfs *procfs, pid_t pid,
+				const struct mapping *mapping)
+{
+	struct module *module =
+		modules_find(modules, mapping->device_major, mapping->device_minor, mapping->inode);
+
+	/* one that could not be opened does not keep its numbers from being another file's */
+	if (module && (module->fd >= 0 || !strcmp(module->path, mapping->path)))
+		return module;
+	module = module_made(mapping, mapping_open_named(procfs, pid, mapping));
+	if (module && array_append(&modules->items, &modules->count, module))
+		return module;
+	module_free(module);
 	return NULL;
 }
 
@@ -84,12 +137,8 @@ void module_note_code(struct module *module, const struct mapping *mapping)
 
 void modules_release(struct modules *modules)
 {
-	for (size_t i = 0; i < modules->count; i++) {
-		if (modules->items[i]->fd >= 0)
-			close(modules->items[i]->fd);
-		free(modules->items[i]->path);
-		free(modules->items[i]);
-	}
+	for (size_t i = 0; i < modules->count; i++)
+		module_free(modules->items[i]);
 	free(modules->items);
 	*modules = (struct modules){0};
 }

@@ -41,6 +41,18 @@ struct module *modules_get(struct modules *modules, const struct procfs *procfs,
  */
 void module_note_code(struct module *module, const struct mapping *mapping);
 
+/*
+ * The module of a file that a program told of: the mapping has its numbers and its path, and may be
+ * gone by now; then the file is opened by its path, if it is still the same. One that cannot be
+ * opened is a module all the same, with a name at least. NULL on out of memory.
+ */
+struct module *modules_get_told(struct modules *modules, const struct procfs *procfs, pid_t pid,
+				const struct mapping *mapping);
+
+/* The module of a file by its numbers, NULL where it is not known. */
+struct module *modules_find(const struct modules *modules, uint32_t device_major,
+			    uint32_t device_minor, uint64_t inode);
+
 void modules_release(struct modules *modules);
 
 #endif

@@ -28,6 +28,19 @@ void stack_table_release(struct stack_table *table)
 	*table = (struct stack_table){0};
 }
 
+/* What the kernel had mapped at a return address; false: not known. */
+static bool find_place(const struct stack_record *record, uint64_t pc, struct stack_place *place)
+{
+	const __u64 *words = record->words + 2 * record->python_count + record->frame_count;
+
+	for (size_t i = 0; i < record->place_count; i++) {
+		memcpy(place, words + i * PLACE_WORDS, sizeof(*place));
+		if (pc - 1 >= place->start && pc - 1 < place->end)
+			return true;
+	}
+	return false;
+}
+
 static struct address locate(const struct images *images, struct modules *modules,
 			     struct image *image, uint64_t pc, uint32_t unloads)
 {
@@ -44,6 +57,32 @@ static struct address locate(const struct images *images, struct modules *module
 		image_read_perf_map(images, image);
 	}
 	return address;
+}
+
+/* Where the kernel's numbers of a file are not those that maps has, the list's mapping decides. */
+static struct address locate_placed(const struct images *images, struct modules *modules,
+				    struct image *image, uint64_t pc, uint32_t unloads,
+				    const struct stack_place *place)
+{
+	const struct mapping mapping = {
+		.start = place->start, .end = place->end, .file_offset = place->file_offset};
+	struct address address = {.value = pc};
+
+	if (place->inode == PLACE_UNKNOWN)
+		return address;
+	if (!place->inode)
+		return locate(images, modules, image, pc, unloads);
+	address.module = modules_find(modules, (uint32_t)(place->device >> 32),
+				      (uint32_t)place->device, place->inode);
+	if (address.module) {
+		address.value = pc - place->start + place->file_offset;
+		module_note_code(address.module, &mapping);
+		return address;
+	}
+	address = locate(images, modules, image, pc, unloads);
+	return address.module && address.module->inode == place->inode
+		       ? address
+		       : (struct address){.value = pc};
 }
 
 /* What tracebacks do not show: besides what has not begun, code of the interpreter's own around
@@ -100,8 +139,15 @@ int stack_table_add(struct stack_table *table, const struct images *images, stru
 		stack_free(stack);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < stack->frame_count; i++)
-		stack->frames[i] = locate(images, modules, image, frames[i], record->unloads);
+	for (size_t i = 0; i < stack->frame_count; i++) {
+		struct stack_place place;
+
+		stack->frames[i] =
+			find_place(record, frames[i], &place)
+				? locate_placed(images, modules, image, frames[i], record->unloads,
+						&place)
+				: locate(images, modules, image, frames[i], record->unloads);
+	}
 	table->by_row[record->stack] = stack;
 	return 0;
 }

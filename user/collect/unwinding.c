@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../../bpf/records.h"
 #include "../unwind/file.h"
 
 #define CROWD 16
@@ -50,7 +51,7 @@ static bool is_vdso(const struct module *module)
 }
 
 /* The number of a module's table, held until it is put; UNWIND_NO_FILE where there is none. */
-static int find_table(struct unwinding *unwinding, struct module *module)
+static int read_table(struct unwinding *unwinding, struct module *module)
 {
 	struct unwind_key key = unwind_key_vdso;
 	struct unwind_file file = {0};
@@ -77,6 +78,21 @@ static int find_table(struct unwinding *unwinding, struct module *module)
 		return number;
 	module->table_error = number;
 	return UNWIND_NO_FILE;
+}
+
+/* The same; walks find the table too. */
+static int find_table(struct unwinding *unwinding, struct module *module)
+{
+	int number = read_table(unwinding, module);
+
+	if (number >= 0 && !is_vdso(module))
+		unwind_tables_publish(unwinding->tables, number,
+				      &(struct unwind_file_id){
+					      .inode = module->inode,
+					      .device = PLACE_DEVICE((uint64_t)module->device_major,
+								     module->device_minor),
+				      });
+	return number;
 }
 
 static void placements_put(struct unwinding *unwinding, const struct unwind_placement *placements,
@@ -177,6 +193,14 @@ int unwinding_update(struct unwinding *unwinding, struct modules *modules,
 		return error;
 	unwinding_confirm(unwinding, image);
 	return vanished ? -ESTALE : 0;
+}
+
+void unwinding_learn(struct unwinding *unwinding, struct module *module)
+{
+	int number = find_table(unwinding, module);
+
+	if (number >= 0)
+		unwind_tables_put(unwinding->tables, number);
 }
 
 void unwinding_confirm(struct unwinding *unwinding, const struct image *image)

@@ -24,6 +24,12 @@ void unwinding_free(struct unwinding *unwinding);
 int unwinding_update(struct unwinding *unwinding, struct modules *modules,
 		     const struct procfs *procfs, const struct image *image);
 
+/*
+ * Lets the walker know the table of a file that may be unmapped by now. The numbers are the
+ * mapping's.
+ */
+void unwinding_learn(struct unwinding *unwinding, struct module *module);
+
 /* What the walker has is what the image had mapped when it was last read. */
 void unwinding_confirm(struct unwinding *unwinding, const struct image *image);
 

@@ -322,7 +322,7 @@ static bool is_overlay(int fd)
 
 /* By its name in the target's root, or as its executable: where the name is another's by now, the
  * numbers are. */
-static int open_by_name(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
+int mapping_open_named(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
 {
 	char *exe = procfs_read_exe(procfs, pid);
 	bool is_exe = exe && !strcmp(exe, mapping->path);
@@ -354,5 +354,5 @@ int mapping_open(const struct procfs *procfs, pid_t pid, const struct mapping *m
 		return core_open_file(procfs->core, mapping);
 	int fd = open_map_file(procfs, pid, mapping);
 
-	return fd == -EPERM || fd == -EACCES ? open_by_name(procfs, pid, mapping) : fd;
+	return fd == -EPERM || fd == -EACCES ? mapping_open_named(procfs, pid, mapping) : fd;
 }

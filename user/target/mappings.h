@@ -62,4 +62,7 @@ const struct mapping **mappings_code_files(const struct mappings *mappings, size
  */
 int mapping_open(const struct procfs *procfs, pid_t pid, const struct mapping *mapping);
 
+/* The same of one that may be unmapped by now: by its name alone. */
+int mapping_open_named(const struct procfs *procfs, pid_t pid, const struct mapping *mapping);
+
 #endif

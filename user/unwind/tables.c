@@ -21,6 +21,8 @@ struct table {
 	uint32_t segment_count;
 	uint32_t users; /* lists and holders */
 	bool used;      /* else the slot is free */
+	bool published; /* under `id` */
+	struct unwind_file_id id;
 	uint64_t base;
 	uint32_t page_count;
 	uint32_t first; /* word */
@@ -163,6 +165,8 @@ static void tables_evict(struct unwind_tables *tables)
 
 		if (!table->used || table->users)
 			continue;
+		if (table->published)
+			tables->memory.publish(tables->memory.context, &table->id, NULL);
 		extent_retire(tables, &tables->words, table->first, table->size);
 		*table = (struct table){};
 	}
@@ -357,6 +361,39 @@ void unwind_tables_put(struct unwind_tables *tables, int file)
 		tables->tables[file].users--;
 }
 
+static uint64_t segment_base(const struct table *table, const struct elf_segment *segment)
+{
+	return segment->offset - segment->address + table->base;
+}
+
+void unwind_tables_publish(struct unwind_tables *tables, int file, const struct unwind_file_id *id)
+{
+	struct unwind_file_table shown = {.read = 1};
+
+	if (!tables->memory.publish || file < 0 || (size_t)file >= tables->table_count)
+		return;
+	struct table *table = &tables->tables[file];
+
+	if (table->published && !memcmp(&table->id, id, sizeof(*id)))
+		return;
+	if (table->published)
+		tables->memory.publish(tables->memory.context, &table->id, NULL);
+	table->published = true;
+	table->id = *id;
+	if (table->page_count && table->segment_count <= UNWIND_FILE_SEGMENTS) {
+		shown.pages = table->first;
+		shown.page_count = table->page_count;
+		shown.segment_count = table->segment_count;
+	}
+	for (uint32_t i = 0; i < shown.segment_count; i++)
+		shown.segments[i] = (struct unwind_file_segment){
+			.offset = table->segments[i].offset,
+			.size = table->segments[i].size,
+			.base = segment_base(table, &table->segments[i]),
+		};
+	tables->memory.publish(tables->memory.context, id, &shown);
+}
+
 /* Where the table's first page lies in this mapping's address space. */
 static bool placement_base(const struct table *table, const struct unwind_placement *placement,
 			   __u64 *base)
@@ -369,8 +406,7 @@ static bool placement_base(const struct table *table, const struct unwind_placem
 		if (segment->offset >= end ||
 		    segment->offset + segment->size <= placement->file_offset)
 			continue;
-		*base = placement->start - placement->file_offset + segment->offset -
-			segment->address + table->base;
+		*base = placement->start - placement->file_offset + segment_base(table, segment);
 		return true;
 	}
 	return false;

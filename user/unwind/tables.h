@@ -24,6 +24,12 @@ struct unwind_memory {
 	uint64_t *spaces;               /* UNWIND_SPACES of them */
 	struct unwind_unloads *unloads; /* likewise; NULL: nothing is unloaded */
 	/*
+	 * Lets walks find a file's table wherever it is mapped (unwind_files); `table` NULL: no
+	 * longer. NULL: there are none that would.
+	 */
+	void (*publish)(void *context, const struct unwind_file_id *id,
+			const struct unwind_file_table *table);
+	/*
 	 * Returns when no walk is under way that began before the call; see
 	 * unwind_wait_for_programs.
 	 */
@@ -81,6 +87,9 @@ int unwind_tables_find(struct unwind_tables *tables, const struct unwind_key *ke
 int unwind_tables_add(struct unwind_tables *tables, const struct unwind_key *key,
 		      const struct unwind_file *file);
 void unwind_tables_put(struct unwind_tables *tables, int file);
+
+/* Lets walks find a file's table by `id`, as long as it is kept. The file must be held. */
+void unwind_tables_publish(struct unwind_tables *tables, int file, const struct unwind_file_id *id);
 
 /*
  * Replaces a space's list. `placements` are its executable mappings, sorted by address and apart.
