@@ -9,7 +9,17 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* W: count_hit. R: user space. By the number in the probe's cookie. */
+/* W: user space. R: count_hit. Where a process's sites begin among all that are counted. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} first_site_by_pid SEC(".maps");
+
+/*
+ * W: count_hit. R: user space. By the number in the probe's cookie, behind the process's first.
+ */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, RATE_SITES_MAX);
@@ -20,9 +30,15 @@ struct {
 SEC("uprobe")
 int count_hit(struct pt_regs *ctx)
 {
-	__u32 site = bpf_get_attach_cookie(ctx);
-	__u64 *hits = bpf_map_lookup_elem(&hits_by_site, &site);
+	__u32 pid = bpf_get_current_pid_tgid() >> 32;
+	__u32 *first = bpf_map_lookup_elem(&first_site_by_pid, &pid);
+	__u32 site;
+	__u64 *hits;
 
+	if (!first)
+		return 0;
+	site = *first + (__u32)bpf_get_attach_cookie(ctx);
+	hits = bpf_map_lookup_elem(&hits_by_site, &site);
 	if (hits)
 		__sync_fetch_and_add(hits, 1);
 	return 0;

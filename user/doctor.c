@@ -129,15 +129,19 @@ static void print_target(pid_t pid, const struct process_status *status,
 static int examine_target(const struct kernel *kernel, struct confined *confined, pid_t pid,
 			  struct failure *failure)
 {
-	const struct estimate_window window = {500, 2000};
 	struct procfs procfs = {.root = "/proc"};
+	const struct check_request request = {
+		.procfs = &procfs,
+		.confined = confined,
+		.kind = kernel_best_attach(kernel),
+		.window = {500, 2000},
+	};
 	struct process_status status;
 	struct target_check check;
 
 	if (target_check_exists(&procfs, pid, failure) ||
 	    target_check_process(&procfs, kernel, pid, failure) ||
-	    target_check_cost(&check, &procfs, confined, kernel_best_attach(kernel), pid, &window,
-			      failure))
+	    target_check_cost(&check, pid, &request, failure))
 		return -1;
 	if (!procfs_read_status(&procfs, pid, &status)) {
 		print_costs(&check.estimate.costs);

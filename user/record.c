@@ -44,6 +44,9 @@ struct recording {
 	size_t needed; /* of these, the first ones: without them it is not what was asked for */
 	struct waiting *waiting;
 	struct footprints *footprints;
+	struct target_check *checks; /* of all of these, while they are made */
+	size_t check_count;
+	double calls_per_s;             /* of all of them */
 	struct trap_costs costs;        /* where a target or an interpreter was looked at */
 	double call_cost_ns;            /* that tracing adds to a call; 0: unknown */
 	double call_base_ns;            /* what the target used for each before; 0: unknown */
@@ -120,29 +123,48 @@ static void leave_malloc_out(struct recording *recording, double slowdown)
 		recording->python = REQUEST_AUTO_CHEAP;
 }
 
-static int check_target(struct recording *recording, pid_t pid)
+static int check_safety(struct recording *recording, pid_t pid)
 {
-	struct target_check check;
-	struct estimate_window window = {ESTIMATE_WINDOW_MS, ESTIMATE_LONGEST_MS};
-	double slowdown;
+	return target_check_process(&recording->procfs, &recording->kernel, pid,
+				    &recording->failure);
+}
 
-	if (recording->options.exact) /* nothing hangs on it */
-		window.most_ms = window.least_ms;
-	if (target_check_process(&recording->procfs, &recording->kernel, pid, &recording->failure))
+/* What a call costs is the average over all calls of all targets. */
+static void take_costs(struct recording *recording, const struct estimate *estimate)
+{
+	double before = recording->calls_per_s, now = before + estimate->calls_per_s;
+	double share = now > 0 ? estimate->calls_per_s / now : 1;
+
+	recording->call_cost_ns += share * (estimate->call_cost_ns - recording->call_cost_ns);
+	recording->call_base_ns += share * (estimate->call_base_ns - recording->call_base_ns);
+	recording->calls_per_s = now;
+	recording->cpu_used += estimate->cpu_used;
+	recording->costs = estimate->costs;
+}
+
+static const struct target_check *find_check(const struct recording *recording, pid_t pid)
+{
+	for (size_t i = 0; i < recording->check_count; i++)
+		if (recording->checks[i].pid == pid)
+			return &recording->checks[i];
+	return NULL;
+}
+
+static int check_cost(struct recording *recording, pid_t pid)
+{
+	const struct target_check *check = find_check(recording, pid);
+	double slowdown = check->estimate.slowdown_percent;
+
+	if (check->failed) {
+		recording->failure = check->failure;
 		return -1;
-	if (target_check_cost(&check, &recording->procfs, recording->confined, recording->attach,
-			      pid, &window, &recording->failure))
-		return -1;
-	slowdown = check.estimate.slowdown_percent;
-	recording->call_cost_ns = check.estimate.call_cost_ns;
-	recording->call_base_ns = check.estimate.call_base_ns;
-	recording->cpu_used += check.estimate.cpu_used;
-	recording->costs = check.estimate.costs;
+	}
+	take_costs(recording, &check->estimate);
 	if (!recording->malloc_off)
 		message_info("process %d makes %.0f allocator calls per second; exact recording "
 			     "slows it by about %.*f %%",
-			     (int)pid, check.estimate.calls_per_s, slowdown < 10 ? 1 : 0, slowdown);
-	target_check_release(&check);
+			     (int)pid, check->estimate.calls_per_s, slowdown < 10 ? 1 : 0,
+			     slowdown);
 	if (recording->options.malloc == MALLOC_OFF || slowdown <= SLOWDOWN_MAX_PERCENT ||
 	    recording->options.exact)
 		return 0;
@@ -150,6 +172,41 @@ static int check_target(struct recording *recording, pid_t pid)
 		return refuse_slowdown(recording, pid, slowdown);
 	leave_malloc_out(recording, slowdown);
 	return 0;
+}
+
+static int for_each_process(struct recording *recording,
+			    int (*act)(struct recording *recording, pid_t pid));
+
+/* All are watched at once: of many workers each would else wait for its turn. */
+static int check_targets(struct recording *recording)
+{
+	struct check_request request = {
+		.procfs = &recording->procfs,
+		.confined = recording->confined,
+		.kind = recording->attach,
+		.everyone = recording->options.follow_forks, /* as the recording's own probes */
+		.window = {ESTIMATE_WINDOW_MS, ESTIMATE_LONGEST_MS},
+	};
+	int error;
+
+	if (recording->options.exact) /* nothing hangs on it */
+		request.window.most_ms = request.window.least_ms;
+	if (for_each_process(recording, check_safety))
+		return -1;
+	recording->checks = calloc(recording->pid_count + 1, sizeof(*recording->checks));
+	if (!recording->checks)
+		return failure_set(&recording->failure, STATUS_FAILURE, "out of memory");
+	recording->check_count = recording->pid_count;
+	for (size_t i = 0; i < recording->check_count; i++)
+		recording->checks[i].pid = recording->pids[i];
+	error = target_checks_make(recording->checks, recording->check_count, &request,
+				   &recording->failure);
+	if (!error)
+		error = for_each_process(recording, check_cost);
+	target_checks_release(recording->checks, recording->check_count);
+	free(recording->checks);
+	recording->checks = NULL;
+	return error;
 }
 
 static int attach_running(struct recording *recording);
@@ -417,7 +474,7 @@ static int prepare(struct recording *recording)
 			return -1;
 	if (choose_attach(recording))
 		return -1;
-	if (list_processes(recording) || for_each_process(recording, check_target))
+	if (list_processes(recording) || check_targets(recording))
 		return -1;
 	if (options->target.command && options->python != REQUEST_OFF &&
 	    estimate_trap_costs(recording->attach, &recording->costs, &recording->failure))

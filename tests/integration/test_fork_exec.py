@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """New processes and new images in mid-trace."""
+import json
+import signal
+import subprocess
+import time
+
 import pytest
 
-from conftest import TOTALS, Target, assert_exact, assert_functions, assert_totals
+from conftest import TIMEOUT, TOTALS, UNFREED, Target, assert_exact, assert_functions, assert_totals
 
 FOLLOW = ["--follow-forks"]
 
@@ -96,3 +101,30 @@ def test_a_command_whose_children_are_followed(measure_command, attach):
     parent = [stack for stack in result.report["stacks"] if stack["pid"] == truth["pid"]]
     assert {key: sum(stack[key] for stack in parent) for key in TOTALS[:4]} == \
         {key: truth[key] for key in TOTALS[:4]}
+
+
+def test_many_workers_are_watched_at_once(tmp_path):
+    """
+    What each would cost is estimated before any is traced. An idle process is watched for two
+    seconds for that: one after the other that would be most of a minute.
+    """
+    path = tmp_path / "report.json"
+    with Target("forks", "--case", "workers") as target:
+        start = time.monotonic()
+        with subprocess.Popen([UNFREED, "record", "-p", str(target.pid), "--follow-forks", "-o", path],
+                              stderr=subprocess.PIPE, text=True) as recorder:
+            try:
+                told = next(line for line in recorder.stderr if line.startswith("unfreed: tracing"))
+                attached_s = time.monotonic() - start
+                target.go()
+                truth = target.truth()
+            finally:
+                recorder.send_signal(signal.SIGINT)
+            recorder.communicate(timeout=TIMEOUT)
+        assert target.finish() == 0
+    assert told and recorder.returncode == 0
+    stacks = [stack for stack in json.loads(path.read_text())["stacks"]
+              if stack["frames"][-1]["name"] == "leak_in_child"]
+    assert len({stack["pid"] for stack in stacks}) == len(stacks) == truth["workers"]
+    assert {stack["live_bytes"] for stack in stacks} == {truth["worker_bytes"]}
+    assert attached_s < 2 * truth["workers"]

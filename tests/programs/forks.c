@@ -3,10 +3,12 @@
  * New processes and new images. The truth is the parent's; what a child leaks stands in the notes.
  */
 #include <errno.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -135,6 +137,51 @@ static void vfork_exec(void)
 	leak_in_parent(102);
 }
 
+enum { WORKERS = 24, WORKER_BYTES = 4000 };
+
+static int to_workers[2], from_workers[2];
+
+/* Idle until its parent says so, and there until that ends. */
+static void work(void)
+{
+	char byte;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close(to_workers[1]);
+	if (read(to_workers[0], &byte, 1) != 1)
+		_exit(0);
+	leak_in_child(WORKER_BYTES);
+	if (write(from_workers[1], &byte, 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void workers_start(void)
+{
+	if (pipe(to_workers) || pipe(from_workers))
+		truth_die("no pipe");
+	for (int i = 0; i < WORKERS; i++) {
+		pid_t child = fork();
+
+		if (!child)
+			work();
+		if (child < 0)
+			truth_die(strerror(errno));
+	}
+}
+
+static void workers(void)
+{
+	char byte = 0;
+
+	for (int i = 0; i < WORKERS; i++)
+		if (write(to_workers[1], &byte, 1) != 1 || read(from_workers[0], &byte, 1) != 1)
+			truth_die("a worker is gone");
+	truth_note("workers", WORKERS);
+	truth_note("worker_bytes", WORKER_BYTES);
+}
+
 /* The address space is the parent's, so what a vfork child allocates stays. */
 static void vfork_allocates(void)
 {
@@ -222,6 +269,7 @@ int main(int argc, char **argv)
 		{"child_frees", NULL, child_frees},
 		{"child_leaks", NULL, child_leaks},
 		{"tree", NULL, tree},
+		{"workers", workers_start, workers},
 		{"vfork_exec", NULL, vfork_exec},
 		{"vfork_allocates", NULL, vfork_allocates},
 		{"spawn", NULL, spawn},

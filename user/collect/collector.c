@@ -12,6 +12,7 @@
 #include "pools.h"
 #include "stack_objects.h"
 #include "stack_table.h"
+#include "told_file.h"
 
 enum { COVERAGE_BLOCKS_MIN = 1000 };
 
@@ -125,50 +126,6 @@ static struct image *take_fork(struct collector *collector, const struct fork_re
 	return images_add_child(&collector->images, parent, record->child_space, record->child_pid);
 }
 
-/* The names are put together the other way round. False where they are none of a path. */
-static bool path_assemble(const struct file_record *record, char *path, size_t size)
-{
-	size_t end = record->path_bytes, used = 0;
-
-	if (!end || end > sizeof(record->path) || end >= size || record->path[end - 1])
-		return false;
-	while (end) {
-		size_t start = end - 1, length;
-
-		while (start && record->path[start - 1])
-			start--;
-		length = end - 1 - start;
-		path[used++] = '/';
-		memcpy(path + used, record->path + start, length);
-		used += length;
-		end = start;
-	}
-	path[used] = '\0';
-	return true;
-}
-
-static struct image *take_file(struct collector *collector, struct image *image,
-			       const struct file_record *record, size_t size)
-{
-	char path[FILE_PATH_BYTES + 1];
-	struct mapping mapping = {
-		.inode = record->inode,
-		.device_major = (uint32_t)(record->device >> 32),
-		.device_minor = (uint32_t)record->device,
-		.executable = true,
-		.path = path,
-	};
-	struct module *module;
-
-	if (!image || size < sizeof(*record) || !path_assemble(record, path, sizeof(path)))
-		return NULL;
-	module = modules_get_told(&collector->modules, collector->images.procfs, (pid_t)image->pid,
-				  &mapping);
-	if (module)
-		unwinding_learn(collector->unwinding, module);
-	return image;
-}
-
 static struct image *take_stack(struct collector *collector, struct image *image,
 				const struct stack_record *record, size_t size)
 {
@@ -193,7 +150,10 @@ struct image *collector_take(struct collector *collector, const void *data, size
 	case RECORD_STACK:
 		return take_stack(collector, image, data, size);
 	case RECORD_FILE:
-		return take_file(collector, image, data, size);
+		return told_file_take(data, size, image, &collector->modules,
+				      collector->unwinding, collector->images.procfs)
+			       ? NULL
+			       : image;
 	case RECORD_FORK:
 		return take_fork(collector, data);
 	case RECORD_EXEC:

@@ -118,12 +118,16 @@ static int check_cost(const struct procfs *procfs, struct confined *confined,
 		      const struct kernel *kernel, pid_t pid, double slowdown_max,
 		      struct c_trace *trace, struct failure *failure)
 {
-	const struct estimate_window window = {200, 2000};
+	const struct check_request request = {
+		.procfs = procfs,
+		.confined = confined,
+		.kind = kernel_best_attach(kernel),
+		.window = {200, 2000},
+	};
 	struct target_check check;
 
 	if (target_check_process(procfs, kernel, pid, failure) ||
-	    target_check_cost(&check, procfs, confined, kernel_best_attach(kernel), pid, &window,
-			      failure))
+	    target_check_cost(&check, pid, &request, failure))
 		return -1;
 	trace->slowdown_percent = check.estimate.slowdown_percent;
 	target_check_release(&check);

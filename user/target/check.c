@@ -76,34 +76,122 @@ int target_check_process(const struct procfs *procfs, const struct kernel *kerne
 	return 0;
 }
 
-int target_check_cost(struct target_check *check, const struct procfs *procfs,
-		      struct confined *confined, enum attach_kind kind, pid_t pid,
-		      const struct estimate_window *window, struct failure *failure)
+static bool maps_same_code(const struct mappings *a, const struct mappings *b)
 {
-	struct mappings mappings = {0};
+	size_t count_a, count_b;
+	const struct mapping **files_a = mappings_code_files(a, &count_a);
+	const struct mapping **files_b = mappings_code_files(b, &count_b);
+	bool same = files_a && files_b && count_a == count_b;
+
+	for (size_t i = 0; same && i < count_a; i++)
+		same = mapping_same_file(files_a[i], files_b[i]);
+	free(files_a);
+	free(files_b);
+	return same;
+}
+
+/* Forked workers map what their master does: reading all of that again would take long. */
+static const struct target_check *find_like(const struct target_check *checks, size_t number)
+{
+	for (size_t i = 0; i < number; i++)
+		if (checks[i].allocators == &checks[i].own &&
+		    maps_same_code(&checks[i].mappings, &checks[number].mappings))
+			return &checks[i];
+	return NULL;
+}
+
+static int find_own(struct target_check *check, const struct check_request *request)
+{
+	int error = allocators_find(request->procfs, request->confined, check->pid,
+				    &check->mappings, &check->own, &check->skipped);
+
+	if (!error)
+		check->allocators = &check->own;
+	return error;
+}
+
+/* Returns 0, or -1 with the check's failure filled. */
+static int find_allocators(struct target_check *checks, size_t number,
+			   const struct check_request *request)
+{
+	struct target_check *check = &checks[number];
+	const struct target_check *like;
+	int error = mappings_read(request->procfs, check->pid, &check->mappings);
+
+	if (!error) {
+		like = find_like(checks, number);
+		if (like)
+			check->allocators = like->allocators;
+		else
+			error = find_own(check, request);
+	}
+	if (error)
+		return failure_set(&check->failure, STATUS_TARGET,
+				   "cannot read the mappings of process %d: %s", (int)check->pid,
+				   strerror(-error));
+	if (!check->allocators->count)
+		return failure_set(
+			&check->failure, STATUS_TARGET,
+			"found no malloc in process %d: a static executable without symbols?",
+			(int)check->pid);
+	return 0;
+}
+
+static void take_estimate(struct target_check *check, struct estimate_subject *subject)
+{
+	check->estimate = subject->estimate;
+	check->failed = subject->error != 0;
+	if (check->failed)
+		estimate_failure_set(&check->failure, subject);
+}
+
+static int estimate_costs(struct target_check *checks, size_t count,
+			  const struct check_request *request, struct failure *failure)
+{
+	const struct estimate_request estimate = {
+		.procfs = request->procfs,
+		.kind = request->kind,
+		.everyone = request->everyone,
+		.window = request->window,
+	};
+	struct estimate_subject *subjects = calloc(count + 1, sizeof(*subjects));
+	size_t asked = 0;
 	int error;
 
-	*check = (struct target_check){.allocators.linker_fd = -1};
-	error = mappings_read(procfs, pid, &mappings);
-	if (!error)
-		error = allocators_find(procfs, confined, pid, &mappings, &check->allocators,
-					&check->skipped);
-	mappings_release(&mappings);
-	if (error) {
-		failure_set(failure, STATUS_TARGET, "cannot read the mappings of process %d: %s",
-			    (int)pid, strerror(-error));
-		goto failed;
+	if (!subjects)
+		return failure_set(failure, STATUS_FAILURE, "out of memory");
+	for (size_t i = 0; i < count; i++)
+		if (!checks[i].failed)
+			subjects[asked++] = (struct estimate_subject){
+				.pid = checks[i].pid, .allocators = checks[i].allocators};
+	error = asked ? estimate_make(subjects, asked, &estimate, failure) : 0;
+	asked = 0;
+	for (size_t i = 0; i < count && !error; i++)
+		if (!checks[i].failed)
+			take_estimate(&checks[i], &subjects[asked++]);
+	free(subjects);
+	return error;
+}
+
+int target_checks_make(struct target_check *checks, size_t count,
+		       const struct check_request *request, struct failure *failure)
+{
+	for (size_t i = 0; i < count; i++)
+		checks[i].own.linker_fd = -1;
+	for (size_t i = 0; i < count; i++)
+		checks[i].failed = find_allocators(checks, i, request) != 0;
+	return estimate_costs(checks, count, request, failure);
+}
+
+int target_check_cost(struct target_check *check, pid_t pid, const struct check_request *request,
+		      struct failure *failure)
+{
+	*check = (struct target_check){.pid = pid};
+	if (!target_checks_make(check, 1, request, failure)) {
+		if (!check->failed)
+			return 0;
+		*failure = check->failure;
 	}
-	if (!check->allocators.count) {
-		failure_set(failure, STATUS_TARGET,
-			    "found no malloc in process %d: a static executable without symbols?",
-			    (int)pid);
-		goto failed;
-	}
-	if (!estimate_make(&check->estimate, procfs, kind, pid, &check->allocators, window,
-			   failure))
-		return 0;
-failed:
 	target_check_release(check);
 	return -1;
 }
@@ -111,7 +199,14 @@ failed:
 void target_check_release(struct target_check *check)
 {
 	estimate_release(&check->estimate);
-	allocators_release(&check->allocators);
+	allocators_release(&check->own);
+	mappings_release(&check->mappings);
 	free(check->skipped);
-	*check = (struct target_check){.allocators.linker_fd = -1};
+	*check = (struct target_check){.own.linker_fd = -1};
+}
+
+void target_checks_release(struct target_check *checks, size_t count)
+{
+	for (size_t i = 0; checks && i < count; i++)
+		target_check_release(&checks[i]);
 }

@@ -17,18 +17,37 @@ int target_check_process(const struct procfs *procfs, const struct kernel *kerne
 			 struct failure *failure);
 
 struct target_check {
-	struct allocators allocators;
+	pid_t pid;
+	const struct allocators *allocators; /* its own, or an earlier check's of the same files */
+	struct allocators own;
 	char *skipped; /* files that could not be read, NULL: none */
 	struct estimate estimate;
+	bool failed; /* then only `failure` is filled */
+	struct failure failure;
+	struct mappings mappings; /* while it is made */
+};
+
+/* How processes are looked at. */
+struct check_request {
+	const struct procfs *procfs;
+	struct confined *confined;
+	enum attach_kind kind; /* a definite one */
+	bool everyone;         /* as in struct estimate_request */
+	struct estimate_window window;
 };
 
 /*
- * Finds the allocators and measures how often they are called. Returns 0, or -1 with `failure`
- * filled (and nothing to release).
+ * Finds the allocators of processes and measures how often they are called, in one window for all:
+ * `checks` have their pid, and else are zeroed. Returns 0, and each check has failed or not; or -1
+ * with `failure` filled. To be released in both cases.
  */
-int target_check_cost(struct target_check *check, const struct procfs *procfs,
-		      struct confined *confined, enum attach_kind kind, pid_t pid,
-		      const struct estimate_window *window, struct failure *failure);
+int target_checks_make(struct target_check *checks, size_t count,
+		       const struct check_request *request, struct failure *failure);
+void target_checks_release(struct target_check *checks, size_t count);
+
+/* The same of one. Returns 0, or -1 with `failure` filled (and nothing to release). */
+int target_check_cost(struct target_check *check, pid_t pid, const struct check_request *request,
+		      struct failure *failure);
 void target_check_release(struct target_check *check);
 
 #endif

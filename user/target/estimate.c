@@ -32,7 +32,9 @@
 
 enum { HITS_ENOUGH = 200, WINDOW_STEP_MS = 100 };
 
-static struct rate_bpf *load_counters(enum attach_kind kind, struct failure *failure)
+/* `count` processes with so many sites in all. */
+static struct rate_bpf *load_counters(enum attach_kind kind, size_t count, uint32_t sites,
+				      struct failure *failure)
 {
 	enum attach_kind plain = kind == ATTACH_SESSION ? ATTACH_MULTI : kind;
 	struct rate_bpf *skeleton = rate_bpf__open();
@@ -43,6 +45,8 @@ static struct rate_bpf *load_counters(enum attach_kind kind, struct failure *fai
 						      attach_kind_program_type(plain));
 		bpf_program__set_expected_attach_type(skeleton->progs.ignore_return,
 						      attach_kind_program_type(plain));
+		bpf_map__set_max_entries(skeleton->maps.first_site_by_pid, (uint32_t)count + 1);
+		bpf_map__set_max_entries(skeleton->maps.hits_by_site, sites + 1);
 		error = rate_bpf__load(skeleton);
 	}
 	if (!error)
@@ -81,7 +85,6 @@ static int measure_trap(struct keeper *keeper, enum attach_kind kind, int progra
 {
 	struct probe probe = {
 		.file_offset = calibration_file_offset(site->function),
-		.cookie = RATE_SITES_MAX, /* counted nowhere */
 	};
 	struct probe_set set = {
 		.kind = plain_kind(kind),
@@ -130,7 +133,7 @@ static int measure_costs(struct keeper *keeper, const struct rate_bpf *skeleton,
 
 int estimate_trap_costs(enum attach_kind kind, struct trap_costs *costs, struct failure *failure)
 {
-	struct rate_bpf *skeleton = load_counters(kind, failure);
+	struct rate_bpf *skeleton = load_counters(kind, 0, 0, failure);
 	struct keeper *keeper;
 	int error;
 
@@ -146,7 +149,27 @@ int estimate_trap_costs(enum attach_kind kind, struct trap_costs *costs, struct 
 	return 0;
 }
 
-/* A file that takes no probes has no calls that count; where all are so, it is an error. */
+static size_t count_entries(const struct allocators *allocators)
+{
+	size_t total = 0;
+
+	for (size_t i = 0; i < allocators->count; i++)
+		total += allocators->items[i].entry_count;
+	return total;
+}
+
+/* Those that are counted apart. */
+static uint32_t count_sites(const struct allocators *allocators)
+{
+	size_t total = count_entries(allocators);
+
+	return total < RATE_SITES_MAX ? (uint32_t)total : RATE_SITES_MAX;
+}
+
+/*
+ * For one process, or (pid 0) for all. A file that takes no probes has no calls that count; where
+ * all are so, it is an error.
+ */
 static int attach_counters(struct keeper *keeper, const struct rate_bpf *skeleton,
 			   enum attach_kind kind, pid_t pid, const struct allocators *allocators)
 {
@@ -255,27 +278,19 @@ double estimate_overhead(double added_s, double used_s, double calls, double cal
 	return cost_ns * 100 / fmax(used_ns - cost_ns, fmin(call_base_ns, used_ns));
 }
 
-static size_t count_sites(const struct allocators *allocators)
-{
-	size_t total = 0;
-
-	for (size_t i = 0; i < allocators->count; i++)
-		total += allocators->items[i].entry_count;
-	return total;
-}
-
 struct window_sums {
 	double hits;
 	double counting_s; /* time that the counting itself took */
 	double added_s;    /* time that exact tracing of the same calls would have added */
 };
 
-static int fill_rates(struct estimate *estimate, int map_fd, const struct allocators *allocators,
-		      struct window_sums *sums)
+static int fill_rates(struct estimate_subject *subject, int map_fd, struct window_sums *sums)
 {
+	const struct allocators *allocators = subject->allocators;
+	struct estimate *estimate = &subject->estimate;
 	uint32_t number = 0;
 
-	estimate->rates = calloc(count_sites(allocators) + 1, sizeof(*estimate->rates));
+	estimate->rates = calloc(count_entries(allocators) + 1, sizeof(*estimate->rates));
 	if (!estimate->rates)
 		return -ENOMEM;
 	for (size_t i = 0; i < allocators->count; i++) {
@@ -283,7 +298,9 @@ static int fill_rates(struct estimate *estimate, int map_fd, const struct alloca
 
 		for (size_t j = 0; j < allocator->entry_count; j++) {
 			const struct site *site = &allocator->entry_sites[j];
-			double hits = number < RATE_SITES_MAX ? read_hits(map_fd, number++) : 0;
+			double hits = number < RATE_SITES_MAX
+					      ? read_hits(map_fd, subject->first_site + number++)
+					      : 0;
 
 			estimate->rates[estimate->rate_count++] =
 				(struct site_rate){site, allocator, hits / estimate->window_s};
@@ -319,82 +336,163 @@ static void wait_ms(unsigned int ms)
 	nanosleep(&length, NULL);
 }
 
-static bool has_enough_hits(int map_fd, const struct allocators *allocators)
+static bool has_enough_hits(int map_fd, const struct estimate_subject *subject)
 {
-	size_t sites = count_sites(allocators);
+	uint32_t sites = count_sites(subject->allocators);
 	double hits = 0;
 
-	for (uint32_t i = 0; i < sites && i < RATE_SITES_MAX && hits < HITS_ENOUGH; i++)
-		hits += read_hits(map_fd, i);
+	for (uint32_t i = 0; i < sites && hits < HITS_ENOUGH; i++)
+		hits += read_hits(map_fd, subject->first_site + i);
 	return hits >= HITS_ENOUGH;
 }
 
-/* What calls seldom is watched for longer: of a few calls no rate can be told. */
-static void wait_window(int map_fd, const struct allocators *allocators,
-			const struct estimate_window *window)
+/* What is counted, and with what. */
+struct counting {
+	const struct estimate_request *request;
+	struct estimate_subject *subjects;
+	size_t count;
+	struct rate_bpf *skeleton;
+	struct keeper *keeper;
+	double window_s;
+};
+
+static bool have_enough_hits(const struct counting *counting)
 {
+	int map_fd = bpf_map__fd(counting->skeleton->maps.hits_by_site);
+
+	for (size_t i = 0; i < counting->count; i++)
+		if (!counting->subjects[i].error &&
+		    !has_enough_hits(map_fd, &counting->subjects[i]))
+			return false;
+	return true;
+}
+
+/* Who calls seldom is watched for longer: of a few calls no rate can be told. */
+static void wait_window(struct counting *counting)
+{
+	const struct estimate_window *window = &counting->request->window;
+	double start = clock_s(CLOCK_MONOTONIC);
 	unsigned int waited_ms = window->least_ms;
 
 	wait_ms(window->least_ms);
-	for (; waited_ms < window->most_ms && !has_enough_hits(map_fd, allocators);
+	for (; waited_ms < window->most_ms && !have_enough_hits(counting);
 	     waited_ms += WINDOW_STEP_MS)
 		wait_ms(WINDOW_STEP_MS);
+	counting->window_s = clock_s(CLOCK_MONOTONIC) - start;
 }
 
-static int measure_window(struct estimate *estimate, const struct procfs *procfs,
-			  struct keeper *keeper, const struct rate_bpf *skeleton,
-			  enum attach_kind kind, pid_t pid, const struct allocators *allocators,
-			  const struct estimate_window *window)
+/* With probes for everyone those on an earlier subject's files serve this one too. */
+static const struct estimate_subject *find_attached(const struct counting *counting, size_t number)
 {
-	int map_fd = bpf_map__fd(skeleton->maps.hits_by_site);
-	struct usage used = {0}, before, after;
-	struct window_sums sums = {0};
-	double start;
-	int error = attach_counters(keeper, skeleton, kind, pid, allocators);
+	const struct estimate_subject *subjects = counting->subjects;
 
+	for (size_t i = 0; counting->request->everyone && i < number; i++)
+		if (subjects[i].allocators == subjects[number].allocators)
+			return &subjects[i];
+	return NULL;
+}
+
+static int attach_subject(struct counting *counting, size_t number)
+{
+	struct estimate_subject *subject = &counting->subjects[number];
+	const struct estimate_subject *attached = find_attached(counting, number);
+	uint32_t pid = (uint32_t)subject->pid;
+	int error = bpf_map_update_elem(bpf_map__fd(counting->skeleton->maps.first_site_by_pid),
+					&pid, &subject->first_site, BPF_ANY);
+
+	if (error || attached)
+		return error ? error : attached->error;
+	return attach_counters(counting->keeper, counting->skeleton, counting->request->kind,
+			       counting->request->everyone ? 0 : subject->pid, subject->allocators);
+}
+
+static int conclude_subject(struct counting *counting, struct estimate_subject *subject)
+{
+	int map_fd = bpf_map__fd(counting->skeleton->maps.hits_by_site);
+	struct usage used = {0}, after;
+	struct window_sums sums = {0};
+	int error = usage_read(counting->request->procfs, subject->pid, &after);
+
+	subject->estimate.window_s = counting->window_s;
+	usage_add(&used, &subject->before, &after);
 	if (!error)
-		error = usage_read(procfs, pid, &before);
-	if (!error) {
-		start = clock_s(CLOCK_MONOTONIC);
-		wait_window(map_fd, allocators, window);
-		estimate->window_s = clock_s(CLOCK_MONOTONIC) - start;
-		error = usage_read(procfs, pid, &after);
-	}
-	if (!error) {
-		usage_add(&used, &before, &after);
-		error = fill_rates(estimate, map_fd, allocators, &sums);
-	}
+		error = fill_rates(subject, map_fd, &sums);
 	if (!error)
-		conclude(estimate, &sums, &used);
-	keeper_release(keeper);
+		conclude(&subject->estimate, &sums, &used);
 	return error;
 }
 
-int estimate_make(struct estimate *estimate, const struct procfs *procfs, enum attach_kind kind,
-		  pid_t pid, const struct allocators *allocators,
-		  const struct estimate_window *window, struct failure *failure)
+/* Once for all: measuring it takes as long as the rest. */
+static int count_calls(struct counting *counting)
 {
-	struct rate_bpf *skeleton = load_counters(kind, failure);
-	struct keeper *keeper;
+	struct trap_costs costs;
+	int error = measure_costs(counting->keeper, counting->skeleton, counting->request->kind,
+				  &costs);
+
+	if (error)
+		return error;
+	for (size_t i = 0; i < counting->count; i++)
+		counting->subjects[i].error = attach_subject(counting, i);
+	for (size_t i = 0; i < counting->count; i++) {
+		struct estimate_subject *subject = &counting->subjects[i];
+
+		subject->estimate.costs = costs;
+		if (!subject->error)
+			subject->error = usage_read(counting->request->procfs, subject->pid,
+						    &subject->before);
+	}
+	wait_window(counting);
+	for (size_t i = 0; i < counting->count; i++) {
+		struct estimate_subject *subject = &counting->subjects[i];
+
+		if (!subject->error)
+			subject->error = conclude_subject(counting, subject);
+		if (subject->error)
+			estimate_release(&subject->estimate);
+	}
+	return 0;
+}
+
+/* Gives each subject its sites' numbers, and returns how many there are. */
+static uint32_t number_sites(struct estimate_subject *subjects, size_t count)
+{
+	uint32_t sites = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		subjects[i].estimate = (struct estimate){0};
+		subjects[i].error = 0;
+		subjects[i].first_site = sites;
+		sites += count_sites(subjects[i].allocators);
+	}
+	return sites;
+}
+
+int estimate_make(struct estimate_subject *subjects, size_t count,
+		  const struct estimate_request *request, struct failure *failure)
+{
+	struct counting counting = {.request = request, .subjects = subjects, .count = count};
 	int error;
 
-	*estimate = (struct estimate){0};
-	if (!skeleton)
+	counting.skeleton =
+		load_counters(request->kind, count, number_sites(subjects, count), failure);
+	if (!counting.skeleton)
 		return -1;
-	keeper = keeper_new();
-	error = keeper ? measure_costs(keeper, skeleton, kind, &estimate->costs) : -errno;
-	if (!error)
-		error = measure_window(estimate, procfs, keeper, skeleton, kind, pid, allocators,
-				       window);
-	keeper_free(keeper);
-	rate_bpf__destroy(skeleton);
-	if (!error)
-		return 0;
-	estimate_release(estimate);
-	if (error == -ESRCH)
-		return failure_set(failure, STATUS_TARGET, "process %d is gone", (int)pid);
+	counting.keeper = keeper_new();
+	error = counting.keeper ? count_calls(&counting) : -errno;
+	keeper_free(counting.keeper);
+	rate_bpf__destroy(counting.skeleton);
+	if (error)
+		return failure_set(failure, STATUS_KERNEL, "cannot measure what a probe costs: %s",
+				   strerror(-error));
+	return 0;
+}
+
+int estimate_failure_set(struct failure *failure, const struct estimate_subject *subject)
+{
+	if (subject->error == -ESRCH)
+		return failure_set(failure, STATUS_TARGET, "process %d is gone", (int)subject->pid);
 	return failure_set(failure, STATUS_KERNEL, "cannot count the calls of process %d: %s",
-			   (int)pid, strerror(-error));
+			   (int)subject->pid, strerror(-subject->error));
 }
 
 void estimate_release(struct estimate *estimate)

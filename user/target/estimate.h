@@ -47,10 +47,36 @@ struct estimate_window {
 	unsigned int most_ms;
 };
 
-/* `allocators` must outlive the estimate. Returns 0, or -1 with `failure` filled. */
-int estimate_make(struct estimate *estimate, const struct procfs *procfs, enum attach_kind kind,
-		  pid_t pid, const struct allocators *allocators,
-		  const struct estimate_window *window, struct failure *failure);
+/* A process whose calls are to be counted, and what came of it. */
+struct estimate_subject {
+	pid_t pid;
+	const struct allocators *allocators; /* that outlive the estimate; several may share them */
+	struct estimate estimate;            /* to be released where there is no error */
+	int error;                           /* 0, or a negative errno: nothing was counted */
+	/* The maker's own. */
+	struct usage before;
+	uint32_t first_site;
+};
+
+struct estimate_request {
+	const struct procfs *procfs;
+	enum attach_kind kind; /* a definite one */
+	/* The counting probes are for every process that maps the files, and only the subjects'
+	 * hits count: far quicker where these are many. */
+	bool everyone;
+	struct estimate_window window;
+};
+
+/*
+ * Counts the calls of all subjects in one window. Returns 0, and each subject has its estimate or
+ * its error; or -1 with `failure` filled.
+ */
+int estimate_make(struct estimate_subject *subjects, size_t count,
+		  const struct estimate_request *request, struct failure *failure);
+
+/* What a subject's error means. Returns -1. */
+int estimate_failure_set(struct failure *failure, const struct estimate_subject *subject);
+
 void estimate_release(struct estimate *estimate);
 
 /* Traps alone: for `doctor` without a target. Returns 0 or -1 with `failure` filled. */
