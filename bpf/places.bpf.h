@@ -173,7 +173,7 @@ static __noinline int place_find(struct unwind_state *state, __u64 address)
 
 	if (!scratch)
 		return 1;
-	scratch->placed = 1;
+	scratch->unlisted = 1;
 	error = place_ask(scratch, address);
 	if (error) {
 		if (error == AREA_BUSY)

@@ -27,10 +27,11 @@ struct record {
 	__u32 shared; /* the space belongs to the parent of this vfork child */
 };
 
-#define STACK_TRUNCATED  1u /* the walk did not reach the bottom */
-#define STACK_GUESSED    2u /* a frame pointer was trusted in code without a table */
-#define STACK_NO_MAPPING 4u /* it ended in code that was not in the list of mappings */
-#define STACK_PYTHON_CUT 8u /* the Python frames do not reach the bottom */
+#define STACK_TRUNCATED  1u  /* the walk did not reach the bottom */
+#define STACK_GUESSED    2u  /* a frame pointer was trusted in code without a table */
+#define STACK_NO_MAPPING 4u  /* it ended in code that was not in the list of mappings */
+#define STACK_PYTHON_CUT 8u  /* the Python frames do not reach the bottom */
+#define STACK_UNLISTED   16u /* it runs through code that was not in the list of mappings */
 
 /* Code that a stack runs through: what the kernel had mapped there. */
 struct stack_place {

@@ -71,7 +71,7 @@ struct scratch {
 	__u32 noted_bytes;  /* from start_sp to the end of the farthest noted word */
 	__u32 row;          /* of the stack, once it is known */
 	__u32 no_code;      /* the walk came to an address where no code is mapped */
-	__u32 placed;       /* it went through code that was not in the list */
+	__u32 unlisted;     /* it went through code that was not in the list */
 	__u32 place_count;
 	struct stack_place place; /* the one asked for last; end 0: no code */
 	__u64 place_address;

@@ -115,7 +115,7 @@ static __always_inline void capture_stack(struct scratch *scratch, struct call *
 	scratch->noted_bytes = 0;
 	scratch->record.eval_frame = 0;
 	scratch->no_code = 0;
-	scratch->placed = 0;
+	scratch->unlisted = 0;
 	scratch->place_count = 0;
 	if (scratch->entry < call->caller.sp)
 		scratch->entry = 0;
@@ -126,6 +126,8 @@ static __always_inline void capture_stack(struct scratch *scratch, struct call *
 	scratch->record.flags = note_end(scratch);
 	scratch->hash = hash_add(scratch->hash, scratch->record.flags) | 1;
 	scratch->record.flags |= python_note_end(scratch);
+	if (scratch->unlisted)
+		scratch->record.flags |= STACK_UNLISTED;
 }
 
 /* Sends the frames of a new stack to user space; where that fails the next hit tries again. */
@@ -224,7 +226,7 @@ static __always_inline void stack_find(struct scratch *scratch, struct call *cal
 		return;
 	scratch->native_hash = scratch->hash;
 	stack_add_python(scratch);
-	if (stack_intern(scratch, call) && scratch->stop == UNWIND_BOTTOM && !scratch->placed)
+	if (stack_intern(scratch, call) && scratch->stop == UNWIND_BOTTOM && !scratch->unlisted)
 		memo_keep(scratch, call);
 }
 

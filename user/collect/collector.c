@@ -135,7 +135,7 @@ static struct image *take_stack(struct collector *collector, struct image *image
 	if (!image || places > words || record->frame_count > words - places ||
 	    record->python_count > (words - places - record->frame_count) / 2)
 		return NULL;
-	if ((record->flags & STACK_NO_MAPPING || places) && image_refresh_due(image))
+	if (record->flags & (STACK_NO_MAPPING | STACK_UNLISTED) && image_refresh_due(image))
 		collector_refresh(collector, image->pid);
 	stack_table_add(&collector->stacks, &collector->images, &collector->modules, image, record);
 	return image;
@@ -150,8 +150,8 @@ struct image *collector_take(struct collector *collector, const void *data, size
 	case RECORD_STACK:
 		return take_stack(collector, image, data, size);
 	case RECORD_FILE:
-		return told_file_take(data, size, image, &collector->modules,
-				      collector->unwinding, collector->images.procfs)
+		return told_file_take(data, size, image, &collector->modules, collector->unwinding,
+				      collector->images.procfs)
 			       ? NULL
 			       : image;
 	case RECORD_FORK:
