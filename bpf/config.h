@@ -13,7 +13,7 @@ struct config {
 	__u32 stacks_max;    /* distinct stacks to take before the table counts as full */
 	__u32 scratch_count; /* scratch buffers, see bpf/scratch.bpf.h */
 	__u32 follow_forks;  /* children of traced processes are traced from birth */
-	__u32 reserved;
+	__u32 peak;          /* keep what was held at the highest moment */
 };
 
 #endif

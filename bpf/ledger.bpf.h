@@ -43,26 +43,64 @@ static __always_inline void key_publish(__u64 *key, __u64 value)
 	__sync_lock_test_and_set(key, value);
 }
 
-static __always_inline void account_alloc(__u64 size, __u32 stack)
+/*
+ * Before a row changes: what it had at the highest moment so far. Where two processors change one
+ * row right after that moment, what the other adds or takes meanwhile may be in it.
+ */
+static __noinline int peak_keep(struct stack_totals *totals)
 {
-	struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &stack);
-	struct counters *counters = counters_get();
+	__u32 number = peak.number;
 
-	if (!totals || !counters)
-		return;
-	count(&totals->alloc_bytes, size);
-	count(&totals->alloc_blocks, 1);
-	count(&counters->alloc_bytes, size);
-	count(&counters->alloc_blocks, 1);
+	if (!totals || totals->peak_number == number)
+		return 0;
+	totals->peak_bytes = totals->alloc_bytes - totals->free_bytes;
+	totals->peak_blocks = totals->alloc_blocks - totals->free_blocks;
+	totals->peak_number = number;
+	return 0;
 }
 
-static __always_inline void account_free(__u64 size, __u32 stack)
+static __noinline int peak_raise(__u64 size, __u64 time_ns)
+{
+	__u64 held = __sync_fetch_and_add(&peak.held_bytes, size) + size;
+
+	if ((__s64)held <= (__s64)peak.bytes)
+		return 0;
+	peak.bytes = held;
+	peak.time_ns = time_ns;
+	__sync_fetch_and_add(&peak.number, 1);
+	return 0;
+}
+
+/* `seen`: frees of such blocks are. */
+static __always_inline void account_alloc(const struct block *block, bool seen)
+{
+	__u32 stack = block->stack;
+	struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &stack);
+	struct counters *counters = counters_get();
+
+	if (!totals || !counters)
+		return;
+	if (config.peak && seen)
+		peak_keep(totals);
+	count(&totals->alloc_bytes, block->size);
+	count(&totals->alloc_blocks, 1);
+	count(&counters->alloc_bytes, block->size);
+	count(&counters->alloc_blocks, 1);
+	if (config.peak && seen)
+		peak_raise(block->size, block->time_ns);
+}
+
+static __always_inline void account_free(__u64 size, __u32 stack, bool seen)
 {
 	struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &stack);
 	struct counters *counters = counters_get();
 
 	if (!totals || !counters)
 		return;
+	if (config.peak && seen) {
+		peak_keep(totals);
+		__sync_fetch_and_add(&peak.held_bytes, -size);
+	}
 	count(&totals->free_bytes, size);
 	count(&totals->free_blocks, 1);
 	count(&counters->free_bytes, size);
@@ -117,11 +155,14 @@ static __always_inline int spill_put(__u64 key, const struct block *block)
 	return 0;
 }
 
+/* Whether a block that is put in is a new one, and whether its free will be seen. */
+enum put { PUT_BACK, PUT_NEW, PUT_NEW_UNSEEN };
+
 /*
  * Puts a block in whose address is known to be in no slot. Returns 0, or -1: lost and counted.
- * With `account` its stack's totals grow before others can see, and so free, the block.
+ * Of a new one its stack's totals grow before others can see, and so free, the block.
  */
-static __always_inline int ledger_put(__u64 key, const struct block *block, bool account)
+static __always_inline int ledger_put(__u64 key, const struct block *block, enum put put)
 {
 	struct bucket *bucket = bucket_of(key);
 
@@ -134,15 +175,15 @@ static __always_inline int ledger_put(__u64 key, const struct block *block, bool
 		bucket->blocks[i].size = block->size;
 		bucket->blocks[i].time_ns = block->time_ns;
 		bucket->blocks[i].stack = block->stack;
-		if (account)
-			account_alloc(block->size, block->stack);
+		if (put != PUT_BACK)
+			account_alloc(block, put == PUT_NEW);
 		key_publish(&bucket->keys[i], key);
 		return 0;
 	}
 	if (spill_put(key, block))
 		return -1;
-	if (account)
-		account_alloc(block->size, block->stack);
+	if (put != PUT_BACK)
+		account_alloc(block, put == PUT_NEW);
 	return 0;
 }
 

@@ -43,7 +43,22 @@ struct stack_totals {
 	__u64 free_bytes;
 	__u64 free_blocks;
 	__u32 announced; /* 1 once the frames went to user space */
-	__u32 reserved[5];
+	/* Where config.peak: what was live at the peak of that number, if the row changed since. */
+	__u32 peak_number;
+	__u64 peak_bytes;
+	__u64 peak_blocks;
+};
+
+/*
+ * The highest moment so far, where config.peak. A row keeps what it had then as it changes for the
+ * first time after it: so all rows together say what was held at that moment.
+ */
+struct peak {
+	__u64 held_bytes; /* now, of all rows but those of blocks whose frees are not seen */
+	__u64 bytes;      /* at most */
+	__u64 time_ns;    /* CLOCK_MONOTONIC, when that was */
+	__u32 number;     /* of peaks; 0: none yet */
+	__u32 reserved;
 };
 
 /* A traced process image: the value of spaces_by_pid. */

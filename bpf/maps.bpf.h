@@ -21,6 +21,9 @@ __u32 stacks_used = 0;
 __u32 blocks_spilled = 0;
 __u32 last_space = 0;
 
+/* W: ledger.bpf.h. R: user space. */
+struct peak peak = {};
+
 /* Open blocks. W: ledger.bpf.h alone. R: user space, mapped. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

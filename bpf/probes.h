@@ -35,7 +35,8 @@ enum domain {
  * Cookie: op in bits 0-3, domain in 4-7, pointer argument in 8-9, size argument in 10-11,
  * count argument (the size is their product) in 12-13. Where bits 14-19 are not 0 the function
  * takes a pool of 2^n bytes into use and returns an address in it: the pool is the block. Bit 20:
- * a word with the size lies before each block, as glibc's malloc has it.
+ * a word with the size lies before each block, as glibc's malloc has it. Bit 21: frees of these
+ * blocks are not seen, so that they count for no peak.
  */
 #define PROBE_COOKIE(op, domain, pointer_arg, size_arg, count_arg)                       \
 	((unsigned long long)(op) | (unsigned long long)(domain) << 4 |                  \
@@ -50,5 +51,6 @@ enum domain {
 #define PROBE_COOKIE_POOL(cookie)    ((cookie) >> 14 & 63)
 #define PROBE_POOL(shift)            ((unsigned long long)(shift) << 14)
 #define PROBE_SIZE_BEFORE            (1ull << 20)
+#define PROBE_FREES_UNSEEN           (1ull << 21)
 
 #endif

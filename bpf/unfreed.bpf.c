@@ -33,11 +33,11 @@ static __always_inline __u64 size_argument(struct pt_regs *ctx, __u64 cookie)
 }
 
 /* Closes a block for good. Returns whether the ledger held it. */
-static __noinline bool block_close(struct call *call, __u64 key)
+static __noinline bool block_close(struct call *call, __u64 key, bool seen)
 {
 	if (ledger_take(key, &call->fresh))
 		return false;
-	account_free(call->fresh.size, call->fresh.stack);
+	account_free(call->fresh.size, call->fresh.stack, seen);
 	return true;
 }
 
@@ -45,14 +45,15 @@ static __noinline bool block_close(struct call *call, __u64 key)
 static __always_inline void block_open(struct call *call, __u64 address)
 {
 	__u64 key = call_key(call, address);
+	bool seen = !(call->cookie & PROBE_FREES_UNSEEN);
 
 	if (!key)
 		return;
-	block_close(call, key);
+	block_close(call, key, seen);
 	call->fresh.size = call->size;
 	call->fresh.stack = stack_current(call);
 	call->fresh.time_ns = bpf_ktime_get_ns();
-	if (!ledger_put(key, &call->fresh, true))
+	if (!ledger_put(key, &call->fresh, seen ? PUT_NEW : PUT_NEW_UNSEEN))
 		call->last_allocated = key;
 }
 
@@ -159,7 +160,7 @@ static __noinline int python_note_free(struct call *call, __u64 address)
 static __always_inline void old_close(struct call *call)
 {
 	if (call->old_block == OLD_TAKEN) {
-		account_free(call->old.size, call->old.stack);
+		account_free(call->old.size, call->old.stack, true);
 	} else if (call->old_block == OLD_UNKNOWN) {
 		count_unknown_free();
 		count_sized_free(call->old.size);
@@ -243,7 +244,7 @@ static __always_inline bool alloc_begin(struct pt_regs *ctx)
 static __noinline int realloc_end(struct call *call, bool replaced)
 {
 	if (!replaced && call->old_block == OLD_TAKEN &&
-	    !ledger_put(call_key(call, call->pointer), &call->old, false))
+	    !ledger_put(call_key(call, call->pointer), &call->old, PUT_BACK))
 		call->old_block = OLD_NONE;
 	if (!replaced && call->old_block == OLD_UNKNOWN)
 		call->old_block = OLD_NONE;
@@ -401,7 +402,7 @@ int free_enter(struct pt_regs *ctx)
 	key = call_key(call, address);
 	if (!key)
 		return 0;
-	if (block_close(call, key)) {
+	if (block_close(call, key, true)) {
 		if (call->fresh.size >= CODE_BYTES_MIN)
 			python_note_free(call, address);
 	} else if (call->last_freed != address) {

@@ -237,6 +237,7 @@ static size_t choose_sites(const struct interpreter *interpreter, struct site *s
 				*python_function_site(&slots->functions[count], slots->inlined);
 	if (interpreter->plan.mode == PYTHON_MODE_POOLS) {
 		sites[count] = slots->refill_site;
+		sites[count].cookie |= PROBE_FREES_UNSEEN;
 		if (slots->refill_pools == 1)
 			sites[count].cookie |=
 				PROBE_POOL(shift_of(facts_of(interpreter)->layout.pool_bytes));

@@ -67,6 +67,7 @@ static void size_maps(struct loaded *loaded, const struct loaded_config *config)
 	skeleton->rodata->config.stacks_max = config->max_stacks;
 	skeleton->rodata->config.scratch_count = scratch;
 	skeleton->rodata->config.follow_forks = config->follow_forks;
+	skeleton->rodata->config.peak = config->peak;
 	bpf_map__set_max_entries(skeleton->maps.buckets, buckets);
 	bpf_map__set_max_entries(skeleton->maps.totals_by_stack, rows + STACK_ROWS_EXTRA);
 	bpf_map__set_max_entries(skeleton->maps.scratch_buffers, scratch);
@@ -106,6 +107,7 @@ static int open_view(struct loaded *loaded)
 	view->totals = map_memory(skeleton->maps.totals_by_stack, PROT_READ);
 	view->spilled_fd = bpf_map__fd(skeleton->maps.spilled_blocks_by_key);
 	view->counters_fd = bpf_map__fd(skeleton->maps.counters_by_cpu);
+	view->peak = skeleton->rodata->config.peak ? &skeleton->bss->peak : NULL;
 	return view->buckets && view->totals ? 0 : -errno;
 }
 

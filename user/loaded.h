@@ -16,6 +16,7 @@
 struct loaded_config {
 	enum attach_kind attach; /* a definite one */
 	bool follow_forks;
+	bool peak;
 	uint32_t max_blocks;
 	uint32_t max_stacks;
 };

@@ -18,6 +18,7 @@
 
 enum {
 	KEY_OLDER_THAN = 0x7000,
+	KEY_PEAK,
 	KEY_FOLLOW_FORKS,
 	KEY_EXACT,
 	KEY_REACHABILITY,
@@ -38,6 +39,11 @@ static const struct argp_option options[] = {
 	{"interval", 'i', "SECS", 0, "Report this often as well", 0},
 	{"older-than", KEY_OLDER_THAN, "SECS", 0,
 	 "Count only blocks that are this old when the report is made (default 0: all)", 0},
+	{"peak", KEY_PEAK, NULL, 0,
+	 "Report what was held at the highest moment of the recording: large temporaries, where "
+	 "the "
+	 "others report what is left",
+	 0},
 	{"follow-forks", KEY_FOLLOW_FORKS, NULL, 0, "Trace children of the targets too", 2},
 	{"exact", KEY_EXACT, NULL, 0,
 	 "Record every call whatever it costs. Without it a slowdown of more than 25 % is refused",
@@ -170,6 +176,25 @@ static error_t parse_python(struct record_options *record, const char *text)
 	return EINVAL;
 }
 
+/* What was at the highest moment is known by amounts, not by blocks. */
+static error_t check_peak(const struct record_options *record)
+{
+	if (!record->peak)
+		return 0;
+	if (record->older_than_ns || record->reachability) {
+		message_error("--peak says what was held at a moment that is gone: %s cannot be "
+			      "told of that",
+			      record->reachability ? "--reachability" : "--older-than");
+		return EINVAL;
+	}
+	if (record->malloc == MALLOC_OFF && record->python != REQUEST_EXACT) {
+		message_error("--peak is of malloc's blocks, and of Python's with --python exact: "
+			      "--malloc off leaves none");
+		return EINVAL;
+	}
+	return 0;
+}
+
 static error_t check(const struct record_options *record)
 {
 	if (record->freeze && !record->reachability) {
@@ -185,7 +210,7 @@ static error_t check(const struct record_options *record)
 		message_error("nothing to record: --malloc off and --python off leave nothing");
 		return EINVAL;
 	}
-	return 0;
+	return check_peak(record);
 }
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
@@ -203,6 +228,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return parse_positive_seconds("--interval", argument, &record->interval_ns);
 	case KEY_OLDER_THAN:
 		return parse_seconds("--older-than", argument, &record->older_than_ns);
+	case KEY_PEAK:
+		record->peak = true;
+		return 0;
 	case KEY_FOLLOW_FORKS:
 		record->follow_forks = true;
 		return 0;

@@ -24,6 +24,7 @@ struct record_options {
 	uint64_t duration_ns; /* 0: until interrupted */
 	uint64_t interval_ns; /* 0: one report at the end */
 	uint64_t older_than_ns;
+	bool peak; /* what was held at the highest moment, in the place of what is now */
 	bool follow_forks;
 	bool exact;                /* trace at any cost */
 	bool reachability;         /* tell lost blocks from those that something refers to */

@@ -85,6 +85,7 @@ static int open_session(struct recording *recording)
 	struct session_config config = {
 		.attach = recording->attach,
 		.follow_forks = options->follow_forks,
+		.peak = options->peak,
 		.malloc_off = recording->malloc_off,
 		.python = recording->python,
 		.native_interpreter = options->native_interpreter,
@@ -109,7 +110,7 @@ static int refuse_slowdown(struct recording *recording, pid_t pid, double slowdo
 /* Whether what the pools of an interpreter show is worth having without malloc's calls. */
 static bool may_leave_malloc_out(const struct record_options *options)
 {
-	return options->malloc == MALLOC_AUTO &&
+	return options->malloc == MALLOC_AUTO && !options->peak &&
 	       (options->python == REQUEST_AUTO || options->python == REQUEST_POOLS);
 }
 

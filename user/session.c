@@ -52,6 +52,7 @@ static int load(struct session *session)
 	const struct loaded_config config = {
 		.attach = session->config.attach,
 		.follow_forks = session->config.follow_forks,
+		.peak = session->config.peak,
 		.max_blocks = session->config.max_blocks,
 		.max_stacks = session->config.max_stacks,
 	};

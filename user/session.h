@@ -16,6 +16,7 @@
 struct session_config {
 	enum attach_kind attach; /* a definite one */
 	bool follow_forks;
+	bool peak;       /* snapshots are of the highest moment */
 	bool malloc_off; /* no probes on malloc's family */
 	enum python_request python;
 	bool native_interpreter; /* reports show its native frames */

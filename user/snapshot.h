@@ -160,6 +160,8 @@ struct snapshot {
 	uint64_t duration_ns;
 	enum trace_mode mode;
 	uint64_t older_than_ns; /* only blocks of this age count as live; 0: all */
+	bool has_peak;          /* what counts as live is what was so at the highest moment */
+	uint64_t peak_ns;       /* that moment, since recording began */
 	/* What recording added to the processor time that the targets use without it, estimated,
 	   and as a share of one processor; negative where unknown. */
 	double overhead_percent;

@@ -244,6 +244,9 @@ static void merge_part(struct merge *merge, const struct snapshot *part)
 		result->losses[i] = saturating_add(result->losses[i], part->losses[i]);
 	if (part->mode > result->mode)
 		result->mode = part->mode;
+	if (part->has_peak && !result->has_peak)
+		result->peak_ns = part->peak_ns;
+	result->has_peak |= part->has_peak;
 	if (part->older_than_ns > result->older_than_ns)
 		result->older_than_ns = part->older_than_ns;
 	if (part->overhead_percent > result->overhead_percent)

@@ -120,7 +120,7 @@ _unfreed()
                  --lost --freeze -q --quiet -v --verbose --help"
         ;;
     record)
-        options="$target -d --duration -i --interval --older-than $output --follow-forks
+        options="$target -d --duration -i --interval --older-than --peak $output --follow-forks
                  --exact --reachability --freeze --max-memory --malloc --python
                  --native-interpreter --attach --max-blocks --max-stacks --with-arguments -q
                  --quiet -v --verbose --help --"

@@ -104,7 +104,7 @@ static void test_modules_of_one_path(void **state)
 
 static void test_round_trip_is_lossless(void **state)
 {
-	struct snapshot *orphan = service_snapshot();
+	struct snapshot *orphan = service_snapshot(), *peak = service_snapshot();
 	struct frame inlined = {"lonely", "x.c", "/lib/x.so", 7, 3, FRAME_INLINED};
 	struct frame native = {"outer", NULL, "/lib/x.so", 8, 0, FRAME_NATIVE};
 
@@ -120,6 +120,9 @@ static void test_round_trip_is_lossless(void **state)
 	check_round_trip(judged_snapshot());
 	check_round_trip(mapped_snapshot());
 	check_round_trip(objects_snapshot());
+	peak->has_peak = true;
+	peak->peak_ns = 3200000000;
+	check_round_trip(peak);
 	check_round_trip(snapshot_new());
 	check_round_trip(orphan);
 }

@@ -80,14 +80,15 @@ void net_sum(const struct snapshot *snapshot, struct net *net)
 
 bool net_stack_turns_over(const struct snapshot *snapshot, const struct stack *stack)
 {
-	return !snapshot->older_than_ns && snapshot->duration_ns >= RATE_AFTER_NS &&
-	       stack->oldest_ns && stack->oldest_ns < snapshot->duration_ns / TURN_SHARE &&
+	return !snapshot->older_than_ns && !snapshot->has_peak &&
+	       snapshot->duration_ns >= RATE_AFTER_NS && stack->oldest_ns &&
+	       stack->oldest_ns < snapshot->duration_ns / TURN_SHARE &&
 	       stack->live_bytes < stack->alloc_bytes / TURN_SHARE;
 }
 
 uint64_t net_rated_ns(const struct snapshot *snapshot, const struct net *net)
 {
-	if (net->turns_over || snapshot->duration_ns < RATE_AFTER_NS ||
+	if (net->turns_over || snapshot->has_peak || snapshot->duration_ns < RATE_AFTER_NS ||
 	    snapshot->duration_ns <= snapshot->older_than_ns)
 		return 0;
 	return snapshot->duration_ns - snapshot->older_than_ns;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "amounts.h"
 #include "frames.h"
 #include "names.h"
 #include "pools.h"
@@ -229,41 +230,6 @@ static size_t target_of(struct snapshot *snapshot, const struct images *images,
 	return index_by_image[number];
 }
 
-/* The counters of a row, read so that nothing appears freed that was not yet counted as allocated.
- */
-static void fill_counts(struct stack *stack, const struct stack_totals *row,
-			const struct live_blocks *live, uint64_t older_than_ns, uint64_t now_ns)
-{
-	uint64_t free_bytes = __atomic_load_n(&row->free_bytes, __ATOMIC_ACQUIRE);
-	uint64_t free_blocks = __atomic_load_n(&row->free_blocks, __ATOMIC_ACQUIRE);
-
-	stack->alloc_bytes = __atomic_load_n(&row->alloc_bytes, __ATOMIC_ACQUIRE);
-	stack->alloc_blocks = __atomic_load_n(&row->alloc_blocks, __ATOMIC_ACQUIRE);
-	stack->live_bytes = older_than_ns ? live->bytes : stack->alloc_bytes - free_bytes;
-	stack->live_blocks = older_than_ns ? live->blocks : stack->alloc_blocks - free_blocks;
-	if (live->oldest_ns && live->oldest_ns <= now_ns)
-		stack->oldest_ns = now_ns - live->oldest_ns;
-}
-
-/*
- * Of pools only what lives in them is known, not what was allocated and freed there: it counts as
- * allocated. The totals, which have the pools as the ledger does, follow.
- */
-static void fill_pool_counts(struct snapshot *snapshot, struct stack *stack,
-			     const struct live_blocks *live)
-{
-	struct totals *totals = &snapshot->totals;
-
-	totals->alloc_bytes += live->bytes - stack->alloc_bytes;
-	totals->alloc_blocks += live->blocks - stack->alloc_blocks;
-	totals->free_bytes -= stack->alloc_bytes - stack->live_bytes;
-	totals->free_blocks -= stack->alloc_blocks - stack->live_blocks;
-	totals->live_bytes += live->bytes - stack->live_bytes;
-	totals->live_blocks += live->blocks - stack->live_blocks;
-	stack->alloc_bytes = stack->live_bytes = live->bytes;
-	stack->alloc_blocks = stack->live_blocks = live->blocks;
-}
-
 static void add_stack(struct collector *collector, struct snapshot *snapshot, size_t row,
 		      const struct live_blocks *live, uint64_t older_than_ns, uint64_t now_ns,
 		      size_t *index_by_image)
@@ -277,10 +243,12 @@ static void add_stack(struct collector *collector, struct snapshot *snapshot, si
 	stack->domain = known && known->domain < DOMAIN_COUNT ? known->domain : DOMAIN_MALLOC;
 	stack->truncated = !known;
 	stack->guessed = known && known->guessed;
-	fill_counts(stack, &collector->view->totals[row], &live[row],
-		    pools_has(known) ? 0 : older_than_ns, now_ns);
+	amounts_fill(stack, &collector->view->totals[row], &live[row],
+		     pools_has(known) ? 0 : older_than_ns, now_ns);
 	if (pools_has(known))
-		fill_pool_counts(snapshot, stack, &live[row]);
+		amounts_fill_pools(snapshot, stack, &live[row]);
+	if (snapshot->has_peak)
+		amounts_fill_peak(collector->view, row, pools_has(known), stack);
 	if (known)
 		frames_fill(snapshot, stack, known, collector->names,
 			    collector->native_interpreter);
@@ -362,17 +330,6 @@ static void fill_totals(struct snapshot *snapshot, const struct counters *counte
 		snapshot->losses[i] = counters->losses[i] + request->losses[i];
 }
 
-/* With an age limit what is live is what the stacks have that is old enough. */
-static void sum_live(struct snapshot *snapshot)
-{
-	snapshot->totals.live_bytes = 0;
-	snapshot->totals.live_blocks = 0;
-	for (size_t i = 0; i < snapshot->stack_count; i++) {
-		snapshot->totals.live_bytes += snapshot->stacks[i].live_bytes;
-		snapshot->totals.live_blocks += snapshot->stacks[i].live_blocks;
-	}
-}
-
 /* An interpreter's outstanding blocks, of any age. */
 static uint64_t seen_blocks(const struct collector *collector, const struct image *image,
 			    const struct live_blocks *live)
@@ -385,7 +342,7 @@ static uint64_t seen_blocks(const struct collector *collector, const struct imag
 
 		if (!known || known->image != image || known->domain != DOMAIN_PYTHON)
 			continue;
-		fill_counts(&stack, &collector->view->totals[row], &live[row], 0, 0);
+		amounts_fill(&stack, &collector->view->totals[row], &live[row], 0, 0);
 		seen += pools_has(known) ? live[row].blocks : stack.live_blocks;
 	}
 	return seen;
@@ -485,7 +442,8 @@ static int read_objects(const struct collector *collector, struct snapshot *snap
 	*rows = calloc(collector->view->row_count, sizeof(**rows));
 	if (!*rows)
 		return -ENOMEM;
-	int error = stack_objects_read(&objects, snapshot, *rows);
+	/* what there is now may not be what there was at the highest moment */
+	int error = snapshot->has_peak ? 0 : stack_objects_read(&objects, snapshot, *rows);
 
 	if (error)
 		free(*rows);
@@ -529,8 +487,8 @@ static int fill_stacks(struct collector *collector, struct snapshot *snapshot,
 	if (request->judged)
 		fill_judged(collector, snapshot, request->judged, index_by_image);
 	fill_coverage(collector, snapshot, live, index_by_image);
-	if (request->older_than_ns)
-		sum_live(snapshot);
+	if (request->older_than_ns || snapshot->has_peak)
+		amounts_sum_live(snapshot);
 	snapshot_sort(snapshot);
 	return 0;
 }
@@ -541,6 +499,19 @@ static void note_host(struct snapshot *snapshot)
 
 	if (!uname(&system))
 		snapshot->host = snapshot_intern(snapshot, system.nodename);
+}
+
+static void fill_peak(const struct collector *collector, struct snapshot *snapshot,
+		      const struct snapshot_request *request)
+{
+	const struct peak *peak = collector->view->peak;
+	uint64_t began_ns = request->taken_monotonic_ns - request->duration_ns;
+
+	if (!peak)
+		return;
+	snapshot->has_peak = true;
+	if (peak->number && peak->time_ns > began_ns)
+		snapshot->peak_ns = peak->time_ns - began_ns;
 }
 
 struct snapshot *collector_snapshot(struct collector *collector,
@@ -567,6 +538,7 @@ struct snapshot *collector_snapshot(struct collector *collector,
 		snapshot->started_at_ns = request->started_at_ns;
 		snapshot->duration_ns = request->duration_ns;
 		snapshot->older_than_ns = request->older_than_ns;
+		fill_peak(collector, snapshot, request);
 		snapshot->mode = request->mode;
 		fill_totals(snapshot, &counters, request);
 		snapshot->losses[LOSS_python_unnamed] += collector->stacks.unnamed;

@@ -89,6 +89,23 @@ int ledger_view_scan(const struct ledger_view *view, uint64_t newest_ns, struct 
 	return ledger_view_visit(view, newest_ns, add_block, live);
 }
 
+struct live_blocks ledger_view_peak(const struct ledger_view *view, size_t row)
+{
+	const struct stack_totals *totals = &view->totals[row];
+	uint64_t free_bytes = __atomic_load_n(&totals->free_bytes, __ATOMIC_ACQUIRE);
+	uint64_t free_blocks = __atomic_load_n(&totals->free_blocks, __ATOMIC_ACQUIRE);
+	struct live_blocks live = {
+		.bytes = __atomic_load_n(&totals->alloc_bytes, __ATOMIC_ACQUIRE) - free_bytes,
+		.blocks = __atomic_load_n(&totals->alloc_blocks, __ATOMIC_ACQUIRE) - free_blocks,
+	};
+
+	if (!view->peak || !view->peak->number)
+		return (struct live_blocks){0};
+	if (totals->peak_number == view->peak->number) /* it changed since */
+		live = (struct live_blocks){totals->peak_bytes, totals->peak_blocks, 0};
+	return live;
+}
+
 int ledger_view_counters(const struct ledger_view *view, struct counters *sum)
 {
 	int cpus = libbpf_num_possible_cpus();

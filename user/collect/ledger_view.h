@@ -19,6 +19,7 @@ struct ledger_view {
 	size_t row_count;                  /* with the extra rows */
 	int spilled_fd;                    /* spilled_blocks_by_key */
 	int counters_fd;                   /* counters_by_cpu */
+	const struct peak *peak;           /* mapped; NULL: not asked for */
 };
 
 /* What the open blocks of one stack come to. */
@@ -41,6 +42,9 @@ int ledger_view_scan(const struct ledger_view *view, uint64_t newest_ns, struct 
 int ledger_view_visit(const struct ledger_view *view, uint64_t newest_ns,
 		      void (*visit)(void *context, uint64_t key, const struct block *block),
 		      void *context);
+
+/* What a row had live at the highest moment; nothing where that is not asked for. */
+struct live_blocks ledger_view_peak(const struct ledger_view *view, size_t row);
 
 /* Sums the counters of all CPUs. Returns 0 or a negative errno. */
 int ledger_view_counters(const struct ledger_view *view, struct counters *sum);

@@ -147,8 +147,9 @@ int grown_print(FILE *file, const struct snapshot *snapshot)
 	grown_sum(snapshot, &grown);
 	if (columns_init(&columns, file))
 		return -ENOMEM;
-	if (grown.processes) {
+	if (grown.processes)
 		print_growth(&columns, snapshot, &grown);
+	if (grown.processes && !snapshot->has_peak) { /* live is not what is now */
 		print_seen(&columns, &grown);
 		print_unexplained(&columns, snapshot, &grown);
 	}

@@ -294,16 +294,16 @@ static struct json_object *json_of_frame(const struct frame *frame)
 static void add_freed(struct json_object *object, const struct snapshot *snapshot,
 		      const struct stack *stack)
 {
-	bool known = !snapshot->older_than_ns && stack->live_bytes <= stack->alloc_bytes;
+	bool known = !snapshot->older_than_ns && !snapshot->has_peak &&
+		     stack->live_bytes <= stack->alloc_bytes;
 	uint64_t bytes = stack->alloc_bytes - stack->live_bytes;
 	uint64_t blocks = stack->alloc_blocks - stack->live_blocks;
 
 	json_object_object_add(object, "freed_bytes", known ? json_object_new_uint64(bytes) : NULL);
 	json_object_object_add(object, "freed_blocks",
 			       known ? json_object_new_uint64(blocks) : NULL);
-	json_object_object_add(
-		object, "turns_over",
-		json_object_new_boolean(net_stack_turns_over(snapshot, stack)));
+	json_object_object_add(object, "turns_over",
+			       json_object_new_boolean(net_stack_turns_over(snapshot, stack)));
 }
 
 static struct json_object *json_of_stack(const struct snapshot *snapshot, const struct stack *stack)
@@ -338,18 +338,32 @@ static struct json_object *json_of_stack(const struct snapshot *snapshot, const 
 	return object;
 }
 
+/* What was seen of the growth. Of the highest moment it is no part of what there is now. */
+static void add_seen(struct json_object *object, const struct snapshot *snapshot,
+		     const struct grown *grown)
+{
+	struct json_object *seen = snapshot->has_peak ? NULL : json_object_new_object();
+	enum look_part_id where;
+	bool worth = seen && grown_is_unexplained(grown, &where) && where < PART_COUNT;
+
+	for (size_t i = 0; seen && i < DOMAIN_COUNT; i++)
+		json_add_difference(seen, domain_name(i), grown->seen[i]);
+	json_object_object_add(object, "seen", seen);
+	json_object_object_add(object, "unexplained",
+			       seen ? json_object_new_int64(grown->unexplained) : NULL);
+	json_add_string(object, "unexplained_in", worth ? look_part_name(where) : NULL);
+}
+
 /* Of all processes whose memory is known at both ends. */
 static struct json_object *json_of_growth(const struct snapshot *snapshot)
 {
-	struct json_object *object, *parts, *seen;
-	enum look_part_id where;
+	struct json_object *object, *parts;
 	struct grown grown;
 
 	grown_sum(snapshot, &grown);
 	if (!grown.processes)
 		return NULL;
 	object = json_object_new_object();
-	seen = json_object_new_object();
 	json_add_count(object, "processes", grown.processes);
 	json_add_count(object, "resident_bytes", grown.resident_bytes);
 	json_add_difference(object, "resident_grown", grown.resident);
@@ -358,14 +372,7 @@ static struct json_object *json_of_growth(const struct snapshot *snapshot)
 	for (size_t i = 0; parts && i < PART_COUNT; i++)
 		json_add_difference(parts, look_part_name(i), grown.parts[i]);
 	json_object_object_add(object, "parts_grown", parts);
-	for (size_t i = 0; i < DOMAIN_COUNT; i++)
-		json_add_difference(seen, domain_name(i), grown.seen[i]);
-	json_object_object_add(object, "seen", seen);
-	json_add_difference(object, "unexplained", grown.unexplained);
-	json_add_string(object, "unexplained_in",
-			grown_is_unexplained(&grown, &where) && where < PART_COUNT
-				? look_part_name(where)
-				: NULL);
+	add_seen(object, snapshot, &grown);
 	return object;
 }
 
@@ -396,6 +403,8 @@ static struct json_object *json_of_measurement(const struct snapshot *snapshot)
 	json_object_object_add(object, "duration_s", json_of_seconds(snapshot->duration_ns));
 	json_object_object_add(object, "mode", json_of_string(trace_mode_name(snapshot->mode)));
 	json_object_object_add(object, "older_than_s", json_of_seconds(snapshot->older_than_ns));
+	json_object_object_add(object, "peak_s",
+			       snapshot->has_peak ? json_of_seconds(snapshot->peak_ns) : NULL);
 	json_object_object_add(object, "totals", json_of_net_totals(snapshot));
 	json_object_object_add(object, "overhead_percent",
 			       json_of_percent(snapshot->overhead_percent));

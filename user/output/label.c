@@ -138,7 +138,10 @@ void label_print_totals(FILE *file, const struct snapshot *snapshot)
 	quantity_print_bytes(file, snapshot->totals.live_bytes);
 	fputs(" in ", file);
 	quantity_print_count(file, snapshot->totals.live_blocks);
-	fputs(snapshot->totals.live_blocks == 1 ? " block not freed" : " blocks not freed", file);
+	fputs(snapshot->totals.live_blocks == 1 ? " block " : " blocks ", file);
+	fputs(snapshot->has_peak ? "at the highest moment, after " : "not freed", file);
+	if (snapshot->has_peak)
+		quantity_print_age(file, snapshot->peak_ns);
 	if (snapshot->older_than_ns) {
 		fputs(" for ", file);
 		quantity_print_age(file, snapshot->older_than_ns);

@@ -110,6 +110,15 @@ static void print_reused(struct columns *columns, const struct snapshot *snapsho
 	print_hint(columns, target, "who keeps them");
 }
 
+static void print_left_out(struct columns *columns)
+{
+	fputs("peak:   ", columns->file);
+	columns_hang(columns, INDENT);
+	fputs("without Python's objects of up to 512 bytes: pools do not show when those are "
+	      "freed; --python exact records them\n",
+	      columns->file);
+}
+
 int label_print_object_notes(FILE *file, const struct snapshot *snapshot)
 {
 	const struct target *pools = first_in_mode(snapshot, "pools");
@@ -118,7 +127,9 @@ int label_print_object_notes(FILE *file, const struct snapshot *snapshot)
 	if (columns_init(&columns, file))
 		return -ENOMEM;
 	print_reused(&columns, snapshot);
-	if (pools)
+	if (snapshot->has_peak && (pools || first_in_mode(snapshot, "arenas")))
+		print_left_out(&columns);
+	else if (pools)
 		print_hint(&columns, pools,
 			   "what grows and the line that fills it; the stacks below took pools "
 			   "into use, whoever filled them");

@@ -24,7 +24,8 @@ void net_print_freed(FILE *file, const struct snapshot *snapshot, const struct s
 {
 	char freed[QUANTITY_SIZE], all[QUANTITY_SIZE];
 
-	if (snapshot->older_than_ns || stack->alloc_bytes <= stack->live_bytes)
+	if (snapshot->older_than_ns || snapshot->has_peak ||
+	    stack->alloc_bytes <= stack->live_bytes)
 		return;
 	quantity_bytes(freed, stack->alloc_bytes - stack->live_bytes);
 	quantity_bytes(all, stack->alloc_bytes);
@@ -101,6 +102,8 @@ void net_print(struct columns *columns, const struct snapshot *snapshot)
 	struct net net;
 
 	net_sum(snapshot, &net);
+	if (snapshot->has_peak)
+		return;
 	if (net.older_bytes || net.pools ||
 	    net.unsized_frees > snapshot->totals.live_blocks / WORTH_SHARE)
 		print_net(columns, &net);

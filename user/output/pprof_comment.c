@@ -26,6 +26,9 @@ static struct json_object *comment_object(const struct snapshot *snapshot)
 	json_object_object_add(comment, "mode", json_of_string(trace_mode_name(snapshot->mode)));
 	json_object_object_add(comment, "older_than_ns",
 			       json_object_new_uint64(snapshot->older_than_ns));
+	json_object_object_add(comment, "peak_ns",
+			       snapshot->has_peak ? json_object_new_uint64(snapshot->peak_ns)
+						  : NULL);
 	add_percent(comment, "overhead_percent", snapshot->overhead_percent);
 	add_percent(comment, "overhead_core_percent", snapshot->overhead_core_percent);
 	json_object_object_add(comment, "totals", json_of_totals(&snapshot->totals));
@@ -134,6 +137,17 @@ static bool read_sized_frees(struct snapshot *snapshot, const struct json_object
 		return true;
 	return read_count(comment, "unknown_sized_frees", &snapshot->sized_frees) &&
 	       read_count(comment, "unknown_sized_bytes", &snapshot->sized_bytes);
+}
+
+/* Of profiles that say it: earlier versions did not. */
+static bool read_peak(struct snapshot *snapshot, const struct json_object *comment)
+{
+	struct json_object *member = NULL;
+
+	if (!json_object_object_get_ex(comment, "peak_ns", &member) || !member)
+		return true;
+	snapshot->has_peak = true;
+	return read_count(comment, "peak_ns", &snapshot->peak_ns);
 }
 
 static bool read_totals(struct totals *totals, const struct json_object *comment)
@@ -382,9 +396,9 @@ static const char *read_comment(struct snapshot *snapshot, const struct json_obj
 	    !read_host(snapshot, comment) ||
 	    !read_count(comment, "older_than_ns", &snapshot->older_than_ns) ||
 	    !read_count(comment, "unknown_frees", &snapshot->unknown_frees) ||
-	    !read_sized_frees(snapshot, comment) || !read_overhead(snapshot, comment) ||
-	    !read_totals(&snapshot->totals, comment) || !read_targets(snapshot, comment) ||
-	    !read_modules(snapshot, comment))
+	    !read_sized_frees(snapshot, comment) || !read_peak(snapshot, comment) ||
+	    !read_overhead(snapshot, comment) || !read_totals(&snapshot->totals, comment) ||
+	    !read_targets(snapshot, comment) || !read_modules(snapshot, comment))
 		return "is damaged: its description of the measurement cannot be read";
 	if (!read_mode(snapshot, comment) || !read_losses(snapshot, comment))
 		return "was saved by a newer unfreed, which knows more modes or causes of loss";

@@ -71,7 +71,7 @@ int stack_page_title(const struct snapshot *snapshot, char **title)
 
 	if (!memory)
 		return -ENOMEM;
-	fputs("Not freed: ", memory);
+	fputs(snapshot->has_peak ? "Held at the highest moment: " : "Not freed: ", memory);
 	label_print_targets(memory, snapshot);
 	return fclose(memory) ? -ENOMEM : 0;
 }
@@ -253,9 +253,11 @@ static void print_times(struct printer *printer)
 
 	net_sum(snapshot, &net);
 	fprintf(printer->file,
-		"\"rated_ms\":%" PRIu64 ",\n\"duration_ms\":%" PRIu64 ",\n\"of_any_age\":%s,\n",
+		"\"rated_ms\":%" PRIu64 ",\n\"duration_ms\":%" PRIu64 ",\n\"of_any_age\":%s,\n"
+		"\"at_peak\":%s,\n",
 		net_rated_ns(snapshot, &net) / 1000000, snapshot->duration_ns / 1000000,
-		snapshot->older_than_ns ? "false" : "true");
+		snapshot->older_than_ns || snapshot->has_peak ? "false" : "true",
+		snapshot->has_peak ? "true" : "false");
 }
 
 static void print_all(struct printer *printer, const struct output_options *options)

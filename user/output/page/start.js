@@ -21,7 +21,8 @@ function openRoot() {
 function buildHead(app) {
 	const head = element(app, "header");
 
-	element(head, "h1", "", "Not freed: " + data.targets);
+	element(head, "h1", "", (data.at_peak ? "Held at the highest moment: " : "Not freed: ") +
+		data.targets);
 	element(head, "p", "totals", data.totals + "  ·  " + data.conditions);
 	if (data.memory)
 		element(head, "p", "", data.memory.trim().replace(/\s+/g, " ")

@@ -6,7 +6,8 @@ const SHOWN_AT_FIRST = 8;
 const COLUMNS = [
 	{key: "name", title: "own code", text: finding => finding.label.frame.name},
 	{key: "place", title: "where", text: finding => finding.label.place},
-	{key: "bytes", title: "not freed", text: finding => formatBytes(finding.bytes)},
+	{key: "bytes", title: data.at_peak ? "held" : "not freed",
+		text: finding => formatBytes(finding.bytes)},
 	{key: "share", title: "share", of: "bytes",
 		text: finding => formatShare(finding.bytes, finding.all.bytes)},
 	{key: "rate", title: "MB/h", of: "bytes", text: rateText},
