@@ -180,6 +180,41 @@ static void test_bounds_of_many_alike(void **state)
 	}
 }
 
+/* One of eight lists gets an entry at each look, and one of the others, another one each time. */
+static void test_entries_spread_over_many(void **state)
+{
+	enum { LISTS = 8, LOOKS = 6 };
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t lists[LISTS], holder = space_list(space, LISTS);
+	size_t count;
+
+	space_dict_add(space, space->main, "HISTORY", holder);
+	for (size_t i = 0; i < LISTS; i++) {
+		lists[i] = space_list(space, LOOKS + 2);
+		for (uint64_t j = 0; j < LOOKS + 2; j++)
+			space_put(space, space_get(space, lists[i] + LIST_ITEMS) + 8 * j,
+				  space_plain(space, 0));
+		space_put(space, lists[i] + LIST_LENGTH, 1);
+		space_put(space, space_get(space, holder + LIST_ITEMS) + 8 * i, lists[i]);
+	}
+	look(fixture);
+	for (size_t i = 1; i < LOOKS; i++) {
+		grow_list(space, lists[0]);
+		grow_list(space, lists[i]);
+		look(fixture);
+	}
+	struct grown *grown = objects_grown(&fixture->objects, &count);
+	const struct grown *found = find_grown(grown, count, lists[0], &fixture->objects.graph);
+
+	assert_non_null(found);
+	assert_int_equal(found->alike, LISTS);
+	assert_int_equal(found->entries, 2 * (LOOKS - 1));
+	assert_int_equal(found->length, LISTS + 2 * (LOOKS - 1));
+	assert_int_equal(found->container, 0);
+	free(grown);
+}
+
 /* A list of weak references grows because what they refer to does, as long as that is there and
  * something else holds it. */
 static void test_weak_references(void **state)
@@ -216,10 +251,15 @@ static void test_weak_references(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_growth_over_many_looks), TEST(test_growth_at_each_look),
-		TEST(test_reused_addresses),       TEST(test_missing_at_one_look),
-		TEST(test_first_entries),          TEST(test_attributes_that_are_set_one_by_one),
-		TEST(test_bounds_of_many_alike),   TEST(test_weak_references),
+		TEST(test_growth_over_many_looks),
+		TEST(test_growth_at_each_look),
+		TEST(test_reused_addresses),
+		TEST(test_missing_at_one_look),
+		TEST(test_first_entries),
+		TEST(test_attributes_that_are_set_one_by_one),
+		TEST(test_bounds_of_many_alike),
+		TEST(test_weak_references),
+		TEST(test_entries_spread_over_many),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

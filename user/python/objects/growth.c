@@ -19,6 +19,8 @@
 
 enum {
 	ENTRIES_MIN = 2,
+	FEW_TELL =
+		2, /* of all entries, those in containers that grow visibly are fewer than half */
 	LOOKS_OF_FRAMES = 6,
 	TYPES_REPORTED = 40,
 	GROWN_REPORTED = 40,
@@ -226,6 +228,30 @@ static uint64_t bound_of_attribute(const struct patterns *patterns, const struct
 	return holders;
 }
 
+/*
+ * The entries of containers of which some are known to grow. Where many get one now and then, few
+ * grow by enough to be told by themselves; all of them do. That is not so where it is the
+ * containers that get more.
+ */
+static void join_entries(const struct growing *growing, const struct pattern *entries, int64_t grew,
+			 int64_t bytes, struct grown *group)
+{
+	const struct patterns *patterns = &growing->objects->patterns;
+	const struct pattern *holders = &patterns->items[entries->parent];
+	uint64_t alike = holders->counts[patterns->looks - 1];
+
+	if (!group->type)
+		group->type = entries->type;
+	if (grew < FEW_TELL * group->entries || alike <= group->alike || bytes <= group->bytes ||
+	    group_above(growing, holders->parent) || difference(patterns, entries->parent) > 0)
+		return;
+	group->container = 0;
+	group->alike = alike;
+	group->length = entries->counts[patterns->looks - 1];
+	group->entries = grew;
+	group->bytes = bytes;
+}
+
 static void take_pattern(struct growing *growing, uint32_t number)
 {
 	const struct objects *objects = growing->objects;
@@ -238,8 +264,8 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	uint64_t bound = bound_of_attribute(&objects->patterns, pattern);
 
 	if (group) {
-		if (!group->type && group->pattern == pattern->parent)
-			group->type = pattern->type;
+		if (group->pattern == pattern->parent)
+			join_entries(growing, pattern, grew, bytes, group);
 		return;
 	}
 	/* small ints are counted or not as others refer to them: more of them, but no more bytes */
