@@ -278,6 +278,33 @@ static void test_merged_workers(void **state)
 		answer_free(workers[i].answer);
 }
 
+/* One whose growth alone does not tell anything is a part of the growth of all. */
+static void test_merged_growth_is_of_all_that_was_measured(void **state)
+{
+	struct worker workers[3];
+	const struct answer *answers[3];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		make_worker(&workers[i], VERDICT_LEAK, 2, "leak");
+		workers[i].answer->growth_measured = true;
+		answers[i] = workers[i].answer;
+	}
+	workers[2].answer->growth_known = false;
+	workers[2].answer->growth = (struct rate){4 * MB, -2 * MB, 10 * MB};
+	struct answer *merged = answer_merge(answers, 3, 1);
+
+	assert_true(merged->growth_known && fabs(merged->growth.value - 16 * MB) < 1);
+	assert_true(merged->growth.low < 10.1 * MB);
+	answer_free(merged);
+	workers[2].answer->growth.low = -20 * MB;
+	merged = answer_merge(answers, 3, 1);
+	assert_true(merged->growth_measured && !merged->growth_known);
+	answer_free(merged);
+	for (size_t i = 0; i < 3; i++)
+		answer_free(workers[i].answer);
+}
+
 static void test_merged_verdict_is_of_most_growth(void **state)
 {
 	struct worker workers[3];
@@ -347,6 +374,7 @@ int main(void)
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_slow_growth_in_waves),
 		cmocka_unit_test(test_merged_workers),
+		cmocka_unit_test(test_merged_growth_is_of_all_that_was_measured),
 		cmocka_unit_test(test_merged_verdict_is_of_most_growth),
 		cmocka_unit_test(test_merge_keeps_apart_what_differs),
 	};

@@ -36,6 +36,13 @@ void answer_free(struct answer *answer)
 		pool_free(answer->pool);
 }
 
+void rate_scale(struct rate *rate, double factor)
+{
+	rate->value *= factor;
+	rate->low *= factor;
+	rate->high *= factor;
+}
+
 static bool rate_of_level(const struct sample *samples, size_t count, struct rate *rate)
 {
 	struct slope slope;
@@ -46,11 +53,7 @@ static bool rate_of_level(const struct sample *samples, size_t count, struct rat
 	return true;
 }
 
-/*
- * An interval that holds zero says that nothing grows only where it is narrow: within 2 MB or 0.2 %
- * of the resident memory an hour.
- */
-static bool is_telling(const struct rate *rate, uint64_t resident_bytes)
+bool rate_tells(const struct rate *rate, uint64_t resident_bytes)
 {
 	double narrow = fmax(2e6, 0.002 * (double)resident_bytes);
 
@@ -60,8 +63,9 @@ static bool is_telling(const struct rate *rate, uint64_t resident_bytes)
 void answer_set_growth(struct answer *answer, const struct sample *live, size_t live_count,
 		       const struct sample *resident, size_t resident_count)
 {
-	answer->growth_known = rate_of_level(live, live_count, &answer->growth) &&
-			       is_telling(&answer->growth, answer->resident_bytes);
+	answer->growth_measured = rate_of_level(live, live_count, &answer->growth);
+	answer->growth_known =
+		answer->growth_measured && rate_tells(&answer->growth, answer->resident_bytes);
 	if (!rate_of_level(resident, resident_count, &answer->resident_growth))
 		answer->resident_growth = (struct rate){0};
 }

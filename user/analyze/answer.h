@@ -85,18 +85,28 @@ struct answer_line {
 	size_t count;
 };
 
+/* A master's workers that come and go. */
+struct answer_crew {
+	size_t seen;   /* that were there at any time */
+	size_t ended;  /* 0: none came or went */
+	size_t told;   /* that were looked at for long enough, and stand for all */
+	double life_s; /* that three in four of those that ended reached */
+};
+
 struct answer {
 	struct pool *pool;
 	pid_t pid; /* as asked for */
 	const char *comm;
 	const char *exe;
 	size_t process_count; /* that are there: a master's workers, or the one process */
+	struct answer_crew crew;
 	double uptime_s;
 	double watched_s;
-	double cost_percent; /* of the targets' CPU time: their hits and our own CPU */
-	double core_percent; /* the same as a share of one processor's time */
-	bool growth_known;   /* false: too early to tell */
-	struct rate growth;  /* of live bytes */
+	double cost_percent;  /* of the targets' CPU time: their hits and our own CPU */
+	double core_percent;  /* the same as a share of one processor's time */
+	bool growth_measured; /* there is an interval, however wide */
+	bool growth_known;    /* false: too early to tell */
+	struct rate growth;   /* of live bytes */
 	struct rate resident_growth;
 	double explained; /* bytes an hour, of the findings that are not "unexplained" */
 	uint64_t resident_bytes;
@@ -118,8 +128,16 @@ struct answer *answer_new(void);
 void answer_free(struct answer *answer); /* accepts NULL; looks and their containers stay */
 
 /*
+ * Whether growth is told from none, or none from growth. An interval that holds zero says that
+ * nothing grows only where it is narrow: within 2 MB or 0.2 % of the resident memory an hour.
+ */
+bool rate_tells(const struct rate *rate, uint64_t resident_bytes);
+
+void rate_scale(struct rate *rate, double factor);
+
+/*
  * How fast memory in use and resident memory grow, from series of bytes over seconds.
- * `growth_known` is false where the first is too uncertain to tell growth from none.
+ * `growth_known` is false where the first is too uncertain, see rate_tells().
  */
 void answer_set_growth(struct answer *answer, const struct sample *live, size_t live_count,
 		       const struct sample *resident, size_t resident_count);
