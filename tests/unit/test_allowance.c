@@ -39,6 +39,9 @@ static void test_idle(void **state)
 	assert_near(allowance_left(&allowance), 1 - 0.5);
 	allowance.spent = 2;
 	assert_near(allowance_left(&allowance), -1);
+	allowance.alike = 4;
+	allowance.duration = 30;
+	assert_near(allowance_left(&allowance), 0.25 - 2);
 }
 
 /* What a process has used by then is told in hundredths of a second. */
@@ -57,10 +60,10 @@ static void test_first_graph(void **state)
 	struct allowance allowance = {.duration = 120, .usual = 0};
 
 	(void)state;
-	assert_true(allowance_has_first_graph(&allowance, 0.25, 0.1));
-	assert_false(allowance_has_first_graph(&allowance, 0.25, 0.2));
+	assert_true(allowance_has_first_graph(allowance_left(&allowance), 0.25, 0.1));
+	assert_false(allowance_has_first_graph(allowance_left(&allowance), 0.25, 0.2));
 	allowance.usual = 1;
-	assert_true(allowance_has_first_graph(&allowance, 0.25, 0.2));
+	assert_true(allowance_has_first_graph(allowance_left(&allowance), 0.25, 0.2));
 }
 
 int main(void)

@@ -187,6 +187,7 @@ static void test_why_without_growth(void **state)
 	compare_answer(answer, why_text, "why-flat.txt");
 	answer->growth_known = false;
 	answer->watched_s = 12;
+	answer->crew = (struct answer_crew){.seen = 14, .ended = 12, .told = 3, .life_s = 11.4};
 	compare_answer(answer, why_text, "why-early.txt");
 	compare_answer(answer, why_json, "why-early.json");
 	compare_answer(answer, why_html, "why-early.html");

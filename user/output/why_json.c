@@ -126,6 +126,21 @@ static void add_growth(struct json_object *object, const struct answer *answer)
 						      : NULL);
 }
 
+/* NULL, which is `null`, where it is no master that was asked about. */
+static struct json_object *json_of_crew(const struct answer_crew *crew)
+{
+	struct json_object *object = crew->seen ? json_object_new_object() : NULL;
+
+	if (!object)
+		return NULL;
+	json_add_count(object, "seen", crew->seen);
+	json_add_count(object, "ended", crew->ended);
+	json_add_count(object, "told", crew->told);
+	json_object_object_add(object, "life_s",
+			       crew->ended ? json_of_double(crew->life_s, 3) : NULL);
+	return object;
+}
+
 static struct json_object *json_of_answer(const struct answer *answer)
 {
 	struct json_object *object = json_object_new_object();
@@ -136,6 +151,7 @@ static struct json_object *json_of_answer(const struct answer *answer)
 	json_object_object_add(object, "target",
 			       json_of_process(answer->pid, answer->comm, answer->exe));
 	json_add_count(object, "processes", answer->process_count);
+	json_object_object_add(object, "workers", json_of_crew(&answer->crew));
 	json_object_object_add(object, "uptime_s", json_of_double(answer->uptime_s, 3));
 	json_object_object_add(object, "watched_s", json_of_double(answer->watched_s, 3));
 	json_object_object_add(object, "cost_percent", json_of_double(answer->cost_percent, 3));

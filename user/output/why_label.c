@@ -305,6 +305,25 @@ void why_print_gc(FILE *file, const struct answer *answer)
 	}
 }
 
+bool why_has_crew(const struct answer *answer)
+{
+	return answer->crew.ended > 0;
+}
+
+void why_print_crew(FILE *file, const struct answer *answer)
+{
+	const struct answer_crew *crew = &answer->crew;
+
+	fprintf(file, "%zu came and went, most after ", crew->ended);
+	quantity_print_span(file, crew->life_s);
+	fputs(" or more, with what they had grown by; ", file);
+	if (!crew->told)
+		fputs("none was there for long enough to tell", file);
+	else
+		fprintf(file, "%zu of %zu %s looked at, for all", crew->told, crew->seen,
+			crew->told == 1 ? "was" : "were");
+}
+
 void why_print_cost(FILE *file, const struct answer *answer)
 {
 	bool of_core = answer->core_percent >= 0.05;

@@ -40,6 +40,10 @@ void why_print_memory(FILE *file, const struct answer *answer);
 void why_print_gc(FILE *file, const struct answer *answer);
 void why_print_cost(FILE *file, const struct answer *answer);
 
+/* Of workers that came and went; where none did there is nothing to be printed. */
+bool why_has_crew(const struct answer *answer);
+void why_print_crew(FILE *file, const struct answer *answer);
+
 /* What to do next, as a line for a shell: each name of the target's making is one word of it. */
 enum why_command { WHY_HOLDERS, WHY_DIFF, WHY_COMMAND_COUNT };
 

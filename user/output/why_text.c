@@ -204,6 +204,11 @@ static void print_conditions(struct columns *columns, const struct answer *answe
 		why_print_gc(columns->file, answer);
 		end(columns);
 	}
+	if (why_has_crew(answer)) {
+		begin(columns, 0, "workers", LABEL_COLUMN);
+		why_print_crew(columns->file, answer);
+		end(columns);
+	}
 	if (answer->lacks) {
 		begin(columns, 0, "lacks", LABEL_COLUMN);
 		escape_print(columns->file, answer->lacks);

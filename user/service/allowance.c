@@ -15,11 +15,12 @@ double allowance_share(const struct allowance *allowance)
 
 double allowance_left(const struct allowance *allowance)
 {
-	return fmax(allowance_share(allowance) * allowance->duration, ALLOWANCE_LEAST_S) -
-	       allowance->spent;
+	double least = ALLOWANCE_LEAST_S / fmax(allowance->alike, 1);
+
+	return fmax(allowance_share(allowance) * allowance->duration, least) - allowance->spent;
 }
 
-bool allowance_has_first_graph(const struct allowance *allowance, double graph, double plain)
+bool allowance_has_first_graph(double left, double graph, double plain)
 {
-	return 3 * graph + 2 * plain <= allowance_left(allowance);
+	return 3 * graph + 2 * plain <= left;
 }

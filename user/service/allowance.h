@@ -2,7 +2,8 @@
 /*
  * What we may take of the processor for one process: one percent of what it uses itself while it is
  * watched, or, of one that does little, half a percent of a processor and at least a second in all,
- * of which a few looks are made. Knows nothing of what looks do.
+ * of which a few looks are made. Several that are looked at alike share that second. Knows nothing
+ * of what looks do.
  */
 #ifndef UNFREED_SERVICE_ALLOWANCE_H
 #define UNFREED_SERVICE_ALLOWANCE_H
@@ -20,6 +21,7 @@ struct allowance {
 	double used;     /* by the process, of processors, meanwhile */
 	double usual;    /* by it in a second of its life before; counts in the first seconds */
 	double spent;    /* of ours, for it, and of its own by what we do */
+	double alike;    /* processes that are looked at like it, with itself; 0: it alone */
 };
 
 /* The share of a processor that is allowed. */
@@ -29,7 +31,7 @@ double allowance_share(const struct allowance *allowance);
 double allowance_left(const struct allowance *allowance);
 
 /* Whether a first look at who holds what, two others that tell what grew, and two looks at what is
- * there fit, by the cost of one of each. */
-bool allowance_has_first_graph(const struct allowance *allowance, double graph, double plain);
+ * there fit into what is left, by the cost of one of each. */
+bool allowance_has_first_graph(double left, double graph, double plain);
 
 #endif

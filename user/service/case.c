@@ -21,14 +21,11 @@
 #define TRIVIAL_BYTES 100000
 #define COUNT_SHARE   0.2 /* of what is allowed */
 
-enum { COUNT_EACH_S = 3 };
+enum { COUNT_EACH_S = 3, COUNTS_LEAST = 12 };
 
 static double uptime_of(const struct process_status *status)
 {
-	struct timespec time;
-
-	clock_gettime(CLOCK_BOOTTIME, &time);
-	return (double)time.tv_sec - (double)status->start_time / (double)sysconf(_SC_CLK_TCK);
+	return clock_s(CLOCK_BOOTTIME) - (double)status->start_time / (double)sysconf(_SC_CLK_TCK);
 }
 
 struct patient_case *case_new(const struct procfs *procfs, struct confined *confined, pid_t pid,
@@ -48,6 +45,7 @@ struct patient_case *case_new(const struct procfs *procfs, struct confined *conf
 	kase->began_s = kase->seen_s = clock_s(CLOCK_MONOTONIC);
 	kase->cpu_ticks = kase->patient.status.cpu_ticks;
 	kase->uptime_s = uptime_of(&kase->patient.status);
+	kase->born_s = kase->began_s - kase->uptime_s;
 	kase->life_share =
 		(double)kase->cpu_ticks / (double)sysconf(_SC_CLK_TCK) / fmax(kase->uptime_s, 1);
 	return kase;
@@ -65,12 +63,19 @@ void case_free(struct patient_case *kase)
 	free(kase);
 }
 
+/* A short life is to be told by as many samples as any. */
+static double count_each_s(const struct patient_case *kase)
+{
+	return fmin(COUNT_EACH_S, (kase->plan.end_s - kase->plan.began_s) / COUNTS_LEAST);
+}
+
 /* Two samples at almost one time make a slope out of nothing: a look takes the place of a count. */
 static void leave_out_recent(struct patient_case *kase, double at_s)
 {
 	struct series *objects = &kase->objects;
 
-	if (kase->counted && at_s - objects->items[objects->count - 1].at_s < COUNT_EACH_S / 2.0)
+	if (kase->counted &&
+	    at_s - objects->items[objects->count - 1].at_s < count_each_s(kase) / 2)
 		objects->count--;
 	kase->counted = false;
 	kase->counted_s = at_s;
@@ -127,10 +132,32 @@ static void take_graph(struct patient_case *kase, struct look *look)
 	kase->graph.looks = kase->patient.looks;
 }
 
+/* Whether it is still there; what ends has no memory already before it is a zombie. */
+static bool is_there(const struct patient_case *kase, struct process_status *status)
+{
+	return !procfs_read_status(kase->patient.procfs, kase->patient.pid, status) &&
+	       status->start_time == kase->patient.status.start_time && !status->zombie &&
+	       status->resident_bytes;
+}
+
+static void end_case(struct patient_case *kase)
+{
+	kase->gone = true;
+	case_watch_end(kase);
+	subjects_end(&kase->subjects);
+	patient_forget(&kase->patient);
+}
+
 static void report(struct patient_case *kase, bool graph, const struct objects_request *request)
 {
 	struct look *look = patient_report(&kase->patient, graph ? request : NULL);
+	struct process_status status;
 
+	if (!is_there(kase, &status)) {
+		look_free(look);
+		end_case(kase);
+		return;
+	}
 	add_parts(kase, look, graph);
 	if (graph) {
 		take_graph(kase, look);
@@ -153,23 +180,35 @@ static void begin_anew(struct patient_case *kase)
 	kase->counted = false;
 }
 
+static void take_up_subjects(struct patient_case *kase, bool graph)
+{
+	const struct patient *patient = &kase->patient;
+
+	if (patient->is_python && graph && patient->objects.looks >= LOOKS_TO_TELL) {
+		subjects_update(&kase->subjects, &kase->patient);
+		kase->told = true;
+	}
+	kase->told |= !patient->is_python && patient->looks >= LOOKS_TO_TELL;
+}
+
 void case_look(struct patient_case *kase, bool graph, const struct objects_request *request)
 {
 	uint64_t began = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	bool was_python = kase->patient.is_python;
-	struct failure failure;
+	struct process_status status;
+	struct failure failure = {0};
 
 	if (kase->gone)
 		return;
-	if (patient_look(&kase->patient, graph, &failure)) {
-		kase->gone = true;
+	/* what ended meanwhile was read in part, or when it was cleared already */
+	if (patient_look(&kase->patient, graph, &failure) || !is_there(kase, &status)) {
+		end_case(kase);
 		kase->failure = failure;
 		return;
 	}
 	if (kase->patient.is_python && !was_python)
 		begin_anew(kase);
-	if (graph && kase->patient.is_python && kase->patient.objects.looks >= LOOKS_TO_TELL)
-		subjects_update(&kase->subjects, &kase->patient);
+	take_up_subjects(kase, graph);
 	report(kase, graph, request);
 	uint64_t took = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began;
 	kase->own_cpu_ns += took;
@@ -185,8 +224,11 @@ static void count_live(struct patient_case *kase, double now)
 	struct allowance allowance = case_allowance(kase, now);
 	double pause_s = kase->count_cost_s / (COUNT_SHARE * allowance_share(&allowance));
 
+	/* what a newcomer may cost was weighed when it was taken up: counts are a part of a look */
+	if (kase->newcomer && COUNTS_LEAST * kase->count_cost_s < kase->look_cost_s[true])
+		pause_s = 0;
 	if (!kase->patient.is_python || !kase->others.count ||
-	    now - kase->counted_s < fmax(pause_s, COUNT_EACH_S) ||
+	    now - kase->counted_s < fmax(pause_s, count_each_s(kase)) ||
 	    objects_live_bytes(&kase->patient.objects, &bytes))
 		return;
 	series_add(&kase->objects, now, (double)bytes);
@@ -207,10 +249,8 @@ void case_poll(struct patient_case *kase, double now)
 
 	if (kase->gone)
 		return;
-	if (procfs_read_status(kase->patient.procfs, kase->patient.pid, &status) ||
-	    status.start_time != kase->patient.status.start_time || status.zombie ||
-	    !status.resident_bytes) {
-		kase->gone = true;
+	if (!is_there(kase, &status)) {
+		end_case(kase);
 		return;
 	}
 	kase->cpu_ticks = status.cpu_ticks;
@@ -234,11 +274,41 @@ static double weight_of(const struct subject *subject)
 	       subject->bytes_per_entry;
 }
 
+/* Other processes of the same program, one of which may have told who fills what. */
+struct others {
+	struct patient_case *const *cases;
+	size_t count;
+};
+
+static bool is_told_by(const struct others *others, const struct subject *subject)
+{
+	for (size_t i = 0; i < others->count && subject->key; i++) {
+		const struct subjects *subjects = &others->cases[i]->subjects;
+
+		for (size_t j = 0; j < subjects->count; j++)
+			if (subjects->items[j].fills.grow_count && subjects->items[j].key &&
+			    !strcmp(subjects->items[j].key, subject->key))
+				return true;
+	}
+	return false;
+}
+
+static bool comes_before(const struct subject *a, const struct subject *b,
+			 const struct others *others)
+{
+	bool told_a = is_told_by(others, a), told_b = is_told_by(others, b);
+
+	if (told_a != told_b)
+		return told_b;
+	return a->watches != b->watches ? a->watches < b->watches : weight_of(a) > weight_of(b);
+}
+
 /*
  * The subject whose growth weighs most of those that were watched least often. One that showed who
  * fills it needs no more watching; one that did not is watched again, as it may grow seldom.
  */
-static struct subject *next_subject(struct patient_case *kase, const bool *taken)
+static struct subject *next_subject(struct patient_case *kase, const struct others *others,
+				    const bool *taken)
 {
 	struct subject *best = NULL;
 
@@ -248,20 +318,21 @@ static struct subject *next_subject(struct patient_case *kase, const bool *taken
 		if (taken[i] || subject->fills.grow_count || subject->gone || subject->weak ||
 		    !subject->word_count)
 			continue;
-		if (!best || subject->watches < best->watches ||
-		    (subject->watches == best->watches && weight_of(subject) > weight_of(best)))
+		if (!best || comes_before(subject, best, others))
 			best = subject;
 	}
 	return best;
 }
 
-static size_t choose_words(struct patient_case *kase, struct watch_word *words)
+static size_t choose_words(struct patient_case *kase, const struct others *others,
+			   struct watch_word *words)
 {
 	bool taken[SUBJECTS_MAX] = {false};
 	struct subject *subject;
 
 	kase->watched_count = 0;
-	while (kase->watched_count < SUBJECT_WORDS && (subject = next_subject(kase, taken))) {
+	while (kase->watched_count < SUBJECT_WORDS &&
+	       (subject = next_subject(kase, others, taken))) {
 		size_t index = (size_t)(subject - kase->subjects.items);
 
 		taken[index] = true;
@@ -278,8 +349,10 @@ static size_t choose_words(struct patient_case *kase, struct watch_word *words)
 	return kase->watched_count;
 }
 
-bool case_watch_next(struct patient_case *kase, double cost_share, struct failure *lacks)
+bool case_watch_next(struct patient_case *kase, struct patient_case *const *others, size_t count,
+		     double cost_share, struct failure *lacks)
 {
+	const struct others all = {others, count};
 	struct watch_config config = {
 		.procfs = kase->patient.procfs,
 		.confined = kase->patient.confined,
@@ -288,7 +361,7 @@ bool case_watch_next(struct patient_case *kase, double cost_share, struct failur
 	};
 
 	case_watch_end(kase);
-	config.word_count = kase->gone ? 0 : choose_words(kase, config.words);
+	config.word_count = kase->gone ? 0 : choose_words(kase, &all, config.words);
 	if (!config.word_count)
 		return false;
 	config.limits.cost_ns = (uint64_t)(fmax(case_used_s(kase), 1) * cost_share * NS_PER_S);
@@ -348,14 +421,6 @@ void case_watch_end(struct patient_case *kase)
 }
 
 /* --- what was found out --- */
-
-/* Rates of a process that was there for a part of the time only count for that part. */
-static void scale(struct rate *rate, double share)
-{
-	rate->value *= share;
-	rate->low *= share;
-	rate->high *= share;
-}
 
 uint64_t case_resident(const struct patient_case *kase)
 {
@@ -434,8 +499,7 @@ static bool is_trivial(const struct finding *finding)
 	       (!finding_explains_growth(finding) || finding->rate.high < TRIVIAL_RATE);
 }
 
-static size_t find_all(struct patient_case *kase, struct answer *answer, double share,
-		       struct finding *findings)
+static size_t find_all(struct patient_case *kase, struct answer *answer, struct finding *findings)
 {
 	static const enum look_part_id kept[] = {PART_PYTHON_FREE, PART_MALLOC_FREE_RETURNABLE,
 						 PART_MALLOC_FREE_PINNED, PART_MALLOC_CACHE};
@@ -450,8 +514,6 @@ static size_t find_all(struct patient_case *kase, struct answer *answer, double 
 			verdict_of_part(kept[i], kase->parts[kept[i]].items,
 					kase->parts[kept[i]].count, answer->pool, &findings[count]);
 	count += find_c_memory(kase, answer, findings, count);
-	for (size_t i = 0; i < count; i++)
-		scale(&findings[i].rate, share);
 	return count;
 }
 
@@ -473,21 +535,26 @@ static const char *guess_unexplained(const struct patient_case *kase, const stru
 	const struct series *anonymous = &kase->parts[PART_ANONYMOUS];
 	const struct look *look = kase->look;
 	struct slope slope;
+	static const char started[] = "in no container and from no line that was seen; a worker "
+				      "that has just started takes in more than what it leaks";
 	char text[200];
 
 	if (!look || !slope_of_level(anonymous->items, anonymous->count, &slope) ||
 	    slope.per_s * 3600 < answer->growth.value / 2)
-		return NULL;
+		return kase->newcomer ? started : NULL;
 	snprintf(text, sizeof(text), "in memory that it maps itself, not by malloc%s%.100s",
 		 look->mapping_count ? ": most of that is " : "",
 		 look->mapping_count ? look->mappings[0].name : "");
 	return pool_strdup(answer->pool, text);
 }
 
-struct answer *case_answer(struct patient_case *kase, double duration_s)
+double case_seen_s(const struct patient_case *kase)
 {
-	double seen = kase->seen_s - kase->began_s;
-	double share = duration_s > 0 ? fmin(seen / duration_s, 1) : 1;
+	return kase->seen_s - kase->began_s;
+}
+
+struct answer *case_answer(struct patient_case *kase, double weight)
+{
 	struct answer *answer = answer_new();
 	struct series *live = pool_alloc(answer->pool, 1, sizeof(*live));
 	struct finding *findings;
@@ -498,7 +565,7 @@ struct answer *case_answer(struct patient_case *kase, double duration_s)
 	answer->comm = pool_strdup(answer->pool, kase->patient.status.comm);
 	answer->process_count = 1;
 	answer->uptime_s = answer->look_uptime_s = kase->uptime_s;
-	answer->watched_s = seen;
+	answer->watched_s = case_seen_s(kase);
 	answer->look = kase->look;
 	if (kase->look) {
 		answer->exe = kase->look->exe;
@@ -510,10 +577,12 @@ struct answer *case_answer(struct patient_case *kase, double duration_s)
 	sum_live(kase, live);
 	answer_set_growth(answer, live->items, live->count, kase->resident.items,
 			  kase->resident.count);
-	scale(&answer->growth, share);
-	scale(&answer->resident_growth, share);
 	answer->unexplained = guess_unexplained(kase, answer);
-	size_t count = find_all(kase, answer, share, findings);
+	size_t count = find_all(kase, answer, findings);
+	rate_scale(&answer->growth, weight);
+	rate_scale(&answer->resident_growth, weight);
+	for (size_t i = 0; i < count; i++)
+		rate_scale(&findings[i].rate, weight);
 	answer_set_findings(answer, findings, count);
 	return answer;
 }

@@ -4,6 +4,7 @@
 #define UNFREED_SERVICE_CASE_H
 
 #include "allowance.h"
+#include "plan.h"
 #include "series.h"
 #include "subjects.h"
 
@@ -27,6 +28,9 @@ struct watched_word {
 
 struct patient_case {
 	struct patient patient;
+	struct plan plan;
+	bool newcomer; /* came when others were being looked at already */
+	bool told;     /* looks have said what grows */
 	struct subjects subjects;
 	struct series live;     /* bytes in use: as of looks */
 	struct series objects;  /* of Python's objects, between looks too */
@@ -35,7 +39,8 @@ struct patient_case {
 	struct series beside;   /* what objects have in malloc beside themselves: as of looks */
 	struct series outside;  /* what of malloc else is Python's: as of looks with a graph */
 	struct series parts[PART_COUNT];
-	double began_s; /* CLOCK_MONOTONIC: first and last seen */
+	double born_s;  /* CLOCK_MONOTONIC */
+	double began_s; /* likewise: first and last seen */
 	double seen_s;
 	double uptime_s;
 	uint64_t cpu_ticks;    /* of the process, when it was polled last */
@@ -93,9 +98,11 @@ void case_poll(struct patient_case *kase, double now_s);
 
 /*
  * Watches words of the subjects that nobody watched yet, as many as there are watchpoints; ends the
- * watch before. Returns whether there were any; `lacks` says why there cannot be.
+ * watch before. Those of a name that one of `others`, of which some may be itself, has told about
+ * come last. Returns whether there were any; `lacks` says why there cannot be.
  */
-bool case_watch_next(struct patient_case *kase, double cost_share, struct failure *lacks);
+bool case_watch_next(struct patient_case *kase, struct patient_case *const *others, size_t count,
+		     double cost_share, struct failure *lacks);
 
 /* Polls the watch. Returns whether something was hit just now. */
 bool case_watch_poll(struct patient_case *kase);
@@ -113,7 +120,10 @@ uint64_t case_resident(const struct patient_case *kase);
 /* Processor time that watches and traces took of the process. */
 double case_cost_s(const struct patient_case *kase);
 
-/* What was found out, in an answer whose rates count for `duration_s`. */
-struct answer *case_answer(struct patient_case *kase, double duration_s);
+/* How long it was followed. */
+double case_seen_s(const struct patient_case *kase);
+
+/* What was found out, in an answer whose rates are so many times those of the process. */
+struct answer *case_answer(struct patient_case *kase, double weight);
 
 #endif

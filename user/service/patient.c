@@ -89,16 +89,22 @@ int patient_open(struct patient *patient, const struct procfs *procfs, struct co
 	return find_python(patient, failure);
 }
 
-void patient_close(struct patient *patient)
+void patient_forget(struct patient *patient)
 {
 	reach_free(patient->reach);
 	patient->reach = NULL;
 	look_free(patient->mark);
 	patient->mark = NULL;
-	if (!patient->is_python)
-		return;
-	objects_release(&patient->objects);
-	python_interpreter_release(&patient->interpreter);
+	if (patient->is_python && !patient->forgotten) {
+		objects_release(&patient->objects);
+		python_interpreter_release(&patient->interpreter);
+	}
+	patient->forgotten = true;
+}
+
+void patient_close(struct patient *patient)
+{
+	patient_forget(patient);
 	patient->is_python = false;
 }
 

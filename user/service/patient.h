@@ -20,6 +20,7 @@ struct patient {
 	struct process_status status; /* at the beginning */
 	uint64_t budget_bytes;
 	bool is_python;
+	bool forgotten;                /* see patient_forget */
 	struct failure python_problem; /* where it is a CPython that is not understood */
 	struct python_interpreter interpreter;
 	struct objects objects;
@@ -41,6 +42,9 @@ struct patient {
 int patient_open(struct patient *patient, const struct procfs *procfs, struct confined *confined,
 		 pid_t pid, uint64_t budget_bytes, struct failure *failure);
 void patient_close(struct patient *patient);
+
+/* It is gone: frees what looks at it needed. It still is to be closed; there are no more looks. */
+void patient_forget(struct patient *patient);
 
 /* Looks; `graph`: also at who holds what. Returns 0, or -1 with `failure` filled. */
 int patient_look(struct patient *patient, bool graph, struct failure *failure);

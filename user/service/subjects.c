@@ -146,13 +146,17 @@ static void follow_slot(struct subject *subject, const struct memory *memory)
 	subject->gone = false;
 }
 
-/* What is free has another type, or waits for its next use with a reference count of 0. */
-static bool is_gone(const struct subject *subject, const struct memory *memory)
+/* What is free has another type, or waits for its next use with a reference count of 0. What
+ * cannot be read twice is free too; once, its process may have ended. */
+static bool is_gone(struct subject *subject, const struct memory *memory)
 {
+	bool was_unread = subject->unread;
 	uint64_t words[2];
 
-	return memory_read(memory, subject->container.address, words, sizeof(words)) ||
-	       words[1] != subject->type_address || !(uint32_t)words[0];
+	subject->unread = memory_read(memory, subject->container.address, words, sizeof(words));
+	if (subject->unread)
+		return was_unread;
+	return words[1] != subject->type_address || !(uint32_t)words[0];
 }
 
 void subjects_poll(struct subjects *subjects, const struct memory *memory, double now_s)
@@ -167,6 +171,18 @@ void subjects_poll(struct subjects *subjects, const struct memory *memory, doubl
 		subject->gone = subject->gone || is_gone(subject, memory);
 		if (!subject->gone && !memory_read_u64(memory, subject->length_address, &length))
 			add_sample(subject, now_s, length, LOOK_UNKNOWN);
+	}
+}
+
+void subjects_end(struct subjects *subjects)
+{
+	for (size_t i = 0; i < subjects->count; i++) {
+		struct subject *subject = &subjects->items[i];
+		const struct container_sample *last =
+			&subject->samples[subject->sample_count - (subject->sample_count > 0)];
+
+		if (subject->sample_count > 1 && last->length < last[-1].length)
+			subject->sample_count--;
 	}
 }
 

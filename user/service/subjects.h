@@ -31,6 +31,7 @@ struct subject {
 	struct container_sample samples[SUBJECT_SAMPLES];
 	size_t sample_count;
 	bool gone;            /* what lies there is another one now */
+	bool unread;          /* it could not be read when it was polled last */
 	bool alike;           /* many containers, or a chain: counted at looks alone */
 	bool stays;           /* what was in it first still is */
 	bool weak;            /* its entries keep nothing: what they refer to is held elsewhere */
@@ -58,6 +59,9 @@ void subjects_update(struct subjects *subjects, struct patient *patient);
 
 /* Between looks: reads the lengths, a few bytes each. `now_s` as of CLOCK_MONOTONIC. */
 void subjects_poll(struct subjects *subjects, const struct memory *memory, double now_s);
+
+/* The process is gone: what it cleared on its way out is no fall. */
+void subjects_end(struct subjects *subjects);
 
 /* Takes what a watch of the subject's words found, word by word. Returns whether that says anything
  * of it. */
