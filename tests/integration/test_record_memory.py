@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import TIMEOUT, UNFREED, Lines, needs
+from conftest import TIMEOUT, UNFREED, Lines, Target, needs
 
 GROWN = 40_000_000
 NEAR = 1_500_000
@@ -52,6 +52,30 @@ def test_what_the_allocator_keeps_is_said(measure, tmp_path):
     assert abs(memory["unexplained"] - (GROWN - truth["live_bytes"])) < NEAR
     assert memory["unexplained_in"] == "malloc_free_returnable"
     assert "kept by the allocator, free" in text
+    assert "MB that malloc_trim would return (+" in text
+
+
+def test_what_is_pinned_is_said(record, tmp_path):
+    """Holes that later blocks do not fit into, between small ones that stay."""
+    text = tmp_path / "report.txt"
+    with Target("fragments") as target:
+        recorder = record(target, options=["-o", text])
+        free_bytes = 0
+        while free_bytes < 3_000_000:
+            target.go()
+            truth = target.truth()
+            free_bytes = truth["free_bytes"] - truth["top_bytes"]
+        result = recorder.stop()
+        target.go()
+        after = target.truth()
+    parts = result.report["targets"][0]["memory"]["last"]["parts"]
+    pinned = parts["malloc_free_pinned"] + parts["malloc_free_returnable"]
+    print(f"{free_bytes} free, then {after['free_bytes'] - after['top_bytes']}; {parts}")
+    assert parts["malloc_free_pinned"] > 1_000_000
+    assert 0.9 * free_bytes < pinned < 1.1 * after["free_bytes"]
+    said = " ".join(text.read_text().split())
+    assert "kept by the allocator, free: " in said
+    assert "MB pinned between blocks in use (+" in said
 
 
 def test_a_full_cache_that_turns_over_does_not_grow(measure, tmp_path):

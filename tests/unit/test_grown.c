@@ -168,6 +168,34 @@ static void test_where(void **state)
 	assert_int_equal(where, PART_COUNT);
 }
 
+/* What an allocator keeps is worth a word by its size, or by its growth. */
+static void test_kept(void **state)
+{
+	struct snapshot *snapshot = *state;
+	struct target *target = &snapshot->targets[0];
+	struct grown grown;
+
+	target->first = moment(100 * MB, 0, 0);
+	target->last = moment(110 * MB, 0, 0);
+	target->last.parts[PART_MALLOC_FREE_PINNED] = MB - 1;
+	grown_sum(snapshot, &grown);
+	assert_false(grown_keeps_much(&grown));
+	target->last.parts[PART_MALLOC_FREE_RETURNABLE] = MB; /* more than a tenth of 10 MB */
+	grown_sum(snapshot, &grown);
+	assert_true(grown_keeps_much(&grown));
+	assert_int_equal(grown.last[PART_MALLOC_FREE_RETURNABLE], MB);
+	target->first.parts[PART_MALLOC_FREE_RETURNABLE] = MB; /* it was there */
+	grown_sum(snapshot, &grown);
+	assert_false(grown_keeps_much(&grown));
+	target->last.parts[PART_MALLOC_CACHE] = 10 * MB; /* a tenth of all */
+	target->first.parts[PART_MALLOC_CACHE] = 10 * MB;
+	grown_sum(snapshot, &grown);
+	assert_true(grown_keeps_much(&grown));
+	target->last.parts_known = false;
+	grown_sum(snapshot, &grown);
+	assert_false(grown_keeps_much(&grown));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +205,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_more_was_seen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_where, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

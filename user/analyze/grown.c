@@ -35,6 +35,8 @@ static void add_target(const struct target *target, struct grown *grown)
 	grown->parts_known |= with_parts;
 	for (size_t i = 0; with_parts && i < PART_COUNT; i++)
 		add(&grown->parts[i], last->parts[i] - first->parts[i]);
+	for (size_t i = 0; with_parts && i < PART_COUNT; i++)
+		grown->last[i] += last->parts[i];
 }
 
 void grown_sum(const struct snapshot *snapshot, struct grown *grown)
@@ -52,6 +54,29 @@ void grown_sum(const struct snapshot *snapshot, struct grown *grown)
 	grown->unexplained = grown->used;
 	for (size_t i = 0; i < DOMAIN_COUNT; i++)
 		add(&grown->unexplained, -(uint64_t)grown->seen[i]);
+}
+
+bool grown_is_kept(enum look_part_id part)
+{
+	return part == PART_MALLOC_FREE_RETURNABLE || part == PART_MALLOC_FREE_PINNED ||
+	       part == PART_MALLOC_CACHE || part == PART_PYTHON_FREE;
+}
+
+bool grown_keeps_much(const struct grown *grown)
+{
+	uint64_t kept = 0;
+	int64_t more = 0;
+
+	for (size_t i = 0; i < PART_COUNT; i++) {
+		if (!grown_is_kept(i))
+			continue;
+		kept += grown->last[i];
+		add(&more, (uint64_t)grown->parts[i]);
+	}
+	if (!grown->parts_known || kept < WORTH_BYTES)
+		return false;
+	return kept >= grown->resident_bytes / WORTH_SHARE ||
+	       (more >= WORTH_BYTES && more >= grown->used / WORTH_SHARE);
 }
 
 /* What of a part's growth probes on allocators did not see. */

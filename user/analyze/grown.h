@@ -12,9 +12,19 @@ struct grown {
 	int64_t used; /* without what files are mapped with, with what is swapped */
 	bool parts_known;
 	int64_t parts[PART_COUNT];
+	uint64_t last[PART_COUNT];  /* what they come to at the end */
 	int64_t seen[DOMAIN_COUNT]; /* not freed */
 	int64_t unexplained;        /* of `used`; negative: what was seen fits into what was free */
 };
+
+/* Whether a part is memory that an allocator keeps, free. */
+bool grown_is_kept(enum look_part_id part);
+
+/*
+ * Whether what allocators keep is worth a word: where it grew by a tenth of the growth or is a
+ * tenth of what is resident, and a MB.
+ */
+bool grown_keeps_much(const struct grown *grown);
 
 void grown_sum(const struct snapshot *snapshot, struct grown *grown);
 

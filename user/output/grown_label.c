@@ -139,6 +139,41 @@ static void print_seen(struct columns *columns, const struct grown *grown)
 		fputs("nothing", columns->file);
 }
 
+static const char *kept_label(enum look_part_id part)
+{
+	switch (part) {
+	case PART_MALLOC_FREE_RETURNABLE:
+		return " that malloc_trim would return";
+	case PART_MALLOC_FREE_PINNED:
+		return " pinned between blocks in use";
+	case PART_MALLOC_CACHE:
+		return " in malloc's caches";
+	default:
+		return " in Python's pools";
+	}
+}
+
+/* What allocators keep of what was freed, and whether it could be given back. */
+static void print_kept(struct columns *columns, const struct grown *grown)
+{
+	const char *before = "kept    by the allocator, free: ";
+
+	columns_hang(columns, 0);
+	for (size_t i = 0; i < PART_COUNT; i++) {
+		if (!grown_is_kept(i) || grown->last[i] < PART_LEAST)
+			continue;
+		fputs(before, columns->file);
+		columns_hang(columns, INDENT);
+		quantity_print_bytes(columns->file, grown->last[i]);
+		fprintf(columns->file, "%s (", kept_label(i));
+		print_signed(columns, grown->parts[i]);
+		putc(')', columns->file);
+		before = ", ";
+	}
+	if (*before == ',')
+		putc('\n', columns->file);
+}
+
 int grown_print(FILE *file, const struct snapshot *snapshot)
 {
 	struct columns columns;
@@ -153,6 +188,8 @@ int grown_print(FILE *file, const struct snapshot *snapshot)
 		print_seen(&columns, &grown);
 		print_unexplained(&columns, snapshot, &grown);
 	}
+	if (grown_keeps_much(&grown))
+		print_kept(&columns, &grown);
 	columns_hang(&columns, 0);
 	net_print(&columns, snapshot);
 	columns_release(&columns);
