@@ -25,8 +25,8 @@ function buildHead(app) {
 		data.targets);
 	element(head, "p", "totals", data.totals + "  ·  " + data.conditions);
 	if (data.memory)
-		element(head, "p", "", data.memory.trim().replace(/\s+/g, " ")
-			.replace(" seen and not freed", "; seen and not freed"));
+		element(head, "p", "", data.memory.trim().replace(/\n {4,}seen and/, "; seen and")
+			.replace(/\n {4,}/g, " ").replace(/ {2,}/g, " "));
 	if (data.python)
 		element(head, "p", "", data.python.trim().replace(/\n {4,}/g, " "));
 	element(head, "p", data.losses.startsWith("losses: none") ? "" : "lossy", data.losses);

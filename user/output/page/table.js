@@ -31,9 +31,9 @@ function rateText(finding) {
 	return finding.blocks < 3 ? "" : formatRate(finding.bytes);
 }
 
-/* The share of what it allocated that was freed again. */
+/* The share of what it allocated that was freed again; of pools that is not known. */
 function freedText(finding) {
-	return data.of_any_age && finding.allocated >= finding.bytes ?
+	return data.of_any_age && finding.freed > 0 ?
 		formatShare(finding.freed, finding.allocated) : "";
 }
 

@@ -157,14 +157,15 @@ function chainFrom(node, stop) {
 	return chain.length >= 3 ? chain : [node];
 }
 
-/* Own frames and the last one by name, with how often they follow each other; how many others. */
+/* Own frames and the one nearest to the allocator by name, with how often they follow each other; how many others. */
 function chainText(chain) {
 	const parts = [];
+	const nearest = view.inverted ? 0 : chain.length - 1;
 
 	if (chain.length === 1)
 		return chain[0].text;
 	chain.forEach(function (node, index) {
-		const named = node.label.own || index === chain.length - 1;
+		const named = node.label.own || index === nearest;
 		const text = named ? node.text : "";
 		const before = parts[parts.length - 1];
 
