@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "amounts.h"
 
-void amounts_fill(struct stack *stack, const struct stack_totals *row,
-		  const struct live_blocks *live, uint64_t older_than_ns, uint64_t now_ns)
+void amounts_fill(struct stack *stack, const struct live_blocks *live, uint64_t older_than_ns,
+		  uint64_t now_ns)
 {
-	uint64_t free_bytes = __atomic_load_n(&row->free_bytes, __ATOMIC_ACQUIRE);
-	uint64_t free_blocks = __atomic_load_n(&row->free_blocks, __ATOMIC_ACQUIRE);
-
-	stack->alloc_bytes = __atomic_load_n(&row->alloc_bytes, __ATOMIC_ACQUIRE);
-	stack->alloc_blocks = __atomic_load_n(&row->alloc_blocks, __ATOMIC_ACQUIRE);
-	stack->live_bytes = older_than_ns ? live->bytes : stack->alloc_bytes - free_bytes;
-	stack->live_blocks = older_than_ns ? live->blocks : stack->alloc_blocks - free_blocks;
+	stack->alloc_bytes = live->alloc_bytes;
+	stack->alloc_blocks = live->alloc_blocks;
+	stack->live_bytes = older_than_ns ? live->bytes : live->alloc_bytes - live->free_bytes;
+	stack->live_blocks = older_than_ns ? live->blocks : live->alloc_blocks - live->free_blocks;
 	if (live->oldest_ns && live->oldest_ns <= now_ns)
 		stack->oldest_ns = now_ns - live->oldest_ns;
 }
@@ -47,5 +44,17 @@ void amounts_sum_live(struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->stack_count; i++) {
 		snapshot->totals.live_bytes += snapshot->stacks[i].live_bytes;
 		snapshot->totals.live_blocks += snapshot->stacks[i].live_blocks;
+	}
+}
+
+void amounts_sum_rows(const struct ledger_view *view, const struct live_blocks *live,
+		      struct counters *sum)
+{
+	sum->alloc_bytes = sum->alloc_blocks = sum->free_bytes = sum->free_blocks = 0;
+	for (size_t i = 0; i < view->row_count; i++) {
+		sum->alloc_bytes += live[i].alloc_bytes;
+		sum->alloc_blocks += live[i].alloc_blocks;
+		sum->free_bytes += live[i].free_bytes;
+		sum->free_blocks += live[i].free_blocks;
 	}
 }

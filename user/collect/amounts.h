@@ -6,12 +6,9 @@
 #include "../snapshot.h"
 #include "ledger_view.h"
 
-/*
- * The counters of a row, read so that nothing appears freed that was not yet counted as allocated.
- * With an age limit `live` says what is live.
- */
-void amounts_fill(struct stack *stack, const struct stack_totals *row,
-		  const struct live_blocks *live, uint64_t older_than_ns, uint64_t now_ns);
+/* What was allocated and not freed; with an age limit what of that is old enough. */
+void amounts_fill(struct stack *stack, const struct live_blocks *live, uint64_t older_than_ns,
+		  uint64_t now_ns);
 
 /*
  * Of pools only what lives in them is known, not what was allocated and freed there: it counts as
@@ -25,5 +22,9 @@ void amounts_fill_peak(const struct ledger_view *view, size_t row, bool pools, s
 
 /* The totals' live is what the stacks have: with an age limit, or at the highest moment. */
 void amounts_sum_live(struct snapshot *snapshot);
+
+/* While targets run the counters are of another moment than the rows: then their sum counts. */
+void amounts_sum_rows(const struct ledger_view *view, const struct live_blocks *live,
+		      struct counters *sum);
 
 #endif

@@ -243,8 +243,7 @@ static void add_stack(struct collector *collector, struct snapshot *snapshot, si
 	stack->domain = known && known->domain < DOMAIN_COUNT ? known->domain : DOMAIN_MALLOC;
 	stack->truncated = !known;
 	stack->guessed = known && known->guessed;
-	amounts_fill(stack, &collector->view->totals[row], &live[row],
-		     pools_has(known) ? 0 : older_than_ns, now_ns);
+	amounts_fill(stack, &live[row], pools_has(known) ? 0 : older_than_ns, now_ns);
 	if (pools_has(known))
 		amounts_fill_pools(snapshot, stack, &live[row]);
 	if (snapshot->has_peak)
@@ -342,7 +341,7 @@ static uint64_t seen_blocks(const struct collector *collector, const struct imag
 
 		if (!known || known->image != image || known->domain != DOMAIN_PYTHON)
 			continue;
-		amounts_fill(&stack, &collector->view->totals[row], &live[row], 0, 0);
+		amounts_fill(&stack, &live[row], 0, 0);
 		seen += pools_has(known) ? live[row].blocks : stack.live_blocks;
 	}
 	return seen;
@@ -527,6 +526,10 @@ struct snapshot *collector_snapshot(struct collector *collector,
 
 	if (!error)
 		error = ledger_view_counters(collector->view, &counters);
+	if (!error)
+		ledger_view_totals(collector->view, live);
+	if (!error && !request->last)
+		amounts_sum_rows(collector->view, live, &counters);
 	if (!error)
 		error = ledger_view_scan(collector->view, newest_ns, live);
 	if (!error)

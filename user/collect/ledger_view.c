@@ -102,8 +102,21 @@ struct live_blocks ledger_view_peak(const struct ledger_view *view, size_t row)
 	if (!view->peak || !view->peak->number)
 		return (struct live_blocks){0};
 	if (totals->peak_number == view->peak->number) /* it changed since */
-		live = (struct live_blocks){totals->peak_bytes, totals->peak_blocks, 0};
+		live = (struct live_blocks){.bytes = totals->peak_bytes,
+					    .blocks = totals->peak_blocks};
 	return live;
+}
+
+void ledger_view_totals(const struct ledger_view *view, struct live_blocks *live)
+{
+	for (size_t i = 0; i < view->row_count; i++) {
+		const struct stack_totals *row = &view->totals[i];
+
+		live[i].free_bytes = __atomic_load_n(&row->free_bytes, __ATOMIC_ACQUIRE);
+		live[i].free_blocks = __atomic_load_n(&row->free_blocks, __ATOMIC_ACQUIRE);
+		live[i].alloc_bytes = __atomic_load_n(&row->alloc_bytes, __ATOMIC_ACQUIRE);
+		live[i].alloc_blocks = __atomic_load_n(&row->alloc_blocks, __ATOMIC_ACQUIRE);
+	}
 }
 
 int ledger_view_counters(const struct ledger_view *view, struct counters *sum)

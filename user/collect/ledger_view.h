@@ -22,12 +22,22 @@ struct ledger_view {
 	const struct peak *peak;           /* mapped; NULL: not asked for */
 };
 
-/* What the open blocks of one stack come to. */
+/* What the open blocks of one stack come to, and all that it allocated and freed. */
 struct live_blocks {
 	uint64_t bytes; /* of the blocks that are old enough */
 	uint64_t blocks;
 	uint64_t oldest_ns; /* CLOCK_MONOTONIC at the oldest one's allocation; 0: none */
+	uint64_t alloc_bytes;
+	uint64_t alloc_blocks;
+	uint64_t free_bytes;
+	uint64_t free_blocks;
 };
+
+/*
+ * Reads, per row, what was allocated and freed in all: of all rows within a moment, so that what is
+ * said of them agrees while targets run on. Nothing appears freed that was not yet allocated.
+ */
+void ledger_view_totals(const struct ledger_view *view, struct live_blocks *live);
 
 /*
  * Goes over all open blocks and adds up, per row, those allocated at or before `newest_ns`.
