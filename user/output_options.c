@@ -4,18 +4,19 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/command_line.h"
 #include "lib/quantity.h"
 #include "output/file.h"
 #include "snapshot_merge.h"
 
-enum { KEY_TOP = 0x6f00, KEY_COUNT, KEY_BY, KEY_APP };
+enum { KEY_TOP = 0x6f00, KEY_COUNT, KEY_BY, KEY_APP, KEY_ALL_STACKS };
 
 static const struct argp_option options[] = {
 	{"output", 'o', "FILE", 0,
 	 "Write FILE, its format by its ending: .txt .folded .svg .html .json .pb.gz; - is stdout "
-	 "and needs -f. Repeatable. Without it: text on stdout",
+	 "and needs -f; %t in it is the time of the report. Repeatable. Without it: text on stdout",
 	 1},
 	{"format", 'f', "FORMAT", 0,
 	 "Format of stdout and of files without a known ending: text, folded, svg, html, json, "
@@ -37,6 +38,8 @@ static const struct argp_option options[] = {
 	 1},
 	{"count", KEY_COUNT, "bytes|blocks", 0,
 	 "What numbers and widths mean in folded stacks and drawings (default bytes)", 1},
+	{"all-stacks", KEY_ALL_STACKS, NULL, 0,
+	 "In JSON also the stacks of which everything was freed (default: their sum)", 1},
 	{0},
 };
 
@@ -179,6 +182,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return parse_top(plan, argument);
 	case KEY_COUNT:
 		return parse_count(plan, argument);
+	case KEY_ALL_STACKS:
+		plan->options.all_stacks = true;
+		return 0;
 	case KEY_APP:
 		return add_app(&plan->options.app, argument);
 	case KEY_BY:
@@ -221,6 +227,15 @@ bool output_check_all(const struct output_plan *plan)
 	return true;
 }
 
+void output_tell_overwritten(const struct output_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (strcmp(plan->requests[i].path, "-") && !strstr(plan->requests[i].path, "%t"))
+			message_info("%s will be of the latest report: %%t in its name, which "
+				     "stands for the time, keeps each",
+				     plan->requests[i].path);
+}
+
 /* With the processes of each program as one; NULL where they stay apart, or there is one alone. */
 static struct snapshot *merge_for(const struct output_plan *plan, const struct snapshot *snapshot)
 {
@@ -229,13 +244,52 @@ static struct snapshot *merge_for(const struct output_plan *plan, const struct s
 		       : NULL;
 }
 
+/* The moment of the report, to the millisecond, so that those of one recording differ. */
+static void print_moment(char *text, size_t size, const struct snapshot *snapshot)
+{
+	int64_t moment_ns = snapshot->started_at_ns + (int64_t)snapshot->duration_ns;
+	time_t seconds = (time_t)(moment_ns / 1000000000);
+	char date[40] = "";
+	struct tm utc;
+
+	if (gmtime_r(&seconds, &utc))
+		strftime(date, sizeof(date), "%Y%m%dT%H%M%S", &utc);
+	snprintf(text, size, "%s.%03dZ", date, (int)(llabs(moment_ns) / 1000000 % 1000));
+}
+
+/* With the time in the place of each %t; to be freed by the caller, NULL on out of memory. */
+static char *path_of(const struct output_request *request, const struct snapshot *snapshot)
+{
+	char moment[60], *path = NULL;
+	size_t size;
+	FILE *file = open_memstream(&path, &size);
+
+	if (!file)
+		return NULL;
+	print_moment(moment, sizeof(moment), snapshot);
+	for (const char *at = request->path; *at; at++) {
+		if (at[0] == '%' && at[1] == 't') {
+			fputs(moment, file);
+			at++;
+		} else {
+			putc(*at, file);
+		}
+	}
+	if (!fclose(file))
+		return path;
+	free(path);
+	return NULL;
+}
+
 /* `merged` NULL: it would be the snapshot itself. */
 static int write_one(const struct output_plan *plan, const struct output_request *request,
-		     const struct snapshot *snapshot, const struct snapshot *merged)
+		     const char *path, const struct snapshot *snapshot,
+		     const struct snapshot *merged)
 {
-	int error =
-		output_write(request->path, request->format,
-			     merged && request->format->merged ? merged : snapshot, &plan->options);
+	int error = path ? output_write(path, request->format,
+					merged && request->format->merged ? merged : snapshot,
+					&plan->options)
+			 : -ENOMEM;
 
 	if (error)
 		message_error("cannot write %s: %s%s",
@@ -265,16 +319,18 @@ enum exit_status output_write_all(const struct output_plan *plan, const struct s
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct output_request *request = &plan->requests[i];
 		bool to_stdout = !strcmp(request->path, "-");
-		int error = write_one(plan, request, snapshot, merged);
+		char *path = path_of(request, snapshot);
+		int error = write_one(plan, request, path, snapshot, merged);
 
 		kept |= !error || to_stdout;
 		if (error)
 			status = STATUS_FAILURE;
 		else if (plan->fresh && !to_stdout)
-			tell_written(request->path, snapshot);
+			tell_written(path, snapshot);
+		free(path);
 	}
 	if (!kept)
-		write_one(plan, &on_stdout, snapshot, merged);
+		write_one(plan, &on_stdout, on_stdout.path, snapshot, merged);
 	snapshot_free(merged);
 	return status;
 }

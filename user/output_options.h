@@ -34,6 +34,9 @@ void output_plan_release(struct output_plan *plan);
 /* Whether all could be written to, as far as that shows before; else a sentence says why not. */
 bool output_check_all(const struct output_plan *plan);
 
+/* Says of files that reports at intervals would overwrite how each is kept. */
+void output_tell_overwritten(const struct output_plan *plan);
+
 /*
  * Writes every output, also after one that failed, and says of each that did; of what is fresh also
  * what was written, and where nothing could be it goes to stdout as text. Returns STATUS_OK or

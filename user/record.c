@@ -19,6 +19,7 @@
 #include "reachability.h"
 #include "session.h"
 #include "snapshot.h"
+#include "snapshot_since.h"
 #include "target/check.h"
 #include "target/family.h"
 #include "target/kernel.h"
@@ -44,6 +45,7 @@ struct recording {
 	size_t needed; /* of these, the first ones: without them it is not what was asked for */
 	struct waiting *waiting;
 	struct footprints *footprints;
+	struct since *since;         /* NULL: there is one report only */
 	struct target_check *checks; /* of all of these, while they are made */
 	size_t check_count;
 	double calls_per_s;             /* of all of them */
@@ -425,6 +427,8 @@ static int report(struct recording *recording, bool last)
 		leave_out_arguments(snapshot);
 	footprints_fill(recording->footprints, snapshot);
 	fill_overhead(recording, snapshot);
+	if (recording->since)
+		since_fill(recording->since, snapshot);
 	status = output_write_all(&recording->options.outputs, snapshot);
 	snapshot_free(snapshot);
 	return status;
@@ -481,7 +485,8 @@ static int prepare(struct recording *recording)
 	    estimate_trap_costs(recording->attach, &recording->costs, &recording->failure))
 		return -1;
 	recording->footprints = footprints_new(&recording->procfs, recording->confined);
-	if (!recording->footprints)
+	recording->since = options->interval_ns ? since_new() : NULL;
+	if (!recording->footprints || (options->interval_ns && !recording->since))
 		return failure_set(&recording->failure, STATUS_FAILURE, "out of memory");
 	recording->waiting = waiting_new(options->duration_ns, options->interval_ns);
 	if (!recording->waiting)
@@ -495,6 +500,7 @@ static void recording_release(struct recording *recording)
 	session_close(recording->session);
 	waiting_free(recording->waiting);
 	footprints_free(recording->footprints);
+	since_free(recording->since);
 	spawn_release(&recording->spawn);
 	confined_free(recording->confined);
 	free(recording->pids);
@@ -526,6 +532,8 @@ static int run(struct recording *recording)
 		message_error("%s", recording->failure.text);
 		return recording->failure.status;
 	}
+	if (recording->options.interval_ns)
+		output_tell_overwritten(&recording->options.outputs);
 	announce(recording);
 	status = trace(recording);
 	if (command)

@@ -53,6 +53,12 @@ struct amount {
 	uint64_t blocks;
 };
 
+/* By how much it grew; it may have shrunk. */
+struct change {
+	int64_t bytes;
+	int64_t blocks;
+};
+
 /* What holds blocks of a stack. */
 struct stack_holder {
 	struct holder holder; /* its strings are interned */
@@ -102,6 +108,7 @@ struct stack {
 	uint64_t alloc_blocks;
 	uint64_t
 		oldest_ns; /* age of the oldest live block; 0 where none is live or it is unknown */
+	struct change change; /* of what is live, in snapshot.since_ns */
 	size_t frame_count;
 	const struct frame *
 		*frames; /* root first, leaf (the code that called the allocator) last */
@@ -159,6 +166,8 @@ struct snapshot {
 	int64_t started_at_ns; /* since the epoch */
 	uint64_t duration_ns;
 	enum trace_mode mode;
+	uint64_t since_ns;      /* since the last report of this recording; 0: there was none */
+	struct change change;   /* of totals.live_… since then */
 	uint64_t older_than_ns; /* only blocks of this age count as live; 0: all */
 	bool has_peak;          /* what counts as live is what was so at the highest moment */
 	uint64_t peak_ns;       /* that moment, since recording began */

@@ -107,7 +107,7 @@ _unfreed()
         ;;
     esac
 
-    local output="-o --output -f --format --count --by --app --top"
+    local output="-o --output -f --format --count --by --app --top --all-stacks"
     local target="-p --pid --comm --container --cgroup"
     case $command in
     why)

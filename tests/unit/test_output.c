@@ -22,6 +22,7 @@
 #include "output/flamegraph.h"
 #include "output/label.h"
 #include "output/stack_tree.h"
+#include "snapshot_since.h"
 #include "golden.h"
 #include "snapshots.h"
 
@@ -200,6 +201,64 @@ static void test_text_by_own_code(void **state)
 	text = render(snapshot, "text", NULL, NULL);
 	assert_null(strstr(text, "hint"));
 	free(text);
+	snapshot_free(snapshot);
+}
+
+/* Two snapshots of one recording: one stack grew, one shrank, one is new. */
+static void test_reports_say_what_changed(void **state)
+{
+	static const struct frame frames[] = {{"grows", "a.c", "/a", 1, 1, FRAME_NATIVE},
+					      {"shrinks", "a.c", "/a", 2, 2, FRAME_NATIVE},
+					      {"comes", "a.c", "/a", 3, 3, FRAME_NATIVE}};
+	static const uint64_t sizes[][3] = {{1000000, 5000000, 0}, {3500000, 2000000, 1000000}};
+	struct since *since = since_new();
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct snapshot *snapshot = snapshot_new();
+		char *text;
+
+		add_target(snapshot, 7, "app", "/a", "");
+		snapshot->duration_ns = (i + 1) * 10000000000;
+		for (size_t j = 0; j < 3; j++)
+			if (sizes[i][j])
+				add_stack(snapshot, 0, &frames[j], 1, sizes[i][j],
+					  sizes[i][j] / 1000);
+		since_fill(since, snapshot);
+		snapshot_sort(snapshot);
+		text = render(snapshot, "text", NULL, NULL);
+		assert_int_equal(!strstr(text, "last 10 s"), !i);
+		if (i) {
+			assert_non_null(strstr(text, "3 stacks; +500.0 kB in the last 10 s\n"));
+			assert_non_null(strstr(text, "last 10 s +2.5 MB"));
+			assert_non_null(strstr(text, "last 10 s -3.0 MB"));
+			assert_non_null(strstr(text, "last 10 s +1.0 MB"));
+		}
+		free(text);
+		text = render(snapshot, "json", NULL, NULL);
+		assert_non_null(strstr(text, i ? "\"since_s\":10.0,\"change\":{\"bytes\":500000,"
+						 "\"blocks\":500}"
+					       : "\"since_s\":null,\"change\":null"));
+		free(text);
+		snapshot_free(snapshot);
+	}
+	since_free(since);
+}
+
+static void test_json_has_live_stacks_unless_all_are_asked_for(void **state)
+{
+	struct output_options all = {.all_stacks = true};
+	struct snapshot *snapshot = service_snapshot();
+	char *some_text = render(snapshot, "json", NULL, NULL);
+	char *all_text = render(snapshot, "json", &all, NULL);
+
+	(void)state;
+	assert_null(strstr(some_text, "\"live_bytes\":0,"));
+	assert_non_null(strstr(all_text, "\"live_bytes\":0,"));
+	assert_non_null(strstr(some_text, "\"freed_stacks\":{\"stacks\":1,\"alloc_bytes\":100,"
+					  "\"alloc_blocks\":1}"));
+	free(some_text);
+	free(all_text);
 	snapshot_free(snapshot);
 }
 
@@ -669,6 +728,8 @@ int main(void)
 		cmocka_unit_test(test_how_python_was_seen_is_said),
 		cmocka_unit_test(test_text_says_when_a_place_is_of_several_processes),
 		cmocka_unit_test(test_text_by_own_code),
+		cmocka_unit_test(test_reports_say_what_changed),
+		cmocka_unit_test(test_json_has_live_stacks_unless_all_are_asked_for),
 		cmocka_unit_test(test_own_code_is_what_the_user_says),
 		cmocka_unit_test(test_text_tells_files_of_one_name_apart),
 		cmocka_unit_test(test_text_keeps_to_a_screen),

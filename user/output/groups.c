@@ -111,6 +111,8 @@ static void add(struct group *group, const struct stack *stack)
 	group->sum.live_bytes = saturating_add(group->sum.live_bytes, stack->live_bytes);
 	group->sum.live_blocks = saturating_add(group->sum.live_blocks, stack->live_blocks);
 	group->sum.alloc_bytes = saturating_add(group->sum.alloc_bytes, stack->alloc_bytes);
+	group->sum.change.bytes += stack->change.bytes;
+	group->sum.change.blocks += stack->change.blocks;
 	if (stack->oldest_ns > group->sum.oldest_ns)
 		group->sum.oldest_ns = stack->oldest_ns;
 	add_reachability(&group->found, stack);

@@ -14,6 +14,7 @@
 
 #include "../analyze/grown.h"
 #include "../analyze/net.h"
+#include "../lib/saturate.h"
 #include "../lib/utf8.h"
 #include "formats.h"
 
@@ -306,6 +307,15 @@ static void add_freed(struct json_object *object, const struct snapshot *snapsho
 			       json_object_new_boolean(net_stack_turns_over(snapshot, stack)));
 }
 
+static struct json_object *json_of_change(const struct change *change)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_difference(object, "bytes", change->bytes);
+	json_add_difference(object, "blocks", change->blocks);
+	return object;
+}
+
 static struct json_object *json_of_stack(const struct snapshot *snapshot, const struct stack *stack)
 {
 	struct json_object *object = json_object_new_object();
@@ -318,6 +328,8 @@ static struct json_object *json_of_stack(const struct snapshot *snapshot, const 
 	json_add_count(object, "alloc_bytes", stack->alloc_bytes);
 	json_add_count(object, "alloc_blocks", stack->alloc_blocks);
 	add_freed(object, snapshot, stack);
+	json_object_object_add(object, "change",
+			       snapshot->since_ns ? json_of_change(&stack->change) : NULL);
 	json_object_object_add(object, "oldest_s",
 			       stack->oldest_ns ? json_of_seconds(stack->oldest_ns) : NULL);
 	json_object_object_add(object, "truncated", json_object_new_boolean(stack->truncated));
@@ -406,6 +418,10 @@ static struct json_object *json_of_measurement(const struct snapshot *snapshot)
 	json_object_object_add(object, "peak_s",
 			       snapshot->has_peak ? json_of_seconds(snapshot->peak_ns) : NULL);
 	json_object_object_add(object, "totals", json_of_net_totals(snapshot));
+	json_object_object_add(object, "since_s",
+			       snapshot->since_ns ? json_of_seconds(snapshot->since_ns) : NULL);
+	json_object_object_add(object, "change",
+			       snapshot->since_ns ? json_of_change(&snapshot->change) : NULL);
 	json_object_object_add(object, "overhead_percent",
 			       json_of_percent(snapshot->overhead_percent));
 	json_object_object_add(object, "overhead_core_percent",
@@ -430,15 +446,48 @@ int json_print(FILE *file, struct json_object *object, size_t cut)
 	return error;
 }
 
+static bool is_live(const struct stack *stack)
+{
+	return stack->live_bytes || stack->live_blocks;
+}
+
+/* The stacks of which nothing is live, as one sum: there are many times more of them. */
+static struct json_object *json_of_freed_stacks(const struct snapshot *snapshot)
+{
+	struct json_object *object = json_object_new_object();
+	struct amount amount = {0};
+	uint64_t stacks = 0;
+
+	for (size_t i = 0; i < snapshot->stack_count; i++) {
+		const struct stack *stack = &snapshot->stacks[i];
+
+		if (is_live(stack))
+			continue;
+		stacks++;
+		amount.bytes = saturating_add(amount.bytes, stack->alloc_bytes);
+		amount.blocks = saturating_add(amount.blocks, stack->alloc_blocks);
+	}
+	json_add_count(object, "stacks", stacks);
+	json_add_count(object, "alloc_bytes", amount.bytes);
+	json_add_count(object, "alloc_blocks", amount.blocks);
+	return object;
+}
+
 int output_json(const struct snapshot *snapshot, const struct output_options *options, FILE *file)
 {
-	int error = json_print(file, json_of_measurement(snapshot), strlen("}"));
+	struct json_object *measurement = json_of_measurement(snapshot);
+	const char *before = "\n";
+	int error;
 
-	(void)options;
+	json_object_object_add(measurement, "freed_stacks", json_of_freed_stacks(snapshot));
+	error = json_print(file, measurement, strlen("}"));
 	fputs(",\"stacks\":[", file);
 	for (size_t i = 0; i < snapshot->stack_count && !error; i++) {
-		fputs(i ? ",\n" : "\n", file);
+		if (!options->all_stacks && !is_live(&snapshot->stacks[i]))
+			continue;
+		fputs(before, file);
 		error = json_print(file, json_of_stack(snapshot, &snapshot->stacks[i]), 0);
+		before = ",\n";
 	}
 	fputs("\n]}\n", file);
 	return error;

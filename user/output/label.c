@@ -131,6 +131,7 @@ void label_print_conditions(FILE *file, const struct snapshot *snapshot)
 
 void label_print_totals(FILE *file, const struct snapshot *snapshot)
 {
+	char text[QUANTITY_SIZE];
 	size_t stacks = 0;
 
 	for (size_t i = 0; i < snapshot->stack_count; i++)
@@ -151,6 +152,12 @@ void label_print_totals(FILE *file, const struct snapshot *snapshot)
 	fputs(", ", file);
 	quantity_print_count(file, stacks);
 	fputs(stacks == 1 ? " stack" : " stacks", file);
+	if (!snapshot->since_ns)
+		return;
+	fputs("; ", file);
+	fputs(quantity_signed_bytes(text, snapshot->change.bytes), file);
+	fputs(" in the last ", file);
+	quantity_print_age(file, snapshot->since_ns);
 }
 
 static const char *python_meaning(const char *mode)

@@ -29,6 +29,7 @@ struct output_options {
 	enum count_unit count; /* what the widths and numbers mean: folded, svg, html */
 	enum group_by by;      /* text */
 	size_t top;            /* stacks in text and drawings; 0: 20 in text, all in drawings */
+	bool all_stacks;       /* JSON: also those with nothing live */
 	struct app_paths app;
 };
 

@@ -102,7 +102,7 @@ static int print_head(struct text_report *report)
 	label_print_origin_of(file, snapshot);
 	putc('\n', file);
 	label_print_totals(file, snapshot);
-	fputs("; MB = 10^6 bytes\n", file);
+	fputs(snapshot->since_ns ? "\n" : "; MB = 10^6 bytes\n", file);
 	int error = grown_print(file, snapshot);
 
 	label_print_python(file, snapshot);

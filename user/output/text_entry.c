@@ -44,6 +44,18 @@ static void print_process(FILE *file, const struct snapshot *snapshot, const str
 		fprintf(file, " (%" PRIu32 ")", target->pid);
 }
 
+/* Since the last report, where there was one. */
+static void print_change(FILE *file, const struct snapshot *snapshot, const struct stack *stack)
+{
+	char text[QUANTITY_SIZE];
+
+	if (!snapshot->since_ns)
+		return;
+	fputs("  last ", file);
+	quantity_print_age(file, snapshot->since_ns);
+	fprintf(file, " %s", quantity_signed_bytes(text, stack->change.bytes));
+}
+
 /* `mixed`: of more than the stack's own target. */
 static void print_amounts(struct text_report *report, const struct stack *stack, bool mixed,
 			  size_t rank)
@@ -65,6 +77,7 @@ static void print_amounts(struct text_report *report, const struct stack *stack,
 		fputs("  oldest ", file);
 		quantity_print_age(file, stack->oldest_ns);
 	}
+	print_change(file, snapshot, stack);
 	if (stack->domain != DOMAIN_MALLOC)
 		fprintf(file, "  %s", domain_name(stack->domain));
 	if (mixed)
