@@ -147,17 +147,18 @@ static __always_inline void process_exited(struct task_struct *task)
 	__u32 pid = pid_tgid >> 32;
 	__u32 tid = pid_tgid;
 	struct space *space = bpf_map_lookup_elem(&spaces_by_pid, &pid);
-	struct record record = {.type = RECORD_EXIT, .pid = pid};
+	struct exit_record end = {.record.type = RECORD_EXIT, .record.pid = pid};
 
 	if (!space)
 		return;
 	bpf_map_delete_elem(&calls_by_tid, &tid);
 	if (BPF_CORE_READ(task, signal, live.counter))
 		return;
-	record.space = space->id;
-	record.shared = space->shared;
+	end.record.space = space->id;
+	end.record.shared = space->shared;
+	end.status = BPF_CORE_READ(task, signal, group_exit_code);
 	bpf_map_delete_elem(&spaces_by_pid, &pid);
-	send_record(&record, sizeof(record));
+	send_record(&end, sizeof(end));
 }
 
 #endif

@@ -16,7 +16,7 @@ enum record_type {
 	RECORD_LOADED = 2, /* struct record: the dynamic linker finished a load or an unload */
 	RECORD_FORK = 3,   /* struct fork_record */
 	RECORD_EXEC = 4,   /* struct exec_record: the process has a new image and a new space */
-	RECORD_EXIT = 5,   /* struct record: the process's last thread is gone */
+	RECORD_EXIT = 5,   /* struct exit_record: the process's last thread is gone */
 	RECORD_FILE = 6,   /* struct file_record: code of a file that user space does not know */
 };
 
@@ -103,6 +103,12 @@ struct file_record {
 	char path[FILE_PATH_BYTES];
 };
 
+struct exit_record {
+	struct record record;
+	__u32 status; /* as wait(2) has it */
+	__u32 reserved;
+};
+
 _Static_assert(sizeof(struct record) == 16, "");
 _Static_assert(sizeof(struct stack_place) == 8 * PLACE_WORDS, "");
 _Static_assert(sizeof(struct file_record) == 40 + FILE_PATH_BYTES, "");
@@ -111,5 +117,6 @@ _Static_assert(sizeof(struct stack_record) == 48 + 8 * STACK_WORDS, "");
 _Static_assert(2 * PYTHON_FRAMES_MAX + FRAMES_MAX + PLACES_MAX * PLACE_WORDS <= STACK_WORDS, "");
 _Static_assert(sizeof(struct fork_record) == 24, "");
 _Static_assert(sizeof(struct exec_record) == 40, "");
+_Static_assert(sizeof(struct exit_record) == 24, "");
 
 #endif

@@ -8,6 +8,7 @@
 #include "commands/why.h"
 #include "doctor.h"
 #include "lib/message.h"
+#include "lib/signals.h"
 #include "record.h"
 #include "report.h"
 
@@ -76,6 +77,7 @@ int main(int argc, char **argv)
 		message_error("there is no command '%s'; `unfreed --help` lists them", argv[1]);
 		return STATUS_USAGE;
 	}
+	signals_leave_writes_alone();
 	libbpf_set_print(print_libbpf);
 	argv[1] = command->full_name;
 	return command->main(argc - 1, argv + 1);

@@ -204,6 +204,8 @@ static const char *failure_advice(int error)
 	case -ENOSPC:
 	case -EDQUOT:
 		return "; an older file is as it was: free some room or write elsewhere";
+	case -EFBIG:
+		return ": files may be no larger here (ulimit -f)";
 	case -EACCES:
 	case -EPERM:
 	case -EROFS:
@@ -221,7 +223,10 @@ bool output_check_all(const struct output_plan *plan)
 
 		if (!error)
 			continue;
-		message_error("cannot write %s: %s", plan->requests[i].path, strerror(-error));
+		message_error("cannot write %s: %s%s",
+			      strcmp(plan->requests[i].path, "-") ? plan->requests[i].path
+								  : "to stdout",
+			      strerror(-error), failure_advice(error));
 		return false;
 	}
 	return true;
@@ -309,9 +314,22 @@ static void tell_written(const char *path, const struct snapshot *snapshot)
 		     snapshot->totals.live_blocks == 1 ? "" : "s");
 }
 
+/* A measurement is not lost for that its files cannot be written: it goes to whoever looks on. */
+static void write_somewhere(const struct output_plan *plan, const struct snapshot *snapshot,
+			    const struct snapshot *merged)
+{
+	static const char *const places[] = {"-", "/dev/stderr"};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		const struct output_request request = {places[i], output_format_by_name("text")};
+
+		if (!write_one(plan, &request, places[i], snapshot, merged))
+			return;
+	}
+}
+
 enum exit_status output_write_all(const struct output_plan *plan, const struct snapshot *snapshot)
 {
-	const struct output_request on_stdout = {"-", output_format_by_name("text")};
 	enum exit_status status = STATUS_OK;
 	struct snapshot *merged = merge_for(plan, snapshot);
 	bool kept = !plan->fresh;
@@ -322,7 +340,8 @@ enum exit_status output_write_all(const struct output_plan *plan, const struct s
 		char *path = path_of(request, snapshot);
 		int error = write_one(plan, request, path, snapshot, merged);
 
-		kept |= !error || to_stdout;
+		/* whoever stopped reading had seen enough */
+		kept |= !error || (to_stdout && error == -EPIPE);
 		if (error)
 			status = STATUS_FAILURE;
 		else if (plan->fresh && !to_stdout)
@@ -330,7 +349,7 @@ enum exit_status output_write_all(const struct output_plan *plan, const struct s
 		free(path);
 	}
 	if (!kept)
-		write_one(plan, &on_stdout, on_stdout.path, snapshot, merged);
+		write_somewhere(plan, snapshot, merged);
 	snapshot_free(merged);
 	return status;
 }

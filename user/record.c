@@ -12,16 +12,16 @@
 
 #include "confine/confined.h"
 #include "footprints.h"
-#include "lib/array.h"
 #include "lib/failure.h"
+#include "lib/process_end.h"
 #include "memory/budget.h"
 #include "options.h"
 #include "reachability.h"
 #include "session.h"
 #include "snapshot.h"
 #include "snapshot_since.h"
+#include "target_list.h"
 #include "target/check.h"
-#include "target/family.h"
 #include "target/kernel.h"
 #include "target/spawn.h"
 #include "trial.h"
@@ -30,6 +30,7 @@
 #define SLOWDOWN_MAX_PERCENT 25.0
 #define ESTIMATE_WINDOW_MS   200
 #define ESTIMATE_LONGEST_MS  2000
+#define ANNOUNCED_MAX        8
 
 struct recording {
 	struct record_options options;
@@ -39,10 +40,7 @@ struct recording {
 	struct confined *confined;
 	struct session *session;
 	struct spawn spawn;
-	pid_t *pids; /* to attach to: those asked for, then their children where forks are followed
-		      */
-	size_t pid_count;
-	size_t needed; /* of these, the first ones: without them it is not what was asked for */
+	struct target_list list;
 	struct waiting *waiting;
 	struct footprints *footprints;
 	struct since *since;         /* NULL: there is one report only */
@@ -55,7 +53,9 @@ struct recording {
 	double cpu_used;                /* processors, as the estimate found them */
 	enum python_request python;     /* as asked for, or what became of it */
 	bool malloc_off;                /* likewise */
-	double malloc_slowdown_percent; /* the largest of all targets */
+	double malloc_slowdown_percent; /* the largest of all targets where it is left out */
+	double slowdown_percent;        /* the largest of all targets */
+	bool told_stopped;
 	struct failure failure;
 };
 
@@ -163,7 +163,9 @@ static int check_cost(struct recording *recording, pid_t pid)
 		return -1;
 	}
 	take_costs(recording, &check->estimate);
-	if (!recording->malloc_off)
+	if (slowdown > recording->slowdown_percent)
+		recording->slowdown_percent = slowdown;
+	if (!recording->malloc_off && recording->list.count <= ANNOUNCED_MAX)
 		message_info("process %d makes %.0f allocator calls per second; exact recording "
 			     "slows it by about %.*f %%",
 			     (int)pid, check->estimate.calls_per_s, slowdown < 10 ? 1 : 0,
@@ -196,16 +198,21 @@ static int check_targets(struct recording *recording)
 		request.window.most_ms = request.window.least_ms;
 	if (for_each_process(recording, check_safety))
 		return -1;
-	recording->checks = calloc(recording->pid_count + 1, sizeof(*recording->checks));
+	recording->checks = calloc(recording->list.count + 1, sizeof(*recording->checks));
 	if (!recording->checks)
 		return failure_set(&recording->failure, STATUS_FAILURE, "out of memory");
-	recording->check_count = recording->pid_count;
+	recording->check_count = recording->list.count;
 	for (size_t i = 0; i < recording->check_count; i++)
-		recording->checks[i].pid = recording->pids[i];
+		recording->checks[i].pid = recording->list.pids[i];
 	error = target_checks_make(recording->checks, recording->check_count, &request,
 				   &recording->failure);
 	if (!error)
 		error = for_each_process(recording, check_cost);
+	if (!error && !recording->malloc_off && recording->list.count > ANNOUNCED_MAX)
+		message_info("%zu processes make %.0f allocator calls per second; exact recording "
+			     "slows none of them by more than %.*f %%",
+			     recording->list.count, recording->calls_per_s,
+			     recording->slowdown_percent < 10 ? 1 : 0, recording->slowdown_percent);
 	target_checks_release(recording->checks, recording->check_count);
 	free(recording->checks);
 	recording->checks = NULL;
@@ -235,8 +242,8 @@ static int check_python_cost(struct recording *recording)
 	recording->call_base_ns = 0; /* of other calls */
 	if (recording->options.exact)
 		return 0;
-	trial_run(&trial, &recording->procfs, recording->session, recording->pids,
-		  recording->pid_count, recording->call_cost_ns);
+	trial_run(&trial, &recording->procfs, recording->session, recording->list.pids,
+		  recording->list.count, recording->call_cost_ns);
 	if (trial.slowdown_percent <= SLOWDOWN_MAX_PERCENT)
 		return 0;
 	message_info("with the allocator of CPython it is %.0f calls per second, and exact "
@@ -286,19 +293,19 @@ static int for_each_process(struct recording *recording,
 {
 	size_t kept = 0;
 
-	for (size_t i = 0; i < recording->pid_count; i++) {
-		pid_t pid = recording->pids[i];
+	for (size_t i = 0; i < recording->list.count; i++) {
+		pid_t pid = recording->list.pids[i];
 
-		recording->pids[kept] = pid;
+		recording->list.pids[kept] = pid;
 		if (!act(recording, pid)) {
 			kept++;
 			continue;
 		}
-		if (i < recording->needed)
+		if (i < recording->list.needed)
 			return -1;
 		message_info("process %d is not traced: %s", (int)pid, recording->failure.text);
 	}
-	recording->pid_count = kept;
+	recording->list.count = kept;
 	return kept || recording->options.target.command ? 0 : -1;
 }
 
@@ -320,7 +327,7 @@ static int attach_running(struct recording *recording)
 			     SLOWDOWN_MAX_PERCENT);
 	if (recording->malloc_off && recording->options.reachability)
 		message_info("without malloc's calls --reachability has nothing to judge");
-	begin(recording, recording->pids, recording->pid_count);
+	begin(recording, recording->list.pids, recording->list.count);
 	return check_python_cost(recording);
 }
 
@@ -350,8 +357,12 @@ static void announce(const struct recording *recording)
 {
 	bool command = recording->options.target.command;
 
-	for (size_t i = 0; i < (command ? 1 : recording->pid_count); i++) {
-		pid_t pid = command ? recording->spawn.pid : recording->pids[i];
+	for (size_t i = 0; i < (command ? 1 : recording->list.count); i++) {
+		if (i == ANNOUNCED_MAX && i + 1 < recording->list.count) {
+			message_info("and %zu more", recording->list.count - i);
+			break;
+		}
+		pid_t pid = command ? recording->spawn.pid : recording->list.pids[i];
 		struct process_status status = {.comm = "?"};
 
 		procfs_read_status(&recording->procfs, pid, &status);
@@ -434,6 +445,31 @@ static int report(struct recording *recording, bool last)
 	return status;
 }
 
+/* Of the targets; a command's end is told when all is over. */
+static void tell_ends(const struct recording *recording)
+{
+	char text[100];
+	pid_t pid;
+	int status;
+
+	while (session_next_end(recording->session, &pid, &status))
+		if (!recording->options.target.command)
+			message_info("process %d %s", (int)pid,
+				     process_end_text(status, text, sizeof(text)));
+}
+
+static void tell_stopped(struct recording *recording)
+{
+	char text[256];
+
+	for (size_t i = 0; i < recording->list.count && !recording->told_stopped; i++) {
+		recording->told_stopped = target_is_stopped(
+			&recording->procfs, recording->list.pids[i], text, sizeof(text));
+		if (recording->told_stopped)
+			message_info("%s", text);
+	}
+}
+
 static int trace(struct recording *recording)
 {
 	int worst = STATUS_OK, status;
@@ -441,25 +477,12 @@ static int trace(struct recording *recording)
 
 	do {
 		last = waiting_next(recording->waiting, recording->session) != WAIT_INTERVAL;
+		tell_ends(recording);
+		tell_stopped(recording);
 		status = report(recording, last);
 		worst = status > worst ? status : worst;
 	} while (!last);
 	return worst;
-}
-
-static int list_processes(struct recording *recording)
-{
-	const struct record_options *options = &recording->options;
-	const struct target_choice *target = &options->target;
-	int error = 0;
-
-	for (size_t i = 0; i < target->pid_count && !error; i++)
-		if (!array_append(&recording->pids, &recording->pid_count, target->pids[i]))
-			error = -ENOMEM;
-	recording->needed = target->selection.name ? 0 : target->pid_count;
-	if (!error && options->follow_forks)
-		error = family_append(&recording->procfs, &recording->pids, &recording->pid_count);
-	return error ? failure_set(&recording->failure, STATUS_FAILURE, "out of memory") : 0;
 }
 
 static int prepare(struct recording *recording)
@@ -479,7 +502,9 @@ static int prepare(struct recording *recording)
 			return -1;
 	if (choose_attach(recording))
 		return -1;
-	if (list_processes(recording) || check_targets(recording))
+	if (target_list_fill(&recording->list, &recording->procfs, target, options->follow_forks,
+			     &recording->failure) ||
+	    check_targets(recording))
 		return -1;
 	if (options->target.command && options->python != REQUEST_OFF &&
 	    estimate_trap_costs(recording->attach, &recording->costs, &recording->failure))
@@ -503,22 +528,22 @@ static void recording_release(struct recording *recording)
 	since_free(recording->since);
 	spawn_release(&recording->spawn);
 	confined_free(recording->confined);
-	free(recording->pids);
+	target_list_release(&recording->list);
 	record_options_release(&recording->options);
 }
 
-/* How the command ended, if it has: a zero needs no word. */
-static void tell_command(const struct spawn *spawn)
+/* How the command ended, if it has: where it was seen to end, it can be waited for. */
+static void tell_command(const struct recording *recording)
 {
+	const struct spawn *spawn = &recording->spawn;
+	char text[100];
 	int status;
 
-	if (waitpid(spawn->pid, &status, WNOHANG) != spawn->pid)
-		return;
-	if (WIFSIGNALED(status))
-		message_info("%s was ended by signal %d (%s)", spawn->command, WTERMSIG(status),
-			     strsignal(WTERMSIG(status)));
-	else if (WIFEXITED(status) && WEXITSTATUS(status))
-		message_info("%s ended with status %d", spawn->command, WEXITSTATUS(status));
+	if (waitpid(spawn->pid, &status, session_alive(recording->session) ? WNOHANG : 0) ==
+	    spawn->pid)
+		message_info("%s %s", spawn->command, process_end_text(status, text, sizeof(text)));
+	else
+		message_info("%s runs on, as process %d", spawn->command, (int)spawn->pid);
 }
 
 static int run(struct recording *recording)
@@ -535,9 +560,10 @@ static int run(struct recording *recording)
 	if (recording->options.interval_ns)
 		output_tell_overwritten(&recording->options.outputs);
 	announce(recording);
+	tell_stopped(recording);
 	status = trace(recording);
 	if (command)
-		tell_command(&recording->spawn);
+		tell_command(recording);
 	return status;
 }
 

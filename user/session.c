@@ -26,6 +26,14 @@ struct examined {
 	uint64_t inode;
 };
 
+/* A process that was asked for. */
+struct asked {
+	pid_t pid;
+	bool ended;
+	bool told;
+	int status;
+};
+
 struct session {
 	struct session_config config;
 	const struct procfs *procfs;
@@ -37,6 +45,8 @@ struct session {
 	struct keeper *probes;
 	struct examined *examined;
 	size_t examined_count;
+	struct asked *asked;
+	size_t asked_count;
 	size_t alive;
 	bool stopped;
 	int64_t started_at_ns;
@@ -123,6 +133,7 @@ void session_close(struct session *session)
 	ring_buffer__free(session->ring);
 	loaded_close(&session->loaded);
 	free(session->examined);
+	free(session->asked);
 	free(session);
 }
 
@@ -144,6 +155,7 @@ int session_add_process(struct session *session, pid_t pid, struct failure *fail
 		return failure_set(failure, STATUS_KERNEL, "cannot trace process %d: %s", (int)pid,
 				   strerror(-error));
 	session->alive++;
+	array_append(&session->asked, &session->asked_count, ((struct asked){.pid = pid}));
 	return 0;
 }
 
@@ -308,6 +320,33 @@ static void child_started(struct session *session, const struct fork_record *for
 	attach_later(session, (pid_t)fork->child_pid);
 }
 
+static void note_end(struct session *session, const struct exit_record *end)
+{
+	for (size_t i = 0; i < session->asked_count; i++) {
+		struct asked *asked = &session->asked[i];
+
+		if (asked->pid != (pid_t)end->record.pid || asked->ended)
+			continue;
+		asked->ended = true;
+		asked->status = (int)end->status;
+	}
+}
+
+bool session_next_end(struct session *session, pid_t *pid, int *status)
+{
+	for (size_t i = 0; i < session->asked_count; i++) {
+		struct asked *asked = &session->asked[i];
+
+		if (!asked->ended || asked->told)
+			continue;
+		asked->told = true;
+		*pid = asked->pid;
+		*status = asked->status;
+		return true;
+	}
+	return false;
+}
+
 static int take_record(void *context, void *data, size_t size)
 {
 	struct session *session = context;
@@ -331,6 +370,7 @@ static int take_record(void *context, void *data, size_t size)
 	case RECORD_EXIT:
 		if (record->shared)
 			break;
+		note_end(session, data);
 		interpreters_forget(session->interpreters, record->space);
 		session->alive -= session->alive > 0;
 		break;

@@ -61,6 +61,12 @@ int session_descriptor(const struct session *session);
 /* Takes in what the programs have sent; attaches to what was loaded since. */
 void session_drain(struct session *session);
 
+/*
+ * The next of the processes of session_add_process() that has ended since this was asked; false:
+ * none. `status` is as wait(2) has it.
+ */
+bool session_next_end(struct session *session, pid_t *pid, int *status);
+
 /* How many of the traced processes are alive. */
 size_t session_alive(const struct session *session);
 

@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+#include "lib/signals.h"
 
 /* Targets that are gone are noticed by a record; should it be lost, at the latest after this. */
 #define IDLE_MS 1000
@@ -30,10 +31,7 @@ struct waiting *waiting_new(uint64_t duration_ns, uint64_t interval_ns)
 		return NULL;
 	waiting->duration_ns = duration_ns;
 	waiting->interval_ns = interval_ns;
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGHUP);
+	signals_of_end(&signals);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	waiting->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	waiting->end = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);

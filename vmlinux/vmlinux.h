@@ -73,6 +73,7 @@ typedef struct {
 
 struct signal_struct {
 	atomic_t live;
+	int group_exit_code;
 };
 
 struct xol_area {

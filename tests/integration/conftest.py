@@ -213,10 +213,11 @@ class Result:
 
     @property
     def complaints(self):
-        """stderr without the estimate of what tracing costs, and the lines that say that it began and
-        what was written."""
+        """stderr without the estimate of what tracing costs, and the lines that say that it began,
+        what was written, and how a target ended."""
         return [line for line in self.stderr.splitlines()
-                if not re.search(r"allocator calls per second|: tracing |: wrote ", line)]
+                if not re.search(r"allocator calls per second|: tracing |: wrote |"
+                                 r" ended with status | was killed by signal ", line)]
 
     def unknown_frees(self):
         return self.report["unknown_frees"]

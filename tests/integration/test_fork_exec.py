@@ -128,3 +128,20 @@ def test_many_workers_are_watched_at_once(tmp_path):
     assert len({stack["pid"] for stack in stacks}) == len(stacks) == truth["workers"]
     assert {stack["live_bytes"] for stack in stacks} == {truth["worker_bytes"]}
     assert attached_s < 2 * truth["workers"]
+
+
+def test_a_master_stands_for_its_workers(record):
+    """Those that are there: one that comes later is left out, which is said."""
+    with Target("prefork") as target:
+        workers = [int(word) for word in target.lines.until("^workers ").split()[1:]]
+        recorder = record(target)
+        target.go()
+        target.lines.until("^leaked$")
+        result = recorder.stop()
+        assert target.finish() == 0
+    assert result.status == 0, result.stderr
+    assert f"process {target.pid} forked {len(workers)} that run the same program" in result.stderr
+    assert "not those to come: --follow-forks" in result.stderr
+    leaks = {stack["pid"]: stack["live_bytes"] for stack in result.report["stacks"]
+             if stack["frames"][-1]["name"] == "leak_in_worker"}
+    assert leaks == dict.fromkeys(workers, 1000)

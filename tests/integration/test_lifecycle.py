@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import time
@@ -74,6 +75,43 @@ def test_the_target_is_killed(record, attach):
         result = recorder.wait()
     assert result.status == 0, result.stderr
     assert_exact(truth, result)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGUSR2], ids=lambda n: n.name)
+def test_the_signal_that_ended_the_target_is_named(record, number):
+    with Target("family") as target:
+        recorder = record(target)
+        target.process.send_signal(number)
+        target.process.wait()
+        result = recorder.wait()
+    assert f"process {target.pid} was killed by signal {int(number)} (" in result.stderr
+
+
+def test_the_status_of_the_target_is_named(record):
+    with Target("family") as target:
+        recorder = record(target)
+        assert target.finish() == 0
+        result = recorder.wait()
+    assert f"process {target.pid} ended with status 0\n" in result.stderr
+
+
+def test_a_command_that_runs_on_is_named(record):
+    recorder = record(options=["--", "sleep", "1000"])
+    recorder.process.send_signal(signal.SIGINT)
+    said = recorder.stderr.until("^unfreed: sleep ")
+    pid = re.search(r"sleep runs on, as process (\d+)$", said)
+    os.kill(int(pid[1]), signal.SIGKILL)
+    assert recorder.wait().status == 0
+
+
+def test_a_target_that_is_stopped_is_named(record):
+    with Target("family") as target:
+        target.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, target.pid, os.WSTOPPED)
+        result = record(target).stop()
+        target.process.send_signal(signal.SIGCONT)
+    assert f"process {target.pid} (family) is stopped" in result.stderr
+    assert f"kill -CONT {target.pid}" in result.stderr
 
 
 def test_one_of_two_targets_exits(record):
@@ -209,7 +247,8 @@ def test_ten_minutes_of_churn(record):
 
 
 def test_the_tool_traces_itself_clean(tmp_path):
-    """Nothing that it allocates outlives it, but for the thread descriptors that glibc keeps."""
+    """Nothing that it allocates outlives it, but for the thread descriptors and the time zone that
+    glibc keeps."""
     report = tmp_path / "self.json"
     with Target("churn") as target:
         inner = [UNFREED, "record", "--exact", "-q", "-d", "1", "-p", str(target.pid),
@@ -218,4 +257,4 @@ def test_the_tool_traces_itself_clean(tmp_path):
     stacks = json.loads(report.read_text())["stacks"]
     assert stacks
     kept = [[frame["name"] for frame in stack["frames"]] for stack in stacks if stack["live_blocks"]]
-    assert all("pthread_create" in names for names in kept), kept
+    assert all({"pthread_create", "__tz_convert"} & set(names) for names in kept), kept

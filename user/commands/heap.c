@@ -11,6 +11,7 @@
 
 #include "../confine/confined.h"
 #include "../lib/message.h"
+#include "../lib/signals.h"
 #include "../look/growth.h"
 #include "../look/read.h"
 #include "../output/file.h"
@@ -303,12 +304,11 @@ static int look_repeatedly(struct patient *patient, const struct heap_options *h
 			   struct failure *failure)
 {
 	long looks = heap->interval_s ? heap->looks ? heap->looks : LOOKS_DEFAULT : 1;
-	const struct sigaction action = {.sa_handler = interrupt};
 	struct timespec next;
 	int error = 0;
 
 	if (looks > 1)
-		sigaction(SIGINT, &action, NULL);
+		signals_handle_end(interrupt);
 	clock_gettime(CLOCK_MONOTONIC, &next);
 	for (long i = 0; i < looks && !error; i++) {
 		if (i)
@@ -346,6 +346,17 @@ static enum exit_status write_output(const struct heap_options *heap, file_write
 	return STATUS_FAILURE;
 }
 
+/* Looks that took their time are not lost for that their file cannot be written. */
+static enum exit_status write_or_show(const struct heap_options *heap, file_writer *print,
+				      file_writer *text, const void *context)
+{
+	enum exit_status status = write_output(heap, print, context);
+
+	if (status && heap->output && strcmp(heap->output, "-"))
+		file_write_somewhere(text, context);
+	return status;
+}
+
 struct writing {
 	const struct look *look;
 	heap_output_fn *print;
@@ -359,11 +370,18 @@ static int print_look(const void *context, FILE *file)
 	return writing->print(writing->look, &writing->options, file);
 }
 
+static int print_look_text(const void *context, FILE *file)
+{
+	const struct writing *writing = context;
+
+	return heap_text(writing->look, &writing->options, file);
+}
+
 static enum exit_status write_look(const struct heap_options *heap, const struct look *look)
 {
 	const struct writing writing = {look, heap->format->print, {.top = (size_t)heap->top}};
 
-	return write_output(heap, print_look, &writing);
+	return write_or_show(heap, print_look, print_look_text, &writing);
 }
 
 static int print_watched_text(const void *context, FILE *file)
@@ -392,8 +410,9 @@ static enum exit_status watch(const struct heap_options *heap, struct patient *p
 		message_error("%s", failure.text);
 		status = failure.status;
 	} else {
-		status = write_output(
-			heap, wants_json(heap) ? print_watched_json : print_watched_text, &watched);
+		status = write_or_show(heap,
+				       wants_json(heap) ? print_watched_json : print_watched_text,
+				       print_watched_text, &watched);
 	}
 	pool_free(pool);
 	return status;
@@ -528,6 +547,13 @@ static enum exit_status look_into(struct heap_options *heap, struct confined *co
 
 static enum exit_status run(struct heap_options *heap)
 {
+	const char *path = heap->output ? heap->output : "-";
+	int error = file_check(path);
+
+	if (error) {
+		message_error("cannot write %s: %s", path, strerror(-error));
+		return STATUS_FAILURE;
+	}
 	struct confined *confined = confined_new();
 
 	if (!confined) {

@@ -14,9 +14,12 @@
 
 #include "../lib/array.h"
 #include "../lib/message.h"
+#include "../lib/process_end.h"
+#include "../lib/signals.h"
 #include "../output/file.h"
 #include "../output/why.h"
 #include "../service/inquiry.h"
+#include "../target/check.h"
 #include "arguments.h"
 #include "target_options.h"
 
@@ -176,6 +179,15 @@ static enum exit_status write_answer(const struct answer *answer, const char *pa
 	return STATUS_FAILURE;
 }
 
+static void write_somewhere(const struct answer *answer, long top)
+{
+	const struct writing writing = {answer, why_text, {.top = (size_t)top}};
+	int error = file_write_somewhere(print_answer, &writing);
+
+	if (error)
+		message_error("cannot write to stdout: %s", strerror(-error));
+}
+
 /* The answer is kept, to be compared with a later one: in the file that -o names, else here. */
 static const char *choose_saved(const struct why_options *why, pid_t pid, char *name, size_t size)
 {
@@ -210,8 +222,9 @@ static enum exit_status write_all(const struct why_options *why, struct answer *
 		if (ends_in(why->outputs[i], ".json"))
 			answer->saved_as = why->outputs[i];
 	}
-	/* Where nothing could be written, the answer is not lost for that. */
-	if (!written && write_answer(answer, "-", why->top))
+	if (!written && why->output_count)
+		write_somewhere(answer, why->top);
+	else if (!written && write_answer(answer, "-", why->top))
 		status = STATUS_FAILURE;
 	return status;
 }
@@ -236,10 +249,13 @@ static enum exit_status ask(const struct why_options *why, const struct procfs *
 	enum exit_status status = STATUS_FAILURE;
 	struct failure failure = {0};
 	struct answer *answer = NULL;
+	char text[256];
 	struct inquiry *inquiry = inquiry_new(procfs, confined, &inquiry_options, &failure);
 
 	if (inquiry) {
 		message_info("asking process %d for %g s", (int)pid, why->duration_s);
+		if (target_is_stopped(procfs, pid, text, sizeof(text)))
+			message_info("%s", text);
 		if (!inquiry_run(inquiry, &failure))
 			answer = inquiry_answer(inquiry);
 	}
@@ -268,6 +284,7 @@ static pid_t start(char *const *command)
 		return -errno;
 	pid = fork();
 	if (!pid) {
+		signals_restore();
 		execvp(command[0], command);
 		error = errno;
 		if (write(ends[1], &error, sizeof(error)) < 0)
@@ -288,13 +305,11 @@ static pid_t start(char *const *command)
 /* Ends it where it still runs, at last by force: it must not outlive a test. */
 static void end_command(const char *name, pid_t pid)
 {
+	char text[100];
 	int status = 0;
 
 	if (waitpid(pid, &status, WNOHANG) == pid) {
-		if (WIFEXITED(status) && WEXITSTATUS(status))
-			message_info("%s ended with status %d", name, WEXITSTATUS(status));
-		else if (WIFSIGNALED(status))
-			message_info("%s was ended by signal %d", name, WTERMSIG(status));
+		message_info("%s %s", name, process_end_text(status, text, sizeof(text)));
 		return;
 	}
 	kill(pid, SIGTERM);
@@ -340,8 +355,6 @@ static enum exit_status ask_target(struct why_options *why, struct confined *con
 
 static enum exit_status run(struct why_options *why)
 {
-	struct sigaction action = {.sa_handler = interrupt};
-
 	for (size_t i = 0; i < why->output_count; i++) {
 		int error = file_check(why->outputs[i]);
 
@@ -350,8 +363,7 @@ static enum exit_status run(struct why_options *why)
 		message_error("cannot write %s: %s", why->outputs[i], strerror(-error));
 		return STATUS_FAILURE;
 	}
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
+	signals_handle_end(interrupt);
 	struct confined *confined = confined_new();
 	if (!confined) {
 		message_error("cannot start a process to read files in: %s", strerror(errno));

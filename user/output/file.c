@@ -159,12 +159,53 @@ int file_write(const char *path, file_writer *print, const void *context)
 	return write_beside(path, print, context);
 }
 
-int file_check(const char *path)
+int file_write_somewhere(file_writer *print, const void *context)
+{
+	int error = file_write("-", print, context);
+
+	return error ? file_write("/dev/stderr", print, context) : 0;
+}
+
+static int check_fd(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return -errno;
+	return (flags & O_ACCMODE) == O_RDONLY ? -EBADF : 0;
+}
+
+/* The directory that a path names a file in, to be freed. */
+static char *directory_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	char *directory = slash == path ? strdup("/") : slash ? strndup(path, slash - path) : NULL;
-	int error = slash && directory && access(directory, W_OK | X_OK) ? -errno : 0;
+
+	if (!slash)
+		return strdup(".");
+	return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+}
+
+static int check_directory(const char *path)
+{
+	char *directory = directory_of(path);
+	int error = !directory ? -ENOMEM : access(directory, W_OK | X_OK) ? -errno : 0;
 
 	free(directory);
 	return error;
+}
+
+int file_check(const char *path)
+{
+	struct stat status;
+	int fd = standing_fd(path);
+
+	if (fd >= 0)
+		return check_fd(fd);
+	if (lstat(path, &status))
+		return errno == ENOENT && *path ? check_directory(path) : -errno;
+	if (S_ISDIR(status.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
+		return access(path, W_OK) ? -errno : 0;
+	return check_directory(path);
 }

@@ -17,8 +17,14 @@ typedef int file_writer(const void *context, FILE *file);
 int file_write(const char *path, file_writer *print, const void *context);
 
 /*
+ * Where what was measured must not be lost for that its file cannot be written: to stdout, else to
+ * stderr. Returns 0 or a negative errno.
+ */
+int file_write_somewhere(file_writer *print, const void *context);
+
+/*
  * Whether a path can be written to, as far as it shows before: that its directory is not there or
- * is another's. Returns 0 or a negative errno.
+ * is another's, that it is one itself, that stdout is closed. Returns 0 or a negative errno.
  */
 int file_check(const char *path);
 

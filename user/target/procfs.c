@@ -113,6 +113,7 @@ static int parse_status(const char *text, struct process_status *status)
 	status->resident_bytes = (uint64_t)read_field(text, "VmRSS", 0) * 1024;
 	status->inner_pid = (pid_t)read_last_number(text, "NSpid", status->tgid);
 	status->zombie = state && (*state == 'Z' || *state == 'X');
+	status->stopped = state && (*state == 'T' || *state == 't');
 	return status->tgid > 0 && state ? 0 : -EPROTO;
 }
 

@@ -27,6 +27,7 @@ struct process_status {
 	int seccomp; /* 0 none, 1 strict, 2 filter */
 	int threads;
 	bool zombie;
+	bool stopped;        /* by a signal or a debugger: none of its code runs */
 	uint64_t start_time; /* in clock ticks since boot: with the pid it names a process for good
 			      */
 	uint64_t cpu_ticks;  /* utime + stime of all threads */

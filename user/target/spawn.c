@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../lib/signals.h"
+
 #define EXEC_FAILED  127
 #define STOP_SYSCALL (SIGTRAP | 0x80)
 
@@ -25,6 +27,7 @@ static _Noreturn void run_child(char *const argv[], int error_pipe)
 
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signals_restore();
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	raise(SIGSTOP);
 	execvp(argv[0], argv);

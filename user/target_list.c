@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "target_list.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/array.h"
+#include "target/family.h"
+
+static bool is_listed(const struct target_list *list, pid_t pid)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (list->pids[i] == pid)
+			return true;
+	return false;
+}
+
+static int add_workers_of(struct target_list *list, const struct procfs *procfs, pid_t master,
+			  bool follow_forks)
+{
+	pid_t *workers;
+	size_t count = family_list_workers(procfs, master, &workers), added = 0;
+	int error = 0;
+
+	for (size_t i = 0; i < count && !error; i++) {
+		if (is_listed(list, workers[i]))
+			continue;
+		if (array_append(&list->pids, &list->count, workers[i]))
+			added++;
+		else
+			error = -ENOMEM;
+	}
+	free(workers);
+	if (added)
+		message_info("process %d forked %zu that run the same program: recorded too%s",
+			     (int)master, added,
+			     follow_forks
+				     ? ""
+				     : ", but not those to come: --follow-forks takes them in");
+	return error;
+}
+
+static int add_all(struct target_list *list, const struct procfs *procfs,
+		   const struct target_choice *choice, bool follow_forks)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < choice->pid_count && !error; i++)
+		if (!array_append(&list->pids, &list->count, choice->pids[i]))
+			error = -ENOMEM;
+	list->needed = choice->selection.name ? 0 : choice->pid_count;
+	for (size_t i = 0; i < list->needed && !error; i++)
+		error = add_workers_of(list, procfs, choice->pids[i], follow_forks);
+	return !error && follow_forks ? family_append(procfs, &list->pids, &list->count) : error;
+}
+
+int target_list_fill(struct target_list *list, const struct procfs *procfs,
+		     const struct target_choice *choice, bool follow_forks, struct failure *failure)
+{
+	if (add_all(list, procfs, choice, follow_forks))
+		return failure_set(failure, STATUS_FAILURE, "out of memory");
+	return 0;
+}
+
+void target_list_release(struct target_list *list)
+{
+	free(list->pids);
+	*list = (struct target_list){0};
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The processes that `record` attaches to: those asked for, the workers that a master among them
+ * forked, and where forks are followed all their children.
+ */
+#ifndef UNFREED_TARGET_LIST_H
+#define UNFREED_TARGET_LIST_H
+
+#include "commands/target_options.h"
+
+struct target_list {
+	pid_t *pids;
+	size_t count;
+	size_t needed; /* of these, the first ones: without them it is not what was asked for */
+};
+
+/* Fills a zeroed list. Says which workers it adds. Returns 0, or -1 with `failure` filled. */
+int target_list_fill(struct target_list *list, const struct procfs *procfs,
+		     const struct target_choice *choice, bool follow_forks,
+		     struct failure *failure);
+void target_list_release(struct target_list *list);
+
+#endif
