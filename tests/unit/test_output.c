@@ -150,7 +150,7 @@ static void test_text_says_when_a_place_is_of_several_processes(void **state)
 	add_query(snapshot, 1);
 	text = render(snapshot, "text", &by_line, NULL);
 	assert_non_null(strstr(text, " 1. 2.0 kB  100 %  2 blocks"));
-	assert_non_null(strstr(text, "  in several processes  freed "));
+	assert_non_null(strstr(text, "  in several processes\n      freed "));
 	free(text);
 	snapshot->targets[1].exe = snapshot->targets[0].exe;
 	snapshot->targets[1].comm = snapshot->targets[0].comm;
@@ -200,6 +200,27 @@ static void test_text_by_own_code(void **state)
 	snapshot->stack_count = 9;
 	text = render(snapshot, "text", NULL, NULL);
 	assert_null(strstr(text, "hint"));
+	free(text);
+	snapshot_free(snapshot);
+}
+
+/* A function of the program's own that allocates under many callers is in many stacks, all small. */
+static void test_text_hints_at_a_native_leaf(void **state)
+{
+	static const struct frame leafy = {"leafy", "/src/a.c", "/app", 9, 3, FRAME_NATIVE};
+	static const struct frame wrapper = {"wrap", NULL, "/lib/wrap.so", 5, 0, FRAME_NATIVE};
+	struct snapshot *snapshot = snapshot_new();
+	char *text;
+
+	(void)state;
+	add_target(snapshot, 7, "app", "/app", "");
+	for (uint64_t i = 0; i < 40; i++) {
+		struct frame caller = {"caller", "/src/a.c", "/app", i, i, FRAME_NATIVE};
+
+		add_stack(snapshot, 0, (struct frame[]){caller, leafy, wrapper}, 3, 64, 1);
+	}
+	text = render(snapshot, "text", NULL, NULL);
+	assert_non_null(strstr(text, "hint: leafy (/src/a.c) holds 100 % of that, by 40 stacks"));
 	free(text);
 	snapshot_free(snapshot);
 }
@@ -728,6 +749,7 @@ int main(void)
 		cmocka_unit_test(test_how_python_was_seen_is_said),
 		cmocka_unit_test(test_text_says_when_a_place_is_of_several_processes),
 		cmocka_unit_test(test_text_by_own_code),
+		cmocka_unit_test(test_text_hints_at_a_native_leaf),
 		cmocka_unit_test(test_reports_say_what_changed),
 		cmocka_unit_test(test_json_has_live_stacks_unless_all_are_asked_for),
 		cmocka_unit_test(test_own_code_is_what_the_user_says),

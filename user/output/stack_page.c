@@ -237,6 +237,28 @@ static void print_tree(struct printer *printer)
 	fputs("],\n", file);
 }
 
+/* Of rows that are of one stack what their blocks hold, as row, type and bytes. */
+static void print_types(struct printer *printer)
+{
+	const struct stack_tree *tree = printer->tree;
+	const char *before = "\n";
+
+	fputs("\"holds\":[", printer->file);
+	for (size_t i = 0; i < tree->row_count; i++) {
+		const struct stack_objects *objects = tree->rows[i].stack->objects;
+
+		if (!objects || tree->rows[i].stacks != 1)
+			continue;
+		for (size_t j = 0; j < objects->type_count; j++) {
+			fprintf(printer->file, "%s[%zu,", before, i);
+			print_name(printer, objects->types[j].name);
+			fprintf(printer->file, ",%" PRIu64 "]", objects->types[j].held.bytes);
+			before = ",\n";
+		}
+	}
+	fputs("],\n", printer->file);
+}
+
 static void print_domains(FILE *file)
 {
 	fputs("\"domains\":[", file);
@@ -274,6 +296,7 @@ static void print_all(struct printer *printer, const struct output_options *opti
 	print_domains(file);
 	print_frames(printer);
 	print_tree(printer);
+	print_types(printer);
 	fprintf(file, "\"cut\":[%zu,%" PRIu64 "],\n\"others\":[%zu,%" PRIu64 "]}\n",
 		tree->cut_stacks, tree->cut_bytes, tree->other_stacks, tree->other_bytes);
 }

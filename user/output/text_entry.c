@@ -56,15 +56,12 @@ static void print_change(FILE *file, const struct snapshot *snapshot, const stru
 	fprintf(file, " %s", quantity_signed_bytes(text, stack->change.bytes));
 }
 
-/* `mixed`: of more than the stack's own target. */
-static void print_amounts(struct text_report *report, const struct stack *stack, bool mixed,
-			  size_t rank)
+/* Fields stand two spaces apart. `mixed`: of more than the stack's own target. */
+static void write_amounts(FILE *file, const struct text_report *report, const struct stack *stack,
+			  bool mixed)
 {
 	const struct snapshot *snapshot = report->snapshot;
-	FILE *file = report->columns.file;
 
-	columns_hang(&report->columns, ENTRY_INDENT);
-	fprintf(file, "%2zu. ", rank);
 	quantity_print_bytes(file, stack->live_bytes);
 	fputs("  ", file);
 	quantity_print_percent(file, (double)stack->live_bytes,
@@ -85,7 +82,45 @@ static void print_amounts(struct text_report *report, const struct stack *stack,
 	else if (snapshot->target_count > 1 || snapshot->targets[stack->target].processes > 1)
 		print_process(file, snapshot, stack);
 	net_print_freed(file, snapshot, stack);
-	putc('\n', file);
+}
+
+/* Lines end between fields. The text is taken apart. */
+static void print_fields(struct columns *columns, char *text)
+{
+	for (char *field = text, *end; field; field = end) {
+		end = strstr(field, "  ");
+		if (end) {
+			*end = '\0';
+			end += strlen("  ");
+		}
+		if (field != text && columns_left(columns) < columns_count(field) + 2) {
+			putc('\n', columns->file);
+			columns_pad(columns, ENTRY_INDENT);
+		} else if (field != text) {
+			fputs("  ", columns->file);
+		}
+		columns_print_text(columns, field, SCREEN_COLUMNS);
+	}
+	putc('\n', columns->file);
+}
+
+static int print_amounts(struct text_report *report, const struct stack *stack, bool mixed,
+			 size_t rank)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	if (!file)
+		return -ENOMEM;
+	write_amounts(file, report, stack, mixed);
+	int error = fclose(file) ? -ENOMEM : 0;
+
+	fprintf(report->columns.file, "%2zu. ", rank);
+	if (!error)
+		print_fields(&report->columns, text);
+	free(text);
+	return error;
 }
 
 /* A call chain that wraps at frames, and ends with a count where it grows too long. */
@@ -292,15 +327,17 @@ static void print_difference(struct text_report *report, const struct guise *gui
 }
 
 /* The look is in columns already. */
-static void print_entry(struct text_report *report, const struct guise *guise, size_t rank)
+static int print_entry(struct text_report *report, const struct guise *guise, size_t rank)
 {
-	print_amounts(report, guise->stack, false, rank);
+	int error = print_amounts(report, guise->stack, false, rank);
+
 	fflush(report->columns.file);
 	fputs(guise->text, report->columns.out);
 	columns_hang(&report->columns, CHAIN_INDENT);
 	print_difference(report, guise);
 	label_print_objects(report->columns.file, guise->stack);
 	label_print_reach(report->columns.file, guise->stack, true);
+	return error;
 }
 
 int text_print_stacks(struct text_report *report, const struct stack *const *stacks, size_t count)
@@ -313,7 +350,7 @@ int text_print_stacks(struct text_report *report, const struct stack *const *sta
 	if (!error)
 		find_alike(guises, count);
 	for (size_t i = 0; i < count && !error; i++)
-		print_entry(report, &guises[i], i + 1);
+		error = print_entry(report, &guises[i], i + 1);
 	for (size_t i = 0; guises && i < count; i++)
 		free(guises[i].text);
 	free(guises);
@@ -348,9 +385,10 @@ int text_print_group(struct text_report *report, const struct group *group, size
 {
 	bool by_line = report->options->by == BY_LINE;
 
-	print_amounts(report, &group->sum, group->mixed, rank);
-	int error = print_group_name(report, group);
+	int error = print_amounts(report, &group->sum, group->mixed, rank);
 
+	if (!error)
+		error = print_group_name(report, group);
 	if (!error)
 		error = print_chain(report, &report->columns, &group->sum,
 				    by_line ? group->frame : NULL);

@@ -3,7 +3,7 @@
  * What the page shows, from the element #stack-data (user/output/stack_page.c writes it). `frames`
  * are [name, kind, own, path, line, module], `nodes` pairs of parent and frame of a tree in which
  * node 0 is the root, `rows` what was allocated at a node by a process, `processes` [name,
- * executable, pid], `paths` [path, what of it tells it from others].
+ * executable, pid], `paths` [path, what of it tells it from others], `holds` [row, type, bytes].
  *
  * Names come from the traced program and are hostile: they reach the document through textContent
  * and setAttribute only, never as markup, which the page's policy forbids besides.
@@ -16,6 +16,7 @@ const FIELDS = 8;
 
 const frames = readFrames();
 const rows = readRows();
+const types = readTypes();
 const programs = readPrograms();
 
 function readFrames() {
@@ -41,6 +42,15 @@ function readRows() {
 			finding: findingFrame(node)});
 	}
 	return list;
+}
+
+/* Of each row what its blocks hold, as pairs of type and bytes. */
+function readTypes() {
+	const held = new Map();
+
+	for (const [row, type, bytes] of data.holds)
+		held.set(rows[row], (held.get(rows[row]) || []).concat([[type, bytes]]));
+	return held;
 }
 
 /* Of each process the number of its program: of one name and executable. */

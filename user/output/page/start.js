@@ -1,21 +1,20 @@
 /* The page around table and drawing, and what keys and clicks do. */
 const page = buildPage();
 
-/* In an SVG file the picture makes way for a page of its own. */
+/* In an SVG file the picture is to make way for a page of its own. */
 function openRoot() {
 	if (document.body) {
-		document.getElementById("plain").remove();
-		return {root: document.body, scroller: document.scrollingElement};
+		return {root: document.body, scroller: document.scrollingElement,
+			plain: document.getElementById("plain")};
 	}
 	const root = document.documentElement;
 
-	document.getElementById("stack-picture").remove();
 	root.removeAttribute("viewBox");
 	root.setAttribute("height", "100%");
 	const frame = shape(root, "foreignObject", {x: 0, y: 0, width: "100%", height: "100%"});
 	const scroller = element(frame, "div", "scroller");
 
-	return {root: scroller, scroller};
+	return {root: scroller, scroller, plain: document.getElementById("stack-picture")};
 }
 
 function buildHead(app) {
@@ -80,7 +79,7 @@ function buildLegend(app) {
 }
 
 function buildPage() {
-	const {root, scroller} = openRoot();
+	const {root, scroller, plain} = openRoot();
 	const app = element(root, "div", "app");
 
 	buildHead(app);
@@ -98,7 +97,7 @@ function buildPage() {
 
 	tip.hidden = detail.hidden = only.hidden = true;
 	tip.setAttribute("role", "tooltip");
-	return {app, scroller, table, stay, only, detail, graph, leftOut, tip, ...bar,
+	return {app, plain, scroller, table, stay, only, detail, graph, leftOut, tip, ...bar,
 		characterWidth: measureCharacter(graph)};
 }
 
@@ -276,4 +275,11 @@ window.addEventListener("popstate", function () {
 });
 window.addEventListener("resize", drawGraph);
 readAddress();
-draw();
+try {
+	draw();
+	page.plain.remove();
+	drawGraph(); /* the window may be narrower without what was there before */
+} catch (error) { /* then what shows without a program stays */
+	page.app.remove();
+	throw error;
+}

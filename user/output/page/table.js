@@ -17,7 +17,8 @@ const COLUMNS = [
 	{key: "stacks", title: "stacks", text: finding => formatCount(finding.stacks)},
 	{key: "processes", title: "processes",
 		text: finding => formatCount(finding.processes.size)},
-];
+	{key: "holds", title: "holds", of: "bytes", text: holdsText},
+].filter(column => column.key !== "holds" || data.holds.length);
 
 /* As text reports have it: nothing of the first half of the recording is left, and most is gone. */
 function turnsOver(finding) {
@@ -37,6 +38,13 @@ function freedText(finding) {
 		formatShare(finding.freed, finding.allocated) : "";
 }
 
+/* The type that most of it is. */
+function holdsText(finding) {
+	const most = Array.from(finding.types).sort((a, b) => b[1] - a[1])[0];
+
+	return most ? most[0] + " " + formatBytes(most[1]) : "";
+}
+
 function makeFindings() {
 	const set = labelSets[Number(view.lines)];
 	const all = {bytes: 0, blocks: 0};
@@ -51,7 +59,7 @@ function makeFindings() {
 		if (!finding) {
 			finding = {label, all, bytes: 0, blocks: 0, stacks: 0, oldest: 0,
 				allocated: 0, freed: 0,
-				processes: new Set()};
+				processes: new Set(), types: new Map()};
 			byKey.set(label, finding);
 		}
 		finding.bytes += row.bytes;
@@ -61,6 +69,8 @@ function makeFindings() {
 		finding.freed = finding.allocated - finding.bytes;
 		finding.oldest = Math.max(finding.oldest, row.oldest);
 		finding.processes.add(row.process);
+		for (const [type, bytes] of types.get(row) || [])
+			finding.types.set(type, (finding.types.get(type) || 0) + bytes);
 		all.bytes += row.bytes;
 		all.blocks += row.blocks;
 	}
