@@ -11,6 +11,9 @@
 #include "doctor_python.h"
 #include "lib/command_line.h"
 #include "lib/escape.h"
+#include "lib/quantity.h"
+#include "memory/budget.h"
+#include "service/patient.h"
 #include "target/check.h"
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
@@ -106,6 +109,17 @@ static void print_skipped(const char *skipped)
 	printf("\n");
 }
 
+static void print_hidden(const struct allocators *allocators)
+{
+	for (size_t i = 0; i < allocators->hidden_count; i++) {
+		printf("\nallocator ");
+		escape_print(stdout, allocators->hidden[i].path);
+		printf(" (%s)\n  its functions have no names (stripped): what is allocated with it "
+		       "is not seen\n",
+		       allocators->hidden[i].kind);
+	}
+}
+
 static void print_target(pid_t pid, const struct process_status *status,
 			 const struct target_check *check)
 {
@@ -120,10 +134,43 @@ static void print_target(pid_t pid, const struct process_status *status,
 	if (check->skipped)
 		print_skipped(check->skipped);
 	print_sites(estimate);
+	print_hidden(check->allocators);
 	printf("\nover %.1f s: %.0f calls/s; exact recording would slow the process by about %.*f "
 	       "%%\n",
 	       estimate->window_s, estimate->calls_per_s, estimate->slowdown_percent < 10 ? 1 : 0,
 	       estimate->slowdown_percent);
+}
+
+/* Worth a word: a MB, and more than malloc's blocks take. */
+#define OWN_MAPPINGS_LEAST 1000000u
+
+/* Memory that no probe on malloc accounts for: a runtime's heap, buffers, a nameless allocator's.
+ */
+static void print_own_mappings(const struct procfs *procfs, struct confined *confined, pid_t pid)
+{
+	struct patient patient;
+	struct failure failure;
+	struct look *look;
+	uint64_t own;
+
+	if (patient_open(&patient, procfs, confined, pid, budget_default(), &failure))
+		return;
+	look = patient_look(&patient, false, &failure) ? NULL : patient_report(&patient, NULL);
+	patient_close(&patient);
+	own = look && look->parts_known ? look->parts[PART_ANONYMOUS].resident_bytes : 0;
+	if (own >= OWN_MAPPINGS_LEAST && own > look->parts[PART_MALLOC_LIVE].resident_bytes) {
+		printf("\nof its memory ");
+		quantity_print_bytes(stdout, own);
+		printf(" is in mappings that it made itself, not by malloc");
+		if (look->mapping_count) {
+			printf(": ");
+			escape_print(stdout, look->mappings[0].name);
+		}
+		printf("\nwhat allocates there (mmap, a runtime's heap, an allocator without "
+		       "names) is "
+		       "not seen\n");
+	}
+	look_free(look);
 }
 
 static int examine_target(const struct kernel *kernel, struct confined *confined, pid_t pid,
@@ -146,6 +193,7 @@ static int examine_target(const struct kernel *kernel, struct confined *confined
 	if (!procfs_read_status(&procfs, pid, &status)) {
 		print_costs(&check.estimate.costs);
 		print_target(pid, &status, &check);
+		print_own_mappings(&procfs, confined, pid);
 		doctor_print_python(&procfs, confined, pid,
 				    estimate_nops_emulated(&check.estimate.costs));
 	}

@@ -250,6 +250,18 @@ static int install_found(struct session *session, pid_t pid, const struct alloca
 	return (int)(allocators->count - failed);
 }
 
+/* What they allocate is missing from the report. */
+static void note_hidden(struct session *session, pid_t pid, const struct allocators *allocators)
+{
+	if (session->config.malloc_off)
+		return;
+	for (size_t i = 0; i < allocators->hidden_count; i++)
+		message_info("process %d has %s in %s, without the names of its functions "
+			     "(stripped): what is allocated with it is not seen",
+			     (int)pid, allocators->hidden[i].kind, allocators->hidden[i].path);
+	session->losses[LOSS_allocator_unprobed] += allocators->hidden_count;
+}
+
 static void tell_troubles(struct session *session)
 {
 	char text[512];
@@ -284,6 +296,7 @@ int session_attach(struct session *session, pid_t pid, struct failure *failure)
 		if (skipped)
 			message_detail("process %d: not read: %s", (int)pid, skipped);
 		result = install_found(session, pid, &allocators, failure);
+		note_hidden(session, pid, &allocators);
 		if (allocators.linker_hook) /* what came and went before it was watched */
 			collector_refresh(session->collector, (uint32_t)pid);
 		for (size_t i = 0; i < fresh.count; i++)

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from conftest import Target, assert_exact, assert_functions, library, needs, program
+from conftest import TIMEOUT, UNFREED, Target, assert_exact, assert_functions, library, needs, program
 from test_ledger import CASES
 
 LINKED = ["musl", "musl-static", "static", "jemalloc", "tcmalloc", "mimalloc"]
@@ -73,6 +73,34 @@ def test_a_static_executable_without_symbols_says_so(record, tmp_path):
     assert result.status == 3
     assert len(result.stderr.splitlines()) == 1
     assert "malloc" in result.stderr or "alloc" in result.stderr
+
+
+def test_a_prefixed_allocator(measure):
+    assert_exact(*measure("hidden_malloc"))
+
+
+def test_a_stripped_prefixed_allocator_is_noticed(record, tmp_path):
+    """Its functions cannot be found; what it holds is said to be missing, by record and doctor."""
+    stripped = tmp_path / "stripped"
+    subprocess.run([needs("strip"), "-o", stripped, program("hidden_malloc")], check=True)
+    with Target(stripped) as target:
+        recorder = record(target)
+        target.go()
+        truth = target.truth()
+        doctor = subprocess.run([UNFREED, "doctor", str(target.pid)], capture_output=True, text=True,
+                                timeout=TIMEOUT)
+        result = recorder.stop()
+        assert target.finish() == 0
+    assert result.status == 0, result.stderr
+    assert f"jemalloc in {stripped}" in result.stderr
+    assert result.losses == {"allocator_unprobed": 1}
+    assert result.totals["live_blocks"] == truth["by_function"]["leak_plain"]["live_blocks"]
+    memory = result.report["memory"]
+    assert memory["unexplained"] > 0.9 * truth["by_function"]["leak_hidden"]["live_bytes"]
+    assert memory["unexplained_in"] == "anonymous"
+    assert doctor.returncode == 0
+    assert f"allocator {stripped} (jemalloc)\n  its functions have no names" in doctor.stdout
+    assert "is in mappings that it made itself" in doctor.stdout
 
 
 def test_a_library_loaded_later_with_its_own_malloc(record, attach):

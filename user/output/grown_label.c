@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../analyze/grown.h"
 #include "columns.h"
@@ -70,7 +71,9 @@ static const char *explain(const struct snapshot *snapshot, enum look_part_id wh
 {
 	switch (where) {
 	case PART_ANONYMOUS:
-		return "most of it in memory that it maps itself, not by malloc";
+		return snapshot->losses[LOSS_allocator_unprobed]
+			       ? "most of it likely of the allocator that no probe sees"
+			       : "most of it in memory that it maps itself, not by malloc";
 	case PART_SHARED:
 		return "most of it memory that it shares or may share";
 	case PART_STACKS:
@@ -119,6 +122,9 @@ static void print_unexplained(struct columns *columns, const struct snapshot *sn
 	if (why && where == PART_ANONYMOUS && own_mappings(snapshot)) {
 		fputs(": ", columns->file);
 		columns_print_name(columns, own_mappings(snapshot), SCREEN_COLUMNS / 2);
+		if (!snapshot->losses[LOSS_allocator_unprobed] &&
+		    !strcmp(own_mappings(snapshot), LOOK_PLAIN_MAPPING))
+			fputs(", or an allocator of its own that has no names", columns->file);
 	}
 	putc('\n', columns->file);
 }

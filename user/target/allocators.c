@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "../lib/array.h"
 #include "survey.h"
 
 struct finder {
@@ -150,6 +151,18 @@ static int add_linker(struct finder *finder, const struct survey *survey,
 	return 0;
 }
 
+static int add_hidden(struct finder *finder, const struct survey *survey,
+		      const struct mapping *mapping)
+{
+	struct allocators *found = finder->found;
+	struct hidden_allocator hidden = {strdup(mapping->path), survey->hidden};
+
+	if (hidden.path && array_append(&found->hidden, &found->hidden_count, hidden))
+		return 0;
+	free(hidden.path);
+	return -ENOMEM;
+}
+
 static int add_object(struct finder *finder, const struct mapping *mapping, int fd)
 {
 	struct survey survey;
@@ -163,6 +176,8 @@ static int add_object(struct finder *finder, const struct mapping *mapping, int 
 		error = add_linker(finder, &survey, mapping, fd);
 	if (!error && survey.entry_count)
 		error = add_allocator(finder, &survey, mapping, fd);
+	if (!error && survey.hidden)
+		error = add_hidden(finder, &survey, mapping);
 	survey_release(&survey);
 	return error;
 }
@@ -231,6 +246,9 @@ void allocators_release(struct allocators *allocators)
 {
 	for (size_t i = 0; i < allocators->count; i++)
 		allocator_release(&allocators->items[i]);
+	for (size_t i = 0; i < allocators->hidden_count; i++)
+		free(allocators->hidden[i].path);
+	free(allocators->hidden);
 	free(allocators->items);
 	free(allocators->linker_path);
 	if (allocators->linker_fd >= 0)

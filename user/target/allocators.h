@@ -28,9 +28,17 @@ struct allocator {
 	size_t return_count;
 };
 
+/* One whose functions have no names, so that no probe can be put on them. */
+struct hidden_allocator {
+	char *path;
+	const char *kind;
+};
+
 struct allocators {
 	struct allocator *items;
 	size_t count;
+	struct hidden_allocator *hidden;
+	size_t hidden_count;
 	/* The dynamic linker's rendezvous function, called after each dlopen and dlclose. */
 	int linker_fd; /* -1: none (static executable) */
 	char *linker_path;

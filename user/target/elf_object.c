@@ -12,6 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hidden_allocator.h"
+
 #define SECTION_BYTES_MAX (UINT64_C(512) << 20)
 #define CODE_BYTES_MAX    (UINT64_C(512) << 20)
 
@@ -392,8 +394,10 @@ static int read_object(struct reader *reader)
 		reader->kind = KIND_MUSL;
 	object->kind = kind_names[reader->kind];
 	sort_functions(object);
-	if (!object->defines_malloc && !object->linker_hook)
+	if (!object->defines_malloc && !object->linker_hook) {
+		object->hidden = hidden_allocator_find(reader->elf, reader->fd);
 		return 0;
+	}
 	error = read_codes(reader);
 	if (!error)
 		error = read_sections(reader, true);

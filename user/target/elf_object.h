@@ -22,6 +22,7 @@ struct elf_object {
 	bool defines_malloc;
 	bool is_loader;        /* glibc's dynamic loader */
 	const char *kind;      /* as struct allocator has it */
+	const char *hidden;    /* kind of an allocator in it whose functions have no names; NULL */
 	uint64_t linker_hook;  /* virtual address, 0: none */
 	uint64_t linker_debug; /* of struct r_debug, 0: none */
 	struct code *codes;    /* executable segments; only where there is something to probe */

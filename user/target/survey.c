@@ -127,6 +127,7 @@ int survey_read(int fd, struct survey *survey)
 	if (error)
 		return error;
 	survey->kind = object.kind;
+	survey->hidden = object.hidden;
 	choose_linker_hook(&object, survey);
 	if (object.defines_malloc && !object.is_loader)
 		error = add_sites(survey, &object);

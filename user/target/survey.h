@@ -22,6 +22,7 @@ struct survey {
 	size_t return_count;
 	struct survey_gap *gaps;
 	size_t gap_count;
+	const char *hidden;    /* an allocator in it whose functions have no names; NULL */
 	uint64_t linker_hook;  /* file offset of a site on the dynamic linker's rendezvous
 				  function; 0: none */
 	uint64_t linker_state; /* from that site to r_debug.r_state in memory; 0: not known */

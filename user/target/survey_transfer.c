@@ -17,6 +17,8 @@ struct header {
 	uint32_t entry_count;
 	uint32_t return_count;
 	uint32_t gap_count;
+	uint32_t hidden; /* as kind; 0: none */
+	uint32_t reserved;
 };
 
 struct function_site {
@@ -29,7 +31,7 @@ struct gap_entry {
 	uint32_t some;
 };
 
-_Static_assert(sizeof(struct header) == 32, "");
+_Static_assert(sizeof(struct header) == 40, "");
 _Static_assert(sizeof(struct function_site) == 64, "");
 
 static size_t encoded_length(const struct header *header)
@@ -77,6 +79,7 @@ int survey_encode(const struct survey *survey, struct confined_answer *answer)
 		.entry_count = (uint32_t)survey->entry_count,
 		.return_count = (uint32_t)survey->return_count,
 		.gap_count = (uint32_t)survey->gap_count,
+		.hidden = survey->hidden ? elf_kind_number(survey->hidden) : 0,
 	};
 	char *at;
 
@@ -138,9 +141,9 @@ static int take_gaps(const char *at, uint32_t count, struct survey_gap **gaps)
 
 static bool header_valid(const struct header *header, size_t length)
 {
-	return elf_kind_name(header->kind) && header->entry_count <= SITES_MAX &&
-	       header->return_count <= SITES_MAX && header->gap_count <= SITES_MAX &&
-	       length == encoded_length(header);
+	return elf_kind_name(header->kind) && elf_kind_name(header->hidden) &&
+	       header->entry_count <= SITES_MAX && header->return_count <= SITES_MAX &&
+	       header->gap_count <= SITES_MAX && length == encoded_length(header);
 }
 
 int survey_decode(const struct confined_answer *answer, struct survey *survey)
@@ -166,6 +169,7 @@ int survey_decode(const struct confined_answer *answer, struct survey *survey)
 		return error;
 	}
 	survey->kind = elf_kind_name(header.kind);
+	survey->hidden = header.hidden ? elf_kind_name(header.hidden) : NULL;
 	survey->linker_hook = header.linker_hook;
 	survey->linker_state = header.linker_state;
 	survey->entry_count = header.entry_count;
