@@ -55,17 +55,24 @@ struct unwind_chunk {
 
 /* Where the canonical frame address, the caller's rsp, comes from. */
 enum unwind_cfa {
-	UNWIND_NO_RULE = 0,    /* no table covers this address */
-	UNWIND_CFA_RSP = 1,    /* rsp + cfa_offset */
-	UNWIND_CFA_RBP = 2,    /* rbp + cfa_offset */
-	UNWIND_CFA_RBX = 3,    /* rbx + cfa_offset */
-	UNWIND_CFA_AT_RSP = 4, /* the word at rsp + cfa_offset, plus addend */
-	UNWIND_CFA_AT_RBP = 5, /* the word at rbp + cfa_offset, plus addend */
-	UNWIND_CFA_PLT = 6,    /* rsp + 8, and 8 more where (pc & 15) >= addend */
-	UNWIND_SIGNAL = 7,     /* all registers lie in the ucontext at rsp */
-	UNWIND_END = 8,        /* the bottom of the stack */
-	UNWIND_UNSUPPORTED = 9 /* enum unwind_unsupported in addend */
+	UNWIND_NO_RULE = 0,     /* no table covers this address */
+	UNWIND_CFA_RSP = 1,     /* rsp + cfa_offset */
+	UNWIND_CFA_RBP = 2,     /* rbp + cfa_offset */
+	UNWIND_CFA_RBX = 3,     /* rbx + cfa_offset */
+	UNWIND_CFA_AT_RSP = 4,  /* the word at rsp + cfa_offset, plus addend */
+	UNWIND_CFA_AT_RBP = 5,  /* the word at rbp + cfa_offset, plus addend */
+	UNWIND_CFA_PLT = 6,     /* rsp + 8, and 8 more where (pc & 15) >= addend */
+	UNWIND_SIGNAL = 7,      /* all registers lie in the ucontext at rsp */
+	UNWIND_END = 8,         /* the bottom of the stack */
+	UNWIND_UNSUPPORTED = 9, /* enum unwind_unsupported in addend */
+	/* A goroutine lies at rsp + cfa_offset, and at rsp + addend how far below the end of its
+	 * stack the frame is: the return address, or below it the caller's rbp. */
+	UNWIND_GO_STACK = 10,
+	UNWIND_CFA_COUNT,
 };
+
+/* runtime.g.stack.hi of Go: the end of a goroutine's stack. */
+#define UNWIND_GO_STACK_END 8
 
 /* Where the caller's rbp or rbx is. */
 enum unwind_saved {

@@ -331,12 +331,42 @@ UNWIND_INLINE __u64 unwind_cfa(struct unwind_state *state, const struct unwind_r
 	}
 }
 
-/* To the caller, by a rule that does not lead to a CFA. */
-UNWIND_FUNCTION int unwind_apply_special(struct unwind_state *state, __u32 kind)
+/* From the stack that C is called on over to the goroutine's, which may lie anywhere. */
+UNWIND_FUNCTION int unwind_go_stack(struct unwind_state *state, const struct unwind_rule *rule)
 {
-	if (kind == UNWIND_SIGNAL)
+	__u64 goroutine, depth, cfa;
+
+	if (!state || !rule)
+		return UNWIND_READ_FAILED;
+	goroutine = unwind_read(state, state->sp + (__s64)rule->cfa_offset);
+	depth = unwind_read(state, state->sp + (__s64)rule->addend);
+	state->stack_limit = 0;
+	cfa = unwind_read(state, goroutine + UNWIND_GO_STACK_END) - depth + 8;
+	if (rule->rbp == UNWIND_SAVED_AT_CFA) {
+		cfa += 8;
+		unwind_restore_fp(state, cfa + (__s64)rule->rbp_offset);
+	}
+	state->pc = unwind_read(state, cfa - 8);
+	state->sp = cfa;
+	if (state->flags & UNWIND_UNREAD)
+		return UNWIND_READ_FAILED;
+	state->flags &= ~UNWIND_EXACT;
+	return UNWIND_STEPPED;
+}
+
+/* To the caller, by a rule that does not lead to a CFA. */
+UNWIND_FUNCTION int unwind_apply_special(struct unwind_state *state, const struct unwind_rule *rule)
+{
+	if (!rule)
+		return UNWIND_NO_SUPPORT;
+	switch (rule->cfa) {
+	case UNWIND_SIGNAL:
 		return unwind_signal(state);
-	return kind == UNWIND_END ? UNWIND_BOTTOM : UNWIND_NO_SUPPORT;
+	case UNWIND_GO_STACK:
+		return unwind_go_stack(state, rule);
+	default:
+		return rule->cfa == UNWIND_END ? UNWIND_BOTTOM : UNWIND_NO_SUPPORT;
+	}
 }
 
 /* To the caller of a frame with the given rule. */
@@ -345,7 +375,7 @@ UNWIND_INLINE int unwind_apply(struct unwind_state *state, const struct unwind_r
 	__u64 cfa;
 
 	if (rule->cfa >= UNWIND_SIGNAL)
-		return unwind_apply_special(state, rule->cfa);
+		return unwind_apply_special(state, rule);
 	cfa = unwind_cfa(state, rule);
 	if (cfa <= state->sp)
 		return state->flags & UNWIND_UNREAD ? UNWIND_READ_FAILED : UNWIND_NOT_ADVANCING;

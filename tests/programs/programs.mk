@@ -54,6 +54,9 @@ rustc := $(or $(shell command -v rustc),$(wildcard $(HOME)/.cargo/bin/rustc))
 ifneq ($(rustc),)
 programs_all += rust_leaks rust_leaks_bare
 endif
+ifneq ($(shell command -v go),)
+programs_all += cgo_leaks cgo_leaks.stripped
+endif
 
 .PHONY: programs
 programs: $(programs_all:%=$(programs_dir)/%)
@@ -104,6 +107,12 @@ $(programs_dir)/python_embedded: tests/programs/python_embedded.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(shell $(python_config) --includes) -O2 -g -Wall -Wextra -Werror -o $@ $< \
 		$(shell $(python_config) --embed --ldflags)
+
+$(programs_dir)/cgo_leaks.stripped: cgo_flags := -ldflags '-s -w'
+$(programs_dir)/cgo_leaks $(programs_dir)/cgo_leaks.stripped: tests/programs/cgo_leaks.go
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)CGO_ENABLED=1 go build $(cgo_flags) -o $@ $<
 
 $(programs_dir)/demo_leaky: tests/programs/demo_leaky.c
 	$(call say,PROGRAM,$@)

@@ -38,9 +38,7 @@ static int source_read(const struct elf_source *source, uint64_t offset, void *b
 	return 0;
 }
 
-/* Gives the caller `size` bytes to free, or NULL with `error` set. */
-static void *source_copy(const struct elf_source *source, uint64_t offset, uint64_t size,
-			 int *error)
+void *elf_source_copy(const struct elf_source *source, uint64_t offset, uint64_t size, int *error)
 {
 	uint8_t *bytes;
 
@@ -73,7 +71,7 @@ static Elf64_Phdr *program_headers(const struct elf_source *source, const Elf64_
 		*error = -ENOEXEC;
 		return NULL;
 	}
-	return source_copy(source, header->e_phoff, *count * sizeof(Elf64_Phdr), error);
+	return elf_source_copy(source, header->e_phoff, *count * sizeof(Elf64_Phdr), error);
 }
 
 static void segments_take(const Elf64_Phdr *headers, size_t count, struct elf_sections *sections)
@@ -122,7 +120,7 @@ static int section_take(const struct elf_source *source, const Elf64_Shdr *heade
 	if (header->sh_type == SHT_NOBITS || !size ||
 	    sections->cfi_count == sizeof(sections->cfi) / sizeof(sections->cfi[0]))
 		return 0;
-	bytes = source_copy(source, header->sh_offset, size, &error);
+	bytes = elf_source_copy(source, header->sh_offset, size, &error);
 	if (bytes && header->sh_flags & SHF_COMPRESSED)
 		error = section_inflate(&bytes, &size);
 	if (error) {
@@ -136,48 +134,64 @@ static int section_take(const struct elf_source *source, const Elf64_Shdr *heade
 	return 0;
 }
 
-/* Takes the section of this name, the first that has it. */
-static int section_find(const struct elf_source *source, const Elf64_Shdr *headers, size_t count,
-			const char *names, size_t names_size, const char *name,
-			struct elf_sections *sections)
+struct section_headers {
+	Elf64_Shdr *items;
+	size_t count;
+	char *names;
+	size_t names_size;
+};
+
+/* The section of this name, the first that has it; NULL: there is none. */
+static const Elf64_Shdr *section_find(const struct section_headers *headers, const char *name)
 {
 	size_t length = strlen(name) + 1;
 
-	for (size_t i = 1; i < count; i++) {
-		size_t at = headers[i].sh_name;
+	for (size_t i = 1; i < headers->count; i++) {
+		size_t at = headers->items[i].sh_name;
 
-		if (at >= names_size || length > names_size - at ||
-		    memcmp(names + at, name, length))
-			continue;
-		return section_take(source, &headers[i], *name == '.' && name[1] == 'd', sections);
+		if (at < headers->names_size && length <= headers->names_size - at &&
+		    !memcmp(headers->names + at, name, length))
+			return &headers->items[i];
 	}
-	return 0;
+	return NULL;
+}
+
+static int sections_take_named(const struct elf_source *source,
+			       const struct section_headers *headers, struct elf_sections *sections)
+{
+	const Elf64_Shdr *eh_frame = section_find(headers, ".eh_frame");
+	const Elf64_Shdr *debug_frame = section_find(headers, ".debug_frame");
+	int error = eh_frame ? section_take(source, eh_frame, false, sections) : 0;
+
+	if (!error && debug_frame)
+		error = section_take(source, debug_frame, true, sections);
+	sections->is_go =
+		section_find(headers, ".note.go.buildid") || section_find(headers, ".go.buildinfo");
+	return error;
 }
 
 static int sections_take(const struct elf_source *source, const Elf64_Ehdr *header,
 			 struct elf_sections *sections)
 {
-	size_t count = header->e_shnum < SECTIONS_READ_MAX ? header->e_shnum : SECTIONS_READ_MAX;
-	Elf64_Shdr *headers;
-	char *names = NULL;
+	struct section_headers headers = {.count = header->e_shnum};
 	int error = 0;
 
-	if (!count || header->e_shentsize != sizeof(*headers) || header->e_shstrndx >= count)
+	if (headers.count > SECTIONS_READ_MAX)
+		headers.count = SECTIONS_READ_MAX;
+	if (!headers.count || header->e_shentsize != sizeof(*headers.items) ||
+	    header->e_shstrndx >= headers.count)
 		return 0;
-	headers = source_copy(source, header->e_shoff, count * sizeof(*headers), &error);
-	if (headers)
-		names = source_copy(source, headers[header->e_shstrndx].sh_offset,
-				    headers[header->e_shstrndx].sh_size, &error);
-	if (names) {
-		size_t size = headers[header->e_shstrndx].sh_size;
-
-		error = section_find(source, headers, count, names, size, ".eh_frame", sections);
-		if (!error)
-			error = section_find(source, headers, count, names, size, ".debug_frame",
-					     sections);
+	headers.items = elf_source_copy(source, header->e_shoff,
+					headers.count * sizeof(*headers.items), &error);
+	if (headers.items) {
+		headers.names_size = headers.items[header->e_shstrndx].sh_size;
+		headers.names = elf_source_copy(source, headers.items[header->e_shstrndx].sh_offset,
+						headers.names_size, &error);
 	}
-	free(names);
-	free(headers);
+	if (headers.names)
+		error = sections_take_named(source, &headers, sections);
+	free(headers.names);
+	free(headers.items);
 	return error == -ENOEXEC ? 0 : error;
 }
 
@@ -229,8 +243,8 @@ static int frame_hdr_take(const struct elf_source *source, const Elf64_Phdr *hea
 		if (headers[i].p_type != PT_LOAD || address < headers[i].p_vaddr ||
 		    into >= headers[i].p_filesz)
 			continue;
-		bytes = source_copy(source, headers[i].p_offset + into, headers[i].p_filesz - into,
-				    &error);
+		bytes = elf_source_copy(source, headers[i].p_offset + into,
+					headers[i].p_filesz - into, &error);
 		if (!bytes)
 			return error == -ENOEXEC ? 0 : error;
 		sections->cfi[sections->cfi_count++] = (struct cfi_section){

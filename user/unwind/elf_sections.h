@@ -29,6 +29,7 @@ struct elf_sections {
 	size_t segment_count;
 	struct cfi_section cfi[2]; /* own their bytes */
 	size_t cfi_count;
+	bool is_go; /* made by Go's linker */
 };
 
 /*
@@ -37,6 +38,9 @@ struct elf_sections {
  * empty.
  */
 int elf_sections_read(const struct elf_source *source, struct elf_sections *sections);
+/* Bytes of a source, for the caller to free; NULL with a negative errno in `error`. */
+void *elf_source_copy(const struct elf_source *source, uint64_t offset, uint64_t size, int *error);
+
 void elf_sections_release(struct elf_sections *sections);
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "go_switch.h"
 
 /* Rows in the making. */
 struct pager {
@@ -96,7 +97,8 @@ static int pages_place(struct unwind_file *file, const struct cfi_table *table)
 	return 0;
 }
 
-static int file_build(const struct elf_sections *sections, struct unwind_file *file)
+static int file_build(const struct elf_source *source, const struct elf_sections *sections,
+		      struct unwind_file *file)
 {
 	struct cfi_table table;
 	uint64_t low, high, pages;
@@ -107,6 +109,8 @@ static int file_build(const struct elf_sections *sections, struct unwind_file *f
 	if (!code_range(sections, &low, &high))
 		return 0;
 	error = cfi_table_build(sections->cfi, sections->cfi_count, low, high, &table);
+	if (!error)
+		error = go_switch_add(source, sections, &table);
 	if (error || table.row_count < 2)
 		goto out;
 	file->base = table.rows[0].address & ~(uint64_t)(UNWIND_PAGE_SIZE - 1);
@@ -135,7 +139,7 @@ static int source_build(const struct elf_source *source, struct unwind_file *fil
 	error = elf_sections_read(source, &sections);
 	if (error)
 		return error;
-	error = file_build(&sections, file);
+	error = file_build(source, &sections, file);
 	elf_sections_release(&sections);
 	if (error)
 		unwind_file_release(file);

@@ -76,7 +76,7 @@ static bool header_valid(const struct header *header, size_t length)
 static bool rules_valid(const struct unwind_rule *rules, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (rules[i].cfa > UNWIND_UNSUPPORTED || rules[i].rbp > UNWIND_SAVED_LOST ||
+		if (rules[i].cfa >= UNWIND_CFA_COUNT || rules[i].rbp > UNWIND_SAVED_LOST ||
 		    rules[i].rbx > UNWIND_SAVED_LOST || rules[i].flags & ~UNWIND_RULE_EXACT)
 			return false;
 	return true;
