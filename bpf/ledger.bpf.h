@@ -59,14 +59,14 @@ static __noinline int peak_keep(struct stack_totals *totals)
 	return 0;
 }
 
-static __noinline int peak_raise(__u64 size, __u64 time_ns)
+static __noinline int peak_raise(__u64 size)
 {
 	__u64 held = __sync_fetch_and_add(&peak.held_bytes, size) + size;
 
 	if ((__s64)held <= (__s64)peak.bytes)
 		return 0;
 	peak.bytes = held;
-	peak.time_ns = time_ns;
+	peak.time_ns = bpf_ktime_get_ns();
 	__sync_fetch_and_add(&peak.number, 1);
 	return 0;
 }
@@ -87,7 +87,7 @@ static __always_inline void account_alloc(const struct block *block, bool seen)
 	count(&counters->alloc_bytes, block->size);
 	count(&counters->alloc_blocks, 1);
 	if (config.peak && seen)
-		peak_raise(block->size, block->time_ns);
+		peak_raise(block->size);
 }
 
 static __always_inline void account_free(__u64 size, __u32 stack, bool seen)

@@ -24,7 +24,8 @@
 
 struct block {
 	__u64 size;    /* bytes requested */
-	__u64 time_ns; /* CLOCK_MONOTONIC at the allocation's return */
+	__u64 time_ns; /* CLOCK_MONOTONIC at the allocation's return; of one that a realloc replaced
+			  that of the first one */
 	__u32 stack;   /* row of totals_by_stack */
 	__u32 reserved;
 };

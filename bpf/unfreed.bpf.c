@@ -52,7 +52,7 @@ static __always_inline void block_open(struct call *call, __u64 address)
 	block_close(call, key, seen);
 	call->fresh.size = call->size;
 	call->fresh.stack = stack_current(call);
-	call->fresh.time_ns = bpf_ktime_get_ns();
+	call->fresh.time_ns = call->born_ns ? call->born_ns : bpf_ktime_get_ns();
 	if (!ledger_put(key, &call->fresh, seen ? PUT_NEW : PUT_NEW_UNSEEN))
 		call->last_allocated = key;
 }
@@ -234,6 +234,7 @@ static __always_inline bool alloc_begin(struct pt_regs *ctx)
 	call->pointer = regs_argument(ctx, PROBE_COOKIE_POINTER(cookie));
 	call->last_freed = 0;
 	call->old_block = OLD_NONE;
+	call->born_ns = 0;
 	call->sp = sp;
 	if (PROBE_COOKIE_OP(cookie) == PROBE_REALLOC || PROBE_COOKIE_OP(cookie) == PROBE_RESIZE)
 		realloc_begin(call);
@@ -248,6 +249,8 @@ static __noinline int realloc_end(struct call *call, bool replaced)
 		call->old_block = OLD_NONE;
 	if (!replaced && call->old_block == OLD_UNKNOWN)
 		call->old_block = OLD_NONE;
+	if (call->old_block == OLD_TAKEN)
+		call->born_ns = call->old.time_ns;
 	old_close(call);
 	return 0;
 }
@@ -371,6 +374,7 @@ int throwing_return(struct pt_regs *ctx)
 	call->caller.bx = regs_bx(ctx);
 	call->cookie = bpf_get_attach_cookie(ctx);
 	call->size = call->throwing_size;
+	call->born_ns = 0;
 	block_open(call, result);
 	return 0;
 }

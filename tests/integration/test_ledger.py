@@ -37,6 +37,15 @@ def test_the_cases_are_what_they_say(measure):
     assert measure("ledger", "--case", "many_gigabytes")[0]["live_bytes"] > 1 << 32
 
 
+def test_what_is_reallocated_stays_as_old(measure, attach):
+    """Else a container that grows would look like memory that turns over."""
+    truth, result = measure("ledger", "--case", "realloc_ages", options=attach)
+    assert_exact(truth, result)
+    [stack] = [stack for stack in result.report["stacks"] if stack["live_blocks"]]
+    assert stack["oldest_s"] * 1e9 >= truth["age_ns"] >= 200_000_000
+    assert not stack["turns_over"]
+
+
 def test_frees_by_other_threads_with_instant_reuse(measure, attach):
     """8 threads exchange blocks through 16 slots: nearly every free is another thread's, and the
     address is given out again at once."""

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "truth.h"
 
@@ -137,6 +138,30 @@ static void realloc_moves(void)
 	truth_note("moved", moved);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+/* What grows is as old as when it began. */
+static void realloc_ages(void)
+{
+	enum { TIMES = 20, LEAST_NS = 200000000 };
+	void *block = make_block(1000);
+	uint64_t begun_ns = now_ns();
+
+	for (size_t i = 0; i < TIMES; i++) {
+		while (now_ns() - begun_ns < LEAST_NS / TIMES * (i + 1))
+			;
+		block = change_block(block, i ? "change_block" : "make_block", 1000 + i * 10000,
+				     11000 + i * 10000);
+	}
+	truth_note("age_ns", now_ns() - begun_ns);
+}
+
 static void realloc_fails(void)
 {
 	void *block = make_block(123), *gone = make_block(321);
@@ -244,6 +269,7 @@ static const struct truth_case cases[] = {
 	{"reallocarray_fails", NULL, reallocarray_fails},
 	{"realloc_in_place", NULL, realloc_in_place},
 	{"realloc_moves", NULL, realloc_moves},
+	{"realloc_ages", NULL, realloc_ages},
 	{"realloc_fails", NULL, realloc_fails},
 	{"realloc_zero", NULL, realloc_zero},
 	{"realloc_null", NULL, realloc_null},
