@@ -38,9 +38,27 @@ units     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/te
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all clean units
+.PHONY: all clean units help
 
 all: $(BUILD)/unfreed
+
+help:
+	@sed -n 's/^#> //p' Makefile
+
+#> make                           build/unfreed; V=1 shows the commands
+#> sudo make demo                 asks why a bundled program that leaks grows; installs what it needs
+#> sudo make demo PID=1234        asks about a process of yours; DURATION=120 for two minutes
+#> sudo make demo-django          a Django service that leaks, under load
+#> sudo make install              into PREFIX (/usr/local), below DESTDIR; `uninstall` takes it away
+#> make units                     unit tests, build/tests/test_*
+#> sudo make check                all tests, closed by: N passed, N failed, N skipped
+#> sudo make soak                 what takes hours
+#> sudo make check-kernels        under other kernels, in qemu
+#> sudo make bench                what it costs; see tests/bench/README.md
+#> make fuzz                      fuzzers, build/fuzz/fuzz_*
+#> make check-format, make format .clang-format, checked and applied
+#> make dist                      the sources of the last commit, as a tarball
+#> make clean                     removes build
 
 clean:
 	$(Q)rm -rf build

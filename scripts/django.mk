@@ -4,6 +4,7 @@
 
 .PHONY: demo-django
 demo-django:
+	@scripts/need-root demo-django
 	@scripts/setup django
 	+@$(as_user) $(MAKE) $(quiet_make) all django
 	@scripts/demo-django $(if $(DURATION),--duration $(DURATION))

@@ -1,11 +1,26 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Completion for unfreed(1) in bash.
 
+# Where several fit they are listed with their names; what is put in is the number alone. A word that
+# is no number is how a name begins.
 _unfreed_pids()
 {
-    local prefix=""
+    local prefix="" word=${1##*,} directory name fit
     [[ $1 == *,* ]] && prefix=${1%,*},
-    COMPREPLY=($(cd /proc && compgen -P "$prefix" -W "$(echo [0-9]*)" -- "${1##*,}"))
+    COMPREPLY=()
+    for directory in /proc/[0-9]*; do
+        name=""
+        { read -r name <"$directory/comm"; } 2>/dev/null || continue
+        fit=${directory#/proc/}
+        [[ $fit == "$word"* || ($word == [!0-9]* && $name == "$word"*) ]] || continue
+        COMPREPLY+=("$prefix$fit -- $name")
+    done
+    # a list is shown only where keys that list are pressed (9, 33, 63, 64); others put it in
+    if ((${#COMPREPLY[@]} == 1)) || [[ $COMP_TYPE != 9 && $COMP_TYPE != 33 && $COMP_TYPE != 63 &&
+        $COMP_TYPE != 64 ]]; then
+        COMPREPLY=("${COMPREPLY[@]%% -- *}")
+    fi
+    ((${#COMPREPLY[@]}))
 }
 
 _unfreed_names()

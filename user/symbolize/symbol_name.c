@@ -6,7 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#if __has_include(<libiberty/demangle.h>)
 #include <libiberty/demangle.h>
+#else
+#include <demangle.h>
+#endif
 
 struct output {
 	char *text;
