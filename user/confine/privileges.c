@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define NOBODY          65534
@@ -183,16 +185,53 @@ static void drop_bounding_set(void)
 		cap_drop_bound(capability);
 }
 
+/*
+ * Where downloaded debug information is kept, for who called from a root shell: nobody has no home.
+ * What systemd gives a service, else what is ours. Made and given away while that may still be
+ * done.
+ */
+static void make_cache(char *path, size_t size)
+{
+	const char *directory = getenv("CACHE_DIRECTORY");
+	struct stat status;
+
+	if (!directory || *directory != '/')
+		directory = "/var/cache/unfreed";
+	snprintf(path, size, "%s/debuginfod", directory);
+	if (geteuid() != 0 || id_from_environment("SUDO_UID") != NOBODY)
+		return;
+	mkdir(directory, 0755);
+	if (mkdir(path, 0700) == 0 && chown(path, NOBODY, NOBODY) != 0)
+		rmdir(path);
+	if (lstat(path, &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != NOBODY)
+		*path = '\0';
+}
+
+/* As the user by now: what the environment names may be another's. */
+static void choose_cache(const char *path)
+{
+	const char *named = getenv("DEBUGINFOD_CACHE_PATH");
+
+	if (*path && access(path, W_OK | X_OK) == 0 && (!named || access(named, W_OK | X_OK) != 0))
+		setenv("DEBUGINFOD_CACHE_PATH", path, 1);
+}
+
 /* The order matters: a change of user resets the last two. */
 bool privileges_drop(int socket, pid_t parent)
 {
+	char cache[PATH_MAX] = "";
+
 	reset_signals();
+	if (privileges_keep_network())
+		make_cache(cache, sizeof(cache));
 	if (!drop_descriptors(socket) || !drop_shared_memory())
 		return false;
 	offer_to_oom_killer();
 	drop_bounding_set();
 	if (!drop_user() || !drop_capabilities())
 		return false;
+	if (privileges_keep_network())
+		choose_cache(cache);
 	set_limits();
 	prctl(PR_SET_NAME, "unfreed-reader");
 	return prctl(PR_SET_DUMPABLE, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
