@@ -9,6 +9,7 @@
 
 #include "commands/target_options.h"
 #include "doctor_python.h"
+#include "lib/capabilities.h"
 #include "lib/command_line.h"
 #include "lib/escape.h"
 #include "lib/quantity.h"
@@ -51,10 +52,12 @@ static const char *yes_no(bool value)
 
 static void print_kernel(const struct kernel *kernel)
 {
+	char text[256];
+
 	printf("kernel\n");
 	printf("  release              %s\n", kernel->release);
-	printf("  may load programs    %s\n",
-	       kernel->privileged ? "yes" : "no: run as root (CAP_BPF and CAP_PERFMON)");
+	printf("  may load programs    %s%s\n", kernel->privileged ? "yes" : "no, ",
+	       kernel->privileged ? "" : capabilities_of_bpf(text, sizeof(text)));
 	printf("  PID namespace        %s\n",
 	       kernel->host_pids ? "the host's" : "another: run on the host, or share its PIDs");
 	printf("  type information     %s\n",
@@ -205,10 +208,11 @@ static int examine(const struct kernel *kernel, struct confined *confined, pid_t
 		   struct failure *failure)
 {
 	struct trap_costs costs;
+	char text[256];
 
 	if (!kernel->privileged)
-		return failure_set(failure, STATUS_KERNEL,
-				   "not allowed to load BPF programs; run as root");
+		return failure_set(failure, STATUS_KERNEL, "not allowed to load BPF programs %s",
+				   capabilities_of_bpf(text, sizeof(text)));
 	if (kernel_best_attach(kernel) == ATTACH_AUTO)
 		return failure_set(failure, STATUS_KERNEL, "Linux %s cannot probe user space",
 				   kernel->release);

@@ -12,6 +12,7 @@
 
 #include "confine/confined.h"
 #include "footprints.h"
+#include "lib/capabilities.h"
 #include "lib/failure.h"
 #include "lib/process_end.h"
 #include "memory/budget.h"
@@ -62,13 +63,15 @@ struct recording {
 static int choose_attach(struct recording *recording)
 {
 	const struct record_options *options = &recording->options;
+	char text[256];
 
 	recording->attach = options->attach;
 	if (options->attach == ATTACH_AUTO)
 		recording->attach = kernel_best_attach(&recording->kernel);
 	if (!recording->kernel.privileged)
 		return failure_set(&recording->failure, STATUS_KERNEL,
-				   "not allowed to load BPF programs; run as root");
+				   "not allowed to load BPF programs %s",
+				   capabilities_of_bpf(text, sizeof(text)));
 	if (!recording->kernel.host_pids)
 		return failure_set(
 			&recording->failure, STATUS_KERNEL,

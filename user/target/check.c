@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/capabilities.h"
+
 int target_check_exists(const struct procfs *procfs, pid_t pid, struct failure *failure)
 {
 	struct process_status status;
@@ -72,6 +74,11 @@ int target_check_process(const struct procfs *procfs, const struct kernel *kerne
 	if (procfs_read_status(procfs, pid, &status))
 		return failure_set(failure, STATUS_TARGET, "process %d is gone", (int)pid);
 	executable = procfs_read_exe(procfs, pid);
+	if (!executable && !capability_is_there(CAPABILITY_SYS_PTRACE))
+		return failure_set(failure, STATUS_KERNEL,
+				   "not allowed to look into process %d (%s) without "
+				   "CAP_SYS_PTRACE; run as root",
+				   (int)pid, status.comm);
 	if (!executable)
 		return failure_set(failure, STATUS_TARGET,
 				   "process %d (%s) has no executable: a kernel thread, or not "
