@@ -71,7 +71,7 @@ struct instruction {
 	uint8_t tested;         /* compared with zero, or REGISTER_NONE */
 	bool branches_on_zero;  /* je */
 	bool branches_on_other; /* jne */
-	char text[32];          /* as the disassembler writes it, cut */
+	char text[80];          /* as the disassembler writes it */
 };
 
 struct decoder;

@@ -10,10 +10,10 @@ struct site_entry {
 	uint64_t cookie;
 	uint32_t skipped;
 	uint32_t kind;
-	char instruction[32];
+	char instruction[80];
 };
 
-_Static_assert(sizeof(struct site_entry) == 56, "");
+_Static_assert(sizeof(struct site_entry) == 104, "");
 
 struct site_entry site_put(const struct site *site);
 

@@ -33,7 +33,7 @@ struct site {
 	uint64_t file_offset; /* of the probed instruction */
 	uint32_t skipped;     /* bytes from the function's entry */
 	enum site_kind kind;
-	char instruction[32]; /* as the disassembler writes it, cut */
+	char instruction[80]; /* as the disassembler writes it */
 };
 
 /*

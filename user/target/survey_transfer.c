@@ -32,7 +32,7 @@ struct gap_entry {
 };
 
 _Static_assert(sizeof(struct header) == 40, "");
-_Static_assert(sizeof(struct function_site) == 64, "");
+_Static_assert(sizeof(struct function_site) == 112, "");
 
 static size_t encoded_length(const struct header *header)
 {
