@@ -10,6 +10,7 @@
 #include "label.h"
 #include "label_objects.h"
 #include "label_reach.h"
+#include "name_hints.h"
 #include "text_entry.h"
 
 #define DEFAULT_TOP 20
@@ -142,6 +143,7 @@ static int print_report(struct text_report *report, const struct stack *const *s
 				?: print_stacks(report, stacks, count, top);
 	else if (!error)
 		error = print_groups(report, stacks, count, top);
+	name_hints_print(&report->columns, report->snapshot);
 	print_marks(report, stacks, by_stack && count > top ? top : count);
 	label_print_losses(report->columns.file, report->snapshot, "        ");
 	putc('\n', report->columns.file);
