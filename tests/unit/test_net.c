@@ -124,6 +124,31 @@ static void test_pools_by_their_own_count(void **state)
 	snapshot_free(snapshot);
 }
 
+/* A leak of C beside objects that come and go, and the other way round. */
+static void test_each_way_of_seeing_by_itself(void **state)
+{
+	struct snapshot *snapshot = pools_of(5000000, 90000000, 90010000);
+	struct net net;
+
+	(void)state;
+	add_stack(snapshot, 0, &frame, 1, 3000000, 3000)->oldest_ns = snapshot->duration_ns - 1;
+	net = net_of(snapshot);
+	assert_int_equal(net.bytes, 3010000);
+	assert_true(net.turned[DOMAIN_PYTHON]);
+	assert_false(net.turned[DOMAIN_MALLOC] || net.turns_over);
+	assert_true(net_rate_per_hour(snapshot, &net, &snapshot->stacks[0]) == 0);
+	assert_true(net_rate_per_hour(snapshot, &net, &snapshot->stacks[1]) == 3000000);
+	snapshot->unknown_frees = snapshot->sized_frees = 3000;
+	snapshot->sized_bytes = 2900000;
+	net = net_of(snapshot);
+	assert_true(net.turned[DOMAIN_MALLOC] && net.turns_over);
+	snapshot->targets[0].python_last.bytes = 95000000;
+	net = net_of(snapshot);
+	assert_false(net.turned[DOMAIN_PYTHON] || net.turns_over);
+	assert_true(net_rate_per_hour(snapshot, &net, &snapshot->stacks[0]) == 5000000);
+	snapshot_free(snapshot);
+}
+
 static void test_what_is_no_rate(void **state)
 {
 	struct snapshot *snapshot = snapshot_of(5000000);
@@ -182,6 +207,7 @@ int main(void)
 		cmocka_unit_test(test_a_full_cache_has_no_rate),
 		cmocka_unit_test(test_sizes_that_are_unknown),
 		cmocka_unit_test(test_pools_by_their_own_count),
+		cmocka_unit_test(test_each_way_of_seeing_by_itself),
 		cmocka_unit_test(test_what_is_no_rate),
 		cmocka_unit_test(test_a_stack_turns_over),
 		cmocka_unit_test(test_numbers_that_make_no_sense),

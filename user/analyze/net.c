@@ -34,10 +34,15 @@ static bool has_own_count(const struct target *target)
 	return target->python_counted && target->python_last.bytes;
 }
 
-static void add_pools(const struct snapshot *snapshot, struct net *net)
+/* What pools show of those interpreters that could be asked, and by how much they grew. */
+struct pools {
+	uint64_t seen;
+	int64_t grown;
+};
+
+static struct pools sum_pools(const struct snapshot *snapshot, struct net *net)
 {
-	uint64_t seen = 0;
-	int64_t own = 0;
+	struct pools pools = {0};
 
 	for (size_t i = 0; i < snapshot->target_count; i++) {
 		const struct target *target = &snapshot->targets[i];
@@ -47,35 +52,57 @@ static void add_pools(const struct snapshot *snapshot, struct net *net)
 		net->at_most |= !has_own_count(target);
 		net->pools |= has_own_count(target);
 		if (has_own_count(target))
-			own = difference((uint64_t)own + target->python_last.bytes,
-					 target->python_first.bytes);
+			pools.grown = difference((uint64_t)pools.grown + target->python_last.bytes,
+						 target->python_first.bytes);
 	}
 	for (size_t i = 0; i < snapshot->stack_count; i++) {
 		const struct stack *stack = &snapshot->stacks[i];
 		const struct target *target = &snapshot->targets[stack->target];
 
 		if (stack->domain == DOMAIN_PYTHON && is_by_pools(target) && has_own_count(target))
-			seen += stack->live_bytes;
+			pools.seen += stack->live_bytes;
 	}
-	net->bytes = difference((uint64_t)net->bytes + (uint64_t)own, seen);
-	if (own < 0 || seen > (uint64_t)own)
-		net->older_bytes += seen - (uint64_t)own;
+	return pools;
+}
+
+static bool takes_the_place(int64_t net_bytes, uint64_t gross_bytes)
+{
+	return net_bytes < (int64_t)(gross_bytes / TURN_SHARE);
+}
+
+/* The two ways of seeing are judged apart: objects may come and go beside a leak of C. */
+static void judge(struct net *net, const struct pools *pools, const struct snapshot *snapshot)
+{
+	uint64_t blocks = snapshot->totals.alloc_blocks - snapshot->totals.free_blocks;
+	uint64_t others = net->gross_bytes - pools->seen;
+	bool unsized = net->unsized_frees > snapshot->unknown_frees / UNSIZED_SHARE &&
+		       net->unsized_frees > blocks / TURN_SHARE;
+	bool turned = unsized || takes_the_place(difference(others, snapshot->sized_bytes), others);
+	bool pools_turned = takes_the_place(pools->grown, pools->seen);
+
+	for (size_t i = 0; i < DOMAIN_COUNT; i++)
+		net->turned[i] = turned;
+	if (net->pools)
+		net->turned[DOMAIN_PYTHON] = pools_turned;
+	net->turns_over = net->gross_bytes && (!others || turned) && (!pools->seen || pools_turned);
 }
 
 void net_sum(const struct snapshot *snapshot, struct net *net)
 {
 	const struct totals *totals = &snapshot->totals;
-	uint64_t gross_blocks = totals->alloc_blocks - totals->free_blocks;
 
 	memset(net, 0, sizeof(*net));
 	net->unsized_frees = snapshot->unknown_frees - snapshot->sized_frees;
 	net->gross_bytes = totals->alloc_bytes - totals->free_bytes;
-	net->older_bytes = snapshot->sized_bytes;
-	net->bytes = difference(net->gross_bytes, snapshot->sized_bytes);
 	net->at_most = net->unsized_frees > snapshot->unknown_frees / UNSIZED_SHARE;
-	net->turns_over = net->at_most && net->unsized_frees > gross_blocks / TURN_SHARE;
-	add_pools(snapshot, net);
-	net->turns_over |= net->bytes < (int64_t)(net->gross_bytes / TURN_SHARE);
+	const struct pools pools = sum_pools(snapshot, net);
+
+	net->bytes = difference(net->gross_bytes + (uint64_t)pools.grown,
+				snapshot->sized_bytes + pools.seen);
+	net->older_bytes = snapshot->sized_bytes;
+	if (pools.grown < 0 || pools.seen > (uint64_t)pools.grown)
+		net->older_bytes += pools.seen - (uint64_t)pools.grown;
+	judge(net, &pools, snapshot);
 }
 
 bool net_stack_turns_over(const struct snapshot *snapshot, const struct stack *stack)
@@ -99,7 +126,8 @@ double net_rate_per_hour(const struct snapshot *snapshot, const struct net *net,
 {
 	uint64_t rated_ns = net_rated_ns(snapshot, net);
 
-	if (!rated_ns || net_stack_turns_over(snapshot, stack) || stack->live_blocks < RATE_BLOCKS)
+	if (!rated_ns || net->turned[stack->domain] || net_stack_turns_over(snapshot, stack) ||
+	    stack->live_blocks < RATE_BLOCKS)
 		return 0;
 	return (double)stack->live_bytes * 3600e9 / (double)rated_ns;
 }

@@ -65,6 +65,10 @@ static void print_net(struct columns *columns, const struct net *net)
 	if (net->turns_over)
 		fputs(": most of it took the place of that, so that no rate is told",
 		      columns->file);
+	else if (net->pools && net->turned[DOMAIN_PYTHON])
+		fputs(": what is Python's took the place of that, and has no rate", columns->file);
+	else if (net->pools && net->turned[DOMAIN_MALLOC])
+		fputs(": what is malloc's took the place of that, and has no rate", columns->file);
 	putc('\n', columns->file);
 }
 

@@ -280,6 +280,10 @@ static void print_times(struct printer *printer)
 		net_rated_ns(snapshot, &net) / 1000000, snapshot->duration_ns / 1000000,
 		snapshot->older_than_ns || snapshot->has_peak ? "false" : "true",
 		snapshot->has_peak ? "true" : "false");
+	fputs("\"turned\":[", printer->file);
+	for (size_t i = 0; i < DOMAIN_COUNT; i++)
+		fprintf(printer->file, "%s%d", i ? "," : "", net.turned[i]);
+	fputs("],\n", printer->file);
 }
 
 static void print_all(struct printer *printer, const struct output_options *options)

@@ -39,7 +39,7 @@ function readRows() {
 		const [node, process, domain, bytes, blocks, stacks, oldest, allocated] =
 			data.rows.slice(i, i + FIELDS);
 		list.push({node, process, domain, bytes, blocks, stacks, oldest, allocated,
-			finding: findingFrame(node)});
+			rated: data.turned[domain] ? 0 : bytes, finding: findingFrame(node)});
 	}
 	return list;
 }

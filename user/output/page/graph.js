@@ -258,7 +258,8 @@ function drawDetail(node) {
 	element(page.detail, "strong", "", node.text);
 	element(page.detail, "span", "amount", formatBytes(node.bytes) + " in " +
 		formatCounted(node.blocks, "block", "blocks") + ", " + formatShare(node.value, tree.value) +
-		(data.rated_ms && node.blocks >= 3 ? ", " + formatRate(node.bytes) + " MB/h" : "") +
+		(data.rated_ms && node.rated && node.blocks >= 3 ?
+			", " + formatRate(node.rated) + " MB/h" : "") +
 		", " + formatCounted(node.stacks, "stack", "stacks"));
 	if (node.label && node.label.origin)
 		element(page.detail, "span", "origin", node.label.origin);

@@ -29,7 +29,7 @@ function turnsOver(finding) {
 function rateText(finding) {
 	if (turnsOver(finding))
 		return "turns over";
-	return finding.blocks < 3 ? "" : formatRate(finding.bytes);
+	return finding.blocks < 3 || !finding.rated ? "" : formatRate(finding.rated);
 }
 
 /* The share of what it allocated that was freed again; of pools that is not known. */
@@ -58,12 +58,13 @@ function makeFindings() {
 
 		if (!finding) {
 			finding = {label, all, bytes: 0, blocks: 0, stacks: 0, oldest: 0,
-				allocated: 0, freed: 0,
+				rated: 0, allocated: 0, freed: 0,
 				processes: new Set(), types: new Map()};
 			byKey.set(label, finding);
 		}
 		finding.bytes += row.bytes;
 		finding.blocks += row.blocks;
+		finding.rated += row.rated;
 		finding.stacks += row.stacks;
 		finding.allocated += row.allocated;
 		finding.freed = finding.allocated - finding.bytes;

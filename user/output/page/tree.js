@@ -5,8 +5,8 @@
  */
 function newNode(parent, key, text, label) {
 	return {
-		parent, key, text, label, bytes: 0, blocks: 0, stacks: 0, value: 0, start: 0, index: 0,
-		count: 1, children: [], byKey: null, matches: false, open: false,
+		parent, key, text, label, bytes: 0, blocks: 0, rated: 0, stacks: 0, value: 0, start: 0,
+		index: 0, count: 1, children: [], byKey: null, matches: false, open: false,
 	};
 }
 
@@ -49,6 +49,7 @@ function addRow(root, row, path, set) {
 	function add() {
 		node.bytes += row.bytes;
 		node.blocks += row.blocks;
+		node.rated += row.rated;
 		node.stacks += row.stacks;
 	}
 
