@@ -31,7 +31,6 @@
 #define PAGE_BITS       12
 #define MINOR_BITS      20
 #define PATH_NAMES_MAX  32
-#define NAME_BYTES      256u
 
 /* FMODE_BACKING: what a file of overlayfs stands for; maps shows the numbers of its user_path. */
 #define FILE_IS_BACKING 0x2000000
@@ -206,10 +205,11 @@ static long path_step(__u32 index, struct place_search *search)
 		path->dentry = (__u64)BPF_CORE_READ(mount, mnt_mountpoint);
 		return path->mount == (__u64)mount;
 	}
-	if (used > FILE_PATH_BYTES - NAME_BYTES)
+	if (used >= FILE_PATH_NAMES)
 		return 1;
-	length = bpf_probe_read_kernel_str(scratch->file.path + used, NAME_BYTES,
-					   BPF_CORE_READ(dentry, d_name.name));
+	barrier_var(used); /* else clang takes the mask below for superfluous, and spills it */
+	length = bpf_probe_read_kernel_str(scratch->file.path + (used & (FILE_PATH_NAMES - 1)),
+					   FILE_NAME_BYTES, BPF_CORE_READ(dentry, d_name.name));
 	if (length <= 0)
 		return 1;
 	scratch->file.path_bytes = used + length;

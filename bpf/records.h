@@ -86,7 +86,9 @@ struct exec_record {
 	char comm[16]; /* the process may be gone before it can be asked */
 };
 
-#define FILE_PATH_BYTES 1024u
+#define FILE_NAME_BYTES 256u  /* of one name on a path, with its NUL */
+#define FILE_PATH_NAMES 1024u /* bytes in which the last name begins; a power of two */
+#define FILE_PATH_BYTES (FILE_PATH_NAMES + FILE_NAME_BYTES)
 
 /*
  * Where a file lies that was found by its mapping: told before the stack that runs through it, as
