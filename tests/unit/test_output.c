@@ -204,7 +204,8 @@ static void test_text_by_own_code(void **state)
 	snapshot_free(snapshot);
 }
 
-/* A function of the program's own that allocates under many callers is in many stacks, all small. */
+/* A function of the program's own that allocates under many callers is in many stacks, all small.
+ */
 static void test_text_hints_at_a_native_leaf(void **state)
 {
 	static const struct frame leafy = {"leafy", "/src/a.c", "/app", 9, 3, FRAME_NATIVE};
@@ -375,6 +376,19 @@ static void test_text_tells_stacks_that_look_the_same_apart(void **state)
 	text = render(snapshot, "text", NULL, NULL);
 	assert_non_null(strstr(text, "        told apart by main (a.c:9) at app+0x100\n"));
 	assert_non_null(strstr(text, "        told apart by main (a.c:9) at app+0x101\n"));
+	free(text);
+	snapshot_free(snapshot);
+	/* a line says more than an address, and chains show none of native frames */
+	snapshot = snapshot_new();
+	add_target(snapshot, 7, "app", "/bin/app", "");
+	for (uint64_t i = 0; i < 2; i++)
+		add_stack(snapshot, 0,
+			  (struct frame[]){{"main", "a.c", "/bin/app", 0x100, 9 + i, FRAME_NATIVE},
+					   {"take", "a.c", "/bin/app", 0x55 + i, 3, FRAME_NATIVE}},
+			  2, 100 - i, 1);
+	text = render(snapshot, "text", NULL, NULL);
+	assert_non_null(strstr(text, "        told apart by main (a.c:9)\n"));
+	assert_non_null(strstr(text, "        told apart by main (a.c:10)\n"));
 	free(text);
 	snapshot_free(snapshot);
 }

@@ -294,35 +294,53 @@ static void find_alike(struct guise *guises, size_t count)
 	HASH_CLEAR(hh, by_text);
 }
 
-/* The innermost frame of `stack` that `other` does not have there; NULL where there is none. */
-static const struct frame *find_difference(const struct stack *stack, const struct stack *other)
+static bool reads_alike(const struct frame *a, const struct frame *b)
+{
+	return a->name == b->name && a->file == b->file && a->line == b->line &&
+	       a->module == b->module;
+}
+
+/*
+ * The innermost frame of `stack` that `other` does not have there; NULL where there is none.
+ * `by_eye`: of those that read differently, for chains do not show the lines of native frames.
+ */
+static const struct frame *find_difference(const struct stack *stack, const struct stack *other,
+					   bool by_eye)
 {
 	for (size_t i = 1; i <= stack->frame_count; i++) {
 		const struct frame *frame = stack->frames[stack->frame_count - i];
+		const struct frame *there =
+			i > other->frame_count ? NULL : other->frames[other->frame_count - i];
 
-		if (i > other->frame_count || frame != other->frames[other->frame_count - i])
+		if (!there || (by_eye ? !reads_alike(frame, there) : frame != there))
 			return frame;
 	}
 	return NULL;
 }
 
+static void print_address(FILE *file, const struct frame *frame)
+{
+	const char *slash = strrchr(frame->module, '/');
+
+	fputs(" at ", file);
+	escape_print(file, slash ? slash + 1 : frame->module);
+	fprintf(file, "+0x%" PRIx64, frame->offset);
+}
+
 static void print_difference(struct text_report *report, const struct guise *guise)
 {
+	const struct stack *other = guise->alike ? guise->alike->stack : NULL;
+	const struct frame *by_eye = other ? find_difference(guise->stack, other, true) : NULL;
 	const struct frame *frame =
-		guise->alike ? find_difference(guise->stack, guise->alike->stack) : NULL;
+		by_eye || !other ? by_eye : find_difference(guise->stack, other, false);
 	FILE *file = report->columns.file;
 
 	if (!frame)
 		return;
 	fputs("        told apart by ", file);
 	label_print_frame_source(file, frame, report->tails);
-	if (frame->module) {
-		const char *slash = strrchr(frame->module, '/');
-
-		fputs(" at ", file);
-		escape_print(file, slash ? slash + 1 : frame->module);
-		fprintf(file, "+0x%" PRIx64, frame->offset);
-	}
+	if (!by_eye && frame->module)
+		print_address(file, frame);
 	putc('\n', file);
 }
 
