@@ -285,6 +285,30 @@ static ssize_t late_pagemap(const struct page_source *source, uint64_t address, 
 	return got;
 }
 
+/* What is new at a look may have been seen without what refers to it: it is held where it is so at
+ * the next look too. What was there at the first one is taken as it is. */
+static void test_held_at_two_looks(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	struct garbage *garbage = &fixture->objects.garbage;
+	uint64_t before = space_plain(space, 0), lists, plains, late;
+
+	look(fixture);
+	uint32_t plain = graph_type(&fixture->objects.graph,
+				    graph_find(&fixture->objects.graph, before, false));
+	plains = garbage->sums[plain].held[1];
+	assert_true(plains > 0);
+	late = space_list(space, 0);
+	look(fixture);
+	uint32_t list = graph_type(&fixture->objects.graph,
+				   graph_find(&fixture->objects.graph, late, false));
+	lists = garbage->sums[list].held[1];
+	assert_int_equal(garbage->sums[plain].held[1], plains);
+	look(fixture);
+	assert_int_equal(garbage->sums[list].held[1], lists + 1);
+}
+
 /* Garbage refers to objects in the page; it is read on the way, because of a list behind it. */
 static void test_garbage_whose_page_comes_late(void **state)
 {
@@ -456,6 +480,7 @@ int main(void)
 		TEST(test_long_chains),
 		TEST(test_names_are_cut),
 		TEST(test_garbage_whose_page_comes_late),
+		TEST(test_held_at_two_looks),
 		TEST(test_block_that_came_after_its_pool),
 		TEST(test_block_that_was_something_else),
 		TEST(test_words_behind_an_object),

@@ -12,13 +12,17 @@
  * collections (str), and the reference of each instance to its class counts in all versions.
  *
  * A process that runs changes counts while they are read. What is in flight is not at the same
- * place as garbage at two looks: from the second look on only what was garbage before counts.
+ * place as garbage at two looks: from the second look on only what was garbage before counts. What
+ * was made while it was read may have been seen without what refers to it: only what was held
+ * before counts as held.
  */
 #include "garbage.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "../../lib/array.h"
 
 enum {
 	TYPE_WEAKLIST_OFFSET = 208,
@@ -268,21 +272,58 @@ static bool count_references(struct judging *judging)
 	return !judging->failed;
 }
 
-static void note_held(struct garbage *garbage, const struct graph *graph, uint32_t node)
+/* A node's object among those of a look. */
+static uint64_t packed(const struct graph *graph, uint32_t node)
 {
-	struct garbage_sum *sum = &garbage->sums[graph_type(graph, node)];
+	return graph_address(graph, node) | (uint64_t)graph_type(graph, node) << ADDRESS_BITS;
+}
 
+static int compare(const void *a, const void *b)
+{
+	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+static void sort(uint64_t *objects, size_t count)
+{
+	if (count)
+		qsort(objects, count, sizeof(*objects), compare);
+}
+
+/* Whether it was so at the look before, if there was one. */
+static bool was_before(const struct garbage *garbage, uint64_t object, const uint64_t *objects,
+		       size_t count)
+{
+	return garbage->looks <= 1 ||
+	       (count && bsearch(&object, objects, count, sizeof(object), compare));
+}
+
+/* What has more references than were found, of the look that is being made. */
+struct held {
+	uint64_t *objects;
+	size_t count;
+};
+
+static void note_held(struct garbage *garbage, struct judging *judging, uint32_t node,
+		      struct held *held)
+{
+	const struct graph *graph = judging->graph;
+	struct garbage_sum *sum = &garbage->sums[graph_type(graph, node)];
+	uint64_t object = packed(graph, node);
+
+	judging->failed |= !array_append(&held->objects, &held->count, object);
+	if (!was_before(garbage, object, garbage->held, garbage->held_count))
+		return;
 	sum->held[1]++;
 	sum->held_bytes[1] += graph_node_bytes(graph, node);
 }
 
-/* What has references left, and all that it reaches. */
-static bool keep_held(struct garbage *garbage, struct judging *judging)
+static void find_held(struct garbage *garbage, struct judging *judging, struct held *held)
 {
 	const struct graph *graph = judging->graph;
 	const struct python_structs *structs = graph->reader->structs;
 
-	judging->refer = keep;
 	for (size_t node = 1; node < judging->count && !judging->failed; node++) {
 		uint32_t found = judging->references[node];
 
@@ -294,25 +335,26 @@ static bool keep_held(struct garbage *garbage, struct judging *judging)
 		if (count <= found)
 			continue;
 		if (!python_refcount_is_immortal(structs, count))
-			note_held(garbage, graph, (uint32_t)node);
+			note_held(garbage, judging, (uint32_t)node, held);
 		judging->references[node] = STAYS;
 		queue(judging, (uint32_t)node);
 	}
+}
+
+/* What has references left, and all that it reaches. */
+static bool keep_held(struct garbage *garbage, struct judging *judging)
+{
+	struct held held = {0};
+
+	judging->refer = keep;
+	find_held(garbage, judging, &held);
+	sort(held.objects, held.count);
+	free(garbage->held);
+	garbage->held = held.objects;
+	garbage->held_count = held.count;
 	while (judging->queued && !judging->failed)
 		visit(judging, judging->queue[--judging->queued], false);
 	return !judging->failed;
-}
-
-static uint64_t packed(uint64_t address, uint32_t type)
-{
-	return address | (uint64_t)type << ADDRESS_BITS;
-}
-
-static int compare(const void *a, const void *b)
-{
-	uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
-
-	return left < right ? -1 : left > right;
 }
 
 static void count_garbage(struct garbage *garbage, struct judging *judging, uint32_t node)
@@ -347,19 +389,14 @@ static int take_garbage(struct garbage *garbage, struct judging *judging)
 	for (size_t node = 1; node < judging->count; node++) {
 		if (judging->references[node] >= STAYS)
 			continue;
-		uint64_t object = packed(graph_address(graph, (uint32_t)node),
-					 graph_type(graph, (uint32_t)node));
+		uint64_t object = packed(graph, (uint32_t)node);
 
 		objects[at++] = object;
 		graph->left_out[node / 8] |= 1 << node % 8;
-		if (garbage->looks <= 1 ||
-		    (garbage->object_count &&
-		     bsearch(&object, garbage->objects, garbage->object_count, sizeof(object),
-			     compare)))
+		if (was_before(garbage, object, garbage->objects, garbage->object_count))
 			count_garbage(garbage, judging, (uint32_t)node);
 	}
-	if (at)
-		qsort(objects, at, sizeof(*objects), compare);
+	sort(objects, at);
 	free(garbage->objects);
 	garbage->objects = objects;
 	garbage->object_count = at;
@@ -376,6 +413,7 @@ void garbage_release(struct garbage *garbage)
 {
 	free(garbage->sums);
 	free(garbage->objects);
+	free(garbage->held);
 	*garbage = (struct garbage){0};
 }
 

@@ -19,6 +19,8 @@ struct garbage {
 	struct garbage_sum *sums; /* by index of the type */
 	uint64_t *objects;        /* of the last look: address and type, in ascending order */
 	size_t object_count;
+	uint64_t *held; /* likewise what has more references than were found */
+	size_t held_count;
 	size_t looks;
 	uint64_t count;    /* of the last look, all types */
 	uint64_t bytes[2]; /* of all types, at the first look and the last */
@@ -31,8 +33,8 @@ void garbage_release(struct garbage *garbage);
 
 /*
  * Judges what the graph has not reached so far, which must be by modules and frames alone, and has
- * the graph leave out what is garbage from now on. From the second look on only what was garbage at
- * the look before counts. Returns 0 or -ENOMEM.
+ * the graph leave out what is garbage from now on. From the second look on only what was garbage,
+ * or held, at the look before counts. Returns 0 or -ENOMEM.
  */
 int garbage_find(struct garbage *garbage, struct graph *graph);
 
