@@ -85,6 +85,19 @@ static void take_variable(void *context, uint64_t target, uint32_t label)
 	rooting->visit(rooting->context, target, root);
 }
 
+/* Of its stack. Up to 3.10 a frame is an object, which says how much it has for variables and
+ * stack: behind that lies another one. Later ones lie one behind the other. */
+static uint64_t room_of_stack(const struct rooting *rooting, uint64_t frame, uint64_t locals)
+{
+	uint64_t size = object_word(rooting->reader, frame + OBJECT_SIZE);
+
+	if (rooting->reader->structs->minor >= 11)
+		return STACK_WORDS_MAX;
+	if (size < locals)
+		return 0;
+	return size - locals < STACK_WORDS_MAX ? size - locals : STACK_WORDS_MAX;
+}
+
 /* A frame that runs does not say how much of its stack is filled. */
 static void take_stack_of_running(struct rooting *rooting, uint64_t frame, uint64_t code)
 {
@@ -93,8 +106,10 @@ static void take_stack_of_running(struct rooting *rooting, uint64_t frame, uint6
 
 	if (!view_u32(rooting->reader->view, code + layout->code_local_count, &locals))
 		return;
-	uint64_t start = frame + layout->frame_locals + 8 * (uint64_t)(locals & 0xffff);
-	for (int i = 0; i < STACK_WORDS_MAX; i++)
+	locals &= 0xffff;
+	uint64_t start = frame + layout->frame_locals + 8 * (uint64_t)locals;
+	uint64_t words = room_of_stack(rooting, frame, locals);
+	for (uint64_t i = 0; i < words; i++)
 		take_variable(rooting, object_word(rooting->reader, start + 8 * i) & ~UINT64_C(7),
 			      label_make(LABEL_ITEM, 0));
 }
