@@ -149,7 +149,9 @@ static bool has_begun_late(const struct inquiry *inquiry, const struct patient_c
 	       kase->patient.objects.looks < LOOKS_TO_TELL;
 }
 
-/* Room is left for the last graph, and in front of a look without one for another in between. */
+/* Room is left for the last graph, and in front of a look without one for another in between,
+ * unless there are too few to tell how fast memory grows: whether C memory is to be recorded hangs
+ * on it. */
 static bool is_affordable(const struct patient_case *kase, const struct plan_step *step,
 			  double left)
 {
@@ -157,6 +159,8 @@ static bool is_affordable(const struct patient_case *kase, const struct plan_ste
 
 	switch (step->need) {
 	case PLAN_OPTIONAL:
+		if (!step->graph && kase->patient.looks < SLOPE_LEAST)
+			return plain + graph <= left;
 		return (step->graph ? graph : plain + graph) + graph <= left;
 	case PLAN_SPARED:
 		return !kase->patient.is_python || (kase->look && 2 * (graph + plain) <= left);
