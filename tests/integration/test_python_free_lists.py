@@ -27,6 +27,16 @@ def under(report, function):
     return blocks, reused
 
 
+def held_as(report, function, kind):
+    """Bytes of a type below a function of the script, of all that is live there."""
+    held = size = 0
+    for stack in report["stacks"]:
+        if function in [frame["name"] for frame in stack["frames"]]:
+            size += stack["live_bytes"]
+            held += sum(of["bytes"] for of in stack.get("types", ()) if of["name"] == kind)
+    return held, size
+
+
 @pytest.mark.parametrize("python", FEW)
 def test_reused_blocks_are_marked(python, record, started, tmp_path):  # noqa: F811
     text, folded = tmp_path / "report.txt", tmp_path / "report.folded"
@@ -42,6 +52,9 @@ def test_reused_blocks_are_marked(python, record, started, tmp_path):  # noqa: F
         if blocks > 100:  # it drops all that it makes
             assert reused >= 0.9 * blocks, kind
     assert misled > 2 * truth["float"], "this must be able to fail"
+    held, size = held_as(result.report, "drop_dict", "dict")
+    print(f"{python}: {held} of {size} bytes are dicts with their tables")
+    assert 0.8 * size <= held <= size
     for kind in OTHERS:
         blocks, reused = under(result.report, "keep_" + kind)
         print(f"{python} {kind}: {blocks} blocks under what keeps, {reused:.0f} marked")

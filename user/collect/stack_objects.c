@@ -32,6 +32,7 @@ struct tally {
 	uint64_t passed;
 	struct amount seen;
 	struct amount reused;
+	uint64_t table_bytes; /* of dictionaries' keys, which go to their type */
 	struct tally_type *types;
 	size_t type_count;
 };
@@ -160,6 +161,8 @@ static void add_content(void *context, struct block_content content, uint64_t co
 		tally->reused.blocks += count;
 		tally->reused.bytes += bytes;
 	}
+	if (content.table)
+		tally->table_bytes += bytes;
 	if (content.type)
 		add_type(tally, content.type, (struct amount){bytes, count});
 }
@@ -197,7 +200,8 @@ static struct stack_objects *make_objects(const struct choice *choice,
 {
 	const struct tally *tally = &choice->tallies[row];
 	const struct live_blocks *live = &choice->request->live[row];
-	struct stack_type found[TYPES_MAX_A_ROW];
+	const struct amount tables = {.bytes = tally->table_bytes};
+	struct stack_type found[TYPES_MAX_A_ROW + 1];
 	struct stack part = {0};
 	struct stack_objects objects = {
 		.known = {live->bytes, live->blocks},
@@ -212,6 +216,9 @@ static struct stack_objects *make_objects(const struct choice *choice,
 			block_types_name(types, tally->types[i].type),
 			scale_amount(tally, live, &tally->types[i].held),
 		};
+	if (tables.bytes) /* they may have a row of their own, of which the same stack comes */
+		found[objects.type_count++] =
+			(struct stack_type){"dict", scale_amount(tally, live, &tables)};
 	snapshot_add_objects(snapshot, &part, &objects);
 	return part.objects;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dicts.h"
 #include "free_lists.h"
 
 enum {
@@ -64,6 +65,14 @@ static void make_room(struct block_types *types)
 		view_clear(types->view, &types->regions);
 }
 
+/* Its size says so, which follows from what it says of its entries. */
+static bool is_table(struct block_types *types, uint64_t address, uint64_t bytes)
+{
+	struct dict_keys keys;
+
+	return dict_keys_read(types->view, &types->structs, address, &keys) && keys.bytes == bytes;
+}
+
 bool block_types_block(struct block_types *types, uint64_t address, uint64_t bytes,
 		       struct block_content *content)
 {
@@ -72,7 +81,7 @@ bool block_types_block(struct block_types *types, uint64_t address, uint64_t byt
 	uint32_t header = 0;
 	bool listed;
 
-	*content = (struct block_content){TYPE_NONE, false};
+	*content = (struct block_content){.type = TYPE_NONE};
 	make_room(types);
 	if (!view_bytes(types->view, address, head, size < HEAD_BYTES ? size : HEAD_BYTES))
 		return false;
@@ -81,6 +90,7 @@ bool block_types_block(struct block_types *types, uint64_t address, uint64_t byt
 		content->type ? free_lists_have(&types->structs, &types->types.items[content->type],
 						head + header, size)
 			      : listed || free_lists_have_keys(&types->structs, head, size);
+	content->table = !content->type && !listed && is_table(types, address, bytes);
 	return true;
 }
 
@@ -113,7 +123,7 @@ static int read_pool(struct block_types *types, uint64_t start, uint64_t end,
 
 	raw = types->pools.raw_blocks - raw;
 	if (!error && raw)
-		reading->act(reading->context, (struct block_content){TYPE_NONE, false}, raw,
+		reading->act(reading->context, (struct block_content){.type = TYPE_NONE}, raw,
 			     raw * reading->size);
 	return error;
 }

@@ -13,6 +13,7 @@ struct block_types;
 /* Type of a block, or TYPE_NONE: it holds no object. */
 struct block_content {
 	uint32_t type;
+	bool table;  /* it is no object, but the table of keys of a dictionary */
 	bool reused; /* of a type of which there are free lists, so that it may have come off one */
 };
 
