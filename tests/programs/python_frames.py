@@ -130,6 +130,7 @@ def reuse_code():
 INSIDE = """
 import ctypes, json, os, sys
 library = ctypes.PyDLL(None)
+kept = sys._getframe().f_code  # it is to be there when its name is read
 {chain}
 def inside(depth):
     if depth: return inside(depth - 1)
