@@ -184,18 +184,17 @@ void footprints_measure(struct footprints *footprints, bool last)
 		footprints->intervals_cpu_ns += cpu_ns - used_up_ns;
 }
 
-double footprints_used_s(const struct footprints *footprints)
+bool footprints_used(const struct footprints *footprints, struct usage *used)
 {
-	struct usage sum = {0};
-
+	*used = (struct usage){0};
 	for (size_t i = 0; i < footprints->count; i++) {
 		const struct footprint *footprint = &footprints->items[i];
 
 		if (!footprint->used_known)
-			return -1;
-		usage_add(&sum, &footprint->usage_first, &footprint->usage_last);
+			return false;
+		usage_add(used, &footprint->usage_first, &footprint->usage_last);
 	}
-	return footprints->count ? sum.cpu_s : -1;
+	return footprints->count;
 }
 
 static const struct footprint *find(const struct footprints *footprints,

@@ -6,6 +6,7 @@
 #ifndef UNFREED_FOOTPRINTS_H
 #define UNFREED_FOOTPRINTS_H
 
+#include "target/usage.h"
 #include "confine/confined.h"
 #include "snapshot.h"
 #include "target/procfs.h"
@@ -30,11 +31,8 @@ void footprints_begin(struct footprints *footprints, pid_t pid);
  */
 void footprints_measure(struct footprints *footprints, bool last);
 
-/*
- * The processor time that all these used between the two moments, in seconds; negative where one
- * has ended.
- */
-double footprints_used_s(const struct footprints *footprints);
+/* What all these used between the two moments. False where one of them has ended. */
+bool footprints_used(const struct footprints *footprints, struct usage *used);
 
 /*
  * Fills what is known of the targets: their first moment, and the last one. Of those that came

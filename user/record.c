@@ -51,6 +51,7 @@ struct recording {
 	struct trap_costs costs;        /* where a target or an interpreter was looked at */
 	double call_cost_ns;            /* that tracing adds to a call; 0: unknown */
 	double call_base_ns;            /* what the target used for each before; 0: unknown */
+	struct usage unprobed;          /* of all of them, in a moment without any probe */
 	double cpu_used;                /* processors, as the estimate found them */
 	enum python_request python;     /* as asked for, or what became of it */
 	bool malloc_off;                /* likewise */
@@ -145,6 +146,7 @@ static void take_costs(struct recording *recording, const struct estimate *estim
 	recording->call_base_ns += share * (estimate->call_base_ns - recording->call_base_ns);
 	recording->calls_per_s = now;
 	recording->cpu_used += estimate->cpu_used;
+	usage_add(&recording->unprobed, &(struct usage){0}, &estimate->unprobed);
 	recording->costs = estimate->costs;
 }
 
@@ -379,14 +381,19 @@ static void fill_overhead(const struct recording *recording, struct snapshot *sn
 	double wall_s = (double)session_duration_ns(recording->session) / 1e9;
 	double calls = (double)session_calls(recording->session);
 	double added_s = calls * recording->call_cost_ns / 1e9;
-	double used_s = footprints_used_s(recording->footprints);
+	double by_transfers = -1;
+	struct usage used;
 
 	if (recording->call_cost_ns == 0 || wall_s <= 0)
 		return;
-	if (used_s < 0)
-		used_s = wall_s * recording->cpu_used + added_s;
+	if (footprints_used(recording->footprints, &used))
+		by_transfers = estimate_overhead_by_transfers(&used, &recording->unprobed);
+	else
+		used.cpu_s = wall_s * recording->cpu_used + added_s;
 	snapshot->overhead_percent =
-		estimate_overhead(added_s, used_s, calls, recording->call_base_ns);
+		by_transfers >= 0
+			? by_transfers
+			: estimate_overhead(added_s, used.cpu_s, calls, recording->call_base_ns);
 	snapshot->overhead_core_percent = added_s * 100 / wall_s;
 }
 

@@ -35,6 +35,22 @@ static void test_by_what_a_call_took_before(void **state)
 	assert_near(estimate_overhead(0.00001, 0.0011, 1000, 1000), 1000.0 / 1090);
 }
 
+/* Where probes take most of the time, by how much was read and written in what is left. */
+static void test_by_transfers(void **state)
+{
+	const struct usage before = {.cpu_s = 0.1, .transfers = 1000};
+	struct usage used = {.cpu_s = 3, .transfers = 2000};
+
+	(void)state;
+	assert_near(estimate_overhead_by_transfers(&used, &before), 1400);
+	used.cpu_s = 0.3; /* half as much again: the other way is more exact */
+	assert_near(estimate_overhead_by_transfers(&used, &before), -1);
+	used = (struct usage){.cpu_s = 3, .transfers = 10};
+	assert_near(estimate_overhead_by_transfers(&used, &before), -1);
+	used.transfers = 2000;
+	assert_near(estimate_overhead_by_transfers(&used, &(struct usage){.cpu_s = 0.1}), -1);
+}
+
 static void test_nothing_used(void **state)
 {
 	(void)state;
@@ -50,6 +66,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_of_what_was_used_without_probes),
 		cmocka_unit_test(test_by_what_a_call_took_before),
+		cmocka_unit_test(test_by_transfers),
 		cmocka_unit_test(test_nothing_used),
 	};
 

@@ -30,7 +30,7 @@
 /* By how much the time for a call differs from one moment to the next without any probe. */
 #define NOISE_FACTOR 1.25
 
-enum { HITS_ENOUGH = 200, WINDOW_STEP_MS = 100 };
+enum { HITS_ENOUGH = 200, WINDOW_STEP_MS = 100, UNPROBED_MS = 200 };
 
 /* `count` processes with so many sites in all. */
 static struct rate_bpf *load_counters(enum attach_kind kind, size_t count, uint32_t sites,
@@ -147,6 +147,24 @@ int estimate_trap_costs(enum attach_kind kind, struct trap_costs *costs, struct 
 		return failure_set(failure, STATUS_KERNEL, "cannot measure what a probe costs: %s",
 				   strerror(-error));
 	return 0;
+}
+
+/* Of fewer transfers no pace can be told. */
+#define TRANSFERS_ENOUGH 100
+
+/* From how much on, in percent, probes take most of the time. */
+#define MOST_PERCENT 100
+
+double estimate_overhead_by_transfers(const struct usage *used, const struct usage *unprobed)
+{
+	double base_s, percent;
+
+	if (used->transfers < TRANSFERS_ENOUGH || unprobed->transfers < TRANSFERS_ENOUGH ||
+	    unprobed->cpu_s <= 0)
+		return -1;
+	base_s = used->transfers * unprobed->cpu_s / unprobed->transfers;
+	percent = (used->cpu_s - base_s) * 100 / base_s;
+	return percent < MOST_PERCENT ? -1 : percent;
 }
 
 static size_t count_entries(const struct allocators *allocators)
@@ -422,6 +440,22 @@ static int conclude_subject(struct counting *counting, struct estimate_subject *
 	return error;
 }
 
+/* What the subjects use before anything is done to them. */
+static void watch_unprobed(struct counting *counting)
+{
+	for (size_t i = 0; i < counting->count; i++)
+		usage_read(counting->request->procfs, counting->subjects[i].pid,
+			   &counting->subjects[i].before);
+	wait_ms(UNPROBED_MS);
+	for (size_t i = 0; i < counting->count; i++) {
+		struct estimate_subject *subject = &counting->subjects[i];
+		struct usage after;
+
+		if (!usage_read(counting->request->procfs, subject->pid, &after))
+			usage_add(&subject->estimate.unprobed, &subject->before, &after);
+	}
+}
+
 /* Once for all: measuring it takes as long as the rest. */
 static int count_calls(struct counting *counting)
 {
@@ -431,6 +465,7 @@ static int count_calls(struct counting *counting)
 
 	if (error)
 		return error;
+	watch_unprobed(counting);
 	for (size_t i = 0; i < counting->count; i++)
 		counting->subjects[i].error = attach_subject(counting, i);
 	for (size_t i = 0; i < counting->count; i++) {

@@ -35,6 +35,7 @@ struct estimate {
 	double cpu_used;         /* processors that the target kept busy */
 	double call_cost_ns;     /* that exact tracing adds to a call, on average */
 	double call_base_ns;     /* processor time that the target used for each call; 0: no call */
+	struct usage unprobed;   /* what the target used in a moment without any probe */
 	double slowdown_percent; /* of exact tracing */
 	struct site_rate *rates; /* one a site, in the order of the allocators */
 	size_t rate_count;
@@ -100,6 +101,13 @@ double estimate_slowdown(double added_s, double cpu_used_s, double wall_s);
  * says what they really cost, within reason: `added_s` is what they would at rest.
  */
 double estimate_overhead(double added_s, double used_s, double calls, double call_base_ns);
+
+/*
+ * The same by what the target did meanwhile, where probes took most of its time: then what they
+ * left of it is a difference of large numbers. A server reads and writes as often for each request
+ * as it did before, so that its transfers tell how long all that would have taken. -1: they do not.
+ */
+double estimate_overhead_by_transfers(const struct usage *used, const struct usage *unprobed);
 
 /*
  * The same from a time during which probes took `taken_s` of what the target used. One that had

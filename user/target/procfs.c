@@ -272,6 +272,16 @@ FILE *procfs_open_of_thread(const struct procfs *procfs, pid_t pid, pid_t thread
 	return fopen(path, "re");
 }
 
+FILE *procfs_open_of_process(const struct procfs *procfs, pid_t pid, const char *name)
+{
+	char path[4096];
+
+	if (procfs->core)
+		return NULL;
+	snprintf(path, sizeof(path), "%s/%d/%s", procfs->root, (int)pid, name);
+	return fopen(path, "re");
+}
+
 char *procfs_read_exe(const struct procfs *procfs, pid_t pid)
 {
 	char path[4096], target[4096];

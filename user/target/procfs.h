@@ -59,6 +59,9 @@ int procfs_each_thread(const struct procfs *procfs, pid_t pid,
  * core there is "syscall" alone, as of a thread that is in no system call. */
 FILE *procfs_open_of_thread(const struct procfs *procfs, pid_t pid, pid_t thread, const char *name);
 
+/* The same of PID/name; NULL also of a core. */
+FILE *procfs_open_of_process(const struct procfs *procfs, pid_t pid, const char *name);
+
 /* Reads PID/exe as a path; malloc'd, NULL where it cannot be read. */
 char *procfs_read_exe(const struct procfs *procfs, pid_t pid);
 

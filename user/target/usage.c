@@ -34,6 +34,20 @@ static double sum_waited_s(const struct procfs *procfs, pid_t pid)
 	return sum.seconds;
 }
 
+/* syscr and syscw of PID/io, which is there with CONFIG_TASK_IO_ACCOUNTING. */
+static double read_transfers(const struct procfs *procfs, pid_t pid)
+{
+	FILE *file = procfs_open_of_process(procfs, pid, "io");
+	unsigned long long reads = 0, writes = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "rchar: %*u wchar: %*u syscr: %llu syscw: %llu", &reads, &writes) != 2)
+		reads = writes = 0;
+	fclose(file);
+	return (double)reads + (double)writes;
+}
+
 int usage_read(const struct procfs *procfs, pid_t pid, struct usage *usage)
 {
 	struct timespec used;
@@ -43,6 +57,7 @@ int usage_read(const struct procfs *procfs, pid_t pid, struct usage *usage)
 		return -ESRCH;
 	usage->cpu_s = (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 	usage->waited_s = sum_waited_s(procfs, pid);
+	usage->transfers = read_transfers(procfs, pid);
 	return 0;
 }
 
@@ -50,6 +65,7 @@ int usage_read(const struct procfs *procfs, pid_t pid, struct usage *usage)
 void usage_add(struct usage *sum, const struct usage *before, const struct usage *after)
 {
 	sum->cpu_s += after->cpu_s - before->cpu_s;
+	sum->transfers += after->transfers - before->transfers;
 	if (after->waited_s > before->waited_s)
 		sum->waited_s += after->waited_s - before->waited_s;
 }

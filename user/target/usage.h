@@ -6,8 +6,9 @@
 #include "procfs.h"
 
 struct usage {
-	double cpu_s;    /* processor time used so far */
-	double waited_s; /* time that its living threads waited for a processor; 0: not known */
+	double cpu_s;     /* processor time used so far */
+	double waited_s;  /* time that its living threads waited for a processor; 0: not known */
+	double transfers; /* reads and writes of files, pipes and sockets; 0 also: not known */
 };
 
 /* Returns 0, or -ESRCH where there is no such process. */
