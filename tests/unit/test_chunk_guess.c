@@ -112,6 +112,25 @@ static void test_ends(void **state)
 	assert_int_equal(guess(heap, START + 16), 2 * VIEW_PAGE_BYTES - 16);
 }
 
+/* In the arena of a thread all that is in use has its mark; what is free has not, nor the top. */
+static void test_free_beside_the_main_arena(void **state)
+{
+	struct heap *heap = *state;
+
+	for (uint64_t i = 0; i < CHUNKS; i++)
+		put(heap, START + i * CHUNK + 8, CHUNK | CHUNK_PREV_IN_USE | CHUNK_NON_MAIN);
+	assert_int_equal(guess(heap, START + 16), CHUNK - 8);
+	assert_int_equal(guess(heap, START + (CHUNKS - 1) * CHUNK + 16), CHUNK - 8);
+	/* one of main's among them, which is in use */
+	put(heap, START + 12 * CHUNK + 8, CHUNK | CHUNK_PREV_IN_USE);
+	assert_int_equal(guess(heap, START + 10 * CHUNK + 16), 0);
+	/* a free one: so the one behind it says */
+	put(heap, START + 13 * CHUNK + 8, CHUNK | CHUNK_NON_MAIN);
+	assert_int_equal(guess(heap, START + 10 * CHUNK + 16), CHUNK - 8);
+	assert_int_equal(guess(heap, START + 11 * CHUNK + 16), CHUNK - 8);
+	assert_int_equal(guess(heap, START + 12 * CHUNK + 16), 0);
+}
+
 /* A pointer into the heap reads as a size, with a header's bits behind it by chance. */
 static void test_a_pointer_is_no_size(void **state)
 {
@@ -131,6 +150,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_chunks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ends, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_free_beside_the_main_arena, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_pointer_is_no_size, setup, teardown),
 	};
 

@@ -27,20 +27,26 @@ static uint64_t mapped_bytes(struct view *view, uint64_t address, uint64_t bytes
 
 /*
  * Whether chunks of one arena follow up to the end of the mapping, to what is not there, or for a
- * while. Fences, which end some arenas, are smaller than a chunk.
+ * while. Fences, which end some arenas, are smaller than a chunk. What is free, as the one behind
+ * it says, has not got the mark of an arena beside the main one, nor has the chunk at its top.
  */
 static bool chunks_follow(struct view *view, const struct region *region, uint64_t at,
 			  uint64_t arena)
 {
 	uint64_t word, end = region->mapping.end;
+	bool unmarked = false;
 
 	for (int i = 0; i < CHUNKS_BEHIND; i++) {
 		if (at == end || (at < end && !view_has(view, at + 8)))
 			return true;
 		if (at > end || !view_u64(view, at + 8, &word))
 			return false;
-		uint64_t bytes = chunk_bytes(word);
-		if ((word & (CHUNK_NON_MAIN | CHUNK_IS_MMAPPED)) != arena)
+		uint64_t bytes = chunk_bytes(word),
+			 marks = word & (CHUNK_NON_MAIN | CHUNK_IS_MMAPPED);
+		if (unmarked && word & CHUNK_PREV_IN_USE)
+			return false;
+		unmarked = !marks && arena;
+		if (marks != arena && !unmarked)
 			return false;
 		if (bytes < CHUNK_BYTES_MIN)
 			return word & CHUNK_PREV_IN_USE && (bytes == CHUNK_HEADER_BYTES || !bytes);
