@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "hidden_allocator.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -69,9 +70,30 @@ static int is_constant(const GElf_Shdr *header)
 	       !(header->sh_flags & (SHF_WRITE | SHF_EXECINSTR));
 }
 
+/* From 3.13 on CPython has mimalloc in it, which it does not use unless it is asked to, or is built
+ * without its lock: then its objects are what goes unseen, and that is said of those. */
+static bool is_cpython(Elf *elf)
+{
+	Elf_Scn *section = NULL;
+	GElf_Shdr header;
+	size_t names;
+
+	if (elf_getshdrstrndx(elf, &names))
+		return false;
+	while ((section = elf_nextscn(elf, section))) {
+		const char *name = gelf_getshdr(section, &header)
+					   ? elf_strptr(elf, names, header.sh_name)
+					   : NULL;
+
+		if (name && !strcmp(name, ".PyRuntime"))
+			return true;
+	}
+	return false;
+}
+
 const char *hidden_allocator_find(Elf *elf, int fd)
 {
-	char *piece = malloc(PIECE_BYTES);
+	char *piece = is_cpython(elf) ? NULL : malloc(PIECE_BYTES);
 	uint64_t left = SEARCHED_MAX;
 	const char *kind = NULL;
 	Elf_Scn *section = NULL;
