@@ -113,7 +113,7 @@ static void test_smallest_types_go(void **state)
 	struct stack_objects objects = {.types = many, .type_count = 2 * STACK_TYPES_MAX};
 	struct snapshot *snapshot = snapshot_new();
 	struct stack *stack = snapshot_add_stack(snapshot);
-	char names[2 * STACK_TYPES_MAX][16];
+	char names[2 * STACK_TYPES_MAX][32];
 
 	(void)state;
 	for (size_t i = 0; i < objects.type_count; i++) {
