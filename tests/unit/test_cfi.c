@@ -181,7 +181,7 @@ static void compare_file(const char *path)
 			if (!address_agrees(&subject, addresses[k]))
 				fail_msg("%s: differs at %#lx", path, addresses[k]);
 	}
-	assert_true(compared > 100);
+	assert_true(compared > 0); /* Debian's node is a few rows, and its library many */
 	subject_close(&subject);
 }
 
@@ -198,6 +198,7 @@ static void test_agrees_with_libdw(void **state)
 		"/usr/lib/x86_64-linux-gnu/libLLVM-14.so.1",
 		"/bin/bash",
 		"/usr/bin/node",
+		"/usr/lib/x86_64-linux-gnu/libnode.so.108",
 		"/proc/self/exe",
 	};
 
