@@ -51,7 +51,7 @@ struct recording {
 	struct trap_costs costs;        /* where a target or an interpreter was looked at */
 	double call_cost_ns;            /* that tracing adds to a call; 0: unknown */
 	double call_base_ns;            /* what the target used for each before; 0: unknown */
-	struct usage unprobed;          /* of all of them, in a moment without any probe */
+	struct usage unprobed;          /* of all of them, in a time without any probe */
 	double cpu_used;                /* processors, as the estimate found them */
 	enum python_request python;     /* as asked for, or what became of it */
 	bool malloc_off;                /* likewise */
@@ -381,19 +381,21 @@ static void fill_overhead(const struct recording *recording, struct snapshot *sn
 	double wall_s = (double)session_duration_ns(recording->session) / 1e9;
 	double calls = (double)session_calls(recording->session);
 	double added_s = calls * recording->call_cost_ns / 1e9;
-	double by_transfers = -1;
+	double base_s = 0;
 	struct usage used;
 
 	if (recording->call_cost_ns == 0 || wall_s <= 0)
 		return;
 	if (footprints_used(recording->footprints, &used))
-		by_transfers = estimate_overhead_by_transfers(&used, &recording->unprobed);
+		base_s = estimate_used_unprobed(&used, &recording->unprobed);
 	else
 		used.cpu_s = wall_s * recording->cpu_used + added_s;
 	snapshot->overhead_percent =
-		by_transfers >= 0
-			? by_transfers
-			: estimate_overhead(added_s, used.cpu_s, calls, recording->call_base_ns);
+		base_s > 0 ? estimate_overhead_over(added_s, used.cpu_s, base_s)
+			   : estimate_overhead(added_s, used.cpu_s, calls, recording->call_base_ns);
+	if (used.cpu_s > 0)
+		added_s = used.cpu_s * snapshot->overhead_percent /
+			  (100 + snapshot->overhead_percent);
 	snapshot->overhead_core_percent = added_s * 100 / wall_s;
 }
 

@@ -35,20 +35,31 @@ static void test_by_what_a_call_took_before(void **state)
 	assert_near(estimate_overhead(0.00001, 0.0011, 1000, 1000), 1000.0 / 1090);
 }
 
-/* Where probes take most of the time, by how much was read and written in what is left. */
-static void test_by_transfers(void **state)
+static void test_what_would_have_been_used(void **state)
 {
-	const struct usage before = {.cpu_s = 0.1, .transfers = 1000};
-	struct usage used = {.cpu_s = 3, .transfers = 2000};
+	const struct usage before = {.cpu_s = 0.1, .wall_s = 1, .transfers = 1000};
+	struct usage used = {.cpu_s = 3, .wall_s = 4, .transfers = 2000};
 
 	(void)state;
-	assert_near(estimate_overhead_by_transfers(&used, &before), 1400);
-	used.cpu_s = 0.3; /* half as much again: the other way is more exact */
-	assert_near(estimate_overhead_by_transfers(&used, &before), -1);
-	used = (struct usage){.cpu_s = 3, .transfers = 10};
-	assert_near(estimate_overhead_by_transfers(&used, &before), -1);
-	used.transfers = 2000;
-	assert_near(estimate_overhead_by_transfers(&used, &(struct usage){.cpu_s = 0.1}), -1);
+	assert_near(estimate_used_unprobed(&used, &before), 0.2); /* by its transfers */
+	used = (struct usage){.cpu_s = 1, .wall_s = 4};
+	assert_near(estimate_used_unprobed(&used, &before), 0.4); /* by the time */
+	used.waited_s = 3;                                        /* it had none left */
+	assert_near(estimate_used_unprobed(&used, &before), 0);
+	used = (struct usage){.cpu_s = 1, .wall_s = 4, .transfers = 2000};
+	assert_near(estimate_used_unprobed(&used, &(struct usage){.transfers = 1000}), 0);
+}
+
+static void test_over_what_would_have_been_used(void **state)
+{
+	(void)state;
+	/* probes were twice as dear as at rest */
+	assert_near(estimate_overhead_over(0.4, 0.9, 0.1), 800);
+	/* no less than a third of it: it had less to do */
+	assert_near(estimate_overhead_over(0.3, 1, 2), 10);
+	/* and no more than three times: it had more */
+	assert_near(estimate_overhead_over(0.1, 1, 0.1), 300.0 / 7);
+	assert_near(estimate_overhead_over(0.1, 0, 0.1), 0);
 }
 
 static void test_nothing_used(void **state)
@@ -66,7 +77,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_of_what_was_used_without_probes),
 		cmocka_unit_test(test_by_what_a_call_took_before),
-		cmocka_unit_test(test_by_transfers),
+		cmocka_unit_test(test_what_would_have_been_used),
+		cmocka_unit_test(test_over_what_would_have_been_used),
 		cmocka_unit_test(test_nothing_used),
 	};
 

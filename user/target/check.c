@@ -184,7 +184,10 @@ static int estimate_costs(struct target_check *checks, size_t count,
 	for (size_t i = 0; i < count; i++)
 		if (!checks[i].failed)
 			subjects[asked++] = (struct estimate_subject){
-				.pid = checks[i].pid, .allocators = checks[i].allocators};
+				.pid = checks[i].pid,
+				.allocators = checks[i].allocators,
+				.before = checks[i].before,
+			};
 	error = asked ? estimate_make(subjects, asked, &estimate, failure) : 0;
 	asked = 0;
 	for (size_t i = 0; i < count && !error; i++)
@@ -197,8 +200,10 @@ static int estimate_costs(struct target_check *checks, size_t count,
 int target_checks_make(struct target_check *checks, size_t count,
 		       const struct check_request *request, struct failure *failure)
 {
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		checks[i].own.linker_fd = -1;
+		usage_read(request->procfs, checks[i].pid, &checks[i].before);
+	}
 	for (size_t i = 0; i < count; i++)
 		checks[i].failed = find_allocators(checks, i, request) != 0;
 	return estimate_costs(checks, count, request, failure);

@@ -31,6 +31,7 @@ struct target_check {
 	bool failed; /* then only `failure` is filled */
 	struct failure failure;
 	struct mappings mappings; /* while it is made */
+	struct usage before;      /* likewise */
 };
 
 /* How processes are looked at. */

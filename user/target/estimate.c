@@ -149,22 +149,35 @@ int estimate_trap_costs(enum attach_kind kind, struct trap_costs *costs, struct 
 	return 0;
 }
 
-/* Of fewer transfers no pace can be told. */
+/* Of fewer transfers, or of less time used, no pace can be told. */
 #define TRANSFERS_ENOUGH 100
+#define CPU_ENOUGH_S     0.005
 
-/* From how much on, in percent, probes take most of the time. */
-#define MOST_PERCENT 100
-
-double estimate_overhead_by_transfers(const struct usage *used, const struct usage *unprobed)
+/* Some processor time was left, so that what it does is what it is asked for. */
+static bool has_time_left(const struct usage *usage)
 {
-	double base_s, percent;
+	return usage->wall_s > 0 && usage->cpu_s + usage->waited_s < usage->wall_s * 0.7;
+}
 
-	if (used->transfers < TRANSFERS_ENOUGH || unprobed->transfers < TRANSFERS_ENOUGH ||
-	    unprobed->cpu_s <= 0)
-		return -1;
-	base_s = used->transfers * unprobed->cpu_s / unprobed->transfers;
-	percent = (used->cpu_s - base_s) * 100 / base_s;
-	return percent < MOST_PERCENT ? -1 : percent;
+double estimate_used_unprobed(const struct usage *used, const struct usage *unprobed)
+{
+	if (unprobed->cpu_s < CPU_ENOUGH_S)
+		return 0;
+	if (used->transfers >= TRANSFERS_ENOUGH && unprobed->transfers >= TRANSFERS_ENOUGH)
+		return used->transfers * unprobed->cpu_s / unprobed->transfers;
+	if (has_time_left(used) && has_time_left(unprobed))
+		return used->wall_s * unprobed->cpu_s / unprobed->wall_s;
+	return 0;
+}
+
+double estimate_overhead_over(double added_s, double used_s, double base_s)
+{
+	double really_s = fmax(used_s - base_s, added_s / COST_MAX_FACTOR);
+
+	if (used_s <= 0)
+		return 0;
+	really_s = fmin(really_s, added_s * COST_MAX_FACTOR);
+	return really_s * 100 / fmax(used_s - really_s, fmin(base_s, used_s));
 }
 
 static size_t count_entries(const struct allocators *allocators)
@@ -444,8 +457,9 @@ static int conclude_subject(struct counting *counting, struct estimate_subject *
 static void watch_unprobed(struct counting *counting)
 {
 	for (size_t i = 0; i < counting->count; i++)
-		usage_read(counting->request->procfs, counting->subjects[i].pid,
-			   &counting->subjects[i].before);
+		if (!counting->subjects[i].before.wall_s)
+			usage_read(counting->request->procfs, counting->subjects[i].pid,
+				   &counting->subjects[i].before);
 	wait_ms(UNPROBED_MS);
 	for (size_t i = 0; i < counting->count; i++) {
 		struct estimate_subject *subject = &counting->subjects[i];

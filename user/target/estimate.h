@@ -35,7 +35,7 @@ struct estimate {
 	double cpu_used;         /* processors that the target kept busy */
 	double call_cost_ns;     /* that exact tracing adds to a call, on average */
 	double call_base_ns;     /* processor time that the target used for each call; 0: no call */
-	struct usage unprobed;   /* what the target used in a moment without any probe */
+	struct usage unprobed;   /* what the target used in a time without any probe */
 	double slowdown_percent; /* of exact tracing */
 	struct site_rate *rates; /* one a site, in the order of the allocators */
 	size_t rate_count;
@@ -54,7 +54,8 @@ struct estimate_subject {
 	const struct allocators *allocators; /* that outlive the estimate; several may share them */
 	struct estimate estimate;            /* to be released where there is no error */
 	int error;                           /* 0, or a negative errno: nothing was counted */
-	/* The maker's own. */
+	/* Read by whoever wants more of the time before the probes to count; zeroed: the maker
+	 * does. */
 	struct usage before;
 	uint32_t first_site;
 };
@@ -103,11 +104,17 @@ double estimate_slowdown(double added_s, double cpu_used_s, double wall_s);
 double estimate_overhead(double added_s, double used_s, double calls, double call_base_ns);
 
 /*
- * The same by what the target did meanwhile, where probes took most of its time: then what they
- * left of it is a difference of large numbers. A server reads and writes as often for each request
- * as it did before, so that its transfers tell how long all that would have taken. -1: they do not.
+ * What the target would have used for what it did while it was recorded, by a time without any
+ * probe: a server reads and writes as often for each request as before, and one that had time left
+ * at both times has as much to do in a second as before. 0: not known.
  */
-double estimate_overhead_by_transfers(const struct usage *used, const struct usage *unprobed);
+double estimate_used_unprobed(const struct usage *used, const struct usage *unprobed);
+
+/*
+ * What probes added, by that (`base_s`), in percent of it: within reason, as in estimate_overhead.
+ * Where they took most of the target's time this is far more exact.
+ */
+double estimate_overhead_over(double added_s, double used_s, double base_s);
 
 /*
  * The same from a time during which probes took `taken_s` of what the target used. One that had

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "../lib/clock.h"
+
 struct waiting_sum {
 	const struct procfs *procfs;
 	pid_t pid;
@@ -58,6 +60,7 @@ int usage_read(const struct procfs *procfs, pid_t pid, struct usage *usage)
 	usage->cpu_s = (double)used.tv_sec + (double)used.tv_nsec / 1e9;
 	usage->waited_s = sum_waited_s(procfs, pid);
 	usage->transfers = read_transfers(procfs, pid);
+	usage->wall_s = clock_s(CLOCK_MONOTONIC);
 	return 0;
 }
 
@@ -65,6 +68,7 @@ int usage_read(const struct procfs *procfs, pid_t pid, struct usage *usage)
 void usage_add(struct usage *sum, const struct usage *before, const struct usage *after)
 {
 	sum->cpu_s += after->cpu_s - before->cpu_s;
+	sum->wall_s += after->wall_s - before->wall_s;
 	sum->transfers += after->transfers - before->transfers;
 	if (after->waited_s > before->waited_s)
 		sum->waited_s += after->waited_s - before->waited_s;
