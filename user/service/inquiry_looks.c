@@ -138,8 +138,10 @@ static enum chosen_look choose_last(const struct inquiry *inquiry, const struct 
 		return NO_LOOK;
 	if (!kase->patient.is_python || !kase->look)
 		return GRAPH_LOOK;
-	return cost_of(kase, true) <= find_left(inquiry, kase) && !case_is_still(kase) ? GRAPH_LOOK
-										       : PLAIN_LOOK;
+	/* nothing is to be kept in reserve for later ones any more */
+	return case_look_cost(kase, true) <= find_left(inquiry, kase) && !case_is_still(kase)
+		       ? GRAPH_LOOK
+		       : PLAIN_LOOK;
 }
 
 /* One that executed a Python meanwhile has had no looks that count. */
