@@ -2,6 +2,7 @@
 """`unfreed why` and `unfreed heap` on busy services: what leaks is named first, what behaves is not
 accused, and the service does not notice. Short forms here, all frameworks and rates in the long."""
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -113,17 +114,28 @@ def test_no_leak(framework, tmp_path):
     assert not [found for found in report["findings"] if found["verdict"] == LEAK]
 
 
+IN_C = ("lxml", "ctypes")
+
+
+def is_too_dear(report):
+    """Whether C memory is put first, and that its stack is not watched since that would slow it."""
+    first = report["findings"][0]
+    return first["subject"] == "C memory" and re.search(
+        r"stack not watched: recording malloc's calls would slow it by \d+ %", first["reason"])
+
+
 @needs_why
 @pytest.mark.long
 @pytest.mark.parametrize("kind", KINDS)
 def test_kind(kind, tmp_path):
-    """Each alone: its line, or its container where it has one, is first."""
+    """Each alone: its line, or its container where it has one, is first. What C code keeps has its
+    line where recording malloc's calls is affordable, else it is said why not."""
     with Service("flask", [kind], rate=10, caches=["lru_maxsize"]) as service:
         load = service.load(rate=50)
         warm_up(service)
-        score, _, _ = watch(service, tmp_path / "why.json", SECONDS_OF_RATE[30])
+        score, _, report = watch(service, tmp_path / "why.json", SECONDS_OF_RATE[30])
         finish(load, end=True)
-    assert score.passes, str(score)
+    assert score.passes or (kind in IN_C and is_too_dear(report)), str(score)
 
 
 PROGRAMS = ["slow_leak.py 100 200", "slow_leak.py 50 100", "slow_leak.py 200 100 200",
