@@ -189,6 +189,7 @@ def kill_the_tool(directory, target, delay_s):
     eventually(lambda: not orphans(before, recorder.process.pid), "BPF links or programs stay")
 
 
+@pytest.mark.alone  # all links of the machine are counted, another tool's too
 @pytest.mark.parametrize("seed", range(5))
 def test_the_tool_is_killed_at_random_moments(tmp_path, seed):
     """10 moments each, from the start of the process to well into the trace. The target checks each
