@@ -178,10 +178,9 @@ def test_an_output_that_cannot_be_is_said_before(tmp_path):
 
 
 def test_an_answer_is_not_lost_with_its_output(tmp_path):
-    (tmp_path / "why.json").mkdir()
     with Script("import time; print('ready', flush=True); time.sleep(60)") as program:
-        run = why(tmp_path, "-p", program.pid, "-d", 1, "-o", "why.json")
-    assert run.returncode == 1 and "cannot write why.json" in run.stderr
+        run = why(tmp_path, "-p", program.pid, "-d", 1, "-o", "/dev/full")
+    assert run.returncode == 1 and "cannot write /dev/full" in run.stderr
     assert run.stdout.startswith(f"python3 {program.pid}, up ")
 
 
