@@ -91,7 +91,8 @@ static void network_gives_what_was_stripped(void **state)
 				     " && objcopy --only-keep-debug whole debug && strip -o bare "
 				     "whole && mkdir -m 777 cache"),
 			 0);
-	snprintf(environment, sizeof(environment), "DEBUGINFOD_CACHE_PATH=%s/cache",
+	snprintf(environment, sizeof(environment),
+		 "DEBUGINFOD_CACHE_PATH=%s/cache CACHE_DIRECTORY=%s/unused", fixture_directory,
 		 fixture_directory);
 	find_names(environment);
 	if (geteuid() != 0)
