@@ -100,8 +100,8 @@ static __noinline struct call *call_fallback(void)
 	return call;
 }
 
-/* State of the current thread; NULL where its process is not traced (or there is no room: counted).
- */
+/* State of the current thread; NULL where its process is not traced (or there is no room:
+ * counted). */
 static __always_inline struct call *call_current(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();

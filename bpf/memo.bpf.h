@@ -182,8 +182,8 @@ static __always_inline bool memo_words_hold(const struct memo *memo, struct unwi
 	return true;
 }
 
-/* Returns whether the native stack at call->caller is one that was kept, and then its row and hash.
- */
+/* Returns whether the native stack at call->caller is one that was kept, and then its row and
+ * hash. */
 static __noinline bool memo_find(struct scratch *scratch, struct call *call)
 {
 	struct unwind_state *state = &scratch->unwind;

@@ -61,8 +61,8 @@ struct stack_record {
 	__u32 flags; /* STACK_* */
 	__u32 frame_count;
 	__u32 python_count;
-	/* Number, from 1 on, of the native frame that runs the innermost Python frame; 0: unknown.
-	 */
+	/* Number, from 1 on, of the native frame that runs the innermost Python frame; 0:
+	 * unknown. */
 	__u32 eval_frame;
 	__u32 unloads; /* how often the process had unloaded libraries; see unwind.h */
 	__u32 place_count;
@@ -100,8 +100,8 @@ struct file_record {
 	__u64 device; /* PLACE_DEVICE() */
 	__u32 path_bytes;
 	__u32 reserved;
-	/* The names on its path from the process's root, the file's own first, each with its NUL.
-	 */
+	/* The names on its path from the process's root, the file's own first, each with its
+	 * NUL. */
 	char path[FILE_PATH_BYTES];
 };
 

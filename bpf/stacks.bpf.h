@@ -17,8 +17,8 @@
 
 #define STACK_PROBES 16 /* rows looked at for a hash before the table counts as full */
 
-/* Whether the frame that the walk is in runs Python frames, so that it is the last one asked for.
- */
+/* Whether the frame that the walk is in runs Python frames, so that it is the last one asked
+ * for. */
 static __always_inline bool is_eval_loop(const struct scratch *scratch)
 {
 	__u64 address = scratch->unwind.pc - !(scratch->unwind.flags & UNWIND_EXACT);

@@ -147,8 +147,8 @@ static void print_target(pid_t pid, const struct process_status *status,
 /* Worth a word: a MB, and more than malloc's blocks take. */
 #define OWN_MAPPINGS_LEAST 1000000u
 
-/* Memory that no probe on malloc accounts for: a runtime's heap, buffers, a nameless allocator's.
- */
+/* Memory that no probe on malloc accounts for: a runtime's heap, buffers, a nameless
+ * allocator's. */
 static void print_own_mappings(const struct procfs *procfs, struct confined *confined, pid_t pid)
 {
 	struct patient patient;

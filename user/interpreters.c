@@ -396,8 +396,8 @@ static void tell_why(const struct interpreter *interpreter)
 		message_info("process %d: %s", pid, interpreter->why.text);
 }
 
-/* One look. What is no interpreter is settled; what is one that is not understood may be starting.
- */
+/* One look. What is no interpreter is settled; what is one that is not understood may be
+ * starting. */
 static int look(struct interpreters *interpreters, struct interpreter *interpreter,
 		struct failure *failure)
 {

@@ -43,8 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	struct last last = {0};
 	struct arenas arenas;
 
-	/* Where, and what: a page's state, or a word, as it is or relative to one of the mappings.
-	 */
+	/* Where, and what: a page's state, or a word, as it is or relative to one of the
+	 * mappings. */
 	for (; size >= 11; bytes += 11, size -= 11) {
 		uint16_t where;
 		uint64_t what;

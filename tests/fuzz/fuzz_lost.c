@@ -119,8 +119,8 @@ static void check_reached(void)
 			abort();
 }
 
-/* A variable that refers to the first large block in use, which has pointers into all of the heap.
- */
+/* A variable that refers to the first large block in use, which has pointers into all of the
+ * heap. */
 static struct pages *linked_space(void)
 {
 	struct pages *space = space_new();

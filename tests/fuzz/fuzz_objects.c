@@ -40,8 +40,8 @@ static uint64_t address_of(uint32_t place)
 	return SPACE_HEAP + place % heap_used;
 }
 
-/* flags: 1 an address, 2 half a word, 4 the address of a type, 8 one bit, 0xc0 before which look.
- */
+/* flags: 1 an address, 2 half a word, 4 the address of a type, 8 one bit, 0xc0 before which
+ * look. */
 static void change(struct object_space *space, const uint8_t *input)
 {
 	uint32_t place = (uint32_t)(input[1] | input[2] << 8 | input[3] << 16) % 0x180000;

@@ -117,8 +117,8 @@ TRUTH_LEAF static void *make_cleared(size_t count, size_t bytes)
 	return block;
 }
 
-/* All of one size class: each comes back at the address of the one before, whose free nobody saw.
- */
+/* All of one size class: each comes back at the address of the one before, whose free nobody
+ * saw. */
 static void missed_free(void)
 {
 	for (size_t i = 0; i < 100; i++) {

@@ -86,8 +86,8 @@ static bool cfa_agrees(const struct unwind_rule *rule, const Dwarf_Op *ops, size
 	return rule->cfa == UNWIND_UNSUPPORTED;
 }
 
-/* libdw's default rules for x86-64 name rax where they mean rbx, so rbx counts as undefined there.
- */
+/* libdw's default rules for x86-64 name rax where they mean rbx, so rbx counts as undefined
+ * there. */
 static bool saved_agrees(Dwarf_Frame *frame, int reg, __u8 how, int offset)
 {
 	Dwarf_Op memory[3], *ops;

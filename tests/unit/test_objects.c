@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Looks at a made-up interpreter (object_space.h): what is found, and what is not when it is torn.
- */
+/* Looks at a made-up interpreter (object_space.h): what is found, and what is not when it is
+ * torn. */
 #include "object_fixture.h"
 
 static uint64_t count_of(const struct fixture *fixture, const char *name)
@@ -404,8 +404,8 @@ static void test_block_that_came_after_its_pool(void **state)
 	assert_string_equal(name_of(fixture, inner, 0), "main.PLAIN.rows[*]");
 }
 
-/* The same where its block was something else when it was copied: by what was there at other looks.
- */
+/* The same where its block was something else when it was copied: by what was there at other
+ * looks. */
 static void test_block_that_was_something_else(void **state)
 {
 	struct fixture *fixture = *state;

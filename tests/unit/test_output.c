@@ -105,8 +105,8 @@ static void test_golden_objects(void **state)
 	snapshot_free(snapshot);
 }
 
-/* A request that a view of one's own makes, and a library serves with more frames than are shown.
- */
+/* A request that a view of one's own makes, and a library serves with more frames than are
+ * shown. */
 static void add_query(struct snapshot *snapshot, size_t target)
 {
 	enum { LIBRARY_FRAMES = 40 };
@@ -204,8 +204,8 @@ static void test_text_by_own_code(void **state)
 	snapshot_free(snapshot);
 }
 
-/* A function of the program's own that allocates under many callers is in many stacks, all small.
- */
+/* A function of the program's own that allocates under many callers is in many stacks, all
+ * small. */
 static void test_text_hints_at_a_native_leaf(void **state)
 {
 	static const struct frame leafy = {"leafy", "/src/a.c", "/app", 9, 3, FRAME_NATIVE};
@@ -308,8 +308,8 @@ static void test_own_code_is_what_the_user_says(void **state)
 	assert_app("/srv/sho", "compile (/usr/li…on3/dist-packages/sql/engine.py), 12 stacks");
 }
 
-/* Files of one name show as much of their path as tells them apart; __init__.py never stands alone.
- */
+/* Files of one name show as much of their path as tells them apart; __init__.py never stands
+ * alone. */
 static void test_text_tells_files_of_one_name_apart(void **state)
 {
 	static const char *const files[] = {

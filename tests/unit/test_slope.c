@@ -63,8 +63,8 @@ static void test_exact_interval_of_ten(void **state)
 		}
 	assert_true(slope_of_level(samples, 10, &slope));
 	assert_true(is_near(slope.per_s, slopes[22], 1e-12));
-	/* These values are less alike than by chance, so that nothing is widened but by the bias.
-	 */
+	/* These values are less alike than by chance, so that nothing is widened but by the
+	 * bias. */
 	assert_true(slope.low <= slopes[11] && slope.high >= slopes[33]);
 	assert_true(slope.low >= slopes[8] && slope.high <= slopes[36]);
 }

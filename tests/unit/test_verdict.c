@@ -336,8 +336,8 @@ static void test_bounds(void **state)
 	trial_end(&trial, &tally);
 }
 
-/* Sessions that come and go: chance lets some of them grow over two minutes, but nothing is a leak.
- */
+/* Sessions that come and go: chance lets some of them grow over two minutes, but nothing is a
+ * leak. */
 static void test_stationary_containers(void **state)
 {
 	struct tally tally = {0};

@@ -15,8 +15,8 @@ static double lookups(const struct container_sample *sample)
 	return (double)sample->hits + (double)sample->misses;
 }
 
-/* What parts all look-ups into earlier and later ones, half of them each as far as samples allow.
- */
+/* What parts all look-ups into earlier and later ones, half of them each as far as samples
+ * allow. */
 static const struct container_sample *parting(const struct container_history *history)
 {
 	double half = lookups(&history->samples[history->count - 1]) / 2;

@@ -14,8 +14,8 @@ struct net {
 	uint64_t older_bytes;   /* freed of what was older */
 	uint64_t unsized_frees; /* blocks of that whose size is unknown */
 	bool at_most;           /* so many that `bytes` may be less */
-	/* Whether most of what was not freed took the place of what was older: of a domain, of all.
-	 */
+	/* Whether most of what was not freed took the place of what was older: of a domain, of
+	 * all. */
 	bool turned[DOMAIN_COUNT];
 	bool turns_over;
 	bool pools; /* some of it is from an interpreter's own count of what its pools hold */

@@ -283,8 +283,8 @@ bool slope_of_counter(const struct sample *samples, size_t count, struct slope *
 	return true;
 }
 
-/* The square of the error, and not less than that of events by chance at the rate of both halves.
- */
+/* The square of the error, and not less than that of events by chance at the rate of both
+ * halves. */
 static double half_variance(const struct sample *samples, size_t count, double rate, double both)
 {
 	double span = samples[count - 1].at_s - samples[0].at_s;

@@ -34,8 +34,8 @@ bool slope_of_level(const struct sample *samples, size_t count, struct slope *sl
  */
 bool slope_of_counter(const struct sample *samples, size_t count, struct slope *slope);
 
-/* The rates of a counter in the two halves of its samples. False where there are fewer than four.
- */
+/* The rates of a counter in the two halves of its samples. False where there are fewer than
+ * four. */
 bool slope_halves(const struct sample *samples, size_t count, double *early, double *late);
 
 /*

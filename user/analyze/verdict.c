@@ -463,8 +463,8 @@ static bool is_known_well(const struct facts *facts)
 	return facts->slope.high <= 3 * facts->slope.low;
 }
 
-/* What speaks against calling it a leak yet; nothing where nothing does. Returns whether it is one.
- */
+/* What speaks against calling it a leak yet; nothing where nothing does. Returns whether it is
+ * one. */
 static bool print_doubt(FILE *file, const struct facts *facts)
 {
 	if (counts_hits(facts)) {

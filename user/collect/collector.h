@@ -31,8 +31,8 @@ void collector_show_interpreter(struct collector *collector);
 /* The newest image of a process, NULL where there is none. */
 struct image *collector_image(struct collector *collector, uint32_t pid);
 
-/* Makes the image of a process that is about to be traced under this space. NULL on out of memory.
- */
+/* Makes the image of a process that is about to be traced under this space. NULL on out of
+ * memory. */
 struct image *collector_add_image(struct collector *collector, uint32_t space, uint32_t pid);
 
 /* Calls `act` with each process image, the newest last; stops at the first that returns not 0. */

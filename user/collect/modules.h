@@ -37,8 +37,8 @@ struct modules {
 struct module *modules_get(struct modules *modules, const struct procfs *procfs, pid_t pid,
 			   const struct mapping *mapping);
 
-/* Keeps where code of a module is mapped, if nothing is known of that yet or it is in line with it.
- */
+/* Keeps where code of a module is mapped, if nothing is known of that yet or it is in line with
+ * it. */
 void module_note_code(struct module *module, const struct mapping *mapping);
 
 /*

@@ -64,8 +64,8 @@ int confined_call(struct confined *confined, const struct confined_call *call,
  */
 int confined_reject(struct confined *confined);
 
-/* As confined_call(); an answer that is not of `size` bytes is rejected, else copied to `result`.
- */
+/* As confined_call(); an answer that is not of `size` bytes is rejected, else copied to
+ * `result`. */
 int confined_call_for(struct confined *confined, const struct confined_call *call, void *result,
 		      size_t size);
 

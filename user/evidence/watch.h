@@ -123,8 +123,8 @@ struct watch_frame {
 
 /* Those who wrote from the same lines. */
 struct watch_writer {
-	/* What they did. Of a reference count: GREW made instances, SHRANK let them go, SAME both.
-	 */
+	/* What they did. Of a reference count: GREW made instances, SHRANK let them go, SAME
+	 * both. */
 	enum watch_change change;
 	uint64_t count; /* hits */
 	int64_t net;    /* by how much the word grew by them; of slots meaningless */

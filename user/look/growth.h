@@ -14,8 +14,8 @@
  */
 struct look_growth *look_diff(const struct look *before, struct look *after);
 
-/* What changed of the resident bytes, of the parts and of malloc's chunks by size, into `growth`.
- */
+/* What changed of the resident bytes, of the parts and of malloc's chunks by size, into
+ * `growth`. */
 void look_diff_memory(const struct look *before, const struct look *after, struct pool *pool,
 		      struct look_growth *growth);
 
@@ -23,8 +23,8 @@ void look_diff_memory(const struct look *before, const struct look *after, struc
 void look_diff_classes(const struct look *before, const struct look *after, struct pool *pool,
 		       struct look_growth *growth);
 
-/* Growth of memory in use, in bytes: of the parts that are no free memory, no file and not shared.
- */
+/* Growth of memory in use, in bytes: of the parts that are no free memory, no file and not
+ * shared. */
 int64_t look_growth_live(const struct look_growth *growth);
 uint64_t look_live_bytes(const struct look *look);
 

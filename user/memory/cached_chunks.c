@@ -272,8 +272,8 @@ static int collect_structures(struct pages *pages, struct arenas *arenas)
 	arenas->mmapped_found = 0;
 	int error = arenas_walk(pages, arenas, collect_structure, &structures, &numbers);
 	arenas->mmapped_found = mmapped;
-	/* not before: the walk has the keys at hand, and takes none for free while there are none
-	 */
+	/* not before: the walk has the keys at hand, and takes none for free while there are
+	 * none */
 	arenas->cache_keys = structures.keys;
 	arenas->cache_key_count = structures.count;
 	return error ?: structures.error;

@@ -122,8 +122,8 @@ static int add_chunk(struct search *search, const struct mmapped_chunk *chunk)
 	return array_append(&arenas->mmapped, &arenas->mmapped_found, *chunk) ? 0 : -ENOMEM;
 }
 
-/* Judges the headers that a page may have. Returns 1 where one was found, 0, or a negative errno.
- */
+/* Judges the headers that a page may have. Returns 1 where one was found, 0, or a negative
+ * errno. */
 static int judge_page(struct search *search, uint64_t address, const uint8_t *page, bool aligned)
 {
 	struct mmapped_chunk chunk;

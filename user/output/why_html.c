@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The answer as one page, to be read on a screen or sent to somebody: no script, nothing to load.
- */
+/* The answer as one page, to be read on a screen or sent to somebody: no script, nothing to
+ * load. */
 #include "why.h"
 
 #include <inttypes.h>

@@ -10,8 +10,8 @@
 /* "cache": the short word of a verdict, for where columns are few. */
 const char *verdict_short_name(enum verdict verdict);
 
-/* `grows 15.2 MB/h (14.1 to 16.3), explained 14.5`, or that it does not, or that it is too early.
- */
+/* `grows 15.2 MB/h (14.1 to 16.3), explained 14.5`, or that it does not, or that it is too
+ * early. */
 void why_print_growth(FILE *file, const struct answer *answer);
 bool why_grows(const struct answer *answer);
 

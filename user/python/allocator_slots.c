@@ -230,8 +230,8 @@ static enum python_backend classify(const struct python_interpreter *interpreter
 		       : BACKEND_UNKNOWN;
 }
 
-/* Probes go where the file's code says, so that a process is asked that no other file got hold of.
- */
+/* Probes go where the file's code says, so that a process is asked that no other file got hold
+ * of. */
 int python_slots_read(const struct python_interpreter *interpreter, const struct mappings *mappings,
 		      struct python_slots *slots)
 {

@@ -362,8 +362,8 @@ static void layout_take(struct python_layout *layout, const uint32_t *offset)
 	walk->code_bytecode = (uint16_t)offset[DEBUG_CODE_BYTECODE];
 }
 
-/* The fields of a frame within what is read of one, and all in reach of the types that hold them.
- */
+/* The fields of a frame within what is read of one, and all in reach of the types that hold
+ * them. */
 static bool layout_makes_sense(const struct python_layout *layout, const uint32_t *offset)
 {
 	const struct python_walk_layout *walk = &layout->walk;

@@ -76,8 +76,8 @@ struct patient_case *case_new(const struct procfs *procfs, struct confined *conf
 			      uint64_t budget_bytes, struct failure *failure);
 void case_free(struct patient_case *kase); /* accepts NULL */
 
-/* Looks; with a graph subjects are taken up. A process that is gone is marked so, and no failure.
- */
+/* Looks; with a graph subjects are taken up. A process that is gone is marked so, and no
+ * failure. */
 void case_look(struct patient_case *kase, bool graph, const struct objects_request *request);
 
 /* What a look is going to cost of our processor time, by the last ones, or by what is resident. */

@@ -122,8 +122,8 @@ static int lines_add(struct lines *lines, const struct line *line)
 	return 0;
 }
 
-/* Splits the text in place; names point into it. A line that was cut by the size limit is dropped.
- */
+/* Splits the text in place; names point into it. A line that was cut by the size limit is
+ * dropped. */
 static int lines_parse(struct lines *lines, char *text, size_t length)
 {
 	char *end = text + length;

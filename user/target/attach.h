@@ -3,9 +3,9 @@
  * Programs onto instructions, by raw system calls, so that libbpf 1.1 suffices and the offsets are
  * ours. Three kinds of link:
  *
- *   session  Linux 6.13: one program for entry and return, and the entry can decline the return
- * trap multi    Linux 6.6: many probes of a file in one link perf     any: one perf event a probe;
- * the only kind that forked children inherit
+ *   session  Linux 6.13: one program for entry and return, and the entry can decline the return trap
+ *   multi    Linux 6.6: many probes of a file in one link
+ *   perf     any: one perf event a probe
  *
  * A link lives as long as its descriptor: when this process dies the kernel takes its probes out.
  */

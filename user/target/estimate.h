@@ -41,8 +41,8 @@ struct estimate {
 	size_t rate_count;
 };
 
-/* How long calls are counted: on from `least_ms` until there are some 200, for `most_ms` at most.
- */
+/* How long calls are counted: on from `least_ms` until there are some 200, for `most_ms` at
+ * most. */
 struct estimate_window {
 	unsigned int least_ms;
 	unsigned int most_ms;

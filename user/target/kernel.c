@@ -82,8 +82,8 @@ static void upstream_release(const struct utsname *names, char *release, size_t 
 	snprintf(release, size, "%.64s", debian ? debian + strlen("Debian ") : names->release);
 }
 
-/* The programs know processes by their numbers in the initial PID namespace, whose inode is fixed.
- */
+/* The programs know processes by their numbers in the initial PID namespace, whose inode is
+ * fixed. */
 static bool is_initial_pid_namespace(void)
 {
 	char name[64] = "";

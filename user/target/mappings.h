@@ -18,8 +18,8 @@ struct mapping {
 	bool writable;
 	bool executable;
 	bool deleted; /* the file is gone from its directory, or was replaced */
-	/* Between which of the process's unloadings it was seen there; see user/collect/images.h.
-	 */
+	/* Between which of the process's unloadings it was seen there; see
+	 * user/collect/images.h. */
 	uint32_t seen_from;
 	uint32_t seen_until;
 	char *path; /* as the target sees it, without " (deleted)"; "[vdso]", "[stack]"; "" where

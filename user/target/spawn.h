@@ -20,8 +20,8 @@ struct spawn {
 	int error_fd;        /* tells why the exec failed */
 };
 
-/* Forks a child that waits, stopped, in front of its exec. Returns 0, or -1 with `failure` filled.
- */
+/* Forks a child that waits, stopped, in front of its exec. Returns 0, or -1 with `failure`
+ * filled. */
 int spawn_prepare(struct spawn *spawn, char *const argv[], struct failure *failure);
 
 /* Called with the child stopped, whenever it has mapped code. Returns 0, or -1 to give up. */

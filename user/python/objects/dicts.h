@@ -18,8 +18,8 @@ struct dict_keys {
 bool dict_keys_read(struct view *view, const struct python_structs *structs, uint64_t address,
 		    struct dict_keys *keys);
 
-/* The key and, where the table has values of its own, the value of an entry; 0: none, or deleted.
- */
+/* The key and, where the table has values of its own, the value of an entry; 0: none, or
+ * deleted. */
 void dict_keys_entry(struct view *view, const struct dict_keys *keys, uint64_t index, uint64_t *key,
 		     uint64_t *value);
 

@@ -63,8 +63,8 @@ typedef void reference_fn(void *context, uint64_t target, uint32_t label);
 typedef void storage_fn(void *context, uint64_t address);
 
 /* Whether memory whose form is not known may belong to an object: descriptors, code and the like
- * have nothing behind them but names, so that what lies in their words by chance is not followed.
- */
+ * have nothing behind them but names, so that what lies in their words by chance is not
+ * followed. */
 static inline bool object_leads_to_raw(const struct object_reader *reader, uint32_t type)
 {
 	enum object_kind kind = (enum object_kind)reader->types->items[type].kind;
@@ -77,8 +77,8 @@ static inline bool object_leads_to_raw(const struct object_reader *reader, uint3
 void object_references(struct object_reader *reader, const struct object *object,
 		       reference_fn *refer, storage_fn *store, void *context);
 
-/* The references of a frame (_PyInterpreterFrame, or a frame object up to 3.10) to its variables.
- */
+/* The references of a frame (_PyInterpreterFrame, or a frame object up to 3.10) to its
+ * variables. */
 void frame_references(struct object_reader *reader, uint64_t frame, reference_fn *refer,
 		      void *context);
 

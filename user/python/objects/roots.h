@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where a graph begins: modules, then variables of running functions, then what only C code holds.
- */
+/* Where a graph begins: modules, then variables of running functions, then what only C code
+ * holds. */
 #ifndef UNFREED_PYTHON_OBJECTS_ROOTS_H
 #define UNFREED_PYTHON_OBJECTS_ROOTS_H
 

@@ -134,8 +134,8 @@ struct python_structs {
 /* Returns 0, or -ENOTSUP for a version that is not known: before 3.8 and after 3.14. */
 int python_structs_for(const struct python_layout *layout, struct python_structs *structs);
 
-/* Whether the word at the beginning of what may be an object is the reference count of a live one.
- */
+/* Whether the word at the beginning of what may be an object is the reference count of a live
+ * one. */
 static inline bool python_refcount_is_plausible(const struct python_structs *structs, uint64_t word)
 {
 	if (structs->minor >= 14) /* 32 bits, overflow, flags */
