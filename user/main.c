@@ -6,11 +6,11 @@
 
 #include "commands/heap.h"
 #include "commands/why.h"
-#include "doctor.h"
+#include "commands/doctor.h"
 #include "lib/message.h"
 #include "lib/signals.h"
-#include "record.h"
-#include "report.h"
+#include "commands/record.h"
+#include "commands/report.h"
 
 struct command {
 	const char *name;

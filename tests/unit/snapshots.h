@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "output/output.h"
-#include "snapshot.h"
+#include "profile/snapshot.h"
 
 static inline void add_target(struct snapshot *snapshot, uint32_t pid, const char *comm,
 			      const char *exe, const char *argument)

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "python/objects/free_lists.h"
-#include "snapshot_merge.h"
+#include "profile/snapshot_merge.h"
 #include "snapshots.h"
 
 static struct python_structs structs_of(unsigned int minor)

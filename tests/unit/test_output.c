@@ -22,7 +22,7 @@
 #include "output/flamegraph.h"
 #include "output/label.h"
 #include "output/stack_tree.h"
-#include "snapshot_since.h"
+#include "profile/snapshot_since.h"
 #include "golden.h"
 #include "snapshots.h"
 

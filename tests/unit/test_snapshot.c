@@ -5,7 +5,7 @@
 #include <cmocka.h>
 
 #include "lib/utf8.h"
-#include "snapshot_merge.h"
+#include "profile/snapshot_merge.h"
 #include "snapshots.h"
 
 static void test_interning_gives_one_pointer(void **state)

@@ -2,7 +2,7 @@
 #ifndef UNFREED_ANALYZE_GROWN_H
 #define UNFREED_ANALYZE_GROWN_H
 
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 
 /* By how much the recorded processes grew, and what of it was seen. Bytes. */
 struct grown {

@@ -6,7 +6,7 @@
 #ifndef UNFREED_ANALYZE_NET_H
 #define UNFREED_ANALYZE_NET_H
 
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 
 struct net {
 	int64_t bytes;          /* not freed less what was older and was freed */

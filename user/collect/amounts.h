@@ -3,7 +3,7 @@
 #ifndef UNFREED_AMOUNTS_H
 #define UNFREED_AMOUNTS_H
 
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 #include "ledger_view.h"
 
 /* What was allocated and not freed; with an age limit what of that is old enough. */

@@ -6,7 +6,7 @@
 #ifndef UNFREED_COLLECTOR_H
 #define UNFREED_COLLECTOR_H
 
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 #include "../symbolize/symbolizer.h"
 #include "../target/procfs.h"
 #include "images.h"

@@ -5,7 +5,7 @@
 #ifndef UNFREED_FRAMES_H
 #define UNFREED_FRAMES_H
 
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 #include "names.h"
 
 /*

@@ -8,7 +8,7 @@
 #define UNFREED_JUDGED_H
 
 #include "../look/holder.h"
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 #include "ledger_view.h"
 
 enum block_state { BLOCK_UNTOLD, BLOCK_IS_LOST, BLOCK_IS_REACHABLE };

@@ -6,7 +6,7 @@
 #ifndef UNFREED_NAMES_H
 #define UNFREED_NAMES_H
 
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 #include "stack_table.h"
 
 struct names;

@@ -9,7 +9,7 @@
 #ifndef UNFREED_STACK_OBJECTS_H
 #define UNFREED_STACK_OBJECTS_H
 
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 #include "ledger_view.h"
 #include "stack_table.h"
 

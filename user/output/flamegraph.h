@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 #include "output.h"
 
 struct flame_label {

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 
 /*
  * By how much the processes grew, what of it was seen and where the rest is likely: two lines, each

@@ -8,7 +8,7 @@
 
 #include <json-c/json.h>
 
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 
 /* Each returns a new object, the caller's. NULL gives JSON's null. */
 struct json_object *json_of_string(const char *string);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "../lib/quantity.h"
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 #include "output.h"
 #include "path_tails.h"
 

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 
 /* The frame that stands in front of blocks that may be another stack's. */
 #define LABEL_REUSED "[reused]"

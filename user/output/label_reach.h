@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 
 /* The frame that stands in front of the blocks of a stack that are lost. */
 #define LABEL_LOST "[lost]"

@@ -4,7 +4,7 @@
 #define UNFREED_NAME_HINTS_H
 
 #include "columns.h"
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 
 /* Prints a line for each kind of code that more than a fifth of the live bytes run through. */
 void name_hints_print(struct columns *columns, const struct snapshot *snapshot);

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 
 enum count_unit { COUNT_BYTES, COUNT_BLOCKS };
 

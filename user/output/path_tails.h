@@ -6,7 +6,7 @@
 #ifndef UNFREED_PATH_TAILS_H
 #define UNFREED_PATH_TAILS_H
 
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 
 struct path_tails;
 

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#include "../snapshot.h"
+#include "../profile/snapshot.h"
 
 /*
  * Begins the comment that carries what pprof has no field for, as JSON. Viewers do not show

@@ -16,7 +16,7 @@
 #include "../analyze/net.h"
 #include "../lib/escape.h"
 #include "../lib/pool.h"
-#include "../snapshot_merge.h"
+#include "../profile/snapshot_merge.h"
 #include "grown_label.h"
 #include "json.h"
 #include "label.h"

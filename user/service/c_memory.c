@@ -10,8 +10,8 @@
 
 #include "../lib/message.h"
 #include "../python/own_code.h"
-#include "../session.h"
-#include "../snapshot.h"
+#include "../tracer/session.h"
+#include "../profile/snapshot.h"
 #include "../target/check.h"
 
 #define HOUR_S 3600.0

@@ -256,7 +256,8 @@ static double call_cost_ns(const struct trap_costs *costs, const struct site *si
 	return (cost + costs->return_ns) * TRACKING_FACTOR;
 }
 
-double estimate_slowdown(double added_s, double cpu_used_s, double wall_s)
+/* Percent of the processor time used, or of one processor where less was used. */
+static double slowdown_of(double added_s, double cpu_used_s, double wall_s)
 {
 	double base = cpu_used_s > wall_s ? cpu_used_s : wall_s;
 
@@ -293,7 +294,7 @@ double estimate_slowdown_under_probes(double added_s, double taken_s, const stru
 	double left_s = left_of(usage->cpu_s, taken_s);
 
 	return is_busy(usage, wall_s) ? added_s * 100 / left_s
-				      : estimate_slowdown(added_s, left_s, wall_s);
+				      : slowdown_of(added_s, left_s, wall_s);
 }
 
 double estimate_overhead(double added_s, double used_s, double calls, double call_base_ns)

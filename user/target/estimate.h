@@ -93,9 +93,6 @@ bool estimate_nops_emulated(const struct trap_costs *costs);
  */
 double estimate_typical_call_ns(const struct trap_costs *costs, enum site_kind kind);
 
-/* Percent of the processor time used, or of one processor where less was used. */
-double estimate_slowdown(double added_s, double cpu_used_s, double wall_s);
-
 /*
  * What probes added to the processor time that the target would have used without them, in percent:
  * `used_s` is with them. What the target used for each call before (`call_base_ns`, 0: unknown)

@@ -9,13 +9,13 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "../bpf/records.h"
-#include "lib/array.h"
-#include "lib/clock.h"
-#include "lib/descriptors.h"
+#include "../../bpf/records.h"
+#include "../lib/array.h"
+#include "../lib/clock.h"
+#include "../lib/descriptors.h"
 #include "loaded.h"
-#include "snapshot_merge.h"
-#include "target/install.h"
+#include "../profile/snapshot_merge.h"
+#include "../target/install.h"
 
 #define DRAIN_ROUNDS 64
 

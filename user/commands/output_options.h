@@ -9,8 +9,8 @@
 
 #include <argp.h>
 
-#include "lib/message.h"
-#include "output/output.h"
+#include "../lib/message.h"
+#include "../output/output.h"
 
 struct output_request {
 	const char *path; /* of the command line; "-" is stdout */

@@ -15,10 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../bpf/losses.h"
-#include "../bpf/probes.h"
-#include "look/holder.h"
-#include "look/look.h"
+#include "../../bpf/losses.h"
+#include "../../bpf/probes.h"
+#include "../look/holder.h"
+#include "../look/look.h"
 
 enum frame_kind { FRAME_NATIVE, FRAME_INLINED, FRAME_PYTHON, FRAME_KINDS };
 

@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "commands/target_options.h"
+#include "target_options.h"
 #include "output_options.h"
-#include "python/plan.h"
-#include "target/attach.h"
+#include "../python/plan.h"
+#include "../target/attach.h"
 
 enum malloc_request {
 	MALLOC_AUTO, /* each call; where that is dear and Python's pools show the growth, none */

@@ -9,10 +9,10 @@
 
 #include <bpf/bpf.h>
 
-#include "lib/array.h"
-#include "lib/clock.h"
-#include "python/coverage.h"
-#include "python/steer.h"
+#include "../lib/array.h"
+#include "../lib/clock.h"
+#include "../python/coverage.h"
+#include "../python/steer.h"
 
 enum {
 	TRIES_MAX = 30, /* of a process that may be starting */

@@ -7,8 +7,8 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
-#include "lib/pool.h"
-#include "lib/saturate.h"
+#include "../lib/pool.h"
+#include "../lib/saturate.h"
 
 struct stack_entry {
 	UT_hash_handle hh;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/saturate.h"
+#include "../lib/saturate.h"
 
 bool snapshot_is_judged(const struct snapshot *snapshot)
 {

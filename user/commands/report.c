@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/command_line.h"
+#include "../lib/command_line.h"
 #include "output_options.h"
-#include "snapshot_merge.h"
+#include "../profile/snapshot_merge.h"
 
 struct report_options {
 	char **paths;

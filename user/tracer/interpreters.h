@@ -6,10 +6,10 @@
 #ifndef UNFREED_INTERPRETERS_H
 #define UNFREED_INTERPRETERS_H
 
-#include "collect/images.h"
-#include "lib/failure.h"
-#include "python/plan.h"
-#include "target/install.h"
+#include "../collect/images.h"
+#include "../lib/failure.h"
+#include "../python/plan.h"
+#include "../target/install.h"
 
 struct interpreters_config {
 	const struct procfs *procfs;

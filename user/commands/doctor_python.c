@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "python/coverage.h"
-#include "python/plan.h"
+#include "../python/coverage.h"
+#include "../python/plan.h"
 
 static void print_functions(const struct python_slots *slots)
 {

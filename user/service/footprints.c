@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/array.h"
-#include "lib/clock.h"
-#include "memory/budget.h"
-#include "memory/regions.h"
-#include "service/patient.h"
-#include "target/usage.h"
+#include "../lib/array.h"
+#include "../lib/clock.h"
+#include "../memory/budget.h"
+#include "../memory/regions.h"
+#include "patient.h"
+#include "../target/usage.h"
 
 enum {
 	LOOK_CPU_NS = 1000000000, /* for all looks of one moment */

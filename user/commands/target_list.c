@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/array.h"
-#include "target/family.h"
+#include "../lib/array.h"
+#include "../target/family.h"
 
 static bool is_listed(const struct target_list *list, pid_t pid)
 {

@@ -6,7 +6,7 @@
 #ifndef UNFREED_REACHABILITY_H
 #define UNFREED_REACHABILITY_H
 
-#include "session.h"
+#include "../tracer/session.h"
 
 struct reachability_request {
 	const struct procfs *procfs;

@@ -13,11 +13,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/array.h"
-#include "lib/clock.h"
-#include "lib/pool.h"
-#include "look/lost.h"
-#include "look/root_names.h"
+#include "../lib/array.h"
+#include "../lib/clock.h"
+#include "../lib/pool.h"
+#include "../look/lost.h"
+#include "../look/root_names.h"
 
 enum { LOOKS = 5, PAUSE_MS = 100, HOLDERS_MAX = 4096 };
 

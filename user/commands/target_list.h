@@ -6,7 +6,7 @@
 #ifndef UNFREED_TARGET_LIST_H
 #define UNFREED_TARGET_LIST_H
 
-#include "commands/target_options.h"
+#include "target_options.h"
 
 struct target_list {
 	pid_t *pids;

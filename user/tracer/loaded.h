@@ -6,12 +6,12 @@
 #ifndef UNFREED_LOADED_H
 #define UNFREED_LOADED_H
 
-#include "../bpf/config.h"
-#include "collect/ledger_view.h"
-#include "target/attach.h"
-#include "target/install.h"
+#include "../../bpf/config.h"
+#include "../collect/ledger_view.h"
+#include "../target/attach.h"
+#include "../target/install.h"
 #include "unfreed.skel.h"
-#include "unwind/tables.h"
+#include "../unwind/tables.h"
 
 struct loaded_config {
 	enum attach_kind attach; /* a definite one */

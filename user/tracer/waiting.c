@@ -8,7 +8,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "lib/signals.h"
+#include "../lib/signals.h"
 
 /* Targets that are gone are noticed by a record; should it be lost, at the latest after this. */
 #define IDLE_MS 1000

@@ -8,8 +8,8 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
-#include "lib/pool.h"
-#include "lib/utf8.h"
+#include "../lib/pool.h"
+#include "../lib/utf8.h"
 
 struct string_entry {
 	UT_hash_handle hh;

@@ -7,15 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "commands/target_options.h"
+#include "target_options.h"
 #include "doctor_python.h"
-#include "lib/capabilities.h"
-#include "lib/command_line.h"
-#include "lib/escape.h"
-#include "lib/quantity.h"
-#include "memory/budget.h"
-#include "service/patient.h"
-#include "target/check.h"
+#include "../lib/capabilities.h"
+#include "../lib/command_line.h"
+#include "../lib/escape.h"
+#include "../lib/quantity.h"
+#include "../memory/budget.h"
+#include "../service/patient.h"
+#include "../target/check.h"
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {

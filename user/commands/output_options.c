@@ -6,10 +6,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "lib/command_line.h"
-#include "lib/quantity.h"
-#include "output/file.h"
-#include "snapshot_merge.h"
+#include "../lib/command_line.h"
+#include "../lib/quantity.h"
+#include "../output/file.h"
+#include "../profile/snapshot_merge.h"
 
 enum { KEY_TOP = 0x6f00, KEY_COUNT, KEY_BY, KEY_APP, KEY_ALL_STACKS };
 

@@ -11,7 +11,7 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
-#include "lib/pool.h"
+#include "../lib/pool.h"
 
 struct held {
 	UT_hash_handle hh;

@@ -6,12 +6,12 @@
 #ifndef UNFREED_SESSION_H
 #define UNFREED_SESSION_H
 
-#include "collect/collector.h"
-#include "confine/confined.h"
+#include "../collect/collector.h"
+#include "../confine/confined.h"
 #include "interpreters.h"
-#include "lib/failure.h"
-#include "target/attach.h"
-#include "target/procfs.h"
+#include "../lib/failure.h"
+#include "../target/attach.h"
+#include "../target/procfs.h"
 
 struct session_config {
 	enum attach_kind attach; /* a definite one */

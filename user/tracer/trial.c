@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "lib/clock.h"
-#include "target/estimate.h"
+#include "../lib/clock.h"
+#include "../target/estimate.h"
 
 #define ROUNDS     10
 #define ROUNDS_MAX 50

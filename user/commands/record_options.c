@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "options.h"
+#include "record_options.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "commands/arguments.h"
-#include "lib/command_line.h"
+#include "arguments.h"
+#include "../lib/command_line.h"
 
 #define MAX_BLOCKS_DEFAULT 1000000u
 #define MAX_BLOCKS_LIMIT   (1u << 28)

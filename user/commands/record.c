@@ -10,23 +10,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "confine/confined.h"
-#include "footprints.h"
-#include "lib/capabilities.h"
-#include "lib/failure.h"
-#include "lib/process_end.h"
-#include "memory/budget.h"
-#include "options.h"
+#include "../confine/confined.h"
+#include "../service/footprints.h"
+#include "../lib/capabilities.h"
+#include "../lib/failure.h"
+#include "../lib/process_end.h"
+#include "../memory/budget.h"
+#include "record_options.h"
 #include "reachability.h"
-#include "session.h"
-#include "snapshot.h"
-#include "snapshot_since.h"
+#include "../tracer/session.h"
+#include "../profile/snapshot.h"
+#include "../profile/snapshot_since.h"
 #include "target_list.h"
-#include "target/check.h"
-#include "target/kernel.h"
-#include "target/spawn.h"
-#include "trial.h"
-#include "waiting.h"
+#include "../target/check.h"
+#include "../target/kernel.h"
+#include "../target/spawn.h"
+#include "../tracer/trial.h"
+#include "../tracer/waiting.h"
 
 #define SLOWDOWN_MAX_PERCENT 25.0
 #define ESTIMATE_WINDOW_MS   200

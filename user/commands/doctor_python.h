@@ -4,8 +4,8 @@
 
 #include <stdbool.h>
 
-#include "confine/confined.h"
-#include "target/procfs.h"
+#include "../confine/confined.h"
+#include "../target/procfs.h"
 
 /* Prints what the process has of an interpreter and what tracing would do; nothing where there is
  * none. */
