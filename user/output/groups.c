@@ -111,8 +111,7 @@ static void add(struct group *group, const struct stack *stack)
 	group->sum.live_bytes = saturating_add(group->sum.live_bytes, stack->live_bytes);
 	group->sum.live_blocks = saturating_add(group->sum.live_blocks, stack->live_blocks);
 	group->sum.alloc_bytes = saturating_add(group->sum.alloc_bytes, stack->alloc_bytes);
-	group->sum.change.bytes += stack->change.bytes;
-	group->sum.change.blocks += stack->change.blocks;
+	change_add(&group->sum.change, &stack->change);
 	if (stack->oldest_ns > group->sum.oldest_ns)
 		group->sum.oldest_ns = stack->oldest_ns;
 	add_reachability(&group->found, stack);

@@ -307,7 +307,7 @@ static void add_freed(struct json_object *object, const struct snapshot *snapsho
 			       json_object_new_boolean(net_stack_turns_over(snapshot, stack)));
 }
 
-static struct json_object *json_of_change(const struct change *change)
+struct json_object *json_of_change(const struct change *change)
 {
 	struct json_object *object = json_object_new_object();
 

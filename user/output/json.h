@@ -25,7 +25,8 @@ struct json_object *json_of_losses(const struct snapshot *snapshot);
 /* With so many digits after the point; NULL for what is no number. */
 struct json_object *json_of_double(double value, int digits);
 struct json_object *json_of_seconds(uint64_t nanoseconds); /* 12.5 */
-struct json_object *json_of_time(int64_t since_epoch_ns);  /* "2026-01-31T12:00:00.000000000Z" */
+struct json_object *json_of_change(const struct change *change);
+struct json_object *json_of_time(int64_t since_epoch_ns); /* "2026-01-31T12:00:00.000000000Z" */
 
 void json_add_count(struct json_object *object, const char *key, uint64_t count);
 void json_add_difference(struct json_object *object, const char *key, int64_t difference);

@@ -315,12 +315,24 @@ static void add_objects(struct builder *builder, Pprof__Sample *sample,
 		new_label(builder, sample, LABEL_KEY_REUSED)->num = clamp(objects->reused.blocks);
 }
 
+static void add_change(struct builder *builder, Pprof__Sample *sample, const struct change *change)
+{
+	if (change->bytes) {
+		Pprof__Label *label = new_label(builder, sample, LABEL_KEY_CHANGE);
+
+		label->num = change->bytes;
+		label->num_unit = string_number(builder, "bytes");
+	}
+	if (change->blocks)
+		new_label(builder, sample, LABEL_KEY_CHANGED)->num = change->blocks;
+}
+
 static void add_labels(struct builder *builder, Pprof__Sample *sample,
 		       const struct snapshot *snapshot, const struct stack *stack)
 {
 	const struct target *target = &snapshot->targets[stack->target];
 
-	sample->label = pool_alloc(builder->pool, 10, sizeof(*sample->label));
+	sample->label = pool_alloc(builder->pool, 12, sizeof(*sample->label));
 	new_label(builder, sample, LABEL_KEY_TARGET)->num = (int64_t)stack->target + 1;
 	new_label(builder, sample, LABEL_KEY_PID)->num = target->pid;
 	new_label(builder, sample, LABEL_KEY_COMM)->str = string_number(builder, target->comm);
@@ -341,6 +353,7 @@ static void add_labels(struct builder *builder, Pprof__Sample *sample,
 		add_holder(builder, sample, &stack->reachability->holders[0].holder);
 	if (stack->objects)
 		add_objects(builder, sample, stack->objects);
+	add_change(builder, sample, &stack->change);
 }
 
 static Pprof__Sample *new_sample(struct builder *builder, const struct snapshot *snapshot,

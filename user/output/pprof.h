@@ -42,6 +42,8 @@ enum profile_value {
 #define LABEL_KEY_TYPE      "type"      /* for people: what most of it is, or absent */
 #define LABEL_KEY_REUSED    "reused"    /* for people: blocks that may be another's, or absent */
 #define LABEL_KEY_OLDEST    "oldest"    /* nanoseconds, or absent */
+#define LABEL_KEY_CHANGE    "change"    /* bytes since the last report, or absent */
+#define LABEL_KEY_CHANGED   "changed"   /* blocks likewise */
 
 /*
  * The comment behind its beginning, as JSON. Writes to a new string, to be freed by the caller;

@@ -29,6 +29,10 @@ static struct json_object *comment_object(const struct snapshot *snapshot)
 	json_object_object_add(comment, "peak_ns",
 			       snapshot->has_peak ? json_object_new_uint64(snapshot->peak_ns)
 						  : NULL);
+	if (snapshot->since_ns) {
+		json_add_count(comment, "since_ns", snapshot->since_ns);
+		json_object_object_add(comment, "change", json_of_change(&snapshot->change));
+	}
 	add_percent(comment, "overhead_percent", snapshot->overhead_percent);
 	add_percent(comment, "overhead_core_percent", snapshot->overhead_core_percent);
 	json_object_object_add(comment, "totals", json_of_totals(&snapshot->totals));
@@ -389,6 +393,30 @@ static bool read_host(struct snapshot *snapshot, const struct json_object *comme
 	       read_string(snapshot, comment, "host", &snapshot->host);
 }
 
+static bool read_difference(const struct json_object *object, const char *key, int64_t *value)
+{
+	struct json_object *member;
+
+	if (!json_object_object_get_ex(object, key, &member) ||
+	    !json_object_is_type(member, json_type_int))
+		return false;
+	*value = json_object_get_int64(member);
+	return true;
+}
+
+/* Of a report that another one went before. */
+static bool read_change(struct snapshot *snapshot, const struct json_object *comment)
+{
+	struct json_object *change;
+
+	if (!json_object_object_get_ex(comment, "change", &change))
+		return true;
+	return json_object_is_type(change, json_type_object) &&
+	       read_count(comment, "since_ns", &snapshot->since_ns) &&
+	       read_difference(change, "bytes", &snapshot->change.bytes) &&
+	       read_difference(change, "blocks", &snapshot->change.blocks);
+}
+
 static const char *read_comment(struct snapshot *snapshot, const struct json_object *comment)
 {
 	if (!json_object_is_type(comment, json_type_object) ||
@@ -397,8 +425,9 @@ static const char *read_comment(struct snapshot *snapshot, const struct json_obj
 	    !read_count(comment, "older_than_ns", &snapshot->older_than_ns) ||
 	    !read_count(comment, "unknown_frees", &snapshot->unknown_frees) ||
 	    !read_sized_frees(snapshot, comment) || !read_peak(snapshot, comment) ||
-	    !read_overhead(snapshot, comment) || !read_totals(&snapshot->totals, comment) ||
-	    !read_targets(snapshot, comment) || !read_modules(snapshot, comment))
+	    !read_change(snapshot, comment) || !read_overhead(snapshot, comment) ||
+	    !read_totals(&snapshot->totals, comment) || !read_targets(snapshot, comment) ||
+	    !read_modules(snapshot, comment))
 		return "is damaged: its description of the measurement cannot be read";
 	if (!read_mode(snapshot, comment) || !read_losses(snapshot, comment))
 		return "was saved by a newer unfreed, which knows more modes or causes of loss";

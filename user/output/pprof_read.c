@@ -281,6 +281,10 @@ static bool read_labels(struct reader *reader, const Pprof__Sample *sample, stru
 			stack->guessed = true;
 		} else if (string_is(profile, label->key, LABEL_KEY_OLDEST) && label->num >= 0) {
 			stack->oldest_ns = (uint64_t)label->num;
+		} else if (string_is(profile, label->key, LABEL_KEY_CHANGE)) {
+			stack->change.bytes = label->num;
+		} else if (string_is(profile, label->key, LABEL_KEY_CHANGED)) {
+			stack->change.blocks = label->num;
 		}
 	}
 	return (has_target && has_domain) ||

@@ -59,6 +59,13 @@ struct change {
 	int64_t blocks;
 };
 
+/* As far as it goes: recordings of a program say what a machine can hold, saved ones anything. */
+static inline void change_add(struct change *sum, const struct change *part)
+{
+	sum->bytes = (int64_t)((uint64_t)sum->bytes + (uint64_t)part->bytes);
+	sum->blocks = (int64_t)((uint64_t)sum->blocks + (uint64_t)part->blocks);
+}
+
 /* What holds blocks of a stack. */
 struct stack_holder {
 	struct holder holder; /* its strings are interned */

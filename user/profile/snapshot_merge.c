@@ -182,13 +182,6 @@ static struct stack *add_stack(struct merge *merge, const struct stack_key *key,
 	return stack;
 }
 
-/* As far as it goes: recordings of a program say what a machine can hold. */
-static void add_change(struct change *sum, const struct change *part)
-{
-	sum->bytes = (int64_t)((uint64_t)sum->bytes + (uint64_t)part->bytes);
-	sum->blocks = (int64_t)((uint64_t)sum->blocks + (uint64_t)part->blocks);
-}
-
 static void merge_stack(struct merge *merge, const struct stack *part, size_t target)
 {
 	size_t key_size = sizeof(struct stack_key) + part->frame_count * sizeof(part->frames[0]);
@@ -214,7 +207,7 @@ static void merge_stack(struct merge *merge, const struct stack *part, size_t ta
 	stack->live_blocks = saturating_add(stack->live_blocks, part->live_blocks);
 	stack->alloc_bytes = saturating_add(stack->alloc_bytes, part->alloc_bytes);
 	stack->alloc_blocks = saturating_add(stack->alloc_blocks, part->alloc_blocks);
-	add_change(&stack->change, &part->change);
+	change_add(&stack->change, &part->change);
 	if (part->oldest_ns > stack->oldest_ns)
 		stack->oldest_ns = part->oldest_ns;
 	if (part->reachability)
