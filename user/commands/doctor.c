@@ -127,6 +127,7 @@ static void print_target(pid_t pid, const struct process_status *status,
 			 const struct target_check *check)
 {
 	const struct estimate *estimate = &check->estimate;
+	char cost[ESTIMATE_COST_SIZE];
 
 	printf("\nprocess %d (", (int)pid);
 	escape_print(stdout, status->comm);
@@ -138,10 +139,8 @@ static void print_target(pid_t pid, const struct process_status *status,
 		print_skipped(check->skipped);
 	print_sites(estimate);
 	print_hidden(check->allocators);
-	printf("\nover %.1f s: %.0f calls/s; exact recording would slow the process by about %.*f "
-	       "%%\n",
-	       estimate->window_s, estimate->calls_per_s, estimate->slowdown_percent < 10 ? 1 : 0,
-	       estimate->slowdown_percent);
+	printf("\nover %.1f s: %.0f calls/s; exact recording would add %s\n", estimate->window_s,
+	       estimate->calls_per_s, estimate_cost_text(estimate, cost));
 }
 
 /* Worth a word: a MB, and more than malloc's blocks take. */

@@ -158,6 +158,14 @@ static const struct target_check *find_check(const struct recording *recording, 
 	return NULL;
 }
 
+static void tell_cost(pid_t pid, const struct estimate *estimate)
+{
+	char cost[ESTIMATE_COST_SIZE];
+
+	message_info("process %d makes %.0f allocator calls per second; exact recording adds %s",
+		     (int)pid, estimate->calls_per_s, estimate_cost_text(estimate, cost));
+}
+
 static int check_cost(struct recording *recording, pid_t pid)
 {
 	const struct target_check *check = find_check(recording, pid);
@@ -171,10 +179,7 @@ static int check_cost(struct recording *recording, pid_t pid)
 	if (slowdown > recording->slowdown_percent)
 		recording->slowdown_percent = slowdown;
 	if (!recording->malloc_off && recording->list.count <= ANNOUNCED_MAX)
-		message_info("process %d makes %.0f allocator calls per second; exact recording "
-			     "slows it by about %.*f %%",
-			     (int)pid, check->estimate.calls_per_s, slowdown < 10 ? 1 : 0,
-			     slowdown);
+		tell_cost(pid, &check->estimate);
 	if (recording->options.malloc == MALLOC_OFF || slowdown <= SLOWDOWN_MAX_PERCENT ||
 	    recording->options.exact)
 		return 0;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -344,6 +345,21 @@ static int fill_rates(struct estimate_subject *subject, int map_fd, struct windo
 	return 0;
 }
 
+/* One that has always something to run takes no more processors than before: it gets less done. */
+static void share_out(struct estimate *estimate, const struct window_sums *sums,
+		      const struct usage *usage)
+{
+	const struct usage *unprobed = &estimate->unprobed;
+
+	if (is_busy(usage, estimate->window_s)) {
+		estimate->cpu_percent = estimate->slowdown_percent;
+		return;
+	}
+	estimate->core_percent = sums->added_s * 100 / estimate->window_s;
+	if (unprobed->cpu_s >= CPU_ENOUGH_S)
+		estimate->cpu_percent = estimate->core_percent * unprobed->wall_s / unprobed->cpu_s;
+}
+
 /* A busy target made fewer calls than it would have without the counting. */
 static void conclude(struct estimate *estimate, const struct window_sums *sums,
 		     const struct usage *usage)
@@ -359,6 +375,21 @@ static void conclude(struct estimate *estimate, const struct window_sums *sums,
 			   : estimate_typical_call_ns(&estimate->costs, SITE_EMULATED);
 	estimate->slowdown_percent = estimate_slowdown_under_probes(sums->added_s, sums->counting_s,
 								    usage, estimate->window_s);
+	share_out(estimate, sums, usage);
+}
+
+const char *estimate_cost_text(const struct estimate *estimate, char text[ESTIMATE_COST_SIZE])
+{
+	double cpu = estimate->cpu_percent, core = estimate->core_percent;
+	int size = 0;
+
+	if (cpu > 0)
+		size = snprintf(text, ESTIMATE_COST_SIZE, "about %.*f %% to its CPU time%s",
+				cpu < 10 ? 1 : 0, cpu, core > 0 ? ", " : "");
+	if (cpu <= 0 || core > 0)
+		snprintf(text + size, ESTIMATE_COST_SIZE - (size_t)size, "%s%.*f %% of a core",
+			 size ? "" : "about ", core < 10 ? 1 : 0, core);
+	return text;
 }
 
 static void wait_ms(unsigned int ms)

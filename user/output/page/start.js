@@ -24,7 +24,7 @@ function buildHead(app) {
 		data.targets);
 	element(head, "p", "totals", data.totals + "  ·  " + data.conditions);
 	if (data.memory)
-		element(head, "p", "", data.memory.trim().replace(/\n {4,}seen and/, "; seen and")
+		element(head, "p", "", data.memory.trim().replace(/\n {4,}(seen and|Python counts)/g, "; $1")
 			.replace(/\n {4,}/g, " ").replace(/ {2,}/g, " "));
 	if (data.python)
 		element(head, "p", "", data.python.trim().replace(/\n {4,}/g, " "));
