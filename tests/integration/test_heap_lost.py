@@ -83,6 +83,7 @@ def test_freeze_says_what_the_target_sees():
         assert process.lines.rest().split("\n") == ["ready", *2 * ["Interrupted system call"], ""]
 
 
+@pytest.mark.alone  # whether a page of a library is private depends on what other processes run
 def test_lost_costs_no_page():
     with Target("lost_blocks") as target:
         target.go()
