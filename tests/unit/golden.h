@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char *read_all(const char *path)
+static inline char *read_all(const char *path)
 {
 	char *text = NULL;
 	size_t room = 0;
@@ -21,7 +21,7 @@ static char *read_all(const char *path)
 	return text;
 }
 
-static void compare_with_file(const char *actual, size_t size, const char *golden)
+static inline void compare_with_file(const char *actual, size_t size, const char *golden)
 {
 	char path[200];
 
