@@ -127,6 +127,20 @@ static void test_round_trip_is_lossless(void **state)
 	check_round_trip(orphan);
 }
 
+/* A function of the target may have a name like that of a string of ours. */
+static void test_names_like_ours_are_names(void **state)
+{
+	struct snapshot *judged = judged_snapshot(), *objects = objects_snapshot();
+	struct frame frame = {
+		PROFILE_REACHABILITY "[]", PROFILE_OBJECTS "[]", "/a", 7, 3, FRAME_NATIVE};
+
+	(void)state;
+	add_stack(judged, 0, &frame, 1, 1, 1);
+	add_stack(objects, 0, &frame, 1, 1, 1);
+	check_round_trip(judged);
+	check_round_trip(objects);
+}
+
 /*
  * Profiles saved by earlier versions stay readable. UPDATE_GOLDEN=1 saves anew the one that is of
  * this version; the others show kinds of frames as system names, in the order of their functions.
@@ -361,6 +375,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_modules_of_one_path),
 		cmocka_unit_test(test_round_trip_is_lossless),
+		cmocka_unit_test(test_names_like_ours_are_names),
 		cmocka_unit_test(test_saved_profiles_stay_readable),
 		cmocka_unit_test(test_cut_off_anywhere),
 		cmocka_unit_test(test_damaged_bytes_never_crash),

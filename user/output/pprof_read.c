@@ -352,39 +352,43 @@ static bool read_samples(struct reader *reader)
 	return true;
 }
 
-/* Present where it was asked what is lost. */
+/* Whether it begins so; then *rest is what is behind that. */
+static bool begins(const char *string, const char *begin, const char **rest)
+{
+	*rest = string + strlen(begin);
+	return !strncmp(string, begin, strlen(begin));
+}
+
+/*
+ * Present where it was asked what is lost. It stands behind all that the target names, of which
+ * anything may begin like it.
+ */
 static bool read_reachability(struct reader *reader)
 {
 	const Pprof__Profile *profile = reader->profile;
-	size_t length = strlen(PROFILE_REACHABILITY);
+	const char *json;
 
 	if (!snapshot_is_judged(reader->snapshot))
 		return true;
-	for (size_t i = 0; i < profile->n_string_table; i++) {
-		const char *string = profile->string_table[i];
-
-		if (strncmp(string, PROFILE_REACHABILITY, length))
+	for (size_t i = profile->n_string_table; i > 0; i--) {
+		if (!begins(profile->string_table[i - 1], PROFILE_REACHABILITY, &json))
 			continue;
-		reader->problem = profile_stacks_read(reader->snapshot, string + length);
+		reader->problem = profile_stacks_read(reader->snapshot, json);
 		return !reader->problem;
 	}
 	return fail(reader, DAMAGED "what it knew of lost blocks is missing");
 }
 
-/*
- * It is the last string of the table where there is any; one of the target that begins like it
- * stands further in front.
- */
+/* The last string of the table where there is any, for the same reason. */
 static bool read_objects(struct reader *reader)
 {
 	const Pprof__Profile *profile = reader->profile;
-	size_t length = strlen(PROFILE_OBJECTS);
-	const char *last =
-		profile->n_string_table ? profile->string_table[profile->n_string_table - 1] : "";
+	const char *json;
 
-	if (strncmp(last, PROFILE_OBJECTS, length))
+	if (!profile->n_string_table ||
+	    !begins(profile->string_table[profile->n_string_table - 1], PROFILE_OBJECTS, &json))
 		return true;
-	reader->problem = profile_objects_read(reader->snapshot, last + length);
+	reader->problem = profile_objects_read(reader->snapshot, json);
 	return !reader->problem;
 }
 
