@@ -38,6 +38,15 @@ const char *json_text(struct json_object *object)
 							      JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
+char *json_take_text(struct json_object *object)
+{
+	const char *text = json_text(object);
+	char *copy = text ? strdup(text) : NULL;
+
+	json_object_put(object);
+	return copy;
+}
+
 void json_add_count(struct json_object *object, const char *key, uint64_t count)
 {
 	json_object_object_add(object, key, json_object_new_uint64(count));

@@ -41,4 +41,7 @@ int json_print(FILE *file, struct json_object *object, size_t cut);
 /* The compact text of an object, which owns it; NULL on out of memory. */
 const char *json_text(struct json_object *object);
 
+/* The same as a new string, to be freed by the caller. Gives the object up. */
+char *json_take_text(struct json_object *object);
+
 #endif

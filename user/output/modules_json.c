@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The files that frames lie in, in JSON and in the comment of saved profiles. */
 #include "json.h"
+#include "json_read.h"
 #include "pprof.h"
 
 static struct json_object *json_of_module(const struct snapshot_module *module)
@@ -25,40 +26,19 @@ struct json_object *json_of_modules(const struct snapshot *snapshot)
 	return modules;
 }
 
-static bool read_number(const struct json_object *object, const char *key, int64_t *value)
-{
-	struct json_object *member;
-
-	if (!json_object_object_get_ex(object, key, &member) ||
-	    !json_object_is_type(member, json_type_int))
-		return false;
-	*value = json_object_get_int64(member);
-	return true;
-}
-
-/* NULL where it is null. False where it is no string either. */
-static bool read_text(const struct json_object *object, const char *key, const char **text)
-{
-	struct json_object *member;
-
-	if (!json_object_object_get_ex(object, key, &member) ||
-	    (member && !json_object_is_type(member, json_type_string)))
-		return false;
-	*text = member ? json_object_get_string(member) : NULL;
-	return true;
-}
-
 static bool read_module(struct snapshot *snapshot, const struct json_object *object)
 {
 	struct snapshot_module module = {0};
 	int64_t start, limit, file_offset, bias;
 
 	if (!json_object_is_type(object, json_type_object) ||
-	    !read_text(object, "path", &module.path) || !module.path ||
-	    !read_text(object, "build_id", &module.build_id) ||
-	    !read_number(object, "start", &start) || !read_number(object, "limit", &limit) ||
-	    !read_number(object, "file_offset", &file_offset) ||
-	    !read_number(object, "bias", &bias) || start < 0 || limit < start || file_offset < 0)
+	    !json_read_string(snapshot, object, "path", &module.path) ||
+	    !json_read_optional(snapshot, object, "build_id", &module.build_id) ||
+	    !json_read_difference(object, "start", &start) ||
+	    !json_read_difference(object, "limit", &limit) ||
+	    !json_read_difference(object, "file_offset", &file_offset) ||
+	    !json_read_difference(object, "bias", &bias) || start < 0 || limit < start ||
+	    file_offset < 0)
 		return false;
 	module.start = (uint64_t)start;
 	module.limit = (uint64_t)limit;

@@ -7,8 +7,7 @@
 #include <string.h>
 
 #include "json.h"
-
-enum { STACKS_BYTES_MAX = 64 << 20 };
+#include "json_read.h"
 
 /* In full, to be read back. Negative: unknown. */
 static void add_percent(struct json_object *comment, const char *key, double percent)
@@ -47,18 +46,9 @@ static struct json_object *comment_object(const struct snapshot *snapshot)
 	return comment;
 }
 
-static char *write_text(struct json_object *object)
-{
-	const char *text = json_text(object);
-	char *copy = text ? strdup(text) : NULL;
-
-	json_object_put(object);
-	return copy;
-}
-
 char *profile_comment_write(const struct snapshot *snapshot)
 {
-	return write_text(comment_object(snapshot));
+	return json_take_text(comment_object(snapshot));
 }
 
 char *profile_stacks_write(const struct snapshot *snapshot)
@@ -68,37 +58,14 @@ char *profile_stacks_write(const struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->stack_count; i++)
 		json_object_array_add(stacks,
 				      json_of_reachability(snapshot->stacks[i].reachability));
-	return write_text(stacks);
-}
-
-static bool read_count(const struct json_object *object, const char *key, uint64_t *value)
-{
-	struct json_object *member;
-
-	if (!json_object_object_get_ex(object, key, &member) ||
-	    !json_object_is_type(member, json_type_int) || json_object_get_int64(member) < 0)
-		return false;
-	*value = json_object_get_uint64(member);
-	return true;
-}
-
-static bool read_string(struct snapshot *snapshot, const struct json_object *object,
-			const char *key, const char **string)
-{
-	struct json_object *member;
-
-	if (!json_object_object_get_ex(object, key, &member) ||
-	    !json_object_is_type(member, json_type_string))
-		return false;
-	*string = snapshot_intern(snapshot, json_object_get_string(member));
-	return true;
+	return json_take_text(stacks);
 }
 
 static bool read_mode(struct snapshot *snapshot, const struct json_object *comment)
 {
 	const char *name;
 
-	if (!read_string(snapshot, comment, "mode", &name))
+	if (!json_read_string(snapshot, comment, "mode", &name))
 		return false;
 	for (size_t i = 0; i < MODE_COUNT; i++) {
 		if (!strcmp(name, trace_mode_name(i))) {
@@ -139,8 +106,8 @@ static bool read_sized_frees(struct snapshot *snapshot, const struct json_object
 {
 	if (!json_object_object_get_ex(comment, "unknown_sized_frees", NULL))
 		return true;
-	return read_count(comment, "unknown_sized_frees", &snapshot->sized_frees) &&
-	       read_count(comment, "unknown_sized_bytes", &snapshot->sized_bytes);
+	return json_read_count(comment, "unknown_sized_frees", &snapshot->sized_frees) &&
+	       json_read_count(comment, "unknown_sized_bytes", &snapshot->sized_bytes);
 }
 
 /* Of profiles that say it: earlier versions did not. */
@@ -151,7 +118,7 @@ static bool read_peak(struct snapshot *snapshot, const struct json_object *comme
 	if (!json_object_object_get_ex(comment, "peak_ns", &member) || !member)
 		return true;
 	snapshot->has_peak = true;
-	return read_count(comment, "peak_ns", &snapshot->peak_ns);
+	return json_read_count(comment, "peak_ns", &snapshot->peak_ns);
 }
 
 static bool read_totals(struct totals *totals, const struct json_object *comment)
@@ -160,12 +127,12 @@ static bool read_totals(struct totals *totals, const struct json_object *comment
 
 	return json_object_object_get_ex(comment, "totals", &object) &&
 	       json_object_is_type(object, json_type_object) &&
-	       read_count(object, "live_bytes", &totals->live_bytes) &&
-	       read_count(object, "live_blocks", &totals->live_blocks) &&
-	       read_count(object, "alloc_bytes", &totals->alloc_bytes) &&
-	       read_count(object, "alloc_blocks", &totals->alloc_blocks) &&
-	       read_count(object, "free_bytes", &totals->free_bytes) &&
-	       read_count(object, "free_blocks", &totals->free_blocks);
+	       json_read_count(object, "live_bytes", &totals->live_bytes) &&
+	       json_read_count(object, "live_blocks", &totals->live_blocks) &&
+	       json_read_count(object, "alloc_bytes", &totals->alloc_bytes) &&
+	       json_read_count(object, "alloc_blocks", &totals->alloc_blocks) &&
+	       json_read_count(object, "free_bytes", &totals->free_bytes) &&
+	       json_read_count(object, "free_blocks", &totals->free_blocks);
 }
 
 /* Causes that a later version adds must not vanish from a report; ones it lacks are zero. */
@@ -180,7 +147,7 @@ static bool read_losses(struct snapshot *snapshot, const struct json_object *com
 	for (size_t i = 0; i < LOSS_COUNT; i++) {
 		if (!json_object_object_get_ex(object, loss_name(i), NULL))
 			continue;
-		if (!read_count(object, loss_name(i), &snapshot->losses[i]))
+		if (!json_read_count(object, loss_name(i), &snapshot->losses[i]))
 			return false;
 		known++;
 	}
@@ -220,10 +187,7 @@ static bool read_amount(const struct json_object *object, const char *key, struc
 {
 	struct json_object *member;
 
-	return json_object_object_get_ex(object, key, &member) &&
-	       json_object_is_type(member, json_type_object) &&
-	       read_count(member, "bytes", &amount->bytes) &&
-	       read_count(member, "blocks", &amount->blocks);
+	return json_object_object_get_ex(object, key, &member) && json_read_amount(member, amount);
 }
 
 /* Of profiles that say it: earlier versions did not. */
@@ -248,8 +212,8 @@ static bool read_python(struct snapshot *snapshot, struct target *target,
 	if (!json_object_object_get_ex(object, "python", &python))
 		return true;
 	return json_object_is_type(python, json_type_object) &&
-	       read_string(snapshot, python, "mode", &target->python_mode) &&
-	       read_string(snapshot, python, "version", &target->python_version) &&
+	       json_read_string(snapshot, python, "mode", &target->python_mode) &&
+	       json_read_string(snapshot, python, "version", &target->python_version) &&
 	       read_coverage(target, python) && read_own_count(target, python);
 }
 
@@ -271,19 +235,18 @@ static bool read_frozen(struct target *target, const struct json_object *judgeme
 static bool read_judgement(struct snapshot *snapshot, struct target *target,
 			   const struct json_object *object)
 {
-	struct json_object *judgement, *problem;
+	struct json_object *judgement;
 	uint64_t looks;
 
 	if (!json_object_object_get_ex(object, "reachability", &judgement))
 		return true;
 	if (!json_object_is_type(judgement, json_type_object) ||
-	    !read_count(judgement, "looks", &looks) || looks > UINT32_MAX ||
-	    !json_object_object_get_ex(judgement, "problem", &problem) ||
-	    (problem && !read_string(snapshot, judgement, "problem", &target->reach_problem)) ||
+	    !json_read_count(judgement, "looks", &looks) || looks > UINT32_MAX ||
+	    !json_read_optional(snapshot, judgement, "problem", &target->reach_problem) ||
 	    !read_frozen(target, judgement))
 		return false;
 	target->reach_looks = (uint32_t)looks;
-	return looks || problem;
+	return looks || target->reach_problem;
 }
 
 /* No process has more. */
@@ -291,7 +254,7 @@ static bool read_judgement(struct snapshot *snapshot, struct target *target,
 
 static bool read_memory_bytes(const struct json_object *object, const char *key, uint64_t *bytes)
 {
-	return read_count(object, key, bytes) && *bytes <= MEMORY_MAX;
+	return json_read_count(object, key, bytes) && *bytes <= MEMORY_MAX;
 }
 
 static bool read_parts(struct target_moment *moment, const struct json_object *object)
@@ -331,27 +294,26 @@ static bool read_moment(const struct json_object *memory, const char *key,
 static bool read_memory(struct snapshot *snapshot, struct target *target,
 			const struct json_object *object)
 {
-	struct json_object *memory, *name;
+	struct json_object *memory;
 
 	if (!json_object_object_get_ex(object, "memory", &memory))
 		return true;
 	return json_object_is_type(memory, json_type_object) &&
 	       read_moment(memory, "first", &target->first) &&
 	       read_moment(memory, "last", &target->last) &&
-	       json_object_object_get_ex(memory, "own_mappings", &name) &&
-	       (!name || read_string(snapshot, memory, "own_mappings", &target->own_mappings));
+	       json_read_optional(snapshot, memory, "own_mappings", &target->own_mappings);
 }
 
 static bool read_target(struct snapshot *snapshot, const struct json_object *object)
 {
 	struct target *target = snapshot_add_target(snapshot);
-	struct json_object *exe, *cmdline;
+	struct json_object *cmdline;
 	uint64_t pid;
 
-	if (!json_object_is_type(object, json_type_object) || !read_count(object, "pid", &pid) ||
-	    pid > UINT32_MAX || !read_string(snapshot, object, "comm", &target->comm) ||
-	    !json_object_object_get_ex(object, "exe", &exe) ||
-	    (exe && !read_string(snapshot, object, "exe", &target->exe)) ||
+	if (!json_object_is_type(object, json_type_object) ||
+	    !json_read_count(object, "pid", &pid) || pid > UINT32_MAX ||
+	    !json_read_string(snapshot, object, "comm", &target->comm) ||
+	    !json_read_optional(snapshot, object, "exe", &target->exe) ||
 	    !read_python(snapshot, target, object) || !read_judgement(snapshot, target, object) ||
 	    !read_memory(snapshot, target, object) ||
 	    !json_object_object_get_ex(object, "cmdline", &cmdline) ||
@@ -390,18 +352,7 @@ static bool read_host(struct snapshot *snapshot, const struct json_object *comme
 	struct json_object *host;
 
 	return !json_object_object_get_ex(comment, "host", &host) || !host ||
-	       read_string(snapshot, comment, "host", &snapshot->host);
-}
-
-static bool read_difference(const struct json_object *object, const char *key, int64_t *value)
-{
-	struct json_object *member;
-
-	if (!json_object_object_get_ex(object, key, &member) ||
-	    !json_object_is_type(member, json_type_int))
-		return false;
-	*value = json_object_get_int64(member);
-	return true;
+	       json_read_string(snapshot, comment, "host", &snapshot->host);
 }
 
 /* Of a report that another one went before. */
@@ -412,18 +363,18 @@ static bool read_change(struct snapshot *snapshot, const struct json_object *com
 	if (!json_object_object_get_ex(comment, "change", &change))
 		return true;
 	return json_object_is_type(change, json_type_object) &&
-	       read_count(comment, "since_ns", &snapshot->since_ns) &&
-	       read_difference(change, "bytes", &snapshot->change.bytes) &&
-	       read_difference(change, "blocks", &snapshot->change.blocks);
+	       json_read_count(comment, "since_ns", &snapshot->since_ns) &&
+	       json_read_difference(change, "bytes", &snapshot->change.bytes) &&
+	       json_read_difference(change, "blocks", &snapshot->change.blocks);
 }
 
 static const char *read_comment(struct snapshot *snapshot, const struct json_object *comment)
 {
 	if (!json_object_is_type(comment, json_type_object) ||
-	    !read_string(snapshot, comment, "version", &snapshot->version) ||
+	    !json_read_string(snapshot, comment, "version", &snapshot->version) ||
 	    !read_host(snapshot, comment) ||
-	    !read_count(comment, "older_than_ns", &snapshot->older_than_ns) ||
-	    !read_count(comment, "unknown_frees", &snapshot->unknown_frees) ||
+	    !json_read_count(comment, "older_than_ns", &snapshot->older_than_ns) ||
+	    !json_read_count(comment, "unknown_frees", &snapshot->unknown_frees) ||
 	    !read_sized_frees(snapshot, comment) || !read_peak(snapshot, comment) ||
 	    !read_change(snapshot, comment) || !read_overhead(snapshot, comment) ||
 	    !read_totals(&snapshot->totals, comment) || !read_targets(snapshot, comment) ||
@@ -434,21 +385,12 @@ static const char *read_comment(struct snapshot *snapshot, const struct json_obj
 	return NULL;
 }
 
-static bool read_optional(struct snapshot *snapshot, const struct json_object *object,
-			  const char *key, const char **string)
-{
-	struct json_object *member;
-
-	return json_object_object_get_ex(object, key, &member) &&
-	       (!member || read_string(snapshot, object, key, string));
-}
-
 static bool read_kind(struct snapshot *snapshot, const struct json_object *object,
 		      enum holder_kind *kind)
 {
 	const char *name;
 
-	if (!read_string(snapshot, object, "kind", &name))
+	if (!json_read_string(snapshot, object, "kind", &name))
 		return false;
 	for (size_t i = 0; i < HOLDER_KINDS; i++) {
 		if (!strcmp(name, holder_kind_name(i))) {
@@ -467,13 +409,13 @@ static bool read_holder(struct snapshot *snapshot, const struct json_object *obj
 
 	if (!json_object_is_type(object, json_type_object) ||
 	    !read_kind(snapshot, object, &holder->holder.kind) ||
-	    !read_optional(snapshot, object, "name", &holder->holder.name) ||
-	    !read_optional(snapshot, object, "object", &holder->holder.object) ||
+	    !json_read_optional(snapshot, object, "name", &holder->holder.name) ||
+	    !json_read_optional(snapshot, object, "object", &holder->holder.object) ||
 	    !json_object_object_get_ex(object, "thread", &member) ||
-	    (member && (!read_count(object, "thread", &thread) || thread > UINT32_MAX)) ||
-	    !read_count(object, "bytes", &holder->held.bytes) ||
-	    !read_count(object, "blocks", &holder->held.blocks) ||
-	    !read_count(object, "direct_blocks", &holder->direct_blocks))
+	    (member && (!json_read_count(object, "thread", &thread) || thread > UINT32_MAX)) ||
+	    !json_read_count(object, "bytes", &holder->held.bytes) ||
+	    !json_read_count(object, "blocks", &holder->held.blocks) ||
+	    !json_read_count(object, "direct_blocks", &holder->direct_blocks))
 		return false;
 	holder->holder.thread = (uint32_t)thread;
 	return holder->direct_blocks <= holder->held.blocks;
@@ -501,30 +443,13 @@ static bool read_reachability(struct snapshot *snapshot, struct stack *stack,
 	return true;
 }
 
-static bool read_stacks(struct snapshot *snapshot, const struct json_object *array)
-{
-	if (!json_object_is_type(array, json_type_array) ||
-	    json_object_array_length(array) != snapshot->stack_count)
-		return false;
-	for (size_t i = 0; i < snapshot->stack_count; i++) {
-		struct json_object *object = json_object_array_get_idx(array, i);
-
-		if (object && !read_reachability(snapshot, &snapshot->stacks[i], object))
-			return false;
-	}
-	return true;
-}
-
-/* A tree takes about twenty times the memory of its text. */
 const char *profile_stacks_read(struct snapshot *snapshot, const char *json)
 {
-	if (strlen(json) > STACKS_BYTES_MAX)
+	if (strlen(json) > JSON_STACKS_BYTES_MAX)
 		return "holds more of lost blocks than any profile that unfreed saves";
-	struct json_object *array = json_tokener_parse(json);
-	bool is_read = read_stacks(snapshot, array);
-
-	json_object_put(array);
-	return is_read ? NULL : "is damaged: what it says of lost blocks cannot be read";
+	return json_read_stacks(snapshot, json, read_reachability)
+		       ? NULL
+		       : "is damaged: what it says of lost blocks cannot be read";
 }
 
 const char *profile_comment_read(struct snapshot *snapshot, const char *json)
