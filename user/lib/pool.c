@@ -81,3 +81,15 @@ char *pool_strdup(struct pool *pool, const char *string)
 
 	return memcpy(pool_alloc(pool, bytes, 1), string, bytes);
 }
+
+void *pool_grow(struct pool *pool, void *array, size_t count, size_t *room, size_t size)
+{
+	if (count < *room)
+		return array;
+	*room = *room ? *room * 2 : 64;
+	void *larger = pool_alloc(pool, *room, size);
+
+	if (count)
+		memcpy(larger, array, count * size);
+	return larger;
+}

@@ -121,15 +121,8 @@ static size_t add_label(struct builder *builder, const char *text, const char *d
 	HASH_FIND(hh, builder->by_text, text, length, entry);
 	if (entry)
 		return entry->number;
-	if (graph->quantity_count == builder->label_room) {
-		size_t room = builder->label_room ? builder->label_room * 2 : 64;
-		struct flame_label *larger = pool_alloc(graph->pool, room, sizeof(*larger));
-
-		if (graph->quantity_count)
-			memcpy(larger, graph->labels, graph->quantity_count * sizeof(*larger));
-		graph->labels = larger;
-		builder->label_room = room;
-	}
+	graph->labels = pool_grow(graph->pool, graph->labels, graph->quantity_count,
+				  &builder->label_room, sizeof(*graph->labels));
 	struct flame_label *label = &graph->labels[graph->quantity_count];
 
 	label->text = pool_strdup(graph->pool, text);

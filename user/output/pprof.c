@@ -67,18 +67,10 @@ static void add(struct builder *builder, struct entry **table, const void *key, 
 	HASH_ADD_KEYPTR(hh, *table, key, size, entry);
 }
 
-/* Makes room for one more pointer. What it leaves behind goes with the pool. */
+/* Makes room for one more pointer. */
 static void *grow(struct builder *builder, void *array, size_t count, size_t *room)
 {
-	if (count < *room)
-		return array;
-	size_t grown = *room ? *room * 2 : 64;
-	void *larger = pool_alloc(builder->pool, grown, sizeof(void *));
-
-	if (count)
-		memcpy(larger, array, count * sizeof(void *));
-	*room = grown;
-	return larger;
+	return pool_grow(builder->pool, array, count, room, sizeof(void *));
 }
 
 static int64_t string_number(struct builder *builder, const char *string)
@@ -150,15 +142,7 @@ static void add_kind(struct builder *builder, enum frame_kind kind)
 {
 	size_t count = builder->profile.n_function;
 
-	if (count == builder->kinds_room) {
-		size_t grown = count ? count * 2 : 64;
-		char *larger = pool_alloc(builder->pool, grown, 1);
-
-		if (count)
-			memcpy(larger, builder->kinds, count);
-		builder->kinds = larger;
-		builder->kinds_room = grown;
-	}
+	builder->kinds = pool_grow(builder->pool, builder->kinds, count, &builder->kinds_room, 1);
 	builder->kinds[count] = frame_kind_name(kind)[0];
 }
 

@@ -72,20 +72,6 @@ struct builder {
 	size_t node_room, frame_room, row_room;
 };
 
-/* The array with room for one more, in the pool: the old one is left behind. */
-static void *make_room(struct pool *pool, void *array, size_t count, size_t *room, size_t size)
-{
-	void *larger;
-
-	if (count < *room)
-		return array;
-	*room = *room ? *room * 2 : 256;
-	larger = pool_alloc(pool, *room, size);
-	if (count)
-		memcpy(larger, array, count * size);
-	return larger;
-}
-
 static uint32_t frame_number(struct builder *builder, const struct target *target,
 			     const struct frame *frame)
 {
@@ -101,7 +87,7 @@ static uint32_t frame_number(struct builder *builder, const struct target *targe
 		entry->key = key;
 		entry->number = (uint32_t)tree->frame_count;
 		HASH_ADD(hh, builder->frames, key, sizeof(key), entry);
-		tree->frames = make_room(tree->pool, tree->frames, tree->frame_count,
+		tree->frames = pool_grow(tree->pool, tree->frames, tree->frame_count,
 					 &builder->frame_room, sizeof(*tree->frames));
 		tree->frames[tree->frame_count++] = (struct tree_frame){frame, false};
 	}
@@ -125,7 +111,7 @@ static uint32_t add_node(struct builder *builder, uint32_t parent, const struct 
 	entry->key = key;
 	entry->number = (uint32_t)tree->node_count;
 	HASH_ADD(hh, builder->nodes, key, sizeof(key), entry);
-	tree->nodes = make_room(tree->pool, tree->nodes, tree->node_count, &builder->node_room,
+	tree->nodes = pool_grow(tree->pool, tree->nodes, tree->node_count, &builder->node_room,
 				sizeof(*tree->nodes));
 	tree->nodes[tree->node_count++] = key;
 	return entry->number;
@@ -147,7 +133,7 @@ static void add_row(struct builder *builder, uint32_t node, const struct stack *
 		entry->key = key;
 		entry->number = (uint32_t)tree->row_count;
 		HASH_ADD(hh, builder->rows, key, sizeof(key), entry);
-		tree->rows = make_room(tree->pool, tree->rows, tree->row_count, &builder->row_room,
+		tree->rows = pool_grow(tree->pool, tree->rows, tree->row_count, &builder->row_room,
 				       sizeof(*tree->rows));
 		tree->rows[tree->row_count++] =
 			(struct tree_row){node, key.target, stack->domain, .stack = stack};
@@ -256,7 +242,7 @@ int stack_tree_init(struct stack_tree *tree, const struct snapshot *snapshot,
 	memset(tree, 0, sizeof(*tree));
 	tree->pool = pool_new();
 	builder.scratch = pool_new();
-	tree->nodes = make_room(tree->pool, NULL, 0, &builder.node_room, sizeof(*tree->nodes));
+	tree->nodes = pool_grow(tree->pool, NULL, 0, &builder.node_room, sizeof(*tree->nodes));
 	tree->node_count = 1;
 	int error = add_stacks(&builder);
 
