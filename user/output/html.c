@@ -71,16 +71,7 @@ static void print_summary(struct page *page, const struct snapshot *snapshot, co
 	print_paragraph(page, snapshot, print_notes);
 }
 
-static void print_rate(struct page *page, const struct snapshot *snapshot, const struct stack *sum)
-{
-	struct net net;
-
-	net_sum(snapshot, &net);
-	fputs("</td><td>", page->file);
-	net_print_rate(page->text, snapshot, &net, sum);
-}
-
-static void print_finding(struct page *page, const struct snapshot *snapshot,
+static void print_finding(struct page *page, const struct snapshot *snapshot, const struct net *net,
 			  const struct group *group, const struct path_tails *tails)
 {
 	const struct stack *sum = &group->sum;
@@ -95,7 +86,8 @@ static void print_finding(struct page *page, const struct snapshot *snapshot,
 	fputs("</td><td>", page->file);
 	quantity_print_percent(page->text, (double)sum->live_bytes,
 			       (double)snapshot->totals.live_bytes);
-	print_rate(page, snapshot, sum);
+	fputs("</td><td>", page->file);
+	net_print_rate(page->text, snapshot, net, sum);
 	fputs("</td><td>", page->file);
 	quantity_print_count(page->text, sum->live_blocks);
 	fprintf(page->file, "</td><td>%zu</td><td>", group->stacks);
@@ -109,12 +101,15 @@ static void print_finding(struct page *page, const struct snapshot *snapshot,
 static void print_findings(struct page *page, const struct snapshot *snapshot,
 			   const struct group *groups, size_t count, const struct path_tails *tails)
 {
+	struct net net;
+
+	net_sum(snapshot, &net);
 	fputs("<table class=\"findings\">\n<thead><tr><th class=\"name\">own code</th>"
 	      "<th>not freed</th><th>share</th><th>rate</th><th>blocks</th><th>stacks</th>"
 	      "<th>processes</th></tr></thead>\n<tbody>\n",
 	      page->file);
 	for (size_t i = 0; i < count && i < FINDINGS_SHOWN; i++)
-		print_finding(page, snapshot, &groups[i], tails);
+		print_finding(page, snapshot, &net, &groups[i], tails);
 	fputs("</tbody>\n</table>\n", page->file);
 	if (count > FINDINGS_SHOWN)
 		fprintf(page->file, "<p>%zu smaller ones are left out here.</p>\n",
