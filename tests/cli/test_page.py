@@ -4,61 +4,39 @@
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import urllib.parse
 
 import pytest
 
+from chromium import ActionChains, Keys, browser, complaints, needs_chromium  # noqa: F401
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 UNFREED = os.environ.get("UNFREED", TOP / "build" / "unfreed")
 GOLDEN = TOP / "tests" / "golden"
 
-try:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-    from selenium.webdriver.common.action_chains import ActionChains
-    from selenium.webdriver.common.keys import Keys
-    MISSING = next((f"no {tool} (Debian: {package})" for tool, package in
-                    (("chromium", "chromium"), ("chromedriver", "chromium-driver"))
-                    if not shutil.which(tool)), None)
-except ImportError:
-    MISSING = "no selenium (Debian: python3-selenium)"
-
-pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+pytestmark = needs_chromium
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for switch in ("headless=new", "no-sandbox", "disable-gpu", "disable-background-networking",
-                   "disable-component-update", "disable-sync", "no-first-run",
-                   "disable-dev-shm-usage",
-                   f"user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(f"--{switch}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
-    yield driver
-    driver.quit()
+def write(profile, path, *arguments):
+    subprocess.run([UNFREED, "report", GOLDEN / f"{profile}.pb.gz", "-o", path, *arguments],
+                   check=True)
+    return path.read_text()
 
 
 @pytest.fixture(params=["html", "svg"])
-def show(request, browser, tmp_path):
-    """Opens a profile's page; at the end the browser must have had nothing to complain of, such as
-    something that the page's policy forbids."""
+def show(request, browser, tmp_path):  # noqa: F811
+    """Opens a profile's page; at the end the browser must have had nothing to complain of."""
     def open_page(profile, *arguments, width=1280, address=""):
         path = tmp_path / f"page.{request.param}"
-        subprocess.run([UNFREED, "report", GOLDEN / f"{profile}.pb.gz", "-o", path, *arguments],
-                       check=True)
+        write(profile, path, *arguments)
         browser.set_window_size(width, 800)
         browser.get("about:blank")
         browser.get(path.as_uri() + address)
         return browser
 
     yield open_page
-    errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-    assert errors == []
+    assert complaints(browser) == []
 
 
 def frames(driver, text):
@@ -360,12 +338,7 @@ def test_nothing_is_loaded_from_elsewhere(show):
     assert driver.execute_script("return performance.getEntriesByType('resource').length") == 0
 
 
-def write(profile, path):
-    subprocess.run([UNFREED, "report", GOLDEN / f"{profile}.pb.gz", "-o", path], check=True)
-    return path.read_text()
-
-
-def test_the_policy_allows_nothing_but_its_own(browser, tmp_path):
+def test_the_policy_allows_nothing_but_its_own(browser, tmp_path):  # noqa: F811
     """A script or a style that somebody gets into the page does nothing."""
     path = tmp_path / "page.html"
     text = write("service", path)
@@ -382,7 +355,7 @@ def test_the_policy_allows_nothing_but_its_own(browser, tmp_path):
         browser.execute_script("document.body.innerHTML = '<b>'")
 
 
-def test_the_page_shows_without_scripts(browser, tmp_path):
+def test_the_page_shows_without_scripts(browser, tmp_path):  # noqa: F811
     path = tmp_path / "page.html"
     text = write("wide", path)
     assert "<td class=\"name\">" in text
@@ -395,7 +368,7 @@ def test_the_page_shows_without_scripts(browser, tmp_path):
     browser.get_log("browser")
 
 
-def test_svg_shows_without_scripts(browser, tmp_path):
+def test_svg_shows_without_scripts(browser, tmp_path):  # noqa: F811
     """As an image, where no script runs, the picture itself is there."""
     text = write("wide", tmp_path / "graph.svg")
     assert re.search(r"<text[^>]*>WSGIHandler.__call__ \(views.py:20\)</text>", text)

@@ -5,41 +5,18 @@ The pages are golden files, which tests/unit/test_look_output.c holds against wh
 """
 
 import pathlib
-import shutil
 
 import pytest
 
+from chromium import browser, complaints, needs_chromium  # noqa: F401
+
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
 
-try:
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-    MISSING = next((f"no {tool} (Debian: {package})" for tool, package in
-                    (("chromium", "chromium"), ("chromedriver", "chromium-driver"))
-                    if not shutil.which(tool)), None)
-except ImportError:
-    MISSING = "no selenium (Debian: python3-selenium)"
-
-pytestmark = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium")
-    for switch in ("headless=new", "no-sandbox", "disable-gpu", "disable-background-networking",
-                   "disable-component-update", "disable-sync", "no-first-run",
-                   "disable-dev-shm-usage",
-                   f"user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(f"--{switch}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
-    yield driver
-    driver.quit()
+pytestmark = needs_chromium
 
 
 @pytest.fixture
-def show(browser):
+def show(browser):  # noqa: F811
     """Opens a page; at the end the browser must have had nothing to complain of."""
     def open_page(name, width=1280, scheme="light"):
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
@@ -50,7 +27,7 @@ def show(browser):
         return browser
 
     yield open_page
-    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+    assert complaints(browser) == []
 
 
 def count(driver, selector):
