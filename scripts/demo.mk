@@ -12,7 +12,7 @@ misspelt := $(filter pid=% Pid=% duration=% Duration=%,$(MAKEOVERRIDES))
 ifneq ($(and $(misspelt),$(filter demo demo-django,$(MAKECMDGOALS))),)
 $(error $(misspelt): write PID=1234 and DURATION=30 in capitals)
 endif
-ifeq ($(filter-out undefined,$(origin PID))$(PID),command line)
+ifeq ($(origin PID)$(PID),command line)
 $(error PID= is empty: write PID=1234, the number of a process)
 endif
 
