@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""scripts/completion/unfreed.bash, asked as bash would ask it."""
+"""scripts/completion, asked as each shell would ask it."""
 
 import os
 import shutil

@@ -21,7 +21,7 @@ def run(*command, **options):
 def test_help_names_targets_that_are_there():
     told = run("make", "help").stdout
     targets = re.findall(r"^(?:sudo )?make ([a-z-]+)", told, re.M)
-    assert {"demo", "check", "install", "help"} <= {*targets, "help"}
+    assert {"demo", "check", "install"} <= set(targets)
     for target in targets:
         assert "No rule to make target" not in run("make", "-n", target).stderr, target
 

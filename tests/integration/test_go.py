@@ -1,20 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Go that calls C: the C function runs on another stack, and its Go callers are on the goroutine's."""
-from conftest import Target
 
 GO_BELOW = ["main.leakAll", "main.main", "runtime.main"]
 
 
-def measure(record, name):
-    with Target(name) as target:
-        recorder = record(target)
-        target.go()
-        truth = target.truth()
-        result = recorder.stop()
-        assert target.finish() == 0
-    assert result.status == 0, result.stderr
+def live(result):
     assert not result.losses
-    return truth, [stack for stack in result.report["stacks"] if stack["live_blocks"]]
+    return [stack for stack in result.report["stacks"] if stack["live_blocks"]]
 
 
 def names_of(stack):
@@ -22,10 +14,10 @@ def names_of(stack):
     return [frame["name"].removesuffix(".abi0") for frame in reversed(stack["frames"])]
 
 
-def test_go_callers_of_c(record):
-    truth, stacks = measure(record, "cgo_leaks")
+def test_go_callers_of_c(measure):
+    truth, result = measure("cgo_leaks")
     by_leak = {}
-    for stack in stacks:
+    for stack in live(result):
         assert not stack["truncated"]
         names = names_of(stack)
         assert names[-1] == "runtime.goexit"
@@ -47,10 +39,10 @@ def test_go_callers_of_c(record):
             assert below.count("main.grow") == 21 and blocks == 1
 
 
-def test_go_callers_without_symbols(record):
+def test_go_callers_without_symbols(measure):
     """By frame pointers then: as many frames, none of them anything but Go's or C's code."""
-    truth, stacks = measure(record, "cgo_leaks.stripped")
-    leaks = [stack for stack in stacks if stack["live_blocks"] == truth["rounds"]]
+    truth, result = measure("cgo_leaks.stripped")
+    leaks = [stack for stack in live(result) if stack["live_blocks"] == truth["rounds"]]
     assert len(leaks) == 2
     for stack in leaks:
         assert not stack["truncated"] and len(stack["frames"]) >= 8

@@ -1,20 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Reports at intervals of a process that runs on: consistent in themselves and with each other."""
 
-import contextlib
 import json
-import subprocess
 
-from conftest import BUILD
+from conftest import Target
 
 SERIES = 4
-
-
-@contextlib.contextmanager
-def running(program):
-    with subprocess.Popen([program], stdout=subprocess.DEVNULL) as process:
-        yield process
-        process.kill()
 
 
 def reports(directory):
@@ -22,7 +13,7 @@ def reports(directory):
 
 
 def test_a_series(record, tmp_path):
-    with running(BUILD / "programs" / "demo_leaky") as target:
+    with Target("demo_leaky") as target:
         recorder = record(target, options=["-i", "0.3", "-o", tmp_path / "series-%t.json",
                                            "-f", "text", "-o", "-"])
         while len(list(tmp_path.glob("series-*.json"))) < SERIES:
@@ -48,7 +39,7 @@ def test_a_series(record, tmp_path):
 
 
 def test_files_that_reports_replace_are_named(record, tmp_path):
-    with running(BUILD / "programs" / "demo_leaky") as target:
+    with Target("demo_leaky") as target:
         recorder = record(target, options=["-i", "30", "-o", tmp_path / "one.txt"])
         result = recorder.stop()
     assert f"{tmp_path}/one.txt will be of the latest report: %t in its name" in result.stderr

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import Target, needs
+from conftest import Recorder, Target, needs, program
 
 
 def run(*command):
@@ -19,8 +19,6 @@ def run(*command):
 @pytest.fixture(scope="module")
 def profiled(tmp_path_factory):
     """A C++ program's path, its executable mapping, and its profile as pprof reads it."""
-    from conftest import Recorder, program
-
     directory = tmp_path_factory.mktemp("profile")
     saved = directory / "saved.pb.gz"
     needs("go")

@@ -17,23 +17,26 @@ if not PYTHONS:
     pytest.skip("no CPython 3.8 to 3.14 here", allow_module_level=True)
 
 
+def stacks_below(report, function):
+    return [stack for stack in report["stacks"]
+            if function in [frame["name"] for frame in stack["frames"]]]
+
+
 def under(report, function):
     """Live blocks below a function of the script, and how many of them may be another's."""
     blocks = reused = 0
-    for stack in report["stacks"]:
-        if function in [frame["name"] for frame in stack["frames"]]:
-            blocks += stack["live_blocks"]
-            reused += stack["live_blocks"] * (stack.get("reused") or 0)
+    for stack in stacks_below(report, function):
+        blocks += stack["live_blocks"]
+        reused += stack["live_blocks"] * (stack.get("reused") or 0)
     return blocks, reused
 
 
 def held_as(report, function, kind):
     """Bytes of a type below a function of the script, of all that is live there."""
     held = size = 0
-    for stack in report["stacks"]:
-        if function in [frame["name"] for frame in stack["frames"]]:
-            size += stack["live_bytes"]
-            held += sum(of["bytes"] for of in stack.get("types", ()) if of["name"] == kind)
+    for stack in stacks_below(report, function):
+        size += stack["live_bytes"]
+        held += sum(of["bytes"] for of in stack.get("types", ()) if of["name"] == kind)
     return held, size
 
 

@@ -5,7 +5,9 @@ import subprocess
 
 import pytest
 
-from conftest import TIMEOUT, UNFREED, Lines, Target, needs
+from conftest import TIMEOUT, UNFREED, Target
+from pythons import tell
+from test_heap_lost import running
 
 GROWN = 40_000_000
 NEAR = 1_500_000
@@ -95,20 +97,11 @@ def test_a_full_cache_that_turns_over_does_not_grow(measure, tmp_path):
       console.log('ready')"""],
      "V8 (Node.js)")], ids=["php", "node"])
 def test_heaps_of_runtimes_are_named(record, tmp_path, command, name):
-    process = subprocess.Popen([needs(command[0]), *command[1:]], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True)
-    lines = Lines(process.stdout)
-    try:
-        lines.until("^ready$")
+    with running(*command) as process:
         recorder = record(process, options=["-o", tmp_path / "r.pb.gz"])
-        process.stdin.write("\n")
-        process.stdin.flush()
-        lines.until("^done$")
+        tell(process)
+        process.lines.until("^done$")
         memory = recorder.stop().report["memory"]
-    finally:
-        process.kill()
-        process.wait()
-        process.stdin.close()
     assert memory["unexplained"] > 10_000_000
     assert memory["unexplained_in"] == "anonymous"
     # what was saved says it too

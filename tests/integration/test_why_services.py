@@ -160,11 +160,10 @@ def test_program(words, tmp_path):
     assert score.passes and not score.strangers, str(score)
 
 
-# whether a page of a library is private depends on what other processes run
 COMMANDS = {"heap": ["-i", 1, "--looks", 3], "why": ["-d", 10]}
 
 
-@pytest.mark.alone
+@pytest.mark.alone  # whether a page of a library is private depends on what other processes run
 @pytest.mark.parametrize("command", [
     name if has_command(name) else pytest.param(name, marks=pytest.mark.skip("not there yet"))
     for name in COMMANDS])
