@@ -18,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "branches.h"
@@ -116,14 +115,6 @@ static void *worker_run(void *argument)
 	return NULL;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void configure(void)
 {
 	slot_count = truth_number("--slots", 1000);
@@ -175,13 +166,13 @@ int main(int argc, char **argv)
 			truth_die("churn: no thread");
 	}
 	truth_ready();
-	started_ns = now_ns();
+	started_ns = truth_now_ns();
 	pthread_barrier_wait(&begin);
 	if (!rounds) {
 		truth_wait_line();
 		__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
 	}
 	pthread_barrier_wait(&end);
-	report(threads, now_ns() - started_ns);
+	report(threads, truth_now_ns() - started_ns);
 	return 0;
 }

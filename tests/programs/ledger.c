@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "truth.h"
 
@@ -138,28 +137,20 @@ static void realloc_moves(void)
 	truth_note("moved", moved);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* What grows is as old as when it began. */
 static void realloc_ages(void)
 {
 	enum { TIMES = 20, LEAST_NS = 200000000 };
 	void *block = make_block(1000);
-	uint64_t begun_ns = now_ns();
+	uint64_t begun_ns = truth_now_ns();
 
 	for (size_t i = 0; i < TIMES; i++) {
-		while (now_ns() - begun_ns < LEAST_NS / TIMES * (i + 1))
+		while (truth_now_ns() - begun_ns < LEAST_NS / TIMES * (i + 1))
 			;
 		block = change_block(block, i ? "change_block" : "make_block", 1000 + i * 10000,
 				     11000 + i * 10000);
 	}
-	truth_note("age_ns", now_ns() - begun_ns);
+	truth_note("age_ns", truth_now_ns() - begun_ns);
 }
 
 static void realloc_fails(void)

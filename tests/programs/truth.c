@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FUNCTIONS_MAX 64
@@ -174,6 +175,14 @@ void truth_older_freed(size_t bytes)
 {
 	older_freed_bytes += bytes;
 	older_freed_blocks++;
+}
+
+uint64_t truth_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 void truth_note(const char *name, uint64_t value)

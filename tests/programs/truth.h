@@ -67,6 +67,9 @@ void truth_older_freed(size_t bytes);
 /* A number of the program's own in the JSON line. `name` is a string literal. */
 void truth_note(const char *name, uint64_t value);
 
+/* Of the monotonic clock. */
+uint64_t truth_now_ns(void);
+
 /* Ends the program with a message and status 1. */
 void truth_die(const char *what) __attribute__((noreturn));
 
