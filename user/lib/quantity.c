@@ -144,3 +144,10 @@ const char *quantity_signed_bytes(char text[QUANTITY_SIZE], int64_t bytes)
 {
 	return quantity_signed(text, bytes, quantity_bytes);
 }
+
+void quantity_print_signed_bytes(FILE *file, int64_t bytes)
+{
+	char text[QUANTITY_SIZE];
+
+	fputs(quantity_signed_bytes(text, bytes), file);
+}

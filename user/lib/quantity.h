@@ -15,6 +15,7 @@ const char *quantity_signed_bytes(char text[QUANTITY_SIZE], int64_t bytes);
 const char *quantity_signed_count(char text[QUANTITY_SIZE], int64_t count);
 
 void quantity_print_bytes(FILE *file, uint64_t bytes);
+void quantity_print_signed_bytes(FILE *file, int64_t bytes);
 void quantity_print_count(FILE *file, uint64_t count);
 void quantity_print_amount(FILE *file, uint64_t bytes);             /* `764 MB`, `9.1 MB` */
 void quantity_print_age(FILE *file, uint64_t nanoseconds);          /* `58 s`, `3.5 h` */

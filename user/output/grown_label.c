@@ -12,13 +12,6 @@
 
 enum { PARTS_SHOWN = 4, PART_LEAST = 100000, INDENT = 8 };
 
-static void print_signed(struct columns *columns, int64_t bytes)
-{
-	char text[QUANTITY_SIZE];
-
-	fputs(quantity_signed_bytes(text, bytes), columns->file);
-}
-
 /* Returns the part that grew or shrank most among those not yet shown, PART_COUNT: none is left. */
 static size_t next_part(const struct grown *grown, const bool *shown)
 {
@@ -46,7 +39,7 @@ static void print_parts(struct columns *columns, const struct grown *grown)
 			return;
 		shown[part] = true;
 		fprintf(columns->file, "%s%s ", before, look_part_label(part));
-		print_signed(columns, grown->parts[part]);
+		quantity_print_signed_bytes(columns->file, grown->parts[part]);
 	}
 }
 
@@ -61,7 +54,7 @@ static void print_growth(struct columns *columns, const struct snapshot *snapsho
 		fputs("of 1 process ", columns->file);
 	quantity_print_bytes(columns->file, grown->resident_bytes);
 	fputs(" resident, ", columns->file);
-	print_signed(columns, grown->resident);
+	quantity_print_signed_bytes(columns->file, grown->resident);
 	print_parts(columns, grown);
 	putc('\n', columns->file);
 }
@@ -116,7 +109,7 @@ static void print_unexplained(struct columns *columns, const struct snapshot *sn
 		return;
 	}
 	fputs("; unexplained ", columns->file);
-	print_signed(columns, grown->unexplained);
+	quantity_print_signed_bytes(columns->file, grown->unexplained);
 	if (why)
 		fprintf(columns->file, ", %s", why);
 	if (why && where == PART_ANONYMOUS && own_mappings(snapshot)) {
@@ -138,7 +131,7 @@ static void print_seen(struct columns *columns, const struct grown *grown)
 		if (!grown->seen[i])
 			continue;
 		fprintf(columns->file, "%s%s ", before, domain_name(i));
-		print_signed(columns, grown->seen[i]);
+		quantity_print_signed_bytes(columns->file, grown->seen[i]);
 		before = ", ";
 	}
 	if (!*before)
@@ -172,7 +165,7 @@ static void print_kept(struct columns *columns, const struct grown *grown)
 		columns_hang(columns, INDENT);
 		quantity_print_bytes(columns->file, grown->last[i]);
 		fprintf(columns->file, "%s (", kept_label(i));
-		print_signed(columns, grown->parts[i]);
+		quantity_print_signed_bytes(columns->file, grown->parts[i]);
 		putc(')', columns->file);
 		before = ", ";
 	}

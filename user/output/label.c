@@ -131,7 +131,6 @@ void label_print_conditions(FILE *file, const struct snapshot *snapshot)
 
 void label_print_totals(FILE *file, const struct snapshot *snapshot)
 {
-	char text[QUANTITY_SIZE];
 	size_t stacks = 0;
 
 	for (size_t i = 0; i < snapshot->stack_count; i++)
@@ -155,7 +154,7 @@ void label_print_totals(FILE *file, const struct snapshot *snapshot)
 	if (!snapshot->since_ns)
 		return;
 	fputs("; ", file);
-	fputs(quantity_signed_bytes(text, snapshot->change.bytes), file);
+	quantity_print_signed_bytes(file, snapshot->change.bytes);
 	fputs(" in the last ", file);
 	quantity_print_age(file, snapshot->since_ns);
 }

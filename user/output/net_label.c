@@ -36,19 +36,12 @@ void net_print_freed(FILE *file, const struct snapshot *snapshot, const struct s
 	fprintf(file, "  freed %s of %s", freed, all);
 }
 
-static void print_signed(struct columns *columns, int64_t bytes)
-{
-	char text[QUANTITY_SIZE];
-
-	fputs(quantity_signed_bytes(text, bytes), columns->file);
-}
-
 static void print_net(struct columns *columns, const struct net *net)
 {
 	fputs("net     ", columns->file);
 	columns_hang(columns, INDENT);
 	fputs(net->at_most ? "at most " : "", columns->file);
-	print_signed(columns, net->bytes);
+	quantity_print_signed_bytes(columns->file, net->bytes);
 	fputs(": ", columns->file);
 	quantity_print_bytes(columns->file, net->gross_bytes);
 	fputs(" not freed", columns->file);
@@ -96,7 +89,7 @@ static void print_own_count(struct columns *columns, const struct snapshot *snap
 	quantity_print_count(columns->file, (int64_t)grown < 0 ? -grown : grown);
 	if (bytes) {
 		fputs("; those in pools ", columns->file);
-		print_signed(columns, (int64_t)bytes_grown);
+		quantity_print_signed_bytes(columns->file, (int64_t)bytes_grown);
 	}
 	putc('\n', columns->file);
 }

@@ -47,13 +47,12 @@ static void print_process(FILE *file, const struct snapshot *snapshot, const str
 /* Since the last report, where there was one. */
 static void print_change(FILE *file, const struct snapshot *snapshot, const struct stack *stack)
 {
-	char text[QUANTITY_SIZE];
-
 	if (!snapshot->since_ns)
 		return;
 	fputs("  last ", file);
 	quantity_print_age(file, snapshot->since_ns);
-	fprintf(file, " %s", quantity_signed_bytes(text, stack->change.bytes));
+	putc(' ', file);
+	quantity_print_signed_bytes(file, stack->change.bytes);
 }
 
 /* Fields stand two spaces apart. `mixed`: of more than the stack's own target. */
