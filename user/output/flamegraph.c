@@ -12,7 +12,6 @@
 #include "../lib/saturate.h"
 #include "label.h"
 #include "label_objects.h"
-#include "label_reach.h"
 
 #define LABEL_ALL    "all"
 #define LABEL_OTHERS "[other stacks]"
@@ -251,31 +250,23 @@ static struct node *descend(struct builder *builder, struct node *parent, size_t
 	return node;
 }
 
-/* The share of a stack to which nothing refers. */
-static void add_lost(struct builder *builder, struct node *leaf, const struct stack *stack)
+/* The share of a stack that is lost, or that may be another's. */
+static void add_apart(struct builder *builder, struct node *leaf, const struct stack *stack)
 {
-	if (!stack->reachability || !stack->reachability->lost.blocks)
-		return;
-	size_t label = add_label(builder, LABEL_LOST, "blocks to which nothing refers", NULL);
-	const struct stack lost = {.live_bytes = stack->reachability->lost.bytes,
-				   .live_blocks = stack->reachability->lost.blocks};
-
-	descend(builder, leaf, label, &lost);
-}
-
-/* The share of a stack that came off a free list, or may have. */
-static void add_reused(struct builder *builder, struct node *leaf, const struct stack *stack)
-{
-	struct amount amount = stack_reused(stack);
+	const char *name;
+	struct amount amount = stack_apart(stack, &name);
+	const struct stack part = {.live_bytes = amount.bytes, .live_blocks = amount.blocks};
 
 	if (!amount.blocks)
 		return;
-	size_t label =
-		add_label(builder, LABEL_REUSED,
-			  "blocks that may be another stack's: off a free list of CPython", NULL);
-	const struct stack reused = {.live_bytes = amount.bytes, .live_blocks = amount.blocks};
+	size_t label = add_label(
+		builder, name,
+		stack->reachability
+			? "blocks to which nothing refers"
+			: "blocks that may be another stack's: off a free list of CPython",
+		NULL);
 
-	descend(builder, leaf, label, &reused);
+	descend(builder, leaf, label, &part);
 }
 
 static int add_stack(struct builder *builder, struct node *root, const struct stack *stack)
@@ -305,9 +296,7 @@ static int add_stack(struct builder *builder, struct node *root, const struct st
 			return error;
 		node = descend(builder, node, label, stack);
 	}
-	add_lost(builder, node, stack);
-	if (!stack->reachability)
-		add_reused(builder, node, stack);
+	add_apart(builder, node, stack);
 	return 0;
 }
 

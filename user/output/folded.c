@@ -18,7 +18,6 @@
 #include "../lib/saturate.h"
 #include "label.h"
 #include "label_objects.h"
-#include "label_reach.h"
 
 struct line {
 	UT_hash_handle hh;
@@ -122,22 +121,12 @@ static void add_line(struct folder *folder, const char *path, size_t size, uint6
 	line->count = saturating_add(line->count, count);
 }
 
-/* The part of a stack that has a line of its own, and the frame that it ends in; 0: none has. */
-static uint64_t count_apart(const struct folder *folder, const struct stack *stack,
-			    const char **frame)
-{
-	const struct reachability *found = stack->reachability;
-	struct amount apart = found ? found->lost : stack_reused(stack);
-
-	*frame = found ? LABEL_LOST : LABEL_REUSED;
-	return folder->unit == COUNT_BLOCKS ? apart.blocks : apart.bytes;
-}
-
 static int add_stack(struct folder *folder, const struct stack *stack)
 {
 	const char *frame;
 	uint64_t count = stack_live(stack, folder->unit);
-	uint64_t apart = count_apart(folder, stack, &frame);
+	struct amount amount = stack_apart(stack, &frame);
+	uint64_t apart = folder->unit == COUNT_BLOCKS ? amount.blocks : amount.bytes;
 	char *path = NULL;
 	size_t size, rest;
 

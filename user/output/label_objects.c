@@ -9,6 +9,7 @@
 #include "../lib/quantity.h"
 #include "../lib/saturate.h"
 #include "columns.h"
+#include "label_reach.h"
 
 enum {
 	TYPES_SHOWN = 3,
@@ -18,7 +19,8 @@ enum {
 	WORTH_SHARE = 100,
 };
 
-struct amount stack_reused(const struct stack *stack)
+/* What of its live blocks may be another's; nothing where that is unknown. */
+static struct amount stack_reused(const struct stack *stack)
 {
 	const struct stack_objects *objects = stack->objects;
 	struct amount reused = {0};
@@ -29,6 +31,13 @@ struct amount stack_reused(const struct stack *stack)
 	reused.bytes = reused.bytes < stack->live_bytes ? reused.bytes : stack->live_bytes;
 	reused.blocks = reused.blocks < stack->live_blocks ? reused.blocks : stack->live_blocks;
 	return reused;
+}
+
+struct amount stack_apart(const struct stack *stack, const char **frame)
+{
+	if (frame)
+		*frame = stack->reachability ? LABEL_LOST : LABEL_REUSED;
+	return stack->reachability ? stack->reachability->lost : stack_reused(stack);
 }
 
 static void print_types(struct columns *columns, const struct stack_objects *objects)

@@ -16,7 +16,10 @@ int label_print_object_notes(FILE *file, const struct snapshot *snapshot);
 /* The lines below a stack, indented: its types, and what of it may be another's. */
 void label_print_objects(FILE *file, const struct stack *stack);
 
-/* What of a stack's live blocks may be another's; nothing where that is unknown. */
-struct amount stack_reused(const struct stack *stack);
+/*
+ * What of a stack has a frame of its own behind the last: what is lost of it, where that was asked,
+ * else what may be another's. `frame` gets its name unless NULL.
+ */
+struct amount stack_apart(const struct stack *stack, const char **frame);
 
 #endif

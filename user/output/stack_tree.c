@@ -153,7 +153,7 @@ static void add_amounts(struct builder *builder, uint32_t node, const struct tar
 			const struct stack *stack)
 {
 	struct amount amount = {stack->live_bytes, stack->live_blocks};
-	struct amount apart = stack->reachability ? stack->reachability->lost : stack_reused(stack);
+	struct amount apart = stack_apart(stack, NULL);
 	enum marker marker = stack->reachability ? MARK_LOST : MARK_REUSED;
 
 	if (apart.blocks && apart.bytes <= amount.bytes && apart.blocks <= amount.blocks) {
