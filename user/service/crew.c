@@ -158,12 +158,3 @@ double crew_used_s(const struct crew *crew)
 		used += used_s(&crew->members[i]);
 	return used;
 }
-
-uint64_t crew_resident_bytes(const struct crew *crew)
-{
-	uint64_t bytes = 0;
-
-	for (size_t i = 0; i < crew->count; i++)
-		bytes += crew->members[i].resident_bytes;
-	return bytes;
-}

@@ -47,7 +47,4 @@ double crew_life_s(const struct crew *crew);
 double crew_present_s(const struct crew *crew);
 double crew_used_s(const struct crew *crew);
 
-/* Of those that are there. */
-uint64_t crew_resident_bytes(const struct crew *crew);
-
 #endif
