@@ -140,8 +140,7 @@ static void add_type(struct tally *tally, uint32_t type, struct amount amount)
 {
 	for (size_t i = 0; i < tally->type_count; i++) {
 		if (tally->types[i].type == type) {
-			tally->types[i].held.bytes += amount.bytes;
-			tally->types[i].held.blocks += amount.blocks;
+			amount_add(&tally->types[i].held, &amount);
 			return;
 		}
 	}
@@ -154,17 +153,15 @@ static void add_content(void *context, struct block_content content, uint64_t co
 {
 	struct choice *choice = context;
 	struct tally *tally = choice->current;
+	const struct amount amount = {bytes, count};
 
-	tally->seen.blocks += count;
-	tally->seen.bytes += bytes;
-	if (content.reused) {
-		tally->reused.blocks += count;
-		tally->reused.bytes += bytes;
-	}
+	amount_add(&tally->seen, &amount);
+	if (content.reused)
+		amount_add(&tally->reused, &amount);
 	if (content.table)
 		tally->table_bytes += bytes;
 	if (content.type)
-		add_type(tally, content.type, (struct amount){bytes, count});
+		add_type(tally, content.type, amount);
 }
 
 static void look_into(struct choice *choice, struct block_types *types, const struct chosen *chosen)

@@ -88,18 +88,12 @@ static unsigned int hash_of(const struct key *key)
 	return hash ^ (unsigned int)((uintptr_t)key->name >> 4) ^ (unsigned int)key->line * 31;
 }
 
-static void add_amount(struct amount *sum, const struct amount *part)
-{
-	sum->bytes = saturating_add(sum->bytes, part->bytes);
-	sum->blocks = saturating_add(sum->blocks, part->blocks);
-}
-
 static void add_reachability(struct reachability *sum, const struct stack *stack)
 {
 	if (!stack->reachability)
 		return;
-	add_amount(&sum->lost, &stack->reachability->lost);
-	add_amount(&sum->reachable, &stack->reachability->reachable);
+	amount_add(&sum->lost, &stack->reachability->lost);
+	amount_add(&sum->reachable, &stack->reachability->reachable);
 }
 
 static void add(struct group *group, const struct stack *stack)

@@ -17,6 +17,7 @@
 
 #include "../../bpf/losses.h"
 #include "../../bpf/probes.h"
+#include "../lib/saturate.h"
 #include "../look/holder.h"
 #include "../look/look.h"
 
@@ -52,6 +53,13 @@ struct amount {
 	uint64_t bytes;
 	uint64_t blocks;
 };
+
+/* Stops at the largest value. */
+static inline void amount_add(struct amount *sum, const struct amount *part)
+{
+	sum->bytes = saturating_add(sum->bytes, part->bytes);
+	sum->blocks = saturating_add(sum->blocks, part->blocks);
+}
 
 /* By how much it grew; it may have shrunk. */
 struct change {

@@ -84,18 +84,12 @@ static void add_moment(struct target_moment *sum, const struct target_moment *pa
 		sum->parts[i] = saturating_add(sum->parts[i], part->parts[i]);
 }
 
-static void add_amount(struct amount *sum, const struct amount *part)
-{
-	sum->bytes = saturating_add(sum->bytes, part->bytes);
-	sum->blocks = saturating_add(sum->blocks, part->blocks);
-}
-
 /* Of interpreters all of which could be asked. */
 static void merge_counts(struct target *target, const struct target *part)
 {
 	target->python_counted &= part->python_counted;
-	add_amount(&target->python_first, &part->python_first);
-	add_amount(&target->python_last, &part->python_last);
+	amount_add(&target->python_first, &part->python_first);
+	amount_add(&target->python_last, &part->python_last);
 }
 
 /* Of those that are known at both ends. */

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/saturate.h"
-
 bool snapshot_has_objects(const struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot->stack_count; i++)
@@ -24,18 +22,12 @@ double stack_reused_share(const struct stack *stack)
 	return (double)objects->reused.blocks / (double)objects->known.blocks;
 }
 
-static void add_amount(struct amount *sum, const struct amount *part)
-{
-	sum->bytes = saturating_add(sum->bytes, part->bytes);
-	sum->blocks = saturating_add(sum->blocks, part->blocks);
-}
-
 /* Strings of one snapshot are interned. */
 static void add_type(struct stack_objects *sum, size_t room, const struct stack_type *part)
 {
 	for (size_t i = 0; i < sum->type_count; i++) {
 		if (sum->types[i].name == part->name) {
-			add_amount(&sum->types[i].held, &part->held);
+			amount_add(&sum->types[i].held, &part->held);
 			return;
 		}
 	}
@@ -54,8 +46,8 @@ static int by_bytes(const void *left, const void *right)
 
 void stack_objects_add(struct stack_objects *sum, size_t room, const struct stack_objects *part)
 {
-	add_amount(&sum->known, &part->known);
-	add_amount(&sum->reused, &part->reused);
+	amount_add(&sum->known, &part->known);
+	amount_add(&sum->reused, &part->reused);
 	sum->has_reused |= part->has_reused;
 	for (size_t i = 0; i < part->type_count; i++)
 		add_type(sum, room, &part->types[i]);

@@ -15,12 +15,6 @@ bool snapshot_is_judged(const struct snapshot *snapshot)
 	return false;
 }
 
-static void add_amount(struct amount *sum, const struct amount *part)
-{
-	sum->bytes = saturating_add(sum->bytes, part->bytes);
-	sum->blocks = saturating_add(sum->blocks, part->blocks);
-}
-
 /* Strings of one snapshot are interned. */
 static struct stack_holder *find(struct reachability *sum, const struct holder *holder)
 {
@@ -46,7 +40,7 @@ static void add_holder(struct snapshot *snapshot, struct reachability *sum,
 		known = &sum->holders[sum->holder_count++];
 		*known = (struct stack_holder){.holder = holder};
 	}
-	add_amount(&known->held, &part->held);
+	amount_add(&known->held, &part->held);
 	known->direct_blocks = saturating_add(known->direct_blocks, part->direct_blocks);
 }
 
@@ -66,8 +60,8 @@ void snapshot_add_reachability(struct snapshot *snapshot, struct stack *stack,
 			memcpy(sum->holders, old->holders,
 			       old->holder_count * sizeof(*sum->holders));
 	}
-	add_amount(&sum->lost, &part->lost);
-	add_amount(&sum->reachable, &part->reachable);
+	amount_add(&sum->lost, &part->lost);
+	amount_add(&sum->reachable, &part->reachable);
 	for (size_t i = 0; i < part->holder_count; i++)
 		add_holder(snapshot, sum, &part->holders[i]);
 	snapshot_sort_holders(sum);
