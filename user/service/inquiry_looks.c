@@ -206,14 +206,14 @@ static void look(struct inquiry *inquiry, struct patient_case *kase, enum chosen
 /* The plan of a master that does nothing waits until it does something. */
 static void look_if_due(struct inquiry *inquiry, struct patient_case *kase)
 {
-	bool idle = is_idle_master(inquiry, kase);
-
 	if (kase->gone)
 		return;
-	if (idle && !kase->patient.looks)
+	bool idle = is_idle_master(inquiry, kase);
+	if (idle && !kase->patient.looks) {
 		plan_begin(&kase->plan, PLAN_OF_ALL, now_s(), inquiry_until_s(inquiry));
-	const struct plan_step *step =
-		idle && !kase->patient.looks ? NULL : plan_take(&kase->plan, now_s());
+		return;
+	}
+	const struct plan_step *step = plan_take(&kase->plan, now_s());
 	if (step && !idle)
 		look(inquiry, kase, choose_look(inquiry, kase, step));
 }
