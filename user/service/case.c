@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "../lib/clock.h"
 #include "../lib/message.h"
@@ -23,11 +22,6 @@
 
 enum { COUNT_EACH_S = 3, COUNTS_LEAST = 12 };
 
-static double uptime_of(const struct process_status *status)
-{
-	return clock_s(CLOCK_BOOTTIME) - (double)status->start_time / (double)sysconf(_SC_CLK_TCK);
-}
-
 struct patient_case *case_new(const struct procfs *procfs, struct confined *confined, pid_t pid,
 			      uint64_t budget_bytes, struct failure *failure)
 {
@@ -44,10 +38,9 @@ struct patient_case *case_new(const struct procfs *procfs, struct confined *conf
 	subjects_init(&kase->subjects);
 	kase->began_s = kase->seen_s = clock_s(CLOCK_MONOTONIC);
 	kase->cpu_ticks = kase->patient.status.cpu_ticks;
-	kase->uptime_s = uptime_of(&kase->patient.status);
+	kase->uptime_s = procfs_age_s(&kase->patient.status);
 	kase->born_s = kase->began_s - kase->uptime_s;
-	kase->life_share =
-		(double)kase->cpu_ticks / (double)sysconf(_SC_CLK_TCK) / fmax(kase->uptime_s, 1);
+	kase->life_share = procfs_seconds(kase->cpu_ticks) / fmax(kase->uptime_s, 1);
 	return kase;
 }
 
@@ -255,7 +248,7 @@ void case_poll(struct patient_case *kase, double now)
 	}
 	kase->cpu_ticks = status.cpu_ticks;
 	kase->seen_s = now;
-	kase->uptime_s = uptime_of(&status);
+	kase->uptime_s = procfs_age_s(&status);
 	series_add(&kase->resident, now, (double)status.resident_bytes);
 	if (!(kase->graph.resident > 0))
 		kase->graph.resident = (double)status.resident_bytes;

@@ -2,8 +2,6 @@
 /* What a process of an inquiry costs, and what it may cost. */
 #include "case.h"
 
-#include <unistd.h>
-
 #include "../lib/clock.h"
 
 /* What looks cost before one was made, and what a graph does beside a look without. */
@@ -32,8 +30,7 @@ double case_look_cost(const struct patient_case *kase, bool graph)
 
 double case_used_s(const struct patient_case *kase)
 {
-	return (double)(kase->cpu_ticks - kase->patient.status.cpu_ticks) /
-	       (double)sysconf(_SC_CLK_TCK);
+	return procfs_seconds(kase->cpu_ticks - kase->patient.status.cpu_ticks);
 }
 
 struct allowance case_allowance(const struct patient_case *kase, double until_s)

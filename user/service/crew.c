@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../lib/array.h"
 #include "../lib/clock.h"
@@ -12,11 +11,6 @@
 
 #define LIST_SHARE 0.0005 /* of a processor, for looking for workers */
 #define LIFE_LEAST 1.0    /* what lives shorter is a helper of a worker's more likely */
-
-static double ticks_per_s(void)
-{
-	return (double)sysconf(_SC_CLK_TCK);
-}
 
 void crew_init(struct crew *crew, const struct procfs *procfs, pid_t master, double began_s)
 {
@@ -44,7 +38,7 @@ static void add(struct crew *crew, pid_t pid, double now_s)
 
 	if (procfs_read_status(crew->procfs, pid, &status) || !status.resident_bytes)
 		return;
-	double age_s = clock_s(CLOCK_BOOTTIME) - (double)status.start_time / ticks_per_s();
+	double age_s = procfs_age_s(&status);
 	struct member member = {
 		.pid = pid,
 		.start_time = status.start_time,
@@ -70,7 +64,7 @@ static void find_others(struct crew *crew, double now_s)
 
 static double used_s(const struct member *member)
 {
-	return (double)(member->last_ticks - member->first_ticks) / ticks_per_s();
+	return procfs_seconds(member->last_ticks - member->first_ticks);
 }
 
 /* Returns whether it is still there. */

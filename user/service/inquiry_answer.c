@@ -8,7 +8,6 @@
 #include "inquiry_internal.h"
 
 #include <math.h>
-#include <unistd.h>
 
 #include "../lib/array.h"
 #include "../lib/clock.h"
@@ -34,7 +33,7 @@ static void set_cost(const struct inquiry *inquiry, struct answer *answer)
 	double used = inquiry_used_s(inquiry);
 	double cost = inquiry_spent_s(inquiry);
 
-	used = fmax(used, 1.0 / (double)sysconf(_SC_CLK_TCK)); /* it is told in such parts */
+	used = fmax(used, procfs_seconds(1)); /* it is told in such parts */
 	answer->cost_percent = 100 * cost / used;
 	answer->core_percent = 100 * cost / fmax(inquiry->ended_s - inquiry->began_s, 1e-3);
 }

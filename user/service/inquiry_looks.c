@@ -11,7 +11,6 @@
 #include "inquiry_internal.h"
 
 #include <math.h>
-#include <unistd.h>
 
 #include "../lib/clock.h"
 
@@ -35,7 +34,7 @@ static double now_s(void)
  * What one did before tells too, but of a young one only that it started. */
 static bool is_idle_master(const struct inquiry *inquiry, const struct patient_case *kase)
 {
-	double life_s = (double)kase->cpu_ticks / (double)sysconf(_SC_CLK_TCK);
+	double life_s = procfs_seconds(kase->cpu_ticks);
 	double passed_s = fmax(now_s() - inquiry->began_s, IDLE_S);
 
 	return !inquiry_is_of(inquiry, kase) && case_used_s(kase) <= IDLE_SHARE * passed_s &&

@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../lib/clock.h"
 #include "core.h"
 #include "open_regular.h"
 
@@ -154,6 +155,16 @@ static void read_core_status(const struct core *core, struct process_status *sta
 		.threads = threads < INT_MAX ? (int)threads : INT_MAX,
 	};
 	snprintf(status->comm, sizeof(status->comm), "%s", about.comm);
+}
+
+double procfs_seconds(uint64_t ticks)
+{
+	return (double)ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+double procfs_age_s(const struct process_status *status)
+{
+	return clock_s(CLOCK_BOOTTIME) - procfs_seconds(status->start_time);
 }
 
 int procfs_read_status(const struct procfs *procfs, pid_t pid, struct process_status *status)

@@ -38,6 +38,12 @@ struct process_status {
 	uint64_t stack_start;
 };
 
+/* Clock ticks, in which it tells times, as seconds. */
+double procfs_seconds(uint64_t ticks);
+
+/* How long ago, in seconds, a process began. */
+double procfs_age_s(const struct process_status *status);
+
 /* Returns 0 or a negative errno; -ESRCH where there is no such process. */
 int procfs_read_status(const struct procfs *procfs, pid_t pid, struct process_status *status);
 
