@@ -494,18 +494,15 @@ static bool is_trivial(const struct finding *finding)
 
 static size_t find_all(struct patient_case *kase, struct answer *answer, struct finding *findings)
 {
-	static const enum look_part_id kept[] = {PART_PYTHON_FREE, PART_MALLOC_FREE_RETURNABLE,
-						 PART_MALLOC_FREE_PINNED, PART_MALLOC_CACHE};
 	size_t count = 0;
 
 	for (size_t i = 0; i < kase->subjects.count; i++)
 		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, answer->pool,
 					 &findings[count]) &&
 			 !is_trivial(&findings[count]);
-	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
-		count +=
-			verdict_of_part(kept[i], kase->parts[kept[i]].items,
-					kase->parts[kept[i]].count, answer->pool, &findings[count]);
+	for (size_t i = 0; i < PART_COUNT; i++)
+		count += verdict_of_part(i, kase->parts[i].items, kase->parts[i].count,
+					 answer->pool, &findings[count]);
 	count += find_c_memory(kase, answer, findings, count);
 	return count;
 }
