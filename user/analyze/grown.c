@@ -33,10 +33,10 @@ static void add_target(const struct target *target, struct grown *grown)
 	add(&grown->resident, last->resident_bytes - first->resident_bytes);
 	add(&grown->used, used_bytes(last, with_parts) - used_bytes(first, with_parts));
 	grown->parts_known |= with_parts;
-	for (size_t i = 0; with_parts && i < PART_COUNT; i++)
+	for (size_t i = 0; with_parts && i < PART_COUNT; i++) {
 		add(&grown->parts[i], last->parts[i] - first->parts[i]);
-	for (size_t i = 0; with_parts && i < PART_COUNT; i++)
 		grown->last[i] += last->parts[i];
+	}
 }
 
 void grown_sum(const struct snapshot *snapshot, struct grown *grown)
