@@ -178,10 +178,10 @@ void subjects_end(struct subjects *subjects)
 {
 	for (size_t i = 0; i < subjects->count; i++) {
 		struct subject *subject = &subjects->items[i];
-		const struct container_sample *last =
-			&subject->samples[subject->sample_count - (subject->sample_count > 0)];
+		size_t count = subject->sample_count;
 
-		if (subject->sample_count > 1 && last->length < last[-1].length)
+		if (count > 1 &&
+		    subject->samples[count - 1].length < subject->samples[count - 2].length)
 			subject->sample_count--;
 	}
 }
