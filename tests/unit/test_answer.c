@@ -225,7 +225,7 @@ static void make_worker(struct worker *worker, enum verdict verdict, double rate
 	worker->findings[0].fill_count = rate > 2 ? 2 : 1;
 	worker->findings[0].reason = reason;
 	worker->findings[1].subject = "free in malloc, pinned";
-	worker->answer->growth_known = true;
+	worker->answer->growth_measured = worker->answer->growth_known = true;
 	worker->answer->growth = rate_of(rate + 4, 0.4);
 	worker->answer->resident_growth = rate_of(rate, 3);
 	worker->answer->resident_bytes = 1000;
@@ -287,7 +287,6 @@ static void test_merged_growth_is_of_all_that_was_measured(void **state)
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
 		make_worker(&workers[i], VERDICT_LEAK, 2, "leak");
-		workers[i].answer->growth_measured = true;
 		answers[i] = workers[i].answer;
 	}
 	workers[2].answer->growth_known = false;

@@ -220,17 +220,12 @@ static void merge_findings(struct answer *sum, const struct answer *const *answe
 	answer_set_findings(sum, findings, merged_count);
 }
 
-static bool has_growth(const struct answer *answer)
-{
-	return answer->growth_known || answer->growth_measured;
-}
-
 static void add_figures(struct answer *sum, const struct answer *one, uint64_t *largest)
 {
 	sum->uptime_s = fmax(sum->uptime_s, one->uptime_s);
 	sum->watched_s = fmax(sum->watched_s, one->watched_s);
 	sum->resident_growth = sum_rates(&sum->resident_growth, &one->resident_growth);
-	if (has_growth(one))
+	if (one->growth_measured)
 		sum->growth = sum_rates(&sum->growth, &one->growth);
 	sum->resident_bytes = saturating_add(sum->resident_bytes, one->resident_bytes);
 	if (one->limit_bytes > sum->limit_bytes)
@@ -245,13 +240,13 @@ static void add_figures(struct answer *sum, const struct answer *one, uint64_t *
 }
 
 /* Workers that came a moment ago have no growth that was measured; most have to. */
-static bool is_known_of_most(const struct answer *const *answers, size_t count)
+static bool is_measured_of_most(const struct answer *const *answers, size_t count)
 {
-	size_t known = 0;
+	size_t measured = 0;
 
 	for (size_t i = 0; i < count; i++)
-		known += has_growth(answers[i]);
-	return count && 2 * known > count;
+		measured += answers[i]->growth_measured;
+	return count && 2 * measured > count;
 }
 
 struct answer *answer_merge(const struct answer *const *answers, size_t count, pid_t pid)
@@ -265,7 +260,7 @@ struct answer *answer_merge(const struct answer *const *answers, size_t count, p
 		add_figures(sum, answers[i], &largest);
 	for (size_t i = 0; i < count && !sum->unexplained; i++)
 		sum->unexplained = answers[i]->unexplained;
-	sum->growth_measured = is_known_of_most(answers, count);
+	sum->growth_measured = is_measured_of_most(answers, count);
 	sum->growth_known = sum->growth_measured && rate_tells(&sum->growth, sum->resident_bytes);
 	merge_findings(sum, answers, count);
 	return sum;
