@@ -18,6 +18,7 @@
 #define BLOCK_KEY_SHIFT           48
 #define BLOCK_KEY(space, address) ((unsigned long long)(space) << BLOCK_KEY_SHIFT | (address))
 #define BLOCK_KEY_SPACE(key)      ((__u32)((key) >> BLOCK_KEY_SHIFT))
+#define BLOCK_KEY_ADDRESS(key)    ((key) & ((1ull << BLOCK_KEY_SHIFT) - 1))
 #define BLOCK_KEY_EMPTY           0ull
 #define BLOCK_KEY_BUSY            (~0ull)
 #define SPACE_MAX                 0xfffeu

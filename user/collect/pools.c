@@ -28,7 +28,7 @@ bool pools_has(const struct known_stack *known)
 static void gather(void *context, uint64_t key, const struct block *block)
 {
 	struct gathering *gathering = context;
-	struct found_pool pool = {key & ((UINT64_C(1) << BLOCK_KEY_SHIFT) - 1), block->stack};
+	struct found_pool pool = {BLOCK_KEY_ADDRESS(key), block->stack};
 
 	if (!pools_has(gathering->stacks->by_row[block->stack]))
 		return;

@@ -113,8 +113,7 @@ static void choose_block(void *context, uint64_t key, const struct block *block)
 {
 	struct choice *choice = context;
 	struct tally *tally = &choice->tallies[block->stack];
-	const struct chosen chosen = {key & ((UINT64_C(1) << BLOCK_KEY_SHIFT) - 1), block->size,
-				      block->stack};
+	const struct chosen chosen = {BLOCK_KEY_ADDRESS(key), block->size, block->stack};
 
 	if (!tally->stride || tally->passed++ % tally->stride)
 		return;
