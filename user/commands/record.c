@@ -47,16 +47,15 @@ struct recording {
 	struct since *since;         /* NULL: there is one report only */
 	struct target_check *checks; /* of all of these, while they are made */
 	size_t check_count;
-	double calls_per_s;             /* of all of them */
-	struct trap_costs costs;        /* where a target or an interpreter was looked at */
-	double call_cost_ns;            /* that tracing adds to a call; 0: unknown */
-	double call_base_ns;            /* what the target used for each before; 0: unknown */
-	struct usage unprobed;          /* of all of them, in a time without any probe */
-	double cpu_used;                /* processors, as the estimate found them */
-	enum python_request python;     /* as asked for, or what became of it */
-	bool malloc_off;                /* likewise */
-	double malloc_slowdown_percent; /* the largest of all targets where it is left out */
-	double slowdown_percent;        /* the largest of all targets */
+	double calls_per_s;         /* of all of them */
+	struct trap_costs costs;    /* where a target or an interpreter was looked at */
+	double call_cost_ns;        /* that tracing adds to a call; 0: unknown */
+	double call_base_ns;        /* what the target used for each before; 0: unknown */
+	struct usage unprobed;      /* of all of them, in a time without any probe */
+	double cpu_used;            /* processors, as the estimate found them */
+	enum python_request python; /* as asked for, or what became of it */
+	bool malloc_off;            /* likewise */
+	double slowdown_percent;    /* the largest of all targets */
 	bool told_stopped;
 	struct failure failure;
 };
@@ -121,11 +120,9 @@ static bool may_leave_malloc_out(const struct record_options *options)
 }
 
 /* Whether the process is an interpreter is seen later, when it is attached to. */
-static void leave_malloc_out(struct recording *recording, double slowdown)
+static void leave_malloc_out(struct recording *recording)
 {
 	recording->malloc_off = true;
-	if (slowdown > recording->malloc_slowdown_percent)
-		recording->malloc_slowdown_percent = slowdown;
 	if (recording->python == REQUEST_AUTO)
 		recording->python = REQUEST_AUTO_CHEAP;
 }
@@ -185,7 +182,7 @@ static int check_cost(struct recording *recording, pid_t pid)
 		return 0;
 	if (!may_leave_malloc_out(&recording->options))
 		return refuse_slowdown(recording, pid, slowdown);
-	leave_malloc_out(recording, slowdown);
+	leave_malloc_out(recording);
 	return 0;
 }
 
@@ -278,7 +275,7 @@ static int check_objects(struct recording *recording, pid_t pid)
 	if (!recording->malloc_off || session_sees_objects(recording->session, pid))
 		return 0;
 	if (recording->options.malloc != MALLOC_OFF)
-		return refuse_slowdown(recording, pid, recording->malloc_slowdown_percent);
+		return refuse_slowdown(recording, pid, recording->slowdown_percent);
 	return failure_set(&recording->failure, STATUS_TARGET,
 			   "process %d is no CPython whose objects can be seen: with --malloc off "
 			   "nothing of it would be recorded",
@@ -331,7 +328,7 @@ static int attach_running(struct recording *recording)
 {
 	if (for_each_process(recording, attach_one))
 		return -1;
-	if (recording->malloc_slowdown_percent > 0)
+	if (recording->malloc_off && recording->options.malloc != MALLOC_OFF)
 		message_info("that is more than %.0f %%: malloc's calls are left out, and what is "
 			     "recorded is what Python's pools show; --exact records all",
 			     SLOWDOWN_MAX_PERCENT);
