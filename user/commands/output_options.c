@@ -216,18 +216,21 @@ static const char *failure_advice(int error)
 	}
 }
 
+static void tell_unwritable(const char *path, int error)
+{
+	message_error("cannot write %s: %s%s", strcmp(path, "-") ? path : "to stdout",
+		      strerror(-error), failure_advice(error));
+}
+
 bool output_check_all(const struct output_plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		int error = file_check(plan->requests[i].path);
 
-		if (!error)
-			continue;
-		message_error("cannot write %s: %s%s",
-			      strcmp(plan->requests[i].path, "-") ? plan->requests[i].path
-								  : "to stdout",
-			      strerror(-error), failure_advice(error));
-		return false;
+		if (error) {
+			tell_unwritable(plan->requests[i].path, error);
+			return false;
+		}
 	}
 	return true;
 }
@@ -297,9 +300,7 @@ static int write_one(const struct output_plan *plan, const struct output_request
 			 : -ENOMEM;
 
 	if (error)
-		message_error("cannot write %s: %s%s",
-			      strcmp(request->path, "-") ? request->path : "to stdout",
-			      strerror(-error), failure_advice(error));
+		tell_unwritable(request->path, error);
 	return error;
 }
 
