@@ -30,20 +30,12 @@ struct hierarchy {
 	char mount[PATH_MAX];
 };
 
-static FILE *open_entry(const struct procfs *procfs, const char *pid, const char *name)
+static FILE *open_mountinfo(const struct procfs *procfs)
 {
 	char path[PATH_MAX];
-	int length = snprintf(path, sizeof(path), "%s/%s/%s", procfs->root, pid, name);
+	int length = snprintf(path, sizeof(path), "%s/self/mountinfo", procfs->root);
 
 	return length < 0 || (size_t)length >= sizeof(path) ? NULL : fopen(path, "re");
-}
-
-FILE *cgroup_open(const struct procfs *procfs, pid_t pid)
-{
-	char number[16];
-
-	snprintf(number, sizeof(number), "%d", (int)pid);
-	return open_entry(procfs, number, "cgroup");
 }
 
 /* Whether a word is in a list that commas separate. */
@@ -60,7 +52,7 @@ static bool has_word(const char *list, const char *word)
 /* The group of a process in one hierarchy. */
 static bool read_group(const struct procfs *procfs, pid_t pid, enum version version, char *group)
 {
-	FILE *file = cgroup_open(procfs, pid);
+	FILE *file = procfs_open_of_process(procfs, pid, "cgroup");
 	char line[PATH_MAX + 64];
 	bool found = false;
 
@@ -113,7 +105,7 @@ static bool find_mount(const struct procfs *procfs, enum version version,
 		       struct hierarchy *hierarchy)
 {
 	struct mount mount = {.root = hierarchy->root, .path = hierarchy->mount};
-	FILE *file = open_entry(procfs, "self", "mountinfo");
+	FILE *file = open_mountinfo(procfs);
 	char *line = NULL;
 	size_t size = 0;
 	bool found = false;
@@ -254,7 +246,7 @@ int cgroup_each_directory(const struct procfs *procfs, const char *name,
 			  bool *found)
 {
 	struct naming naming = {.name = name, .act = act, .context = context};
-	FILE *file = open_entry(procfs, "self", "mountinfo");
+	FILE *file = open_mountinfo(procfs);
 	int result = file ? try_mounts(&naming, file) : 0;
 
 	if (file)

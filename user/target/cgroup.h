@@ -4,9 +4,6 @@
 
 #include "procfs.h"
 
-/* Opens PID/cgroup, to be closed with fclose; NULL where that cannot be. */
-FILE *cgroup_open(const struct procfs *procfs, pid_t pid);
-
 struct cgroup_limit {
 	uint64_t bytes;      /* the least of its group and of those above; 0: none */
 	uint64_t used_bytes; /* of the group that has it: with page cache; 0: not known */

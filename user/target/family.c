@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "../lib/array.h"
-#include "cgroup.h"
 
 enum { GROUPS_BYTES = 8192 };
 
@@ -67,7 +66,7 @@ static bool same_program(const struct procfs *procfs, pid_t a, pid_t b)
 
 static size_t read_groups(const struct procfs *procfs, pid_t pid, char *text, size_t size)
 {
-	FILE *file = cgroup_open(procfs, pid);
+	FILE *file = procfs_open_of_process(procfs, pid, "cgroup");
 	size_t length;
 
 	if (!file)

@@ -140,7 +140,7 @@ static bool match_line(char *line, const char *name, char *id)
 
 static bool match_groups(const struct search *search, pid_t pid, char *id)
 {
-	FILE *file = cgroup_open(search->procfs, pid);
+	FILE *file = procfs_open_of_process(search->procfs, pid, "cgroup");
 	char line[PATH_MAX + 64];
 	bool found = false;
 
