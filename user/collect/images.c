@@ -11,6 +11,7 @@
 
 #include "../lib/array.h"
 #include "../lib/clock.h"
+#include "../symbolize/vdso.h"
 
 #define FORMER_MAX 1024u
 
@@ -37,7 +38,7 @@ struct image *images_find_pid(const struct images *images, uint32_t pid)
 static const struct mapping *find_vdso(const struct mappings *mappings)
 {
 	for (size_t i = mappings->count; i-- > 0;)
-		if (!strcmp(mappings->items[i].path, "[vdso]"))
+		if (vdso_is_path(mappings->items[i].path))
 			return &mappings->items[i];
 	return NULL;
 }

@@ -9,20 +9,15 @@
 #include "../lib/array.h"
 #include "../symbolize/vdso.h"
 
-static bool is_vdso_path(const char *path)
-{
-	return !strcmp(path, "[vdso]");
-}
-
 static bool is_vdso(const struct mapping *mapping)
 {
-	return is_vdso_path(mapping->path);
+	return vdso_is_path(mapping->path);
 }
 
 static bool module_matches(const struct module *module, const struct mapping *mapping)
 {
 	if (is_vdso(mapping))
-		return is_vdso_path(module->path);
+		return vdso_is_path(module->path);
 	return module->inode == mapping->inode && module->device_major == mapping->device_major &&
 	       module->device_minor == mapping->device_minor;
 }
@@ -79,7 +74,7 @@ struct module *modules_find(const struct modules *modules, uint32_t device_major
 		struct module *module = modules->items[i];
 
 		if (module->inode == inode && module->device_major == device_major &&
-		    module->device_minor == device_minor && !is_vdso_path(module->path))
+		    module->device_minor == device_minor && !vdso_is_path(module->path))
 			return module;
 	}
 	return NULL;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "../../bpf/records.h"
+#include "../symbolize/vdso.h"
 #include "../unwind/file.h"
 
 #define CROWD 16
@@ -40,14 +41,9 @@ void unwinding_free(struct unwinding *unwinding)
 	free(unwinding);
 }
 
-static bool is_vdso_path(const char *path)
-{
-	return !strcmp(path, "[vdso]");
-}
-
 static bool is_vdso(const struct module *module)
 {
-	return is_vdso_path(module->path);
+	return vdso_is_path(module->path);
 }
 
 /* The number of a module's table, held until it is put; UNWIND_NO_FILE where there is none. */
@@ -153,7 +149,7 @@ static bool mapping_stays(const struct image *image, const struct mapping *mappi
 {
 	const char *slash = strrchr(mapping->path, '/');
 
-	if (is_vdso_path(mapping->path) || (image->exe && !strcmp(mapping->path, image->exe)))
+	if (vdso_is_path(mapping->path) || (image->exe && !strcmp(mapping->path, image->exe)))
 		return true;
 	return slash && (!strncmp(slash, "/ld-", 4) || !strncmp(slash, "/libc.so", 8)) &&
 	       is_loaded_once(&image->mappings, mapping);

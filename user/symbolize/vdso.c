@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -56,4 +57,9 @@ int vdso_open(void)
 		return error;
 	}
 	return fd;
+}
+
+bool vdso_is_path(const char *path)
+{
+	return !strcmp(path, "[vdso]");
 }
