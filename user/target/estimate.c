@@ -488,16 +488,13 @@ static int conclude_subject(struct counting *counting, struct estimate_subject *
 /* What the subjects use before anything is done to them. */
 static void watch_unprobed(struct counting *counting)
 {
-	for (size_t i = 0; i < counting->count; i++)
-		if (!counting->subjects[i].before.wall_s)
-			usage_read(counting->request->procfs, counting->subjects[i].pid,
-				   &counting->subjects[i].before);
 	wait_ms(UNPROBED_MS);
 	for (size_t i = 0; i < counting->count; i++) {
 		struct estimate_subject *subject = &counting->subjects[i];
 		struct usage after;
 
-		if (!usage_read(counting->request->procfs, subject->pid, &after))
+		if (subject->before.wall_s &&
+		    !usage_read(counting->request->procfs, subject->pid, &after))
 			usage_add(&subject->estimate.unprobed, &subject->before, &after);
 	}
 }

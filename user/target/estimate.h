@@ -56,9 +56,7 @@ struct estimate_subject {
 	const struct allocators *allocators; /* that outlive the estimate; several may share them */
 	struct estimate estimate;            /* to be released where there is no error */
 	int error;                           /* 0, or a negative errno: nothing was counted */
-	/* Read by whoever wants more of the time before the probes to count; zeroed: the maker
-	 * does. */
-	struct usage before;
+	struct usage before; /* the caller's: where the time without probes begins; zeroed: none */
 	uint32_t first_site;
 };
 
