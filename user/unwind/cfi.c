@@ -195,7 +195,7 @@ void cfi_table_release(struct cfi_table *table)
 	*table = (struct cfi_table){};
 }
 
-const struct unwind_rule *cfi_table_find(const struct cfi_table *table, uint64_t address)
+ptrdiff_t cfi_table_row(const struct cfi_table *table, uint64_t address)
 {
 	size_t low = 0, high = table->row_count;
 
@@ -207,5 +207,12 @@ const struct unwind_rule *cfi_table_find(const struct cfi_table *table, uint64_t
 		else
 			high = middle;
 	}
-	return low ? &table->rules[table->rows[low - 1].rule] : NULL;
+	return (ptrdiff_t)low - 1;
+}
+
+const struct unwind_rule *cfi_table_find(const struct cfi_table *table, uint64_t address)
+{
+	ptrdiff_t row = cfi_table_row(table, address);
+
+	return row < 0 ? NULL : &table->rules[table->rows[row].rule];
 }

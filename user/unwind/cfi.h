@@ -47,7 +47,10 @@ int cfi_table_build(const struct cfi_section *sections, size_t section_count, ui
 		    uint64_t high, struct cfi_table *table);
 void cfi_table_release(struct cfi_table *table);
 
-/* NULL where the table is empty or starts later. */
+/* Number of the row in force at an address; -1 where the table is empty or starts later. */
+ptrdiff_t cfi_table_row(const struct cfi_table *table, uint64_t address);
+
+/* The rule of that row, or NULL. */
 const struct unwind_rule *cfi_table_find(const struct cfi_table *table, uint64_t address);
 
 #endif

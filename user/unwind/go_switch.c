@@ -72,16 +72,6 @@ static size_t find_call(const struct piece *piece, size_t *at)
 	return 0;
 }
 
-/* Index of the row in force at an address; -1: none is. */
-static ptrdiff_t row_at(const struct cfi_table *table, uint64_t address)
-{
-	ptrdiff_t row = (ptrdiff_t)table->row_count - 1;
-
-	while (row >= 0 && table->rows[row].address > address)
-		row--;
-	return row;
-}
-
 static int rule_append(struct cfi_table *table, const struct unwind_rule *rule)
 {
 	struct unwind_rule *rules =
@@ -102,7 +92,8 @@ static int rule_append(struct cfi_table *table, const struct unwind_rule *rule)
 static int cover(struct cfi_table *table, uint64_t start, size_t size,
 		 const struct unwind_rule *rule)
 {
-	ptrdiff_t before = row_at(table, start - 1), last = row_at(table, start + size);
+	ptrdiff_t before = cfi_table_row(table, start - 1),
+		  last = cfi_table_row(table, start + size);
 	uint32_t after = last < 0 ? 0 : table->rows[last].rule;
 	size_t kept = (size_t)(before + 1), behind = table->row_count - (size_t)(last + 1);
 	struct cfi_row *rows = calloc(kept + 2 + behind, sizeof(*rows));
