@@ -1,38 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "capabilities.h"
 
-#include <stdint.h>
 #include <stdio.h>
+#include <sys/capability.h>
 
-#define SYS_ADMIN 21
-
-/* The effective ones, as a mask; all where it cannot be told. */
-static uint64_t read_effective(void)
+/* Also where it cannot be told. */
+static bool has(cap_t capabilities, cap_value_t capability)
 {
-	FILE *file = fopen("/proc/self/status", "re");
-	unsigned long long mask = UINT64_MAX;
-	char line[256];
+	cap_flag_value_t value;
 
-	if (!file)
-		return mask;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "CapEff: %llx", &mask) == 1)
-			break;
-	fclose(file);
-	return mask;
-}
-
-static bool has(uint64_t mask, int capability)
-{
-	return mask >> capability & 1;
+	return cap_get_flag(capabilities, capability, CAP_EFFECTIVE, &value) || value == CAP_SET;
 }
 
 bool capability_is_there(enum capability capability)
 {
-	uint64_t mask = read_effective();
+	cap_t capabilities = cap_get_proc();
+	bool there = has(capabilities, (cap_value_t)capability) ||
+		     (capability != CAPABILITY_SYS_PTRACE && has(capabilities, CAP_SYS_ADMIN));
 
-	return has(mask, capability) ||
-	       (capability != CAPABILITY_SYS_PTRACE && has(mask, SYS_ADMIN));
+	cap_free(capabilities);
+	return there;
 }
 
 const char *capabilities_of_bpf(char *text, size_t size)
