@@ -71,7 +71,8 @@ $(BUILD)/libunfreed.a: $(objects) $(assets) $(proto).o
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-$(BUILD)/obj/%.o: %.c $(skeletons) $(proto).h $(page)
+# What is generated is there before anything is compiled; which of it an object needs, its .d says.
+$(BUILD)/obj/%.o: %.c | $(skeletons) $(proto).h $(page)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(cflags) $(CFLAGS) -MMD -MP -c -o $@ $<
