@@ -18,6 +18,8 @@ const frames = readFrames();
 const rows = readRows();
 const types = readTypes();
 const programs = readPrograms();
+const firstOfProgram = programs.map(program => programs.indexOf(program));
+const severalPrograms = programs.some(program => program > 0);
 
 function readFrames() {
 	return data.frames.map(function (entry) {

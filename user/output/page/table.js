@@ -115,7 +115,7 @@ function drawHead(table) {
 
 		if (sorted)
 			cell.setAttribute("aria-sort",
-				(typeof key === "string" && view.sort.startsWith("-")) ? "ascending" : "descending");
+				view.sort.startsWith("-") ? "ascending" : "descending");
 		const sort = button(cell, column.title + (sorted ? " ▾" : ""), function () {
 			show({sort: view.sort === key ? "-" + key : key}, false);
 		});

@@ -43,7 +43,6 @@ function shownPath(node) {
 }
 
 function addRow(root, row, path, set) {
-	const several = Math.max(...programs) > 0;
 	let node = root;
 
 	function add() {
@@ -54,8 +53,8 @@ function addRow(root, row, path, set) {
 	}
 
 	add();
-	if (view.processes || several) {
-		const process = view.processes ? row.process : programs.indexOf(programs[row.process]);
+	if (view.processes || severalPrograms) {
+		const process = view.processes ? row.process : firstOfProgram[row.process];
 
 		node = childOf(node, "process " + process,
 			(parent, key) => newNode(parent, key, processText(process), null));
