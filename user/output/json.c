@@ -17,6 +17,7 @@
 #include "../lib/saturate.h"
 #include "../lib/utf8.h"
 #include "formats.h"
+#include "label.h"
 
 #define NS_PER_S 1000000000
 
@@ -455,11 +456,6 @@ int json_print(FILE *file, struct json_object *object, size_t cut)
 	return error;
 }
 
-static bool is_live(const struct stack *stack)
-{
-	return stack->live_bytes || stack->live_blocks;
-}
-
 /* The stacks of which nothing is live, as one sum: there are many times more of them. */
 static struct json_object *json_of_freed_stacks(const struct snapshot *snapshot)
 {
@@ -470,7 +466,7 @@ static struct json_object *json_of_freed_stacks(const struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->stack_count; i++) {
 		const struct stack *stack = &snapshot->stacks[i];
 
-		if (is_live(stack))
+		if (stack_is_live(stack))
 			continue;
 		stacks++;
 		amount.bytes = saturating_add(amount.bytes, stack->alloc_bytes);
@@ -492,7 +488,7 @@ int output_json(const struct snapshot *snapshot, const struct output_options *op
 	error = json_print(file, measurement, strlen("}"));
 	fputs(",\"stacks\":[", file);
 	for (size_t i = 0; i < snapshot->stack_count && !error; i++) {
-		if (!options->all_stacks && !is_live(&snapshot->stacks[i]))
+		if (!options->all_stacks && !stack_is_live(&snapshot->stacks[i]))
 			continue;
 		fputs(before, file);
 		error = json_print(file, json_of_stack(snapshot, &snapshot->stacks[i]), 0);

@@ -134,7 +134,7 @@ void label_print_totals(FILE *file, const struct snapshot *snapshot)
 	size_t stacks = 0;
 
 	for (size_t i = 0; i < snapshot->stack_count; i++)
-		stacks += snapshot->stacks[i].live_bytes || snapshot->stacks[i].live_blocks;
+		stacks += stack_is_live(&snapshot->stacks[i]);
 	quantity_print_bytes(file, snapshot->totals.live_bytes);
 	fputs(" in ", file);
 	quantity_print_count(file, snapshot->totals.live_blocks);
@@ -264,6 +264,11 @@ void label_print_losses(FILE *file, const struct snapshot *snapshot, const char 
 	putc(')', file);
 }
 
+bool stack_is_live(const struct stack *stack)
+{
+	return stack->live_bytes || stack->live_blocks;
+}
+
 uint64_t stack_live(const struct stack *stack, enum count_unit unit)
 {
 	return unit == COUNT_BLOCKS ? stack->live_blocks : stack->live_bytes;
@@ -292,7 +297,7 @@ const struct stack **stacks_live(const struct snapshot *snapshot, enum count_uni
 	for (size_t i = 0; i < snapshot->stack_count; i++) {
 		const struct stack *stack = &snapshot->stacks[i];
 
-		if (stack->live_bytes || stack->live_blocks)
+		if (stack_is_live(stack))
 			stacks[(*count)++] = stack;
 	}
 	qsort_r(stacks, *count, sizeof(*stacks), compare_live, &unit);

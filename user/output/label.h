@@ -45,6 +45,8 @@ void label_print_python(FILE *file, const struct snapshot *snapshot);
 /* `losses: none · unknown frees: …`; a line for each loss, every further one begun by `indent`. */
 void label_print_losses(FILE *file, const struct snapshot *snapshot, const char *indent);
 
+bool stack_is_live(const struct stack *stack);
+
 /* The live bytes or blocks of a stack. */
 uint64_t stack_live(const struct stack *stack, enum count_unit unit);
 

@@ -12,6 +12,7 @@
 #include <uthash.h>
 
 #include "../lib/pool.h"
+#include "label.h"
 
 struct entry {
 	UT_hash_handle hh;
@@ -41,7 +42,7 @@ static void add_paths(struct path_tails *tails, const struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->stack_count; i++) {
 		const struct stack *stack = &snapshot->stacks[i];
 
-		if (!stack->live_bytes && !stack->live_blocks)
+		if (!stack_is_live(stack))
 			continue;
 		for (size_t j = 0; j < stack->frame_count; j++)
 			if (stack->frames[j]->file)
