@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "utf8.h"
 
@@ -59,6 +60,21 @@ char *escape_string(const char *string)
 		free(text);
 		return NULL;
 	}
+	return text;
+}
+
+char *escape_name(const char *name, size_t most)
+{
+	size_t length = strlen(name);
+	int half = (int)(most / 2);
+	char *cut, *text;
+
+	if (length <= most)
+		return escape_string(name);
+	if (asprintf(&cut, "%.*s…%s", half, name, name + length - half) < 0)
+		return NULL;
+	text = escape_string(cut);
+	free(cut);
 	return text;
 }
 

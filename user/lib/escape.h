@@ -18,6 +18,12 @@ void escape_print(FILE *file, const char *string);
 /* The same as a new string, to be freed by the caller; NULL on out of memory. */
 char *escape_string(const char *string);
 
+/*
+ * The same of a name, which is cut in its middle first where it has more than `most` bytes: no
+ * screen shows more of it, and escaping and counting it take time.
+ */
+char *escape_name(const char *name, size_t most);
+
 /* Prints text that escape_string made, for XML and HTML content and attributes. */
 void escape_print_markup(FILE *file, const char *text);
 

@@ -13,6 +13,8 @@
 
 #define ELLIPSIS "…"
 
+enum { NAME_BYTES = 1024 };
+
 /* Characters that terminals draw in two columns: the large blocks of East Asian scripts, emoji. */
 static bool is_wide(uint32_t code)
 {
@@ -212,22 +214,6 @@ static void print_short(FILE *out, const char *text, size_t room)
 	fputs(tail(text, room ? room - 1 - head : 0), out);
 }
 
-/* A name of many kilobytes is cut first: no screen shows more of it, and counting it takes time. */
-static char *escape_name(const char *name)
-{
-	enum { MOST = 1024 };
-	size_t length = strlen(name);
-	char *cut, *text;
-
-	if (length <= MOST)
-		return escape_string(name);
-	if (asprintf(&cut, "%.*s" ELLIPSIS "%s", MOST / 2, name, name + length - MOST / 2) < 0)
-		return NULL;
-	text = escape_string(cut);
-	free(cut);
-	return text;
-}
-
 void columns_print_text(struct columns *columns, const char *text, size_t room)
 {
 	size_t left = columns_left(columns);
@@ -247,7 +233,7 @@ void columns_print_text(struct columns *columns, const char *text, size_t room)
 
 void columns_print_name(struct columns *columns, const char *name, size_t room)
 {
-	char *text = escape_name(name);
+	char *text = escape_name(name, NAME_BYTES);
 
 	if (text)
 		columns_print_text(columns, text, room);

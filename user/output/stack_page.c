@@ -89,22 +89,15 @@ static void print_text(struct printer *printer, const char *text)
 	json_object_put(object);
 }
 
-/* No screen shows more of a name of kilobytes. */
 static void print_name(struct printer *printer, const char *name)
 {
-	size_t length = strlen(name);
-	char *cut = NULL, *text;
+	char *text = escape_name(name, NAME_MAX_BYTES);
 
-	if (length > NAME_MAX_BYTES && asprintf(&cut, "%.*s…%s", NAME_MAX_BYTES / 2, name,
-						name + length - NAME_MAX_BYTES / 2) < 0)
-		cut = NULL;
-	text = escape_string(cut ? cut : name);
 	if (text)
 		print_text(printer, text);
 	else
 		printer->error = -ENOMEM;
 	free(text);
-	free(cut);
 }
 
 static void print_growth(FILE *file, const struct snapshot *snapshot)
