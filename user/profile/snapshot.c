@@ -8,6 +8,7 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
+#include "../lib/array.h"
 #include "../lib/pool.h"
 #include "../lib/utf8.h"
 
@@ -32,9 +33,6 @@ struct snapshot_pool {
 	struct string_entry *strings; /* by their bytes */
 	struct frame_entry *frames;   /* by the frame's bytes: its strings are interned */
 	struct module_entry *modules; /* by the address of the interned path */
-	size_t target_room;
-	size_t stack_room;
-	size_t module_room;
 };
 
 struct snapshot *snapshot_new(void)
@@ -126,42 +124,27 @@ const struct frame *snapshot_intern_frame(struct snapshot *snapshot, const struc
 	return &entry->frame;
 }
 
-/* Returns the zeroed element behind the last one, in an array that may have moved. */
-static void *append(void **array, size_t *count, size_t *room, size_t size)
-{
-	if (*count == *room) {
-		size_t grown = *room ? *room * 2 : 16;
-
-		*array = reallocarray(*array, grown, size);
-		if (!*array)
-			abort();
-		*room = grown;
-	}
-	return memset((char *)*array + (*count)++ * size, 0, size);
-}
-
 struct target *snapshot_add_target(struct snapshot *snapshot)
 {
-	void *array = snapshot->targets;
-	struct target *target = append(&array, &snapshot->target_count,
-				       &snapshot->pool->target_room, sizeof(*target));
+	const struct target target = {
+		.comm = snapshot_intern(snapshot, ""),
+		.python_coverage = -1,
+		.processes = 1,
+		.measured = 1,
+	};
 
-	snapshot->targets = array;
-	target->comm = snapshot_intern(snapshot, "");
-	target->python_coverage = -1;
-	target->processes = target->measured = 1;
-	return target;
+	if (!array_append(&snapshot->targets, &snapshot->target_count, target))
+		abort();
+	return &snapshot->targets[snapshot->target_count - 1];
 }
 
 struct stack *snapshot_add_stack(struct snapshot *snapshot)
 {
-	void *array = snapshot->stacks;
-	struct stack *stack =
-		append(&array, &snapshot->stack_count, &snapshot->pool->stack_room, sizeof(*stack));
+	const struct stack stack = {.processes = 1};
 
-	snapshot->stacks = array;
-	stack->processes = 1;
-	return stack;
+	if (!array_append(&snapshot->stacks, &snapshot->stack_count, stack))
+		abort();
+	return &snapshot->stacks[snapshot->stack_count - 1];
 }
 
 static struct module_entry *find_module(const struct snapshot *snapshot, const char *path)
@@ -184,12 +167,9 @@ static void add_module(struct snapshot *snapshot, const struct snapshot_module *
 {
 	struct snapshot_pool *pool = snapshot->pool;
 	struct module_entry *entry = pool_alloc(pool->memory, 1, sizeof(*entry));
-	void *array = snapshot->modules;
-	struct snapshot_module *added =
-		append(&array, &snapshot->module_count, &pool->module_room, sizeof(*added));
 
-	snapshot->modules = array;
-	*added = *module;
+	if (!array_append(&snapshot->modules, &snapshot->module_count, *module))
+		abort();
 	entry->path = module->path;
 	entry->index = snapshot->module_count - 1;
 	HASH_ADD_PTR(pool->modules, path, entry);
