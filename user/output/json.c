@@ -14,7 +14,6 @@
 
 #include "../analyze/grown.h"
 #include "../analyze/net.h"
-#include "../lib/saturate.h"
 #include "../lib/utf8.h"
 #include "formats.h"
 #include "label.h"
@@ -469,8 +468,7 @@ static struct json_object *json_of_freed_stacks(const struct snapshot *snapshot)
 		if (stack_is_live(stack))
 			continue;
 		stacks++;
-		amount.bytes = saturating_add(amount.bytes, stack->alloc_bytes);
-		amount.blocks = saturating_add(amount.blocks, stack->alloc_blocks);
+		amount_add(&amount, &(struct amount){stack->alloc_bytes, stack->alloc_blocks});
 	}
 	json_add_count(object, "stacks", stacks);
 	json_add_count(object, "alloc_bytes", amount.bytes);

@@ -132,8 +132,7 @@ static void print_holders(FILE *file, const struct reachability *found)
 			print_holder(file, &found->holders[i]);
 			continue;
 		}
-		rest.blocks = saturating_add(rest.blocks, held->blocks);
-		rest.bytes = saturating_add(rest.bytes, held->bytes);
+		amount_add(&rest, held);
 	}
 	if (!rest.blocks)
 		return;
@@ -208,11 +207,8 @@ void label_print_reach_totals(FILE *file, const struct snapshot *snapshot)
 
 		if (!found)
 			continue;
-		sum.lost.blocks = saturating_add(sum.lost.blocks, found->lost.blocks);
-		sum.lost.bytes = saturating_add(sum.lost.bytes, found->lost.bytes);
-		sum.reachable.blocks =
-			saturating_add(sum.reachable.blocks, found->reachable.blocks);
-		sum.reachable.bytes = saturating_add(sum.reachable.bytes, found->reachable.bytes);
+		amount_add(&sum.lost, &found->lost);
+		amount_add(&sum.reachable, &found->reachable);
 		judged++;
 	}
 	if (judged) {
