@@ -102,7 +102,7 @@ def test_frames_equal_pythons_own(python, record, started):  # noqa: F811
         first = kinds.index("native") if "native" in kinds else len(kinds)
         assert "python" not in kinds[first:], "native frames are leaves"
     print(f"{python}: {named} of {len(gone)} stacks of code that was gone have its name")
-    assert named  # how many hangs on how busy this machine is
+    assert named >= len(gone) / 2
     assert result.losses.get("python_unnamed", 0) >= len(gone) - named
     assert max(map(len, truth.values())) > 500
 
