@@ -131,11 +131,15 @@ static __always_inline void place_map(struct scratch *scratch,
 	}
 }
 
-/* An address of which nobody can tell what lies there. */
+/*
+ * An address of which nobody can tell what lies there. Before anything was unloaded user space can:
+ * such a stack has a name, and must not be taken for one of later.
+ */
 static __always_inline void place_note_unknown(struct scratch *scratch, __u64 address)
 {
 	if (!scratch->record.unloads && !scratch->stale)
 		return;
+	scratch->unplaced = 1;
 	scratch->place.start = address;
 	scratch->place.end = address + 1;
 	scratch->place.inode = PLACE_UNKNOWN;

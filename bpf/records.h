@@ -32,6 +32,7 @@ struct record {
 #define STACK_NO_MAPPING 4u  /* it ended in code that was not in the list of mappings */
 #define STACK_PYTHON_CUT 8u  /* the Python frames do not reach the bottom */
 #define STACK_UNLISTED   16u /* it runs through code that was not in the list of mappings */
+#define STACK_UNPLACED   32u /* nobody could tell what lies at one of its addresses */
 
 /* Code that a stack runs through: what the kernel had mapped there. */
 struct stack_place {

@@ -72,6 +72,7 @@ struct scratch {
 	__u32 row;          /* of the stack, once it is known */
 	__u32 no_code;      /* the walk came to an address where no code is mapped */
 	__u32 unlisted;     /* it went through code that was not in the list */
+	__u32 unplaced;     /* see place_note_unknown */
 	__u32 place_count;
 	struct stack_place place; /* the one asked for last; end 0: no code */
 	__u64 place_address;

@@ -61,6 +61,8 @@ static __always_inline __u32 note_end(struct scratch *scratch)
 {
 	__u32 flags = scratch->unwind.flags & UNWIND_GUESSED ? STACK_GUESSED : 0;
 
+	if (scratch->unplaced)
+		flags |= STACK_UNPLACED;
 	switch (scratch->stop) {
 	case UNWIND_BOTTOM:
 		return flags;
@@ -116,6 +118,7 @@ static __always_inline void capture_stack(struct scratch *scratch, struct call *
 	scratch->record.eval_frame = 0;
 	scratch->no_code = 0;
 	scratch->unlisted = 0;
+	scratch->unplaced = 0;
 	scratch->place_count = 0;
 	if (scratch->entry < call->caller.sp)
 		scratch->entry = 0;

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Libraries that come and go while traced, each where the one before it lay: no frame is another
 library's, and the tool does not grow."""
+import collections
 import pathlib
 import re
+import signal
 import time
 
 from conftest import TIMEOUT, Target, program
@@ -106,3 +108,27 @@ def test_two_libraries_in_turn(record, attach):
     assert max(descriptors for _, descriptors in samples) <= descriptors_before + LIBRARIES
     assert max(kib for kib, _ in samples[2:]) <= samples[2][0] * 1.02 + 512
 
+
+def test_libraries_while_mappings_change(record):
+    """What lies at the caller can seldom be asked for then: it is unknown, and never the other."""
+    rounds = 200
+    with Target("swap", "--a", program("libswap-a.so"), "--b", program("libswap-b.so"),
+                "--rounds", rounds, "--busy") as target:
+        recorder = record(target)
+        recorder.process.send_signal(signal.SIGSTOP)  # the list comes too late for the first
+        target.go()
+        for line in ("stays", "batch", "kept"):
+            target.lines.until(f"^{line}$")
+            recorder.process.send_signal(signal.SIGCONT)
+            memory_and_lasting_descriptors(recorder.process.pid)
+            target.go()
+        target.truth()
+        result = recorder.stop()
+        assert target.finish() == 0
+    blocks = collections.Counter()
+    for stack in result.report["stacks"]:
+        leaf = stack["frames"][-1]["name"]
+        blocks["unknown" if UNKNOWN.fullmatch(leaf) else leaf] += stack["live_blocks"]
+    assert blocks["unknown"], blocks
+    assert max(blocks["own_a"], blocks["own_b"]) <= rounds + 1, blocks
+    assert sum(blocks[leaf] for leaf in ("own_a", "own_b", "unknown")) > 2 * rounds

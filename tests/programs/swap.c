@@ -5,10 +5,14 @@
  * block of its own too, in own_a or own_b, of another size. It does so `--batches`
  * times, and after each says `batch` and waits for a line. Then it loads the first one once more,
  * says `kept`, waits for a line, and allocates below it: leak_kept. `same_place`: how often a
- * library lay where the one before it had been.
+ * library lay where the one before it had been. With `--busy` a thread holds the lock on the
+ * mappings most of the time, and the first one leaks a block of its own ahead of all, says `stays`,
+ * and waits for a line before it is unloaded.
  */
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "truth.h"
 
@@ -17,6 +21,8 @@ typedef void swap_fn(call_fn *call);
 typedef int leak_fn(size_t bytes);
 
 enum { OWN_A = 72, OWN_B = 88 };
+
+#define BUSY_BYTES (64ul << 20)
 
 static uint64_t same_place;
 
@@ -82,6 +88,18 @@ static void swap(uint64_t rounds)
 		same_place += load_and_call(a, leak_a, OWN_A) == load_and_call(b, leak_b, OWN_B);
 }
 
+/* Before anything was unloaded. */
+static void stay(void)
+{
+	void *library;
+
+	load(truth_string("--a", ""), &library);
+	leak_own(library, OWN_A);
+	truth_say("stays");
+	truth_wait_line();
+	dlclose(library);
+}
+
 static void keep(void)
 {
 	void *library;
@@ -93,8 +111,32 @@ static void keep(void)
 	dlclose(library);
 }
 
+static void *change_mappings(void *memory)
+{
+	for (;;) {
+		mprotect(memory, BUSY_BYTES, PROT_READ);
+		mprotect(memory, BUSY_BYTES, PROT_READ | PROT_WRITE);
+	}
+	return NULL;
+}
+
+static void prepare(void)
+{
+	pthread_t thread;
+	void *memory;
+
+	if (!truth_flag("--busy"))
+		return;
+	memory = mmap(NULL, BUSY_BYTES, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	if (memory == MAP_FAILED || pthread_create(&thread, NULL, change_mappings, memory))
+		truth_die("no thread that is busy");
+}
+
 static void run(void)
 {
+	if (truth_flag("--busy"))
+		stay();
 	for (uint64_t i = truth_number("--batches", 1); i > 0; i--) {
 		swap(truth_number("--rounds", 100));
 		truth_say("batch");
@@ -106,7 +148,7 @@ static void run(void)
 
 int main(int argc, char **argv)
 {
-	const struct truth_case cases[] = {{"swap", NULL, run}};
+	const struct truth_case cases[] = {{"swap", prepare, run}};
 
 	return truth_main(argc, argv, cases, 1);
 }
