@@ -301,7 +301,7 @@ const struct mapping *image_find_mapping(const struct images *images, struct ima
 {
 	const struct mapping *mapping = mappings_find(&image->mappings, address);
 
-	if (!mapping && image_refresh_due(image)) {
+	if ((!mapping || unloads > mapping->seen_until) && image_refresh_due(image)) {
 		image_refresh(images, image);
 		mapping = mappings_find(&image->mappings, address);
 	}

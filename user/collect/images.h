@@ -96,8 +96,8 @@ bool image_refresh_due(const struct image *image);
 
 /*
  * The mapping that held an address when libraries had been unloaded so often: in another time
- * another one may have been there. Reads the mappings again where none does. NULL: none, or not
- * known.
+ * another one may have been there. Reads the mappings again where none does, or where they are
+ * older than that. NULL: none, or not known.
  */
 const struct mapping *image_find_mapping(const struct images *images, struct image *image,
 					 uint64_t address, uint32_t unloads);
