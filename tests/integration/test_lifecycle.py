@@ -24,9 +24,13 @@ def eventually(condition, what, timeout=20):
 
 
 def bpf_objects(kind):
-    """Identity and owners of every BPF link or program on this machine."""
-    run = subprocess.run([needs("bpftool"), "-j", kind, "show"], capture_output=True, text=True,
-                         check=True)
+    """Identity and owners of every BPF link or program on this machine. Where one of them goes
+    away meanwhile, as those of other tracers do, bpftool fails."""
+    for _ in range(20):
+        run = subprocess.run([needs("bpftool"), "-j", kind, "show"], capture_output=True, text=True)
+        if not run.returncode:
+            break
+    assert not run.returncode, run.stderr
     return {entry["id"]: {owner["pid"] for owner in entry.get("pids", [])}
             for entry in json.loads(run.stdout or "[]")}
 
