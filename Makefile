@@ -123,7 +123,7 @@ $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
-units: $(units)
+units: $(units) $(BUILD)/tests/stream_record
 
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libunfreed.a
 	$(call say,TEST,$@)
@@ -134,6 +134,10 @@ $(BUILD)/tests/%: tests/tools/%.c $(BUILD)/libunfreed.a
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(cflags) -Iuser $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libunfreed.a $(libs)
+
+$(BUILD)/tests/stream_record: private CFLAGS += $(foreach function, \
+	collector_new collector_add_image collector_refresh collector_take collector_snapshot \
+	symbolizer_resolve,-Wl$(comma)--wrap=$(function))
 
 include tests/programs/programs.mk
 include tests/django/django.mk

@@ -20,6 +20,7 @@
 #include "made_elf.h"
 #include "made_tree.h"
 #include "profile/snapshot_merge.h"
+#include "replay_print.h"
 
 enum {
 	REPLAY_ROWS = 64,
@@ -29,8 +30,10 @@ enum {
 	REPLAY_SNAPSHOTS = 8,
 	REPLAY_CHUNKS = 4,
 	REPLAY_MAPPINGS = 1 << 16,
-	REPLAY_NOW_NS = 1000000000, /* CLOCK_MONOTONIC of all its reports */
 };
+
+/* CLOCK_MONOTONIC of all its reports. */
+#define REPLAY_NOW_NS UINT64_C(1000000000000)
 
 struct replay_file {
 	char name[32]; /* as the stream calls it */
@@ -301,45 +304,6 @@ static inline void replay_block(struct replay *replay, uint64_t key, const struc
 }
 
 /* --- what came of it --- */
-
-static inline void replay_print_stack(FILE *file, const struct snapshot *snapshot,
-				      const struct stack *stack)
-{
-	const struct target *target = &snapshot->targets[stack->target];
-
-	fprintf(file, "%u %s %s %" PRIu64 "/%" PRIu64 " of %" PRIu64 "/%" PRIu64, target->pid,
-		target->comm, domain_name(stack->domain), stack->live_bytes, stack->live_blocks,
-		stack->alloc_bytes, stack->alloc_blocks);
-	if (stack->oldest_ns)
-		fprintf(file, " age %" PRIu64, stack->oldest_ns);
-	fprintf(file, "%s%s:", stack->truncated ? " truncated" : "",
-		stack->guessed ? " guessed" : "");
-	for (size_t i = 0; i < stack->frame_count; i++) {
-		const struct frame *frame = stack->frames[i];
-
-		fprintf(file, "%s%s", i ? ";" : " ", frame->name);
-		if (frame->kind == FRAME_PYTHON)
-			fprintf(file, " (%s:%u)", frame->file, frame->line);
-	}
-	fputc('\n', file);
-}
-
-static inline void replay_print(FILE *file, const struct snapshot *snapshot)
-{
-	const struct totals *totals = &snapshot->totals;
-
-	for (size_t i = 0; i < snapshot->stack_count; i++)
-		replay_print_stack(file, snapshot, &snapshot->stacks[i]);
-	fprintf(file, "live %" PRIu64 "/%" PRIu64 " of %" PRIu64 "/%" PRIu64, totals->live_bytes,
-		totals->live_blocks, totals->alloc_bytes, totals->alloc_blocks);
-	fprintf(file, ", freed %" PRIu64 "/%" PRIu64 "\n", totals->free_bytes, totals->free_blocks);
-	if (snapshot->unknown_frees)
-		fprintf(file, "unknown frees %" PRIu64 "\n", snapshot->unknown_frees);
-	for (int i = 0; i < LOSS_COUNT; i++)
-		if (snapshot->losses[i])
-			fprintf(file, "lost %s %" PRIu64 "\n", loss_name((enum loss)i),
-				snapshot->losses[i]);
-}
 
 static inline struct snapshot *replay_snapshot(struct replay *replay, bool last,
 					       uint64_t older_than_ns)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Each stream of tests/replay/ goes through user/collect/ and the merge, and what comes of it is
- * what stands at its end. UPDATE_GOLDEN=1 writes there what comes of it now.
+ * what stands at its end. UPDATE_GOLDEN=1 writes there what comes of it now. Streams can be named.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,12 +44,23 @@ static void test_stream(void **state)
 	free(stream);
 }
 
-int main(void)
+static int find_streams(int argc, char **argv, glob_t *streams)
+{
+	int error = 0;
+
+	if (argc < 2)
+		return glob("tests/replay/*.stream", 0, NULL, streams);
+	for (int i = 1; i < argc && !error; i++)
+		error = glob(argv[i], i > 1 ? GLOB_APPEND : 0, NULL, streams);
+	return error;
+}
+
+int main(int argc, char **argv)
 {
 	struct CMUnitTest *tests;
 	glob_t streams;
 
-	if (glob("tests/replay/*.stream", 0, NULL, &streams)) {
+	if (find_streams(argc, argv, &streams)) {
 		fputs("no streams: run from the top directory\n", stderr);
 		return 1;
 	}
