@@ -39,7 +39,7 @@ static const struct alloc_function function = {
 	"f", PROBE_COOKIE(PROBE_FREE, DOMAIN_PYTHON, 1, PROBE_NO_ARG, PROBE_NO_ARG)};
 static const struct python_image image = {
 	.fd = -1,
-	.segments[0] = {.address = CODE_AT, .file_bytes = 4096, .flags = IMAGE_EXECUTABLE},
+	.segments[0] = {.address = CODE_AT, .size = 4096, .flags = PF_X},
 	.segment_count = 1,
 };
 static struct confined_answer originals[ANSWER_KINDS];

@@ -2,10 +2,10 @@
 /*
  * libFuzzer: bytes as an ELF file, or where they begin with 'C' as bare call frame sections; what
  * comes out is added to tables and looked up.
- *
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Iuser -Itests/unit \
- *         tests/fuzz/fuzz_cfi.c user/unwind/[a-z]*.c -lz -o build/fuzz_cfi
  */
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "unwind_host.h"
 
 static void file_walk(const struct unwind_file *file)
@@ -64,9 +64,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		free(copy);
 		return 0;
 	}
-	if (unwind_file_build_memory(bytes, size, &file))
-		return 0;
-	file_walk(&file);
-	unwind_file_release(&file);
+	int fd = memfd_create("fuzz", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, bytes, size) != (ssize_t)size)
+		abort();
+	if (!unwind_file_build(fd, &file)) {
+		file_walk(&file);
+		unwind_file_release(&file);
+	}
+	close(fd);
 	return 0;
 }

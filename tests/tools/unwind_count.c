@@ -145,14 +145,16 @@ static bool layout_count(struct confined *confined, int fd, struct counts *count
 static void file_count(struct confined *confined, const char *path, bool verbose,
 		       struct counts *sum)
 {
-	struct elf_source source = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
-	struct elf_sections sections;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct frame_sections sections;
+	struct elf_file file;
 	struct cfi_table table;
 	struct counts counts = {};
 
-	if (source.fd < 0)
+	if (fd < 0)
 		return;
-	if (layout_count(confined, source.fd, &counts) && !elf_sections_read(&source, &sections)) {
+	if (!elf_file_open(&file, fd) && layout_count(confined, fd, &counts) &&
+	    !frame_sections_read(&file, &sections)) {
 		if (!cfi_table_build(sections.cfi, sections.cfi_count, 0, UINT64_MAX, &table)) {
 			table_count(&table, &counts);
 			if (verbose)
@@ -160,9 +162,9 @@ static void file_count(struct confined *confined, const char *path, bool verbose
 			counts_add(sum, &counts);
 			cfi_table_release(&table);
 		}
-		elf_sections_release(&sections);
 	}
-	close(source.fd);
+	elf_file_close(&file);
+	close(fd);
 }
 
 int main(int argc, char **argv)

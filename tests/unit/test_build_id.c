@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "symbolize/build_id.h"
+#include "elf/build_id.h"
 
 static size_t align(size_t size)
 {

@@ -57,8 +57,7 @@ static struct python_image image_of(const uint8_t *bytes, size_t size)
 
 	assert_true(image.fd >= 0);
 	assert_int_equal(write(image.fd, bytes, size), size);
-	image.segments[0] =
-		(struct image_segment){0x10000, .file_bytes = size, .flags = IMAGE_EXECUTABLE};
+	image.segments[0] = (struct elf_segment){.address = 0x10000, .size = size, .flags = PF_X};
 	return image;
 }
 
@@ -253,7 +252,7 @@ static void test_answers_about_parts(void **state)
 	(void)state;
 	assert_int_equal(image_parts_decode(&answer, &parts), 0);
 	assert_int_equal(image_parts_decode(&cut, &parts), -EPROTO);
-	lies.segments[0].flags = 4;
+	lies.segments[0].flags = 8;
 	assert_int_equal(image_parts_decode(&answer, &parts), -EPROTO);
 	lies = (struct image_parts){.segment_count = IMAGE_SEGMENTS_MAX + 1};
 	assert_int_equal(image_parts_decode(&answer, &parts), -EPROTO);

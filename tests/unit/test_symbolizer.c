@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 
 #include "confine/confined_internal.h"
-#include "symbolize/vdso.h"
+#include "elf/vdso.h"
 
 #define MUTATIONS 400
 

@@ -27,14 +27,17 @@ static bool file_open(const char *path, struct unwind_file *file)
 	return true;
 }
 
-static void cfi_open(const char *path, struct elf_sections *sections, struct cfi_table *cfi)
+static void cfi_open(const char *path, struct cfi_table *cfi)
 {
-	struct elf_source source = {.fd = open(path, O_RDONLY | O_CLOEXEC)};
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct frame_sections sections;
+	struct elf_file file;
 
-	assert_int_equal(elf_sections_read(&source, sections), 0);
-	assert_int_equal(cfi_table_build(sections->cfi, sections->cfi_count, 0, UINT64_MAX, cfi),
-			 0);
-	close(source.fd);
+	assert_int_equal(elf_file_open(&file, fd), 0);
+	assert_int_equal(frame_sections_read(&file, &sections), 0);
+	assert_int_equal(cfi_table_build(sections.cfi, sections.cfi_count, 0, UINT64_MAX, cfi), 0);
+	elf_file_close(&file);
+	close(fd);
 }
 
 static void assert_same_rule(const struct cfi_table *cfi, struct unwind_state *state,
@@ -53,7 +56,6 @@ static void compare_lookups(const char *path)
 {
 	struct unwind_tables *tables = unwind_tables_new(&host_memory);
 	struct unwind_state *state = calloc(1, sizeof(*state));
-	struct elf_sections sections;
 	struct unwind_file file;
 	struct cfi_table cfi;
 	struct unwind_placement placement;
@@ -61,7 +63,7 @@ static void compare_lookups(const char *path)
 	if (file_open(path, &file)) {
 		const struct elf_segment *segment = &file.segments[0];
 
-		cfi_open(path, &sections, &cfi);
+		cfi_open(path, &cfi);
 		placement = (struct unwind_placement){
 			segment->address, segment->address + segment->size, segment->offset,
 			unwind_tables_add(tables, &first_key, &file)};
@@ -76,7 +78,6 @@ static void compare_lookups(const char *path)
 		}
 		assert_true(file.row_count < cfi.row_count * 3 / 2);
 		cfi_table_release(&cfi);
-		elf_sections_release(&sections);
 		unwind_file_release(&file);
 	}
 	free(state);

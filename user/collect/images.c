@@ -11,7 +11,7 @@
 
 #include "../lib/array.h"
 #include "../lib/clock.h"
-#include "../symbolize/vdso.h"
+#include "../elf/vdso.h"
 
 #define FORMER_MAX 1024u
 

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "../lib/array.h"
-#include "../symbolize/vdso.h"
+#include "../elf/vdso.h"
 
 static bool is_vdso(const struct mapping *mapping)
 {

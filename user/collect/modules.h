@@ -6,7 +6,7 @@
 #ifndef UNFREED_MODULES_H
 #define UNFREED_MODULES_H
 
-#include "../symbolize/build_id.h"
+#include "../elf/build_id.h"
 #include "../target/mappings.h"
 
 struct module {

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #include "../../bpf/records.h"
-#include "../symbolize/vdso.h"
+#include "../elf/vdso.h"
 #include "../unwind/file.h"
 
 #define CROWD 16

@@ -160,10 +160,9 @@ int code_references_read(const struct python_image *image, struct code_reference
 	for (size_t i = 0; i < count; i++)
 		references[i].count = 0;
 	for (size_t i = 0; i < image->segment_count; i++) {
-		const struct image_segment *segment = &image->segments[i];
+		const struct elf_segment *segment = &image->segments[i];
 
-		for (uint64_t at = 0;
-		     segment->flags & IMAGE_EXECUTABLE && at < segment->file_bytes;) {
+		for (uint64_t at = 0; segment->flags & PF_X && at < segment->size;) {
 			ssize_t got =
 				image_bytes_read(image, segment->address + at, bytes, CHUNK_BYTES);
 

@@ -14,15 +14,15 @@ static bool find_bias(const struct image_parts *parts, const struct mapping *map
 		      uint64_t *bias)
 {
 	for (size_t i = 0; i < parts->segment_count; i++) {
-		const struct image_segment *segment = &parts->segments[i];
-		uint64_t page = segment->file_offset & ~(uint64_t)(PAGE_BYTES - 1);
+		const struct elf_segment *segment = &parts->segments[i];
+		uint64_t page = segment->offset & ~(uint64_t)(PAGE_BYTES - 1);
 
-		if (mapping->executable != ((segment->flags & IMAGE_EXECUTABLE) != 0) ||
+		if (mapping->executable != ((segment->flags & PF_X) != 0) ||
 		    mapping->file_offset < page ||
-		    mapping->file_offset >= segment->file_offset + segment->file_bytes)
+		    mapping->file_offset >= segment->offset + segment->size)
 			continue;
 		*bias = mapping->start - mapping->file_offset -
-			(segment->address - segment->file_offset);
+			(segment->address - segment->offset);
 		return true;
 	}
 	return false;
@@ -79,10 +79,10 @@ void image_release(struct python_image *image)
 	*image = (struct python_image){.fd = -1};
 }
 
-static const struct image_segment *segment_at(const struct python_image *image, uint64_t address)
+static const struct elf_segment *segment_at(const struct python_image *image, uint64_t address)
 {
 	for (size_t i = 0; i < image->segment_count; i++)
-		if (address - image->segments[i].address < image->segments[i].file_bytes)
+		if (address - image->segments[i].address < image->segments[i].size)
 			return &image->segments[i];
 	return NULL;
 }
@@ -90,34 +90,34 @@ static const struct image_segment *segment_at(const struct python_image *image, 
 ssize_t image_bytes_read(const struct python_image *image, uint64_t address, void *buffer,
 			 size_t size)
 {
-	const struct image_segment *segment = segment_at(image, address);
+	const struct elf_segment *segment = segment_at(image, address);
 
 	if (!segment)
 		return -EFAULT;
 	uint64_t offset = address - segment->address;
-	if (size > segment->file_bytes - offset)
-		size = segment->file_bytes - offset;
-	ssize_t got = pread(image->fd, buffer, size, (off_t)(segment->file_offset + offset));
+	if (size > segment->size - offset)
+		size = segment->size - offset;
+	ssize_t got = pread(image->fd, buffer, size, (off_t)(segment->offset + offset));
 	return got < 0 ? -errno : got;
 }
 
 uint64_t image_file_offset(const struct python_image *image, uint64_t address)
 {
-	const struct image_segment *segment = segment_at(image, address);
+	const struct elf_segment *segment = segment_at(image, address);
 
-	return segment ? segment->file_offset + (address - segment->address) : UINT64_MAX;
+	return segment ? segment->offset + (address - segment->address) : UINT64_MAX;
 }
 
 bool image_is_code(const struct python_image *image, uint64_t address)
 {
-	const struct image_segment *segment = segment_at(image, address);
+	const struct elf_segment *segment = segment_at(image, address);
 
-	return segment && segment->flags & IMAGE_EXECUTABLE;
+	return segment && segment->flags & PF_X;
 }
 
 bool image_is_constant(const struct python_image *image, uint64_t address)
 {
-	const struct image_segment *segment = segment_at(image, address);
+	const struct elf_segment *segment = segment_at(image, address);
 
-	return segment && !(segment->flags & IMAGE_WRITABLE);
+	return segment && !(segment->flags & PF_W);
 }

@@ -10,6 +10,7 @@
 #define UNFREED_PYTHON_IMAGE_H
 
 #include "../confine/confined.h"
+#include "../elf/elf_file.h"
 #include "../target/mappings.h"
 
 enum {
@@ -38,15 +39,6 @@ enum python_symbol {
 	SYMBOL_COUNT,
 };
 
-enum image_segment_flags { IMAGE_EXECUTABLE = 1, IMAGE_WRITABLE = 2 };
-
-struct image_segment {
-	uint64_t address;
-	uint64_t file_offset;
-	uint64_t file_bytes;
-	uint64_t flags;
-};
-
 /* In the dynamic symbol table, else in the other one. */
 struct image_symbol {
 	uint64_t address; /* 0: the file does not define it */
@@ -55,7 +47,7 @@ struct image_symbol {
 
 /* What an ELF file says of itself, in its own addresses. */
 struct image_parts {
-	struct image_segment segments[IMAGE_SEGMENTS_MAX];
+	struct elf_segment segments[IMAGE_SEGMENTS_MAX];
 	uint64_t segment_count;
 	uint64_t runtime_section; /* .PyRuntime, from 3.11 on; 0: none */
 	struct image_symbol symbols[SYMBOL_COUNT];
@@ -67,7 +59,7 @@ struct python_image {
 	char *path;
 	uint64_t device; /* with the inode: the identity of the file, as in mappings */
 	uint64_t inode;
-	struct image_segment segments[IMAGE_SEGMENTS_MAX];
+	struct elf_segment segments[IMAGE_SEGMENTS_MAX];
 	size_t segment_count;
 	uint64_t runtime_section;
 };

@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The file may be made to harm: libelf checks all bounds against it, sizes are limited here, and it
- * is read, never mapped.
- */
-#include <errno.h>
-#include <gelf.h>
 #include <string.h>
 
 #include "image.h"
-
-#define SYMBOL_BYTES_MAX (UINT64_C(128) << 20)
 
 static const char *const symbol_names[SYMBOL_COUNT] = {
 	[SYMBOL_RUNTIME] = "_PyRuntime",
@@ -30,45 +22,12 @@ static const char *const symbol_names[SYMBOL_COUNT] = {
 	[SYMBOL_EVAL_LOOP] = "_PyEval_EvalFrameDefault",
 };
 
-static int check_header(Elf *elf)
+static int read_symbol(void *context, const GElf_Sym *symbol, const char *name)
 {
-	GElf_Ehdr header;
+	struct image_parts *parts = context;
 
-	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header))
-		return -ENOEXEC;
-	if (gelf_getclass(elf) != ELFCLASS64 || header.e_machine != EM_X86_64 ||
-	    header.e_ident[EI_DATA] != ELFDATA2LSB)
-		return -ENOTSUP;
-	return header.e_type == ET_EXEC || header.e_type == ET_DYN ? 0 : -ENOEXEC;
-}
-
-static int read_segments(Elf *elf, struct image_parts *parts)
-{
-	GElf_Phdr header;
-	size_t count;
-
-	if (elf_getphdrnum(elf, &count))
-		return -ENOEXEC;
-	for (size_t i = 0; i < count && parts->segment_count < IMAGE_SEGMENTS_MAX; i++) {
-		if (!gelf_getphdr(elf, (int)i, &header))
-			return -ENOEXEC;
-		if (header.p_type != PT_LOAD)
-			continue;
-		parts->segments[parts->segment_count++] = (struct image_segment){
-			.address = header.p_vaddr,
-			.file_offset = header.p_offset,
-			.file_bytes = header.p_filesz,
-			.flags = (header.p_flags & PF_X ? IMAGE_EXECUTABLE : 0) |
-				 (header.p_flags & PF_W ? IMAGE_WRITABLE : 0),
-		};
-	}
-	return 0;
-}
-
-static void read_symbol(struct image_parts *parts, const char *name, const GElf_Sym *symbol)
-{
-	if (symbol->st_shndx == SHN_UNDEF || !symbol->st_value)
-		return;
+	if (!symbol->st_value)
+		return 0;
 	for (size_t i = 0; i < SYMBOL_COUNT; i++) {
 		struct image_symbol *wanted = &parts->symbols[i];
 
@@ -77,68 +36,31 @@ static void read_symbol(struct image_parts *parts, const char *name, const GElf_
 		wanted->address = symbol->st_value;
 		wanted->size = symbol->st_size;
 	}
+	return 0;
 }
 
-static void read_symbols(Elf *elf, Elf_Scn *section, const GElf_Shdr *header,
-			 struct image_parts *parts)
+static int read_file(struct elf_file *file, struct image_parts *parts)
 {
-	GElf_Shdr strings;
-	GElf_Sym symbol;
-	Elf_Scn *string_section = elf_getscn(elf, header->sh_link);
-
-	if (header->sh_size > SYMBOL_BYTES_MAX || !string_section ||
-	    !gelf_getshdr(string_section, &strings) || strings.sh_type != SHT_STRTAB ||
-	    strings.sh_size > SYMBOL_BYTES_MAX)
-		return;
-	Elf_Data *data = elf_getdata(section, NULL);
-	for (int i = 0; data && gelf_getsym(data, i, &symbol); i++) {
-		const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
-
-		if (name)
-			read_symbol(parts, name, &symbol);
-	}
-}
-
-static void read_sections(Elf *elf, GElf_Word type, struct image_parts *parts)
-{
-	Elf_Scn *section = NULL;
 	GElf_Shdr header;
-	size_t names;
+	int error = elf_file_check(file);
 
-	if (elf_getshdrstrndx(elf, &names))
-		return;
-	while ((section = elf_nextscn(elf, section))) {
-		if (!gelf_getshdr(section, &header))
-			return;
-		if (header.sh_type != type)
-			continue;
-		if (type != SHT_PROGBITS) {
-			read_symbols(elf, section, &header, parts);
-			continue;
-		}
-		const char *name = elf_strptr(elf, names, header.sh_name);
-		if (name && !strcmp(name, ".PyRuntime"))
-			parts->runtime_section = header.sh_addr;
-	}
+	if (error)
+		return error;
+	size_t segments = elf_file_segments(file, 0, parts->segments, IMAGE_SEGMENTS_MAX);
+	parts->segment_count = segments < IMAGE_SEGMENTS_MAX ? segments : IMAGE_SEGMENTS_MAX;
+	if (elf_file_section(file, ".PyRuntime", &header))
+		parts->runtime_section = header.sh_addr;
+	return elf_file_symbols(file, read_symbol, parts);
 }
 
 int image_parts_read(int fd, struct image_parts *parts)
 {
 	struct image_parts found = {0};
+	struct elf_file file;
+	int error = elf_file_open(&file, fd) ?: read_file(&file, &found);
 
-	elf_version(EV_CURRENT);
-	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (!elf)
-		return -ENOEXEC;
-	int error = check_header(elf);
 	if (!error)
-		error = read_segments(elf, &found);
-	if (!error) {
-		read_sections(elf, SHT_DYNSYM, &found);
-		read_sections(elf, SHT_SYMTAB, &found);
-		read_sections(elf, SHT_PROGBITS, &found);
 		*parts = found;
-	}
-	elf_end(elf);
+	elf_file_close(&file);
 	return error;
 }

@@ -8,7 +8,7 @@
 enum { QUERY_WORDS = 4 };
 
 struct image_query {
-	struct image_segment segments[IMAGE_SEGMENTS_MAX];
+	struct elf_segment segments[IMAGE_SEGMENTS_MAX];
 	uint64_t segment_count;
 	uint64_t words[QUERY_WORDS];
 };

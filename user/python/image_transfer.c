@@ -55,7 +55,7 @@ int image_parts_decode(const struct confined_answer *answer, struct image_parts 
 	if (found.segment_count > IMAGE_SEGMENTS_MAX)
 		return -EPROTO;
 	for (size_t i = 0; i < found.segment_count; i++)
-		if (found.segments[i].flags & ~(uint64_t)(IMAGE_EXECUTABLE | IMAGE_WRITABLE))
+		if (found.segments[i].flags & ~(uint64_t)(PF_X | PF_W | PF_R))
 			return -EPROTO;
 	*parts = found;
 	return 0;

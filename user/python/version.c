@@ -73,10 +73,10 @@ static uint32_t find_constant(const char *text, size_t size)
 typedef uint32_t find_fn(const char *text, size_t size);
 
 /* Takes what a segment names into *version. Returns false where it names two. */
-static bool scan_segment(const struct python_image *image, const struct image_segment *segment,
+static bool scan_segment(const struct python_image *image, const struct elf_segment *segment,
 			 find_fn *find, char *text, uint32_t *version)
 {
-	for (uint64_t at = 0; at < segment->file_bytes; at += CHUNK_BYTES - OVERLAP) {
+	for (uint64_t at = 0; at < segment->size; at += CHUNK_BYTES - OVERLAP) {
 		ssize_t got = image_bytes_read(image, segment->address + at, text, CHUNK_BYTES);
 
 		if (got <= 0)
@@ -106,9 +106,9 @@ static uint32_t scan(const struct python_image *image, find_fn *find, uint64_t u
 
 uint32_t python_version_read(const struct python_image *image)
 {
-	uint32_t version = scan(image, find_constant, IMAGE_WRITABLE | IMAGE_EXECUTABLE);
+	uint32_t version = scan(image, find_constant, PF_W | PF_X);
 
-	return version ? version : scan(image, find_minor, IMAGE_WRITABLE);
+	return version ? version : scan(image, find_minor, PF_W);
 }
 
 static int version_confined(int fd, const void *input, size_t length,

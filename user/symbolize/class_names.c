@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../elf/elf_file.h"
 #include "../lib/array.h"
-#include "elf_symbols.h"
 #include "symbol_name.h"
 
 enum {
@@ -91,30 +91,15 @@ static void forget_tables(void)
 	memset(&tables, 0, sizeof(tables));
 }
 
-static bool find_offset(Elf *elf, uint64_t address, uint64_t *offset)
+static int add_table(void *file, const GElf_Sym *symbol, const char *name)
 {
-	GElf_Phdr header;
-	size_t count;
-
-	if (elf_getphdrnum(elf, &count))
-		return false;
-	for (size_t i = 0; i < count && gelf_getphdr(elf, (int)i, &header); i++) {
-		if (header.p_type != PT_LOAD || address < header.p_vaddr ||
-		    address - header.p_vaddr >= header.p_filesz)
-			continue;
-		*offset = header.p_offset + (address - header.p_vaddr);
-		return true;
-	}
-	return false;
-}
-
-static int add_table(void *elf, const GElf_Sym *symbol, const char *name)
-{
+	struct elf_segment segment;
 	struct table table;
 
 	if (strncmp(name, "_ZTV", 4) || symbol->st_size <= TABLE_HEAD_BYTES ||
-	    tables.count >= TABLES_MAX || !find_offset(elf, symbol->st_value, &table.start))
+	    tables.count >= TABLES_MAX || !elf_file_segment_at(file, symbol->st_value, &segment))
 		return 0;
+	table.start = segment.offset + (symbol->st_value - segment.address);
 	table.end = table.start + symbol->st_size;
 	table.name = strdup(name + 4);
 	if (table.name && array_append(&tables.items, &tables.count, table))
@@ -132,10 +117,10 @@ static int compare_tables(const void *left, const void *right)
 
 static int read_tables(int fd)
 {
-	Elf *elf = elf_symbols_open(fd);
-	int error = elf ? elf_symbols_visit(elf, add_table, elf) : -ENOEXEC;
+	struct elf_file file;
+	int error = elf_file_open(&file, fd) ?: elf_file_symbols(&file, add_table, &file);
 
-	elf_end(elf);
+	elf_file_close(&file);
 	if (tables.count)
 		qsort(tables.items, tables.count, sizeof(*tables.items), compare_tables);
 	return error;
@@ -147,7 +132,7 @@ static int load_tables(int fd)
 
 	if (fstat(fd, &status))
 		return -errno;
-	if (elf_symbols_same_file(&tables.status, &status))
+	if (elf_file_is_same(&tables.status, &status))
 		return 0;
 	forget_tables();
 	int error = read_tables(fd);

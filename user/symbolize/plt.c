@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../elf/elf_file.h"
+#include "../lib/array.h"
+
 struct slot {
 	uint64_t address;
 	const char *name;
@@ -22,55 +25,19 @@ static int compare_slots(const void *left, const void *right)
 	return (a->address > b->address) - (a->address < b->address);
 }
 
-static const char *relocation_symbol(Elf *elf, size_t table_index, const GElf_Rela *relocation)
+static int add_slot(void *context, uint64_t address, const GElf_Sym *symbol, const char *name)
 {
-	Elf_Scn *section = elf_getscn(elf, table_index);
-	GElf_Shdr header;
-	GElf_Sym symbol;
+	const struct slot slot = {address, name};
+	struct slots *slots = context;
 
-	if (!section || !gelf_getshdr(section, &header) ||
-	    !gelf_getsym(elf_getdata(section, NULL), (int)GELF_R_SYM(relocation->r_info), &symbol))
-		return NULL;
-	return elf_strptr(elf, header.sh_link, symbol.st_name);
+	(void)symbol;
+	return !*name || array_append(&slots->items, &slots->count, slot) ? 0 : -ENOMEM;
 }
 
-static int slots_add_section(struct slots *slots, Elf *elf, Elf_Scn *section,
-			     const GElf_Shdr *header)
+static int slots_read(struct slots *slots, const struct elf_file *file)
 {
-	Elf_Data *data = elf_getdata(section, NULL);
-	size_t entries = header->sh_entsize ? header->sh_size / header->sh_entsize : 0;
-	GElf_Rela relocation;
-	struct slot *grown;
+	int error = elf_file_slots(file, add_slot, slots);
 
-	if (!data || !entries || entries > data->d_size / sizeof(Elf64_Rela))
-		return 0;
-	grown = reallocarray(slots->items, slots->count + entries, sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	slots->items = grown;
-	for (size_t i = 0; i < entries && gelf_getrela(data, (int)i, &relocation); i++) {
-		uint64_t type = GELF_R_TYPE(relocation.r_info);
-		const char *name = NULL;
-
-		if (type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT)
-			name = relocation_symbol(elf, header->sh_link, &relocation);
-		if (name && *name)
-			slots->items[slots->count++] = (struct slot){relocation.r_offset, name};
-	}
-	return 0;
-}
-
-static int slots_read(struct slots *slots, Elf *elf)
-{
-	Elf_Scn *section = NULL;
-	GElf_Shdr header;
-	int error = 0;
-
-	while (!error && (section = elf_nextscn(elf, section))) {
-		if (gelf_getshdr(section, &header) && header.sh_type == SHT_RELA &&
-		    (header.sh_flags & SHF_ALLOC))
-			error = slots_add_section(slots, elf, section, &header);
-	}
 	if (slots->count)
 		qsort(slots->items, slots->count, sizeof(*slots->items), compare_slots);
 	return error;
@@ -119,21 +86,19 @@ static int add_section(struct symbol_table *table, const struct slots *slots, El
 int plt_read(struct symbol_table *table, Dwfl_Module *module)
 {
 	GElf_Addr bias;
-	Elf *elf = dwfl_module_getelf(module, &bias);
+	const struct elf_file file = {.elf = dwfl_module_getelf(module, &bias), .fd = -1};
 	struct slots slots = {0};
 	Elf_Scn *section = NULL;
-	GElf_Ehdr header;
 	GElf_Shdr section_header;
 	size_t names;
 	int error;
 
-	if (!elf || !gelf_getehdr(elf, &header) || header.e_machine != EM_X86_64 ||
-	    header.e_ident[EI_CLASS] != ELFCLASS64 || elf_getshdrstrndx(elf, &names) < 0)
+	if (!file.elf || elf_file_check(&file) || elf_getshdrstrndx(file.elf, &names) < 0)
 		return 0;
-	error = slots_read(&slots, elf);
-	while (!error && slots.count && (section = elf_nextscn(elf, section))) {
+	error = slots_read(&slots, &file);
+	while (!error && slots.count && (section = elf_nextscn(file.elf, section))) {
 		const char *name = gelf_getshdr(section, &section_header)
-					   ? elf_strptr(elf, names, section_header.sh_name)
+					   ? elf_strptr(file.elf, names, section_header.sh_name)
 					   : NULL;
 
 		if (name && strncmp(name, ".plt", 4) == 0 &&

@@ -5,18 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "elf_reader.h"
+#include "resolver.h"
 #include "symbol_list.h"
 #include "wire.h"
 
 /* The files that it holds open live as long as the confined process. */
-static struct elf_reader *reader_get(void)
+static struct resolver *resolver_get(void)
 {
-	static struct elf_reader *reader;
+	static struct resolver *resolver;
 
-	if (!reader)
-		reader = elf_reader_new(NULL);
-	return reader;
+	if (!resolver)
+		resolver = resolver_new(NULL);
+	return resolver;
 }
 
 static int resolve_confined(int fd, const void *input, size_t length,
@@ -24,12 +24,12 @@ static int resolve_confined(int fd, const void *input, size_t length,
 {
 	static struct wire_question question;
 	static struct symbol_list lists[WIRE_OFFSETS_MAX];
-	struct elf_reader *reader = reader_get();
-	int error = reader ? wire_decode_request(input, length, &question) : -ENOMEM;
+	struct resolver *resolver = resolver_get();
+	int error = resolver ? wire_decode_request(input, length, &question) : -ENOMEM;
 
 	if (!error)
-		error = elf_reader_resolve(reader, fd, question.path, question.offsets,
-					   question.offset_count, lists);
+		error = resolver_resolve(resolver, fd, question.path, question.offsets,
+					 question.offset_count, lists);
 	if (error)
 		return error;
 	error = wire_encode_lists(lists, question.offset_count, &answer->data, &answer->length);

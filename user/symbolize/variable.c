@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "elf_symbols.h"
+#include "../elf/elf_file.h"
 #include "symbol_name.h"
 
 #define PAGE_BYTES UINT64_C(4096)
@@ -56,16 +56,18 @@ static int note_symbol(void *context, const GElf_Sym *symbol, const char *name)
 static int search(int fd, const char *wanted, struct found *found)
 {
 	struct sought sought = {wanted, found};
-	Elf *elf = elf_symbols_open(fd);
-	GElf_Phdr code;
-	int error = elf ? elf_symbols_find_code(elf, &code) : -ENOEXEC;
+	struct elf_segment code;
+	struct elf_file file;
+	int error = elf_file_open(&file, fd);
 
+	if (!error && !elf_file_segments(&file, PF_X, &code, 1))
+		error = -ENOEXEC;
 	if (!error) {
-		found->code_offset = code.p_offset;
-		found->code = code.p_vaddr;
-		error = elf_symbols_visit(elf, note_symbol, &sought);
+		found->code_offset = code.offset;
+		found->code = code.address;
+		error = elf_file_symbols(&file, note_symbol, &sought);
 	}
-	elf_end(elf);
+	elf_file_close(&file);
 	return error;
 }
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../elf/elf_file.h"
 #include "../lib/array.h"
-#include "elf_symbols.h"
 #include "symbol_name.h"
 
 #define PAGE_MASK (~UINT64_C(4095))
@@ -52,16 +52,17 @@ static void read_block(const GElf_Phdr *header)
 	file.block.bytes = (bytes + align - 1) & ~(align - 1);
 }
 
-static int read_headers(Elf *elf)
+static int read_headers(const struct elf_file *elf)
 {
+	struct elf_segment code;
 	GElf_Phdr header;
 	size_t count;
 
-	if (elf_symbols_find_code(elf, &header) || elf_getphdrnum(elf, &count))
+	if (!elf_file_segments(elf, PF_X, &code, 1) || elf_getphdrnum(elf->elf, &count))
 		return -ENOEXEC;
-	file.code_offset = header.p_offset;
-	file.code = header.p_vaddr;
-	for (size_t i = 0; i < count && gelf_getphdr(elf, (int)i, &header); i++) {
+	file.code_offset = code.offset;
+	file.code = code.address;
+	for (size_t i = 0; i < count && gelf_getphdr(elf->elf, (int)i, &header); i++) {
 		if (header.p_type == PT_TLS)
 			read_block(&header);
 		if (header.p_type == PT_LOAD && header.p_vaddr + header.p_memsz > file.end)
@@ -101,12 +102,12 @@ static int compare(const void *left, const void *right)
 
 static int read_file(int fd)
 {
-	Elf *elf = elf_symbols_open(fd);
-	int error = elf ? read_headers(elf) : -ENOEXEC;
+	struct elf_file elf;
+	int error = elf_file_open(&elf, fd) ?: read_headers(&elf);
 
 	if (!error)
-		error = elf_symbols_visit(elf, add_symbol, NULL);
-	elf_end(elf);
+		error = elf_file_symbols(&elf, add_symbol, NULL);
+	elf_file_close(&elf);
 	if (file.count)
 		qsort(file.items, file.count, sizeof(*file.items), compare);
 	return error;
@@ -118,7 +119,7 @@ static int load(int fd)
 
 	if (fstat(fd, &status))
 		return -errno;
-	if (elf_symbols_same_file(&file.status, &status))
+	if (elf_file_is_same(&file.status, &status))
 		return 0;
 	forget();
 	int error = read_file(fd);

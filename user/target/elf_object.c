@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The file may be made to harm: libelf checks all bounds against the file, the limits here keep a
- * sparse file of terabytes from being read, and reads (not maps) keep one that shrinks from raising
- * SIGBUS.
- */
 #include "elf_object.h"
 
 #include <errno.h>
-#include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "../elf/elf_file.h"
+#include "../lib/array.h"
 #include "hidden_allocator.h"
 
-#define SECTION_BYTES_MAX (UINT64_C(512) << 20)
-#define CODE_BYTES_MAX    (UINT64_C(512) << 20)
+#define CODE_BYTES_MAX (UINT64_C(512) << 20)
 
 enum { FUNCTIONS_MAX = 4096, SEGMENTS_MAX = 64 };
 
@@ -97,54 +91,28 @@ static bool is_noreturn(const char *name)
 }
 
 struct reader {
-	Elf *elf;
-	int fd;
+	struct elf_file file;
 	struct elf_object *object;
 	enum kind_rank kind;
-	size_t function_capacity;
-	size_t slot_capacity;
 	bool has_start; /* defines __libc_start_main, and so is a C library */
 };
 
-/* Room for one more at the end. Returns the array, moved if need be, or NULL. */
-static void *reserve(void *items, size_t count, size_t *capacity, size_t size)
-{
-	if (count < *capacity)
-		return items;
-	size_t larger = *capacity ? *capacity * 2 : 64;
-	void *moved = realloc(items, larger * size);
-	if (moved)
-		*capacity = larger;
-	return moved;
-}
-
-static int add_function(struct reader *reader, const struct alloc_function *function,
+static int add_function(struct elf_object *object, const struct alloc_function *function,
 			const GElf_Sym *symbol)
 {
-	struct elf_object *object = reader->object;
+	const struct elf_function found = {function, symbol->st_value, symbol->st_size};
 
 	if (object->function_count == FUNCTIONS_MAX)
 		return -EFBIG;
-	struct elf_function *functions = reserve(object->functions, object->function_count,
-						 &reader->function_capacity, sizeof(*functions));
-	if (!functions)
-		return -ENOMEM;
-	object->functions = functions;
-	object->functions[object->function_count++] = (struct elf_function){
-		.function = function,
-		.address = symbol->st_value,
-		.size = symbol->st_size,
-	};
-	return 0;
+	return array_append(&object->functions, &object->function_count, found) ? 0 : -ENOMEM;
 }
 
-static int read_symbol(struct reader *reader, const char *name, const GElf_Sym *symbol)
+static int read_symbol(void *context, const GElf_Sym *symbol, const char *name)
 {
+	struct reader *reader = context;
 	struct elf_object *object = reader->object;
 	int type = GELF_ST_TYPE(symbol->st_info);
 
-	if (symbol->st_shndx == SHN_UNDEF)
-		return 0;
 	if (!strcmp(name, "_rtld_global"))
 		object->is_loader = true;
 	if (type == STT_OBJECT && !strcmp(name, "_r_debug"))
@@ -161,171 +129,54 @@ static int read_symbol(struct reader *reader, const char *name, const GElf_Sym *
 	if (!function || type != STT_FUNC || !symbol->st_value)
 		return 0;
 	object->defines_malloc |= is_one_of(name, malloc_names, COUNT(malloc_names));
-	return add_function(reader, function, symbol);
+	return add_function(object, function, symbol);
 }
 
-/* The section's data, within the limits; NULL where it has none that can be read. */
-static Elf_Data *read_section(Elf_Scn *section, GElf_Shdr *header)
+static int add_slot(void *context, uint64_t address, const GElf_Sym *symbol, const char *name)
 {
-	if (!section || !gelf_getshdr(section, header) || header->sh_size > SECTION_BYTES_MAX)
-		return NULL;
-	return elf_getdata(section, NULL);
-}
-
-static bool has_strings(struct reader *reader, size_t index)
-{
-	Elf_Scn *section = elf_getscn(reader->elf, index);
-	GElf_Shdr header;
-
-	return section && gelf_getshdr(section, &header) && header.sh_type == SHT_STRTAB &&
-	       header.sh_size <= SECTION_BYTES_MAX;
-}
-
-static int read_symbols(struct reader *reader, Elf_Scn *section)
-{
-	GElf_Shdr header;
-	GElf_Sym symbol;
-	Elf_Data *data = read_section(section, &header);
-	int error = 0;
-
-	if (!data || !has_strings(reader, header.sh_link))
-		return -ENOEXEC;
-	for (int i = 0; !error && gelf_getsym(data, i, &symbol); i++) {
-		const char *name = elf_strptr(reader->elf, header.sh_link, symbol.st_name);
-
-		if (name)
-			error = read_symbol(reader, name, &symbol);
-	}
-	return error;
-}
-
-static int add_slot(struct reader *reader, const GElf_Rela *relocation, const GElf_Sym *symbol,
-		    const char *name)
-{
-	struct elf_object *object = reader->object;
-	struct code_slot *slots =
-		reserve(object->slots, object->slot_count, &reader->slot_capacity, sizeof(*slots));
-
-	if (!slots)
-		return -ENOMEM;
+	struct elf_object *object = context;
 	bool defined = symbol->st_shndx != SHN_UNDEF && GELF_ST_TYPE(symbol->st_info) == STT_FUNC;
-	object->slots = slots;
-	object->slots[object->slot_count++] = (struct code_slot){
-		.address = relocation->r_offset,
+	const struct code_slot slot = {
+		.address = address,
 		.target = defined ? symbol->st_value : CODE_NOWHERE,
 		.function = alloc_function_find(name),
 		.never_returns = is_noreturn(name),
 	};
-	return 0;
+
+	return array_append(&object->slots, &object->slot_count, slot) ? 0 : -ENOMEM;
 }
 
-static bool is_slot(const GElf_Rela *relocation)
-{
-	uint64_t type = GELF_R_TYPE(relocation->r_info);
-
-	return type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT;
-}
-
-static int read_relocations(struct reader *reader, Elf_Scn *section)
-{
-	GElf_Shdr header, symbols_header;
-	GElf_Rela relocation;
-	GElf_Sym symbol;
-	Elf_Data *data = read_section(section, &header);
-	Elf_Data *symbols = NULL;
-	int error = 0;
-
-	if (data)
-		symbols = read_section(elf_getscn(reader->elf, header.sh_link), &symbols_header);
-	if (!symbols || !has_strings(reader, symbols_header.sh_link))
-		return 0;
-	for (int i = 0; !error && gelf_getrela(data, i, &relocation); i++) {
-		if (!is_slot(&relocation) ||
-		    !gelf_getsym(symbols, (int)GELF_R_SYM(relocation.r_info), &symbol))
-			continue;
-		const char *name = elf_strptr(reader->elf, symbols_header.sh_link, symbol.st_name);
-		if (name)
-			error = add_slot(reader, &relocation, &symbol, name);
-	}
-	return error;
-}
-
-static int read_sections(struct reader *reader, bool relocations)
-{
-	Elf_Scn *section = NULL;
-	GElf_Shdr header;
-	int error = 0;
-
-	while (!error && (section = elf_nextscn(reader->elf, section))) {
-		if (!gelf_getshdr(section, &header))
-			error = -ENOEXEC;
-		else if (relocations && header.sh_type == SHT_RELA)
-			error = read_relocations(reader, section);
-		else if (!relocations &&
-			 (header.sh_type == SHT_DYNSYM || header.sh_type == SHT_SYMTAB))
-			error = read_symbols(reader, section);
-	}
-	return error;
-}
-
-static int read_bytes(int fd, uint8_t *bytes, size_t size, uint64_t offset)
-{
-	for (size_t used = 0; used < size;) {
-		ssize_t got = pread(fd, bytes + used, size - used, (off_t)(offset + used));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return got ? -errno : -ENOEXEC;
-		used += (size_t)got;
-	}
-	return 0;
-}
-
-static int read_code(struct reader *reader, const GElf_Phdr *header)
+static int read_code(struct reader *reader, const struct elf_segment *segment)
 {
 	struct elf_object *object = reader->object;
-
-	if (header->p_filesz > CODE_BYTES_MAX || object->code_count == SEGMENTS_MAX)
-		return -EFBIG;
-	if (header->p_vaddr + header->p_filesz < header->p_vaddr ||
-	    header->p_offset > INT64_MAX - header->p_filesz)
-		return -ENOEXEC;
-	struct code *codes = realloc(object->codes, (object->code_count + 1) * sizeof(*codes));
-	if (!codes)
-		return -ENOMEM;
-	object->codes = codes;
-	struct code *code = &codes[object->code_count];
-	*code = (struct code){
-		.bytes = malloc(header->p_filesz),
-		.size = header->p_filesz,
-		.address = header->p_vaddr,
-		.file_offset = header->p_offset,
+	struct code code = {
+		.size = segment->size,
+		.address = segment->address,
+		.file_offset = segment->offset,
 	};
-	if (!code->bytes)
-		return -ENOMEM;
-	object->code_count++;
-	return read_bytes(reader->fd, code->bytes, code->size, code->file_offset);
+	int error;
+
+	code.bytes = elf_file_copy(&reader->file, segment->offset, segment->size, &error);
+	if (error)
+		return error;
+	if (array_append(&object->codes, &object->code_count, code))
+		return 0;
+	free(code.bytes);
+	return -ENOMEM;
 }
 
 static int read_codes(struct reader *reader)
 {
+	struct elf_segment segments[SEGMENTS_MAX];
+	size_t count = elf_file_segments(&reader->file, PF_X, segments, SEGMENTS_MAX);
 	uint64_t left = CODE_BYTES_MAX;
-	GElf_Phdr header;
-	size_t count;
-	int error = 0;
+	int error = count > SEGMENTS_MAX ? -EFBIG : 0;
 
-	if (elf_getphdrnum(reader->elf, &count))
-		return -ENOEXEC;
 	for (size_t i = 0; i < count && !error; i++) {
-		if (!gelf_getphdr(reader->elf, (int)i, &header))
-			return -ENOEXEC;
-		if (header.p_type != PT_LOAD || !(header.p_flags & PF_X) || !header.p_filesz)
-			continue;
-		if (header.p_filesz > left)
+		if (segments[i].size > left)
 			return -EFBIG;
-		left -= header.p_filesz;
-		error = read_code(reader, &header);
+		left -= segments[i].size;
+		error = read_code(reader, &segments[i]);
 	}
 	return error;
 }
@@ -369,25 +220,15 @@ static void sort_slots(struct elf_object *object)
 	}
 }
 
-static int check_header(Elf *elf)
-{
-	GElf_Ehdr header;
-
-	if (elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header))
-		return -ENOEXEC;
-	if (gelf_getclass(elf) != ELFCLASS64 || header.e_machine != EM_X86_64 ||
-	    header.e_ident[EI_DATA] != ELFDATA2LSB)
-		return -ENOTSUP;
-	return header.e_type == ET_EXEC || header.e_type == ET_DYN ? 0 : -ENOEXEC;
-}
-
 static int read_object(struct reader *reader)
 {
 	struct elf_object *object = reader->object;
-	int error = check_header(reader->elf);
+	int error = elf_file_check(&reader->file);
 
 	if (!error)
-		error = read_sections(reader, false);
+		error = elf_file_symbols(&reader->file, read_symbol, reader);
+	if (!error && reader->file.is_damaged)
+		error = -ENOEXEC;
 	if (error)
 		return error;
 	if (reader->kind == KIND_UNKNOWN && reader->has_start)
@@ -395,12 +236,12 @@ static int read_object(struct reader *reader)
 	object->kind = kind_names[reader->kind];
 	sort_functions(object);
 	if (!object->defines_malloc && !object->linker_hook) {
-		object->hidden = hidden_allocator_find(reader->elf, reader->fd);
+		object->hidden = hidden_allocator_find(&reader->file);
 		return 0;
 	}
 	error = read_codes(reader);
 	if (!error)
-		error = read_sections(reader, true);
+		error = elf_file_slots(&reader->file, add_slot, object);
 	if (!error)
 		sort_slots(object);
 	return error;
@@ -408,15 +249,11 @@ static int read_object(struct reader *reader)
 
 int elf_object_read(int fd, struct elf_object *object)
 {
-	struct reader reader = {.fd = fd, .object = object};
+	struct reader reader = {.object = object};
 
 	*object = (struct elf_object){.kind = kind_names[KIND_UNKNOWN]};
-	elf_version(EV_CURRENT);
-	reader.elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (!reader.elf)
-		return -ENOEXEC;
-	int error = read_object(&reader);
-	elf_end(reader.elf);
+	int error = elf_file_open(&reader.file, fd) ?: read_object(&reader);
+	elf_file_close(&reader.file);
 	if (error)
 		elf_object_release(object);
 	return error;

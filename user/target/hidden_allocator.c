@@ -4,7 +4,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SEARCHED_MAX (UINT64_C(64) << 20) /* bytes of a file */
 #define PIECE_BYTES  (UINT64_C(1) << 20)
@@ -44,7 +43,8 @@ const char *hidden_allocator_in(const char *bytes, size_t size)
 	return kind;
 }
 
-static const char *find_in_section(int fd, char *piece, const GElf_Shdr *header, uint64_t *left)
+static const char *find_in_section(const struct elf_file *file, char *piece,
+				   const GElf_Shdr *header, uint64_t *left)
 {
 	const char *kind = NULL;
 	uint64_t done = 0;
@@ -54,12 +54,11 @@ static const char *find_in_section(int fd, char *piece, const GElf_Shdr *header,
 
 		if (size > PIECE_BYTES)
 			size = PIECE_BYTES;
-		ssize_t got = pread(fd, piece, size, (off_t)(header->sh_offset + done));
-		if (got <= 0)
+		if (elf_file_read(file, header->sh_offset + done, piece, size))
 			return NULL;
-		kind = hidden_allocator_in(piece, (size_t)got);
-		*left -= *left < (uint64_t)got ? *left : (uint64_t)got;
-		done += (uint64_t)got > OVERLAP ? (uint64_t)got - OVERLAP : (uint64_t)got;
+		kind = hidden_allocator_in(piece, size);
+		*left -= *left < size ? *left : size;
+		done += size > OVERLAP ? size - OVERLAP : size;
 	}
 	return kind;
 }
@@ -72,36 +71,24 @@ static int is_constant(const GElf_Shdr *header)
 
 /* From 3.13 on CPython has mimalloc in it, which it does not use unless it is asked to, or is built
  * without its lock: then its objects are what goes unseen, and that is said of those. */
-static bool is_cpython(Elf *elf)
+static bool is_cpython(const struct elf_file *file)
 {
-	Elf_Scn *section = NULL;
 	GElf_Shdr header;
-	size_t names;
 
-	if (elf_getshdrstrndx(elf, &names))
-		return false;
-	while ((section = elf_nextscn(elf, section))) {
-		const char *name = gelf_getshdr(section, &header)
-					   ? elf_strptr(elf, names, header.sh_name)
-					   : NULL;
-
-		if (name && !strcmp(name, ".PyRuntime"))
-			return true;
-	}
-	return false;
+	return elf_file_section(file, ".PyRuntime", &header);
 }
 
-const char *hidden_allocator_find(Elf *elf, int fd)
+const char *hidden_allocator_find(const struct elf_file *file)
 {
-	char *piece = is_cpython(elf) ? NULL : malloc(PIECE_BYTES);
+	char *piece = is_cpython(file) ? NULL : malloc(PIECE_BYTES);
 	uint64_t left = SEARCHED_MAX;
 	const char *kind = NULL;
 	Elf_Scn *section = NULL;
 	GElf_Shdr header;
 
-	while (piece && !kind && (section = elf_nextscn(elf, section)))
+	while (piece && !kind && (section = elf_nextscn(file->elf, section)))
 		if (gelf_getshdr(section, &header) && is_constant(&header))
-			kind = find_in_section(fd, piece, &header, &left);
+			kind = find_in_section(file, piece, &header, &left);
 	free(piece);
 	return kind;
 }

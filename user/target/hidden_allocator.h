@@ -7,14 +7,15 @@
 #ifndef UNFREED_HIDDEN_ALLOCATOR_H
 #define UNFREED_HIDDEN_ALLOCATOR_H
 
-#include <gelf.h>
 #include <stddef.h>
+
+#include "../elf/elf_file.h"
 
 /*
  * Searches the constants of a file, as far as they are not endless. Returns the allocator's name
  * as struct allocator has it, or NULL.
  */
-const char *hidden_allocator_find(Elf *elf, int fd);
+const char *hidden_allocator_find(const struct elf_file *file);
 
 /* The same in a piece of memory. */
 const char *hidden_allocator_in(const char *bytes, size_t size);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <elf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <unistd.h>
 
+#include "../elf/vdso.h"
 #include "file.h"
 #include "go_switch.h"
 
@@ -19,7 +18,7 @@ struct pager {
 };
 
 /* The range that the table has to cover; false where there is none. */
-static bool code_range(const struct elf_sections *sections, uint64_t *low, uint64_t *high)
+static bool code_range(const struct frame_sections *sections, uint64_t *low, uint64_t *high)
 {
 	*low = UINT64_MAX;
 	*high = 0;
@@ -97,7 +96,7 @@ static int pages_place(struct unwind_file *file, const struct cfi_table *table)
 	return 0;
 }
 
-static int file_build(const struct elf_source *source, const struct elf_sections *sections,
+static int file_build(const struct elf_file *elf, const struct frame_sections *sections,
 		      struct unwind_file *file)
 {
 	struct cfi_table table;
@@ -110,7 +109,7 @@ static int file_build(const struct elf_source *source, const struct elf_sections
 		return 0;
 	error = cfi_table_build(sections->cfi, sections->cfi_count, low, high, &table);
 	if (!error)
-		error = go_switch_add(source, sections, &table);
+		error = go_switch_add(elf, sections, &table);
 	if (error || table.row_count < 2)
 		goto out;
 	file->base = table.rows[0].address & ~(uint64_t)(UNWIND_PAGE_SIZE - 1);
@@ -130,42 +129,35 @@ out:
 	return error;
 }
 
-static int source_build(const struct elf_source *source, struct unwind_file *file)
+int unwind_file_build(int fd, struct unwind_file *file)
 {
-	struct elf_sections sections;
-	int error;
+	struct frame_sections sections;
+	struct elf_file elf;
+	int error = elf_file_open(&elf, fd);
 
 	*file = (struct unwind_file){};
-	error = elf_sections_read(source, &sections);
 	if (error)
 		return error;
-	error = file_build(source, &sections, file);
-	elf_sections_release(&sections);
+	error = frame_sections_read(&elf, &sections);
+	if (!error)
+		error = file_build(&elf, &sections, file);
+	elf_file_close(&elf);
 	if (error)
 		unwind_file_release(file);
 	return error;
 }
 
-int unwind_file_build(int fd, struct unwind_file *file)
-{
-	return source_build(&(struct elf_source){.fd = fd}, file);
-}
-
-int unwind_file_build_memory(const void *bytes, size_t size, struct unwind_file *file)
-{
-	return source_build(&(struct elf_source){.fd = -1, .bytes = bytes, .size = size}, file);
-}
-
 int unwind_file_build_vdso(struct unwind_file *file)
 {
-	const Elf64_Ehdr *header = (const Elf64_Ehdr *)getauxval(AT_SYSINFO_EHDR);
+	int fd = vdso_open();
+	int error;
 
-	if (!header) {
-		*file = (struct unwind_file){};
-		return -ENOENT;
-	}
-	return unwind_file_build_memory(
-		header, header->e_shoff + header->e_shnum * sizeof(Elf64_Shdr), file);
+	*file = (struct unwind_file){};
+	if (fd < 0)
+		return fd;
+	error = unwind_file_build(fd, file);
+	close(fd);
+	return error;
 }
 
 void unwind_file_release(struct unwind_file *file)

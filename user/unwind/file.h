@@ -7,13 +7,13 @@
 #define UNFREED_UNWIND_FILE_H
 
 #include "../confine/confined.h"
-#include "elf_sections.h"
+#include "frame_sections.h"
 
 #define UNWIND_FILE_PAGES_MAX (1u << 21) /* 1 GiB of code */
 #define UNWIND_FILE_ROWS_MAX  (1u << 26)
 
 struct unwind_file {
-	struct elf_segment segments[ELF_SEGMENTS_MAX];
+	struct elf_segment segments[CODE_SEGMENTS_MAX];
 	uint32_t segment_count;
 	uint32_t page_count; /* 0: the file has no table */
 	uint32_t row_count;
@@ -25,15 +25,12 @@ struct unwind_file {
 };
 
 /*
- * Builds the table of the ELF file `fd` (read-only, with pread). The bytes may be hostile; a
- * target's files go through unwind_file_request all the same.
- * Returns 0 or a negative errno: -ENOEXEC: no x86-64 ELF file; -EFBIG, -E2BIG: too large, or more
- * work than its size justifies. On failure `file` is empty.
+ * Builds the table of the ELF file `fd`. The bytes may be hostile; a target's files go through
+ * unwind_file_request all the same.
+ * Returns 0 or a negative errno: -ENOEXEC, -ENOTSUP: no ELF file, none for 64-bit x86; -EFBIG,
+ * -E2BIG: too large, or more work than its size justifies. On failure `file` is empty.
  */
 int unwind_file_build(int fd, struct unwind_file *file);
-
-/* The same from an image in memory. */
-int unwind_file_build_memory(const void *bytes, size_t size, struct unwind_file *file);
 
 /* The same of the kernel's vdso, which is one for all 64-bit processes: this process's is read. */
 int unwind_file_build_vdso(struct unwind_file *file);

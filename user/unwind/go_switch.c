@@ -186,14 +186,14 @@ int go_switch_add_code(const uint8_t *code, size_t size, uint64_t address, struc
 	return error;
 }
 
-int go_switch_add(const struct elf_source *source, const struct elf_sections *sections,
+int go_switch_add(const struct elf_file *file, const struct frame_sections *sections,
 		  struct cfi_table *table)
 {
 	int error = 0;
 
 	for (size_t i = 0; i < sections->segment_count && sections->is_go && !error; i++) {
 		const struct elf_segment *segment = &sections->segments[i];
-		uint8_t *code = elf_source_copy(source, segment->offset, segment->size, &error);
+		uint8_t *code = elf_file_copy(file, segment->offset, segment->size, &error);
 
 		if (code)
 			error = go_switch_add_code(code, segment->size, segment->address, table);

@@ -13,13 +13,13 @@
 #define UNFREED_GO_SWITCH_H
 
 #include "cfi.h"
-#include "elf_sections.h"
+#include "frame_sections.h"
 
 /*
  * Adds rules for such calls to the table of a Go program; any other file is left alone. Returns 0
  * or a negative errno; a failure may leave some of them added.
  */
-int go_switch_add(const struct elf_source *source, const struct elf_sections *sections,
+int go_switch_add(const struct elf_file *file, const struct frame_sections *sections,
 		  struct cfi_table *table);
 
 /* The same for one piece of code, of `size` bytes, that lies at `address`. */

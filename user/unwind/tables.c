@@ -17,7 +17,7 @@
 
 struct table {
 	struct unwind_key key;
-	struct elf_segment segments[ELF_SEGMENTS_MAX];
+	struct elf_segment segments[CODE_SEGMENTS_MAX];
 	uint32_t segment_count;
 	uint32_t users; /* lists and holders */
 	bool used;      /* else the slot is free */
@@ -343,7 +343,7 @@ int unwind_tables_add(struct unwind_tables *tables, const struct unwind_key *key
 	struct table *slot, table = {.key = *key, .used = true, .users = 1};
 	int error;
 
-	if (file->segment_count > ELF_SEGMENTS_MAX)
+	if (file->segment_count > CODE_SEGMENTS_MAX)
 		return -EPROTO;
 	memcpy(table.segments, file->segments, sizeof(table.segments));
 	table.segment_count = file->segment_count;

@@ -7,7 +7,7 @@
 
 /* Leads the arrays, in the order of their sizes here. */
 struct header {
-	struct elf_segment segments[ELF_SEGMENTS_MAX];
+	struct elf_segment segments[CODE_SEGMENTS_MAX];
 	uint64_t base;
 	uint32_t segment_count;
 	uint32_t page_count;
@@ -66,7 +66,7 @@ static void *take(const char **at, size_t size)
 
 static bool header_valid(const struct header *header, size_t length)
 {
-	return header->segment_count <= ELF_SEGMENTS_MAX &&
+	return header->segment_count <= CODE_SEGMENTS_MAX &&
 	       header->page_count <= UNWIND_FILE_PAGES_MAX &&
 	       header->row_count <= UNWIND_FILE_ROWS_MAX + UNWIND_PAGE_SIZE &&
 	       header->rule_count <= CFI_RULES_MAX && length == encoded_length(header);

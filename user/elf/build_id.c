@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "elf_symbols.h"
+#include "elf_file.h"
 
 /* More of notes is not read. */
 #define NOTES_BYTES_MAX (1 << 20)
@@ -37,20 +37,20 @@ static int find_in_notes(Elf_Data *notes, char text[BUILD_ID_TEXT_MAX])
 	return -ENODATA;
 }
 
-static int find(Elf *elf, char text[BUILD_ID_TEXT_MAX])
+static int find(const struct elf_file *file, char text[BUILD_ID_TEXT_MAX])
 {
 	int error = -ENODATA;
 	GElf_Phdr segment;
 	size_t count;
 
-	if (elf_getphdrnum(elf, &count))
+	if (elf_getphdrnum(file->elf, &count))
 		return -ENOEXEC;
-	for (size_t i = 0; i < count && error && gelf_getphdr(elf, (int)i, &segment); i++) {
+	for (size_t i = 0; i < count && error && gelf_getphdr(file->elf, (int)i, &segment); i++) {
 		Elf_Data *notes;
 
 		if (segment.p_type != PT_NOTE || segment.p_filesz > NOTES_BYTES_MAX)
 			continue;
-		notes = elf_getdata_rawchunk(elf, (int64_t)segment.p_offset, segment.p_filesz,
+		notes = elf_getdata_rawchunk(file->elf, (int64_t)segment.p_offset, segment.p_filesz,
 					     segment.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
 		if (notes)
 			error = find_in_notes(notes, text);
@@ -60,12 +60,14 @@ static int find(Elf *elf, char text[BUILD_ID_TEXT_MAX])
 
 int build_id_of_file(int fd, char text[BUILD_ID_TEXT_MAX])
 {
-	Elf *elf = elf_symbols_open(fd);
-	int error = elf ? find(elf, text) : -ENOEXEC;
+	struct elf_file file;
+	int error = elf_file_open(&file, fd);
 
+	if (!error)
+		error = find(&file, text);
 	if (error)
 		text[0] = '\0';
-	elf_end(elf);
+	elf_file_close(&file);
 	return error;
 }
 

@@ -6,20 +6,20 @@
 #include <link.h>
 #include <sys/mman.h>
 
-#include "symbolize/elf_reader.h"
-#include "symbolize/vdso.h"
+#include "symbolize/resolver.h"
+#include "elf/vdso.h"
 
 #define COMPILE_C   "gcc -O2 -g -o %s $S/chain.c "
 #define COMPILE_CXX "g++ -O2 -g -o %s $S/chain.cpp "
 
 typedef void check_fn(const struct truth *truth, const struct symbol_list *list);
 
-static void resolve(struct elf_reader *reader, const char *name, const uint64_t *offsets,
+static void resolve(struct resolver *resolver, const char *name, const uint64_t *offsets,
 		    size_t count, struct symbol_list *lists)
 {
 	int fd = fixture_open(name);
 
-	assert_int_equal(elf_reader_resolve(reader, fd, fixture_path(name), offsets, count, lists),
+	assert_int_equal(resolver_resolve(resolver, fd, fixture_path(name), offsets, count, lists),
 			 0);
 	close(fd);
 }
@@ -28,7 +28,7 @@ static void resolve(struct elf_reader *reader, const char *name, const uint64_t 
 static void check_program(const char *debuginfo_path, const char *program, const char *stripped,
 			  check_fn *check)
 {
-	struct elf_reader *reader = elf_reader_new(debuginfo_path);
+	struct resolver *resolver = resolver_new(debuginfo_path);
 	struct symbol_list lists[TRUTHS_MAX];
 	uint64_t offsets[TRUTHS_MAX];
 	struct truths truths;
@@ -36,13 +36,13 @@ static void check_program(const char *debuginfo_path, const char *program, const
 	truths_read(&truths, program);
 	for (size_t i = 0; i < truths.count; i++)
 		offsets[i] = truths.items[i].offset;
-	resolve(reader, stripped, offsets, truths.count, lists);
+	resolve(resolver, stripped, offsets, truths.count, lists);
 	for (size_t i = 0; i < truths.count; i++) {
 		assert_true(lists[i].count > 0);
 		check(&truths.items[i], &lists[i]);
 	}
 	symbol_lists_release(lists, truths.count);
-	elf_reader_free(reader);
+	resolver_free(resolver);
 }
 
 static void check_compiled(const char *name, const char *format, const char *options)
@@ -82,7 +82,7 @@ static void split_dwarf_is_followed(void **state)
 /* Without its .dwo a skeleton still has lines, and the symbol table the function. */
 static void split_dwarf_may_be_lost(void **state)
 {
-	struct elf_reader *reader = elf_reader_new(NULL);
+	struct resolver *resolver = resolver_new(NULL);
 	struct symbol_list list;
 	struct truths truths;
 
@@ -91,13 +91,13 @@ static void split_dwarf_may_be_lost(void **state)
 				     "$S/chain.c && rm lost_dwo*.dwo"),
 			 0);
 	truths_read(&truths, "lost_dwo");
-	resolve(reader, "lost_dwo", &truths.items[0].offset, 1, &list);
+	resolve(resolver, "lost_dwo", &truths.items[0].offset, 1, &list);
 	assert_int_equal(list.count, 1);
 	assert_string_equal(list.symbols[0].name, "outer");
 	assert_non_null(strstr(list.symbols[0].file, "chain.c"));
 	assert_int_equal(list.symbols[0].line, atoi(strchr(truths.items[0].text, ':') + 1));
 	symbol_lists_release(&list, 1);
-	elf_reader_free(reader);
+	resolver_free(resolver);
 }
 
 static void cxx_names_have_no_parameters(void **state)
@@ -160,37 +160,37 @@ static void gnu_debugdata_is_read(void **state)
 
 static void stripped_gives_addresses(void **state)
 {
-	struct elf_reader *reader = elf_reader_new(NULL);
+	struct resolver *resolver = resolver_new(NULL);
 	struct symbol_list list;
 	struct truths truths;
 
 	(void)state;
 	assert_int_equal(fixture_try(COMPILE_C "&& strip -o bare bare_full", "bare_full"), 0);
 	truths_read(&truths, "bare_full");
-	resolve(reader, "bare", &truths.items[0].offset, 1, &list);
+	resolve(resolver, "bare", &truths.items[0].offset, 1, &list);
 	assert_int_equal(list.count, 1);
 	assert_null(list.symbols[0].name);
 	assert_int_equal(list.vaddr, truths.items[0].offset);
 	symbol_lists_release(&list, 1);
-	elf_reader_free(reader);
+	resolver_free(resolver);
 }
 
 /* No names outside of the code: in front of a function's first byte ends the one before. */
 static void offsets_outside_have_no_name(void **state)
 {
 	const uint64_t offsets[] = {0, 1, UINT64_MAX, (uint64_t)1 << 40};
-	struct elf_reader *reader = elf_reader_new(NULL);
+	struct resolver *resolver = resolver_new(NULL);
 	struct symbol_list lists[4];
 
 	(void)state;
 	assert_int_equal(fixture_try(COMPILE_C, "outside"), 0);
-	resolve(reader, "outside", offsets, 4, lists);
+	resolve(resolver, "outside", offsets, 4, lists);
 	for (size_t i = 0; i < 4; i++) {
 		assert_int_equal(lists[i].count, 1);
 		assert_null(lists[i].symbols[0].name);
 	}
 	symbol_lists_release(lists, 4);
-	elf_reader_free(reader);
+	resolver_free(resolver);
 }
 
 static uint64_t read_number(const char *format, ...)
@@ -211,7 +211,7 @@ static uint64_t read_number(const char *format, ...)
 
 static void rust_names_have_no_hash(void **state)
 {
-	struct elf_reader *reader = elf_reader_new(NULL);
+	struct resolver *resolver = resolver_new(NULL);
 	struct symbol_list list;
 	uint64_t offset;
 
@@ -221,10 +221,10 @@ static void rust_names_have_no_hash(void **state)
 	offset = read_number("nm %s | grep 4shop4fill | cut -d' ' -f1", fixture_path("rust"));
 	offset = fixture_offset_of(fixture_path("rust"), offset);
 	offset += 1;
-	resolve(reader, "rust", &offset, 1, &list);
+	resolve(resolver, "rust", &offset, 1, &list);
 	assert_string_equal(list.symbols[list.count - 1].name, "chain::shop::fill");
 	symbol_lists_release(&list, 1);
-	elf_reader_free(reader);
+	resolver_free(resolver);
 }
 
 /* Where a function of a loaded library begins, as a file offset, by the dynamic linker's word. */
@@ -243,7 +243,7 @@ static void libc_aliases_are_the_public_names(void **state)
 {
 	static const char *const names[] = {"malloc", "free", "calloc",   "realloc",
 					    "mmap",   "puts", "memalign", "posix_memalign"};
-	struct elf_reader *reader = elf_reader_new("/nonexistent");
+	struct resolver *resolver = resolver_new("/nonexistent");
 	void *libc = dlopen("libc.so.6", RTLD_LAZY);
 	char path[512];
 
@@ -260,18 +260,18 @@ static void libc_aliases_are_the_public_names(void **state)
 			close(fd);
 			continue;
 		}
-		assert_int_equal(elf_reader_resolve(reader, fd, path, &offset, 1, &list), 0);
+		assert_int_equal(resolver_resolve(resolver, fd, path, &offset, 1, &list), 0);
 		assert_string_equal(list.symbols[list.count - 1].name, names[i]);
 		symbol_lists_release(&list, 1);
 		close(fd);
 	}
 	dlclose(libc);
-	elf_reader_free(reader);
+	resolver_free(resolver);
 }
 
 static void plt_entries_have_names(void **state)
 {
-	struct elf_reader *reader = elf_reader_new(NULL);
+	struct resolver *resolver = resolver_new(NULL);
 	struct symbol_list list;
 	uint64_t offset;
 
@@ -281,16 +281,16 @@ static void plt_entries_have_names(void **state)
 		"objdump -d -j .plt %s | sed -n 's/^0*\\([0-9a-f]*\\) <printf@plt>:/\\1/p'",
 		fixture_path("plt"));
 	offset = fixture_offset_of(fixture_path("plt"), offset) + 1;
-	resolve(reader, "plt", &offset, 1, &list);
+	resolve(resolver, "plt", &offset, 1, &list);
 	assert_string_equal(list.symbols[0].name, "printf@plt");
 	symbol_lists_release(&list, 1);
-	elf_reader_free(reader);
+	resolver_free(resolver);
 }
 
 /* A label without size reaches to the next symbol, never past its section. */
 static void assembly_labels_end_with_their_section(void **state)
 {
-	struct elf_reader *reader = elf_reader_new(NULL);
+	struct resolver *resolver = resolver_new(NULL);
 	struct symbol_list lists[3];
 	uint64_t offsets[3], start;
 
@@ -305,17 +305,17 @@ static void assembly_labels_end_with_their_section(void **state)
 	offsets[0] = start + 2;
 	offsets[1] = start + 4;
 	offsets[2] = start + 5;
-	resolve(reader, "labels", offsets, 3, lists);
+	resolve(resolver, "labels", offsets, 3, lists);
 	assert_string_equal(lists[0].symbols[0].name, "_start");
 	assert_string_equal(lists[1].symbols[0].name, "second");
 	assert_null(lists[2].symbols[0].name);
 	symbol_lists_release(lists, 3);
-	elf_reader_free(reader);
+	resolver_free(resolver);
 }
 
 static void vdso_has_names(void **state)
 {
-	struct elf_reader *reader = elf_reader_new(NULL);
+	struct resolver *resolver = resolver_new(NULL);
 	struct symbol_list list;
 	uint64_t offset;
 	int fd = vdso_open();
@@ -328,19 +328,19 @@ static void vdso_has_names(void **state)
 			     "__vdso_clock_gettime.*/\\1/p'",
 			     getpid(), fd) +
 		 1;
-	assert_int_equal(elf_reader_resolve(reader, fd, "[vdso]", &offset, 1, &list), 0);
+	assert_int_equal(resolver_resolve(resolver, fd, "[vdso]", &offset, 1, &list), 0);
 	assert_non_null(list.symbols[0].name);
 	assert_non_null(strstr(list.symbols[0].name, "clock_gettime"));
 	assert_int_equal(write(fd, "x", 1), -1);
 	symbol_lists_release(&list, 1);
 	close(fd);
-	elf_reader_free(reader);
+	resolver_free(resolver);
 }
 
 /* More files than the cache holds, twice: what is closed and opened again answers the same. */
 static void cache_changes_nothing(void **state)
 {
-	struct elf_reader *reader = elf_reader_new(NULL);
+	struct resolver *resolver = resolver_new(NULL);
 	struct symbol_list list;
 	struct truths truths;
 
@@ -354,29 +354,29 @@ static void cache_changes_nothing(void **state)
 		char name[16];
 
 		snprintf(name, sizeof(name), "cache%d", i % 10);
-		resolve(reader, name, &truths.items[0].offset, 1, &list);
+		resolve(resolver, name, &truths.items[0].offset, 1, &list);
 		assert_truth(&truths.items[0], &list);
 		symbol_lists_release(&list, 1);
 	}
-	elf_reader_free(reader);
+	resolver_free(resolver);
 }
 
 static void others_are_refused(void **state)
 {
 	static const char archive[64] = "!<arch>\n";
-	struct elf_reader *reader = elf_reader_new(NULL);
+	struct resolver *resolver = resolver_new(NULL);
 	const uint64_t offset = 1;
 	struct symbol_list list;
 	int fd = memfd_create("other", 0);
 
 	(void)state;
-	assert_int_equal(elf_reader_resolve(reader, fd, "", &offset, 1, &list), -ENOEXEC);
+	assert_int_equal(resolver_resolve(resolver, fd, "", &offset, 1, &list), -ENOEXEC);
 	assert_int_equal(write(fd, archive, sizeof(archive)), sizeof(archive));
-	assert_int_equal(elf_reader_resolve(reader, fd, "", &offset, 1, &list), -ENOEXEC);
+	assert_int_equal(resolver_resolve(resolver, fd, "", &offset, 1, &list), -ENOEXEC);
 	assert_int_equal(pwrite(fd, "\177ELF", 4, 0), 4);
-	assert_int_equal(elf_reader_resolve(reader, fd, "", &offset, 1, &list), -ENOEXEC);
+	assert_int_equal(resolver_resolve(resolver, fd, "", &offset, 1, &list), -ENOEXEC);
 	close(fd);
-	elf_reader_free(reader);
+	resolver_free(resolver);
 }
 
 static int setup(void **state)

@@ -4,7 +4,7 @@
  * same libraries are asked about again and again. All are closed when this process has mapped too
  * much.
  */
-#include "elf_reader.h"
+#include "resolver.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,8 +15,8 @@
 
 #include <elfutils/libdwfl.h>
 
+#include "../elf/elf_file.h"
 #include "debug_info.h"
-#include "elf_symbols.h"
 #include "symbol_list.h"
 #include "symbol_name.h"
 #include "symbol_table.h"
@@ -24,7 +24,7 @@
 #define FILES_MAX        8
 #define MAPPED_BYTES_MAX ((uint64_t)2 << 30)
 
-struct elf_file {
+struct open_file {
 	struct stat status;
 	Dwfl *dwfl;
 	Elf *elf;
@@ -34,10 +34,10 @@ struct elf_file {
 	uint64_t last_use;
 };
 
-struct elf_reader {
+struct resolver {
 	char *debuginfo_path;
 	Dwfl_Callbacks callbacks;
-	struct elf_file files[FILES_MAX];
+	struct open_file files[FILES_MAX];
 	uint64_t uses;
 	uint64_t mapped_bytes_before;
 };
@@ -55,66 +55,61 @@ static uint64_t mapped_bytes(void)
 	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-struct elf_reader *elf_reader_new(const char *debuginfo_path)
+struct resolver *resolver_new(const char *debuginfo_path)
 {
-	struct elf_reader *reader = calloc(1, sizeof(*reader));
+	struct resolver *resolver = calloc(1, sizeof(*resolver));
 
-	if (!reader)
+	if (!resolver)
 		return NULL;
-	reader->debuginfo_path = (char *)debuginfo_path;
-	reader->callbacks = (Dwfl_Callbacks){
+	resolver->debuginfo_path = (char *)debuginfo_path;
+	resolver->callbacks = (Dwfl_Callbacks){
 		.find_debuginfo = dwfl_standard_find_debuginfo,
 		.section_address = dwfl_offline_section_address,
-		.debuginfo_path = debuginfo_path ? &reader->debuginfo_path : NULL,
+		.debuginfo_path = debuginfo_path ? &resolver->debuginfo_path : NULL,
 	};
-	reader->mapped_bytes_before = mapped_bytes();
-	return reader;
+	resolver->mapped_bytes_before = mapped_bytes();
+	return resolver;
 }
 
-static void file_release(struct elf_file *file)
+static void file_release(struct open_file *file)
 {
 	debug_info_free(file->debug);
 	symbol_table_release(&file->symbols);
 	dwfl_end(file->dwfl);
-	*file = (struct elf_file){0};
+	*file = (struct open_file){0};
 }
 
-static void files_release(struct elf_reader *reader)
+static void files_release(struct resolver *resolver)
 {
 	for (size_t i = 0; i < FILES_MAX; i++)
-		file_release(&reader->files[i]);
+		file_release(&resolver->files[i]);
 }
 
-void elf_reader_free(struct elf_reader *reader)
+void resolver_free(struct resolver *resolver)
 {
-	if (!reader)
+	if (!resolver)
 		return;
-	files_release(reader);
-	free(reader);
+	files_release(resolver);
+	free(resolver);
 }
 
 /* libdwfl would also unpack archives and compressed kernels. */
 static int check_program(int fd)
 {
-	struct {
-		unsigned char ident[EI_NIDENT];
-		uint16_t type;
-	} header;
+	struct elf_file file;
+	int error = elf_file_open(&file, fd);
 
-	if (pread(fd, &header, sizeof(header), 0) != sizeof(header) ||
-	    memcmp(header.ident, ELFMAG, SELFMAG) != 0 || header.ident[EI_DATA] != ELFDATA2LSB ||
-	    (header.type != ET_EXEC && header.type != ET_DYN))
-		return -ENOEXEC;
-	return 0;
+	elf_file_close(&file);
+	return error;
 }
 
-static Dwfl_Module *module_report(struct elf_reader *reader, struct elf_file *file, int fd,
+static Dwfl_Module *module_report(struct resolver *resolver, struct open_file *file, int fd,
 				  const char *path)
 {
 	Dwfl_Module *module;
 	int own = dup(fd);
 
-	file->dwfl = own < 0 ? NULL : dwfl_begin(&reader->callbacks);
+	file->dwfl = own < 0 ? NULL : dwfl_begin(&resolver->callbacks);
 	if (!file->dwfl) {
 		close(own);
 		return NULL;
@@ -127,13 +122,13 @@ static Dwfl_Module *module_report(struct elf_reader *reader, struct elf_file *fi
 	return module;
 }
 
-static int file_open(struct elf_reader *reader, struct elf_file *file, int fd, const char *path,
+static int file_open(struct resolver *resolver, struct open_file *file, int fd, const char *path,
 		     const struct stat *status)
 {
 	Dwfl_Module *module;
 	int error = -ENOEXEC;
 
-	module = module_report(reader, file, fd, path);
+	module = module_report(resolver, file, fd, path);
 	if (!module)
 		goto failed;
 	file->elf = dwfl_module_getelf(module, &file->bias);
@@ -152,11 +147,11 @@ failed:
 }
 
 /* Finds the open file or opens it in the place of the one that was unused for longest. */
-static int file_get(struct elf_reader *reader, int fd, const char *path, struct elf_file **file)
+static int file_get(struct resolver *resolver, int fd, const char *path, struct open_file **file)
 {
-	struct elf_file *oldest = &reader->files[0];
+	struct open_file *oldest = &resolver->files[0];
 	struct stat status;
-	int error;
+	int error = 0;
 
 	if (fstat(fd, &status) < 0)
 		return -errno;
@@ -164,40 +159,22 @@ static int file_get(struct elf_reader *reader, int fd, const char *path, struct 
 		return -ENOEXEC;
 	*file = NULL;
 	for (size_t i = 0; i < FILES_MAX; i++) {
-		if (reader->files[i].dwfl &&
-		    elf_symbols_same_file(&reader->files[i].status, &status))
-			*file = &reader->files[i];
-		if (reader->files[i].last_use < oldest->last_use)
-			oldest = &reader->files[i];
+		if (resolver->files[i].dwfl &&
+		    elf_file_is_same(&resolver->files[i].status, &status))
+			*file = &resolver->files[i];
+		if (resolver->files[i].last_use < oldest->last_use)
+			oldest = &resolver->files[i];
 	}
-	error = check_program(fd);
+	if (!*file)
+		error = check_program(fd);
 	if (!error && !*file) {
 		file_release(oldest);
-		error = file_open(reader, oldest, fd, path, &status);
+		error = file_open(resolver, oldest, fd, path, &status);
 		*file = oldest;
 	}
 	if (!error)
-		(*file)->last_use = ++reader->uses;
+		(*file)->last_use = ++resolver->uses;
 	return error;
-}
-
-static bool vaddr_of_offset(Elf *elf, uint64_t offset, uint64_t *vaddr)
-{
-	bool found = false, executable = false;
-	GElf_Phdr segment;
-	size_t count;
-
-	if (elf_getphdrnum(elf, &count) < 0)
-		return false;
-	for (size_t i = 0; i < count && !executable && gelf_getphdr(elf, (int)i, &segment); i++) {
-		if (segment.p_type != PT_LOAD || offset < segment.p_offset ||
-		    offset - segment.p_offset >= segment.p_filesz)
-			continue;
-		*vaddr = segment.p_vaddr + (offset - segment.p_offset);
-		executable = segment.p_flags & PF_X;
-		found = true;
-	}
-	return found;
 }
 
 /* Fills the names of `named`: in `text`, and in the table. */
@@ -213,15 +190,16 @@ static void name_by_table(const struct table_symbol *symbol, char *text, size_t 
 	named->linkage = (char *)symbol->name;
 }
 
-static int file_lookup(struct elf_file *file, uint64_t offset, struct symbol_list *list)
+static int file_lookup(struct open_file *file, uint64_t offset, struct symbol_list *list)
 {
+	const struct elf_file elf = {.elf = file->elf, .fd = -1};
 	char text[SYMBOL_STRING_MAX];
 	struct symbol symbol = {0};
 	uint64_t call;
 	int error = 0;
 
 	list->vaddr = offset;
-	if (offset == 0 || !vaddr_of_offset(file->elf, offset - 1, &call))
+	if (offset == 0 || !elf_file_address(&elf, offset - 1, &call))
 		return symbol_list_add(list, &symbol);
 	list->vaddr = call + 1;
 	call += file->bias;
@@ -233,23 +211,23 @@ static int file_lookup(struct elf_file *file, uint64_t offset, struct symbol_lis
 	return error;
 }
 
-int elf_reader_resolve(struct elf_reader *reader, int fd, const char *path, const uint64_t *offsets,
-		       size_t count, struct symbol_list *lists)
+int resolver_resolve(struct resolver *resolver, int fd, const char *path, const uint64_t *offsets,
+		     size_t count, struct symbol_list *lists)
 {
-	struct elf_file *file;
+	struct open_file *file;
 	int error;
 
 	memset(lists, 0, count * sizeof(*lists));
-	error = file_get(reader, fd, path, &file);
+	error = file_get(resolver, fd, path, &file);
 	if (error == -ENOMEM) {
-		files_release(reader);
-		error = file_get(reader, fd, path, &file);
+		files_release(resolver);
+		error = file_get(resolver, fd, path, &file);
 	}
 	for (size_t i = 0; i < count && !error; i++)
 		error = file_lookup(file, offsets[i], &lists[i]);
 	if (error)
 		symbol_lists_release(lists, count);
-	if (mapped_bytes() > reader->mapped_bytes_before + MAPPED_BYTES_MAX)
-		files_release(reader);
+	if (mapped_bytes() > resolver->mapped_bytes_before + MAPPED_BYTES_MAX)
+		files_release(resolver);
 	return error;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * libFuzzer on the ELF reader, in this process. elfutils itself is not instrumented: what it does
+ * libFuzzer on the ELF resolver, in this process. elfutils itself is not instrumented: what it does
  * wrong ends as a signal here and as one file's names in the symbolizer. Seeds: small programs with
  * and without DWARF. Flags: -fsanitize=fuzzer,address,undefined, and -fork=1 -ignore_crashes=1 to
  * go on behind a finding that is elfutils' own.
@@ -12,28 +12,28 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "symbolize/elf_reader.h"
+#include "symbolize/resolver.h"
 
 #define OFFSETS 64
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct elf_reader *reader = elf_reader_new("/nonexistent");
+	struct resolver *resolver = resolver_new("/nonexistent");
 	struct symbol_list lists[OFFSETS];
 	uint64_t offsets[OFFSETS];
 	int fd = memfd_create("fuzz", MFD_CLOEXEC);
 
-	if (!reader || fd < 0 || write(fd, data, size) != (ssize_t)size)
+	if (!resolver || fd < 0 || write(fd, data, size) != (ssize_t)size)
 		abort();
 	for (size_t i = 0; i < OFFSETS; i++)
 		offsets[i] = 0x1000 + i * 16 + size / OFFSETS * (i % 8);
-	if (elf_reader_resolve(reader, fd, "/nonexistent/fuzz", offsets, OFFSETS, lists) == 0) {
+	if (resolver_resolve(resolver, fd, "/nonexistent/fuzz", offsets, OFFSETS, lists) == 0) {
 		for (size_t i = 0; i < OFFSETS; i++)
 			if (lists[i].count == 0)
 				abort();
 		symbol_lists_release(lists, OFFSETS);
 	}
 	close(fd);
-	elf_reader_free(reader);
+	resolver_free(resolver);
 	return 0;
 }
