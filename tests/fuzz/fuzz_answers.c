@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 
 #include "python/code_scan.h"
+#include "symbolize/symbol_codec.h"
 #include "symbolize/symbol_list.h"
-#include "symbolize/wire.h"
 #include "target/site_transfer.h"
 #include "target/survey.h"
 #include "unwind_host.h"
@@ -63,7 +63,7 @@ static void make_lists(struct confined_answer *answer)
 		if (symbol_list_add(&lists[i], &symbol))
 			abort();
 	}
-	if (wire_encode_lists(lists, LISTS, &answer->data, &answer->length))
+	if (symbol_lists_encode(lists, LISTS, answer))
 		abort();
 	symbol_lists_release(lists, LISTS);
 }
@@ -194,7 +194,7 @@ static void take_lists(const struct confined_answer *answer)
 {
 	struct symbol_list lists[LISTS];
 
-	if (wire_decode_lists(answer->data, answer->length, lists, LISTS))
+	if (symbol_lists_decode(answer, lists, LISTS))
 		return;
 	for (size_t i = 0; i < LISTS; i++)
 		if (!lists[i].count)

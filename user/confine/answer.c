@@ -5,6 +5,13 @@
 
 #include "confined.h"
 
+int confined_settle(struct confined *confined, struct confined_answer *answer, int error)
+{
+	free(answer->data);
+	*answer = (struct confined_answer){};
+	return error == -EPROTO ? confined_reject(confined) : error;
+}
+
 int confined_call_for(struct confined *confined, const struct confined_call *call, void *result,
 		      size_t size)
 {
@@ -16,9 +23,8 @@ int confined_call_for(struct confined *confined, const struct confined_call *cal
 	if (answer.length == size)
 		memcpy(result, answer.data, size);
 	else
-		error = confined_reject(confined);
-	free(answer.data);
-	return error;
+		error = -EPROTO;
+	return confined_settle(confined, &answer, error);
 }
 
 int confined_answer_copy(struct confined_answer *answer, const void *data, size_t length)

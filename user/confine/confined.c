@@ -23,7 +23,7 @@
 #include "../lib/clock.h"
 #include "confined_internal.h"
 #include "privileges.h"
-#include "wire.h"
+#include "protocol.h"
 
 #define TIMEOUT_MS         20000
 #define TIMEOUT_NETWORK_MS 120000

@@ -64,6 +64,12 @@ int confined_call(struct confined *confined, const struct confined_call *call,
  */
 int confined_reject(struct confined *confined);
 
+/*
+ * When an answer was decoded: frees it and returns `error`, what decoding it gave; of -EPROTO
+ * rejects it.
+ */
+int confined_settle(struct confined *confined, struct confined_answer *answer, int error);
+
 /* As confined_call(); an answer that is not of `size` bytes is rejected, else copied to
  * `result`. */
 int confined_call_for(struct confined *confined, const struct confined_call *call, void *result,

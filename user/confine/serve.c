@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "wire.h"
+#include "protocol.h"
 
 static bool receive_all(int socket, void *data, size_t length)
 {

@@ -102,8 +102,7 @@ int build_id_read(struct confined *confined, int fd, char text[BUILD_ID_TEXT_MAX
 		memcpy(text, answer.data, answer.length);
 		text[answer.length] = '\0';
 	} else {
-		error = confined_reject(confined);
+		error = -EPROTO;
 	}
-	free(answer.data);
-	return error;
+	return confined_settle(confined, &answer, error);
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image_query.h"
+#include "image_codec.h"
 #include "layouts.h"
 
 enum {
@@ -115,7 +115,7 @@ static int version_confined(int fd, const void *input, size_t length,
 			    struct confined_answer *answer)
 {
 	struct python_image image;
-	uint64_t words[QUERY_WORDS];
+	uint64_t words[QUESTION_WORDS];
 	uint32_t version;
 	int error = image_asked(fd, input, length, &image, words);
 
@@ -127,16 +127,15 @@ static int version_confined(int fd, const void *input, size_t length,
 
 uint32_t python_version_request(const struct python_image *image)
 {
-	const uint64_t words[QUERY_WORDS] = {0};
+	const uint64_t words[QUESTION_WORDS] = {0};
 	struct confined_answer answer;
 	uint32_t version = 0;
 
 	if (image_ask(image, version_confined, words, &answer))
 		return 0;
-	if (answer.length == sizeof(version))
+	bool is_version = answer.length == sizeof(version);
+	if (is_version)
 		memcpy(&version, answer.data, sizeof(version));
-	else
-		confined_reject(image->confined);
-	free(answer.data);
+	confined_settle(image->confined, &answer, is_version ? 0 : -EPROTO);
 	return version;
 }

@@ -190,9 +190,8 @@ static int ask_name(struct confined *confined, const struct confined_call *call,
 	    !((const char *)answer.data)[answer.length - 1])
 		memcpy(name, answer.data, answer.length);
 	else
-		error = confined_reject(confined);
-	free(answer.data);
-	return error;
+		error = -EPROTO;
+	return confined_settle(confined, &answer, error);
 }
 
 int class_file_read(struct confined *confined, int fd, uint64_t offset, void *buffer, size_t size)

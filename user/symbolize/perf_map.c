@@ -16,6 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/cursor.h"
+#include "../lib/encoder.h"
+
 #define FILE_SIZE_MAX ((size_t)64 << 20)
 #define LINES_MAX     ((size_t)1000000)
 
@@ -256,81 +259,54 @@ struct perf_map *perf_map_read(int fd)
 	return map;
 }
 
-/* On its way between processes: this, the segments with names as offsets, the text. */
-struct map_header {
-	uint64_t segment_count;
-	uint64_t text_length;
-};
-
-struct map_segment {
-	uint64_t start;
-	uint64_t name; /* NO_NAME, or where in the text it begins */
-};
-
-#define NO_NAME UINT64_MAX
+/* On its way between processes: for each segment its start and its name, then the text. */
+#define NO_NAME       UINT64_MAX /* else where in the text it begins */
+#define SEGMENT_BYTES (2 * sizeof(uint64_t))
 
 int perf_map_encode(const struct perf_map *map, struct confined_answer *answer)
 {
-	const struct map_header header = {map->segment_count, map->text_length};
-	size_t segments_length = map->segment_count * sizeof(struct map_segment);
-	struct map_segment segment;
-	char *at;
+	struct encoder encoder = {};
 
-	answer->length = sizeof(header) + segments_length + map->text_length;
-	answer->data = malloc(answer->length);
-	if (!answer->data)
-		return -ENOMEM;
-	at = answer->data;
-	memcpy(at, &header, sizeof(header));
-	at += sizeof(header);
-	for (size_t i = 0; i < map->segment_count; i++, at += sizeof(segment)) {
-		const struct segment *from = &map->segments[i];
+	encode_u64(&encoder, map->segment_count);
+	for (size_t i = 0; i < map->segment_count; i++) {
+		const char *name = map->segments[i].name;
 
-		segment.start = from->start;
-		segment.name = from->name ? (uint64_t)(from->name - map->text) : NO_NAME;
-		memcpy(at, &segment, sizeof(segment));
+		encode_u64(&encoder, map->segments[i].start);
+		encode_u64(&encoder, name ? (uint64_t)(name - map->text) : NO_NAME);
 	}
-	memcpy(at, map->text, map->text_length);
-	return 0;
+	encode_array(&encoder, map->text, map->text_length, 1);
+	return encoder_take(&encoder, &answer->data, &answer->length);
 }
 
-static int map_allocate(struct perf_map *map, const struct map_header *header)
+/* Segments, with names as offsets, from `at` on. */
+static int name_segments(struct perf_map *map, struct cursor at, size_t count)
 {
-	map->text = malloc(header->text_length + 1);
-	map->segments = calloc(header->segment_count + 1, sizeof(*map->segments));
-	return map->text && map->segments ? 0 : -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t start = cursor_u64(&at), name = cursor_u64(&at);
+
+		if (name != NO_NAME && name >= map->text_length)
+			return -EPROTO;
+		add_segment(map, start, name == NO_NAME ? NULL : map->text + name);
+	}
+	return 0;
 }
 
 static int map_decode(const struct confined_answer *answer, struct perf_map *map)
 {
-	const char *at = answer->data;
-	struct map_header header;
-	struct map_segment segment;
+	struct cursor cursor = cursor_of(answer->data, answer->length);
+	size_t count = cursor_count(&cursor, 2 * LINES_MAX, SEGMENT_BYTES);
+	struct cursor segments = cursor;
 	int error;
 
-	if (answer->length < sizeof(header))
-		return -EPROTO;
-	memcpy(&header, at, sizeof(header));
-	at += sizeof(header);
-	if (header.text_length > FILE_SIZE_MAX || header.segment_count > 2 * LINES_MAX ||
-	    answer->length !=
-		    sizeof(header) + header.segment_count * sizeof(segment) + header.text_length)
-		return -EPROTO;
-	error = map_allocate(map, &header);
-	for (size_t i = 0; i < header.segment_count && !error; i++, at += sizeof(segment)) {
-		memcpy(&segment, at, sizeof(segment));
-		if (segment.name != NO_NAME && segment.name >= header.text_length)
-			error = -EPROTO;
-		else
-			add_segment(map, segment.start,
-				    segment.name == NO_NAME ? NULL : map->text + segment.name);
-	}
-	if (error)
-		return error;
-	memcpy(map->text, at, header.text_length);
-	map->text[header.text_length] = '\0';
-	map->text_length = header.text_length;
-	return 0;
+	cursor_skip(&cursor, count * SEGMENT_BYTES);
+	map->text_length = cursor_count(&cursor, FILE_SIZE_MAX, 1);
+	map->text = calloc(map->text_length + 1, 1);
+	map->segments = calloc(count + 1, sizeof(*map->segments));
+	if (!map->text || !map->segments)
+		return -ENOMEM;
+	cursor_bytes(&cursor, map->text, map->text_length);
+	error = cursor_end(&cursor);
+	return error ?: name_segments(map, segments, count);
 }
 
 static int read_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
@@ -363,13 +339,10 @@ struct perf_map *perf_map_request(struct confined *confined, int fd)
 	int error = confined_call(confined, &call, &answer);
 	struct perf_map *map = error ? NULL : perf_map_decode(&answer);
 
-	if (error) {
+	if (!error)
+		error = confined_settle(confined, &answer, map ? 0 : -errno);
+	if (error)
 		errno = -error;
-		return NULL;
-	}
-	if (!map && errno == EPROTO)
-		errno = -confined_reject(confined);
-	free(answer.data);
 	return map;
 }
 

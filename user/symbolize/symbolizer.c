@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "resolver.h"
+#include "symbol_codec.h"
 #include "symbol_list.h"
-#include "wire.h"
 
 /* The files that it holds open live as long as the confined process. */
 static struct resolver *resolver_get(void)
@@ -22,17 +22,17 @@ static struct resolver *resolver_get(void)
 static int resolve_confined(int fd, const void *input, size_t length,
 			    struct confined_answer *answer)
 {
-	static struct wire_question question;
-	static struct symbol_list lists[WIRE_OFFSETS_MAX];
+	static struct symbol_question question;
+	static struct symbol_list lists[SYMBOL_OFFSETS_MAX];
 	struct resolver *resolver = resolver_get();
-	int error = resolver ? wire_decode_request(input, length, &question) : -ENOMEM;
+	int error = resolver ? symbol_question_decode(input, length, &question) : -ENOMEM;
 
 	if (!error)
 		error = resolver_resolve(resolver, fd, question.path, question.offsets,
 					 question.offset_count, lists);
 	if (error)
 		return error;
-	error = wire_encode_lists(lists, question.offset_count, &answer->data, &answer->length);
+	error = symbol_lists_encode(lists, question.offset_count, answer);
 	symbol_lists_release(lists, question.offset_count);
 	return error;
 }
@@ -40,21 +40,19 @@ static int resolve_confined(int fd, const void *input, size_t length,
 static int resolve_part(struct confined *confined, int fd, const char *path,
 			const uint64_t *offsets, size_t count, struct symbol_list *lists)
 {
-	char input[WIRE_REQUEST_MAX];
+	struct confined_call call = {.function = resolve_confined, .fd = fd};
 	struct confined_answer answer;
-	const struct confined_call call = {
-		.function = resolve_confined,
-		.fd = fd,
-		.input = input,
-		.length = wire_encode_request(path ? path : "", offsets, count, input),
-	};
-	int error = confined_call(confined, &call, &answer);
+	void *question;
+	int error =
+		symbol_question_encode(path ? path : "", offsets, count, &question, &call.length);
 
+	call.input = question;
+	if (!error)
+		error = confined_call(confined, &call, &answer);
+	free(question);
 	if (error)
 		return error;
-	error = wire_decode_lists(answer.data, answer.length, lists, count);
-	free(answer.data);
-	return error == -EPROTO ? confined_reject(confined) : error;
+	return confined_settle(confined, &answer, symbol_lists_decode(&answer, lists, count));
 }
 
 int symbolizer_resolve(struct confined *confined, int fd, const char *path, const uint64_t *offsets,
@@ -65,7 +63,7 @@ int symbolizer_resolve(struct confined *confined, int fd, const char *path, cons
 	if (count)
 		memset(lists, 0, count * sizeof(*lists));
 	for (size_t done = 0, part; done < count && !error; done += part) {
-		part = count - done < WIRE_OFFSETS_MAX ? count - done : WIRE_OFFSETS_MAX;
+		part = count - done < SYMBOL_OFFSETS_MAX ? count - done : SYMBOL_OFFSETS_MAX;
 		error = resolve_part(confined, fd, path, offsets + done, part, lists + done);
 	}
 	if (error)

@@ -166,11 +166,7 @@ static int call_survey(struct confined *confined, int fd, struct survey *survey)
 	int error = confined_call(confined, &call, &answer);
 
 	*survey = (struct survey){0};
-	if (error)
-		return error;
-	error = survey_decode(&answer, survey);
-	free(answer.data);
-	return error == -EPROTO ? confined_reject(confined) : error;
+	return error ?: confined_settle(confined, &answer, survey_decode(&answer, survey));
 }
 
 /*

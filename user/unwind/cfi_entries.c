@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "cfi_entries.h"
-#include "cursor.h"
+#include "../lib/cursor.h"
 
 #define REGISTER_RA 16
 

@@ -7,7 +7,7 @@
 #define UNFREED_CFI_PROGRAM_H
 
 #include "cfi_entries.h"
-#include "cursor.h"
+#include "../lib/cursor.h"
 
 /* The registers whose place is followed. */
 enum cfi_tracked { CFI_RBX, CFI_RBP, CFI_RSP, CFI_RA, CFI_TRACKED };

@@ -2,7 +2,7 @@
 #include <dwarf.h>
 #include <errno.h>
 
-#include "cursor.h"
+#include "../lib/cursor.h"
 #include "frame_sections.h"
 
 static void add(struct frame_sections *sections, const Elf_Data *data, uint64_t address,

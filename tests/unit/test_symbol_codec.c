@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
+#include "symbolize/symbol_codec.h"
 #include "symbolize/symbol_list.h"
-#include "symbolize/wire.h"
 
 static void add(struct symbol_list *list, const struct symbol *symbol)
 {
@@ -30,13 +30,12 @@ static void fill(struct symbol_list lists[2])
 static void what_goes_in_comes_out(void **state)
 {
 	struct symbol_list lists[2], decoded[2];
-	size_t length;
-	void *data;
+	struct confined_answer answer;
 
 	(void)state;
 	fill(lists);
-	assert_int_equal(wire_encode_lists(lists, 2, &data, &length), 0);
-	assert_int_equal(wire_decode_lists(data, length, decoded, 2), 0);
+	assert_int_equal(symbol_lists_encode(lists, 2, &answer), 0);
+	assert_int_equal(symbol_lists_decode(&answer, decoded, 2), 0);
 	assert_int_equal(decoded[0].vaddr, 0x1234);
 	assert_int_equal(decoded[0].count, 2);
 	assert_string_equal(decoded[0].symbols[0].name, "inner");
@@ -53,7 +52,7 @@ static void what_goes_in_comes_out(void **state)
 	assert_int_equal(decoded[1].symbols[0].line, UINT32_MAX);
 	symbol_lists_release(decoded, 2);
 	symbol_lists_release(lists, 2);
-	free(data);
+	free(answer.data);
 }
 
 /* Each cut and each changed byte: refused, or lists that hold what the contract promises. */
@@ -64,7 +63,7 @@ static void check_damaged(const void *data, size_t length)
 	int error;
 
 	memcpy(copy, data, length);
-	error = wire_decode_lists(copy, length, decoded, 2);
+	error = symbol_lists_decode(&(struct confined_answer){copy, length}, decoded, 2);
 	assert_true(error == 0 || error == -EPROTO);
 	for (size_t i = 0; i < 2; i++)
 		assert_true(error ? decoded[i].count == 0 : decoded[i].count > 0);
@@ -72,18 +71,19 @@ static void check_damaged(const void *data, size_t length)
 	free(copy);
 }
 
-static void damaged_replies_are_survived(void **state)
+static void damaged_answers_are_survived(void **state)
 {
 	struct symbol_list lists[2], decoded[2];
-	unsigned char *data;
-	size_t length;
+	struct confined_answer answer;
 
 	(void)state;
 	fill(lists);
-	assert_int_equal(wire_encode_lists(lists, 2, (void **)&data, &length), 0);
-	for (size_t cut = 0; cut < length; cut++) {
-		assert_int_equal(wire_decode_lists(data, cut, decoded, 2), -EPROTO);
-		check_damaged(data, cut);
+	assert_int_equal(symbol_lists_encode(lists, 2, &answer), 0);
+	unsigned char *data = answer.data;
+	size_t length = answer.length;
+	for (answer.length = 0; answer.length < length; answer.length++) {
+		assert_int_equal(symbol_lists_decode(&answer, decoded, 2), -EPROTO);
+		check_damaged(data, answer.length);
 	}
 	for (size_t at = 0; at < length; at++) {
 		for (unsigned int value = 0; value < 256; value++) {
@@ -105,54 +105,57 @@ static void numbers_beyond_the_limits_are_refused(void **state)
 		uint64_t vaddr;
 		uint32_t count;
 	} __attribute__((packed)) message = {1, 0};
+	const struct confined_answer answer = {&message, sizeof(message)};
 
 	(void)state;
-	assert_int_equal(wire_decode_lists(&message, sizeof(message), &decoded, 1), -EPROTO);
+	assert_int_equal(symbol_lists_decode(&answer, &decoded, 1), -EPROTO);
 	message.count = UINT32_MAX;
-	assert_int_equal(wire_decode_lists(&message, sizeof(message), &decoded, 1), -EPROTO);
+	assert_int_equal(symbol_lists_decode(&answer, &decoded, 1), -EPROTO);
 }
 
-static void requests_travel(void **state)
+static void questions_travel(void **state)
 {
-	static struct wire_question question;
+	static struct symbol_question question;
 	const uint64_t offsets[] = {1, UINT64_MAX, 0};
-	char data[WIRE_REQUEST_MAX];
-	size_t length = wire_encode_request("/lib/a b", offsets, 3, data);
-	struct wire_request header;
+	const uint32_t too_long = SYMBOL_PATH_MAX + 1;
+	const uint64_t too_many = SYMBOL_OFFSETS_MAX + 1;
+	size_t length;
+	void *data;
 
 	(void)state;
-	assert_int_equal(wire_decode_request(data, length, &question), 0);
+	assert_int_equal(symbol_question_encode("/lib/a b", offsets, 3, &data, &length), 0);
+	assert_int_equal(symbol_question_decode(data, length, &question), 0);
 	assert_string_equal(question.path, "/lib/a b");
 	assert_int_equal(question.offset_count, 3);
 	assert_memory_equal(question.offsets, offsets, sizeof(offsets));
 	for (size_t cut = 0; cut < length; cut++)
-		assert_int_equal(wire_decode_request(data, cut, &question), -EPROTO);
-	memcpy(&header, data, sizeof(header));
-	header.offset_count = WIRE_OFFSETS_MAX + 1;
-	memcpy(data, &header, sizeof(header));
-	assert_int_equal(wire_decode_request(data, length, &question), -EPROTO);
-	header = (struct wire_request){.path_length = WIRE_PATH_MAX + 1};
-	memcpy(data, &header, sizeof(header));
-	assert_int_equal(wire_decode_request(data, sizeof(data), &question), -EPROTO);
+		assert_int_equal(symbol_question_decode(data, cut, &question), -EPROTO);
+	memcpy((char *)data + length - sizeof(offsets) - sizeof(too_many), &too_many,
+	       sizeof(too_many));
+	assert_int_equal(symbol_question_decode(data, length, &question), -EPROTO);
+	free(data);
+	data = calloc(1, 2 * SYMBOL_PATH_MAX);
+	memcpy(data, &too_long, sizeof(too_long));
+	assert_int_equal(symbol_question_decode(data, 2 * SYMBOL_PATH_MAX, &question), -EPROTO);
+	free(data);
 }
 
-/* More than a reply may hold: the first lists are whole, the last nameless, all are there. */
-static void replies_are_bounded(void **state)
+/* More than an answer may hold: the first lists are whole, the last nameless, all are there. */
+static void answers_are_bounded(void **state)
 {
 	enum { COUNT = 4096, SYMBOLS = 4 };
 	struct symbol_list *lists = calloc(COUNT, sizeof(*lists));
 	struct symbol_list *decoded = calloc(COUNT, sizeof(*decoded));
 	char name[SYMBOL_STRING_MAX + 1] = "";
-	size_t length;
-	void *data;
+	struct confined_answer answer;
 
 	(void)state;
 	memset(name, 'n', SYMBOL_STRING_MAX);
 	for (size_t i = 0; i < COUNT * SYMBOLS; i++)
 		add(&lists[i / SYMBOLS], &(struct symbol){.name = name, .line = 1});
-	assert_int_equal(wire_encode_lists(lists, COUNT, &data, &length), 0);
-	assert_true(length <= WIRE_REPLY_MAX);
-	assert_int_equal(wire_decode_lists(data, length, decoded, COUNT), 0);
+	assert_int_equal(symbol_lists_encode(lists, COUNT, &answer), 0);
+	assert_true(answer.length <= SYMBOL_ANSWER_MAX);
+	assert_int_equal(symbol_lists_decode(&answer, decoded, COUNT), 0);
 	assert_int_equal(decoded[0].count, SYMBOLS);
 	assert_string_equal(decoded[0].symbols[0].name, name);
 	assert_int_equal(decoded[COUNT - 1].count, 1);
@@ -161,7 +164,7 @@ static void replies_are_bounded(void **state)
 	symbol_lists_release(decoded, COUNT);
 	free(lists);
 	free(decoded);
-	free(data);
+	free(answer.data);
 }
 
 static void lists_and_strings_are_bounded(void **state)
@@ -186,10 +189,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_goes_in_comes_out),
-		cmocka_unit_test(damaged_replies_are_survived),
+		cmocka_unit_test(damaged_answers_are_survived),
 		cmocka_unit_test(numbers_beyond_the_limits_are_refused),
-		cmocka_unit_test(requests_travel),
-		cmocka_unit_test(replies_are_bounded),
+		cmocka_unit_test(questions_travel),
+		cmocka_unit_test(answers_are_bounded),
 		cmocka_unit_test(lists_and_strings_are_bounded),
 	};
 

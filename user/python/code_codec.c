@@ -10,13 +10,13 @@
 
 #include "../target/site_transfer.h"
 #include "code_scan.h"
-#include "image_query.h"
+#include "image_codec.h"
 
 static int scan_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
 {
 	struct python_image image;
 	struct scanned *scanned;
-	uint64_t words[QUERY_WORDS];
+	uint64_t words[QUESTION_WORDS];
 	int error = image_asked(fd, input, length, &image, words);
 
 	if (error)
@@ -66,15 +66,14 @@ ssize_t code_scan_decode(const struct confined_answer *answer, uint64_t address,
 ssize_t code_scan_request(const struct python_image *image, uint64_t address, size_t size,
 			  struct scanned **scanned)
 {
-	const uint64_t words[QUERY_WORDS] = {address, size};
+	const uint64_t words[QUESTION_WORDS] = {address, size};
 	struct confined_answer answer;
-	ssize_t count = image_ask(image, scan_confined, words, &answer);
+	int error = image_ask(image, scan_confined, words, &answer);
 
-	if (count)
-		return count;
-	count = code_scan_decode(&answer, address, size, scanned);
-	free(answer.data);
-	return count == -EPROTO ? confined_reject(image->confined) : count;
+	if (error)
+		return error;
+	ssize_t count = code_scan_decode(&answer, address, size, scanned);
+	return confined_settle(image->confined, &answer, count < 0 ? (int)count : 0) ?: count;
 }
 
 static int references_confined(int fd, const void *input, size_t length,
@@ -82,7 +81,7 @@ static int references_confined(int fd, const void *input, size_t length,
 {
 	struct code_references references[REFERENCES_MAX];
 	struct python_image image;
-	uint64_t words[QUERY_WORDS];
+	uint64_t words[QUESTION_WORDS];
 	int error = image_asked(fd, input, length, &image, words);
 
 	if (error)
@@ -111,7 +110,7 @@ int code_references_decode(const struct confined_answer *answer, struct code_ref
 int code_references_request(const struct python_image *image, struct code_references *references,
 			    size_t count)
 {
-	uint64_t words[QUERY_WORDS] = {0};
+	uint64_t words[QUESTION_WORDS] = {0};
 	struct confined_answer answer;
 
 	for (size_t i = 0; i < count; i++)
@@ -119,16 +118,15 @@ int code_references_request(const struct python_image *image, struct code_refere
 	int error = image_ask(image, references_confined, words, &answer);
 	if (error)
 		return error;
-	error = code_references_decode(&answer, references, count);
-	free(answer.data);
-	return error == -EPROTO ? confined_reject(image->confined) : error;
+	return confined_settle(image->confined, &answer,
+			       code_references_decode(&answer, references, count));
 }
 
 static int site_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
 {
 	struct python_image image;
 	struct site site;
-	uint64_t words[QUERY_WORDS];
+	uint64_t words[QUESTION_WORDS];
 	int error = image_asked(fd, input, length, &image, words);
 
 	if (error)
@@ -160,13 +158,12 @@ int code_site_decode(const struct confined_answer *answer, const struct python_i
 int code_site_request(const struct python_image *image, const struct alloc_function *function,
 		      uint64_t address, struct site *site)
 {
-	const uint64_t words[QUERY_WORDS] = {address, function->cookie, function->flags};
+	const uint64_t words[QUESTION_WORDS] = {address, function->cookie, function->flags};
 	struct confined_answer answer;
 	int error = image_ask(image, site_confined, words, &answer);
 
 	if (error)
 		return error;
-	error = code_site_decode(&answer, image, function, address, site);
-	free(answer.data);
-	return error == -EPROTO ? confined_reject(image->confined) : error;
+	return confined_settle(image->confined, &answer,
+			       code_site_decode(&answer, image, function, address, site));
 }

@@ -8,8 +8,8 @@
  * Both sides are one program image, forked and not executed anew, so that numbers are in its byte
  * order and the address of a function means the same in both.
  */
-#ifndef UNFREED_CONFINE_WIRE_H
-#define UNFREED_CONFINE_WIRE_H
+#ifndef UNFREED_CONFINE_PROTOCOL_H
+#define UNFREED_CONFINE_PROTOCOL_H
 
 #include <stdbool.h>
 

@@ -3,35 +3,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image_query.h"
+#include "image_codec.h"
 
 int image_ask(const struct python_image *image, confined_fn *function,
-	      const uint64_t words[QUERY_WORDS], struct confined_answer *answer)
+	      const uint64_t words[QUESTION_WORDS], struct confined_answer *answer)
 {
-	struct image_query query = {.segment_count = image->segment_count};
+	struct image_question question = {.segment_count = image->segment_count};
 	const struct confined_call call = {
 		.function = function,
 		.fd = image->fd,
-		.input = &query,
-		.length = sizeof(query),
+		.input = &question,
+		.length = sizeof(question),
 	};
 
-	memcpy(query.segments, image->segments, sizeof(query.segments));
-	memcpy(query.words, words, sizeof(query.words));
+	memcpy(question.segments, image->segments, sizeof(question.segments));
+	memcpy(question.words, words, sizeof(question.words));
 	return confined_call(image->confined, &call, answer);
 }
 
 int image_asked(int fd, const void *input, size_t length, struct python_image *image,
-		uint64_t words[QUERY_WORDS])
+		uint64_t words[QUESTION_WORDS])
 {
-	struct image_query query;
+	struct image_question question;
 
-	if (length != sizeof(query))
+	if (length != sizeof(question))
 		return -EINVAL;
-	memcpy(&query, input, sizeof(query));
-	*image = (struct python_image){.fd = fd, .segment_count = query.segment_count};
-	memcpy(image->segments, query.segments, sizeof(image->segments));
-	memcpy(words, query.words, sizeof(query.words));
+	memcpy(&question, input, sizeof(question));
+	*image = (struct python_image){.fd = fd, .segment_count = question.segment_count};
+	memcpy(image->segments, question.segments, sizeof(image->segments));
+	memcpy(words, question.words, sizeof(question.words));
 	return 0;
 }
 
@@ -67,11 +67,7 @@ static int call_parts(struct confined *confined, int fd, struct image_parts *par
 	struct confined_answer answer;
 	int error = confined_call(confined, &call, &answer);
 
-	if (error)
-		return error;
-	error = image_parts_decode(&answer, parts);
-	free(answer.data);
-	return error == -EPROTO ? confined_reject(confined) : error;
+	return error ?: confined_settle(confined, &answer, image_parts_decode(&answer, parts));
 }
 
 int image_parts_request(struct confined *confined, int fd, struct image_parts *parts)
@@ -87,7 +83,7 @@ int image_parts_request(struct confined *confined, int fd, struct image_parts *p
 static int bytes_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
 {
 	uint8_t bytes[IMAGE_BYTES_MAX];
-	uint64_t words[QUERY_WORDS];
+	uint64_t words[QUESTION_WORDS];
 	struct python_image image;
 	int error = image_asked(fd, input, length, &image, words);
 
@@ -100,8 +96,8 @@ static int bytes_confined(int fd, const void *input, size_t length, struct confi
 ssize_t image_bytes_request(const struct python_image *image, uint64_t address, void *buffer,
 			    size_t size)
 {
-	const uint64_t words[QUERY_WORDS] = {address,
-					     size < IMAGE_BYTES_MAX ? size : IMAGE_BYTES_MAX};
+	const uint64_t words[QUESTION_WORDS] = {address,
+						size < IMAGE_BYTES_MAX ? size : IMAGE_BYTES_MAX};
 	struct confined_answer answer;
 	int error = image_ask(image, bytes_confined, words, &answer);
 
@@ -111,7 +107,6 @@ ssize_t image_bytes_request(const struct python_image *image, uint64_t address, 
 	if (answer.length <= words[1])
 		memcpy(buffer, answer.data, answer.length);
 	else
-		got = confined_reject(image->confined);
-	free(answer.data);
-	return got;
+		error = -EPROTO;
+	return confined_settle(image->confined, &answer, error) ?: got;
 }
