@@ -49,6 +49,13 @@ static const char operators_source[] =
 	"#include <stdlib.h>\nvoid *_Znwm(size_t n) { return malloc(n); }\n"
 	"void _ZdlPv(void *p) { free(p); }\n";
 
+/* What nm and readelf say of the file that was asked for last. */
+static struct {
+	char path[256];
+	char *names;    /* nm's lines */
+	char *segments; /* readelf's */
+} told;
+
 static void write_source(const char *name, const char *text)
 {
 	char path[128];
@@ -84,6 +91,8 @@ static int teardown(void **state)
 {
 	(void)state;
 	confined_free(confined);
+	free(told.names);
+	free(told.segments);
 	return nftw(directory, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -157,31 +166,58 @@ static void stop(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-/* The file offset of a function as nm and readelf have it. */
+static char *output_of(const char *format, const char *path)
+{
+	char command[768], *text = NULL;
+	size_t room = 0;
+
+	snprintf(command, sizeof(command), format, path, path);
+	FILE *output = popen(command, "r");
+	assert_non_null(output);
+	assert_true(getdelim(&text, &room, '\0', output) > 0);
+	pclose(output);
+	return text;
+}
+
+static void ask(const char *path)
+{
+	if (!strcmp(told.path, path))
+		return;
+	free(told.names);
+	free(told.segments);
+	snprintf(told.path, sizeof(told.path), "%s", path);
+	told.names = output_of("(nm -D '%s'; nm '%s') 2>/dev/null", path);
+	told.segments = output_of("readelf -lW '%s'", path);
+}
+
+/* The rest of a text behind its next line feed, NULL at its end. */
+static const char *next_line(const char *text)
+{
+	const char *end = strchr(text, '\n');
+
+	return end && end[1] ? end + 1 : NULL;
+}
+
+/* The file offset of a function as they have it. */
 static uint64_t expected_offset(const char *path, const char *function)
 {
-	char command[512], line[512], name[256];
 	unsigned long address = 0, found = 0, offset, start, size;
+	char name[256];
 
-	snprintf(command, sizeof(command), "(nm -D '%s'; nm '%s') 2>/dev/null", path, path);
-	FILE *output = popen(command, "r");
-	while (fgets(line, sizeof(line), output)) {
+	ask(path);
+	for (const char *line = told.names; line; line = next_line(line)) {
 		if (sscanf(line, "%lx %*[TtWi] %255s", &address, name) != 2)
 			continue;
 		name[strcspn(name, "@")] = '\0';
 		if (!strcmp(name, function))
 			found = address;
 	}
-	pclose(output);
 	assert_true(found);
-	snprintf(command, sizeof(command), "readelf -lW '%s'", path);
-	output = popen(command, "r");
 	address = 0;
-	while (fgets(line, sizeof(line), output))
+	for (const char *line = told.segments; line; line = next_line(line))
 		if (sscanf(line, " LOAD %lx %lx %*x %lx", &offset, &start, &size) == 3 &&
 		    found >= start && found - start < size)
 			address = found - start + offset;
-	pclose(output);
 	return address;
 }
 
