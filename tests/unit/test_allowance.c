@@ -51,8 +51,12 @@ static void test_first_seconds(void **state)
 
 	(void)state;
 	assert_near(allowance_left(&allowance), 5.4);
-	allowance.passed = 6;
+	allowance.passed = 4.99;
+	assert_near(allowance_left(&allowance), 5.4);
+	allowance.passed = 5;
 	assert_near(allowance_left(&allowance), 3);
+	allowance.passed = 0; /* no division by it */
+	assert_near(allowance_left(&allowance), 5.4);
 }
 
 static void test_first_graph(void **state)
@@ -62,6 +66,10 @@ static void test_first_graph(void **state)
 	(void)state;
 	assert_true(allowance_has_first_graph(allowance_left(&allowance), 0.25, 0.1));
 	assert_false(allowance_has_first_graph(allowance_left(&allowance), 0.25, 0.2));
+	assert_true(allowance_has_first_graph(1, 0.25, 0.125));
+	assert_false(allowance_has_first_graph(0.99, 0.25, 0.125));
+	assert_true(allowance_has_first_graph(0, 0, 0));
+	assert_false(allowance_has_first_graph(-0.1, 0, 0));
 	allowance.usual = 1;
 	assert_true(allowance_has_first_graph(allowance_left(&allowance), 0.25, 0.2));
 }

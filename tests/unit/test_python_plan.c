@@ -156,6 +156,115 @@ static void test_hooks_are_named(void **state)
 	assert_non_null(strstr(plan.notice, "debug"));
 }
 
+/* --- all of it as a table --- */
+
+static void no_refill(struct python_slots *slots)
+{
+	slots->refill = 0;
+}
+
+static void stepped_calloc(struct python_slots *slots)
+{
+	slots->functions[CALL_CALLOC].site.kind = SITE_STEPPED;
+}
+
+static void stepped_without_refill(struct python_slots *slots)
+{
+	stepped_calloc(slots);
+	no_refill(slots);
+}
+
+static void nop_at_refill(struct python_slots *slots)
+{
+	slots->refill_site.kind = SITE_EMULATED_NOP;
+}
+
+static void tracemalloc(struct python_slots *slots)
+{
+	slots->hook = HOOK_TRACEMALLOC;
+}
+
+static void unknown_hook(struct python_slots *slots)
+{
+	slots->hook = HOOK_UNKNOWN;
+}
+
+static void of_system(struct python_slots *slots)
+{
+	slots->backend = BACKEND_SYSTEM;
+}
+
+static void mimalloc(struct python_slots *slots)
+{
+	slots->backend = BACKEND_MIMALLOC;
+}
+
+static void unknown_backend(struct python_slots *slots)
+{
+	slots->backend = BACKEND_UNKNOWN;
+}
+
+static const struct plan_case {
+	void (*change)(struct python_slots *slots);
+	bool inlined;
+	enum python_request request;
+	enum python_mode mode;
+	enum site_kind costliest;
+	const char *notice; /* a part of it; "" where there is none */
+} plan_cases[] = {
+	{stepped_calloc, false, REQUEST_AUTO, PYTHON_MODE_POOLS, SITE_STEPPED, ""},
+	{stepped_calloc, false, REQUEST_EXACT, PYTHON_MODE_EXACT, SITE_STEPPED, "10 to 60"},
+	{stepped_without_refill, false, REQUEST_AUTO, PYTHON_MODE_EXACT, SITE_STEPPED, "10 to 60"},
+	{no_refill, true, REQUEST_AUTO, PYTHON_MODE_MALLOC, SITE_EMULATED, "inlines its allocator"},
+	{nop_at_refill, false, REQUEST_POOLS, PYTHON_MODE_POOLS, SITE_STEPPED, ""},
+	{tracemalloc, false, REQUEST_EXACT, PYTHON_MODE_EXACT, SITE_EMULATED, "tracemalloc is on"},
+	{tracemalloc, true, REQUEST_POOLS, PYTHON_MODE_POOLS, SITE_STEPPED, "tracemalloc is on"},
+	{unknown_hook, false, REQUEST_AUTO, PYTHON_MODE_EXACT, SITE_EMULATED, "of an extension"},
+	{of_system, false, REQUEST_POOLS, PYTHON_MODE_MALLOC, SITE_EMULATED, "PYTHONMALLOC=malloc"},
+	{mimalloc, false, REQUEST_AUTO, PYTHON_MODE_MALLOC, SITE_EMULATED, "built-in mimalloc"},
+	{unknown_backend, false, REQUEST_AUTO, PYTHON_MODE_MALLOC, SITE_EMULATED, "an extension"},
+	{stepped_calloc, false, REQUEST_OFF, PYTHON_MODE_MALLOC, SITE_EMULATED, ""},
+};
+
+static void test_table(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(plan_cases) / sizeof(plan_cases[0]); i++) {
+		const struct plan_case *one = &plan_cases[i];
+		struct python_slots slots = one->inlined ? inlined() : plain();
+
+		one->change(&slots);
+		const struct python_plan plan = plan_of(&slots, one->request, false, 0);
+
+		if (plan.mode != one->mode || plan.costliest != one->costliest || plan.steer)
+			fail_msg("case %zu: mode %d, costliest %d", i, plan.mode, plan.costliest);
+		if (*one->notice ? !strstr(plan.notice, one->notice) : *plan.notice)
+			fail_msg("case %zu: %s", i, plan.notice);
+	}
+}
+
+/* Why exact is not to be had, and what to try. */
+static void test_refusals_say_why(void **state)
+{
+	struct python_slots slots = inlined();
+	struct failure failure = {0};
+	struct python_plan plan;
+
+	(void)state;
+	slots.hook = HOOK_DEBUG;
+	assert_int_equal(python_plan(&slots, REQUEST_EXACT, true, &plan, &failure), -ENOTSUP);
+	assert_non_null(strstr(failure.text, "a hook stands in front of it"));
+	assert_int_equal(failure.status, STATUS_TARGET);
+	slots = inlined();
+	slots.functions[CALLS - 1].alias = 0;
+	assert_int_equal(python_plan(&slots, REQUEST_EXACT, true, &plan, &failure), -ENOTSUP);
+	assert_non_null(strstr(failure.text, "has no second address; try --python pools"));
+	slots = plain();
+	slots.refill = 0;
+	assert_int_equal(python_plan(&slots, REQUEST_POOLS, true, &plan, &failure), -ENOTSUP);
+	assert_non_null(strstr(failure.text, "try --python exact"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +275,8 @@ int main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_other_allocators),
 		cmocka_unit_test(test_hooks_are_named),
+		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_refusals_say_why),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
