@@ -26,6 +26,7 @@ enum {
 	REPLAY_ROWS = 64,
 	REPLAY_BUCKETS = 64,
 	REPLAY_SPILLED = 64,
+	REPLAY_BATCH = 7, /* it need not give as many as were asked for */
 	REPLAY_FILES = 16,
 	REPLAY_SNAPSHOTS = 8,
 	REPLAY_CHUNKS = 4,
@@ -78,6 +79,8 @@ int bpf_map_lookup_batch(int fd, void *in, void *out, void *keys, void *values, 
 	(void)options;
 	if (replay_spilled_error)
 		return -(int)replay_spilled_error;
+	if (*count > REPLAY_BATCH)
+		*count = REPLAY_BATCH;
 	if (left < *count)
 		*count = left;
 	memcpy(keys, replay_spilled_keys + from, *count * sizeof(uint64_t));

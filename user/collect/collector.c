@@ -142,11 +142,33 @@ static struct image *take_stack(struct collector *collector, struct image *image
 	return image;
 }
 
+/* The least that a record of its type has. */
+static size_t record_bytes_min(const struct record *record)
+{
+	switch (record->type) {
+	case RECORD_STACK:
+		return offsetof(struct stack_record, words);
+	case RECORD_FILE:
+		return sizeof(struct file_record);
+	case RECORD_FORK:
+		return sizeof(struct fork_record);
+	case RECORD_EXEC:
+		return sizeof(struct exec_record);
+	case RECORD_EXIT:
+		return sizeof(struct exit_record);
+	default:
+		return sizeof(struct record);
+	}
+}
+
 struct image *collector_take(struct collector *collector, const void *data, size_t size)
 {
 	const struct record *record = data;
-	struct image *image = images_find(&collector->images, record->space);
+	struct image *image;
 
+	if (size < sizeof(*record) || size < record_bytes_min(record))
+		return NULL;
+	image = images_find(&collector->images, record->space);
 	switch (record->type) {
 	case RECORD_STACK:
 		return take_stack(collector, image, data, size);

@@ -48,7 +48,8 @@ void collector_refresh(struct collector *collector, uint32_t pid);
 
 /*
  * Takes a record (of any type) from the ring buffer in. Returns the image that it concerns (of a
- * fork: the child's, where it is traced; of an exec: the new one), NULL where there is none.
+ * fork: the child's, where it is traced; of an exec: the new one), NULL where there is none. One
+ * that is shorter than what it says is in it is passed over.
  */
 struct image *collector_take(struct collector *collector, const void *record, size_t size);
 
