@@ -207,9 +207,14 @@ class Result:
     @property
     def losses(self):
         """Only the causes that lost something. musl has no unwind tables below main, so that every
-        stack there ends early; the functions that matter are compared by name anyway."""
+        stack of its programs ends early; the functions that matter are compared by name anyway."""
+        excused = {"unwind_no_table"} if self.is_of_musl else set()
         return {cause: count for cause, count in self.report["losses"].items()
-                if count and cause != "unwind_no_table"}
+                if count and cause not in excused}
+
+    @property
+    def is_of_musl(self):
+        return all(".musl" in (target["exe"] or "") for target in self.report["targets"])
 
     @property
     def complaints(self):

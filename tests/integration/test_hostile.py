@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import TIMEOUT, TOTALS, Recorder, Target, assert_totals, needs, program
+from conftest import TIMEOUT, TOTALS, UNFREED, Recorder, Target, assert_totals, needs, program
 from damage import DAMAGES, damage_file, giant_sections, no_header
 from test_namespaces import Contained, tiny_root
 
@@ -417,10 +417,10 @@ def test_doctor_on_hostile_names(tmp_path, library):
     library.rename(hostile)
     with Target("hostile", "--library", hostile, "--comm", "\x1b[2J") as target:
         damage_file(hostile, giant_sections)
-        run_ = subprocess.run([str(pathlib.Path(Recorder.__init__.__globals__["UNFREED"])), "doctor",
-                               "-p", str(target.pid)], capture_output=True, timeout=TIMEOUT)
-    assert run_.returncode == 0, run_.stderr
-    assert not set(run_.stdout + run_.stderr) & (set(range(0x20)) - {0x0a})
+        doctor = subprocess.run([UNFREED, "doctor", "-p", str(target.pid)], capture_output=True,
+                                timeout=TIMEOUT)
+    assert doctor.returncode == 0, doctor.stderr
+    assert not set(doctor.stdout + doctor.stderr) & (set(range(0x20)) - {0x0a})
 
 
 @pytest.mark.parametrize("options", [["--mappings", 40000], ["--code-mappings", 20000]],

@@ -14,7 +14,7 @@ def tiny_root(directory, name):
     """A root with the program and exactly what it is linked with."""
     inside = directory / "root"
     (inside / "proc").mkdir(parents=True)
-    shutil.copy(program(name), inside / "program")
+    shutil.copy(program(name), inside / name)
     linked = subprocess.run(["ldd", str(program(name))], capture_output=True, text=True)
     for word in linked.stdout.split():
         if os.path.isfile(word) and not (inside / word[1:]).exists():
@@ -31,7 +31,8 @@ class Contained(Target):
     """A program under unshare and chroot; `pid` is the program's own, as the host sees it."""
 
     def __init__(self, root, *args):
-        super().__init__(pathlib.Path("/program"), *args,
+        [name] = (path.name for path in root.iterdir() if path.is_file())
+        super().__init__(pathlib.Path("/", name), *args,
                          wrap=[needs("unshare"), "--mount", "--pid", "--fork", "--kill-child",
                                f"--root={root}"])
         children = f"/proc/{self.pid}/task/{self.pid}/children"
@@ -70,7 +71,7 @@ def test_a_library_replaced_on_disk(record, attach, tmp_path):
     with Contained(root) as target:
         (root / "lib/ld-musl-x86_64.so.1").unlink()
         (root / "lib/ld-musl-x86_64.so.1").write_bytes(b"something else")
-        (root / "program").unlink()
+        (root / "family.musl").unlink()
         recorder = record(target, options=attach)
         target.go()
         truth = target.truth()
