@@ -13,7 +13,7 @@
 #include "python/code_scan.h"
 #include "symbolize/symbol_codec.h"
 #include "symbolize/symbol_list.h"
-#include "target/site_transfer.h"
+#include "target/site_codec.h"
 #include "target/survey.h"
 #include "unwind_host.h"
 

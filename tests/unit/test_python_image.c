@@ -17,7 +17,7 @@
 
 #include "python/functions.h"
 #include "python/code_scan.h"
-#include "target/site_transfer.h"
+#include "target/site_codec.h"
 
 static struct confined *confined;
 

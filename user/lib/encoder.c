@@ -26,7 +26,7 @@ static bool reserve(struct encoder *encoder, size_t size)
 	return true;
 }
 
-static void encode_bytes(struct encoder *encoder, const void *bytes, size_t size)
+void encode_bytes(struct encoder *encoder, const void *bytes, size_t size)
 {
 	if (!reserve(encoder, size)) {
 		encoder->failed = true;

@@ -19,6 +19,8 @@ struct encoder {
 	bool failed;
 };
 
+void encode_bytes(struct encoder *encoder, const void *bytes, size_t size);
+
 /* How many items, and these. */
 void encode_array(struct encoder *encoder, const void *items, size_t count, size_t size);
 

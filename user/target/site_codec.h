@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A site on the way between processes. The function that it is of travels beside it. */
-#ifndef UNFREED_SITE_TRANSFER_H
-#define UNFREED_SITE_TRANSFER_H
+#ifndef UNFREED_SITE_CODEC_H
+#define UNFREED_SITE_CODEC_H
 
 #include "sites.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "site_transfer.h"
+#include "site_codec.h"
 
 #include <string.h>
 
