@@ -160,11 +160,13 @@ static int print_page(struct page *page, const struct snapshot *snapshot,
 
 int output_html(const struct snapshot *snapshot, const struct output_options *options, FILE *file)
 {
-	struct snapshot *merged = stack_page_merge(snapshot, options);
+	struct snapshot *merged;
 	struct page page;
 	char *title = NULL;
-	int error = stack_page_title(merged ? merged : snapshot, &title);
+	int error = stack_page_merge(snapshot, options, &merged);
 
+	if (!error)
+		error = stack_page_title(merged ? merged : snapshot, &title);
 	if (!error)
 		error = page_init(&page, file);
 	if (!error) {

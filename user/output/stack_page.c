@@ -298,12 +298,14 @@ static void print_all(struct printer *printer, const struct output_options *opti
 		tree->cut_stacks, tree->cut_bytes, tree->other_stacks, tree->other_bytes);
 }
 
-struct snapshot *stack_page_merge(const struct snapshot *snapshot,
-				  const struct output_options *options)
+int stack_page_merge(const struct snapshot *snapshot, const struct output_options *options,
+		     struct snapshot **merged)
 {
-	return options->by != BY_PID && snapshot->target_count > 1
-		       ? snapshot_merge_programs(snapshot)
-		       : NULL;
+	*merged = NULL;
+	if (options->by == BY_PID || snapshot->target_count < 2)
+		return 0;
+	*merged = snapshot_merge_programs(snapshot);
+	return *merged ? 0 : -ENOMEM;
 }
 
 int stack_page_print_data(const struct snapshot *snapshot, const struct snapshot *merged,

@@ -18,11 +18,11 @@ int stack_page_print_data(const struct snapshot *snapshot, const struct snapshot
 			  const struct output_options *options, FILE *file);
 
 /*
- * The snapshot with the processes of one program as one, as header lines, table and picture are;
- * NULL where it is the snapshot itself. To be freed by the caller.
+ * The snapshot with the processes of one program as one, as header lines, table and picture are, in
+ * *merged, to be freed by the caller; NULL where that is the snapshot itself. Returns 0 or -ENOMEM.
  */
-struct snapshot *stack_page_merge(const struct snapshot *snapshot,
-				  const struct output_options *options);
+int stack_page_merge(const struct snapshot *snapshot, const struct output_options *options,
+		     struct snapshot **merged);
 
 /* The title, escaped, to be freed by the caller. Returns 0 or a negative errno. */
 int stack_page_title(const struct snapshot *snapshot, char **title);

@@ -26,11 +26,13 @@ static int print_program(const struct snapshot *snapshot, const struct snapshot 
 
 int output_svg(const struct snapshot *snapshot, const struct output_options *options, FILE *file)
 {
-	struct snapshot *merged = stack_page_merge(snapshot, options);
-	const struct snapshot *whole = merged ? merged : snapshot;
+	struct snapshot *merged;
 	char *title = NULL;
-	int error = stack_page_title(whole, &title);
+	int error = stack_page_merge(snapshot, options, &merged);
+	const struct snapshot *whole = merged ? merged : snapshot;
 
+	if (!error)
+		error = stack_page_title(whole, &title);
 	if (!error) {
 		fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", file);
 		error = picture_print(whole, options, title, true, file);
