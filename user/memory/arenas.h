@@ -56,7 +56,6 @@ struct arenas {
 	uint64_t parameters_address;
 	uint64_t heap_bytes_max; /* what heaps of other arenas are aligned to */
 	uint64_t top_granule;    /* the main top is cut by so many bytes */
-	size_t tcache_bytes;     /* of a thread's cache structure: tells its layout */
 	const struct arena_layout *layout;
 	const struct parameters_layout *parameters;
 	uint64_t *fastbin_chunks; /* sorted */

@@ -120,15 +120,15 @@ static size_t add_label(struct builder *builder, const char *text, const char *d
 	HASH_FIND(hh, builder->by_text, text, length, entry);
 	if (entry)
 		return entry->number;
-	graph->labels = pool_grow(graph->pool, graph->labels, graph->quantity_count,
+	graph->labels = pool_grow(graph->pool, graph->labels, graph->label_count,
 				  &builder->label_room, sizeof(*graph->labels));
-	struct flame_label *label = &graph->labels[graph->quantity_count];
+	struct flame_label *label = &graph->labels[graph->label_count];
 
 	label->text = pool_strdup(graph->pool, text);
 	label->detail = pool_strdup(graph->pool, detail);
 	label->colour = frame_colour(text, frame);
 	entry = pool_alloc(builder->scratch, 1, sizeof(*entry));
-	entry->number = graph->quantity_count++;
+	entry->number = graph->label_count++;
 	HASH_ADD_KEYPTR(hh, builder->by_text, label->text, length, entry);
 	return entry->number;
 }
@@ -401,8 +401,8 @@ static void drop_unused_labels(struct builder *builder)
 {
 	struct flame_graph *graph = builder->graph;
 	struct flame_label *used =
-		pool_alloc(graph->pool, graph->quantity_count, sizeof(*graph->labels));
-	size_t *number = pool_alloc(builder->scratch, graph->quantity_count, sizeof(*number));
+		pool_alloc(graph->pool, graph->label_count, sizeof(*graph->labels));
+	size_t *number = pool_alloc(builder->scratch, graph->label_count, sizeof(*number));
 	size_t count = 0;
 
 	for (size_t i = 0; i < graph->box_count; i++) {
@@ -415,7 +415,7 @@ static void drop_unused_labels(struct builder *builder)
 		*label = number[*label] - 1;
 	}
 	graph->labels = used;
-	graph->quantity_count = count;
+	graph->label_count = count;
 }
 
 static int merge_stacks(struct builder *builder, struct node *root, size_t top)

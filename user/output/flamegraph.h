@@ -30,7 +30,7 @@ struct flame_box {
 struct flame_graph {
 	struct pool *pool; /* owns everything below */
 	struct flame_label *labels;
-	size_t quantity_count;
+	size_t label_count;
 	struct flame_box *boxes;
 	size_t box_count;
 	size_t depth;    /* rows */

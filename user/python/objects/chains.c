@@ -374,7 +374,6 @@ static int search_window(struct search *search, const struct sought *sought, siz
 	int error = view_fill(reader->view, start, end);
 	if (error)
 		return error;
-	search->chains->passed_bytes += view_numbers(reader->view).kept_bytes;
 	error = search_pages(search, sought, index, start, end);
 	if (!error && search->word_count && !regions->items[index].mapping.inode &&
 	    !reader->pools->absent)

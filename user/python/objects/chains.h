@@ -48,11 +48,10 @@ struct chains {
 	size_t slot_count;
 	const bool *apart; /* by type: what is not weighed with what holds it; NULL: none */
 	size_t apart_count;
-	bool thorough;         /* as many passes as may show a better chain */
-	unsigned int form;     /* of names: NAME_WITH_KEYS */
-	size_t passes;         /* over all data */
-	uint64_t passed_bytes; /* in all of them */
-	bool full;             /* there were more holders than room */
+	bool thorough;     /* as many passes as may show a better chain */
+	unsigned int form; /* of names: NAME_WITH_KEYS */
+	size_t passes;     /* over all data */
+	bool full;         /* there were more holders than room */
 };
 
 /*
