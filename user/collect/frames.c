@@ -4,14 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../lib/path.h"
 #include "../target/functions.h"
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
 
 /* A name for code that has none, or the perf map's. */
 static const char *fallback_name(const struct known_stack *known, const struct address *address,
@@ -24,7 +18,7 @@ static const char *fallback_name(const struct known_stack *known, const struct a
 	if (name)
 		return name;
 	if (address->module)
-		snprintf(buffer, size, "[%.200s+0x%llx]", base_name(address->module->path),
+		snprintf(buffer, size, "[%.200s+0x%llx]", path_base(address->module->path),
 			 (unsigned long long)vaddr);
 	else
 		snprintf(buffer, size, "[0x%llx]", (unsigned long long)address->value);

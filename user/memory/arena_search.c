@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/path.h"
 #include "arenas_internal.h"
 
 enum {
@@ -47,16 +48,9 @@ struct search {
 	uint64_t swapped_bytes;
 };
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static bool is_libc(const char *path)
 {
-	const char *name = base_name(path);
+	const char *name = path_base(path);
 
 	return !strncmp(name, "libc.so.6", 9) || !strncmp(name, "libc-2.", 7);
 }

@@ -7,15 +7,9 @@
 #include <time.h>
 
 #include "../lib/escape.h"
+#include "../lib/path.h"
 
 #define TARGETS_IN_HEADLINE 5
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
 
 static void print_position(FILE *file, const char *path, uint32_t line)
 {
@@ -48,7 +42,7 @@ void label_print_frame_source(FILE *file, const struct frame *frame, const struc
 		putc(')', file);
 	} else if (frame->module && frame->name[0] != '[') {
 		fputs(" (", file);
-		escape_print(file, base_name(frame->module));
+		escape_print(file, path_base(frame->module));
 		putc(')', file);
 	}
 }

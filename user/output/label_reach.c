@@ -5,17 +5,11 @@
 #include <string.h>
 
 #include "../lib/escape.h"
+#include "../lib/path.h"
 #include "../lib/quantity.h"
 #include "../lib/saturate.h"
 
 enum { HOLDERS_SHOWN = 3 };
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
 
 static void print_thread(FILE *file, const char *what, const struct holder *holder)
 {
@@ -40,7 +34,7 @@ static void print_variable(FILE *file, const struct holder *holder)
 	if (!holder->object)
 		return;
 	fputs(" of ", file);
-	escape_print(file, base_name(holder->object));
+	escape_print(file, path_base(holder->object));
 }
 
 static void print_local(FILE *file, const struct holder *holder)

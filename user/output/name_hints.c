@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../lib/escape.h"
+#include "../lib/path.h"
 #include "../lib/quantity.h"
 
 /* Less of all live bytes is worth no line. */
@@ -55,16 +56,9 @@ static void add_stack(struct unnamed *unnamed, const struct stack *stack)
 	}
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static const struct runtime *find_runtime(const struct target *target)
 {
-	const char *name = target->exe ? base_name(target->exe) : "";
+	const char *name = target->exe ? path_base(target->exe) : "";
 
 	for (size_t i = 0; i < sizeof(runtimes) / sizeof(*runtimes); i++)
 		if (!strncmp(name, runtimes[i].program, strlen(runtimes[i].program)))
@@ -98,7 +92,7 @@ static void print_jit(struct columns *columns, const struct target *target)
 static void print_file(struct columns *columns, const char *module)
 {
 	fputs("such as of ", columns->file);
-	escape_print(columns->file, base_name(module));
+	escape_print(columns->file, path_base(module));
 	fputs(": its debug symbols name it (Debian: the package's -dbgsym; or set "
 	      "DEBUGINFOD_URLS)\n",
 	      columns->file);

@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "../lib/escape.h"
+#include "../lib/path.h"
 #include "label.h"
 #include "label_objects.h"
 #include "label_reach.h"
@@ -319,10 +320,8 @@ static const struct frame *find_difference(const struct stack *stack, const stru
 
 static void print_address(FILE *file, const struct frame *frame)
 {
-	const char *slash = strrchr(frame->module, '/');
-
 	fputs(" at ", file);
-	escape_print(file, slash ? slash + 1 : frame->module);
+	escape_print(file, path_base(frame->module));
 	fprintf(file, "+0x%" PRIx64, frame->offset);
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../lib/path.h"
 #include "dicts.h"
 #include "fields.h"
 
@@ -227,8 +228,7 @@ static void describe_code(const struct object_reader *reader, uint64_t code, uin
 	view_text(reader->view, layout, object_word(reader, code + layout->walk.code_filename),
 		  file, sizeof(file));
 	view_u32(reader->view, code + layout->walk.code_first_line, &line);
-	const char *base = strrchr(file, '/');
-	snprintf(text, size, "%s (%s:%u)", function, base ? base + 1 : file, line);
+	snprintf(text, size, "%s (%s:%u)", function, path_base(file), line);
 }
 
 void name_of_code(const struct object_reader *reader, uint64_t code, char *text, size_t size)

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../lib/path.h"
 #include "names.h"
 
 enum {
@@ -289,8 +290,7 @@ bool roots_c_data(const struct regions *regions, size_t index, char *name, size_
 		if (!file->inode || file->end != region->mapping.start)
 			return false;
 	}
-	const char *base = strrchr(file->path, '/');
-	snprintf(name, size, "C data of %s", base ? base + 1 : file->path);
+	snprintf(name, size, "C data of %s", path_base(file->path));
 	return true;
 }
 
