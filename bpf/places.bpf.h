@@ -107,13 +107,14 @@ static __always_inline void place_map(struct scratch *scratch,
 
 	mapping->start = place->start;
 	mapping->end = place->end;
+	mapping->base = place->inode ? UNWIND_FILE_MARK(place->inode, place->device) : 0;
 	mapping->pages = 0;
 	mapping->page_count = 0;
 	mapping->stays = 0;
 	if (!place->inode)
 		return;
 	if (!table || !table->read) {
-		mapping->pages = (__u32)(place->inode ^ place->device << 7) | UNWIND_PAGES_UNREAD;
+		mapping->pages = UNWIND_PAGES_UNREAD;
 		return;
 	}
 	for (__u32 i = 0; i < UNWIND_FILE_SEGMENTS; i++) {

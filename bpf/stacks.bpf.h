@@ -45,7 +45,7 @@ static long walk_step(__u32 index, struct walk *walk)
 		return 1;
 	}
 	scratch->stop = unwind_step(&scratch->unwind);
-	scratch->hash ^= scratch->unwind.mapping.pages;
+	scratch->hash ^= unwind_file_mark(&scratch->unwind.mapping);
 	if (scratch->entry && scratch->unwind.sp > scratch->entry) {
 		scratch->record.eval_frame = index + 1;
 		scratch->entry = 0;
@@ -107,7 +107,9 @@ static __always_inline void capture_stack(struct scratch *scratch, struct call *
 	state->flags = UNWIND_FP_GIVEN | UNWIND_BX_GIVEN | scratch->stale;
 	state->mapping.start = 0;
 	state->mapping.end = 0;
+	state->mapping.base = 0;
 	state->mapping.pages = 0;
+	state->mapping.page_count = 0;
 	state->window_size = 0;
 	state->fp_at = 0;
 	state->bx_at = 0;

@@ -108,12 +108,15 @@ struct unwind_rule {
 	__s32 addend;
 };
 
+/* Tells files apart that have no table; device as PLACE_DEVICE() of records.h. */
+#define UNWIND_FILE_MARK(inode, device) ((__u64)(inode)*0x9e3779b97f4a7c15ull ^ (__u64)(device))
+
 /* An executable mapping. A table covers it where page_count is not 0. */
 struct unwind_mapping {
 	__u64 start;
 	__u64 end;
-	__u64 base;            /* address of the first byte of the file's first page */
-	__u32 pages;           /* word where the file's page table begins */
+	__u64 base;  /* address of the first byte of the file's first page; no table: the mark */
+	__u32 pages; /* word where the file's page table begins */
 	__u32 page_count : 31; /* 0: no table, follow frame pointers */
 	__u32 stays : 1;       /* as long as the process runs this image */
 };

@@ -226,6 +226,12 @@ UNWIND_INLINE int unwind_map(struct unwind_state *state, __u64 address)
 	return unwind_map_search(state, address);
 }
 
+/* What tells the mapping's file from another one at the same place. */
+UNWIND_INLINE __u64 unwind_file_mark(const struct unwind_mapping *mapping)
+{
+	return mapping->page_count ? mapping->pages : mapping->base;
+}
+
 /* The rule for `address`, which lies in state->mapping; 0 where there is none. */
 UNWIND_INLINE __u32 unwind_lookup(const struct unwind_state *state, __u64 address)
 {

@@ -155,6 +155,13 @@ static bool mapping_stays(const struct image *image, const struct mapping *mappi
 	       is_loaded_once(&image->mappings, mapping);
 }
 
+static uint64_t mark_of(const struct mapping *mapping)
+{
+	uint64_t device = PLACE_DEVICE((uint64_t)mapping->device_major, mapping->device_minor);
+
+	return mapping->inode ? UNWIND_FILE_MARK(mapping->inode, device) : 0;
+}
+
 int unwinding_update(struct unwinding *unwinding, struct modules *modules,
 		     const struct procfs *procfs, const struct image *image)
 {
@@ -179,6 +186,7 @@ int unwinding_update(struct unwinding *unwinding, struct modules *modules,
 			.file_offset = mapping->file_offset,
 			.file = find_table(unwinding, module),
 			.stays = mapping_stays(image, mapping),
+			.mark = mark_of(mapping),
 		};
 	}
 	count = shorten(unwinding, placements, count);

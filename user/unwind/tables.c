@@ -417,8 +417,10 @@ static bool mapping_make(const struct unwind_tables *tables,
 {
 	const struct table *table;
 
-	*mapping = (struct unwind_mapping){
-		.start = placement->start, .end = placement->end, .stays = placement->stays};
+	*mapping = (struct unwind_mapping){.start = placement->start,
+					   .end = placement->end,
+					   .base = placement->mark,
+					   .stays = placement->stays};
 	if (placement->file == UNWIND_NO_FILE)
 		return true;
 	if (placement->file < 0 || (size_t)placement->file >= tables->table_count)

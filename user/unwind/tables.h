@@ -54,6 +54,7 @@ struct unwind_placement {
 	uint64_t file_offset; /* bytes */
 	int file;             /* or UNWIND_NO_FILE */
 	bool stays;           /* it cannot be unmapped while the process runs its image */
+	uint64_t mark;        /* UNWIND_FILE_MARK(); 0: no file */
 };
 
 struct unwind_usage {
