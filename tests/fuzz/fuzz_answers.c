@@ -37,7 +37,7 @@ enum {
 static const char perf_map_text[] = "1000 10 one\n2000 20 two\n1008 800 three\n";
 static const struct alloc_function function = {
 	"f", PROBE_COOKIE(PROBE_FREE, DOMAIN_PYTHON, 1, PROBE_NO_ARG, PROBE_NO_ARG)};
-static const struct python_image image = {
+static const struct python_binary binary = {
 	.fd = -1,
 	.segments[0] = {.address = CODE_AT, .size = 4096, .flags = PF_X},
 	.segment_count = 1,
@@ -83,9 +83,9 @@ static void make_python(int fd)
 		{.address = CODE_AT}, {.address = CODE_AT + 4}, {.address = CODE_AT + 9}};
 	const struct site_entry site = {8, function.cookie, 8, SITE_STEPPED, "nop"};
 	struct code_references references[REFERENCES_MAX] = {{1, 2}, {3, 4}};
-	struct image_parts parts;
+	struct binary_parts parts;
 
-	if (image_parts_read(fd, &parts))
+	if (binary_parts_read(fd, &parts))
 		abort();
 	make_one(ANSWER_PARTS, &parts, sizeof(parts));
 	make_one(ANSWER_SCAN, scanned, sizeof(scanned));
@@ -204,9 +204,9 @@ static void take_lists(const struct confined_answer *answer)
 
 static void take_parts(const struct confined_answer *answer)
 {
-	struct image_parts parts;
+	struct binary_parts parts;
 
-	if (!image_parts_decode(answer, &parts) && parts.segment_count > IMAGE_SEGMENTS_MAX)
+	if (!binary_parts_decode(answer, &parts) && parts.segment_count > BINARY_SEGMENTS_MAX)
 		abort();
 }
 
@@ -235,7 +235,7 @@ static void take_python_site(const struct confined_answer *answer)
 {
 	struct site site;
 
-	if (!code_site_decode(answer, &image, &function, CODE_AT, &site) &&
+	if (!code_site_decode(answer, &binary, &function, CODE_AT, &site) &&
 	    (site.file_offset >= SITE_BYTES || site.kind > SITE_STEPPED ||
 	     strlen(site.instruction) >= sizeof(site.instruction)))
 		abort();

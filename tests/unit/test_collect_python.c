@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include "python/code.h"
+#include "python/code_object.h"
 #include "replay_stream.h"
 
 #define PYTHON "/usr/bin/python3"
@@ -140,7 +140,7 @@ static int setup(void **state)
 	live->inner_check = check_of(interpreter, live->inner);
 	for (size_t i = 0; i < mappings.count; i++)
 		if (mappings.items[i].executable &&
-		    mappings.items[i].inode == interpreter->image.inode)
+		    mappings.items[i].inode == interpreter->binary.inode)
 			live->text = mappings.items[i].start;
 	mappings_release(&mappings);
 	assert_true(live->text);

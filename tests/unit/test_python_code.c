@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "python/code.h"
+#include "python/code_object.h"
 
 enum { BASE = 0x10000, BYTES = 4096 };
 

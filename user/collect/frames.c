@@ -75,12 +75,12 @@ static bool is_allocator(const struct frame *frame)
 static bool is_interpreters(const struct known_stack *known, size_t frame)
 {
 	const struct module *module = known->frames[frame].module;
-	const struct python_image *image;
+	const struct python_binary *binary;
 
 	if (!module || !known->image->python)
 		return false;
-	image = &python_target_interpreter(known->image->python)->image;
-	return module->inode == image->inode && !strcmp(module->path, image->path);
+	binary = &python_target_interpreter(known->image->python)->binary;
+	return module->inode == binary->inode && !strcmp(module->path, binary->path);
 }
 
 static bool is_eval_loop(const struct address *address, const struct names *names)

@@ -70,7 +70,7 @@ static void print_interpreter(const struct python_interpreter *interpreter,
 	char version[16];
 
 	python_version_name(interpreter->layout.version, version);
-	printf("\ninterpreter %s (CPython %s)\n", interpreter->image.path, version);
+	printf("\ninterpreter %s (CPython %s)\n", interpreter->binary.path, version);
 	printf("  %-20s %s\n", "frames",
 	       interpreter->frames_checked ? "compared with the process"
 					   : "not compared: no thread was in Python code");

@@ -8,7 +8,7 @@
 #include "../collect/names.h"
 #include "../collect/unwinding.h"
 #include "../lib/pool.h"
-#include "../python/codes.h"
+#include "../python/code_objects.h"
 #include "../python/own_code.h"
 
 /* A row of the programs' stacks. */
@@ -130,8 +130,8 @@ static bool is_interpreters(const struct writers *writers, const struct address 
 {
 	const struct python_interpreter *python = writers->config.python;
 
-	return python && address->module && address->module->inode == python->image.inode &&
-	       !strcmp(address->module->path, python->image.path);
+	return python && address->module && address->module->inode == python->binary.inode &&
+	       !strcmp(address->module->path, python->binary.path);
 }
 
 static void take_native(struct writers *writers, const struct watch_stack *row,

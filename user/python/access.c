@@ -108,7 +108,7 @@ static void try_variable(struct search *search, const struct python_interpreter 
 	struct variable variable = {.search = search};
 
 	if (address)
-		code_scan(&interpreter->image, address, FUNCTION_BYTES, try_load, &variable);
+		code_scan(&interpreter->binary, address, FUNCTION_BYTES, try_load, &variable);
 }
 
 int python_access_find(struct python_interpreter *interpreter, const struct python_thread *threads,

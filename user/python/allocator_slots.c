@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "code_scan.h"
-#include "functions.h"
+#include "slot_functions.h"
 
 enum {
 	SLOT_BYTES = 40,
@@ -74,11 +74,11 @@ static bool collect(const struct scanned *scanned, void *context)
 static void collect_operands(const struct python_interpreter *interpreter,
 			     enum python_symbol symbol, struct operands *operands)
 {
-	const struct image_symbol *function = &interpreter->symbols[symbol];
+	const struct binary_symbol *function = &interpreter->symbols[symbol];
 
 	*operands = (struct operands){0};
 	if (function->address)
-		code_scan(&interpreter->image, function->address,
+		code_scan(&interpreter->binary, function->address,
 			  function->size ? function->size : LIMIT_BYTES, collect, operands);
 }
 
@@ -169,9 +169,9 @@ static bool is_pymalloc(const struct python_interpreter *interpreter, uint64_t m
 {
 	struct limit limit = {0};
 
-	code_scan(&interpreter->image, malloc_address, LIMIT_BYTES, look_for_limit, &limit);
-	if (!limit.compared && image_is_code(&interpreter->image, limit.callee))
-		code_scan(&interpreter->image, limit.callee, LIMIT_BYTES, look_for_limit, &limit);
+	code_scan(&interpreter->binary, malloc_address, LIMIT_BYTES, look_for_limit, &limit);
+	if (!limit.compared && binary_is_code(&interpreter->binary, limit.callee))
+		code_scan(&interpreter->binary, limit.callee, LIMIT_BYTES, look_for_limit, &limit);
 	return limit.compared;
 }
 
@@ -181,7 +181,7 @@ static enum python_hook unwrap(const struct python_interpreter *interpreter,
 {
 	struct python_slot inner;
 	uint64_t letter;
-	bool known = image_is_code(&interpreter->image, slot->functions[CALL_MALLOC]);
+	bool known = binary_is_code(&interpreter->binary, slot->functions[CALL_MALLOC]);
 
 	if (memory_read_u64(&interpreter->memory, slot->context, &letter))
 		return HOOK_UNKNOWN;
@@ -215,16 +215,17 @@ static enum python_backend classify(const struct python_interpreter *interpreter
 				    const struct python_slot *raw, const struct python_slot *mem,
 				    const struct python_slot *obj)
 {
-	uint64_t function = function_unalias(&interpreter->image, obj->functions[CALL_MALLOC]);
-	uint64_t other = function_unalias(&interpreter->image, mem->functions[CALL_MALLOC]);
+	uint64_t function = function_unalias(&interpreter->binary, obj->functions[CALL_MALLOC]);
+	uint64_t other = function_unalias(&interpreter->binary, mem->functions[CALL_MALLOC]);
 
-	if (!image_is_code(&interpreter->image, function) || obj->context || mem->context)
+	if (!binary_is_code(&interpreter->binary, function) || obj->context || mem->context)
 		return BACKEND_UNKNOWN;
 	if (function == raw->functions[CALL_MALLOC])
 		return BACKEND_SYSTEM;
 	if (function == other)
 		return is_pymalloc(interpreter, function) ? BACKEND_PYMALLOC : BACKEND_UNKNOWN;
-	return other != raw->functions[CALL_MALLOC] && image_is_code(&interpreter->image, other) &&
+	return other != raw->functions[CALL_MALLOC] &&
+			       binary_is_code(&interpreter->binary, other) &&
 			       !is_pymalloc(interpreter, function)
 		       ? BACKEND_MIMALLOC
 		       : BACKEND_UNKNOWN;
@@ -238,7 +239,7 @@ int python_slots_read(const struct python_interpreter *interpreter, const struct
 	struct python_slots found = {0};
 	struct python_slot inner[PYTHON_DOMAINS];
 
-	confined_renew(interpreter->image.confined);
+	confined_renew(interpreter->binary.confined);
 	for (int i = 0; i < PYTHON_DOMAINS; i++)
 		if (!find_slot(interpreter, mappings, (enum python_domain)i, &found.slots[i]))
 			return -ENOENT;

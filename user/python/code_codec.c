@@ -10,18 +10,18 @@
 
 #include "../target/site_codec.h"
 #include "code_scan.h"
-#include "image_codec.h"
+#include "binary_codec.h"
 
 static int scan_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
 {
-	struct python_image image;
+	struct python_binary binary;
 	struct scanned *scanned;
 	uint64_t words[QUESTION_WORDS];
-	int error = image_asked(fd, input, length, &image, words);
+	int error = binary_asked(fd, input, length, &binary, words);
 
 	if (error)
 		return error;
-	ssize_t count = code_scan_read(&image, words[0], words[1], &scanned);
+	ssize_t count = code_scan_read(&binary, words[0], words[1], &scanned);
 	if (count < 0)
 		return (int)count;
 	error = confined_answer_copy(answer, scanned, (size_t)count * sizeof(*scanned));
@@ -63,32 +63,32 @@ ssize_t code_scan_decode(const struct confined_answer *answer, uint64_t address,
 	return -EPROTO;
 }
 
-ssize_t code_scan_request(const struct python_image *image, uint64_t address, size_t size,
+ssize_t code_scan_request(const struct python_binary *binary, uint64_t address, size_t size,
 			  struct scanned **scanned)
 {
 	const uint64_t words[QUESTION_WORDS] = {address, size};
 	struct confined_answer answer;
-	int error = image_ask(image, scan_confined, words, &answer);
+	int error = binary_ask(binary, scan_confined, words, &answer);
 
 	if (error)
 		return error;
 	ssize_t count = code_scan_decode(&answer, address, size, scanned);
-	return confined_settle(image->confined, &answer, count < 0 ? (int)count : 0) ?: count;
+	return confined_settle(binary->confined, &answer, count < 0 ? (int)count : 0) ?: count;
 }
 
 static int references_confined(int fd, const void *input, size_t length,
 			       struct confined_answer *answer)
 {
 	struct code_references references[REFERENCES_MAX];
-	struct python_image image;
+	struct python_binary binary;
 	uint64_t words[QUESTION_WORDS];
-	int error = image_asked(fd, input, length, &image, words);
+	int error = binary_asked(fd, input, length, &binary, words);
 
 	if (error)
 		return error;
 	for (size_t i = 0; i < REFERENCES_MAX; i++)
 		references[i] = (struct code_references){.address = words[i]};
-	error = code_references_read(&image, references, REFERENCES_MAX);
+	error = code_references_read(&binary, references, REFERENCES_MAX);
 	return error ? error : confined_answer_copy(answer, references, sizeof(references));
 }
 
@@ -107,7 +107,7 @@ int code_references_decode(const struct confined_answer *answer, struct code_ref
 	return 0;
 }
 
-int code_references_request(const struct python_image *image, struct code_references *references,
+int code_references_request(const struct python_binary *binary, struct code_references *references,
 			    size_t count)
 {
 	uint64_t words[QUESTION_WORDS] = {0};
@@ -115,31 +115,31 @@ int code_references_request(const struct python_image *image, struct code_refere
 
 	for (size_t i = 0; i < count; i++)
 		words[i] = references[i].address;
-	int error = image_ask(image, references_confined, words, &answer);
+	int error = binary_ask(binary, references_confined, words, &answer);
 	if (error)
 		return error;
-	return confined_settle(image->confined, &answer,
+	return confined_settle(binary->confined, &answer,
 			       code_references_decode(&answer, references, count));
 }
 
 static int site_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
 {
-	struct python_image image;
+	struct python_binary binary;
 	struct site site;
 	uint64_t words[QUESTION_WORDS];
-	int error = image_asked(fd, input, length, &image, words);
+	int error = binary_asked(fd, input, length, &binary, words);
 
 	if (error)
 		return error;
 	const struct alloc_function function = {.cookie = words[1], .flags = words[2]};
-	error = code_site_read(&image, &function, words[0], &site);
+	error = code_site_read(&binary, &function, words[0], &site);
 	if (error)
 		return error;
 	const struct site_entry entry = site_put(&site);
 	return confined_answer_copy(answer, &entry, sizeof(entry));
 }
 
-int code_site_decode(const struct confined_answer *answer, const struct python_image *image,
+int code_site_decode(const struct confined_answer *answer, const struct python_binary *binary,
 		     const struct alloc_function *function, uint64_t address, struct site *site)
 {
 	struct site_entry entry;
@@ -149,21 +149,21 @@ int code_site_decode(const struct confined_answer *answer, const struct python_i
 		return -EPROTO;
 	memcpy(&entry, answer->data, sizeof(entry));
 	if (!site_take(&entry, function, &found) || found.skipped >= SITE_BYTES ||
-	    found.file_offset != image_file_offset(image, address) + found.skipped)
+	    found.file_offset != binary_file_offset(binary, address) + found.skipped)
 		return -EPROTO;
 	*site = found;
 	return 0;
 }
 
-int code_site_request(const struct python_image *image, const struct alloc_function *function,
+int code_site_request(const struct python_binary *binary, const struct alloc_function *function,
 		      uint64_t address, struct site *site)
 {
 	const uint64_t words[QUESTION_WORDS] = {address, function->cookie, function->flags};
 	struct confined_answer answer;
-	int error = image_ask(image, site_confined, words, &answer);
+	int error = binary_ask(binary, site_confined, words, &answer);
 
 	if (error)
 		return error;
-	return confined_settle(image->confined, &answer,
-			       code_site_decode(&answer, image, function, address, site));
+	return confined_settle(binary->confined, &answer,
+			       code_site_decode(&answer, binary, function, address, site));
 }

@@ -82,7 +82,7 @@ static ssize_t decode(const uint8_t *bytes, size_t size, uint64_t address, struc
 	return error;
 }
 
-ssize_t code_scan_read(const struct python_image *image, uint64_t address, size_t size,
+ssize_t code_scan_read(const struct python_binary *binary, uint64_t address, size_t size,
 		       struct scanned **scanned)
 {
 	if (size > SCAN_BYTES_MAX)
@@ -90,18 +90,18 @@ ssize_t code_scan_read(const struct python_image *image, uint64_t address, size_
 	uint8_t *bytes = malloc(size + 1);
 	if (!bytes)
 		return -ENOMEM;
-	ssize_t got = image_bytes_read(image, address, bytes, size);
+	ssize_t got = binary_bytes_read(binary, address, bytes, size);
 	if (got >= 0)
 		got = decode(bytes, (size_t)got, address, scanned);
 	free(bytes);
 	return got;
 }
 
-int code_scan(const struct python_image *image, uint64_t address, size_t size,
+int code_scan(const struct python_binary *binary, uint64_t address, size_t size,
 	      bool (*visit)(const struct scanned *scanned, void *context), void *context)
 {
 	struct scanned *scanned;
-	ssize_t count = code_scan_request(image, address, size, &scanned);
+	ssize_t count = code_scan_request(binary, address, size, &scanned);
 
 	if (count < 0)
 		return (int)count;
@@ -111,17 +111,17 @@ int code_scan(const struct python_image *image, uint64_t address, size_t size,
 	return 0;
 }
 
-int code_site_read(const struct python_image *image, const struct alloc_function *function,
+int code_site_read(const struct python_binary *binary, const struct alloc_function *function,
 		   uint64_t address, struct site *site)
 {
 	uint8_t code[SITE_BYTES];
-	ssize_t size = image_is_code(image, address)
-			       ? image_bytes_read(image, address, code, sizeof(code))
+	ssize_t size = binary_is_code(binary, address)
+			       ? binary_bytes_read(binary, address, code, sizeof(code))
 			       : -EFAULT;
 
 	if (size < 0)
 		return (int)size;
-	site_choose(function, code, (size_t)size, image_file_offset(image, address), site);
+	site_choose(function, code, (size_t)size, binary_file_offset(binary, address), site);
 	return 0;
 }
 
@@ -150,7 +150,7 @@ static void count_in(const uint8_t *bytes, size_t size, uint64_t address,
 				is_reference(bytes + i, address + i, references[j].address);
 }
 
-int code_references_read(const struct python_image *image, struct code_references *references,
+int code_references_read(const struct python_binary *binary, struct code_references *references,
 			 size_t count)
 {
 	uint8_t *bytes = malloc(CHUNK_BYTES);
@@ -159,12 +159,12 @@ int code_references_read(const struct python_image *image, struct code_reference
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		references[i].count = 0;
-	for (size_t i = 0; i < image->segment_count; i++) {
-		const struct elf_segment *segment = &image->segments[i];
+	for (size_t i = 0; i < binary->segment_count; i++) {
+		const struct elf_segment *segment = &binary->segments[i];
 
 		for (uint64_t at = 0; segment->flags & PF_X && at < segment->size;) {
-			ssize_t got =
-				image_bytes_read(image, segment->address + at, bytes, CHUNK_BYTES);
+			ssize_t got = binary_bytes_read(binary, segment->address + at, bytes,
+							CHUNK_BYTES);
 
 			if (got <= OVERLAP + 4)
 				break;

@@ -70,7 +70,7 @@ static uint64_t distance(uint64_t a, uint64_t b)
 int python_counters_find(const struct python_interpreter *interpreter,
 			 struct python_counters *counters)
 {
-	const struct image_symbol *function = &interpreter->symbols[SYMBOL_ALLOCATED_BLOCKS];
+	const struct binary_symbol *function = &interpreter->symbols[SYMBOL_ALLOCATED_BLOCKS];
 	struct operands operands = {0};
 
 	*counters = (struct python_counters){0};
@@ -78,7 +78,7 @@ int python_counters_find(const struct python_interpreter *interpreter,
 		return 0;
 	if (!function->address)
 		return -ENOENT;
-	code_scan(&interpreter->image, function->address,
+	code_scan(&interpreter->binary, function->address,
 		  function->size ? function->size : FUNCTION_BYTES, collect, &operands);
 	if (PYTHON_MINOR(interpreter->layout.version) == PYTHON_VERSION(3, 8)) {
 		counters->raw_blocks = operands.words[0];

@@ -15,10 +15,10 @@ static uint32_t find_version(const struct python_interpreter *interpreter)
 	uint64_t symbol = interpreter->symbols[SYMBOL_VERSION].address;
 	uint32_t version = 0;
 
-	if (symbol && image_bytes_request(&interpreter->image, symbol, &version, sizeof(version)) ==
-			      sizeof(version))
+	if (symbol && binary_bytes_request(&interpreter->binary, symbol, &version,
+					   sizeof(version)) == sizeof(version))
 		return version;
-	return python_version_request(&interpreter->image);
+	return python_version_request(&interpreter->binary);
 }
 
 static int refuse(struct failure *failure, const char *path, uint32_t version, const char *why)
@@ -34,7 +34,7 @@ static int refuse(struct failure *failure, const char *path, uint32_t version, c
 static int find_layout(struct python_interpreter *interpreter, struct failure *failure)
 {
 	struct python_layout *layout = &interpreter->layout;
-	const char *path = interpreter->image.path;
+	const char *path = interpreter->binary.path;
 	uint32_t version;
 
 	switch (python_layout_read(&interpreter->memory, interpreter->runtime, layout)) {
@@ -80,7 +80,7 @@ static int check(struct python_interpreter *interpreter, struct failure *failure
 		return error;
 	snprintf(why, sizeof(why), "%s is not what this version has, so no frame could be trusted",
 		 what);
-	return refuse(failure, interpreter->image.path, interpreter->layout.version, why);
+	return refuse(failure, interpreter->binary.path, interpreter->layout.version, why);
 }
 
 static bool is_named_python(const char *path)
@@ -99,12 +99,12 @@ static bool is_suspect(const char *path, int error)
 
 /* Opens the file of a mapping. Returns 0 if it holds the interpreter, -ENOENT if not. `unnamed`:
  * also where the file does not name it. */
-static int open_image(const struct procfs *procfs, struct confined *confined, pid_t pid,
-		      const struct mapping *mapping, bool unnamed,
-		      struct python_interpreter *interpreter, struct failure *failure)
+static int open_binary(const struct procfs *procfs, struct confined *confined, pid_t pid,
+		       const struct mapping *mapping, bool unnamed,
+		       struct python_interpreter *interpreter, struct failure *failure)
 {
-	int error = image_open(procfs, confined, pid, mapping, &interpreter->image,
-			       interpreter->symbols);
+	int error = binary_open(procfs, confined, pid, mapping, &interpreter->binary,
+				interpreter->symbols);
 
 	if (error == -ENOMEM || error == -EMFILE)
 		return error;
@@ -115,20 +115,20 @@ static int open_image(const struct procfs *procfs, struct confined *confined, pi
 		return -ENOENT;
 	interpreter->runtime = interpreter->symbols[SYMBOL_RUNTIME].address
 				       ? interpreter->symbols[SYMBOL_RUNTIME].address
-				       : interpreter->image.runtime_section;
+				       : interpreter->binary.runtime_section;
 	if (!interpreter->runtime && unnamed)
 		interpreter->runtime =
-			python_unnamed_runtime(procfs, pid, mapping, &interpreter->image);
+			python_unnamed_runtime(procfs, pid, mapping, &interpreter->binary);
 	if (interpreter->runtime)
 		return 0;
-	image_release(&interpreter->image);
+	binary_release(&interpreter->binary);
 	return -ENOENT;
 }
 
 /* The likely files first: a process may have hundreds of extension modules mapped. */
-static int find_image(const struct procfs *procfs, struct confined *confined, pid_t pid,
-		      const struct mappings *mappings, struct python_interpreter *interpreter,
-		      struct failure *failure)
+static int find_binary(const struct procfs *procfs, struct confined *confined, pid_t pid,
+		       const struct mappings *mappings, struct python_interpreter *interpreter,
+		       struct failure *failure)
 {
 	size_t count = 0;
 	const struct mapping **files = mappings_code_files(mappings, &count);
@@ -137,14 +137,14 @@ static int find_image(const struct procfs *procfs, struct confined *confined, pi
 	for (int likely = 1; likely >= 0; likely--)
 		for (size_t i = 0; i < count && error == -ENOENT; i++)
 			if (is_named_python(files[i]->path) == likely)
-				error = open_image(procfs, confined, pid, files[i], false,
-						   interpreter, failure);
+				error = open_binary(procfs, confined, pid, files[i], false,
+						    interpreter, failure);
 	/* what names nothing is looked for where it must be: to look takes reading all of a file */
 	char *exe = error == -ENOENT ? procfs_read_exe(procfs, pid) : NULL;
 	for (size_t i = 0; i < count && error == -ENOENT; i++)
 		if (is_named_python(files[i]->path) || (exe && !strcmp(files[i]->path, exe)))
-			error = open_image(procfs, confined, pid, files[i], true, interpreter,
-					   failure);
+			error = open_binary(procfs, confined, pid, files[i], true, interpreter,
+					    failure);
 	free(exe);
 	free(files);
 	return error;
@@ -158,17 +158,17 @@ int python_interpreter_find(const struct procfs *procfs, struct confined *confin
 
 	*interpreter = (struct python_interpreter){
 		.memory = procfs_memory(procfs, pid),
-		.image.fd = -1,
+		.binary.fd = -1,
 	};
-	error = find_image(procfs, confined, pid, mappings, interpreter, failure);
+	error = find_binary(procfs, confined, pid, mappings, interpreter, failure);
 	if (!error)
 		error = check(interpreter, failure);
 	if (error)
-		image_release(&interpreter->image);
+		binary_release(&interpreter->binary);
 	return error;
 }
 
 void python_interpreter_release(struct python_interpreter *interpreter)
 {
-	image_release(&interpreter->image);
+	binary_release(&interpreter->binary);
 }

@@ -6,16 +6,16 @@
 #define UNFREED_PYTHON_INTERPRETER_H
 
 #include "../lib/failure.h"
-#include "code.h"
-#include "image.h"
+#include "code_object.h"
+#include "binary.h"
 #include "layouts.h"
 #include "version.h"
 
 struct python_interpreter {
 	struct memory memory;
-	struct python_image image; /* what holds the interpreter: executable or libpython */
-	struct image_symbol symbols[SYMBOL_COUNT]; /* address 0 where not exported */
-	uint64_t runtime;                          /* address of _PyRuntime */
+	struct python_binary binary; /* what holds the interpreter: executable or libpython */
+	struct binary_symbol symbols[SYMBOL_COUNT]; /* address 0 where not exported */
+	uint64_t runtime;                           /* address of _PyRuntime */
 	struct python_layout layout;
 	struct python_types types;
 	struct python_process process; /* for the kernel */

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "freeze.h"
-#include "functions.h"
+#include "slot_functions.h"
 
 enum { PROOF_BYTES = 32, BREAKPOINT = 0xcc };
 
@@ -75,12 +75,12 @@ static int replace(const struct steering *steering, uint64_t address, uint64_t f
 }
 
 /* What the file has must stand in memory too, other people's breakpoints apart. */
-static bool is_proven(const struct steering *steering, const struct python_image *image,
+static bool is_proven(const struct steering *steering, const struct python_binary *binary,
 		      uint64_t start)
 {
 	uint8_t file[PROOF_BYTES], memory[PROOF_BYTES];
 
-	if (image_bytes_request(image, start, file, sizeof(file)) != sizeof(file) ||
+	if (binary_bytes_request(binary, start, file, sizeof(file)) != sizeof(file) ||
 	    read_memory(steering, start, memory, sizeof(memory)))
 		return false;
 	for (size_t i = 0; i < sizeof(file); i++)
@@ -89,14 +89,14 @@ static bool is_proven(const struct steering *steering, const struct python_image
 	return true;
 }
 
-static int check_function(const struct steering *steering, const struct python_image *image,
+static int check_function(const struct steering *steering, const struct python_binary *binary,
 			  const struct python_function *function)
 {
 	uint64_t start = function->alias < function->address ? function->alias : function->address;
 
-	if (!function->alias || function_unalias(image, function->alias) != function->address)
+	if (!function->alias || function_unalias(binary, function->alias) != function->address)
 		return -ENOTSUP;
-	return is_proven(steering, image, start) ? 0 : -ESTALE;
+	return is_proven(steering, binary, start) ? 0 : -ESTALE;
 }
 
 /* Writes what must be written now. Returns how many cells need the threads stopped, or an errno. */
@@ -198,18 +198,18 @@ static void fill_cells(const struct python_slots *slots, struct steering *steeri
 static int check_all(const struct steering *steering, const struct python_interpreter *interpreter,
 		     const struct python_slots *slots)
 {
-	const struct python_image *image = &interpreter->image;
+	const struct python_binary *binary = &interpreter->binary;
 	int error = 0;
 
 	if (slots->backend != BACKEND_PYMALLOC || slots->hook != HOOK_NONE)
 		return -ENOTSUP;
-	confined_renew(image->confined);
+	confined_renew(binary->confined);
 	for (int i = 0; i < CALLS && !error; i++)
-		error = check_function(steering, image, &slots->functions[i]);
+		error = check_function(steering, binary, &slots->functions[i]);
 	for (int i = 0; i < STEERING_CELLS && !error; i++) {
 		const struct steering_cell *cell = &steering->cells[i];
 
-		if (function_unalias(image, cell->before) != cell->function)
+		if (function_unalias(binary, cell->before) != cell->function)
 			error = -ESTALE;
 	}
 	return error;

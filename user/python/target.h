@@ -6,7 +6,7 @@
 #ifndef UNFREED_PYTHON_TARGET_H
 #define UNFREED_PYTHON_TARGET_H
 
-#include "codes.h"
+#include "code_objects.h"
 
 struct python_target;
 

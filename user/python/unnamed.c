@@ -123,9 +123,9 @@ static void search_file(struct search *search, const struct regions *regions,
 }
 
 uint64_t python_unnamed_runtime(const struct procfs *procfs, pid_t pid, const struct mapping *file,
-				const struct python_image *image)
+				const struct python_binary *binary)
 {
-	uint32_t version = python_version_request(image);
+	uint32_t version = python_version_request(binary);
 	struct search search = {0};
 	struct regions regions;
 

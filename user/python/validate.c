@@ -48,9 +48,9 @@ static int read_name(const struct python_interpreter *interpreter, uint64_t addr
 {
 	ssize_t got;
 
-	if (!image_is_constant(&interpreter->image, address))
+	if (!binary_is_constant(&interpreter->binary, address))
 		return memory_read_string(&interpreter->memory, address, text, size);
-	got = image_bytes_request(&interpreter->image, address, text, size - 1);
+	got = binary_bytes_request(&interpreter->binary, address, text, size - 1);
 	text[got > 0 ? got : 0] = '\0';
 	return got > 0 ? 0 : -EFAULT;
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image_codec.h"
+#include "binary_codec.h"
 #include "layouts.h"
 
 enum {
@@ -73,11 +73,11 @@ static uint32_t find_constant(const char *text, size_t size)
 typedef uint32_t find_fn(const char *text, size_t size);
 
 /* Takes what a segment names into *version. Returns false where it names two. */
-static bool scan_segment(const struct python_image *image, const struct elf_segment *segment,
+static bool scan_segment(const struct python_binary *binary, const struct elf_segment *segment,
 			 find_fn *find, char *text, uint32_t *version)
 {
 	for (uint64_t at = 0; at < segment->size; at += CHUNK_BYTES - OVERLAP) {
-		ssize_t got = image_bytes_read(image, segment->address + at, text, CHUNK_BYTES);
+		ssize_t got = binary_bytes_read(binary, segment->address + at, text, CHUNK_BYTES);
 
 		if (got <= 0)
 			break;
@@ -89,14 +89,14 @@ static bool scan_segment(const struct python_image *image, const struct elf_segm
 	return true;
 }
 
-static uint32_t scan(const struct python_image *image, find_fn *find, uint64_t unwanted)
+static uint32_t scan(const struct python_binary *binary, find_fn *find, uint64_t unwanted)
 {
 	char *text = malloc(CHUNK_BYTES);
 	uint32_t version = 0;
 
-	for (size_t i = 0; text && i < image->segment_count; i++)
-		if (!(image->segments[i].flags & unwanted) &&
-		    !scan_segment(image, &image->segments[i], find, text, &version)) {
+	for (size_t i = 0; text && i < binary->segment_count; i++)
+		if (!(binary->segments[i].flags & unwanted) &&
+		    !scan_segment(binary, &binary->segments[i], find, text, &version)) {
 			version = 0;
 			break;
 		}
@@ -104,38 +104,38 @@ static uint32_t scan(const struct python_image *image, find_fn *find, uint64_t u
 	return version;
 }
 
-uint32_t python_version_read(const struct python_image *image)
+uint32_t python_version_read(const struct python_binary *binary)
 {
-	uint32_t version = scan(image, find_constant, PF_W | PF_X);
+	uint32_t version = scan(binary, find_constant, PF_W | PF_X);
 
-	return version ? version : scan(image, find_minor, PF_W);
+	return version ? version : scan(binary, find_minor, PF_W);
 }
 
 static int version_confined(int fd, const void *input, size_t length,
 			    struct confined_answer *answer)
 {
-	struct python_image image;
+	struct python_binary binary;
 	uint64_t words[QUESTION_WORDS];
 	uint32_t version;
-	int error = image_asked(fd, input, length, &image, words);
+	int error = binary_asked(fd, input, length, &binary, words);
 
 	if (error)
 		return error;
-	version = python_version_read(&image);
+	version = python_version_read(&binary);
 	return confined_answer_copy(answer, &version, sizeof(version));
 }
 
-uint32_t python_version_request(const struct python_image *image)
+uint32_t python_version_request(const struct python_binary *binary)
 {
 	const uint64_t words[QUESTION_WORDS] = {0};
 	struct confined_answer answer;
 	uint32_t version = 0;
 
-	if (image_ask(image, version_confined, words, &answer))
+	if (binary_ask(binary, version_confined, words, &answer))
 		return 0;
 	bool is_version = answer.length == sizeof(version);
 	if (is_version)
 		memcpy(&version, answer.data, sizeof(version));
-	confined_settle(image->confined, &answer, is_version ? 0 : -EPROTO);
+	confined_settle(binary->confined, &answer, is_version ? 0 : -EPROTO);
 	return version;
 }

@@ -159,7 +159,7 @@ static int make_plan(struct interpreters *interpreters, struct interpreter *inte
 static int publish(struct interpreters *interpreters, const struct interpreter *interpreter)
 {
 	const struct python_interpreter *facts = facts_of(interpreter);
-	const struct image_symbol *eval = &facts->symbols[SYMBOL_EVAL_LOOP];
+	const struct binary_symbol *eval = &facts->symbols[SYMBOL_EVAL_LOOP];
 	const struct python_space space = {
 		.process = facts->process,
 		.code_type = facts->types.code,
@@ -248,7 +248,7 @@ static size_t choose_sites(const struct interpreter *interpreter, struct site *s
 
 static int install(struct interpreters *interpreters, const struct interpreter *interpreter)
 {
-	const struct python_image *file = &facts_of(interpreter)->image;
+	const struct python_binary *file = &facts_of(interpreter)->binary;
 	struct probed_file probed = {file->inode, file->device, interpreter->plan.mode};
 	struct site sites[SITES_MAX];
 	const struct allocator allocator = {

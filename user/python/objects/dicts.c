@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../code.h"
+#include "../code_object.h"
 
 enum {
 	KEYS_LOG_SIZE = 8, /* from 3.11 on */

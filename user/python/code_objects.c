@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "codes.h"
+#include "code_objects.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +53,7 @@ void python_codes_free(struct python_codes *codes)
  */
 static bool is_constant(const struct python_interpreter *interpreter, const struct code_key *key)
 {
-	return image_is_constant(&interpreter->image, key->address);
+	return binary_is_constant(&interpreter->binary, key->address);
 }
 
 /* Returns whether it is the code object that the programs saw. */

@@ -2,8 +2,8 @@
 /*
  * Code objects that were read once, so that their frames can be named after they are gone.
  */
-#ifndef UNFREED_PYTHON_CODES_H
-#define UNFREED_PYTHON_CODES_H
+#ifndef UNFREED_PYTHON_CODE_OBJECTS_H
+#define UNFREED_PYTHON_CODE_OBJECTS_H
 
 #include "../../bpf/records.h"
 #include "interpreter.h"

@@ -2,8 +2,8 @@
 /*
  * Code objects: what an address in another process and an instruction say to a person.
  */
-#ifndef UNFREED_PYTHON_CODE_H
-#define UNFREED_PYTHON_CODE_H
+#ifndef UNFREED_PYTHON_CODE_OBJECT_H
+#define UNFREED_PYTHON_CODE_OBJECT_H
 
 #include "layouts.h"
 

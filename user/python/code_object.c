@@ -14,7 +14,7 @@
  *
  * The memory may be hostile or in change: each size is bounded, each read may fail.
  */
-#include "code.h"
+#include "code_object.h"
 
 #include <errno.h>
 #include <stdlib.h>

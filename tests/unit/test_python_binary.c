@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "python/functions.h"
+#include "python/slot_functions.h"
 #include "python/code_scan.h"
 #include "target/site_codec.h"
 
@@ -50,23 +50,23 @@ static void test_nops(void **state)
 }
 
 /* Code of a file, at an address. */
-static struct python_image image_of(const uint8_t *bytes, size_t size)
+static struct python_binary binary_of(const uint8_t *bytes, size_t size)
 {
-	struct python_image image = {
+	struct python_binary binary = {
 		.confined = confined, .fd = memfd_create("code", 0), .segment_count = 1};
 
-	assert_true(image.fd >= 0);
-	assert_int_equal(write(image.fd, bytes, size), size);
-	image.segments[0] = (struct elf_segment){.address = 0x10000, .size = size, .flags = PF_X};
-	return image;
+	assert_true(binary.fd >= 0);
+	assert_int_equal(write(binary.fd, bytes, size), size);
+	binary.segments[0] = (struct elf_segment){.address = 0x10000, .size = size, .flags = PF_X};
+	return binary;
 }
 
 static void check_unalias(const uint8_t *bytes, size_t size, uint64_t address, uint64_t expected)
 {
-	struct python_image image = image_of(bytes, size);
+	struct python_binary binary = binary_of(bytes, size);
 
-	assert_int_equal(function_unalias(&image, 0x10000 + address), 0x10000 + expected);
-	close(image.fd);
+	assert_int_equal(function_unalias(&binary, 0x10000 + address), 0x10000 + expected);
+	close(binary.fd);
 }
 
 #define PADDED     NOP7, 0xc3, NOP8, 0x55, 0xc3
@@ -92,16 +92,16 @@ static void test_references(void **state)
 		[40] = 0xe8, 0xd3, 0xff, 0xff, 0xff,             /* call 0x10000 */
 		[50] = 0x48, 0x81, 0xf9, 0x00, 0x00, 0x01, 0x00, /* cmp $0x10000, %rcx */
 	};
-	struct python_image image = image_of(bytes, sizeof(bytes));
+	struct python_binary binary = binary_of(bytes, sizeof(bytes));
 	struct code_references references = {.address = 0x10000};
 
 	(void)state;
-	assert_int_equal(code_references_read(&image, &references, 1), 0);
+	assert_int_equal(code_references_read(&binary, &references, 1), 0);
 	assert_int_equal(references.count, 3);
 	references.count = 0;
-	assert_int_equal(code_references_request(&image, &references, 1), 0);
+	assert_int_equal(code_references_request(&binary, &references, 1), 0);
 	assert_int_equal(references.count, 3);
-	close(image.fd);
+	close(binary.fd);
 }
 
 #define SCANNED                                                                               \
@@ -130,25 +130,25 @@ static void check_scanned(const struct scanned *scanned, ssize_t count)
 static void test_scanning(void **state)
 {
 	const uint8_t bytes[] = {SCANNED};
-	struct python_image image = image_of(bytes, sizeof(bytes));
+	struct python_binary binary = binary_of(bytes, sizeof(bytes));
 	struct scanned *scanned;
-	ssize_t count = code_scan_read(&image, 0x10000, 4096, &scanned);
+	ssize_t count = code_scan_read(&binary, 0x10000, 4096, &scanned);
 
 	(void)state;
 	check_scanned(scanned, count);
 	free(scanned);
-	count = code_scan_request(&image, 0x10000, 4096, &scanned);
+	count = code_scan_request(&binary, 0x10000, 4096, &scanned);
 	check_scanned(scanned, count);
 	free(scanned);
-	assert_int_equal(code_scan_request(&image, 0x20000, 4096, &scanned), -EFAULT);
-	close(image.fd);
+	assert_int_equal(code_scan_request(&binary, 0x20000, 4096, &scanned), -EFAULT);
+	close(binary.fd);
 }
 
 /* What a process would answer that a file has got hold of. */
 static void test_answers_about_code(void **state)
 {
 	const uint8_t bytes[] = {SCANNED};
-	struct python_image image = image_of(bytes, sizeof(bytes));
+	struct python_binary binary = binary_of(bytes, sizeof(bytes));
 	struct scanned lies[2] = {{.address = 0x10000}, {.address = 0x10004}}, *scanned;
 	const struct confined_answer answer = {lies, sizeof(lies)};
 	const struct confined_answer cut = {lies, sizeof(lies) - 1};
@@ -163,26 +163,26 @@ static void test_answers_about_code(void **state)
 	assert_int_equal(code_scan_decode(&answer, 0x10000, 8, &scanned), -EPROTO);
 	lies[1] = (struct scanned){.address = 0x10004, .flags = SCANNED_FLAGS + 1};
 	assert_int_equal(code_scan_decode(&answer, 0x10000, 8, &scanned), -EPROTO);
-	close(image.fd);
+	close(binary.fd);
 }
 
 static void test_a_site(void **state)
 {
 	static const struct alloc_function function = {.name = "f", .cookie = 7};
 	const uint8_t bytes[] = {0x48, 0x85, 0xff, 0x74, 0x01, 0x90, 0xc3};
-	struct python_image image = image_of(bytes, sizeof(bytes));
+	struct python_binary binary = binary_of(bytes, sizeof(bytes));
 	struct site site, same;
 
 	(void)state;
-	assert_int_equal(code_site_request(&image, &function, 0x10000, &site), 0);
-	assert_int_equal(code_site_read(&image, &function, 0x10000, &same), 0);
+	assert_int_equal(code_site_request(&binary, &function, 0x10000, &site), 0);
+	assert_int_equal(code_site_read(&binary, &function, 0x10000, &same), 0);
 	assert_ptr_equal(site.function, &function);
 	assert_int_equal(site.file_offset, 3);
 	assert_int_equal(site.skipped, 3);
 	assert_int_equal(site.kind, SITE_EMULATED);
 	assert_memory_equal(&site, &same, sizeof(site));
-	assert_int_equal(code_site_request(&image, &function, 0x20000, &site), -EFAULT);
-	close(image.fd);
+	assert_int_equal(code_site_request(&binary, &function, 0x20000, &site), -EFAULT);
+	close(binary.fd);
 }
 
 /* A place elsewhere in the file, another purpose, text that steers a terminal. */
@@ -191,14 +191,14 @@ static void test_answers_about_a_site(void **state)
 	static const struct alloc_function function = {
 		"f", PROBE_COOKIE(PROBE_FREE, DOMAIN_PYTHON, 1, PROBE_NO_ARG, PROBE_NO_ARG)};
 	const uint8_t bytes[512] = {0};
-	struct python_image image = image_of(bytes, sizeof(bytes));
+	struct python_binary binary = binary_of(bytes, sizeof(bytes));
 	const struct site_entry good = {8, function.cookie, 8, SITE_STEPPED, "nop"};
 	struct site_entry entry = good;
 	const struct confined_answer answer = {&entry, sizeof(entry)};
 	struct site site;
 
 	(void)state;
-#define TAKE() code_site_decode(&answer, &image, &function, 0x10000, &site)
+#define TAKE() code_site_decode(&answer, &binary, &function, 0x10000, &site)
 	assert_int_equal(TAKE(), 0);
 	entry.file_offset = 9;
 	assert_int_equal(TAKE(), -EPROTO);
@@ -216,7 +216,7 @@ static void test_answers_about_a_site(void **state)
 	memset(entry.instruction, 'x', sizeof(entry.instruction));
 	assert_int_equal(TAKE(), -EPROTO);
 #undef TAKE
-	close(image.fd);
+	close(binary.fd);
 }
 
 static int open_file(const char *path)
@@ -229,33 +229,33 @@ static int open_file(const char *path)
 
 static void test_parts(void **state)
 {
-	struct image_parts parts, same;
+	struct binary_parts parts, same;
 	int fd = open_file("/proc/self/exe"), zero = memfd_create("zero", 0);
 
 	(void)state;
-	assert_int_equal(image_parts_read(fd, &parts), 0);
-	assert_int_equal(image_parts_request(confined, fd, &same), 0);
+	assert_int_equal(binary_parts_read(fd, &parts), 0);
+	assert_int_equal(binary_parts_request(confined, fd, &same), 0);
 	assert_true(parts.segment_count >= 2);
 	assert_int_equal(parts.symbols[SYMBOL_RUNTIME].address, 0);
 	assert_memory_equal(&parts, &same, sizeof(parts));
-	assert_int_equal(image_parts_request(confined, zero, &parts), -ENOEXEC);
+	assert_int_equal(binary_parts_request(confined, zero, &parts), -ENOEXEC);
 	close(fd);
 	close(zero);
 }
 
 static void test_answers_about_parts(void **state)
 {
-	struct image_parts lies = {.segment_count = 1}, parts;
+	struct binary_parts lies = {.segment_count = 1}, parts;
 	const struct confined_answer answer = {&lies, sizeof(lies)};
 	const struct confined_answer cut = {&lies, sizeof(lies) - 1};
 
 	(void)state;
-	assert_int_equal(image_parts_decode(&answer, &parts), 0);
-	assert_int_equal(image_parts_decode(&cut, &parts), -EPROTO);
+	assert_int_equal(binary_parts_decode(&answer, &parts), 0);
+	assert_int_equal(binary_parts_decode(&cut, &parts), -EPROTO);
 	lies.segments[0].flags = 8;
-	assert_int_equal(image_parts_decode(&answer, &parts), -EPROTO);
-	lies = (struct image_parts){.segment_count = IMAGE_SEGMENTS_MAX + 1};
-	assert_int_equal(image_parts_decode(&answer, &parts), -EPROTO);
+	assert_int_equal(binary_parts_decode(&answer, &parts), -EPROTO);
+	lies = (struct binary_parts){.segment_count = BINARY_SEGMENTS_MAX + 1};
+	assert_int_equal(binary_parts_decode(&answer, &parts), -EPROTO);
 }
 
 static int setup(void **state)

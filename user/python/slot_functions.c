@@ -4,7 +4,7 @@
  * its `endbr64`, or in the padding in front of it, where the bytes read as NOPs that end exactly at
  * it. Functions are aligned to 16 bytes; nothing else has an alias.
  */
-#include "functions.h"
+#include "slot_functions.h"
 
 #include <errno.h>
 #include <string.h>
@@ -42,32 +42,32 @@ static const struct alloc_function refill_function = {
 static const struct alloc_function arena_function = {"pymalloc arena",
 						     COOKIE(ALLOC, PROBE_NO_ARG, 1, PROBE_NO_ARG)};
 
-static bool begins_with_endbr(const struct python_image *image, uint64_t address)
+static bool begins_with_endbr(const struct python_binary *binary, uint64_t address)
 {
 	uint8_t bytes[ENDBR_BYTES];
 
-	return image_bytes_request(image, address, bytes, sizeof(bytes)) == sizeof(bytes) &&
+	return binary_bytes_request(binary, address, bytes, sizeof(bytes)) == sizeof(bytes) &&
 	       !memcmp(bytes, endbr64, sizeof(bytes));
 }
 
 /* The NOPs in front of an aligned address that fill the space from `start` on exactly. */
-static bool is_padding(const struct python_image *image, uint64_t start, uint64_t end)
+static bool is_padding(const struct python_binary *binary, uint64_t start, uint64_t end)
 {
 	uint8_t bytes[ALIGNMENT];
 	size_t size = end - start;
 
 	return size < ALIGNMENT &&
-	       image_bytes_request(image, start, bytes, size) == (ssize_t)size &&
+	       binary_bytes_request(binary, start, bytes, size) == (ssize_t)size &&
 	       code_nops(bytes, size) == size;
 }
 
-uint64_t function_unalias(const struct python_image *image, uint64_t address)
+uint64_t function_unalias(const struct python_binary *binary, uint64_t address)
 {
 	uint64_t aligned = (address + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 
-	if (address % ALIGNMENT == ENDBR_BYTES && begins_with_endbr(image, address - ENDBR_BYTES))
+	if (address % ALIGNMENT == ENDBR_BYTES && begins_with_endbr(binary, address - ENDBR_BYTES))
 		return address - ENDBR_BYTES;
-	if (address != aligned && is_padding(image, address, aligned))
+	if (address != aligned && is_padding(binary, address, aligned))
 		return aligned;
 	return address;
 }
@@ -81,23 +81,23 @@ static bool differ_in_one_byte(uint64_t a, uint64_t b)
 }
 
 /* Whether the process has a function mapped as code where its probe would go. */
-static bool is_mapped(const struct python_image *image, const struct mappings *mappings,
+static bool is_mapped(const struct python_binary *binary, const struct mappings *mappings,
 		      uint64_t address, const struct site *site)
 {
 	uint64_t probed = address + site->skipped;
 	const struct mapping *mapping = mappings_find(mappings, probed);
 
-	return mapping && mapping->executable && mapping->inode == image->inode &&
-	       makedev(mapping->device_major, mapping->device_minor) == image->device &&
+	return mapping && mapping->executable && mapping->inode == binary->inode &&
+	       makedev(mapping->device_major, mapping->device_minor) == binary->device &&
 	       site->file_offset == mapping->file_offset + (probed - mapping->start);
 }
 
-static int choose_site(const struct python_image *image, const struct mappings *mappings,
+static int choose_site(const struct python_binary *binary, const struct mappings *mappings,
 		       const struct alloc_function *function, uint64_t address, struct site *site)
 {
-	int error = code_site_request(image, function, address, site);
+	int error = code_site_request(binary, function, address, site);
 
-	return error || is_mapped(image, mappings, address, site) ? error : -EFAULT;
+	return error || is_mapped(binary, mappings, address, site) ? error : -EFAULT;
 }
 
 static void take_alias(struct python_function *function, uint64_t alias)
@@ -110,26 +110,26 @@ static void take_alias(struct python_function *function, uint64_t alias)
  * Where the function itself has an emulated instruction any alias does, the one written in one go
  * first. Else the padding in front may have one: then the probe goes there.
  */
-static int find_site(const struct python_image *image, const struct mappings *mappings,
+static int find_site(const struct python_binary *binary, const struct mappings *mappings,
 		     const struct alloc_function *function, struct python_function *found)
 {
 	enum site_kind best;
 	bool in_function;
-	int error = choose_site(image, mappings, function, found->address, &found->site);
+	int error = choose_site(binary, mappings, function, found->address, &found->site);
 
 	if (error)
 		return error;
 	best = found->site.kind;
 	in_function = best == SITE_EMULATED;
-	if (begins_with_endbr(image, found->address))
+	if (begins_with_endbr(binary, found->address))
 		take_alias(found, found->address + ENDBR_BYTES);
 	if (found->address % ALIGNMENT || (in_function && found->alias_atomic))
 		return 0;
 	for (uint64_t alias = found->address - 1; alias > found->address - ALIGNMENT; alias--) {
 		struct site site;
 
-		if (!is_padding(image, alias, found->address) ||
-		    choose_site(image, mappings, function, alias, &site))
+		if (!is_padding(binary, alias, found->address) ||
+		    choose_site(binary, mappings, function, alias, &site))
 			continue;
 		if (!in_function && site.kind < best && site.skipped < found->address - alias) {
 			best = site.kind;
@@ -149,7 +149,7 @@ const struct site *python_function_site(const struct python_function *function, 
 }
 
 struct calls {
-	const struct python_image *image;
+	const struct python_binary *binary;
 	uint64_t targets[REFILL_CALLS_MAX];
 	size_t count;
 };
@@ -158,7 +158,7 @@ static bool collect_call(const struct scanned *scanned, void *context)
 {
 	struct calls *calls = context;
 
-	if (scanned->target && image_is_code(calls->image, scanned->target) &&
+	if (scanned->target && binary_is_code(calls->binary, scanned->target) &&
 	    scanned->target % ALIGNMENT == 0)
 		calls->targets[calls->count++] = scanned->target;
 	return calls->count < REFILL_CALLS_MAX;
@@ -186,7 +186,7 @@ static bool is_refill(const struct python_interpreter *interpreter, uint64_t add
 	for (int i = SYMBOL_RAW_MALLOC; i <= SYMBOL_OBJECT_FREE; i++)
 		if (interpreter->symbols[i].address == address)
 			return false;
-	code_scan(&interpreter->image, address, REFILL_BYTES, find_pool_size, &pool);
+	code_scan(&interpreter->binary, address, REFILL_BYTES, find_pool_size, &pool);
 	return pool.found;
 }
 
@@ -194,19 +194,19 @@ static bool is_refill(const struct python_interpreter *interpreter, uint64_t add
 static void find_refill(const struct python_interpreter *interpreter,
 			const struct mappings *mappings, struct python_slots *slots)
 {
-	const struct image_symbol *exported = &interpreter->symbols[SYMBOL_OBJECT_MALLOC];
-	struct calls calls = {.image = &interpreter->image};
+	const struct binary_symbol *exported = &interpreter->symbols[SYMBOL_OBJECT_MALLOC];
+	struct calls calls = {.binary = &interpreter->binary};
 
 	if (exported->address)
-		code_scan(calls.image, exported->address, exported->size, collect_call, &calls);
+		code_scan(calls.binary, exported->address, exported->size, collect_call, &calls);
 	if (calls.count < REFILL_CALLS_MAX)
-		code_scan(calls.image, slots->functions[CALL_MALLOC].address, REFILL_CALLERS_BYTES,
+		code_scan(calls.binary, slots->functions[CALL_MALLOC].address, REFILL_CALLERS_BYTES,
 			  collect_call, &calls);
 	for (size_t i = 0; i < calls.count && !slots->refill; i++)
 		if (is_refill(interpreter, calls.targets[i]))
 			slots->refill = calls.targets[i];
 	slots->refill_pools = 1;
-	if (slots->refill && choose_site(calls.image, mappings, &refill_function, slots->refill,
+	if (slots->refill && choose_site(calls.binary, mappings, &refill_function, slots->refill,
 					 &slots->refill_site))
 		slots->refill = 0;
 }
@@ -227,22 +227,22 @@ static bool find_lowest(const struct scanned *scanned, void *context)
 static void find_arena_mapper(const struct python_interpreter *interpreter,
 			      const struct mappings *mappings, struct python_slots *slots)
 {
-	const struct image_symbol *exported = &interpreter->symbols[SYMBOL_GET_ARENA_ALLOCATOR];
+	const struct binary_symbol *exported = &interpreter->symbols[SYMBOL_GET_ARENA_ALLOCATOR];
 	uint64_t structure = UINT64_MAX, function;
 
 	if (exported->address)
-		code_scan(&interpreter->image, exported->address, exported->size, find_lowest,
+		code_scan(&interpreter->binary, exported->address, exported->size, find_lowest,
 			  &structure);
 	if (structure == UINT64_MAX ||
 	    memory_read_u64(&interpreter->memory, structure + 8, &function) ||
-	    choose_site(&interpreter->image, mappings, &arena_function, function,
+	    choose_site(&interpreter->binary, mappings, &arena_function, function,
 			&slots->refill_site))
 		return;
 	slots->refill = function;
 	slots->refill_pools = ARENA_POOLS;
 }
 
-static int find_functions(const struct python_image *image, const struct mappings *mappings,
+static int find_functions(const struct python_binary *binary, const struct mappings *mappings,
 			  const struct python_slot *backend, struct python_slots *slots)
 {
 	struct code_references references[CALLS];
@@ -251,15 +251,15 @@ static int find_functions(const struct python_image *image, const struct mapping
 	for (int i = 0; i < CALLS && !error; i++) {
 		struct python_function *function = &slots->functions[i];
 
-		function->address = function_unalias(image, backend->functions[i]);
-		error = find_site(image, mappings, &alloc_functions_of[i], function);
+		function->address = function_unalias(binary, backend->functions[i]);
+		error = find_site(binary, mappings, &alloc_functions_of[i], function);
 		function->steered = function->alias &&
 				    slots->slots[PYTHON_MEM].functions[i] == function->alias &&
 				    slots->slots[PYTHON_OBJ].functions[i] == function->alias;
 		references[i].address = function->address;
 	}
 	if (!error)
-		error = code_references_request(image, references, CALLS);
+		error = code_references_request(binary, references, CALLS);
 	for (int i = 0; i < CALLS && !error; i++)
 		slots->functions[i].references = (uint32_t)references[i].count;
 	return error;
@@ -268,7 +268,7 @@ static int find_functions(const struct python_image *image, const struct mapping
 int functions_find(const struct python_interpreter *interpreter, const struct mappings *mappings,
 		   const struct python_slot *backend, struct python_slots *slots)
 {
-	int error = find_functions(&interpreter->image, mappings, backend, slots);
+	int error = find_functions(&interpreter->binary, mappings, backend, slots);
 
 	if (error)
 		return error;

@@ -3,56 +3,56 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "image_codec.h"
+#include "binary_codec.h"
 
-int image_ask(const struct python_image *image, confined_fn *function,
-	      const uint64_t words[QUESTION_WORDS], struct confined_answer *answer)
+int binary_ask(const struct python_binary *binary, confined_fn *function,
+	       const uint64_t words[QUESTION_WORDS], struct confined_answer *answer)
 {
-	struct image_question question = {.segment_count = image->segment_count};
+	struct binary_question question = {.segment_count = binary->segment_count};
 	const struct confined_call call = {
 		.function = function,
-		.fd = image->fd,
+		.fd = binary->fd,
 		.input = &question,
 		.length = sizeof(question),
 	};
 
-	memcpy(question.segments, image->segments, sizeof(question.segments));
+	memcpy(question.segments, binary->segments, sizeof(question.segments));
 	memcpy(question.words, words, sizeof(question.words));
-	return confined_call(image->confined, &call, answer);
+	return confined_call(binary->confined, &call, answer);
 }
 
-int image_asked(int fd, const void *input, size_t length, struct python_image *image,
-		uint64_t words[QUESTION_WORDS])
+int binary_asked(int fd, const void *input, size_t length, struct python_binary *binary,
+		 uint64_t words[QUESTION_WORDS])
 {
-	struct image_question question;
+	struct binary_question question;
 
 	if (length != sizeof(question))
 		return -EINVAL;
 	memcpy(&question, input, sizeof(question));
-	*image = (struct python_image){.fd = fd, .segment_count = question.segment_count};
-	memcpy(image->segments, question.segments, sizeof(image->segments));
+	*binary = (struct python_binary){.fd = fd, .segment_count = question.segment_count};
+	memcpy(binary->segments, question.segments, sizeof(binary->segments));
 	memcpy(words, question.words, sizeof(question.words));
 	return 0;
 }
 
 static int parts_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
 {
-	struct image_parts parts;
-	int error = image_parts_read(fd, &parts);
+	struct binary_parts parts;
+	int error = binary_parts_read(fd, &parts);
 
 	(void)input;
 	(void)length;
 	return error ? error : confined_answer_copy(answer, &parts, sizeof(parts));
 }
 
-int image_parts_decode(const struct confined_answer *answer, struct image_parts *parts)
+int binary_parts_decode(const struct confined_answer *answer, struct binary_parts *parts)
 {
-	struct image_parts found;
+	struct binary_parts found;
 
 	if (answer->length != sizeof(found))
 		return -EPROTO;
 	memcpy(&found, answer->data, sizeof(found));
-	if (found.segment_count > IMAGE_SEGMENTS_MAX)
+	if (found.segment_count > BINARY_SEGMENTS_MAX)
 		return -EPROTO;
 	for (size_t i = 0; i < found.segment_count; i++)
 		if (found.segments[i].flags & ~(uint64_t)(PF_X | PF_W | PF_R))
@@ -61,16 +61,16 @@ int image_parts_decode(const struct confined_answer *answer, struct image_parts 
 	return 0;
 }
 
-static int call_parts(struct confined *confined, int fd, struct image_parts *parts)
+static int call_parts(struct confined *confined, int fd, struct binary_parts *parts)
 {
 	const struct confined_call call = {.function = parts_confined, .fd = fd};
 	struct confined_answer answer;
 	int error = confined_call(confined, &call, &answer);
 
-	return error ?: confined_settle(confined, &answer, image_parts_decode(&answer, parts));
+	return error ?: confined_settle(confined, &answer, binary_parts_decode(&answer, parts));
 }
 
-int image_parts_request(struct confined *confined, int fd, struct image_parts *parts)
+int binary_parts_request(struct confined *confined, int fd, struct binary_parts *parts)
 {
 	int error = call_parts(confined, fd, parts);
 
@@ -82,24 +82,24 @@ int image_parts_request(struct confined *confined, int fd, struct image_parts *p
 
 static int bytes_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
 {
-	uint8_t bytes[IMAGE_BYTES_MAX];
+	uint8_t bytes[BINARY_BYTES_MAX];
 	uint64_t words[QUESTION_WORDS];
-	struct python_image image;
-	int error = image_asked(fd, input, length, &image, words);
+	struct python_binary binary;
+	int error = binary_asked(fd, input, length, &binary, words);
 
 	if (error)
 		return error;
-	ssize_t got = image_bytes_read(&image, words[0], bytes, words[1]);
+	ssize_t got = binary_bytes_read(&binary, words[0], bytes, words[1]);
 	return got < 0 ? (int)got : confined_answer_copy(answer, bytes, (size_t)got);
 }
 
-ssize_t image_bytes_request(const struct python_image *image, uint64_t address, void *buffer,
-			    size_t size)
+ssize_t binary_bytes_request(const struct python_binary *binary, uint64_t address, void *buffer,
+			     size_t size)
 {
 	const uint64_t words[QUESTION_WORDS] = {address,
-						size < IMAGE_BYTES_MAX ? size : IMAGE_BYTES_MAX};
+						size < BINARY_BYTES_MAX ? size : BINARY_BYTES_MAX};
 	struct confined_answer answer;
-	int error = image_ask(image, bytes_confined, words, &answer);
+	int error = binary_ask(binary, bytes_confined, words, &answer);
 
 	if (error)
 		return error;
@@ -108,5 +108,5 @@ ssize_t image_bytes_request(const struct python_image *image, uint64_t address, 
 		memcpy(buffer, answer.data, answer.length);
 	else
 		error = -EPROTO;
-	return confined_settle(image->confined, &answer, error) ?: got;
+	return confined_settle(binary->confined, &answer, error) ?: got;
 }

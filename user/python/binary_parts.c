@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <string.h>
 
-#include "image.h"
+#include "binary.h"
 
 static const char *const symbol_names[SYMBOL_COUNT] = {
 	[SYMBOL_RUNTIME] = "_PyRuntime",
@@ -24,12 +24,12 @@ static const char *const symbol_names[SYMBOL_COUNT] = {
 
 static int read_symbol(void *context, const GElf_Sym *symbol, const char *name)
 {
-	struct image_parts *parts = context;
+	struct binary_parts *parts = context;
 
 	if (!symbol->st_value)
 		return 0;
 	for (size_t i = 0; i < SYMBOL_COUNT; i++) {
-		struct image_symbol *wanted = &parts->symbols[i];
+		struct binary_symbol *wanted = &parts->symbols[i];
 
 		if (wanted->address || strcmp(name, symbol_names[i]))
 			continue;
@@ -39,23 +39,23 @@ static int read_symbol(void *context, const GElf_Sym *symbol, const char *name)
 	return 0;
 }
 
-static int read_file(struct elf_file *file, struct image_parts *parts)
+static int read_file(struct elf_file *file, struct binary_parts *parts)
 {
 	GElf_Shdr header;
 	int error = elf_file_check(file);
 
 	if (error)
 		return error;
-	size_t segments = elf_file_segments(file, 0, parts->segments, IMAGE_SEGMENTS_MAX);
-	parts->segment_count = segments < IMAGE_SEGMENTS_MAX ? segments : IMAGE_SEGMENTS_MAX;
+	size_t segments = elf_file_segments(file, 0, parts->segments, BINARY_SEGMENTS_MAX);
+	parts->segment_count = segments < BINARY_SEGMENTS_MAX ? segments : BINARY_SEGMENTS_MAX;
 	if (elf_file_section(file, ".PyRuntime", &header))
 		parts->runtime_section = header.sh_addr;
 	return elf_file_symbols(file, read_symbol, parts);
 }
 
-int image_parts_read(int fd, struct image_parts *parts)
+int binary_parts_read(int fd, struct binary_parts *parts)
 {
-	struct image_parts found = {0};
+	struct binary_parts found = {0};
 	struct elf_file file;
 	int error = elf_file_open(&file, fd) ?: read_file(&file, &found);
 

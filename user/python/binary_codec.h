@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A question to the confined process about the bytes of a binary: where these lie, and words. */
+#ifndef UNFREED_PYTHON_BINARY_CODEC_H
+#define UNFREED_PYTHON_BINARY_CODEC_H
+
+#include "binary.h"
+
+enum { QUESTION_WORDS = 4 };
+
+struct binary_question {
+	struct elf_segment segments[BINARY_SEGMENTS_MAX];
+	uint64_t segment_count;
+	uint64_t words[QUESTION_WORDS];
+};
+
+/* Asks. Returns as confined_call. */
+int binary_ask(const struct python_binary *binary, confined_fn *function,
+	       const uint64_t words[QUESTION_WORDS], struct confined_answer *answer);
+
+/* In the confined process: what was asked, and about what. `binary` needs no release. */
+int binary_asked(int fd, const void *input, size_t length, struct python_binary *binary,
+		 uint64_t words[QUESTION_WORDS]);
+
+#endif
