@@ -37,6 +37,12 @@ static void test_by_hand(void **state)
 	assert_true(slope_of_level(samples, 5, &slope));
 	assert_true(slope.low == 7 && slope.high == 7);
 	assert_true(is_near(slope.p, 2.0 / 120, 1e-9));
+	/* Ten slopes: -2 1/2 2/3 1 3/2 7/4 2 2 3 5; the middle lies between two. */
+	static const double middle[] = {0, 1, 4, 2, 7};
+	for (size_t i = 0; i < 5; i++)
+		samples[i].value = middle[i];
+	assert_true(slope_of_level(samples, 5, &slope));
+	assert_true(slope.per_s == 1.625);
 }
 
 /* Kendall's table: of ten values, S >= 23 has the chance 0.023, so that Sen's M is 12. */
