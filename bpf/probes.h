@@ -36,7 +36,7 @@ enum domain {
  * count argument (the size is their product) in 12-13. Where bits 14-19 are not 0 the function
  * takes a pool of 2^n bytes into use and returns an address in it: the pool is the block. Bit 20:
  * a word with the size lies before each block, as glibc's malloc has it. Bit 21: frees of these
- * blocks are not seen, so that they count for no peak.
+ * blocks are not seen, so that they count for no peak. Bits 22-38: see PROBE_PLACE.
  */
 #define PROBE_COOKIE(op, domain, pointer_arg, size_arg, count_arg)                       \
 	((unsigned long long)(op) | (unsigned long long)(domain) << 4 |                  \
@@ -52,5 +52,24 @@ enum domain {
 #define PROBE_POOL(shift)            ((unsigned long long)(shift) << 14)
 #define PROBE_SIZE_BEFORE            (1ull << 20)
 #define PROBE_FREES_UNSEEN           (1ull << 21)
+
+/*
+ * How a call that ends looks at an instruction short of its `ret`: the register that holds the
+ * result (by the machine's number), the flags under which this call ends here, and how many words
+ * of the stack lie before the return address. All 0: at the `ret` itself.
+ */
+#define PROBE_PLACE(result, condition, words)                                         \
+	((unsigned long long)(result) << 22 | (unsigned long long)(condition) << 26 | \
+	 (unsigned long long)(words) << 31)
+
+#define PROBE_PLACE_WORDS_MAX          255u
+#define PROBE_PLACE_BITS               PROBE_PLACE(15, 31, PROBE_PLACE_WORDS_MAX)
+#define PROBE_COOKIE_RESULT(cookie)    ((cookie) >> 22 & 15)
+#define PROBE_COOKIE_CONDITION(cookie) ((cookie) >> 26 & 31)
+#define PROBE_COOKIE_WORDS(cookie)     ((cookie) >> 31 & 255)
+
+/* 0: always; else the machine's code of a conditional branch that is taken. */
+#define PROBE_CONDITION(code)           (16u | (code))
+#define PROBE_CONDITION_CODE(condition) ((condition)&15)
 
 #endif

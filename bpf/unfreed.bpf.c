@@ -340,7 +340,7 @@ int alloc_return(struct pt_regs *ctx)
 /*
  * An operator new may be left by an exception, so that it gets no return probe (the unwinder would
  * end the target at the trampoline) and never counts as pending: what it calls is recorded on its
- * own, and the probes on its `ret` instructions add what nothing inside it has recorded.
+ * own, and probes where it is left add what nothing inside it has recorded.
  */
 SEC("uprobe")
 int throwing_enter(struct pt_regs *ctx)
@@ -350,19 +350,31 @@ int throwing_enter(struct pt_regs *ctx)
 	if (!call || (call->sp && call_is_inside(call, regs_sp(ctx))))
 		return 0;
 	call->throwing_sp = regs_sp(ctx);
+	call->throwing_fp = regs_fp(ctx);
+	call->throwing_bx = regs_bx(ctx);
 	call->throwing_size = size_argument(ctx, bpf_get_attach_cookie(ctx));
 	call->last_allocated = 0;
 	return 0;
 }
 
+/*
+ * On a `ret` of such a function, or on the last branch before one: then the cookie says what a call
+ * that goes on to the `ret` looks like there.
+ */
 SEC("uprobe")
 int throwing_return(struct pt_regs *ctx)
 {
-	__u64 sp = regs_sp(ctx);
-	__u64 result = regs_result(ctx);
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u64 sp = regs_sp(ctx) + PROBE_COOKIE_WORDS(cookie) * sizeof(__u64);
+	__u32 condition = PROBE_COOKIE_CONDITION(cookie);
 	struct call *call = tracing ? call_current() : NULL;
+	__u64 result;
 
-	if (!call || !result || call->throwing_sp != sp)
+	if (!call || call->throwing_sp != sp ||
+	    (condition && !regs_condition(ctx, PROBE_CONDITION_CODE(condition))))
+		return 0;
+	result = regs_numbered(ctx, PROBE_COOKIE_RESULT(cookie));
+	if (!result)
 		return 0;
 	call->throwing_sp = 0;
 	if (call->last_allocated == call_key(call, result))
@@ -370,9 +382,9 @@ int throwing_return(struct pt_regs *ctx)
 	if (bpf_probe_read_user(&call->caller.pc, sizeof(call->caller.pc), (void *)sp))
 		return 0;
 	call->caller.sp = sp + REGS_RETURN_POPS;
-	call->caller.fp = regs_fp(ctx);
-	call->caller.bx = regs_bx(ctx);
-	call->cookie = bpf_get_attach_cookie(ctx);
+	call->caller.fp = call->throwing_fp;
+	call->caller.bx = call->throwing_bx;
+	call->cookie = cookie;
 	call->size = call->throwing_size;
 	call->born_ns = 0;
 	block_open(call, result);

@@ -19,17 +19,22 @@ static void check_sites(const struct site *sites, size_t count, size_t size)
 			abort();
 }
 
+static void check_same_sites(const struct site *a, const struct site *b, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (a[i].cookie != b[i].cookie || a[i].function != b[i].function ||
+		    a[i].file_offset != b[i].file_offset)
+			abort();
+}
+
 static void check_same(const struct survey *a, const struct survey *b)
 {
 	if (a->kind != b->kind || a->linker_hook != b->linker_hook ||
 	    a->entry_count != b->entry_count || a->return_count != b->return_count ||
 	    a->gap_count != b->gap_count)
 		abort();
-	for (size_t i = 0; i < a->entry_count; i++)
-		if (a->entry_sites[i].cookie != b->entry_sites[i].cookie ||
-		    a->entry_sites[i].function != b->entry_sites[i].function ||
-		    a->entry_sites[i].file_offset != b->entry_sites[i].file_offset)
-			abort();
+	check_same_sites(a->entry_sites, b->entry_sites, a->entry_count);
+	check_same_sites(a->return_sites, b->return_sites, a->return_count);
 }
 
 static void travel(const struct survey *survey)

@@ -124,116 +124,6 @@ static void test_no_code_at_all(void **state)
 	assert_int_equal(site.file_offset, 7);
 }
 
-struct return_case {
-	const char *what;
-	uint8_t code[64];
-	size_t size;
-	bool complete;
-	int count;
-	uint64_t offsets[4];
-};
-
-/* GOT words at 0x3000 (a function at 0x20 of the code), 0x3008 (elsewhere), 0x3010 (throws). */
-static const struct code_slot slots[] = {
-	{.address = 0x3000, .target = 0x1020},
-	{.address = 0x3008, .target = CODE_NOWHERE},
-	{.address = 0x3010, .target = CODE_NOWHERE, .never_returns = true},
-};
-
-/* jmp *0x3000(%rip) and the like, at an offset of code that lies at 0x1000 */
-#define JUMP_SLOT(at, slot)                                                                      \
-	0xff, 0x25, (uint8_t)((slot)-0x1000 - (at)-6), (uint8_t)(((slot)-0x1000 - (at)-6) >> 8), \
-		0, 0
-#define CALL_SLOT(at, slot)                                                                      \
-	0xff, 0x15, (uint8_t)((slot)-0x1000 - (at)-6), (uint8_t)(((slot)-0x1000 - (at)-6) >> 8), \
-		0, 0
-
-static const struct return_case return_cases[] = {
-	{"one", CODE(0x55, 0x5d, RET, 0x90, RET), true, 1, {2}},
-	{"both sides of a branch", CODE(0x74, 0x01, RET, RET), true, 2, {2, 3}},
-	{"a loop", CODE(0x74, 0x02, 0xeb, 0xfc, RET), true, 1, {4}},
-	{"a tail jump", CODE(0xeb, 0x02, RET, RET, 0xf3, RET), true, 1, {4}},
-	{"an indirect jump", CODE(0x74, 0x02, 0xff, 0xe0, RET), false, 1, {4}},
-	{"out of the code", CODE(0x74, 0x7f, RET), false, 1, {2}},
-	{"off the end", CODE(0x90, 0x90), false, 0, {0}},
-	{"a trap", CODE(0x74, 0x02, 0x0f, 0x0b, RET), true, 1, {4}},
-	{"a system call", CODE(0x0f, 0x05, RET), true, 1, {2}},
-	{"garbage", CODE(0x74, 0x01, 0x06, RET), false, 1, {3}},
-	{"a GOT jump to the same code",
-	 CODE(0x74, 0x06, JUMP_SLOT(2, 0x3000), RET, [0x20] = 0x5d, RET),
-	 true,
-	 2,
-	 {8, 0x21}},
-	{"a GOT jump elsewhere", CODE(0x74, 0x06, JUMP_SLOT(2, 0x3008), RET), false, 1, {8}},
-	{"a call that throws", CODE(0x74, 0x06, CALL_SLOT(2, 0x3010), 0x06), false, 0, {0}},
-	{"a call that throws, then data",
-	 CODE(0x74, 0x07, CALL_SLOT(2, 0x3010), 0x06, RET),
-	 true,
-	 1,
-	 {9}},
-	{"a call through a stub that throws",
-	 CODE(0x74, 0x06, 0xe8, 0x02, 0, 0, 0, 0x06, RET, JUMP_SLOT(9, 0x3010)),
-	 true,
-	 1,
-	 {8}},
-	{"a call that returns", CODE(CALL_SLOT(0, 0x3008), RET), true, 1, {6}},
-};
-
-static int compare_sites(const void *a, const void *b)
-{
-	const struct site *left = a, *right = b;
-
-	return left->file_offset < right->file_offset ? -1 : left->file_offset > right->file_offset;
-}
-
-static void check_returns(const struct return_case *c)
-{
-	const struct alloc_function *function = alloc_function_find("_Znwm");
-	uint8_t *exact = malloc(c->size);
-	const struct code code = {
-		.bytes = exact,
-		.size = c->size,
-		.address = 0x1000,
-		.file_offset = 0x400,
-		.slots = slots,
-		.slot_count = sizeof(slots) / sizeof(slots[0]),
-	};
-	struct site sites[8];
-	bool complete;
-
-	memcpy(exact, c->code, c->size);
-	int count = sites_find_returns(function, &code, 0, sites, 8, &complete);
-	if (count != c->count || complete != c->complete)
-		fail_msg("%s: %d returns, %s", c->what, count, complete ? "all" : "not all");
-	qsort(sites, (size_t)count, sizeof(sites[0]), compare_sites);
-	for (int i = 0; i < count; i++) {
-		assert_int_equal(sites[i].file_offset, 0x400 + c->offsets[i]);
-		assert_int_equal(sites[i].cookie, function->cookie);
-		assert_int_equal(sites[i].kind, SITE_STEPPED);
-	}
-	free(exact);
-}
-
-static void test_returns_are_found(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof(return_cases) / sizeof(return_cases[0]); i++)
-		check_returns(&return_cases[i]);
-}
-
-static void test_more_returns_than_room(void **state)
-{
-	uint8_t bytes[] = {0x74, 0x01, RET, 0x74, 0x01, RET, RET};
-	const struct code code = {.bytes = bytes, .size = sizeof(bytes)};
-	struct site sites[2];
-	bool complete;
-
-	(void)state;
-	assert_int_equal(
-		sites_find_returns(alloc_function_find("_Znwm"), &code, 0, sites, 2, &complete), 2);
-	assert_false(complete);
-}
-
 static void test_the_function_table(void **state)
 {
 	size_t count;
@@ -258,8 +148,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sites_are_chosen_by_the_rule),
 		cmocka_unit_test(test_no_code_at_all),
-		cmocka_unit_test(test_returns_are_found),
-		cmocka_unit_test(test_more_returns_than_room),
 		cmocka_unit_test(test_the_function_table),
 	};
 

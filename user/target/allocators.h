@@ -23,7 +23,7 @@ struct allocator {
 	uint64_t inode;
 	struct site *entry_sites; /* entry (and return) probes */
 	size_t entry_count;
-	struct site *return_sites; /* `ret` instructions of functions that may throw; they go with
+	struct site *return_sites; /* where functions that may throw end (returns.h); they go with
 				      an entry site */
 	size_t return_count;
 };

@@ -52,9 +52,11 @@ enum {
 	REGISTER_COUNT = 16,
 	REGISTER_NONE = REGISTER_COUNT,
 	ARGUMENT_COUNT = 3, /* those that a cookie can name */
+	STACK_UNKNOWN = INT32_MIN,
 };
 
 extern const uint8_t argument_registers[ARGUMENT_COUNT];
+extern const uint8_t result_register;           /* the one that PROBE_PLACE calls 0 */
 extern const uint32_t call_clobbered_registers; /* bit mask */
 
 struct instruction {
@@ -66,11 +68,15 @@ struct instruction {
 	uint64_t slot;          /* of one through a GOT word: its address; CODE_NOWHERE otherwise */
 	uint32_t writes;        /* general registers, bit mask */
 	bool moves_stack;       /* changes the stack pointer, or stores through it */
+	int32_t pops;           /* bytes by which it raises the stack pointer, or STACK_UNKNOWN */
+	uint8_t zeroed;         /* a whole register set to zero, or REGISTER_NONE */
 	uint8_t copy_to;        /* a whole register copied ... */
 	uint8_t copy_from;      /* ... or REGISTER_NONE */
 	uint8_t tested;         /* compared with zero, or REGISTER_NONE */
 	bool branches_on_zero;  /* je */
 	bool branches_on_other; /* jne */
+	uint8_t taken_if;       /* of an emulated conditional branch: as PROBE_PLACE has it ... */
+	uint8_t passed_if;      /* ... and the opposite */
 	char text[80];          /* as the disassembler writes it */
 };
 
@@ -94,6 +100,17 @@ const struct code_slot *instruction_slot(const struct code *code,
  */
 const struct code_slot *code_stub_slot(struct decoder *decoder, const struct code *code,
 				       uint64_t offset);
+
+/* Bytes that read as a direct jump, conditional or not, whether or not they are an instruction. */
+struct code_jump {
+	uint64_t offset;
+	uint64_t
+		prefix; /* where it begins if what stands before is a prefix of it, else as offset */
+	uint64_t target;
+};
+
+/* The first one over any distance (short ones are left out) from an offset on. False: none. */
+bool code_next_jump(const struct code *code, uint64_t from, struct code_jump *jump);
 
 /* Offset of a virtual address, CODE_NOWHERE where it lies elsewhere. */
 uint64_t code_offset(const struct code *code, uint64_t address);

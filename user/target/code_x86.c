@@ -20,6 +20,7 @@
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11 };
 
 const uint8_t argument_registers[ARGUMENT_COUNT] = {RDI, RSI, RDX};
+const uint8_t result_register = RAX;
 const uint32_t call_clobbered_registers = 1u << RAX | 1u << RCX | 1u << RDX | 1u << RSI |
 					  1u << RDI | 1u << R8 | 1u << R9 | 1u << R10 | 1u << R11;
 
@@ -217,11 +218,67 @@ static void find_writes(struct decoder *decoder, struct instruction *out)
 	out->moves_stack |= (out->writes >> RSP & 1) != 0;
 }
 
+static bool is_register(const cs_x86_op *operand, uint8_t number)
+{
+	return operand->type == X86_OP_REG && register_number(operand->reg) == number;
+}
+
+/* Of what writes the stack pointer. */
+static int32_t stack_pops(const cs_insn *insn)
+{
+	const cs_x86 *x86 = &insn->detail->x86;
+	const cs_x86_op *first = &x86->operands[0], *second = &x86->operands[1];
+	bool moved = x86->op_count == 2 && is_whole_register(first) && is_register(first, RSP);
+
+	if (insn->id == X86_INS_POP && is_whole_register(first) && !is_register(first, RSP))
+		return 8;
+	if (insn->id == X86_INS_PUSH && first->size == 8)
+		return -8;
+	if (moved && second->type == X86_OP_IMM && second->imm == (int16_t)second->imm) {
+		if (insn->id == X86_INS_ADD)
+			return (int32_t)second->imm;
+		if (insn->id == X86_INS_SUB)
+			return -(int32_t)second->imm;
+	}
+	if (moved && insn->id == X86_INS_LEA && second->mem.base == X86_REG_RSP &&
+	    second->mem.index == X86_REG_INVALID && second->mem.disp == (int16_t)second->mem.disp)
+		return (int32_t)second->mem.disp;
+	return STACK_UNKNOWN;
+}
+
+/* Writing 32 bits of a register clears the others. */
+static uint8_t find_zeroed(const cs_insn *insn)
+{
+	const cs_x86 *x86 = &insn->detail->x86;
+	const cs_x86_op *first = &x86->operands[0], *second = &x86->operands[1];
+
+	if (x86->op_count != 2 || first->type != X86_OP_REG || first->size < 4)
+		return REGISTER_NONE;
+	if ((insn->id == X86_INS_XOR && second->type == X86_OP_REG && first->reg == second->reg) ||
+	    (insn->id == X86_INS_MOV && second->type == X86_OP_IMM && !second->imm))
+		return register_number(first->reg);
+	return REGISTER_NONE;
+}
+
+/* In the order of the machine: the lowest bit turns a condition round. */
+static void find_conditions(const uint8_t *bytes, struct instruction *out)
+{
+	const uint8_t *at = bytes + (bytes[0] == 0xf2);
+	uint8_t code = (at[0] == 0x0f ? at[1] : at[0]) & 15;
+
+	if (out->flow != FLOW_BRANCH || out->cost != COST_EMULATED)
+		return;
+	out->taken_if = PROBE_CONDITION(code);
+	out->passed_if = PROBE_CONDITION(code ^ 1);
+}
+
 static void find_meaning(const cs_insn *insn, struct instruction *out)
 {
 	const cs_x86 *x86 = &insn->detail->x86;
 	const cs_x86_op *first = &x86->operands[0], *second = &x86->operands[1];
 
+	out->pops = out->writes >> RSP & 1 ? stack_pops(insn) : 0;
+	out->zeroed = find_zeroed(insn);
 	out->branches_on_zero = insn->id == X86_INS_JE;
 	out->branches_on_other = insn->id == X86_INS_JNE;
 	if (x86->op_count != 2 || !is_whole_register(first) || !is_whole_register(second))
@@ -288,6 +345,7 @@ int instruction_decode(struct decoder *decoder, const uint8_t *bytes, size_t siz
 		.copy_to = REGISTER_NONE,
 		.copy_from = REGISTER_NONE,
 		.tested = REGISTER_NONE,
+		.zeroed = REGISTER_NONE,
 	};
 	if (offset >= size)
 		return -EILSEQ;
@@ -308,6 +366,27 @@ int instruction_decode(struct decoder *decoder, const uint8_t *bytes, size_t siz
 	find_target(decoder->insn, out);
 	find_writes(decoder, out);
 	find_meaning(decoder->insn, out);
+	find_conditions(bytes + offset, out);
 	write_text(decoder->insn, out);
 	return 0;
+}
+
+bool code_next_jump(const struct code *code, uint64_t from, struct code_jump *jump)
+{
+	const uint8_t *bytes = code->bytes;
+	int32_t distance;
+
+	for (uint64_t at = from; at + 1 < code->size; at++) {
+		bool conditional = bytes[at] == 0x0f && (bytes[at + 1] & 0xf0) == 0x80;
+		uint64_t operand = at + (conditional ? 2 : 1);
+
+		if ((!conditional && bytes[at] != 0xe9) || code->size - operand < sizeof(distance))
+			continue;
+		memcpy(&distance, bytes + operand, sizeof(distance));
+		jump->offset = at;
+		jump->prefix = at && bytes[at - 1] == 0xf2 ? at - 1 : at;
+		jump->target = operand + sizeof(distance) + (uint64_t)(int64_t)distance;
+		return true;
+	}
+	return false;
 }

@@ -15,8 +15,8 @@ enum function_flags {
 	/* Probed only in an object that defines malloc too: elsewhere it calls malloc and would
 	   count twice. */
 	FUNCTION_WITH_MALLOC = 1,
-	/* May throw through a return probe, which would end the target: probed on its `ret`
-	   instructions. */
+	/* May throw through a return probe, which would end the target: probed where it goes on to
+	   a `ret`. */
 	FUNCTION_THROWS = 2,
 };
 

@@ -28,18 +28,22 @@ static bool is_printable(const char *text, size_t size)
 	return true;
 }
 
-/* A renumbered cookie names other arguments; what it does and whose memory it is stays. */
-static bool cookie_valid(uint64_t cookie, uint64_t original)
+/*
+ * A renumbered cookie names other arguments, and where the function ends, where the result is; what
+ * it does and whose memory it is stays.
+ */
+static bool cookie_valid(uint64_t cookie, uint64_t original, bool may_end)
 {
 	const uint64_t arguments = PROBE_COOKIE(0, 0, PROBE_NO_ARG, PROBE_NO_ARG, PROBE_NO_ARG);
+	const uint64_t may_differ = may_end ? PROBE_PLACE_BITS : arguments;
 
-	return (cookie & ~arguments) == (original & ~arguments);
+	return !((cookie ^ original) & ~may_differ);
 }
 
-bool site_take(const struct site_entry *entry, const struct alloc_function *function,
+bool site_take(const struct site_entry *entry, const struct alloc_function *function, bool may_end,
 	       struct site *site)
 {
-	if (entry->kind > SITE_STEPPED || !cookie_valid(entry->cookie, function->cookie) ||
+	if (entry->kind > SITE_STEPPED || !cookie_valid(entry->cookie, function->cookie, may_end) ||
 	    !is_printable(entry->instruction, sizeof(entry->instruction)))
 		return false;
 	*site = (struct site){

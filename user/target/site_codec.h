@@ -17,8 +17,11 @@ _Static_assert(sizeof(struct site_entry) == 104, "");
 
 struct site_entry site_put(const struct site *site);
 
-/* Returns false where the entry is not what could be said of a site of the function. */
-bool site_take(const struct site_entry *entry, const struct alloc_function *function,
+/*
+ * Returns false where the entry is not what could be said of a site at the function's entry (or,
+ * with `may_end`, of one where it ends).
+ */
+bool site_take(const struct site_entry *entry, const struct alloc_function *function, bool may_end,
 	       struct site *site);
 
 #endif

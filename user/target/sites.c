@@ -8,13 +8,11 @@
  */
 #include "sites.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "arguments.h"
 
-enum { SITE_BYTES_MAX = 64, FUNCTION_BYTES_MAX = 1 << 16, RETURN_STEPS_MAX = 20000 };
+enum { SITE_BYTES_MAX = 64, FUNCTION_BYTES_MAX = 1 << 16 };
 
 const char *site_kind_name(enum site_kind kind)
 {
@@ -36,9 +34,8 @@ static enum site_kind kind_of(enum probe_cost cost)
 					   : SITE_STEPPED;
 }
 
-static void site_fill(const struct alloc_function *function, uint64_t code_file_offset,
-		      uint64_t entry, uint64_t cookie, const struct instruction *instruction,
-		      struct site *site)
+void site_fill(const struct alloc_function *function, uint64_t code_file_offset, uint64_t entry,
+	       uint64_t cookie, const struct instruction *instruction, struct site *site)
 {
 	site->function = function;
 	site->cookie = cookie;
@@ -109,116 +106,4 @@ void site_choose(const struct alloc_function *function, const uint8_t *code, siz
 	if (decoder)
 		choose(decoder, function, code, size, file_offset, site);
 	decoder_free(decoder);
-}
-
-struct walk {
-	struct decoder *decoder;
-	const struct code *code;
-	uint8_t *seen; /* a bit for each offset */
-	uint64_t *pending;
-	size_t pending_count;
-	bool complete;
-};
-
-static void walk_to(struct walk *walk, uint64_t offset)
-{
-	if (offset >= walk->code->size || walk->pending_count == RETURN_STEPS_MAX)
-		walk->complete = false;
-	else
-		walk->pending[walk->pending_count++] = offset;
-}
-
-static bool never_returns(struct walk *walk, const struct instruction *call)
-{
-	const struct code_slot *slot = instruction_slot(walk->code, call);
-
-	if (!slot && call->target != CODE_NOWHERE)
-		slot = code_stub_slot(walk->decoder, walk->code, call->target);
-	return slot && slot->never_returns;
-}
-
-static void walk_jump(struct walk *walk, const struct instruction *jump)
-{
-	const struct code_slot *slot = instruction_slot(walk->code, jump);
-
-	if (slot && slot->never_returns)
-		return;
-	walk_to(walk, slot ? code_offset(walk->code, slot->target) : jump->target);
-}
-
-static void walk_on(struct walk *walk, const struct instruction *instruction)
-{
-	uint64_t next = instruction->offset + instruction->size;
-
-	switch (instruction->flow) {
-	case FLOW_BRANCH:
-		walk_to(walk, instruction->target);
-		walk_to(walk, next);
-		break;
-	case FLOW_JUMP:
-		walk_jump(walk, instruction);
-		break;
-	case FLOW_CALL:
-		if (!never_returns(walk, instruction))
-			walk_to(walk, next);
-		break;
-	case FLOW_NEXT:
-		walk_to(walk, next);
-		break;
-	case FLOW_RETURN:
-	case FLOW_STOP:
-		break;
-	}
-}
-
-/* Returns the number of `ret`s reached from the entry. */
-static int walk_returns(struct walk *walk, const struct alloc_function *function, uint64_t entry,
-			struct site *sites, size_t max)
-{
-	struct instruction instruction;
-	size_t count = 0;
-
-	walk_to(walk, entry);
-	for (int steps = 0; walk->pending_count; steps++) {
-		uint64_t at = walk->pending[--walk->pending_count];
-
-		if (walk->seen[at / 8] >> at % 8 & 1)
-			continue;
-		walk->seen[at / 8] |= (uint8_t)(1 << at % 8);
-		if (steps > RETURN_STEPS_MAX ||
-		    instruction_decode(walk->decoder, walk->code->bytes, walk->code->size, at,
-				       &instruction)) {
-			walk->complete = false;
-			continue;
-		}
-		if (instruction.flow == FLOW_RETURN && count == max)
-			walk->complete = false;
-		else if (instruction.flow == FLOW_RETURN)
-			site_fill(function, walk->code->file_offset, at, function->cookie,
-				  &instruction, &sites[count++]);
-		walk_on(walk, &instruction);
-	}
-	return (int)count;
-}
-
-int sites_find_returns(const struct alloc_function *function, const struct code *code,
-		       uint64_t entry, struct site *sites, size_t max, bool *complete)
-{
-	struct walk walk = {
-		.decoder = decoder_new(),
-		.code = code,
-		.seen = calloc(code->size / 8 + 1, 1),
-		.pending = calloc(RETURN_STEPS_MAX, sizeof(*walk.pending)),
-		.complete = true,
-	};
-	int count = -ENOMEM;
-
-	if (walk.decoder && walk.seen && walk.pending) {
-		count = walk_returns(&walk, function, entry, sites, max);
-		*complete = walk.complete;
-	}
-	decoder_free(walk.decoder);
-	free(walk.seen);
-	free(walk.pending);
-	return count;
 }

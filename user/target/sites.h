@@ -29,9 +29,10 @@ const char *site_kind_name(enum site_kind kind); /* "emulated", "emulated nop", 
 
 struct site {
 	const struct alloc_function *function;
-	uint64_t cookie;      /* the function's, with the arguments as they are held at the site */
+	uint64_t cookie; /* the function's, with the arguments as they are held at the site; where
+				 the function ends, what a call looks like there (PROBE_PLACE) */
 	uint64_t file_offset; /* of the probed instruction */
-	uint32_t skipped;     /* bytes from the function's entry */
+	uint32_t skipped;     /* bytes from the function's entry, modulo 2^32 */
 	enum site_kind kind;
 	char instruction[80]; /* as the disassembler writes it */
 };
@@ -44,16 +45,8 @@ struct site {
 void site_choose(const struct alloc_function *function, const uint8_t *code, size_t size,
 		 uint64_t file_offset, struct site *site);
 
-/*
- * Finds the `ret` instructions by which a function returns, tail jumps to other functions of the
- * same code followed, those through the GOT included. `entry` is the function's offset in `code`.
- * Fills at most `max` sites; a `ret` that other functions reach too is among them (tcmalloc's
- * malloc and operator new leave by the same one), so that only a hit with the stack pointer of an
- * operator new's entry counts. Returns how many there are, or -ENOMEM. *complete
- * is false where the function may also leave by a way that cannot be followed (an indirect jump):
- * then a caller must not rely on seeing each return.
- */
-int sites_find_returns(const struct alloc_function *function, const struct code *code,
-		       uint64_t entry, struct site *sites, size_t max, bool *complete);
+/* An instruction of the function as a site; offsets are those of its code. */
+void site_fill(const struct alloc_function *function, uint64_t code_file_offset, uint64_t entry,
+	       uint64_t cookie, const struct instruction *instruction, struct site *site);
 
 #endif

@@ -11,8 +11,9 @@
 #include "../lib/array.h"
 #include "elf_object.h"
 #include "forwarding.h"
+#include "returns.h"
 
-enum { RETURNS_MAX = 64, CODE_BYTES_UNKNOWN = 64 };
+enum { RETURNS_MAX = 128, CODE_BYTES_UNKNOWN = 64 };
 
 static void choose_site(const struct elf_object *object, const struct elf_function *function,
 			struct site *site)
@@ -26,10 +27,16 @@ static void choose_site(const struct elf_object *object, const struct elf_functi
 		    code->file_offset + offset, site);
 }
 
-static bool has_site(const struct site *sites, size_t count, uint64_t file_offset)
+/* A branch is in two where both sides of it end the function. */
+static bool is_same_place(const struct site *a, const struct site *b)
+{
+	return a->file_offset == b->file_offset && !((a->cookie ^ b->cookie) & PROBE_PLACE_BITS);
+}
+
+static bool has_site(const struct site *sites, size_t count, const struct site *site)
 {
 	for (size_t i = 0; i < count; i++)
-		if (sites[i].file_offset == file_offset)
+		if (is_same_place(&sites[i], site))
 			return true;
 	return false;
 }
@@ -37,7 +44,7 @@ static bool has_site(const struct site *sites, size_t count, uint64_t file_offse
 static int append_returns(struct survey *survey, const struct site *returns, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (!has_site(survey->return_sites, survey->return_count, returns[i].file_offset) &&
+		if (!has_site(survey->return_sites, survey->return_count, &returns[i]) &&
 		    !array_append(&survey->return_sites, &survey->return_count, returns[i]))
 			return -ENOMEM;
 	return 0;
@@ -45,16 +52,15 @@ static int append_returns(struct survey *survey, const struct site *returns, siz
 
 /* Returns 1 where the function's returns can be seen, 0 where none can, or a negative errno. */
 static int add_returns(struct survey *survey, const struct elf_object *object,
-		       const struct elf_function *function)
+		       const struct elf_function *function, const struct site *entry_site)
 {
 	const struct code *code = elf_object_code(object, function->address);
 	struct survey_gap gap = {.function = function->function};
 	struct site returns[RETURNS_MAX];
 	bool complete = false;
 
-	int count =
-		sites_find_returns(function->function, code, code_offset(code, function->address),
-				   returns, RETURNS_MAX, &complete);
+	int count = returns_find(function->function, code, code_offset(code, function->address),
+				 entry_site->file_offset, returns, RETURNS_MAX, &complete);
 	if (count < 0)
 		return count;
 	gap.some = count > 0;
@@ -71,18 +77,20 @@ static int add_sites(struct survey *survey, const struct elf_object *object)
 		return -ENOMEM;
 	for (size_t i = 0; i < object->function_count; i++) {
 		const struct elf_function *function = &object->functions[i];
+		struct site *site = &survey->entry_sites[survey->entry_count];
 
 		if (!elf_object_code(object, function->address) ||
 		    function_forwards(object, function))
 			continue;
+		choose_site(object, function, site);
 		if (function->function->flags & FUNCTION_THROWS) {
-			int seen = add_returns(survey, object, function);
+			int seen = add_returns(survey, object, function, site);
 			if (seen < 0)
 				return seen;
 			if (!seen)
 				continue;
 		}
-		choose_site(object, function, &survey->entry_sites[survey->entry_count++]);
+		survey->entry_count++;
 	}
 	return 0;
 }

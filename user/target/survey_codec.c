@@ -75,14 +75,14 @@ int survey_encode(const struct survey *survey, struct confined_answer *answer)
 	return encoder_take(&encoder, &answer->data, &answer->length);
 }
 
-static bool take_site(const struct function_site *entry, struct site *site)
+static bool take_site(const struct function_site *entry, bool may_end, struct site *site)
 {
 	const struct alloc_function *function = function_of(entry->function);
 
-	return function && site_take(&entry->site, function, site);
+	return function && site_take(&entry->site, function, may_end, site);
 }
 
-static int decode_sites(struct cursor *cursor, struct site **sites, size_t *count)
+static int decode_sites(struct cursor *cursor, bool may_end, struct site **sites, size_t *count)
 {
 	struct function_site entry;
 
@@ -92,7 +92,7 @@ static int decode_sites(struct cursor *cursor, struct site **sites, size_t *coun
 		return -ENOMEM;
 	for (size_t i = 0; i < *count; i++) {
 		cursor_bytes(cursor, &entry, sizeof(entry));
-		if (!take_site(&entry, &(*sites)[i]))
+		if (!take_site(&entry, may_end, &(*sites)[i]))
 			return -EPROTO;
 	}
 	return 0;
@@ -129,9 +129,9 @@ int survey_decode(const struct confined_answer *answer, struct survey *survey)
 	survey->hidden = hidden ? elf_kind_name(hidden) : NULL;
 	error = !survey->kind || (hidden && !survey->hidden) ? -EPROTO : 0;
 	if (!error)
-		error = decode_sites(&cursor, &survey->entry_sites, &survey->entry_count);
+		error = decode_sites(&cursor, false, &survey->entry_sites, &survey->entry_count);
 	if (!error)
-		error = decode_sites(&cursor, &survey->return_sites, &survey->return_count);
+		error = decode_sites(&cursor, true, &survey->return_sites, &survey->return_count);
 	if (!error)
 		error = decode_gaps(&cursor, &survey->gaps, &survey->gap_count);
 	if (!error)

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * What stands before a `ret`, back to the nearest instructions that the kernel emulates, is its
+ * tail: code without branches. We go through it backwards from the `ret`, and keep the register
+ * that holds what will be returned, and how far the return address is from the stack pointer. A
+ * branch into the tail, or an emulated instruction before it, is a site: who is there, and on the
+ * way to the tail, ends at this `ret` for certain, and with the value of that register. A tail
+ * whose value is a constant 0 needs no site.
+ *
+ * All ways into the tail must end in sites; else the `ret` is the site. It is so where the value
+ * comes from memory or out of a call right before, where the function's entry lies in the tail, and
+ * where any jump elsewhere in the file leads into it: code that is not reached from the entry may
+ * be where an exception is caught. It is so too where there is a way through the function that
+ * cannot be followed.
+ */
+#include "returns.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "code_walk.h"
+
+enum { TAIL_MAX = 64, TAIL_SITES_MAX = 16, RETURNS_MAX = 64, NEAR_BYTES = 256, WORD = 8 };
+
+struct tail {
+	uint64_t code[TAIL_MAX]; /* offsets of its instructions, the `ret` first */
+	size_t length;
+	struct site sites[TAIL_SITES_MAX];
+	size_t site_count;
+	bool proven;
+};
+
+struct search {
+	const struct alloc_function *function;
+	const struct code *code;
+	struct code_walk walk;
+	uint64_t entry;
+	uint64_t entry_site;
+	struct tail *tails; /* one a `ret` */
+	size_t tail_count;
+};
+
+/* What holds behind some instruction of a tail. */
+struct place {
+	uint8_t result; /* register */
+	int32_t bytes;  /* from the stack pointer up to the return address */
+};
+
+static bool decode(struct search *search, uint64_t at, struct instruction *instruction)
+{
+	return !instruction_decode(search->walk.decoder, search->code->bytes, search->code->size,
+				   at, instruction);
+}
+
+static bool add_site(struct search *search, struct tail *tail, const struct place *place,
+		     uint8_t condition, const struct instruction *instruction)
+{
+	uint32_t words = (uint32_t)place->bytes / WORD;
+	uint64_t cookie = search->function->cookie | PROBE_PLACE(place->result, condition, words);
+
+	if (tail->site_count == TAIL_SITES_MAX || place->bytes < 0 || place->bytes % WORD ||
+	    words > PROBE_PLACE_WORDS_MAX ||
+	    search->code->file_offset + instruction->offset == search->entry_site)
+		return false;
+	site_fill(search->function, search->code->file_offset, search->entry, cookie, instruction,
+		  &tail->sites[tail->site_count++]);
+	return true;
+}
+
+/* Goes back over an instruction. */
+static bool place_before(struct place *place, const struct instruction *instruction)
+{
+	if (instruction->pops == STACK_UNKNOWN)
+		return false;
+	place->bytes += instruction->pops;
+	if (instruction->copy_to == place->result)
+		place->result = instruction->copy_from;
+	else if (instruction->writes >> place->result & 1)
+		return false;
+	return place->bytes > -INT16_MAX && place->bytes < INT16_MAX;
+}
+
+/* An emulated instruction before the tail; `at` is where the tail begins so far. */
+static bool add_sites_of(struct search *search, struct tail *tail, const struct place *place,
+			 uint64_t at, const struct instruction *instruction)
+{
+	struct place before = *place;
+	bool conditional = instruction->flow == FLOW_BRANCH;
+	bool taken = conditional && instruction->target == at;
+	bool passed = conditional && instruction->offset + instruction->size == at;
+
+	if (!place_before(&before, instruction))
+		return false;
+	if (taken && !add_site(search, tail, &before, instruction->taken_if, instruction))
+		return false;
+	if (passed && !add_site(search, tail, &before, instruction->passed_if, instruction))
+		return false;
+	return conditional || add_site(search, tail, &before, 0, instruction);
+}
+
+/* Finds the sites before `at`, and the one instruction there that belongs to the tail. */
+static bool look_before(struct search *search, struct tail *tail, const struct place *place,
+			uint64_t at, struct instruction *next)
+{
+	struct instruction instruction;
+	size_t count;
+	const struct code_step *steps = code_walk_steps_to(&search->walk, at, &count);
+
+	next->size = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (i && steps[i].from == steps[i - 1].from)
+			continue; /* a branch to what follows it */
+		if (steps[i].from == CODE_NOWHERE || !decode(search, steps[i].from, &instruction))
+			return false;
+		if (instruction.cost == COST_EMULATED && instruction.flow != FLOW_CALL) {
+			if (!add_sites_of(search, tail, place, at, &instruction))
+				return false;
+		} else if (instruction.flow != FLOW_NEXT || next->size) {
+			return false;
+		} else {
+			*next = instruction;
+		}
+	}
+	return true;
+}
+
+static bool tail_find(struct search *search, uint64_t at, struct tail *tail)
+{
+	struct place place = {.result = result_register};
+	struct instruction before;
+
+	while (tail->length < TAIL_MAX) {
+		tail->code[tail->length++] = at;
+		if (!look_before(search, tail, &place, at, &before))
+			return false;
+		if (!before.size || before.zeroed == place.result)
+			return true;
+		if (!place_before(&place, &before))
+			return false;
+		at = before.offset;
+	}
+	return false;
+}
+
+/* A jump from code that was not reached. */
+static void jump_found(struct search *search, uint64_t to)
+{
+	for (size_t i = 0; i < search->tail_count; i++)
+		for (size_t j = 0; j < search->tails[i].length; j++)
+			if (search->tails[i].code[j] == to)
+				search->tails[i].proven = false;
+}
+
+/* Short jumps come from near; what is reached tells where an instruction begins. */
+static void find_jumps_near(struct search *search, const struct tail *tail)
+{
+	uint64_t ret = tail->code[0], size = search->code->size;
+	uint64_t end = size - ret > NEAR_BYTES ? ret + NEAR_BYTES : size;
+	struct instruction instruction;
+
+	for (uint64_t at = ret > NEAR_BYTES ? ret - NEAR_BYTES : 0; at < end;) {
+		bool known = decode(search, at, &instruction);
+		uint64_t next = at + (known ? instruction.size : 1);
+
+		for (uint64_t i = at + 1; !code_walk_saw(&search->walk, at) && i < next; i++)
+			if (code_walk_saw(&search->walk, i)) {
+				known = false;
+				next = i;
+			}
+		if (known && instruction.target != CODE_NOWHERE && instruction.flow != FLOW_CALL &&
+		    !code_walk_saw(&search->walk, at))
+			jump_found(search, instruction.target);
+		at = next;
+	}
+}
+
+/* Wherever bytes could be read as a long one, whether or not an instruction begins there. */
+static void find_jumps_far(struct search *search)
+{
+	uint64_t low = UINT64_MAX, high = 0, at = 0;
+	struct code_jump jump;
+
+	for (size_t i = 0; i < search->tail_count; i++)
+		for (size_t j = 0; j < search->tails[i].length; j++) {
+			uint64_t offset = search->tails[i].code[j];
+
+			low = offset < low ? offset : low;
+			high = offset > high ? offset : high;
+		}
+	for (; code_next_jump(search->code, at, &jump); at = jump.offset + 1)
+		if (jump.target >= low && jump.target <= high &&
+		    !code_walk_saw(&search->walk, jump.offset) &&
+		    !code_walk_saw(&search->walk, jump.prefix))
+			jump_found(search, jump.target);
+}
+
+static void prove(struct search *search)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < search->tail_count; i++) {
+		struct tail *tail = &search->tails[i];
+
+		tail->proven = tail_find(search, search->walk.returns[i], tail);
+		any |= tail->proven;
+	}
+	if (!any)
+		return;
+	for (size_t i = 0; i < search->tail_count; i++)
+		find_jumps_near(search, &search->tails[i]);
+	find_jumps_far(search);
+}
+
+static bool append_sites(struct search *search, const struct tail *tail, struct site *sites,
+			 size_t *count, size_t max)
+{
+	const struct site *from = tail->sites;
+	size_t added = tail->site_count;
+	struct instruction instruction;
+	struct site own;
+
+	if (!tail->proven) {
+		if (!decode(search, tail->code[0], &instruction))
+			return false;
+		site_fill(search->function, search->code->file_offset, search->entry,
+			  search->function->cookie, &instruction, &own);
+		from = &own;
+		added = 1;
+	}
+	if (added > max - *count)
+		return false;
+	for (size_t i = 0; i < added; i++)
+		sites[(*count)++] = from[i];
+	return true;
+}
+
+static int find(struct search *search, struct site *sites, size_t max, bool *complete)
+{
+	size_t count = 0;
+
+	search->tail_count = search->walk.return_count;
+	*complete = search->walk.complete;
+	if (search->tail_count > RETURNS_MAX) {
+		search->tail_count = RETURNS_MAX;
+		*complete = false;
+	}
+	search->tails = calloc(search->tail_count + 1, sizeof(*search->tails));
+	if (!search->tails)
+		return -ENOMEM;
+	if (*complete)
+		prove(search);
+	for (size_t i = 0; i < search->tail_count; i++) {
+		search->tails[i].code[0] = search->walk.returns[i];
+		if (!append_sites(search, &search->tails[i], sites, &count, max))
+			*complete = false;
+	}
+	free(search->tails);
+	return (int)count;
+}
+
+int returns_find(const struct alloc_function *function, const struct code *code, uint64_t entry,
+		 uint64_t entry_site, struct site *sites, size_t max, bool *complete)
+{
+	struct search search = {
+		.function = function,
+		.code = code,
+		.entry = entry,
+		.entry_site = entry_site,
+	};
+	int error = code_walk_init(&search.walk, code, entry);
+
+	if (error)
+		return error;
+	error = find(&search, sites, max, complete);
+	code_walk_release(&search.walk);
+	return error;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Where to see that a function ends, without a return probe: at its `ret`s, or short of them. A
+ * `ret` is single-stepped. The branch by which a call comes to it is emulated, and where nothing
+ * happens in between but that registers are copied and restored, its result is in a register there
+ * already.
+ */
+#ifndef UNFREED_RETURNS_H
+#define UNFREED_RETURNS_H
+
+#include "sites.h"
+
+/*
+ * Finds sites such that each call of the function that returns something else than 0 is seen at
+ * exactly one of them, as its cookie says (PROBE_PLACE). `entry` is the function's offset in
+ * `code`, `entry_site` the file offset of the probe at its entry, which is no place for another
+ * one. Fills at most `max` sites; a conditional branch that leads to a `ret` on both sides is in
+ * two. Where a `ret` cannot be done without, it is the site itself; one that other functions reach
+ * too is among them (tcmalloc's malloc and operator new leave by the same one), so that only a hit
+ * with the stack pointer of the function's entry counts. Returns how many there are, or -ENOMEM.
+ * *complete is false where the function may also leave by a way that cannot be followed (an
+ * indirect jump): then a caller must not rely on seeing each return.
+ */
+int returns_find(const struct alloc_function *function, const struct code *code, uint64_t entry,
+		 uint64_t entry_site, struct site *sites, size_t max, bool *complete);
+
+#endif
