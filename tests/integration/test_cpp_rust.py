@@ -2,7 +2,7 @@
 """C++ and Rust: leaks behind operator new and behind the Rust allocator, and exceptions."""
 import pytest
 
-from conftest import assert_functions, library
+from conftest import assert_exact, assert_functions, library
 
 ALLOCATORS = ["libjemalloc.so.2", "libtcmalloc_minimal.so.4", "libmimalloc.so.2"]
 
@@ -70,3 +70,36 @@ def test_a_command_from_its_first_allocation(measure_command, program):
     """The runtimes allocate for themselves before main; the program's own blocks are exact."""
     truth, result = measure_command(program)
     assert_leaks(truth, result)
+
+
+def test_every_way_to_end(measure, attach):
+    """At the branch before a `ret`: the wrong side of it, or register, is another block."""
+    truth, result = measure("exits", options=attach)
+    assert 0 < truth["taken"] < truth["alloc_blocks"]
+    assert_exact(truth, result)
+
+
+@pytest.mark.parametrize("name", ALLOCATORS)
+def test_every_form_of_new_and_malloc(measure, attach, name):
+    """By the address that each returned: one that was seen otherwise is not known when it is freed."""
+    args = ["--no-bad-alloc"] if "mimalloc" in name else []
+    truth, result = measure("cpp_churn", "--steps", 4000, *args, preload=library(name), options=attach)
+    assert_functions(truth, result.by_frame({"churn"}))
+    assert not result.losses
+    assert result.totals["live_bytes"] == truth["live_bytes"]
+    assert result.totals["live_blocks"] == truth["live_blocks"]
+    assert result.unknown_frees() == 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("name", ALLOCATORS)
+def test_ten_million_calls(measure, name, seed):
+    args = ["--no-bad-alloc"] if "mimalloc" in name else []
+    truth, result = measure("cpp_churn", "--steps", 330000, "--seed", seed, *args,
+                            preload=library(name), options=["--exact"])
+    assert truth["alloc_blocks"] > 1e6
+    assert_functions(truth, result.by_frame({"churn"}))
+    assert not result.losses
+    assert result.totals["live_blocks"] == truth["live_blocks"]
+    assert result.unknown_frees() == 0
