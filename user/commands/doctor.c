@@ -84,6 +84,17 @@ static void print_costs(const struct trap_costs *costs)
 	printf("  %-20s %.0f\n", "return, on top", costs->return_ns);
 }
 
+/* The end of a function may lie before it, in another one that it jumps to. */
+static void print_site(const struct site_rate *rate)
+{
+	const struct site *site = rate->site;
+	char name[80];
+
+	snprintf(name, sizeof(name), "%s%s", site->function->name, rate->at_return ? ", end" : "");
+	printf("  %-28s %+-6d %-16s %-24s %.0f\n", name, (int)site->skipped,
+	       site_kind_name(site->kind), site->instruction, rate->calls_per_s);
+}
+
 static void print_sites(const struct estimate *estimate)
 {
 	const struct allocator *allocator = NULL;
@@ -99,9 +110,7 @@ static void print_sites(const struct estimate *estimate)
 			printf("  %-28s %-6s %-16s %-24s %s\n", "function", "site", "kind",
 			       "instruction", "calls/s");
 		}
-		printf("  %-28s +%-5u %-16s %-24s %.0f\n", rate->site->function->name,
-		       rate->site->skipped, site_kind_name(rate->site->kind),
-		       rate->site->instruction, rate->calls_per_s);
+		print_site(rate);
 	}
 }
 

@@ -181,19 +181,31 @@ double estimate_overhead_over(double added_s, double used_s, double base_s)
 	return really_s * 100 / fmax(used_s - really_s, fmin(base_s, used_s));
 }
 
-static size_t count_entries(const struct allocators *allocators)
+static size_t sites_of(const struct allocator *allocator)
+{
+	return allocator->entry_count + allocator->return_count;
+}
+
+/* Those at entries come first. */
+static const struct site *site_at(const struct allocator *allocator, size_t i)
+{
+	return i < allocator->entry_count ? &allocator->entry_sites[i]
+					  : &allocator->return_sites[i - allocator->entry_count];
+}
+
+static size_t count_all(const struct allocators *allocators)
 {
 	size_t total = 0;
 
 	for (size_t i = 0; i < allocators->count; i++)
-		total += allocators->items[i].entry_count;
+		total += sites_of(&allocators->items[i]);
 	return total;
 }
 
 /* Those that are counted apart. */
 static uint32_t count_sites(const struct allocators *allocators)
 {
-	size_t total = count_entries(allocators);
+	size_t total = count_all(allocators);
 
 	return total < RATE_SITES_MAX ? (uint32_t)total : RATE_SITES_MAX;
 }
@@ -220,9 +232,8 @@ static int attach_counters(struct keeper *keeper, const struct rate_bpf *skeleto
 			.probes = probes,
 		};
 
-		while (set.count < allocator->entry_count && number < RATE_SITES_MAX) {
-			probes[set.count].file_offset =
-				allocator->entry_sites[set.count].file_offset;
+		while (set.count < sites_of(allocator) && number < RATE_SITES_MAX) {
+			probes[set.count].file_offset = site_at(allocator, set.count)->file_offset;
 			probes[set.count++].cookie = number++;
 		}
 		error = keeper_attach(keeper, &set);
@@ -245,15 +256,13 @@ static double read_hits(int map_fd, uint32_t site)
 	return sum;
 }
 
-/* Nanoseconds that exact tracing adds to one call. */
+/* Nanoseconds that exact tracing adds to one hit. */
 static double call_cost_ns(const struct trap_costs *costs, const struct site *site)
 {
 	double cost = costs->entry_ns[site->kind];
 
-	if (PROBE_COOKIE_OP(site->cookie) == PROBE_FREE)
+	if (PROBE_COOKIE_OP(site->cookie) == PROBE_FREE || site->function->flags & FUNCTION_THROWS)
 		return cost * TRACKING_FACTOR;
-	if (site->function->flags & FUNCTION_THROWS)
-		return cost + costs->entry_ns[SITE_STEPPED] * TRACKING_FACTOR;
 	return (cost + costs->return_ns) * TRACKING_FACTOR;
 }
 
@@ -323,21 +332,22 @@ static int fill_rates(struct estimate_subject *subject, int map_fd, struct windo
 	struct estimate *estimate = &subject->estimate;
 	uint32_t number = 0;
 
-	estimate->rates = calloc(count_entries(allocators) + 1, sizeof(*estimate->rates));
+	estimate->rates = calloc(count_all(allocators) + 1, sizeof(*estimate->rates));
 	if (!estimate->rates)
 		return -ENOMEM;
 	for (size_t i = 0; i < allocators->count; i++) {
 		const struct allocator *allocator = &allocators->items[i];
 
-		for (size_t j = 0; j < allocator->entry_count; j++) {
-			const struct site *site = &allocator->entry_sites[j];
+		for (size_t j = 0; j < sites_of(allocator); j++) {
+			const struct site *site = site_at(allocator, j);
+			bool at_return = j >= allocator->entry_count;
 			double hits = number < RATE_SITES_MAX
 					      ? read_hits(map_fd, subject->first_site + number++)
 					      : 0;
 
-			estimate->rates[estimate->rate_count++] =
-				(struct site_rate){site, allocator, hits / estimate->window_s};
-			sums->hits += hits;
+			estimate->rates[estimate->rate_count++] = (struct site_rate){
+				site, allocator, at_return, hits / estimate->window_s};
+			sums->hits += at_return ? 0 : hits;
 			sums->counting_s += hits * estimate->costs.entry_ns[site->kind] / 1e9;
 			sums->added_s += hits * call_cost_ns(&estimate->costs, site) / 1e9;
 		}

@@ -25,6 +25,7 @@ struct trap_costs {
 struct site_rate {
 	const struct site *site;
 	const struct allocator *allocator;
+	bool at_return; /* where the function ends, so that the call is another site's */
 	double calls_per_s;
 };
 
