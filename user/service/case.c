@@ -77,7 +77,7 @@ static void leave_out_recent(struct patient_case *kase, double at_s)
 static void add_parts(struct patient_case *kase, const struct look *look, bool graph)
 {
 	double at_s = clock_s(CLOCK_MONOTONIC);
-	const struct objects *python = kase->patient.is_python ? &kase->patient.objects : NULL;
+	struct objects *python = kase->patient.is_python ? &kase->patient.objects : NULL;
 
 	if (!look->parts_known)
 		return;

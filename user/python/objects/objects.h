@@ -86,10 +86,11 @@ int objects_find_chains(struct objects *objects);
 
 /*
  * After a look with a graph: bytes of malloc's blocks that Python's objects are, or, where they
- * hang on one of many alike, that belong to these. What one object alone has in C is memory of C.
- * Those beside objects in pools are in beside_bytes.
+ * hang on one of many alike, that belong to these. What one object alone has in C is memory of C,
+ * and so is what as many objects as before have more of. Those beside objects in pools are in
+ * beside_bytes. To be asked once after each such look, as it compares with the first.
  */
-uint64_t objects_outside_bytes(const struct objects *objects);
+uint64_t objects_outside_bytes(struct objects *objects);
 
 /*
  * After a look with a graph: whether nearly all entries of a container are weak references to what

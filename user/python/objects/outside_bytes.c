@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <math.h>
 #include <stdlib.h>
 
 #include "../../memory/chunk_guess.h"
@@ -24,21 +25,63 @@ static uint64_t bytes_of_object(const struct objects *objects, uint32_t node, ui
 	       object_payload(reader, address, type);
 }
 
-uint64_t objects_outside_bytes(const struct objects *objects)
+/* By pattern: of raw memory behind what is one of many. Returns all else. */
+static uint64_t sum_outside(const struct objects *objects, const bool *repeated, uint64_t *raw)
 {
 	const struct graph *graph = &objects->graph;
-	bool *repeated = objects->has_graph ? find_repeated(&objects->patterns) : NULL;
 	uint64_t bytes = 0;
 
-	for (size_t node = graph->pool_nodes; repeated && node < graph->count; node++) {
+	for (size_t node = graph->pool_nodes; node < graph->count; node++) {
 		uint32_t type = graph_type(graph, (uint32_t)node);
+		uint32_t pattern =
+			node < objects->patterns.node_count ? objects->patterns.of_nodes[node] : 0;
 
 		if (type)
 			bytes += bytes_of_object(objects, (uint32_t)node, type);
-		else if (node < objects->patterns.node_count &&
-			 repeated[objects->patterns.of_nodes[node]])
-			bytes += graph_node_bytes(graph, (uint32_t)node);
+		else if (repeated[pattern])
+			raw[pattern] += graph_node_bytes(graph, (uint32_t)node);
+	}
+	return bytes;
+}
+
+/*
+ * Behind objects of one pattern. Where they become more, what is behind the new ones is theirs;
+ * where as many as before have more behind them, as of each thread its dictionary of a parser, it
+ * is C code that fills it.
+ */
+static double bytes_behind(struct pattern *pattern, uint64_t raw, uint32_t count)
+{
+	if (!pattern->raw_count) {
+		if (!raw || !count)
+			return 0;
+		pattern->raw_bytes = raw;
+		pattern->raw_count = count;
+	}
+	double first = pattern->raw_count;
+	double mean = count ? (double)raw / count : (double)pattern->raw_bytes / first;
+
+	return fmax((double)pattern->raw_bytes + (count - first) * mean, 0);
+}
+
+uint64_t objects_outside_bytes(struct objects *objects)
+{
+	struct patterns *patterns = &objects->patterns;
+	bool *repeated = objects->has_graph ? find_repeated(patterns) : NULL;
+	uint64_t *raw = calloc(patterns->count, sizeof(*raw));
+	uint64_t bytes = 0;
+
+	if (repeated && raw) {
+		double behind = 0;
+
+		bytes = sum_outside(objects, repeated, raw);
+		for (size_t i = 1; i < patterns->count; i++)
+			if (repeated[i])
+				behind += bytes_behind(
+					&patterns->items[i], raw[i],
+					patterns->items[i].counts[patterns->looks - 1]);
+		bytes += (uint64_t)behind;
 	}
 	free(repeated);
+	free(raw);
 	return bytes;
 }

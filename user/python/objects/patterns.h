@@ -25,6 +25,10 @@ struct pattern {
 	uint32_t fresh[PATTERN_SAMPLES];   /* nodes, of the look that is being counted */
 	uint16_t sampled;                  /* at all looks but the last */
 	uint16_t stayed;                   /* of these */
+	/* Raw memory outside of pools behind its objects, and how many these were, at the first
+	 * look that found any; see objects_outside_bytes. */
+	uint64_t raw_bytes;
+	uint32_t raw_count;
 };
 
 struct patterns {
