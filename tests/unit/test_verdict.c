@@ -474,6 +474,33 @@ static void test_bytes_grow_at_one_length(void **state)
 	trial_end(&trial, &tally);
 }
 
+/* What was in it at one look was gone at the next: a few looks at some height each tell nothing, many
+ * looks at a level that rises do. */
+static void test_what_turns_over_is_a_level(void **state)
+{
+	static const double heights[] = {85, 300, 511};
+	struct trial trial;
+
+	(void)state;
+	trial_begin(&trial, 60);
+	for (size_t i = 0; i < sizeof(heights) / sizeof(*heights); i++)
+		trial_add_at(&trial, (double)i * 20, heights[i]);
+	trial.history.stays = true;
+	trial_judge(&trial);
+	assert_int_equal(trial.verdict, VERDICT_GROWS);
+	trial.history.turns_over = true;
+	trial_judge(&trial);
+	assert_int_equal(trial.verdict, NONE);
+	trial_release(&trial);
+	trial_begin(&trial, 60);
+	trial.history.turns_over = true;
+	for (size_t i = 0; i < LOOKS; i++)
+		trial_add(&trial, 100 + 30 * (double)i);
+	trial_judge(&trial);
+	assert_int_equal(trial.verdict, VERDICT_GROWS);
+	trial_release(&trial);
+}
+
 static void test_too_little_is_nothing(void **state)
 {
 	struct trial trial;
@@ -548,6 +575,7 @@ int main(void)
 		cmocka_unit_test(test_falls_between_looks_are_seen),
 		cmocka_unit_test(test_bends),
 		cmocka_unit_test(test_bytes_grow_at_one_length),
+		cmocka_unit_test(test_what_turns_over_is_a_level),
 		cmocka_unit_test(test_too_little_is_nothing),
 		cmocka_unit_test(test_wild_numbers),
 	};

@@ -171,6 +171,8 @@ static bool take_slope(struct facts *facts)
 	struct sample watched[2] = {
 		{0, 0}, {history->watched_s, (double)history->grown - (double)history->shrunk}};
 
+	if (history->turns_over)
+		return slope_of_level(facts->amounts, facts->count, &facts->slope);
 	if (slope_of_counter(facts->amounts, facts->count, &facts->slope))
 		return true;
 	return slope_of_counter(watched, 2, &facts->slope);

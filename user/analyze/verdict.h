@@ -26,6 +26,7 @@ struct container_history {
 	uint64_t by_first; /* of those that came: by the line that is put forward */
 	bool emptied;      /* a line is known that takes entries out */
 	bool stays;        /* what is in it was seen to stay: it does not turn over */
+	bool turns_over;   /* what was in it was seen to be replaced: its size is a level */
 	double uptime_s;   /* of the process, at the last sample */
 	double age_s;      /* of the container, where it is known to be younger; 0: unknown */
 	double steady_s;   /* kept history shows that it has grown steadily so long; 0: none */

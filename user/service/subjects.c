@@ -57,6 +57,7 @@ static void add_pattern_history(struct subject *subject, const struct objects *o
 	const struct pattern *pattern = &patterns->items[subject->pattern];
 
 	subject->sample_count = 0;
+	subject->turns_over = !pattern_is_steady(pattern);
 	for (size_t i = 0; i < patterns->looks; i++)
 		add_sample(subject, patterns->times[i], pattern->counts[i], LOOK_UNKNOWN);
 }
@@ -65,7 +66,7 @@ static void add_pattern_history(struct subject *subject, const struct objects *o
 static void add_history_of_items(struct subject *subject, const struct objects *objects)
 {
 	const struct patterns *patterns = &objects->patterns;
-	uint64_t sums[PATTERN_LOOKS] = {0};
+	uint64_t sums[PATTERN_LOOKS] = {0}, fleeting = 0;
 
 	for (size_t i = subject->pattern + 1; i < patterns->count; i++) {
 		const struct pattern *pattern = &patterns->items[i];
@@ -74,7 +75,10 @@ static void add_history_of_items(struct subject *subject, const struct objects *
 			continue;
 		for (size_t look = 0; look < patterns->looks; look++)
 			sums[look] += pattern->counts[look];
+		if (!pattern_is_steady(pattern))
+			fleeting += pattern->counts[patterns->looks - 1];
 	}
+	subject->turns_over = fleeting * 2 > sums[patterns->looks - 1];
 	for (size_t look = 0; look < patterns->looks; look++)
 		add_sample(subject, patterns->times[look], sums[look], LOOK_UNKNOWN);
 }
@@ -99,6 +103,7 @@ static void add_history_of_lengths(struct subject *subject, const struct objects
 	uint64_t sums[CONTAINER_LOOKS] = {0}, late = 0;
 
 	subject->sample_count = 0;
+	subject->turns_over = false;
 	for (size_t i = 0; i < containers->count; i++) {
 		const struct container *container = &containers->items[i];
 
@@ -495,6 +500,7 @@ bool subject_finding(const struct subject *subject, double uptime_s, struct pool
 		.by_first = grown_by_first(&subject->fills),
 		.emptied = subject->fills.shrink_count > 0,
 		.stays = subject->alike || subject->stays, /* as patterns that grow do */
+		.turns_over = subject->alike && subject->turns_over,
 		.uptime_s = uptime_s,
 	};
 

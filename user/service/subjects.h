@@ -34,6 +34,7 @@ struct subject {
 	bool unread;          /* it could not be read when it was polled last */
 	bool alike;           /* many containers, or a chain: counted at looks alone */
 	bool stays;           /* what was in it first still is */
+	bool turns_over;      /* many alike: nearly all that was in them at first is gone */
 	bool weak;            /* its entries keep nothing: what they refer to is held elsewhere */
 	bool of_lengths;      /* of these: their lengths add up, else what they hold is counted */
 	double looked_s;      /* the last look that told of its growth */
