@@ -3,6 +3,8 @@
  * torn. */
 #include "object_fixture.h"
 
+#include "python/objects/unreferenced.h"
+
 static uint64_t count_of(const struct fixture *fixture, const char *name)
 {
 	const struct python_object_types *types = &fixture->objects.types;
@@ -309,6 +311,38 @@ static void test_held_at_two_looks(void **state)
 	assert_int_equal(garbage->sums[list].held[1], lists + 1);
 }
 
+/* A str that nothing refers to stays, and another one comes, and has its place taken by a third. What
+ * a list holds that is lost itself counts with the list. */
+static void test_lost_is_what_nothing_refers_to(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	struct garbage *garbage = &fixture->objects.garbage;
+	uint64_t first = space_str(space, "lost one"), before;
+
+	look(fixture);
+	uint32_t type = graph_type(&fixture->objects.graph,
+				   graph_find(&fixture->objects.graph, first, false));
+	const struct garbage_sum *sum = &garbage->sums[type];
+	before = sum->lost[1];
+	assert_true(before > 0);
+	uint64_t second = space_str(space, "lost two"), held = space_list(space, 1);
+	space_put(space, space_get(space, held + LIST_ITEMS), space_str(space, "kept"));
+	look(fixture);
+	assert_int_equal(sum->stayed[0], before);
+	assert_int_equal(sum->lost[1], before + 1);
+	assert_int_equal(objects_look(&fixture->objects, false), 0);
+	objects_recheck_lost(&fixture->objects);
+	assert_int_equal(sum->stayed[1], before + 1);
+	space_put(space, second + 24, 12345); /* its hash */
+	objects_look(&fixture->objects, false);
+	objects_recheck_lost(&fixture->objects);
+	assert_int_equal(sum->stayed[1], before);
+	look(fixture);
+	assert_int_equal(sum->stayed[1], before);
+	assert_int_equal(sum->lost[1], before + 1);
+}
+
 /* Garbage refers to objects in the page; it is read on the way, because of a list behind it. */
 static void test_garbage_whose_page_comes_late(void **state)
 {
@@ -479,6 +513,7 @@ int main(void)
 		TEST(test_lists_of_the_same_items),
 		TEST(test_long_chains),
 		TEST(test_names_are_cut),
+		TEST(test_lost_is_what_nothing_refers_to),
 		TEST(test_garbage_whose_page_comes_late),
 		TEST(test_held_at_two_looks),
 		TEST(test_block_that_came_after_its_pool),

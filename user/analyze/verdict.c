@@ -90,6 +90,11 @@ static void print_whole(FILE *file, double amount)
 	quantity_print_count(file, (uint64_t)fmin(fmax(amount + 0.5, 0), 1e18));
 }
 
+static const char *things(const struct facts *facts)
+{
+	return facts->history->of_objects ? "objects" : "entries";
+}
+
 /* `+1,920 entries/min`, `-2.5 entries/h`, `+12.1 kB/min` */
 static void print_speed(FILE *file, const struct facts *facts, double per_s)
 {
@@ -101,11 +106,11 @@ static void print_speed(FILE *file, const struct facts *facts, double per_s)
 	if (facts->of_bytes)
 		quantity_print_amount(file, (uint64_t)fmin(amount, 1e18));
 	else if (amount < 9.95)
-		fprintf(file, "%.2g entries", amount);
+		fprintf(file, "%.2g", amount);
 	else
 		print_whole(file, amount);
-	if (!facts->of_bytes && amount >= 9.95)
-		fputs(" entries", file);
+	if (!facts->of_bytes)
+		fprintf(file, " %s", things(facts));
 	fputs(slow ? "/h" : "/min", file);
 }
 

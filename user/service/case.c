@@ -11,6 +11,7 @@
 #include "../look/growth.h"
 #include "../python/objects/live.h"
 #include "c_memory.h"
+#include "lost.h"
 
 #define NS_PER_S      1e9
 #define C_SHARE_LEAST 0.1 /* of the growth: less is within what the findings may be off */
@@ -181,6 +182,8 @@ static void take_up_subjects(struct patient_case *kase, bool graph)
 		subjects_update(&kase->subjects, &kase->patient);
 		kase->told = true;
 	}
+	if (patient->is_python)
+		lost_update(&kase->subjects, &kase->patient.objects);
 	kase->told |= !patient->is_python && patient->looks >= LOOKS_TO_TELL;
 }
 

@@ -8,6 +8,7 @@
 #include "../lib/array.h"
 #include "../python/objects/names.h"
 #include "../python/objects/report.h"
+#include "lost.h"
 
 #define BROUGHT_LEAST 0.75 /* of the mean; less is the first look's error more likely */
 
@@ -26,7 +27,7 @@ void subjects_release(struct subjects *subjects)
 /* --- samples --- */
 
 /* Where there is no room for another, every second one goes, but the first stays. */
-static void add_sample(struct subject *subject, double at_s, uint64_t length, uint64_t bytes)
+void subject_add_sample(struct subject *subject, double at_s, uint64_t length, uint64_t bytes)
 {
 	struct container_sample *samples = subject->samples;
 
@@ -46,9 +47,9 @@ static void add_history(struct subject *subject, const struct objects *objects,
 			const struct container *container)
 {
 	for (uint16_t i = container->look0; i + 1 < objects->containers.looks; i++)
-		add_sample(subject, objects->containers.times[i],
-			   container->lengths ? container->lengths[i] : container->length0,
-			   LOOK_UNKNOWN);
+		subject_add_sample(subject, objects->containers.times[i],
+				   container->lengths ? container->lengths[i] : container->length0,
+				   LOOK_UNKNOWN);
 }
 
 static void add_pattern_history(struct subject *subject, const struct objects *objects)
@@ -59,7 +60,7 @@ static void add_pattern_history(struct subject *subject, const struct objects *o
 	subject->sample_count = 0;
 	subject->turns_over = !pattern_is_steady(pattern);
 	for (size_t i = 0; i < patterns->looks; i++)
-		add_sample(subject, patterns->times[i], pattern->counts[i], LOOK_UNKNOWN);
+		subject_add_sample(subject, patterns->times[i], pattern->counts[i], LOOK_UNKNOWN);
 }
 
 /* What such containers hold at each look that counted it, whoever of them was there. */
@@ -80,7 +81,7 @@ static void add_history_of_items(struct subject *subject, const struct objects *
 	}
 	subject->turns_over = fleeting * 2 > sums[patterns->looks - 1];
 	for (size_t look = 0; look < patterns->looks; look++)
-		add_sample(subject, patterns->times[look], sums[look], LOOK_UNKNOWN);
+		subject_add_sample(subject, patterns->times[look], sums[look], LOOK_UNKNOWN);
 }
 
 static bool is_of_pattern(const struct objects *objects, const struct container *container,
@@ -119,7 +120,7 @@ static void add_history_of_lengths(struct subject *subject, const struct objects
 		return;
 	}
 	for (uint16_t look = 0; look < containers->looks; look++)
-		add_sample(subject, containers->times[look], sums[look], LOOK_UNKNOWN);
+		subject_add_sample(subject, containers->times[look], sums[look], LOOK_UNKNOWN);
 }
 
 static void add_alike_history(struct subject *subject, const struct objects *objects)
@@ -175,7 +176,7 @@ void subjects_poll(struct subjects *subjects, const struct memory *memory, doubl
 		follow_slot(subject, memory);
 		subject->gone = subject->gone || is_gone(subject, memory);
 		if (!subject->gone && !memory_read_u64(memory, subject->length_address, &length))
-			add_sample(subject, now_s, length, LOOK_UNKNOWN);
+			subject_add_sample(subject, now_s, length, LOOK_UNKNOWN);
 	}
 }
 
@@ -205,7 +206,7 @@ static const char *key_of(struct subjects *subjects, const struct objects *objec
 	return pool_strdup(subjects->pool, name);
 }
 
-static struct subject *find_subject(struct subjects *subjects, const char *key, uint64_t address)
+struct subject *subjects_find(struct subjects *subjects, const char *key, uint64_t address)
 {
 	for (size_t i = 0; i < subjects->count; i++) {
 		struct subject *subject = &subjects->items[i];
@@ -243,6 +244,15 @@ static struct subject *add_subject(struct subjects *subjects, double growth)
 			return NULL;
 	}
 	*subject = (struct subject){0};
+	return subject;
+}
+
+struct subject *subjects_get(struct subjects *subjects, const char *key, double growth)
+{
+	struct subject *subject = subjects_find(subjects, key, 0);
+
+	if (!subject && (subject = add_subject(subjects, growth)))
+		subject->key = pool_strdup(subjects->pool, key);
 	return subject;
 }
 
@@ -348,7 +358,7 @@ static bool follow_replaced(struct subject *subject, struct objects *objects,
 	}
 	subject->alike = false;
 	subject->container.length = length;
-	add_sample(subject, objects->last_time, length, LOOK_UNKNOWN);
+	subject_add_sample(subject, objects->last_time, length, LOOK_UNKNOWN);
 	return true;
 }
 
@@ -371,7 +381,7 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 		grown->container ? &objects->containers.items[grown->container - 1] : NULL;
 	uint64_t address = container ? container->address : 0;
 	const char *key = key_of(subjects, objects, grown);
-	struct subject *subject = find_subject(subjects, key, address);
+	struct subject *subject = subjects_find(subjects, key, address);
 	bool is_new = !subject;
 
 	if (is_new && !(subject = add_subject(subjects, (double)grown->bytes)))
@@ -393,8 +403,8 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 		add_history(subject, objects, container);
 	}
 	if (container)
-		add_sample(subject, objects->last_time, container->length,
-			   subject->container.bytes);
+		subject_add_sample(subject, objects->last_time, container->length,
+				   subject->container.bytes);
 	else if (is_replaced(objects, grown) && follow_replaced(subject, objects, grown))
 		return;
 	else
@@ -502,6 +512,7 @@ bool subject_finding(const struct subject *subject, double uptime_s, struct pool
 		.stays = subject->alike || subject->stays, /* as patterns that grow do */
 		.turns_over = subject->alike && subject->turns_over,
 		.uptime_s = uptime_s,
+		.of_objects = subject->lost,
 	};
 
 	for (size_t i = 0; i < subject->sample_count; i++) {
@@ -513,7 +524,10 @@ bool subject_finding(const struct subject *subject, double uptime_s, struct pool
 		return false;
 	if (subject->container.bytes)
 		finding->holds_bytes = subject->container.bytes;
-	finding->container = &subject->container;
+	if (subject->lost)
+		lost_describe(subject, pool, finding);
+	else
+		finding->container = &subject->container;
 	finding->of = subject->of;
 	finding->fills = subject->fills.grow;
 	finding->fill_count = subject->fills.grow_count;

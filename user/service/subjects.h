@@ -44,6 +44,7 @@ struct subject {
 	uint64_t shrunk;
 	double cost_s; /* processor time that watching took of the target */
 	struct fills fills;
+	bool lost; /* it is all objects of a type that nothing refers to: see lost.h */
 };
 
 struct subjects {
@@ -54,6 +55,15 @@ struct subjects {
 
 void subjects_init(struct subjects *subjects);
 void subjects_release(struct subjects *subjects);
+
+/* Of a key, or, if not NULL, an address. NULL: none. */
+struct subject *subjects_find(struct subjects *subjects, const char *key, uint64_t address);
+
+/* The one of a key, or a new one, where it grew by more bytes than one of those that are there; is
+ * then zeroes but for the key. NULL: no. */
+struct subject *subjects_get(struct subjects *subjects, const char *key, double growth);
+
+void subject_add_sample(struct subject *subject, double at_s, uint64_t length, uint64_t bytes);
 
 /* After a look with a graph: takes up what grew, and brings what is known up to date. */
 void subjects_update(struct subjects *subjects, struct patient *patient);

@@ -15,6 +15,9 @@
  * place as garbage at two looks: from the second look on only what was garbage before counts. What
  * was made while it was read may have been seen without what refers to it: only what was held
  * before counts as held.
+ *
+ * What is held and referred to by nothing at all, not by any word that could be a reference, is lost:
+ * nobody can give up a reference that he does not have.
  */
 #include "garbage.h"
 
@@ -26,7 +29,6 @@
 
 enum {
 	TYPE_WEAKLIST_OFFSET = 208,
-	ADDRESS_BITS = 48,
 	/* In a frame (_PyInterpreterFrame, pycore_frame.h): what it owns beside its variables. */
 	FRAME_WORDS = 4,
 	GENERATOR_STATE = 5, /* so many bytes in front of its frame; above 0: it has ended */
@@ -45,10 +47,11 @@ struct judging {
 	size_t queued;
 	size_t queue_capacity;
 	struct object holder;
-	uint64_t weak_list; /* offset within the holder; 0: none */
-	uint64_t frame;     /* of the holder; 0: none */
-	uint64_t bytes;     /* of what the holder stores beside itself */
-	bool failed;        /* for want of memory */
+	uint64_t weak_list;  /* offset within the holder; 0: none */
+	uint64_t frame;      /* of the holder; 0: none */
+	uint64_t bytes;      /* of what the holder stores beside itself */
+	uint64_t kept_bytes; /* of what stays because of one that is held */
+	bool failed;         /* for want of memory */
 	/* What a reference is to; NULL: only what the holder stores is asked for. */
 	void (*refer)(struct judging *judging, uint32_t node);
 };
@@ -252,6 +255,7 @@ static void count_reference(struct judging *judging, uint32_t node)
 static void keep(struct judging *judging, uint32_t node)
 {
 	judging->references[node] = STAYS;
+	judging->kept_bytes += graph_node_bytes(judging->graph, node);
 	queue(judging, node);
 }
 
@@ -270,12 +274,6 @@ static bool count_references(struct judging *judging)
 		visit(judging, judging->queue[i], true);
 	judging->queued = 0;
 	return !judging->failed;
-}
-
-/* A node's object among those of a look. */
-static uint64_t packed(const struct graph *graph, uint32_t node)
-{
-	return graph_address(graph, node) | (uint64_t)graph_type(graph, node) << ADDRESS_BITS;
 }
 
 static int compare(const void *a, const void *b)
@@ -299,9 +297,11 @@ static bool was_before(const struct garbage *garbage, uint64_t object, const uin
 	       (count && bsearch(&object, objects, count, sizeof(object), compare));
 }
 
-/* What has more references than were found, of the look that is being made. */
+/* --- what has more references than were found --- */
+
+/* Of the look that is being made. */
 struct held {
-	uint64_t *objects;
+	struct held_object *objects;
 	size_t count;
 };
 
@@ -310,13 +310,20 @@ static void note_held(struct garbage *garbage, struct judging *judging, uint32_t
 {
 	const struct graph *graph = judging->graph;
 	struct garbage_sum *sum = &garbage->sums[graph_type(graph, node)];
-	uint64_t object = packed(graph, node);
+	uint64_t address = graph_address(graph, node);
+	const struct held_object object = {
+		.key = held_key(graph, node),
+		.bytes = graph_node_bytes(graph, node),
+		.print = held_print_at(graph->reader, address,
+				       held_room(graph->reader->pools, address)),
+		.node = node,
+	};
 
 	judging->failed |= !array_append(&held->objects, &held->count, object);
-	if (!was_before(garbage, object, garbage->held, garbage->held_count))
+	if (garbage->looks > 1 && !held_find(garbage->held, garbage->held_count, object.key))
 		return;
 	sum->held[1]++;
-	sum->held_bytes[1] += graph_node_bytes(graph, node);
+	sum->held_bytes[1] += object.bytes;
 }
 
 static void find_held(struct garbage *garbage, struct judging *judging, struct held *held)
@@ -334,26 +341,40 @@ static void find_held(struct garbage *garbage, struct judging *judging, struct h
 							     graph_address(graph, (uint32_t)node)));
 		if (count <= found)
 			continue;
-		if (!python_refcount_is_immortal(structs, count))
-			note_held(garbage, judging, (uint32_t)node, held);
 		judging->references[node] = STAYS;
-		queue(judging, (uint32_t)node);
+		if (python_refcount_is_immortal(structs, count))
+			queue(judging, (uint32_t)node);
+		else
+			note_held(garbage, judging, (uint32_t)node, held);
 	}
 }
 
-/* What has references left, and all that it reaches. */
+static void follow_kept(struct judging *judging)
+{
+	while (judging->queued && !judging->failed)
+		visit(judging, judging->queue[--judging->queued], false);
+}
+
+/* What has references left, and all that it reaches: what is immortal first, which nobody lost. */
 static bool keep_held(struct garbage *garbage, struct judging *judging)
 {
 	struct held held = {0};
 
 	judging->refer = keep;
 	find_held(garbage, judging, &held);
-	sort(held.objects, held.count);
-	free(garbage->held);
+	follow_kept(judging);
+	for (size_t i = 0; i < held.count && !judging->failed; i++) {
+		judging->kept_bytes = 0;
+		visit(judging, held.objects[i].node, false);
+		follow_kept(judging);
+		held.objects[i].bytes += judging->kept_bytes;
+	}
+	held_sort(held.objects, held.count);
+	free(garbage->held_before);
+	garbage->held_before = garbage->held;
+	garbage->held_before_count = garbage->held_count;
 	garbage->held = held.objects;
 	garbage->held_count = held.count;
-	while (judging->queued && !judging->failed)
-		visit(judging, judging->queue[--judging->queued], false);
 	return !judging->failed;
 }
 
@@ -389,7 +410,7 @@ static int take_garbage(struct garbage *garbage, struct judging *judging)
 	for (size_t node = 1; node < judging->count; node++) {
 		if (judging->references[node] >= STAYS)
 			continue;
-		uint64_t object = packed(graph, (uint32_t)node);
+		uint64_t object = held_key(graph, (uint32_t)node);
 
 		objects[at++] = object;
 		graph->left_out[node / 8] |= 1 << node % 8;
@@ -414,6 +435,7 @@ void garbage_release(struct garbage *garbage)
 	free(garbage->sums);
 	free(garbage->objects);
 	free(garbage->held);
+	free(garbage->held_before);
 	*garbage = (struct garbage){0};
 }
 
@@ -429,6 +451,7 @@ static void begin(struct garbage *garbage, size_t types)
 			sum->held[0] = sum->held[1];
 			sum->held_bytes[0] = sum->held_bytes[1];
 		}
+		sum->lost[1] = sum->lost_bytes[1] = sum->stayed[1] = 0;
 		sum->count = sum->bytes = sum->frozen = sum->held[1] = sum->held_bytes[1] = 0;
 	}
 	garbage->looks++;

@@ -3,7 +3,7 @@
 #ifndef UNFREED_PYTHON_OBJECTS_GARBAGE_H
 #define UNFREED_PYTHON_OBJECTS_GARBAGE_H
 
-#include "graph.h"
+#include "held.h"
 
 /* By type. */
 struct garbage_sum {
@@ -13,14 +13,23 @@ struct garbage_sum {
 	/* Of what has more references than were found, at the first look and the last. */
 	uint64_t held[2];
 	uint64_t held_bytes[2];
+	/* What nothing refers to, whether held before or not, at the first look and the last, with
+	 * what only hangs on it. */
+	uint64_t lost[2];
+	uint64_t lost_bytes[2];
+	/* Of what was lost at the look before, or, at a look without a graph, at the last one that
+	 * had one, what is the same still: at the second look with a graph, and the last. */
+	uint64_t stayed[2];
 };
 
 struct garbage {
 	struct garbage_sum *sums; /* by index of the type */
 	uint64_t *objects;        /* of the last look: address and type, in ascending order */
 	size_t object_count;
-	uint64_t *held; /* likewise what has more references than were found */
+	struct held_object *held; /* what has more references than were found, by keys */
 	size_t held_count;
+	struct held_object *held_before; /* likewise, at the look before */
+	size_t held_before_count;
 	size_t looks;
 	uint64_t count;    /* of the last look, all types */
 	uint64_t bytes[2]; /* of all types, at the first look and the last */
@@ -37,6 +46,12 @@ void garbage_release(struct garbage *garbage);
  * or held, at the look before counts. Returns 0 or -ENOMEM.
  */
 int garbage_find(struct garbage *garbage, struct graph *graph);
+
+/*
+ * Once the graph has reached all that memory of unknown form and C code refer to: of what has more
+ * references than were found, what nothing refers to.
+ */
+void garbage_find_lost(struct garbage *garbage, const struct graph *graph);
 
 /* A visitor of frozen objects, at their addresses: those that are garbage count as such. */
 struct garbage_frozen {

@@ -253,6 +253,8 @@ static int make_graph(struct objects *objects, double time)
 	objects->has_garbage = !garbage_find(&objects->garbage, &objects->graph);
 	roots_follow_guesses(&objects->graph, objects->interpreter, objects->procfs,
 			     &objects->roots);
+	if (objects->has_garbage)
+		garbage_find_lost(&objects->garbage, &objects->graph);
 	objects->below = own_bytes(&objects->graph);
 	objects->has_graph = objects->below;
 	count_outsides(objects);

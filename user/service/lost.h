@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Objects of Python's that nothing refers to, and that are there all the same: C code has forgotten
+ * to give up references. Followed by type.
+ */
+#ifndef UNFREED_SERVICE_LOST_H
+#define UNFREED_SERVICE_LOST_H
+
+#include "subjects.h"
+
+/* After any look: takes up types of which more and more are lost. */
+void lost_update(struct subjects *subjects, struct objects *objects);
+
+/* What they are called, and what is known of them, in the pool. */
+void lost_describe(const struct subject *subject, struct pool *pool, struct finding *finding);
+
+#endif
