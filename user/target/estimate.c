@@ -256,12 +256,17 @@ static double read_hits(int map_fd, uint32_t site)
 	return sum;
 }
 
-/* Nanoseconds that exact tracing adds to one hit. */
-static double call_cost_ns(const struct trap_costs *costs, const struct site *site)
+/*
+ * Nanoseconds that exact tracing adds to one hit. What a function that may throw allocates is
+ * recorded where it ends.
+ */
+static double hit_cost_ns(const struct trap_costs *costs, const struct site *site, bool at_return)
 {
 	double cost = costs->entry_ns[site->kind];
 
-	if (PROBE_COOKIE_OP(site->cookie) == PROBE_FREE || site->function->flags & FUNCTION_THROWS)
+	if (site->function->flags & FUNCTION_THROWS)
+		return at_return ? cost * TRACKING_FACTOR : cost;
+	if (PROBE_COOKIE_OP(site->cookie) == PROBE_FREE)
 		return cost * TRACKING_FACTOR;
 	return (cost + costs->return_ns) * TRACKING_FACTOR;
 }
@@ -349,7 +354,8 @@ static int fill_rates(struct estimate_subject *subject, int map_fd, struct windo
 				site, allocator, at_return, hits / estimate->window_s};
 			sums->hits += at_return ? 0 : hits;
 			sums->counting_s += hits * estimate->costs.entry_ns[site->kind] / 1e9;
-			sums->added_s += hits * call_cost_ns(&estimate->costs, site) / 1e9;
+			sums->added_s +=
+				hits * hit_cost_ns(&estimate->costs, site, at_return) / 1e9;
 		}
 	}
 	return 0;
