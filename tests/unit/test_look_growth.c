@@ -146,6 +146,7 @@ static void test_refusals(void **state)
 	assert_refused("[]", "no look that unfreed saved");
 	assert_refused("{\"schema\":\"unfreed/1\"}", "no look that unfreed saved: write one");
 	assert_refused("{\"schema\":\"unfreed/heap/1\"}", "\"target\" is missing or wrong");
+	assert_refused("{\"schema\":\"unfreed/heap/1\",\"a\":\"\xe4\xb8\"}", "invalid utf-8");
 	assert_refused("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "nesting");
 	assert_null(look_read("/dev/zero", error, sizeof(error)));
 	assert_non_null(strstr(error, "no regular file"));

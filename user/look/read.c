@@ -346,6 +346,12 @@ static void read_root(struct reading *reading, struct json_object *root)
 	read_gc(reading, root);
 }
 
+/* The tokener would see to it, but a strict one of json-c 0.18 refuses what is not ASCII. */
+static bool is_the_end(const char *rest)
+{
+	return !rest[strspn(rest, " \t\r\n")];
+}
+
 static void parse(struct reading *reading, const char *text, size_t size)
 {
 	struct json_tokener *tokener = json_tokener_new_ex(DEPTH);
@@ -354,11 +360,13 @@ static void parse(struct reading *reading, const char *text, size_t size)
 		fail(reading, "no memory to read %s", reading->path);
 		return;
 	}
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+	json_tokener_set_flags(tokener, JSON_TOKENER_VALIDATE_UTF8);
 	struct json_object *root = json_tokener_parse_ex(tokener, text, (int)size);
 
-	if (root)
+	if (root && is_the_end(text + json_tokener_get_parse_end(tokener)))
 		read_root(reading, root);
+	else if (root)
+		fail(reading, "%s is no look that unfreed saved: more follows it", reading->path);
 	else if (json_tokener_get_error(tokener) == json_tokener_continue)
 		fail(reading, "%s is cut short: save the look again", reading->path);
 	else
