@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Counts hits and does nothing else: for the call rate of a target, and for what a trap costs here.
+ * Counts too where a target is found when its clock strikes, for what it does without any probe.
  */
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 
 #include "rate.h"
+#include "regs.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -27,6 +29,14 @@ struct {
 	__type(value, __u64);
 } hits_by_site SEC(".maps");
 
+/* W: sample_place. R, and cleared: user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, RATE_PLACES_MAX);
+	__type(key, struct rate_place);
+	__type(value, __u64);
+} samples_by_place SEC(".maps");
+
 SEC("uprobe")
 int count_hit(struct pt_regs *ctx)
 {
@@ -47,5 +57,24 @@ int count_hit(struct pt_regs *ctx)
 SEC("uprobe")
 int ignore_return(struct pt_regs *ctx)
 {
+	return 0;
+}
+
+SEC("perf_event")
+int sample_place(struct bpf_perf_event_data *ctx)
+{
+	struct rate_place place = {.pid = bpf_get_current_pid_tgid() >> 32};
+	__u64 one = 1, address = regs_pc((struct pt_regs *)&ctx->regs);
+	__u64 *samples;
+
+	if (!bpf_map_lookup_elem(&first_site_by_pid, &place.pid))
+		return 0;
+	if ((__s64)address > 0)
+		place.address = address;
+	samples = bpf_map_lookup_elem(&samples_by_place, &place);
+	if (samples)
+		__sync_fetch_and_add(samples, 1);
+	else
+		bpf_map_update_elem(&samples_by_place, &place, &one, BPF_NOEXIST);
 	return 0;
 }

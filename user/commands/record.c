@@ -16,6 +16,7 @@
 #include "../lib/failure.h"
 #include "../lib/process_end.h"
 #include "../memory/budget.h"
+#include "record_cost.h"
 #include "record_options.h"
 #include "reachability.h"
 #include "../tracer/session.h"
@@ -47,15 +48,9 @@ struct recording {
 	struct since *since;         /* NULL: there is one report only */
 	struct target_check *checks; /* of all of these, while they are made */
 	size_t check_count;
-	double calls_per_s;         /* of all of them */
-	struct trap_costs costs;    /* where a target or an interpreter was looked at */
-	double call_cost_ns;        /* that tracing adds to a call; 0: unknown */
-	double call_base_ns;        /* what the target used for each before; 0: unknown */
-	struct usage unprobed;      /* of all of them, in a time without any probe */
-	double cpu_used;            /* processors, as the estimate found them */
+	struct record_cost cost;
 	enum python_request python; /* as asked for, or what became of it */
 	bool malloc_off;            /* likewise */
-	double slowdown_percent;    /* the largest of all targets */
 	bool told_stopped;
 	struct failure failure;
 };
@@ -94,7 +89,7 @@ static int open_session(struct recording *recording)
 		.malloc_off = recording->malloc_off,
 		.python = recording->python,
 		.native_interpreter = options->native_interpreter,
-		.nops_emulated = estimate_nops_emulated(&recording->costs),
+		.nops_emulated = estimate_nops_emulated(&recording->cost.traps),
 		.max_blocks = options->max_blocks,
 		.max_stacks = options->max_stacks,
 	};
@@ -133,20 +128,6 @@ static int check_safety(struct recording *recording, pid_t pid)
 				    &recording->failure);
 }
 
-/* What a call costs is the average over all calls of all targets. */
-static void take_costs(struct recording *recording, const struct estimate *estimate)
-{
-	double before = recording->calls_per_s, now = before + estimate->calls_per_s;
-	double share = now > 0 ? estimate->calls_per_s / now : 1;
-
-	recording->call_cost_ns += share * (estimate->call_cost_ns - recording->call_cost_ns);
-	recording->call_base_ns += share * (estimate->call_base_ns - recording->call_base_ns);
-	recording->calls_per_s = now;
-	recording->cpu_used += estimate->cpu_used;
-	usage_add(&recording->unprobed, &(struct usage){0}, &estimate->unprobed);
-	recording->costs = estimate->costs;
-}
-
 static const struct target_check *find_check(const struct recording *recording, pid_t pid)
 {
 	for (size_t i = 0; i < recording->check_count; i++)
@@ -172,9 +153,7 @@ static int check_cost(struct recording *recording, pid_t pid)
 		recording->failure = check->failure;
 		return -1;
 	}
-	take_costs(recording, &check->estimate);
-	if (slowdown > recording->slowdown_percent)
-		recording->slowdown_percent = slowdown;
+	record_cost_add(&recording->cost, &check->estimate);
 	if (!recording->malloc_off && recording->list.count <= ANNOUNCED_MAX)
 		tell_cost(pid, &check->estimate);
 	if (recording->options.malloc == MALLOC_OFF || slowdown <= SLOWDOWN_MAX_PERCENT ||
@@ -218,8 +197,9 @@ static int check_targets(struct recording *recording)
 	if (!error && !recording->malloc_off && recording->list.count > ANNOUNCED_MAX)
 		message_info("%zu processes make %.0f allocator calls per second; exact recording "
 			     "slows none of them by more than %.*f %%",
-			     recording->list.count, recording->calls_per_s,
-			     recording->slowdown_percent < 10 ? 1 : 0, recording->slowdown_percent);
+			     recording->list.count, recording->cost.calls_per_s,
+			     recording->cost.slowdown_percent < 10 ? 1 : 0,
+			     recording->cost.slowdown_percent);
 	target_checks_release(recording->checks, recording->check_count);
 	free(recording->checks);
 	recording->checks = NULL;
@@ -245,12 +225,11 @@ static int check_python_cost(struct recording *recording)
 
 	if (!session_exact_python(recording->session, &costliest))
 		return 0;
-	recording->call_cost_ns = estimate_typical_call_ns(&recording->costs, costliest);
-	recording->call_base_ns = 0; /* of other calls */
+	record_cost_of_python(&recording->cost, costliest);
 	if (recording->options.exact)
 		return 0;
 	trial_run(&trial, &recording->procfs, recording->session, recording->list.pids,
-		  recording->list.count, recording->call_cost_ns);
+		  recording->list.count, recording->cost.call.cost_ns);
 	if (trial.slowdown_percent <= SLOWDOWN_MAX_PERCENT)
 		return 0;
 	message_info("with the allocator of CPython it is %.0f calls per second, and exact "
@@ -275,7 +254,7 @@ static int check_objects(struct recording *recording, pid_t pid)
 	if (!recording->malloc_off || session_sees_objects(recording->session, pid))
 		return 0;
 	if (recording->options.malloc != MALLOC_OFF)
-		return refuse_slowdown(recording, pid, recording->slowdown_percent);
+		return refuse_slowdown(recording, pid, recording->cost.slowdown_percent);
 	return failure_set(&recording->failure, STATUS_TARGET,
 			   "process %d is no CPython whose objects can be seen: with --malloc off "
 			   "nothing of it would be recorded",
@@ -377,28 +356,13 @@ static void announce(const struct recording *recording)
 	}
 }
 
-/* Of targets that have ended it is not known what they used: as much as before, then. */
 static void fill_overhead(const struct recording *recording, struct snapshot *snapshot)
 {
-	double wall_s = (double)session_duration_ns(recording->session) / 1e9;
-	double calls = (double)session_calls(recording->session);
-	double added_s = calls * recording->call_cost_ns / 1e9;
-	double base_s = 0;
 	struct usage used;
+	bool known = footprints_used(recording->footprints, &used);
 
-	if (recording->call_cost_ns == 0 || wall_s <= 0)
-		return;
-	if (footprints_used(recording->footprints, &used))
-		base_s = estimate_used_unprobed(&used, &recording->unprobed);
-	else
-		used.cpu_s = wall_s * recording->cpu_used + added_s;
-	snapshot->overhead_percent =
-		base_s > 0 ? estimate_overhead_over(added_s, used.cpu_s, base_s)
-			   : estimate_overhead(added_s, used.cpu_s, calls, recording->call_base_ns);
-	if (used.cpu_s > 0)
-		added_s = used.cpu_s * snapshot->overhead_percent /
-			  (100 + snapshot->overhead_percent);
-	snapshot->overhead_core_percent = added_s * 100 / wall_s;
+	record_cost_fill(&recording->cost, (double)session_duration_ns(recording->session) / 1e9,
+			 (double)session_calls(recording->session), known ? &used : NULL, snapshot);
 }
 
 /* Command lines hold passwords; the name of the command does not. */
@@ -521,7 +485,7 @@ static int prepare(struct recording *recording)
 	    check_targets(recording))
 		return -1;
 	if (options->target.command && options->python != REQUEST_OFF &&
-	    estimate_trap_costs(recording->attach, &recording->costs, &recording->failure))
+	    estimate_trap_costs(recording->attach, &recording->cost.traps, &recording->failure))
 		return -1;
 	recording->footprints = footprints_new(&recording->procfs, recording->confined);
 	recording->since = options->interval_ns ? since_new() : NULL;

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "calibration.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "../lib/clock.h"
 #include "mappings.h"
 
 #if defined(__x86_64__)
@@ -26,13 +31,14 @@ __attribute__((naked, noinline)) static void probe_stepped(void)
 #error "no calibration code for this architecture yet"
 #endif
 
-const struct calibration_site calibration_sites[SITE_STEPPED + 1] = {
-	[SITE_EMULATED] = {probe_emulated},
-	[SITE_EMULATED_NOP] = {probe_nop},
-	[SITE_STEPPED] = {probe_stepped},
+static void (*const probed_functions[SITE_STEPPED + 1])(void) = {
+	[SITE_EMULATED] = probe_emulated,
+	[SITE_EMULATED_NOP] = probe_nop,
+	[SITE_STEPPED] = probe_stepped,
 };
 
-uint64_t calibration_file_offset(void (*function)(void))
+/* Where a function of this program lies in its file; 0 where that cannot be found. */
+static uint64_t find_file_offset(void (*function)(void))
 {
 	const struct procfs procfs = {.root = "/proc"};
 	uint64_t address = (uint64_t)(uintptr_t)function;
@@ -47,4 +53,83 @@ uint64_t calibration_file_offset(void (*function)(void))
 		offset = address - mapping->start + mapping->file_offset;
 	mappings_release(&mappings);
 	return offset;
+}
+
+/* Of the quickest of several batches: other work on the machine makes the others slower. */
+static double time_calls_ns(void (*function)(void))
+{
+	enum { BATCHES = 20, CALLS = 100 };
+	double least = HUGE_VAL;
+
+	for (int batch = 0; batch < BATCHES; batch++) {
+		double start = clock_s(CLOCK_THREAD_CPUTIME_ID);
+
+		for (int i = 0; i < CALLS; i++)
+			function();
+		least = fmin(least, (clock_s(CLOCK_THREAD_CPUTIME_ID) - start) * 1e9 / CALLS);
+	}
+	return least;
+}
+
+/* Nanoseconds that probes on a function of this process add to a call of it. */
+static int measure_trap(const struct calibration *calibration, enum site_kind kind, bool at_return,
+			int self_fd, double *cost_ns)
+{
+	void (*function)(void) = probed_functions[kind];
+	struct probe probe = {.file_offset = find_file_offset(function)};
+	struct probe_set set = {
+		.kind = calibration->kind,
+		.program_fd = at_return ? calibration->return_fd : calibration->count_fd,
+		.file_fd = self_fd,
+		.pid = getpid(),
+		.at_return = at_return,
+		.probes = &probe,
+		.count = 1,
+	};
+	double bare_ns = time_calls_ns(function);
+	int error = probe.file_offset ? keeper_attach(calibration->keeper, &set) : -ENOENT;
+
+	if (!error) {
+		time_calls_ns(function);
+		*cost_ns = fmax(time_calls_ns(function) - bare_ns, 0);
+	}
+	keeper_release(calibration->keeper);
+	return error;
+}
+
+/* Processor time of a malloc and its free. */
+static double time_pair_ns(void)
+{
+	enum { BATCHES = 40, PAIRS = 10000 };
+	double least = HUGE_VAL;
+
+	for (int batch = 0; batch < BATCHES; batch++) {
+		double start = clock_s(CLOCK_THREAD_CPUTIME_ID);
+
+		for (int i = 0; i < PAIRS; i++) {
+			void *block = malloc(48);
+
+			__asm__ volatile("" : "+r"(block) : : "memory"); /* or gcc leaves it out */
+			free(block);
+		}
+		least = fmin(least, (clock_s(CLOCK_THREAD_CPUTIME_ID) - start) * 1e9 / PAIRS);
+	}
+	return least;
+}
+
+int calibration_measure(const struct calibration *calibration, struct trap_costs *costs)
+{
+	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	int error = self < 0 ? -errno : 0;
+	double both_ns = 0;
+
+	for (enum site_kind kind = 0; !error && kind <= SITE_STEPPED; kind++)
+		error = measure_trap(calibration, kind, false, self, &costs->entry_ns[kind]);
+	if (!error)
+		error = measure_trap(calibration, SITE_EMULATED, true, self, &both_ns);
+	costs->pair_ns = time_pair_ns();
+	costs->return_ns = fmax(both_ns - costs->entry_ns[SITE_EMULATED], 0);
+	if (self >= 0)
+		close(self);
+	return error;
 }

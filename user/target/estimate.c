@@ -2,7 +2,6 @@
 #include "estimate.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +14,10 @@
 
 #include "../../bpf/rate.h"
 #include "../lib/clock.h"
-#include "calibration.h"
 #include "keeper.h"
+#include "overhead.h"
 #include "rate.skel.h"
+#include "sampling.h"
 
 /*
  * What the ledger and the stack add to empty probes, as a share of these: `make bench` shows 1.3 to
@@ -25,27 +25,25 @@
  */
 #define TRACKING_FACTOR 1.5
 
-/* On a busy machine probes cost more than in a moment of rest, but not more than so many times. */
-#define COST_MAX_FACTOR 3.0
-
-/* By how much the time for a call differs from one moment to the next without any probe. */
-#define NOISE_FACTOR 1.25
-
 enum { HITS_ENOUGH = 200, WINDOW_STEP_MS = 100, UNPROBED_MS = 200 };
+
+static enum attach_kind plain_kind(enum attach_kind kind)
+{
+	return kind == ATTACH_SESSION ? ATTACH_MULTI : kind;
+}
 
 /* `count` processes with so many sites in all. */
 static struct rate_bpf *load_counters(enum attach_kind kind, size_t count, uint32_t sites,
 				      struct failure *failure)
 {
-	enum attach_kind plain = kind == ATTACH_SESSION ? ATTACH_MULTI : kind;
 	struct rate_bpf *skeleton = rate_bpf__open();
 	int error = skeleton ? 0 : -errno;
 
 	if (!error) {
 		bpf_program__set_expected_attach_type(skeleton->progs.count_hit,
-						      attach_kind_program_type(plain));
+						      attach_kind_program_type(plain_kind(kind)));
 		bpf_program__set_expected_attach_type(skeleton->progs.ignore_return,
-						      attach_kind_program_type(plain));
+						      attach_kind_program_type(plain_kind(kind)));
 		bpf_map__set_max_entries(skeleton->maps.first_site_by_pid, (uint32_t)count + 1);
 		bpf_map__set_max_entries(skeleton->maps.hits_by_site, sites + 1);
 		error = rate_bpf__load(skeleton);
@@ -58,78 +56,17 @@ static struct rate_bpf *load_counters(enum attach_kind kind, size_t count, uint3
 	return NULL;
 }
 
-static enum attach_kind plain_kind(enum attach_kind kind)
-{
-	return kind == ATTACH_SESSION ? ATTACH_MULTI : kind;
-}
-
-/* Of the quickest of several batches: other work on the machine makes the others slower. */
-static double time_calls_ns(void (*function)(void))
-{
-	enum { BATCHES = 20, CALLS = 100 };
-	double least = HUGE_VAL;
-
-	for (int batch = 0; batch < BATCHES; batch++) {
-		double start = clock_s(CLOCK_THREAD_CPUTIME_ID);
-
-		for (int i = 0; i < CALLS; i++)
-			function();
-		least = fmin(least, (clock_s(CLOCK_THREAD_CPUTIME_ID) - start) * 1e9 / CALLS);
-	}
-	return least;
-}
-
-/* Nanoseconds that probes on a function of this process add to a call of it. */
-static int measure_trap(struct keeper *keeper, enum attach_kind kind, int program_fd,
-			bool at_return, int self_fd, const struct calibration_site *site,
-			double *cost_ns)
-{
-	struct probe probe = {
-		.file_offset = calibration_file_offset(site->function),
-	};
-	struct probe_set set = {
-		.kind = plain_kind(kind),
-		.program_fd = program_fd,
-		.file_fd = self_fd,
-		.pid = getpid(),
-		.at_return = at_return,
-		.probes = &probe,
-		.count = 1,
-	};
-	double bare_ns = time_calls_ns(site->function);
-	int error = probe.file_offset ? keeper_attach(keeper, &set) : -ENOENT;
-
-	if (!error) {
-		time_calls_ns(site->function);
-		*cost_ns = time_calls_ns(site->function) - bare_ns;
-		if (*cost_ns < 0)
-			*cost_ns = 0;
-	}
-	keeper_release(keeper);
-	return error;
-}
-
 static int measure_costs(struct keeper *keeper, const struct rate_bpf *skeleton,
 			 enum attach_kind kind, struct trap_costs *costs)
 {
-	int count_fd = bpf_program__fd(skeleton->progs.count_hit);
-	int return_fd = bpf_program__fd(skeleton->progs.ignore_return);
-	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	int error = self < 0 ? -errno : 0;
-	double both_ns = 0;
+	const struct calibration calibration = {
+		.keeper = keeper,
+		.kind = plain_kind(kind),
+		.count_fd = bpf_program__fd(skeleton->progs.count_hit),
+		.return_fd = bpf_program__fd(skeleton->progs.ignore_return),
+	};
 
-	for (int i = 0; !error && i <= SITE_STEPPED; i++)
-		error = measure_trap(keeper, kind, count_fd, false, self, &calibration_sites[i],
-				     &costs->entry_ns[i]);
-	if (!error)
-		error = measure_trap(keeper, kind, return_fd, true, self,
-				     &calibration_sites[SITE_EMULATED], &both_ns);
-	costs->return_ns = both_ns > costs->entry_ns[SITE_EMULATED]
-				   ? both_ns - costs->entry_ns[SITE_EMULATED]
-				   : 0;
-	if (self >= 0)
-		close(self);
-	return error;
+	return calibration_measure(&calibration, costs);
 }
 
 int estimate_trap_costs(enum attach_kind kind, struct trap_costs *costs, struct failure *failure)
@@ -148,37 +85,6 @@ int estimate_trap_costs(enum attach_kind kind, struct trap_costs *costs, struct 
 		return failure_set(failure, STATUS_KERNEL, "cannot measure what a probe costs: %s",
 				   strerror(-error));
 	return 0;
-}
-
-/* Of fewer transfers, or of less time used, no pace can be told. */
-#define TRANSFERS_ENOUGH 100
-#define CPU_ENOUGH_S     0.005
-
-/* Some processor time was left, so that what it does is what it is asked for. */
-static bool has_time_left(const struct usage *usage)
-{
-	return usage->wall_s > 0 && usage->cpu_s + usage->waited_s < usage->wall_s * 0.7;
-}
-
-double estimate_used_unprobed(const struct usage *used, const struct usage *unprobed)
-{
-	if (unprobed->cpu_s < CPU_ENOUGH_S)
-		return 0;
-	if (used->transfers >= TRANSFERS_ENOUGH && unprobed->transfers >= TRANSFERS_ENOUGH)
-		return used->transfers * unprobed->cpu_s / unprobed->transfers;
-	if (has_time_left(used) && has_time_left(unprobed))
-		return used->wall_s * unprobed->cpu_s / unprobed->wall_s;
-	return 0;
-}
-
-double estimate_overhead_over(double added_s, double used_s, double base_s)
-{
-	double really_s = fmax(used_s - base_s, added_s / COST_MAX_FACTOR);
-
-	if (used_s <= 0)
-		return 0;
-	really_s = fmin(really_s, added_s * COST_MAX_FACTOR);
-	return really_s * 100 / fmax(used_s - really_s, fmin(base_s, used_s));
 }
 
 static size_t sites_of(const struct allocator *allocator)
@@ -256,6 +162,13 @@ static double read_hits(int map_fd, uint32_t site)
 	return sum;
 }
 
+/* What the program adds to a call's probes; single-stepping does not make it dearer. */
+static double tracking_ns(const struct trap_costs *costs, double returns)
+{
+	return (costs->entry_ns[SITE_EMULATED] + costs->return_ns * returns) *
+	       (TRACKING_FACTOR - 1);
+}
+
 /*
  * Nanoseconds that exact tracing adds to one hit. What a function that may throw allocates is
  * recorded where it ends.
@@ -265,18 +178,10 @@ static double hit_cost_ns(const struct trap_costs *costs, const struct site *sit
 	double cost = costs->entry_ns[site->kind];
 
 	if (site->function->flags & FUNCTION_THROWS)
-		return at_return ? cost * TRACKING_FACTOR : cost;
+		return at_return ? cost + tracking_ns(costs, 0) : cost;
 	if (PROBE_COOKIE_OP(site->cookie) == PROBE_FREE)
-		return cost * TRACKING_FACTOR;
-	return (cost + costs->return_ns) * TRACKING_FACTOR;
-}
-
-/* Percent of the processor time used, or of one processor where less was used. */
-static double slowdown_of(double added_s, double cpu_used_s, double wall_s)
-{
-	double base = cpu_used_s > wall_s ? cpu_used_s : wall_s;
-
-	return base > 0 ? added_s * 100 / base : 0;
+		return cost + tracking_ns(costs, 0);
+	return cost + costs->return_ns + tracking_ns(costs, 1);
 }
 
 bool estimate_nops_emulated(const struct trap_costs *costs)
@@ -287,48 +192,14 @@ bool estimate_nops_emulated(const struct trap_costs *costs)
 
 double estimate_typical_call_ns(const struct trap_costs *costs, enum site_kind kind)
 {
-	return (costs->entry_ns[kind] + costs->return_ns / 2) * TRACKING_FACTOR;
-}
-
-/* Always ran, or was ready to. */
-static bool is_busy(const struct usage *usage, double wall_s)
-{
-	return usage->cpu_s + usage->waited_s > wall_s * 0.9;
-}
-
-static double left_of(double cpu_s, double taken_s)
-{
-	double left_s = cpu_s - taken_s;
-
-	return left_s < cpu_s * 0.02 ? cpu_s * 0.02 : left_s;
-}
-
-double estimate_slowdown_under_probes(double added_s, double taken_s, const struct usage *usage,
-				      double wall_s)
-{
-	double left_s = left_of(usage->cpu_s, taken_s);
-
-	return is_busy(usage, wall_s) ? added_s * 100 / left_s
-				      : slowdown_of(added_s, left_s, wall_s);
-}
-
-double estimate_overhead(double added_s, double used_s, double calls, double call_base_ns)
-{
-	double used_ns = calls ? used_s * 1e9 / calls : 0,
-	       cost_ns = calls ? added_s * 1e9 / calls : 0;
-
-	if (used_s <= 0)
-		return 0;
-	if (used_ns < NOISE_FACTOR * call_base_ns || !call_base_ns)
-		return added_s * 100 / left_of(used_s, added_s);
-	cost_ns = fmin(fmax(used_ns - call_base_ns, cost_ns), COST_MAX_FACTOR * cost_ns);
-	return cost_ns * 100 / fmax(used_ns - cost_ns, fmin(call_base_ns, used_ns));
+	return costs->entry_ns[kind] + costs->return_ns / 2 + tracking_ns(costs, 0.5);
 }
 
 struct window_sums {
 	double hits;
-	double counting_s; /* time that the counting itself took */
-	double added_s;    /* time that exact tracing of the same calls would have added */
+	double sampled_hits; /* of these, those of functions whose share is sampled */
+	double counting_s;   /* time that the counting itself took */
+	double added_s;      /* time that exact tracing of the same calls would have added */
 };
 
 static int fill_rates(struct estimate_subject *subject, int map_fd, struct window_sums *sums)
@@ -353,6 +224,7 @@ static int fill_rates(struct estimate_subject *subject, int map_fd, struct windo
 			estimate->rates[estimate->rate_count++] = (struct site_rate){
 				site, allocator, at_return, hits / estimate->window_s};
 			sums->hits += at_return ? 0 : hits;
+			sums->sampled_hits += !at_return && sampling_sees(site) ? hits : 0;
 			sums->counting_s += hits * estimate->costs.entry_ns[site->kind] / 1e9;
 			sums->added_s +=
 				hits * hit_cost_ns(&estimate->costs, site, at_return) / 1e9;
@@ -361,37 +233,58 @@ static int fill_rates(struct estimate_subject *subject, int map_fd, struct windo
 	return 0;
 }
 
-/* One that has always something to run takes no more processors than before: it gets less done. */
+/*
+ * One that has always something to run takes no more processors than before: it gets less done. Where
+ * the counting took the larger part of what was used, what it left (`left_s`) says less than the time
+ * without any probe.
+ */
 static void share_out(struct estimate *estimate, const struct window_sums *sums,
-		      const struct usage *usage)
+		      const struct usage *usage, double left_s)
 {
 	const struct usage *unprobed = &estimate->unprobed;
 
-	if (is_busy(usage, estimate->window_s)) {
+	if (overhead_is_full(usage, estimate->window_s)) {
 		estimate->cpu_percent = estimate->slowdown_percent;
 		return;
 	}
 	estimate->core_percent = sums->added_s * 100 / estimate->window_s;
-	if (unprobed->cpu_s >= CPU_ENOUGH_S)
+	if (left_s > sums->counting_s && usage->cpu_s >= OVERHEAD_CPU_ENOUGH_S)
+		estimate->cpu_percent = sums->added_s * 100 / left_s;
+	else if (unprobed->cpu_s >= OVERHEAD_CPU_ENOUGH_S)
 		estimate->cpu_percent = estimate->core_percent * unprobed->wall_s / unprobed->cpu_s;
+}
+
+/* What a call takes by the share of the time that its function does: 0: cannot be told. */
+static double sampled_call_ns(const struct estimate *estimate, const struct window_sums *sums,
+			      const struct sample_share *share)
+{
+	if (!share->inside || !sums->hits)
+		return 0;
+	return sampling_call_ns(share, estimate->costs.pair_ns) * sums->sampled_hits / sums->hits;
 }
 
 /* A busy target made fewer calls than it would have without the counting. */
 static void conclude(struct estimate *estimate, const struct window_sums *sums,
-		     const struct usage *usage)
+		     const struct usage *usage, const struct sample_share *share)
 {
+	double left_s = overhead_left(usage->cpu_s, sums->counting_s);
+
 	estimate->calls_per_s = sums->hits / estimate->window_s;
-	if (is_busy(usage, estimate->window_s))
-		estimate->calls_per_s *= usage->cpu_s / left_of(usage->cpu_s, sums->counting_s);
 	estimate->cpu_used = usage->cpu_s / estimate->window_s;
-	estimate->call_base_ns =
-		sums->hits ? left_of(usage->cpu_s, sums->counting_s) * 1e9 / sums->hits : 0;
+	if (sums->hits) {
+		estimate->call_base_ns = overhead_call_base(
+			usage->cpu_s * 1e9 / sums->hits, sums->counting_s * 1e9 / sums->hits,
+			sampled_call_ns(estimate, sums, share), share->inside);
+		left_s = estimate->call_base_ns * sums->hits / 1e9;
+	}
+	if (overhead_is_full(usage, estimate->window_s))
+		estimate->calls_per_s *= usage->cpu_s / fmin(left_s, usage->cpu_s);
 	estimate->call_cost_ns =
 		sums->hits ? sums->added_s * 1e9 / sums->hits
 			   : estimate_typical_call_ns(&estimate->costs, SITE_EMULATED);
-	estimate->slowdown_percent = estimate_slowdown_under_probes(sums->added_s, sums->counting_s,
-								    usage, estimate->window_s);
-	share_out(estimate, sums, usage);
+	estimate->slowdown_percent =
+		overhead_slowdown(sums->added_s, left_s, usage, estimate->window_s);
+	share_out(estimate, sums, usage, left_s);
 }
 
 const char *estimate_cost_text(const struct estimate *estimate, char text[ESTIMATE_COST_SIZE])
@@ -432,6 +325,7 @@ struct counting {
 	size_t count;
 	struct rate_bpf *skeleton;
 	struct keeper *keeper;
+	struct sampling *sampling;
 	double window_s;
 };
 
@@ -475,12 +369,9 @@ static int attach_subject(struct counting *counting, size_t number)
 {
 	struct estimate_subject *subject = &counting->subjects[number];
 	const struct estimate_subject *attached = find_attached(counting, number);
-	uint32_t pid = (uint32_t)subject->pid;
-	int error = bpf_map_update_elem(bpf_map__fd(counting->skeleton->maps.first_site_by_pid),
-					&pid, &subject->first_site, BPF_ANY);
 
-	if (error || attached)
-		return error ? error : attached->error;
+	if (subject->error || attached)
+		return subject->error ? subject->error : attached->error;
 	return attach_counters(counting->keeper, counting->skeleton, counting->request->kind,
 			       counting->request->everyone ? 0 : subject->pid, subject->allocators);
 }
@@ -490,27 +381,49 @@ static int conclude_subject(struct counting *counting, struct estimate_subject *
 	int map_fd = bpf_map__fd(counting->skeleton->maps.hits_by_site);
 	struct usage used = {0}, after;
 	struct window_sums sums = {0};
+	struct sample_share share = {0};
 	int error = usage_read(counting->request->procfs, subject->pid, &after);
 
 	subject->estimate.window_s = counting->window_s;
 	usage_add(&used, &subject->before, &after);
 	if (!error)
 		error = fill_rates(subject, map_fd, &sums);
-	if (!error)
-		conclude(&subject->estimate, &sums, &used);
-	return error;
+	if (error)
+		return error;
+	sampling_share(counting->sampling, counting->request->procfs, subject->pid,
+		       subject->allocators, &share);
+	conclude(&subject->estimate, &sums, &used, &share);
+	return 0;
 }
 
-/* What the subjects use before anything is done to them. */
+/* From now on what a process does counts, from this number on. */
+static int let_count(const struct counting *counting, pid_t pid, uint32_t first_site)
+{
+	uint32_t key = (uint32_t)pid;
+
+	return bpf_map_update_elem(bpf_map__fd(counting->skeleton->maps.first_site_by_pid), &key,
+				   &first_site, BPF_ANY);
+}
+
+/* What the subjects use, and where, before anything is done to them. */
 static void watch_unprobed(struct counting *counting)
 {
+	const struct procfs *procfs = counting->request->procfs;
+
+	for (size_t i = 0; i < counting->count; i++) {
+		struct estimate_subject *subject = &counting->subjects[i];
+
+		subject->error = let_count(counting, subject->pid, subject->first_site);
+		if (!subject->error)
+			sampling_watch(counting->sampling, procfs, subject->pid);
+	}
 	wait_ms(UNPROBED_MS);
+	sampling_stop(counting->sampling);
 	for (size_t i = 0; i < counting->count; i++) {
 		struct estimate_subject *subject = &counting->subjects[i];
 		struct usage after;
 
-		if (subject->before.wall_s &&
-		    !usage_read(counting->request->procfs, subject->pid, &after))
+		if (subject->before.wall_s && !usage_read(procfs, subject->pid, &after))
 			usage_add(&subject->estimate.unprobed, &subject->before, &after);
 	}
 }
@@ -572,7 +485,10 @@ int estimate_make(struct estimate_subject *subjects, size_t count,
 	if (!counting.skeleton)
 		return -1;
 	counting.keeper = keeper_new();
-	error = counting.keeper ? count_calls(&counting) : -errno;
+	counting.sampling = sampling_new(bpf_program__fd(counting.skeleton->progs.sample_place),
+					 bpf_map__fd(counting.skeleton->maps.samples_by_place));
+	error = counting.keeper && counting.sampling ? count_calls(&counting) : -errno;
+	sampling_free(counting.sampling);
 	keeper_free(counting.keeper);
 	rate_bpf__destroy(counting.skeleton);
 	if (error)

@@ -14,13 +14,8 @@
 #include "../lib/failure.h"
 #include "allocators.h"
 #include "attach.h"
+#include "calibration.h"
 #include "usage.h"
-
-/* Cost of one hit by the kind of its site, in ns, with a program that does next to nothing. */
-struct trap_costs {
-	double entry_ns[SITE_STEPPED + 1];
-	double return_ns; /* on top, for a return probe */
-};
 
 struct site_rate {
 	const struct site *site;
@@ -97,32 +92,5 @@ bool estimate_nops_emulated(const struct trap_costs *costs);
  * half allocate, half free.
  */
 double estimate_typical_call_ns(const struct trap_costs *costs, enum site_kind kind);
-
-/*
- * What probes added to the processor time that the target would have used without them, in percent:
- * `used_s` is with them. What the target used for each call before (`call_base_ns`, 0: unknown)
- * says what they really cost, within reason: `added_s` is what they would at rest.
- */
-double estimate_overhead(double added_s, double used_s, double calls, double call_base_ns);
-
-/*
- * What the target would have used for what it did while it was recorded, by a time without any
- * probe: a server reads and writes as often for each request as before, and one that had time left
- * at both times has as much to do in a second as before. 0: not known.
- */
-double estimate_used_unprobed(const struct usage *used, const struct usage *unprobed);
-
-/*
- * What probes added, by that (`base_s`), in percent of it: within reason, as in estimate_overhead.
- * Where they took most of the target's time this is far more exact.
- */
-double estimate_overhead_over(double added_s, double used_s, double base_s);
-
-/*
- * The same from a time during which probes took `taken_s` of what the target used. One that had
- * always something to run did what it did in what they left: it would have done more without them.
- */
-double estimate_slowdown_under_probes(double added_s, double taken_s, const struct usage *usage,
-				      double wall_s);
 
 #endif

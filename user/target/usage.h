@@ -9,6 +9,7 @@ struct usage {
 	double cpu_s;     /* processor time used so far */
 	double waited_s;  /* time that its living threads waited for a processor; 0: not known */
 	double wall_s;    /* time that passed; of a reading: since some moment */
+	double sleeps;    /* how often its living threads went to sleep */
 	double transfers; /* reads and writes of files, pipes and sockets; 0 also: not known */
 };
 

@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "../lib/clock.h"
-#include "../target/estimate.h"
+#include "../target/overhead.h"
 
 #define ROUNDS     10
 #define ROUNDS_MAX 50
@@ -52,6 +52,6 @@ void trial_run(struct trial *trial, const struct procfs *procfs, struct session 
 	added_s = (double)(session_calls(session) - calls) * call_cost_ns / 1e9;
 	trial->calls_per_s = (double)(session_calls(session) - calls) / wall_s;
 	if (used.cpu_s > 0)
-		trial->slowdown_percent =
-			estimate_slowdown_under_probes(added_s, added_s, &used, wall_s);
+		trial->slowdown_percent = overhead_slowdown(
+			added_s, overhead_left(used.cpu_s, added_s), &used, wall_s);
 }

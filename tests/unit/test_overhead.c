@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What recording is said to have cost, from what it should cost and what was used. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "target/overhead.h"
+#include "target/sampling.h"
+
+static void assert_near(double value, double expected)
+{
+	assert_true(value > expected - 0.01 && value < expected + 0.01);
+}
+
+static double by_calls(double cost_ns, double base_ns, double used_ns)
+{
+	const struct call_times times = {.cost_ns = cost_ns, .base_ns = base_ns, .least_ns = 10};
+
+	return overhead_by_calls(&times, 1000, used_ns * 1000 / 1e9);
+}
+
+static void test_of_what_was_used_without_probes(void **state)
+{
+	(void)state;
+	assert_near(by_calls(1000, 0, 11000), 10);
+	assert_near(by_calls(0, 0, 1000), 0);
+	assert_near(by_calls(1000, 0, 2000), 100);
+	/* what they left may as well be nothing: it is what a call takes at least */
+	assert_near(by_calls(1000, 0, 1010), 10000);
+	assert_near(by_calls(1000, 0, 900), 8900);
+	assert_near(by_calls(1000, 0, 1200), 100.0 * 1200 / 10 - 100);
+	/* and in between something in between, rather too little */
+	assert_near(by_calls(1000, 0, 1500), 100.0 * 1500 / 350 - 100);
+}
+
+static void test_by_what_a_call_took_before(void **state)
+{
+	(void)state;
+	/* as expected: 1 us more than 1 us */
+	assert_near(by_calls(1000, 1000, 2000), 100);
+	/* probes were twice as dear as at rest */
+	assert_near(by_calls(1000, 1000, 3000), 200);
+	/* the process did other things: probes do not cost ten times as much */
+	assert_near(by_calls(1000, 1000, 11000), 300.0 / 8);
+	/* no more than noise */
+	assert_near(by_calls(10, 1000, 1100), 1000.0 / 1090);
+}
+
+static void test_what_a_call_takes(void **state)
+{
+	(void)state;
+	/* nothing sampled: what is left, and never nothing */
+	assert_near(overhead_call_base(3000, 1000, 0, 0), 2000);
+	assert_near(overhead_call_base(1000, 1000, 0, 0), 20);
+	/* what probes left is more exact where they took little, the samples where they took all */
+	assert_near(overhead_call_base(3000, 1, 1500, 100), 2999);
+	assert_true(overhead_call_base(1000, 990, 18, 100) < 18.5);
+	assert_true(overhead_call_base(900, 990, 18, 100) > 17.5);
+	/* a few samples are better than none */
+	assert_true(overhead_call_base(800, 540, 40, 9) < 50);
+	assert_true(overhead_call_base(100, 1000, 400, 1) >= 200);
+}
+
+static void test_what_samples_say(void **state)
+{
+	struct sample_share share = {.samples = 1000, .inside = 0};
+
+	(void)state;
+	assert_near(sampling_call_ns(&share, 5), 0);
+	assert_near(sampling_call_ns(&(struct sample_share){0}, 5), 0);
+	share.inside = 50;
+	assert_near(sampling_call_ns(&share, 5), 5 * 0.4725 / 0.05);
+	share.inside = 1000; /* of nothing but the function itself */
+	assert_near(sampling_call_ns(&share, 5), 1);
+}
+
+static void test_what_would_have_been_used(void **state)
+{
+	const struct usage before = {.cpu_s = 0.1, .wall_s = 1, .transfers = 1000, .sleeps = 1};
+	struct usage used = {.cpu_s = 3, .wall_s = 4, .transfers = 2000};
+
+	(void)state;
+	assert_near(overhead_base_s(&used, &before), 0.2); /* by its transfers */
+	used = (struct usage){.cpu_s = 1, .wall_s = 4, .sleeps = 1};
+	assert_near(overhead_base_s(&used, &before), 0.4); /* by the time */
+	used.waited_s = 3;                                 /* it had none left */
+	assert_near(overhead_base_s(&used, &before), 0);
+	used = (struct usage){.cpu_s = 1, .wall_s = 4, .transfers = 2000};
+	assert_near(overhead_base_s(&used, &(struct usage){.transfers = 1000}), 0);
+}
+
+static void test_over_what_would_have_been_used(void **state)
+{
+	(void)state;
+	/* probes were twice as dear as at rest */
+	assert_near(overhead_over(0.4, 0.9, 0.1), 800);
+	/* no less than a third of it: it had less to do */
+	assert_near(overhead_over(0.3, 1, 2), 10);
+	/* and no more than three times: it had more */
+	assert_near(overhead_over(0.1, 1, 0.1), 300.0 / 7);
+	assert_near(overhead_over(0.1, 0, 0.1), 0);
+}
+
+static void test_nothing_used(void **state)
+{
+	(void)state;
+	assert_near(by_calls(0, 0, 0), 0);
+	assert_near(by_calls(0, 1000, 0), 0);
+	assert_near(overhead_by_calls(&(struct call_times){0}, 0, 1), 0);
+	assert_near(overhead_left(1, 2), 0.02);
+}
+
+static void test_slowdown(void **state)
+{
+	const struct usage busy = {.cpu_s = 0.6, .waited_s = 0.4},
+			   idle = {.cpu_s = 0.1, .sleeps = 3}, waits = {.cpu_s = 0.1};
+
+	(void)state;
+	assert_near(overhead_slowdown(0.5, 0.1, &busy, 1), 500);  /* of what it has left */
+	assert_near(overhead_slowdown(0.5, 0.1, &idle, 1), 50);   /* of a processor */
+	assert_near(overhead_slowdown(0.5, 0.1, &waits, 1), 500); /* it never slept */
+	assert_near(overhead_slowdown(0, 0, &idle, 0), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_of_what_was_used_without_probes),
+		cmocka_unit_test(test_by_what_a_call_took_before),
+		cmocka_unit_test(test_what_would_have_been_used),
+		cmocka_unit_test(test_over_what_would_have_been_used),
+		cmocka_unit_test(test_nothing_used),
+		cmocka_unit_test(test_what_a_call_takes),
+		cmocka_unit_test(test_what_samples_say),
+		cmocka_unit_test(test_slowdown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
