@@ -51,7 +51,8 @@ static const struct argp_option options[] = {
 	{"reachability", KEY_REACHABILITY, NULL, 0,
 	 "Say with each report which of malloc's blocks are lost, as nothing refers to them, and "
 	 "what "
-	 "the others are reachable by: some looks at the memory of the targets, half a second each",
+	 "the others are reachable by: five looks at the memory of the targets, about two seconds "
+	 "more than -d says",
 	 2},
 	{"freeze", KEY_FREEZE, NULL, 0,
 	 "With --reachability: stop the targets for each look, and read registers. Their system "
