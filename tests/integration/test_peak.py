@@ -85,6 +85,7 @@ def test_what_pools_cannot_show_is_left_out(python, record, started, tmp_path): 
     assert not [stack for stack in result.report["stacks"]
                 if stack["domain"] == "python" and stack["live_bytes"]]
     assert "without Python's objects of up to 512 bytes" in " ".join(text.read_text().split())
+    assert result.report["peak_leaves_out"] == "Python's objects of up to 512 bytes"
 
 
 @pytest.mark.unprivileged

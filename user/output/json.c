@@ -17,6 +17,7 @@
 #include "../lib/utf8.h"
 #include "formats.h"
 #include "label.h"
+#include "label_objects.h"
 
 #define NS_PER_S 1000000000
 
@@ -426,6 +427,9 @@ static struct json_object *json_of_measurement(const struct snapshot *snapshot)
 	json_object_object_add(object, "older_than_s", json_of_seconds(snapshot->older_than_ns));
 	json_object_object_add(object, "peak_s",
 			       snapshot->has_peak ? json_of_seconds(snapshot->peak_ns) : NULL);
+	if (label_peak_is_partial(snapshot))
+		json_object_object_add(object, "peak_leaves_out",
+				       json_of_string("Python's objects of up to 512 bytes"));
 	json_object_object_add(object, "totals", json_of_net_totals(snapshot));
 	json_object_object_add(object, "since_s",
 			       snapshot->since_ns ? json_of_seconds(snapshot->since_ns) : NULL);

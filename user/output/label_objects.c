@@ -119,6 +119,12 @@ static void print_reused(struct columns *columns, const struct snapshot *snapsho
 	print_hint(columns, target, "who keeps them");
 }
 
+bool label_peak_is_partial(const struct snapshot *snapshot)
+{
+	return snapshot->has_peak &&
+	       (first_in_mode(snapshot, "pools") || first_in_mode(snapshot, "arenas"));
+}
+
 static void print_left_out(struct columns *columns)
 {
 	fputs("peak:   ", columns->file);
@@ -136,7 +142,7 @@ int label_print_object_notes(FILE *file, const struct snapshot *snapshot)
 	if (columns_init(&columns, file))
 		return -ENOMEM;
 	print_reused(&columns, snapshot);
-	if (snapshot->has_peak && (pools || first_in_mode(snapshot, "arenas")))
+	if (label_peak_is_partial(snapshot))
 		print_left_out(&columns);
 	else if (pools)
 		print_hint(&columns, pools,

@@ -3,6 +3,7 @@
 #ifndef UNFREED_LABEL_OBJECTS_H
 #define UNFREED_LABEL_OBJECTS_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "../profile/snapshot.h"
@@ -12,6 +13,9 @@
 
 /* What free lists make uncertain, and where to ask instead, every line ended. In 80 columns. */
 int label_print_object_notes(FILE *file, const struct snapshot *snapshot);
+
+/* Whether the highest moment is one without the objects of an interpreter that are in pools. */
+bool label_peak_is_partial(const struct snapshot *snapshot);
 
 /* The lines below a stack, indented: its types, and what of it may be another's. */
 void label_print_objects(FILE *file, const struct stack *stack);
