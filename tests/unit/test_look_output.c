@@ -110,6 +110,23 @@ static void test_heap_of_a_core(void **state)
 	look_free(look);
 }
 
+static void test_heap_of_a_master(void **state)
+{
+	struct look *look = service_look();
+
+	(void)state;
+	look->workers = (struct look_workers){.count = 3, .first = 1300};
+	char *text = render_look(look, heap_text, 0), *json = render_look(look, heap_json, 0);
+
+	assert_screen(text);
+	assert_non_null(strstr(text, "\nbeside  3 workers that it forked, not looked at: unfreed "
+				     "heap -p 1300\n"));
+	assert_non_null(strstr(json, "\"workers\":3,\"first_worker\":1300"));
+	free(text);
+	free(json);
+	look_free(look);
+}
+
 /* What is saved can be read back, whatever bytes a target has for names. */
 static void test_names_that_are_no_utf8(void **state)
 {
@@ -430,6 +447,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_heap),
 		cmocka_unit_test(test_heap_of_a_core),
+		cmocka_unit_test(test_heap_of_a_master),
 		cmocka_unit_test(test_names_that_are_no_utf8),
 		cmocka_unit_test(test_heap_extremes),
 		cmocka_unit_test(test_holders),

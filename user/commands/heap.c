@@ -472,16 +472,19 @@ static enum exit_status check_holders(const struct look *look)
 }
 
 /* What grows in a server grows in its workers: whoever gives the master may not know. */
-static void mention_workers(const struct procfs *procfs, pid_t pid)
+static struct look_workers find_workers(const struct procfs *procfs, pid_t pid)
 {
-	pid_t *workers;
-	size_t count = family_list_workers(procfs, pid, &workers);
+	pid_t *pids;
+	struct look_workers workers = {.count = family_list_workers(procfs, pid, &pids)};
 
-	if (count)
+	if (workers.count) {
+		workers.first = (uint32_t)pids[0];
 		message_info("process %d is looked at alone; it forked %zu more of its program, "
 			     "such as %d",
-			     (int)pid, count, (int)workers[0]);
-	free(workers);
+			     (int)pid, workers.count, (int)pids[0]);
+	}
+	free(pids);
+	return workers;
 }
 
 static enum exit_status look_at(const struct heap_options *heap, const struct procfs *procfs,
@@ -494,6 +497,7 @@ static enum exit_status look_at(const struct heap_options *heap, const struct pr
 	};
 	const uint64_t budget = look_options_budget(&heap->look);
 	enum exit_status status = STATUS_OK;
+	struct look_workers workers = {0};
 	struct failure failure = {0};
 	struct patient patient;
 
@@ -502,7 +506,7 @@ static enum exit_status look_at(const struct heap_options *heap, const struct pr
 		return failure.status;
 	}
 	if (!heap->follow_forks)
-		mention_workers(procfs, pid);
+		workers = find_workers(procfs, pid);
 	patient.with_classes = true;
 	patient.with_freeze = heap->freeze;
 	if (heap->lost && patient_seek_lost(&patient))
@@ -516,6 +520,7 @@ static enum exit_status look_at(const struct heap_options *heap, const struct pr
 	} else if (patient.looks) {
 		struct look *look = patient_report(&patient, &request);
 
+		look->workers = workers;
 		if (heap->diff && compare(heap, confined, budget, look))
 			status = STATUS_FAILURE;
 		enum exit_status found = check_holders(look);

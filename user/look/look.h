@@ -229,6 +229,12 @@ struct look_core {
 	const char *changed_file; /* one of them; NULL: there is none */
 };
 
+/* Processes that a master forked, which are not looked at beside it. */
+struct look_workers {
+	size_t count;
+	uint32_t first; /* one of them */
+};
+
 struct look {
 	struct pool *pool;
 	const struct look_core *core; /* NULL: a live process */
@@ -239,11 +245,12 @@ struct look {
 	const char *python_problem; /* why it is not; NULL: none */
 	const char *python_note;    /* how its objects were found, where not as usual; NULL */
 	const char *malloc_problem; /* why malloc's heap is not told apart; NULL: it is */
-	uint64_t start_time;        /* in clock ticks since boot */
-	int64_t taken_at_ns;        /* since the epoch */
-	uint64_t read_ns;           /* how long it took */
-	uint64_t frozen_ns;         /* how long it was stopped for that and earlier ones */
-	uint64_t cpu_ns;            /* CPU time that it took of ours */
+	struct look_workers workers;
+	uint64_t start_time; /* in clock ticks since boot */
+	int64_t taken_at_ns; /* since the epoch */
+	uint64_t read_ns;    /* how long it took */
+	uint64_t frozen_ns;  /* how long it was stopped for that and earlier ones */
+	uint64_t cpu_ns;     /* CPU time that it took of ours */
 
 	uint64_t resident_bytes;
 	uint64_t anonymous_bytes; /* of the resident ones: not of files */

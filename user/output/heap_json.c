@@ -285,6 +285,10 @@ static struct json_object *json_of_summary(const struct look *look)
 	json_add_string(object, "schema", "unfreed/heap/1");
 	json_add_string(object, "version", UNFREED_VERSION);
 	json_add_count(target, "start_time", look->start_time);
+	if (look->workers.count) {
+		json_add_count(target, "workers", look->workers.count);
+		json_add_count(target, "first_worker", look->workers.first);
+	}
 	json_object_object_add(target, "core", json_of_core(look->core));
 	json_object_object_add(object, "target", target);
 	json_object_object_add(object, "python", json_of_python(look));

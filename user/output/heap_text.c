@@ -70,6 +70,17 @@ static void print_header(struct columns *columns, const struct look *look)
 	end(columns);
 }
 
+static void print_workers(struct columns *columns, const struct look_workers *workers)
+{
+	if (!workers->count)
+		return;
+	begin(columns, "beside");
+	fprintf(columns->file,
+		"%zu worker%s that it forked, not looked at: unfreed heap -p %" PRIu32,
+		workers->count, workers->count == 1 ? "" : "s", workers->first);
+	end(columns);
+}
+
 static void print_problem(struct columns *columns, const char *label, const char *problem)
 {
 	if (!problem)
@@ -458,6 +469,7 @@ int heap_text(const struct look *look, const struct heap_output_options *options
 	if (error)
 		return error;
 	print_header(&columns, look);
+	print_workers(&columns, &look->workers);
 	if (look->asked_for)
 		print_asked(&columns, look, top);
 	else
