@@ -496,6 +496,40 @@ static void test_torn_sizes(void **state)
 	assert_int_equal(object_payload(reader, list, type), 70 * 8);
 }
 
+static const struct look_type *find_type(const struct look *look, const char *name)
+{
+	for (size_t i = 0; i < look->type_count; i++)
+		if (!strcmp(look->types[i].name, name))
+			return &look->types[i];
+	return NULL;
+}
+
+/* What a report has of another language stays as it is beside the types of Python. */
+static void test_types_beside_others(void **state)
+{
+	const struct objects_request request = {.containers = 5};
+	struct look_type others[] = {
+		{.name = "Cache", .language = "c++", .count = 3, .bytes = 1 << 30},
+		{.name = "Row", .language = "c++", .count = 1, .bytes = 1}};
+	struct fixture *fixture = *state;
+	struct look *report = look_new();
+
+	look(fixture);
+	report->types = others;
+	report->type_count = 2;
+	objects_report(&fixture->objects, &request, report);
+	assert_string_equal(report->types[0].name, "Cache"); /* the largest */
+	assert_string_equal(report->types[0].language, "c++");
+	assert_int_equal(report->types[0].count, 3);
+	assert_int_equal(find_type(report, "Row")->bytes, 1);
+	assert_int_equal(find_type(report, "list")->count, count_of(fixture, "list"));
+	assert_string_equal(find_type(report, "list")->language, "python");
+	assert_true(report->container_count > 0 && report->container_count <= 5);
+	for (size_t i = 1; i < report->container_count; i++)
+		assert_true(report->containers[i - 1].bytes >= report->containers[i].bytes);
+	look_free(report);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -520,6 +554,7 @@ int main(void)
 		TEST(test_block_that_was_something_else),
 		TEST(test_words_behind_an_object),
 		TEST(test_torn_sizes),
+		TEST(test_types_beside_others),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
