@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -213,6 +215,50 @@ static void test_a_deleted_file_is_opened(void **state)
 	mappings_release(&mappings);
 }
 
+/* A name that is told says nothing: the file must be the one that the kernel numbered. */
+static void test_open_named(void **state)
+{
+	char path[] = "/tmp/unfreed-mappings-XXXXXX", exe[4096];
+	int fd = mkstemp(path);
+	struct mapping mapping = {.path = path};
+	struct statfs system;
+	struct stat status;
+
+	(void)state;
+	if (!statfs(path, &system) && system.f_type == OVERLAYFS_SUPER_MAGIC) {
+		unlink(path);
+		skip(); /* its numbers say nothing */
+	}
+	ssize_t length = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	assert_true(fd >= 0 && length > 0 && !fstat(fd, &status));
+	exe[length] = '\0';
+	mapping.inode = status.st_ino;
+	mapping.device_major = major(status.st_dev);
+	mapping.device_minor = minor(status.st_dev);
+	close(fd);
+	fd = mapping_open_named(&real, getpid(), &mapping);
+	assert_true(fd >= 0);
+	close(fd);
+	mapping.inode++;
+	assert_int_equal(mapping_open_named(&real, getpid(), &mapping), -ESTALE);
+	unlink(path);
+	assert_int_equal(mapping_open_named(&real, getpid(), &mapping), -ENOENT);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_true(mapping_open_named(&real, getpid(), &mapping) < 0);
+	unlink(path);
+	mapping.path = exe;
+	assert_int_equal(stat(exe, &status), 0);
+	mapping.inode = status.st_ino;
+	fd = mapping_open_named(&real, getpid(), &mapping);
+	assert_true(fd >= 0);
+	close(fd);
+	mapping.inode++;
+	assert_int_equal(mapping_open_named(&real, getpid(), &mapping), -ESTALE);
+	mapping.deleted = true;
+	mapping.path = "/none";
+	assert_int_equal(mapping_open_named(&real, getpid(), &mapping), -EPERM);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +268,7 @@ int main(void)
 		cmocka_unit_test(test_a_hundred_thousand_lines_are_fast),
 		cmocka_unit_test(test_a_process_that_is_gone),
 		cmocka_unit_test(test_a_deleted_file_is_opened),
+		cmocka_unit_test(test_open_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -320,13 +320,24 @@ static bool is_overlay(int fd)
 	return !fstatfs(fd, &status) && status.f_type == OVERLAYFS_SUPER_MAGIC;
 }
 
+/* The executable is opened without a name: its number is enough, where btrfs tells two devices. */
+static bool is_still_of(int fd, const struct mapping *mapping, bool is_exe)
+{
+	struct stat status;
+
+	if (fstat(fd, &status))
+		return false;
+	return is_overlay(fd) || (status.st_ino == mapping->inode &&
+				  (is_exe || (major(status.st_dev) == mapping->device_major &&
+					      minor(status.st_dev) == mapping->device_minor)));
+}
+
 /* By its name in the target's root, or as its executable: where the name is another's by now, the
  * numbers are. */
 int mapping_open_named(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
 {
 	char *exe = procfs_read_exe(procfs, pid);
 	bool is_exe = exe && !strcmp(exe, mapping->path);
-	struct stat status;
 	int fd;
 
 	free(exe);
@@ -336,12 +347,7 @@ int mapping_open_named(const struct procfs *procfs, pid_t pid, const struct mapp
 		return -EPERM;
 	else
 		fd = procfs_open_inside(procfs, pid, mapping->path, MAPPED_FILE_BYTES_MAX);
-	if (fd < 0 || is_exe)
-		return fd;
-	if (!fstat(fd, &status) &&
-	    (is_overlay(fd) ||
-	     (status.st_ino == mapping->inode && major(status.st_dev) == mapping->device_major &&
-	      minor(status.st_dev) == mapping->device_minor)))
+	if (fd < 0 || is_still_of(fd, mapping, is_exe))
 		return fd;
 	close(fd);
 	return -ESTALE;
