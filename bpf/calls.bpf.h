@@ -98,30 +98,58 @@ static __noinline struct call *call_fallback(void)
 		bpf_map_update_elem(&calls_by_tid, &tid, empty, BPF_NOEXIST);
 	call = bpf_map_lookup_elem(&calls_by_tid, &tid);
 	if (!call)
-		count_loss(LOSS_task_state);
+		count_loss(LOSS_task_state, 0);
 	return call;
 }
 
-/* State of the current thread; NULL where its process is not traced (or there is no room:
- * counted). */
-static __always_inline struct call *call_current(void)
+/* What the thread has pending is gone. */
+static __always_inline void call_reset(struct call *call, __u32 space)
+{
+	call->sp = 0;
+	call->throwing_sp = 0;
+	call->last_allocated = 0;
+	call->last_freed = 0;
+	call->stack_end = 0;
+	call->trampoline = 0;
+	call->old_block = OLD_NONE;
+	call->space = space;
+}
+
+/* State of a thread that has none, or has it of a space that was removed since. */
+static __noinline struct call *call_renew(void)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct call *call = bpf_task_storage_get(&calls_by_task, task, NULL, 0);
 	__u32 pid = bpf_get_current_pid_tgid() >> 32;
-	struct space *space;
+	struct space *space = bpf_map_lookup_elem(&spaces_by_pid, &pid);
+	struct call *call;
 
-	if (call)
-		return call;
-	space = bpf_map_lookup_elem(&spaces_by_pid, &pid);
 	if (!space)
 		return NULL;
 	call = bpf_task_storage_get(&calls_by_task, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!call)
 		call = call_fallback();
-	if (call)
-		call->space = space->id;
+	if (call && call->space != space->id)
+		call_reset(call, space->id);
 	return call;
+}
+
+/*
+ * State of the current thread, and of its space; NULL where its process is not traced (or there is
+ * no room: counted).
+ */
+static __always_inline struct call *call_current(struct space_state **state)
+{
+	struct call *call =
+		bpf_task_storage_get(&calls_by_task, bpf_get_current_task_btf(), NULL, 0);
+
+	if (call) {
+		*state = space_state_of(call->space);
+		if (*state && (*state)->generation == SPACE_GENERATION(call->space))
+			return call;
+	}
+	call = call_renew();
+	*state = call ? space_state_of(call->space) : NULL;
+	return *state ? call : NULL;
 }
 
 /*
@@ -152,7 +180,7 @@ static __always_inline bool call_is_inside(struct call *call, __u64 sp)
 static __always_inline __u64 call_key(const struct call *call, __u64 address)
 {
 	if (address >> BLOCK_KEY_SHIFT) {
-		count_loss(LOSS_address_unsupported);
+		count_loss(LOSS_address_unsupported, call->space);
 		return 0;
 	}
 	return BLOCK_KEY(call->space, address);

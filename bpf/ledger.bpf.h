@@ -71,8 +71,22 @@ static __noinline int peak_raise(__u64 size)
 	return 0;
 }
 
+/* Of a block whose stack has no row of its own: its space's part is known here alone. */
+static __noinline int account_rowless(__u32 space, __u64 allocated, __u64 freed)
+{
+	struct counters *counters = counters_of(space);
+
+	if (!counters)
+		return 0;
+	count(&counters->alloc_bytes, allocated);
+	count(&counters->alloc_blocks, !!allocated);
+	count(&counters->free_bytes, freed);
+	count(&counters->free_blocks, !!freed);
+	return 0;
+}
+
 /* `seen`: frees of such blocks are. */
-static __always_inline void account_alloc(const struct block *block, bool seen)
+static __always_inline void account_alloc(const struct block *block, __u32 space, bool seen)
 {
 	__u32 stack = block->stack;
 	struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &stack);
@@ -86,11 +100,13 @@ static __always_inline void account_alloc(const struct block *block, bool seen)
 	count(&totals->alloc_blocks, 1);
 	count(&counters->alloc_bytes, block->size);
 	count(&counters->alloc_blocks, 1);
+	if (stack > config.stack_mask)
+		account_rowless(space, block->size, 0);
 	if (config.peak && seen)
 		peak_raise(block->size);
 }
 
-static __always_inline void account_free(__u64 size, __u32 stack, bool seen)
+static __always_inline void account_free(__u64 size, __u32 stack, __u32 space, bool seen)
 {
 	struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &stack);
 	struct counters *counters = counters_get();
@@ -105,6 +121,8 @@ static __always_inline void account_free(__u64 size, __u32 stack, bool seen)
 	count(&totals->free_blocks, 1);
 	count(&counters->free_bytes, size);
 	count(&counters->free_blocks, 1);
+	if (stack > config.stack_mask)
+		account_rowless(space, 0, size);
 }
 
 /* Takes a spilled block out. Returns 0, or -1 where there is none or another CPU was faster. */
@@ -118,6 +136,7 @@ static __always_inline int spill_take(__u64 key, struct block *block)
 	block->size = found->size;
 	block->time_ns = found->time_ns;
 	block->stack = found->stack;
+	block->window = found->window;
 	if (bpf_map_delete_elem(&spilled_blocks_by_key, &key))
 		return -1;
 	__sync_fetch_and_add(&blocks_spilled, -1);
@@ -137,6 +156,7 @@ static __always_inline int ledger_take(__u64 key, struct block *block)
 		block->size = bucket->blocks[i].size;
 		block->time_ns = bucket->blocks[i].time_ns;
 		block->stack = bucket->blocks[i].stack;
+		block->window = bucket->blocks[i].window;
 		key_publish(&bucket->keys[i], BLOCK_KEY_EMPTY);
 		return 0;
 	}
@@ -148,7 +168,8 @@ static __always_inline int spill_put(__u64 key, const struct block *block)
 	long error = bpf_map_update_elem(&spilled_blocks_by_key, &key, block, BPF_ANY);
 
 	if (error) {
-		count_loss(error == -7 /* E2BIG */ ? LOSS_ledger_full : LOSS_ledger_update);
+		count_loss(error == -7 /* E2BIG */ ? LOSS_ledger_full : LOSS_ledger_update,
+			   BLOCK_KEY_SPACE(key));
 		return -1;
 	}
 	__sync_fetch_and_add(&blocks_spilled, 1);
@@ -175,16 +196,99 @@ static __always_inline int ledger_put(__u64 key, const struct block *block, enum
 		bucket->blocks[i].size = block->size;
 		bucket->blocks[i].time_ns = block->time_ns;
 		bucket->blocks[i].stack = block->stack;
+		bucket->blocks[i].window = block->window;
 		if (put != PUT_BACK)
-			account_alloc(block, put == PUT_NEW);
+			account_alloc(block, BLOCK_KEY_SPACE(key), put == PUT_NEW);
 		key_publish(&bucket->keys[i], key);
 		return 0;
 	}
 	if (spill_put(key, block))
 		return -1;
 	if (put != PUT_BACK)
-		account_alloc(block, put == PUT_NEW);
+		account_alloc(block, BLOCK_KEY_SPACE(key), put == PUT_NEW);
 	return 0;
+}
+
+/*
+ * What is left of spaces that were removed, once no program can be at work on them any more: blocks
+ * go, and rows can be used again. What the counters of all have of such a row is taken back, so
+ * that they go on to be the sum of the rows.
+ */
+static __always_inline bool is_removed(__u32 space)
+{
+	struct space_state *state = space_state_of(space);
+
+	return state && state->removed;
+}
+
+/* A block under a row of its own goes with the row. */
+static __always_inline void sweep_account(const struct block *block, __u32 space)
+{
+	if (block->stack > config.stack_mask)
+		account_free(block->size, block->stack, space, true);
+}
+
+static long sweep_bucket(__u32 index, const struct sweep *sweep)
+{
+	__u32 number = sweep->first_bucket + index;
+	struct bucket *bucket = bpf_map_lookup_elem(&buckets, &number);
+
+	if (!bucket)
+		return 1;
+	for (int i = 0; i < BUCKET_SLOTS; i++) {
+		__u64 key = bucket->keys[i];
+
+		if (key == BLOCK_KEY_EMPTY || key == BLOCK_KEY_BUSY ||
+		    !is_removed(BLOCK_KEY_SPACE(key)) || !key_claim(&bucket->keys[i], key))
+			continue;
+		sweep_account(&bucket->blocks[i], BLOCK_KEY_SPACE(key));
+		key_publish(&bucket->keys[i], BLOCK_KEY_EMPTY);
+	}
+	return 0;
+}
+
+static long sweep_spilled(void *map, const __u64 *key, struct block *block, void *context)
+{
+	__u64 copy = *key;
+
+	if (!is_removed(BLOCK_KEY_SPACE(copy)))
+		return 0;
+	sweep_account(block, BLOCK_KEY_SPACE(copy));
+	if (!bpf_map_delete_elem(map, &copy))
+		__sync_fetch_and_add(&blocks_spilled, -1);
+	return 0;
+}
+
+static long sweep_row(__u32 index, const struct sweep *sweep)
+{
+	__u32 row = sweep->first_row + index;
+	struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &row);
+	struct counters *counters = counters_get();
+
+	if (!totals || !counters || row > config.stack_mask)
+		return 1;
+	if (!(totals->hash & 1) || !is_removed(totals->space))
+		return 0;
+	count(&counters->alloc_bytes, -totals->alloc_bytes);
+	count(&counters->alloc_blocks, -totals->alloc_blocks);
+	count(&counters->free_bytes, -totals->free_bytes);
+	count(&counters->free_blocks, -totals->free_blocks);
+	totals->alloc_bytes = 0;
+	totals->alloc_blocks = 0;
+	totals->free_bytes = 0;
+	totals->free_blocks = 0;
+	totals->announced = 0;
+	__sync_lock_test_and_set(&totals->hash, STACK_HASH_FREED);
+	__sync_fetch_and_add(&stacks_used, -1);
+	return 0;
+}
+
+static __always_inline void ledger_sweep(struct sweep *sweep)
+{
+	bpf_loop(sweep->buckets, sweep_bucket, sweep, 0);
+	if (sweep->spilled)
+		bpf_for_each_map_elem(&spilled_blocks_by_key, sweep_spilled, sweep, 0);
+	bpf_loop(sweep->rows, sweep_row, sweep, 0);
 }
 
 #endif

@@ -59,6 +59,31 @@ struct {
 	__type(value, struct counters);
 } counters_by_cpu SEC(".maps");
 
+/* By number of a space. W: programs; user space deletes. R: user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, SPACES);
+	__type(key, __u32);
+	__type(value, struct counters);
+} counters_by_space SEC(".maps");
+
+/* See struct space_state. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SPACES);
+	__type(key, __u32);
+	__type(value, struct space_state);
+} space_states SEC(".maps");
+
+/* Numbers to be given out again. W: user space; programs take. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, SPACES);
+	__type(value, __u32);
+} free_spaces SEC(".maps");
+
 /* Traced processes, by thread group id. W: user space at attach, processes.bpf.h. R: programs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -111,12 +136,42 @@ static __always_inline struct python_space *python_space_of(__u32 space)
 	return python_used ? bpf_map_lookup_elem(&python_by_space, &space) : NULL;
 }
 
-static __always_inline void count_loss(enum loss loss)
+static __always_inline struct space_state *space_state_of(__u32 space)
+{
+	__u32 number = SPACE_NUMBER(space);
+
+	return bpf_map_lookup_elem(&space_states, &number);
+}
+
+/* The counters of a space, made at first use; NULL of none. */
+static __noinline struct counters *counters_of(__u32 space)
+{
+	static const struct counters none;
+	__u32 number = SPACE_NUMBER(space);
+	struct counters *counters;
+
+	if (!number)
+		return NULL;
+	counters = bpf_map_lookup_elem(&counters_by_space, &number);
+	if (counters)
+		return counters;
+	bpf_map_update_elem(&counters_by_space, &number, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&counters_by_space, &number);
+}
+
+/* `space` 0: of none. */
+static __noinline int count_loss(__u32 loss, __u32 space)
 {
 	struct counters *counters = counters_get();
 
+	if (loss >= LOSS_COUNT)
+		return 0;
 	if (counters)
 		count(&counters->losses[loss], 1);
+	counters = counters_of(space);
+	if (counters)
+		count(&counters->losses[loss], 1);
+	return 0;
 }
 
 #endif

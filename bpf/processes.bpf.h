@@ -21,29 +21,42 @@ static __always_inline long send_record(void *record, __u64 size)
 	long error = bpf_ringbuf_output(&records, record, size, 0);
 
 	if (error)
-		count_loss(LOSS_events_dropped);
+		count_loss(LOSS_events_dropped, 0);
 	return error;
 }
 
-static __always_inline __u32 space_next(void)
+/* A number that nobody has; 0 where there is none: counted. */
+static __noinline __u32 space_take_number(void)
 {
-	__u32 id = __sync_fetch_and_add(&last_space, 1) + 1;
+	__u32 number = 0;
 
-	if (id <= SPACE_MAX)
-		return id;
-	count_loss(LOSS_processes_full);
+	if (!bpf_map_pop_elem(&free_spaces, &number))
+		return number;
+	if (last_space < SPACE_MAX)
+		number = __sync_fetch_and_add(&last_space, 1) + 1;
+	if (number && number <= SPACE_MAX)
+		return number;
+	count_loss(LOSS_processes_full, 0);
 	return 0;
 }
 
-/* Returns the new space, 0 where there is no room: counted. */
-static __noinline __u32 process_add(__u32 pid)
+/* Returns the new space, whose gate stands as that of the one it comes from; 0 where there is no
+ * room: counted. */
+static __noinline __u32 process_add(__u32 pid, __u32 from)
 {
-	struct space space = {.id = space_next()};
+	__u32 number = space_take_number();
+	struct space_state *state = bpf_map_lookup_elem(&space_states, &number);
+	struct space_state *before = space_state_of(from);
+	struct space space = {};
 
-	if (!space.id)
+	if (!number || !state || !before)
 		return 0;
+	state->gate = before->gate;
+	state->window = before->gate != GATE_OFF;
+	space.id = SPACE(number, state->generation);
 	if (bpf_map_update_elem(&spaces_by_pid, &pid, &space, BPF_ANY)) {
-		count_loss(LOSS_processes_full);
+		bpf_map_push_elem(&free_spaces, &number, 0);
+		count_loss(LOSS_processes_full, 0);
 		return 0;
 	}
 	return space.id;
@@ -64,10 +77,11 @@ static __noinline int process_share(__u32 pid, __u32 space_id)
  */
 static __noinline int process_inherit(__u32 parent_space, __u32 child_space)
 {
-	__u64 *parents = bpf_map_lookup_elem(&unwind_spaces, &parent_space);
-	__u64 *childs = bpf_map_lookup_elem(&unwind_spaces, &child_space);
-	struct unwind_unloads *before = bpf_map_lookup_elem(&unwind_unloads, &parent_space);
-	struct unwind_unloads *unloads = bpf_map_lookup_elem(&unwind_unloads, &child_space);
+	__u32 parent = SPACE_NUMBER(parent_space), child = SPACE_NUMBER(child_space);
+	__u64 *parents = bpf_map_lookup_elem(&unwind_spaces, &parent);
+	__u64 *childs = bpf_map_lookup_elem(&unwind_spaces, &child);
+	struct unwind_unloads *before = bpf_map_lookup_elem(&unwind_unloads, &parent);
+	struct unwind_unloads *unloads = bpf_map_lookup_elem(&unwind_unloads, &child);
 	struct python_space *python = python_space_of(parent_space);
 
 	if (python)
@@ -94,7 +108,7 @@ static __always_inline void process_forked(struct task_struct *parent, struct ta
 	if (BPF_CORE_READ(parent, mm) == BPF_CORE_READ(child, mm))
 		process_share(child_pid, space->id);
 	else if (config.follow_forks)
-		fork.child_space = process_add(child_pid);
+		fork.child_space = process_add(child_pid, space->id);
 	else
 		return;
 	if (fork.child_space)
@@ -102,21 +116,14 @@ static __always_inline void process_forked(struct task_struct *parent, struct ta
 	send_record(&fork, sizeof(fork));
 }
 
-/* The calling thread goes on under the new image; what it had pending is gone. */
+/* The calling thread goes on under the new image. */
 static __noinline int call_restart(__u32 space_id)
 {
 	struct call *call =
 		bpf_task_storage_get(&calls_by_task, bpf_get_current_task_btf(), NULL, 0);
 
-	if (!call)
-		return 0;
-	call->sp = 0;
-	call->throwing_sp = 0;
-	call->last_allocated = 0;
-	call->last_freed = 0;
-	call->stack_end = 0;
-	call->trampoline = 0;
-	call->space = space_id;
+	if (call)
+		call_reset(call, space_id);
 	return 0;
 }
 
@@ -134,7 +141,9 @@ static __noinline int process_executed(void)
 		bpf_map_delete_elem(&spaces_by_pid, &pid);
 		return 0;
 	}
-	exec.record.space = process_add(pid);
+	exec.record.space = process_add(pid, exec.old_space);
+	if (!exec.record.space)
+		bpf_map_delete_elem(&spaces_by_pid, &pid);
 	call_restart(exec.record.space);
 	bpf_get_current_comm(exec.comm, sizeof(exec.comm));
 	send_record(&exec, sizeof(exec));

@@ -124,12 +124,13 @@ static __noinline int python_capture(struct scratch *scratch, struct call *call)
 }
 
 /* STACK_* of the end of the walk; counts what was lost. */
-static __always_inline __u32 python_note_end(struct scratch *scratch)
+static __always_inline __u32 python_note_end(struct scratch *scratch, __u32 space)
 {
 	if (!scratch->python_hash || scratch->python_stop == PYTHON_BOTTOM)
 		return 0;
 	count_loss(scratch->python_stop == PYTHON_UNREADABLE ? LOSS_python_unread
-							     : LOSS_python_too_deep);
+							     : LOSS_python_too_deep,
+		   space);
 	return STACK_PYTHON_CUT;
 }
 

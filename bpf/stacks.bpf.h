@@ -57,7 +57,7 @@ static long walk_step(__u32 index, struct walk *walk)
 	return scratch->stop != UNWIND_STEPPED;
 }
 
-static __always_inline __u32 note_end(struct scratch *scratch)
+static __always_inline __u32 note_end(struct scratch *scratch, __u32 space)
 {
 	__u32 flags = scratch->unwind.flags & UNWIND_GUESSED ? STACK_GUESSED : 0;
 
@@ -68,23 +68,23 @@ static __always_inline __u32 note_end(struct scratch *scratch)
 		return flags;
 	case UNWIND_STEPPED:
 		if (!scratch->python_hash)
-			count_loss(LOSS_stack_too_deep);
+			count_loss(LOSS_stack_too_deep, space);
 		break;
 	case UNWIND_NO_MAPPING:
-		count_loss(LOSS_unwind_no_mapping);
+		count_loss(LOSS_unwind_no_mapping, space);
 		flags |= STACK_NO_MAPPING;
 		break;
 	case UNWIND_NO_TABLE:
-		count_loss(LOSS_unwind_no_table);
+		count_loss(LOSS_unwind_no_table, space);
 		break;
 	case UNWIND_READ_FAILED:
-		count_loss(LOSS_unwind_unread);
+		count_loss(LOSS_unwind_unread, space);
 		break;
 	case UNWIND_NO_SUPPORT:
-		count_loss(LOSS_unwind_unsupported);
+		count_loss(LOSS_unwind_unsupported, space);
 		break;
 	default:
-		count_loss(LOSS_unwind_not_advancing);
+		count_loss(LOSS_unwind_not_advancing, space);
 	}
 	return flags | STACK_TRUNCATED;
 }
@@ -128,9 +128,9 @@ static __always_inline void capture_stack(struct scratch *scratch, struct call *
 	scratch->hash = STACK_HASH_SEED ^ (__u64)call->space << 8 ^ scratch->record.domain;
 	bpf_loop(FRAMES_MAX, walk_step, &walk, 0);
 	call->stack_end = state->stack_limit;
-	scratch->record.flags = note_end(scratch);
+	scratch->record.flags = note_end(scratch, call->space);
 	scratch->hash = hash_add(scratch->hash, scratch->record.flags) | 1;
-	scratch->record.flags |= python_note_end(scratch);
+	scratch->record.flags |= python_note_end(scratch, call->space);
 	if (scratch->unlisted)
 		scratch->record.flags |= STACK_UNLISTED;
 }
@@ -160,49 +160,85 @@ static __noinline int stack_announce(struct scratch *scratch, struct call *call,
 	return 0;
 }
 
-/* Looks for the row of scratch->hash: scratch->row. Returns whether user space has its frames. */
-static __noinline bool stack_is_known(struct scratch *scratch)
+/* What a search for the row of a hash found. */
+enum row_search {
+	ROW_NONE = 0, /* nothing, and no room */
+	ROW_FOUND = 1,
+	ROW_NEVER_USED = 2, /* nothing, but a row to take */
+	ROW_FREED = 3,
+};
+
+/* Looks for the row of scratch->hash: scratch->row. */
+static __noinline __u32 stack_search(struct scratch *scratch)
 {
+	__u32 free = ROW_NONE;
+
 	for (__u32 i = 0; i < STACK_PROBES; i++) {
 		__u32 row = (scratch->hash + i) & config.stack_mask;
 		struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &row);
+		__u64 hash = totals ? totals->hash : 0;
 
-		if (!totals || !totals->hash)
-			return false;
-		if (totals->hash != scratch->hash)
+		if (hash == scratch->hash) {
+			scratch->row = row;
+			return ROW_FOUND;
+		}
+		if (hash & 1)
 			continue;
-		scratch->row = row;
-		return totals->announced;
+		if (!free) {
+			scratch->row = row;
+			free = hash ? ROW_FREED : ROW_NEVER_USED;
+		}
+		if (!hash)
+			break;
 	}
-	return false;
+	return free;
 }
+
+/* Whether user space has the frames of scratch->hash, and then its row. */
+static __noinline bool stack_is_known(struct scratch *scratch)
+{
+	struct stack_totals *totals;
+
+	if (stack_search(scratch) != ROW_FOUND)
+		return false;
+	totals = bpf_map_lookup_elem(&totals_by_stack, &scratch->row);
+	return totals && totals->announced;
+}
+
+/* Takes the row that a search found. Returns whether it is this stack's then. */
+static __noinline bool stack_take_row(struct scratch *scratch, struct call *call, __u32 found)
+{
+	struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &scratch->row);
+	__u64 before = found == ROW_FREED ? STACK_HASH_FREED : 0;
+
+	if (!totals || stacks_used >= config.stacks_max)
+		return false;
+	if (__sync_val_compare_and_swap(&totals->hash, before, scratch->hash) == before) {
+		__sync_fetch_and_add(&stacks_used, 1);
+		totals->space = SPACE_NUMBER(call->space);
+	}
+	return totals->hash == scratch->hash;
+}
+
+#define STACK_TAKE_TRIES 4 /* where others are faster */
 
 /* Finds or makes the row of the stack in `scratch`: scratch->row. Returns false where there is no
  * room. */
 static __always_inline bool stack_intern(struct scratch *scratch, struct call *call)
 {
-	__u64 hash = scratch->hash;
+	for (int i = 0; i < STACK_TAKE_TRIES; i++) {
+		__u32 found = stack_search(scratch);
+		struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &scratch->row);
 
-	for (__u32 i = 0; i < STACK_PROBES; i++) {
-		__u32 row = (hash + i) & config.stack_mask;
-		struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &row);
-
-		if (!totals)
+		if (found == ROW_NONE || !totals)
 			break;
-		if (!totals->hash) {
-			if (stacks_used >= config.stacks_max)
-				break;
-			if (!__sync_val_compare_and_swap(&totals->hash, 0, hash))
-				__sync_fetch_and_add(&stacks_used, 1);
-		}
-		if (totals->hash != hash)
+		if (found != ROW_FOUND && !stack_take_row(scratch, call, found))
 			continue;
 		if (!totals->announced)
-			stack_announce(scratch, call, row);
-		scratch->row = row;
+			stack_announce(scratch, call, scratch->row);
 		return totals->announced;
 	}
-	count_loss(LOSS_stack_table_full);
+	count_loss(LOSS_stack_table_full, call->space);
 	scratch->row = config.stack_mask + 1 + STACK_ROW_FULL;
 	return false;
 }
@@ -216,7 +252,8 @@ static __always_inline void stack_add_python(struct scratch *scratch)
 
 static __always_inline void stack_find(struct scratch *scratch, struct call *call)
 {
-	scratch->stale = unwind_list_load(call->space, &scratch->list, &scratch->record.unloads);
+	scratch->stale = unwind_list_load(SPACE_NUMBER(call->space), &scratch->list,
+					  &scratch->record.unloads);
 	python_capture(scratch, call);
 	if (memo_find(scratch, call)) {
 		if (!scratch->python_hash)
@@ -246,7 +283,7 @@ __noinline __u32 stack_current(struct call *call)
 	__u32 row;
 
 	if (!scratch) {
-		count_loss(LOSS_scratch_busy);
+		count_loss(LOSS_scratch_busy, call ? call->space : 0);
 		return config.stack_mask + 1 + STACK_ROW_UNCAPTURED;
 	}
 	stack_find(scratch, call);

@@ -37,12 +37,12 @@ static __noinline bool block_close(struct call *call, __u64 key, bool seen)
 {
 	if (ledger_take(key, &call->fresh))
 		return false;
-	account_free(call->fresh.size, call->fresh.stack, seen);
+	account_free(call->fresh.size, call->fresh.stack, call->space, seen);
 	return true;
 }
 
 /* Records a new block under the stack of call->caller. */
-static __always_inline void block_open(struct call *call, __u64 address)
+static __always_inline void block_open(struct call *call, __u64 address, __u32 window)
 {
 	__u64 key = call_key(call, address);
 	bool seen = !(call->cookie & PROBE_FREES_UNSEEN);
@@ -52,6 +52,7 @@ static __always_inline void block_open(struct call *call, __u64 address)
 	block_close(call, key, seen);
 	call->fresh.size = call->size;
 	call->fresh.stack = stack_current(call);
+	call->fresh.window = window;
 	call->fresh.time_ns = call->born_ns ? call->born_ns : bpf_ktime_get_ns();
 	if (!ledger_put(key, &call->fresh, seen ? PUT_NEW : PUT_NEW_UNSEEN))
 		call->last_allocated = key;
@@ -110,20 +111,29 @@ static __always_inline __u64 unknown_size(struct call *call, __u64 cookie, __u64
 	return block_usable_size(cookie, address);
 }
 
-static __always_inline void count_sized_free(__u64 size)
+static __always_inline void count_sized(struct counters *counters, __u64 size)
 {
-	struct counters *counters = counters_get();
-
-	if (!counters || !size)
+	if (!counters)
 		return;
 	count(&counters->sized_frees, 1);
 	count(&counters->sized_bytes, size);
 }
 
-static __always_inline void count_unknown_free(void)
+static __always_inline void count_sized_free(__u32 space, __u64 size)
+{
+	if (!size)
+		return;
+	count_sized(counters_get(), size);
+	count_sized(counters_of(space), size);
+}
+
+static __always_inline void count_unknown_free(__u32 space)
 {
 	struct counters *counters = counters_get();
 
+	if (counters)
+		count(&counters->unknown_frees, 1);
+	counters = counters_of(space);
 	if (counters)
 		count(&counters->unknown_frees, 1);
 }
@@ -160,10 +170,10 @@ static __noinline int python_note_free(struct call *call, __u64 address)
 static __always_inline void old_close(struct call *call)
 {
 	if (call->old_block == OLD_TAKEN) {
-		account_free(call->old.size, call->old.stack, true);
+		account_free(call->old.size, call->old.stack, call->space, true);
 	} else if (call->old_block == OLD_UNKNOWN) {
-		count_unknown_free();
-		count_sized_free(call->old.size);
+		count_unknown_free(call->space);
+		count_sized_free(call->space, call->old.size);
 		if (PROBE_COOKIE_DOMAIN(call->cookie) == DOMAIN_PYTHON)
 			python_count_unknown_free(call->space);
 	}
@@ -173,7 +183,7 @@ static __always_inline void old_close(struct call *call)
 /* A pending call that never came back: its realloc's old block is gone with it. */
 static __noinline int call_abandon(struct call *call)
 {
-	count_loss(LOSS_return_missed);
+	count_loss(LOSS_return_missed, call->space);
 	old_close(call);
 	call->sp = 0;
 	return 0;
@@ -212,12 +222,13 @@ static __always_inline bool alloc_begin(struct pt_regs *ctx)
 {
 	__u64 sp = regs_sp(ctx);
 	__u64 cookie;
+	struct space_state *state;
 	struct call *call;
 
 	if (!tracing)
 		return false;
-	call = call_current();
-	if (!call)
+	call = call_current(&state);
+	if (!call || state->gate == GATE_OFF)
 		return false;
 	if (call->sp) {
 		if (call_is_inside(call, sp)) {
@@ -277,8 +288,11 @@ static __always_inline __u64 memalign_result(struct call *call, __u64 error)
 	return address;
 }
 
+/* A call that began with the gate open and ends with it closed leaves no block: only what it was
+ * given is settled. */
 static __always_inline void alloc_end(struct pt_regs *ctx)
 {
+	struct space_state *state;
 	struct call *call;
 	__u64 sp = regs_sp(ctx);
 	__u64 result = regs_result(ctx);
@@ -286,7 +300,7 @@ static __always_inline void alloc_end(struct pt_regs *ctx)
 
 	if (!tracing)
 		return;
-	call = call_current();
+	call = call_current(&state);
 	if (!call || !call->sp || call->sp + REGS_RETURN_POPS != sp)
 		return;
 	call->sp = 0;
@@ -303,8 +317,8 @@ static __always_inline void alloc_end(struct pt_regs *ctx)
 		realloc_end(call, result || !call->size);
 	if (PROBE_COOKIE_POOL(call->cookie))
 		result &= ~(call->size - 1);
-	if (result)
-		block_open(call, result);
+	if (result && state->gate != GATE_OFF)
+		block_open(call, result, state->window);
 }
 
 /* Works with every libbpf and kernel that has session probes, where their kfuncs changed between
@@ -345,9 +359,10 @@ int alloc_return(struct pt_regs *ctx)
 SEC("uprobe")
 int throwing_enter(struct pt_regs *ctx)
 {
-	struct call *call = tracing ? call_current() : NULL;
+	struct space_state *state;
+	struct call *call = tracing ? call_current(&state) : NULL;
 
-	if (!call || (call->sp && call_is_inside(call, regs_sp(ctx))))
+	if (!call || state->gate == GATE_OFF || (call->sp && call_is_inside(call, regs_sp(ctx))))
 		return 0;
 	call->throwing_sp = regs_sp(ctx);
 	call->throwing_fp = regs_fp(ctx);
@@ -367,10 +382,11 @@ int throwing_return(struct pt_regs *ctx)
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 	__u64 sp = regs_sp(ctx) + PROBE_COOKIE_WORDS(cookie) * sizeof(__u64);
 	__u32 condition = PROBE_COOKIE_CONDITION(cookie);
-	struct call *call = tracing ? call_current() : NULL;
+	struct space_state *state;
+	struct call *call = tracing ? call_current(&state) : NULL;
 	__u64 result;
 
-	if (!call || call->throwing_sp != sp ||
+	if (!call || state->gate == GATE_OFF || call->throwing_sp != sp ||
 	    (condition && !regs_condition(ctx, PROBE_CONDITION_CODE(condition))))
 		return 0;
 	result = regs_numbered(ctx, PROBE_COOKIE_RESULT(cookie));
@@ -387,7 +403,7 @@ int throwing_return(struct pt_regs *ctx)
 	call->cookie = cookie;
 	call->size = call->throwing_size;
 	call->born_ns = 0;
-	block_open(call, result);
+	block_open(call, result, state->window);
 	return 0;
 }
 
@@ -396,12 +412,13 @@ static __always_inline void size_unknown_free(struct call *call, __u64 cookie, _
 	__u64 size = unknown_size(call, cookie, address);
 
 	call->last_unsized = size ? 0 : address;
-	count_sized_free(size);
+	count_sized_free(call->space, size);
 }
 
 SEC("uprobe")
 int free_enter(struct pt_regs *ctx)
 {
+	struct space_state *state;
 	struct call *call;
 	__u64 address, cookie;
 	__u64 key;
@@ -412,8 +429,8 @@ int free_enter(struct pt_regs *ctx)
 	address = regs_argument(ctx, PROBE_COOKIE_POINTER(cookie));
 	if (!address)
 		return 0;
-	call = call_current();
-	if (!call || (call->sp && call_is_inside(call, regs_sp(ctx))))
+	call = call_current(&state);
+	if (!call || state->gate < GATE_ALL || (call->sp && call_is_inside(call, regs_sp(ctx))))
 		return 0;
 	key = call_key(call, address);
 	if (!key)
@@ -423,7 +440,7 @@ int free_enter(struct pt_regs *ctx)
 			python_note_free(call, address);
 	} else if (call->last_freed != address) {
 		python_note_free(call, address);
-		count_unknown_free();
+		count_unknown_free(call->space);
 		if (PROBE_COOKIE_DOMAIN(cookie) == DOMAIN_PYTHON)
 			python_count_unknown_free(call->space);
 		size_unknown_free(call, cookie, address);
@@ -453,10 +470,10 @@ int library_loaded(struct pt_regs *ctx)
 		return 0;
 	if (distance &&
 	    !bpf_probe_read_user(&state, sizeof(state), (void *)(regs_pc(ctx) + distance)))
-		unwind_note_change(space->id, state == RT_DELETE);
+		unwind_note_change(SPACE_NUMBER(space->id), state == RT_DELETE);
 	record.space = space->id;
-	if (unwind_tell(space->id) && send_record(&record, sizeof(record)))
-		unwind_untell(space->id);
+	if (unwind_tell(SPACE_NUMBER(space->id)) && send_record(&record, sizeof(record)))
+		unwind_untell(SPACE_NUMBER(space->id));
 	return 0;
 }
 
@@ -478,5 +495,21 @@ SEC("raw_tp/sched_process_exit")
 int process_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	process_exited((struct task_struct *)ctx->args[0]);
+	return 0;
+}
+
+/* Run by user space, see struct sweep. */
+SEC("syscall")
+int sweep(struct sweep *ctx)
+{
+	struct sweep part = {
+		.first_bucket = ctx->first_bucket,
+		.buckets = ctx->buckets,
+		.first_row = ctx->first_row,
+		.rows = ctx->rows,
+		.spilled = ctx->spilled,
+	};
+
+	ledger_sweep(&part);
 	return 0;
 }

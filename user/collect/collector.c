@@ -301,7 +301,7 @@ static void add_reachability(struct collector *collector, struct snapshot *snaps
 	struct stack *stack = &snapshot->stacks[snapshot->stack_count - 1];
 	const struct known_stack *known = collector->stacks.by_row[row];
 	const struct judged_process *process =
-		known ? find_judged(judged, known->image->space) : NULL;
+		known ? find_judged(judged, SPACE_NUMBER(known->image->space)) : NULL;
 
 	if (!stack->live_blocks || (process && *process->problem) || !is_judged(known, found))
 		return;
@@ -410,7 +410,7 @@ static void fill_judged(const struct collector *collector, struct snapshot *snap
 {
 	for (size_t i = 0; i < collector->images.count; i++) {
 		const struct judged_process *process =
-			find_judged(judged, collector->images.items[i]->space);
+			find_judged(judged, SPACE_NUMBER(collector->images.items[i]->space));
 
 		if (!process || index_by_image[i] == SIZE_MAX)
 			continue;

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../bpf/ledger.h"
 #include "../lib/array.h"
 #include "../lib/clock.h"
 #include "../elf/vdso.h"
@@ -134,17 +135,18 @@ static void keep_former(struct image *image, const struct mappings *now)
 
 static uint32_t count_unloads(const struct images *images, const struct image *image)
 {
-	if (!images->unloads || image->space >= UNWIND_SPACES)
+	if (!images->unloads)
 		return 0;
-	return UNWIND_UNLOADS(
-		__atomic_load_n(&images->unloads[image->space].count, __ATOMIC_ACQUIRE));
+	return UNWIND_UNLOADS(__atomic_load_n(&images->unloads[SPACE_NUMBER(image->space)].count,
+					      __ATOMIC_ACQUIRE));
 }
 
 /* What changes from now on is told again. */
 static void hear(const struct images *images, const struct image *image)
 {
-	if (images->unloads && image->space < UNWIND_SPACES)
-		__atomic_store_n(&images->unloads[image->space].told, 0, __ATOMIC_SEQ_CST);
+	if (images->unloads)
+		__atomic_store_n(&images->unloads[SPACE_NUMBER(image->space)].told, 0,
+				 __ATOMIC_SEQ_CST);
 }
 
 /*

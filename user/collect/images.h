@@ -32,7 +32,7 @@ struct python_account {
 };
 
 struct image {
-	uint32_t space;
+	uint32_t space; /* SPACE() of bpf/ledger.h */
 	uint32_t pid;
 	char comm[17];
 	char *exe;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../../bpf/ledger.h"
 #include "../../bpf/records.h"
 #include "../elf/vdso.h"
 #include "../unwind/file.h"
@@ -190,7 +191,8 @@ int unwinding_update(struct unwinding *unwinding, struct modules *modules,
 		};
 	}
 	count = shorten(unwinding, placements, count);
-	error = unwind_tables_set_mappings(unwinding->tables, image->space, placements, count);
+	error = unwind_tables_set_mappings(unwinding->tables, SPACE_NUMBER(image->space),
+					   placements, count);
 	placements_put(unwinding, placements, count);
 	free(placements);
 	if (error)
@@ -209,12 +211,12 @@ void unwinding_learn(struct unwinding *unwinding, struct module *module)
 
 void unwinding_confirm(struct unwinding *unwinding, const struct image *image)
 {
-	if (unwinding->unloads && image->space < UNWIND_SPACES)
-		__atomic_store_n(&unwinding->unloads[image->space].known, image->unloads,
-				 __ATOMIC_RELEASE);
+	if (unwinding->unloads)
+		__atomic_store_n(&unwinding->unloads[SPACE_NUMBER(image->space)].known,
+				 image->unloads, __ATOMIC_RELEASE);
 }
 
 void unwinding_drop(struct unwinding *unwinding, const struct image *image)
 {
-	unwind_tables_drop_space(unwinding->tables, image->space);
+	unwind_tables_drop_space(unwinding->tables, SPACE_NUMBER(image->space));
 }

@@ -46,7 +46,7 @@ static void refuse(struct judged_process *process, const char *problem)
 static int add_process(void *context, const struct image *image)
 {
 	struct finding *finding = context;
-	struct judged_process process = {.space = image->space};
+	struct judged_process process = {.space = SPACE_NUMBER(image->space)};
 
 	if (image->gone)
 		refuse(&process, "it has ended");

@@ -105,10 +105,11 @@ static int open_view(struct loaded *loaded)
 
 	view->buckets = map_memory(skeleton->maps.buckets, PROT_READ);
 	view->totals = map_memory(skeleton->maps.totals_by_stack, PROT_READ);
+	loaded->space_states = map_memory(skeleton->maps.space_states, PROT_READ | PROT_WRITE);
 	view->spilled_fd = bpf_map__fd(skeleton->maps.spilled_blocks_by_key);
 	view->counters_fd = bpf_map__fd(skeleton->maps.counters_by_cpu);
 	view->peak = skeleton->rodata->config.peak ? &skeleton->bss->peak : NULL;
-	return view->buckets && view->totals ? 0 : -errno;
+	return view->buckets && view->totals && loaded->space_states ? 0 : -errno;
 }
 
 static void publish_file(void *context, const struct unwind_file_id *id,
@@ -215,6 +216,7 @@ void loaded_close(struct loaded *loaded)
 		return;
 	unmap_memory(skeleton->maps.buckets, loaded->view.buckets);
 	unmap_memory(skeleton->maps.totals_by_stack, loaded->view.totals);
+	unmap_memory(skeleton->maps.space_states, loaded->space_states);
 	unmap_memory(skeleton->maps.unwind_words, loaded->unwind_memory.chunks);
 	unmap_memory(skeleton->maps.unwind_rules, loaded->unwind_memory.rules);
 	unmap_memory(skeleton->maps.unwind_mappings, loaded->unwind_memory.mappings);

@@ -25,6 +25,7 @@ struct loaded {
 	struct unfreed_bpf *skeleton;
 	struct ledger_view view;
 	struct unwind_memory unwind_memory;
+	struct space_state *space_states; /* by number */
 	struct probe_programs programs;
 	struct links tracepoints;
 };

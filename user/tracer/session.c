@@ -14,6 +14,7 @@
 #include "../lib/clock.h"
 #include "../lib/descriptors.h"
 #include "loaded.h"
+#include "spaces.h"
 #include "../profile/snapshot_merge.h"
 #include "../target/install.h"
 
@@ -39,6 +40,7 @@ struct session {
 	const struct procfs *procfs;
 	struct confined *confined;
 	struct loaded loaded;
+	struct spaces *spaces;
 	struct ring_buffer *ring;
 	struct collector *collector;
 	struct interpreters *interpreters;
@@ -112,8 +114,9 @@ struct session *session_open(const struct session_config *config, const struct p
 					   &session->loaded.unwind_memory);
 	if (session->collector && config->native_interpreter)
 		collector_show_interpreter(session->collector);
+	session->spaces = spaces_new(&session->loaded);
 	session->interpreters = find_interpreters(session);
-	if (session->collector && session->interpreters)
+	if (session->collector && session->interpreters && session->spaces)
 		return session;
 	error = -ENOMEM;
 failed:
@@ -131,6 +134,7 @@ void session_close(struct session *session)
 	keeper_free(session->probes);
 	collector_free(session->collector);
 	ring_buffer__free(session->ring);
+	spaces_free(session->spaces);
 	loaded_close(&session->loaded);
 	free(session->examined);
 	free(session->asked);
@@ -139,16 +143,14 @@ void session_close(struct session *session)
 
 int session_add_process(struct session *session, pid_t pid, struct failure *failure)
 {
-	uint32_t id =
-		__atomic_add_fetch(&session->loaded.skeleton->bss->last_space, 1, __ATOMIC_RELAXED);
-	struct space space = {.id = id};
-	uint32_t key = (uint32_t)pid;
+	uint32_t space = spaces_take(session->spaces, GATE_ALL);
 	int error;
 
-	if (!collector_add_image(session->collector, id, key))
+	if (!space)
+		return failure_set(failure, STATUS_FAILURE, "too many processes");
+	if (!collector_add_image(session->collector, space, (uint32_t)pid))
 		return failure_set(failure, STATUS_FAILURE, "out of memory");
-	error = bpf_map_update_elem(bpf_map__fd(session->loaded.skeleton->maps.spaces_by_pid), &key,
-				    &space, BPF_NOEXIST);
+	error = spaces_assign(session->spaces, space, pid);
 	if (error == -EEXIST)
 		return failure_set(failure, STATUS_USAGE, "process %d is given twice", (int)pid);
 	if (error)
