@@ -123,7 +123,7 @@ $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
-units: $(units) $(BUILD)/tests/stream_record
+units: $(units) $(BUILD)/tests/stream_record $(BUILD)/tests/targets
 
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libunfreed.a
 	$(call say,TEST,$@)

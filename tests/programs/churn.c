@@ -9,12 +9,15 @@
  *   --bytes N     largest block (256); sizes are mixed from 16 up
  *   --rounds N    steps of each worker; 0 (the default): until a line arrives on stdin
  *   --pause-us N  sleep between bursts of 64 steps, for a modest load (0)
+ *   --realloc     every fourth step takes a block, gives it another size and puts it back
+ *   --list        says `live ADDRESS BYTES` of each block that is left, before the truth
  *
  * A block carries its size, and its address as a check: a free that finds another value there has
  * seen memory that was not its own, and ends the program. The workers are made before `ready` and
  * never end, so that the libc allocates nothing for them in between.
  */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -45,6 +48,7 @@ static struct worker workers[THREADS_MAX];
 static struct block **slots;
 static uint64_t slot_count, stack_count, largest, rounds, pause_us;
 static unsigned int depth;
+static bool reallocs;
 static int stop;
 static pthread_barrier_t begin, end;
 
@@ -82,9 +86,41 @@ static void worker_free(struct worker *worker, struct block *block)
 	free(block);
 }
 
+TRUTH_LEAF static struct block *worker_realloc(struct worker *worker, struct block *block)
+{
+	size_t bytes = SMALLEST + worker_random(worker) % (largest - SMALLEST + 1);
+
+	worker->free_bytes += block->bytes;
+	worker->free_blocks++;
+	block = realloc(block, bytes);
+	if (!block)
+		truth_die("churn: realloc failed");
+	block->bytes = bytes;
+	block->self = block;
+	worker->alloc_bytes += bytes;
+	worker->alloc_blocks++;
+	return block;
+}
+
+static void worker_resize(struct worker *worker, struct block **slot)
+{
+	struct block *block = __atomic_exchange_n(slot, NULL, __ATOMIC_ACQ_REL);
+
+	if (block)
+		block = worker_realloc(worker, block);
+	worker_free(worker, __atomic_exchange_n(slot, block, __ATOMIC_ACQ_REL));
+	worker->steps++;
+}
+
 static void worker_step(struct worker *worker)
 {
 	uint64_t random = worker_random(worker);
+
+	if (reallocs && worker->steps % 4 == 3) {
+		worker_resize(worker, &slots[(random >> 1) % slot_count]);
+		return;
+	}
+
 	struct block *block = random & 1 ? worker_alloc(worker) : NULL;
 	struct block **slot = &slots[(random >> 1) % slot_count];
 
@@ -122,6 +158,7 @@ static void configure(void)
 	largest = truth_number("--bytes", 256);
 	rounds = truth_number("--rounds", 0);
 	pause_us = truth_number("--pause-us", 0);
+	reallocs = truth_flag("--realloc");
 	depth = branch_depth(stack_count);
 	if (!slot_count || !stack_count || largest < SMALLEST)
 		truth_die("churn: bad option");
@@ -131,10 +168,24 @@ static void configure(void)
 		truth_die("churn: mmap failed");
 }
 
+static void list_blocks(void)
+{
+	char line[64];
+
+	for (size_t i = 0; i < slot_count; i++) {
+		if (!slots[i])
+			continue;
+		snprintf(line, sizeof(line), "live %zu %zu", (size_t)slots[i], slots[i]->bytes);
+		truth_say(line);
+	}
+}
+
 static void report(size_t threads, uint64_t elapsed_ns)
 {
 	uint64_t steps = 0;
 
+	if (truth_flag("--list"))
+		list_blocks();
 	for (size_t i = 0; i < threads; i++) {
 		const struct worker *worker = &workers[i];
 

@@ -70,6 +70,11 @@ struct image *collector_image(struct collector *collector, uint32_t pid)
 	return images_find_pid(&collector->images, pid);
 }
 
+struct image *collector_space(struct collector *collector, uint32_t space)
+{
+	return images_find(&collector->images, space);
+}
+
 struct image *collector_add_image(struct collector *collector, uint32_t space, uint32_t pid)
 {
 	return images_add(&collector->images, space, pid);
@@ -85,12 +90,8 @@ int collector_each_image(const struct collector *collector,
 	return result;
 }
 
-void collector_refresh(struct collector *collector, uint32_t pid)
+static void refresh(struct collector *collector, struct image *image)
 {
-	struct image *image = images_find_pid(&collector->images, pid);
-
-	if (!image)
-		return;
 	image_refresh(&collector->images, image);
 	if (image->unwound) {
 		unwinding_confirm(collector->unwinding, image);
@@ -100,10 +101,45 @@ void collector_refresh(struct collector *collector, uint32_t pid)
 					   collector->images.procfs, image);
 }
 
+void collector_refresh(struct collector *collector, uint32_t pid)
+{
+	struct image *image = images_find_pid(&collector->images, pid);
+
+	if (image)
+		refresh(collector, image);
+}
+
 static void image_gone(struct collector *collector, struct image *image)
 {
 	image->gone = true;
 	unwinding_drop(collector->unwinding, image);
+}
+
+void collector_remove(struct collector *collector, uint32_t space)
+{
+	struct image *image = images_find(&collector->images, space);
+
+	if (!image)
+		return;
+	if (!image->gone)
+		image_gone(collector, image);
+	image->removed = true;
+}
+
+void collector_forget_removed(struct collector *collector)
+{
+	stack_table_forget_removed(&collector->stacks);
+	images_forget_removed(&collector->images);
+	modules_unuse(&collector->modules);
+	stack_table_use_modules(&collector->stacks);
+	images_use_modules(&collector->images, &collector->modules);
+	names_evict(collector->names);
+	modules_evict(&collector->modules);
+}
+
+bool collector_maps(const struct collector *collector, uint64_t device, uint64_t inode)
+{
+	return images_map(&collector->images, device, inode);
 }
 
 static struct image *take_exec(struct collector *collector, const struct exec_record *record)
@@ -137,7 +173,7 @@ static struct image *take_stack(struct collector *collector, struct image *image
 	    record->python_count > (words - places - record->frame_count) / 2)
 		return NULL;
 	if (record->flags & (STACK_NO_MAPPING | STACK_UNLISTED) && image_refresh_due(image))
-		collector_refresh(collector, image->pid);
+		refresh(collector, image);
 	stack_table_add(&collector->stacks, &collector->images, &collector->modules, image, record);
 	return image;
 }
@@ -190,29 +226,12 @@ struct image *collector_take(struct collector *collector, const void *data, size
 	}
 }
 
-/* Reading it failed, or its names, or its table. */
-static bool describe_module(const struct module *module, char *text, size_t size)
-{
-	if (module->fd < 0)
-		snprintf(text, size, "%s cannot be opened: %s", module->path,
-			 confined_error_text(module->fd));
-	else if (module->table_error)
-		snprintf(text, size, "%s has no unwind table: %s", module->path,
-			 confined_error_text(module->table_error));
-	else if (module->names_error)
-		snprintf(text, size, "%s has no names: %s", module->path,
-			 confined_error_text(module->names_error));
-	else
-		return false;
-	return true;
-}
-
 bool collector_next_trouble(struct collector *collector, char *text, size_t size)
 {
 	for (size_t i = 0; i < collector->modules.count; i++) {
 		struct module *module = collector->modules.items[i];
 
-		if (!module->told && describe_module(module, text, size))
+		if (!module->told && module_describe_trouble(module, text, size))
 			return module->told = true;
 	}
 	for (size_t i = 0; i < collector->images.count; i++) {
@@ -228,14 +247,12 @@ bool collector_next_trouble(struct collector *collector, char *text, size_t size
 }
 
 /* Index of the image's target in the snapshot, added at first use. */
-static size_t target_of(struct snapshot *snapshot, const struct images *images,
-			const struct image *image, size_t *index_by_image)
+static size_t target_of(struct snapshot *snapshot, const struct image *image,
+			size_t *index_by_image)
 {
 	struct target *target;
-	size_t number = 0;
+	size_t number = image->number;
 
-	while (images->items[number] != image)
-		number++;
 	if (index_by_image[number] != SIZE_MAX)
 		return index_by_image[number];
 	index_by_image[number] = snapshot->target_count;
@@ -258,7 +275,7 @@ static void add_stack(struct collector *collector, struct snapshot *snapshot, si
 {
 	const struct known_stack *known = collector->stacks.by_row[row];
 	const struct image *image = known ? known->image : collector->images.items[0];
-	size_t target = target_of(snapshot, &collector->images, image, index_by_image);
+	size_t target = target_of(snapshot, image, index_by_image);
 	struct stack *stack = snapshot_add_stack(snapshot);
 
 	stack->target = target;
@@ -487,11 +504,13 @@ static int fill_stacks(struct collector *collector, struct snapshot *snapshot,
 		free(found);
 		return error;
 	}
-	for (size_t i = 0; i < collector->images.count; i++)
+	for (size_t i = 0; i < collector->images.count; i++) {
+		collector->images.items[i]->number = i;
 		index_by_image[i] = SIZE_MAX;
+	}
 	if (collector->images.count)
-		target_of(snapshot, &collector->images, collector->images.items[0], index_by_image);
-	for (size_t row = 0; row < collector->view->row_count; row++) {
+		target_of(snapshot, collector->images.items[0], index_by_image);
+	for (size_t row = 0; row < collector->view->row_count && collector->images.count; row++) {
 		if (!row_used(collector, row))
 			continue;
 		if (row + STACK_ROWS_EXTRA < collector->view->row_count &&

@@ -31,6 +31,24 @@ void collector_show_interpreter(struct collector *collector);
 /* The newest image of a process, NULL where there is none. */
 struct image *collector_image(struct collector *collector, uint32_t pid);
 
+/* The image of a space, NULL where it is not known. */
+struct image *collector_space(struct collector *collector, uint32_t space);
+
+/*
+ * Gives up the image of a space. It stays, with all that came from it, until
+ * collector_forget_removed(); what a program tells of it is taken in until then.
+ */
+void collector_remove(struct collector *collector, uint32_t space);
+
+/*
+ * Forgets what was removed: images, the rows' stacks, and the files and names that nobody else needs.
+ * No program may be at work on it any more, and none of its rows may have been given to another one.
+ */
+void collector_forget_removed(struct collector *collector);
+
+/* Whether a process that is there has mapped code of a file. The device is PLACE_DEVICE(). */
+bool collector_maps(const struct collector *collector, uint64_t device, uint64_t inode);
+
 /* Makes the image of a process that is about to be traced under this space. NULL on out of
  * memory. */
 struct image *collector_add_image(struct collector *collector, uint32_t space, uint32_t pid);

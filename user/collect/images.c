@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../../bpf/ledger.h"
+#include "../../bpf/records.h"
 #include "../lib/array.h"
 #include "../lib/clock.h"
 #include "../elf/vdso.h"
@@ -22,18 +23,26 @@
 
 struct image *images_find(const struct images *images, uint32_t space)
 {
-	for (size_t i = images->count; i-- > 0;)
-		if (images->items[i]->space == space)
-			return images->items[i];
-	return NULL;
+	struct image *image = images->by_number ? images->by_number[SPACE_NUMBER(space)] : NULL;
+
+	return image && image->space == space ? image : NULL;
 }
 
 struct image *images_find_pid(const struct images *images, uint32_t pid)
 {
-	for (size_t i = images->count; i-- > 0;)
-		if (images->items[i]->pid == pid)
-			return images->items[i];
-	return NULL;
+	struct image *image;
+
+	HASH_FIND(hh, images->by_pid, &pid, sizeof(pid), image);
+	return image;
+}
+
+static void put_newest(struct images *images, struct image *image)
+{
+	struct image *before = images_find_pid(images, image->pid);
+
+	if (before)
+		HASH_DEL(images->by_pid, before);
+	HASH_ADD(hh, images->by_pid, pid, sizeof(image->pid), image);
 }
 
 static const struct mapping *find_vdso(const struct mappings *mappings)
@@ -212,16 +221,22 @@ bool image_refresh(const struct images *images, struct image *image)
 
 static struct image *image_new(struct images *images, uint32_t space, uint32_t pid)
 {
-	struct image *image = calloc(1, sizeof(*image));
+	struct image *image;
 
+	if (!images->by_number)
+		images->by_number = calloc(SPACES, sizeof(struct image *));
+	image = images->by_number ? calloc(1, sizeof(*image)) : NULL;
 	if (!image)
 		return NULL;
 	image->space = space;
 	image->pid = pid;
-	if (array_append(&images->items, &images->count, image))
-		return image;
-	free(image);
-	return NULL;
+	if (!array_append(&images->items, &images->count, image)) {
+		free(image);
+		return NULL;
+	}
+	images->by_number[SPACE_NUMBER(space)] = image;
+	put_newest(images, image);
+	return image;
 }
 
 struct image *images_add(struct images *images, uint32_t space, uint32_t pid)
@@ -364,10 +379,57 @@ static void image_free(struct image *image)
 	free(image);
 }
 
+void images_forget_removed(struct images *images)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < images->count; i++) {
+		struct image *image = images->items[i];
+
+		if (!image->removed) {
+			images->items[kept++] = image;
+			continue;
+		}
+		if (images->by_number[SPACE_NUMBER(image->space)] == image)
+			images->by_number[SPACE_NUMBER(image->space)] = NULL;
+		if (images_find_pid(images, image->pid) == image)
+			HASH_DEL(images->by_pid, image);
+		image_free(image);
+	}
+	images->count = kept;
+}
+
+void images_use_modules(const struct images *images, struct modules *modules)
+{
+	for (size_t i = 0; i < images->count; i++) {
+		const struct mappings *mappings = &images->items[i]->mappings;
+
+		for (size_t j = 0; !images->items[i]->gone && j < mappings->count; j++)
+			if (mappings->items[j].executable)
+				modules_use(modules, &mappings->items[j]);
+	}
+}
+
+bool images_map(const struct images *images, uint64_t device, uint64_t inode)
+{
+	for (size_t i = 0; i < images->count; i++) {
+		const struct mappings *mappings = &images->items[i]->mappings;
+
+		for (size_t j = 0; !images->items[i]->gone && j < mappings->count; j++)
+			if (mappings->items[j].executable && mappings->items[j].inode == inode &&
+			    PLACE_DEVICE((uint64_t)mappings->items[j].device_major,
+					 mappings->items[j].device_minor) == device)
+				return true;
+	}
+	return false;
+}
+
 void images_release(struct images *images)
 {
+	HASH_CLEAR(hh, images->by_pid);
 	for (size_t i = 0; i < images->count; i++)
 		image_free(images->items[i]);
 	free(images->items);
+	free(images->by_number);
 	*images = (struct images){0};
 }

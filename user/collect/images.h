@@ -10,6 +10,8 @@
 #ifndef UNFREED_IMAGES_H
 #define UNFREED_IMAGES_H
 
+#include <uthash.h>
+
 #include "../python/coverage.h"
 #include "../python/target.h"
 #include "../symbolize/symbolizer.h"
@@ -43,20 +45,25 @@ struct image {
 	uint32_t unloads;          /* libraries had been unloaded so often when they were read */
 	bool unwound;              /* the walker has its tables */
 	bool gone;                 /* the process exited or went on to another image */
+	bool removed;              /* to be forgotten */
+	size_t number;             /* its place in a snapshot in the making */
 	uint64_t refresh_after_ns; /* a search for an address waits until then */
 	struct perf_map *perf_map; /* names from a JIT; NULL: none */
 	int perf_map_error;        /* 0, or why it is not looked at again */
 	bool perf_map_told;
 	struct python_target *python;  /* NULL: no interpreter, or not known yet */
 	struct python_account account; /* of the interpreter */
+	UT_hash_handle hh;
 };
 
 struct images {
 	const struct procfs *procfs;
 	struct unwind_unloads *unloads; /* by space, see bpf/unwind.h; NULL: none is */
 	struct confined *confined;
-	struct image **items; /* by space */
+	struct image **items; /* as they came */
 	size_t count;
+	struct image **by_number; /* of their spaces; made with the first one */
+	struct image *by_pid;     /* the newest of each */
 };
 
 /* The image of a space, NULL where it is not known. */
@@ -108,6 +115,15 @@ const struct mapping *image_find_mapping(const struct images *images, struct ima
  * cannot be read is not tried again.
  */
 void image_read_perf_map(const struct images *images, struct image *image);
+
+/* Frees those that are removed. */
+void images_forget_removed(struct images *images);
+
+/* Notes which modules those that are not gone run, or may. */
+void images_use_modules(const struct images *images, struct modules *modules);
+
+/* Whether one that is not gone has mapped code of a file. The device is PLACE_DEVICE(). */
+bool images_map(const struct images *images, uint64_t device, uint64_t inode);
 
 void images_release(struct images *images);
 

@@ -119,11 +119,10 @@ void ledger_view_totals(const struct ledger_view *view, struct live_blocks *live
 	}
 }
 
-int ledger_view_counters(const struct ledger_view *view, struct counters *sum)
+int ledger_view_sum_counters(int map_fd, uint32_t key, struct counters *sum)
 {
 	int cpus = libbpf_num_possible_cpus();
 	struct counters *by_cpu;
-	uint32_t zero = 0;
 	int error;
 
 	*sum = (struct counters){0};
@@ -132,7 +131,7 @@ int ledger_view_counters(const struct ledger_view *view, struct counters *sum)
 	by_cpu = calloc((size_t)cpus, sizeof(*by_cpu));
 	if (!by_cpu)
 		return -ENOMEM;
-	error = bpf_map_lookup_elem(view->counters_fd, &zero, by_cpu);
+	error = bpf_map_lookup_elem(map_fd, &key, by_cpu);
 	for (int cpu = 0; !error && cpu < cpus; cpu++) {
 		const __u64 *words = (const __u64 *)&by_cpu[cpu];
 		__u64 *total = (__u64 *)sum;
@@ -142,4 +141,9 @@ int ledger_view_counters(const struct ledger_view *view, struct counters *sum)
 	}
 	free(by_cpu);
 	return error;
+}
+
+int ledger_view_counters(const struct ledger_view *view, struct counters *sum)
+{
+	return ledger_view_sum_counters(view->counters_fd, 0, sum);
 }

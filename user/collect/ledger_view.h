@@ -56,6 +56,9 @@ int ledger_view_visit(const struct ledger_view *view, uint64_t newest_ns,
 /* What a row had live at the highest moment; nothing where that is not asked for. */
 struct live_blocks ledger_view_peak(const struct ledger_view *view, size_t row);
 
+/* Sums an entry of a map of struct counters by CPU over all of them. 0 or a negative errno. */
+int ledger_view_sum_counters(int map_fd, uint32_t key, struct counters *sum);
+
 /* Sums the counters of all CPUs. Returns 0 or a negative errno. */
 int ledger_view_counters(const struct ledger_view *view, struct counters *sum);
 

@@ -2,6 +2,7 @@
 #include "modules.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -128,6 +129,57 @@ void module_note_code(struct module *module, const struct mapping *mapping)
 	}
 	if (mapping->end > module->end)
 		module->end = mapping->end;
+}
+
+void modules_unuse(struct modules *modules)
+{
+	for (size_t i = 0; i < modules->count; i++)
+		modules->items[i]->used = false;
+}
+
+void modules_use(struct modules *modules, const struct mapping *mapping)
+{
+	for (size_t i = 0; i < modules->count; i++)
+		if (module_matches(modules->items[i], mapping))
+			modules->items[i]->used = true;
+}
+
+bool module_is_leaving(const struct module *module)
+{
+	return !module->used && module->spared;
+}
+
+void modules_evict(struct modules *modules)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < modules->count; i++) {
+		struct module *module = modules->items[i];
+
+		if (module_is_leaving(module)) {
+			module_free(module);
+			continue;
+		}
+		module->spared = !module->used;
+		modules->items[kept++] = module;
+	}
+	modules->count = kept;
+}
+
+bool module_describe_trouble(const struct module *module, char *text, size_t size)
+{
+	if (module->fd < 0)
+		snprintf(text, size, "%s cannot be opened: %s", module->path,
+			 confined_error_text(module->fd));
+	else if (module->table_error)
+		snprintf(text, size, "%s has no unwind table: %s", module->path,
+			 confined_error_text(module->table_error));
+	else if (module->names_error)
+		snprintf(text, size, "%s has no names: %s", module->path,
+			 confined_error_text(module->names_error));
+	else
+		return false;
+	return true;
 }
 
 void modules_release(struct modules *modules)

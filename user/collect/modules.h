@@ -15,6 +15,8 @@ struct module {
 	int table_error; /* 0, or why there is no unwind table */
 	int names_error; /* 0, or why there are no names */
 	bool told;       /* that one of the three is so */
+	bool used;       /* see modules_unuse() */
+	bool spared;     /* nobody used it when that was looked at last */
 	uint32_t device_major;
 	uint32_t device_minor;
 	uint64_t inode;
@@ -52,6 +54,21 @@ struct module *modules_get_told(struct modules *modules, const struct procfs *pr
 /* The module of a file by its numbers, NULL where it is not known. */
 struct module *modules_find(const struct modules *modules, uint32_t device_major,
 			    uint32_t device_minor, uint64_t inode);
+
+/*
+ * What nobody uses any more goes in steps: modules_unuse(), then everybody says what they use, by
+ * `used` or by modules_use(), then modules_evict(). One that is found unused for the first time is
+ * spared: of programs that run for a short time each the next one needs the same files.
+ */
+void modules_unuse(struct modules *modules);
+void modules_use(struct modules *modules, const struct mapping *mapping);
+void modules_evict(struct modules *modules);
+
+/* Whether modules_evict() will free it. */
+bool module_is_leaving(const struct module *module);
+
+/* What went wrong with it, as a sentence: reading it, or its names, or its table. False: nothing. */
+bool module_describe_trouble(const struct module *module, char *text, size_t size);
 
 void modules_release(struct modules *modules);
 

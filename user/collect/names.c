@@ -30,18 +30,32 @@ struct names *names_new(struct confined *confined)
 	return names;
 }
 
+static void name_free(struct names *names, struct name *name)
+{
+	HASH_DEL(names->by_address, name);
+	symbol_lists_release(&name->list, 1);
+	free(name);
+}
+
 void names_free(struct names *names)
 {
 	struct name *name, *next;
 
 	if (!names)
 		return;
-	HASH_ITER (hh, names->by_address, name, next) {
-		HASH_DEL(names->by_address, name);
-		symbol_lists_release(&name->list, 1);
-		free(name);
-	}
+	HASH_ITER (hh, names->by_address, name, next)
+		name_free(names, name);
 	free(names);
+}
+
+void names_evict(struct names *names)
+{
+	struct name *name, *next;
+
+	HASH_ITER (hh, names->by_address, name, next) {
+		if (module_is_leaving(name->address.module))
+			name_free(names, name);
+	}
 }
 
 static struct name *find_name(const struct names *names, const struct address *address)

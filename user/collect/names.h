@@ -18,6 +18,9 @@ void names_free(struct names *names);
 /* Notes that this address will be asked for. Returns 0 or -ENOMEM. */
 int names_want(struct names *names, const struct address *address);
 
+/* Forgets those of modules that are leaving. */
+void names_evict(struct names *names);
+
 /* Looks up everything noted and not yet known, a file at a time. A file that fails costs its
  * names. */
 void names_resolve(struct names *names);

@@ -28,6 +28,27 @@ void stack_table_release(struct stack_table *table)
 	*table = (struct stack_table){0};
 }
 
+void stack_table_forget_removed(struct stack_table *table)
+{
+	for (size_t i = 0; i < table->row_count; i++) {
+		if (!table->by_row[i] || !table->by_row[i]->image->removed)
+			continue;
+		stack_free(table->by_row[i]);
+		table->by_row[i] = NULL;
+	}
+}
+
+void stack_table_use_modules(const struct stack_table *table)
+{
+	for (size_t i = 0; i < table->row_count; i++) {
+		const struct known_stack *known = table->by_row[i];
+
+		for (size_t j = 0; known && j < known->frame_count; j++)
+			if (known->frames[j].module)
+				known->frames[j].module->used = true;
+	}
+}
+
 /* What the kernel had mapped at a return address; false: not known. */
 static bool find_place(const struct stack_record *record, uint64_t pc, struct stack_place *place)
 {

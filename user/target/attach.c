@@ -140,7 +140,26 @@ static int attach_perf_probe(struct links *links, const struct probe_set *set, c
 	return links_append(links, event);
 }
 
-void links_truncate(struct links *links, size_t count)
+int links_join(struct links *links, struct links *other)
+{
+	size_t count = links->count + other->count;
+	int *fds;
+
+	if (!other->count)
+		return 0;
+	fds = reallocarray(links->fds, count, sizeof(*fds));
+	if (!fds)
+		return -ENOMEM;
+	memcpy(fds + links->count, other->fds, other->count * sizeof(*fds));
+	links->fds = fds;
+	links->count = count;
+	free(other->fds);
+	*other = (struct links){0};
+	return 0;
+}
+
+/* Takes the newest probes out again, down to `count` descriptors. */
+static void links_truncate(struct links *links, size_t count)
 {
 	while (links->count > count)
 		close(links->fds[--links->count]);

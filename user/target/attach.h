@@ -53,8 +53,8 @@ struct links {
 /* Attaches all or nothing, and appends to `links`. Returns 0 or a negative errno. */
 int links_attach(struct links *links, const struct probe_set *set);
 
-/* Takes the newest probes out again, down to `count` descriptors. */
-void links_truncate(struct links *links, size_t count);
+/* Appends those of `other`, which has none then. Returns 0 or -ENOMEM; then all is as before. */
+int links_join(struct links *links, struct links *other);
 
 /* Attaches a program to a raw tracepoint. Returns 0 or a negative errno. */
 int links_attach_tracepoint(struct links *links, int program_fd, const char *name);

@@ -87,13 +87,14 @@ static int measure_trap(const struct calibration *calibration, enum site_kind ki
 		.count = 1,
 	};
 	double bare_ns = time_calls_ns(function);
-	int error = probe.file_offset ? keeper_attach(calibration->keeper, &set) : -ENOENT;
+	struct keeper *keeper = calibration->keeper;
+	int error = probe.file_offset ? keeper_attach(keeper, keeper_group(keeper), &set) : -ENOENT;
 
 	if (!error) {
 		time_calls_ns(function);
 		*cost_ns = fmax(time_calls_ns(function) - bare_ns, 0);
 	}
-	keeper_release(calibration->keeper);
+	keeper_release(keeper);
 	return error;
 }
 

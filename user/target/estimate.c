@@ -142,7 +142,7 @@ static int attach_counters(struct keeper *keeper, const struct rate_bpf *skeleto
 			probes[set.count].file_offset = site_at(allocator, set.count)->file_offset;
 			probes[set.count++].cookie = number++;
 		}
-		error = keeper_attach(keeper, &set);
+		error = keeper_attach(keeper, keeper_group(keeper), &set);
 		if (error == -ESRCH || (error && ++failed == allocators->count))
 			return error;
 	}

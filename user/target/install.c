@@ -42,6 +42,7 @@ static enum attach_kind plain_kind(enum attach_kind kind)
 
 struct installation {
 	struct keeper *keeper;
+	uint32_t group;
 	const struct probe_programs *programs;
 	const struct allocator *allocator;
 	struct probe *probes; /* room for all sites */
@@ -60,7 +61,7 @@ static int install_group(struct installation *installation, enum group group, bo
 	installation->set.kind = kind;
 	installation->set.program_fd = program_fd;
 	installation->set.at_return = at_return;
-	return keeper_attach(installation->keeper, &installation->set);
+	return keeper_attach(installation->keeper, installation->group, &installation->set);
 }
 
 static int install_allocs(struct installation *installation)
@@ -96,13 +97,13 @@ static int install_all(struct installation *installation)
 }
 
 int allocator_install(struct keeper *keeper, const struct probe_programs *programs, pid_t pid,
-		      const struct allocator *allocator)
+		      const struct allocator *allocator, uint32_t *group)
 {
 	size_t room = allocator->entry_count + allocator->return_count;
-	size_t before = keeper_count(keeper);
 	struct probe *probes = calloc(room ? room : 1, sizeof(*probes));
 	struct installation installation = {
 		.keeper = keeper,
+		.group = keeper_group(keeper),
 		.programs = programs,
 		.allocator = allocator,
 		.probes = probes,
@@ -111,13 +112,15 @@ int allocator_install(struct keeper *keeper, const struct probe_programs *progra
 	int error = probes ? install_all(&installation) : -ENOMEM;
 
 	if (error)
-		keeper_truncate(keeper, before);
+		keeper_remove(keeper, installation.group);
+	else
+		*group = installation.group;
 	free(probes);
 	return error;
 }
 
 int linker_install(struct keeper *keeper, const struct probe_programs *programs, pid_t pid,
-		   const struct allocators *allocators)
+		   const struct allocators *allocators, uint32_t *group)
 {
 	struct probe probe = {.file_offset = allocators->linker_hook,
 			      .cookie = allocators->linker_state};
@@ -130,5 +133,6 @@ int linker_install(struct keeper *keeper, const struct probe_programs *programs,
 		.count = 1,
 	};
 
-	return allocators->linker_hook ? keeper_attach(keeper, &set) : 0;
+	*group = keeper_group(keeper);
+	return allocators->linker_hook ? keeper_attach(keeper, *group, &set) : 0;
 }

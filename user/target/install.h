@@ -22,14 +22,14 @@ struct probe_programs {
 
 /*
  * Puts probes on every function of an allocator in one process, or (pid 0) in all. Those that close
- * blocks come first: a block must not be seen born and not seen freed. Returns 0 or a negative
- * errno; on failure nothing stays attached.
+ * blocks come first: a block must not be seen born and not seen freed. Returns 0, and a group of the
+ * keeper's in *group, or a negative errno; on failure nothing stays attached.
  */
 int allocator_install(struct keeper *keeper, const struct probe_programs *programs, pid_t pid,
-		      const struct allocator *allocator);
+		      const struct allocator *allocator, uint32_t *group);
 
-/* Puts a probe on the dynamic linker's rendezvous function. */
+/* Puts a probe on the dynamic linker's rendezvous function, where it is known; *group as above. */
 int linker_install(struct keeper *keeper, const struct probe_programs *programs, pid_t pid,
-		   const struct allocators *allocators);
+		   const struct allocators *allocators, uint32_t *group);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,28 +12,44 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PROBES_MAX 1024
+#include "../lib/array.h"
 
-enum request_type { REQUEST_ATTACH, REQUEST_TRUNCATE, REQUEST_RELEASE };
+#define PROBES_MAX   1024
+#define REMOVALS_MAX 256 /* under way at the same time */
+
+enum request_type { REQUEST_ATTACH, REQUEST_REMOVE, REQUEST_RELEASE };
 
 struct request {
 	enum request_type type;
 	enum attach_kind kind;
 	pid_t pid;
 	bool at_return;
-	size_t count; /* of probes; REQUEST_TRUNCATE: of links to keep */
+	uint32_t group;
+	size_t count; /* of probes */
 	struct probe probes[PROBES_MAX];
 };
 
 struct reply {
 	int error;
-	size_t count; /* of links held */
+};
+
+struct group {
+	uint32_t number;
+	struct links links;
+};
+
+/* What the process over there has. */
+struct held {
+	struct group *groups;
+	size_t group_count;
+	pthread_t removals[REMOVALS_MAX];
+	size_t removal_count;
 };
 
 struct keeper {
 	pid_t pid;
 	int socket;
-	size_t count;
+	uint32_t last_group;
 };
 
 /* The descriptors that travel with REQUEST_ATTACH. */
@@ -92,7 +109,20 @@ static bool receive_request(int socket, struct request *request, struct passed *
 	return size >= (ssize_t)offsetof(struct request, probes);
 }
 
-static int attach_here(struct links *links, const struct request *request,
+static struct group *find_group(struct held *held, uint32_t number)
+{
+	for (size_t i = held->group_count; i-- > 0;)
+		if (held->groups[i].number == number)
+			return &held->groups[i];
+	return NULL;
+}
+
+static void drop_group(struct held *held, struct group *group)
+{
+	*group = held->groups[--held->group_count];
+}
+
+static int attach_here(struct held *held, const struct request *request,
 		       const struct passed *passed)
 {
 	struct probe_set set = {
@@ -104,40 +134,110 @@ static int attach_here(struct links *links, const struct request *request,
 		.probes = request->probes,
 		.count = request->count,
 	};
+	struct group *group = find_group(held, request->group);
+	const struct group fresh = {.number = request->group};
+	int error;
 
-	return links_attach(links, &set);
+	if (!group && array_append(&held->groups, &held->group_count, fresh))
+		group = &held->groups[held->group_count - 1];
+	if (!group)
+		return -ENOMEM;
+	error = links_attach(&group->links, &set);
+	if (!group->links.count)
+		drop_group(held, group);
+	return error;
 }
 
-static struct reply serve(struct links *links, const struct request *request,
+static void *release_links(void *argument)
+{
+	struct links *links = argument;
+
+	links_release(links);
+	free(links);
+	return NULL;
+}
+
+/* The oldest is waited for where there are too many; those that are done are forgotten. */
+static void reap_removals(struct held *held)
+{
+	size_t kept = 0;
+
+	if (held->removal_count == REMOVALS_MAX) {
+		pthread_join(held->removals[0], NULL);
+		held->removals[0] = held->removals[--held->removal_count];
+	}
+	for (size_t i = 0; i < held->removal_count; i++)
+		if (pthread_tryjoin_np(held->removals[i], NULL))
+			held->removals[kept++] = held->removals[i];
+	held->removal_count = kept;
+}
+
+static void remove_here(struct held *held, uint32_t number)
+{
+	struct group *group = find_group(held, number);
+	struct links *links = group ? malloc(sizeof(*links)) : NULL;
+
+	if (!group)
+		return;
+	reap_removals(held);
+	if (links)
+		*links = group->links;
+	if (links &&
+	    !pthread_create(&held->removals[held->removal_count], NULL, release_links, links)) {
+		held->removal_count++;
+	} else {
+		links_release(&group->links);
+		free(links);
+	}
+	drop_group(held, group);
+}
+
+/* All at the same time, as each takes long. */
+static void release_here(struct held *held)
+{
+	struct links all = {0};
+
+	for (size_t i = 0; i < held->group_count; i++) {
+		if (links_join(&all, &held->groups[i].links))
+			links_release(&held->groups[i].links);
+	}
+	links_release(&all);
+	while (held->removal_count)
+		pthread_join(held->removals[--held->removal_count], NULL);
+	free(held->groups);
+	held->groups = NULL;
+	held->group_count = 0;
+}
+
+static struct reply serve(struct held *held, const struct request *request,
 			  const struct passed *passed)
 {
 	struct reply reply = {0};
 
 	if (request->type == REQUEST_ATTACH)
-		reply.error = attach_here(links, request, passed);
-	else if (request->type == REQUEST_TRUNCATE)
-		links_truncate(links, request->count);
+		reply.error = attach_here(held, request, passed);
+	else if (request->type == REQUEST_REMOVE)
+		remove_here(held, request->group);
 	else
-		links_release(links);
-	reply.count = links->count;
+		release_here(held);
 	return reply;
 }
 
 static _Noreturn void run_keeper(int socket)
 {
 	static struct request request;
-	struct links links = {0};
+	static struct held held;
 	struct passed passed;
 
 	while (receive_request(socket, &request, &passed)) {
-		struct reply reply = serve(&links, &request, &passed);
+		struct reply reply = serve(&held, &request, &passed);
 
 		close(passed.program);
 		close(passed.file);
 		if (send(socket, &reply, sizeof(reply), MSG_NOSIGNAL) < 0)
 			break;
 	}
-	links_release(&links);
+	release_here(&held);
 	_exit(0);
 }
 
@@ -203,11 +303,17 @@ static int ask(struct keeper *keeper, const struct request *request, const struc
 	while (size < 0 && errno == EINTR);
 	if (size != sizeof(reply))
 		return -EPIPE;
-	keeper->count = reply.count;
 	return reply.error;
 }
 
-int keeper_attach(struct keeper *keeper, const struct probe_set *set)
+uint32_t keeper_group(struct keeper *keeper)
+{
+	if (!++keeper->last_group)
+		keeper->last_group++;
+	return keeper->last_group;
+}
+
+int keeper_attach(struct keeper *keeper, uint32_t group, const struct probe_set *set)
 {
 	struct passed passed = {set->program_fd, set->file_fd};
 	struct request *request;
@@ -223,6 +329,7 @@ int keeper_attach(struct keeper *keeper, const struct probe_set *set)
 	request->type = REQUEST_ATTACH;
 	request->kind = set->kind;
 	request->pid = set->pid;
+	request->group = group;
 	request->at_return = set->at_return;
 	request->count = set->count;
 	memcpy(request->probes, set->probes, set->count * sizeof(*set->probes));
@@ -231,26 +338,21 @@ int keeper_attach(struct keeper *keeper, const struct probe_set *set)
 	return error;
 }
 
-size_t keeper_count(const struct keeper *keeper)
-{
-	return keeper->count;
-}
-
-static void ask_plainly(struct keeper *keeper, enum request_type type, size_t count)
+static void ask_plainly(struct keeper *keeper, enum request_type type, uint32_t group)
 {
 	struct request *request = calloc(1, sizeof(*request));
 
 	if (!request)
 		return;
 	request->type = type;
-	request->count = count;
+	request->group = group;
 	ask(keeper, request, NULL);
 	free(request);
 }
 
-void keeper_truncate(struct keeper *keeper, size_t count)
+void keeper_remove(struct keeper *keeper, uint32_t group)
 {
-	ask_plainly(keeper, REQUEST_TRUNCATE, count);
+	ask_plainly(keeper, REQUEST_REMOVE, group);
 }
 
 void keeper_release(struct keeper *keeper)

@@ -7,6 +7,9 @@
  * uprobe"): an unfreed that is killed in the moment of attaching or detaching would leave traps in
  * its target for good. The keeper is in a session of its own, so that it does not share the
  * signals; when its socket closes, for whatever reason, it takes the probes out and ends.
+ *
+ * Probes are put in place in groups, and a group can be taken out at any time. That takes the kernel
+ * 40 to 150 ms, which nobody waits for: at most REMOVALS_MAX (keeper.c) are under way.
  */
 #ifndef UNFREED_KEEPER_H
 #define UNFREED_KEEPER_H
@@ -21,14 +24,17 @@ struct keeper *keeper_new(void);
 /* Has all probes taken out and ends the process; returns when the kernel is done. Accepts NULL. */
 void keeper_free(struct keeper *keeper);
 
-/* links_attach over there. Returns 0 or a negative errno (-EPIPE: the keeper is gone). */
-int keeper_attach(struct keeper *keeper, const struct probe_set *set);
+/* The number of a new group, never 0. */
+uint32_t keeper_group(struct keeper *keeper);
 
-/* What keeper_truncate may go back to. */
-size_t keeper_count(const struct keeper *keeper);
+/*
+ * links_attach over there, into a group. Returns 0 or a negative errno (-EPIPE: the keeper is
+ * gone).
+ */
+int keeper_attach(struct keeper *keeper, uint32_t group, const struct probe_set *set);
 
-/* Takes the newest probes out again, down to `count`. */
-void keeper_truncate(struct keeper *keeper, size_t count);
+/* Has a group's probes taken out, and does not wait for it. A group without any is none. */
+void keeper_remove(struct keeper *keeper, uint32_t group);
 
 /* Takes all probes out and returns when the kernel has. The keeper can go on being used. */
 void keeper_release(struct keeper *keeper);

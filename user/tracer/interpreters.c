@@ -13,6 +13,7 @@
 #include "../lib/clock.h"
 #include "../python/coverage.h"
 #include "../python/steer.h"
+#include "interpreter_files.h"
 
 enum {
 	TRIES_MAX = 30, /* of a process that may be starting */
@@ -29,6 +30,7 @@ struct interpreter {
 	uint64_t next_try_ns;
 	struct failure why; /* of the last try */
 	bool ready;         /* the rest is filled */
+	uint32_t group;     /* the keeper's, of probes for this process alone; 0: none */
 	char version[16];
 	struct python_slots slots;
 	struct python_plan plan;
@@ -39,19 +41,11 @@ struct interpreter {
 	uint64_t old_frees_before;
 };
 
-/* Probes for all processes are put on a file once. */
-struct probed_file {
-	uint64_t inode;
-	uint64_t device;
-	enum python_mode mode;
-};
-
 struct interpreters {
 	struct interpreters_config config;
 	struct interpreter **items;
 	size_t count;
-	struct probed_file *files;
-	size_t file_count;
+	struct interpreter_files files;
 	bool started;
 };
 
@@ -72,7 +66,7 @@ void interpreters_free(struct interpreters *interpreters)
 	for (size_t i = 0; i < interpreters->count; i++)
 		free(interpreters->items[i]);
 	free(interpreters->items);
-	free(interpreters->files);
+	free(interpreters->files.items);
 	free(interpreters);
 }
 
@@ -210,16 +204,6 @@ static void begin_count(struct interpreters *interpreters, struct interpreter *i
 	interpreter->old_frees_before = read_old_frees(interpreters, interpreter);
 }
 
-static bool is_probed(const struct interpreters *interpreters, const struct probed_file *file)
-{
-	for (size_t i = 0; i < interpreters->file_count; i++)
-		if (interpreters->files[i].inode == file->inode &&
-		    interpreters->files[i].device == file->device &&
-		    interpreters->files[i].mode == file->mode)
-			return true;
-	return false;
-}
-
 static uint64_t shift_of(uint32_t bytes)
 {
 	return (uint64_t)__builtin_ctz(bytes);
@@ -246,10 +230,10 @@ static size_t choose_sites(const struct interpreter *interpreter, struct site *s
 	return count;
 }
 
-static int install(struct interpreters *interpreters, const struct interpreter *interpreter)
+static int install(struct interpreters *interpreters, struct interpreter *interpreter)
 {
 	const struct python_binary *file = &facts_of(interpreter)->binary;
-	struct probed_file probed = {file->inode, file->device, interpreter->plan.mode};
+	struct interpreter_file probed = {file->inode, file->device, interpreter->plan.mode};
 	struct site sites[SITES_MAX];
 	const struct allocator allocator = {
 		.path = file->path,
@@ -260,13 +244,18 @@ static int install(struct interpreters *interpreters, const struct interpreter *
 	};
 	int error;
 
-	if (!allocator.entry_count || (!interpreter->probed && is_probed(interpreters, &probed)))
+	if (!allocator.entry_count ||
+	    (!interpreter->probed && interpreter_files_has(&interpreters->files, &probed)))
 		return 0;
 	error = allocator_install(interpreters->config.keeper, interpreters->config.programs,
-				  interpreter->probed, &allocator);
-	if (!error && !interpreter->probed)
-		array_append(&interpreters->files, &interpreters->file_count, probed);
-	return error;
+				  interpreter->probed, &allocator, &probed.group);
+	if (error)
+		return error;
+	if (interpreter->probed)
+		interpreter->group = probed.group;
+	else
+		interpreter_files_add(&interpreters->files, &probed);
+	return 0;
 }
 
 /* A child of a process that is steered is so from its first moment. */
@@ -545,4 +534,39 @@ void interpreters_stop(struct interpreters *interpreters)
 			tell_why(interpreter);
 		interpreter->tries = 0;
 	}
+}
+
+static bool is_in_use(void *context, const struct interpreter_file *file)
+{
+	const struct interpreters *interpreters = context;
+
+	for (size_t i = 0; i < interpreters->count; i++) {
+		const struct interpreter *interpreter = interpreters->items[i];
+
+		if (interpreter->ready && facts_of(interpreter)->binary.inode == file->inode &&
+		    facts_of(interpreter)->binary.device == file->device)
+			return true;
+	}
+	return false;
+}
+
+void interpreters_remove(struct interpreters *interpreters, const struct image *image)
+{
+	struct interpreter *interpreter = image ? find(interpreters, image) : NULL;
+	size_t kept = 0;
+
+	if (!interpreter)
+		return;
+	if (interpreter->steered)
+		unsteer(interpreter);
+	if (interpreter->group)
+		keeper_remove(interpreters->config.keeper, interpreter->group);
+	interpreters_forget(interpreters, image->space);
+	for (size_t i = 0; i < interpreters->count; i++)
+		if (interpreters->items[i] != interpreter)
+			interpreters->items[kept++] = interpreters->items[i];
+	interpreters->count = kept;
+	free(interpreter);
+	interpreter_files_evict(&interpreters->files, interpreters->config.keeper, is_in_use,
+				interpreters);
 }

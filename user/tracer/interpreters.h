@@ -39,6 +39,12 @@ void interpreters_free(struct interpreters *interpreters);
 int interpreters_attach(struct interpreters *interpreters, struct image *image, pid_t probed,
 			struct failure *failure);
 
+/*
+ * The target is given up: what was written into it is given back, its probes are taken out. `image`
+ * may be of no interpreter, or NULL.
+ */
+void interpreters_remove(struct interpreters *interpreters, const struct image *image);
+
 /* The process of a space is gone: the programs need nothing about it any more. */
 void interpreters_forget(struct interpreters *interpreters, uint32_t space);
 

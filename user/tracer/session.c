@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "session.h"
+#include "session_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,49 +13,10 @@
 #include "../lib/array.h"
 #include "../lib/clock.h"
 #include "../lib/descriptors.h"
-#include "loaded.h"
-#include "spaces.h"
 #include "../profile/snapshot_merge.h"
 #include "../target/install.h"
 
 #define DRAIN_ROUNDS 64
-
-/* A file of a process that has been looked at: probed, or found to have nothing to probe. */
-struct examined {
-	pid_t pid; /* 0: of all processes */
-	uint64_t device;
-	uint64_t inode;
-};
-
-/* A process that was asked for. */
-struct asked {
-	pid_t pid;
-	bool ended;
-	bool told;
-	int status;
-};
-
-struct session {
-	struct session_config config;
-	const struct procfs *procfs;
-	struct confined *confined;
-	struct loaded loaded;
-	struct spaces *spaces;
-	struct ring_buffer *ring;
-	struct collector *collector;
-	struct interpreters *interpreters;
-	struct keeper *probes;
-	struct examined *examined;
-	size_t examined_count;
-	struct asked *asked;
-	size_t asked_count;
-	size_t alive;
-	bool stopped;
-	int64_t started_at_ns;
-	uint64_t started_monotonic_ns;
-	uint64_t stopped_monotonic_ns;
-	uint64_t losses[LOSS_COUNT];
-};
 
 static int take_record(void *context, void *data, size_t size);
 
@@ -115,8 +76,16 @@ struct session *session_open(const struct session_config *config, const struct p
 	if (session->collector && config->native_interpreter)
 		collector_show_interpreter(session->collector);
 	session->spaces = spaces_new(&session->loaded);
+	session->targets = targets_new();
+	session->probing = (struct probing){
+		.procfs = procfs,
+		.confined = confined,
+		.keeper = session->probes,
+		.programs = &session->loaded.programs,
+		.malloc_off = config->malloc_off,
+	};
 	session->interpreters = find_interpreters(session);
-	if (session->collector && session->interpreters && session->spaces)
+	if (session->collector && session->interpreters && session->spaces && session->targets)
 		return session;
 	error = -ENOMEM;
 failed:
@@ -136,132 +105,66 @@ void session_close(struct session *session)
 	ring_buffer__free(session->ring);
 	spaces_free(session->spaces);
 	loaded_close(&session->loaded);
-	free(session->examined);
-	free(session->asked);
+	free(session->shared_files.items);
+	targets_free(session->targets);
 	free(session);
+}
+
+/* One that is over is none, though its end may not have been told yet. */
+static bool is_traced_already(const struct session *session, pid_t pid, uint64_t start_time)
+{
+	const struct traced *traced = targets_find_pid(session->targets, pid);
+
+	return traced && traced->state != TARGET_GONE && traced->start_time == start_time;
+}
+
+static struct traced *add_target(struct session *session, pid_t pid, uint32_t space)
+{
+	struct traced *traced = targets_add(session->targets, pid, space);
+
+	if (traced && !collector_add_image(session->collector, space, (uint32_t)pid)) {
+		targets_drop(session->targets, traced);
+		traced = NULL;
+	}
+	return traced;
 }
 
 int session_add_process(struct session *session, pid_t pid, struct failure *failure)
 {
-	uint32_t space = spaces_take(session->spaces, GATE_ALL);
+	struct process_status status = {0};
+	struct traced *traced;
+	uint32_t space;
 	int error;
 
-	if (!space)
-		return failure_set(failure, STATUS_FAILURE, "too many processes");
-	if (!collector_add_image(session->collector, space, (uint32_t)pid))
-		return failure_set(failure, STATUS_FAILURE, "out of memory");
-	error = spaces_assign(session->spaces, space, pid);
-	if (error == -EEXIST)
+	procfs_read_status(session->procfs, pid, &status);
+	if (is_traced_already(session, pid, status.start_time))
 		return failure_set(failure, STATUS_USAGE, "process %d is given twice", (int)pid);
-	if (error)
-		return failure_set(failure, STATUS_KERNEL, "cannot trace process %d: %s", (int)pid,
-				   strerror(-error));
-	session->alive++;
-	array_append(&session->asked, &session->asked_count, ((struct asked){.pid = pid}));
-	return 0;
+	space = spaces_take(session->spaces, GATE_ALL);
+	if (!space)
+		return failure_set(failure, STATUS_FAILURE,
+				   "process %d is one too many to be traced", (int)pid);
+	traced = add_target(session, pid, space);
+	if (!traced) {
+		spaces_remove(session->spaces, space, pid);
+		return failure_set(failure, STATUS_FAILURE, "out of memory");
+	}
+	traced->start_time = status.start_time;
+	traced->asked = true;
+	error = spaces_assign(session->spaces, space, pid);
+	if (!error)
+		return 0;
+	session_remove(session, traced->id);
+	return failure_set(failure, STATUS_KERNEL, "cannot trace process %d: %s", (int)pid,
+			   strerror(-error));
 }
 
 /*
- * Whose hits the kernel passes on. A child must be traced from its first instruction on, so that
- * with follow_forks the probes are for every process, and the programs sort out which one is
- * traced.
+ * A child must be traced from its first instruction on, so that with follow_forks the probes are for
+ * every process, and the programs sort out which one is traced.
  */
-static pid_t probed_pid(const struct session *session, pid_t pid)
+static struct probed_files *files_of(struct session *session, struct traced *traced)
 {
-	return session->config.follow_forks ? 0 : pid;
-}
-
-static uint64_t device_of(const struct mapping *mapping)
-{
-	return (uint64_t)mapping->device_major << 32 | mapping->device_minor;
-}
-
-static bool is_examined(const struct session *session, pid_t pid, const struct mapping *mapping)
-{
-	for (size_t i = 0; i < session->examined_count; i++)
-		if (session->examined[i].pid == pid &&
-		    session->examined[i].inode == mapping->inode &&
-		    session->examined[i].device == device_of(mapping))
-			return true;
-	return false;
-}
-
-static void mark_examined(struct session *session, pid_t pid, const struct mapping *mapping)
-{
-	struct examined file = {.pid = pid, .device = device_of(mapping), .inode = mapping->inode};
-
-	if (!is_examined(session, pid, mapping))
-		array_append(&session->examined, &session->examined_count, file);
-}
-
-/* The mappings of files not looked at before; their paths stay owned by `all`. */
-static int select_new_files(const struct session *session, pid_t pid, const struct mappings *all,
-			    struct mappings *selected)
-{
-	selected->count = 0;
-	selected->items = calloc(all->count ? all->count : 1, sizeof(*selected->items));
-	if (!selected->items)
-		return -ENOMEM;
-	for (size_t i = 0; i < all->count; i++)
-		if (all->items[i].executable && all->items[i].inode &&
-		    !is_examined(session, pid, &all->items[i]))
-			selected->items[selected->count++] = all->items[i];
-	return 0;
-}
-
-static int install_one(struct session *session, pid_t pid, const struct allocator *allocator)
-{
-	int error = allocator_install(session->probes, &session->loaded.programs,
-				      probed_pid(session, pid), allocator);
-
-	if (!error)
-		message_detail("process %d: %s (%s), %zu functions", (int)pid, allocator->path,
-			       allocator->kind, allocator->entry_count);
-	return error;
-}
-
-/* One file that takes no probes costs what is allocated with it; where all are so, it is over. */
-static int install_found(struct session *session, pid_t pid, const struct allocators *allocators,
-			 struct failure *failure)
-{
-	size_t failed = 0;
-	int error = linker_install(session->probes, &session->loaded.programs,
-				   probed_pid(session, pid), allocators);
-
-	if (error)
-		message_detail("cannot watch %s for libraries loaded later: %s",
-			       allocators->linker_path, strerror(-error));
-	if (session->config.malloc_off)
-		return 0;
-	for (size_t i = 0; i < allocators->count; i++) {
-		const char *path = allocators->items[i].path;
-
-		error = install_one(session, pid, &allocators->items[i]);
-		if (error == -ESRCH)
-			return failure_set(failure, STATUS_TARGET, "process %d is gone", (int)pid);
-		if (error && ++failed == allocators->count)
-			return failure_set(failure, STATUS_KERNEL,
-					   "cannot put probes on %s of process %d: %s", path,
-					   (int)pid, strerror(-error));
-		if (error)
-			message_info("cannot put probes on %s of process %d: %s; what is allocated "
-				     "with it is not seen",
-				     path, (int)pid, strerror(-error));
-	}
-	session->losses[LOSS_allocator_unprobed] += failed;
-	return (int)(allocators->count - failed);
-}
-
-/* What they allocate is missing from the report. */
-static void note_hidden(struct session *session, pid_t pid, const struct allocators *allocators)
-{
-	if (session->config.malloc_off)
-		return;
-	for (size_t i = 0; i < allocators->hidden_count; i++)
-		message_info("process %d has %s in %s, without the names of its functions "
-			     "(stripped): what is allocated with it is not seen",
-			     (int)pid, allocators->hidden[i].kind, allocators->hidden[i].path);
-	session->losses[LOSS_allocator_unprobed] += allocators->hidden_count;
+	return session->config.follow_forks ? &session->shared_files : &traced->files;
 }
 
 static void tell_troubles(struct session *session)
@@ -273,90 +176,123 @@ static void tell_troubles(struct session *session)
 		message_detail("%s", text);
 }
 
-int session_attach(struct session *session, pid_t pid, struct failure *failure)
+static void reach(struct traced *traced, enum target_state state)
 {
-	struct mappings all = {0};
-	struct mappings fresh = {0};
-	struct allocators allocators = {.linker_fd = -1};
-	char *skipped = NULL;
+	if (traced->state < state)
+		traced->state = state;
+}
+
+static int attach(struct session *session, struct traced *traced, struct failure *failure)
+{
+	uint32_t pid = (uint32_t)traced->pid;
+	struct probed_files *files = files_of(session, traced);
+	bool linker;
 	int result;
 
-	collector_refresh(session->collector, (uint32_t)pid);
+	collector_refresh(session->collector, pid);
 	tell_troubles(session);
-	result = mappings_read(session->procfs, pid, &all);
-	if (!result)
-		result = select_new_files(session, probed_pid(session, pid), &all, &fresh);
-	if (!result && fresh.count)
-		result = allocators_find(session->procfs, session->confined, pid, &fresh,
-					 &allocators, &skipped);
-	if (result) {
-		failure_set(failure, result == -ESRCH ? STATUS_TARGET : STATUS_FAILURE,
-			    "cannot read the mappings of process %d: %s", (int)pid,
-			    strerror(-result));
-		result = -1;
-	} else {
-		if (skipped)
-			message_detail("process %d: not read: %s", (int)pid, skipped);
-		result = install_found(session, pid, &allocators, failure);
-		note_hidden(session, pid, &allocators);
-		if (allocators.linker_hook) /* what came and went before it was watched */
-			collector_refresh(session->collector, (uint32_t)pid);
-		for (size_t i = 0; i < fresh.count; i++)
-			mark_examined(session, probed_pid(session, pid), &fresh.items[i]);
-	}
-	if (result >= 0 && interpreters_attach(session->interpreters,
-					       collector_image(session->collector, (uint32_t)pid),
-					       probed_pid(session, pid), failure))
-		result = -1;
-	free(skipped);
-	allocators_release(&allocators);
-	free(fresh.items);
-	mappings_release(&all);
+	result = probing_attach(&session->probing, traced->pid, files, &linker, failure);
+	if (linker) /* what came and went before it was watched */
+		collector_refresh(session->collector, pid);
+	if (result < 0)
+		return -1;
+	reach(traced, TARGET_SURVEYED);
+	if (interpreters_attach(session->interpreters,
+				collector_space(session->collector, traced->space), files->pid,
+				failure))
+		return -1;
+	reach(traced, session->started ? TARGET_WATCHING : TARGET_ATTACHED);
 	return result;
+}
+
+int session_attach(struct session *session, pid_t pid, struct failure *failure)
+{
+	struct traced *traced = targets_find_pid(session->targets, pid);
+
+	if (!traced)
+		return failure_set(failure, STATUS_TARGET, "process %d is not traced", (int)pid);
+	return attach(session, traced, failure);
 }
 
 /* Nobody waits for these: a failure costs what this process allocates with this library, and is
  * said. */
-static void attach_later(struct session *session, pid_t pid)
+static void attach_later(struct session *session, struct traced *traced)
 {
 	struct failure failure;
 
-	if (session_attach(session, pid, &failure) >= 0 || failure.status == STATUS_TARGET)
+	if (!traced || attach(session, traced, &failure) >= 0 || failure.status == STATUS_TARGET)
 		return;
 	session->losses[LOSS_allocator_unprobed]++;
 	message_info("%s", failure.text);
+}
+
+/* The programs had begun with it before they heard that its parent is no target any more. */
+static void refuse(struct session *session, uint32_t space, uint32_t pid)
+{
+	spaces_remove(session->spaces, space, (pid_t)pid);
 }
 
 static void child_started(struct session *session, const struct fork_record *fork)
 {
 	if (!fork->child_space)
 		return;
-	session->alive++;
-	attach_later(session, (pid_t)fork->child_pid);
+	if (!spaces_is_current(session->spaces, fork->record.space)) {
+		refuse(session, fork->child_space, fork->child_pid);
+		return;
+	}
+	collector_take(session->collector, fork, sizeof(*fork));
+	attach_later(session,
+		     targets_add(session->targets, (pid_t)fork->child_pid, fork->child_space));
 }
 
-static void note_end(struct session *session, const struct exit_record *end)
+/* A vfork child is one of its own from here on. */
+static void image_changed(struct session *session, const struct exec_record *exec)
 {
-	for (size_t i = 0; i < session->asked_count; i++) {
-		struct asked *asked = &session->asked[i];
+	struct traced *traced = NULL;
 
-		if (asked->pid != (pid_t)end->record.pid || asked->ended)
-			continue;
-		asked->ended = true;
-		asked->status = (int)end->status;
+	if (!spaces_is_current(session->spaces, exec->old_space)) {
+		refuse(session, exec->record.space, exec->record.pid);
+		return;
 	}
+	collector_take(session->collector, exec, sizeof(*exec));
+	if (!exec->shared) {
+		interpreters_forget(session->interpreters, exec->old_space);
+		traced = targets_find_space(session->targets, exec->old_space);
+	}
+	if (traced && targets_executed(session->targets, traced, exec->record.space))
+		return;
+	if (!exec->record.space) { /* there is no room for it: nobody will tell its end */
+		if (traced)
+			traced->state = TARGET_GONE;
+		return;
+	}
+	if (!traced)
+		traced = targets_add(session->targets, (pid_t)exec->record.pid, exec->record.space);
+	attach_later(session, traced);
+}
+
+static void process_ended(struct session *session, const struct exit_record *end)
+{
+	struct traced *traced = targets_find_space(session->targets, end->record.space);
+
+	collector_take(session->collector, end, sizeof(*end));
+	if (!traced || end->record.shared)
+		return;
+	interpreters_forget(session->interpreters, end->record.space);
+	traced->state = TARGET_GONE;
+	traced->status = (int)end->status;
 }
 
 bool session_next_end(struct session *session, pid_t *pid, int *status)
 {
-	for (size_t i = 0; i < session->asked_count; i++) {
-		struct asked *asked = &session->asked[i];
+	struct traced *traced;
 
-		if (!asked->ended || asked->told)
+	for (uint32_t id = 0; (traced = targets_next(session->targets, id)); id = traced->id) {
+		if (!traced->asked || traced->state != TARGET_GONE || traced->told)
 			continue;
-		asked->told = true;
-		*pid = asked->pid;
-		*status = asked->status;
+		traced->told = true;
+		*pid = traced->pid;
+		*status = traced->status;
 		return true;
 	}
 	return false;
@@ -367,27 +303,23 @@ static int take_record(void *context, void *data, size_t size)
 	struct session *session = context;
 	const struct record *record = data;
 
-	collector_take(session->collector, data, size);
-	if (session->stopped)
+	if (session->stopped || record->type == RECORD_STACK || record->type == RECORD_FILE) {
+		collector_take(session->collector, data, size);
 		return 0;
+	}
 	switch (record->type) {
 	case RECORD_LOADED:
-		attach_later(session, (pid_t)record->pid);
+		collector_take(session->collector, data, size);
+		attach_later(session, targets_find_space(session->targets, record->space));
 		break;
 	case RECORD_EXEC:
-		if (((const struct exec_record *)data)->shared)
-			session->alive++;
-		attach_later(session, (pid_t)record->pid);
+		image_changed(session, data);
 		break;
 	case RECORD_FORK:
 		child_started(session, data);
 		break;
 	case RECORD_EXIT:
-		if (record->shared)
-			break;
-		note_end(session, data);
-		interpreters_forget(session->interpreters, record->space);
-		session->alive -= session->alive > 0;
+		process_ended(session, data);
 		break;
 	}
 	return 0;
@@ -395,9 +327,15 @@ static int take_record(void *context, void *data, size_t size)
 
 void session_start(struct session *session)
 {
+	struct traced *traced;
+
 	session->started_at_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 	session->started_monotonic_ns = clock_ns(CLOCK_MONOTONIC);
 	interpreters_start(session->interpreters);
+	for (uint32_t id = 0; (traced = targets_next(session->targets, id)); id = traced->id)
+		if (traced->state == TARGET_ATTACHED)
+			traced->state = TARGET_WATCHING;
+	session->started = true;
 	session->loaded.skeleton->bss->tracing = 1;
 }
 
@@ -434,13 +372,15 @@ void session_drain(struct session *session)
 	for (int round = 0; round < DRAIN_ROUNDS; round++)
 		if (ring_buffer__consume(session->ring) <= 0)
 			break;
-	if (!session->stopped)
-		interpreters_retry(session->interpreters);
+	if (session->stopped)
+		return;
+	interpreters_retry(session->interpreters);
+	session_sweep(session);
 }
 
 size_t session_alive(const struct session *session)
 {
-	return session->alive;
+	return targets_alive(session->targets);
 }
 
 uint64_t session_calls(const struct session *session)
@@ -509,6 +449,7 @@ struct snapshot *session_snapshot(struct session *session, uint64_t older_than_n
 	if (!session->stopped)
 		interpreters_measure(session->interpreters);
 	memcpy(request.losses, session->losses, sizeof(request.losses));
+	request.losses[LOSS_allocator_unprobed] += session->probing.unprobed;
 	snapshot = merge_equal(collector_snapshot(session->collector, &request));
 	tell_troubles(session);
 	return snapshot;

@@ -9,6 +9,7 @@
 #include "../collect/collector.h"
 #include "../confine/confined.h"
 #include "interpreters.h"
+#include "targets.h"
 #include "../lib/failure.h"
 #include "../target/attach.h"
 #include "../target/procfs.h"
@@ -54,6 +55,60 @@ bool session_exact_python(const struct session *session, enum site_kind *costlie
 
 /* Closes the ledger at one moment for all, then takes the probes out and the last records in. */
 void session_stop(struct session *session);
+
+struct session_target {
+	uint32_t id;
+	pid_t pid;
+	uint64_t start_time; /* 0: not known */
+	enum target_state state;
+	uint32_t space;  /* SPACE() of bpf/ledger.h */
+	uint32_t window; /* the one that is open, or was last; see struct block */
+};
+
+/* The number of the newest target of a process; 0: none. */
+uint32_t session_target(const struct session *session, pid_t pid);
+
+/* The target that came after the one with this number, 0: the first one. False: there is none. */
+bool session_next_target(const struct session *session, uint32_t after,
+			 struct session_target *target);
+
+/*
+ * Records nothing of a target from now on, and goes on with it; its probes stay in place. What may be
+ * said of its blocks then stands in docs/how-it-works.md. A program that was at work on a call when it
+ * was paused finishes that. Returns 0, or -EINVAL where it is not
+ * watched, or not paused.
+ */
+int session_pause(struct session *session, uint32_t id);
+int session_resume(struct session *session, uint32_t id);
+
+/* What the ledger has of a target's image: see docs/how-it-works.md, pauses. */
+struct session_claim {
+	struct amount certain;
+	struct amount unconfirmed; /* may have been freed while the target was paused */
+	uint64_t alloc_blocks;     /* seen, of its image, in all */
+	uint64_t free_blocks;
+	uint64_t unknown_frees;
+	uint64_t losses[LOSS_COUNT];
+};
+
+/* Returns 0 or a negative errno: -EINVAL where there is no such target. */
+int session_claim(const struct session *session, uint32_t id, struct session_claim *claim);
+
+/*
+ * Gives up a target, alive or gone: its probes are taken out, and all that is known of it is
+ * forgotten, in the ledger too. Returns 0, or -EINVAL (there is none, or the session keeps peaks), or
+ * -ENOMEM: some of it is still there.
+ */
+int session_remove(struct session *session, uint32_t id);
+
+/* What the session itself takes. */
+struct session_usage {
+	size_t spaces; /* numbers by now, in use or to be given out again */
+	size_t stacks; /* rows in use */
+	size_t files;  /* with probes for all processes, or found to have none to take */
+};
+
+void session_usage(const struct session *session, struct session_usage *usage);
 
 /* A descriptor that becomes readable when the programs have sent something. */
 int session_descriptor(const struct session *session);

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A tracer that does as it is told: a command a line on stdin, an answer of one line of JSON to each.
+ * For tests of targets that come and go, which no command of unfreed makes by itself.
+ *
+ *   targets [--follow] [--attach session|multi|perf] [--max-stacks N] [--max-blocks N]
+ *
+ *   add PID, start, drain, pause PID, resume PID, remove PID
+ *   gone            removes all that are gone
+ *   list            the targets
+ *   claim PID       what may be said of its blocks
+ *   blocks PID      those that are certain: [[address, bytes]]
+ *   report          sums of a snapshot
+ *   usage           what the tracer itself takes
+ *
+ * PID means the newest target of that number.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+
+#include "confine/confined.h"
+#include "lib/message.h"
+#include "target/kernel.h"
+#include "tracer/session.h"
+
+static size_t count_descriptors(pid_t pid)
+{
+	char path[64];
+	size_t count = 0;
+	DIR *directory;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	directory = opendir(path);
+	while (directory && readdir(directory))
+		count++;
+	if (directory)
+		closedir(directory);
+	return count;
+}
+
+static size_t resident_kb(void)
+{
+	FILE *file = fopen("/proc/self/smaps_rollup", "re");
+	char line[256];
+	size_t kb = 0;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "Anonymous: %zu", &kb) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return kb;
+}
+
+static pid_t keeper_pid(void)
+{
+	char path[64], comm[32];
+	int pid, found = 0;
+	FILE *children, *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	children = fopen(path, "re");
+	while (children && !found && fscanf(children, "%d", &pid) == 1) {
+		snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+		file = fopen(path, "re");
+		if (file && fgets(comm, sizeof(comm), file) && !strncmp(comm, "probe-keeper", 12))
+			found = pid;
+		if (file)
+			fclose(file);
+	}
+	if (children)
+		fclose(children);
+	return found;
+}
+
+static size_t count_entries(int map, size_t key_size)
+{
+	char key[64];
+	void *before = NULL;
+	size_t count = 0;
+
+	if (key_size > sizeof(key))
+		return 0;
+	while (!bpf_map_get_next_key(map, before, key)) {
+		before = key;
+		count++;
+	}
+	return count;
+}
+
+/* Of this process's hash maps, by name: its libbpf has no way to ask it for them. */
+static void print_map_entries(void)
+{
+	for (int fd = 0; fd < 256; fd++) {
+		struct bpf_map_info info = {0};
+		__u32 size = sizeof(info);
+
+		if (bpf_obj_get_info_by_fd(fd, &info, &size) || !info.key_size ||
+		    !info.value_size ||
+		    (info.type != BPF_MAP_TYPE_HASH && info.type != BPF_MAP_TYPE_PERCPU_HASH))
+			continue;
+		printf(", \"%s\": %zu", info.name, count_entries(fd, info.key_size));
+	}
+}
+
+static void print_usage(const struct session *session)
+{
+	struct session_usage usage;
+
+	session_usage(session, &usage);
+	printf("{\"anonymous_kb\": %zu, \"descriptors\": %zu, \"links\": %zu, \"spaces\": %zu, "
+	       "\"stacks\": %zu, \"files\": %zu",
+	       resident_kb(), count_descriptors(getpid()), count_descriptors(keeper_pid()),
+	       usage.spaces, usage.stacks, usage.files);
+	print_map_entries();
+	printf("}\n");
+}
+
+static void print_result(int error)
+{
+	printf("{\"error\": \"%s\"}\n", error ? strerror(-error) : "");
+}
+
+static void add(struct session *session, pid_t pid)
+{
+	struct failure failure = {.text = ""};
+
+	if (!session_add_process(session, pid, &failure))
+		session_attach(session, pid, &failure);
+	printf("{\"error\": \"%s\"}\n", failure.text);
+}
+
+static void remove_gone(struct session *session)
+{
+	struct session_target target = {.id = 0};
+	int error = 0;
+
+	while (!error && session_next_target(session, target.id, &target))
+		if (target.state == TARGET_GONE)
+			error = session_remove(session, target.id);
+	print_result(error);
+}
+
+static void print_targets(const struct session *session)
+{
+	struct session_target target = {.id = 0};
+	const char *separator = "";
+
+	printf("[");
+	while (session_next_target(session, target.id, &target)) {
+		printf("%s{\"id\": %u, \"pid\": %d, \"state\": \"%s\", \"space\": %u, "
+		       "\"window\": %u}",
+		       separator, target.id, (int)target.pid, target_state_name(target.state),
+		       target.space, target.window);
+		separator = ", ";
+	}
+	printf("]\n");
+}
+
+static void print_claim(const struct session *session, uint32_t id)
+{
+	struct session_claim claim;
+
+	session_claim(session, id, &claim);
+	printf("{\"certain_blocks\": %zu, \"certain_bytes\": %zu, \"unconfirmed_blocks\": %zu, "
+	       "\"unconfirmed_bytes\": %zu, \"alloc_blocks\": %zu, \"free_blocks\": %zu, "
+	       "\"unknown_frees\": %zu}\n",
+	       claim.certain.blocks, claim.certain.bytes, claim.unconfirmed.blocks,
+	       claim.unconfirmed.bytes, claim.alloc_blocks, claim.free_blocks, claim.unknown_frees);
+}
+
+struct printing {
+	struct session_target target;
+	bool any;
+};
+
+static void print_block(void *context, uint64_t key, const struct block *block)
+{
+	struct printing *printing = context;
+
+	if (BLOCK_KEY_SPACE(key) != SPACE_NUMBER(printing->target.space) ||
+	    block->window != printing->target.window)
+		return;
+	printf("%s[%llu, %llu]", printing->any ? ", " : "", BLOCK_KEY_ADDRESS(key),
+	       (unsigned long long)block->size);
+	printing->any = true;
+}
+
+static void print_blocks(const struct session *session, uint32_t id)
+{
+	struct printing printing = {0};
+
+	printf("[");
+	if (id && session_next_target(session, id - 1, &printing.target))
+		session_each_block(session, print_block, &printing);
+	printf("]\n");
+}
+
+static void print_report(struct session *session)
+{
+	struct snapshot *snapshot = session_snapshot(session, 0, NULL);
+	uint64_t live = 0, losses = 0;
+
+	if (!snapshot) {
+		print_result(-errno);
+		return;
+	}
+	for (size_t i = 0; i < snapshot->stack_count; i++)
+		live += snapshot->stacks[i].live_blocks;
+	for (size_t i = 0; i < LOSS_COUNT; i++)
+		losses += snapshot->losses[i];
+	printf("{\"targets\": %zu, \"stacks\": %zu, \"live_blocks\": %zu, \"live_in_stacks\": %zu, "
+	       "\"losses\": %zu}\n",
+	       snapshot->target_count, snapshot->stack_count, snapshot->totals.live_blocks, live,
+	       losses);
+	snapshot_free(snapshot);
+}
+
+static void obey(struct session *session, const char *command, pid_t pid)
+{
+	uint32_t id = session_target(session, pid);
+
+	session_drain(session);
+	if (!strcmp(command, "add"))
+		add(session, pid);
+	else if (!strcmp(command, "pause"))
+		print_result(session_pause(session, id));
+	else if (!strcmp(command, "resume"))
+		print_result(session_resume(session, id));
+	else if (!strcmp(command, "remove"))
+		print_result(session_remove(session, id));
+	else if (!strcmp(command, "gone"))
+		remove_gone(session);
+	else if (!strcmp(command, "list"))
+		print_targets(session);
+	else if (!strcmp(command, "claim"))
+		print_claim(session, id);
+	else if (!strcmp(command, "blocks"))
+		print_blocks(session, id);
+	else if (!strcmp(command, "report"))
+		print_report(session);
+	else if (!strcmp(command, "usage"))
+		print_usage(session);
+	else
+		print_result(0);
+	if (!strcmp(command, "start"))
+		session_start(session);
+}
+
+static enum attach_kind kind_of(const char *name)
+{
+	for (enum attach_kind kind = ATTACH_SESSION; kind <= ATTACH_PERF; kind++)
+		if (!strcmp(attach_kind_name(kind), name))
+			return kind;
+	return ATTACH_AUTO;
+}
+
+static void parse(int argc, char **argv, struct session_config *config)
+{
+	for (int i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--follow"))
+			config->follow_forks = true;
+		else if (!strcmp(argv[i], "--attach") && ++i < argc)
+			config->attach = kind_of(argv[i]);
+		else if (!strcmp(argv[i], "--max-stacks") && ++i < argc)
+			config->max_stacks = (uint32_t)atoi(argv[i]);
+		else if (!strcmp(argv[i], "--max-blocks") && ++i < argc)
+			config->max_blocks = (uint32_t)atoi(argv[i]);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct session_config config = {.max_blocks = 1 << 18, .max_stacks = 4096};
+	const struct procfs procfs = {.root = "/proc"};
+	struct confined *confined = confined_new();
+	struct failure failure = {.text = ""};
+	struct session *session;
+	struct kernel kernel;
+	char line[128], command[16];
+	int pid;
+
+	parse(argc, argv, &config);
+	kernel_probe(&kernel);
+	if (config.attach == ATTACH_AUTO)
+		config.attach = kernel_best_attach(&kernel);
+	session = confined ? session_open(&config, &procfs, confined, &failure) : NULL;
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	printf("{\"error\": \"%s\"}\n", session ? "" : failure.text);
+	while (session && fgets(line, sizeof(line), stdin)) {
+		pid = 0;
+		if (sscanf(line, "%15s %d", command, &pid) >= 1)
+			obey(session, command, pid);
+	}
+	session_close(session);
+	confined_free(confined);
+	return !session;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "interpreter_files.h"
+
+#include "../lib/array.h"
+
+bool interpreter_files_has(const struct interpreter_files *files,
+			   const struct interpreter_file *file)
+{
+	for (size_t i = 0; i < files->count; i++)
+		if (files->items[i].inode == file->inode &&
+		    files->items[i].device == file->device && files->items[i].mode == file->mode)
+			return true;
+	return false;
+}
+
+void interpreter_files_add(struct interpreter_files *files, const struct interpreter_file *file)
+{
+	array_append(&files->items, &files->count, *file);
+}
+
+void interpreter_files_evict(struct interpreter_files *files, struct keeper *keeper,
+			     bool (*is_used)(void *context, const struct interpreter_file *file),
+			     void *context)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < files->count; i++) {
+		if (is_used(context, &files->items[i]))
+			files->items[kept++] = files->items[i];
+		else
+			keeper_remove(keeper, files->items[i].group);
+	}
+	files->count = kept;
+}

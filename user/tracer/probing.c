@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "probing.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../lib/array.h"
+
+static uint64_t device_of(const struct mapping *mapping)
+{
+	return (uint64_t)mapping->device_major << 32 | mapping->device_minor;
+}
+
+static struct probed_file *find_file(const struct probed_files *files,
+				     const struct mapping *mapping)
+{
+	for (size_t i = 0; i < files->count; i++)
+		if (files->items[i].inode == mapping->inode &&
+		    files->items[i].device == device_of(mapping))
+			return &files->items[i];
+	return NULL;
+}
+
+/* The entry of a mapping's file, made where there is none; NULL on out of memory. */
+static struct probed_file *note_file(struct probed_files *files, const struct mapping *mapping)
+{
+	struct probed_file *file = find_file(files, mapping);
+
+	if (file)
+		return file;
+	const struct probed_file made = {.device = device_of(mapping), .inode = mapping->inode};
+
+	if (!array_append(&files->items, &files->count, made))
+		return NULL;
+	return &files->items[files->count - 1];
+}
+
+/* The mappings of files not looked at before; their paths stay owned by `all`. */
+static int select_new_files(const struct probed_files *files, const struct mappings *all,
+			    struct mappings *selected)
+{
+	selected->count = 0;
+	selected->items = calloc(all->count ? all->count : 1, sizeof(*selected->items));
+	if (!selected->items)
+		return -ENOMEM;
+	for (size_t i = 0; i < all->count; i++)
+		if (all->items[i].executable && all->items[i].inode &&
+		    !find_file(files, &all->items[i]))
+			selected->items[selected->count++] = all->items[i];
+	return 0;
+}
+
+/* What is being looked at. */
+struct look {
+	struct probing *probing;
+	pid_t pid;
+	struct probed_files *files;
+	const struct mappings *fresh;
+	const struct allocators *allocators;
+};
+
+/* Of two files at one path, one that was replaced, it is the first. */
+static struct probed_file *note_file_at(const struct look *look, const char *path)
+{
+	for (size_t i = 0; i < look->fresh->count; i++)
+		if (!strcmp(look->fresh->items[i].path, path))
+			return note_file(look->files, &look->fresh->items[i]);
+	return NULL;
+}
+
+/* Probes that nobody could take out again are taken out at once. */
+static int keep_group(const struct look *look, const char *path, uint32_t group, bool linker)
+{
+	struct probed_file *file = note_file_at(look, path);
+
+	if (!file) {
+		keeper_remove(look->probing->keeper, group);
+		return -ENOMEM;
+	}
+	*(linker ? &file->linker_group : &file->group) = group;
+	return 0;
+}
+
+static int install_linker(const struct look *look)
+{
+	struct probing *probing = look->probing;
+	uint32_t group;
+	int error = linker_install(probing->keeper, probing->programs, look->files->pid,
+				   look->allocators, &group);
+
+	if (error || !look->allocators->linker_hook)
+		return error;
+	return keep_group(look, look->allocators->linker_path, group, true);
+}
+
+static int install_one(const struct look *look, const struct allocator *allocator)
+{
+	struct probing *probing = look->probing;
+	uint32_t group;
+	int error = allocator_install(probing->keeper, probing->programs, look->files->pid,
+				      allocator, &group);
+
+	if (!error)
+		error = keep_group(look, allocator->path, group, false);
+	if (!error)
+		message_detail("process %d: %s (%s), %zu functions", (int)look->pid,
+			       allocator->path, allocator->kind, allocator->entry_count);
+	return error;
+}
+
+/* One file that takes no probes costs what is allocated with it; where all are so, it is over. */
+static int install_found(const struct look *look, struct failure *failure)
+{
+	const struct allocators *allocators = look->allocators;
+	int pid = (int)look->pid;
+	size_t failed = 0;
+	int error = install_linker(look);
+
+	if (error)
+		message_detail("cannot watch %s for libraries loaded later: %s",
+			       allocators->linker_path, strerror(-error));
+	if (look->probing->malloc_off)
+		return 0;
+	for (size_t i = 0; i < allocators->count; i++) {
+		const char *path = allocators->items[i].path;
+
+		error = install_one(look, &allocators->items[i]);
+		if (error == -ESRCH)
+			return failure_set(failure, STATUS_TARGET, "process %d is gone", pid);
+		if (error && ++failed == allocators->count)
+			return failure_set(failure, STATUS_KERNEL,
+					   "cannot put probes on %s of process %d: %s", path, pid,
+					   strerror(-error));
+		if (error)
+			message_info("cannot put probes on %s of process %d: %s; what is allocated "
+				     "with it is not seen",
+				     path, pid, strerror(-error));
+	}
+	look->probing->unprobed += failed;
+	return (int)(allocators->count - failed);
+}
+
+/* What they allocate is missing from the report. */
+static void note_hidden(const struct look *look)
+{
+	const struct allocators *allocators = look->allocators;
+
+	if (look->probing->malloc_off)
+		return;
+	for (size_t i = 0; i < allocators->hidden_count; i++)
+		message_info("process %d has %s in %s, without the names of its functions "
+			     "(stripped): what is allocated with it is not seen",
+			     (int)look->pid, allocators->hidden[i].kind,
+			     allocators->hidden[i].path);
+	look->probing->unprobed += allocators->hidden_count;
+}
+
+static int fail_to_read(pid_t pid, int error, struct failure *failure)
+{
+	return failure_set(failure, error == -ESRCH ? STATUS_TARGET : STATUS_FAILURE,
+			   "cannot read the mappings of process %d: %s", (int)pid,
+			   strerror(-error));
+}
+
+int probing_attach(struct probing *probing, pid_t pid, struct probed_files *files, bool *linker,
+		   struct failure *failure)
+{
+	struct mappings all = {0}, fresh = {0};
+	struct allocators allocators = {.linker_fd = -1};
+	const struct look look = {probing, pid, files, &fresh, &allocators};
+	char *skipped = NULL;
+	int result = mappings_read(probing->procfs, pid, &all);
+
+	*linker = false;
+	if (!result)
+		result = select_new_files(files, &all, &fresh);
+	if (!result && fresh.count)
+		result = allocators_find(probing->procfs, probing->confined, pid, &fresh,
+					 &allocators, &skipped);
+	if (result) {
+		result = fail_to_read(pid, result, failure);
+	} else {
+		if (skipped)
+			message_detail("process %d: not read: %s", (int)pid, skipped);
+		result = install_found(&look, failure);
+		note_hidden(&look);
+		*linker = allocators.linker_hook;
+		for (size_t i = 0; i < fresh.count; i++)
+			note_file(files, &fresh.items[i]);
+	}
+	free(skipped);
+	allocators_release(&allocators);
+	free(fresh.items);
+	mappings_release(&all);
+	return result;
+}
+
+static void detach_file(struct probing *probing, const struct probed_file *file)
+{
+	if (file->group)
+		keeper_remove(probing->keeper, file->group);
+	if (file->linker_group)
+		keeper_remove(probing->keeper, file->linker_group);
+}
+
+void probing_detach(struct probing *probing, struct probed_files *files)
+{
+	for (size_t i = 0; i < files->count; i++)
+		detach_file(probing, &files->items[i]);
+	free(files->items);
+	files->items = NULL;
+	files->count = 0;
+}
+
+void probing_evict(struct probing *probing, struct probed_files *files,
+		   bool (*is_used)(void *context, uint64_t device, uint64_t inode), void *context)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < files->count; i++) {
+		const struct probed_file *file = &files->items[i];
+
+		if (is_used(context, file->device, file->inode))
+			files->items[kept++] = *file;
+		else
+			detach_file(probing, file);
+	}
+	files->count = kept;
+}

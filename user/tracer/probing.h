@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Probes on the files that a process has mapped: each file is looked at once, for one process or for
+ * all, and its probes can be taken out again.
+ */
+#ifndef UNFREED_PROBING_H
+#define UNFREED_PROBING_H
+
+#include "../lib/failure.h"
+#include "../target/install.h"
+
+/* A file that was looked at: probed, or found to have nothing to probe. */
+struct probed_file {
+	uint64_t device;
+	uint64_t inode;
+	uint32_t group;        /* the keeper's; 0: no probes */
+	uint32_t linker_group; /* likewise, of the dynamic linker's own probe */
+};
+
+/* Starts zeroed. */
+struct probed_files {
+	pid_t pid; /* whose hits the kernel passes on, 0: of all processes */
+	struct probed_file *items;
+	size_t count;
+};
+
+struct probing {
+	const struct procfs *procfs;
+	struct confined *confined;
+	struct keeper *keeper;
+	const struct probe_programs *programs;
+	bool malloc_off;   /* no probes on malloc's family */
+	uint64_t unprobed; /* allocators that could not be probed, so far */
+};
+
+/*
+ * Puts probes on the allocators that a process has mapped by now and that `files` does not have yet.
+ * *linker: whether the dynamic linker's probe was one of them. Returns the number of allocators that
+ * got probes, or -1 with `failure` filled.
+ */
+int probing_attach(struct probing *probing, pid_t pid, struct probed_files *files, bool *linker,
+		   struct failure *failure);
+
+/* Takes the probes of all files out. */
+void probing_detach(struct probing *probing, struct probed_files *files);
+
+/* Takes out those of files that nobody uses any more. */
+void probing_evict(struct probing *probing, struct probed_files *files,
+		   bool (*is_used)(void *context, uint64_t device, uint64_t inode), void *context);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of a session share.
+ */
+#ifndef UNFREED_SESSION_INTERNAL_H
+#define UNFREED_SESSION_INTERNAL_H
+
+#include "loaded.h"
+#include "session.h"
+#include "spaces.h"
+
+struct session {
+	struct session_config config;
+	const struct procfs *procfs;
+	struct confined *confined;
+	struct loaded loaded;
+	struct spaces *spaces;
+	struct ring_buffer *ring;
+	struct collector *collector;
+	struct interpreters *interpreters;
+	struct keeper *probes;
+	struct probing probing;
+	struct probed_files shared_files; /* with probes for all processes */
+	struct targets *targets;
+	uint64_t sweep_due_ns; /* where something was removed */
+	bool started;
+	bool stopped;
+	int64_t started_at_ns;
+	uint64_t started_monotonic_ns;
+	uint64_t stopped_monotonic_ns;
+	uint64_t losses[LOSS_COUNT];
+};
+
+/* Sweeps out what was removed, where it is time for that. */
+void session_sweep(struct session *session);
+
+#endif
