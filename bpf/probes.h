@@ -5,7 +5,7 @@
  * One generic program serves every allocation function. What differs between malloc,
  * reallocarray and sdallocx (which argument is the pointer, which ones make the size, how
  * the result comes back) travels in the 64-bit attach cookie, filled by user space from
- * the table in user/target/functions.c.
+ * the table in user/allocators/functions.c.
  */
 #ifndef UNFREED_PROBES_H
 #define UNFREED_PROBES_H

@@ -16,8 +16,8 @@
 
 #include <bpf/libbpf.h>
 
-#include "../../user/target/allocators.h"
-#include "../../user/target/attach.h"
+#include "../../user/allocators/allocators.h"
+#include "../../user/probes/attach.h"
 #include "floor.skel.h"
 
 static enum attach_kind kind_by_name(const char *name)

@@ -13,8 +13,8 @@
 #include "python/code_scan.h"
 #include "symbolize/symbol_codec.h"
 #include "symbolize/symbol_list.h"
-#include "target/site_codec.h"
-#include "target/survey.h"
+#include "allocators/site_codec.h"
+#include "allocators/survey.h"
 #include "unwind_host.h"
 
 #define EDIT_BYTES 5

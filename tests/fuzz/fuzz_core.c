@@ -12,7 +12,7 @@
 
 #include "look/parts.h"
 #include "memory/reach.h"
-#include "target/core.h"
+#include "process/core.h"
 
 enum { STATES = 64, BUDGET = 64 << 20 };
 

@@ -12,7 +12,7 @@
 
 #include "python/code_scan.h"
 #include "python/version.h"
-#include "target/site_codec.h"
+#include "allocators/site_codec.h"
 
 static const struct alloc_function function = {
 	"f", PROBE_COOKIE(PROBE_ALLOC, DOMAIN_PYTHON, PROBE_NO_ARG, 1, PROBE_NO_ARG)};

@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "target/survey.h"
+#include "allocators/survey.h"
 
 static void check_sites(const struct site *sites, size_t count, size_t size)
 {

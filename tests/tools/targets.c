@@ -27,7 +27,7 @@
 
 #include "confine/confined.h"
 #include "lib/message.h"
-#include "target/kernel.h"
+#include "probes/kernel.h"
 #include "tracer/session.h"
 
 static size_t count_descriptors(pid_t pid)

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "target/allocators.h"
+#include "allocators/allocators.h"
 
 static const struct procfs procfs = {"/proc"};
 static struct confined *confined;

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "made_tree.h"
-#include "target/cgroup.h"
+#include "process/cgroup.h"
 
 static int setup(void **state)
 {

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "symbolize/class_names.h"
-#include "target/mappings.h"
+#include "process/mappings.h"
 
 /* As a compiler emits virtual tables. */
 const uint64_t table_of_engine[4] __asm__("_ZTVN4shop6EngineE") = {0, 0, 1, 2};

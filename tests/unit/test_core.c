@@ -12,7 +12,7 @@
 #include "core_space.h"
 #include "memory/pages.h"
 #include "memory/regions.h"
-#include "target/core.h"
+#include "process/core.h"
 
 #define PROGRAM UINT64_C(0x555555554000)
 #define HEAP    UINT64_C(0x555555600000)

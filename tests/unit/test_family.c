@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "made_tree.h"
-#include "target/family.h"
+#include "process/family.h"
 
 static void write_process(pid_t pid, const char *exe, const char *group, const char *children)
 {

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "target/functions.h"
+#include "allocators/functions.h"
 
 /*
  * How a function reads: + allocates, ~ replaces, = resizes in place, - frees, @ allocates through

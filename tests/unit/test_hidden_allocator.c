@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "target/hidden_allocator.h"
+#include "allocators/hidden_allocator.h"
 
 static void assert_kind(const char *bytes, const char *kind)
 {

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "target/mappings.h"
+#include "process/mappings.h"
 
 static const struct procfs real = {"/proc"};
 

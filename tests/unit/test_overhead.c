@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "target/overhead.h"
-#include "target/sampling.h"
+#include "probes/overhead.h"
+#include "probes/sampling.h"
 
 static void assert_near(double value, double expected)
 {

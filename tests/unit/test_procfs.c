@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "target/procfs.h"
-#include "target/usage.h"
+#include "process/procfs.h"
+#include "process/usage.h"
 
 static const char recorded_status[] =
 	"Name:\ta) R (b\nUmask:\t0022\nState:\tS (sleeping)\n"

@@ -17,7 +17,7 @@
 
 #include "python/slot_functions.h"
 #include "python/code_scan.h"
-#include "target/site_codec.h"
+#include "allocators/site_codec.h"
 
 static struct confined *confined;
 

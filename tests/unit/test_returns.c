@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "target/returns.h"
+#include "allocators/returns.h"
 
 #define CODE(...)     {__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 #define RET           0xc3

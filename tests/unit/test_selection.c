@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "made_tree.h"
-#include "target/selection.h"
+#include "process/selection.h"
 
 #define ID_A "1f0c8a5be2d34b7f9a6c0d1e2f3a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c"
 #define ID_B "1f0d8a5be2d34b7f9a6c0d1e2f3a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c"

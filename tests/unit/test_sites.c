@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "target/sites.h"
+#include "allocators/sites.h"
 
 #define ARGUMENT(op, p, s, c) PROBE_COOKIE(PROBE_##op, DOMAIN_MALLOC, p, s, c)
 #define CODE(...)             {__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})

@@ -8,7 +8,7 @@
 
 #include "../profile/snapshot.h"
 #include "../symbolize/symbolizer.h"
-#include "../target/procfs.h"
+#include "../process/procfs.h"
 #include "images.h"
 #include "judged.h"
 #include "ledger_view.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "../lib/path.h"
-#include "../target/functions.h"
+#include "../allocators/functions.h"
 
 /* A name for code that has none, or the perf map's. */
 static const char *fallback_name(const struct known_stack *known, const struct address *address,

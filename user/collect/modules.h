@@ -7,7 +7,7 @@
 #define UNFREED_MODULES_H
 
 #include "../elf/build_id.h"
-#include "../target/mappings.h"
+#include "../process/mappings.h"
 
 struct module {
 	char *path;      /* as the target sees it; "[vdso]" */

@@ -15,7 +15,7 @@
 #include "../lib/quantity.h"
 #include "../memory/budget.h"
 #include "../service/patient.h"
-#include "../target/check.h"
+#include "../probes/check.h"
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "../confine/confined.h"
-#include "../target/procfs.h"
+#include "../process/procfs.h"
 
 /* Prints what the process has of an interpreter and what tracing would do; nothing where there is
  * none. */

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "../service/patient.h"
-#include "../target/core.h"
+#include "../process/core.h"
 
 bool heap_core_is_file(const char *path)
 {

@@ -11,7 +11,7 @@
 #include "../python/objects/words.h"
 #include "../service/fills.h"
 #include "../symbolize/variable.h"
-#include "../target/family.h"
+#include "../process/family.h"
 
 /* What is watched: the best word, and beside a container's length the place that holds it, where
  * another one may be put. */

@@ -23,9 +23,9 @@
 #include "../profile/snapshot.h"
 #include "../profile/snapshot_since.h"
 #include "target_list.h"
-#include "../target/check.h"
-#include "../target/kernel.h"
-#include "../target/spawn.h"
+#include "../probes/check.h"
+#include "../probes/kernel.h"
+#include "../process/spawn.h"
 #include "../tracer/trial.h"
 #include "../tracer/waiting.h"
 

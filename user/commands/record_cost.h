@@ -5,8 +5,8 @@
 #define UNFREED_RECORD_COST_H
 
 #include "../profile/snapshot.h"
-#include "../target/estimate.h"
-#include "../target/overhead.h"
+#include "../probes/estimate.h"
+#include "../probes/overhead.h"
 
 /* Zeroed: nothing is known. */
 struct record_cost {

@@ -11,7 +11,7 @@
 #include "target_options.h"
 #include "output_options.h"
 #include "../python/plan.h"
-#include "../target/attach.h"
+#include "../probes/attach.h"
 
 enum malloc_request {
 	MALLOC_AUTO, /* each call; where that is dear and Python's pools show the growth, none */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "../lib/array.h"
-#include "../target/family.h"
+#include "../process/family.h"
 
 static bool is_listed(const struct target_list *list, pid_t pid)
 {

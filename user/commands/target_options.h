@@ -13,7 +13,7 @@
 
 #include <argp.h>
 
-#include "../target/selection.h"
+#include "../process/selection.h"
 
 struct target_choice {
 	/* What the command is; set by it, before it parses. */

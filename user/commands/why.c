@@ -19,7 +19,7 @@
 #include "../output/file.h"
 #include "../output/why.h"
 #include "../service/inquiry.h"
-#include "../target/check.h"
+#include "../probes/check.h"
 #include "arguments.h"
 #include "target_options.h"
 

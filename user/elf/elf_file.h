@@ -10,7 +10,7 @@
  * A target's file goes through here in the confined process alone. Other readers, and why they are
  * such: libdwfl opens a file itself, and finds its debug information (symbolize/resolver.h); a core
  * that is cut short, and what it holds of the first pages of files, is refused by libelf or takes
- * too much reading (target/core.h).
+ * too much reading (process/core.h).
  *
  * Must not know: what the file is of, a process, an allocator, an interpreter.
  */

@@ -21,7 +21,7 @@
 #include "../confine/confined.h"
 #include "../lib/failure.h"
 #include "../python/interpreter.h"
-#include "../target/procfs.h"
+#include "../process/procfs.h"
 
 enum watch_kind {
 	WATCH_LENGTH,   /* a number: of entries, or any counter */

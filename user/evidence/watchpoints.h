@@ -9,7 +9,7 @@
 
 #include "../../bpf/watch.h"
 #include "../lib/failure.h"
-#include "../target/procfs.h"
+#include "../process/procfs.h"
 
 struct watchpoint_word {
 	uint64_t address; /* a multiple of `bytes` */

@@ -19,8 +19,8 @@
 #include "../memory/chunk_classes.h"
 #include "../memory/free_runs.h"
 #include "../memory/stacks.h"
-#include "../target/allocators.h"
-#include "../target/cgroup.h"
+#include "../allocators/allocators.h"
+#include "../process/cgroup.h"
 #include "anonymous.h"
 #include "hints.h"
 

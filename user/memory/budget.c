@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../target/cgroup.h"
+#include "../process/cgroup.h"
 
 #define BUDGET_MAX (UINT64_C(512) * 1000 * 1000)
 #define BUDGET_MIN (UINT64_C(16) * 1000 * 1000)

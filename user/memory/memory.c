@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../target/core.h"
+#include "../process/core.h"
 #include "page_source.h"
 
 enum { PAGE_BYTES = 4096 };

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../target/procfs.h"
+#include "../process/procfs.h"
 
 struct memory {
 	/* All `size` bytes, or a negative errno. */

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "../target/core.h"
+#include "../process/core.h"
 #include "memory.h"
 
 enum { PAGE = 4096 };

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "../lib/array.h"
-#include "../target/core.h"
+#include "../process/core.h"
 
 enum {
 	SMAPS_BUFFER_BYTES = 1 << 16,

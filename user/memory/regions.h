@@ -7,7 +7,7 @@
 #ifndef UNFREED_MEMORY_REGIONS_H
 #define UNFREED_MEMORY_REGIONS_H
 
-#include "../target/mappings.h"
+#include "../process/mappings.h"
 
 enum region_flags {
 	REGION_SHARED = 1,    /* MAP_SHARED */

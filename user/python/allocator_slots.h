@@ -10,7 +10,7 @@
 #ifndef UNFREED_PYTHON_ALLOCATOR_SLOTS_H
 #define UNFREED_PYTHON_ALLOCATOR_SLOTS_H
 
-#include "../target/sites.h"
+#include "../allocators/sites.h"
 #include "interpreter.h"
 
 enum python_domain { PYTHON_RAW, PYTHON_MEM, PYTHON_OBJ, PYTHON_DOMAINS };

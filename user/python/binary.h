@@ -11,7 +11,7 @@
 
 #include "../confine/confined.h"
 #include "../elf/elf_file.h"
-#include "../target/mappings.h"
+#include "../process/mappings.h"
 
 enum {
 	BINARY_SEGMENTS_MAX = 16,

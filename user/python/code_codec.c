@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../target/site_codec.h"
+#include "../allocators/site_codec.h"
 #include "code_scan.h"
 #include "binary_codec.h"
 

@@ -6,7 +6,7 @@
 #ifndef UNFREED_PYTHON_CODE_SCAN_H
 #define UNFREED_PYTHON_CODE_SCAN_H
 
-#include "../target/sites.h"
+#include "../allocators/sites.h"
 #include "binary.h"
 
 enum { SCAN_BYTES_MAX = 1 << 16, SITE_BYTES = 256, REFERENCES_MAX = 4 };

@@ -6,7 +6,7 @@
 #ifndef UNFREED_PYTHON_FREEZE_H
 #define UNFREED_PYTHON_FREEZE_H
 
-#include "../target/procfs.h"
+#include "../process/procfs.h"
 
 struct frozen_thread {
 	pid_t tid;

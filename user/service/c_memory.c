@@ -12,7 +12,7 @@
 #include "../python/own_code.h"
 #include "../tracer/session.h"
 #include "../profile/snapshot.h"
-#include "../target/check.h"
+#include "../probes/check.h"
 
 #define HOUR_S 3600.0
 

@@ -6,7 +6,7 @@
 #ifndef UNFREED_SERVICE_C_MEMORY_H
 #define UNFREED_SERVICE_C_MEMORY_H
 
-#include "../target/kernel.h"
+#include "../probes/kernel.h"
 #include "case.h"
 
 /* Whether it is known what of malloc's blocks is Python's, apart from any finding. */

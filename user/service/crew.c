@@ -7,7 +7,7 @@
 
 #include "../lib/array.h"
 #include "../lib/clock.h"
-#include "../target/family.h"
+#include "../process/family.h"
 
 #define LIST_SHARE 0.0005 /* of a processor, for looking for workers */
 #define LIFE_LEAST 1.0    /* what lives shorter is a helper of a worker's more likely */

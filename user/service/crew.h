@@ -6,7 +6,7 @@
 #ifndef UNFREED_SERVICE_CREW_H
 #define UNFREED_SERVICE_CREW_H
 
-#include "../target/procfs.h"
+#include "../process/procfs.h"
 
 struct member {
 	pid_t pid;

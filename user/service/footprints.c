@@ -9,7 +9,7 @@
 #include "../memory/budget.h"
 #include "../memory/regions.h"
 #include "patient.h"
-#include "../target/usage.h"
+#include "../process/usage.h"
 
 enum {
 	LOOK_CPU_NS = 1000000000, /* for all looks of one moment */

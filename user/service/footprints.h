@@ -6,10 +6,10 @@
 #ifndef UNFREED_FOOTPRINTS_H
 #define UNFREED_FOOTPRINTS_H
 
-#include "../target/usage.h"
+#include "../process/usage.h"
 #include "../confine/confined.h"
 #include "../profile/snapshot.h"
-#include "../target/procfs.h"
+#include "../process/procfs.h"
 
 struct footprints;
 

@@ -10,7 +10,7 @@
 #include "../analyze/answer.h"
 #include "../confine/confined.h"
 #include "../lib/failure.h"
-#include "../target/procfs.h"
+#include "../process/procfs.h"
 
 struct inquiry_options {
 	pid_t pid;

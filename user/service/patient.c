@@ -12,7 +12,7 @@
 #include "../look/hints.h"
 #include "../look/lost.h"
 #include "../look/parts.h"
-#include "../target/core.h"
+#include "../process/core.h"
 
 static int refuse(struct failure *failure, pid_t pid, int error)
 {

@@ -7,7 +7,7 @@
 #define UNFREED_VARIABLE_H
 
 #include "../confine/confined.h"
-#include "../target/mappings.h"
+#include "../process/mappings.h"
 
 #define VARIABLE_NAME_MAX 1024
 

@@ -7,7 +7,7 @@
 #define UNFREED_INTERPRETER_FILES_H
 
 #include "../python/plan.h"
-#include "../target/keeper.h"
+#include "../probes/keeper.h"
 
 struct interpreter_file {
 	uint64_t inode;

@@ -9,7 +9,7 @@
 #include "../collect/images.h"
 #include "../lib/failure.h"
 #include "../python/plan.h"
-#include "../target/install.h"
+#include "../probes/install.h"
 
 struct interpreters_config {
 	const struct procfs *procfs;

@@ -8,8 +8,8 @@
 
 #include "../../bpf/config.h"
 #include "../collect/ledger_view.h"
-#include "../target/attach.h"
-#include "../target/install.h"
+#include "../probes/attach.h"
+#include "../probes/install.h"
 #include "unfreed.skel.h"
 #include "../unwind/tables.h"
 

@@ -7,7 +7,7 @@
 #define UNFREED_PROBING_H
 
 #include "../lib/failure.h"
-#include "../target/install.h"
+#include "../probes/install.h"
 
 /* A file that was looked at: probed, or found to have nothing to probe. */
 struct probed_file {

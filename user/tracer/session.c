@@ -14,7 +14,7 @@
 #include "../lib/clock.h"
 #include "../lib/descriptors.h"
 #include "../profile/snapshot_merge.h"
-#include "../target/install.h"
+#include "../probes/install.h"
 
 #define DRAIN_ROUNDS 64
 

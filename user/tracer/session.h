@@ -11,8 +11,8 @@
 #include "interpreters.h"
 #include "targets.h"
 #include "../lib/failure.h"
-#include "../target/attach.h"
-#include "../target/procfs.h"
+#include "../probes/attach.h"
+#include "../process/procfs.h"
 
 struct session_config {
 	enum attach_kind attach; /* a definite one */

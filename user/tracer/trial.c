@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "../lib/clock.h"
-#include "../target/overhead.h"
+#include "../probes/overhead.h"
 
 #define ROUNDS     10
 #define ROUNDS_MAX 50

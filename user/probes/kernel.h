@@ -7,7 +7,7 @@
 #define UNFREED_KERNEL_H
 
 #include "attach.h"
-#include "procfs.h"
+#include "../process/procfs.h"
 
 struct kernel {
 	char release[65];

@@ -5,7 +5,7 @@
 #ifndef UNFREED_INSTALL_H
 #define UNFREED_INSTALL_H
 
-#include "allocators.h"
+#include "../allocators/allocators.h"
 #include "keeper.h"
 
 /* Descriptors of the loaded programs. */

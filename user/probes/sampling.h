@@ -14,7 +14,7 @@
 #ifndef UNFREED_SAMPLING_H
 #define UNFREED_SAMPLING_H
 
-#include "allocators.h"
+#include "../allocators/allocators.h"
 
 struct sampling;
 

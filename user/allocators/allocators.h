@@ -10,7 +10,7 @@
 #define UNFREED_ALLOCATORS_H
 
 #include "../confine/confined.h"
-#include "mappings.h"
+#include "../process/mappings.h"
 #include "sites.h"
 
 struct allocator {

@@ -8,7 +8,7 @@
 #define UNFREED_CALIBRATION_H
 
 #include "keeper.h"
-#include "sites.h"
+#include "../allocators/sites.h"
 
 /* Cost of one hit by the kind of its site, in ns, with a program that does next to nothing. */
 struct trap_costs {

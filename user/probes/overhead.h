@@ -6,7 +6,7 @@
 #ifndef UNFREED_OVERHEAD_H
 #define UNFREED_OVERHEAD_H
 
-#include "usage.h"
+#include "../process/usage.h"
 
 /* Of less time used, in seconds, no pace can be told. */
 #define OVERHEAD_CPU_ENOUGH_S 0.005

@@ -12,10 +12,10 @@
 #define UNFREED_ESTIMATE_H
 
 #include "../lib/failure.h"
-#include "allocators.h"
+#include "../allocators/allocators.h"
 #include "attach.h"
 #include "calibration.h"
-#include "usage.h"
+#include "../process/usage.h"
 
 struct site_rate {
 	const struct site *site;

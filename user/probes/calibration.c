@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "../lib/clock.h"
-#include "mappings.h"
+#include "../process/mappings.h"
 
 #if defined(__x86_64__)
 
