@@ -66,8 +66,11 @@ def live(target):
 
 
 def assert_flat(before, after):
-    """The heap may be in another order, and a second's removals are swept out together."""
-    slack = {"anonymous_kb": 512, "spaces": 150}
+    """
+    The heap needs some thousand lives until its holes fit what is put in (624 KiB after 10,000, the
+    same after 15,000), and a second's removals are swept out together.
+    """
+    slack = {"anonymous_kb": 1024, "spaces": 150}
     for key, value in before.items():
         assert after[key] <= value + slack.get(key, 0), (key, before, after)
 
