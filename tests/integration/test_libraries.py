@@ -135,12 +135,19 @@ def test_libraries_while_mappings_change(record):
 
 
 def copy_to_neighbours(directory):
-    """Of two libraries, to files whose numbers differ in the last bit alone."""
-    copies = [shutil.copy(program("libswap-a.so"), directory / f"{i}.so") for i in range(64)]
-    number = {copy.stat().st_ino: copy for copy in copies}
-    other = next(copy for inode, copy in number.items() if inode ^ 1 in number)
-    shutil.copy(program("libswap-b.so"), other)
-    return number[other.stat().st_ino ^ 1], other
+    """The two libraries, in files whose numbers differ in the last bit alone."""
+    file_of = {}
+    for i in range(4096):
+        file = directory / f"{i}.so"
+        file.touch()
+        number = file.stat().st_ino
+        file_of[number] = file
+        if number ^ 1 in file_of:
+            break
+    first, second = file_of[number ^ 1], file_of[number]
+    shutil.copy(program("libswap-a.so"), first)
+    shutil.copy(program("libswap-b.so"), second)
+    return first, second
 
 
 def test_libraries_that_nobody_has_read(record, tmp_path):
