@@ -4,6 +4,7 @@
 // `--rounds N` times (2,000). A return probe on a function that throws ends the program: that it
 // gets to its truth is the test. `--no-bad-alloc` is for mimalloc, which aborts where others throw
 // (its shared library is C).
+#include <cstdint>
 #include <new>
 #include <stdexcept>
 #include <vector>
