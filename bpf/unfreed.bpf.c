@@ -331,10 +331,14 @@ static __always_inline bool session_is_entry(struct pt_regs *ctx)
 SEC("uprobe")
 int alloc_session(struct pt_regs *ctx)
 {
+	int unwanted = 0;
+
 	if (session_is_entry(ctx))
-		return alloc_begin(ctx) ? 0 : 1;
-	alloc_end(ctx);
-	return 0;
+		unwanted = !alloc_begin(ctx);
+	else
+		alloc_end(ctx);
+	barrier_var(unwanted); /* clang 19 spills it, after which the verifier knows no bounds */
+	return unwanted & 1;
 }
 
 SEC("uprobe")
