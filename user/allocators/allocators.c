@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "../lib/array.h"
@@ -108,7 +107,7 @@ static int add_allocator(struct finder *finder, struct survey *survey,
 	struct allocator *items = realloc(found->items, (found->count + 1) * sizeof(*items));
 	struct allocator allocator = {
 		.kind = find_kind(survey, mapping),
-		.device = makedev(mapping->device_major, mapping->device_minor),
+		.device = mapping_device(mapping),
 		.inode = mapping->inode,
 		.fd = -1,
 	};

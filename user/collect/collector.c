@@ -137,7 +137,7 @@ void collector_forget_removed(struct collector *collector)
 	modules_evict(&collector->modules);
 }
 
-bool collector_maps(const struct collector *collector, uint64_t device, uint64_t inode)
+bool collector_maps(const struct collector *collector, dev_t device, uint64_t inode)
 {
 	return images_map(&collector->images, device, inode);
 }

@@ -46,8 +46,8 @@ void collector_remove(struct collector *collector, uint32_t space);
  */
 void collector_forget_removed(struct collector *collector);
 
-/* Whether a process that is there has mapped code of a file. The device is PLACE_DEVICE(). */
-bool collector_maps(const struct collector *collector, uint64_t device, uint64_t inode);
+/* Whether a process that is there has mapped code of a file. */
+bool collector_maps(const struct collector *collector, dev_t device, uint64_t inode);
 
 /* Makes the image of a process that is about to be traced under this space. NULL on out of
  * memory. */

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "../../bpf/ledger.h"
-#include "../../bpf/records.h"
 #include "../lib/array.h"
 #include "../lib/clock.h"
 #include "../elf/vdso.h"
@@ -410,15 +409,14 @@ void images_use_modules(const struct images *images, struct modules *modules)
 	}
 }
 
-bool images_map(const struct images *images, uint64_t device, uint64_t inode)
+bool images_map(const struct images *images, dev_t device, uint64_t inode)
 {
 	for (size_t i = 0; i < images->count; i++) {
 		const struct mappings *mappings = &images->items[i]->mappings;
 
 		for (size_t j = 0; !images->items[i]->gone && j < mappings->count; j++)
-			if (mappings->items[j].executable && mappings->items[j].inode == inode &&
-			    PLACE_DEVICE((uint64_t)mappings->items[j].device_major,
-					 mappings->items[j].device_minor) == device)
+			if (mappings->items[j].executable &&
+			    mapping_is_of(&mappings->items[j], device, inode))
 				return true;
 	}
 	return false;

@@ -122,8 +122,8 @@ void images_forget_removed(struct images *images);
 /* Notes which modules those that are not gone run, or may. */
 void images_use_modules(const struct images *images, struct modules *modules);
 
-/* Whether one that is not gone has mapped code of a file. The device is PLACE_DEVICE(). */
-bool images_map(const struct images *images, uint64_t device, uint64_t inode);
+/* Whether one that is not gone has mapped code of a file. */
+bool images_map(const struct images *images, dev_t device, uint64_t inode);
 
 void images_release(struct images *images);
 

@@ -83,12 +83,12 @@ static int find_table(struct unwinding *unwinding, struct module *module)
 	int number = read_table(unwinding, module);
 
 	if (number >= 0 && !is_vdso(module))
-		unwind_tables_publish(unwinding->tables, number,
-				      &(struct unwind_file_id){
-					      .inode = module->inode,
-					      .device = PLACE_DEVICE((uint64_t)module->device_major,
-								     module->device_minor),
-				      });
+		unwind_tables_publish(
+			unwinding->tables, number,
+			&(struct unwind_file_id){
+				.inode = module->inode,
+				.device = PLACE_DEVICE(module->device_major, module->device_minor),
+			});
 	return number;
 }
 
@@ -158,7 +158,7 @@ static bool mapping_stays(const struct image *image, const struct mapping *mappi
 
 static uint64_t mark_of(const struct mapping *mapping)
 {
-	uint64_t device = PLACE_DEVICE((uint64_t)mapping->device_major, mapping->device_minor);
+	uint64_t device = PLACE_DEVICE(mapping->device_major, mapping->device_minor);
 
 	return mapping->inode ? UNWIND_FILE_MARK(mapping->inode, device) : 0;
 }

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -104,17 +103,13 @@ bool sampling_sees(const struct site *site)
 	       PROBE_COOKIE_COUNT(site->cookie) == PROBE_NO_ARG;
 }
 
-static bool is_file_of(const struct mapping *mapping, const struct allocator *allocator)
-{
-	return mapping->executable && mapping->inode == allocator->inode &&
-	       makedev(mapping->device_major, mapping->device_minor) == allocator->device;
-}
-
 static int add_bodies(struct bodies *bodies, const struct mapping *mapping,
 		      const struct allocator *allocator)
 {
 	uint64_t bytes = mapping->end - mapping->start;
 
+	if (!mapping->executable || !mapping_is_of(mapping, allocator->device, allocator->inode))
+		return 0;
 	for (size_t i = 0; i < allocator->entry_count; i++) {
 		const struct site *site = &allocator->entry_sites[i];
 		uint64_t entry = site->file_offset - site->skipped;
@@ -145,9 +140,7 @@ static int find_bodies(struct bodies *bodies, const struct procfs *procfs, pid_t
 
 	for (size_t i = 0; !error && i < mappings.count; i++)
 		for (size_t j = 0; !error && j < allocators->count; j++)
-			if (is_file_of(&mappings.items[i], &allocators->items[j]))
-				error = add_bodies(bodies, &mappings.items[i],
-						   &allocators->items[j]);
+			error = add_bodies(bodies, &mappings.items[i], &allocators->items[j]);
 	mappings_release(&mappings);
 	if (bodies->count)
 		qsort(bodies->items, bodies->count, sizeof(*bodies->items), compare_bodies);

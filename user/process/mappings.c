@@ -117,6 +117,21 @@ static int append_line(struct mappings *mappings, size_t *capacity, const char *
 	return error;
 }
 
+/* To items that have the room. Without memory for the path all are released: -ENOMEM. */
+static int add_copy(struct mappings *mappings, const struct mapping *mapping)
+{
+	struct mapping *item = &mappings->items[mappings->count];
+
+	*item = *mapping;
+	item->path = strdup(mapping->path);
+	if (!item->path) {
+		mappings_release(mappings);
+		return -ENOMEM;
+	}
+	mappings->count++;
+	return 0;
+}
+
 static int read_core_mappings(const struct core *core, struct mappings *mappings)
 {
 	size_t count = core_mapping_count(core);
@@ -124,15 +139,11 @@ static int read_core_mappings(const struct core *core, struct mappings *mappings
 	*mappings = (struct mappings){.items = calloc(count + 1, sizeof(*mappings->items))};
 	if (!mappings->items)
 		return -ENOMEM;
-	for (; mappings->count < count; mappings->count++) {
-		struct mapping *item = &mappings->items[mappings->count];
+	while (mappings->count < count) {
+		const struct core_mapping mapping = core_mapping(core, mappings->count);
 
-		*item = core_mapping(core, mappings->count).mapping;
-		item->path = strdup(item->path);
-		if (item->path)
-			continue;
-		mappings_release(mappings);
-		return -ENOMEM;
+		if (add_copy(mappings, &mapping.mapping))
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -180,16 +191,9 @@ int mappings_copy(const struct mappings *mappings, struct mappings *copy)
 	*copy = (struct mappings){.items = calloc(mappings->count + 1, sizeof(*copy->items))};
 	if (!copy->items)
 		return -ENOMEM;
-	for (; copy->count < mappings->count; copy->count++) {
-		struct mapping *item = &copy->items[copy->count];
-
-		*item = mappings->items[copy->count];
-		item->path = strdup(item->path);
-		if (item->path)
-			continue;
-		mappings_release(copy);
-		return -ENOMEM;
-	}
+	while (copy->count < mappings->count)
+		if (add_copy(copy, &mappings->items[copy->count]))
+			return -ENOMEM;
 	return 0;
 }
 
@@ -238,6 +242,16 @@ static int compare_starts(const void *a, const void *b)
 	const struct mapping *right = *(const struct mapping *const *)b;
 
 	return left->start < right->start ? -1 : left->start > right->start;
+}
+
+dev_t mapping_device(const struct mapping *mapping)
+{
+	return makedev(mapping->device_major, mapping->device_minor);
+}
+
+bool mapping_is_of(const struct mapping *mapping, dev_t device, uint64_t inode)
+{
+	return mapping->inode == inode && mapping_device(mapping) == device;
 }
 
 bool mapping_same_file(const struct mapping *a, const struct mapping *b)

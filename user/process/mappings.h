@@ -5,6 +5,8 @@
 #ifndef UNFREED_MAPPINGS_H
 #define UNFREED_MAPPINGS_H
 
+#include <sys/types.h>
+
 #include "procfs.h"
 
 struct mapping {
@@ -46,6 +48,11 @@ void mappings_release(struct mappings *mappings);
 /* NULL where the address is not mapped. */
 const struct mapping *mappings_find(const struct mappings *mappings, uint64_t address);
 
+/* As stat(2) has it. */
+dev_t mapping_device(const struct mapping *mapping);
+
+/* Whether a mapping is of this file. */
+bool mapping_is_of(const struct mapping *mapping, dev_t device, uint64_t inode);
 bool mapping_same_file(const struct mapping *a, const struct mapping *b);
 
 /*

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum { PAGE_BYTES = 4096 };
@@ -54,7 +53,7 @@ int binary_open(const struct procfs *procfs, struct confined *confined, pid_t pi
 	*binary = (struct python_binary){
 		.confined = confined,
 		.fd = mapping_open(procfs, pid, mapping),
-		.device = makedev(mapping->device_major, mapping->device_minor),
+		.device = mapping_device(mapping),
 		.inode = mapping->inode,
 	};
 	if (binary->fd < 0)

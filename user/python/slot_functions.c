@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
 #include "code_scan.h"
 
@@ -87,8 +86,8 @@ static bool is_mapped(const struct python_binary *binary, const struct mappings 
 	uint64_t probed = address + site->skipped;
 	const struct mapping *mapping = mappings_find(mappings, probed);
 
-	return mapping && mapping->executable && mapping->inode == binary->inode &&
-	       makedev(mapping->device_major, mapping->device_minor) == binary->device &&
+	return mapping && mapping->executable &&
+	       mapping_is_of(mapping, binary->device, binary->inode) &&
 	       site->file_offset == mapping->file_offset + (probed - mapping->start);
 }
 

@@ -7,17 +7,11 @@
 
 #include "../lib/array.h"
 
-static uint64_t device_of(const struct mapping *mapping)
-{
-	return (uint64_t)mapping->device_major << 32 | mapping->device_minor;
-}
-
 static struct probed_file *find_file(const struct probed_files *files,
 				     const struct mapping *mapping)
 {
 	for (size_t i = 0; i < files->count; i++)
-		if (files->items[i].inode == mapping->inode &&
-		    files->items[i].device == device_of(mapping))
+		if (mapping_is_of(mapping, files->items[i].device, files->items[i].inode))
 			return &files->items[i];
 	return NULL;
 }
@@ -29,7 +23,8 @@ static struct probed_file *note_file(struct probed_files *files, const struct ma
 
 	if (file)
 		return file;
-	const struct probed_file made = {.device = device_of(mapping), .inode = mapping->inode};
+	const struct probed_file made = {.device = mapping_device(mapping),
+					 .inode = mapping->inode};
 
 	if (!array_append(&files->items, &files->count, made))
 		return NULL;
@@ -214,7 +209,7 @@ void probing_detach(struct probing *probing, struct probed_files *files)
 }
 
 void probing_evict(struct probing *probing, struct probed_files *files,
-		   bool (*is_used)(void *context, uint64_t device, uint64_t inode), void *context)
+		   bool (*is_used)(void *context, dev_t device, uint64_t inode), void *context)
 {
 	size_t kept = 0;
 

@@ -11,7 +11,7 @@
 
 /* A file that was looked at: probed, or found to have nothing to probe. */
 struct probed_file {
-	uint64_t device;
+	dev_t device;
 	uint64_t inode;
 	uint32_t group;        /* the keeper's; 0: no probes */
 	uint32_t linker_group; /* likewise, of the dynamic linker's own probe */
@@ -46,6 +46,6 @@ void probing_detach(struct probing *probing, struct probed_files *files);
 
 /* Takes out those of files that nobody uses any more. */
 void probing_evict(struct probing *probing, struct probed_files *files,
-		   bool (*is_used)(void *context, uint64_t device, uint64_t inode), void *context);
+		   bool (*is_used)(void *context, dev_t device, uint64_t inode), void *context);
 
 #endif

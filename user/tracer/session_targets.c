@@ -90,7 +90,7 @@ int session_remove(struct session *session, uint32_t id)
 	return 0;
 }
 
-static bool is_mapped(void *context, uint64_t device, uint64_t inode)
+static bool is_mapped(void *context, dev_t device, uint64_t inode)
 {
 	const struct session *session = context;
 
