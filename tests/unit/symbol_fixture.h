@@ -67,6 +67,21 @@ static inline void fixture_remove_directory(void)
 		abort();
 }
 
+/* For cmocka. */
+static inline int fixture_setup(void **state)
+{
+	(void)state;
+	fixture_make_directory();
+	return 0;
+}
+
+static inline int fixture_teardown(void **state)
+{
+	(void)state;
+	fixture_remove_directory();
+	return 0;
+}
+
 static inline const char *fixture_path(const char *name)
 {
 	static char path[128];

@@ -124,27 +124,13 @@ static void stripped_program_has_names(void **state)
 	confined_free(confined);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	fixture_make_directory();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fixture_remove_directory();
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest outer[] = {cmocka_unit_test(network_gives_what_was_stripped)};
 	const struct CMUnitTest inner[] = {cmocka_unit_test(stripped_program_has_names)};
 
 	if (argc < 2)
-		return cmocka_run_group_tests(outer, setup, teardown);
+		return cmocka_run_group_tests(outer, fixture_setup, fixture_teardown);
 	snprintf(fixture_directory, sizeof(fixture_directory), "%s", argv[1]);
 	return cmocka_run_group_tests(inner, NULL, NULL);
 }

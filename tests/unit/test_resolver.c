@@ -379,20 +379,6 @@ static void others_are_refused(void **state)
 	resolver_free(resolver);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	fixture_make_directory();
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	fixture_remove_directory();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -415,5 +401,5 @@ int main(void)
 		cmocka_unit_test(others_are_refused),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }
