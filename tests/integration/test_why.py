@@ -76,6 +76,33 @@ def test_workers_that_end_do_not_end_the_watches(tmp_path):
     assert any(finding["watched_s"] for finding in answer["findings"]), text
 
 
+GENERATIONS = """
+    import os, time
+    def work():
+        kept = []
+        globals()["KEPT"] = kept
+        end = time.monotonic() + 2
+        while time.monotonic() < end:
+            kept.append([0] * 100)
+            time.sleep(0.005)
+        os._exit(0)
+    print("ready", flush=True)
+    for _ in range(3):
+        pids = [os.fork() or work() for _ in range(2)]
+        for pid in pids:
+            os.waitpid(pid, 0)
+    time.sleep(1000)
+"""
+
+
+def test_nobody_is_there_at_the_end(tmp_path):
+    """All that ended are not there, and neither is their memory; two were there at a time."""
+    with Script(GENERATIONS) as master:
+        answer, text = ask(master.pid, tmp_path, 10)
+    assert answer["workers"]["seen"] > 2, text
+    assert answer["processes"] <= 2 and answer["resident_bytes"] < 60e6, text
+
+
 REPLACED_WORKERS = """
     import os, time
     def work():

@@ -114,6 +114,8 @@ static void test_come_and_go(void **state)
 	poll_all(&crew, now + 6);
 	assert_int_equal(crew.count, 0);
 	assert_int_equal(crew.ended, 3);
+	assert_int_equal(crew.usual_count, 2);
+	assert_int_equal(crew.usual_bytes, 200 << 10);
 	assert_about(crew_present_s(&crew), 5 + 2 + 3);
 	assert_about(crew_life_s(&crew), 3); /* the shortest of three */
 	assert_about(crew_used_s(&crew), 30 / ticks);

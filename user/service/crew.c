@@ -97,6 +97,25 @@ static void bury(struct crew *crew, const struct member *member, double now_s)
 		crew->lives_s[crew->ended++ % CREW_LIVES] = life_s;
 }
 
+static void keep_usual(struct crew *crew)
+{
+	if (!crew->count)
+		return;
+	crew->usual_count = crew->count;
+	crew->usual_bytes = 0;
+	for (size_t i = 0; i < crew->count; i++)
+		crew->usual_bytes += crew->members[i].resident_bytes;
+}
+
+/* Returns how long it took of the processor. */
+static double list_others(struct crew *crew, double now_s)
+{
+	double began_s = clock_s(CLOCK_PROCESS_CPUTIME_ID);
+
+	find_others(crew, now_s);
+	return clock_s(CLOCK_PROCESS_CPUTIME_ID) - began_s;
+}
+
 void crew_poll(struct crew *crew, double now_s, double pause_s)
 {
 	size_t kept = 0;
@@ -108,12 +127,9 @@ void crew_poll(struct crew *crew, double now_s, double pause_s)
 			bury(crew, &crew->members[i], now_s);
 	}
 	crew->count = kept;
-	if (now_s < crew->list_at_s)
-		return;
-	double began_s = clock_s(CLOCK_PROCESS_CPUTIME_ID);
-	find_others(crew, now_s);
-	double pause_by_cost_s = (clock_s(CLOCK_PROCESS_CPUTIME_ID) - began_s) / LIST_SHARE;
-	crew->list_at_s = now_s + fmax(pause_by_cost_s, pause_s);
+	if (now_s >= crew->list_at_s)
+		crew->list_at_s = now_s + fmax(list_others(crew, now_s) / LIST_SHARE, pause_s);
+	keep_usual(crew);
 }
 
 static int compare_lives(const void *left, const void *right)

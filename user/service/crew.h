@@ -27,6 +27,8 @@ struct crew {
 	double began_s;         /* what was before does not count */
 	struct member *members; /* that are there */
 	size_t count;
+	size_t usual_count;         /* when somebody was there last */
+	uint64_t usual_bytes;       /* resident in those */
 	size_t ended;               /* how many were there and are no more */
 	double lives_s[CREW_LIVES]; /* of those that ended last */
 	double past_s;              /* how long those that ended were there, added up */

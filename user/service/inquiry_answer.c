@@ -78,8 +78,18 @@ static struct answer *add_answer(struct inquiry *inquiry, struct patient_case *k
 	return NULL;
 }
 
-/* Rates of a process that was there for a part of the time count for that part. Memory of workers
- * that are gone is free again, where others are there. */
+/* Its memory is free again where others are there; where nobody is, for all ended at once, those
+ * count that were there last. */
+static bool is_replaced(const struct inquiry *inquiry, const struct patient_case *kase)
+{
+	const struct crew *crew = &inquiry->crew;
+
+	if (crew->count || !inquiry_is_of(inquiry, kase))
+		return kase->gone && crew->count;
+	return crew->usual_count;
+}
+
+/* Rates of a process that was there for a part of the time count for that part. */
 static void add_answers(struct inquiry *inquiry, double told_s)
 {
 	double duration_s = fmax(inquiry->ended_s - inquiry->began_s, 1e-3);
@@ -93,7 +103,7 @@ static void add_answers(struct inquiry *inquiry, double told_s)
 		if (!kase->patient.looks || (is_of && told_s > 0 && !kase->told))
 			continue;
 		struct answer *answer = add_answer(inquiry, kase, is_of ? share * times : share);
-		if (answer && kase->gone && inquiry->crew.count)
+		if (answer && is_replaced(inquiry, kase))
 			answer->resident_bytes = 0;
 	}
 }
@@ -115,7 +125,7 @@ static void level_growth(struct inquiry *inquiry, double told_s)
 /* Of those that nobody looked at, for they came a moment ago, or only wait. */
 static uint64_t other_bytes(const struct inquiry *inquiry)
 {
-	uint64_t bytes = 0;
+	uint64_t bytes = inquiry->crew.count ? 0 : inquiry->crew.usual_bytes;
 
 	for (size_t i = 0; i < inquiry->case_count; i++)
 		if (!inquiry->cases[i]->gone && !inquiry->cases[i]->patient.looks)
@@ -137,8 +147,8 @@ static void set_crew(const struct inquiry *inquiry, size_t told, struct answer *
 		.told = told,
 		.life_s = crew_life_s(crew),
 	};
-	if (crew->count)
-		answer->process_count = crew->count;
+	if (crew->usual_count)
+		answer->process_count = crew->usual_count;
 	if (crew->ended && crew->ended >= crew->count)
 		answer->full_in_s = -1;
 }
