@@ -15,6 +15,7 @@
 #include "../analyze/grown.h"
 #include "../analyze/net.h"
 #include "../lib/utf8.h"
+#include "../profile/stack_ids.h"
 #include "formats.h"
 #include "label.h"
 #include "label_objects.h"
@@ -326,12 +327,23 @@ struct json_object *json_of_change(const struct change *change)
 	return object;
 }
 
-static struct json_object *json_of_stack(const struct snapshot *snapshot, const struct stack *stack)
+/* As hexadecimal text: JSON's numbers are doubles to many. */
+static void add_id(struct json_object *object, uint64_t id)
+{
+	char text[17];
+
+	snprintf(text, sizeof(text), "%016" PRIx64, id);
+	json_add_string(object, "id", text);
+}
+
+static struct json_object *json_of_stack(const struct snapshot *snapshot, const struct stack *stack,
+					 struct stack_ids *ids)
 {
 	struct json_object *object = json_object_new_object();
 	struct json_object *frames = json_object_new_array();
 
 	json_add_count(object, "pid", snapshot->targets[stack->target].pid);
+	add_id(object, stack_id(ids, stack));
 	json_object_object_add(object, "domain", json_of_string(domain_name(stack->domain)));
 	json_add_count(object, "live_bytes", stack->live_bytes);
 	json_add_count(object, "live_blocks", stack->live_blocks);
@@ -483,6 +495,7 @@ static struct json_object *json_of_freed_stacks(const struct snapshot *snapshot)
 int output_json(const struct snapshot *snapshot, const struct output_options *options, FILE *file)
 {
 	struct json_object *measurement = json_of_measurement(snapshot);
+	struct stack_ids *ids = stack_ids_new(snapshot);
 	const char *before = "\n";
 	int error;
 
@@ -493,9 +506,10 @@ int output_json(const struct snapshot *snapshot, const struct output_options *op
 		if (!options->all_stacks && !stack_is_live(&snapshot->stacks[i]))
 			continue;
 		fputs(before, file);
-		error = json_print(file, json_of_stack(snapshot, &snapshot->stacks[i]), 0);
+		error = json_print(file, json_of_stack(snapshot, &snapshot->stacks[i], ids), 0);
 		before = ",\n";
 	}
 	fputs("\n]}\n", file);
+	stack_ids_free(ids);
 	return error;
 }

@@ -1,28 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/*
- * Snapshots share no strings, so that stacks are told by a hash of what their frames say, 64 bits
- * of it; of each is kept what it held.
- */
+/* Snapshots share no rows: of each stack is kept what it held, by its key. */
 #include "snapshot_since.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
 #include "../lib/pool.h"
+#include "stack_ids.h"
 
 struct held {
 	UT_hash_handle hh;
 	uint64_t key;
 	struct amount amount;
-};
-
-struct frame_hash {
-	UT_hash_handle hh;
-	const struct frame *frame;
-	uint64_t hash;
 };
 
 struct since {
@@ -31,51 +22,6 @@ struct since {
 	struct amount total;
 	uint64_t duration_ns;
 };
-
-struct hasher {
-	struct pool *pool;
-	struct frame_hash *frames;
-};
-
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-	return hash ^ hash >> 29;
-}
-
-static uint64_t mix_text(uint64_t hash, const char *text)
-{
-	for (; text && *text; text++)
-		hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	return mix(hash, text != NULL);
-}
-
-static uint64_t hash_frame(struct hasher *hasher, const struct frame *frame)
-{
-	struct frame_hash *known;
-
-	HASH_FIND_PTR(hasher->frames, &frame, known);
-	if (known)
-		return known->hash;
-	known = pool_alloc(hasher->pool, 1, sizeof(*known));
-	known->frame = frame;
-	known->hash = mix_text(mix_text(mix_text(0, frame->name), frame->file), frame->module);
-	known->hash = mix(mix(mix(known->hash, frame->line), frame->offset), frame->kind);
-	HASH_ADD_PTR(hasher->frames, frame, known);
-	return known->hash;
-}
-
-static uint64_t hash_stack(struct hasher *hasher, const struct snapshot *snapshot,
-			   const struct stack *stack)
-{
-	const struct target *target = &snapshot->targets[stack->target];
-	uint64_t hash = mix_text(mix(stack->domain, target->pid), target->exe);
-
-	hash = mix(hash, (uint64_t)stack->truncated << 1 | stack->guessed);
-	for (size_t i = 0; i < stack->frame_count; i++)
-		hash = mix(hash, hash_frame(hasher, stack->frames[i]));
-	return hash;
-}
 
 static struct held *find(struct held *held, uint64_t key)
 {
@@ -127,7 +73,7 @@ void since_fill(struct since *since, struct snapshot *snapshot)
 {
 	const struct totals *totals = &snapshot->totals;
 	struct amount total = {totals->live_bytes, totals->live_blocks};
-	struct hasher hasher = {.pool = pool_new()};
+	struct stack_ids *ids = stack_ids_new(snapshot);
 	struct pool *pool = pool_new();
 	struct held *now = NULL;
 
@@ -138,7 +84,7 @@ void since_fill(struct since *since, struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->stack_count; i++) {
 		struct stack *stack = &snapshot->stacks[i];
 		struct amount amount = {stack->live_bytes, stack->live_blocks};
-		uint64_t key = hash_stack(&hasher, snapshot, stack);
+		uint64_t key = stack_key(ids, stack);
 		const struct held *before = find(since->held, key);
 
 		if (since->pool)
@@ -147,7 +93,6 @@ void since_fill(struct since *since, struct snapshot *snapshot)
 		remember(pool, &now, key, amount);
 	}
 	forget(since);
-	HASH_CLEAR(hh, hasher.frames);
-	pool_free(hasher.pool);
+	stack_ids_free(ids);
 	*since = (struct since){pool, now, total, snapshot->duration_ns};
 }

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * Both are sums over the frames, from the root on, of what a frame's own hash is. A snapshot has
+ * each frame once, and so its hashes are made once.
+ */
+#include "stack_ids.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define uthash_fatal(message) abort()
+#include <uthash.h>
+
+#include "../lib/path.h"
+#include "../lib/pool.h"
+
+struct frame_hashes {
+	UT_hash_handle hh;
+	const struct frame *frame;
+	uint64_t id;
+	uint64_t key;
+};
+
+struct stack_ids {
+	const struct snapshot *snapshot;
+	struct pool *pool;
+	struct frame_hashes *frames;
+};
+
+/* What a frame is told by. Saved reports bear these numbers' hashes: they stay what they are. */
+enum identity {
+	IDENTITY_PLACE = 1,      /* in a file with a build id, */
+	IDENTITY_FILE_PLACE = 2, /* without */
+	IDENTITY_PYTHON = 3,
+	IDENTITY_NAME = 4,
+	IDENTITY_UNKNOWN = 5,
+};
+
+#define SEED UINT64_C(0xcbf29ce484222325)
+
+static uint64_t mix(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 29;
+}
+
+static uint64_t mix_text(uint64_t hash, const char *text)
+{
+	for (; text && *text; text++)
+		hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
+	return mix(hash, text != NULL);
+}
+
+static uint64_t begin(enum identity identity)
+{
+	return mix(SEED, identity);
+}
+
+static uint64_t hash_place(const struct snapshot *snapshot, const struct frame *frame)
+{
+	const struct snapshot_module *module = snapshot_find_module(snapshot, frame->module);
+	uint64_t hash = module && module->build_id
+				? mix_text(begin(IDENTITY_PLACE), module->build_id)
+				: mix_text(begin(IDENTITY_FILE_PLACE), path_base(frame->module));
+
+	return mix(hash, frame->offset);
+}
+
+static uint64_t hash_names(enum identity identity, const struct frame *frame)
+{
+	return mix(mix_text(mix_text(begin(identity), frame->name), frame->file), frame->line);
+}
+
+static uint64_t frame_id(const struct snapshot *snapshot, const struct frame *frame)
+{
+	if (frame->kind == FRAME_PYTHON)
+		return hash_names(IDENTITY_PYTHON, frame);
+	if (frame->module && frame->offset)
+		return hash_place(snapshot, frame);
+	if (frame->module || strncmp(frame->name, "[0x", 3) != 0)
+		return hash_names(IDENTITY_NAME, frame);
+	return begin(IDENTITY_UNKNOWN);
+}
+
+static uint64_t frame_key(const struct frame *frame)
+{
+	uint64_t hash = mix_text(mix_text(mix_text(SEED, frame->name), frame->file), frame->module);
+
+	return mix(mix(mix(hash, frame->line), frame->offset), frame->kind);
+}
+
+static const struct frame_hashes *find_hashes(struct stack_ids *ids, const struct frame *frame)
+{
+	struct frame_hashes *known;
+
+	HASH_FIND_PTR(ids->frames, &frame, known);
+	if (known)
+		return known;
+	known = pool_alloc(ids->pool, 1, sizeof(*known));
+	known->frame = frame;
+	known->id = frame_id(ids->snapshot, frame);
+	known->key = frame_key(frame);
+	HASH_ADD_PTR(ids->frames, frame, known);
+	return known;
+}
+
+struct stack_ids *stack_ids_new(const struct snapshot *snapshot)
+{
+	struct stack_ids *ids = calloc(1, sizeof(*ids));
+
+	if (!ids)
+		abort();
+	ids->snapshot = snapshot;
+	ids->pool = pool_new();
+	return ids;
+}
+
+void stack_ids_free(struct stack_ids *ids)
+{
+	if (!ids)
+		return;
+	HASH_CLEAR(hh, ids->frames);
+	pool_free(ids->pool);
+	free(ids);
+}
+
+/* Whether its place is the one of the frame before it: then debug information alone tells of it. */
+static bool is_inlined_into(const struct frame *frame, const struct frame *outer)
+{
+	return frame->kind == FRAME_INLINED && frame->module && frame->module == outer->module &&
+	       frame->offset == outer->offset;
+}
+
+uint64_t stack_id(struct stack_ids *ids, const struct stack *stack)
+{
+	uint64_t hash = mix(mix(SEED, stack->domain), stack->truncated);
+
+	for (size_t i = 0; i < stack->frame_count; i++)
+		if (!i || !is_inlined_into(stack->frames[i], stack->frames[i - 1]))
+			hash = mix(hash, find_hashes(ids, stack->frames[i])->id);
+	return hash ? hash : 1;
+}
+
+uint64_t stack_key(struct stack_ids *ids, const struct stack *stack)
+{
+	const struct target *target = &ids->snapshot->targets[stack->target];
+	uint64_t hash = mix_text(mix(mix(SEED, stack->domain), target->pid), target->exe);
+
+	hash = mix(hash, (uint64_t)stack->truncated << 1 | stack->guessed);
+	for (size_t i = 0; i < stack->frame_count; i++)
+		hash = mix(hash, find_hashes(ids, stack->frames[i])->key);
+	return hash;
+}
