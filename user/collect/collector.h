@@ -12,6 +12,7 @@
 #include "images.h"
 #include "judged.h"
 #include "ledger_view.h"
+#include "names.h"
 #include "unwinding.h"
 
 struct collector;
@@ -76,6 +77,9 @@ struct image *collector_take(struct collector *collector, const void *record, si
  * `text`. Returns false where there is none.
  */
 bool collector_next_trouble(struct collector *collector, char *text, size_t size);
+
+/* What was looked up for all snapshots so far: what each one adds is of stacks that are new to it. */
+struct name_counts collector_name_counts(const struct collector *collector);
 
 struct snapshot_request {
 	int64_t started_at_ns; /* since the epoch */

@@ -7,16 +7,16 @@
 #include "../lib/path.h"
 #include "../allocators/functions.h"
 
-/* A name for code that has none, or the perf map's. */
-static const char *fallback_name(const struct known_stack *known, const struct address *address,
-				 uint64_t vaddr, char *buffer, size_t size)
+/* The perf map's; NULL: none. */
+static const char *jit_name(const struct image *image, uint64_t address)
 {
-	const char *name = NULL;
+	return image->perf_map ? perf_map_lookup(image->perf_map, address) : NULL;
+}
 
-	if (!address->module && known->image->perf_map)
-		name = perf_map_lookup(known->image->perf_map, address->value);
-	if (name)
-		return name;
+/* A name for code that has none, written to `buffer`. */
+static const char *print_place(const struct address *address, uint64_t vaddr, char *buffer,
+			       size_t size)
+{
 	if (address->module)
 		snprintf(buffer, size, "[%.200s+0x%llx]", path_base(address->module->path),
 			 (unsigned long long)vaddr);
@@ -44,13 +44,12 @@ static void note_module(struct snapshot *snapshot, const struct address *address
 	snapshot_note_module(snapshot, &note);
 }
 
-static const struct frame *make_frame(struct snapshot *snapshot, const struct known_stack *known,
+static const struct frame *make_frame(struct frames_filler *filler, const struct known_stack *known,
 				      const struct address *address, const struct symbol *symbol,
 				      uint64_t vaddr)
 {
-	char buffer[256];
-	struct frame frame = {
-		.name = symbol->name,
+	const struct frame key = {
+		.name = address->module ? symbol->name : jit_name(known->image, address->value),
 		.linkage = symbol->linkage,
 		.file = symbol->file,
 		.line = symbol->line,
@@ -59,10 +58,16 @@ static const struct frame *make_frame(struct snapshot *snapshot, const struct kn
 		.kind = symbol->inlined ? FRAME_INLINED : FRAME_NATIVE,
 	};
 
-	note_module(snapshot, address, vaddr);
+	const struct frame *found = frame_cache_find(filler->cache, &key);
+	struct frame frame = key;
+	char buffer[256];
+
+	if (found)
+		return found;
+	note_module(filler->snapshot, address, vaddr);
 	if (!frame.name)
-		frame.name = fallback_name(known, address, vaddr, buffer, sizeof(buffer));
-	return snapshot_intern_frame(snapshot, &frame);
+		frame.name = print_place(address, vaddr, buffer, sizeof(buffer));
+	return frame_cache_keep(filler->cache, &key, &frame);
 }
 
 /* An allocation function that ended in a call of another one, where the probe was. */
@@ -74,7 +79,7 @@ static bool is_allocator(const struct frame *frame)
 
 static bool is_interpreters(const struct known_stack *known, size_t frame)
 {
-	const struct module *module = known->frames[frame].module;
+	const struct module *module = known->frames[frame].address.module;
 	const struct python_binary *binary;
 
 	if (!module || !known->image->python)
@@ -83,11 +88,11 @@ static bool is_interpreters(const struct known_stack *known, size_t frame)
 	return module->inode == binary->inode && !strcmp(module->path, binary->path);
 }
 
-static bool is_eval_loop(const struct address *address, const struct names *names)
+static bool is_eval_loop(const struct stack_frame *frame)
 {
 	uint64_t vaddr;
 	size_t count;
-	const struct symbol *symbols = names_get(names, address, &count, &vaddr);
+	const struct symbol *symbols = names_of(frame, &count, &vaddr);
 	const char *name = symbols[count - 1].name;
 
 	return name && !strncmp(name, "_PyEval_EvalFrame", strlen("_PyEval_EvalFrame"));
@@ -97,12 +102,12 @@ static bool is_eval_loop(const struct address *address, const struct names *name
  * The native frame that runs the innermost Python frame: as the kernel found it, else by its name,
  * else the innermost one of the interpreter's.
  */
-static size_t find_eval_loop(const struct known_stack *known, const struct names *names)
+static size_t find_eval_loop(const struct known_stack *known)
 {
 	if (known->eval_frame && known->eval_frame <= known->frame_count)
 		return known->eval_frame - 1;
 	for (size_t i = 0; i < known->frame_count; i++)
-		if (is_interpreters(known, i) && is_eval_loop(&known->frames[i], names))
+		if (is_interpreters(known, i) && is_eval_loop(&known->frames[i]))
 			return i;
 	for (size_t i = 0; i < known->frame_count; i++)
 		if (is_interpreters(known, i))
@@ -112,14 +117,13 @@ static size_t find_eval_loop(const struct known_stack *known, const struct names
 
 /* Frames of a stack in the making, leaf first. */
 struct frame_list {
-	struct snapshot *snapshot;
+	struct frames_filler *filler;
 	const struct known_stack *known;
-	const struct names *names;
 	const struct frame **items;
 	size_t count;
 };
 
-static size_t count_frames(const struct known_stack *known, const struct names *names)
+static size_t count_frames(const struct known_stack *known)
 {
 	size_t total = known->python_count;
 
@@ -127,7 +131,7 @@ static size_t count_frames(const struct known_stack *known, const struct names *
 		uint64_t vaddr;
 		size_t count;
 
-		names_get(names, &known->frames[i], &count, &vaddr);
+		names_of(&known->frames[i], &count, &vaddr);
 		total += count;
 	}
 	return total;
@@ -135,14 +139,14 @@ static size_t count_frames(const struct known_stack *known, const struct names *
 
 static void add_native(struct frame_list *list, size_t number)
 {
-	const struct address *address = &list->known->frames[number];
+	const struct stack_frame *frame = &list->known->frames[number];
 	uint64_t vaddr;
 	size_t count;
-	const struct symbol *symbols = names_get(list->names, address, &count, &vaddr);
+	const struct symbol *symbols = names_of(frame, &count, &vaddr);
 
 	for (size_t i = 0; i < count; i++)
 		list->items[list->count++] =
-			make_frame(list->snapshot, list->known, address, &symbols[i], vaddr);
+			make_frame(list->filler, list->known, &frame->address, &symbols[i], vaddr);
 }
 
 static void add_python(struct frame_list *list)
@@ -156,7 +160,7 @@ static void add_python(struct frame_list *list)
 			.kind = FRAME_PYTHON,
 		};
 
-		list->items[list->count++] = snapshot_intern_frame(list->snapshot, &frame);
+		list->items[list->count++] = frame_cache_intern(list->filler->cache, &frame);
 	}
 }
 
@@ -164,10 +168,11 @@ static void add_python(struct frame_list *list)
  * Native frames inward of the interpreter's loop stay below the Python frames, but for the
  * interpreter's own; those from the loop outwards are what runs the Python frames.
  */
-static void add_all(struct frame_list *list, bool native_interpreter)
+static void add_all(struct frame_list *list)
 {
 	const struct known_stack *known = list->known;
-	size_t loop = known->python_count ? find_eval_loop(known, list->names) : known->frame_count;
+	bool native_interpreter = list->filler->native_interpreter;
+	size_t loop = known->python_count ? find_eval_loop(known) : known->frame_count;
 
 	for (size_t i = 0; i < loop; i++)
 		if (native_interpreter || !known->python_count || !is_interpreters(known, i))
@@ -177,25 +182,23 @@ static void add_all(struct frame_list *list, bool native_interpreter)
 		add_native(list, i);
 }
 
-void frames_fill(struct snapshot *snapshot, struct stack *stack, const struct known_stack *known,
-		 const struct names *names, bool native_interpreter)
+void frames_fill(struct frames_filler *filler, struct stack *stack, const struct known_stack *known)
 {
-	size_t total = count_frames(known, names), leaf = 0;
+	size_t total = count_frames(known), leaf = 0;
 	struct frame_list list = {
-		.snapshot = snapshot,
+		.filler = filler,
 		.known = known,
-		.names = names,
-		.items = snapshot_alloc(snapshot, total, sizeof(*stack->frames)),
+		.items = snapshot_alloc(filler->snapshot, total, sizeof(*stack->frames)),
 	};
 
-	add_all(&list, native_interpreter);
+	add_all(&list);
 	while (leaf + 1 < list.count && is_allocator(list.items[leaf]))
 		leaf++;
 	stack->frame_count = list.count - leaf;
-	stack->frames = snapshot_alloc(snapshot, total, sizeof(*stack->frames));
+	stack->frames = snapshot_alloc(filler->snapshot, total, sizeof(*stack->frames));
 	for (size_t i = 0; i < stack->frame_count; i++)
 		stack->frames[i] = list.items[list.count - 1 - i];
-	stack->truncated = known->python_count && !native_interpreter
+	stack->truncated = known->python_count && !filler->native_interpreter
 				   ? known->python_cut
 				   : known->truncated || known->python_cut;
 }

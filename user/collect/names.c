@@ -1,22 +1,25 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "names.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <uthash.h>
 
+#include "../lib/array.h"
+
 struct name {
 	struct address address;
 	struct symbol_list list;
-	bool resolved;
 	UT_hash_handle hh;
 };
 
 struct names {
 	struct confined *confined;
 	struct name *by_address;
+	struct name **pending; /* wanted, and not looked up */
+	size_t pending_count;
+	struct name_counts counts;
 };
 
 static const struct symbol unknown_symbol;
@@ -45,6 +48,7 @@ void names_free(struct names *names)
 		return;
 	HASH_ITER (hh, names->by_address, name, next)
 		name_free(names, name);
+	free(names->pending);
 	free(names);
 }
 
@@ -66,18 +70,25 @@ static struct name *find_name(const struct names *names, const struct address *a
 	return name;
 }
 
-int names_want(struct names *names, const struct address *address)
+const struct name *names_want(struct names *names, const struct address *address)
 {
-	struct name *name;
+	struct name *name = address->module ? find_name(names, address) : NULL;
 
-	if (!address->module || find_name(names, address))
-		return 0;
+	if (!address->module)
+		return NULL;
+	names->counts.wanted++;
+	if (name)
+		return name;
 	name = calloc(1, sizeof(*name));
 	if (!name)
-		return -ENOMEM;
+		return NULL;
+	if (!array_append(&names->pending, &names->pending_count, name)) {
+		free(name);
+		return NULL;
+	}
 	name->address = *address;
 	HASH_ADD(hh, names->by_address, address, sizeof(name->address), name);
-	return 0;
+	return name;
 }
 
 static int by_module(const void *left, const void *right)
@@ -99,8 +110,7 @@ static void resolve_module(struct names *names, struct name **run, size_t count)
 	uint64_t *offsets = calloc(count, sizeof(*offsets));
 	struct symbol_list *lists = calloc(count, sizeof(*lists));
 
-	for (size_t i = 0; i < count; i++)
-		run[i]->resolved = true;
+	names->counts.resolved += count;
 	if (module->fd >= 0 && !module->build_id[0])
 		build_id_read(names->confined, module->fd, module->build_id);
 	if (offsets && lists && module->fd >= 0) {
@@ -117,16 +127,11 @@ static void resolve_module(struct names *names, struct name **run, size_t count)
 
 void names_resolve(struct names *names)
 {
-	struct name **pending = calloc(HASH_COUNT(names->by_address) + 1, sizeof(struct name *));
-	struct name *name, *next;
-	size_t count = 0;
+	struct name **pending = names->pending;
+	size_t count = names->pending_count;
 
-	if (!pending)
+	if (!count)
 		return;
-	HASH_ITER (hh, names->by_address, name, next) {
-		if (!name->resolved)
-			pending[count++] = name;
-	}
 	qsort(pending, count, sizeof(struct name *), by_module);
 	for (size_t start = 0, end; start < count; start = end) {
 		end = start + 1;
@@ -136,15 +141,21 @@ void names_resolve(struct names *names)
 		resolve_module(names, pending + start, end - start);
 	}
 	free(pending);
+	names->pending = NULL;
+	names->pending_count = 0;
 }
 
-const struct symbol *names_get(const struct names *names, const struct address *address,
-			       size_t *count, uint64_t *vaddr)
+struct name_counts names_count(const struct names *names)
 {
-	const struct name *name = address->module ? find_name(names, address) : NULL;
+	return names->counts;
+}
+
+const struct symbol *names_of(const struct stack_frame *frame, size_t *count, uint64_t *vaddr)
+{
+	const struct name *name = frame->name;
 
 	*count = 1;
-	*vaddr = address->value;
+	*vaddr = frame->address.value;
 	if (!name || !name->list.count)
 		return &unknown_symbol;
 	*count = name->list.count;

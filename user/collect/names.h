@@ -15,21 +15,31 @@ struct names;
 struct names *names_new(struct confined *confined);
 void names_free(struct names *names);
 
-/* Notes that this address will be asked for. Returns 0 or -ENOMEM. */
-int names_want(struct names *names, const struct address *address);
+/*
+ * The name of an address in a file, to be looked up unless it was. It stays, whatever is looked up
+ * besides, as long as the file's module. NULL where it is in none, or on out of memory.
+ */
+const struct name *names_want(struct names *names, const struct address *address);
 
 /* Forgets those of modules that are leaving. */
 void names_evict(struct names *names);
 
-/* Looks up everything noted and not yet known, a file at a time. A file that fails costs its
+/* Looks up everything wanted and not yet known, a file at a time. A file that fails costs its
  * names. */
 void names_resolve(struct names *names);
 
+/* How often a name was wanted, and how many were looked up. */
+struct name_counts {
+	uint64_t wanted;
+	uint64_t resolved;
+};
+
+struct name_counts names_count(const struct names *names);
+
 /*
- * The names of an address that was noted and resolved, innermost first; *count is at least 1. The
- * vaddr goes to *vaddr.
+ * The names of a frame, innermost first; *count is at least 1. Its address as the file counts goes
+ * to *vaddr.
  */
-const struct symbol *names_get(const struct names *names, const struct address *address,
-			       size_t *count, uint64_t *vaddr);
+const struct symbol *names_of(const struct stack_frame *frame, size_t *count, uint64_t *vaddr);
 
 #endif

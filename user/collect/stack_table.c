@@ -44,8 +44,8 @@ void stack_table_use_modules(const struct stack_table *table)
 		const struct known_stack *known = table->by_row[i];
 
 		for (size_t j = 0; known && j < known->frame_count; j++)
-			if (known->frames[j].module)
-				known->frames[j].module->used = true;
+			if (known->frames[j].address.module)
+				known->frames[j].address.module->used = true;
 	}
 }
 
@@ -163,7 +163,7 @@ int stack_table_add(struct stack_table *table, const struct images *images, stru
 	for (size_t i = 0; i < stack->frame_count; i++) {
 		struct stack_place place;
 
-		stack->frames[i] =
+		stack->frames[i].address =
 			find_place(record, frames[i], &place)
 				? locate_placed(images, modules, image, frames[i], record->unloads,
 						&place)

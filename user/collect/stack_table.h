@@ -15,6 +15,14 @@ struct address {
 	uint64_t value;        /* position in the module's file, else the address itself */
 };
 
+/* Its name: names.h */
+struct name;
+
+struct stack_frame {
+	struct address address;
+	const struct name *name; /* NULL: not looked up yet, or outside of any file */
+};
+
 struct known_stack {
 	struct image *image;
 	uint32_t row;
@@ -22,11 +30,12 @@ struct known_stack {
 	bool truncated;      /* the native frames do not reach the bottom */
 	bool guessed;        /* some native frames were found by frame pointers alone */
 	bool python_cut;     /* the Python frames do not */
+	bool named;          /* its frames have their names */
 	uint32_t eval_frame; /* struct stack_record */
 	size_t python_count;
 	struct python_name *python; /* innermost first */
 	size_t frame_count;
-	struct address frames[]; /* leaf first */
+	struct stack_frame frames[]; /* leaf first */
 };
 
 struct stack_table {

@@ -17,7 +17,7 @@ struct writer_stack {
 	bool cut;
 	struct watch_frame *python;
 	size_t python_count;
-	struct address *native; /* in the order of the row's, but for the interpreter's own */
+	struct stack_frame *native; /* in the order of the row's, but for the interpreter's own */
 	uint64_t *native_raw;
 	size_t native_count;
 	struct watch_frame *frames; /* both; NULL as long as native ones have no names */
@@ -147,7 +147,7 @@ static void take_native(struct writers *writers, const struct watch_stack *row,
 
 		if (stack->python_count && is_interpreters(writers, &address))
 			continue;
-		stack->native[stack->native_count] = address;
+		stack->native[stack->native_count].address = address;
 		stack->native_raw[stack->native_count++] = row->native[i];
 	}
 }
@@ -182,12 +182,13 @@ static const char *name_of_jit(const struct writers *writers, const struct addre
 
 /* The frames of one address, several where calls were inlined. Returns their number; `frames` may
  * be NULL. */
-static size_t name_native(const struct writers *writers, const struct address *address,
+static size_t name_native(const struct writers *writers, const struct stack_frame *frame,
 			  uint64_t raw, struct watch_frame *frames)
 {
+	const struct address *address = &frame->address;
 	uint64_t vaddr;
 	size_t count;
-	const struct symbol *symbols = names_get(writers->names, address, &count, &vaddr);
+	const struct symbol *symbols = names_of(frame, &count, &vaddr);
 
 	for (size_t i = 0; frames && i < count; i++)
 		frames[i] = (struct watch_frame){
@@ -225,7 +226,8 @@ static void name_stacks(struct writers *writers)
 		const struct writer_stack *stack = &writers->stacks[i];
 
 		for (size_t k = 0; !stack->frames && k < stack->native_count; k++)
-			names_want(writers->names, &stack->native[k]);
+			stack->native[k].name =
+				names_want(writers->names, &stack->native[k].address);
 	}
 	if (writers->config.confined)
 		names_resolve(writers->names);

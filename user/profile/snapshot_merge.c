@@ -9,6 +9,7 @@
 
 #include "../lib/pool.h"
 #include "../lib/saturate.h"
+#include "frame_cache.h"
 
 struct stack_entry {
 	UT_hash_handle hh;
@@ -28,7 +29,8 @@ struct merge {
 	struct snapshot *result;
 	struct pool *memory;
 	struct stack_entry *stacks;
-	bool by_program; /* processes of one executable are one target */
+	struct frame_cache *frames; /* of all parts */
+	bool by_program;            /* processes of one executable are one target */
 };
 
 static bool strings_equal(const char *a, const char *b)
@@ -187,7 +189,7 @@ static void merge_stack(struct merge *merge, const struct stack *part, size_t ta
 	key->truncated = part->truncated;
 	key->guessed = part->guessed;
 	for (size_t i = 0; i < part->frame_count; i++)
-		key->frames[i] = snapshot_intern_frame(merge->result, part->frames[i]);
+		key->frames[i] = frame_cache_intern(merge->frames, part->frames[i]);
 	HASH_FIND(hh, merge->stacks, key, key_size, entry);
 	struct stack *stack = entry ? &merge->result->stacks[entry->index]
 				    : add_stack(merge, key, key_size, part->frame_count);
@@ -298,6 +300,7 @@ static struct snapshot *merge_parts(struct snapshot *const *parts, size_t count,
 	if (!merge.result || !count)
 		return merge.result;
 	merge.memory = pool_new();
+	merge.frames = frame_cache_new(merge.result);
 	merge.result->version = snapshot_intern(merge.result, parts[0]->version);
 	merge.result->host = snapshot_intern(merge.result, common_host(parts, count));
 	if (count == 1) {
@@ -309,6 +312,7 @@ static struct snapshot *merge_parts(struct snapshot *const *parts, size_t count,
 	merge_times(&merge, parts, count);
 	snapshot_sort(merge.result);
 	HASH_CLEAR(hh, merge.stacks);
+	frame_cache_free(merge.frames);
 	pool_free(merge.memory);
 	return merge.result;
 }
