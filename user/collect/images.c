@@ -60,6 +60,7 @@ static void image_identify(const struct images *images, struct image *image)
 
 	if (procfs_read_status(images->procfs, pid, &status))
 		return;
+	image->start_time = status.start_time;
 	memcpy(image->comm, status.comm, sizeof(image->comm));
 	image->exe = procfs_read_exe(images->procfs, pid);
 	image->cmdline = procfs_read_cmdline(images->procfs, pid, &image->cmdline_count);
@@ -256,6 +257,14 @@ struct image *images_add_executed(struct images *images, uint32_t space, uint32_
 	return image;
 }
 
+/* 0: it is gone. */
+static uint64_t start_time_of(const struct images *images, uint32_t pid)
+{
+	struct process_status status;
+
+	return procfs_read_status(images->procfs, (pid_t)pid, &status) ? 0 : status.start_time;
+}
+
 static char **copy_arguments(char *const *arguments, size_t count)
 {
 	size_t size = (count + 1) * sizeof(char *);
@@ -289,6 +298,7 @@ struct image *images_add_child(struct images *images, const struct image *parent
 	mappings_copy(&parent->mappings, &image->mappings);
 	image->python = python_target_child(parent->python, (pid_t)pid);
 	image->unloads = parent->unloads;
+	image->start_time = start_time_of(images, pid);
 	image_refresh(images, image);
 	return image;
 }
@@ -329,9 +339,11 @@ const struct mapping *image_find_mapping(const struct images *images, struct ima
  * A name there may lead to any file that the process sees, also to one that it may not read, by a
  * link or a mount of its own: so only a file of its own user counts.
  */
-static int open_perf_map(const struct images *images, pid_t pid)
+static int open_perf_map(const struct images *images, const struct image *image,
+			 struct file_stamp *stamp)
 {
 	struct process_status process;
+	pid_t pid = (pid_t)image->pid;
 	struct stat status;
 	char path[64];
 	int fd = procfs_read_status(images->procfs, pid, &process);
@@ -340,23 +352,43 @@ static int open_perf_map(const struct images *images, pid_t pid)
 		return fd;
 	snprintf(path, sizeof(path), "/tmp/perf-%d.map", (int)process.inner_pid);
 	fd = procfs_open_inside(images->procfs, pid, path, PERF_MAP_MAX_BYTES);
-	if (fd >= 0 && (fstat(fd, &status) || status.st_uid != process.uid)) {
-		close(fd);
-		fd = -EACCES;
+	if (fd < 0)
+		return fd;
+	if (!fstat(fd, &status) && status.st_uid == process.uid &&
+	    start_time_of(images, image->pid) == image->start_time) {
+		*stamp = (struct file_stamp){
+			.device = status.st_dev,
+			.inode = status.st_ino,
+			.size = (uint64_t)status.st_size,
+			.changed_ns = clock_ns_of(&status.st_mtim),
+		};
+		return fd;
 	}
-	return fd;
+	close(fd);
+	return -EACCES;
+}
+
+static bool stamps_equal(const struct file_stamp *a, const struct file_stamp *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+	       a->changed_ns == b->changed_ns;
 }
 
 void image_read_perf_map(const struct images *images, struct image *image)
 {
+	struct file_stamp stamp;
 	struct perf_map *map;
 	int fd;
 
-	if (image->perf_map_error)
+	if (image->perf_map_error || image->gone || !image->start_time)
 		return;
-	fd = open_perf_map(images, (pid_t)image->pid);
+	fd = open_perf_map(images, image, &stamp);
 	if (fd < 0)
 		return;
+	if (image->perf_map && stamps_equal(&stamp, &image->perf_map_stamp)) {
+		close(fd);
+		return;
+	}
 	map = perf_map_request(images->confined, fd);
 	if (!map)
 		image->perf_map_error = -errno;
@@ -365,6 +397,7 @@ void image_read_perf_map(const struct images *images, struct image *image)
 		return;
 	perf_map_free(image->perf_map);
 	image->perf_map = map;
+	image->perf_map_stamp = stamp;
 }
 
 static void image_free(struct image *image)

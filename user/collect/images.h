@@ -33,9 +33,18 @@ struct python_account {
 	const char *version;        /* owned by the account's filler */
 };
 
+/* What a file that grows was when it was read. */
+struct file_stamp {
+	uint64_t device;
+	uint64_t inode;
+	uint64_t size;
+	uint64_t changed_ns;
+};
+
 struct image {
 	uint32_t space; /* SPACE() of bpf/ledger.h */
 	uint32_t pid;
+	uint64_t start_time; /* of the process, in clock ticks since boot; 0: it was gone */
 	char comm[17];
 	char *exe;
 	char **cmdline;
@@ -49,7 +58,8 @@ struct image {
 	size_t number;             /* its place in a snapshot in the making */
 	uint64_t refresh_after_ns; /* a search for an address waits until then */
 	struct perf_map *perf_map; /* names from a JIT; NULL: none */
-	int perf_map_error;        /* 0, or why it is not looked at again */
+	struct file_stamp perf_map_stamp;
+	int perf_map_error; /* 0, or why it is not looked at again */
 	bool perf_map_told;
 	struct python_target *python;  /* NULL: no interpreter, or not known yet */
 	struct python_account account; /* of the interpreter */
@@ -111,8 +121,9 @@ const struct mapping *image_find_mapping(const struct images *images, struct ima
 
 /*
  * Reads the process's perf map, or reads it again; where that fails an older one stays. To be
- * called when code outside of any file is first met, since the process may be gone later. One that
- * cannot be read is not tried again.
+ * called when code outside of any file is first met, since the process may be gone later: then
+ * there is none, whoever got its number. One that cannot be read is not tried again, and one that is
+ * as it was not read again.
  */
 void image_read_perf_map(const struct images *images, struct image *image);
 

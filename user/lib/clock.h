@@ -6,12 +6,17 @@
 #include <stdint.h>
 #include <time.h>
 
+static inline uint64_t clock_ns_of(const struct timespec *time)
+{
+	return (uint64_t)time->tv_sec * 1000000000 + (uint64_t)time->tv_nsec;
+}
+
 static inline uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec time;
 
 	clock_gettime(clock, &time);
-	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+	return clock_ns_of(&time);
 }
 
 static inline double clock_s(clockid_t clock)
