@@ -77,7 +77,7 @@ $(BUILD)/obj/%.o: %.c | $(skeletons) $(proto).h $(page)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(cflags) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(proto).h $(proto).c &: user/output/profile.proto
+$(proto).h $(proto).c &: user/profile/profile.proto
 	$(call say,PROTOC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)protoc-c --proto_path=$(<D) --c_out=$(@D) $<

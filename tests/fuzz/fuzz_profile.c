@@ -10,7 +10,7 @@
 #include <zlib.h>
 
 #include "../../user/output/formats.h"
-#include "../../user/output/pprof.h"
+#include "../../user/profile/pprof.h"
 
 static size_t pack(const uint8_t *data, size_t size, uint8_t **packed)
 {

@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "output/pprof.h"
+#include "profile/pprof.h"
 #include "profile.pb-c.h"
 #include "snapshots.h"
 

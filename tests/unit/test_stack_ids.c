@@ -5,7 +5,7 @@
 #include <cmocka.h>
 
 #include "output/output.h"
-#include "output/pprof.h"
+#include "profile/pprof.h"
 #include "profile/snapshot_merge.h"
 #include "profile/stack_ids.h"
 #include "snapshots.h"

@@ -6,8 +6,9 @@
 #include <string.h>
 
 #include "../lib/command_line.h"
-#include "output_options.h"
+#include "../profile/pprof.h"
 #include "../profile/snapshot_merge.h"
+#include "output_options.h"
 
 struct report_options {
 	char **paths;

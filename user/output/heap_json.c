@@ -8,8 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../lib/json.h"
 #include "heap.h"
-#include "json.h"
 
 struct json_object *json_of_process(pid_t pid, const char *comm, const char *exe)
 {

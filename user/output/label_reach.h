@@ -10,9 +10,6 @@
 /* The frame that stands in front of the blocks of a stack that are lost. */
 #define LABEL_LOST "[lost]"
 
-/* Prints `list of app`, `stack of thread 12 (worker)`, escaped. */
-void label_print_holder(FILE *file, const struct holder *holder);
-
 /* What of all targets is lost, every line ended; nothing where nobody asked. */
 void label_print_reach_totals(FILE *file, const struct snapshot *snapshot);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where the memory is, in `unfreed/heap/1`. */
 #include "heap_json.h"
-#include "json.h"
+#include "../lib/json.h"
 
 static struct json_object *json_of_parts(const struct look *look)
 {

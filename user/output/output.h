@@ -55,11 +55,4 @@ const char *output_format_names(void);
 int output_write(const char *path, const struct output_format *format,
 		 const struct snapshot *snapshot, const struct output_options *options);
 
-/*
- * Reads a saved profile (pprof as output/pprof.c writes it, gzip). Files of others are refused.
- * On failure returns NULL and puts one sentence without a trailing period or newline into `error`
- * (of `error_size` bytes). The file is hostile: sizes are capped, nothing is trusted.
- */
-struct snapshot *profile_read(const char *path, char *error, size_t error_size);
-
 #endif

@@ -15,10 +15,10 @@
 
 #include "../analyze/net.h"
 #include "../lib/escape.h"
+#include "../lib/json.h"
 #include "../lib/pool.h"
 #include "../profile/snapshot_merge.h"
 #include "grown_label.h"
-#include "json.h"
 #include "label.h"
 #include "label_objects.h"
 #include "label_reach.h"

@@ -5,9 +5,9 @@
 #include <inttypes.h>
 
 #include "../lib/escape.h"
+#include "../lib/json.h"
 #include "../lib/quantity.h"
 #include "columns.h"
-#include "json.h"
 #include "why_json.h"
 #include "why_label.h"
 

@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../lib/json.h"
 #include "heap.h"
 #include "heap_json.h"
-#include "json.h"
 #include "why_json.h"
 
 static struct json_object *json_of_rate(const struct rate *rate)

@@ -2,7 +2,7 @@
 /*
  * The hinge of the program: what was outstanding at one moment, with names and without
  * anything of BPF. Left of it are root, the kernel and time; right of it pure functions
- * over data. Its saved form is pprof (output/pprof.c writes it, output/pprof_read.c reads it back
+ * over data. Its saved form is pprof (pprof.c writes it, pprof_read.c reads it back
  * without loss; docs/formats.md lists the labels).
  *
  * A snapshot owns everything that hangs off it. Strings are interned: equal strings are one

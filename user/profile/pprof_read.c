@@ -14,8 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "inflate.h"
-#include "output.h"
+#include "../lib/inflate.h"
 #include "profile.pb-c.h"
 
 #define PACKED_LIMIT_BYTES   (256u << 20)

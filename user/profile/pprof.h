@@ -1,11 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the writer and the reader of saved profiles share; docs/formats.md describes it. */
+/*
+ * Saved profiles: a snapshot as pprof, written here and read back without loss, and what the writer
+ * and the reader share; docs/formats.md describes it.
+ */
 #ifndef UNFREED_PPROF_H
 #define UNFREED_PPROF_H
 
 #include <stddef.h>
+#include <stdio.h>
 
-#include "../profile/snapshot.h"
+#include "snapshot.h"
+
+/* Writes a snapshot, packed by gzip. Returns 0 or a negative errno. */
+int profile_write(const struct snapshot *snapshot, FILE *file);
+
+/*
+ * Reads a saved profile. Files of others are refused.
+ * On failure returns NULL and puts one sentence without a trailing period or newline into `error`
+ * (of `error_size` bytes). The file is hostile: sizes are capped, nothing is trusted.
+ */
+struct snapshot *profile_read(const char *path, char *error, size_t error_size);
 
 /*
  * Begins the comment that carries what pprof has no field for, as JSON. Viewers do not show

@@ -5,8 +5,8 @@
 #include <json-c/json.h>
 #include <string.h>
 
-#include "json.h"
 #include "json_read.h"
+#include "snapshot_json.h"
 
 char *profile_objects_write(const struct snapshot *snapshot)
 {

@@ -8,7 +8,7 @@
 
 #include <json-c/json.h>
 
-#include "../profile/snapshot.h"
+#include "snapshot.h"
 
 bool json_read_count(const struct json_object *object, const char *key, uint64_t *value);
 bool json_read_difference(const struct json_object *object, const char *key, int64_t *value);

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
 #include "json_read.h"
+#include "snapshot_json.h"
 
 /* In full, to be read back. Negative: unknown. */
 static void add_percent(struct json_object *comment, const char *key, double percent)

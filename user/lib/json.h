@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Parts of JSON that several outputs share. */
+/* Values and members of JSON, as all that write it have them. */
 #ifndef UNFREED_JSON_H
 #define UNFREED_JSON_H
 
@@ -8,25 +8,14 @@
 
 #include <json-c/json.h>
 
-#include "../profile/snapshot.h"
-
 /* Each returns a new object, the caller's. NULL gives JSON's null. */
 struct json_object *json_of_string(const char *string);
-struct json_object *json_of_target(const struct target *target);
-struct json_object *json_of_totals(const struct totals *totals);
-struct json_object *json_of_modules(const struct snapshot *snapshot);
-/* What is lost and what holds the rest; NULL of none. */
-struct json_object *json_of_reachability(const struct reachability *reachability);
-/* What the blocks of a stack hold: known, reused, types; NULL of none. */
-struct json_object *json_of_objects(const struct stack_objects *objects);
-
-struct json_object *json_of_losses(const struct snapshot *snapshot);
 
 /* With so many digits after the point; NULL for what is no number. */
 struct json_object *json_of_double(double value, int digits);
+struct json_object *json_of_percent(double percent);       /* negative: unknown, which is NULL */
 struct json_object *json_of_seconds(uint64_t nanoseconds); /* 12.5 */
-struct json_object *json_of_change(const struct change *change);
-struct json_object *json_of_time(int64_t since_epoch_ns); /* "2026-01-31T12:00:00.000000000Z" */
+struct json_object *json_of_time(int64_t since_epoch_ns);  /* "2026-01-31T12:00:00.000000000Z" */
 
 void json_add_count(struct json_object *object, const char *key, uint64_t count);
 void json_add_difference(struct json_object *object, const char *key, int64_t difference);

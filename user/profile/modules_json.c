@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* The files that frames lie in, in JSON and in the comment of saved profiles. */
-#include "json.h"
 #include "json_read.h"
 #include "pprof.h"
+#include "snapshot_json.h"
 
 static struct json_object *json_of_module(const struct snapshot_module *module)
 {
