@@ -32,9 +32,10 @@ def allow_cores():
 
 
 def crash(process, directory, working=None):
-    """The kernel's core of a process that works in a directory and is ready."""
+    """The kernel's core of a process that works in a directory and is ready, or stopped."""
     working = working or directory
     os.kill(process.pid, signal.SIGABRT)
+    os.kill(process.pid, signal.SIGCONT)
     process.wait(TIMEOUT)
     core, = (path for path in working.glob("core*") if path.is_file())
     return pathlib.Path(shutil.move(core, directory / "crashed"))
@@ -91,6 +92,12 @@ def look_at_quiet(process):
     return looks[-1]
 
 
+def stop(process):
+    """What it does not do itself is what a core differs by from a look."""
+    os.kill(process.pid, signal.SIGSTOP)
+    assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
+
+
 TABLES = {
     "types": ["name", "language", "count", "bytes"],
     "containers": ["name", "type", "length", "bytes", "address", "bound", "hits"],
@@ -100,10 +107,14 @@ TABLES = {
 
 
 def differences(one, other):
-    """The rows that one of two reports has alone, of each table where there are any."""
-    found = {table: set(rows(one, table, *keys)) ^ set(rows(other, table, *keys))
-             for table, keys in TABLES.items()}
-    return {table: sorted(alone) for table, alone in found.items() if alone}
+    """The rows that the first and the second of two reports have alone, of each table where there
+    are any."""
+    found = {}
+    for table, keys in TABLES.items():
+        left, right = set(rows(one, table, *keys)), set(rows(other, table, *keys))
+        if left != right:
+            found[table] = sorted(left - right), sorted(right - left)
+    return found
 
 
 def check_same(report, live):
@@ -133,6 +144,7 @@ def test_same_after_a_crash(python, started, tmp_path):  # noqa: F811
     if python.root and os.geteuid():
         pytest.skip("another release's root is for root")
     process = begin(python, started, "python_graphs.py", preexec_fn=allow_cores, cwd=tmp_path)
+    stop(process)
     live = look_at_quiet(process)
     path = crash(process, tmp_path, python.root)
     root = ["--root", python.root] if python.root else []
