@@ -60,7 +60,7 @@ void case_free(struct patient_case *kase)
 /* A short life is to be told by as many samples as any. */
 static double count_each_s(const struct patient_case *kase)
 {
-	return fmin(COUNT_EACH_S, (kase->plan.end_s - kase->plan.began_s) / COUNTS_LEAST);
+	return fmin(COUNT_EACH_S, (kase->schedule.end_s - kase->schedule.began_s) / COUNTS_LEAST);
 }
 
 /* Two samples at almost one time make a slope out of nothing: a look takes the place of a count. */

@@ -4,7 +4,7 @@
 #define UNFREED_SERVICE_CASE_H
 
 #include "allowance.h"
-#include "plan.h"
+#include "schedule.h"
 #include "series.h"
 #include "subjects.h"
 
@@ -28,7 +28,7 @@ struct watched_word {
 
 struct patient_case {
 	struct patient patient;
-	struct plan plan;
+	struct schedule schedule;
 	bool newcomer; /* came when others were being looked at already */
 	bool told;     /* looks have said what grows */
 	struct subjects subjects;

@@ -172,14 +172,16 @@ static bool attend_watches(struct inquiry *inquiry)
 
 	for (size_t i = 0; i < inquiry->case_count && !inquiry->cannot_watch; i++) {
 		struct patient_case *kase = inquiry->cases[i];
-		double most_s = fmax((kase->plan.end_s - kase->plan.began_s) * 0.8 / BATCHES, 1);
+		double most_s =
+			fmax((kase->schedule.end_s - kase->schedule.began_s) * 0.8 / BATCHES, 1);
 
 		hot |= case_watch_poll(kase);
 		if (!case_watch_is_over(kase, clock_s(CLOCK_MONOTONIC), most_s))
 			continue;
 		struct failure lacks = {0};
 
-		if (plan_has_told(&kase->plan) && kase->patient.is_python && kase->subjects.count)
+		if (schedule_has_told(&kase->schedule) && kase->patient.is_python &&
+		    kase->subjects.count)
 			case_watch_next(kase, inquiry->cases, inquiry->case_count, WATCH_SHARE,
 					&lacks);
 		else

@@ -48,7 +48,7 @@ double inquiry_until_s(const struct inquiry *inquiry);
 void inquiry_look(struct inquiry *inquiry);
 void inquiry_look_last(struct inquiry *inquiry);
 
-/* Gives a process that was just taken up its plan. */
+/* Gives a process that was just taken up its schedule. */
 void inquiry_plan(struct inquiry *inquiry, struct patient_case *kase, bool newcomer);
 
 /* Brings the plans up to date with how long workers have turned out to live. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Which looks an inquiry makes. Each process has its plan (plan.h), and an allowance of its own; a
+ * Which looks an inquiry makes. Each process has its schedule (schedule.h), and an allowance of its own; a
  * look that is too dear falls away.
  *
  * Of workers that come and go not each can be looked at: looks cost as much of one that lives for
@@ -71,9 +71,9 @@ static double cost_of_rest(const struct inquiry *inquiry, const struct patient_c
 
 	if (kase->gone || is_idle_master(inquiry, kase))
 		return 0;
-	for (size_t i = kase->plan.next; i < kase->plan.count; i++)
-		if (kase->plan.steps[i].need != PLAN_FAREWELL)
-			cost += cost_of(kase, kase->plan.steps[i].graph);
+	for (size_t i = kase->schedule.next; i < kase->schedule.count; i++)
+		if (kase->schedule.steps[i].need != STEP_FAREWELL)
+			cost += cost_of(kase, kase->schedule.steps[i].graph);
 	return cost;
 }
 
@@ -121,7 +121,7 @@ static double find_left(const struct inquiry *inquiry, const struct patient_case
 {
 	if (!kase->newcomer)
 		return left_for(inquiry, kase);
-	double left = left_for_newcomer(inquiry, kase, kase->plan.end_s);
+	double left = left_for_newcomer(inquiry, kase, kase->schedule.end_s);
 
 	return has_to_tell(inquiry, kase) ? fmax(left, cost_of_rest(inquiry, kase)) : left;
 }
@@ -153,19 +153,19 @@ static bool has_begun_late(const struct inquiry *inquiry, const struct patient_c
 /* Room is left for the last graph, and in front of a look without one for another in between,
  * unless there are too few to tell how fast memory grows: whether C memory is to be recorded hangs
  * on it. */
-static bool is_affordable(const struct patient_case *kase, const struct plan_step *step,
+static bool is_affordable(const struct patient_case *kase, const struct schedule_step *step,
 			  double left)
 {
 	double graph = cost_of(kase, true), plain = cost_of(kase, false);
 
 	switch (step->need) {
-	case PLAN_OPTIONAL:
+	case STEP_OPTIONAL:
 		if (!step->graph && kase->patient.looks < SLOPE_LEAST)
 			return plain + graph <= left;
 		return (step->graph ? graph : plain + graph) + graph <= left;
-	case PLAN_SPARED:
+	case STEP_SPARED:
 		return !kase->patient.is_python || (kase->look && 2 * (graph + plain) <= left);
-	case PLAN_FAREWELL:
+	case STEP_FAREWELL:
 		return graph <= left;
 	default:
 		return true;
@@ -174,12 +174,12 @@ static bool is_affordable(const struct patient_case *kase, const struct plan_ste
 
 /* A graph is what is dear, of a Python alone; the first one waits where there may not be three. */
 static enum chosen_look choose_look(const struct inquiry *inquiry, const struct patient_case *kase,
-				    const struct plan_step *step)
+				    const struct schedule_step *step)
 {
 	double left = find_left(inquiry, kase);
 	enum chosen_look wanted = step->graph ? GRAPH_LOOK : PLAIN_LOOK;
 
-	if (step->need == PLAN_FAREWELL && kase->plan.end_s >= inquiry_until_s(inquiry))
+	if (step->need == STEP_FAREWELL && kase->schedule.end_s >= inquiry_until_s(inquiry))
 		return NO_LOOK;
 	if (has_begun_late(inquiry, kase) && kase->look)
 		return wanted;
@@ -202,17 +202,17 @@ static void look(struct inquiry *inquiry, struct patient_case *kase, enum chosen
 		case_look(kase, chosen == GRAPH_LOOK, &request);
 }
 
-/* The plan of a master that does nothing waits until it does something. */
+/* The schedule of a master that does nothing waits until it does something. */
 static void look_if_due(struct inquiry *inquiry, struct patient_case *kase)
 {
 	if (kase->gone)
 		return;
 	bool idle = is_idle_master(inquiry, kase);
 	if (idle && !kase->patient.looks) {
-		plan_begin(&kase->plan, PLAN_OF_ALL, now_s(), inquiry_until_s(inquiry));
+		schedule_begin(&kase->schedule, SCHEDULE_OF_ALL, now_s(), inquiry_until_s(inquiry));
 		return;
 	}
-	const struct plan_step *step = plan_take(&kase->plan, now_s());
+	const struct schedule_step *step = schedule_take(&kase->schedule, now_s());
 	if (step && !idle)
 		look(inquiry, kase, choose_look(inquiry, kase, step));
 }
@@ -255,8 +255,8 @@ void inquiry_move_ends(struct inquiry *inquiry)
 		struct patient_case *kase = inquiry->cases[i];
 		double end_s = likely_end_s(inquiry, kase->born_s);
 
-		if (!kase->gone && fabs(end_s - kase->plan.end_s) > MOVED_S)
-			plan_move_end(&kase->plan, end_s, now_s());
+		if (!kase->gone && fabs(end_s - kase->schedule.end_s) > MOVED_S)
+			schedule_move_end(&kase->schedule, end_s, now_s());
 	}
 }
 
@@ -287,6 +287,7 @@ bool inquiry_takes_up(const struct inquiry *inquiry, const struct member *member
 void inquiry_plan(struct inquiry *inquiry, struct patient_case *kase, bool newcomer)
 {
 	kase->newcomer = newcomer;
-	plan_begin(&kase->plan, newcomer ? PLAN_OF_NEWCOMER : PLAN_OF_ALL,
-		   newcomer ? kase->born_s : inquiry->began_s, likely_end_s(inquiry, kase->born_s));
+	schedule_begin(&kase->schedule, newcomer ? SCHEDULE_OF_NEWCOMER : SCHEDULE_OF_ALL,
+		       newcomer ? kase->born_s : inquiry->began_s,
+		       likely_end_s(inquiry, kase->born_s));
 }
