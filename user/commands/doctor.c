@@ -15,6 +15,7 @@
 #include "../lib/quantity.h"
 #include "../memory/budget.h"
 #include "../service/patient.h"
+#include "../service/survey.h"
 #include "../probes/check.h"
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
@@ -198,7 +199,7 @@ static int examine_target(const struct kernel *kernel, struct confined *confined
 	struct target_check check;
 
 	if (target_check_exists(&procfs, pid, failure) ||
-	    target_check_process(&procfs, kernel, pid, failure) ||
+	    survey_process(&procfs, kernel, pid, failure) ||
 	    target_check_cost(&check, pid, &request, failure))
 		return -1;
 	if (!procfs_read_status(&procfs, pid, &status)) {
@@ -216,14 +217,9 @@ static int examine(const struct kernel *kernel, struct confined *confined, pid_t
 		   struct failure *failure)
 {
 	struct trap_costs costs;
-	char text[256];
 
-	if (!kernel->privileged)
-		return failure_set(failure, STATUS_KERNEL, "not allowed to load BPF programs %s",
-				   capabilities_of_bpf(text, sizeof(text)));
-	if (kernel_best_attach(kernel) == ATTACH_AUTO)
-		return failure_set(failure, STATUS_KERNEL, "Linux %s cannot probe user space",
-				   kernel->release);
+	if (survey_probes(kernel, failure))
+		return -1;
 	if (pid)
 		return examine_target(kernel, confined, pid, failure);
 	if (estimate_trap_costs(kernel_best_attach(kernel), &costs, failure))

@@ -5,7 +5,8 @@
 #include <stdio.h>
 
 #include "../python/coverage.h"
-#include "../python/plan.h"
+#include "../evidence/sources.h"
+#include "../plan/plan.h"
 
 static void print_functions(const struct python_slots *slots)
 {
@@ -29,28 +30,32 @@ static void print_functions(const struct python_slots *slots)
 		       site_kind_name(slots->refill_site.kind), slots->refill_site.instruction);
 }
 
-static const char *mode_name(const struct python_slots *slots, const struct python_plan *plan)
+static const char *mode_name(const struct python_slots *slots, const struct source *source)
 {
-	if (plan->mode == PYTHON_MODE_POOLS)
-		return slots->refill_pools > 1 ? "arenas, as its refill of pools is inlined"
-					       : "pools";
-	if (plan->mode == PYTHON_MODE_MALLOC)
+	if (!source)
 		return "what it takes from malloc";
-	return plan->steer ? "exact, by steering its slots: this writes into the process" : "exact";
+	if (source->by_pools && slots->refill_pools > 1)
+		return "arenas, as its refill of pools is inlined";
+	if (source->writes)
+		return "exact, by steering its slots: this writes into the process";
+	return source->name;
 }
 
-static void print_plan(const struct python_slots *slots, const char *name,
-		       enum python_request request, bool nops_emulated)
+static void print_plan(const struct python_slots *slots, enum python_request request,
+		       bool nops_emulated)
 {
+	const struct python_terms terms = {.request = request, .nops_emulated = nops_emulated};
+	char name[20], text[REASON_SIZE];
 	struct python_plan plan;
-	struct failure failure;
+	enum reason lack = plan_python(&plan, &evidence_sources, slots, &terms);
 
-	if (python_plan(slots, request, nops_emulated, &plan, &failure)) {
-		printf("  %-20s %s\n", name, failure.text);
+	snprintf(name, sizeof(name), "--python %s", python_request_names[request]);
+	if (lack != REASON_NONE) {
+		printf("  %-20s %s\n", name, reason_write(lack, NULL, text, sizeof(text)));
 		return;
 	}
-	printf("  %-20s %s%s%s\n", name, mode_name(slots, &plan), *plan.notice ? "; " : "",
-	       plan.notice);
+	reason_write(plan.notice, NULL, text, sizeof(text));
+	printf("  %-20s %s%s%s\n", name, mode_name(slots, plan.source), *text ? "; " : "", text);
 }
 
 static void print_blocks(const struct python_interpreter *interpreter)
@@ -85,9 +90,8 @@ static void print_interpreter(const struct python_interpreter *interpreter,
 	print_functions(&slots);
 	printf("  %-20s not in the rate above: what exact costs, record sees in its first moment\n",
 	       "its own calls");
-	print_plan(&slots, "--python auto", REQUEST_AUTO, nops_emulated);
-	print_plan(&slots, "--python exact", REQUEST_EXACT, nops_emulated);
-	print_plan(&slots, "--python pools", REQUEST_POOLS, nops_emulated);
+	for (int request = PYTHON_AUTO; request < PYTHON_OFF; request++)
+		print_plan(&slots, request, nops_emulated);
 }
 
 void doctor_print_python(const struct procfs *procfs, struct confined *confined, pid_t pid,

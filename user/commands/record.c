@@ -12,7 +12,7 @@
 
 #include "../confine/confined.h"
 #include "../service/footprints.h"
-#include "../lib/capabilities.h"
+#include "../service/survey.h"
 #include "../lib/failure.h"
 #include "../lib/process_end.h"
 #include "../memory/budget.h"
@@ -23,16 +23,16 @@
 #include "../profile/snapshot.h"
 #include "../profile/snapshot_since.h"
 #include "target_list.h"
+#include "../evidence/sources.h"
+#include "../plan/plan.h"
 #include "../probes/check.h"
-#include "../probes/kernel.h"
 #include "../process/spawn.h"
 #include "../tracer/trial.h"
 #include "../tracer/waiting.h"
 
-#define SLOWDOWN_MAX_PERCENT 25.0
-#define ESTIMATE_WINDOW_MS   200
-#define ESTIMATE_LONGEST_MS  2000
-#define ANNOUNCED_MAX        8
+#define ESTIMATE_WINDOW_MS  200
+#define ESTIMATE_LONGEST_MS 2000
+#define ANNOUNCED_MAX       8
 
 struct recording {
 	struct record_options options;
@@ -49,35 +49,11 @@ struct recording {
 	struct target_check *checks; /* of all of these, while they are made */
 	size_t check_count;
 	struct record_cost cost;
-	enum python_request python; /* as asked for, or what became of it */
-	bool malloc_off;            /* likewise */
+	struct cost known;
+	struct plan plan; /* as that has it */
 	bool told_stopped;
 	struct failure failure;
 };
-
-static int choose_attach(struct recording *recording)
-{
-	const struct record_options *options = &recording->options;
-	char text[256];
-
-	recording->attach = options->attach;
-	if (options->attach == ATTACH_AUTO)
-		recording->attach = kernel_best_attach(&recording->kernel);
-	if (!recording->kernel.privileged)
-		return failure_set(&recording->failure, STATUS_KERNEL,
-				   "not allowed to load BPF programs %s",
-				   capabilities_of_bpf(text, sizeof(text)));
-	if (!recording->kernel.host_pids)
-		return failure_set(
-			&recording->failure, STATUS_KERNEL,
-			"this PID namespace is not the host's: run unfreed on the host, or in a "
-			"container that shares the host's PIDs");
-	if (!kernel_has_attach(&recording->kernel, recording->attach))
-		return failure_set(&recording->failure, STATUS_KERNEL,
-				   "Linux %s has no %s probes; `unfreed doctor` lists what it has",
-				   recording->kernel.release, attach_kind_name(recording->attach));
-	return 0;
-}
 
 static int open_session(struct recording *recording)
 {
@@ -85,11 +61,10 @@ static int open_session(struct recording *recording)
 	struct session_config config = {
 		.attach = recording->attach,
 		.follow_forks = options->follow_forks,
-		.peak = options->peak,
-		.malloc_off = recording->malloc_off,
-		.python = recording->python,
+		.peak = options->how.peak,
+		.malloc_off = !recording->plan.malloc,
+		.python = recording->plan.python,
 		.native_interpreter = options->native_interpreter,
-		.nops_emulated = estimate_nops_emulated(&recording->cost.traps),
 		.max_blocks = options->max_blocks,
 		.max_stacks = options->max_stacks,
 	};
@@ -99,33 +74,23 @@ static int open_session(struct recording *recording)
 	return recording->session ? 0 : -1;
 }
 
-static int refuse_slowdown(struct recording *recording, pid_t pid, double slowdown)
+static void make_plan(struct recording *recording)
 {
-	return failure_set(&recording->failure, STATUS_TARGET,
-			   "refused: exact recording would slow process %d by about %.0f %%, more "
-			   "than %.0f %%; --exact does it all the same",
-			   (int)pid, slowdown, SLOWDOWN_MAX_PERCENT);
+	recording->known.nops_emulated = estimate_nops_emulated(&recording->cost.traps);
+	plan_make(&recording->plan, &evidence_sources, &recording->options.how, &recording->known);
 }
 
-/* Whether what the pools of an interpreter show is worth having without malloc's calls. */
-static bool may_leave_malloc_out(const struct record_options *options)
+static void tell_reason(enum reason reason, const struct reason_words *words)
 {
-	return options->malloc == MALLOC_AUTO && !options->peak &&
-	       (options->python == REQUEST_AUTO || options->python == REQUEST_POOLS);
-}
+	char text[REASON_SIZE];
 
-/* Whether the process is an interpreter is seen later, when it is attached to. */
-static void leave_malloc_out(struct recording *recording)
-{
-	recording->malloc_off = true;
-	if (recording->python == REQUEST_AUTO)
-		recording->python = REQUEST_AUTO_CHEAP;
+	if (reason != REASON_NONE)
+		message_info("%s", reason_write(reason, words, text, sizeof(text)));
 }
 
 static int check_safety(struct recording *recording, pid_t pid)
 {
-	return target_check_process(&recording->procfs, &recording->kernel, pid,
-				    &recording->failure);
+	return survey_process(&recording->procfs, &recording->kernel, pid, &recording->failure);
 }
 
 static const struct target_check *find_check(const struct recording *recording, pid_t pid)
@@ -144,25 +109,29 @@ static void tell_cost(pid_t pid, const struct estimate *estimate)
 		     (int)pid, estimate->calls_per_s, estimate_cost_text(estimate, cost));
 }
 
+/* Whether malloc's calls are going to be recorded, by what is known so far. */
+static bool wants_malloc(const struct recording *recording)
+{
+	return recording->options.how.malloc != MALLOC_OFF && !recording->known.malloc_is_dear;
+}
+
 static int check_cost(struct recording *recording, pid_t pid)
 {
 	const struct target_check *check = find_check(recording, pid);
-	double slowdown = check->estimate.slowdown_percent;
+	const struct reason_words words = {.pid = (int)pid,
+					   .percent = check->estimate.slowdown_percent};
+	struct ruling ruling;
 
 	if (check->failed) {
 		recording->failure = check->failure;
 		return -1;
 	}
 	record_cost_add(&recording->cost, &check->estimate);
-	if (!recording->malloc_off && recording->list.count <= ANNOUNCED_MAX)
+	if (wants_malloc(recording) && recording->list.count <= ANNOUNCED_MAX)
 		tell_cost(pid, &check->estimate);
-	if (recording->options.malloc == MALLOC_OFF || slowdown <= SLOWDOWN_MAX_PERCENT ||
-	    recording->options.exact)
-		return 0;
-	if (!may_leave_malloc_out(&recording->options))
-		return refuse_slowdown(recording, pid, slowdown);
-	leave_malloc_out(recording);
-	return 0;
+	ruling = plan_malloc(&recording->options.how, words.percent);
+	recording->known.malloc_is_dear |= ruling.dear;
+	return reason_fail(ruling.refusal, &words, &recording->failure);
 }
 
 static int for_each_process(struct recording *recording,
@@ -180,7 +149,7 @@ static int check_targets(struct recording *recording)
 	};
 	int error;
 
-	if (recording->options.exact) /* nothing hangs on it */
+	if (recording->options.how.exact) /* nothing hangs on it */
 		request.window.most_ms = request.window.least_ms;
 	if (for_each_process(recording, check_safety))
 		return -1;
@@ -194,7 +163,7 @@ static int check_targets(struct recording *recording)
 				   &recording->failure);
 	if (!error)
 		error = for_each_process(recording, check_cost);
-	if (!error && !recording->malloc_off && recording->list.count > ANNOUNCED_MAX)
+	if (!error && wants_malloc(recording) && recording->list.count > ANNOUNCED_MAX)
 		message_info("%zu processes make %.0f allocator calls per second; exact recording "
 			     "slows none of them by more than %.*f %%",
 			     recording->list.count, recording->cost.calls_per_s,
@@ -206,59 +175,43 @@ static int check_targets(struct recording *recording)
 	return error;
 }
 
-static int attach_running(struct recording *recording);
-
-/* Starts again without exact recording of the interpreter's blocks. */
-static int attach_cheaply(struct recording *recording)
-{
-	session_close(recording->session);
-	recording->session = NULL;
-	recording->python = REQUEST_AUTO_CHEAP;
-	return open_session(recording) ? -1 : attach_running(recording);
-}
-
-/* What recording each block of an interpreter costs is seen only now. */
-static int check_python_cost(struct recording *recording)
+/*
+ * What recording each block of an interpreter costs is seen only now. *again: it is to be recorded in
+ * a cheaper way, from the beginning.
+ */
+static int check_python_cost(struct recording *recording, bool *again)
 {
 	enum site_kind costliest;
 	struct trial trial;
+	struct ruling ruling;
 
+	*again = false;
 	if (!session_exact_python(recording->session, &costliest))
 		return 0;
 	record_cost_of_python(&recording->cost, costliest);
-	if (recording->options.exact)
+	if (recording->options.how.exact)
 		return 0;
 	trial_run(&trial, &recording->procfs, recording->session, recording->list.pids,
 		  recording->list.count, recording->cost.call.cost_ns);
-	if (trial.slowdown_percent <= SLOWDOWN_MAX_PERCENT)
-		return 0;
-	message_info("with the allocator of CPython it is %.0f calls per second, and exact "
-		     "recording slows it by about %.0f %%%s",
-		     trial.calls_per_s, trial.slowdown_percent,
-		     recording->python == REQUEST_AUTO
-			     ? ": its objects are recorded in a cheaper way"
-			     : "");
-	if (recording->python == REQUEST_AUTO)
-		return attach_cheaply(recording);
-	return failure_set(
-		&recording->failure, STATUS_TARGET,
-		"refused: that is more than %.0f %%; --python pools is near-free, but tells "
-		"who took a pool, not who fills it: `unfreed why` does that; "
-		"--exact records each block all the same",
-		SLOWDOWN_MAX_PERCENT);
+	const struct reason_words words = {.calls_per_s = trial.calls_per_s,
+					   .percent = trial.slowdown_percent};
+
+	ruling = plan_objects(&recording->options.how, trial.slowdown_percent);
+	tell_reason(ruling.note, &words);
+	recording->known.objects_are_dear |= ruling.dear;
+	*again = ruling.dear;
+	return reason_fail(ruling.refusal, &words, &recording->failure);
 }
 
 /* Without malloc's calls a process is recorded for its objects. */
 static int check_objects(struct recording *recording, pid_t pid)
 {
-	if (!recording->malloc_off || session_sees_objects(recording->session, pid))
-		return 0;
-	if (recording->options.malloc != MALLOC_OFF)
-		return refuse_slowdown(recording, pid, recording->cost.slowdown_percent);
-	return failure_set(&recording->failure, STATUS_TARGET,
-			   "process %d is no CPython whose objects can be seen: with --malloc off "
-			   "nothing of it would be recorded",
-			   (int)pid);
+	const struct reason_words words = {.pid = (int)pid,
+					   .percent = recording->cost.slowdown_percent};
+
+	return reason_fail(plan_seen(&recording->plan, &recording->options.how,
+				     session_sees_objects(recording->session, pid)),
+			   &words, &recording->failure);
 }
 
 static int attach_one(struct recording *recording, pid_t pid)
@@ -303,18 +256,30 @@ static void begin(struct recording *recording, const pid_t *pids, size_t count)
 	session_start(recording->session);
 }
 
-static int attach_running(struct recording *recording)
+static int attach_all(struct recording *recording)
 {
 	if (for_each_process(recording, attach_one))
 		return -1;
-	if (recording->malloc_off && recording->options.malloc != MALLOC_OFF)
-		message_info("that is more than %.0f %%: malloc's calls are left out, and what is "
-			     "recorded is what Python's pools show; --exact records all",
-			     SLOWDOWN_MAX_PERCENT);
-	if (recording->malloc_off && recording->options.reachability)
-		message_info("without malloc's calls --reachability has nothing to judge");
+	for (int i = 0; i < PLAN_NOTES_MAX; i++)
+		tell_reason(recording->plan.notes[i], NULL);
 	begin(recording, recording->list.pids, recording->list.count);
-	return check_python_cost(recording);
+	return 0;
+}
+
+/* Tried until what it costs is no news any more: once, or twice. */
+static int attach_running(struct recording *recording)
+{
+	bool again;
+
+	do {
+		session_close(recording->session);
+		recording->session = NULL;
+		make_plan(recording);
+		if (open_session(recording) || attach_all(recording) ||
+		    check_python_cost(recording, &again))
+			return -1;
+	} while (again);
+	return 0;
 }
 
 /* The command's image is there, stopped: trace it before any of its code runs. */
@@ -332,7 +297,9 @@ static int command_mapped(void *context, pid_t pid, struct failure *failure)
 
 static int start_command(struct recording *recording)
 {
-	if (spawn_prepare(&recording->spawn, recording->options.target.command,
+	make_plan(recording);
+	if (open_session(recording) ||
+	    spawn_prepare(&recording->spawn, recording->options.target.command,
 			  &recording->failure))
 		return -1;
 	return spawn_run(&recording->spawn, &recording->procfs, command_mapped, recording,
@@ -382,10 +349,10 @@ static struct judged_blocks *judge_blocks(struct recording *recording)
 		.confined = recording->confined,
 		.session = recording->session,
 		.budget_bytes = options->max_memory_bytes,
-		.freeze = options->freeze,
+		.freeze = options->how.freeze,
 	};
 
-	if (!options->reachability || recording->malloc_off)
+	if (!options->how.reachability || !recording->plan.malloc)
 		return NULL;
 	if (!request.budget_bytes)
 		request.budget_bytes = budget_default();
@@ -478,13 +445,14 @@ static int prepare(struct recording *recording)
 	for (size_t i = 0; i < target->pid_count && !target->selection.name; i++)
 		if (target_check_exists(&recording->procfs, target->pids[i], &recording->failure))
 			return -1;
-	if (choose_attach(recording))
+	if (survey_kernel(&recording->kernel, &options->how, &recording->attach,
+			  &recording->failure))
 		return -1;
 	if (target_list_fill(&recording->list, &recording->procfs, target, options->follow_forks,
 			     &recording->failure) ||
 	    check_targets(recording))
 		return -1;
-	if (options->target.command && options->python != REQUEST_OFF &&
+	if (options->target.command && options->how.python != PYTHON_OFF &&
 	    estimate_trap_costs(recording->attach, &recording->cost.traps, &recording->failure))
 		return -1;
 	recording->footprints = footprints_new(&recording->procfs, recording->confined);
@@ -495,7 +463,7 @@ static int prepare(struct recording *recording)
 	if (!recording->waiting)
 		return failure_set(&recording->failure, STATUS_FAILURE, "cannot set timers: %s",
 				   strerror(errno));
-	return open_session(recording);
+	return 0;
 }
 
 static void recording_release(struct recording *recording)
@@ -552,8 +520,6 @@ int record_main(int argc, char **argv)
 
 	record_options_parse(argc, argv, &recording.options);
 	recording.options.outputs.fresh = true;
-	recording.python = recording.options.python;
-	recording.malloc_off = recording.options.malloc == MALLOC_OFF;
 	if (output_check_all(&recording.options.outputs))
 		status = run(&recording);
 	recording_release(&recording);

@@ -9,6 +9,7 @@
 
 #include "arguments.h"
 #include "../lib/command_line.h"
+#include "../plan/share.h"
 
 #define MAX_BLOCKS_DEFAULT 1000000u
 #define MAX_BLOCKS_LIMIT   (1u << 28)
@@ -46,7 +47,8 @@ static const struct argp_option options[] = {
 	 0},
 	{"follow-forks", KEY_FOLLOW_FORKS, NULL, 0, "Trace children of the targets too", 2},
 	{"exact", KEY_EXACT, NULL, 0,
-	 "Record every call whatever it costs. Without it a slowdown of more than 25 % is refused",
+	 "Record every call whatever it costs. Without it a slowdown of more than " SHARE_TEXT
+	 " is refused",
 	 2},
 	{"reachability", KEY_REACHABILITY, NULL, 0,
 	 "Say with each report which of malloc's blocks are lost, as nothing refers to them, and "
@@ -66,7 +68,7 @@ static const struct argp_option options[] = {
 	 "leaves "
 	 "the objects of CPython; auto, the default, exact, but off for a CPython that it would "
 	 "slow "
-	 "by more than 25 %",
+	 "by more than " SHARE_TEXT,
 	 2},
 	{"python", KEY_PYTHON, "auto|exact|pools|off", 0,
 	 "How to see the objects of CPython: exact, each one, for which the allocator slots of "
@@ -135,7 +137,7 @@ static error_t parse_attach(struct record_options *record, const char *text)
 	for (int kind = ATTACH_AUTO; kind <= ATTACH_PERF; kind++) {
 		if (strcmp(text, attach_kind_name(kind)))
 			continue;
-		record->attach = kind;
+		record->how.attach = kind;
 		return 0;
 	}
 	message_error("--attach takes auto, session, multi or perf, not \"%s\"", text);
@@ -144,15 +146,10 @@ static error_t parse_attach(struct record_options *record, const char *text)
 
 static error_t parse_malloc(struct record_options *record, const char *text)
 {
-	static const char *const names[] = {
-		[MALLOC_AUTO] = "auto",
-		[MALLOC_EXACT] = "exact",
-		[MALLOC_OFF] = "off",
-	};
-	int request = command_line_choose(text, names, sizeof(names) / sizeof(*names));
+	int request = command_line_choose(text, malloc_request_names, MALLOC_REQUESTS);
 
 	if (request >= 0) {
-		record->malloc = request;
+		record->how.malloc = request;
 		return 0;
 	}
 	message_error("--malloc takes auto, exact or off, not \"%s\"", text);
@@ -161,57 +158,27 @@ static error_t parse_malloc(struct record_options *record, const char *text)
 
 static error_t parse_python(struct record_options *record, const char *text)
 {
-	static const char *const names[] = {
-		[REQUEST_AUTO] = "auto",
-		[REQUEST_EXACT] = "exact",
-		[REQUEST_POOLS] = "pools",
-		[REQUEST_OFF] = "off",
-	};
-	int request = command_line_choose(text, names, sizeof(names) / sizeof(*names));
+	int request = command_line_choose(text, python_request_names, PYTHON_REQUESTS);
 
 	if (request >= 0) {
-		record->python = request;
+		record->how.python = request;
 		return 0;
 	}
 	message_error("--python takes auto, exact, pools or off, not \"%s\"", text);
 	return EINVAL;
 }
 
-/* What was at the highest moment is known by amounts, not by blocks. */
-static error_t check_peak(const struct record_options *record)
+static error_t check(struct record_options *record)
 {
-	if (!record->peak)
-		return 0;
-	if (record->older_than_ns || record->reachability) {
-		message_error("--peak says what was held at a moment that is gone: %s cannot be "
-			      "told of that",
-			      record->reachability ? "--reachability" : "--older-than");
-		return EINVAL;
-	}
-	if (record->malloc == MALLOC_OFF && record->python != REQUEST_EXACT) {
-		message_error("--peak is of malloc's blocks, and of Python's with --python exact: "
-			      "--malloc off leaves none");
-		return EINVAL;
-	}
-	return 0;
-}
+	enum reason reason;
+	char text[REASON_SIZE];
 
-static error_t check(const struct record_options *record)
-{
-	if (record->freeze && !record->reachability) {
-		message_error("--freeze stops the targets for --reachability: give that too");
-		return EINVAL;
-	}
-	if (record->malloc == MALLOC_OFF && record->reachability) {
-		message_error(
-			"--reachability is of malloc's blocks, and --malloc off records none");
-		return EINVAL;
-	}
-	if (record->malloc == MALLOC_OFF && record->python == REQUEST_OFF) {
-		message_error("nothing to record: --malloc off and --python off leave nothing");
-		return EINVAL;
-	}
-	return check_peak(record);
+	record->how.old = record->older_than_ns > 0;
+	reason = request_check(&record->how);
+	if (reason == REASON_NONE)
+		return 0;
+	message_error("%s", reason_write(reason, NULL, text, sizeof(text)));
+	return EINVAL;
 }
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
@@ -230,19 +197,19 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_OLDER_THAN:
 		return parse_seconds("--older-than", argument, &record->older_than_ns);
 	case KEY_PEAK:
-		record->peak = true;
+		record->how.peak = true;
 		return 0;
 	case KEY_FOLLOW_FORKS:
 		record->follow_forks = true;
 		return 0;
 	case KEY_EXACT:
-		record->exact = true;
+		record->how.exact = true;
 		return 0;
 	case KEY_REACHABILITY:
-		record->reachability = true;
+		record->how.reachability = true;
 		return 0;
 	case KEY_FREEZE:
-		record->freeze = true;
+		record->how.freeze = true;
 		return 0;
 	case KEY_MAX_MEMORY:
 		return argument_memory(argument, &record->max_memory_bytes);

@@ -65,36 +65,20 @@ static int executable_class(const struct procfs *procfs, pid_t pid)
 	return header[EI_CLASS];
 }
 
-int target_check_process(const struct procfs *procfs, const struct kernel *kernel, pid_t pid,
-			 struct failure *failure)
+void target_survey_read(struct target_survey *survey, const struct procfs *procfs, pid_t pid)
 {
-	struct process_status status;
+	struct process_status status = {.comm = "?"};
 	char *executable;
 
-	if (procfs_read_status(procfs, pid, &status))
-		return failure_set(failure, STATUS_TARGET, "process %d is gone", (int)pid);
+	*survey = (struct target_survey){.pid = pid};
+	survey->gone = procfs_read_status(procfs, pid, &status) != 0;
+	snprintf(survey->comm, sizeof(survey->comm), "%s", status.comm);
+	survey->seccomp = status.seccomp;
+	survey->may_look = capability_is_there(CAPABILITY_SYS_PTRACE);
 	executable = procfs_read_exe(procfs, pid);
-	if (!executable && !capability_is_there(CAPABILITY_SYS_PTRACE))
-		return failure_set(failure, STATUS_KERNEL,
-				   "not allowed to look into process %d (%s) without "
-				   "CAP_SYS_PTRACE; run as root",
-				   (int)pid, status.comm);
-	if (!executable)
-		return failure_set(failure, STATUS_TARGET,
-				   "process %d (%s) has no executable: a kernel thread, or not "
-				   "yours to read",
-				   (int)pid, status.comm);
+	survey->executable = executable != NULL;
 	free(executable);
-	if (executable_class(procfs, pid) == ELFCLASS32)
-		return failure_set(failure, STATUS_TARGET,
-				   "process %d (%s) is a 32-bit program, which is not supported",
-				   (int)pid, status.comm);
-	if (kernel->return_kills_seccomp && status.seccomp)
-		return failure_set(failure, STATUS_TARGET,
-				   "refused: process %d (%s) runs under seccomp, and return probes "
-				   "of Linux %s would kill it (CVE-2025-21834); update the kernel",
-				   (int)pid, status.comm, kernel->release);
-	return 0;
+	survey->is_32_bit = executable_class(procfs, pid) == ELFCLASS32;
 }
 
 static bool maps_same_code(const struct mappings *a, const struct mappings *b)

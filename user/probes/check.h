@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * May this process be traced, and at what cost? Asked before anything is attached to it.
+ * Can this process be traced, and at what cost? Asked before anything is attached to it.
  */
 #ifndef UNFREED_CHECK_H
 #define UNFREED_CHECK_H
 
 #include "../lib/failure.h"
 #include "estimate.h"
-#include "kernel.h"
 
 /* There is such a process, and it is one. Returns 0, or -1 with `failure` filled. */
 int target_check_exists(const struct procfs *procfs, pid_t pid, struct failure *failure);
@@ -18,9 +17,18 @@ int target_check_exists(const struct procfs *procfs, pid_t pid, struct failure *
  */
 bool target_is_stopped(const struct procfs *procfs, pid_t pid, char *text, size_t size);
 
-/* Probes would not endanger it. Returns 0, or -1 with `failure` filled. */
-int target_check_process(const struct procfs *procfs, const struct kernel *kernel, pid_t pid,
-			 struct failure *failure);
+/* What a process is, as far as that decides whether there may be probes in it: plan/plan.h. */
+struct target_survey {
+	pid_t pid;
+	bool gone; /* then nothing else is known */
+	char comm[17];
+	bool executable; /* it has one, and it can be read */
+	bool may_look;   /* we may read whatever any process has */
+	bool is_32_bit;
+	bool seccomp;
+};
+
+void target_survey_read(struct target_survey *survey, const struct procfs *procfs, pid_t pid);
 
 struct target_check {
 	pid_t pid;

@@ -12,7 +12,7 @@
 #include "../python/own_code.h"
 #include "../tracer/session.h"
 #include "../profile/snapshot.h"
-#include "../probes/check.h"
+#include "survey.h"
 
 #define HOUR_S 3600.0
 
@@ -108,12 +108,6 @@ struct c_trace {
 	double slowdown_percent;
 };
 
-static int refuse(struct failure *failure, double slowdown)
-{
-	return failure_set(failure, STATUS_TARGET,
-			   "recording malloc's calls would slow it by %.0f %%", slowdown);
-}
-
 static int check_cost(const struct procfs *procfs, struct confined *confined,
 		      const struct kernel *kernel, pid_t pid, double slowdown_max,
 		      struct c_trace *trace, struct failure *failure)
@@ -126,13 +120,15 @@ static int check_cost(const struct procfs *procfs, struct confined *confined,
 	};
 	struct target_check check;
 
-	if (target_check_process(procfs, kernel, pid, failure) ||
+	if (survey_process(procfs, kernel, pid, failure) ||
 	    target_check_cost(&check, pid, &request, failure))
 		return -1;
 	trace->slowdown_percent = check.estimate.slowdown_percent;
 	target_check_release(&check);
-	return trace->slowdown_percent > slowdown_max ? refuse(failure, trace->slowdown_percent)
-						      : 0;
+	if (trace->slowdown_percent <= slowdown_max)
+		return 0;
+	return reason_fail(REASON_MALLOC_DEAR_MEANWHILE,
+			   &(struct reason_words){.percent = trace->slowdown_percent}, failure);
 }
 
 static int open_session(const struct procfs *procfs, struct confined *confined,
@@ -141,7 +137,7 @@ static int open_session(const struct procfs *procfs, struct confined *confined,
 {
 	const struct session_config config = {
 		.attach = kernel_best_attach(kernel),
-		.python = REQUEST_OFF,
+		.python.request = PYTHON_OFF,
 		.max_blocks = MAX_BLOCKS,
 		.max_stacks = MAX_STACKS,
 	};
@@ -159,14 +155,15 @@ struct c_trace *c_trace_begin(const struct procfs *procfs, struct confined *conf
 {
 	struct c_trace *trace = calloc(1, sizeof(*trace));
 	struct kernel kernel;
+	enum attach_kind attach;
 
 	if (!trace) {
 		failure_set(failure, STATUS_FAILURE, "out of memory");
 		return NULL;
 	}
 	kernel_probe(&kernel);
-	if (!kernel.privileged || !kernel.host_pids || kernel_best_attach(&kernel) == ATTACH_AUTO)
-		failure_set(failure, STATUS_KERNEL, "no probes are to be had here");
+	if (plan_attach(&(struct request){.attach = ATTACH_AUTO}, &kernel, &attach) != REASON_NONE)
+		reason_fail(REASON_NO_PROBES_HERE, NULL, failure);
 	else if (!check_cost(procfs, confined, &kernel, pid, slowdown_max, trace, failure) &&
 		 !open_session(procfs, confined, &kernel, pid, trace, failure))
 		return trace;

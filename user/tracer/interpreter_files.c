@@ -8,7 +8,8 @@ bool interpreter_files_has(const struct interpreter_files *files,
 {
 	for (size_t i = 0; i < files->count; i++)
 		if (files->items[i].inode == file->inode &&
-		    files->items[i].device == file->device && files->items[i].mode == file->mode)
+		    files->items[i].device == file->device &&
+		    files->items[i].source == file->source)
 			return true;
 	return false;
 }

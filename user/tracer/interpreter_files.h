@@ -6,14 +6,14 @@
 #ifndef UNFREED_INTERPRETER_FILES_H
 #define UNFREED_INTERPRETER_FILES_H
 
-#include "../python/plan.h"
+#include "../plan/source.h"
 #include "../probes/keeper.h"
 
 struct interpreter_file {
 	uint64_t inode;
 	uint64_t device;
-	enum python_mode mode;
-	uint32_t group; /* the keeper's */
+	const struct source *source; /* whose probes these are */
+	uint32_t group;              /* the keeper's */
 };
 
 /* Starts zeroed; `items` is the owner's to free. */

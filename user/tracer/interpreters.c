@@ -10,6 +10,7 @@
 #include <bpf/bpf.h>
 
 #include "../lib/array.h"
+#include "../evidence/sources.h"
 #include "../lib/clock.h"
 #include "../python/coverage.h"
 #include "../python/steer.h"
@@ -20,7 +21,6 @@ enum {
 	TRY_PAUSE_NS = 100000000,
 	STOP_TRIES = 20,
 	STOP_PAUSE_NS = 50000000,
-	SITES_MAX = CALLS,
 };
 
 struct interpreter {
@@ -112,41 +112,28 @@ static const struct interpreter *find_relative(const struct interpreters *interp
 	return NULL;
 }
 
-/* Where not, an interpreter whose allocator is not understood is traced all the same. */
-static bool is_asked_for(enum python_request request)
-{
-	return request == REQUEST_EXACT || request == REQUEST_POOLS;
-}
-
 static int make_plan(struct interpreters *interpreters, struct interpreter *interpreter,
 		     struct failure *failure)
 {
 	const struct interpreter *relative = find_relative(interpreters, interpreter);
 	const struct python_interpreter *facts = facts_of(interpreter);
-	int error;
+	const struct reason_words words = {.pid = (int)interpreter->image->pid,
+					   .version = interpreter->version};
+	bool found;
 
 	python_version_name(facts->layout.version, interpreter->version);
 	interpreter->has_counters = !python_counters_find(facts, &interpreter->counters);
 	if (relative) {
 		interpreter->slots = relative->slots;
 		interpreter->plan = relative->plan;
+		interpreter->plan.steered = REASON_NONE; /* was said of the relative */
 		return 0;
 	}
-	error = python_slots_read(facts, &interpreter->image->mappings, &interpreter->slots);
-	if (error && is_asked_for(interpreters->config.request))
-		return failure_set(failure, STATUS_TARGET,
-				   "process %d: the allocators of CPython %s were not found",
-				   (int)interpreter->image->pid, interpreter->version);
-	if (!error)
-		return python_plan(&interpreter->slots, interpreters->config.request,
-				   interpreters->config.nops_emulated, &interpreter->plan, failure);
-	interpreter->plan = (struct python_plan){
-		.mode = PYTHON_MODE_MALLOC,
-		.costliest = SITE_EMULATED,
-		.notice = "its allocator was not found, or it has ended: only what it takes from "
-			  "malloc is seen",
-	};
-	return 0;
+	found = !python_slots_read(facts, &interpreter->image->mappings, &interpreter->slots);
+	return reason_fail(plan_python(&interpreter->plan, &evidence_sources,
+				       found ? &interpreter->slots : NULL,
+				       &interpreters->config.terms),
+			   &words, failure);
 }
 
 /* Tells the programs how to walk the Python frames of this process. */
@@ -181,7 +168,12 @@ static uint64_t read_old_frees(const struct interpreters *interpreters,
 	return space.unknown_frees;
 }
 
-/* Blocks as the interpreter counts them; *count: in pools mode those that lie in pools. */
+static bool is_by_pools(const struct interpreter *interpreter)
+{
+	return interpreter->plan.source && interpreter->plan.source->by_pools;
+}
+
+/* Blocks as the interpreter counts them; *count: where pools are seen, those that lie in them. */
 static int count_blocks(const struct interpreter *interpreter, struct python_blocks *blocks,
 			uint64_t *count)
 {
@@ -190,8 +182,7 @@ static int count_blocks(const struct interpreter *interpreter, struct python_blo
 	if (interpreter->has_counters)
 		error = python_blocks_read(facts_of(interpreter), &interpreter->counters, blocks);
 	if (!error)
-		*count = interpreter->plan.mode == PYTHON_MODE_POOLS ? blocks->pool_blocks
-								     : blocks->blocks;
+		*count = is_by_pools(interpreter) ? blocks->pool_blocks : blocks->blocks;
 	return error;
 }
 
@@ -204,46 +195,24 @@ static void begin_count(struct interpreters *interpreters, struct interpreter *i
 	interpreter->old_frees_before = read_old_frees(interpreters, interpreter);
 }
 
-static uint64_t shift_of(uint32_t bytes)
-{
-	return (uint64_t)__builtin_ctz(bytes);
-}
-
-/* The sites of a plan. Returns how many. */
-static size_t choose_sites(const struct interpreter *interpreter, struct site *sites)
-{
-	const struct python_slots *slots = &interpreter->slots;
-	size_t count = 0;
-
-	if (interpreter->plan.mode == PYTHON_MODE_EXACT)
-		for (; count < CALLS; count++)
-			sites[count] =
-				*python_function_site(&slots->functions[count], slots->inlined);
-	if (interpreter->plan.mode == PYTHON_MODE_POOLS) {
-		sites[count] = slots->refill_site;
-		sites[count].cookie |= PROBE_FREES_UNSEEN;
-		if (slots->refill_pools == 1)
-			sites[count].cookie |=
-				PROBE_POOL(shift_of(facts_of(interpreter)->layout.pool_bytes));
-		count++;
-	}
-	return count;
-}
-
 static int install(struct interpreters *interpreters, struct interpreter *interpreter)
 {
-	const struct python_binary *file = &facts_of(interpreter)->binary;
-	struct interpreter_file probed = {file->inode, file->device, interpreter->plan.mode};
-	struct site sites[SITES_MAX];
-	const struct allocator allocator = {
-		.path = file->path,
+	const struct source *source = interpreter->plan.source;
+	const struct python_interpreter *facts = facts_of(interpreter);
+	struct interpreter_file probed = {facts->binary.inode, facts->binary.device, source};
+	struct site sites[SOURCE_SITES_MAX];
+	struct allocator allocator = {
+		.path = facts->binary.path,
 		.kind = "pymalloc",
-		.fd = file->fd,
+		.fd = facts->binary.fd,
 		.entry_sites = sites,
-		.entry_count = choose_sites(interpreter, sites),
 	};
 	int error;
 
+	if (!source)
+		return 0;
+	allocator.entry_count =
+		source->find_sites(&interpreter->slots, facts->layout.pool_bytes, sites);
 	if (!allocator.entry_count ||
 	    (!interpreter->probed && interpreter_files_has(&interpreters->files, &probed)))
 		return 0;
@@ -291,60 +260,44 @@ static int steer(struct interpreters *interpreters, struct interpreter *interpre
 	return 0;
 }
 
-static bool was_found_steered(const struct interpreter *interpreter)
+/* Says what the plan has to say of an interpreter. */
+static void tell(const struct interpreter *interpreter, enum reason reason)
 {
-	for (int i = 0; i < CALLS; i++)
-		if (interpreter->slots.functions[i].steered)
-			return true;
-	return false;
+	const struct reason_words words = {.pid = (int)interpreter->image->pid,
+					   .version = interpreter->version};
+	char text[REASON_SIZE];
+
+	message_info("%s", reason_write(reason, &words, text, sizeof(text)));
 }
 
-/* Slots that a tool left steered are ours to give back too, where writing was asked for. */
 static int take_slots(struct interpreters *interpreters, struct interpreter *interpreter,
 		      struct failure *failure)
 {
-	bool left = was_found_steered(interpreter);
-
-	if (interpreter->plan.mode != PYTHON_MODE_EXACT || (!interpreter->plan.steer && !left))
-		return 0;
-	if (interpreters->config.request == REQUEST_EXACT)
+	if (interpreter->plan.steer)
 		return steer(interpreters, interpreter, failure);
-	if (!find_relative(interpreters, interpreter))
-		message_info("process %d: the allocator slots of CPython %s are steered, by a tool "
-			     "that was killed or still runs: all calls are seen while they are; "
-			     "--python exact gives them their old values back",
-			     (int)interpreter->image->pid, interpreter->version);
+	if (interpreter->plan.steered != REASON_NONE)
+		tell(interpreter, interpreter->plan.steered);
 	return 0;
-}
-
-static const char *mode_name(const struct interpreter *interpreter)
-{
-	switch (interpreter->plan.mode) {
-	case PYTHON_MODE_EXACT:
-		return "exact";
-	case PYTHON_MODE_POOLS:
-		return interpreter->slots.refill_pools > 1 ? "arenas" : "pools";
-	default:
-		return "malloc";
-	}
 }
 
 static void settle(struct interpreters *interpreters, struct interpreter *interpreter)
 {
 	struct python_account *account = &interpreter->image->account;
+	char text[REASON_SIZE];
 
 	interpreter->ready = true;
-	account->mode = mode_name(interpreter);
+	account->mode = python_plan_name(&interpreter->plan, &interpreter->slots);
 	account->version = interpreter->version;
-	if (interpreter->plan.mode == PYTHON_MODE_POOLS)
+	if (is_by_pools(interpreter))
 		account->pools = interpreter->slots.refill_pools;
 	if (interpreters->started)
 		begin_count(interpreters, interpreter);
 	message_detail("process %d: CPython %s, %s", (int)interpreter->image->pid,
 		       interpreter->version, account->mode);
-	if (*interpreter->plan.notice)
+	if (interpreter->plan.notice != REASON_NONE)
 		message_info("process %d: CPython %s: %s", (int)interpreter->image->pid,
-			     interpreter->version, interpreter->plan.notice);
+			     interpreter->version,
+			     reason_write(interpreter->plan.notice, NULL, text, sizeof(text)));
 }
 
 /* The interpreter is known: image->python. */
@@ -419,7 +372,7 @@ int interpreters_attach(struct interpreters *interpreters, struct image *image, 
 {
 	struct interpreter *interpreter;
 
-	if (!image || interpreters->config.request == REQUEST_OFF)
+	if (!image || interpreters->config.terms.request == PYTHON_OFF)
 		return 0;
 	interpreter = find(interpreters, image);
 	if (interpreter && interpreter->ready)
@@ -459,7 +412,8 @@ bool interpreters_exact(const struct interpreters *interpreters, enum site_kind 
 	for (size_t i = 0; i < interpreters->count; i++) {
 		const struct interpreter *interpreter = interpreters->items[i];
 
-		if (!interpreter->ready || interpreter->plan.mode != PYTHON_MODE_EXACT)
+		if (!interpreter->ready || !interpreter->plan.source ||
+		    !interpreter->plan.source->every_block)
 			continue;
 		exact = true;
 		if (interpreter->plan.costliest > *costliest)
@@ -474,7 +428,7 @@ bool interpreters_see(const struct interpreters *interpreters, pid_t pid)
 		const struct interpreter *interpreter = interpreters->items[i];
 
 		if ((pid_t)interpreter->image->pid == pid && interpreter->ready)
-			return interpreter->plan.mode != PYTHON_MODE_MALLOC;
+			return interpreter->plan.source != NULL;
 	}
 	return false;
 }

@@ -8,15 +8,14 @@
 
 #include "../collect/images.h"
 #include "../lib/failure.h"
-#include "../python/plan.h"
+#include "../plan/plan.h"
 #include "../probes/install.h"
 
 struct interpreters_config {
 	const struct procfs *procfs;
 	struct confined *confined;
-	enum python_request request;
-	bool native; /* its native frames are asked for, to the bottom of the stack */
-	bool nops_emulated;
+	struct python_terms terms;
+	bool native;             /* its native frames are asked for, to the bottom of the stack */
 	int spaces_fd;           /* python_by_space */
 	volatile uint32_t *used; /* python_used */
 	struct keeper *keeper;

@@ -43,8 +43,7 @@ static struct interpreters *find_interpreters(struct session *session)
 	const struct interpreters_config config = {
 		.procfs = session->procfs,
 		.confined = session->confined,
-		.request = session->config.python,
-		.nops_emulated = session->config.nops_emulated,
+		.terms = session->config.python,
 		.native = session->config.native_interpreter,
 		.spaces_fd = bpf_map__fd(session->loaded.skeleton->maps.python_by_space),
 		.used = &session->loaded.skeleton->bss->python_used,

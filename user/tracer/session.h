@@ -19,9 +19,8 @@ struct session_config {
 	bool follow_forks;
 	bool peak;       /* snapshots are of the highest moment */
 	bool malloc_off; /* no probes on malloc's family */
-	enum python_request python;
+	struct python_terms python;
 	bool native_interpreter; /* reports show its native frames */
-	bool nops_emulated;      /* see python/plan.h */
 	uint32_t max_blocks;
 	uint32_t max_stacks;
 };

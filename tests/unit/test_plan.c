@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is done about targets, by what was found, asked for and measured: tables of cases. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "evidence/sources.h"
+#include "plan/plan.h"
+#include "plan/share.h"
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/* --- the kernel --- */
+
+#define YES true
+#define NO  false
+
+static const struct kernel_case {
+	struct kernel kernel;
+	enum attach_kind asked;
+	enum attach_kind kind;
+	enum reason reason;
+	enum reason of_any; /* plan_probes() */
+} kernel_cases[] = {
+	/* clang-format off */
+	{{"", YES, YES, YES, YES, YES, YES}, ATTACH_AUTO,    ATTACH_SESSION, REASON_NONE,           REASON_NONE},
+	{{"", YES, YES, YES, NO,  YES, YES}, ATTACH_AUTO,    ATTACH_MULTI,   REASON_NONE,           REASON_NONE},
+	{{"", YES, YES, YES, NO,  NO,  YES}, ATTACH_AUTO,    ATTACH_PERF,    REASON_NONE,           REASON_NONE},
+	{{"", YES, YES, YES, NO,  NO,  NO},  ATTACH_AUTO,    ATTACH_AUTO,    REASON_NO_SUCH_PROBES, REASON_NO_PROBES},
+	{{"", YES, YES, YES, YES, YES, YES}, ATTACH_PERF,    ATTACH_PERF,    REASON_NONE,           REASON_NONE},
+	{{"", YES, YES, YES, YES, NO,  YES}, ATTACH_MULTI,   ATTACH_MULTI,   REASON_NO_SUCH_PROBES, REASON_NONE},
+	{{"", YES, YES, YES, NO,  YES, YES}, ATTACH_SESSION, ATTACH_SESSION, REASON_NO_SUCH_PROBES, REASON_NONE},
+	{{"", YES, YES, YES, YES, YES, NO},  ATTACH_PERF,    ATTACH_PERF,    REASON_NO_SUCH_PROBES, REASON_NONE},
+	{{"", YES, NO,  YES, YES, YES, YES}, ATTACH_AUTO,    ATTACH_SESSION, REASON_OTHER_PIDS,     REASON_NONE},
+	{{"", YES, NO,  YES, NO,  NO,  NO},  ATTACH_PERF,    ATTACH_PERF,    REASON_OTHER_PIDS,     REASON_NO_PROBES},
+	{{"", NO,  YES, YES, YES, YES, YES}, ATTACH_AUTO,    ATTACH_SESSION, REASON_NO_PRIVILEGE,   REASON_NO_PRIVILEGE},
+	{{"", NO,  NO,  YES, NO,  NO,  NO},  ATTACH_AUTO,    ATTACH_AUTO,    REASON_NO_PRIVILEGE,   REASON_NO_PRIVILEGE},
+	/* clang-format on */
+};
+
+static void test_kernel(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LENGTH(kernel_cases); i++) {
+		const struct kernel_case *one = &kernel_cases[i];
+		const struct request request = {.attach = one->asked};
+		enum attach_kind kind;
+		enum reason reason = plan_attach(&request, &one->kernel, &kind);
+
+		if (reason != one->reason || kind != one->kind)
+			fail_msg("case %zu: reason %d, kind %d", i, reason, kind);
+		if (plan_probes(&one->kernel) != one->of_any)
+			fail_msg("case %zu: reason %d", i, plan_probes(&one->kernel));
+	}
+}
+
+/* --- a process --- */
+
+static const struct process_case {
+	struct target_survey survey;
+	bool return_kills_seccomp;
+	enum reason reason;
+} process_cases[] = {
+	{{.executable = true, .may_look = true}, true, REASON_NONE},
+	{{.executable = true, .may_look = false}, true, REASON_NONE},
+	{{.gone = true, .executable = true, .may_look = true}, false, REASON_GONE},
+	{{.gone = true, .may_look = false}, false, REASON_GONE},
+	{{.executable = false, .may_look = true}, false, REASON_NO_EXECUTABLE},
+	{{.executable = false, .may_look = false}, false, REASON_NOT_ALLOWED},
+	{{.executable = true, .is_32_bit = true}, false, REASON_32_BIT},
+	{{.executable = true, .is_32_bit = true, .seccomp = true}, true, REASON_32_BIT},
+	{{.executable = false, .may_look = true, .is_32_bit = true}, false, REASON_NO_EXECUTABLE},
+	{{.executable = true, .seccomp = true}, true, REASON_SECCOMP},
+	{{.executable = true, .seccomp = true}, false, REASON_NONE},
+};
+
+static void test_process(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LENGTH(process_cases); i++) {
+		const struct process_case *one = &process_cases[i];
+		const struct kernel kernel = {.return_kills_seccomp = one->return_kills_seccomp};
+		enum reason reason = plan_process(&one->survey, &kernel);
+
+		if (reason != one->reason)
+			fail_msg("case %zu: reason %d", i, reason);
+	}
+}
+
+/* --- what malloc's calls cost --- */
+
+static const struct cost_case {
+	struct request request;
+	double percent;
+	enum reason refusal;
+	enum reason note;
+	bool dear;
+} malloc_cases[] = {
+	/* clang-format off */
+	/* up to the share, and beyond it */
+	{{.malloc = MALLOC_AUTO}, 0, REASON_NONE, REASON_NONE, false},
+	{{.malloc = MALLOC_AUTO}, SHARE_PERCENT, REASON_NONE, REASON_NONE, false},
+	{{.malloc = MALLOC_AUTO}, SHARE_PERCENT + 0.01, REASON_NONE, REASON_NONE, true},
+	{{.malloc = MALLOC_AUTO}, 30000, REASON_NONE, REASON_NONE, true},
+	{{.malloc = MALLOC_EXACT}, SHARE_PERCENT, REASON_NONE, REASON_NONE, false},
+	{{.malloc = MALLOC_EXACT}, SHARE_PERCENT + 0.01, REASON_MALLOC_DEAR, REASON_NONE, false},
+	/* at any cost */
+	{{.malloc = MALLOC_AUTO, .exact = true}, 30000, REASON_NONE, REASON_NONE, false},
+	{{.malloc = MALLOC_EXACT, .exact = true}, 30000, REASON_NONE, REASON_NONE, false},
+	/* they are not asked for */
+	{{.malloc = MALLOC_OFF}, 30000, REASON_NONE, REASON_NONE, false},
+	{{.malloc = MALLOC_OFF, .python = PYTHON_EXACT}, 30000, REASON_NONE, REASON_NONE, false},
+	/* what the pools show is worth having alone, or it is not */
+	{{.malloc = MALLOC_AUTO, .python = PYTHON_POOLS}, 26, REASON_NONE, REASON_NONE, true},
+	{{.malloc = MALLOC_AUTO, .python = PYTHON_EXACT}, 26, REASON_MALLOC_DEAR, REASON_NONE, false},
+	{{.malloc = MALLOC_AUTO, .python = PYTHON_OFF}, 26, REASON_MALLOC_DEAR, REASON_NONE, false},
+	{{.malloc = MALLOC_AUTO, .python = PYTHON_OFF}, 25, REASON_NONE, REASON_NONE, false},
+	{{.malloc = MALLOC_AUTO, .peak = true}, 26, REASON_MALLOC_DEAR, REASON_NONE, false},
+	{{.malloc = MALLOC_AUTO, .peak = true}, 25, REASON_NONE, REASON_NONE, false},
+	{{.malloc = MALLOC_EXACT, .python = PYTHON_POOLS}, 26, REASON_MALLOC_DEAR, REASON_NONE, false},
+	/* clang-format on */
+};
+
+/* Each block is recorded in these. */
+static const struct cost_case object_cases[] = {
+	/* clang-format off */
+	{{.python = PYTHON_AUTO}, 0, REASON_NONE, REASON_NONE, false},
+	{{.python = PYTHON_AUTO}, SHARE_PERCENT, REASON_NONE, REASON_NONE, false},
+	{{.python = PYTHON_AUTO}, SHARE_PERCENT + 0.01, REASON_NONE, REASON_OBJECTS_CHEAPER, true},
+	{{.python = PYTHON_AUTO, .exact = true}, 30000, REASON_NONE, REASON_NONE, false},
+	{{.python = PYTHON_AUTO, .malloc = MALLOC_OFF}, 26, REASON_NONE, REASON_OBJECTS_CHEAPER, true},
+	{{.python = PYTHON_EXACT}, SHARE_PERCENT, REASON_NONE, REASON_NONE, false},
+	{{.python = PYTHON_EXACT}, SHARE_PERCENT + 0.01, REASON_OBJECTS_REFUSED, REASON_OBJECTS_DEAR, false},
+	{{.python = PYTHON_EXACT, .exact = true}, 30000, REASON_NONE, REASON_NONE, false},
+	/* clang-format on */
+};
+
+static void compare_rulings(const struct cost_case *cases, size_t count,
+			    struct ruling (*rule)(const struct request *request, double percent))
+{
+	for (size_t i = 0; i < count; i++) {
+		struct ruling ruling = rule(&cases[i].request, cases[i].percent);
+
+		if (ruling.refusal != cases[i].refusal || ruling.note != cases[i].note ||
+		    ruling.dear != cases[i].dear)
+			fail_msg("case %zu: refusal %d, note %d, dear %d", i, ruling.refusal,
+				 ruling.note, ruling.dear);
+	}
+}
+
+static void test_cost_of_malloc(void **state)
+{
+	(void)state;
+	compare_rulings(malloc_cases, LENGTH(malloc_cases), plan_malloc);
+}
+
+static void test_cost_of_objects(void **state)
+{
+	(void)state;
+	compare_rulings(object_cases, LENGTH(object_cases), plan_objects);
+}
+
+/* The manual, --help and all sentences say this number. */
+static void test_the_share(void **state)
+{
+	(void)state;
+	assert_string_equal(SHARE_TEXT, "25 %");
+}
+
+/* --- all of it --- */
+
+static const struct plan_case {
+	struct request request;
+	struct cost cost;
+	const struct source *malloc;
+	bool dear; /* each block of an interpreter */
+	enum reason notes[PLAN_NOTES_MAX];
+} plan_cases[] = {
+	/* clang-format off */
+	{{.malloc = MALLOC_AUTO}, {0}, &malloc_exact, false, {REASON_NONE}},
+	{{.malloc = MALLOC_AUTO}, {.malloc_is_dear = true}, NULL, true, {REASON_MALLOC_LEFT_OUT}},
+	{{.malloc = MALLOC_AUTO}, {.objects_are_dear = true}, &malloc_exact, true, {REASON_NONE}},
+	{{.malloc = MALLOC_AUTO}, {.malloc_is_dear = true, .objects_are_dear = true}, NULL, true,
+	 {REASON_MALLOC_LEFT_OUT}},
+	{{.malloc = MALLOC_AUTO, .reachability = true}, {0}, &malloc_exact, false, {REASON_NONE}},
+	{{.malloc = MALLOC_AUTO, .reachability = true}, {.malloc_is_dear = true}, NULL, true,
+	 {REASON_MALLOC_LEFT_OUT, REASON_NOTHING_TO_JUDGE}},
+	{{.malloc = MALLOC_EXACT}, {0}, &malloc_exact, false, {REASON_NONE}},
+	{{.malloc = MALLOC_EXACT, .python = PYTHON_EXACT}, {0}, &malloc_exact, false, {REASON_NONE}},
+	{{.malloc = MALLOC_OFF}, {0}, NULL, false, {REASON_NONE}},
+	{{.malloc = MALLOC_OFF}, {.objects_are_dear = true}, NULL, true, {REASON_NONE}},
+	{{.malloc = MALLOC_OFF, .reachability = true}, {0}, NULL, false, {REASON_NOTHING_TO_JUDGE}},
+	{{.malloc = MALLOC_AUTO, .python = PYTHON_POOLS}, {.malloc_is_dear = true}, NULL, true,
+	 {REASON_MALLOC_LEFT_OUT}},
+	/* clang-format on */
+};
+
+static void test_plans(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LENGTH(plan_cases); i++) {
+		const struct plan_case *one = &plan_cases[i];
+		struct cost cost = one->cost;
+		struct plan plan;
+
+		for (int emulated = 0; emulated < 2; emulated++) {
+			cost.nops_emulated = emulated;
+			plan_make(&plan, &evidence_sources, &one->request, &cost);
+			if (plan.malloc != one->malloc || plan.python.dear != one->dear ||
+			    plan.python.request != one->request.python ||
+			    plan.python.nops_emulated != cost.nops_emulated)
+				fail_msg("case %zu", i);
+			for (int note = 0; note < PLAN_NOTES_MAX; note++)
+				if (plan.notes[note] != one->notes[note])
+					fail_msg("case %zu: note %d", i, plan.notes[note]);
+		}
+	}
+}
+
+/* A target that shows nothing is none. */
+static void test_what_is_seen(void **state)
+{
+	static const struct {
+		enum malloc_request malloc;
+		bool dear, objects;
+		enum reason reason;
+	} cases[] = {
+		{MALLOC_AUTO, false, false, REASON_NONE},
+		{MALLOC_AUTO, false, true, REASON_NONE},
+		{MALLOC_AUTO, true, true, REASON_NONE},
+		{MALLOC_AUTO, true, false, REASON_MALLOC_DEAR},
+		{MALLOC_OFF, false, true, REASON_NONE},
+		{MALLOC_OFF, false, false, REASON_NO_OBJECTS},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		const struct request request = {.malloc = cases[i].malloc};
+		const struct cost cost = {.malloc_is_dear = cases[i].dear};
+		struct plan plan;
+
+		plan_make(&plan, &evidence_sources, &request, &cost);
+		if (plan_seen(&plan, &request, cases[i].objects) != cases[i].reason)
+			fail_msg("case %zu", i);
+	}
+}
+
+/* --- what contradicts itself --- */
+
+static void test_requests(void **state)
+{
+	static const struct {
+		struct request request;
+		enum reason reason;
+	} cases[] = {
+		/* clang-format off */
+		{{.exact = true}, REASON_NONE},
+		{{.freeze = true}, REASON_FREEZE_ALONE},
+		{{.freeze = true, .reachability = true}, REASON_NONE},
+		{{.reachability = true, .old = true}, REASON_NONE},
+		{{.reachability = true, .malloc = MALLOC_EXACT}, REASON_NONE},
+		{{.reachability = true, .malloc = MALLOC_OFF}, REASON_NO_MALLOC_TO_REACH},
+		{{.malloc = MALLOC_OFF}, REASON_NONE},
+		{{.python = PYTHON_OFF}, REASON_NONE},
+		{{.malloc = MALLOC_EXACT, .python = PYTHON_OFF}, REASON_NONE},
+		{{.malloc = MALLOC_OFF, .python = PYTHON_OFF}, REASON_NOTHING_ASKED},
+		{{.malloc = MALLOC_OFF, .python = PYTHON_EXACT}, REASON_NONE},
+		{{.peak = true}, REASON_NONE},
+		{{.peak = true, .python = PYTHON_OFF}, REASON_NONE},
+		{{.peak = true, .malloc = MALLOC_EXACT}, REASON_NONE},
+		{{.peak = true, .old = true}, REASON_PEAK_OF_OLD},
+		{{.peak = true, .reachability = true}, REASON_PEAK_OF_REACHABLE},
+		{{.peak = true, .old = true, .reachability = true}, REASON_PEAK_OF_REACHABLE},
+		{{.peak = true, .malloc = MALLOC_OFF}, REASON_PEAK_OF_NOTHING},
+		{{.peak = true, .malloc = MALLOC_OFF, .python = PYTHON_POOLS}, REASON_PEAK_OF_NOTHING},
+		{{.peak = true, .malloc = MALLOC_OFF, .python = PYTHON_EXACT}, REASON_NONE},
+		{{.old = true}, REASON_NONE},
+		{{.old = true, .malloc = MALLOC_OFF}, REASON_NONE},
+		/* clang-format on */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++)
+		if (request_check(&cases[i].request) != cases[i].reason)
+			fail_msg("case %zu: reason %d", i, request_check(&cases[i].request));
+}
+
+static void test_names_of_requests(void **state)
+{
+	(void)state;
+	assert_string_equal(malloc_request_names[MALLOC_AUTO], "auto");
+	assert_string_equal(malloc_request_names[MALLOC_EXACT], "exact");
+	assert_string_equal(malloc_request_names[MALLOC_OFF], "off");
+	assert_string_equal(python_request_names[PYTHON_AUTO], "auto");
+	assert_string_equal(python_request_names[PYTHON_EXACT], "exact");
+	assert_string_equal(python_request_names[PYTHON_POOLS], "pools");
+	assert_string_equal(python_request_names[PYTHON_OFF], "off");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_kernel),
+		cmocka_unit_test(test_process),
+		cmocka_unit_test(test_cost_of_malloc),
+		cmocka_unit_test(test_cost_of_objects),
+		cmocka_unit_test(test_the_share),
+		cmocka_unit_test(test_plans),
+		cmocka_unit_test(test_what_is_seen),
+		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_names_of_requests),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

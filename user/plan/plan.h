@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How targets are seen: what was found in them, what recording costs them and what was asked for,
+ * made into what is done about each, and why. A pure function, called again where there is more to
+ * know: first of the kernel and of processes, then of what malloc's calls cost, then of each
+ * interpreter, at last of what its own calls cost, which is seen only once they are recorded.
+ *
+ * Knows nothing of how targets are looked at, of BPF, or of how people are told.
+ */
+#ifndef UNFREED_PLAN_H
+#define UNFREED_PLAN_H
+
+#include "../probes/check.h"
+#include "../probes/kernel.h"
+#include "request.h"
+#include "source.h"
+
+/* Why nothing can be probed here. */
+enum reason plan_probes(const struct kernel *kernel);
+
+/* Which probes: *attach is a definite kind. Returns why none. */
+enum reason plan_attach(const struct request *request, const struct kernel *kernel,
+			enum attach_kind *attach);
+
+/* Why there may be no probes in a process. */
+enum reason plan_process(const struct target_survey *survey, const struct kernel *kernel);
+
+/* What a cost means for what is recorded. */
+struct ruling {
+	enum reason refusal;
+	enum reason note;
+	bool dear; /* it is to be left out, or seen in a cheaper way: see struct cost */
+};
+
+/* Of malloc's calls, where each of them would slow a process by so much. */
+struct ruling plan_malloc(const struct request *request, double percent);
+
+/* Of an interpreter's blocks, where each of them is recorded and slows it by so much. */
+struct ruling plan_objects(const struct request *request, double percent);
+
+/* What is known by now. Starts zeroed; what is dear stays so. */
+struct cost {
+	bool malloc_is_dear;
+	bool objects_are_dear;
+	bool nops_emulated; /* this kernel emulates the longer NOPs */
+};
+
+/* What is done about any interpreter that turns up. */
+struct python_terms {
+	enum python_request request;
+	bool dear;          /* not each block, unless that is asked for */
+	bool nops_emulated; /* as above */
+};
+
+enum { PLAN_NOTES_MAX = 2 };
+
+/* Of all targets of a recording. */
+struct plan {
+	const struct source *malloc; /* NULL: its calls are left out */
+	struct python_terms python;
+	enum reason notes[PLAN_NOTES_MAX]; /* until REASON_NONE */
+};
+
+void plan_make(struct plan *plan, const struct sources *sources, const struct request *request,
+	       const struct cost *cost);
+
+/* Why a target of which objects are seen, or not, is not worth a recording by that plan. */
+enum reason plan_seen(const struct plan *plan, const struct request *request, bool sees_objects);
+
+struct python_plan {
+	const struct source *source; /* NULL: malloc's probes see what they see */
+	bool steer;                  /* by writing: slots get other values, and these back */
+	enum site_kind costliest;    /* of the sites that are probed */
+	enum reason notice;          /* what a person should know about it */
+	enum reason steered;         /* likewise, of what another tool left */
+};
+
+/*
+ * What to do about an interpreter whose slots are these; NULL: they were not found. Automatic is
+ * exact where that needs no writing and no probe is single-stepped, pools elsewhere. Returns why
+ * what was asked for expressly is not to be had.
+ */
+enum reason plan_python(struct python_plan *plan, const struct sources *sources,
+			const struct python_slots *slots, const struct python_terms *terms);
+
+/* How reports call that: "exact", "pools", "arenas", "malloc". */
+const char *python_plan_name(const struct python_plan *plan, const struct python_slots *slots);
+
+#endif

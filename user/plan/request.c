@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "request.h"
+
+const char *const malloc_request_names[MALLOC_REQUESTS] = {
+	[MALLOC_AUTO] = "auto",
+	[MALLOC_EXACT] = "exact",
+	[MALLOC_OFF] = "off",
+};
+
+const char *const python_request_names[PYTHON_REQUESTS] = {
+	[PYTHON_AUTO] = "auto",
+	[PYTHON_EXACT] = "exact",
+	[PYTHON_POOLS] = "pools",
+	[PYTHON_OFF] = "off",
+};
+
+/* What was at the highest moment is known by amounts, not by blocks. */
+static enum reason check_peak(const struct request *request)
+{
+	if (request->reachability)
+		return REASON_PEAK_OF_REACHABLE;
+	if (request->old)
+		return REASON_PEAK_OF_OLD;
+	if (request->malloc == MALLOC_OFF && request->python != PYTHON_EXACT)
+		return REASON_PEAK_OF_NOTHING;
+	return REASON_NONE;
+}
+
+enum reason request_check(const struct request *request)
+{
+	if (request->freeze && !request->reachability)
+		return REASON_FREEZE_ALONE;
+	if (request->malloc == MALLOC_OFF && request->reachability)
+		return REASON_NO_MALLOC_TO_REACH;
+	if (request->malloc == MALLOC_OFF && request->python == PYTHON_OFF)
+		return REASON_NOTHING_ASKED;
+	return request->peak ? check_peak(request) : REASON_NONE;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What recording may cost a target, in percent of its time, unless it is asked to at any cost. */
+#ifndef UNFREED_PLAN_SHARE_H
+#define UNFREED_PLAN_SHARE_H
+
+#define SHARE_PERCENT 25
+#define SHARE_TEXT    SHARE_TEXT_OF(SHARE_PERCENT) " %"
+
+#define SHARE_TEXT_OF(number)      SHARE_TEXT_OF_TOKEN(number)
+#define SHARE_TEXT_OF_TOKEN(token) #token
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Looks at what a plan is made of, and says in a sentence what it says no to. */
+#ifndef UNFREED_SERVICE_SURVEY_H
+#define UNFREED_SERVICE_SURVEY_H
+
+#include "../plan/plan.h"
+
+/* There may be probes in a process. Returns 0, or -1 with `failure` filled. */
+int survey_process(const struct procfs *procfs, const struct kernel *kernel, pid_t pid,
+		   struct failure *failure);
+
+/* Something can be probed here. Returns 0, or -1 with `failure` filled. */
+int survey_probes(const struct kernel *kernel, struct failure *failure);
+
+/*
+ * Which probes there may be here at all: *attach is a definite kind. Returns 0, or -1 with `failure`
+ * filled.
+ */
+int survey_kernel(const struct kernel *kernel, const struct request *request,
+		  enum attach_kind *attach, struct failure *failure);
+
+#endif
