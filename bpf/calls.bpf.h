@@ -32,7 +32,7 @@ struct position {
 	__u64 pc;
 	__u64 sp;
 	__u64 fp;
-	__u64 bx;
+	__u64 extra;
 };
 
 struct call {
@@ -43,7 +43,7 @@ struct call {
 	__u64 throwing_sp; /* the same for an operator new, which may be left by an exception */
 	__u64 throwing_size;
 	__u64 throwing_fp; /* its caller's registers, as in struct position */
-	__u64 throwing_bx;
+	__u64 throwing_extra;
 	__u64 born_ns;        /* of the block that a realloc replaces: it goes on; 0: none */
 	__u64 last_allocated; /* key of the block recorded last, until it is freed */
 	__u64 last_freed;     /* address freed last: a free inside a free is not another one */

@@ -5,9 +5,9 @@
  * A walk is a function of the registers that it starts from, of the tables (known by the list of
  * mappings, which carries a generation) and of the words of the stack that it reads, and of nothing
  * else of the target. So the walker notes each return address, each saved register that it came to
- * use, and whether it used the given rbp and rbx. When the next walk starts from the same place and
- * every one of those words is unchanged, its outcome is the same to the last frame, and the row of
- * the stack is known without a step. Where outer frames differ under the same inner ones, some
+ * use, and whether it used the given registers fp and extra. When the next walk starts from the same
+ * place and every one of those words is unchanged, its outcome is the same to the last frame, and the
+ * row of the stack is known without a step. Where outer frames differ under the same inner ones, some
  * return address among the words differs: a miss.
  *
  * Where a walk was kept is told by the words too, so that a site that is reached in a thousand ways
@@ -36,7 +36,7 @@ struct memo {
 	__u32 version;
 	__u32 word_count;
 	__u32 bytes; /* of the stack, from sp on, that hold all words */
-	__u32 used;  /* UNWIND_FP_USED, UNWIND_BX_USED */
+	__u32 used;  /* UNWIND_FP_USED, UNWIND_EXTRA_USED */
 	__u64 tag;   /* hash of the start and of the words */
 	struct position start;
 	__u64 list;
@@ -164,7 +164,7 @@ static __always_inline bool memo_starts_like(const struct memo *memo, const stru
 	       memo->domain == PROBE_COOKIE_DOMAIN(call->cookie) &&
 	       memo->python == !!scratch->python_hash &&
 	       (!(memo->used & UNWIND_FP_USED) || memo->start.fp == call->caller.fp) &&
-	       (!(memo->used & UNWIND_BX_USED) || memo->start.bx == call->caller.bx);
+	       (!(memo->used & UNWIND_EXTRA_USED) || memo->start.extra == call->caller.extra);
 }
 
 /* Compares the words with the stack, which is read into the walker's window. */

@@ -54,7 +54,7 @@ static __always_inline __u64 regs_fp(struct pt_regs *ctx)
 	return REGS_READ(ctx, bp);
 }
 
-static __always_inline __u64 regs_bx(struct pt_regs *ctx)
+static __always_inline __u64 regs_extra(struct pt_regs *ctx)
 {
 	return REGS_READ(ctx, bx);
 }

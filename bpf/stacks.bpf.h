@@ -102,9 +102,9 @@ static __always_inline void capture_stack(struct scratch *scratch, struct call *
 	state->pc = call->caller.pc;
 	state->sp = call->caller.sp;
 	state->fp = call->caller.fp;
-	state->bx = call->caller.bx;
+	state->extra = call->caller.extra;
 	state->list = scratch->list;
-	state->flags = UNWIND_FP_GIVEN | UNWIND_BX_GIVEN | scratch->stale;
+	state->flags = UNWIND_FP_GIVEN | UNWIND_EXTRA_GIVEN | scratch->stale;
 	state->mapping.start = 0;
 	state->mapping.end = 0;
 	state->mapping.base = 0;
@@ -112,7 +112,7 @@ static __always_inline void capture_stack(struct scratch *scratch, struct call *
 	state->mapping.page_count = 0;
 	state->window_size = 0;
 	state->fp_at = 0;
-	state->bx_at = 0;
+	state->extra_at = 0;
 	state->stack_limit = call->stack_end;
 	scratch->start_sp = call->caller.sp;
 	scratch->word_count = 0;

@@ -307,7 +307,7 @@ static __always_inline void alloc_end(struct pt_regs *ctx)
 	call->caller.pc = regs_pc(ctx);
 	call->caller.sp = sp;
 	call->caller.fp = regs_fp(ctx);
-	call->caller.bx = regs_bx(ctx);
+	call->caller.extra = regs_extra(ctx);
 	op = PROBE_COOKIE_OP(call->cookie);
 	if (op == PROBE_RESIZE)
 		result = resize_end(call, result);
@@ -370,7 +370,7 @@ int throwing_enter(struct pt_regs *ctx)
 		return 0;
 	call->throwing_sp = regs_sp(ctx);
 	call->throwing_fp = regs_fp(ctx);
-	call->throwing_bx = regs_bx(ctx);
+	call->throwing_extra = regs_extra(ctx);
 	call->throwing_size = size_argument(ctx, bpf_get_attach_cookie(ctx));
 	call->last_allocated = 0;
 	return 0;
@@ -403,7 +403,7 @@ int throwing_return(struct pt_regs *ctx)
 		return 0;
 	call->caller.sp = sp + REGS_RETURN_POPS;
 	call->caller.fp = call->throwing_fp;
-	call->caller.bx = call->throwing_bx;
+	call->caller.extra = call->throwing_extra;
 	call->cookie = cookie;
 	call->size = call->throwing_size;
 	call->born_ns = 0;

@@ -53,20 +53,25 @@ struct unwind_chunk {
 	__u32 words[UNWIND_CHUNK_WORDS];
 };
 
-/* Where the canonical frame address, the caller's rsp, comes from. */
+/*
+ * Rules are of three registers: the stack pointer (sp), the frame pointer (fp), and one more that
+ * the way to a caller may hang on (extra): rbx, by which some functions find their frame.
+ */
+
+/* Where the canonical frame address, the caller's sp, comes from. */
 enum unwind_cfa {
 	UNWIND_NO_RULE = 0,     /* no table covers this address */
-	UNWIND_CFA_RSP = 1,     /* rsp + cfa_offset */
-	UNWIND_CFA_RBP = 2,     /* rbp + cfa_offset */
-	UNWIND_CFA_RBX = 3,     /* rbx + cfa_offset */
-	UNWIND_CFA_AT_RSP = 4,  /* the word at rsp + cfa_offset, plus addend */
-	UNWIND_CFA_AT_RBP = 5,  /* the word at rbp + cfa_offset, plus addend */
+	UNWIND_CFA_SP = 1,      /* sp + cfa_offset */
+	UNWIND_CFA_FP = 2,      /* fp + cfa_offset */
+	UNWIND_CFA_EXTRA = 3,   /* extra + cfa_offset */
+	UNWIND_CFA_AT_SP = 4,   /* the word at sp + cfa_offset, plus addend */
+	UNWIND_CFA_AT_FP = 5,   /* the word at fp + cfa_offset, plus addend */
 	UNWIND_CFA_PLT = 6,     /* rsp + 8, and 8 more where (pc & 15) >= addend */
 	UNWIND_SIGNAL = 7,      /* all registers lie in the ucontext at rsp */
 	UNWIND_END = 8,         /* the bottom of the stack */
 	UNWIND_UNSUPPORTED = 9, /* enum unwind_unsupported in addend */
-	/* A goroutine lies at rsp + cfa_offset, and at rsp + addend how far below the end of its
-	 * stack the frame is: the return address, or below it the caller's rbp. */
+	/* A goroutine lies at sp + cfa_offset, and at sp + addend how far below the end of its
+	 * stack the frame is: the return address, or below it the caller's fp. */
 	UNWIND_GO_STACK = 10,
 	UNWIND_CFA_COUNT,
 };
@@ -74,11 +79,11 @@ enum unwind_cfa {
 /* runtime.g.stack.hi of Go: the end of a goroutine's stack. */
 #define UNWIND_GO_STACK_END 8
 
-/* Where the caller's rbp or rbx is. */
+/* Where the caller's fp or extra is. */
 enum unwind_saved {
 	UNWIND_SAVED_NOT = 0,    /* still in the register */
 	UNWIND_SAVED_AT_CFA = 1, /* in the word at CFA + offset */
-	UNWIND_SAVED_AT_RBP = 2, /* in the word at rbp + offset */
+	UNWIND_SAVED_AT_FP = 2,  /* in the word at fp + offset */
 	UNWIND_SAVED_LOST = 3,
 };
 
@@ -88,7 +93,7 @@ enum unwind_unsupported {
 	UNWIND_CFA_REGISTER,   /* CFA in a register that is not tracked */
 	UNWIND_CFA_EXPRESSION, /* CFA by an expression of another form */
 	UNWIND_RA_RULE,        /* return address elsewhere than at CFA - 8 */
-	UNWIND_SAVED_RULE,     /* rbp saved in another way */
+	UNWIND_SAVED_RULE,     /* fp saved in another way */
 	UNWIND_OFFSET_RANGE,   /* an offset beyond the fields below */
 	UNWIND_RULES_FULL,     /* no room for another rule */
 	UNWIND_UNSUPPORTED_COUNT,
@@ -99,12 +104,12 @@ enum unwind_unsupported {
 
 struct unwind_rule {
 	__u8 cfa; /* enum unwind_cfa */
-	__u8 rbp; /* enum unwind_saved */
-	__u8 rbx;
+	__u8 fp;  /* enum unwind_saved */
+	__u8 extra;
 	__u8 flags; /* UNWIND_RULE_* */
 	__s32 cfa_offset;
-	__s16 rbp_offset;
-	__s16 rbx_offset;
+	__s16 fp_offset;
+	__s16 extra_offset;
 	__s32 addend;
 };
 
@@ -167,17 +172,17 @@ struct unwind_unloads {
 #define UNWIND_UNLOADS(count) ((count) >> 1)
 
 /*
- * Flags of a walk. It begins with UNWIND_FP_GIVEN and UNWIND_BX_GIVEN; the USED flag behind each
+ * Flags of a walk. It begins with UNWIND_FP_GIVEN and UNWIND_EXTRA_GIVEN; the USED flag behind each
  * says in the end whether its outcome hangs on the register that was given.
  */
-#define UNWIND_EXACT    1u /* pc is an interrupted instruction, not a return address */
-#define UNWIND_GUESSED  2u /* a frame pointer was trusted in code without a table */
-#define UNWIND_UNREAD   4u /* a word of the stack could not be read */
-#define UNWIND_FP_GIVEN 8u
-#define UNWIND_FP_USED  16u
-#define UNWIND_BX_GIVEN 32u
-#define UNWIND_BX_USED  64u
-#define UNWIND_STALE    128u /* the list is older than an unloading: only what stays is there */
+#define UNWIND_EXACT       1u /* pc is an interrupted instruction, not a return address */
+#define UNWIND_GUESSED     2u /* a frame pointer was trusted in code without a table */
+#define UNWIND_UNREAD      4u /* a word of the stack could not be read */
+#define UNWIND_FP_GIVEN    8u
+#define UNWIND_FP_USED     16u
+#define UNWIND_EXTRA_GIVEN 32u
+#define UNWIND_EXTRA_USED  64u
+#define UNWIND_STALE       128u /* the list is older than an unloading: only what stays is there */
 
 /* What a step led to. From UNWIND_NO_MAPPING on: why the stack is not complete. */
 enum unwind_result {

@@ -64,16 +64,16 @@ enum {
 	UNWIND_UCONTEXT_RIP = 168,
 };
 
-/* To begin, set pc, sp, fp, bx, list and flags, and zero mapping, stack_limit, window_size, fp_at
- * and bx_at. */
+/* To begin, set pc, sp, fp, extra, list and flags, and zero mapping, stack_limit, window_size, fp_at
+ * and extra_at. */
 struct unwind_state {
 	__u64 pc;
 	__u64 sp;
 	__u64 fp;
-	__u64 bx;
+	__u64 extra;
 	__u64 list;  /* the space's entry of unwind_spaces */
 	__u64 fp_at; /* where fp was read, until it is noted; 0: nowhere */
-	__u64 bx_at;
+	__u64 extra_at;
 	__u64 word;        /* for single reads */
 	__u64 stack_limit; /* end of what can be read of the stack; 0: unknown */
 	__u64 window_start;
@@ -162,14 +162,14 @@ UNWIND_INLINE __u64 unwind_use_fp(struct unwind_state *state)
 	return state->fp;
 }
 
-UNWIND_INLINE __u64 unwind_use_bx(struct unwind_state *state)
+UNWIND_INLINE __u64 unwind_use_extra(struct unwind_state *state)
 {
-	state->flags |= (state->flags & UNWIND_BX_GIVEN) << 1;
-	if (state->bx_at) {
-		UNWIND_NOTE(state, state->bx_at, state->bx);
-		state->bx_at = 0;
+	state->flags |= (state->flags & UNWIND_EXTRA_GIVEN) << 1;
+	if (state->extra_at) {
+		UNWIND_NOTE(state, state->extra_at, state->extra);
+		state->extra_at = 0;
 	}
-	return state->bx;
+	return state->extra;
 }
 
 /* The caller's register was saved at `address`; 0: it is lost. */
@@ -180,11 +180,11 @@ UNWIND_INLINE void unwind_restore_fp(struct unwind_state *state, __u64 address)
 	state->flags &= ~UNWIND_FP_GIVEN;
 }
 
-UNWIND_INLINE void unwind_restore_bx(struct unwind_state *state, __u64 address)
+UNWIND_INLINE void unwind_restore_extra(struct unwind_state *state, __u64 address)
 {
-	state->bx = address ? unwind_read_saved(state, address) : 0;
-	state->bx_at = address;
-	state->flags &= ~UNWIND_BX_GIVEN;
+	state->extra = address ? unwind_read_saved(state, address) : 0;
+	state->extra_at = address;
+	state->flags &= ~UNWIND_EXTRA_GIVEN;
 }
 
 /* Finds the mapping of `address` in the list. Non-zero: none. */
@@ -268,7 +268,7 @@ UNWIND_FUNCTION int unwind_signal(struct unwind_state *state)
 	if (!state)
 		return UNWIND_READ_FAILED;
 	unwind_restore_fp(state, state->sp + UNWIND_UCONTEXT_RBP);
-	unwind_restore_bx(state, state->sp + UNWIND_UCONTEXT_RBX);
+	unwind_restore_extra(state, state->sp + UNWIND_UCONTEXT_RBX);
 	state->pc = unwind_read(state, state->sp + UNWIND_UCONTEXT_RIP);
 	state->sp = unwind_read(state, state->sp + UNWIND_UCONTEXT_RSP);
 	state->stack_limit = 0;
@@ -323,16 +323,16 @@ UNWIND_INLINE __u64 unwind_cfa(struct unwind_state *state, const struct unwind_r
 	__u64 offset = (__s64)rule->cfa_offset;
 
 	switch (rule->cfa) {
-	case UNWIND_CFA_RSP:
+	case UNWIND_CFA_SP:
 		return state->sp + offset;
-	case UNWIND_CFA_RBP:
+	case UNWIND_CFA_FP:
 		return unwind_use_fp(state) + offset;
-	case UNWIND_CFA_RBX:
-		return unwind_use_bx(state) + offset;
+	case UNWIND_CFA_EXTRA:
+		return unwind_use_extra(state) + offset;
 	case UNWIND_CFA_PLT:
 		return state->sp + 8 + ((state->pc & 15) >= (__u32)rule->addend ? 8 : 0);
 	default:
-		offset += rule->cfa == UNWIND_CFA_AT_RSP ? state->sp : unwind_use_fp(state);
+		offset += rule->cfa == UNWIND_CFA_AT_SP ? state->sp : unwind_use_fp(state);
 		return unwind_read(state, offset) + (__s64)rule->addend;
 	}
 }
@@ -348,9 +348,9 @@ UNWIND_FUNCTION int unwind_go_stack(struct unwind_state *state, const struct unw
 	depth = unwind_read(state, state->sp + (__s64)rule->addend);
 	state->stack_limit = 0;
 	cfa = unwind_read(state, goroutine + UNWIND_GO_STACK_END) - depth + 8;
-	if (rule->rbp == UNWIND_SAVED_AT_CFA) {
+	if (rule->fp == UNWIND_SAVED_AT_CFA) {
 		cfa += 8;
-		unwind_restore_fp(state, cfa + (__s64)rule->rbp_offset);
+		unwind_restore_fp(state, cfa + (__s64)rule->fp_offset);
 	}
 	state->pc = unwind_read(state, cfa - 8);
 	state->sp = cfa;
@@ -385,17 +385,17 @@ UNWIND_INLINE int unwind_apply(struct unwind_state *state, const struct unwind_r
 	cfa = unwind_cfa(state, rule);
 	if (cfa <= state->sp)
 		return state->flags & UNWIND_UNREAD ? UNWIND_READ_FAILED : UNWIND_NOT_ADVANCING;
-	if (rule->rbx == UNWIND_SAVED_AT_CFA)
-		unwind_restore_bx(state, cfa + (__s64)rule->rbx_offset);
-	else if (rule->rbx == UNWIND_SAVED_AT_RBP)
-		unwind_restore_bx(state, unwind_use_fp(state) + (__s64)rule->rbx_offset);
-	else if (rule->rbx == UNWIND_SAVED_LOST)
-		unwind_restore_bx(state, 0);
-	if (rule->rbp == UNWIND_SAVED_AT_CFA)
-		unwind_restore_fp(state, cfa + (__s64)rule->rbp_offset);
-	else if (rule->rbp == UNWIND_SAVED_AT_RBP)
-		unwind_restore_fp(state, unwind_use_fp(state) + (__s64)rule->rbp_offset);
-	else if (rule->rbp == UNWIND_SAVED_LOST)
+	if (rule->extra == UNWIND_SAVED_AT_CFA)
+		unwind_restore_extra(state, cfa + (__s64)rule->extra_offset);
+	else if (rule->extra == UNWIND_SAVED_AT_FP)
+		unwind_restore_extra(state, unwind_use_fp(state) + (__s64)rule->extra_offset);
+	else if (rule->extra == UNWIND_SAVED_LOST)
+		unwind_restore_extra(state, 0);
+	if (rule->fp == UNWIND_SAVED_AT_CFA)
+		unwind_restore_fp(state, cfa + (__s64)rule->fp_offset);
+	else if (rule->fp == UNWIND_SAVED_AT_FP)
+		unwind_restore_fp(state, unwind_use_fp(state) + (__s64)rule->fp_offset);
+	else if (rule->fp == UNWIND_SAVED_LOST)
 		unwind_restore_fp(state, 0);
 	state->pc = unwind_read(state, cfa - 8);
 	state->sp = cfa;

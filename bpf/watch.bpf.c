@@ -188,14 +188,14 @@ static __always_inline void take_native(struct bpf_perf_event_data *ctx, struct 
 	state->pc = ctx->regs.ip;
 	state->sp = ctx->regs.sp;
 	state->fp = ctx->regs.bp;
-	state->bx = ctx->regs.bx;
+	state->extra = ctx->regs.bx;
 	state->list = unwind_list_of(WATCH_SPACE);
-	state->flags = UNWIND_EXACT | UNWIND_FP_GIVEN | UNWIND_BX_GIVEN;
+	state->flags = UNWIND_EXACT | UNWIND_FP_GIVEN | UNWIND_EXTRA_GIVEN;
 	__builtin_memset(&state->mapping, 0, sizeof(state->mapping));
 	state->stack_limit = 0;
 	state->window_size = 0;
 	state->fp_at = 0;
-	state->bx_at = 0;
+	state->extra_at = 0;
 	hit->reached_eval = 0;
 	if (hit->entry < state->sp)
 		hit->entry = 0;

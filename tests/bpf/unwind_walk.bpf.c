@@ -99,13 +99,13 @@ int capture(struct pt_regs *ctx)
 	state->pc = ctx->rip;
 	state->sp = ctx->rsp;
 	state->fp = ctx->rbp;
-	state->bx = ctx->rbx;
+	state->extra = ctx->rbx;
 	state->list = unwind_list_of(1);
 	state->flags = UNWIND_EXACT;
 	state->stack_limit = 0;
 	state->window_size = 0;
 	state->fp_at = 0;
-	state->bx_at = 0;
+	state->extra_at = 0;
 	state->mapping.start = 0;
 	state->mapping.end = 0;
 	walk(state);

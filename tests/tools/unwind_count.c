@@ -35,11 +35,11 @@ static const char *const cause_names[UNWIND_UNSUPPORTED_COUNT] = {
 };
 
 static const char *const cfa_names[UNWIND_UNSUPPORTED + 1] = {
-	[UNWIND_NO_RULE] = "none",      [UNWIND_CFA_RSP] = "rsp",
-	[UNWIND_CFA_RBP] = "rbp",       [UNWIND_CFA_RBX] = "rbx",
-	[UNWIND_CFA_AT_RSP] = "at-rsp", [UNWIND_CFA_AT_RBP] = "at-rbp",
-	[UNWIND_CFA_PLT] = "plt",       [UNWIND_SIGNAL] = "signal",
-	[UNWIND_END] = "end",           [UNWIND_UNSUPPORTED] = "unsupported",
+	[UNWIND_NO_RULE] = "none",     [UNWIND_CFA_SP] = "rsp",
+	[UNWIND_CFA_FP] = "rbp",       [UNWIND_CFA_EXTRA] = "rbx",
+	[UNWIND_CFA_AT_SP] = "at-rsp", [UNWIND_CFA_AT_FP] = "at-rbp",
+	[UNWIND_CFA_PLT] = "plt",      [UNWIND_SIGNAL] = "signal",
+	[UNWIND_END] = "end",          [UNWIND_UNSUPPORTED] = "unsupported",
 };
 
 static double now(void)

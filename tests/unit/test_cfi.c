@@ -65,11 +65,11 @@ static bool cfa_agrees(const struct unwind_rule *rule, const Dwarf_Op *ops, size
 
 		switch (ops[0].number) {
 		case RSP:
-			return rule->cfa == UNWIND_CFA_RSP && rule->cfa_offset == offset;
+			return rule->cfa == UNWIND_CFA_SP && rule->cfa_offset == offset;
 		case RBP:
-			return rule->cfa == UNWIND_CFA_RBP && rule->cfa_offset == offset;
+			return rule->cfa == UNWIND_CFA_FP && rule->cfa_offset == offset;
 		case RBX:
-			return rule->cfa == UNWIND_CFA_RBX && rule->cfa_offset == offset;
+			return rule->cfa == UNWIND_CFA_EXTRA && rule->cfa_offset == offset;
 		default:
 			return rule->cfa == UNWIND_UNSUPPORTED;
 		}
@@ -78,8 +78,8 @@ static bool cfa_agrees(const struct unwind_rule *rule, const Dwarf_Op *ops, size
 	    (ops[0].atom == DW_OP_breg6 || ops[0].atom == DW_OP_breg7)) {
 		int64_t addend = count == 3 ? (int64_t)ops[2].number : 0;
 
-		return rule->cfa == (ops[0].atom == DW_OP_breg6 ? UNWIND_CFA_AT_RBP
-								: UNWIND_CFA_AT_RSP) &&
+		return rule->cfa ==
+			       (ops[0].atom == DW_OP_breg6 ? UNWIND_CFA_AT_FP : UNWIND_CFA_AT_SP) &&
 		       rule->cfa_offset == (int64_t)ops[0].number && rule->addend == addend;
 	}
 	if (count == 9 && ops[8].atom == DW_OP_plus)
@@ -107,7 +107,7 @@ static bool saved_agrees(Dwarf_Frame *frame, int reg, __u8 how, int offset)
 	}
 	for (size_t i = 0; i < count; i++)
 		if (ops[i].atom == DW_OP_breg6)
-			return how == UNWIND_SAVED_AT_RBP && offset == (int64_t)ops[i].number;
+			return how == UNWIND_SAVED_AT_FP && offset == (int64_t)ops[i].number;
 	return how == UNWIND_SAVED_LOST;
 }
 
@@ -144,8 +144,8 @@ static bool rule_agrees(const struct unwind_rule *rule, Dwarf_Frame *frame)
 	if (!cfa_agrees(rule, ops, count))
 		return false;
 	return rule->cfa == UNWIND_UNSUPPORTED ||
-	       (saved_agrees(frame, RBP, rule->rbp, rule->rbp_offset) &&
-		saved_agrees(frame, RBX, rule->rbx, rule->rbx_offset));
+	       (saved_agrees(frame, RBP, rule->fp, rule->fp_offset) &&
+		saved_agrees(frame, RBX, rule->extra, rule->extra_offset));
 }
 
 static bool address_agrees(const struct subject *subject, uint64_t address)
@@ -239,10 +239,10 @@ static void test_rows_of_a_small_frame(void **state)
 	assert_int_equal(table.rows[2].address, 0x1100);
 	assert_int_equal(table.rows[2].rule, 0);
 	assert_int_equal(cfi_table_find(&table, 0x1000)->cfa_offset, 8);
-	assert_int_equal(cfi_table_find(&table, 0x1000)->rbp, UNWIND_SAVED_NOT);
+	assert_int_equal(cfi_table_find(&table, 0x1000)->fp, UNWIND_SAVED_NOT);
 	assert_int_equal(cfi_table_find(&table, 0x10ff)->cfa_offset, 16);
-	assert_int_equal(cfi_table_find(&table, 0x10ff)->rbp, UNWIND_SAVED_AT_CFA);
-	assert_int_equal(cfi_table_find(&table, 0x10ff)->rbp_offset, -16);
+	assert_int_equal(cfi_table_find(&table, 0x10ff)->fp, UNWIND_SAVED_AT_CFA);
+	assert_int_equal(cfi_table_find(&table, 0x10ff)->fp_offset, -16);
 	assert_int_equal(cfi_table_find(&table, 0x1100)->cfa, UNWIND_NO_RULE);
 	assert_null(cfi_table_find(&table, 0xfff));
 	cfi_table_release(&table);
@@ -273,7 +273,7 @@ static void test_damage_costs_the_range_of_its_function(void **state)
 	memcpy(bytes, small_frame, sizeof(bytes));
 	bytes[sizeof(bytes) - 7 + 1] = 0x3f;
 	assert_int_equal(small_build(bytes, sizeof(bytes), &table), 0);
-	assert_int_equal(cfi_table_find(&table, 0x1000)->cfa, UNWIND_CFA_RSP);
+	assert_int_equal(cfi_table_find(&table, 0x1000)->cfa, UNWIND_CFA_SP);
 	assert_int_equal(cfi_table_find(&table, 0x1001)->cfa, UNWIND_UNSUPPORTED);
 	assert_int_equal(cfi_table_find(&table, 0x1001)->addend, UNWIND_BAD_CFI);
 	assert_int_equal(cfi_table_find(&table, 0x1100)->cfa, UNWIND_NO_RULE);

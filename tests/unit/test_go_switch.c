@@ -63,9 +63,9 @@ static void test_go_1_19(void **state)
 	assert_int_equal(rule.cfa, UNWIND_GO_STACK);
 	assert_int_equal(rule.cfa_offset, 0x30);
 	assert_int_equal(rule.addend, 0x28);
-	assert_int_equal(rule.rbp, UNWIND_SAVED_NOT);
+	assert_int_equal(rule.fp, UNWIND_SAVED_NOT);
 	rule = rule_in(&table, SAME_1_19);
-	assert_int_equal(rule.cfa, UNWIND_CFA_AT_RSP);
+	assert_int_equal(rule.cfa, UNWIND_CFA_AT_SP);
 	assert_int_equal(rule.cfa_offset, 0x28);
 	assert_int_equal(rule.addend, 8);
 	assert_int_equal(rule_in(&table, CALL_1_19 - 1).cfa, UNWIND_NO_RULE);
@@ -83,7 +83,7 @@ static void test_go_1_24(void **state)
 	struct unwind_rule rule;
 
 	(void)state;
-	table.rules[1] = (struct unwind_rule){.cfa = UNWIND_CFA_RBP, .cfa_offset = 16};
+	table.rules[1] = (struct unwind_rule){.cfa = UNWIND_CFA_FP, .cfa_offset = 16};
 	table.rows[0] = (struct cfi_row){BASE, 1};
 	table.rows[1] = (struct cfi_row){BASE + sizeof(code_1_24), 0};
 	assert_int_equal(go_switch_add_code(code_1_24, sizeof(code_1_24), BASE, &table), 0);
@@ -91,13 +91,13 @@ static void test_go_1_24(void **state)
 	assert_int_equal(rule.cfa, UNWIND_GO_STACK);
 	assert_int_equal(rule.cfa_offset, 8);
 	assert_int_equal(rule.addend, 0);
-	assert_int_equal(rule.rbp, UNWIND_SAVED_AT_CFA);
+	assert_int_equal(rule.fp, UNWIND_SAVED_AT_CFA);
 	rule = rule_in(&table, SAME_1_24);
-	assert_int_equal(rule.cfa, UNWIND_CFA_AT_RSP);
+	assert_int_equal(rule.cfa, UNWIND_CFA_AT_SP);
 	assert_int_equal(rule.cfa_offset, 0);
 	assert_int_equal(rule.addend, 16);
-	assert_int_equal(rule_in(&table, CALL_1_24 + 5).cfa, UNWIND_CFA_RBP);
-	assert_int_equal(rule_in(&table, 0).cfa, UNWIND_CFA_RBP);
+	assert_int_equal(rule_in(&table, CALL_1_24 + 5).cfa, UNWIND_CFA_FP);
+	assert_int_equal(rule_in(&table, 0).cfa, UNWIND_CFA_FP);
 	assert_int_equal(table.rows[table.row_count - 1].rule, 0);
 	cfi_table_release(&table);
 }
@@ -136,8 +136,8 @@ static void test_walk(void **state)
 	assert_int_equal(walk.sp, (uint64_t)(goroutine_stack + 41));
 	assert_int_equal(walk.fp, 0x5555);
 	goroutine_stack[40] = 0x7777;
-	rule.rbp = UNWIND_SAVED_AT_CFA;
-	rule.rbp_offset = -16;
+	rule.fp = UNWIND_SAVED_AT_CFA;
+	rule.fp_offset = -16;
 	walk = (struct unwind_state){.pc = BASE, .sp = (uint64_t)thread_stack, .fp = 0x5555};
 	assert_int_equal(unwind_apply(&walk, &rule), UNWIND_STEPPED);
 	assert_int_equal(walk.pc, 0x1234);

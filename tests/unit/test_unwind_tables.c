@@ -204,7 +204,7 @@ static void test_used_files_stay(void **state)
 static void test_hostile_files_are_refused(void **state)
 {
 	struct unwind_tables *tables = unwind_tables_new(&host_memory);
-	struct unwind_rule rules[2] = {{}, {.cfa = 200, .rbp = 77}};
+	struct unwind_rule rules[2] = {{}, {.cfa = 200, .fp = 77}};
 	uint32_t rows[3] = {0, UNWIND_ROW(1, 1), UNWIND_ROW(5, 1)}, pages[1] = {1};
 	struct unwind_file file = {.page_count = 1,
 				   .row_count = 3,

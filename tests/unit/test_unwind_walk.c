@@ -52,7 +52,7 @@ static int walk_from(const ucontext_t *context)
 		.pc = registers[REG_RIP],
 		.sp = registers[REG_RSP],
 		.fp = registers[REG_RBP],
-		.bx = registers[REG_RBX],
+		.extra = registers[REG_RBX],
 		.list = host_memory.spaces[1],
 		.flags = UNWIND_EXACT,
 	};

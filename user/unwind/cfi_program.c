@@ -8,11 +8,11 @@ static struct cfi_place *tracked(struct cfi_state *state, uint64_t reg)
 {
 	switch (reg) {
 	case 3:
-		return &state->saved[CFI_RBX];
+		return &state->saved[CFI_EXTRA];
 	case 6:
-		return &state->saved[CFI_RBP];
+		return &state->saved[CFI_FP];
 	case 7:
-		return &state->saved[CFI_RSP];
+		return &state->saved[CFI_SP];
 	case 16:
 		return &state->saved[CFI_RA];
 	default:

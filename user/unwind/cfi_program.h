@@ -10,7 +10,7 @@
 #include "../lib/cursor.h"
 
 /* The registers whose place is followed. */
-enum cfi_tracked { CFI_RBX, CFI_RBP, CFI_RSP, CFI_RA, CFI_TRACKED };
+enum cfi_tracked { CFI_EXTRA, CFI_FP, CFI_SP, CFI_RA, CFI_TRACKED };
 
 enum cfi_how {
 	CFI_UNSPECIFIED = 0, /* for a saved register: unchanged; for rsp: the CFA */

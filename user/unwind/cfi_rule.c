@@ -85,13 +85,13 @@ static enum unwind_unsupported cfa_in_register(uint32_t reg, int64_t offset,
 	rule->cfa_offset = (int32_t)offset;
 	switch (reg) {
 	case REGISTER_RSP:
-		rule->cfa = UNWIND_CFA_RSP;
+		rule->cfa = UNWIND_CFA_SP;
 		return 0;
 	case REGISTER_RBP:
-		rule->cfa = UNWIND_CFA_RBP;
+		rule->cfa = UNWIND_CFA_FP;
 		return 0;
 	case REGISTER_RBX:
-		rule->cfa = UNWIND_CFA_RBX;
+		rule->cfa = UNWIND_CFA_EXTRA;
 		return 0;
 	default:
 		return UNWIND_CFA_REGISTER;
@@ -117,7 +117,7 @@ static enum unwind_unsupported cfa_by_expression(const struct cfi_place *cfa,
 		return UNWIND_CFA_EXPRESSION;
 	if (form.offset != (int32_t)form.offset || form.addend != (int32_t)form.addend)
 		return UNWIND_OFFSET_RANGE;
-	rule->cfa = form.reg == REGISTER_RSP ? UNWIND_CFA_AT_RSP : UNWIND_CFA_AT_RBP;
+	rule->cfa = form.reg == REGISTER_RSP ? UNWIND_CFA_AT_SP : UNWIND_CFA_AT_FP;
 	rule->cfa_offset = (int32_t)form.offset;
 	rule->addend = (int32_t)form.addend;
 	return 0;
@@ -154,7 +154,7 @@ static enum unwind_unsupported saved_make(const struct cfi_place *place, __u8 *h
 	case CFI_EXPRESSION:
 		if (!form_parse(place, &form) || form.reg != REGISTER_RBP || form.deref)
 			return UNWIND_SAVED_RULE;
-		*how = UNWIND_SAVED_AT_RBP;
+		*how = UNWIND_SAVED_AT_FP;
 		*offset = (__s16)form.offset;
 		return *offset == form.offset ? 0 : UNWIND_OFFSET_RANGE;
 	default:
@@ -169,13 +169,13 @@ static bool is_signal_frame(const struct cfi_state *state)
 	return state->cfa.how == CFI_VALUE_EXPRESSION && form_parse(&state->cfa, &cfa) &&
 	       cfa.reg == REGISTER_RSP && cfa.deref && cfa.offset == UCONTEXT_RSP && !cfa.addend &&
 	       is_word_at(&state->saved[CFI_RA], REGISTER_RSP, UCONTEXT_RIP) &&
-	       is_word_at(&state->saved[CFI_RBP], REGISTER_RSP, UCONTEXT_RBP);
+	       is_word_at(&state->saved[CFI_FP], REGISTER_RSP, UCONTEXT_RBP);
 }
 
 static enum unwind_unsupported rule_make(const struct cfi_state *state, struct unwind_rule *rule)
 {
 	const struct cfi_place *ra = &state->saved[CFI_RA];
-	const struct cfi_place *rsp = &state->saved[CFI_RSP];
+	const struct cfi_place *rsp = &state->saved[CFI_SP];
 	enum unwind_unsupported cause;
 
 	if (ra->how == CFI_UNDEFINED) {
@@ -192,10 +192,10 @@ static enum unwind_unsupported rule_make(const struct cfi_state *state, struct u
 		return UNWIND_RA_RULE;
 	cause = cfa_make(&state->cfa, rule);
 	if (!cause)
-		cause = saved_make(&state->saved[CFI_RBP], &rule->rbp, &rule->rbp_offset);
-	if (!cause && saved_make(&state->saved[CFI_RBX], &rule->rbx, &rule->rbx_offset)) {
-		rule->rbx = UNWIND_SAVED_LOST;
-		rule->rbx_offset = 0;
+		cause = saved_make(&state->saved[CFI_FP], &rule->fp, &rule->fp_offset);
+	if (!cause && saved_make(&state->saved[CFI_EXTRA], &rule->extra, &rule->extra_offset)) {
+		rule->extra = UNWIND_SAVED_LOST;
+		rule->extra_offset = 0;
 	}
 	return cause;
 }

@@ -22,8 +22,8 @@ int unwind_file_encode(const struct unwind_file *file, struct confined_answer *a
 static bool rules_valid(const struct unwind_rule *rules, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		if (rules[i].cfa >= UNWIND_CFA_COUNT || rules[i].rbp > UNWIND_SAVED_LOST ||
-		    rules[i].rbx > UNWIND_SAVED_LOST || rules[i].flags & ~UNWIND_RULE_EXACT)
+		if (rules[i].cfa >= UNWIND_CFA_COUNT || rules[i].fp > UNWIND_SAVED_LOST ||
+		    rules[i].extra > UNWIND_SAVED_LOST || rules[i].flags & ~UNWIND_RULE_EXACT)
 			return false;
 	return true;
 }

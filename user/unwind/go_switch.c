@@ -136,9 +136,9 @@ static int cover_call(const struct piece *piece, size_t at, struct unwind_rule r
 	size_t length = find_call(piece, &at);
 
 	if (length && pops_rbp(piece, at)) {
-		rule.rbp = UNWIND_SAVED_AT_CFA;
-		rule.rbp_offset = -16;
-		if (rule.cfa == UNWIND_CFA_AT_RSP)
+		rule.fp = UNWIND_SAVED_AT_CFA;
+		rule.fp_offset = -16;
+		if (rule.cfa == UNWIND_CFA_AT_SP)
 			rule.addend += 8;
 	}
 	return length ? cover(table, piece->address + at, length, &rule) : 0;
@@ -148,7 +148,7 @@ static int cover_call(const struct piece *piece, size_t at, struct unwind_rule r
 static int add_same_stack(const struct piece *piece, size_t from, struct cfi_table *table)
 {
 	const uint8_t nothing[] = {0x48, 0xc7, 0x44, 0x24};
-	struct unwind_rule rule = {.cfa = UNWIND_CFA_AT_RSP, .addend = 8};
+	struct unwind_rule rule = {.cfa = UNWIND_CFA_AT_SP, .addend = 8};
 
 	for (size_t at = from; at < from + BOTH_BYTES; at++) {
 		size_t store = at + sizeof(nothing) + 5, length;
