@@ -13,19 +13,25 @@ say    = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)';)
 CLANG   ?= clang
 BPFTOOL ?= $(shell PATH=$$PATH:/usr/sbin:/sbin command -v bpftool || echo bpftool)
 
+# Of the processor that the compiler makes code for: user/arch/$(ARCH), bpf/arch/$(ARCH).
+ARCH     := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+bpf_arch := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
+
 packages := libbpf libelf libdw capstone libprotobuf-c json-c zlib libcap
 CFLAGS   ?= -O2 -g
 comma    := ,
 sanitize := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 cflags   := -std=gnu11 -Wall -Wextra -Werror -Wno-missing-field-initializers -D_GNU_SOURCE \
-            -DUNFREED_VERSION='"$(VERSION)"' -I$(BUILD)/gen \
+            -DUNFREED_VERSION='"$(VERSION)"' -D__TARGET_ARCH_$(bpf_arch) -I$(BUILD)/gen \
             $(shell pkg-config --cflags $(packages) 2>/dev/null) $(sanitize)
 libs     := $(shell pkg-config --libs $(packages) 2>/dev/null) -liberty -lm -lpthread
 
-bpf_cflags := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter -D__TARGET_ARCH_x86 -Ivmlinux
+bpf_cflags := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter \
+              -D__TARGET_ARCH_$(bpf_arch) -Ivmlinux
 
 # Library: everything but main.c, so that tests link with what the program is made of.
-sources   := $(sort $(wildcard user/*.c user/*/*.c user/*/*/*.c))
+sources   := $(filter-out user/arch/%,$(sort $(wildcard user/*.c user/*/*.c user/*/*/*.c))) \
+             $(sort $(wildcard user/arch/*.c user/arch/$(ARCH)/*.c))
 objects   := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out user/main.c,$(sources)))
 proto     := $(BUILD)/gen/profile.pb-c
 skeletons := $(patsubst bpf/%.bpf.c,$(BUILD)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))

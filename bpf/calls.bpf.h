@@ -14,8 +14,9 @@
 
 #include <bpf/bpf_core_read.h>
 
+#include "arch/registers.bpf.h"
 #include "maps.bpf.h"
-#include "regs.bpf.h"
+#include "probes.h"
 
 /* How far below a pending allocation a stack pointer may be and still be inside it. */
 #define NESTING_BYTES (1u << 20)
@@ -163,7 +164,8 @@ static __noinline bool call_is_pending(struct call *call)
 
 	if (!call->trampoline)
 		call->trampoline = BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
-	bpf_probe_read_user(&return_address, sizeof(return_address), (void *)call->sp);
+	if (!call_return_read(call->sp, &return_address))
+		return true;
 	return return_address && return_address == call->trampoline;
 }
 

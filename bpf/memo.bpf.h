@@ -21,12 +21,12 @@
  * Only walks that reached the bottom are kept, and only those whose words lie within one read.
  *
  * Entries are shared by all CPUs. `version` is odd while one is written; a reader that finds
- * another version at the end than at its beginning has read a mixture and takes it for a miss. (x86
- * keeps the order of loads; on arm64 this will want acquire loads.)
+ * another version at the end than at its beginning has read a mixture and takes it for a miss.
  */
 #ifndef UNFREED_MEMO_BPF_H
 #define UNFREED_MEMO_BPF_H
 
+#include "arch/order.bpf.h"
 #include "calls.bpf.h"
 #include "scratch.bpf.h"
 
@@ -200,13 +200,13 @@ static __noinline bool memo_find(struct scratch *scratch, struct call *call)
 	memo = memo_kept_at(memo_hash_window(shape, state, hash));
 	if (!memo)
 		return false;
-	version = *(volatile __u32 *)&memo->version;
+	version = ORDERED_READ(&memo->version);
 	if (version & 1 || !version || !memo_starts_like(memo, scratch, call) ||
 	    memo->bytes > bytes || !memo_words_hold(memo, state))
 		return false;
 	scratch->row = memo->row;
 	scratch->hash = memo->hash;
-	return *(volatile __u32 *)&memo->version == version;
+	return ORDERED_READ(&memo->version) == version;
 }
 
 static __always_inline void memo_keep_shape(const struct scratch *scratch, __u64 start_hash)

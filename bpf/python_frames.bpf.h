@@ -17,14 +17,6 @@
 
 #define STACK_HASH_SEED 0xcbf29ce484222325ull
 
-struct thread_struct___fs {
-	unsigned long fsbase;
-} __attribute__((preserve_access_index));
-
-struct task_struct___fs {
-	struct thread_struct___fs thread;
-} __attribute__((preserve_access_index));
-
 static __always_inline __u64 hash_add(__u64 hash, __u64 word)
 {
 	hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
@@ -88,11 +80,11 @@ static long python_skip_frames(__u32 index, struct walk *walk)
 /* The walk to the innermost frame of this thread: enum python_step. */
 static __noinline int python_begin(struct scratch *scratch, struct python_space *python)
 {
-	struct task_struct___fs *task = (void *)bpf_get_current_task_btf();
+	struct task_struct *task = bpf_get_current_task_btf();
 
 	if (!python)
 		return PYTHON_NO_THREAD;
-	return python_walk_begin(&scratch->python, &python->process, task->thread.fsbase);
+	return python_walk_begin(&scratch->python, &python->process, thread_pointer(task));
 }
 
 /*

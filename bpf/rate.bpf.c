@@ -6,8 +6,8 @@
 #include <vmlinux.h>
 #include <bpf/bpf_helpers.h>
 
+#include "arch/registers.bpf.h"
 #include "rate.h"
-#include "regs.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 

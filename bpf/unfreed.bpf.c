@@ -399,7 +399,7 @@ int throwing_return(struct pt_regs *ctx)
 	call->throwing_sp = 0;
 	if (call->last_allocated == call_key(call, result))
 		return 0;
-	if (bpf_probe_read_user(&call->caller.pc, sizeof(call->caller.pc), (void *)sp))
+	if (regs_return_address(ctx, sp, &call->caller.pc))
 		return 0;
 	call->caller.sp = sp + REGS_RETURN_POPS;
 	call->caller.fp = call->throwing_fp;

@@ -55,7 +55,8 @@ struct unwind_chunk {
 
 /*
  * Rules are of three registers: the stack pointer (sp), the frame pointer (fp), and one more that
- * the way to a caller may hang on (extra): rbx, by which some functions find their frame.
+ * the way to a caller may hang on (extra): rbx on x86-64, by which some functions find their frame
+ * (arch/unwind_walk.h).
  */
 
 /* Where the canonical frame address, the caller's sp, comes from. */
@@ -66,8 +67,8 @@ enum unwind_cfa {
 	UNWIND_CFA_EXTRA = 3,   /* extra + cfa_offset */
 	UNWIND_CFA_AT_SP = 4,   /* the word at sp + cfa_offset, plus addend */
 	UNWIND_CFA_AT_FP = 5,   /* the word at fp + cfa_offset, plus addend */
-	UNWIND_CFA_PLT = 6,     /* rsp + 8, and 8 more where (pc & 15) >= addend */
-	UNWIND_SIGNAL = 7,      /* all registers lie in the ucontext at rsp */
+	UNWIND_CFA_PLT = 6,     /* as the machine's linkage stubs have it, by addend */
+	UNWIND_SIGNAL = 7,      /* all registers lie in the signal frame at sp */
 	UNWIND_END = 8,         /* the bottom of the stack */
 	UNWIND_UNSUPPORTED = 9, /* enum unwind_unsupported in addend */
 	/* A goroutine lies at sp + cfa_offset, and at sp + addend how far below the end of its
@@ -92,7 +93,7 @@ enum unwind_unsupported {
 	UNWIND_BAD_CFI = 1,    /* damaged, or not understood */
 	UNWIND_CFA_REGISTER,   /* CFA in a register that is not tracked */
 	UNWIND_CFA_EXPRESSION, /* CFA by an expression of another form */
-	UNWIND_RA_RULE,        /* return address elsewhere than at CFA - 8 */
+	UNWIND_RA_RULE,        /* return address elsewhere than the machine's calls leave it */
 	UNWIND_SAVED_RULE,     /* fp saved in another way */
 	UNWIND_OFFSET_RANGE,   /* an offset beyond the fields below */
 	UNWIND_RULES_FULL,     /* no room for another rule */

@@ -56,14 +56,6 @@
 #define UNWIND_WINDOW       4096u
 #define UNWIND_WINDOW_BELOW 512u /* bytes kept below the word that a window was read for */
 
-/* Offsets in the ucontext of a signal frame, at which rsp points in the restorer. */
-enum {
-	UNWIND_UCONTEXT_RBP = 120,
-	UNWIND_UCONTEXT_RBX = 128,
-	UNWIND_UCONTEXT_RSP = 160,
-	UNWIND_UCONTEXT_RIP = 168,
-};
-
 /* To begin, set pc, sp, fp, extra, list and flags, and zero mapping, stack_limit, window_size, fp_at
  * and extra_at. */
 struct unwind_state {
@@ -262,31 +254,22 @@ UNWIND_INLINE __u32 unwind_lookup(const struct unwind_state *state, __u64 addres
 	return UNWIND_ROW_RULE(chunk->words[row & (UNWIND_CHUNK_WORDS - 1)]);
 }
 
-/* rsp points at a ucontext: all registers from there. */
+#include "arch/unwind_walk.h"
+
+/* All registers lie in the signal frame. */
 UNWIND_FUNCTION int unwind_signal(struct unwind_state *state)
 {
 	if (!state)
 		return UNWIND_READ_FAILED;
-	unwind_restore_fp(state, state->sp + UNWIND_UCONTEXT_RBP);
-	unwind_restore_extra(state, state->sp + UNWIND_UCONTEXT_RBX);
-	state->pc = unwind_read(state, state->sp + UNWIND_UCONTEXT_RIP);
-	state->sp = unwind_read(state, state->sp + UNWIND_UCONTEXT_RSP);
+	unwind_restore_fp(state, state->sp + SIGNAL_FRAME_FP);
+	unwind_restore_extra(state, state->sp + SIGNAL_FRAME_EXTRA);
+	state->pc = unwind_read(state, state->sp + SIGNAL_FRAME_PC);
+	state->sp = unwind_read(state, state->sp + SIGNAL_FRAME_SP);
 	state->stack_limit = 0;
 	if (state->flags & UNWIND_UNREAD)
 		return UNWIND_READ_FAILED;
 	state->flags |= UNWIND_EXACT;
 	return UNWIND_STEPPED;
-}
-
-/* Whether pc is at `mov $15, %rax; syscall` (or %eax): the return from a signal handler. */
-UNWIND_FUNCTION int unwind_at_restorer(struct unwind_state *state)
-{
-	if (!state || unwind_read_user(&state->word, sizeof(state->word), state->pc))
-		return 0;
-	if (state->word == 0x0f0000000fc0c748ull)
-		return !unwind_read_user(&state->word, 1, state->pc + 8) &&
-		       (__u8)state->word == 0x05;
-	return (state->word & 0x00ffffffffffffffull) == 0x00050f0000000fb8ull;
 }
 
 /* Code without a table: a signal frame, or a frame pointer that makes sense. */
@@ -303,7 +286,7 @@ UNWIND_FUNCTION int unwind_guess(struct unwind_state *state)
 		return UNWIND_BOTTOM;
 	if (state->fp < state->sp || state->fp & 7)
 		return UNWIND_NO_TABLE;
-	state->pc = unwind_read(state, state->fp + 8);
+	state->pc = UNWIND_CODE_POINTER(unwind_read(state, state->fp + 8));
 	caller = unwind_read_saved(state, state->fp);
 	if (state->flags & UNWIND_UNREAD)
 		return UNWIND_NO_TABLE;
@@ -330,34 +313,11 @@ UNWIND_INLINE __u64 unwind_cfa(struct unwind_state *state, const struct unwind_r
 	case UNWIND_CFA_EXTRA:
 		return unwind_use_extra(state) + offset;
 	case UNWIND_CFA_PLT:
-		return state->sp + 8 + ((state->pc & 15) >= (__u32)rule->addend ? 8 : 0);
+		return unwind_plt_cfa(state, rule);
 	default:
 		offset += rule->cfa == UNWIND_CFA_AT_SP ? state->sp : unwind_use_fp(state);
 		return unwind_read(state, offset) + (__s64)rule->addend;
 	}
-}
-
-/* From the stack that C is called on over to the goroutine's, which may lie anywhere. */
-UNWIND_FUNCTION int unwind_go_stack(struct unwind_state *state, const struct unwind_rule *rule)
-{
-	__u64 goroutine, depth, cfa;
-
-	if (!state || !rule)
-		return UNWIND_READ_FAILED;
-	goroutine = unwind_read(state, state->sp + (__s64)rule->cfa_offset);
-	depth = unwind_read(state, state->sp + (__s64)rule->addend);
-	state->stack_limit = 0;
-	cfa = unwind_read(state, goroutine + UNWIND_GO_STACK_END) - depth + 8;
-	if (rule->fp == UNWIND_SAVED_AT_CFA) {
-		cfa += 8;
-		unwind_restore_fp(state, cfa + (__s64)rule->fp_offset);
-	}
-	state->pc = unwind_read(state, cfa - 8);
-	state->sp = cfa;
-	if (state->flags & UNWIND_UNREAD)
-		return UNWIND_READ_FAILED;
-	state->flags &= ~UNWIND_EXACT;
-	return UNWIND_STEPPED;
 }
 
 /* To the caller, by a rule that does not lead to a CFA. */
@@ -383,7 +343,7 @@ UNWIND_INLINE int unwind_apply(struct unwind_state *state, const struct unwind_r
 	if (rule->cfa >= UNWIND_SIGNAL)
 		return unwind_apply_special(state, rule);
 	cfa = unwind_cfa(state, rule);
-	if (cfa <= state->sp)
+	if (!UNWIND_ADVANCES(state, cfa))
 		return state->flags & UNWIND_UNREAD ? UNWIND_READ_FAILED : UNWIND_NOT_ADVANCING;
 	if (rule->extra == UNWIND_SAVED_AT_CFA)
 		unwind_restore_extra(state, cfa + (__s64)rule->extra_offset);
@@ -397,7 +357,7 @@ UNWIND_INLINE int unwind_apply(struct unwind_state *state, const struct unwind_r
 		unwind_restore_fp(state, unwind_use_fp(state) + (__s64)rule->fp_offset);
 	else if (rule->fp == UNWIND_SAVED_LOST)
 		unwind_restore_fp(state, 0);
-	state->pc = unwind_read(state, cfa - 8);
+	state->pc = unwind_return_address(state, cfa);
 	state->sp = cfa;
 	if (state->flags & UNWIND_UNREAD)
 		return UNWIND_READ_FAILED;

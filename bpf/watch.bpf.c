@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
+#include "arch/registers.bpf.h"
 #include "unwind_maps.bpf.h"
 #include "watch.h"
 
@@ -26,14 +27,6 @@ static __always_inline long python_read_user(void *buffer, __u32 bytes, __u64 ad
 char LICENSE[] SEC("license") = "GPL";
 
 #define HASH_SEED 0xcbf29ce484222325ull
-
-struct thread_struct___fs {
-	unsigned long fsbase;
-} __attribute__((preserve_access_index));
-
-struct task_struct___fs {
-	struct thread_struct___fs thread;
-} __attribute__((preserve_access_index));
 
 /*
  * W: user space, before the first hit. How to walk; unused where no word asks for Python frames.
@@ -133,9 +126,9 @@ static long take_python_frame(__u32 index, struct hit **context)
 
 static __noinline int take_python(struct hit *hit)
 {
-	struct task_struct___fs *task = (void *)bpf_get_current_task_btf();
+	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (hit && python_walk_begin(&hit->walk, &python, task->thread.fsbase) == PYTHON_FRAME)
+	if (hit && python_walk_begin(&hit->walk, &python, thread_pointer(task)) == PYTHON_FRAME)
 		bpf_loop(2 * WATCH_FRAMES, take_python_frame, &hit, 0);
 	return 0;
 }
@@ -185,10 +178,10 @@ static __always_inline void take_native(struct bpf_perf_event_data *ctx, struct 
 {
 	struct unwind_state *state = &hit->unwind;
 
-	state->pc = ctx->regs.ip;
-	state->sp = ctx->regs.sp;
-	state->fp = ctx->regs.bp;
-	state->extra = ctx->regs.bx;
+	state->pc = PERF_PC(ctx);
+	state->sp = PERF_SP(ctx);
+	state->fp = PERF_FP(ctx);
+	state->extra = PERF_EXTRA(ctx);
 	state->list = unwind_list_of(WATCH_SPACE);
 	state->flags = UNWIND_EXACT | UNWIND_FP_GIVEN | UNWIND_EXTRA_GIVEN;
 	__builtin_memset(&state->mapping, 0, sizeof(state->mapping));
@@ -207,9 +200,9 @@ static __always_inline void take_native(struct bpf_perf_event_data *ctx, struct 
 /* The instruction that wrote, alone. */
 static __always_inline void take_pc(struct bpf_perf_event_data *ctx, struct hit *hit)
 {
-	hit->stack.native[0] = ctx->regs.ip;
+	hit->stack.native[0] = PERF_PC(ctx);
 	hit->stack.native_count = 1;
-	hit->hash = hash_add(hit->hash, ctx->regs.ip);
+	hit->hash = hash_add(hit->hash, PERF_PC(ctx));
 }
 
 /* Stores the new value; hit->difference to the old one. Returns whether that one is known. */

@@ -43,31 +43,9 @@ enum { BPF_LOCAL_STORAGE_GET_F_CREATE = 1 };
 
 enum { BPF_F_USER_STACK = 256 };
 
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct pt_regs; /* bpf/arch/registers.bpf.h has those of the machine */
 
-struct pt_regs {
-	unsigned long r15;
-	unsigned long r14;
-	unsigned long r13;
-	unsigned long r12;
-	unsigned long bp;
-	unsigned long bx;
-	unsigned long r11;
-	unsigned long r10;
-	unsigned long r9;
-	unsigned long r8;
-	unsigned long ax;
-	unsigned long cx;
-	unsigned long dx;
-	unsigned long si;
-	unsigned long di;
-	unsigned long orig_ax;
-	unsigned long ip;
-	unsigned long cs;
-	unsigned long flags;
-	unsigned long sp;
-	unsigned long ss;
-};
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 typedef struct {
 	int counter;
@@ -162,12 +140,5 @@ struct bpf_raw_tracepoint_args {
 };
 
 #pragma clang attribute pop
-
-/* Of the kernel's API, which does not move: what programs on perf events are given. */
-struct bpf_perf_event_data {
-	struct pt_regs regs;
-	__u64 sample_period;
-	__u64 addr;
-};
 
 #endif

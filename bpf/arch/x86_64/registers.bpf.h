@@ -1,29 +1,53 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/*
- * Registers of the probed task: the one place that knows the architecture's names.
- */
-#ifndef UNFREED_REGS_BPF_H
-#define UNFREED_REGS_BPF_H
+/* x86-64. What each is for: ../registers.bpf.h. */
+#ifndef UNFREED_ARCH_X86_64_REGISTERS_BPF_H
+#define UNFREED_ARCH_X86_64_REGISTERS_BPF_H
 
-#include "probes.h"
+#include <bpf/bpf_helpers.h>
 
-/*
- * Reads one register. In assembly, because newer clangs compute the address of a register that is
- * read twice only once, or select among addresses, and the verifier refuses to read through a
- * context pointer that was added to.
- */
-#define REGS_READ(ctx, field)                                                             \
-	({                                                                                \
-		__u64 value;                                                              \
-		asm volatile("%0 = *(u64 *)(%1 + %2)"                                     \
-			     : "=r"(value)                                                \
-			     : "r"(ctx), "i"(__builtin_offsetof(struct pt_regs, field))); \
-		value;                                                                    \
-	})
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
-#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long r15;
+	unsigned long r14;
+	unsigned long r13;
+	unsigned long r12;
+	unsigned long bp;
+	unsigned long bx;
+	unsigned long r11;
+	unsigned long r10;
+	unsigned long r9;
+	unsigned long r8;
+	unsigned long ax;
+	unsigned long cx;
+	unsigned long dx;
+	unsigned long si;
+	unsigned long di;
+	unsigned long orig_ax;
+	unsigned long ip;
+	unsigned long cs;
+	unsigned long flags;
+	unsigned long sp;
+	unsigned long ss;
+};
 
-/* One of the first three integer arguments. */
+struct thread_struct___fs {
+	unsigned long fsbase;
+};
+
+struct task_struct___fs {
+	struct thread_struct___fs thread;
+};
+
+#pragma clang attribute pop
+
+/* Of the kernel's API, which does not move: what programs on perf events are given. */
+struct bpf_perf_event_data {
+	struct pt_regs regs;
+	__u64 sample_period;
+	__u64 addr;
+};
+
 static __always_inline __u64 regs_argument(struct pt_regs *ctx, __u32 index)
 {
 	__u64 first = REGS_READ(ctx, di);
@@ -48,7 +72,6 @@ static __always_inline __u64 regs_sp(struct pt_regs *ctx)
 	return REGS_READ(ctx, sp);
 }
 
-/* The registers that unwinding starts from, besides pc and sp. */
 static __always_inline __u64 regs_fp(struct pt_regs *ctx)
 {
 	return REGS_READ(ctx, bp);
@@ -59,7 +82,7 @@ static __always_inline __u64 regs_extra(struct pt_regs *ctx)
 	return REGS_READ(ctx, bx);
 }
 
-/* A general register by the number that instructions have for it; 0 is the result's. */
+/* 0 is the result's. */
 static __always_inline __u64 regs_numbered(struct pt_regs *ctx, __u32 number)
 {
 	switch (number) {
@@ -104,7 +127,7 @@ static __always_inline __u64 regs_numbered(struct pt_regs *ctx, __u32 number)
 #define FLAG_SIGN     0x080
 #define FLAG_OVERFLOW 0x800
 
-/* Whether a conditional branch with this code (jo, jno, jb, …: in that order) is taken. */
+/* The codes: jo, jno, jb, …, in that order. */
 static __always_inline bool regs_condition(struct pt_regs *ctx, __u32 code)
 {
 	__u64 flags = REGS_READ(ctx, flags);
@@ -131,11 +154,28 @@ static __always_inline bool regs_condition(struct pt_regs *ctx, __u32 code)
 	return holds != (code & 1);
 }
 
-/* How far a return moves the stack pointer: the return address is popped. */
+/* The return address is popped. */
 #define REGS_RETURN_POPS 8
 
-#else
-#error "registers of this architecture are not described yet"
-#endif
+static __always_inline long regs_return_address(struct pt_regs *ctx, __u64 sp, __u64 *address)
+{
+	return bpf_probe_read_user(address, sizeof(*address), (void *)sp);
+}
+
+static __always_inline bool call_return_read(__u64 sp, __u64 *address)
+{
+	bpf_probe_read_user(address, sizeof(*address), (void *)sp);
+	return true;
+}
+
+#define PERF_PC(ctx)    ((ctx)->regs.ip)
+#define PERF_SP(ctx)    ((ctx)->regs.sp)
+#define PERF_FP(ctx)    ((ctx)->regs.bp)
+#define PERF_EXTRA(ctx) ((ctx)->regs.bx)
+
+static __always_inline __u64 thread_pointer(struct task_struct *task)
+{
+	return ((struct task_struct___fs *)task)->thread.fsbase;
+}
 
 #endif
