@@ -62,8 +62,9 @@ enum domain {
 	((unsigned long long)(result) << 22 | (unsigned long long)(condition) << 26 | \
 	 (unsigned long long)(words) << 31)
 
+#define PROBE_PLACE_RESULT_MAX         15u
 #define PROBE_PLACE_WORDS_MAX          255u
-#define PROBE_PLACE_BITS               PROBE_PLACE(15, 31, PROBE_PLACE_WORDS_MAX)
+#define PROBE_PLACE_BITS               PROBE_PLACE(PROBE_PLACE_RESULT_MAX, 31, PROBE_PLACE_WORDS_MAX)
 #define PROBE_COOKIE_RESULT(cookie)    ((cookie) >> 22 & 15)
 #define PROBE_COOKIE_CONDITION(cookie) ((cookie) >> 26 & 31)
 #define PROBE_COOKIE_WORDS(cookie)     ((cookie) >> 31 & 255)

@@ -30,18 +30,9 @@ const struct code_slot *instruction_slot(const struct code *code,
 const struct code_slot *code_stub_slot(struct decoder *decoder, const struct code *code,
 				       uint64_t offset)
 {
-	struct instruction instruction;
+	uint64_t address = stub_decode(decoder, code->bytes, code->size, code->address, offset);
 
-	for (int i = 0; i < 2; i++) {
-		if (instruction_decode(decoder, code->bytes, code->size, offset, &instruction))
-			return NULL;
-		if (instruction.flow == FLOW_JUMP)
-			return instruction_slot(code, &instruction);
-		if (instruction.flow != FLOW_NEXT || instruction.writes)
-			return NULL;
-		offset += instruction.size;
-	}
-	return NULL;
+	return address == CODE_NOWHERE ? NULL : find_slot(code, address);
 }
 
 uint64_t code_offset(const struct code *code, uint64_t address)

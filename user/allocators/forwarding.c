@@ -82,9 +82,10 @@ static bool branch_forwards(struct search *search, struct place place,
 			    const struct instruction *instruction)
 {
 	unsigned int pointer = PROBE_COOKIE_POINTER(search->origin->function->cookie);
-	bool null_known = place.tested != REGISTER_NONE &&
+	uint8_t tested = instruction->tested != REGISTER_NONE ? instruction->tested : place.tested;
+	bool null_known = tested != REGISTER_NONE &&
 			  PROBE_COOKIE_OP(search->origin->function->cookie) == PROBE_FREE &&
-			  place.arguments.held[place.tested] == pointer;
+			  place.arguments.held[tested] == pointer;
 	struct place taken = place;
 
 	place.offset = instruction->offset + instruction->size;

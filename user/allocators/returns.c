@@ -59,7 +59,7 @@ static bool add_site(struct search *search, struct tail *tail, const struct plac
 	uint64_t cookie = search->function->cookie | PROBE_PLACE(place->result, condition, words);
 
 	if (tail->site_count == TAIL_SITES_MAX || place->bytes < 0 || place->bytes % WORD ||
-	    words > PROBE_PLACE_WORDS_MAX ||
+	    words > PROBE_PLACE_WORDS_MAX || place->result > PROBE_PLACE_RESULT_MAX ||
 	    search->code->file_offset + instruction->offset == search->entry_site)
 		return false;
 	site_fill(search->function, search->code->file_offset, search->entry, cookie, instruction,
@@ -89,7 +89,7 @@ static bool add_sites_of(struct search *search, struct tail *tail, const struct 
 	bool taken = conditional && instruction->target == at;
 	bool passed = conditional && instruction->offset + instruction->size == at;
 
-	if (!place_before(&before, instruction))
+	if (!place_before(&before, instruction) || (conditional && !instruction->taken_if))
 		return false;
 	if (taken && !add_site(search, tail, &before, instruction->taken_if, instruction))
 		return false;
@@ -187,7 +187,7 @@ static void find_jumps_far(struct search *search)
 			low = offset < low ? offset : low;
 			high = offset > high ? offset : high;
 		}
-	for (; code_next_jump(search->code, at, &jump); at = jump.offset + 1)
+	for (; jump_next(search->code->bytes, search->code->size, at, &jump); at = jump.offset + 1)
 		if (jump.target >= low && jump.target <= high &&
 		    !code_walk_saw(&search->walk, jump.offset) &&
 		    !code_walk_saw(&search->walk, jump.prefix))

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../arch/elf_machine.h"
 #include "../lib/clock.h"
 #include "confined_internal.h"
 #include "privileges.h"
@@ -392,7 +393,7 @@ const char *confined_error_text(int error)
 	case -ENOEXEC:
 		return "damaged ELF file";
 	case -ENOTSUP:
-		return "not for 64-bit x86";
+		return elf_machine_refusal;
 	case -EFBIG:
 		return "too large";
 	case -E2BIG:

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../arch/elf_machine.h"
+
 int elf_file_open(struct elf_file *file, int fd)
 {
 	GElf_Ehdr header;
@@ -31,7 +33,7 @@ int elf_file_check(const struct elf_file *file)
 
 	return gelf_getehdr(file->elf, &header) && header.e_ident[EI_CLASS] == ELFCLASS64 &&
 			       header.e_ident[EI_DATA] == ELFDATA2LSB &&
-			       header.e_machine == EM_X86_64
+			       header.e_machine == elf_machine
 		       ? 0
 		       : -ENOTSUP;
 }
@@ -289,13 +291,6 @@ int elf_file_symbols(struct elf_file *file, elf_symbol_fn *act, void *context)
 		       ?: visit_tables(file, SHT_SYMTAB, act, context);
 }
 
-static bool is_slot(const GElf_Rela *relocation)
-{
-	uint64_t type = GELF_R_TYPE(relocation->r_info);
-
-	return type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT;
-}
-
 static int visit_slots(const struct elf_file *file, Elf_Scn *section, size_t symbols,
 		       elf_slot_fn *act, void *context)
 {
@@ -312,7 +307,8 @@ static int visit_slots(const struct elf_file *file, Elf_Scn *section, size_t sym
 	for (int i = 0; !result && gelf_getrela(relocations, i, &relocation); i++) {
 		int index = (int)GELF_R_SYM(relocation.r_info);
 
-		if (!is_slot(&relocation) || !gelf_getsym(table.symbols, index, &symbol))
+		if (!relocation_is_slot(GELF_R_TYPE(relocation.r_info)) ||
+		    !gelf_getsym(table.symbols, index, &symbol))
 			continue;
 		const char *name = table_name(&table, &symbol);
 		if (name)

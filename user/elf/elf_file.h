@@ -46,7 +46,7 @@ struct elf_segment {
 int elf_file_open(struct elf_file *file, int fd);
 void elf_file_close(struct elf_file *file);
 
-/* Whether it is for 64-bit x86, for those who read code. Returns 0 or -ENOTSUP. */
+/* Whether it is for this machine, for those who read code. Returns 0 or -ENOTSUP. */
 int elf_file_check(const struct elf_file *file);
 
 /* Whether it is one file, unchanged. */

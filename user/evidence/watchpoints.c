@@ -3,7 +3,7 @@
  * A breakpoint event belongs to one thread, and is handed down to the threads that this one starts.
  * So each thread that is there needs one of its own, and one that was started in the meantime may
  * have it already or not: a second one would count each write twice. Which of the two it is the
- * debug registers tell: a thread has four, and each event holds one from its opening on. Of a
+ * debug registers tell: a thread has a few, and each event holds one from its opening on. Of a
  * thread that was not in the first listing they are counted, by events that are never enabled.
  *
  * It is over when a listing of the threads shows none that needs anything, twice.
@@ -23,11 +23,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../arch/breakpoints.h"
 #include "../lib/array.h"
 #include "../lib/descriptors.h"
 
 enum {
-	REGISTERS = 4, /* of x86 */
 	LISTINGS_MAX = 100,
 	DESCRIPTORS_SPARE = 64,
 };
@@ -102,9 +102,9 @@ int watchpoint_open_here(const struct watchpoint_word *word, int program_fd)
 static int count_free(const struct watchpoints *points, pid_t thread)
 {
 	const struct perf_event_attr flags = {.disabled = 1};
-	int fds[REGISTERS], count = 0, error = 0;
+	int fds[WATCHPOINTS_MAX], count = 0, error = 0;
 
-	for (; count < REGISTERS && !error; count += !error) {
+	for (; count < watchpoint_count && !error; count += !error) {
 		fds[count] = open_event(&points->config.words[0], thread, &flags);
 		error = fds[count] < 0 ? fds[count] : 0;
 	}

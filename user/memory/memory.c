@@ -15,7 +15,7 @@
 #include "../process/core.h"
 #include "page_source.h"
 
-enum { PAGE_BYTES = 4096 };
+enum { PAGE_BYTES = MACHINE_PAGE_BYTES };
 
 static int open_entry(pid_t pid, const char *name)
 {

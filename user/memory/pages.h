@@ -9,10 +9,11 @@
 #ifndef UNFREED_MEMORY_PAGES_H
 #define UNFREED_MEMORY_PAGES_H
 
+#include "../arch/memory.h"
 #include "memory.h"
 #include "regions.h"
 
-enum { PAGES_BYTES = 4096 };
+enum { PAGES_BYTES = MACHINE_PAGE_BYTES };
 
 enum page_state {
 	PAGE_ABSENT,

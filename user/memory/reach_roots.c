@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../arch/memory.h"
+#include "../arch/thread_descriptor.h"
 #include "../lib/array.h"
 #include "reach_internal.h"
 #include "stacks.h"
@@ -22,7 +24,6 @@
 
 enum {
 	SCANNED_PAGES = 256,
-	RED_ZONE = 128, /* below the stack pointer: of functions that call none */
 	THREAD_WORDS = 9,
 	FILES_MAX = 1 << 20,
 };
@@ -127,8 +128,8 @@ static void scan_region(struct roots *roots, size_t index)
 		return;
 	/* Where stacks lie side by side in one mapping, descriptors tell whose pointer is whose. */
 	if (roots->stacks[index] && !(region->flags & REGION_GUARDED) &&
-	    roots->tops[index] > start + RED_ZONE)
-		start = roots->tops[index] - RED_ZONE;
+	    roots->tops[index] > start + red_zone_bytes)
+		start = roots->tops[index] - red_zone_bytes;
 	scan_around(roots, start, region->mapping.end, region->mapping.executable ? 1 : 8);
 }
 
@@ -209,15 +210,15 @@ static void leave_stack_out(const struct roots *roots, const struct thread_area 
 	if (!has_guard(roots, area))
 		return;
 	if (area->thread > THREAD_ENDED) {
-		if (pointer > area->stack + RED_ZONE)
-			reach_add_hole(reach, area->stack, pointer - RED_ZONE);
+		if (pointer > area->stack + red_zone_bytes)
+			reach_add_hole(reach, area->stack, pointer - red_zone_bytes);
 		return;
 	}
 	if (pointer)
 		return;
 	reach_add_hole(reach, area->stack, area->descriptor);
 	if (area->thread == THREAD_JOINED)
-		reach_add_hole(reach, area->descriptor + THREAD_HEAD_BYTES, area->end);
+		reach_add_hole(reach, area->descriptor + thread_descriptor.head_bytes, area->end);
 }
 
 static int compare_spans(const void *left, const void *right)

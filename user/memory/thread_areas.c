@@ -5,13 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../arch/thread_descriptor.h"
 #include "../lib/array.h"
 #include "../lib/bytes.h"
 
 enum {
-	DESCRIPTOR_ALIGN = 64,
-	SELF_OFFSET = 0x10,
-	THREAD_OFFSET = 0x2d0, /* in all releases of glibc for x86-64 */
 	THREAD_MAX = 1 << 22,
 	BEHIND_BYTES = 16 << 10, /* of a stack's end, from the descriptor on */
 	WITHIN_BYTES = 64 << 10, /* of the end of a stack: a descriptor and static TLS */
@@ -22,7 +20,7 @@ enum {
 /* Two words in it, known by what they must be: the beginning and the size of its stack. */
 static void find_stack(struct thread_area *area, const uint64_t *words, size_t count)
 {
-	for (size_t i = THREAD_HEAD_BYTES / 8; i + 1 < count; i++) {
+	for (size_t i = thread_descriptor.head_bytes / 8; i + 1 < count; i++) {
 		uint64_t start = words[i], end = start + words[i + 1];
 
 		if ((start | end) & (PAGES_BYTES - 1) || !start || start >= area->descriptor ||
@@ -41,10 +39,10 @@ static bool read_descriptor(struct pages *pages, struct thread_area *area)
 
 	if (pages_read(pages, address, words, size)) {
 		size = left < size ? left : size; /* it is smaller, and ends with its page */
-		if (size <= THREAD_OFFSET || pages_read(pages, address, words, size))
+		if (size <= thread_descriptor.thread || pages_read(pages, address, words, size))
 			return false;
 	}
-	int32_t thread = (int32_t)bytes_u32(words, THREAD_OFFSET);
+	int32_t thread = (int32_t)bytes_u32(words, thread_descriptor.thread);
 	if (thread < THREAD_JOINED || thread > THREAD_MAX)
 		return false;
 	area->thread = thread;
@@ -53,9 +51,21 @@ static bool read_descriptor(struct pages *pages, struct thread_area *area)
 	return true;
 }
 
+/* Whether the word is in a page that was read, or else in memory, and is what is wanted. */
+static bool holds(struct pages *pages, const uint64_t *page, uint64_t start, uint64_t address,
+		  uint64_t wanted)
+{
+	uint64_t word;
+
+	if (address - start < PAGES_BYTES)
+		return page[(address - start) / 8] == wanted;
+	return !pages_read(pages, address, &word, sizeof(word)) && word == wanted;
+}
+
 bool thread_descriptor_find(struct pages *pages, uint64_t start, uint64_t end,
 			    struct thread_area *area)
 {
+	const struct thread_descriptor *known = &thread_descriptor;
 	uint64_t page[PAGES_BYTES / 8], at = start & ~(uint64_t)(PAGES_BYTES - 1);
 	uint8_t state;
 
@@ -63,9 +73,12 @@ bool thread_descriptor_find(struct pages *pages, uint64_t start, uint64_t end,
 		if (pages_read_some(pages, at, 1, (uint8_t *)page, &state) ||
 		    state != PAGE_RESIDENT)
 			continue;
-		for (size_t i = 0; i < PAGES_BYTES / 8; i += DESCRIPTOR_ALIGN / 8) {
-			area->descriptor = at + 8 * i;
-			if (page[i] == area->descriptor && page[i + SELF_OFFSET / 8] == page[i] &&
+		for (size_t i = known->self_words[0] % known->align / 8; i < PAGES_BYTES / 8;
+		     i += known->align / 8) {
+			area->descriptor = at + 8 * i - known->self_words[0];
+			if (page[i] == area->descriptor + known->self &&
+			    holds(pages, page, at, area->descriptor + known->self_words[1],
+				  page[i]) &&
 			    area->descriptor >= start && read_descriptor(pages, area))
 				return true;
 		}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Where glibc keeps its threads: the descriptor of each, struct pthread, which lies above the
- * thread's stack and right behind its thread-local variables. It begins with its own address,
- * twice, and tells the number of the thread, which is 0 once it has ended, and -1 once that was
- * asked for.
+ * thread's stack and beside its thread-local variables. It holds its own address twice
+ * (arch/thread_descriptor.h), and tells the number of the thread, which is 0 once it has ended, and
+ * -1 once that was asked for.
  */
 #ifndef UNFREED_MEMORY_THREAD_AREAS_H
 #define UNFREED_MEMORY_THREAD_AREAS_H
@@ -13,7 +13,6 @@
 enum {
 	THREAD_ENDED = 0,
 	THREAD_JOINED = -1,
-	THREAD_HEAD_BYTES = 0x2c0, /* of a descriptor: what its stack's next user takes over */
 	THREAD_DESCRIPTOR_BYTES = 0x980, /* at most */
 };
 

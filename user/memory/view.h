@@ -16,12 +16,13 @@
 
 #include <stdbool.h>
 
+#include "../arch/memory.h"
 #include "memory.h"
 #include "page_index.h"
 #include "page_source.h"
 #include "regions.h"
 
-enum { VIEW_PAGE_BYTES = 4096 };
+enum { VIEW_PAGE_BYTES = MACHINE_PAGE_BYTES };
 
 struct view;
 

@@ -7,34 +7,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../arch/trap_samples.h"
 #include "../lib/clock.h"
 #include "../process/mappings.h"
 
-#if defined(__x86_64__)
-
-__attribute__((naked, noinline)) static void probe_emulated(void)
-{
-	__asm__("push %rbp; pop %rbp; ret");
-}
-
-__attribute__((naked, noinline)) static void probe_nop(void)
-{
-	__asm__(".byte 0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00; ret");
-}
-
-__attribute__((naked, noinline)) static void probe_stepped(void)
-{
-	__asm__("test %rdi, %rdi; ret");
-}
-
-#else
-#error "no calibration code for this architecture yet"
-#endif
-
 static void (*const probed_functions[SITE_STEPPED + 1])(void) = {
-	[SITE_EMULATED] = probe_emulated,
-	[SITE_EMULATED_NOP] = probe_nop,
-	[SITE_STEPPED] = probe_stepped,
+	[SITE_EMULATED] = trap_emulated,
+	[SITE_EMULATED_NOP] = trap_emulated_nop,
+	[SITE_STEPPED] = trap_stepped,
 };
 
 /* Where a function of this program lies in its file; 0 where that cannot be found. */

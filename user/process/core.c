@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../arch/elf_machine.h"
+#include "../arch/memory.h"
 #include "../lib/array.h"
 #include "core_internal.h"
 
@@ -60,13 +62,13 @@ static int check_header(const struct core *core, const Elf64_Ehdr *head, struct 
 				   "%s is no core file: one is written by gcore PID, or by the "
 				   "kernel when a process crashes",
 				   path);
-	if (head->e_ident[EI_CLASS] != ELFCLASS64 || head->e_machine != EM_X86_64 ||
+	if (head->e_ident[EI_CLASS] != ELFCLASS64 || head->e_machine != elf_machine ||
 	    head->e_ident[EI_DATA] != ELFDATA2LSB)
 		return failure_set(failure, STATUS_TARGET,
 				   "%s is of a %s-bit program for processor %d: only cores of "
-				   "x86-64 are understood",
+				   "%s are understood",
 				   path, head->e_ident[EI_CLASS] == ELFCLASS64 ? "64" : "32",
-				   head->e_machine);
+				   head->e_machine, elf_machine_name);
 	if (head->e_type != ET_CORE)
 		return failure_set(failure, STATUS_TARGET, "%s is a program or library, no core",
 				   path);
@@ -139,10 +141,10 @@ static int add_part(struct core *core, const Elf64_Phdr *header)
 				 .flags_known = true};
 	uint64_t size = header->p_memsz, said = header->p_filesz;
 
-	if (!size || part.start & (PAGE - 1) || part.start >= CORE_ADDRESS_END)
+	if (!size || part.start & (PAGE - 1) || part.start >= memory_end)
 		return 0; /* the kernel's own page of calls */
-	if (size > CORE_ADDRESS_END - part.start)
-		size = CORE_ADDRESS_END - part.start;
+	if (size > memory_end - part.start)
+		size = memory_end - part.start;
 	size = (size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
 	part.end = part.start + size;
 	part.said_bytes = (said < size ? said : size) & ~(uint64_t)(PAGE - 1);
@@ -343,7 +345,8 @@ static size_t count_missing_stacks(const struct core *core)
 	for (size_t i = 0; i < core->thread_count; i++) {
 		uint8_t state;
 
-		core_page_states(core, core->threads[i].registers[CORE_STACK_POINTER], 1, &state);
+		core_page_states(core, core->threads[i].registers[thread_registers.stack_pointer],
+				 1, &state);
 		missing += state != CORE_PAGE_HELD;
 	}
 	return missing;

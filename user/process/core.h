@@ -11,15 +11,13 @@
 #ifndef UNFREED_CORE_H
 #define UNFREED_CORE_H
 
+#include "../arch/memory.h"
+#include "../arch/registers.h"
 #include "../lib/failure.h"
 #include "mappings.h"
 
 enum {
-	CORE_PAGE_BYTES = 4096,
-	/* struct user_regs_struct, as words */
-	CORE_REGISTERS = 27,
-	CORE_INSTRUCTION_POINTER = 16,
-	CORE_STACK_POINTER = 19,
+	CORE_PAGE_BYTES = MACHINE_PAGE_BYTES,
 };
 
 struct core;
@@ -58,7 +56,7 @@ struct core_mapping core_mapping(const struct core *core, size_t number);
 
 struct core_thread {
 	pid_t id;
-	uint64_t registers[CORE_REGISTERS];
+	uint64_t registers[THREAD_REGISTERS_MAX]; /* as many as thread_registers has */
 };
 const struct core_thread *core_threads(const struct core *core, size_t *count);
 

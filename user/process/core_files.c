@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../arch/memory.h"
 #include "../lib/array.h"
 #include "core_internal.h"
 #include "open_regular.h"
@@ -120,7 +121,7 @@ static int list_entries(const struct core *core, struct core_part **parts, size_
 					 .file = entry->file,
 					 .file_offset = entry->file_offset};
 
-		if ((entry->start | entry->end) & (PAGE - 1) || entry->end > CORE_ADDRESS_END ||
+		if ((entry->start | entry->end) & (PAGE - 1) || entry->end > memory_end ||
 		    entry->start < last ||
 		    (next < core->part_count && core->parts[next].start < entry->end))
 			continue;

@@ -7,8 +7,6 @@
 
 #include "core.h"
 
-#define CORE_ADDRESS_END (UINT64_C(1) << 47) /* of user space */
-
 enum core_file_state {
 	CORE_FILE_UNKNOWN, /* nothing of it is in the core by which to know it */
 	CORE_FILE_SAME,

@@ -21,7 +21,8 @@ enum {
 	/* of struct elf_prstatus */
 	PRSTATUS_PID = 32,
 	PRSTATUS_REGISTERS = 112,
-	PRSTATUS_BYTES = 336,
+	PRSTATUS_BEHIND = 8, /* whether there are others, and padding */
+	PRSTATUS_BYTES_MAX = PRSTATUS_REGISTERS + 8 * THREAD_REGISTERS_MAX + PRSTATUS_BEHIND,
 	/* of struct elf_prpsinfo */
 	PRPSINFO_PID = 24,
 	PRPSINFO_COMM = 40,
@@ -36,15 +37,17 @@ struct note {
 
 static int read_thread(struct core *core, const struct note *note)
 {
-	struct core_thread thread;
-	uint8_t status[PRSTATUS_BYTES];
+	const size_t registers_bytes = 8 * thread_registers.count;
+	const size_t size = PRSTATUS_REGISTERS + registers_bytes + PRSTATUS_BEHIND;
+	struct core_thread thread = {0};
+	uint8_t status[PRSTATUS_BYTES_MAX];
 
-	if (note->size != sizeof(status) || core->thread_count == THREADS_MAX)
+	if (note->size != size || core->thread_count == THREADS_MAX)
 		return 0;
-	if (core_file_read(core->fd, note->offset, status, sizeof(status)))
+	if (core_file_read(core->fd, note->offset, status, size))
 		return -EIO;
 	thread.id = (pid_t)bytes_u32(status, PRSTATUS_PID);
-	memcpy(thread.registers, status + PRSTATUS_REGISTERS, sizeof(thread.registers));
+	memcpy(thread.registers, status + PRSTATUS_REGISTERS, registers_bytes);
 	if (thread.id <= 0)
 		return 0;
 	return array_append(&core->threads, &core->thread_count, thread) ? 0 : -ENOMEM;

@@ -264,8 +264,8 @@ static FILE *open_core_syscall(const struct core *core, pid_t thread)
 		if (threads[i].id != thread)
 			continue;
 		fprintf(file, "-1 0x%" PRIx64 " 0x%" PRIx64 "\n",
-			threads[i].registers[CORE_STACK_POINTER],
-			threads[i].registers[CORE_INSTRUCTION_POINTER]);
+			threads[i].registers[thread_registers.stack_pointer],
+			threads[i].registers[thread_registers.instruction_pointer]);
 		break;
 	}
 	if (file)

@@ -5,16 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../arch/breakpoints.h"
 #include "../lib/signals.h"
 
 #define EXEC_FAILED  127
@@ -89,18 +88,6 @@ static uint64_t read_auxiliary(const struct procfs *procfs, pid_t pid, uint64_t 
 	return 0;
 }
 
-/* Sets (address 0: clears) the child's first debug register. Returns 0 or a negative errno. */
-static int set_entry_breakpoint(pid_t pid, uint64_t address)
-{
-	size_t base = offsetof(struct user, u_debugreg);
-	uint64_t enable = address ? 1 : 0;
-
-	if (ptrace(PTRACE_POKEUSER, pid, (void *)base, (void *)address) ||
-	    ptrace(PTRACE_POKEUSER, pid, (void *)(base + 7 * sizeof(long)), (void *)enable))
-		return -errno;
-	return 0;
-}
-
 enum stop { STOP_OTHER, STOP_EXEC, STOP_CODE_MAPPED, STOP_ENTRY, STOP_ENDED };
 
 /* Tells whether the system call that just returned has mapped code. */
@@ -159,7 +146,7 @@ static int exec_failure(const struct spawn *spawn, struct failure *failure)
 
 static int let_go(pid_t pid)
 {
-	set_entry_breakpoint(pid, 0);
+	breakpoint_set(pid, 0);
 	ptrace(PTRACE_DETACH, pid, NULL, NULL);
 	return 0;
 }
@@ -186,8 +173,7 @@ int spawn_run(struct spawn *spawn, const struct procfs *procfs, spawn_mapped_fn 
 		if (stop == STOP_EXEC && !read_auxiliary(procfs, spawn->pid, AT_BASE))
 			return let_go(spawn->pid);
 		if (stop == STOP_EXEC &&
-		    set_entry_breakpoint(spawn->pid,
-					 read_auxiliary(procfs, spawn->pid, AT_ENTRY))) {
+		    breakpoint_set(spawn->pid, read_auxiliary(procfs, spawn->pid, AT_ENTRY))) {
 			failure_set(failure, STATUS_KERNEL,
 				    "cannot follow the start of the command: no debug register");
 			break;

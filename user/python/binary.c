@@ -6,7 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PAGE_BYTES = 4096 };
+#include "../arch/memory.h"
+
+enum { PAGE_BYTES = MACHINE_PAGE_BYTES };
 
 /* Of the process's addresses over the file's: known by the segment that the mapping is of. */
 static bool find_bias(const struct binary_parts *parts, const struct mapping *mapping,

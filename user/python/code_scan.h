@@ -7,28 +7,10 @@
 #define UNFREED_PYTHON_CODE_SCAN_H
 
 #include "../allocators/sites.h"
+#include "../arch/scan.h"
 #include "binary.h"
 
 enum { SCAN_BYTES_MAX = 1 << 16, SITE_BYTES = 256, REFERENCES_MAX = 4 };
-
-enum scanned_flags {
-	SCANNED_LOAD = 1,   /* mov from memory */
-	SCANNED_THREAD = 2, /* memory operand in the thread's own: relative to fs, and ... */
-	SCANNED_BASED = 4,  /* ... to a register */
-	SCANNED_RETURN = 8,
-	SCANNED_FLAGS = 15,
-};
-
-/* What of an instruction matters here. */
-struct scanned {
-	uint64_t address;
-	uint64_t operand;     /* address of a memory operand that is fixed or relative to rip; 0 */
-	uint64_t target;      /* of a direct call; 0 */
-	int64_t immediate;    /* 0: none */
-	int64_t displacement; /* of a memory operand in the thread's own */
-	uint32_t operand_bytes;
-	uint32_t flags;
-};
 
 /*
  * Decodes a function from its entry, `size` bytes (at most SCAN_BYTES_MAX) or until one that does

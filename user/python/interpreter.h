@@ -5,6 +5,7 @@
 #ifndef UNFREED_PYTHON_INTERPRETER_H
 #define UNFREED_PYTHON_INTERPRETER_H
 
+#include "../arch/memory.h"
 #include "../lib/failure.h"
 #include "code_object.h"
 #include "binary.h"
@@ -46,7 +47,7 @@ void python_interpreter_release(struct python_interpreter *interpreter);
 /* Whether a value may be the address of one of the interpreter's structures. */
 static inline bool python_is_pointer(uint64_t value)
 {
-	return value >= 4096 && value < UINT64_C(1) << 47 && value % 8 == 0;
+	return value >= 4096 && value < memory_end && value % 8 == 0;
 }
 
 /*

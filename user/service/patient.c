@@ -232,7 +232,8 @@ static void add_core_registers(const struct core *core, struct reach *reach)
 		reach_refuse(reach, "the stacks of %zu threads are not in the core",
 			     about.missing_stacks);
 	for (size_t i = 0; i < count; i++)
-		reach_add_registers(reach, threads[i].id, threads[i].registers, CORE_REGISTERS);
+		reach_add_registers(reach, threads[i].id, threads[i].registers,
+				    thread_registers.count);
 }
 
 static void finish_observing(struct patient *patient)

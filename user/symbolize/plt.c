@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../arch/elf_machine.h"
 #include "../elf/elf_file.h"
 #include "../lib/array.h"
 
@@ -43,32 +44,37 @@ static int slots_read(struct slots *slots, const struct elf_file *file)
 	return error;
 }
 
-/* Finds `jmp *displacement(%rip)` in an entry and adds the entry under its slot's name. */
-static int add_entry(struct symbol_table *table, const struct slots *slots, const uint8_t *code,
-		     uint64_t address, uint64_t bias, size_t size)
+static const struct slot *find_slot(const struct slots *slots, uint64_t address)
 {
-	for (size_t i = 0; i + 6 <= size; i++) {
-		int32_t displacement;
-		struct slot key, *slot;
+	const struct slot key = {.address = address};
 
-		if (code[i] != 0xff || code[i + 1] != 0x25)
-			continue;
-		memcpy(&displacement, code + i + 2, sizeof(displacement));
-		key.address = address + i + 6 + (uint64_t)(int64_t)displacement;
-		slot = bsearch(&key, slots->items, slots->count, sizeof(key), compare_slots);
-		if (slot)
-			return symbol_table_add(table, &(struct table_symbol){
-							       .start = address + bias,
-							       .end = address + bias + size,
-							       .name = slot->name,
-							       .sized = true,
-							       .plt = true,
-						       });
-	}
-	return 0;
+	return bsearch(&key, slots->items, slots->count, sizeof(key), compare_slots);
 }
 
-static int add_section(struct symbol_table *table, const struct slots *slots, Elf_Scn *section,
+static bool is_slot(void *context, uint64_t address)
+{
+	return find_slot(context, address);
+}
+
+/* Adds an entry under its slot's name. */
+static int add_entry(struct symbol_table *table, struct slots *slots, const uint8_t *code,
+		     uint64_t address, uint64_t bias, size_t size)
+{
+	uint64_t at = stub_slot(code, size, address, is_slot, slots);
+	const struct slot *slot = at ? find_slot(slots, at) : NULL;
+
+	if (!slot)
+		return 0;
+	return symbol_table_add(table, &(struct table_symbol){
+					       .start = address + bias,
+					       .end = address + bias + size,
+					       .name = slot->name,
+					       .sized = true,
+					       .plt = true,
+				       });
+}
+
+static int add_section(struct symbol_table *table, struct slots *slots, Elf_Scn *section,
 		       const GElf_Shdr *header, uint64_t bias)
 {
 	Elf_Data *data = elf_rawdata(section, NULL);

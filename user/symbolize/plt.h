@@ -6,7 +6,7 @@
 
 /*
  * Adds the entries of the procedure linkage table, which have no symbols: each jumps through a slot
- * for which a relocation names the function. x86-64; nothing on others. Returns 0 or -ENOMEM.
+ * for which a relocation names the function. Nothing for other machines. Returns 0 or -ENOMEM.
  */
 int plt_read(struct symbol_table *table, Dwfl_Module *module);
 

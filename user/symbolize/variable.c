@@ -6,10 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../arch/memory.h"
 #include "../elf/elf_file.h"
 #include "symbol_name.h"
 
-#define PAGE_BYTES UINT64_C(4096)
+#define PAGE_BYTES ((uint64_t)MACHINE_PAGE_BYTES)
 
 /* What the confined process answers: addresses as the file counts. */
 struct found {

@@ -6,18 +6,9 @@
 
 static struct cfi_place *tracked(struct cfi_state *state, uint64_t reg)
 {
-	switch (reg) {
-	case 3:
-		return &state->saved[CFI_EXTRA];
-	case 6:
-		return &state->saved[CFI_FP];
-	case 7:
-		return &state->saved[CFI_SP];
-	case 16:
-		return &state->saved[CFI_RA];
-	default:
-		return NULL;
-	}
+	enum cfi_tracked number = cfi_register(reg);
+
+	return number < CFI_TRACKED ? &state->saved[number] : NULL;
 }
 
 static void place_set(struct cfi_machine *machine, uint64_t reg, struct cfi_place place)
@@ -179,7 +170,7 @@ static bool run_frame(struct cfi_machine *machine, uint8_t op, struct cursor *pr
 		cursor_uleb(program);
 		return true;
 	default:
-		return false;
+		return cfi_is_mark(op);
 	}
 }
 

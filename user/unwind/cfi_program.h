@@ -6,36 +6,9 @@
 #ifndef UNFREED_CFI_PROGRAM_H
 #define UNFREED_CFI_PROGRAM_H
 
-#include "cfi_entries.h"
+#include "../arch/cfi.h"
 #include "../lib/cursor.h"
-
-/* The registers whose place is followed. */
-enum cfi_tracked { CFI_EXTRA, CFI_FP, CFI_SP, CFI_RA, CFI_TRACKED };
-
-enum cfi_how {
-	CFI_UNSPECIFIED = 0, /* for a saved register: unchanged; for rsp: the CFA */
-	CFI_SAME,
-	CFI_UNDEFINED,
-	CFI_AT_CFA,     /* in the word at CFA + offset */
-	CFI_VALUE_CFA,  /* is CFA + offset */
-	CFI_REGISTER,   /* in another register */
-	CFI_EXPRESSION, /* in the word at the address that the expression gives */
-	CFI_VALUE_EXPRESSION,
-};
-
-/* For the CFA, CFI_REGISTER: register number + offset. */
-struct cfi_place {
-	enum cfi_how how;
-	uint32_t reg;
-	int64_t offset;
-	const uint8_t *expression;
-	size_t expression_size;
-};
-
-struct cfi_state {
-	struct cfi_place cfa;
-	struct cfi_place saved[CFI_TRACKED];
-};
+#include "cfi_entries.h"
 
 #define CFI_REMEMBERED_MAX 16
 

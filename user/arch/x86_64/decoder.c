@@ -9,13 +9,15 @@
  * the kernel's own x86_nops, all else that reads as a nop is stepped. The one of 5 bytes is left
  * out: Linux 6.18 turns it into a call that overwrites the red zone.
  */
-#include "code.h"
+#include "../decoder.h"
 
 #include <capstone/capstone.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "../../../bpf/probes.h"
 
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11 };
 
@@ -80,6 +82,14 @@ static uint8_t register_number(unsigned int name)
 	default:
 		return REGISTER_NONE;
 	}
+}
+
+/* In a bit mask; 0 of what is no general register. */
+static uint32_t register_bit(unsigned int name)
+{
+	uint8_t number = register_number(name);
+
+	return number == REGISTER_NONE ? 0 : 1u << number;
 }
 
 static bool is_whole_register(const cs_x86_op *operand)
@@ -200,21 +210,20 @@ static void find_writes(struct decoder *decoder, struct instruction *out)
 
 	if (!cs_regs_access(decoder->handle, insn, read, &read_count, written, &written_count))
 		for (uint8_t i = 0; i < written_count; i++)
-			out->writes |= 1u << register_number(written[i]);
+			out->writes |= register_bit(written[i]);
 	for (uint8_t i = 0; i < x86->op_count; i++) {
 		const cs_x86_op *operand = &x86->operands[i];
 		bool writes = operand->access & CS_AC_WRITE || (i == 0 && !reads_only(insn->id)) ||
 			      insn->id == X86_INS_XCHG || insn->id == X86_INS_XADD;
 
 		if (writes && operand->type == X86_OP_REG)
-			out->writes |= 1u << register_number(operand->reg);
+			out->writes |= register_bit(operand->reg);
 		if (writes && operand->type == X86_OP_MEM &&
 		    (operand->mem.base == X86_REG_RSP || operand->mem.index == X86_REG_RSP))
 			out->moves_stack = true;
 	}
 	if (insn->id == X86_INS_SYSCALL)
 		out->writes |= 1u << RAX | 1u << RCX | 1u << R11;
-	out->writes &= (1u << REGISTER_COUNT) - 1;
 	out->moves_stack |= (out->writes >> RSP & 1) != 0;
 }
 
@@ -371,16 +380,33 @@ int instruction_decode(struct decoder *decoder, const uint8_t *bytes, size_t siz
 	return 0;
 }
 
-bool code_next_jump(const struct code *code, uint64_t from, struct code_jump *jump)
+/* `endbr64` may stand before the jump. */
+uint64_t stub_decode(struct decoder *decoder, const uint8_t *bytes, size_t size, uint64_t address,
+		     uint64_t offset)
 {
-	const uint8_t *bytes = code->bytes;
+	struct instruction instruction;
+
+	for (int i = 0; i < 2; i++) {
+		if (instruction_decode(decoder, bytes, size, offset, &instruction))
+			break;
+		if (instruction.flow == FLOW_JUMP && instruction.slot != CODE_NOWHERE)
+			return address + instruction.slot;
+		if (instruction.flow != FLOW_NEXT || instruction.writes)
+			break;
+		offset += instruction.size;
+	}
+	return CODE_NOWHERE;
+}
+
+bool jump_next(const uint8_t *bytes, size_t size, uint64_t from, struct code_jump *jump)
+{
 	int32_t distance;
 
-	for (uint64_t at = from; at + 1 < code->size; at++) {
+	for (uint64_t at = from; at + 1 < size; at++) {
 		bool conditional = bytes[at] == 0x0f && (bytes[at + 1] & 0xf0) == 0x80;
 		uint64_t operand = at + (conditional ? 2 : 1);
 
-		if ((!conditional && bytes[at] != 0xe9) || code->size - operand < sizeof(distance))
+		if ((!conditional && bytes[at] != 0xe9) || size - operand < sizeof(distance))
 			continue;
 		memcpy(&distance, bytes + operand, sizeof(distance));
 		jump->offset = at;
