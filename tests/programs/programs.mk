@@ -41,7 +41,8 @@ endif
 ifneq ($(wildcard $(program_libs)/libtcmalloc_minimal.so.4),)
 programs_all += $(programs_linked:%=%.tcmalloc) cpp_throw.tcmalloc
 endif
-ifneq ($(wildcard $(program_libs)/libmimalloc.so.2),)
+mimalloc := $(firstword $(wildcard $(program_libs)/libmimalloc.so.[23]))
+ifneq ($(mimalloc),)
 programs_all += $(programs_linked:%=%.mimalloc) cpp_throw.mimalloc
 endif
 python_config := $(wildcard /usr/bin/python3-config)
@@ -77,7 +78,7 @@ $(eval $(call program_rule,.musl-static,musl-gcc -static))
 $(eval $(call program_rule,.jemalloc,$(CC),$(program_libs)/libjemalloc.so.2))
 $(eval $(call program_rule,.jemalloc-static,$(CC) -static,-l:libjemalloc.a -lstdc++ -lm))
 $(eval $(call program_rule,.tcmalloc,$(CC),$(program_libs)/libtcmalloc_minimal.so.4))
-$(eval $(call program_rule,.mimalloc,$(CC),$(program_libs)/libmimalloc.so.2))
+$(eval $(call program_rule,.mimalloc,$(CC),$(mimalloc)))
 $(eval $(call program_rule,,$(CC),-ldl))
 
 $(programs_dir)/jemalloc_family: tests/programs/jemalloc_family.c $(program_common) $(program_headers)
@@ -132,7 +133,7 @@ endef
 $(eval $(call program_cpp_rule,.static,-static))
 $(eval $(call program_cpp_rule,.jemalloc,,$(program_libs)/libjemalloc.so.2))
 $(eval $(call program_cpp_rule,.tcmalloc,,$(program_libs)/libtcmalloc_minimal.so.4))
-$(eval $(call program_cpp_rule,.mimalloc,,$(program_libs)/libmimalloc.so.2))
+$(eval $(call program_cpp_rule,.mimalloc,,$(mimalloc)))
 $(eval $(call program_cpp_rule,))
 
 cpp_classes_flags = $(if $(findstring .no-rtti,$@),-fno-rtti) \

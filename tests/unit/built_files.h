@@ -5,8 +5,10 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "allocators/allocators.h"
@@ -65,6 +67,19 @@ static inline void need_privilege(void)
 	if (fd == -EPERM)
 		skip_because("map_files needs", "CAP_SYS_ADMIN");
 	close(fd);
+}
+
+/* The path of the first library whose name fits the pattern, for the caller to free; or NULL. */
+static inline char *installed_library(const char *pattern)
+{
+	char path[256], *found = NULL;
+	glob_t paths;
+
+	snprintf(path, sizeof(path), "/usr/lib/x86_64-linux-gnu/%s", pattern);
+	if (!glob(path, 0, NULL, &paths))
+		found = strdup(paths.gl_pathv[0]);
+	globfree(&paths);
+	return found;
 }
 
 /* Builds directory/NAME; the test is skipped where the compiler is absent or cannot. */
