@@ -156,15 +156,25 @@ static void say_truth(void)
 	say_number("hblkhd", (unsigned int)info.hblkhd, "}\n");
 }
 
+/* atoi can come as a function of glibc 2.38. */
+static int read_number(const char *text)
+{
+	int number = 0;
+
+	while (*text >= '0' && *text <= '9')
+		number = 10 * number + *text++ - '0';
+	return number;
+}
+
 int main(int argc, char **argv)
 {
 	char order;
 
 	if (argc < 5)
 		return 2;
-	int threads = atoi(argv[1]);
-	blocks = (size_t)atoi(argv[2]);
-	keep = (size_t)atoi(argv[3]);
+	int threads = read_number(argv[1]);
+	blocks = (size_t)read_number(argv[2]);
+	keep = (size_t)read_number(argv[3]);
 	mode = *argv[4];
 	fill_main_heap();
 	for (long i = 0; i < threads; i++) {
