@@ -198,7 +198,7 @@ def collect_lines():
     seen = []
     while True:
         number = INBOX.get()
-        seen.append([number, text("line", number)])  # fills threads
+        seen.append([number, text("line", number, 200)])  # fills threads
 
 
 def send_line(number, _request):
@@ -206,7 +206,7 @@ def send_line(number, _request):
         for _ in range(COLLECTORS):
             threading.Thread(target=collect_lines, daemon=True).start()
     INBOX.put(number)
-    return size_of([number, text("line", number)])
+    return size_of([number, text("line", number, 200)])
 
 
 HISTORY = {user: [] for user in range(USERS)}

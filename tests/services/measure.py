@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Whether the leaks are as large as they say and the caches as bounded: each alone, by tracemalloc,
-or by what is resident where memory is not Python's.
+or where memory is not Python's by what malloc says, or what is resident.
 
 Prints JSON: {"leaks": {name: {"said", "grown"}}, "caches": {name: [bytes after each third]}}.
 """
 import asyncio
+import ctypes
 import gc
 import json
 import pathlib
@@ -19,7 +20,6 @@ import leaks
 
 ENTRIES = 2000
 OF_A_KIND = 300
-NOT_TRACED = ("pillow", "ctypes", "mmap")
 WARM = 100
 
 
@@ -31,6 +31,25 @@ def traced():
 def resident():
     status = pathlib.Path("/proc/self/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) << 10
+
+
+class Mallinfo(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in (
+        "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks",
+        "fordblks", "keepcost")]
+
+
+LIBC = ctypes.CDLL(None)
+LIBC.mallinfo2.restype = Mallinfo
+
+
+def allocated():
+    gc.collect()
+    info = LIBC.mallinfo2()
+    return info.uordblks + info.hblkhd
+
+
+NOT_TRACED = {"pillow": resident, "ctypes": allocated, "mmap": resident}
 
 
 def wait_collectors():
@@ -73,7 +92,7 @@ def main():
             found["leaks"][name] = asyncio.run(run_leak(leak.fill, ENTRIES))
     for name, leak in kinds.KINDS.items():
         if not leak.rough:
-            measured = resident if name in NOT_TRACED else traced
+            measured = NOT_TRACED.get(name, traced)
             found["leaks"][name] = asyncio.run(run_leak(leak.fill, OF_A_KIND, measured))
     for name, cache in caches.CACHES.items():
         if not name.startswith("ttl_"):
