@@ -138,11 +138,21 @@ class Nginx(Server):
         return answer
 
 
+def postgres_packages():
+    """Those that Debian's postgresql is at the moment: their names have a version."""
+    depends = subprocess.run([needs("apt-cache"), "depends", "postgresql"], capture_output=True,
+                             text=True).stdout
+    version = re.search(r"Depends: postgresql-(\d+)$", depends, re.MULTILINE)
+    if not version:
+        pytest.skip("apt knows no postgresql")
+    return f"postgresql-{version[1]}", f"postgresql-client-{version[1]}"
+
+
 class Postgres(Server):
     """A cluster of its own. The server refuses to run as root; the files may lie in root's home."""
 
     def __init__(self, directory):
-        root = unpack("postgresql-15", "postgresql-client-15")
+        root = unpack(*postgres_packages())
         [self.bin] = root.glob("usr/lib/postgresql/*/bin")
         # access(2) forgets the capabilities of who is not root, unless told not to
         self.user = [needs("setpriv"), f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
