@@ -12,9 +12,14 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 NOBODY = 65534
 
 
-def run(*command, **options):
+# as from a shell: a make that runs the tests would be told of by those that they run
+SHELL = {name: value for name, value in os.environ.items()
+         if not name.startswith(("MAKE", "MFLAGS"))}
+
+
+def run(*command, env=SHELL, **options):
     return subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True,
-                          timeout=120, **options)
+                          timeout=120, env=env, **options)
 
 
 @pytest.mark.unprivileged
