@@ -51,7 +51,7 @@ def find_pythons():
         found[path.name] = Python(path)
     for path in sorted(BUILD.glob("roots/*/usr/bin/python3.*[0-9]")):
         root = path.parents[2]
-        if (root / "tmp").is_dir() and not root.name.startswith("new."):
+        if (root / "tmp").is_dir() and "." not in root.name:  # else one that comes and goes
             found[f"{root.name} {path.name}"] = Python(path, root)
     return [pytest.param(python, id=name.replace(" ", "-")) for name, python in found.items()
             if 8 <= python.minor <= 15]
@@ -74,8 +74,16 @@ def choose(pythons, *minors):
     return list(chosen.values())
 
 
+def prefer(pythons, minor):
+    """A list of one: of this version, and where that is not here, the first."""
+    return choose(pythons, minor) or pythons[:1]
+
+
 def with_long(pythons, *minors):
-    """All of them; those of other minors than these only in the long tests."""
+    """All of them; those of other minors than these only in the long tests, but for the first one
+    where none of these is here."""
+    if not choose(pythons, *minors):
+        minors = [one.values[0].minor for one in pythons[:1]]
     return [pytest.param(*one.values, id=one.id,
                          marks=() if one.values[0].minor in minors else pytest.mark.long)
             for one in pythons]

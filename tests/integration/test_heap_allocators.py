@@ -3,7 +3,7 @@
 import pytest
 
 from heaps import EXPECTED, Leak, check_names, look
-from pythons import choose, find_pythons, with_long
+from pythons import choose, find_pythons, prefer, with_long
 
 WITHOUT_POOLS = {"PYTHONMALLOC": "malloc"}
 
@@ -19,7 +19,7 @@ def test_names_without_pools(python, room, tmp_path):
         check_names(report)
 
 
-@pytest.mark.parametrize("python", choose(find_pythons(), 11))
+@pytest.mark.parametrize("python", prefer(find_pythons(), 11))
 def test_types_without_pools(python, tmp_path):
     """A float for each entry of HISTORY, 2000 for each three lists of the filling."""
     with Leak(python, 10, environment=WITHOUT_POOLS) as target:

@@ -9,7 +9,7 @@ import pytest
 from cgroups import memory_group
 from conftest import UNFREED
 from heaps import Leak, check_names, look
-from pythons import choose, find_pythons, with_long
+from pythons import choose, find_pythons, prefer, with_long
 
 OWN_BYTES = 16e6  # of the program itself beside --max-memory: code, libraries, the confined process
 
@@ -34,7 +34,7 @@ def test_names_without_room(python, tmp_path):
 
 
 def test_a_third_of_a_gigabyte(tmp_path):
-    python = choose(find_pythons(), 11)[0].values[0]
+    python = prefer(find_pythons(), 11)[0].values[0]
     with Leak(python, 300) as target, memory_group(80) as group:
         report, _ = look(target, tmp_path / "look.json", "-i", "0.5", "--looks", "3",
                          "--max-memory", "32", group=group)
@@ -47,7 +47,7 @@ def test_a_third_of_a_gigabyte(tmp_path):
 
 @pytest.mark.long
 def test_three_gigabytes(tmp_path):
-    python = choose(find_pythons(), 11)[0].values[0]
+    python = prefer(find_pythons(), 11)[0].values[0]
     with Leak(python, 3000) as target, memory_group(256) as group:
         report, seconds = look(target, tmp_path / "look.json", "-i", "1", "--looks", "4",
                                group=group)
@@ -62,7 +62,7 @@ def test_three_gigabytes(tmp_path):
 def test_mappings_far_apart(tmp_path):
     """60,000 of a page each, a gigabyte from one to the next: what is noted of each must not be
     more than what is in it."""
-    python = choose(find_pythons(), 11)[0].values[0]
+    python = prefer(find_pythons(), 11)[0].values[0]
     target = python.start("python_scattered.py", 60000)
     try:
         count = int(target.lines.until("^ready").split()[1])

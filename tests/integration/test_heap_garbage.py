@@ -8,7 +8,9 @@ import subprocess
 import pytest
 
 from conftest import UNFREED
-from pythons import begin, choose, find_pythons, started, tell, truth_of, with_long  # noqa: F401
+from pythons import (  # noqa: F401
+    begin, choose, find_pythons, prefer, started, tell, truth_of, with_long,
+)  # fmt: skip
 
 PYTHONS = find_pythons()
 ROUND = 1000
@@ -150,7 +152,7 @@ def test_garbage_is_no_leak(python, started, tmp_path):  # noqa: F811
 
 
 def test_says_that_the_collector_is_off(started):  # noqa: F811
-    process = begin(choose(PYTHONS, 11)[0].values[0], started, "python_garbage.py")
+    process = begin(prefer(PYTHONS, 11)[0].values[0], started, "python_garbage.py")
     do(process, "cycles")
     found = subprocess.run([UNFREED, "heap", str(process.pid)], capture_output=True, text=True,
                            timeout=60, check=True)

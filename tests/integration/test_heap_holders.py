@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from conftest import UNFREED
-from pythons import begin, choose, find_pythons, started, tell, truth_of, with_long  # noqa: F401
+from pythons import begin, find_pythons, prefer, started, tell, truth_of, with_long  # noqa: F401
 
 PYTHONS = find_pythons()
 WAYS = {
@@ -49,7 +49,7 @@ def process(request, started):  # noqa: F811
 
 
 ALL = pytest.mark.parametrize("process", with_long(PYTHONS, 8, 11, 14), indirect=True)
-SOME = pytest.mark.parametrize("process", choose(PYTHONS, 11), indirect=True)
+SOME = pytest.mark.parametrize("process", prefer(PYTHONS, 11), indirect=True)
 
 
 @ALL

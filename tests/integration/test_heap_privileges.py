@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from conftest import ROOT, TIMEOUT, UNFREED
-from pythons import choose, find_pythons
+from pythons import choose, find_pythons, prefer
 
 # $1: the interpreter, $2: the program, $3: where its lines go; the rest: the tool, but for -p PID
 SCRIPT = """
@@ -95,7 +95,7 @@ def test_own_process(tmp_path):
 
 def test_no_capability(tmp_path):
     """Of another user's process, or one with more capabilities: one sentence, and status 4."""
-    done = run(choose(find_pythons(), 11)[0].values[0], tmp_path, "none")
+    done = run(prefer(find_pythons(), 11)[0].values[0], tmp_path, "none")
     assert done.returncode == 4
     assert "CAP_SYS_PTRACE" in done.stderr.splitlines()[0]
     assert done.stderr.splitlines()[1] == "5001"

@@ -5,7 +5,9 @@ import json
 
 import pytest
 
-from pythons import begin, choose, find_pythons, started, tell, truth_of, with_long  # noqa: F401
+from pythons import (  # noqa: F401
+    begin, choose, find_pythons, prefer, started, tell, truth_of, with_long,
+)  # fmt: skip
 from test_heap_holders import heap, look
 
 PYTHONS = find_pythons()
@@ -86,7 +88,7 @@ def test_nothing_of_that_name(process):
         assert f'"{what}" was found' in error.stderr
 
 
-@pytest.mark.parametrize("process", choose(PYTHONS, 11), indirect=True)
+@pytest.mark.parametrize("process", prefer(PYTHONS, 11), indirect=True)
 def test_of_very_many_some(process):
     """75,000 floats and more: some are looked at for all."""
     whole, part = both(process, "--holders", "float")

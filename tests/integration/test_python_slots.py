@@ -7,7 +7,9 @@ import time
 import pytest
 
 from conftest import TIMEOUT, Recorder
-from pythons import begin, choose, find_pythons, probe, started, tell, truth_of  # noqa: F401
+from pythons import (  # noqa: F401
+    begin, choose, find_pythons, prefer, probe, started, tell, truth_of,
+)  # fmt: skip
 
 PYTHONS = find_pythons()
 INLINING = [python for python in PYTHONS if python.values[0].inlines]
@@ -108,7 +110,7 @@ def wait_for_a_round(process):
 
 
 @pytest.mark.parametrize("rounds", [10, pytest.param(200, marks=pytest.mark.long)])
-@pytest.mark.parametrize("python", choose(INLINING, 11) + choose(PYTHONS, 12))
+@pytest.mark.parametrize("python", prefer(INLINING, 11) + choose(PYTHONS, 12))
 def test_rounds(python, rounds, record, started):  # noqa: F811
     """Attached again and again; every second tool is killed, at any moment of its attach, a bit
     later, or once it traces."""

@@ -7,12 +7,12 @@ import subprocess
 import pytest
 
 from conftest import Lines, Target, program
-from pythons import choose, find_pythons, started, tell, truth_of  # noqa: F401
+from pythons import find_pythons, prefer, started, tell, truth_of  # noqa: F401
 from test_programs import programs_of
 from verifier import assert_affordable
 
 ALL = find_pythons()
-ONE = choose(ALL, 11)
+ONE = prefer(ALL, 11)
 UNLIMITED = ["--growths", 10**9, "--hits", 10**9]
 CHANGES = ["grew", "shrank", "replaced"]
 
