@@ -326,7 +326,6 @@ struct counting {
 	struct rate_bpf *skeleton;
 	struct keeper *keeper;
 	struct sampling *sampling;
-	double window_s;
 };
 
 static bool have_enough_hits(const struct counting *counting)
@@ -341,17 +340,15 @@ static bool have_enough_hits(const struct counting *counting)
 }
 
 /* Who calls seldom is watched for longer: of a few calls no rate can be told. */
-static void wait_window(struct counting *counting)
+static void wait_window(const struct counting *counting)
 {
 	const struct estimate_window *window = &counting->request->window;
-	double start = clock_s(CLOCK_MONOTONIC);
 	unsigned int waited_ms = window->least_ms;
 
 	wait_ms(window->least_ms);
 	for (; waited_ms < window->most_ms && !have_enough_hits(counting);
 	     waited_ms += WINDOW_STEP_MS)
 		wait_ms(WINDOW_STEP_MS);
-	counting->window_s = clock_s(CLOCK_MONOTONIC) - start;
 }
 
 /* With probes for everyone those on an earlier subject's files serve this one too. */
@@ -376,6 +373,34 @@ static int attach_subject(struct counting *counting, size_t number)
 			       counting->request->everyone ? 0 : subject->pid, subject->allocators);
 }
 
+/* From now on what a process does counts, from its first number on. */
+static int let_count(const struct counting *counting, const struct estimate_subject *subject)
+{
+	uint32_t key = (uint32_t)subject->pid;
+
+	return bpf_map_update_elem(bpf_map__fd(counting->skeleton->maps.first_site_by_pid), &key,
+				   &subject->first_site, BPF_ANY);
+}
+
+static void let_count_no_more(const struct counting *counting,
+			      const struct estimate_subject *subject)
+{
+	uint32_t key = (uint32_t)subject->pid;
+
+	bpf_map_delete_elem(bpf_map__fd(counting->skeleton->maps.first_site_by_pid), &key);
+}
+
+/*
+ * Calls count as long as the time is taken that the target uses, and no longer: on a busy machine
+ * it may run for many times as long while we wait for a processor before or behind that.
+ */
+static int begin_subject(const struct counting *counting, struct estimate_subject *subject)
+{
+	int error = usage_read(counting->request->procfs, subject->pid, &subject->before);
+
+	return error ? error : let_count(counting, subject);
+}
+
 static int conclude_subject(struct counting *counting, struct estimate_subject *subject)
 {
 	int map_fd = bpf_map__fd(counting->skeleton->maps.hits_by_site);
@@ -384,25 +409,18 @@ static int conclude_subject(struct counting *counting, struct estimate_subject *
 	struct sample_share share = {0};
 	int error = usage_read(counting->request->procfs, subject->pid, &after);
 
-	subject->estimate.window_s = counting->window_s;
+	let_count_no_more(counting, subject);
+	if (error)
+		return error;
 	usage_add(&used, &subject->before, &after);
-	if (!error)
-		error = fill_rates(subject, map_fd, &sums);
+	subject->estimate.window_s = used.wall_s;
+	error = fill_rates(subject, map_fd, &sums);
 	if (error)
 		return error;
 	sampling_share(counting->sampling, counting->request->procfs, subject->pid,
 		       subject->allocators, &share);
 	conclude(&subject->estimate, &sums, &used, &share);
 	return 0;
-}
-
-/* From now on what a process does counts, from this number on. */
-static int let_count(const struct counting *counting, pid_t pid, uint32_t first_site)
-{
-	uint32_t key = (uint32_t)pid;
-
-	return bpf_map_update_elem(bpf_map__fd(counting->skeleton->maps.first_site_by_pid), &key,
-				   &first_site, BPF_ANY);
 }
 
 /* What the subjects use, and where, before anything is done to them. */
@@ -413,7 +431,7 @@ static void watch_unprobed(struct counting *counting)
 	for (size_t i = 0; i < counting->count; i++) {
 		struct estimate_subject *subject = &counting->subjects[i];
 
-		subject->error = let_count(counting, subject->pid, subject->first_site);
+		subject->error = let_count(counting, subject);
 		if (!subject->error)
 			sampling_watch(counting->sampling, procfs, subject->pid);
 	}
@@ -423,6 +441,7 @@ static void watch_unprobed(struct counting *counting)
 		struct estimate_subject *subject = &counting->subjects[i];
 		struct usage after;
 
+		let_count_no_more(counting, subject);
 		if (subject->before.wall_s && !usage_read(procfs, subject->pid, &after))
 			usage_add(&subject->estimate.unprobed, &subject->before, &after);
 	}
@@ -445,8 +464,7 @@ static int count_calls(struct counting *counting)
 
 		subject->estimate.costs = costs;
 		if (!subject->error)
-			subject->error = usage_read(counting->request->procfs, subject->pid,
-						    &subject->before);
+			subject->error = begin_subject(counting, subject);
 	}
 	wait_window(counting);
 	for (size_t i = 0; i < counting->count; i++) {

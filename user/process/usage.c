@@ -72,14 +72,15 @@ int usage_read(const struct procfs *procfs, pid_t pid, struct usage *usage)
 	struct timespec used;
 	clockid_t clock;
 
+	procfs_each_thread(procfs, pid, add_thread, &sums);
+	double transfers = read_transfers(procfs, pid);
 	if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &used))
 		return -ESRCH;
 	usage->cpu_s = (double)used.tv_sec + (double)used.tv_nsec / 1e9;
-	procfs_each_thread(procfs, pid, add_thread, &sums);
+	usage->wall_s = clock_s(CLOCK_MONOTONIC);
 	usage->waited_s = sums.waited_s;
 	usage->sleeps = sums.sleeps;
-	usage->transfers = read_transfers(procfs, pid);
-	usage->wall_s = clock_s(CLOCK_MONOTONIC);
+	usage->transfers = transfers;
 	return 0;
 }
 

@@ -13,7 +13,10 @@ struct usage {
 	double transfers; /* reads and writes of files, pipes and sockets; 0 also: not known */
 };
 
-/* Returns 0, or -ESRCH where there is no such process. */
+/*
+ * Returns 0, or -ESRCH where there is no such process. Its processor time is read last, at the moment
+ * that wall_s says.
+ */
 int usage_read(const struct procfs *procfs, pid_t pid, struct usage *usage);
 
 /* Adds what was used from `before` to `after`. */
