@@ -19,7 +19,7 @@ SHELL = {name: value for name, value in os.environ.items()
 
 def run(*command, env=SHELL, **options):
     return subprocess.run([*map(str, command)], cwd=ROOT, capture_output=True, text=True,
-                          timeout=120, env=env, **options)
+                          timeout=180, env=env, **options)
 
 
 @pytest.mark.unprivileged

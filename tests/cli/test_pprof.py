@@ -21,7 +21,7 @@ def pprof(tmp_path):
                    "PPROF_TMPDIR": str(tmp_path), "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"}
 
     def run(*arguments):
-        result = subprocess.run(["go", "tool", "pprof", *map(str, arguments)], timeout=120,
+        result = subprocess.run(["go", "tool", "pprof", *map(str, arguments)], timeout=180,
                                 capture_output=True, text=True, env=environment)
         assert result.returncode == 0, result.stderr
         return result.stdout

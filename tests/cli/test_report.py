@@ -21,7 +21,7 @@ HOSTILE = GOLDEN / "hostile.pb.gz"
 
 def report(*arguments, **options):
     return subprocess.run([UNFREED, "report", *map(str, arguments)], capture_output=True,
-                          timeout=60, **options)
+                          timeout=180, **options)
 
 
 def assert_refused(result, status, *words):
@@ -148,5 +148,5 @@ def test_one_failing_output_spares_the_others(tmp_path):
 
 def test_closed_stdout_is_an_error():
     result = subprocess.run(["sh", "-c", '"$0" report "$1" >&-', UNFREED, SERVICE],
-                            capture_output=True, timeout=60)
+                            capture_output=True, timeout=180)
     assert result.returncode == 1 and b"cannot write to stdout" in result.stderr

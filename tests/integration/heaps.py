@@ -17,7 +17,7 @@ class Leak:
 
     def __init__(self, python, megabytes, **options):
         self.process = python.start("python_large.py", megabytes, **options)
-        self.process.lines.until("^ready$", timeout=180)
+        self.process.lines.until("^ready$")
         self.count = 0
         self.add(5000)
         self._stop = threading.Event()

@@ -240,6 +240,6 @@ def test_an_attach_kind_that_the_kernel_lacks():
 def test_another_pid_namespace_is_refused():
     """Numbers in there are not those that the kernel's programs see."""
     run = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", UNFREED, "record", "--", "true"],
-                         capture_output=True, text=True, timeout=60)
+                         capture_output=True, text=True, timeout=TIMEOUT)
     assert run.returncode == 4
     assert len(run.stderr.splitlines()) == 1 and "PID namespace" in run.stderr

@@ -15,7 +15,7 @@ def held(python, started, path, *arguments):  # noqa: F811
     """{name: (bytes that the program says, bytes that we say)}"""
     process = python.start("python_buffers.py", *arguments)
     started.append(process)
-    truth = json.loads(process.lines.until("^{", timeout=120))
+    truth = json.loads(process.lines.until("^{"))
     process.lines.until("^ready$")
     report, _ = look(process.pid, path)
     ours = {one["name"]: one["bytes"] for one in report["containers"]}

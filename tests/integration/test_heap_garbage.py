@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import UNFREED
+from conftest import TIMEOUT, UNFREED
 from pythons import (  # noqa: F401
     begin, choose, find_pythons, prefer, started, tell, truth_of, with_long,
 )  # fmt: skip
@@ -33,7 +33,7 @@ PINNED = {
 
 def heap(process, *options):
     found = subprocess.run([UNFREED, "heap", str(process.pid), "-f", "json", *map(str, options)],
-                           capture_output=True, text=True, timeout=60, check=False)
+                           capture_output=True, text=True, timeout=TIMEOUT, check=False)
     assert found.returncode == 0, found.stderr
     return json.loads(found.stdout)
 
@@ -155,6 +155,6 @@ def test_says_that_the_collector_is_off(started):  # noqa: F811
     process = begin(prefer(PYTHONS, 11)[0].values[0], started, "python_garbage.py")
     do(process, "cycles")
     found = subprocess.run([UNFREED, "heap", str(process.pid)], capture_output=True, text=True,
-                           timeout=60, check=True)
+                           timeout=TIMEOUT, check=True)
     assert "collector of cycles is off" in found.stdout
     assert "garbage 1,000 __main__.Node" in found.stdout or "2,000 __main__.Slotted" in found.stdout

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from conftest import UNFREED
+from conftest import TIMEOUT, UNFREED
 from pythons import begin, find_pythons, prefer, started, tell, truth_of, with_long  # noqa: F401
 
 PYTHONS = find_pythons()
@@ -24,7 +24,7 @@ WAYS = {
 
 def heap(process, *options, status=0, environment=()):
     found = subprocess.run([UNFREED, "heap", str(process.pid), *map(str, options)],
-                           capture_output=True, text=True, timeout=60, check=False,
+                           capture_output=True, text=True, timeout=TIMEOUT, check=False,
                            env={**os.environ, **dict(environment)})
     assert found.returncode == status, found.stderr
     return found

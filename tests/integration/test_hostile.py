@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Targets that make reading them hard. Whatever they plant, the tool ends in time with a report that
 is right about everything else, and shows nothing of the host's."""
+import contextlib
 import json
 import os
 import pathlib
@@ -427,22 +428,31 @@ def test_doctor_on_hostile_names(tmp_path, library):
                          ids=lambda options: options[0][2:])
 def test_tens_of_thousands_of_mappings(record, library, options):
     with Target("hostile", "--jit", "--map", library, *options) as target:
-        start = time.monotonic()
         truth, result = run(record, target)
-        assert time.monotonic() - start < 30
+    assert result.cpu_s < 30
     assert_right(truth, result)
 
 
 # --- at any moment ------------------------------------------------------------------------------
 
 
-def wait_for_the_end(recorder):
-    """Ends by itself or when told to; never with a signal, never without its sentence."""
+def comes_to_trace(recorder):
+    """Or has ended before that."""
     try:
-        status = recorder.process.wait(2)
-    except subprocess.TimeoutExpired:
+        recorder.wait_tracing()
+    except pytest.fail.Exception:
+        return False
+    return True
+
+
+def wait_for_the_end(recorder):
+    """Ends by itself, or when told to once it traces; never with a signal, never without its
+    sentence."""
+    if comes_to_trace(recorder):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            recorder.process.wait(2)
         recorder.process.send_signal(signal.SIGINT)
-        status = recorder.process.wait(TIMEOUT)
+    status = recorder.process.wait(TIMEOUT)
     stderr = recorder.stderr.rest()
     assert status in (0, 3), (status, stderr)
     if status == 0:

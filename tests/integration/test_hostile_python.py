@@ -6,7 +6,6 @@ import random
 import re
 import struct
 import subprocess
-import time
 
 import pytest
 
@@ -47,9 +46,8 @@ def lied_to(record, started, outputs):  # noqa: F811
         tell(process)
         truth = truth_of(process)
         peak = peak_kb(recorder.process.pid)
-        start = time.monotonic()
         result = recorder.stop()
-        assert time.monotonic() - start < 20
+        assert result.cpu_s < 20
         assert peak < MEMORY_MAX_KB
         tell(process)
         process.lines.until("^unhurt$")

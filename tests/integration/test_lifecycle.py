@@ -8,19 +8,10 @@ import random
 import re
 import signal
 import subprocess
-import time
 
 import pytest
 
-from conftest import UNFREED, Recorder, Target, assert_exact, needs
-
-
-def eventually(condition, what, timeout=20):
-    """The kernel releases what a dead process held in its own time and says nothing: look again."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
+from conftest import TIMEOUT, UNFREED, Recorder, Target, assert_exact, eventually, needs
 
 
 def bpf_objects(kind):
@@ -163,6 +154,7 @@ def test_signals_that_end_the_trace(record, number):
     assert_exact(truth, result)
 
 
+@pytest.mark.alone  # another test's probes for all processes are in this code too
 def test_attach_and_detach_again(record, attach):
     """Blocks of before, between and after a trace are not that trace's; no probe stays."""
     with Target("churn", "--threads", 2, "--pause-us", 100) as target:
@@ -258,7 +250,7 @@ def test_the_tool_traces_itself_clean(tmp_path):
     with Target("churn") as target:
         inner = [UNFREED, "record", "--exact", "-q", "-d", "1", "-p", str(target.pid),
                  "-o", tmp_path / "inner.svg", "-o", tmp_path / "inner.pb.gz"]
-        subprocess.run([UNFREED, "record", "-q", "-o", report, "--", *inner], check=True, timeout=60)
+        subprocess.run([UNFREED, "record", "-q", "-o", report, "--", *inner], check=True, timeout=TIMEOUT)
     stacks = json.loads(report.read_text())["stacks"]
     assert stacks
     kept = [[frame["name"] for frame in stack["frames"]] for stack in stacks if stack["live_blocks"]]

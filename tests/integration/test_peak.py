@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from conftest import UNFREED, Target, sums
+from conftest import TIMEOUT, UNFREED, Target, sums
 from pythons import choose, find_pythons, run, started  # noqa: F401: a fixture
 
 PYTHONS = find_pythons()
@@ -96,5 +96,5 @@ def test_what_pools_cannot_show_is_left_out(python, record, started, tmp_path): 
 ])
 def test_what_does_not_go_with_it(options, what):
     outcome = subprocess.run([UNFREED, "record", "--peak", *options, "-p", "1"], text=True,
-                             stderr=subprocess.PIPE, timeout=60, check=False)
+                             stderr=subprocess.PIPE, timeout=TIMEOUT, check=False)
     assert outcome.returncode == 2 and what in outcome.stderr

@@ -6,14 +6,14 @@ import subprocess
 
 import pytest
 
-from conftest import Recorder, Target, needs, program
+from conftest import TIMEOUT, Recorder, Target, needs, program
 
 
 def run(*command):
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GOFLAGS": "-mod=mod",
                    "GOTOOLCHAIN": "local", "PPROF_TMPDIR": "/nonexistent"}
     return subprocess.run([*map(str, command)], check=True, capture_output=True, text=True,
-                          timeout=120, env=environment).stdout
+                          timeout=TIMEOUT, env=environment).stdout
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from conftest import BUILD, ROOT, Lines, program
+from conftest import BUILD, ROOT, TIMEOUT, Lines, program
 from pythons import find_pythons, probe, started  # noqa: F401: a fixture
 
 pytestmark = pytest.mark.long
@@ -216,7 +216,7 @@ def kernel_stack(kernel, pid, thread, function):
     with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
         [library] = {line.split()[-1] for line in maps if "/libc.so" in line}
     found = subprocess.run([*kernel, str(pid), str(thread), library, function],
-                           stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+                           stdout=subprocess.PIPE, text=True, timeout=TIMEOUT, check=True)
     [stack] = read_threads(line.split("\t") if "\t" in line else line.split(" ")
                            for line in found.stdout.splitlines()).values()
     return stack

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import needs, program
+from conftest import TIMEOUT, needs, program
 
 pytestmark = pytest.mark.unprivileged
 
@@ -47,7 +47,7 @@ def test_valgrind_agrees(run):
         [valgrind, "--leak-check=no", "--run-libc-freeres=no", "--run-cxx-freeres=no",
          "--child-silent-after-fork=yes", "--trace-malloc=yes", str(program(name)), "--exit",
          *args],
-        capture_output=True, text=True, timeout=120)
+        capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode == 0, done.stderr
     truth = json.loads(done.stdout.splitlines()[-1])
     pool_bytes, pool_blocks = startup_of(name, done.stderr)
@@ -72,7 +72,7 @@ def test_valgrind_agrees(run):
 def test_totals_are_the_functions():
     """The sum over functions is the total, in a program with many of them."""
     done = subprocess.run([str(program("family")), "--exit"], capture_output=True, text=True,
-                          check=True, timeout=60)
+                          check=True, timeout=TIMEOUT)
     truth = json.loads(done.stdout.splitlines()[-1])
     for key in ("live_bytes", "live_blocks", "alloc_bytes", "free_blocks"):
         assert truth[key] == sum(counts[key] for counts in truth["by_function"].values())

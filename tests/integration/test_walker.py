@@ -16,7 +16,7 @@ def test_stacks_agree_with_libgcc(form, record_property):
     if not (DIRECTORY / "unwind_kernel").exists():
         pytest.skip("tests/bpf is not built")
     run = subprocess.run([DIRECTORY / "unwind_kernel", DIRECTORY / f"{form}.bpf.o"],
-                         capture_output=True, text=True, timeout=2 * TIMEOUT)
+                         capture_output=True, text=True, timeout=TIMEOUT)
     assert run.returncode == 0, run.stdout + run.stderr
     count = int(re.search(r"verifier: processed (\d+) insns", run.stdout)[1])
     record_property(f"verifier {form}", count)

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import Lines, Target, program
+from conftest import TIMEOUT, Lines, Target, program
 from pythons import find_pythons, prefer, started, tell, truth_of  # noqa: F401
 from test_programs import programs_of
 from verifier import assert_affordable
@@ -20,7 +20,7 @@ CHANGES = ["grew", "shrank", "replaced"]
 class Watch:
     """watch_probe on some words of a process."""
 
-    def __init__(self, pid, words, options=UNLIMITED, seconds=60):
+    def __init__(self, pid, words, options=UNLIMITED, seconds=TIMEOUT):
         self.process = subprocess.Popen(
             [program("watch_probe"), *map(str, options), str(pid), str(seconds),
              *(":".join(map(str, word)) for word in words)],
@@ -280,13 +280,13 @@ def test_nothing_is_left_by_a_killed_watch(python, kills, target, watch):
     for name, word in zip(("list", "dict", "set"), watching.result()["words"]):
         assert_length(word, truth[name])
     tell(process, "end")
-    assert process.wait(30) == 0
+    assert process.wait(TIMEOUT) == 0
 
 
 def test_undelivered_watchpoints_are_no_silence():
     """A machine that keeps the debug exceptions back: as if the program were never run."""
     done = subprocess.run([program("watch_probe"), "--undelivered"], capture_output=True, text=True,
-                          timeout=60)
+                          timeout=TIMEOUT)
     assert done.stdout.startswith("failed hardware watchpoints are not delivered here")
 
 
