@@ -5,18 +5,19 @@ import subprocess
 
 import pytest
 
-from conftest import TIMEOUT, UNFREED
-from pythons import choose, find_pythons, probe, started  # noqa: F401: a fixture
+from conftest import TIMEOUT, UNFREED, own_libc
+from pythons import begin, choose, find_pythons, probe, started  # noqa: F401: a fixture
 
 PYTHONS = choose(find_pythons(), 8, 13) + [python for python in find_pythons()
                                            if python.values[0].inlines][:1]
 
 
-def hot(python, kind, started):  # noqa: F811
-    process = python.start("python_hot.py", kind)
-    started.append(process)
-    process.lines.until("ready")
-    return process
+@pytest.fixture
+def hot(started, tmp_path):  # noqa: F811
+    """Starts what is hot, with no cost but that of its own recording."""
+    def start(python, kind):
+        return begin(python, started, "python_hot.py", kind, environment=own_libc(tmp_path))
+    return start
 
 
 def record(process, *options):
@@ -43,8 +44,8 @@ def is_unhurt(process):
 
 
 @pytest.mark.parametrize("options", [["--malloc", "exact"], ["--python", "off"]], ids=" ".join)
-def test_a_hot_malloc_is_refused(options, started):  # noqa: F811
-    process = hot(PYTHONS[-1].values[0], "large", started)
+def test_a_hot_malloc_is_refused(options, hot):
+    process = hot(PYTHONS[-1].values[0], "large")
     run = record(process, *options)
     assert run.returncode == 3, run.stderr
     assert run.stderr.splitlines()[-1].startswith("unfreed: refused: exact recording would slow")
@@ -54,8 +55,8 @@ def test_a_hot_malloc_is_refused(options, started):  # noqa: F811
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-def test_a_hot_malloc_is_left_out(python, started):  # noqa: F811
-    process = hot(python, "large", started)
+def test_a_hot_malloc_is_left_out(python, hot):
+    process = hot(python, "large")
     run = record(process)
     assert mode_of(run) == ("pools" if python.minor > 8 else "arenas")
     assert json.loads(run.stdout)["mode"] == "growth"
@@ -63,10 +64,10 @@ def test_a_hot_malloc_is_left_out(python, started):  # noqa: F811
     assert is_unhurt(process)
 
 
-def test_malloc_off(started):  # noqa: F811
+def test_malloc_off(hot, started):  # noqa: F811
     """The objects of an interpreter alone; another process has none."""
     python = PYTHONS[-1].values[0]
-    process = hot(python, "large", started)
+    process = hot(python, "large")
     run = record(process, "--malloc", "off", "--python", "pools")
     assert mode_of(run) == ("pools" if python.minor > 8 else "arenas")
     report = json.loads(run.stdout)
@@ -80,8 +81,8 @@ def test_malloc_off(started):  # noqa: F811
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-def test_hot_objects_are_refused(python, started):  # noqa: F811
-    process = hot(python, "small", started)
+def test_hot_objects_are_refused(python, hot):
+    process = hot(python, "small")
     run = record(process, "--python", "exact")
     if run.returncode == 3 and "exact is not to be had" in run.stderr:
         pytest.skip(f"refused before there was any cost: {run.stderr.splitlines()[-1]}")
@@ -93,8 +94,8 @@ def test_hot_objects_are_refused(python, started):  # noqa: F811
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-def test_automatic_is_cheap_where_objects_are_hot(python, started):  # noqa: F811
-    process = hot(python, "small", started)
+def test_automatic_is_cheap_where_objects_are_hot(python, hot):
+    process = hot(python, "small")
     run = record(process)
     assert mode_of(run) == ("pools" if python.minor > 8 else "arenas")
     assert is_unhurt(process)
@@ -103,8 +104,8 @@ def test_automatic_is_cheap_where_objects_are_hot(python, started):  # noqa: F81
 
 
 @pytest.mark.parametrize("python", PYTHONS)
-def test_exact_overrides(python, started):  # noqa: F811
-    process = hot(python, "small", started)
+def test_exact_overrides(python, hot):
+    process = hot(python, "small")
     asked = ["--python", "exact"] if inlines(process) else []
     assert mode_of(record(process, "--exact", *asked)) == "exact"
     assert is_unhurt(process)
