@@ -50,6 +50,7 @@ def test_objects_by_class(build, tmp_path):
         assert sizes == sorted(sizes, reverse=True)
 
 
+@pytest.mark.alone  # another test's probes for all processes make pages of code private
 def test_looking_costs_no_page(tmp_path):
     with Classes("plain") as target:
         target.go()
