@@ -10,9 +10,16 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, ROOT, Lines, program
+from conftest import BUILD, ROOT, TIMEOUT, Lines, program
 
 SOURCES = ROOT / "tests/programs"
+
+
+def put_whole(source, target):
+    """Copies a file to where another test may be starting it."""
+    new = target.with_name(f".{target.name}.{os.getpid()}")
+    shutil.copy(source, new)
+    os.replace(new, target)
 
 
 class Python:
@@ -31,7 +38,7 @@ class Python:
         command = [self.path]
         path = SOURCES / script
         if self.root:
-            shutil.copy(path, self.root / "tmp")
+            put_whole(path, self.root / "tmp" / script)
             path = pathlib.Path("/tmp") / script
             command = ["chroot", self.root, "/usr/bin/" + self.path.name]
         process = subprocess.Popen(
@@ -92,7 +99,7 @@ def with_long(pythons, *minors):
 def probe(command, pid):
     """What tests/programs/python_probe.c prints, split into words."""
     found = subprocess.run([program("python_probe"), command, str(pid)], stdout=subprocess.PIPE,
-                           text=True, timeout=60, check=False)
+                           text=True, timeout=TIMEOUT, check=False)
     return [line.split("\t") if "\t" in line else line.split(" ")
             for line in found.stdout.splitlines()]
 
@@ -111,7 +118,7 @@ def begin(python, started, script, *arguments, **options):
 
 
 def truth_of(process):
-    return json.loads(process.lines.until("^[{[]", timeout=120))
+    return json.loads(process.lines.until("^[{[]"))
 
 
 def run(python, started, record, script, *arguments, options=()):
@@ -122,7 +129,7 @@ def run(python, started, record, script, *arguments, options=()):
     truth = truth_of(process)
     result = recorder.stop()
     tell(process)
-    assert process.wait(30) == 0
+    assert process.wait(TIMEOUT) == 0
     assert result.status == 0, result.stderr
     return process, truth, result
 

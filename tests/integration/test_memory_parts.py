@@ -13,7 +13,7 @@ import time
 import pytest
 
 from conftest import BUILD, TIMEOUT, UNFREED, Lines, Target, library, needs, program
-from pythons import find_pythons
+from pythons import find_pythons, put_whole
 from servers import Nginx, Postgres, Redis, Session, directory  # noqa: F401
 
 MALLOC_PARTS = ["malloc_live", "malloc_free_returnable", "malloc_free_pinned", "malloc_cache"]
@@ -63,7 +63,7 @@ class Heap:
         path = program("heap_truth.static" if static else "heap_truth")
         command = [path]
         if root:
-            shutil.copy(path, root / "tmp/heap_truth")
+            put_whole(path, root / "tmp/heap_truth")
             command = ["/usr/sbin/chroot", root, "/tmp/heap_truth"]
         self.process = subprocess.Popen(
             [*map(str, command), str(threads), str(blocks), str(keep), mode],
@@ -421,6 +421,7 @@ def free_memory():
     return 1024 * int(re.search(r"^MemFree: +(\d+)", text, re.MULTILINE)[1])
 
 
+@pytest.mark.alone  # whether a page of a library is private depends on what other processes run
 def test_pages_of_a_forked_worker_stay_shared():
     with Target("memory_harm", "prefork", 100) as target:
         child = next(json.loads(line)["child"] for line in target.lines.seen if line[0] == "{")
