@@ -19,15 +19,15 @@ static uint64_t load(const __u64 *counter)
 	return __atomic_load_n(counter, __ATOMIC_RELAXED);
 }
 
-/* The time of a write, and how much of it was the program's. */
+/* The processor time of a write, but for what of it was the program's. */
 static uint64_t time_write(const struct watch_word_state *state)
 {
 	uint64_t program = load(&state->program_ns);
-	uint64_t start = clock_ns(CLOCK_MONOTONIC);
+	uint64_t start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 
 	for (int i = 0; i < WRITES; i++)
 		own_word++;
-	uint64_t elapsed = clock_ns(CLOCK_MONOTONIC) - start;
+	uint64_t elapsed = clock_ns(CLOCK_THREAD_CPUTIME_ID) - start;
 
 	program = load(&state->program_ns) - program;
 	return elapsed > program ? (elapsed - program) / WRITES : 0;
