@@ -8,7 +8,9 @@ import pytest
 
 from conftest import TIMEOUT, needs, program
 
-pytestmark = pytest.mark.unprivileged
+# alone: valgrind runs the code that is in memory, and in it the breakpoints that another test put
+# into the loader and the libc of all processes, for good
+pytestmark = [pytest.mark.unprivileged, pytest.mark.alone]
 
 RUNS = [
     *[("ledger", "--case", case) for case in (
