@@ -56,6 +56,9 @@ bool cfi_form_parse(const struct cfi_place *place, struct cfi_form *form);
 
 /* --- a machine's own --- */
 
+/* The DWARF number under which entries name the return address. */
+extern const uint64_t cfi_return_column;
+
 /* The register of a DWARF number; CFI_TRACKED where it is none of those followed. */
 enum cfi_tracked cfi_register(uint64_t number);
 

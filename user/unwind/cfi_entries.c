@@ -6,10 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "cfi_entries.h"
+#include "../arch/cfi.h"
 #include "../lib/cursor.h"
-
-#define REGISTER_RA 16
+#include "cfi_entries.h"
 
 /* The frame that both kinds of entry share: length, then the id or a reference to the CIE. */
 struct entry {
@@ -163,7 +162,7 @@ static bool cie_read(struct cfi_cie *cie, const struct cfi_section *section,
 		return false;
 	cie->program = cursor.at;
 	cie->program_size = cursor_left(&cursor);
-	return !cursor.overrun && ra == REGISTER_RA;
+	return !cursor.overrun && ra == cfi_return_column;
 }
 
 static int cies_read(struct cfi_entries *entries, const struct cfi_section *section)

@@ -13,6 +13,8 @@ enum {
 	RETURN_ADDRESS = 16,
 };
 
+const uint64_t cfi_return_column = RETURN_ADDRESS;
+
 enum cfi_tracked cfi_register(uint64_t number)
 {
 	switch (number) {
