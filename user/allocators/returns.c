@@ -129,6 +129,8 @@ static bool tail_find(struct search *search, uint64_t at, struct tail *tail)
 	struct place place = {.result = result_register};
 	struct instruction before;
 
+	if (!decode(search, at, &before) || before.cost == COST_EMULATED)
+		return false; /* the `ret` itself is as cheap */
 	while (tail->length < TAIL_MAX) {
 		tail->code[tail->length++] = at;
 		if (!look_before(search, tail, &place, at, &before))
