@@ -62,6 +62,7 @@ help:
 #> sudo make check-kernels        under other kernels, in qemu
 #> sudo make bench                what it costs; see tests/bench/README.md
 #> make fuzz                      fuzzers, build/fuzz/fuzz_*
+#> make check-arch                what is of another machine, compiled for it
 #> make check-format, make format .clang-format, checked and applied
 #> make dist                      the sources of the last commit, as a tarball
 #> make clean                     removes build
@@ -134,7 +135,8 @@ units: $(units) $(BUILD)/tests/stream_record $(BUILD)/tests/targets
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libunfreed.a
 	$(call say,TEST,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(cflags) -Iuser $(CFLAGS) -MMD -MP -o $@ $< $(BUILD)/libunfreed.a $(libs) -lcmocka
+	$(Q)$(CC) $(cflags) -Iuser $(CFLAGS) -MMD -MP -o $@ $< $(filter %.o,$^) $(BUILD)/libunfreed.a $(libs) \
+		-lcmocka
 
 $(BUILD)/tests/%: tests/tools/%.c $(BUILD)/libunfreed.a
 	$(call say,TEST,$@)

@@ -55,8 +55,8 @@ struct unwind_chunk {
 
 /*
  * Rules are of three registers: the stack pointer (sp), the frame pointer (fp), and one more that
- * the way to a caller may hang on (extra): rbx on x86-64, by which some functions find their frame
- * (arch/unwind_walk.h).
+ * the way to a caller may hang on (extra): rbx on x86-64, by which some functions find their frame,
+ * and x30 on AArch64, which holds the return address (arch/unwind_walk.h).
  */
 
 /* Where the canonical frame address, the caller's sp, comes from. */

@@ -3,7 +3,7 @@
 # sudo make check   closes with one line: N passed, N failed, N skipped
 # sudo make soak    what takes hours; a second run goes on where the first one ended
 
-.PHONY: programs check soak check-build check-format format
+.PHONY: programs check soak check-build check-format format check-arch
 check: check-build
 	@scripts/check
 
@@ -17,6 +17,43 @@ check-build:
 	@scripts/python-roots
 	+@$(as_user) $(MAKE) $(quiet_make) all units programs bpf-tests
 	+@$(as_user) $(MAKE) $(quiet_make) SANITIZE=1 units
+
+# Everything for another machine, as far as headers go: those of libraries are the same there, and
+# none of its libraries is needed. What is of that machine alone becomes objects, for it and, but for
+# its assembly, for this one: tests/unit/test_$(OTHER).c runs that.
+OTHER         := aarch64
+OTHER_CC      := $(OTHER)-linux-gnu-gcc
+other_cflags   = $(subst __TARGET_ARCH_$(bpf_arch),__TARGET_ARCH_arm64,$(cflags)) -O2 -idirafter /usr/include
+other_own     := $(wildcard user/arch/*.c user/arch/$(OTHER)/*.c tests/arch/$(OTHER).c)
+other_sources := $(filter-out user/arch/%,$(wildcard user/*.c user/*/*.c user/*/*/*.c))
+other_objects := $(other_own:%.c=$(BUILD)/$(OTHER)/%.o)
+other_bpf     := $(patsubst bpf/%.bpf.c,$(BUILD)/$(OTHER)/bpf/%.bpf.o,$(wildcard bpf/*.bpf.c))
+other_here    := $(patsubst %.c,$(BUILD)/$(OTHER)-here/%.o,\
+                   $(filter-out %/trap_samples.c,$(wildcard user/arch/$(OTHER)/*.c)))
+
+check-arch: $(other_objects) $(other_bpf) | $(skeletons) $(proto).h $(page)
+	$(call say,CHECK,$(words $(other_sources)) files for $(OTHER))
+	$(Q)printf '%s\n' $(other_sources) | \
+		xargs -P 2 -n 40 $(OTHER_CC) $(other_cflags) -fsyntax-only
+
+$(BUILD)/$(OTHER)/%.o: %.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(OTHER_CC) $(other_cflags) -MMD -MP -c -o $@ $<
+
+$(BUILD)/$(OTHER)/%.bpf.o: %.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(subst __TARGET_ARCH_$(bpf_arch),__TARGET_ARCH_arm64,$(bpf_cflags)) -MMD -MP -c -o $@ $<
+
+$(BUILD)/$(OTHER)-here/%.o: %.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(cflags) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# Files of that machine in the place of this one's.
+$(BUILD)/tests/test_$(OTHER): private cflags := $(subst __TARGET_ARCH_$(bpf_arch),__TARGET_ARCH_arm64,$(cflags))
+$(BUILD)/tests/test_$(OTHER): $(other_here)
 
 check-format:
 	@scripts/check-format

@@ -11,6 +11,8 @@
 
 #if defined(__TARGET_ARCH_x86)
 #include "x86_64/order.bpf.h"
+#elif defined(__TARGET_ARCH_arm64)
+#include "aarch64/order.bpf.h"
 #else
 #error "the order of reads on this architecture is not described yet"
 #endif

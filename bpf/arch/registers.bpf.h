@@ -39,6 +39,8 @@
 
 #if defined(__TARGET_ARCH_x86)
 #include "x86_64/registers.bpf.h"
+#elif defined(__TARGET_ARCH_arm64)
+#include "aarch64/registers.bpf.h"
 #else
 #error "registers of this architecture are not described yet"
 #endif

@@ -19,6 +19,8 @@
 
 #if defined(__TARGET_ARCH_x86)
 #include "x86_64/unwind_walk.h"
+#elif defined(__TARGET_ARCH_arm64)
+#include "aarch64/unwind_walk.h"
 #else
 #error "the stacks of this architecture are not described yet"
 #endif
