@@ -50,11 +50,13 @@ def any_python(request):
 
 
 def footprint(pid):
-    """What the kernel has of a process: bytes by kind, faults."""
+    """What the kernel has of a process: bytes by kind, faults. A page of a file that is clean is
+    shared once another process reads it, such as these tests' own Python."""
     rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
     found = {name: int(size) for name, size in re.findall(r"^(\w+): +(\d+) kB", rollup, re.M)
              if name in ("Rss", "Shared_Clean", "Shared_Dirty", "Private_Clean", "Private_Dirty",
                          "Swap", "Anonymous")}
+    found["Clean"] = found.pop("Shared_Clean") + found.pop("Private_Clean")
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     found["minor_faults"], found["major_faults"] = int(fields[7]), int(fields[9])
     return found
