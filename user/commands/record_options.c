@@ -137,7 +137,7 @@ static error_t parse_attach(struct record_options *record, const char *text)
 	for (int kind = ATTACH_AUTO; kind <= ATTACH_PERF; kind++) {
 		if (strcmp(text, attach_kind_name(kind)))
 			continue;
-		record->how.attach = kind;
+		record->config.how.attach = kind;
 		return 0;
 	}
 	message_error("--attach takes auto, session, multi or perf, not \"%s\"", text);
@@ -149,7 +149,7 @@ static error_t parse_malloc(struct record_options *record, const char *text)
 	int request = command_line_choose(text, malloc_request_names, MALLOC_REQUESTS);
 
 	if (request >= 0) {
-		record->how.malloc = request;
+		record->config.how.malloc = request;
 		return 0;
 	}
 	message_error("--malloc takes auto, exact or off, not \"%s\"", text);
@@ -161,7 +161,7 @@ static error_t parse_python(struct record_options *record, const char *text)
 	int request = command_line_choose(text, python_request_names, PYTHON_REQUESTS);
 
 	if (request >= 0) {
-		record->how.python = request;
+		record->config.how.python = request;
 		return 0;
 	}
 	message_error("--python takes auto, exact, pools or off, not \"%s\"", text);
@@ -173,8 +173,8 @@ static error_t check(struct record_options *record)
 	enum reason reason;
 	char text[REASON_SIZE];
 
-	record->how.old = record->older_than_ns > 0;
-	reason = request_check(&record->how);
+	record->config.how.old = record->config.older_than_ns > 0;
+	reason = request_check(&record->config.how);
 	if (reason == REASON_NONE)
 		return 0;
 	message_error("%s", reason_write(reason, NULL, text, sizeof(text)));
@@ -191,34 +191,34 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		state->child_inputs[1] = &record->target;
 		return 0;
 	case 'd':
-		return parse_positive_seconds("--duration", argument, &record->duration_ns);
+		return parse_positive_seconds("--duration", argument, &record->config.duration_ns);
 	case 'i':
-		return parse_positive_seconds("--interval", argument, &record->interval_ns);
+		return parse_positive_seconds("--interval", argument, &record->config.interval_ns);
 	case KEY_OLDER_THAN:
-		return parse_seconds("--older-than", argument, &record->older_than_ns);
+		return parse_seconds("--older-than", argument, &record->config.older_than_ns);
 	case KEY_PEAK:
-		record->how.peak = true;
+		record->config.how.peak = true;
 		return 0;
 	case KEY_FOLLOW_FORKS:
-		record->follow_forks = true;
+		record->config.follow_forks = true;
 		return 0;
 	case KEY_EXACT:
-		record->how.exact = true;
+		record->config.how.exact = true;
 		return 0;
 	case KEY_REACHABILITY:
-		record->how.reachability = true;
+		record->config.how.reachability = true;
 		return 0;
 	case KEY_FREEZE:
-		record->how.freeze = true;
+		record->config.how.freeze = true;
 		return 0;
 	case KEY_MAX_MEMORY:
-		return argument_memory(argument, &record->max_memory_bytes);
+		return argument_memory(argument, &record->config.max_memory_bytes);
 	case KEY_MALLOC:
 		return parse_malloc(record, argument);
 	case KEY_PYTHON:
 		return parse_python(record, argument);
 	case KEY_NATIVE_INTERPRETER:
-		record->native_interpreter = true;
+		record->config.native_interpreter = true;
 		return 0;
 	case KEY_WITH_ARGUMENTS:
 		record->with_arguments = true;
@@ -226,9 +226,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_ATTACH:
 		return parse_attach(record, argument);
 	case KEY_MAX_BLOCKS:
-		return parse_count("--max-blocks", argument, MAX_BLOCKS_LIMIT, &record->max_blocks);
+		return parse_count("--max-blocks", argument, MAX_BLOCKS_LIMIT,
+				   &record->config.max_blocks);
 	case KEY_MAX_STACKS:
-		return parse_count("--max-stacks", argument, MAX_STACKS_LIMIT, &record->max_stacks);
+		return parse_count("--max-stacks", argument, MAX_STACKS_LIMIT,
+				   &record->config.max_stacks);
 	case ARGP_KEY_END:
 		return check(record);
 	default:
@@ -260,8 +262,7 @@ void record_options_parse(int argc, char **argv, struct record_options *record)
 {
 	*record = (struct record_options){
 		.target = {.verb = "record traces", .many = true, .may_start = true},
-		.max_blocks = MAX_BLOCKS_DEFAULT,
-		.max_stacks = MAX_STACKS_DEFAULT,
+		.config = {.max_blocks = MAX_BLOCKS_DEFAULT, .max_stacks = MAX_STACKS_DEFAULT},
 	};
 	output_plan_init(&record->outputs);
 	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, record)) {

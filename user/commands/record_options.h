@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The command line of `record`, parsed into one struct that nothing changes afterwards.
+ * The command line of `record`, parsed into one struct.
  */
 #ifndef UNFREED_OPTIONS_H
 #define UNFREED_OPTIONS_H
@@ -10,20 +10,12 @@
 
 #include "target_options.h"
 #include "output_options.h"
-#include "../plan/request.h"
+#include "../service/recording.h"
 
 struct record_options {
 	struct target_choice target;
-	struct request how;
-	uint64_t duration_ns; /* 0: until interrupted */
-	uint64_t interval_ns; /* 0: one report at the end */
-	uint64_t older_than_ns;
-	bool follow_forks;
-	uint64_t max_memory_bytes; /* for reachability; 0: by what there is */
-	bool native_interpreter;
-	bool with_arguments; /* of the targets' command lines, in what is saved */
-	uint32_t max_blocks;
-	uint32_t max_stacks;
+	struct recording_config config; /* without targets */
+	bool with_arguments;            /* of the targets' command lines, in what is saved */
 	struct output_plan outputs;
 };
 

@@ -41,23 +41,24 @@ static int add_workers_of(struct target_list *list, const struct procfs *procfs,
 }
 
 static int add_all(struct target_list *list, const struct procfs *procfs,
-		   const struct target_choice *choice, bool follow_forks)
+		   const struct target_list_request *request)
 {
 	int error = 0;
 
-	for (size_t i = 0; i < choice->pid_count && !error; i++)
-		if (!array_append(&list->pids, &list->count, choice->pids[i]))
+	for (size_t i = 0; i < request->count && !error; i++)
+		if (!array_append(&list->pids, &list->count, request->pids[i]))
 			error = -ENOMEM;
-	list->needed = choice->selection.name ? 0 : choice->pid_count;
+	list->needed = request->by_number ? request->count : 0;
 	for (size_t i = 0; i < list->needed && !error; i++)
-		error = add_workers_of(list, procfs, choice->pids[i], follow_forks);
-	return !error && follow_forks ? family_append(procfs, &list->pids, &list->count) : error;
+		error = add_workers_of(list, procfs, request->pids[i], request->follow_forks);
+	return !error && request->follow_forks ? family_append(procfs, &list->pids, &list->count)
+					       : error;
 }
 
 int target_list_fill(struct target_list *list, const struct procfs *procfs,
-		     const struct target_choice *choice, bool follow_forks, struct failure *failure)
+		     const struct target_list_request *request, struct failure *failure)
 {
-	if (add_all(list, procfs, choice, follow_forks))
+	if (add_all(list, procfs, request))
 		return failure_set(failure, STATUS_FAILURE, "out of memory");
 	return 0;
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "record_cost.h"
+#include "recording_cost.h"
 
 /* What a program does for each call of its allocator, at least, in pairs of a malloc and its free. */
 #define LEAST_PAIRS        2
 #define LEAST_PAIRS_PYTHON 5
 
-void record_cost_add(struct record_cost *cost, const struct estimate *estimate)
+void recording_cost_add(struct recording_cost *cost, const struct estimate *estimate)
 {
 	double before = cost->calls_per_s, now = before + estimate->calls_per_s;
 	double share = now > 0 ? estimate->calls_per_s / now : 1;
@@ -21,7 +21,7 @@ void record_cost_add(struct record_cost *cost, const struct estimate *estimate)
 		cost->slowdown_percent = estimate->slowdown_percent;
 }
 
-void record_cost_of_python(struct record_cost *cost, enum site_kind kind)
+void recording_cost_of_python(struct recording_cost *cost, enum site_kind kind)
 {
 	cost->call = (struct call_times){
 		.cost_ns = estimate_typical_call_ns(&cost->traps, kind),
@@ -29,8 +29,8 @@ void record_cost_of_python(struct record_cost *cost, enum site_kind kind)
 	};
 }
 
-void record_cost_fill(const struct record_cost *cost, double wall_s, double calls,
-		      const struct usage *used, struct snapshot *snapshot)
+void recording_cost_fill(const struct recording_cost *cost, double wall_s, double calls,
+			 const struct usage *used, struct snapshot *snapshot)
 {
 	double added_s = calls * cost->call.cost_ns / 1e9;
 	double base_s = used ? overhead_base_s(used, &cost->unprobed) : 0;

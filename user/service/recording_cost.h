@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a recording should cost its targets, as estimated before, and what it then is said to have
  * cost. */
-#ifndef UNFREED_RECORD_COST_H
-#define UNFREED_RECORD_COST_H
+#ifndef UNFREED_RECORDING_COST_H
+#define UNFREED_RECORDING_COST_H
 
 #include "../profile/snapshot.h"
 #include "../probes/estimate.h"
 #include "../probes/overhead.h"
 
 /* Zeroed: nothing is known. */
-struct record_cost {
+struct recording_cost {
 	double calls_per_s;      /* of all targets */
 	struct trap_costs traps; /* where a target or an interpreter was looked at */
 	struct call_times call;  /* cost 0: unknown */
@@ -19,16 +19,16 @@ struct record_cost {
 };
 
 /* What a call costs is the average over all calls of all targets. */
-void record_cost_add(struct record_cost *cost, const struct estimate *estimate);
+void recording_cost_add(struct recording_cost *cost, const struct estimate *estimate);
 
 /* The calls are those of an interpreter's allocator, at sites of this kind. */
-void record_cost_of_python(struct record_cost *cost, enum site_kind kind);
+void recording_cost_of_python(struct recording_cost *cost, enum site_kind kind);
 
 /*
  * Fills in the overhead of a recording of `wall_s` that saw so many calls. `used`: what the targets
  * used meanwhile; NULL where they have ended: as much as before, then.
  */
-void record_cost_fill(const struct record_cost *cost, double wall_s, double calls,
-		      const struct usage *used, struct snapshot *snapshot);
+void recording_cost_fill(const struct recording_cost *cost, double wall_s, double calls,
+			 const struct usage *used, struct snapshot *snapshot);
 
 #endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "recording_internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "../lib/process_end.h"
+#include "../memory/budget.h"
+#include "reachability.h"
+
+struct recording *recording_new(const struct recording_config *config, const struct procfs *procfs,
+				struct failure *failure)
+{
+	struct recording *recording = calloc(1, sizeof(*recording));
+
+	if (!recording) {
+		failure_set(failure, STATUS_FAILURE, "out of memory");
+		return NULL;
+	}
+	recording->config = *config;
+	recording->procfs = procfs;
+	recording->confined = confined_new();
+	if (recording->confined)
+		return recording;
+	failure_set(failure, STATUS_FAILURE, "cannot start a process to read files in: %s",
+		    strerror(errno));
+	free(recording);
+	return NULL;
+}
+
+void recording_free(struct recording *recording)
+{
+	if (!recording)
+		return;
+	session_close(recording->session);
+	waiting_free(recording->waiting);
+	footprints_free(recording->footprints);
+	since_free(recording->since);
+	spawn_release(&recording->spawn);
+	confined_free(recording->confined);
+	target_list_release(&recording->list);
+	free(recording);
+}
+
+int recording_each(struct recording *recording, recording_act_fn *act, void *context,
+		   struct failure *failure)
+{
+	struct target_list *list = &recording->list;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		pid_t pid = list->pids[i];
+
+		list->pids[kept] = pid;
+		if (!act(recording, pid, context, failure)) {
+			kept++;
+			continue;
+		}
+		if (i < list->needed)
+			return -1;
+		message_info("process %d is not traced: %s", (int)pid, failure->text);
+	}
+	list->count = kept;
+	return kept || recording->config.command ? 0 : -1;
+}
+
+void recording_tell(enum reason reason, const struct reason_words *words)
+{
+	char text[REASON_SIZE];
+
+	if (reason != REASON_NONE)
+		message_info("%s", reason_write(reason, words, text, sizeof(text)));
+}
+
+/* What reports are made with. */
+static int prepare(struct recording *recording, struct failure *failure)
+{
+	const struct recording_config *config = &recording->config;
+
+	recording->footprints = footprints_new(recording->procfs, recording->confined);
+	recording->since = config->interval_ns ? since_new() : NULL;
+	if (!recording->footprints || (config->interval_ns && !recording->since))
+		return failure_set(failure, STATUS_FAILURE, "out of memory");
+	recording->waiting = waiting_new(config->duration_ns, config->interval_ns);
+	if (!recording->waiting)
+		return failure_set(failure, STATUS_FAILURE, "cannot set timers: %s",
+				   strerror(errno));
+	return 0;
+}
+
+int recording_begin(struct recording *recording, struct failure *failure)
+{
+	if (recording_survey(recording, failure) || prepare(recording, failure))
+		return -1;
+	return recording_attach(recording, failure);
+}
+
+/* --- what is said --- */
+
+static void tell_stopped(struct recording *recording)
+{
+	char text[256];
+
+	for (size_t i = 0; i < recording->list.count && !recording->told_stopped; i++) {
+		recording->told_stopped = target_is_stopped(
+			recording->procfs, recording->list.pids[i], text, sizeof(text));
+		if (recording->told_stopped)
+			message_info("%s", text);
+	}
+}
+
+void recording_announce(struct recording *recording)
+{
+	bool command = recording->config.command;
+
+	for (size_t i = 0; i < (command ? 1 : recording->list.count); i++) {
+		if (i == RECORDING_NAMED_MAX && i + 1 < recording->list.count) {
+			message_info("and %zu more", recording->list.count - i);
+			break;
+		}
+		pid_t pid = command ? recording->spawn.pid : recording->list.pids[i];
+		struct process_status status = {.comm = "?"};
+
+		procfs_read_status(recording->procfs, pid, &status);
+		message_info("tracing %d (%s)", (int)pid, status.comm);
+	}
+	tell_stopped(recording);
+}
+
+/* Of the targets; a command's end is told when all is over. */
+static void tell_ends(const struct recording *recording)
+{
+	char text[100];
+	pid_t pid;
+	int status;
+
+	while (session_next_end(recording->session, &pid, &status))
+		if (!recording->config.command)
+			message_info("process %d %s", (int)pid,
+				     process_end_text(status, text, sizeof(text)));
+}
+
+/* Where the command was seen to end, it can be waited for. */
+void recording_end(const struct recording *recording)
+{
+	const struct spawn *spawn = &recording->spawn;
+	char text[100];
+	int status;
+
+	if (!recording->config.command)
+		return;
+	if (waitpid(spawn->pid, &status, session_alive(recording->session) ? WNOHANG : 0) ==
+	    spawn->pid)
+		message_info("%s %s", spawn->command, process_end_text(status, text, sizeof(text)));
+	else
+		message_info("%s runs on, as process %d", spawn->command, (int)spawn->pid);
+}
+
+/* --- reports --- */
+
+bool recording_wait(struct recording *recording)
+{
+	bool more = waiting_next(recording->waiting, recording->session) == WAIT_INTERVAL;
+
+	tell_ends(recording);
+	tell_stopped(recording);
+	return more;
+}
+
+/* NULL where nobody asked. */
+static struct judged_blocks *judge_blocks(struct recording *recording)
+{
+	const struct recording_config *config = &recording->config;
+	struct reachability_request request = {
+		.procfs = recording->procfs,
+		.confined = recording->confined,
+		.session = recording->session,
+		.budget_bytes = config->max_memory_bytes,
+		.freeze = config->how.freeze,
+	};
+
+	if (!config->how.reachability || !recording->plan.malloc)
+		return NULL;
+	if (!request.budget_bytes)
+		request.budget_bytes = budget_default();
+	struct judged_blocks *judged = reachability_find(&request);
+
+	if (!judged)
+		message_error("no memory to tell which blocks are lost");
+	return judged;
+}
+
+static void fill_cost(const struct recording *recording, struct snapshot *snapshot)
+{
+	double wall_s = (double)session_duration_ns(recording->session) / 1e9;
+	double calls = (double)session_calls(recording->session);
+	struct usage used;
+	bool known = footprints_used(recording->footprints, &used);
+
+	recording_cost_fill(&recording->estimated, wall_s, calls, known ? &used : NULL, snapshot);
+}
+
+/* What is lost is looked for while the targets are traced: by the end they may be gone. */
+struct snapshot *recording_report(struct recording *recording, bool last)
+{
+	struct judged_blocks *judged = judge_blocks(recording);
+	struct snapshot *snapshot;
+
+	if (last)
+		session_stop(recording->session);
+	footprints_measure(recording->footprints, last);
+	snapshot = session_snapshot(recording->session, recording->config.older_than_ns, judged);
+	reachability_free(judged);
+	if (!snapshot)
+		return NULL;
+	footprints_fill(recording->footprints, snapshot);
+	fill_cost(recording, snapshot);
+	if (recording->since)
+		since_fill(recording->since, snapshot);
+	return snapshot;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A plan is made of what is known, and carried out. What recording each block of an interpreter costs
+ * is seen only then: where that is too much, it is one more thing that is known, and there is
+ * another plan.
+ */
+#include "recording_internal.h"
+
+#include "../evidence/sources.h"
+#include "../tracer/trial.h"
+
+/* Opens a session by a plan that is made anew; the one before is closed. */
+static int open_session(struct recording *recording, struct failure *failure)
+{
+	const struct recording_config *config = &recording->config;
+
+	session_close(recording->session);
+	recording->cost.nops_emulated = estimate_nops_emulated(&recording->estimated.traps);
+	plan_make(&recording->plan, &evidence_sources, &config->how, &recording->cost);
+	const struct session_config session = {
+		.attach = recording->attach,
+		.follow_forks = config->follow_forks,
+		.peak = config->how.peak,
+		.malloc_off = !recording->plan.malloc,
+		.python = recording->plan.python,
+		.native_interpreter = config->native_interpreter,
+		.max_blocks = config->max_blocks,
+		.max_stacks = config->max_stacks,
+	};
+
+	recording->session =
+		session_open(&session, recording->procfs, recording->confined, failure);
+	return recording->session ? 0 : -1;
+}
+
+/* Opens the ledger, right after a look at what the memory is by now. */
+static void begin(struct recording *recording, const pid_t *pids, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		footprints_begin(recording->footprints, pids[i]);
+	session_start(recording->session);
+}
+
+/* Without malloc's calls a process is recorded for its objects. */
+static int check_objects(const struct recording *recording, pid_t pid, struct failure *failure)
+{
+	const struct reason_words words = {.pid = (int)pid,
+					   .percent = recording->estimated.slowdown_percent};
+
+	return reason_fail(plan_seen(&recording->plan, &recording->config.how,
+				     session_sees_objects(recording->session, pid)),
+			   &words, failure);
+}
+
+static int attach_one(struct recording *recording, pid_t pid, void *context,
+		      struct failure *failure)
+{
+	(void)context;
+	if (target_check_exists(recording->procfs, pid, failure) ||
+	    session_add_process(recording->session, pid, failure) ||
+	    session_attach(recording->session, pid, failure) < 0)
+		return -1;
+	return check_objects(recording, pid, failure);
+}
+
+static int attach_all(struct recording *recording, struct failure *failure)
+{
+	if (recording_each(recording, attach_one, NULL, failure))
+		return -1;
+	for (int i = 0; i < PLAN_NOTES_MAX; i++)
+		recording_tell(recording->plan.notes[i], NULL);
+	begin(recording, recording->list.pids, recording->list.count);
+	return 0;
+}
+
+/* *again: there is another plan to be made. */
+static int try_objects(struct recording *recording, bool *again, struct failure *failure)
+{
+	enum site_kind costliest;
+	struct trial trial;
+	struct ruling ruling;
+
+	*again = false;
+	if (!session_exact_python(recording->session, &costliest))
+		return 0;
+	recording_cost_of_python(&recording->estimated, costliest);
+	if (recording->config.how.exact)
+		return 0;
+	trial_run(&trial, recording->procfs, recording->session, recording->list.pids,
+		  recording->list.count, recording->estimated.call.cost_ns);
+	const struct reason_words words = {.calls_per_s = trial.calls_per_s,
+					   .percent = trial.slowdown_percent};
+
+	ruling = plan_objects(&recording->config.how, trial.slowdown_percent);
+	recording_tell(ruling.note, &words);
+	recording->cost.objects_are_dear |= ruling.dear;
+	*again = ruling.dear;
+	return reason_fail(ruling.refusal, &words, failure);
+}
+
+static int attach_running(struct recording *recording, struct failure *failure)
+{
+	bool again;
+
+	do {
+		if (open_session(recording, failure) || attach_all(recording, failure) ||
+		    try_objects(recording, &again, failure))
+			return -1;
+	} while (again);
+	return 0;
+}
+
+/* The command's image is there, stopped: trace it before any of its code runs. */
+static int command_mapped(void *context, pid_t pid, struct failure *failure)
+{
+	struct recording *recording = context;
+
+	if (!session_alive(recording->session)) {
+		if (session_add_process(recording->session, pid, failure))
+			return -1;
+		begin(recording, &pid, 1);
+	}
+	return session_attach(recording->session, pid, failure) < 0 ? -1 : 0;
+}
+
+static int start_command(struct recording *recording, struct failure *failure)
+{
+	if (open_session(recording, failure) ||
+	    spawn_prepare(&recording->spawn, recording->config.command, failure))
+		return -1;
+	return spawn_run(&recording->spawn, recording->procfs, command_mapped, recording, failure);
+}
+
+int recording_attach(struct recording *recording, struct failure *failure)
+{
+	return recording->config.command ? start_command(recording, failure)
+					 : attach_running(recording, failure);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is known of targets before anything is attached to them, and what it means for the plan. */
+#include "recording_internal.h"
+
+#include <stdlib.h>
+
+#include "survey.h"
+
+#define ESTIMATE_WINDOW_MS  200
+#define ESTIMATE_LONGEST_MS 2000
+
+struct checks {
+	struct target_check *items; /* one a process */
+	size_t count;
+};
+
+static int check_safety(struct recording *recording, pid_t pid, void *context,
+			struct failure *failure)
+{
+	(void)context;
+	return survey_process(recording->procfs, &recording->kernel, pid, failure);
+}
+
+static const struct target_check *find_check(const struct checks *checks, pid_t pid)
+{
+	for (size_t i = 0; i < checks->count; i++)
+		if (checks->items[i].pid == pid)
+			return &checks->items[i];
+	return NULL;
+}
+
+/* Whether malloc's calls are going to be recorded, by what is known so far. */
+static bool wants_malloc(const struct recording *recording)
+{
+	return recording->config.how.malloc != MALLOC_OFF && !recording->cost.malloc_is_dear;
+}
+
+static void tell_cost(pid_t pid, const struct estimate *estimate)
+{
+	char cost[ESTIMATE_COST_SIZE];
+
+	message_info("process %d makes %.0f allocator calls per second; exact recording adds %s",
+		     (int)pid, estimate->calls_per_s, estimate_cost_text(estimate, cost));
+}
+
+static void tell_cost_of_all(const struct recording *recording)
+{
+	const struct recording_cost *cost = &recording->estimated;
+
+	message_info("%zu processes make %.0f allocator calls per second; exact recording slows "
+		     "none of them by more than %.*f %%",
+		     recording->list.count, cost->calls_per_s, cost->slowdown_percent < 10 ? 1 : 0,
+		     cost->slowdown_percent);
+}
+
+static int check_cost(struct recording *recording, pid_t pid, void *context,
+		      struct failure *failure)
+{
+	const struct target_check *check = find_check(context, pid);
+	const struct reason_words words = {.pid = (int)pid,
+					   .percent = check->estimate.slowdown_percent};
+	struct ruling ruling;
+
+	if (check->failed) {
+		*failure = check->failure;
+		return -1;
+	}
+	recording_cost_add(&recording->estimated, &check->estimate);
+	if (wants_malloc(recording) && recording->list.count <= RECORDING_NAMED_MAX)
+		tell_cost(pid, &check->estimate);
+	ruling = plan_malloc(&recording->config.how, words.percent);
+	recording->cost.malloc_is_dear |= ruling.dear;
+	return reason_fail(ruling.refusal, &words, failure);
+}
+
+/* All are watched at once: of many workers each would else wait for its turn. */
+static int make_checks(struct recording *recording, struct checks *checks, struct failure *failure)
+{
+	struct check_request request = {
+		.procfs = recording->procfs,
+		.confined = recording->confined,
+		.kind = recording->attach,
+		.everyone = recording->config.follow_forks, /* as the recording's own probes */
+		.window = {ESTIMATE_WINDOW_MS, ESTIMATE_LONGEST_MS},
+	};
+
+	if (recording->config.how.exact) /* nothing hangs on it */
+		request.window.most_ms = request.window.least_ms;
+	checks->items = calloc(recording->list.count + 1, sizeof(*checks->items));
+	if (!checks->items)
+		return failure_set(failure, STATUS_FAILURE, "out of memory");
+	checks->count = recording->list.count;
+	for (size_t i = 0; i < checks->count; i++)
+		checks->items[i].pid = recording->list.pids[i];
+	return target_checks_make(checks->items, checks->count, &request, failure);
+}
+
+static int check_targets(struct recording *recording, struct failure *failure)
+{
+	struct checks checks = {0};
+	int error = recording_each(recording, check_safety, NULL, failure);
+
+	if (!error)
+		error = make_checks(recording, &checks, failure);
+	if (!error)
+		error = recording_each(recording, check_cost, &checks, failure);
+	if (!error && wants_malloc(recording) && recording->list.count > RECORDING_NAMED_MAX)
+		tell_cost_of_all(recording);
+	target_checks_release(checks.items, checks.count);
+	free(checks.items);
+	return error;
+}
+
+/* Of a command nothing is known but what a probe costs here. */
+static int check_traps(struct recording *recording, struct failure *failure)
+{
+	if (!recording->config.command || recording->config.how.python == PYTHON_OFF)
+		return 0;
+	return estimate_trap_costs(recording->attach, &recording->estimated.traps, failure);
+}
+
+static int list_targets(struct recording *recording, struct failure *failure)
+{
+	const struct recording_config *config = &recording->config;
+
+	for (size_t i = 0; i < config->pid_count && config->by_number; i++)
+		if (target_check_exists(recording->procfs, config->pids[i], failure))
+			return -1;
+	if (survey_kernel(&recording->kernel, &config->how, &recording->attach, failure))
+		return -1;
+	const struct target_list_request request = {
+		.pids = config->pids,
+		.count = config->pid_count,
+		.by_number = config->by_number,
+		.follow_forks = config->follow_forks,
+	};
+
+	return target_list_fill(&recording->list, recording->procfs, &request, failure);
+}
+
+int recording_survey(struct recording *recording, struct failure *failure)
+{
+	kernel_probe(&recording->kernel);
+	if (list_targets(recording, failure) || check_targets(recording, failure))
+		return -1;
+	return check_traps(recording, failure);
+}
