@@ -31,7 +31,12 @@ other_bpf     := $(patsubst bpf/%.bpf.c,$(BUILD)/$(OTHER)/bpf/%.bpf.o,$(wildcard
 other_here    := $(patsubst %.c,$(BUILD)/$(OTHER)-here/%.o,\
                    $(filter-out %/trap_samples.c,$(wildcard user/arch/$(OTHER)/*.c)))
 
-check-arch: $(other_objects) $(other_bpf) | $(skeletons) $(proto).h $(page)
+other_run     := $(BUILD)/$(OTHER)/run
+other_walker  := $(patsubst %.c,$(BUILD)/$(OTHER)/%.o,tests/arch/run_$(OTHER).c \
+                   $(wildcard user/unwind/cfi*.c) user/arch/cfi_form.c \
+                   $(addprefix user/arch/$(OTHER)/,cfi.c thread_descriptor.c))
+
+check-arch: $(other_objects) $(other_bpf) $(other_run) | $(skeletons) $(proto).h $(page)
 	$(call say,CHECK,$(words $(other_sources)) files for $(OTHER))
 	$(Q)printf '%s\n' $(other_sources) | \
 		xargs -P 2 -n 40 $(OTHER_CC) $(other_cflags) -fsyntax-only
@@ -40,6 +45,14 @@ $(BUILD)/$(OTHER)/%.o: %.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(OTHER_CC) $(other_cflags) -MMD -MP -c -o $@ $<
+
+# Static, as there may be no loader for it, with frames that nothing but their tables tells of.
+$(other_run): $(other_walker)
+	$(call say,LINK,$@)
+	$(Q)$(OTHER_CC) -static -Wl,--eh-frame-hdr -o $@ $^
+
+$(BUILD)/$(OTHER)/tests/arch/run_$(OTHER).o: private other_cflags += \
+	-fomit-frame-pointer -mbranch-protection=standard
 
 $(BUILD)/$(OTHER)/%.bpf.o: %.bpf.c
 	$(call say,BPF,$@)
