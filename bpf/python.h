@@ -14,7 +14,7 @@
 struct python_walk_layout {
 	__u16 tstate_frame;      /* thread state -> innermost frame, or what holds it ... */
 	__u16 cframe_frame;      /* ... and where in that; or PYTHON_ABSENT */
-	__u16 tstate_thread;     /* -> the thread's pthread_self(), which is its fs base */
+	__u16 tstate_thread;     /* -> the thread's pthread_self(), where its own memory begins */
 	__u16 frame_code;        /* -> code object, the low bits are tags */
 	__u16 frame_previous;    /* -> the caller's frame */
 	__u16 frame_instruction; /* address in the bytecode, or an index into it */
@@ -33,9 +33,9 @@ struct python_walk_layout {
 
 /*
  * Where a thread keeps its thread state, also while it has released the GIL: in the word at
- * fs base + first, or (indirect) in the word `second` bytes behind where that word points. It is
- * one pthread key for glibc (second level from key 32 on) and musl, and a thread-local variable
- * from 3.15 on.
+ * the thread's own memory + first, or (indirect) in the word `second` bytes behind where that word
+ * points. It is one pthread key for glibc (second level from key 32 on) and musl, and a thread-local
+ * variable from 3.15 on.
  */
 enum python_access {
 	PYTHON_ACCESS_NONE = 0,

@@ -59,22 +59,22 @@ static __attribute__((always_inline)) inline int python_read_word(struct python_
 	return python_read_user(&walk->word, sizeof(walk->word), address) != 0;
 }
 
-/* walk->word is the thread state of the thread with this fs base. Non-zero: it has none. */
+/* walk->word is the thread state of the thread whose own memory this is. Non-zero: it has none. */
 PYTHON_FUNCTION int python_walk_thread(struct python_walk *walk,
-				       const struct python_process *process, __u64 fs_base)
+				       const struct python_process *process, __u64 thread)
 {
 	if (!walk || !process)
 		return 1;
 	if (process->current && !python_read_word(walk, process->current) && walk->word) {
 		walk->frame = walk->word;
 		if (!python_read_word(walk, walk->frame + process->layout.tstate_thread) &&
-		    walk->word == fs_base) {
+		    walk->word == thread) {
 			walk->word = walk->frame;
 			return 0;
 		}
 	}
 	if (process->access == PYTHON_ACCESS_NONE ||
-	    python_read_word(walk, fs_base + process->first))
+	    python_read_word(walk, thread + process->first))
 		return 1;
 	if (process->access == PYTHON_ACCESS_INDIRECT &&
 	    (!walk->word || python_read_word(walk, walk->word + process->second)))
@@ -84,11 +84,11 @@ PYTHON_FUNCTION int python_walk_thread(struct python_walk *walk,
 
 /* To the innermost frame of the thread. PYTHON_FRAME: there is one, though not read yet. */
 PYTHON_FUNCTION int python_walk_begin(struct python_walk *walk,
-				      const struct python_process *process, __u64 fs_base)
+				      const struct python_process *process, __u64 thread)
 {
 	if (!walk || !process)
 		return PYTHON_NO_THREAD;
-	if (python_walk_thread(walk, process, fs_base) ||
+	if (python_walk_thread(walk, process, thread) ||
 	    python_read_word(walk, walk->word + process->layout.tstate_frame))
 		return PYTHON_NO_THREAD;
 	if (process->layout.cframe_frame != PYTHON_ABSENT && walk->word &&

@@ -259,6 +259,10 @@ static void test_scanned(void **state)
 	assert_false(scan_is_reference((const uint8_t *)&pair[1], 0x10004, 0x12011));
 	assert_int_equal(scan_nop((const uint8_t[]){0x1f, 0x20, 0x03, 0xd5}, 4), 4);
 	assert_int_equal(scan_nop((const uint8_t *)&words[0], 4), 0);
+	const uint32_t stopped[] = {BTI_C, 0xd42000a0}; /* brk #5, a uprobe's */
+	assert_memory_equal(stopped, landing_pad, LANDING_PAD_BYTES);
+	for (size_t i = 0; i < sizeof(stopped); i++)
+		assert_int_equal(scan_is_breakpoint((const uint8_t *)stopped, i), i >= 4);
 }
 
 /* --- files --- */
@@ -348,31 +352,45 @@ static void test_no_other_machine(void **state)
 	close(fd);
 }
 
-static int find_thread_number(void *context, const GElf_Sym *symbol, const char *name)
+struct wanted {
+	const char *name;
+	uint64_t address;
+};
+
+static int find_symbol(void *context, const GElf_Sym *symbol, const char *name)
 {
-	if (strcmp(name, "_thread_db_pthread_tid"))
-		return 0;
-	*(uint64_t *)context = symbol->st_value;
-	return 1;
+	struct wanted *wanted = context;
+
+	wanted->address = symbol->st_value;
+	return !strcmp(name, wanted->name);
 }
 
-/* What glibc tells debuggers of its threads: bits, how many, where. */
+/* What glibc tells debuggers of a member: bits, how many, where. */
+static void assert_told(struct elf_file *file, const char *name, uint32_t bits, uint32_t offset)
+{
+	struct wanted wanted = {name, 0};
+	struct elf_segment segment;
+	uint32_t told[3];
+
+	assert_int_equal(elf_file_symbols(file, find_symbol, &wanted), 1);
+	assert_true(elf_file_segment_at(file, wanted.address, &segment));
+	assert_int_equal(elf_file_read(file, segment.offset + wanted.address - segment.address,
+				       told, sizeof(told)),
+			 0);
+	assert_int_equal(told[0], bits);
+	assert_int_equal(told[2], offset);
+}
+
 static void test_thread_descriptor(void **state)
 {
-	struct elf_segment segment;
-	uint64_t address = 0;
-	uint32_t told[3];
 	struct elf_file file;
 	int fd = library_open("libc.so.6", &file);
 
 	(void)state;
-	assert_int_equal(elf_file_symbols(&file, find_thread_number, &address), 1);
-	assert_true(elf_file_segment_at(&file, address, &segment));
-	assert_int_equal(elf_file_read(&file, segment.offset + (address - segment.address), told,
-				       sizeof(told)),
-			 0);
-	assert_int_equal(told[0], 32);
-	assert_int_equal(told[2], thread_descriptor.thread);
+	assert_told(&file, "_thread_db_pthread_tid", 32, thread_descriptor.thread);
+	assert_told(&file, "_thread_db_pthread_specific", 2048, thread_descriptor.key_blocks);
+	/* in front of the pointers to blocks lies the first block */
+	assert_int_equal(thread_descriptor.key_blocks - thread_descriptor.key_pairs, 32 * 16);
 	elf_file_close(&file);
 	close(fd);
 }

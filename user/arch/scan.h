@@ -43,6 +43,13 @@ enum { SCAN_BEFORE = 16, SCAN_BEHIND = 4 };
  * `wanted`, and is not that of a call or a jump. */
 bool scan_is_reference(const uint8_t *at, uint64_t address, uint64_t wanted);
 
+/* What stands first in functions that may be called by their address, where that is checked. */
+enum { LANDING_PAD_BYTES = 4 };
+extern const uint8_t landing_pad[LANDING_PAD_BYTES];
+
+/* Whether a byte of code, which begins with an instruction, is of a breakpoint. */
+bool scan_is_breakpoint(const uint8_t *bytes, size_t at);
+
 /* Length of the NOP that assemblers pad with there; 0: there is none. */
 size_t scan_nop(const uint8_t *bytes, size_t size);
 

@@ -15,6 +15,10 @@ struct thread_descriptor {
 	uint32_t self;
 	uint32_t head_bytes; /* what the next user of its stack takes over */
 	uint32_t thread;     /* where the thread's number is, of 32 bits */
+	/* Of pthread_setspecific: pairs of a sequence and a value for the first 32 keys, and what
+	 * points to such pairs for each 32. */
+	uint32_t key_pairs;
+	uint32_t key_blocks;
 };
 
 /* The same in all releases of glibc. */

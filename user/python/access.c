@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Up to 3.14 the thread state is the value of a pthread key. C libraries keep these values in
- * different places, and none says where; but a thread state holds pthread_self(), which is the fs
- * base in both glibc and musl, so that a guess can be compared with every thread that there is.
+ * different places, and none says where; but a thread state holds pthread_self(), which is the
+ * thread pointer in both glibc and musl for x86-64, so that a guess can be compared with every
+ * thread that there is. (On AArch64 the thread pointer is behind the descriptor: by how much, its C
+ * library would have to be asked, before the programs can find a thread state there.)
  *
  * glibc: {sequence, value} pairs in the thread's own structure for the first 32 keys, and behind a
  * pointer for each 32 more. musl: an array of values behind a pointer, whose place is found by
@@ -14,11 +16,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../arch/thread_descriptor.h"
 #include "code_scan.h"
 
 enum {
-	GLIBC_PAIRS = 0x310,
-	GLIBC_POINTERS = 0x510,
 	GLIBC_BLOCK = 32,
 	MUSL_SEARCH_BYTES = 512,
 	KEYS_MAX = 1024,
@@ -72,10 +73,11 @@ static void try_key(struct search *search, uint32_t key)
 	if (key >= KEYS_MAX)
 		return;
 	if (key < GLIBC_BLOCK)
-		try_access(search, PYTHON_ACCESS_DIRECT, GLIBC_PAIRS + 16 * (int64_t)key + 8, 0);
+		try_access(search, PYTHON_ACCESS_DIRECT,
+			   thread_descriptor.key_pairs + 16 * (int64_t)key + 8, 0);
 	else
 		try_access(search, PYTHON_ACCESS_INDIRECT,
-			   GLIBC_POINTERS + 8 * (int64_t)(key / GLIBC_BLOCK),
+			   thread_descriptor.key_blocks + 8 * (int64_t)(key / GLIBC_BLOCK),
 			   16 * (int64_t)(key % GLIBC_BLOCK) + 8);
 	for (int64_t at = 0; !search->most && at < MUSL_SEARCH_BYTES; at += 8)
 		try_access(search, PYTHON_ACCESS_INDIRECT, at, 8 * (int64_t)key);
@@ -86,7 +88,7 @@ struct variable {
 	uint64_t got; /* the last word that was loaded from a fixed place */
 };
 
-/* A load by an offset from fs: one that stands there, or comes through a word of the GOT. */
+/* A load by an offset from the thread pointer: one that stands there, or comes through a word of the GOT. */
 static bool try_load(const struct scanned *scanned, void *context)
 {
 	struct variable *variable = context;

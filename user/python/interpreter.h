@@ -27,7 +27,7 @@ struct python_interpreter {
 
 struct python_thread {
 	uint64_t state;  /* address of the thread state */
-	uint64_t thread; /* pthread_self(), which is the fs base; 0: not started */
+	uint64_t thread; /* pthread_self(), where its own memory begins; 0: not started */
 	uint64_t interpreter;
 	uint32_t native_thread; /* id in its PID namespace; 0 before 3.11 */
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An alias is an address that leads to the same code as a function and yet differs from it: behind
- * its `endbr64`, or in the padding in front of it, where the bytes read as NOPs that end exactly at
+ * its landing pad, or in the padding in front of it, where the bytes read as NOPs that end exactly at
  * it. Functions are aligned to 16 bytes; nothing else has an alias.
  */
 #include "slot_functions.h"
@@ -13,15 +13,12 @@
 
 enum {
 	ALIGNMENT = 16,
-	ENDBR_BYTES = 4,
 	REFILL_CALLERS_BYTES = 1024,
 	REFILL_BYTES = 512,
 	REFILL_CALLS_MAX = 16,
 	ARENA_POOLS = 64, /* of 3.8 */
 	INLINED_MIN = 8, /* the interpreter itself asks three times or so whether pymalloc is set */
 };
-
-static const uint8_t endbr64[ENDBR_BYTES] = {0xf3, 0x0f, 0x1e, 0xfa};
 
 #define COOKIE(op, p, s, c) PROBE_COOKIE(PROBE_##op, DOMAIN_PYTHON, p, s, c)
 
@@ -41,12 +38,12 @@ static const struct alloc_function refill_function = {
 static const struct alloc_function arena_function = {"pymalloc arena",
 						     COOKIE(ALLOC, PROBE_NO_ARG, 1, PROBE_NO_ARG)};
 
-static bool begins_with_endbr(const struct python_binary *binary, uint64_t address)
+static bool begins_with_pad(const struct python_binary *binary, uint64_t address)
 {
-	uint8_t bytes[ENDBR_BYTES];
+	uint8_t bytes[LANDING_PAD_BYTES];
 
 	return binary_bytes_request(binary, address, bytes, sizeof(bytes)) == sizeof(bytes) &&
-	       !memcmp(bytes, endbr64, sizeof(bytes));
+	       !memcmp(bytes, landing_pad, sizeof(bytes));
 }
 
 /* The NOPs in front of an aligned address that fill the space from `start` on exactly. */
@@ -64,8 +61,9 @@ uint64_t function_unalias(const struct python_binary *binary, uint64_t address)
 {
 	uint64_t aligned = (address + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 
-	if (address % ALIGNMENT == ENDBR_BYTES && begins_with_endbr(binary, address - ENDBR_BYTES))
-		return address - ENDBR_BYTES;
+	if (address % ALIGNMENT == LANDING_PAD_BYTES &&
+	    begins_with_pad(binary, address - LANDING_PAD_BYTES))
+		return address - LANDING_PAD_BYTES;
 	if (address != aligned && is_padding(binary, address, aligned))
 		return aligned;
 	return address;
@@ -120,8 +118,8 @@ static int find_site(const struct python_binary *binary, const struct mappings *
 		return error;
 	best = found->site.kind;
 	in_function = best == SITE_EMULATED;
-	if (begins_with_endbr(binary, found->address))
-		take_alias(found, found->address + ENDBR_BYTES);
+	if (begins_with_pad(binary, found->address))
+		take_alias(found, found->address + LANDING_PAD_BYTES);
 	if (found->address % ALIGNMENT || (in_function && found->alias_atomic))
 		return 0;
 	for (uint64_t alias = found->address - 1; alias > found->address - ALIGNMENT; alias--) {

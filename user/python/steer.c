@@ -16,10 +16,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "../arch/scan.h"
 #include "freeze.h"
 #include "slot_functions.h"
 
-enum { PROOF_BYTES = 32, BREAKPOINT = 0xcc };
+enum { PROOF_BYTES = 32 };
 
 static int read_memory(const struct steering *steering, uint64_t address, void *buffer, size_t size)
 {
@@ -84,7 +85,7 @@ static bool is_proven(const struct steering *steering, const struct python_binar
 	    read_memory(steering, start, memory, sizeof(memory)))
 		return false;
 	for (size_t i = 0; i < sizeof(file); i++)
-		if (file[i] != memory[i] && memory[i] != BREAKPOINT)
+		if (file[i] != memory[i] && !scan_is_breakpoint(memory, i))
 			return false;
 	return true;
 }

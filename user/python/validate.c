@@ -15,6 +15,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "../arch/thread_descriptor.h"
 #include "access.h"
 
 static _Thread_local const struct memory *walked_memory;
@@ -87,15 +88,18 @@ static int check_types(const struct python_interpreter *interpreter)
 	return 0;
 }
 
-/* A thread's control block holds its own address: glibc at 16, musl at 0. Zeroes say nothing: gcore
- * leaves the stacks of threads out where they have guard pages inside. */
+/* A thread's control block holds an address in it: glibc's where its descriptor says, musl's at the
+ * beginning. Zeroes say nothing: gcore leaves the stacks of threads out where they have guard pages
+ * inside. */
 static void judge_thread(const struct memory *memory, uint64_t thread, struct evidence *evidence)
 {
-	uint64_t words[3];
+	const struct thread_descriptor *known = &thread_descriptor;
+	uint64_t words[3], self;
 
-	if (memory_read(memory, thread, words, sizeof(words)))
+	if (memory_read(memory, thread, words, sizeof(words)) ||
+	    memory_read_u64(memory, thread + known->self_words[1], &self))
 		evidence->bad++;
-	else if (words[0] == thread || words[2] == thread)
+	else if (words[0] == thread || self == thread + known->self)
 		evidence->good++;
 	else if (words[0] || words[1] || words[2])
 		evidence->bad++;

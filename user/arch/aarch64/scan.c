@@ -15,6 +15,8 @@
 #include "../decoder.h"
 #include "encoding.h"
 
+const uint8_t landing_pad[LANDING_PAD_BYTES] = {0x5f, 0x24, 0x03, 0xd5}; /* bti c */
+
 struct followed {
 	enum { HOLDS_NOTHING, HOLDS_ADDRESS, HOLDS_THREAD } what;
 	uint64_t value; /* the address; bytes from the beginning of the thread's own */
@@ -146,6 +148,12 @@ bool scan_is_reference(const uint8_t *at, uint64_t address, uint64_t wanted)
 	return !(address % INSTRUCTION_BYTES) && is_add_immediate(word) && is_adrp(before) &&
 	       base_register(word) == first_register(before) &&
 	       adrp_page(before, address - INSTRUCTION_BYTES) + immediate_12(word) == wanted;
+}
+
+/* brk #number */
+bool scan_is_breakpoint(const uint8_t *bytes, size_t at)
+{
+	return (word_at(bytes + at - at % INSTRUCTION_BYTES) & 0xffe0001f) == 0xd4200000;
 }
 
 size_t scan_nop(const uint8_t *bytes, size_t size)

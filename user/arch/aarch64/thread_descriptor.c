@@ -13,4 +13,6 @@ const struct thread_descriptor thread_descriptor = {
 	.self = 0xe0,
 	.head_bytes = 0xc0,
 	.thread = 0xd0,
+	.key_pairs = 0x110,
+	.key_blocks = 0x310,
 };

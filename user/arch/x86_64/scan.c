@@ -8,6 +8,8 @@
 
 #include "../../lib/array.h"
 
+const uint8_t landing_pad[LANDING_PAD_BYTES] = {0xf3, 0x0f, 0x1e, 0xfa}; /* endbr64 */
+
 static uint64_t memory_operand(const cs_insn *insn, const cs_x86_op *operand)
 {
 	if (operand->mem.segment != X86_REG_INVALID || operand->mem.index != X86_REG_INVALID)
@@ -94,6 +96,12 @@ bool scan_is_reference(const uint8_t *at, uint64_t address, uint64_t wanted)
 	return (at[-2] == 0x48 && at[-1] == 0x3d) || (wide && at[-2] == 0x81 && at[-1] >= 0xf8) ||
 	       ((at[-7] & 0xf8) == 0x48 && at[-6] == 0x81 && at[-5] == 0x3d) ||
 	       (wide && at[-2] == 0xc7 && at[-1] >= 0xc0) || (at[-1] & 0xf8) == 0xb8;
+}
+
+/* int3 */
+bool scan_is_breakpoint(const uint8_t *bytes, size_t at)
+{
+	return bytes[at] == 0xcc;
 }
 
 /* 90 with any number of 66 before it, and 0f 1f with its operand. */

@@ -8,4 +8,6 @@ const struct thread_descriptor thread_descriptor = {
 	.self = 0,
 	.head_bytes = 0x2c0,
 	.thread = 0x2d0,
+	.key_pairs = 0x310,
+	.key_blocks = 0x510,
 };
