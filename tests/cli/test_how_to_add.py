@@ -84,6 +84,16 @@ def test_evidence(name):
     assert header.count("_open(") <= header.count("_close("), "what is opened can be closed"
 
 
+def test_a_source_that_plans_choose_from():
+    """A constant in a file, a row in the table, a line that says what it shows, and cases of plans."""
+    sources = re.findall(r"^const struct source (\w+) =", read_all("user/evidence/*.c"), re.M)
+    rows = re.findall(r"^\t&(\w+),$", read("user/evidence/sources.c"), re.M)
+    assert len(sources) >= 4 and sorted(rows) == sorted(sources)
+    for name in sources:
+        assert re.search(rf"^ \*\t{name}  +\w.{{20,}}", read("user/evidence/sources.h"), re.M), name
+        assert f"&{name}" in read_all("tests/unit/test_plan*.c"), name
+
+
 def test_every_source_of_evidence_is_tested():
     for source in {name.split("_")[0].removesuffix("points") for name in EVIDENCE}:
         assert list(ROOT.glob(f"tests/unit/test_{source}*.c")) or \

@@ -151,6 +151,16 @@ static void left_but_the_first(struct python_slots *slots)
 	slots->functions[0].steered = false;
 }
 
+static void left_at_the_first(struct python_slots *slots)
+{
+	slots->functions[0].steered = true;
+}
+
+static void left_at_the_last(struct python_slots *slots)
+{
+	slots->functions[CALLS - 1].steered = true;
+}
+
 #define NOPS .nops_emulated = true
 #define DEAR .dear = true
 
@@ -213,6 +223,8 @@ static const struct plan_case {
 	{left_but_the_last, inlined, {PYTHON_AUTO, NOPS}, &python_pools, SITE_STEPPED},
 	{left_but_the_first, inlined, {PYTHON_AUTO, NOPS}, &python_pools, SITE_STEPPED},
 	{left_but_the_first, inlined, {PYTHON_EXACT, NOPS}, &python_steered, SITE_EMULATED_NOP, .steer = true},
+	{left_at_the_first, plain, {PYTHON_AUTO}, &python_exact, SITE_EMULATED, .steered = REASON_LEFT_STEERED},
+	{left_at_the_last, plain, {PYTHON_EXACT}, &python_exact, SITE_EMULATED, .steer = true},
 	{left_but_the_last, plain, {PYTHON_AUTO}, &python_exact, SITE_EMULATED, .steered = REASON_LEFT_STEERED},
 	{left_but_the_first, plain, {PYTHON_EXACT}, &python_exact, SITE_EMULATED, .steer = true},
 	/* a hook is on */
@@ -330,12 +342,37 @@ static void test_another_source(void **state)
 	assert_ptr_equal(plan.source, &python_exact);
 }
 
+/* The first row and the last one count as all others do. */
+static void test_small_tables(void **state)
+{
+	const struct source *const rows[] = {&python_exact, &python_pools};
+	const struct sources both = {rows, 2}, first = {rows, 1}, none = {rows, 0};
+	const struct python_slots slots = plain();
+	struct python_terms terms = {.request = PYTHON_EXACT};
+	struct python_plan plan;
+
+	(void)state;
+	plan_python(&plan, &both, &slots, &terms);
+	assert_ptr_equal(plan.source, &python_exact);
+	terms.request = PYTHON_POOLS;
+	plan_python(&plan, &both, &slots, &terms);
+	assert_ptr_equal(plan.source, &python_pools);
+	terms = (struct python_terms){.request = PYTHON_AUTO, .dear = true};
+	plan_python(&plan, &both, &slots, &terms);
+	assert_ptr_equal(plan.source, &python_pools);
+	plan_python(&plan, &first, &slots, &terms);
+	assert_null(plan.source);
+	plan_python(&plan, &none, &slots, &terms);
+	assert_null(plan.source);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_another_source),
+		cmocka_unit_test(test_small_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

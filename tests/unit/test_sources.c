@@ -67,6 +67,7 @@ static void test_sites_of_each_block(void **state)
 
 	(void)state;
 	inlined.inlined = true;
+	sites[CALLS].file_offset = 4711;
 	assert_int_equal(python_exact.find_sites(&slots, 4096, sites), CALLS);
 	for (size_t i = 0; i < CALLS; i++)
 		assert_int_equal(sites[i].file_offset, 100 * (i + 1));
@@ -74,6 +75,7 @@ static void test_sites_of_each_block(void **state)
 	assert_int_equal(sites[0].file_offset, 100);
 	assert_int_equal(sites[1].file_offset, 204);
 	assert_int_equal(sites[CALLS - 1].file_offset, 400);
+	assert_int_equal(sites[CALLS].file_offset, 4711);
 }
 
 static void test_site_of_pools(void **state)
@@ -85,6 +87,8 @@ static void test_site_of_pools(void **state)
 	assert_int_equal(python_pools.find_sites(&slots, 16384, sites), 1);
 	assert_int_equal(sites[0].file_offset, 500);
 	assert_true(sites[0].cookie == (0x10 | PROBE_FREES_UNSEEN | PROBE_POOL(14)));
+	python_pools.find_sites(&slots, 0, sites); /* nobody asks how large pools are */
+	assert_true(sites[0].cookie == (0x10 | PROBE_FREES_UNSEEN));
 	other.refill_pools = 64;
 	python_pools.find_sites(&other, 16384, sites);
 	assert_true(sites[0].cookie == (0x10 | PROBE_FREES_UNSEEN));
