@@ -66,7 +66,8 @@ static void add_registers(struct core *core, struct reach *reach)
 	const struct core_thread *threads = core_threads(core, &count);
 
 	for (size_t i = 0; i < count; i++)
-		reach_add_registers(reach, threads[i].id, threads[i].registers, CORE_REGISTERS);
+		reach_add_registers(reach, threads[i].id, threads[i].registers,
+				    thread_registers.count);
 }
 
 static void look_at(struct core *core)

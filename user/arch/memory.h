@@ -3,7 +3,7 @@
  * The memory of a process on this machine.
  *
  * Pages have 4 KiB everywhere here: x86-64 has no others, and kernels for AArch64 that have larger
- * ones are not read.
+ * ones are not supported.
  */
 #ifndef UNFREED_ARCH_MEMORY_H
 #define UNFREED_ARCH_MEMORY_H
