@@ -310,11 +310,11 @@ static bool is_slot(void *context, uint64_t address)
  * for what the linker puts at its ends, of 32 bytes each. */
 static void test_linkage_stubs(void **state)
 {
-	struct decoder *decoder = decoder_new();
 	struct slots slots = {.count = 0};
 	size_t entries = 0, offset = 32;
 	struct elf_file file;
 	int fd = library_open("libstdc++.so.6", &file);
+	struct decoder *decoder = decoder_new();
 	GElf_Shdr header;
 	Elf_Data *data;
 
