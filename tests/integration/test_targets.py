@@ -65,12 +65,14 @@ def live(target):
     target.lines.until("^lived$")
 
 
-def assert_flat(before, after):
+def assert_flat(before, after, files=4):
     """
     The heap needs some thousand lives until its holes fit what is put in (624 KiB after 10,000, the
-    same after 15,000), and a second's removals are swept out together.
+    same after 15,000), and a second's removals are swept out together. The program's own files are
+    closed or kept for the next life, as it comes.
     """
-    slack = {"anonymous_kb": 1024, "spaces": 150}
+    slack = {"anonymous_kb": 1024, "spaces": 150, "descriptors": files,
+             "unwind_files": files}
     for key, value in before.items():
         assert after[key] <= value + slack.get(key, 0), (key, before, after)
 
@@ -123,6 +125,28 @@ def test_each_alone_leaves_nothing_behind(count):
                 warm = settled(tracer, links)
         assert_flat(warm, settled(tracer, links))
         assert tracer.ask("list") == []
+
+
+@pytest.mark.parametrize("count", [SHORT // 2, pytest.param(LONG, marks=pytest.mark.long)])
+def test_files_of_one_life_each_are_closed(count, tmp_path):
+    """Each loads an allocator that nobody else has, and is gone with it. What was swept out last is
+    kept for a while."""
+    options = ["--library", program("libbump.so"), "--copies", tmp_path]
+    with Tracer() as tracer:
+        tracer.do("start")
+        links = tracer.ask("usage")["links"]
+        for number in range(50 + count):
+            with life(*options) as target:
+                tracer.do("add", target.pid)
+                live(target)
+                claim = tracer.ask("claim", target.pid)
+                assert claim["certain_blocks"] >= LIFE_BLOCKS, claim
+                assert target.finish() == 0
+            if number % 10 == 9:
+                tracer.do("gone")
+            if number == 49:
+                warm = settled(tracer, links)
+        assert_flat(warm, settled(tracer, links), files=70)
 
 
 def settled(tracer, links):

@@ -110,9 +110,14 @@ static void test_the_newest_image_of_a_process(void **state)
 	images_release(&images);
 }
 
+static struct mapping code_of(uint64_t inode)
+{
+	return (struct mapping){.inode = inode, .executable = true, .path = (char *)"/x"};
+}
+
 static struct module *add_module(struct modules *modules, uint64_t inode)
 {
-	const struct mapping mapping = {.inode = inode, .executable = true, .path = (char *)"/x"};
+	const struct mapping mapping = code_of(inode);
 
 	return modules_get_told(modules, &nowhere, 1, &mapping);
 }
@@ -120,19 +125,60 @@ static struct module *add_module(struct modules *modules, uint64_t inode)
 static void test_a_file_goes_with_its_last_user(void **state)
 {
 	struct modules modules = {0};
-	struct module *used = add_module(&modules, 1);
+	struct file_users *users = file_users_new();
+	struct mapping code[] = {code_of(1), code_of(3), code_of(3)};
+	const struct mappings both = {code, 3}, one = {code + 2, 1};
+	struct module *mapped = add_module(&modules, 1);
 	struct module *spared = add_module(&modules, 2);
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		modules_unuse(&modules);
-		used->used = true;
-		assert_int_equal(module_is_leaving(spared), i);
-		modules_evict(&modules);
-		assert_int_equal(modules.count, 2 - (size_t)i);
-	}
-	assert_ptr_equal(modules.items[0], used);
+	add_module(&modules, 3)->frames = 1;
+	add_module(&modules, 4);
+	file_users_add(users, &both);
+	assert_int_equal(modules_mark_leaving(&modules, users), 0);
+	add_module(&modules, 5); /* new, and spared too */
+	modules_find(&modules, (struct file_numbers){0, 4})->frames = 7;
+	assert_int_equal(modules_mark_leaving(&modules, users), 1);
+	assert_true(spared->leaving);
+	modules_evict(&modules);
+	assert_int_equal(modules.count, 4);
+	assert_null(modules_find(&modules, (struct file_numbers){0, 2}));
+	assert_ptr_equal(modules_find(&modules, (struct file_numbers){0, 1}), mapped);
+
+	file_users_drop(users, &one); /* one of two mappings of it is left */
+	assert_true(file_users_has(users, (struct file_numbers){0, 3}));
+	file_users_drop(users, &both);
+	assert_false(file_users_has(users, (struct file_numbers){0, 3}));
+	assert_false(file_users_has(users, (struct file_numbers){0, 1}));
+	assert_int_equal(modules_mark_leaving(&modules, users), 1);
+	modules_evict(&modules);
+	assert_int_equal(modules_mark_leaving(&modules, users), 1);
+	modules_evict(&modules);
+	assert_int_equal(modules.count, 2); /* what stacks run through */
 	modules_release(&modules);
+	file_users_free(users);
+}
+
+/* Of two files with the same numbers, of which the first could not be opened. */
+static void test_a_file_in_the_place_of_another(void **state)
+{
+	struct modules modules = {0};
+	struct mapping mapping = code_of(1);
+	struct file_users *users = file_users_new();
+	struct module *older = add_module(&modules, 1), *newer;
+
+	(void)state;
+	file_users_add(users, &(struct mappings){&mapping, 1});
+	mapping.path = (char *)"/y";
+	newer = modules_get_told(&modules, &nowhere, 1, &mapping);
+	assert_ptr_not_equal(older, newer);
+	assert_ptr_equal(modules_get(&modules, &nowhere, 1, &mapping), newer);
+	modules_mark_leaving(&modules, users);
+	assert_int_equal(modules_mark_leaving(&modules, users), 1);
+	modules_evict(&modules);
+	assert_ptr_equal(modules_find(&modules, (struct file_numbers){0, 1}), newer);
+	modules_release(&modules);
+	file_users_free(users);
 }
 
 int main(void)
@@ -144,6 +190,7 @@ int main(void)
 		cmocka_unit_test(test_images_by_space_and_process),
 		cmocka_unit_test(test_the_newest_image_of_a_process),
 		cmocka_unit_test(test_a_file_goes_with_its_last_user),
+		cmocka_unit_test(test_a_file_in_the_place_of_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -339,6 +339,39 @@ static void test_a_file_is_found_by_its_numbers(void **state)
 	unwind_tables_free(tables);
 }
 
+/* Its numbers may become another file's. One that a list has stays, under whatever name. */
+static void test_a_file_is_forgotten(void **state)
+{
+	const struct unwind_file_id id = {.inode = 10}, other = {.inode = 11};
+	const struct unwind_key key = {.inode = 10};
+	struct unwind_placement placement = {0x10000, 0x20000, 0, UNWIND_NO_FILE};
+	struct shelf shelf = {0};
+	struct unwind_tables *tables;
+	struct unwind_file file;
+
+	(void)state;
+	host_memory.publish = shelve;
+	host_memory.context = &shelf;
+	tables = unwind_tables_new(&host_memory);
+	assert_true(file_open(LIBC, &file));
+	placement.file_offset = file.segments[0].offset;
+	placement.file = unwind_tables_add(tables, &key, &file);
+	unwind_tables_publish(tables, placement.file, &id);
+	assert_int_equal(unwind_tables_set_mappings(tables, 1, &placement, 1), 0);
+	unwind_tables_put(tables, placement.file);
+	unwind_tables_forget(tables, &id);
+	assert_int_equal(shelf.withdrawn, 0);
+	unwind_tables_drop_space(tables, 1);
+	unwind_tables_forget(tables, &other);
+	assert_int_equal(unwind_tables_usage(tables).files_unused, 1);
+	unwind_tables_forget(tables, &id);
+	assert_int_equal(shelf.withdrawn, 1);
+	assert_int_equal(unwind_tables_usage(tables).files, 0);
+	assert_int_equal(unwind_tables_find(tables, &key), -ENOENT);
+	unwind_file_release(&file);
+	unwind_tables_free(tables);
+}
+
 static void test_the_vdso_has_a_table(void **state)
 {
 	struct unwind_file file;
@@ -377,6 +410,7 @@ int main(void)
 		WITH_MEMORY(test_hostile_files_are_refused),
 		cmocka_unit_test(test_a_file_travels),
 		cmocka_unit_test(test_a_file_is_read_elsewhere),
+		WITH_MEMORY(test_a_file_is_forgotten),
 		cmocka_unit_test(test_the_vdso_has_a_table),
 	};
 

@@ -6,6 +6,9 @@
 
 #include "told_file.h"
 
+/* After the end of so many images files are swept out: often enough that few are kept in vain. */
+#define SWEEP_ENDED 64
+
 struct collector *collector_new(const struct procfs *procfs, struct confined *confined,
 				const struct ledger_view *view,
 				const struct unwind_memory *unwind_memory)
@@ -88,10 +91,28 @@ void collector_refresh(struct collector *collector, uint32_t pid)
 		refresh(collector, image);
 }
 
+/* Lets go what nobody needs any more: mappings, files, their tables and names. */
+static void sweep_files(struct collector *collector)
+{
+	struct modules *modules = &collector->modules;
+
+	collector->ended = 0;
+	images_forget_mappings(&collector->images);
+	if (!collector->images.users || !modules_mark_leaving(modules, collector->images.users))
+		return;
+	names_evict(collector->names);
+	for (size_t i = 0; i < modules->count; i++)
+		if (modules->items[i]->leaving)
+			unwinding_forget(collector->unwinding, modules->items[i]);
+	modules_evict(modules);
+}
+
 static void image_gone(struct collector *collector, struct image *image)
 {
-	image->gone = true;
+	image_end(&collector->images, image);
 	unwinding_drop(collector->unwinding, image);
+	if (++collector->ended == SWEEP_ENDED)
+		sweep_files(collector);
 }
 
 void collector_remove(struct collector *collector, uint32_t space)
@@ -107,18 +128,18 @@ void collector_remove(struct collector *collector, uint32_t space)
 
 void collector_forget_removed(struct collector *collector)
 {
-	stack_table_forget_removed(&collector->stacks);
+	for (size_t i = 0; i < collector->images.count; i++)
+		if (collector->images.items[i]->removed)
+			stack_table_forget(&collector->stacks, collector->images.items[i]);
 	images_forget_removed(&collector->images);
-	modules_unuse(&collector->modules);
-	stack_table_use_modules(&collector->stacks);
-	images_use_modules(&collector->images, &collector->modules);
-	names_evict(collector->names);
-	modules_evict(&collector->modules);
+	sweep_files(collector);
 }
 
 bool collector_maps(const struct collector *collector, dev_t device, uint64_t inode)
 {
-	return images_map(&collector->images, device, inode);
+	const struct file_users *users = collector->images.users;
+
+	return users && file_users_has(users, (struct file_numbers){device, inode});
 }
 
 static struct image *take_exec(struct collector *collector, const struct exec_record *record)

@@ -13,6 +13,7 @@ struct collector {
 	struct stack_table stacks;
 	struct names *names;
 	struct unwinding *unwinding;
+	size_t ended; /* images, since files were swept out */
 	bool native_interpreter;
 };
 

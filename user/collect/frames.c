@@ -85,7 +85,7 @@ static bool is_interpreters(const struct known_stack *known, size_t frame)
 	if (!module || !known->image->python)
 		return false;
 	binary = &python_target_interpreter(known->image->python)->binary;
-	return module->inode == binary->inode && !strcmp(module->path, binary->path);
+	return module->file.inode == binary->inode && !strcmp(module->path, binary->path);
 }
 
 static bool is_eval_loop(const struct stack_frame *frame)

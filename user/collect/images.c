@@ -214,9 +214,31 @@ bool image_refresh(const struct images *images, struct image *image)
 		keep_former(image, &mappings);
 		image->unwound = false;
 	}
+	file_users_drop(images->users, &image->mappings);
+	file_users_add(images->users, &mappings);
 	mappings_release(&image->mappings);
 	image->mappings = mappings;
 	return changed;
+}
+
+void image_end(const struct images *images, struct image *image)
+{
+	if (!image->gone)
+		file_users_drop(images->users, &image->mappings);
+	image->gone = true;
+}
+
+void images_forget_mappings(const struct images *images)
+{
+	for (size_t i = 0; i < images->count; i++) {
+		struct image *image = images->items[i];
+
+		if (image->spared) {
+			mappings_release(&image->mappings);
+			mappings_release(&image->former);
+		}
+		image->spared = image->gone;
+	}
 }
 
 static struct image *image_new(struct images *images, uint32_t space, uint32_t pid)
@@ -225,7 +247,9 @@ static struct image *image_new(struct images *images, uint32_t space, uint32_t p
 
 	if (!images->by_number)
 		images->by_number = calloc(SPACES, sizeof(struct image *));
-	image = images->by_number ? calloc(1, sizeof(*image)) : NULL;
+	if (!images->users)
+		images->users = file_users_new();
+	image = images->by_number && images->users ? calloc(1, sizeof(*image)) : NULL;
 	if (!image)
 		return NULL;
 	image->space = space;
@@ -296,6 +320,7 @@ struct image *images_add_child(struct images *images, const struct image *parent
 	image->cmdline = copy_arguments(parent->cmdline, parent->cmdline_count);
 	image->cmdline_count = image->cmdline ? parent->cmdline_count : 0;
 	mappings_copy(&parent->mappings, &image->mappings);
+	file_users_add(images->users, &image->mappings);
 	image->python = python_target_child(parent->python, (pid_t)pid);
 	image->unloads = parent->unloads;
 	image->start_time = start_time_of(images, pid);
@@ -426,33 +451,10 @@ void images_forget_removed(struct images *images)
 			images->by_number[SPACE_NUMBER(image->space)] = NULL;
 		if (images_find_pid(images, image->pid) == image)
 			HASH_DEL(images->by_pid, image);
+		image_end(images, image);
 		image_free(image);
 	}
 	images->count = kept;
-}
-
-void images_use_modules(const struct images *images, struct modules *modules)
-{
-	for (size_t i = 0; i < images->count; i++) {
-		const struct mappings *mappings = &images->items[i]->mappings;
-
-		for (size_t j = 0; !images->items[i]->gone && j < mappings->count; j++)
-			if (mappings->items[j].executable)
-				modules_use(modules, &mappings->items[j]);
-	}
-}
-
-bool images_map(const struct images *images, dev_t device, uint64_t inode)
-{
-	for (size_t i = 0; i < images->count; i++) {
-		const struct mappings *mappings = &images->items[i]->mappings;
-
-		for (size_t j = 0; !images->items[i]->gone && j < mappings->count; j++)
-			if (mappings->items[j].executable &&
-			    mapping_is_of(&mappings->items[j], device, inode))
-				return true;
-	}
-	return false;
 }
 
 void images_release(struct images *images)
@@ -460,6 +462,7 @@ void images_release(struct images *images)
 	HASH_CLEAR(hh, images->by_pid);
 	for (size_t i = 0; i < images->count; i++)
 		image_free(images->items[i]);
+	file_users_free(images->users);
 	free(images->items);
 	free(images->by_number);
 	*images = (struct images){0};

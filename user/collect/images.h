@@ -33,6 +33,8 @@ struct python_account {
 	const char *version;        /* owned by the account's filler */
 };
 
+struct known_stack; /* stack_table.h */
+
 /* What a file that grows was when it was read. */
 struct file_stamp {
 	uint64_t device;
@@ -54,6 +56,7 @@ struct image {
 	uint32_t unloads;          /* libraries had been unloaded so often when they were read */
 	bool unwound;              /* the walker has its tables */
 	bool gone;                 /* the process exited or went on to another image */
+	bool spared;               /* it was gone when mappings were forgotten last */
 	bool removed;              /* to be forgotten */
 	size_t number;             /* its place in a snapshot in the making */
 	uint64_t refresh_after_ns; /* a search for an address waits until then */
@@ -63,6 +66,7 @@ struct image {
 	bool perf_map_told;
 	struct python_target *python;  /* NULL: no interpreter, or not known yet */
 	struct python_account account; /* of the interpreter */
+	struct known_stack *stacks;    /* its own, by their `next` */
 	UT_hash_handle hh;
 };
 
@@ -74,6 +78,7 @@ struct images {
 	size_t count;
 	struct image **by_number; /* of their spaces; made with the first one */
 	struct image *by_pid;     /* the newest of each */
+	struct file_users *users; /* those that are not gone; made with the first image */
 };
 
 /* The image of a space, NULL where it is not known. */
@@ -127,14 +132,14 @@ const struct mapping *image_find_mapping(const struct images *images, struct ima
  */
 void image_read_perf_map(const struct images *images, struct image *image);
 
+/* The process exited or went on to another image. */
+void image_end(const struct images *images, struct image *image);
+
+/* Forgets what those had mapped that had ended when it was called last: records may come late. */
+void images_forget_mappings(const struct images *images);
+
 /* Frees those that are removed. */
 void images_forget_removed(struct images *images);
-
-/* Notes which modules those that are not gone run, or may. */
-void images_use_modules(const struct images *images, struct modules *modules);
-
-/* Whether one that is not gone has mapped code of a file. */
-bool images_map(const struct images *images, dev_t device, uint64_t inode);
 
 void images_release(struct images *images);
 

@@ -15,14 +15,6 @@ static bool is_vdso(const struct mapping *mapping)
 	return vdso_is_path(mapping->path);
 }
 
-static bool module_matches(const struct module *module, const struct mapping *mapping)
-{
-	if (is_vdso(mapping))
-		return vdso_is_path(module->path);
-	return module->inode == mapping->inode && module->device_major == mapping->device_major &&
-	       module->device_minor == mapping->device_minor;
-}
-
 static int open_module(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
 {
 	return is_vdso(mapping) ? vdso_open() : mapping_open(procfs, pid, mapping);
@@ -49,9 +41,7 @@ static struct module *module_made(const struct mapping *mapping, int fd)
 		return NULL;
 	}
 	module->fd = fd;
-	module->device_major = mapping->device_major;
-	module->device_minor = mapping->device_minor;
-	module->inode = mapping->inode;
+	module->file = mapping_file(mapping);
 	module->path = strdup(mapping->path);
 	if (module->path)
 		return module;
@@ -68,33 +58,53 @@ static struct module *module_new(const struct procfs *procfs, pid_t pid,
 	return fd == -ENOENT || fd == -ESTALE ? NULL : module_made(mapping, fd);
 }
 
-struct module *modules_find(const struct modules *modules, uint32_t device_major,
-			    uint32_t device_minor, uint64_t inode)
+struct module *modules_find(const struct modules *modules, struct file_numbers file)
 {
-	for (size_t i = modules->count; i-- > 0;) {
-		struct module *module = modules->items[i];
+	struct module *module;
 
-		if (module->inode == inode && module->device_major == device_major &&
-		    module->device_minor == device_minor && !vdso_is_path(module->path))
-			return module;
+	HASH_FIND(hh, modules->by_file, &file, sizeof(file), module);
+	return module;
+}
+
+static void forget_file(struct modules *modules, const struct module *module)
+{
+	struct module *known = modules_find(modules, module->file);
+
+	if (modules->vdso == module)
+		modules->vdso = NULL;
+	else if (known && known == module)
+		HASH_DEL(modules->by_file, known);
+}
+
+/* Takes the module, also on failure, where it returns NULL; there may be none. */
+static struct module *modules_add(struct modules *modules, struct module *module)
+{
+	struct module *older;
+
+	if (!module || !array_append(&modules->items, &modules->count, module)) {
+		module_free(module);
+		return NULL;
 	}
-	return NULL;
+	if (vdso_is_path(module->path)) {
+		modules->vdso = module;
+		return module;
+	}
+	older = modules_find(modules, module->file);
+	if (older)
+		HASH_DEL(modules->by_file, older);
+	HASH_ADD(hh, modules->by_file, file, sizeof(module->file), module);
+	return module;
 }
 
 struct module *modules_get_told(struct modules *modules, const struct procfs *procfs, pid_t pid,
 				const struct mapping *mapping)
 {
-	struct module *module =
-		modules_find(modules, mapping->device_major, mapping->device_minor, mapping->inode);
+	struct module *module = modules_find(modules, mapping_file(mapping));
 
 	/* one that could not be opened does not keep its numbers from being another file's */
 	if (module && (module->fd >= 0 || !strcmp(module->path, mapping->path)))
 		return module;
-	module = module_made(mapping, mapping_open_named(procfs, pid, mapping));
-	if (module && array_append(&modules->items, &modules->count, module))
-		return module;
-	module_free(module);
-	return NULL;
+	return modules_add(modules, module_made(mapping, mapping_open_named(procfs, pid, mapping)));
 }
 
 struct module *modules_get(struct modules *modules, const struct procfs *procfs, pid_t pid,
@@ -104,13 +114,8 @@ struct module *modules_get(struct modules *modules, const struct procfs *procfs,
 
 	if (!mapping->inode && !is_vdso(mapping))
 		return NULL;
-	for (size_t i = 0; i < modules->count; i++)
-		if (module_matches(modules->items[i], mapping))
-			return modules->items[i];
-	module = module_new(procfs, pid, mapping);
-	if (module && array_append(&modules->items, &modules->count, module))
-		return module;
-	return NULL;
+	module = is_vdso(mapping) ? modules->vdso : modules_find(modules, mapping_file(mapping));
+	return module ? module : modules_add(modules, module_new(procfs, pid, mapping));
 }
 
 void module_note_code(struct module *module, const struct mapping *mapping)
@@ -131,22 +136,28 @@ void module_note_code(struct module *module, const struct mapping *mapping)
 		module->end = mapping->end;
 }
 
-void modules_unuse(struct modules *modules)
+/* Of several with the same numbers only the newest can be found, and is what processes run. */
+static bool is_used(const struct modules *modules, const struct module *module,
+		    const struct file_users *users)
 {
-	for (size_t i = 0; i < modules->count; i++)
-		modules->items[i]->used = false;
+	return module->frames || module == modules->vdso ||
+	       (file_users_has(users, module->file) &&
+		modules_find(modules, module->file) == module);
 }
 
-void modules_use(struct modules *modules, const struct mapping *mapping)
+size_t modules_mark_leaving(struct modules *modules, const struct file_users *users)
 {
-	for (size_t i = 0; i < modules->count; i++)
-		if (module_matches(modules->items[i], mapping))
-			modules->items[i]->used = true;
-}
+	size_t leaving = 0;
 
-bool module_is_leaving(const struct module *module)
-{
-	return !module->used && module->spared;
+	for (size_t i = 0; i < modules->count; i++) {
+		struct module *module = modules->items[i];
+		bool used = is_used(modules, module, users);
+
+		module->leaving = !used && module->spared;
+		module->spared = !used;
+		leaving += module->leaving;
+	}
+	return leaving;
 }
 
 void modules_evict(struct modules *modules)
@@ -156,12 +167,12 @@ void modules_evict(struct modules *modules)
 	for (size_t i = 0; i < modules->count; i++) {
 		struct module *module = modules->items[i];
 
-		if (module_is_leaving(module)) {
-			module_free(module);
+		if (!module->leaving) {
+			modules->items[kept++] = module;
 			continue;
 		}
-		module->spared = !module->used;
-		modules->items[kept++] = module;
+		forget_file(modules, module);
+		module_free(module);
 	}
 	modules->count = kept;
 }
@@ -184,6 +195,7 @@ bool module_describe_trouble(const struct module *module, char *text, size_t siz
 
 void modules_release(struct modules *modules)
 {
+	HASH_CLEAR(hh, modules->by_file);
 	for (size_t i = 0; i < modules->count; i++)
 		module_free(modules->items[i]);
 	free(modules->items);

@@ -6,20 +6,22 @@
 #ifndef UNFREED_MODULES_H
 #define UNFREED_MODULES_H
 
+#include <uthash.h>
+
 #include "../elf/build_id.h"
-#include "../process/mappings.h"
+#include "file_users.h"
 
 struct module {
-	char *path;      /* as the target sees it; "[vdso]" */
-	int fd;          /* negative: an errno, it could not be opened */
-	int table_error; /* 0, or why there is no unwind table */
-	int names_error; /* 0, or why there are no names */
-	bool told;       /* that one of the three is so */
-	bool used;       /* see modules_unuse() */
-	bool spared;     /* nobody used it when that was looked at last */
-	uint32_t device_major;
-	uint32_t device_minor;
-	uint64_t inode;
+	char *path;               /* as the target sees it; "[vdso]" */
+	int fd;                   /* negative: an errno, it could not be opened */
+	int table_error;          /* 0, or why there is no unwind table */
+	int names_error;          /* 0, or why there are no names */
+	bool told;                /* that one of the three is so */
+	bool spared;              /* nobody used it when that was looked at last */
+	bool leaving;             /* nor did anybody now */
+	size_t frames;            /* of stacks that are known */
+	struct file_numbers file; /* the vdso has none */
+	UT_hash_handle hh;
 	/* where the first process that ran into it has its code, 0: none did yet */
 	uint64_t start;
 	uint64_t end;
@@ -30,6 +32,8 @@ struct module {
 struct modules {
 	struct module **items;
 	size_t count;
+	struct module *by_file; /* the newest of its numbers */
+	struct module *vdso;
 };
 
 /*
@@ -52,20 +56,17 @@ struct module *modules_get_told(struct modules *modules, const struct procfs *pr
 				const struct mapping *mapping);
 
 /* The module of a file by its numbers, NULL where it is not known. */
-struct module *modules_find(const struct modules *modules, uint32_t device_major,
-			    uint32_t device_minor, uint64_t inode);
+struct module *modules_find(const struct modules *modules, struct file_numbers file);
 
 /*
- * What nobody uses any more goes in steps: modules_unuse(), then everybody says what they use, by
- * `used` or by modules_use(), then modules_evict(). One that is found unused for the first time is
- * spared: of programs that run for a short time each the next one needs the same files.
+ * Finds out which are of no use any more: no stack runs through them, and no process runs them. One
+ * that is found so for the first time is spared: of programs that run for a short time each the next
+ * one needs the same files. The others are leaving; returns how many these are.
  */
-void modules_unuse(struct modules *modules);
-void modules_use(struct modules *modules, const struct mapping *mapping);
-void modules_evict(struct modules *modules);
+size_t modules_mark_leaving(struct modules *modules, const struct file_users *users);
 
-/* Whether modules_evict() will free it. */
-bool module_is_leaving(const struct module *module);
+/* Frees those that are leaving. Nobody may know of them any more. */
+void modules_evict(struct modules *modules);
 
 /* What went wrong with it, as a sentence: reading it, or its names, or its table. False: nothing. */
 bool module_describe_trouble(const struct module *module, char *text, size_t size);

@@ -57,7 +57,7 @@ void names_evict(struct names *names)
 	struct name *name, *next;
 
 	HASH_ITER (hh, names->by_address, name, next) {
-		if (module_is_leaving(name->address.module))
+		if (name->address.module->leaving)
 			name_free(names, name);
 	}
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 int stack_table_init(struct stack_table *table, size_t row_count)
 {
@@ -16,6 +17,9 @@ static void stack_free(struct known_stack *stack)
 {
 	if (!stack)
 		return;
+	for (size_t i = 0; i < stack->frame_count; i++)
+		if (stack->frames[i].address.module)
+			stack->frames[i].address.module->frames--;
 	free(stack->python);
 	free(stack);
 }
@@ -28,25 +32,14 @@ void stack_table_release(struct stack_table *table)
 	*table = (struct stack_table){0};
 }
 
-void stack_table_forget_removed(struct stack_table *table)
+void stack_table_forget(struct stack_table *table, struct image *image)
 {
-	for (size_t i = 0; i < table->row_count; i++) {
-		if (!table->by_row[i] || !table->by_row[i]->image->removed)
-			continue;
-		stack_free(table->by_row[i]);
-		table->by_row[i] = NULL;
+	for (struct known_stack *stack = image->stacks, *next; stack; stack = next) {
+		next = stack->next;
+		table->by_row[stack->row] = NULL;
+		stack_free(stack);
 	}
-}
-
-void stack_table_use_modules(const struct stack_table *table)
-{
-	for (size_t i = 0; i < table->row_count; i++) {
-		const struct known_stack *known = table->by_row[i];
-
-		for (size_t j = 0; known && j < known->frame_count; j++)
-			if (known->frames[j].address.module)
-				known->frames[j].address.module->used = true;
-	}
+	image->stacks = NULL;
 }
 
 /* What the kernel had mapped at a return address; false: not known. */
@@ -93,15 +86,17 @@ static struct address locate_placed(const struct images *images, struct modules 
 		return address;
 	if (!place->inode)
 		return locate(images, modules, image, pc, unloads);
-	address.module = modules_find(modules, (uint32_t)(place->device >> 32),
-				      (uint32_t)place->device, place->inode);
+	address.module =
+		modules_find(modules, (struct file_numbers){makedev((uint32_t)(place->device >> 32),
+								    (uint32_t)place->device),
+							    place->inode});
 	if (address.module) {
 		address.value = pc - place->start + place->file_offset;
 		module_note_code(address.module, &mapping);
 		return address;
 	}
 	address = locate(images, modules, image, pc, unloads);
-	return address.module && address.module->inode == place->inode
+	return address.module && address.module->file.inode == place->inode
 		       ? address
 		       : (struct address){.value = pc};
 }
@@ -161,14 +156,18 @@ int stack_table_add(struct stack_table *table, const struct images *images, stru
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < stack->frame_count; i++) {
+		struct address *address = &stack->frames[i].address;
 		struct stack_place place;
 
-		stack->frames[i].address =
-			find_place(record, frames[i], &place)
-				? locate_placed(images, modules, image, frames[i], record->unloads,
-						&place)
-				: locate(images, modules, image, frames[i], record->unloads);
+		*address = find_place(record, frames[i], &place)
+				   ? locate_placed(images, modules, image, frames[i],
+						   record->unloads, &place)
+				   : locate(images, modules, image, frames[i], record->unloads);
+		if (address->module)
+			address->module->frames++;
 	}
 	table->by_row[record->stack] = stack;
+	stack->next = image->stacks;
+	image->stacks = stack;
 	return 0;
 }

@@ -25,6 +25,7 @@ struct stack_frame {
 
 struct known_stack {
 	struct image *image;
+	struct known_stack *next; /* of the image */
 	uint32_t row;
 	uint32_t domain;
 	bool truncated;      /* the native frames do not reach the bottom */
@@ -48,11 +49,8 @@ struct stack_table {
 int stack_table_init(struct stack_table *table, size_t row_count);
 void stack_table_release(struct stack_table *table);
 
-/* Frees those of images that are removed. */
-void stack_table_forget_removed(struct stack_table *table);
-
-/* Notes which modules they run through. */
-void stack_table_use_modules(const struct stack_table *table);
+/* Frees those of an image. */
+void stack_table_forget(struct stack_table *table, struct image *image);
 
 /* Takes a record in. A row that is known already stays as it is. Returns 0 or -ENOMEM. */
 int stack_table_add(struct stack_table *table, const struct images *images, struct modules *modules,

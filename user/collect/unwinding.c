@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "../../bpf/ledger.h"
 #include "../../bpf/records.h"
@@ -77,18 +78,24 @@ static int read_table(struct unwinding *unwinding, struct module *module)
 	return UNWIND_NO_FILE;
 }
 
+static struct unwind_file_id file_id(const struct module *module)
+{
+	return (struct unwind_file_id){
+		.inode = module->file.inode,
+		.device = PLACE_DEVICE(major(module->file.device), minor(module->file.device)),
+	};
+}
+
 /* The same; walks find the table too. */
 static int find_table(struct unwinding *unwinding, struct module *module)
 {
 	int number = read_table(unwinding, module);
 
-	if (number >= 0 && !is_vdso(module))
-		unwind_tables_publish(
-			unwinding->tables, number,
-			&(struct unwind_file_id){
-				.inode = module->inode,
-				.device = PLACE_DEVICE(module->device_major, module->device_minor),
-			});
+	if (number >= 0 && !is_vdso(module)) {
+		const struct unwind_file_id id = file_id(module);
+
+		unwind_tables_publish(unwinding->tables, number, &id);
+	}
 	return number;
 }
 
@@ -207,6 +214,13 @@ void unwinding_learn(struct unwinding *unwinding, struct module *module)
 
 	if (number >= 0)
 		unwind_tables_put(unwinding->tables, number);
+}
+
+void unwinding_forget(struct unwinding *unwinding, const struct module *module)
+{
+	const struct unwind_file_id id = file_id(module);
+
+	unwind_tables_forget(unwinding->tables, &id);
 }
 
 void unwinding_confirm(struct unwinding *unwinding, const struct image *image)

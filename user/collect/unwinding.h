@@ -30,6 +30,12 @@ int unwinding_update(struct unwinding *unwinding, struct modules *modules,
  */
 void unwinding_learn(struct unwinding *unwinding, struct module *module);
 
+/*
+ * Drops the table of a file that no process runs any more: once it is closed its numbers may become
+ * another file's.
+ */
+void unwinding_forget(struct unwinding *unwinding, const struct module *module);
+
 /* What the walker has is what the image had mapped when it was last read. */
 void unwinding_confirm(struct unwinding *unwinding, const struct image *image);
 

@@ -130,7 +130,7 @@ static bool is_interpreters(const struct writers *writers, const struct address 
 {
 	const struct python_interpreter *python = writers->config.python;
 
-	return python && address->module && address->module->inode == python->binary.inode &&
+	return python && address->module && address->module->file.inode == python->binary.inode &&
 	       !strcmp(address->module->path, python->binary.path);
 }
 

@@ -249,6 +249,11 @@ dev_t mapping_device(const struct mapping *mapping)
 	return makedev(mapping->device_major, mapping->device_minor);
 }
 
+struct file_numbers mapping_file(const struct mapping *mapping)
+{
+	return (struct file_numbers){mapping_device(mapping), mapping->inode};
+}
+
 bool mapping_is_of(const struct mapping *mapping, dev_t device, uint64_t inode)
 {
 	return mapping->inode == inode && mapping_device(mapping) == device;

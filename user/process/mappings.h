@@ -51,6 +51,14 @@ const struct mapping *mappings_find(const struct mappings *mappings, uint64_t ad
 /* As stat(2) has it. */
 dev_t mapping_device(const struct mapping *mapping);
 
+/* What tells a file from every other one that is there: device and inode, as stat(2) has them. */
+struct file_numbers {
+	uint64_t device;
+	uint64_t inode;
+};
+
+struct file_numbers mapping_file(const struct mapping *mapping);
+
 /* Whether a mapping is of this file. */
 bool mapping_is_of(const struct mapping *mapping, dev_t device, uint64_t inode);
 bool mapping_same_file(const struct mapping *a, const struct mapping *b);

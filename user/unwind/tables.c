@@ -116,21 +116,6 @@ void unwind_tables_free(struct unwind_tables *tables)
 	free(tables);
 }
 
-static int retired_reserve(struct unwind_tables *tables)
-{
-	size_t room = tables->retired_room * 2 + 16;
-	struct retired *retired;
-
-	if (tables->retired_count < tables->retired_room)
-		return 0;
-	retired = reallocarray(tables->retired, room, sizeof(*retired));
-	if (!retired)
-		return -ENOMEM;
-	tables->retired = retired;
-	tables->retired_room = room;
-	return 0;
-}
-
 static void retired_reclaim(struct unwind_tables *tables)
 {
 	if (!tables->retired_count)
@@ -141,6 +126,26 @@ static void retired_reclaim(struct unwind_tables *tables)
 
 		extents_give(retired->extents, retired->extent.start, retired->extent.size);
 	}
+}
+
+/* So many are noted until they are waited for, all at once. */
+#define RETIRED_MAX 1024
+
+static int retired_reserve(struct unwind_tables *tables)
+{
+	size_t room = tables->retired_room * 2 + 16;
+	struct retired *retired;
+
+	if (tables->retired_count == RETIRED_MAX)
+		retired_reclaim(tables);
+	if (tables->retired_count < tables->retired_room)
+		return 0;
+	retired = reallocarray(tables->retired, room, sizeof(*retired));
+	if (!retired)
+		return -ENOMEM;
+	tables->retired = retired;
+	tables->retired_room = room;
+	return 0;
 }
 
 /* Without memory for the note the wait is done at once. */
@@ -158,18 +163,27 @@ static void extent_retire(struct unwind_tables *tables, struct extents *extents,
 		(struct retired){extents, (struct extent){start, size}};
 }
 
+/* NULL: no longer. */
+static void publish(const struct unwind_tables *tables, const struct unwind_file_id *id,
+		    const struct unwind_file_table *shown)
+{
+	if (tables->memory.publish)
+		tables->memory.publish(tables->memory.context, id, shown);
+}
+
+static void table_drop(struct unwind_tables *tables, struct table *table)
+{
+	if (table->published)
+		publish(tables, &table->id, NULL);
+	extent_retire(tables, &tables->words, table->first, table->size);
+	*table = (struct table){};
+}
+
 static void tables_evict(struct unwind_tables *tables)
 {
-	for (size_t i = 0; i < tables->table_count; i++) {
-		struct table *table = &tables->tables[i];
-
-		if (!table->used || table->users)
-			continue;
-		if (table->published)
-			tables->memory.publish(tables->memory.context, &table->id, NULL);
-		extent_retire(tables, &tables->words, table->first, table->size);
-		*table = (struct table){};
-	}
+	for (size_t i = 0; i < tables->table_count; i++)
+		if (tables->tables[i].used && !tables->tables[i].users)
+			table_drop(tables, &tables->tables[i]);
 }
 
 /* Takes room, after making some where there is none. */
@@ -370,14 +384,14 @@ void unwind_tables_publish(struct unwind_tables *tables, int file, const struct 
 {
 	struct unwind_file_table shown = {.read = 1};
 
-	if (!tables->memory.publish || file < 0 || (size_t)file >= tables->table_count)
+	if (file < 0 || (size_t)file >= tables->table_count)
 		return;
 	struct table *table = &tables->tables[file];
 
 	if (table->published && !memcmp(&table->id, id, sizeof(*id)))
 		return;
 	if (table->published)
-		tables->memory.publish(tables->memory.context, &table->id, NULL);
+		publish(tables, &table->id, NULL);
 	table->published = true;
 	table->id = *id;
 	if (table->page_count && table->segment_count <= UNWIND_FILE_SEGMENTS) {
@@ -391,7 +405,18 @@ void unwind_tables_publish(struct unwind_tables *tables, int file, const struct 
 			.size = table->segments[i].size,
 			.base = segment_base(table, &table->segments[i]),
 		};
-	tables->memory.publish(tables->memory.context, id, &shown);
+	publish(tables, id, &shown);
+}
+
+void unwind_tables_forget(struct unwind_tables *tables, const struct unwind_file_id *id)
+{
+	for (size_t i = 0; i < tables->table_count; i++) {
+		struct table *table = &tables->tables[i];
+
+		if (table->used && !table->users && table->published &&
+		    !memcmp(&table->id, id, sizeof(*id)))
+			table_drop(tables, table);
+	}
 }
 
 /* Where the table's first page lies in this mapping's address space. */

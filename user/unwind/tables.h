@@ -92,6 +92,9 @@ void unwind_tables_put(struct unwind_tables *tables, int file);
 /* Lets walks find a file's table by `id`, as long as it is kept. The file must be held. */
 void unwind_tables_publish(struct unwind_tables *tables, int file, const struct unwind_file_id *id);
 
+/* Drops what is published as `id` and in no list. */
+void unwind_tables_forget(struct unwind_tables *tables, const struct unwind_file_id *id);
+
 /*
  * Replaces a space's list. `placements` are its executable mappings, sorted by address and apart.
  * Returns 0 or -ENOSPC, -ENOMEM, -E2BIG (more than UNWIND_MAPPINGS_A_SPACE), -EINVAL; then the old

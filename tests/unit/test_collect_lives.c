@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Many short lives, each with a library of its own: what the collector keeps of those that ended, and
+ * of those that were removed. It holds a descriptor of each file that somebody needs.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <dirent.h>
+#include <malloc.h>
+
+#include "../../bpf/ledger.h"
+#include "replay_stream.h"
+
+enum {
+	LIVES = 1000,
+	FIRST_PID = 1000,
+	SPARED = 2 * 64, /* files are swept out after 64 ends, and spared once */
+	MEMORY_BYTES_A_LIFE = 2048,
+};
+
+static struct confined *confined;
+
+static void play(struct replay *replay, const char *const *steps)
+{
+	for (; *steps; steps++) {
+		char *line = strdup(*steps);
+
+		stream_step(replay, line);
+		free(line);
+	}
+}
+
+static struct replay *replay_with_parent(void)
+{
+	static const char *const steps[] = {
+		"file app /srv/app",
+		"symbol 0x1100 0x100 main",
+		"process 10 app /srv/app --serve",
+		"maps 10 0x400000 0x402000 0 app",
+		"trace 1 10",
+		"refresh 10",
+		NULL,
+	};
+	struct replay *replay = replay_new(confined);
+
+	replay->said = fopen("/dev/null", "w");
+	play(replay, steps);
+	return replay;
+}
+
+static void replay_end(struct replay *replay)
+{
+	fclose(replay->said);
+	replay_free(replay);
+}
+
+static size_t count_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count;
+}
+
+static size_t memory_in_use(void)
+{
+	return mallinfo2().uordblks;
+}
+
+/* A child of the first process, which has mapped a library that nobody else has. */
+static void begin_life(struct replay *replay, unsigned int number, uint32_t space)
+{
+	unsigned int pid = FIRST_PID + number;
+	char file[64], process[64], maps[100], fork[64], refresh[64];
+	const char *const steps[] = {file, "symbol 0x1100 0x40 own", process, maps, fork, refresh,
+				     NULL};
+
+	replay->file_count = 1; /* the program stays */
+	replay->files[1].inode = 0;
+	snprintf(file, sizeof(file), "file lib /srv/lib%u.so", number);
+	snprintf(process, sizeof(process), "process %u app /srv/app --serve", pid);
+	snprintf(maps, sizeof(maps), "maps %u 0x400000 0x402000 0 app 0x700000 0x702000 0 lib",
+		 pid);
+	snprintf(fork, sizeof(fork), "fork 1 %u %u", pid, space);
+	snprintf(refresh, sizeof(refresh), "refresh %u", pid);
+	play(replay, steps);
+}
+
+static void end_life(struct replay *replay, unsigned int number, uint32_t space)
+{
+	char exit[64], gone[64];
+	const char *const steps[] = {exit, gone, NULL};
+
+	snprintf(exit, sizeof(exit), "exit %u", space);
+	snprintf(gone, sizeof(gone), "gone %u", FIRST_PID + number);
+	play(replay, steps);
+}
+
+/* Nobody gives them up: what they allocated would be in a report. */
+static void test_files_of_the_dead_are_closed(void **state)
+{
+	struct replay *replay = replay_with_parent();
+	size_t descriptors = count_descriptors(), memory = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < LIVES; i++) {
+		begin_life(replay, i, 2 + i);
+		assert_true(count_descriptors() > descriptors); /* it was opened */
+		end_life(replay, i, 2 + i);
+		assert_true(count_descriptors() <= descriptors + SPARED + 1);
+		if (i == LIVES / 2)
+			memory = memory_in_use();
+	}
+	assert_true(memory_in_use() < memory + LIVES / 2 * MEMORY_BYTES_A_LIFE);
+	replay_end(replay);
+}
+
+/* What stacks run through is needed for their names. */
+static void test_files_of_stacks_stay(void **state)
+{
+	static const char *const stack[] = {"stack 2 3 at 0x701110 0x401110",
+					    "block 3 2 0x1000 100 5", NULL};
+	struct replay *replay = replay_with_parent();
+
+	(void)state;
+	begin_life(replay, 0, 2);
+	play(replay, stack);
+	end_life(replay, 0, 2);
+	for (unsigned int i = 1; i < 4 * SPARED; i++) {
+		begin_life(replay, i, 2 + i);
+		end_life(replay, i, 2 + i);
+	}
+	const struct snapshot *snapshot = replay_snapshot(replay, true, 0);
+
+	assert_int_equal(snapshot->stack_count, 1);
+	assert_string_equal(snapshot->stacks[0].frames[1]->name, "own");
+	replay_end(replay);
+}
+
+/* Each with a stack through its library, whose names a report had looked up. */
+static void test_nothing_is_left_of_the_removed(void **state)
+{
+	struct replay *replay = replay_with_parent();
+	size_t descriptors = count_descriptors(), memory = 0;
+
+	(void)state;
+	for (unsigned int i = 0; i < LIVES; i++) {
+		uint32_t space = SPACE(2, i);
+		char stack[100];
+		const char *const steps[] = {stack, NULL};
+
+		snprintf(stack, sizeof(stack), "stack %u 3 at 0x701110 0x401110", space);
+		begin_life(replay, i, space);
+		play(replay, steps);
+		if (i % 16 == 0)
+			snapshot_free(replay_snapshot(replay, false, 0));
+		replay->snapshot_count = 0;
+		end_life(replay, i, space);
+		collector_remove(replay->collector, space);
+		collector_forget_removed(replay->collector);
+		assert_true(count_descriptors() <= descriptors + 2);
+		if (i == LIVES / 2)
+			memory = memory_in_use();
+	}
+	assert_true(memory_in_use() < memory + 65536);
+	replay_end(replay);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_files_of_the_dead_are_closed),
+		cmocka_unit_test(test_files_of_stacks_stay),
+		cmocka_unit_test(test_nothing_is_left_of_the_removed),
+	};
+
+	confined = confined_new();
+	if (!confined)
+		return 1;
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	confined_free(confined);
+	return failed;
+}
