@@ -431,8 +431,8 @@ static bool rule_agrees(const struct unwind_rule *rule, Dwarf_Frame *frame)
 	if (!count && ops)
 		return rule->cfa == UNWIND_END;
 	if (rule->cfa == UNWIND_UNSUPPORTED &&
-	    rule->addend == UNWIND_RA_RULE) /* a frame of 32 KiB */
-		return (int64_t)ops[count - 1].number < INT16_MIN;
+	    rule->addend == UNWIND_RA_RULE) /* in x15, as rawmemchr has it; or a frame of 32 KiB */
+		return ops[0].atom == DW_OP_regx || (int64_t)ops[count - 1].number < INT16_MIN;
 	assert_int_equal(dwarf_frame_cfa(frame, &ops, &count), 0);
 	return cfa_agrees(rule, ops, count) &&
 	       (rule->cfa == UNWIND_UNSUPPORTED ||
