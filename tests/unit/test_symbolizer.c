@@ -2,6 +2,7 @@
 #include "symbol_fixture.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -183,13 +184,25 @@ static void ordinary_users_have_names_too(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* Returns when it is dead. */
+static void kill_helper(const struct confined *confined)
+{
+	struct pollfd ended = {
+		.fd = (int)syscall(SYS_pidfd_open, confined_pid(confined), 0),
+		.events = POLLIN,
+	};
+
+	kill(confined_pid(confined), SIGKILL);
+	assert_int_equal(poll(&ended, 1, -1), 1);
+	close(ended.fd);
+}
+
 static void dead_helper_is_replaced(void **state)
 {
 	struct confined *confined = confined_new();
 
 	(void)state;
-	kill(confined_pid(confined), SIGKILL);
-	waitid(P_PID, (id_t)confined_pid(confined), &(siginfo_t){0}, WEXITED | WNOWAIT);
+	kill_helper(confined);
 	assert_works(confined);
 	confined_free(confined);
 }
@@ -432,8 +445,7 @@ static void descriptors_are_given_back(void **state)
 
 	(void)state;
 	for (int i = 0; i < 20; i++) {
-		kill(confined_pid(confined), SIGKILL);
-		waitid(P_PID, (id_t)confined_pid(confined), &(siginfo_t){0}, WEXITED | WNOWAIT);
+		kill_helper(confined);
 		assert_works(confined);
 	}
 	confined_free(confined);

@@ -6,7 +6,8 @@
  * demangling) is too much code to be trusted with root. It is called through here: a forked process
  * without capabilities and without root gets an open descriptor and a few bytes, and answers with
  * bytes that the caller believes no more than the file itself. A call that crashes or hangs costs
- * what it should have found; the next one gets a fresh process.
+ * what it should have found; the next one gets a fresh process, as clean as the first one (zygote.h).
+ * How long a call may take: patience.h.
  */
 #ifndef UNFREED_CONFINED_H
 #define UNFREED_CONFINED_H
@@ -14,6 +15,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "../lib/loop.h"
 
 #define CONFINED_INPUT_MAX  (64u << 10)
 #define CONFINED_ANSWER_MAX (320u << 20)
@@ -49,6 +52,12 @@ struct confined *confined_new(void);
 
 /* Ends the process. Accepts NULL. */
 void confined_free(struct confined *confined);
+
+/*
+ * While an answer is awaited, which can take minutes, what is LOOP_ALWAYS in this loop is served; it
+ * makes no calls of this process: they get -EBUSY. NULL: no loop any more.
+ */
+void confined_use_loop(struct confined *confined, struct loop *loop);
 
 /*
  * Returns what the function returned, or -EPIPE (it crashed, or answered nonsense), -ETIME (it took

@@ -216,6 +216,18 @@ static void choose_cache(const char *path)
 		setenv("DEBUGINFOD_CACHE_PATH", path, 1);
 }
 
+static bool end_with(pid_t parent)
+{
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent;
+}
+
+bool privileges_detach(int socket, pid_t parent)
+{
+	reset_signals();
+	prctl(PR_SET_NAME, "unfreed-zygote");
+	return drop_descriptors(socket) && drop_shared_memory() && end_with(parent);
+}
+
 /* The order matters: a change of user resets the last two. */
 bool privileges_drop(int socket, pid_t parent)
 {
@@ -234,6 +246,5 @@ bool privileges_drop(int socket, pid_t parent)
 		choose_cache(cache);
 	set_limits();
 	prctl(PR_SET_NAME, "unfreed-reader");
-	return prctl(PR_SET_DUMPABLE, 0) == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
-	       getppid() == parent;
+	return prctl(PR_SET_DUMPABLE, 0) == 0 && end_with(parent);
 }

@@ -12,6 +12,12 @@
 #define PRIVILEGES_SOCKET 3
 
 /*
+ * What the process needs from which confined ones are forked: lets go of the program's descriptors,
+ * signals and shared memory, as below.
+ */
+bool privileges_detach(int socket, pid_t parent);
+
+/*
  * Drops all but `socket`, which becomes PRIVILEGES_SOCKET. `parent` is the process whose death ends
  * this one. Returns false where something that must go could not; then the process must end.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Messages between the two processes, over a stream socket.
+ * Messages between the program and a confined process, over a stream socket.
  *
  *   call:   struct call_header with the file as SCM_RIGHTS, then the input
  *   reply:  struct reply_header, then the answer
@@ -29,6 +29,13 @@ struct reply_header {
 	int32_t status; /* 0 or a negative errno; then there is no answer */
 	uint64_t length;
 };
+
+/*
+ * Sends or receives `length` bytes in one go, with a descriptor; -1: none. The first one waits for
+ * nothing. Each returns 0 or -EPIPE.
+ */
+int protocol_send_fd(int socket, const void *data, size_t length, int fd);
+int protocol_receive_fd(int socket, void *data, size_t length, int *fd);
 
 /* The confined side: serves calls until the socket is closed. */
 void confined_serve(int socket);

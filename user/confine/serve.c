@@ -35,22 +35,8 @@ static bool send_all(int socket, const void *data, size_t length)
 /* Receives a call's header and the descriptor that comes with it. */
 static bool receive_header(int socket, struct call_header *call, int *fd)
 {
-	char control[CMSG_SPACE(sizeof(*fd))] __attribute__((aligned(8)));
-	struct iovec part = {call, sizeof(*call)};
-	struct msghdr message = {
-		.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t got = recvmsg(socket, &message, MSG_WAITALL | MSG_CMSG_CLOEXEC);
-	struct cmsghdr *header = got > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-
-	if (got != sizeof(*call) || !header || header->cmsg_level != SOL_SOCKET ||
-	    header->cmsg_type != SCM_RIGHTS || header->cmsg_len != CMSG_LEN(sizeof(*fd)))
-		return false;
-	memcpy(fd, CMSG_DATA(header), sizeof(*fd));
-	return call->magic == CALL_MAGIC && call->length <= CONFINED_INPUT_MAX;
+	return !protocol_receive_fd(socket, call, sizeof(*call), fd) && *fd >= 0 &&
+	       call->magic == CALL_MAGIC && call->length <= CONFINED_INPUT_MAX;
 }
 
 static bool serve_one(int socket)
