@@ -73,6 +73,12 @@ void collector_refresh(struct collector *collector, uint32_t pid);
 struct image *collector_take(struct collector *collector, const void *record, size_t size);
 
 /*
+ * Looks the names up that a snapshot would need by now, except those of perf maps, which change. It
+ * may take long; a snapshot that follows soon then does not.
+ */
+void collector_find_names(struct collector *collector);
+
+/*
  * The next file of a target that could not be read or used, once each, as a sentence for people in
  * `text`. Returns false where there is none.
  */

@@ -111,14 +111,8 @@ static void want_names_of(struct names *names, struct known_stack *known)
 	}
 }
 
-static void want_names(struct collector *collector)
+void collector_find_names(struct collector *collector)
 {
-	for (size_t i = 0; i < collector->images.count; i++) {
-		struct image *image = collector->images.items[i];
-
-		if (image->perf_map && !image->gone)
-			image_read_perf_map(&collector->images, image);
-	}
 	for (size_t row = 0; row < collector->stacks.row_count; row++) {
 		struct known_stack *known = collector->stacks.by_row[row];
 
@@ -363,7 +357,8 @@ struct snapshot *collector_snapshot(struct collector *collector,
 	if (!error)
 		error = pools_read_live(collector->view, &collector->stacks, newest_ns, live);
 	if (!error) {
-		want_names(collector);
+		images_read_perf_maps(&collector->images);
+		collector_find_names(collector);
 		snapshot->version = UNFREED_VERSION;
 		note_host(snapshot);
 		snapshot->started_at_ns = request->started_at_ns;

@@ -425,6 +425,16 @@ void image_read_perf_map(const struct images *images, struct image *image)
 	image->perf_map_stamp = stamp;
 }
 
+void images_read_perf_maps(const struct images *images)
+{
+	for (size_t i = 0; i < images->count; i++) {
+		struct image *image = images->items[i];
+
+		if (image->perf_map && !image->gone)
+			image_read_perf_map(images, image);
+	}
+}
+
 static void image_free(struct image *image)
 {
 	mappings_release(&image->mappings);

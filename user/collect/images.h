@@ -138,6 +138,9 @@ void image_end(const struct images *images, struct image *image);
 /* Forgets what those had mapped that had ended when it was called last: records may come late. */
 void images_forget_mappings(const struct images *images);
 
+/* Reads those again that there are, as they grow. */
+void images_read_perf_maps(const struct images *images);
+
 /* Frees those that are removed. */
 void images_forget_removed(struct images *images);
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -174,10 +173,7 @@ struct c_trace *c_trace_begin(const struct procfs *procfs, struct confined *conf
 
 void c_trace_poll(struct c_trace *trace)
 {
-	struct pollfd ready = {.fd = session_descriptor(trace->session), .events = POLLIN};
-
-	if (poll(&ready, 1, 0) > 0)
-		session_drain(trace->session);
+	session_drain(trace->session);
 }
 
 /* Innermost first, as answers have them. */

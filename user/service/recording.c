@@ -22,11 +22,14 @@ struct recording *recording_new(const struct recording_config *config, const str
 	recording->config = *config;
 	recording->procfs = procfs;
 	recording->confined = confined_new();
-	if (recording->confined)
+	recording->loop = loop_new();
+	if (recording->confined && recording->loop) {
+		confined_use_loop(recording->confined, recording->loop);
 		return recording;
+	}
 	failure_set(failure, STATUS_FAILURE, "cannot start a process to read files in: %s",
 		    strerror(errno));
-	free(recording);
+	recording_free(recording);
 	return NULL;
 }
 
@@ -40,6 +43,7 @@ void recording_free(struct recording *recording)
 	since_free(recording->since);
 	spawn_release(&recording->spawn);
 	confined_free(recording->confined);
+	loop_free(recording->loop);
 	target_list_release(&recording->list);
 	free(recording);
 }
@@ -83,7 +87,7 @@ static int prepare(struct recording *recording, struct failure *failure)
 	recording->since = config->interval_ns ? since_new() : NULL;
 	if (!recording->footprints || (config->interval_ns && !recording->since))
 		return failure_set(failure, STATUS_FAILURE, "out of memory");
-	recording->waiting = waiting_new(config->duration_ns, config->interval_ns);
+	recording->waiting = waiting_new(recording->loop, config->duration_ns, config->interval_ns);
 	if (!recording->waiting)
 		return failure_set(failure, STATUS_FAILURE, "cannot set timers: %s",
 				   strerror(errno));

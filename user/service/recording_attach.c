@@ -26,6 +26,7 @@ static int open_session(struct recording *recording, struct failure *failure)
 		.native_interpreter = config->native_interpreter,
 		.max_blocks = config->max_blocks,
 		.max_stacks = config->max_stacks,
+		.loop = recording->loop,
 	};
 
 	recording->session =

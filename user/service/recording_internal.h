@@ -20,6 +20,7 @@ struct recording {
 	const struct procfs *procfs;
 	struct kernel kernel;
 	enum attach_kind attach;
+	struct loop *loop;
 	struct confined *confined;
 	struct session *session;
 	struct spawn spawn;

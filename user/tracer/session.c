@@ -18,8 +18,6 @@
 
 #define DRAIN_ROUNDS 64
 
-static int take_record(void *context, void *data, size_t size);
-
 static int load(struct session *session)
 {
 	const struct loaded_config config = {
@@ -33,9 +31,9 @@ static int load(struct session *session)
 
 	if (error)
 		return error;
-	session->ring = ring_buffer__new(bpf_map__fd(session->loaded.skeleton->maps.records),
-					 take_record, session, NULL);
-	return session->ring ? 0 : -errno;
+	session->intake = intake_new(bpf_map__fd(session->loaded.skeleton->maps.records),
+				     session->config.loop);
+	return session->intake ? 0 : -errno;
 }
 
 static struct interpreters *find_interpreters(struct session *session)
@@ -101,7 +99,7 @@ void session_close(struct session *session)
 	interpreters_free(session->interpreters);
 	keeper_free(session->probes);
 	collector_free(session->collector);
-	ring_buffer__free(session->ring);
+	intake_free(session->intake);
 	spaces_free(session->spaces);
 	loaded_close(&session->loaded);
 	free(session->shared_files.items);
@@ -297,14 +295,13 @@ bool session_next_end(struct session *session, pid_t *pid, int *status)
 	return false;
 }
 
-static int take_record(void *context, void *data, size_t size)
+static void take_record(struct session *session, const void *data, size_t size)
 {
-	struct session *session = context;
 	const struct record *record = data;
 
 	if (session->stopped || record->type == RECORD_STACK || record->type == RECORD_FILE) {
 		collector_take(session->collector, data, size);
-		return 0;
+		return;
 	}
 	switch (record->type) {
 	case RECORD_LOADED:
@@ -321,7 +318,6 @@ static int take_record(void *context, void *data, size_t size)
 		process_ended(session, data);
 		break;
 	}
-	return 0;
 }
 
 void session_start(struct session *session)
@@ -361,16 +357,24 @@ void session_stop(struct session *session)
 	session_drain(session);
 }
 
-int session_descriptor(const struct session *session)
+/* Of records that come faster than they can be taken there is no end. */
+static void take_records(struct session *session)
 {
-	return ring_buffer__epoll_fd(session->ring);
+	for (int round = 0; round < DRAIN_ROUNDS; round++) {
+		const void *record;
+		size_t size, count = 0;
+
+		intake_fetch(session->intake);
+		for (; (record = intake_next(session->intake, &size)); count++)
+			take_record(session, record, size);
+		if (!count)
+			break;
+	}
 }
 
 void session_drain(struct session *session)
 {
-	for (int round = 0; round < DRAIN_ROUNDS; round++)
-		if (ring_buffer__consume(session->ring) <= 0)
-			break;
+	take_records(session);
 	if (session->stopped)
 		return;
 	interpreters_retry(session->interpreters);
@@ -429,14 +433,15 @@ int session_each_block(const struct session *session,
 	return ledger_view_visit(&session->loaded.view, UINT64_MAX, visit, context);
 }
 
+/*
+ * Names first: files may take long to be read, and the figures are then those of the moment when all
+ * is at hand. What came meanwhile is in them.
+ */
 struct snapshot *session_snapshot(struct session *session, uint64_t older_than_ns,
 				  const struct judged_blocks *judged)
 {
-	uint64_t end = end_of(session);
 	struct snapshot_request request = {
 		.started_at_ns = session->started_at_ns,
-		.duration_ns = end - session->started_monotonic_ns,
-		.taken_monotonic_ns = end,
 		.older_than_ns = older_than_ns,
 		.mode = session->config.malloc_off ? MODE_GROWTH : MODE_EXACT,
 		.judged = judged,
@@ -445,9 +450,15 @@ struct snapshot *session_snapshot(struct session *session, uint64_t older_than_n
 
 	struct snapshot *snapshot;
 
-	if (!session->stopped)
+	if (!session->stopped) {
+		collector_find_names(session->collector);
+		take_records(session);
 		interpreters_measure(session->interpreters);
+	}
+	request.taken_monotonic_ns = end_of(session);
+	request.duration_ns = request.taken_monotonic_ns - session->started_monotonic_ns;
 	memcpy(request.losses, session->losses, sizeof(request.losses));
+	request.losses[LOSS_events_dropped] += intake_lost(session->intake);
 	request.losses[LOSS_allocator_unprobed] += session->probing.unprobed;
 	snapshot = merge_equal(collector_snapshot(session->collector, &request));
 	tell_troubles(session);

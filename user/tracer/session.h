@@ -23,6 +23,9 @@ struct session_config {
 	bool native_interpreter; /* reports show its native frames */
 	uint32_t max_blocks;
 	uint32_t max_stacks;
+	/* In which records are set aside while something else is waited for; NULL: they wait. It
+	 * must outlive the session. */
+	struct loop *loop;
 };
 
 struct session;
@@ -108,9 +111,6 @@ struct session_usage {
 };
 
 void session_usage(const struct session *session, struct session_usage *usage);
-
-/* A descriptor that becomes readable when the programs have sent something. */
-int session_descriptor(const struct session *session);
 
 /* Takes in what the programs have sent; attaches to what was loaded since. */
 void session_drain(struct session *session);

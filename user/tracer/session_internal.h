@@ -5,6 +5,7 @@
 #ifndef UNFREED_SESSION_INTERNAL_H
 #define UNFREED_SESSION_INTERNAL_H
 
+#include "intake.h"
 #include "loaded.h"
 #include "session.h"
 #include "spaces.h"
@@ -15,7 +16,7 @@ struct session {
 	struct confined *confined;
 	struct loaded loaded;
 	struct spaces *spaces;
-	struct ring_buffer *ring;
+	struct intake *intake;
 	struct collector *collector;
 	struct interpreters *interpreters;
 	struct keeper *probes;

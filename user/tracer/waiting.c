@@ -1,12 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "waiting.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "../lib/signals.h"
 
@@ -14,29 +9,43 @@
 #define IDLE_MS 1000
 
 struct waiting {
+	struct loop *loop;
 	uint64_t duration_ns;
 	uint64_t interval_ns;
-	int signals;
-	int end;
-	int interval;
+	struct loop_source *signals;
+	struct loop_source *end;
+	struct loop_source *interval;
 	bool started;
+	bool over;
+	bool due; /* a report */
 };
 
-struct waiting *waiting_new(uint64_t duration_ns, uint64_t interval_ns)
+static void note_end(void *context)
+{
+	((struct waiting *)context)->over = true;
+}
+
+static void note_interval(void *context)
+{
+	((struct waiting *)context)->due = true;
+}
+
+struct waiting *waiting_new(struct loop *loop, uint64_t duration_ns, uint64_t interval_ns)
 {
 	struct waiting *waiting = calloc(1, sizeof(*waiting));
 	sigset_t signals;
 
 	if (!waiting)
 		return NULL;
+	waiting->loop = loop;
 	waiting->duration_ns = duration_ns;
 	waiting->interval_ns = interval_ns;
 	signals_of_end(&signals);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	waiting->signals = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	waiting->end = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	waiting->interval = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (waiting->signals >= 0 && waiting->end >= 0 && waiting->interval >= 0)
+	waiting->signals = loop_on_signals(loop, &signals, LOOP_IN_TURN, note_end, waiting);
+	waiting->end = loop_on_timer(loop, LOOP_IN_TURN, note_end, waiting);
+	waiting->interval = loop_on_timer(loop, LOOP_IN_TURN, note_interval, waiting);
+	if (waiting->signals && waiting->end && waiting->interval)
 		return waiting;
 	waiting_free(waiting);
 	return NULL;
@@ -46,63 +55,29 @@ void waiting_free(struct waiting *waiting)
 {
 	if (!waiting)
 		return;
-	if (waiting->signals >= 0)
-		close(waiting->signals);
-	if (waiting->end >= 0)
-		close(waiting->end);
-	if (waiting->interval >= 0)
-		close(waiting->interval);
+	loop_drop(waiting->signals);
+	loop_drop(waiting->end);
+	loop_drop(waiting->interval);
 	free(waiting);
 }
 
-static void start_timer(int timer, uint64_t first_ns, uint64_t then_ns)
-{
-	struct itimerspec times = {
-		.it_value = {.tv_sec = (time_t)(first_ns / 1000000000u),
-			     .tv_nsec = (long)(first_ns % 1000000000u)},
-		.it_interval = {.tv_sec = (time_t)(then_ns / 1000000000u),
-				.tv_nsec = (long)(then_ns % 1000000000u)},
-	};
-
-	timerfd_settime(timer, 0, &times, NULL);
-}
-
-static bool is_interrupted(int signals)
-{
-	struct signalfd_siginfo info;
-
-	return read(signals, &info, sizeof(info)) == sizeof(info);
-}
-
-static bool has_fired(int timer)
-{
-	uint64_t times;
-
-	return read(timer, &times, sizeof(times)) == sizeof(times);
-}
-
+/* What came while a report was written was set aside, so that records are taken before the wait. */
 enum wait_result waiting_next(struct waiting *waiting, struct session *session)
 {
 	if (!waiting->started) {
-		start_timer(waiting->end, waiting->duration_ns, 0);
-		start_timer(waiting->interval, waiting->interval_ns, waiting->interval_ns);
+		loop_set_timer(waiting->end, waiting->duration_ns, 0);
+		loop_set_timer(waiting->interval, waiting->interval_ns, waiting->interval_ns);
 		waiting->started = true;
 	}
 	for (;;) {
-		struct pollfd events[] = {
-			{.fd = session_descriptor(session), .events = POLLIN},
-			{.fd = waiting->signals, .events = POLLIN},
-			{.fd = waiting->end, .events = POLLIN},
-			{.fd = waiting->interval, .events = POLLIN},
-		};
-
-		if (poll(events, 4, IDLE_MS) < 0 && errno != EINTR)
-			return WAIT_END;
 		session_drain(session);
-		if (is_interrupted(waiting->signals) || has_fired(waiting->end) ||
-		    !session_alive(session))
+		if (waiting->over || !session_alive(session))
 			return WAIT_END;
-		if (has_fired(waiting->interval))
+		if (waiting->due) {
+			waiting->due = false;
 			return WAIT_INTERVAL;
+		}
+		if (loop_wait(waiting->loop, IDLE_MS) < 0)
+			return WAIT_END;
 	}
 }

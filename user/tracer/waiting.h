@@ -18,9 +18,9 @@ enum wait_result {
 
 /*
  * Blocks SIGINT, SIGTERM and SIGHUP for good and takes them as events. A duration or interval of 0
- * is none. NULL with errno.
+ * is none. The loop must outlive it. NULL with errno.
  */
-struct waiting *waiting_new(uint64_t duration_ns, uint64_t interval_ns);
+struct waiting *waiting_new(struct loop *loop, uint64_t duration_ns, uint64_t interval_ns);
 void waiting_free(struct waiting *waiting);
 
 /* Starts the clock at its first call. Takes the session's records in while it waits. */
