@@ -16,7 +16,7 @@ from pythons import begin, choose, find_pythons, started, tell, truth_of, with_l
 from servers import children
 
 PYTHONS = choose(find_pythons(), 8, 11, 13, 14)
-CLOCK_NANOSLEEP = {"x86_64": 230, "aarch64": 115}[platform.machine()]
+EPOLL_WAIT = {"x86_64": 232, "aarch64": 22}[platform.machine()]
 
 
 def command_of(pid, what, *options):
@@ -77,7 +77,7 @@ def links_of(pid):
 def is_watching(pid, events):
     """So many watchpoints are there, and what their words hold is known: it sleeps until a hit."""
     call = pathlib.Path(f"/proc/{pid}/syscall").read_text().split()[0]
-    return call == str(CLOCK_NANOSLEEP) and \
+    return call == str(EPOLL_WAIT) and \
         list(links_of(pid)).count("anon_inode:[perf_event]") == events
 
 

@@ -341,6 +341,20 @@ def test_a_watch_ends_with_the_image(watch):
     assert word["end"] == "gone"
 
 
+def test_limits_hold_while_a_file_is_read(watch):
+    """The file is read to its end only once all words are let go."""
+    with Target("watch_counter") as target:
+        truth = json.loads(target.lines.seen[-2])
+        watching = watch(target.pid, [truth["long"]], options=["--growths", 10, "--while-reading"])
+        target.go()
+        target.truth()
+        [word] = watching.result(end=False)["words"]
+        assert target.finish() == 0
+    assert not [line for line in watching.lines.seen if line.startswith("failed")]
+    assert word["end"] == "growths"
+    assert 10 <= word["hits"] <= 600
+
+
 def test_verifier_count(watch, record_property):
     with Target("watch_counter") as target:
         truth = json.loads(target.lines.seen[-2])

@@ -3,13 +3,15 @@
  * Watches words of a live process and prints, as one line of JSON, who wrote to them:
  *   watch_probe [--native] [--follow-forks] [--growths N] [--hits N] PID SECONDS
  * ADDRESS:KIND[:BYTES]… KIND: length, slot, refcount. Says `ready` once it watches; the end of the
- * input ends it too.
+ * input ends it too. With --while-reading it polls nothing: it waits for a file to be read, which
+ * takes until all words are let go.
  */
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +23,7 @@
 #include "symbolize/variable.h"
 
 static const struct procfs procfs = {"/proc"};
+static bool while_reading;
 static const char *const end_names[] = {"on", "growths", "hits", "cost", "stopped", "gone"};
 
 static bool find_word(pid_t pid, struct confined *confined, const char *name,
@@ -145,6 +148,50 @@ static void run(struct watch *watch, double seconds, size_t count)
 	watch_poll(watch);
 }
 
+struct reading {
+	struct watch *watch;
+	int file;
+};
+
+/* In the confined process: until there is a byte in the file. */
+static int read_slowly(int fd, const void *input, size_t length, struct confined_answer *answer)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+	char byte;
+
+	(void)input;
+	(void)length;
+	while (pread(fd, &byte, 1, 0) != 1)
+		nanosleep(&pause, NULL);
+	return confined_answer_copy(answer, &byte, 1);
+}
+
+static void end_reading(void *context)
+{
+	const struct reading *reading = context;
+
+	if (!watch_armed(reading->watch) && pwrite(reading->file, "!", 1, 0) != 1)
+		exit(1);
+}
+
+static void read_meanwhile(struct watch *watch, const struct watch_config *config)
+{
+	struct reading reading = {watch, memfd_create("slow", 0)};
+	const struct confined_call call = {.function = read_slowly, .fd = reading.file};
+	struct loop_source *timer = loop_on_timer(config->loop, LOOP_ALWAYS, end_reading, &reading);
+	char byte;
+	int error;
+
+	if (!timer)
+		exit(1);
+	loop_set_timer(timer, 1000000, 1000000);
+	error = confined_call_for(config->confined, &call, &byte, 1);
+	if (error)
+		printf("failed: %s\n", confined_error_text(error));
+	loop_drop(timer);
+	close(reading.file);
+}
+
 static void print_results(struct watch *watch, size_t count)
 {
 	struct watch_result result;
@@ -172,7 +219,10 @@ static int watch_it(pid_t pid, double seconds, const struct watch_config *config
 	}
 	printf("ready\n");
 	fflush(stdout);
-	run(watch, seconds, config->word_count);
+	if (while_reading)
+		read_meanwhile(watch, config);
+	else
+		run(watch, seconds, config->word_count);
 	print_results(watch, config->word_count);
 	watch_close(watch);
 	return 0;
@@ -205,6 +255,7 @@ static int parse_options(int argc, char **argv, struct watch_config *config, boo
 		{"growths", required_argument, NULL, 'g'},
 		{"hits", required_argument, NULL, 'h'},
 		{"cost-us", required_argument, NULL, 'c'},
+		{"while-reading", no_argument, NULL, 'r'},
 		{0},
 	};
 	int option;
@@ -214,6 +265,8 @@ static int parse_options(int argc, char **argv, struct watch_config *config, boo
 			*native = true;
 		else if (option == 'i')
 			config->native_inward = true;
+		else if (option == 'r')
+			while_reading = true;
 		else if (option == 'f')
 			config->follow_forks = true;
 		else if (option == 'g')
@@ -246,11 +299,12 @@ static int find_python(pid_t pid, struct confined *confined, struct python_inter
 
 static int run_probe(int argc, char **argv, struct confined *confined)
 {
-	struct watch_config config = {.procfs = &procfs, .confined = confined};
+	struct watch_config config = {.procfs = &procfs, .confined = confined, .loop = loop_new()};
 	struct python_interpreter interpreter;
 	bool native = false;
 	int first = parse_options(argc, argv, &config, &native);
 
+	confined_use_loop(confined, config.loop);
 	if (first < 0 || argc - first < 3)
 		return 2;
 	pid_t pid = atoi(argv[first]);
@@ -262,6 +316,8 @@ static int run_probe(int argc, char **argv, struct confined *confined)
 	int status = watch_it(pid, atof(argv[first + 1]), &config);
 	if (config.python)
 		python_interpreter_release(&interpreter);
+	confined_use_loop(confined, NULL);
+	loop_free(config.loop);
 	return status;
 }
 

@@ -2,13 +2,13 @@
 #include "doctor.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "target_options.h"
 #include "doctor_python.h"
+#include "../service/reading.h"
 #include "../lib/capabilities.h"
 #include "../lib/command_line.h"
 #include "../lib/escape.h"
@@ -231,24 +231,24 @@ static int examine(const struct kernel *kernel, struct confined *confined, pid_t
 static int look(struct target_choice *target)
 {
 	const struct procfs procfs = {.root = "/proc"};
-	struct confined *confined = confined_new();
+	struct reading reading;
 	struct failure failure;
 	struct kernel kernel;
 	int status = STATUS_OK;
 
-	if (!confined) {
-		message_error("cannot start a process to read files in: %s", strerror(errno));
-		return STATUS_FAILURE;
+	if (reading_begin(&reading, &failure)) {
+		message_error("%s", failure.text);
+		return failure.status;
 	}
 	kernel_probe(&kernel);
 	print_kernel(&kernel);
 	if (target_choice_resolve(target, &procfs, &failure) ||
-	    examine(&kernel, confined, target_choice_pid(target), &failure)) {
+	    examine(&kernel, reading.confined, target_choice_pid(target), &failure)) {
 		fflush(stdout);
 		message_error("%s", failure.text);
 		status = failure.status;
 	}
-	confined_free(confined);
+	reading_end(&reading);
 	return status;
 }
 

@@ -7,9 +7,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "../confine/confined.h"
+#include "../lib/clock.h"
 #include "../lib/message.h"
 #include "../lib/signals.h"
 #include "../look/growth.h"
@@ -22,6 +21,7 @@
 #include "arguments.h"
 #include "heap_core.h"
 #include "heap_watch.h"
+#include "../service/reading.h"
 #include "target_options.h"
 
 enum {
@@ -60,6 +60,7 @@ struct heap_options {
 	const char *watch; /* what; NULL: nothing */
 	double watch_s;
 	bool follow_forks;
+	struct reading reading;
 	const char *output; /* NULL: text on stdout */
 	const struct format *format;
 };
@@ -280,39 +281,46 @@ static const struct argp argp = {
 	       "process), 4 the permissions.",
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int signal)
+static void interrupt(void *interrupted)
 {
-	(void)signal;
-	interrupted = 1;
+	*(bool *)interrupted = true;
 }
 
 /* ^C ends a series of looks with what was seen so far. */
-static void sleep_until(struct timespec *next, double seconds)
+static int take_interrupts(struct loop *loop, bool *interrupted, struct failure *failure)
 {
-	uint64_t ns = (uint64_t)next->tv_nsec + (uint64_t)(seconds * 1e9);
+	sigset_t signals;
 
-	next->tv_sec += (time_t)(ns / 1000000000);
-	next->tv_nsec = (long)(ns % 1000000000);
-	while (!interrupted && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, next, NULL) == EINTR)
-		;
+	signals_of_end(&signals);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	if (loop_on_signals(loop, &signals, LOOP_IN_TURN, interrupt, interrupted))
+		return 0;
+	return failure_set(failure, STATUS_FAILURE, "cannot wait for signals: %s", strerror(errno));
+}
+
+static void rest(struct loop *loop, uint64_t until_ns, const bool *interrupted)
+{
+	do
+		loop_rest(loop, until_ns);
+	while (!*interrupted && clock_ns(CLOCK_MONOTONIC) < until_ns);
 }
 
 /* Graphs at the first look, the last and some between show growth by paths. */
 static int look_repeatedly(struct patient *patient, const struct heap_options *heap,
 			   struct failure *failure)
 {
+	static bool interrupted; /* as long as the loop may tell it */
 	long looks = heap->interval_s ? heap->looks ? heap->looks : LOOKS_DEFAULT : 1;
-	struct timespec next;
+	uint64_t next_ns = clock_ns(CLOCK_MONOTONIC);
 	int error = 0;
 
 	if (looks > 1)
-		signals_handle_end(interrupt);
-	clock_gettime(CLOCK_MONOTONIC, &next);
+		error = take_interrupts(heap->reading.loop, &interrupted, failure);
 	for (long i = 0; i < looks && !error; i++) {
-		if (i)
-			sleep_until(&next, heap->interval_s);
+		if (i) {
+			next_ns += (uint64_t)(heap->interval_s * 1e9);
+			rest(heap->reading.loop, next_ns, &interrupted);
+		}
 		if (interrupted)
 			break;
 		error = patient_look(patient, true, failure);
@@ -400,6 +408,7 @@ static enum exit_status watch(const struct heap_options *heap, struct patient *p
 		.wish = heap->watch,
 		.seconds = heap->watch_s ? heap->watch_s : WATCH_S,
 		.follow_forks = heap->follow_forks,
+		.loop = heap->reading.loop,
 	};
 	struct pool *pool = pool_new();
 	enum exit_status status;
@@ -559,14 +568,14 @@ static enum exit_status run(struct heap_options *heap)
 		message_error("cannot write %s: %s", path, strerror(-error));
 		return STATUS_FAILURE;
 	}
-	struct confined *confined = confined_new();
+	struct failure failure;
 
-	if (!confined) {
-		message_error("cannot start a process to read files in: %s", strerror(errno));
-		return STATUS_FAILURE;
+	if (reading_begin(&heap->reading, &failure)) {
+		message_error("%s", failure.text);
+		return failure.status;
 	}
-	enum exit_status status = look_into(heap, confined);
-	confined_free(confined);
+	enum exit_status status = look_into(heap, heap->reading.confined);
+	reading_end(&heap->reading);
 	return status;
 }
 

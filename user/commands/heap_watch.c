@@ -229,6 +229,7 @@ static int watch_words(struct patient *patient, const struct wanted *wanted,
 		.python = patient->is_python && !wanted->native ? &patient->interpreter : NULL,
 		.word_count = wanted->count,
 		.follow_forks = options->follow_forks,
+		.loop = options->loop,
 	};
 
 	memcpy(config.words, wanted->words, sizeof(wanted->words));

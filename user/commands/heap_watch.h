@@ -16,6 +16,7 @@ struct heap_watch_options {
 	const char *wish;
 	double seconds;
 	bool follow_forks;
+	struct loop *loop; /* in which it waits */
 };
 
 int heap_watch(struct patient *patient, const struct heap_watch_options *options, struct pool *pool,

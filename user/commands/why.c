@@ -21,6 +21,7 @@
 #include "../service/inquiry.h"
 #include "../probes/check.h"
 #include "arguments.h"
+#include "../service/reading.h"
 #include "target_options.h"
 
 #define BYTES_PER_MB   1e6
@@ -39,6 +40,7 @@ enum {
 struct why_options {
 	struct target_choice target;
 	struct look_options look;
+	struct reading reading;
 	double duration_s;
 	double fail_above_bytes; /* an hour; negative: never */
 	long top;
@@ -245,6 +247,7 @@ static enum exit_status ask(const struct why_options *why, const struct procfs *
 		.budget_bytes = look_options_budget(&why->look),
 		.with_keys = why->look.with_keys,
 		.interrupted = &interrupted,
+		.loop = why->reading.loop,
 	};
 	enum exit_status status = STATUS_FAILURE;
 	struct failure failure = {0};
@@ -364,13 +367,13 @@ static enum exit_status run(struct why_options *why)
 		return STATUS_FAILURE;
 	}
 	signals_handle_end(interrupt);
-	struct confined *confined = confined_new();
-	if (!confined) {
-		message_error("cannot start a process to read files in: %s", strerror(errno));
-		return STATUS_FAILURE;
+	struct failure failure;
+	if (reading_begin(&why->reading, &failure)) {
+		message_error("%s", failure.text);
+		return failure.status;
 	}
-	enum exit_status status = ask_target(why, confined);
-	confined_free(confined);
+	enum exit_status status = ask_target(why, why->reading.confined);
+	reading_end(&why->reading);
 	return status;
 }
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../lib/clock.h"
@@ -13,7 +12,7 @@
 #include "watchpoints.h"
 #include "writers.h"
 
-enum { PAUSE_LEAST_MS = 1, PAUSE_MOST_MS = 50 };
+enum { PAUSE_LEAST_NS = 1000000, PAUSE_MOST_NS = 50000000, LIMITS_NS = 50000000 };
 
 /* CPython from 3.12 on has flags in the upper half of a reference count, or counts in 32 bits. */
 #define REFCOUNT_BITS 0xffffffffull
@@ -35,6 +34,7 @@ struct watch {
 	struct writers *writers;
 	struct word_watch words[WATCH_WORDS];
 	uint64_t armed_ns;
+	struct loop_source *limits; /* a timer; NULL: there is no loop */
 };
 
 static uint64_t load(const __u64 *counter)
@@ -245,6 +245,21 @@ static int prepare(struct watch *watch, struct failure *failure)
 	return 0;
 }
 
+static void end_what_reached(void *watch);
+
+/* A file may take long to be read, and a word may be written a million times meanwhile. */
+static int keep_limits(struct watch *watch, struct failure *failure)
+{
+	if (!watch->config.loop)
+		return 0;
+	watch->limits = loop_on_timer(watch->config.loop, LOOP_ALWAYS, end_what_reached, watch);
+	if (!watch->limits)
+		return failure_set(failure, STATUS_FAILURE, "cannot set timers: %s",
+				   strerror(errno));
+	loop_set_timer(watch->limits, LIMITS_NS, LIMITS_NS);
+	return 0;
+}
+
 static void set_limits(struct watch_limits *limits)
 {
 	if (!limits->growths)
@@ -270,7 +285,7 @@ struct watch *watch_open(pid_t pid, const struct watch_config *config, struct fa
 	watch->memory = -1;
 	watch->config = *config;
 	set_limits(&watch->config.limits);
-	if (!prepare(watch, failure) && !arm(watch, failure))
+	if (!prepare(watch, failure) && !arm(watch, failure) && !keep_limits(watch, failure))
 		return watch;
 	watch_close(watch);
 	return NULL;
@@ -306,6 +321,7 @@ void watch_close(struct watch *watch)
 {
 	if (!watch)
 		return;
+	loop_drop(watch->limits);
 	watchpoints_close(watch->points);
 	writers_free(watch->writers);
 	watch_program_give(watch->config.programs, watch->program);
@@ -377,20 +393,26 @@ size_t watch_armed(const struct watch *watch)
 	return count;
 }
 
+static void end_what_reached(void *context)
+{
+	struct watch *watch = context;
+
+	for (size_t word = 0; word < watch->config.word_count; word++) {
+		enum watch_end end = reached(watch, word);
+
+		if (end != WATCH_ON)
+			end_word(watch, word, end);
+	}
+}
+
 static bool poll_word(struct watch *watch, size_t word)
 {
 	struct word_watch *polled = &watch->words[word];
 	uint64_t hits = load(&word_state(watch, word)->hits);
 	bool hit = hits != polled->seen_hits;
-	enum watch_end end;
 
 	polled->seen_hits = hits;
-	if (polled->end != WATCH_ON || !hit)
-		return hit;
-	end = reached(watch, word);
-	if (end != WATCH_ON)
-		end_word(watch, word, end);
-	return true;
+	return hit;
 }
 
 /* Nothing is mapped there, which only a live image can say. */
@@ -411,6 +433,7 @@ bool watch_poll(struct watch *watch)
 {
 	bool hit = false;
 
+	end_what_reached(watch);
 	for (size_t word = 0; word < watch->config.word_count; word++)
 		hit |= poll_word(watch, word);
 	writers_take(watch->writers,
@@ -420,31 +443,20 @@ bool watch_poll(struct watch *watch)
 	return hit;
 }
 
-static void pause_ms(int milliseconds)
-{
-	const struct timespec pause = {.tv_sec = milliseconds / 1000,
-				       .tv_nsec = milliseconds % 1000 * 1000000L};
-
-	nanosleep(&pause, NULL);
-}
-
 void watch_run(struct watch *watch, double seconds)
 {
 	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + (uint64_t)(seconds * 1e9);
-	int wait_ms = PAUSE_LEAST_MS;
+	uint64_t wait_ns = PAUSE_LEAST_NS, now_ns;
 
 	watch_poll(watch);
-	while (watch_armed(watch)) {
-		uint64_t now = clock_ns(CLOCK_MONOTONIC);
-		int left_ms = now < until_ns ? (int)((until_ns - now) / 1000000) + 1 : 0;
+	while (watch_armed(watch) && (now_ns = clock_ns(CLOCK_MONOTONIC)) < until_ns) {
+		uint64_t left_ns = until_ns - now_ns;
 
-		if (!left_ms)
-			break;
-		pause_ms(wait_ms < left_ms ? wait_ms : left_ms);
+		loop_rest(watch->config.loop, now_ns + (wait_ns < left_ns ? wait_ns : left_ns));
 		if (watch_poll(watch))
-			wait_ms = PAUSE_LEAST_MS;
+			wait_ns = PAUSE_LEAST_NS;
 		else
-			wait_ms = wait_ms * 2 < PAUSE_MOST_MS ? wait_ms * 2 : PAUSE_MOST_MS;
+			wait_ns = wait_ns * 2 < PAUSE_MOST_NS ? wait_ns * 2 : PAUSE_MOST_NS;
 	}
 }
 

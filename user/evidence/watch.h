@@ -68,6 +68,9 @@ struct watch_config {
 	 */
 	bool follow_forks;
 	struct watch_limits limits;
+	/* In which it is waited, and limits are kept also while files are read; it must outlive the
+	 * watch. NULL: they are kept at polls alone. */
+	struct loop *loop;
 	struct watch_programs *programs; /* handed from watch to watch; NULL: each loads its own */
 };
 

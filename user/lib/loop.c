@@ -241,6 +241,16 @@ static int until_ms(uint64_t deadline_ns)
 	return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }
 
+void loop_rest(struct loop *loop, uint64_t until_ns)
+{
+	int left_ms, served;
+
+	do {
+		left_ms = until_ms(until_ns);
+		served = loop ? loop_wait(loop, left_ms) : poll(NULL, 0, left_ms);
+	} while (left_ms && served > 0);
+}
+
 int loop_wait_for(struct loop *loop, int fd, short events, uint64_t deadline_ns)
 {
 	struct pollfd ready[] = {

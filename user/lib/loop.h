@@ -74,6 +74,12 @@ void loop_drop(struct loop_source *source);
 int loop_wait(struct loop *loop, int timeout_ms);
 
 /*
+ * Serves what is ready until this moment of CLOCK_MONOTONIC; may come back earlier, as where a signal
+ * was handled. `loop` may be NULL: then it sleeps.
+ */
+void loop_rest(struct loop *loop, uint64_t until_ns);
+
+/*
  * Waits until a descriptor has what poll(2) calls `events`, or an error, and serves what is
  * LOOP_ALWAYS meanwhile. `loop` may be NULL. Returns 0, -ETIME at `deadline_ns` of CLOCK_MONOTONIC,
  * or another negative errno.

@@ -130,7 +130,7 @@ static int check_cost(const struct procfs *procfs, struct confined *confined,
 			   &(struct reason_words){.percent = trace->slowdown_percent}, failure);
 }
 
-static int open_session(const struct procfs *procfs, struct confined *confined,
+static int open_session(const struct procfs *procfs, struct confined *confined, struct loop *loop,
 			const struct kernel *kernel, pid_t pid, struct c_trace *trace,
 			struct failure *failure)
 {
@@ -139,6 +139,7 @@ static int open_session(const struct procfs *procfs, struct confined *confined,
 		.python.request = PYTHON_OFF,
 		.max_blocks = MAX_BLOCKS,
 		.max_stacks = MAX_STACKS,
+		.loop = loop,
 	};
 
 	trace->session = session_open(&config, procfs, confined, failure);
@@ -149,8 +150,9 @@ static int open_session(const struct procfs *procfs, struct confined *confined,
 	return 0;
 }
 
-struct c_trace *c_trace_begin(const struct procfs *procfs, struct confined *confined, pid_t pid,
-			      double slowdown_max, struct failure *failure)
+struct c_trace *c_trace_begin(const struct procfs *procfs, struct confined *confined,
+			      struct loop *loop, pid_t pid, double slowdown_max,
+			      struct failure *failure)
 {
 	struct c_trace *trace = calloc(1, sizeof(*trace));
 	struct kernel kernel;
@@ -164,7 +166,7 @@ struct c_trace *c_trace_begin(const struct procfs *procfs, struct confined *conf
 	if (plan_attach(&(struct request){.attach = ATTACH_AUTO}, &kernel, &attach) != REASON_NONE)
 		reason_fail(REASON_NO_PROBES_HERE, NULL, failure);
 	else if (!check_cost(procfs, confined, &kernel, pid, slowdown_max, trace, failure) &&
-		 !open_session(procfs, confined, &kernel, pid, trace, failure))
+		 !open_session(procfs, confined, loop, &kernel, pid, trace, failure))
 		return trace;
 	session_close(trace->session);
 	free(trace);

@@ -26,8 +26,9 @@ struct c_trace;
  * Begins, if that would slow the process by at most `slowdown_max` percent. Returns NULL with
  * `failure` filled: why not.
  */
-struct c_trace *c_trace_begin(const struct procfs *procfs, struct confined *confined, pid_t pid,
-			      double slowdown_max, struct failure *failure);
+struct c_trace *c_trace_begin(const struct procfs *procfs, struct confined *confined,
+			      struct loop *loop, pid_t pid, double slowdown_max,
+			      struct failure *failure);
 void c_trace_poll(struct c_trace *trace);
 
 /* Ends it; the stacks that hold what was not freed, most bytes first, are copied into the pool. */

@@ -353,6 +353,7 @@ bool case_watch_next(struct patient_case *kase, struct patient_case *const *othe
 		.procfs = kase->patient.procfs,
 		.confined = kase->patient.confined,
 		.python = &kase->patient.interpreter,
+		.loop = kase->loop,
 		.programs = kase->programs,
 	};
 

@@ -64,6 +64,7 @@ struct patient_case {
 	struct look *look;      /* the last report */
 	struct c_stacks c_stacks;
 	struct watch *watch;
+	struct loop *loop;               /* the caller's, as in watch_config */
 	struct watch_programs *programs; /* the caller's, for watches to share; or NULL */
 	struct watched_word watched[SUBJECT_WORDS];
 	size_t watched_count;

@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../lib/array.h"
 #include "../lib/clock.h"
@@ -22,8 +21,8 @@
 enum {
 	CASES_MAX = 64,
 	BATCHES = 6,
-	POLL_HOT_US = 4000, /* some hundred writes at most, far from the limit of a word */
-	POLL_IDLE_US = 50000,
+	POLL_HOT_NS = 4000000, /* some hundred writes at most, far from the limit of a word */
+	POLL_IDLE_NS = 50000000,
 	C_GROWTH_MIN = 100000, /* bytes an hour */
 };
 
@@ -70,6 +69,7 @@ static struct patient_case *add_case(struct inquiry *inquiry, pid_t pid, bool ne
 	}
 	if (!kase)
 		return NULL;
+	kase->loop = inquiry->options->loop;
 	kase->programs = &inquiry->programs;
 	inquiry_plan(inquiry, kase, newcomer);
 	return kase;
@@ -207,9 +207,9 @@ static void begin_trace(struct inquiry *inquiry)
 		}
 	if (!inquiry->traced)
 		return;
-	inquiry->trace =
-		c_trace_begin(inquiry->procfs, inquiry->confined, inquiry->traced->patient.pid,
-			      100 * TRACE_COST / TRACE_SHARE, &failure);
+	inquiry->trace = c_trace_begin(inquiry->procfs, inquiry->confined, inquiry->options->loop,
+				       inquiry->traced->patient.pid, 100 * TRACE_COST / TRACE_SHARE,
+				       &failure);
 	inquiry->trace_end_s = clock_s(CLOCK_MONOTONIC) + TRACE_SHARE * duration;
 	if (!inquiry->trace)
 		inquiry->traced->c_stacks.why =
@@ -252,7 +252,8 @@ static void ask(struct inquiry *inquiry)
 		inquiry_look(inquiry);
 		if (clock_s(CLOCK_MONOTONIC) >= trace_s && !inquiry->trace_tried)
 			begin_trace(inquiry);
-		usleep(hot ? POLL_HOT_US : POLL_IDLE_US);
+		loop_rest(inquiry->options->loop,
+			  clock_ns(CLOCK_MONOTONIC) + (hot ? POLL_HOT_NS : POLL_IDLE_NS));
 	}
 }
 

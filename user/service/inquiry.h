@@ -18,6 +18,7 @@ struct inquiry_options {
 	uint64_t budget_bytes; /* of our memory */
 	bool with_keys;
 	const volatile bool *interrupted; /* ends it early */
+	struct loop *loop;                /* in which it waits */
 };
 
 struct inquiry;

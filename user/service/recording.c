@@ -21,15 +21,9 @@ struct recording *recording_new(const struct recording_config *config, const str
 	}
 	recording->config = *config;
 	recording->procfs = procfs;
-	recording->confined = confined_new();
-	recording->loop = loop_new();
-	if (recording->confined && recording->loop) {
-		confined_use_loop(recording->confined, recording->loop);
+	if (!reading_begin(&recording->reading, failure))
 		return recording;
-	}
-	failure_set(failure, STATUS_FAILURE, "cannot start a process to read files in: %s",
-		    strerror(errno));
-	recording_free(recording);
+	free(recording);
 	return NULL;
 }
 
@@ -42,8 +36,7 @@ void recording_free(struct recording *recording)
 	footprints_free(recording->footprints);
 	since_free(recording->since);
 	spawn_release(&recording->spawn);
-	confined_free(recording->confined);
-	loop_free(recording->loop);
+	reading_end(&recording->reading);
 	target_list_release(&recording->list);
 	free(recording);
 }
@@ -83,11 +76,12 @@ static int prepare(struct recording *recording, struct failure *failure)
 {
 	const struct recording_config *config = &recording->config;
 
-	recording->footprints = footprints_new(recording->procfs, recording->confined);
+	recording->footprints = footprints_new(recording->procfs, recording->reading.confined);
 	recording->since = config->interval_ns ? since_new() : NULL;
 	if (!recording->footprints || (config->interval_ns && !recording->since))
 		return failure_set(failure, STATUS_FAILURE, "out of memory");
-	recording->waiting = waiting_new(recording->loop, config->duration_ns, config->interval_ns);
+	recording->waiting =
+		waiting_new(recording->reading.loop, config->duration_ns, config->interval_ns);
 	if (!recording->waiting)
 		return failure_set(failure, STATUS_FAILURE, "cannot set timers: %s",
 				   strerror(errno));
@@ -179,7 +173,7 @@ static struct judged_blocks *judge_blocks(struct recording *recording)
 	const struct recording_config *config = &recording->config;
 	struct reachability_request request = {
 		.procfs = recording->procfs,
-		.confined = recording->confined,
+		.confined = recording->reading.confined,
 		.session = recording->session,
 		.budget_bytes = config->max_memory_bytes,
 		.freeze = config->how.freeze,

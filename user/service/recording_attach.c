@@ -26,11 +26,11 @@ static int open_session(struct recording *recording, struct failure *failure)
 		.native_interpreter = config->native_interpreter,
 		.max_blocks = config->max_blocks,
 		.max_stacks = config->max_stacks,
-		.loop = recording->loop,
+		.loop = recording->reading.loop,
 	};
 
 	recording->session =
-		session_open(&session, recording->procfs, recording->confined, failure);
+		session_open(&session, recording->procfs, recording->reading.confined, failure);
 	return recording->session ? 0 : -1;
 }
 

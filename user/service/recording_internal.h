@@ -3,12 +3,12 @@
 #ifndef UNFREED_SERVICE_RECORDING_INTERNAL_H
 #define UNFREED_SERVICE_RECORDING_INTERNAL_H
 
-#include "../confine/confined.h"
 #include "../plan/plan.h"
 #include "../process/spawn.h"
 #include "../profile/snapshot_since.h"
 #include "../tracer/waiting.h"
 #include "footprints.h"
+#include "reading.h"
 #include "recording.h"
 #include "recording_cost.h"
 #include "target_list.h"
@@ -20,8 +20,7 @@ struct recording {
 	const struct procfs *procfs;
 	struct kernel kernel;
 	enum attach_kind attach;
-	struct loop *loop;
-	struct confined *confined;
+	struct reading reading;
 	struct session *session;
 	struct spawn spawn;
 	struct target_list list;

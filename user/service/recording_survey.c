@@ -78,7 +78,7 @@ static int make_checks(struct recording *recording, struct checks *checks, struc
 {
 	struct check_request request = {
 		.procfs = recording->procfs,
-		.confined = recording->confined,
+		.confined = recording->reading.confined,
 		.kind = recording->attach,
 		.everyone = recording->config.follow_forks, /* as the recording's own probes */
 		.window = {ESTIMATE_WINDOW_MS, ESTIMATE_LONGEST_MS},
