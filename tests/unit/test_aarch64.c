@@ -160,6 +160,49 @@ static void test_what_instructions_mean(void **state)
 	decode(0xf90007e0, &is); /* str x0, [sp, #8] */
 	assert_true(is.moves_stack);
 	assert_int_equal(is.pops, 0);
+	decode(0xf84107e1, &is); /* ldr x1, [sp], #16 */
+	assert_int_equal(is.pops, 16);
+	decode(0xf8408441, &is); /* ldr x1, [x2], #8 */
+	assert_int_equal(is.pops, 0);
+	decode(0x910043e0, &is); /* add x0, sp, #16 */
+	assert_int_equal(is.pops, 0);
+	decode(0x9100401f, &is); /* add sp, x0, #16 */
+	assert_int_equal(is.pops, STACK_UNKNOWN);
+	decode(0x927cec1f, &is); /* and sp, x0, #-16 */
+	assert_int_equal(is.pops, STACK_UNKNOWN);
+	decode(0x29410be1, &is); /* ldp w1, w2, [sp, #8] */
+	assert_int_equal(is.pops, 0);
+	decode(0x28c10be1, &is); /* ldp w1, w2, [sp], #8 */
+	assert_int_equal(is.pops, STACK_UNKNOWN);
+}
+
+static void test_branches(void **state)
+{
+	struct instruction is;
+
+	(void)state;
+	decode(0x54000040, &is); /* b.eq .+8 */
+	assert_true(is.branches_on_zero && !is.branches_on_other);
+	assert_string_equal(is.text, "b.eq .+0x8");
+	decode(0x54000041, &is); /* b.ne .+8 */
+	assert_true(!is.branches_on_zero && is.branches_on_other);
+	decode(0x5400004e, &is); /* b.al .+8 */
+	assert_int_equal(is.taken_if, 0);
+	decode(0xb4000080, &is); /* cbz x0 */
+	assert_int_equal(is.tested, 0);
+	assert_true(is.branches_on_zero && !is.branches_on_other);
+	decode(0x34000040, &is); /* cbz w0: half of it */
+	assert_int_equal(is.tested, NONE);
+	assert_true(!is.branches_on_zero && !is.branches_on_other);
+	decode(0x36180040, &is); /* tbz */
+	assert_int_equal(is.tested, NONE);
+	decode(0x17fffffa, &is); /* b .-24 */
+	assert_string_equal(is.text, "b .-0x18");
+	decode(RET, &is);
+	assert_string_equal(is.text, "ret");
+	decode(0xf9000041, &is);
+	assert_string_equal(is.text, "str x1, [x2]");
+	assert_false(is.moves_stack);
 }
 
 /* A site is at the first cheap instruction, as long as the arguments are there. */
@@ -265,7 +308,53 @@ static void test_scanned(void **state)
 		assert_int_equal(scan_is_breakpoint((const uint8_t *)stopped, i), i >= 4);
 }
 
+/* What a register holds ends where it is written. */
+static void test_what_registers_hold(void **state)
+{
+	/* ldr x0, [x0]; mov w1, #3; mov x1, #0x10000; at 0x11ffc: adrp x0, 0x14000; mov x2, x0;
+	 * ldr x1, [x0, #24]; mov x0, #0; ldr x1, [x0, #24]; add x2, x4, #0x10; ldr x3, [x2, #24] */
+	const uint32_t words[] = {0xf9400000, 0x52800061, 0xd2a00021, 0xd0000000, 0xaa0003e2,
+				  0xf9400c01, 0xd2800000, 0xf9400c01, 0x91004082, 0xf9400c43};
+	struct scanned *scanned;
+	ssize_t count = scan_decode((const uint8_t *)words, sizeof(words), 0x11ffc - 12, &scanned);
+
+	(void)state;
+	assert_int_equal(count, 10);
+	assert_int_equal(scanned[0].operand, 0);
+	assert_int_equal(scanned[0].immediate, 0);
+	assert_int_equal(scanned[1].immediate, 3);
+	assert_int_equal(scanned[2].immediate, 0x10000);
+	assert_int_equal(scanned[5].operand, 0x13018);
+	assert_int_equal(scanned[7].operand, 0);
+	assert_int_equal(scanned[9].operand, 0);
+	free(scanned);
+}
+
 /* --- files --- */
+
+static bool is_any(void *context, uint64_t address)
+{
+	*(uint64_t *)context = address;
+	return true;
+}
+
+/* bti c; adrp x16, page; ldr x17, [x16, #24] */
+static void test_marked_stub(void **state)
+{
+	const uint32_t words[] = {BTI_C, 0xd0000010, 0xf9400e11};
+	const uint8_t *code = (const uint8_t *)words;
+	struct decoder *decoder = decoder_new();
+	uint64_t found;
+
+	(void)state;
+	assert_int_equal(stub_decode(decoder, code, sizeof(words), 0x11ff8, 0), 0x13018);
+	assert_int_equal(stub_decode(decoder, code, sizeof(words), 0x11ffc, 0), 0x14018);
+	assert_int_equal(stub_decode(decoder, code, sizeof(words), 0x11ff8, 4), 0x13018);
+	assert_int_equal(stub_decode(decoder, code, 8, 0x11ff8, 0), CODE_NOWHERE);
+	assert_int_equal(stub_slot(code, sizeof(words), 0x11ffc, is_any, &found), 0x14018);
+	assert_int_equal(found, 0x14018);
+	decoder_free(decoder);
+}
 
 static int library_open(const char *name, struct elf_file *file)
 {
@@ -624,10 +713,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_instructions),
 		cmocka_unit_test(test_what_instructions_mean),
+		cmocka_unit_test(test_branches),
 		cmocka_unit_test(test_sites),
 		cmocka_unit_test(test_returns),
 		cmocka_unit_test(test_far_jumps),
 		cmocka_unit_test(test_scanned),
+		cmocka_unit_test(test_what_registers_hold),
+		cmocka_unit_test(test_marked_stub),
 		cmocka_unit_test(test_linkage_stubs),
 		cmocka_unit_test(test_no_other_machine),
 		cmocka_unit_test(test_thread_descriptor),
