@@ -20,6 +20,7 @@
 #include "../memory/free_runs.h"
 #include "../memory/stacks.h"
 #include "../allocators/allocators.h"
+#include "../lib/sorted.h"
 #include "../process/cgroup.h"
 #include "anonymous.h"
 #include "hints.h"
@@ -255,31 +256,15 @@ static bool has_claim(const struct memory_claims *claims, uint64_t start, uint64
 
 static bool has_segment(const struct arenas *arenas, uint64_t start, uint64_t end)
 {
-	size_t low = 0, high = arenas->segment_count;
+	size_t low = sorted_count(arenas->segments, arenas->segment_count, end, start);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (arenas->segments[middle].end <= start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < arenas->segment_count && arenas->segments[low].from < end;
 }
 
 static bool has_mmapped(const struct arenas *arenas, uint64_t start, uint64_t end)
 {
-	size_t low = 0, high = arenas->mmapped_found;
+	size_t low = sorted_count(arenas->mmapped, arenas->mmapped_found, end, start);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (arenas->mmapped[middle].end <= start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < arenas->mmapped_found && arenas->mmapped[low].start < end;
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "../lib/array.h"
+#include "../lib/sorted.h"
 #include "arenas_internal.h"
 
 /* A structure that threads of the target are changing fits a moment later. */
@@ -49,16 +50,8 @@ static int order_segments(struct pages *pages, struct arenas *arenas)
 
 const struct heap_segment *arenas_find_segment(const struct arenas *arenas, uint64_t address)
 {
-	size_t low = 0, high = arenas->segment_count;
+	size_t low = sorted_count(arenas->segments, arenas->segment_count, end, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (arenas->segments[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < arenas->segment_count && arenas->segments[low].from <= address
 		       ? &arenas->segments[low]
 		       : NULL;

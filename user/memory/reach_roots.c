@@ -18,6 +18,7 @@
 #include "../arch/memory.h"
 #include "../arch/thread_descriptor.h"
 #include "../lib/array.h"
+#include "../lib/sorted.h"
 #include "reach_internal.h"
 #include "stacks.h"
 #include "thread_areas.h"
@@ -66,16 +67,8 @@ static void scan_range(struct roots *roots, uint64_t start, uint64_t end, size_t
 /* The first hole that ends behind an address; they are in order. */
 static size_t find_hole(const struct reach *reach, uint64_t address)
 {
-	size_t low = 0, high = reach->hole_count;
+	size_t low = sorted_count(reach->holes, reach->hole_count, end, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (reach->holes[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low;
 }
 

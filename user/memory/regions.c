@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../lib/array.h"
+#include "../lib/sorted.h"
 #include "../process/core.h"
 
 enum {
@@ -209,16 +210,8 @@ void regions_release(struct regions *regions)
 
 size_t regions_from(const struct regions *regions, uint64_t address)
 {
-	size_t low = 0, high = regions->count;
+	size_t low = sorted_count(regions->items, regions->count, mapping.end, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (regions->items[middle].mapping.end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low;
 }
 

@@ -15,6 +15,7 @@
 #include "../../bpf/probes.h"
 #include "../../bpf/rate.h"
 #include "../lib/array.h"
+#include "../lib/sorted.h"
 
 #define PERIOD_NS   100000
 #define THREADS_MAX 256
@@ -150,16 +151,8 @@ static int find_bodies(struct bodies *bodies, const struct procfs *procfs, pid_t
 /* Whether the function that begins next before an address is one that allocates, and near. */
 static bool is_inside(const struct bodies *bodies, uint64_t address)
 {
-	size_t low = 0, high = bodies->count;
+	size_t low = sorted_count(bodies->items, bodies->count, start, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (bodies->items[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low && bodies->items[low - 1].allocates &&
 	       address - bodies->items[low - 1].start < BODY_BYTES;
 }

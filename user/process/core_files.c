@@ -18,6 +18,7 @@
 
 #include "../arch/memory.h"
 #include "../lib/array.h"
+#include "../lib/sorted.h"
 #include "core_internal.h"
 #include "open_regular.h"
 
@@ -80,16 +81,8 @@ static int number_files(struct core *core)
 
 static const struct core_entry *find_entry(const struct core *core, uint64_t address)
 {
-	size_t low = 0, high = core->entry_count;
+	size_t low = sorted_count(core->entries, core->entry_count, end, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (core->entries[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < core->entry_count && core->entries[low].start <= address ? &core->entries[low]
 									      : NULL;
 }

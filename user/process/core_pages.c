@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/sorted.h"
 #include "core_internal.h"
 
 enum { PAGE = CORE_PAGE_BYTES, READ_BYTES = 1 << 20 };
@@ -119,16 +120,8 @@ void core_parts_sort(struct core *core)
 
 size_t core_parts_from(const struct core *core, uint64_t address)
 {
-	size_t low = 0, high = core->part_count;
+	size_t low = sorted_count(core->parts, core->part_count, end, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (core->parts[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "../lib/sorted.h"
 #include "core.h"
 #include "open_regular.h"
 
@@ -207,16 +208,8 @@ void mappings_release(struct mappings *mappings)
 
 const struct mapping *mappings_find(const struct mappings *mappings, uint64_t address)
 {
-	size_t low = 0, high = mappings->count;
+	size_t low = sorted_count(mappings->items, mappings->count, end, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (mappings->items[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	if (low == mappings->count || mappings->items[low].start > address)
 		return NULL;
 	return &mappings->items[low];

@@ -10,6 +10,7 @@
 
 #include "../elf/elf_file.h"
 #include "../lib/array.h"
+#include "../lib/sorted.h"
 #include "symbol_name.h"
 
 enum {
@@ -145,16 +146,8 @@ static int load_tables(int fd)
 
 static const struct table *find_table(uint64_t offset)
 {
-	size_t low = 0, high = tables.count;
+	size_t low = sorted_count(tables.items, tables.count, start, offset);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (tables.items[middle].start <= offset)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	const struct table *table = low ? &tables.items[low - 1] : NULL;
 	return table && offset >= table->start + TABLE_HEAD_BYTES && offset < table->end ? table
 											 : NULL;

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "../lib/sorted.h"
+
 int code_ranges_add(struct code_ranges *ranges, uint64_t start, uint64_t end, size_t index)
 {
 	if (start >= end)
@@ -45,16 +47,8 @@ void code_ranges_sort(struct code_ranges *ranges)
 
 bool code_ranges_find(const struct code_ranges *ranges, uint64_t address, size_t *index)
 {
-	size_t low = 0, high = ranges->count;
+	size_t low = sorted_count(ranges->items, ranges->count, start, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (ranges->items[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	for (; low > 0 && ranges->items[low - 1].reach > address; low--) {
 		if (ranges->items[low - 1].end > address) {
 			*index = ranges->items[low - 1].index;

@@ -18,6 +18,7 @@
 
 #include "../lib/cursor.h"
 #include "../lib/encoder.h"
+#include "../lib/sorted.h"
 
 #define FILE_SIZE_MAX ((size_t)64 << 20)
 #define LINES_MAX     ((size_t)1000000)
@@ -357,15 +358,7 @@ void perf_map_free(struct perf_map *map)
 
 const char *perf_map_lookup(const struct perf_map *map, uint64_t address)
 {
-	size_t low = 0, high = map->segment_count;
+	size_t low = sorted_count(map->segments, map->segment_count, start, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (map->segments[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low ? map->segments[low - 1].name : NULL;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/sorted.h"
 #include "plt.h"
 
 static uint8_t leading_underscores(const char *name)
@@ -144,16 +145,8 @@ void symbol_table_release(struct symbol_table *table)
 const struct table_symbol *symbol_table_find(const struct symbol_table *table, uint64_t address)
 {
 	const struct table_symbol *nearest;
-	size_t low = 0, high = table->count;
+	size_t low = sorted_count(table->items, table->count, start, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (table->items[middle].start <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	for (size_t i = low; i > 0 && table->items[i - 1].reach > address; i--) {
 		if (table->items[i - 1].sized && table->items[i - 1].end > address)
 			return &table->items[i - 1];

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "../lib/sorted.h"
 #include "cfi.h"
 #include "cfi_program.h"
 
@@ -197,16 +198,8 @@ void cfi_table_release(struct cfi_table *table)
 
 ptrdiff_t cfi_table_row(const struct cfi_table *table, uint64_t address)
 {
-	size_t low = 0, high = table->row_count;
+	size_t low = sorted_count(table->rows, table->row_count, address, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (table->rows[middle].address <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return (ptrdiff_t)low - 1;
 }
 

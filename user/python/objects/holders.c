@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../../lib/array.h"
+#include "../../lib/sorted.h"
 #include "chains_internal.h"
 #include "dicts.h"
 #include "roots.h"
@@ -184,16 +185,8 @@ static bool find_object(struct object_reader *reader, uint64_t word, uint64_t re
 
 static const struct module_table *find_table(const struct search *search, uint64_t word)
 {
-	size_t low = 0, high = search->table_count;
+	size_t low = sorted_count(search->tables, search->table_count, end, word);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (search->tables[middle].end <= word)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < search->table_count && search->tables[low].start <= word ? &search->tables[low]
 									      : NULL;
 }
