@@ -75,11 +75,54 @@ static void test_states(void **state)
 	assert_memory_equal(buffer, memory, sizeof(buffer));
 }
 
+/* As the heap of a thread's arena grows: into what was closed when the regions were listed. */
+static void test_reserve_that_opens(void **state)
+{
+	struct regions known;
+	uint8_t buffer[BYTES], states[COUNT];
+	uint8_t *heap = mmap(NULL, BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_ptr_not_equal(heap, MAP_FAILED);
+	assert_int_equal(mprotect(heap, PAGES_BYTES, PROT_READ | PROT_WRITE), 0);
+	memset(heap, 1, PAGES_BYTES);
+	assert_int_equal(regions_read(&procfs, getpid(), &known), 0);
+	struct pages *of_known = pages_new(getpid(), &known);
+	assert_non_null(of_known);
+	for (size_t count = 2; count <= COUNT; count++) {
+		uint8_t *page = heap + (count - 1) * PAGES_BYTES;
+
+		assert_int_equal(mprotect(page, PAGES_BYTES, PROT_READ | PROT_WRITE), 0);
+		memset(page, (int)count, PAGES_BYTES);
+		assert_int_equal(
+			pages_read_some(of_known, (uint64_t)(uintptr_t)heap, COUNT, buffer, states),
+			0);
+		for (size_t i = 0; i < COUNT; i++)
+			assert_int_equal(states[i] == PAGE_RESIDENT, i < count);
+		assert_memory_equal(buffer, heap, count * PAGES_BYTES);
+	}
+	/* what is closed again is not read */
+	assert_int_equal(mprotect(heap, BYTES, PROT_NONE), 0);
+	regions_release(&known);
+	pages_free(of_known);
+	assert_int_equal(regions_read(&procfs, getpid(), &known), 0);
+	of_known = pages_new(getpid(), &known);
+	assert_non_null(of_known);
+	assert_int_equal(
+		pages_read_some(of_known, (uint64_t)(uintptr_t)heap, COUNT, buffer, states), 0);
+	for (size_t i = 0; i < COUNT; i++)
+		assert_int_equal(states[i], PAGE_CLOSED);
+	pages_free(of_known);
+	regions_release(&known);
+	munmap(heap, BYTES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts),
 		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_reserve_that_opens),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

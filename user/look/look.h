@@ -78,14 +78,14 @@ struct look_chunks {
 #define LOOK_PLAIN_MAPPING "mmap"
 
 /* Why a number of the look may be off, counted by cause. */
-#define LOOK_UNCERTAIN_LIST(X)                                                             \
-	X(TORN_POOLS, "torn_pools", "pools of CPython that changed while they were read")  \
-	X(UNREADABLE, "unreadable_bytes", "bytes that were gone when they were read")      \
-	X(SWAPPED, "swapped_bytes", "bytes in swap, not read")                             \
-	X(NO_ROOM, "no_room", "objects beyond the memory that the look may use")           \
-	X(DANGLING, "dangling", "references to what was no object when it was read")       \
-	X(TYPES_FULL, "types_full", "types beyond the room for them")                      \
-	X(MALLOC_TORN, "malloc_torn", "heaps of malloc that changed while they were read") \
+#define LOOK_UNCERTAIN_LIST(X)                                                                     \
+	X(TORN_POOLS, "torn_pools", "pools of CPython that changed while they were read")          \
+	X(UNREADABLE, "unreadable_bytes", "bytes that were gone when they were read")              \
+	X(SWAPPED, "swapped_bytes", "bytes in swap, not read")                                     \
+	X(NO_ROOM, "no_room", "objects beyond the memory that the look may use")                   \
+	X(DANGLING, "dangling", "references to what was no object when it was read")               \
+	X(TYPES_FULL, "types_full", "types beyond the room for them")                              \
+	X(MALLOC_TORN, "malloc_torn", "bytes of malloc's heaps that changed while they were read") \
 	X(SAMPLED, "sampled", "objects for which others like them were looked at")
 
 enum look_uncertain {

@@ -29,7 +29,8 @@ enum { LISTS_MAX = 200 };
 struct pages {
 	pid_t pid;
 	const struct regions *regions;
-	struct mappings later; /* a newer list, read when an address was in no region */
+	struct mappings
+		later; /* a newer list, read when an address was in no region, or in reserve */
 	size_t later_lists;
 	struct page_source source;
 	uint64_t zero_frame; /* 0: not known */
@@ -110,34 +111,49 @@ static bool is_later_data(const struct mapping *mapping)
 	       (!*path || !strcmp(path, "[heap]") || !strncmp(path, "[anon:", 6));
 }
 
+/* Room that the heap of a thread's arena in front of it grows into, page by page. */
+static bool is_reserve(const struct mapping *mapping)
+{
+	return !mapping->inode && !mapping->readable && !mapping->writable;
+}
+
 /* In a list that is newer than the regions; that of a process that is gone finds nothing. */
 static const struct mapping *find_later(struct pages *pages, uint64_t address)
 {
 	const struct procfs procfs = {"/proc"};
 	const struct mapping *found = mappings_find(&pages->later, address);
 
-	if (!found && pages->later_lists < LISTS_MAX && !pages->regions->core) {
+	if ((!found || is_reserve(found)) && pages->later_lists < LISTS_MAX &&
+	    !pages->regions->core) {
 		pages->later_lists++;
 		mappings_release(&pages->later);
 		mappings_read(&procfs, pages->pid, &pages->later);
 		found = mappings_find(&pages->later, address);
 	}
-	return found && is_later_data(found) ? found : NULL;
+	return found;
+}
+
+/* NULL where it may be another by now. */
+static const struct region *find_lasting(const struct pages *pages, uint64_t address)
+{
+	const struct region *region = regions_find(pages->regions, address);
+
+	return region && !is_reserve(&region->mapping) ? region : NULL;
 }
 
 bool pages_find_data(struct pages *pages, uint64_t address, uint64_t *end)
 {
-	const struct region *region = regions_find(pages->regions, address);
+	const struct region *region = find_lasting(pages, address);
 	const struct mapping *later = region ? NULL : find_later(pages, address);
 
 	*end = region ? region->mapping.end : later ? later->end : 0;
-	return region ? region_is_data(region) : later != NULL;
+	return region ? region_is_data(region) : later && is_later_data(later);
 }
 
 /* Whether the mapping at an address may be read, and until where that is so. */
 static bool may_be_read(struct pages *pages, uint64_t address, uint64_t *end)
 {
-	const struct region *region = regions_find(pages->regions, address);
+	const struct region *region = find_lasting(pages, address);
 
 	if (!region)
 		return pages_find_data(pages, address, end);
