@@ -11,45 +11,9 @@
 
 #include "collect/pools.h"
 #include "collect/stack_table.h"
-#include "replay_stream.h"
+#include "replay_quiet.h"
 
 enum { PID = 10, SPACE = 1 };
-
-static struct confined *confined;
-
-static void play(struct replay *replay, const char *const *steps)
-{
-	for (; *steps; steps++) {
-		char *line = strdup(*steps);
-
-		stream_step(replay, line);
-		free(line);
-	}
-}
-
-static struct replay *replay_with_process(void)
-{
-	static const char *const steps[] = {
-		"file app /srv/app",
-		"symbol 0x1100 0x100 main",
-		"process 10 app /srv/app --serve",
-		"maps 10 0x400000 0x402000 0 app",
-		"trace 1 10",
-		"refresh 10",
-		NULL,
-	};
-	struct replay *replay = replay_new(confined);
-
-	replay->said = fopen("/dev/null", "w");
-	play(replay, steps);
-	return replay;
-}
-
-static void replay_end(struct replay *replay)
-{
-	fclose(replay->said);
-	replay_free(replay);
-}
 
 static char *text_of(const struct snapshot *snapshot)
 {
@@ -122,7 +86,7 @@ static void test_counts_of_a_stack(void **state)
 	assert_null(take(replay, &record, WHOLE_BYTES));
 	record.record.space = SPACE;
 	assert_non_null(take(replay, &record, WHOLE_BYTES));
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 static void test_records_that_are_cut(void **state)
@@ -150,7 +114,7 @@ static void test_records_that_are_cut(void **state)
 		for (size_t size = 0; size < types[i].bytes; size++)
 			assert_null(take(replay, &record, size));
 		take(replay, &record, types[i].bytes);
-		replay_end(replay);
+		replay_quiet_free(replay);
 	}
 }
 
@@ -190,7 +154,7 @@ static void test_paths_of_files(void **state)
 	assert_non_null(take(replay, &full, sizeof(full)));
 	full.record.space = 9;
 	assert_null(take(replay, &full, sizeof(full)));
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 /* A name of 16 bytes has no NUL. */
@@ -209,7 +173,7 @@ static void test_names_of_programs(void **state)
 	assert_true(collector_image(replay->collector, PID)->gone);
 	record.record.space = 0; /* the new image is not traced */
 	assert_null(take(replay, &record, sizeof(record)));
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 static uint64_t next_random(uint64_t *seed)
@@ -239,7 +203,7 @@ static void test_noise(void **state)
 		     next_random(&seed) % 4 ? WHOLE_BYTES : next_random(&seed) % sizeof(record));
 	}
 	replay_snapshot(replay, true, 0);
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 /* --- the ledger --- */
@@ -266,7 +230,7 @@ static void test_slots_that_are_no_blocks(void **state)
 	assert_int_equal(live[0].oldest_ns, REPLAY_NOW_NS - 1);
 	for (size_t i = 1; i < REPLAY_ROWS; i++)
 		assert_int_equal(live[i].blocks, 0);
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 /* As many batches as it takes. */
@@ -292,7 +256,7 @@ static void test_spilled_blocks(void **state)
 
 	assert_null(collector_snapshot(replay->collector, &request));
 	assert_int_equal(errno, EPERM);
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 static void test_peak(void **state)
@@ -323,7 +287,7 @@ static void test_peak(void **state)
 	assert_non_null(strstr(text, "100/1 of 1000/10"));
 	assert_non_null(strstr(text, "live 600/6 of 2000/20"));
 	free(text);
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 /* --- what blocks are reachable by --- */
@@ -357,7 +321,7 @@ static void test_judged_blocks(void **state)
 		.taken_monotonic_ns = REPLAY_NOW_NS, .last = true, .judged = &judged};
 
 	(void)state;
-	play(replay, steps);
+	replay_steps(replay, steps);
 	struct snapshot *snapshot = collector_snapshot(replay->collector, &request);
 	const struct stack *first = &snapshot->stacks[1], *second = &snapshot->stacks[0];
 
@@ -385,7 +349,7 @@ static void test_judged_blocks(void **state)
 	assert_null(judged_find(&judged, items[0].key - 1));
 	assert_null(judged_find(&judged, items[2].key + 1));
 	assert_null(judged_find(&judged, items[5].key + 1));
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 /* --- what an interpreter counts itself --- */
@@ -401,7 +365,7 @@ static double coverage_with(struct python_account account)
 	};
 	struct replay *replay = replay_with_process();
 
-	play(replay, steps);
+	replay_steps(replay, steps);
 	account.mode = "exact";
 	account.version = "3.11.2";
 	collector_image(replay->collector, PID)->account = account;
@@ -411,7 +375,7 @@ static double coverage_with(struct python_account account)
 
 	assert_string_equal(snapshot->targets[0].python_version, "3.11.2");
 	assert_int_equal(snapshot->targets[0].python_counted, account.last_known);
-	replay_end(replay);
+	replay_quiet_free(replay);
 	return coverage;
 }
 
@@ -449,7 +413,7 @@ static void test_troubles(void **state)
 	char text[256];
 
 	(void)state;
-	play(replay, steps);
+	replay_steps(replay, steps);
 	while (collector_next_trouble(replay->collector, text, sizeof(text)))
 		; /* the executable has no unwind table */
 	strcpy(record.path, "gone.so");
@@ -460,7 +424,7 @@ static void test_troubles(void **state)
 	assert_false(collector_next_trouble(replay->collector, text, sizeof(text)));
 	take(replay, &record, sizeof(record));
 	assert_false(collector_next_trouble(replay->collector, text, sizeof(text)));
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 /* Where the first process that ran into a file has its code. */
@@ -505,11 +469,5 @@ int main(void)
 		cmocka_unit_test(test_where_code_lies),
 	};
 
-	confined = confined_new();
-	if (!confined)
-		return 1;
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-
-	confined_free(confined);
-	return failed;
+	return cmocka_run_group_tests(tests, confined_setup, confined_teardown);
 }

@@ -12,7 +12,7 @@
 #include <malloc.h>
 
 #include "../../bpf/ledger.h"
-#include "replay_stream.h"
+#include "replay_quiet.h"
 
 enum {
 	LIVES = 1000,
@@ -20,42 +20,6 @@ enum {
 	SPARED = 2 * 64, /* files are swept out after 64 ends, and spared once */
 	MEMORY_BYTES_A_LIFE = 2048,
 };
-
-static struct confined *confined;
-
-static void play(struct replay *replay, const char *const *steps)
-{
-	for (; *steps; steps++) {
-		char *line = strdup(*steps);
-
-		stream_step(replay, line);
-		free(line);
-	}
-}
-
-static struct replay *replay_with_parent(void)
-{
-	static const char *const steps[] = {
-		"file app /srv/app",
-		"symbol 0x1100 0x100 main",
-		"process 10 app /srv/app --serve",
-		"maps 10 0x400000 0x402000 0 app",
-		"trace 1 10",
-		"refresh 10",
-		NULL,
-	};
-	struct replay *replay = replay_new(confined);
-
-	replay->said = fopen("/dev/null", "w");
-	play(replay, steps);
-	return replay;
-}
-
-static void replay_end(struct replay *replay)
-{
-	fclose(replay->said);
-	replay_free(replay);
-}
 
 static size_t count_descriptors(void)
 {
@@ -89,7 +53,7 @@ static void begin_life(struct replay *replay, unsigned int number, uint32_t spac
 		 pid);
 	snprintf(fork, sizeof(fork), "fork 1 %u %u", pid, space);
 	snprintf(refresh, sizeof(refresh), "refresh %u", pid);
-	play(replay, steps);
+	replay_steps(replay, steps);
 }
 
 static void end_life(struct replay *replay, unsigned int number, uint32_t space)
@@ -99,13 +63,13 @@ static void end_life(struct replay *replay, unsigned int number, uint32_t space)
 
 	snprintf(exit, sizeof(exit), "exit %u", space);
 	snprintf(gone, sizeof(gone), "gone %u", FIRST_PID + number);
-	play(replay, steps);
+	replay_steps(replay, steps);
 }
 
 /* Nobody gives them up: what they allocated would be in a report. */
 static void test_files_of_the_dead_are_closed(void **state)
 {
-	struct replay *replay = replay_with_parent();
+	struct replay *replay = replay_with_process();
 	size_t descriptors = count_descriptors(), memory = 0;
 
 	(void)state;
@@ -118,7 +82,7 @@ static void test_files_of_the_dead_are_closed(void **state)
 			memory = memory_in_use();
 	}
 	assert_true(memory_in_use() < memory + LIVES / 2 * MEMORY_BYTES_A_LIFE);
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 /* What stacks run through is needed for their names. */
@@ -126,11 +90,11 @@ static void test_files_of_stacks_stay(void **state)
 {
 	static const char *const stack[] = {"stack 2 3 at 0x701110 0x401110",
 					    "block 3 2 0x1000 100 5", NULL};
-	struct replay *replay = replay_with_parent();
+	struct replay *replay = replay_with_process();
 
 	(void)state;
 	begin_life(replay, 0, 2);
-	play(replay, stack);
+	replay_steps(replay, stack);
 	end_life(replay, 0, 2);
 	for (unsigned int i = 1; i < 4 * SPARED; i++) {
 		begin_life(replay, i, 2 + i);
@@ -140,13 +104,13 @@ static void test_files_of_stacks_stay(void **state)
 
 	assert_int_equal(snapshot->stack_count, 1);
 	assert_string_equal(snapshot->stacks[0].frames[1]->name, "own");
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 /* Each with a stack through its library, whose names a report had looked up. */
 static void test_nothing_is_left_of_the_removed(void **state)
 {
-	struct replay *replay = replay_with_parent();
+	struct replay *replay = replay_with_process();
 	size_t descriptors = count_descriptors(), memory = 0;
 
 	(void)state;
@@ -157,7 +121,7 @@ static void test_nothing_is_left_of_the_removed(void **state)
 
 		snprintf(stack, sizeof(stack), "stack %u 3 at 0x701110 0x401110", space);
 		begin_life(replay, i, space);
-		play(replay, steps);
+		replay_steps(replay, steps);
 		if (i % 16 == 0)
 			snapshot_free(replay_snapshot(replay, false, 0));
 		replay->snapshot_count = 0;
@@ -169,7 +133,7 @@ static void test_nothing_is_left_of_the_removed(void **state)
 			memory = memory_in_use();
 	}
 	assert_true(memory_in_use() < memory + 65536);
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 int main(void)
@@ -180,11 +144,5 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_left_of_the_removed),
 	};
 
-	confined = confined_new();
-	if (!confined)
-		return 1;
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-
-	confined_free(confined);
-	return failed;
+	return cmocka_run_group_tests(tests, confined_setup, confined_teardown);
 }

@@ -7,19 +7,7 @@
 #include <cmocka.h>
 
 #include "profile/stack_ids.h"
-#include "replay_stream.h"
-
-static struct confined *confined;
-
-static void play(struct replay *replay, const char *const *steps)
-{
-	for (; *steps; steps++) {
-		char *line = strdup(*steps);
-
-		stream_step(replay, line);
-		free(line);
-	}
-}
+#include "replay_quiet.h"
 
 /* A process whose program, with a function at 0x1100 of its file, begins at `start`; at 0x9000 it
  * has code of a JIT. */
@@ -35,19 +23,12 @@ static struct replay *replay_at(uint64_t start)
 		"refresh 10",
 		NULL,
 	};
-	struct replay *replay = replay_new(confined);
+	struct replay *replay = replay_quiet();
 
 	snprintf(maps, sizeof(maps), "maps 10 0x9000 0xb000 0 - %#" PRIx64 " %#" PRIx64 " 0 app",
 		 start, start + 0x2000);
-	replay->said = fopen("/dev/null", "w");
-	play(replay, steps);
+	replay_steps(replay, steps);
 	return replay;
-}
-
-static void replay_end(struct replay *replay)
-{
-	fclose(replay->said);
-	replay_free(replay);
 }
 
 /* What snapshots looked up since the last time. */
@@ -79,22 +60,22 @@ static void test_names_of_new_stacks_alone(void **state)
 
 	(void)state;
 	looked_up(replay);
-	play(replay, first);
+	replay_steps(replay, first);
 	since = looked_up(replay);
 	assert_int_equal(since.wanted, 2); /* the third frame is in no file */
 	assert_int_equal(since.resolved, 2);
-	play(replay, same);
+	replay_steps(replay, same);
 	since = looked_up(replay);
 	assert_int_equal(since.wanted, 0);
 	assert_int_equal(since.resolved, 0);
-	play(replay, more);
+	replay_steps(replay, more);
 	since = looked_up(replay);
 	assert_int_equal(since.wanted, 2);
 	assert_int_equal(since.resolved, 1);
 	assert_string_equal(leaf_of(replay->snapshots[1], 0), "main");
 	assert_string_equal(leaf_of(replay->snapshots[2], 0), "main");
 	assert_string_equal(leaf_of(replay->snapshots[2], 1), "main");
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 static uint64_t id_at(uint64_t start, uint64_t offset)
@@ -105,12 +86,12 @@ static uint64_t id_at(uint64_t start, uint64_t offset)
 
 	snprintf(stack, sizeof(stack), "stack 1 3 at %#" PRIx64 " %#" PRIx64, start + 0x1110,
 		 start + offset);
-	play(replay, steps);
+	replay_steps(replay, steps);
 	struct stack_ids *ids = stack_ids_new(replay->snapshots[0]);
 	uint64_t id = stack_id(ids, &replay->snapshots[0]->stacks[0]);
 
 	stack_ids_free(ids);
-	replay_end(replay);
+	replay_quiet_free(replay);
 	return id;
 }
 
@@ -140,7 +121,7 @@ static struct replay *replay_of_jit(void)
 
 	replay = replay_at(0x400000);
 	write_perf_map("9000 100 first\n");
-	play(replay, steps);
+	replay_steps(replay, steps);
 	return replay;
 }
 
@@ -153,10 +134,10 @@ static void test_a_jit_goes_on(void **state)
 	assert_string_equal(leaf_of(replay->snapshots[0], 0), "first");
 	assert_string_equal(leaf_of(replay->snapshots[0], 1), "[0xa010]");
 	write_perf_map("9000 100 first\na000 100 second\n");
-	play(replay, again);
+	replay_steps(replay, again);
 	assert_string_equal(leaf_of(replay->snapshots[1], 0), "first");
 	assert_string_equal(leaf_of(replay->snapshots[1], 1), "second");
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 /* A process that got the number of one whose end was not told yet has its own names. */
@@ -168,10 +149,10 @@ static void test_a_jit_of_another_process(void **state)
 	(void)state;
 	write_perf_map("9000 100 others\na000 100 others\n");
 	tree_write("10/stat", "10 (app) S 1 1 1 0 -1 0 0 0 0 0 5 6 0 0 20 0 1 0 8 0 0\n");
-	play(replay, again);
+	replay_steps(replay, again);
 	assert_string_equal(leaf_of(replay->snapshots[1], 0), "first");
 	assert_string_equal(leaf_of(replay->snapshots[1], 1), "[0xa010]");
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 /* A record that comes after the end. */
@@ -183,9 +164,9 @@ static void test_a_jit_that_is_gone(void **state)
 
 	(void)state;
 	write_perf_map("9000 100 others\n");
-	play(replay, steps);
+	replay_steps(replay, steps);
 	assert_string_equal(leaf_of(replay->snapshots[0], 0), "[0x9010]");
-	replay_end(replay);
+	replay_quiet_free(replay);
 }
 
 int main(void)
@@ -198,11 +179,5 @@ int main(void)
 		cmocka_unit_test(test_a_jit_that_is_gone),
 	};
 
-	confined = confined_new();
-	if (!confined)
-		return 1;
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-
-	confined_free(confined);
-	return failed;
+	return cmocka_run_group_tests(tests, confined_setup, confined_teardown);
 }

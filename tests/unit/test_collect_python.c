@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 
 #include "python/code_object.h"
-#include "replay_stream.h"
+#include "replay_quiet.h"
 
 #define PYTHON "/usr/bin/python3"
 
@@ -27,7 +27,6 @@ static const char script[] = "import sys\n"
 			     "print(id(outer.__code__), id(inner.__code__), flush=True)\n"
 			     "sys.stdin.read()\n";
 
-static struct confined *confined;
 static const struct procfs real = {"/proc"};
 
 struct live {
@@ -123,8 +122,7 @@ static int setup(void **state)
 	if (access(PYTHON, X_OK) || !start(live))
 		return 0; /* each test skips */
 	assert_int_equal(mappings_read(&real, live->pid, &mappings), 0);
-	live->replay = replay_new(confined);
-	live->replay->said = fopen("/dev/null", "w");
+	live->replay = replay_quiet();
 	make_process(live, &mappings);
 	struct image *image =
 		collector_add_image(live->replay->collector, SPACE, (uint32_t)live->pid);
@@ -151,10 +149,8 @@ static int teardown(void **state)
 {
 	struct live *live = *state;
 
-	if (live->replay) {
-		fclose(live->replay->said);
-		replay_free(live->replay);
-	}
+	if (live->replay)
+		replay_quiet_free(live->replay);
 	if (live->pid > 0) {
 		kill(live->pid, SIGKILL);
 		waitpid(live->pid, NULL, 0);
@@ -334,11 +330,5 @@ int main(void)
 		LIVE_TEST(test_children),
 	};
 
-	confined = confined_new();
-	if (!confined)
-		return 1;
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
-
-	confined_free(confined);
-	return failed;
+	return cmocka_run_group_tests(tests, confined_setup, confined_teardown);
 }
