@@ -12,28 +12,20 @@
  * its class (Arm Architecture Reference Manual, C4.1), and rather one too many than one too few: an
  * argument in it is given up.
  */
-#include "../decoder.h"
+#include "../disassembler.h"
 
-#include <capstone/capstone.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../../../bpf/probes.h"
 #include "encoding.h"
 
-enum { LINK = 30, STACK = 31 };
+enum { LINK = 30, STACK = 31, OPERANDS_MAX = 36 };
 
 const uint8_t argument_registers[ARGUMENT_COUNT] = {0, 1, 2};
 const uint8_t result_register = 0;
 const uint32_t call_clobbered_registers = 0x0007ffff | 1u << LINK; /* x0 to x18 */
-
-/* The disassembler is for text alone: what it calls this machine differs between its versions. */
-struct decoder {
-	csh handle;
-	cs_insn *insn;
-};
 
 static bool matches(uint32_t word, uint32_t mask, uint32_t value)
 {
@@ -320,61 +312,26 @@ static void find_meaning(uint32_t word, struct instruction *out)
 
 static void write_text(struct decoder *decoder, const uint8_t *bytes, struct instruction *out)
 {
-	int64_t distance = (int64_t)(out->target - out->offset);
 	size_t left = INSTRUCTION_BYTES;
 	uint64_t address = 0;
 
-	if (!cs_disasm_iter(decoder->handle, &bytes, &left, &address, decoder->insn))
-		snprintf(out->text, sizeof(out->text), ".inst %#x", word_at(bytes));
-	else if (out->target == CODE_NOWHERE)
-		snprintf(out->text, sizeof(out->text), "%.12s%s%.36s", decoder->insn->mnemonic,
-			 *decoder->insn->op_str ? " " : "", decoder->insn->op_str);
+	if (cs_disasm_iter(decoder->handle, &bytes, &left, &address, decoder->insn))
+		instruction_write(out, decoder->insn, OPERANDS_MAX);
 	else
-		snprintf(out->text, sizeof(out->text), "%.12s .%c%#llx", decoder->insn->mnemonic,
-			 distance < 0 ? '-' : '+',
-			 (unsigned long long)(distance < 0 ? -(uint64_t)distance
-							   : (uint64_t)distance));
+		snprintf(out->text, sizeof(out->text), ".inst %#x", word_at(bytes));
 }
 
-struct decoder *decoder_new(void)
+/* It is for text alone: what it calls this machine's registers and instructions differs between its
+ * versions. */
+cs_err disassembler_open(csh *handle)
 {
-	struct decoder *decoder = calloc(1, sizeof(*decoder));
-
-	if (!decoder)
-		return NULL;
-	if (cs_open(CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, &decoder->handle) != CS_ERR_OK) {
-		free(decoder);
-		return NULL;
-	}
-	decoder->insn = cs_malloc(decoder->handle);
-	if (decoder->insn)
-		return decoder;
-	decoder_free(decoder);
-	return NULL;
-}
-
-void decoder_free(struct decoder *decoder)
-{
-	if (!decoder)
-		return;
-	if (decoder->insn)
-		cs_free(decoder->insn, 1);
-	cs_close(&decoder->handle);
-	free(decoder);
+	return cs_open(CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, handle);
 }
 
 int instruction_decode(struct decoder *decoder, const uint8_t *bytes, size_t size, uint64_t offset,
 		       struct instruction *out)
 {
-	*out = (struct instruction){
-		.offset = offset,
-		.target = CODE_NOWHERE,
-		.slot = CODE_NOWHERE,
-		.copy_to = REGISTER_NONE,
-		.copy_from = REGISTER_NONE,
-		.tested = REGISTER_NONE,
-		.zeroed = REGISTER_NONE,
-	};
+	instruction_begin(out, offset);
 	if (offset % INSTRUCTION_BYTES || offset >= size || size - offset < INSTRUCTION_BYTES)
 		return -EILSEQ;
 	uint32_t word = word_at(bytes + offset);

@@ -9,15 +9,15 @@
  * the kernel's own x86_nops, all else that reads as a nop is stepped. The one of 5 bytes is left
  * out: Linux 6.18 turns it into a call that overwrites the red zone.
  */
-#include "../decoder.h"
+#include "../disassembler.h"
 
-#include <capstone/capstone.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../../../bpf/probes.h"
+
+enum { OPERANDS_MAX = 18 };
 
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11 };
 
@@ -25,11 +25,6 @@ const uint8_t argument_registers[ARGUMENT_COUNT] = {RDI, RSI, RDX};
 const uint8_t result_register = RAX;
 const uint32_t call_clobbered_registers = 1u << RAX | 1u << RCX | 1u << RDX | 1u << RSI |
 					  1u << RDI | 1u << R8 | 1u << R9 | 1u << R10 | 1u << R11;
-
-struct decoder {
-	csh handle;
-	cs_insn *insn;
-};
 
 static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
 
@@ -300,62 +295,19 @@ static void find_meaning(const cs_insn *insn, struct instruction *out)
 		out->tested = register_number(first->reg);
 }
 
-/* A direct branch with its distance, since addresses here count from where decoding began. */
-static void write_text(const cs_insn *insn, struct instruction *out)
+cs_err disassembler_open(csh *handle)
 {
-	int64_t distance = (int64_t)(out->target - out->offset);
+	cs_err error = cs_open(CS_ARCH_X86, CS_MODE_64, handle);
 
-	if (out->target == CODE_NOWHERE)
-		snprintf(out->text, sizeof(out->text), "%.12s%s%.18s", insn->mnemonic,
-			 *insn->op_str ? " " : "", insn->op_str);
-	else
-		snprintf(out->text, sizeof(out->text), "%.12s .%c%#llx", insn->mnemonic,
-			 distance < 0 ? '-' : '+',
-			 (unsigned long long)(distance < 0 ? -(uint64_t)distance
-							   : (uint64_t)distance));
-}
-
-struct decoder *decoder_new(void)
-{
-	struct decoder *decoder = calloc(1, sizeof(*decoder));
-
-	if (!decoder)
-		return NULL;
-	if (cs_open(CS_ARCH_X86, CS_MODE_64, &decoder->handle) != CS_ERR_OK) {
-		free(decoder);
-		return NULL;
-	}
-	cs_option(decoder->handle, CS_OPT_DETAIL, CS_OPT_ON);
-	decoder->insn = cs_malloc(decoder->handle);
-	if (!decoder->insn) {
-		decoder_free(decoder);
-		return NULL;
-	}
-	return decoder;
-}
-
-void decoder_free(struct decoder *decoder)
-{
-	if (!decoder)
-		return;
-	if (decoder->insn)
-		cs_free(decoder->insn, 1);
-	cs_close(&decoder->handle);
-	free(decoder);
+	if (error == CS_ERR_OK)
+		cs_option(*handle, CS_OPT_DETAIL, CS_OPT_ON);
+	return error;
 }
 
 int instruction_decode(struct decoder *decoder, const uint8_t *bytes, size_t size, uint64_t offset,
 		       struct instruction *out)
 {
-	*out = (struct instruction){
-		.offset = offset,
-		.target = CODE_NOWHERE,
-		.slot = CODE_NOWHERE,
-		.copy_to = REGISTER_NONE,
-		.copy_from = REGISTER_NONE,
-		.tested = REGISTER_NONE,
-		.zeroed = REGISTER_NONE,
-	};
+	instruction_begin(out, offset);
 	if (offset >= size)
 		return -EILSEQ;
 	const uint8_t *at = bytes + offset;
@@ -376,7 +328,7 @@ int instruction_decode(struct decoder *decoder, const uint8_t *bytes, size_t siz
 	find_writes(decoder, out);
 	find_meaning(decoder->insn, out);
 	find_conditions(bytes + offset, out);
-	write_text(decoder->insn, out);
+	instruction_write(out, decoder->insn, OPERANDS_MAX);
 	return 0;
 }
 
