@@ -20,7 +20,7 @@ check-build:
 
 # Everything for another machine, as far as headers go: those of libraries are the same there, and
 # none of its libraries is needed. What is of that machine alone becomes objects, for it and, but for
-# its assembly, for this one: tests/unit/test_$(OTHER).c runs that.
+# its assembly, for this one: tests/unit/test_$(OTHER)_*.c run that.
 OTHER         := aarch64
 OTHER_CC      := $(OTHER)-linux-gnu-gcc
 other_cflags   = $(subst __TARGET_ARCH_$(bpf_arch),__TARGET_ARCH_arm64,$(cflags)) -O2 -idirafter /usr/include
@@ -65,8 +65,9 @@ $(BUILD)/$(OTHER)-here/%.o: %.c
 	$(Q)$(CC) $(cflags) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # Files of that machine in the place of this one's.
-$(BUILD)/tests/test_$(OTHER): private cflags := $(subst __TARGET_ARCH_$(bpf_arch),__TARGET_ARCH_arm64,$(cflags))
-$(BUILD)/tests/test_$(OTHER): $(other_here)
+other_tests := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_$(OTHER)_*.c))
+$(other_tests): private cflags := $(subst __TARGET_ARCH_$(bpf_arch),__TARGET_ARCH_arm64,$(cflags))
+$(other_tests): $(other_here)
 
 check-format:
 	@scripts/check-format
