@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * lost_blocks [busy|large|register]: loses blocks of malloc in every shape that losing has, and keeps others by
+ * lost_blocks [busy|large|register|behind]: loses blocks of malloc in every shape that losing has, and keeps others by
  * every way of keeping. Each kind has a size of its own. Prints what it lost and what it kept, by
  * usable size, as one line of JSON, and waits for the end of its input. busy: with threads that
  * allocate, hand over and free all the time, and lose nothing. large: with 400 MB of heap more, of
  * which nearly nothing is resident. register: it waits for good, and one register alone refers to a
- * block.
+ * block. behind: what it lost with mappings of their own lies right behind variables of a module, as
+ * it does by chance in a process of a few hundred.
  */
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <link.h>
 #include <list>
 #include <malloc.h>
 #include <map>
@@ -20,6 +22,7 @@
 #include <string>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -83,10 +86,55 @@ static void lose_owned(size_t size, size_t blocks)
 	}
 }
 
-__attribute__((noinline)) static void lose_all()
+/* Finds a page behind a module's last byte from which so many bytes are free. */
+static int find_room(struct dl_phdr_info *module, size_t, void *context)
+{
+	void **room = static_cast<void **>(context);
+	size_t bytes = reinterpret_cast<size_t>(*room);
+	uintptr_t end = 0;
+	bool writable = false;
+
+	for (size_t i = 0; i < module->dlpi_phnum; i++) {
+		const ElfW(Phdr) &header = module->dlpi_phdr[i];
+
+		if (header.p_type != PT_LOAD)
+			continue;
+		end = module->dlpi_addr + header.p_vaddr + header.p_memsz;
+		writable = header.p_flags & PF_W && header.p_memsz > header.p_filesz + 4096;
+	}
+	void *wanted = reinterpret_cast<void *>((end + 4095) & ~uintptr_t(4095));
+	void *got = writable ? mmap(wanted, bytes, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0)
+			     : MAP_FAILED;
+	if (got == MAP_FAILED)
+		return 0;
+	*room = got;
+	return 1;
+}
+
+/* Blocks with mappings of their own, which the allocator knows by no address. */
+static void lose_mapped(size_t size, size_t blocks, bool behind)
+{
+	size_t bytes = (size + 4096) & ~size_t(4095);
+	void *room = reinterpret_cast<void *>(blocks * bytes);
+
+	if (behind && !dl_iterate_phdr(find_room, &room))
+		std::abort();
+	for (size_t i = 0; i < blocks; i++) {
+		char *block = static_cast<char *>(count(lost, malloc(size))) - 16;
+
+		memset(block + 16, 'x', size);
+		if (!behind)
+			continue;
+		memcpy(static_cast<char *>(room) + i * bytes, block, bytes);
+		munmap(block, bytes);
+	}
+}
+
+__attribute__((noinline)) static void lose_all(bool behind)
 {
 	lose_single(1000, 700);
-	lose_single(200000, 3); /* mappings of their own */
+	lose_mapped(200000, 3, behind);
 	lose_chain(2000, 500, false);
 	lose_chain(3000, 300, true);
 	lose_objects(400);
@@ -231,7 +279,7 @@ int main(int argc, char **argv)
 	uintptr_t hidden = in_register ? make_hidden() : 0;
 
 	keep_all();
-	lose_all();
+	lose_all(argc > 1 && !strcmp(argv[1], "behind"));
 	wipe_stack();
 	if (argc > 1 && !strcmp(argv[1], "busy"))
 		for (unsigned int i = 0; i < 3; i++)

@@ -3,7 +3,8 @@
  * Blocks with mappings of their own. The allocator counts them and their bytes and keeps no list,
  * so they are looked for: the page where such a mapping begins has a header that says so, with a
  * size of whole pages that are mapped. Most begin a mapping of the kernel's list; others lie behind
- * one with which the kernel merged theirs; the header of an aligned block lies elsewhere in a page.
+ * one with which the kernel merged theirs, which may be a module's zeroed variables; the header of
+ * an aligned block lies elsewhere in a page.
  * The search goes in that order, and ends once count and bytes agree.
  */
 #include <errno.h>
@@ -239,7 +240,7 @@ static int search_round(struct search *search, enum round round)
 	for (size_t i = 0; i < regions->count && !error && !is_complete(search); i++) {
 		const struct region *region = &regions->items[i];
 
-		if (!region->resident_bytes || region_is_module_data(regions, i) ||
+		if (!region->resident_bytes ||
 		    !is_anonymous(regions, region->mapping.start, region->mapping.start + 1))
 			continue;
 		error = round == ROUND_STARTS
