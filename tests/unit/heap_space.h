@@ -37,6 +37,9 @@ struct pages {
 	struct regions regions;
 	struct region items[SPACE_REGIONS];
 	uint8_t states[SPACE_PAGES];
+	/* A word that the process is changing: so many times yet, pages_read() gets it as 1. */
+	uint64_t torn_at;
+	size_t torn_reads;
 	_Alignas(16) uint8_t bytes[SPACE_PAGES * PAGES_BYTES];
 };
 
@@ -105,6 +108,17 @@ int pages_read_some(struct pages *space, uint64_t start, size_t count, uint8_t *
 	return 0;
 }
 
+static void space_tear(struct pages *space, uint64_t address, uint8_t *buffer, size_t size)
+{
+	static const uint64_t torn = 1;
+
+	if (!space->torn_reads || space->torn_at < address ||
+	    space->torn_at + sizeof(torn) > address + size)
+		return;
+	memcpy(buffer + (space->torn_at - address), &torn, sizeof(torn));
+	space->torn_reads--;
+}
+
 int pages_read(struct pages *space, uint64_t address, void *buffer, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
@@ -116,6 +130,7 @@ int pages_read(struct pages *space, uint64_t address, void *buffer, size_t size)
 		((uint8_t *)buffer)[i] =
 			space->bytes[page * PAGES_BYTES + (address + i) % PAGES_BYTES];
 	}
+	space_tear(space, address, buffer, size);
 	return 0;
 }
 

@@ -96,17 +96,46 @@ static void test_each_byte_is_told_once(void **state)
 	assert_int_equal(sums.bytes[CHUNK_UNKNOWN], 0);
 }
 
+/* A list of one chunk, of 48 bytes, in the second bin. */
+static void space_fastbin(struct pages *space)
+{
+	*space_word(space, SPACE_MAIN + arena_layouts[0].fastbins + 8) = SPACE_HEAP + 32;
+	*space_word(space, SPACE_HEAP + 48) = (SPACE_HEAP + 48) >> 12; /* the list's end, hidden */
+}
+
 static void test_cached_blocks(void **state)
 {
 	struct walk_numbers numbers;
 
 	*space_word(*state, SPACE_HEAP + 24) = SPACE_KEY;
-	*space_word(*state, SPACE_MAIN + arena_layouts[0].fastbins + 8) = SPACE_HEAP + 32;
-	*space_word(*state, SPACE_HEAP + 48) = (SPACE_HEAP + 48) >> 12; /* the list's end, hidden */
+	space_fastbin(*state);
 	struct sums sums = walk(*state, &numbers);
 	assert_int_equal(sums.bytes[CHUNK_TCACHE], 32);
 	assert_int_equal(sums.bytes[CHUNK_FASTBIN], 48);
 	assert_int_equal(sum_of(&sums), all_bytes);
+}
+
+static uint64_t bytes_in_fastbins(struct pages *space, size_t torn_reads, uint32_t torn_fastbins)
+{
+	struct walk_numbers numbers;
+	struct arenas arenas;
+	struct sums sums = {0};
+
+	space_fastbin(space);
+	space->torn_at = SPACE_HEAP + 48;
+	space->torn_reads = torn_reads;
+	assert_int_equal(arenas_find(space, &arenas), 0);
+	assert_int_equal(arenas.torn_fastbins, torn_fastbins);
+	assert_int_equal(arenas_walk(space, &arenas, add_chunk, &sums, &numbers), 0);
+	arenas_release(&arenas);
+	return sums.bytes[CHUNK_FASTBIN];
+}
+
+static void test_a_fastbin_that_changes(void **state)
+{
+	assert_int_equal(bytes_in_fastbins(*state, 5, 0), 48);
+	assert_int_equal(bytes_in_fastbins(*state, SIZE_MAX, 1 << 1),
+			 48); /* up to where it tears */
 }
 
 static void test_swapped_pages_are_passed_over(void **state)
@@ -195,6 +224,7 @@ int main(void)
 		SPACE_TEST(test_all_is_found),
 		SPACE_TEST(test_each_byte_is_told_once),
 		SPACE_TEST(test_cached_blocks),
+		SPACE_TEST(test_a_fastbin_that_changes),
 		SPACE_TEST(test_swapped_pages_are_passed_over),
 		SPACE_TEST(test_damage_is_passed_over),
 		SPACE_TEST(test_a_ring_that_does_not_close),

@@ -60,6 +60,9 @@ struct arenas {
 	const struct parameters_layout *parameters;
 	uint64_t *fastbin_chunks; /* sorted */
 	size_t fastbin_count;
+	/* By bin: some of whose chunks may be free and count as live, since it changed in all
+	   attempts to follow it. */
+	uint32_t torn_fastbins;
 	uint64_t *cache_keys; /* what marks a block in a thread's cache; sorted */
 	size_t cache_key_count;
 	bool cache_keys_by_thread; /* the keys are addresses of the caches (glibc up to 2.33) */

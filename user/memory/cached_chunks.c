@@ -27,6 +27,7 @@ enum {
 	MODULE_BYTES_MAX = 8 << 20,
 	FASTBIN_CHUNKS_MAX = 4 << 20,
 	COPIES = 64,
+	FOLLOW_TRIES = 16,
 };
 
 static int compare_words(const void *a, const void *b)
@@ -54,7 +55,6 @@ struct follower {
 	struct arenas *arenas;
 	size_t arena;
 	bool hidden;
-	size_t broken; /* lists that did not come to an end */
 	struct page_copies copies;
 };
 
@@ -76,24 +76,46 @@ static bool read_chunk(struct follower *follower, uint64_t address, uint64_t wor
 	return true;
 }
 
-/* Follows a list of chunks of one size. One that changes meanwhile ends early: what is left of it
- * counts as live. */
-static int follow_fastbin(struct follower *follower, uint64_t address, uint64_t size)
+/* One attempt at a list of chunks of one size: what was found of it stays. Returns 0, ARENAS_TORN
+ * where the list changed meanwhile, or -ENOMEM. */
+static int follow_once(struct follower *follower, uint64_t address, uint64_t size)
 {
 	struct arenas *arenas = follower->arenas;
 	uint64_t words[3];
 
 	while (address && arenas->fastbin_count < FASTBIN_CHUNKS_MAX) {
 		if ((address & 15) || !is_in_segment(arenas, follower->arena, address) ||
-		    !read_chunk(follower, address, words) || chunk_bytes(words[1]) != size) {
-			follower->broken++;
-			return 0;
-		}
+		    !read_chunk(follower, address, words) || chunk_bytes(words[1]) != size)
+			return ARENAS_TORN;
 		if (!array_append(&arenas->fastbin_chunks, &arenas->fastbin_count, address))
 			return -ENOMEM;
 		address = follower->hidden ? words[2] ^ (address + CHUNK_HEADER_BYTES) >> 12
 					   : words[2];
 	}
+	return 0;
+}
+
+/*
+ * A list changes at its head, so that another attempt often gets past what changes. What is left of
+ * one that none could follow counts as live.
+ */
+static int follow_fastbin(struct follower *follower, size_t bin, uint64_t head)
+{
+	struct arenas *arenas = follower->arenas;
+	uint64_t at = arenas->items[follower->arena].address + arenas->layout->fastbins;
+	size_t before = arenas->fastbin_count;
+	int error = follow_once(follower, head, CHUNK_BYTES_MIN + 16 * bin);
+
+	for (size_t i = 1; i < FOLLOW_TRIES && error == ARENAS_TORN; i++) {
+		arenas->fastbin_count = before;
+		memset(follower->copies.address, 0, sizeof(follower->copies.address));
+		error = pages_read(follower->pages, at + sizeof(head) * bin, &head, sizeof(head));
+		if (!error)
+			error = follow_once(follower, head, CHUNK_BYTES_MIN + 16 * bin);
+	}
+	if (error != ARENAS_TORN)
+		return error;
+	arenas->torn_fastbins |= 1u << bin;
 	return 0;
 }
 
@@ -105,8 +127,8 @@ static int follow_all(struct follower *follower, bool hidden)
 	free(arenas->fastbin_chunks);
 	arenas->fastbin_chunks = NULL;
 	arenas->fastbin_count = 0;
+	arenas->torn_fastbins = 0;
 	follower->hidden = hidden;
-	follower->broken = 0;
 	memset(follower->copies.address, 0, sizeof(follower->copies.address));
 	for (size_t i = 0; i < arenas->count; i++) {
 		uint64_t heads[FASTBIN_COUNT];
@@ -116,7 +138,7 @@ static int follow_all(struct follower *follower, bool hidden)
 
 		follower->arena = i;
 		for (size_t bin = 0; bin < FASTBIN_COUNT && !error; bin++)
-			error = follow_fastbin(follower, heads[bin], CHUNK_BYTES_MIN + 16 * bin);
+			error = follow_fastbin(follower, bin, heads[bin]);
 		if (error)
 			return error;
 	}
@@ -137,7 +159,7 @@ static int find_fastbins(struct pages *pages, struct arenas *arenas)
 	follower->arenas = arenas;
 	int error = follow_all(follower, true);
 	size_t found = arenas->fastbin_count;
-	if (!error && follower->broken) {
+	if (!error && arenas->torn_fastbins) {
 		error = follow_all(follower, false);
 		if (!error && arenas->fastbin_count <= found)
 			error = follow_all(follower, true);

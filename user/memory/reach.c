@@ -146,6 +146,7 @@ void reach_begin(void *context, const struct arenas *arenas)
 		heap_bytes += segment->end - segment->start;
 	}
 	keep_cache_keys(reach, arenas);
+	reach->torn_fastbins = arenas->torn_fastbins;
 	make_cache(reach, heap_bytes, reach->budget_bytes - needed);
 }
 
@@ -415,6 +416,14 @@ static uint64_t hash_bytes(const uint8_t *bytes, size_t size)
 	return hash;
 }
 
+/* Whether a block has the size of free ones that cannot be told from those in use. */
+static bool may_be_in_fastbin(const struct reach *reach, const struct block *block)
+{
+	uint64_t bin = (block->bytes + 8 - CHUNK_BYTES_MIN) / CHUNK_HEADER_BYTES;
+
+	return bin < FASTBIN_COUNT && reach->torn_fastbins >> bin & 1;
+}
+
 /*
  * Whether a block is in use at this moment, by what is read now: most of what the walk saw and
  * nothing refers to was freed meanwhile.
@@ -428,6 +437,8 @@ static bool is_still_in_use(const struct reach *reach, const struct block *block
 		return false;
 	if (!stretch->starts)
 		return head[1] & CHUNK_IS_MMAPPED;
+	if (may_be_in_fastbin(reach, block))
+		return false;
 	return chunk_bytes(head[1]) == block->bytes + 8 && !is_cache_key(reach, head[3]) &&
 	       !pages_read(reach->pages, chunk + block->bytes + 8, behind, sizeof(behind)) &&
 	       behind[1] & CHUNK_PREV_IN_USE;

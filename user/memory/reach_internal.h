@@ -42,6 +42,7 @@ struct reach {
 	size_t unclear_count;
 	uint64_t *cache_keys; /* that stand in blocks of threads' caches; sorted */
 	size_t cache_key_count;
+	uint32_t torn_fastbins; /* see arenas.h */
 	struct regions regions; /* newer than the walk, as are: */
 	struct pages *pages;
 	struct step *stack;
