@@ -265,7 +265,7 @@ static bool is_worth_retry(const struct walk *walk, int result, uint64_t at)
 static int walk_window(struct walk *walk, uint64_t *at)
 {
 	int result = chunk_reader_parse(&walk->reader, &walk->stretch, *at);
-	uint64_t next = walk->reader.batch.next;
+	uint64_t next = walk->reader.batch.next, told = walk->told;
 
 	if (result < 0)
 		return result;
@@ -278,7 +278,8 @@ static int walk_window(struct walk *walk, uint64_t *at)
 		return pass_over(walk, next + 16, CHUNK_UNKNOWN, at);
 	if (next > *at)
 		set_checkpoint(walk, next);
-	walk->tries = 0;
+	if (walk->told > told) /* one before that which was torn begins no new count */
+		walk->tries = 0;
 	*at = next;
 	if (result == PARSE_END)
 		*at = walk->stretch.end;
