@@ -21,7 +21,7 @@
 
 enum {
 	CHECKPOINTS = 64,
-	TRIES_MAX = 60,     /* of one window */
+	TRIES_MAX = 1000,   /* of one window */
 	TRIES_BACK = 4,     /* after so many, one checkpoint further back */
 	TRIES_EAGER = 8,    /* before there are pauses */
 	RETRIES_MAX = 5000, /* of all windows, before what makes no sense is passed over */
