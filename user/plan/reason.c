@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A sentence names its case in braces: {pid}, {percent}, {calls}, {comm}, {release}, {probes},
- * {lacks}, {version}. What is put there may itself hold braces, which mean nothing: names come from
- * targets.
+ * {lacks}, {version}. See lib/sentence.h.
  */
 #include "reason.h"
 
 #include <stdio.h>
-#include <string.h>
 
+#include "../lib/sentence.h"
 #include "share.h"
 
 static const struct sentence {
@@ -124,20 +123,20 @@ static const struct sentence {
 	/* clang-format on */
 };
 
-static bool is_word(const char *name, size_t length, const char *word)
-{
-	return length == strlen(word) && !memcmp(name, word, length);
-}
-
 static const char *or_unknown(const char *text)
 {
 	return text ? text : "?";
 }
 
-/* What stands in braces; `room` is for numbers. */
-static const char *find_word(const struct reason_words *words, const char *name, size_t length,
-			     char room[32])
+struct finding_words {
+	const struct reason_words *words;
+	char room[32]; /* for numbers */
+};
+
+static const char *find_word(void *context, const char *name, size_t length)
 {
+	struct finding_words *finding = context;
+	const struct reason_words *words = finding->words;
 	const struct {
 		const char *name;
 		const char *text;
@@ -147,48 +146,24 @@ static const char *find_word(const struct reason_words *words, const char *name,
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		if (is_word(name, length, texts[i].name))
+		if (sentence_is_word(name, length, texts[i].name))
 			return or_unknown(texts[i].text);
-	if (is_word(name, length, "pid"))
-		snprintf(room, 32, "%d", words->pid);
+	if (sentence_is_word(name, length, "pid"))
+		snprintf(finding->room, sizeof(finding->room), "%d", words->pid);
 	else
-		snprintf(room, 32, "%.0f",
-			 is_word(name, length, "calls") ? words->calls_per_s : words->percent);
-	return room;
-}
-
-static void append(char *text, size_t size, size_t *used, const char *piece, size_t length)
-{
-	size_t left = size - 1 - *used;
-
-	if (length > left)
-		length = left;
-	memcpy(text + *used, piece, length);
-	*used += length;
+		snprintf(finding->room, sizeof(finding->room), "%.0f",
+			 sentence_is_word(name, length, "calls") ? words->calls_per_s
+								 : words->percent);
+	return finding->room;
 }
 
 const char *reason_write(enum reason reason, const struct reason_words *words, char *text,
 			 size_t size)
 {
 	static const struct reason_words nothing;
-	const char *rest = sentences[reason].text;
-	size_t used = 0;
+	struct finding_words finding = {.words = words ? words : &nothing};
 
-	while (*rest) {
-		size_t plain = strcspn(rest, "{");
-		char room[32];
-
-		append(text, size, &used, rest, plain);
-		rest += plain;
-		if (!*rest)
-			break;
-		size_t length = strcspn(rest, "}");
-		const char *word = find_word(words ? words : &nothing, rest + 1, length - 1, room);
-
-		append(text, size, &used, word, strlen(word));
-		rest += length + 1;
-	}
-	text[used] = '\0';
+	sentence_write(sentences[reason].text, find_word, &finding, text, size);
 	return text;
 }
 
