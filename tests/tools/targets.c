@@ -25,6 +25,7 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 
+#include "commands/tell.h"
 #include "confine/confined.h"
 #include "lib/message.h"
 #include "probes/kernel.h"
@@ -278,7 +279,8 @@ static void parse(int argc, char **argv, struct session_config *config)
 
 int main(int argc, char **argv)
 {
-	struct session_config config = {.max_blocks = 1 << 18, .max_stacks = 4096};
+	struct session_config config = {
+		.max_blocks = 1 << 18, .max_stacks = 4096, .listener = &people};
 	const struct procfs procfs = {.root = "/proc"};
 	struct confined *confined = confined_new();
 	struct failure failure = {.text = ""};

@@ -9,6 +9,7 @@
 
 #include "../service/recording.h"
 #include "record_options.h"
+#include "tell.h"
 
 /* Command lines hold passwords; the name of the command does not. */
 static void leave_out_arguments(struct snapshot *snapshot)
@@ -63,6 +64,7 @@ static int take_targets(struct record_options *options, const struct procfs *pro
 	options->config.pid_count = target->pid_count;
 	options->config.by_number = !target->selection.name;
 	options->config.command = target->command;
+	options->config.listener = &people;
 	return 0;
 }
 

@@ -23,6 +23,7 @@
 #include "arguments.h"
 #include "../service/reading.h"
 #include "target_options.h"
+#include "tell.h"
 
 #define BYTES_PER_MB   1e6
 #define DURATION_S     120
@@ -248,6 +249,7 @@ static enum exit_status ask(const struct why_options *why, const struct procfs *
 		.with_keys = why->look.with_keys,
 		.interrupted = &interrupted,
 		.loop = why->reading.loop,
+		.listener = &people,
 	};
 	enum exit_status status = STATUS_FAILURE;
 	struct failure failure = {0};

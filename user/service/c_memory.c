@@ -107,52 +107,49 @@ struct c_trace {
 	double slowdown_percent;
 };
 
-static int check_cost(const struct procfs *procfs, struct confined *confined,
-		      const struct kernel *kernel, pid_t pid, double slowdown_max,
+static int check_cost(const struct c_trace_config *config, const struct kernel *kernel,
 		      struct c_trace *trace, struct failure *failure)
 {
 	const struct check_request request = {
-		.procfs = procfs,
-		.confined = confined,
+		.procfs = config->procfs,
+		.confined = config->confined,
 		.kind = kernel_best_attach(kernel),
 		.window = {200, 2000},
 	};
 	struct target_check check;
 
-	if (survey_process(procfs, kernel, pid, failure) ||
-	    target_check_cost(&check, pid, &request, failure))
+	if (survey_process(config->procfs, kernel, config->pid, failure) ||
+	    target_check_cost(&check, config->pid, &request, failure))
 		return -1;
 	trace->slowdown_percent = check.estimate.slowdown_percent;
 	target_check_release(&check);
-	if (trace->slowdown_percent <= slowdown_max)
+	if (trace->slowdown_percent <= config->slowdown_max_percent)
 		return 0;
 	return reason_fail(REASON_MALLOC_DEAR_MEANWHILE,
 			   &(struct reason_words){.percent = trace->slowdown_percent}, failure);
 }
 
-static int open_session(const struct procfs *procfs, struct confined *confined, struct loop *loop,
-			const struct kernel *kernel, pid_t pid, struct c_trace *trace,
-			struct failure *failure)
+static int open_session(const struct c_trace_config *config, const struct kernel *kernel,
+			struct c_trace *trace, struct failure *failure)
 {
-	const struct session_config config = {
+	const struct session_config session = {
 		.attach = kernel_best_attach(kernel),
 		.python.request = PYTHON_OFF,
 		.max_blocks = MAX_BLOCKS,
 		.max_stacks = MAX_STACKS,
-		.loop = loop,
+		.loop = config->loop,
+		.listener = config->listener,
 	};
 
-	trace->session = session_open(&config, procfs, confined, failure);
-	if (!trace->session || session_add_process(trace->session, pid, failure) ||
-	    session_attach(trace->session, pid, failure) < 0)
+	trace->session = session_open(&session, config->procfs, config->confined, failure);
+	if (!trace->session || session_add_process(trace->session, config->pid, failure) ||
+	    session_attach(trace->session, config->pid, failure) < 0)
 		return -1;
 	session_start(trace->session);
 	return 0;
 }
 
-struct c_trace *c_trace_begin(const struct procfs *procfs, struct confined *confined,
-			      struct loop *loop, pid_t pid, double slowdown_max,
-			      struct failure *failure)
+struct c_trace *c_trace_begin(const struct c_trace_config *config, struct failure *failure)
 {
 	struct c_trace *trace = calloc(1, sizeof(*trace));
 	struct kernel kernel;
@@ -165,8 +162,8 @@ struct c_trace *c_trace_begin(const struct procfs *procfs, struct confined *conf
 	kernel_probe(&kernel);
 	if (plan_attach(&(struct request){.attach = ATTACH_AUTO}, &kernel, &attach) != REASON_NONE)
 		reason_fail(REASON_NO_PROBES_HERE, NULL, failure);
-	else if (!check_cost(procfs, confined, &kernel, pid, slowdown_max, trace, failure) &&
-		 !open_session(procfs, confined, loop, &kernel, pid, trace, failure))
+	else if (!check_cost(config, &kernel, trace, failure) &&
+		 !open_session(config, &kernel, trace, failure))
 		return trace;
 	session_close(trace->session);
 	free(trace);

@@ -22,13 +22,21 @@ bool c_memory_rate(const struct patient_case *kase, const struct finding *findin
 /* A recording of malloc's calls. */
 struct c_trace;
 
+/* As in struct session_config, and which process; all must outlive the recording. */
+struct c_trace_config {
+	const struct procfs *procfs;
+	struct confined *confined;
+	struct loop *loop;
+	const struct listener *listener;
+	pid_t pid;
+	double slowdown_max_percent;
+};
+
 /*
- * Begins, if that would slow the process by at most `slowdown_max` percent. Returns NULL with
- * `failure` filled: why not.
+ * Begins, if that would not slow the process by more than it may. Returns NULL with `failure`
+ * filled: why not.
  */
-struct c_trace *c_trace_begin(const struct procfs *procfs, struct confined *confined,
-			      struct loop *loop, pid_t pid, double slowdown_max,
-			      struct failure *failure);
+struct c_trace *c_trace_begin(const struct c_trace_config *config, struct failure *failure);
 void c_trace_poll(struct c_trace *trace);
 
 /* Ends it; the stacks that hold what was not freed, most bytes first, are copied into the pool. */

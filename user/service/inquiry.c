@@ -207,9 +207,16 @@ static void begin_trace(struct inquiry *inquiry)
 		}
 	if (!inquiry->traced)
 		return;
-	inquiry->trace = c_trace_begin(inquiry->procfs, inquiry->confined, inquiry->options->loop,
-				       inquiry->traced->patient.pid, 100 * TRACE_COST / TRACE_SHARE,
-				       &failure);
+	const struct c_trace_config config = {
+		.procfs = inquiry->procfs,
+		.confined = inquiry->confined,
+		.loop = inquiry->options->loop,
+		.listener = inquiry->options->listener,
+		.pid = inquiry->traced->patient.pid,
+		.slowdown_max_percent = 100 * TRACE_COST / TRACE_SHARE,
+	};
+
+	inquiry->trace = c_trace_begin(&config, &failure);
 	inquiry->trace_end_s = clock_s(CLOCK_MONOTONIC) + TRACE_SHARE * duration;
 	if (!inquiry->trace)
 		inquiry->traced->c_stacks.why =

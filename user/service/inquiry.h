@@ -9,7 +9,7 @@
 
 #include "../analyze/answer.h"
 #include "../confine/confined.h"
-#include "../lib/failure.h"
+#include "../events/event.h"
 #include "../process/procfs.h"
 
 struct inquiry_options {
@@ -19,6 +19,7 @@ struct inquiry_options {
 	bool with_keys;
 	const volatile bool *interrupted; /* ends it early */
 	struct loop *loop;                /* in which it waits */
+	const struct listener *listener;  /* hears what happens; NULL: nobody */
 };
 
 struct inquiry;

@@ -14,6 +14,7 @@
 #ifndef UNFREED_SERVICE_RECORDING_H
 #define UNFREED_SERVICE_RECORDING_H
 
+#include "../events/event.h"
 #include "../plan/request.h"
 #include "../process/procfs.h"
 #include "../profile/snapshot.h"
@@ -33,6 +34,7 @@ struct recording_config {
 	uint64_t max_memory_bytes; /* for reachability; 0: by what there is */
 	uint32_t max_blocks;
 	uint32_t max_stacks;
+	const struct listener *listener; /* hears what happens; NULL: nobody */
 };
 
 struct recording;

@@ -27,6 +27,7 @@ static int open_session(struct recording *recording, struct failure *failure)
 		.max_blocks = config->max_blocks,
 		.max_stacks = config->max_stacks,
 		.loop = recording->reading.loop,
+		.listener = config->listener,
 	};
 
 	recording->session =

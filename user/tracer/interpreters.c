@@ -227,24 +227,28 @@ static int install(struct interpreters *interpreters, struct interpreter *interp
 	return 0;
 }
 
-/* A child of a process that is steered is so from its first moment. */
-static void tell_steered(const struct interpreter *interpreter, const struct interpreter *relative)
+/* What happened to an interpreter. `what` has the rest. */
+static void tell(const struct interpreters *interpreters, const struct interpreter *interpreter,
+		 struct event what)
 {
-	int pid = (int)interpreter->image->pid;
-	int found = (int)steering_found(&interpreter->steering);
+	what.pid = (int)interpreter->image->pid;
+	what.version = interpreter->version;
+	event_tell(interpreters->config.listener, &what);
+}
 
-	if (found && relative)
-		message_detail("process %d: steered already", pid);
-	else if (found)
-		message_info("process %d: an earlier tool left %d allocator slots of CPython %s "
-			     "steered: they are taken over, and get their old values back at the "
-			     "end",
-			     pid, found, interpreter->version);
+/* A child of a process that is steered is so from its first moment. */
+static void tell_steered(const struct interpreters *interpreters,
+			 const struct interpreter *interpreter)
+{
+	size_t found = steering_found(&interpreter->steering);
+	enum event_kind kind = find_relative(interpreters, interpreter) ? EVENT_STEERED_ALREADY
+									: EVENT_STEERING_TAKEN_OVER;
+
+	if (found)
+		tell(interpreters, interpreter, (struct event){.kind = kind, .count = found});
 	if (found < STEERING_CELLS)
-		message_info("process %d: steering the allocator slots of CPython %s: this writes "
-			     "%d pointers into the process, which get their old values back at the "
-			     "end",
-			     pid, interpreter->version, STEERING_CELLS - found);
+		tell(interpreters, interpreter,
+		     (struct event){.kind = EVENT_STEERING, .count = STEERING_CELLS - found});
 }
 
 static int steer(struct interpreters *interpreters, struct interpreter *interpreter,
@@ -256,34 +260,29 @@ static int steer(struct interpreters *interpreters, struct interpreter *interpre
 	if (error)
 		return error;
 	interpreter->steered = true;
-	tell_steered(interpreter, find_relative(interpreters, interpreter));
+	tell_steered(interpreters, interpreter);
 	return 0;
-}
-
-/* Says what the plan has to say of an interpreter. */
-static void tell(const struct interpreter *interpreter, enum reason reason)
-{
-	const struct reason_words words = {.pid = (int)interpreter->image->pid,
-					   .version = interpreter->version};
-	char text[REASON_SIZE];
-
-	message_info("%s", reason_write(reason, &words, text, sizeof(text)));
 }
 
 static int take_slots(struct interpreters *interpreters, struct interpreter *interpreter,
 		      struct failure *failure)
 {
+	const struct reason_words words = {.pid = (int)interpreter->image->pid,
+					   .version = interpreter->version};
+
 	if (interpreter->plan.steer)
 		return steer(interpreters, interpreter, failure);
 	if (interpreter->plan.steered != REASON_NONE)
-		tell(interpreter, interpreter->plan.steered);
+		tell(interpreters, interpreter,
+		     (struct event){.kind = EVENT_REASON,
+				    .reason = interpreter->plan.steered,
+				    .words = &words});
 	return 0;
 }
 
 static void settle(struct interpreters *interpreters, struct interpreter *interpreter)
 {
 	struct python_account *account = &interpreter->image->account;
-	char text[REASON_SIZE];
 
 	interpreter->ready = true;
 	account->mode = python_plan_name(&interpreter->plan, &interpreter->slots);
@@ -292,12 +291,11 @@ static void settle(struct interpreters *interpreters, struct interpreter *interp
 		account->pools = interpreter->slots.refill_pools;
 	if (interpreters->started)
 		begin_count(interpreters, interpreter);
-	message_detail("process %d: CPython %s, %s", (int)interpreter->image->pid,
-		       interpreter->version, account->mode);
+	tell(interpreters, interpreter,
+	     (struct event){.kind = EVENT_PYTHON, .mode = account->mode});
 	if (interpreter->plan.notice != REASON_NONE)
-		message_info("process %d: CPython %s: %s", (int)interpreter->image->pid,
-			     interpreter->version,
-			     reason_write(interpreter->plan.notice, NULL, text, sizeof(text)));
+		tell(interpreters, interpreter,
+		     (struct event){.kind = EVENT_PYTHON_NOTE, .reason = interpreter->plan.notice});
 }
 
 /* The interpreter is known: image->python. */
@@ -326,16 +324,19 @@ static int take_up(struct interpreters *interpreters, struct interpreter *interp
 	return 0;
 }
 
-static void tell_why(const struct interpreter *interpreter)
+static void tell_why(const struct interpreters *interpreters, const struct interpreter *interpreter,
+		     enum event_kind kind)
 {
-	int pid = (int)interpreter->image->pid;
+	if (*interpreter->why.text)
+		tell(interpreters, interpreter,
+		     (struct event){.kind = kind, .failure = &interpreter->why});
+}
 
-	if (!*interpreter->why.text)
-		return;
-	if (interpreter->image->gone)
-		message_info("process %d ended before its CPython was understood", pid);
-	else
-		message_info("process %d: %s", pid, interpreter->why.text);
+static void tell_not_understood(const struct interpreters *interpreters,
+				const struct interpreter *interpreter)
+{
+	tell_why(interpreters, interpreter,
+		 interpreter->image->gone ? EVENT_PYTHON_ENDED : EVENT_PYTHON_NOT_UNDERSTOOD);
 }
 
 /* One look. What is no interpreter is settled; what is one that is not understood may be
@@ -358,12 +359,11 @@ static int look(struct interpreters *interpreters, struct interpreter *interpret
 	interpreter->next_try_ns = clock_ns(CLOCK_MONOTONIC) + TRY_PAUSE_NS;
 	if (error == -ENOENT || error == -ESRCH) {
 		interpreter->tries = 0;
-		if (*why->text)
-			message_detail("process %d: %s", (int)image->pid, why->text);
+		tell_why(interpreters, interpreter, EVENT_NO_PYTHON);
 		return 0;
 	}
 	if (--interpreter->tries == 0)
-		tell_why(interpreter);
+		tell_not_understood(interpreters, interpreter);
 	return 0;
 }
 
@@ -400,7 +400,8 @@ void interpreters_retry(struct interpreters *interpreters)
 		    clock_ns(CLOCK_MONOTONIC) < interpreter->next_try_ns)
 			continue;
 		if (look(interpreters, interpreter, &failure))
-			message_info("%s", failure.text);
+			tell(interpreters, interpreter,
+			     (struct event){.kind = EVENT_NOT_ATTACHED, .failure = &failure});
 	}
 }
 
@@ -458,7 +459,7 @@ void interpreters_measure(struct interpreters *interpreters)
 }
 
 /* A thread that waits in the kernel cannot be stopped for the write: a moment later it may. */
-static void unsteer(struct interpreter *interpreter)
+static void unsteer(const struct interpreters *interpreters, struct interpreter *interpreter)
 {
 	const struct timespec pause = {.tv_nsec = STOP_PAUSE_NS};
 	int error = -EAGAIN;
@@ -472,9 +473,8 @@ static void unsteer(struct interpreter *interpreter)
 	if (!error)
 		return;
 	steering_abandon(&interpreter->steering);
-	message_error("process %d stays steered, which does it no harm: %s; the next attach with "
-		      "--python exact can give its slots back",
-		      (int)interpreter->image->pid, strerror(-error));
+	tell(interpreters, interpreter,
+	     (struct event){.kind = EVENT_STAYS_STEERED, .error = error});
 }
 
 void interpreters_stop(struct interpreters *interpreters)
@@ -483,9 +483,9 @@ void interpreters_stop(struct interpreters *interpreters)
 		struct interpreter *interpreter = interpreters->items[i];
 
 		if (interpreter->steered)
-			unsteer(interpreter);
+			unsteer(interpreters, interpreter);
 		if (interpreter->tries)
-			tell_why(interpreter);
+			tell_not_understood(interpreters, interpreter);
 		interpreter->tries = 0;
 	}
 }
@@ -512,7 +512,7 @@ void interpreters_remove(struct interpreters *interpreters, const struct image *
 	if (!interpreter)
 		return;
 	if (interpreter->steered)
-		unsteer(interpreter);
+		unsteer(interpreters, interpreter);
 	if (interpreter->group)
 		keeper_remove(interpreters->config.keeper, interpreter->group);
 	interpreters_forget(interpreters, image->space);

@@ -7,7 +7,7 @@
 #define UNFREED_INTERPRETERS_H
 
 #include "../collect/images.h"
-#include "../lib/failure.h"
+#include "../events/event.h"
 #include "../plan/plan.h"
 #include "../probes/install.h"
 
@@ -20,6 +20,7 @@ struct interpreters_config {
 	volatile uint32_t *used; /* python_used */
 	struct keeper *keeper;
 	const struct probe_programs *programs;
+	const struct listener *listener;
 };
 
 struct interpreters;

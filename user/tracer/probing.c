@@ -99,9 +99,27 @@ static int install_one(const struct look *look, const struct allocator *allocato
 	if (!error)
 		error = keep_group(look, allocator->path, group, false);
 	if (!error)
-		message_detail("process %d: %s (%s), %zu functions", (int)look->pid,
-			       allocator->path, allocator->kind, allocator->entry_count);
+		event_tell(probing->listener, &(struct event){
+						      .kind = EVENT_PROBED,
+						      .pid = (int)look->pid,
+						      .path = allocator->path,
+						      .allocator = allocator->kind,
+						      .count = allocator->entry_count,
+					      });
 	return error;
+}
+
+static void tell_not_probed(const struct look *look, enum event_kind kind, const char *path,
+			    int error)
+{
+	const struct event event = {
+		.kind = kind,
+		.pid = (int)look->pid,
+		.path = path,
+		.error = error,
+	};
+
+	event_tell(look->probing->listener, &event);
 }
 
 /* One file that takes no probes costs what is allocated with it; where all are so, it is over. */
@@ -113,8 +131,7 @@ static int install_found(const struct look *look, struct failure *failure)
 	int error = install_linker(look);
 
 	if (error)
-		message_detail("cannot watch %s for libraries loaded later: %s",
-			       allocators->linker_path, strerror(-error));
+		tell_not_probed(look, EVENT_LINKER_NOT_WATCHED, allocators->linker_path, error);
 	if (look->probing->malloc_off)
 		return 0;
 	for (size_t i = 0; i < allocators->count; i++) {
@@ -128,9 +145,7 @@ static int install_found(const struct look *look, struct failure *failure)
 					   "cannot put probes on %s of process %d: %s", path, pid,
 					   strerror(-error));
 		if (error)
-			message_info("cannot put probes on %s of process %d: %s; what is allocated "
-				     "with it is not seen",
-				     path, pid, strerror(-error));
+			tell_not_probed(look, EVENT_NOT_PROBED, path, error);
 	}
 	look->probing->unprobed += failed;
 	return (int)(allocators->count - failed);
@@ -143,11 +158,16 @@ static void note_hidden(const struct look *look)
 
 	if (look->probing->malloc_off)
 		return;
-	for (size_t i = 0; i < allocators->hidden_count; i++)
-		message_info("process %d has %s in %s, without the names of its functions "
-			     "(stripped): what is allocated with it is not seen",
-			     (int)look->pid, allocators->hidden[i].kind,
-			     allocators->hidden[i].path);
+	for (size_t i = 0; i < allocators->hidden_count; i++) {
+		const struct event event = {
+			.kind = EVENT_HIDDEN,
+			.pid = (int)look->pid,
+			.path = allocators->hidden[i].path,
+			.allocator = allocators->hidden[i].kind,
+		};
+
+		event_tell(look->probing->listener, &event);
+	}
 	look->probing->unprobed += allocators->hidden_count;
 }
 
@@ -177,7 +197,9 @@ int probing_attach(struct probing *probing, pid_t pid, struct probed_files *file
 		result = fail_to_read(pid, result, failure);
 	} else {
 		if (skipped)
-			message_detail("process %d: not read: %s", (int)pid, skipped);
+			event_tell(probing->listener, &(struct event){.kind = EVENT_NOT_READ,
+								      .pid = (int)pid,
+								      .text = skipped});
 		result = install_found(&look, failure);
 		note_hidden(&look);
 		*linker = allocators.linker_hook;

@@ -6,7 +6,7 @@
 #ifndef UNFREED_PROBING_H
 #define UNFREED_PROBING_H
 
-#include "../lib/failure.h"
+#include "../events/event.h"
 #include "../probes/install.h"
 
 /* A file that was looked at: probed, or found to have nothing to probe. */
@@ -29,6 +29,7 @@ struct probing {
 	struct confined *confined;
 	struct keeper *keeper;
 	const struct probe_programs *programs;
+	const struct listener *listener;
 	bool malloc_off;   /* no probes on malloc's family */
 	uint64_t unprobed; /* allocators that could not be probed, so far */
 };

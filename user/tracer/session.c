@@ -47,6 +47,7 @@ static struct interpreters *find_interpreters(struct session *session)
 		.used = &session->loaded.skeleton->bss->python_used,
 		.keeper = session->probes,
 		.programs = &session->loaded.programs,
+		.listener = session->config.listener,
 	};
 
 	return interpreters_new(&config);
@@ -79,6 +80,7 @@ struct session *session_open(const struct session_config *config, const struct p
 		.confined = confined,
 		.keeper = session->probes,
 		.programs = &session->loaded.programs,
+		.listener = config->listener,
 		.malloc_off = config->malloc_off,
 	};
 	session->interpreters = find_interpreters(session);
@@ -168,9 +170,9 @@ static void tell_troubles(struct session *session)
 {
 	char text[512];
 
-	while (message_is_verbose() &&
-	       collector_next_trouble(session->collector, text, sizeof(text)))
-		message_detail("%s", text);
+	while (collector_next_trouble(session->collector, text, sizeof(text)))
+		event_tell(session->config.listener,
+			   &(struct event){.kind = EVENT_FILE_TROUBLE, .text = text});
 }
 
 static void reach(struct traced *traced, enum target_state state)
@@ -220,7 +222,9 @@ static void attach_later(struct session *session, struct traced *traced)
 	if (!traced || attach(session, traced, &failure) >= 0 || failure.status == STATUS_TARGET)
 		return;
 	session->losses[LOSS_allocator_unprobed]++;
-	message_info("%s", failure.text);
+	event_tell(session->config.listener, &(struct event){.kind = EVENT_NOT_ATTACHED,
+							     .pid = (int)traced->pid,
+							     .failure = &failure});
 }
 
 /* The programs had begun with it before they heard that its parent is no target any more. */

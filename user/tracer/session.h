@@ -10,7 +10,7 @@
 #include "../confine/confined.h"
 #include "interpreters.h"
 #include "targets.h"
-#include "../lib/failure.h"
+#include "../events/event.h"
 #include "../probes/attach.h"
 #include "../process/procfs.h"
 
@@ -26,6 +26,7 @@ struct session_config {
 	/* In which records are set aside while something else is waited for; NULL: they wait. It
 	 * must outlive the session. */
 	struct loop *loop;
+	const struct listener *listener; /* NULL: nobody; as above */
 };
 
 struct session;

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What happens to targets while they are seen, told upward to whoever listens: nothing below the
+ * commands prints. Knows nothing of sentences or of people; commands/tell.c has both.
+ */
+#ifndef UNFREED_EVENT_H
+#define UNFREED_EVENT_H
+
+#include <stddef.h>
+
+#include "../plan/reason.h"
+
+enum event_kind {
+	/* Files of a process and their probes. */
+	EVENT_PROBED,
+	EVENT_NOT_PROBED,
+	EVENT_HIDDEN, /* an allocator without names */
+	EVENT_LINKER_NOT_WATCHED,
+	EVENT_NOT_READ,
+	EVENT_FILE_TROUBLE, /* it could not be used, or a part of it */
+	EVENT_NOT_ATTACHED, /* to what came later: a library, a child, an interpreter */
+	/* Interpreters. */
+	EVENT_PYTHON,
+	EVENT_PYTHON_NOTE,
+	EVENT_PYTHON_NOT_UNDERSTOOD,
+	EVENT_PYTHON_ENDED, /* before it was understood */
+	EVENT_NO_PYTHON,
+	EVENT_STEERED_ALREADY,
+	EVENT_STEERING_TAKEN_OVER,
+	EVENT_STEERING,
+	EVENT_STAYS_STEERED,
+	/* Why something is seen as it is. */
+	EVENT_REASON,
+	EVENT_COUNT
+};
+
+/* Of one kind only what its sentence names. Good while it is being heard. */
+struct event {
+	enum event_kind kind;
+	int pid;
+	int error; /* negative errno */
+	size_t count;
+	const char *path;
+	const char *allocator; /* its kind */
+	const char *version;   /* of CPython */
+	const char *mode;      /* see python_plan_name() */
+	const char *text;
+	const struct failure *failure;
+	enum reason reason;
+	const struct reason_words *words;
+};
+
+struct listener {
+	void (*hear)(void *context, const struct event *event);
+	void *context;
+};
+
+/* `listener` NULL: nobody listens. */
+static inline void event_tell(const struct listener *listener, const struct event *event)
+{
+	if (listener)
+		listener->hear(listener->context, event);
+}
+
+#endif
