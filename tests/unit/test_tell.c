@@ -12,9 +12,12 @@
 #include <unistd.h>
 
 #include "commands/tell.h"
+#include "probes/estimate.h"
 
 static const struct failure failure = {STATUS_KERNEL, "cannot: {pid}"};
 static const struct reason_words words = {.pid = 12, .version = "3.12"};
+
+static const struct estimate estimate = {.cpu_percent = 30, .core_percent = 0.5};
 
 static const struct event event = {
 	.pid = 4711,
@@ -28,6 +31,20 @@ static const struct event event = {
 	.failure = &failure,
 	.reason = REASON_GONE,
 	.words = &words,
+	.comm = "gunicorn",
+	.command = "./server",
+	.name = "dict shop.CACHE",
+	.status = 3 << 8,
+	.estimate = &estimate,
+	.calls_per_s = 1234567.8,
+	.percent = 33.4,
+	.seconds = 12.3456,
+	.each_us = 6.54,
+	.bytes = 5e6,
+	.tables_bytes = 3.0009e6,
+	.others_bytes = 0.9991e6,
+	.stayed = 20,
+	.stayed_first = 3,
 };
 
 static const struct {
@@ -65,6 +82,38 @@ static const struct {
 		"process 4711 stays steered, which does it no harm: Device or resource busy; the next "
 		"attach with --python exact can give its slots back"},
 	[EVENT_REASON] = {VERBOSITY_NORMAL, "process 12 is gone"},
+	[EVENT_WORKERS_TOO] = {VERBOSITY_NORMAL,
+		"process 4711 forked 24 that run the same program: recorded too"},
+	[EVENT_WORKERS_NOW] = {VERBOSITY_NORMAL,
+		"process 4711 forked 24 that run the same program: recorded too, but not those to "
+		"come: --follow-forks takes them in"},
+	[EVENT_COST] = {VERBOSITY_NORMAL,
+		"process 4711 makes 1234568 allocator calls per second; exact recording adds about "
+		"30 % to its CPU time, 0.5 % of a core"},
+	[EVENT_COST_OF_ALL] = {VERBOSITY_NORMAL,
+		"24 processes make 1234568 allocator calls per second; exact recording slows none of "
+		"them by more than 33 %"},
+	[EVENT_LEFT_OUT] = {VERBOSITY_NORMAL, "process 4711 is not traced: cannot: {pid}"},
+	[EVENT_TRACING] = {VERBOSITY_NORMAL, "tracing 4711 (gunicorn)"},
+	[EVENT_TRACING_MORE] = {VERBOSITY_NORMAL, "and 24 more"},
+	[EVENT_STOPPED] = {VERBOSITY_NORMAL,
+		"process 4711 (gunicorn) is stopped, by a signal or a debugger: it allocates nothing "
+		"until it goes on (kill -CONT 4711)"},
+	[EVENT_ENDED] = {VERBOSITY_NORMAL, "process 4711 ended with status 3"},
+	[EVENT_COMMAND_ENDED] = {VERBOSITY_NORMAL, "./server ended with status 3"},
+	[EVENT_COMMAND_RUNS_ON] = {VERBOSITY_NORMAL, "./server runs on, as process 4711"},
+	[EVENT_NOT_JUDGED] = {VERBOSITY_QUIET, "no memory to tell which blocks are lost"},
+	[EVENT_LOOKED] = {VERBOSITY_VERBOSE,
+		"process 4711: a look without one took 12.346 s of our processor time"},
+	[EVENT_LOOKED_WITH_GRAPH] = {VERBOSITY_VERBOSE,
+		"process 4711: a look with a graph took 12.346 s of our processor time"},
+	[EVENT_WATCHED] = {VERBOSITY_VERBOSE,
+		"process 4711: dict shop.CACHE: 24 hits in 12.3 s, 6.5 us each"},
+	[EVENT_LOST] = {VERBOSITY_VERBOSE,
+		"dict shop.CACHE: nothing refers to 24, of which 20 stayed, 3 at first"},
+	[EVENT_MALLOC_SHARED] = {VERBOSITY_VERBOSE,
+		"process 4711: of 5000 kB in malloc at 12 s, 3001 are tables and items, 999 other "
+		"objects of Python's"},
 	/* clang-format on */
 };
 
@@ -102,6 +151,10 @@ static void test_nothing_known(void **state)
 		tell_write(&(struct event){.kind = kind}, text, sizeof(text));
 	tell_write(&(struct event){.kind = EVENT_PROBED}, text, sizeof(text));
 	assert_string_equal(text, "process 0: ? (?), 0 functions");
+	tell_write(&(struct event){.kind = EVENT_WATCHED}, text, sizeof(text));
+	assert_string_equal(text, "process 0: (no name): 0 hits in 0.0 s, 0.0 us each");
+	tell_write(&(struct event){.kind = EVENT_COST_OF_ALL, .percent = 9.87}, text, sizeof(text));
+	assert_non_null(strstr(text, "by more than 9.9 %"));
 }
 
 /* What an event puts on stderr, without what stands before all of them; "": nothing. */

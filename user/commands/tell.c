@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/process_end.h"
 #include "../lib/sentence.h"
+#include "../probes/estimate.h"
 
 static const struct sentence {
 	enum verbosity heard; /* by whom: at this verbosity and above */
@@ -45,6 +47,40 @@ static const struct sentence {
 		"--python exact can give its slots back"},
 
 	[EVENT_REASON] = {VERBOSITY_NORMAL, "{reason}"},
+
+	[EVENT_WORKERS_TOO] = {VERBOSITY_NORMAL,
+		"process {pid} forked {count} that run the same program: recorded too"},
+	[EVENT_WORKERS_NOW] = {VERBOSITY_NORMAL,
+		"process {pid} forked {count} that run the same program: recorded too, but not those "
+		"to come: --follow-forks takes them in"},
+	[EVENT_COST] = {VERBOSITY_NORMAL,
+		"process {pid} makes {calls} allocator calls per second; exact recording adds {cost}"},
+	[EVENT_COST_OF_ALL] = {VERBOSITY_NORMAL,
+		"{count} processes make {calls} allocator calls per second; exact recording slows "
+		"none of them by more than {percent} %"},
+	[EVENT_LEFT_OUT] = {VERBOSITY_NORMAL, "process {pid} is not traced: {failure}"},
+	[EVENT_TRACING] = {VERBOSITY_NORMAL, "tracing {pid} ({comm})"},
+	[EVENT_TRACING_MORE] = {VERBOSITY_NORMAL, "and {count} more"},
+	[EVENT_STOPPED] = {VERBOSITY_NORMAL,
+		"process {pid} ({comm}) is stopped, by a signal or a debugger: it allocates nothing "
+		"until it goes on (kill -CONT {pid})"},
+	[EVENT_ENDED] = {VERBOSITY_NORMAL, "process {pid} {end}"},
+	[EVENT_COMMAND_ENDED] = {VERBOSITY_NORMAL, "{command} {end}"},
+	[EVENT_COMMAND_RUNS_ON] = {VERBOSITY_NORMAL, "{command} runs on, as process {pid}"},
+	[EVENT_NOT_JUDGED] = {VERBOSITY_QUIET, "no memory to tell which blocks are lost"},
+
+	[EVENT_LOOKED] = {VERBOSITY_VERBOSE,
+		"process {pid}: a look without one took {took} s of our processor time"},
+	[EVENT_LOOKED_WITH_GRAPH] = {VERBOSITY_VERBOSE,
+		"process {pid}: a look with a graph took {took} s of our processor time"},
+	[EVENT_WATCHED] = {VERBOSITY_VERBOSE,
+		"process {pid}: {name}: {count} hits in {seconds} s, {each_us} us each"},
+	[EVENT_LOST] = {VERBOSITY_VERBOSE,
+		"{name}: nothing refers to {count}, of which {stayed} stayed, {stayed_first} at "
+		"first"},
+	[EVENT_MALLOC_SHARED] = {VERBOSITY_VERBOSE,
+		"process {pid}: of {kb} kB in malloc at {at} s, {tables_kb} are tables and items, "
+		"{others_kb} other objects of Python's"},
 	/* clang-format on */
 };
 
@@ -60,6 +96,9 @@ static const char *find_text(const struct event *event, const char *name, size_t
 		const char *text;
 	} texts[] = {
 		{"path", event->path},
+		{"comm", event->comm},
+		{"command", event->command},
+		{"name", event->name ? event->name : "(no name)"},
 		{"allocator", event->allocator},
 		{"version", event->version},
 		{"mode", event->mode},
@@ -83,6 +122,17 @@ static bool write_number(struct telling *telling, const char *name, size_t lengt
 	} numbers[] = {
 		{"pid", 0, event->pid},
 		{"count", 0, (double)event->count},
+		{"calls", 0, event->calls_per_s},
+		{"percent", event->percent < 10 ? 1 : 0, event->percent},
+		{"seconds", 1, event->seconds},
+		{"took", 3, event->seconds},
+		{"at", 0, event->seconds},
+		{"each_us", 1, event->each_us},
+		{"kb", 0, event->bytes / 1e3},
+		{"tables_kb", 0, event->tables_bytes / 1e3},
+		{"others_kb", 0, event->others_bytes / 1e3},
+		{"stayed", 0, (double)event->stayed},
+		{"stayed_first", 0, (double)event->stayed_first},
 	};
 
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
@@ -107,6 +157,10 @@ static const char *find_word(void *context, const char *name, size_t length)
 		return telling->room;
 	if (sentence_is_word(name, length, "error"))
 		return strerror(-event->error);
+	if (sentence_is_word(name, length, "end"))
+		return process_end_text(event->status, telling->room, sizeof(telling->room));
+	if (sentence_is_word(name, length, "cost") && event->estimate)
+		return estimate_cost_text(event->estimate, telling->room);
 	if (sentence_is_word(name, length, "reason"))
 		return reason_write(event->reason, event->words, telling->room,
 				    sizeof(telling->room));

@@ -19,9 +19,9 @@
 #include "../output/file.h"
 #include "../output/why.h"
 #include "../service/inquiry.h"
-#include "../probes/check.h"
 #include "arguments.h"
 #include "../service/reading.h"
+#include "../service/survey.h"
 #include "target_options.h"
 #include "tell.h"
 
@@ -254,13 +254,11 @@ static enum exit_status ask(const struct why_options *why, const struct procfs *
 	enum exit_status status = STATUS_FAILURE;
 	struct failure failure = {0};
 	struct answer *answer = NULL;
-	char text[256];
 	struct inquiry *inquiry = inquiry_new(procfs, confined, &inquiry_options, &failure);
 
 	if (inquiry) {
 		message_info("asking process %d for %g s", (int)pid, why->duration_s);
-		if (target_is_stopped(procfs, pid, text, sizeof(text)))
-			message_info("%s", text);
+		survey_tell_stopped(procfs, pid, &people);
 		if (!inquiry_run(inquiry, &failure))
 			answer = inquiry_answer(inquiry);
 	}

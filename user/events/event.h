@@ -7,8 +7,11 @@
 #define UNFREED_EVENT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../plan/reason.h"
+
+struct estimate;
 
 enum event_kind {
 	/* Files of a process and their probes. */
@@ -31,6 +34,25 @@ enum event_kind {
 	EVENT_STAYS_STEERED,
 	/* Why something is seen as it is. */
 	EVENT_REASON,
+	/* Processes that are recorded, and what that costs them. */
+	EVENT_WORKERS_TOO, /* those that come are taken in as well */
+	EVENT_WORKERS_NOW, /* they are not */
+	EVENT_COST,
+	EVENT_COST_OF_ALL,
+	EVENT_LEFT_OUT,
+	EVENT_TRACING,
+	EVENT_TRACING_MORE,
+	EVENT_STOPPED, /* by a signal or a debugger */
+	EVENT_ENDED,
+	EVENT_COMMAND_ENDED,
+	EVENT_COMMAND_RUNS_ON,
+	EVENT_NOT_JUDGED, /* no memory for what is lost */
+	/* Looks and watches. */
+	EVENT_LOOKED,
+	EVENT_LOOKED_WITH_GRAPH,
+	EVENT_WATCHED,
+	EVENT_LOST,
+	EVENT_MALLOC_SHARED, /* with Python's objects */
 	EVENT_COUNT
 };
 
@@ -38,9 +60,13 @@ enum event_kind {
 struct event {
 	enum event_kind kind;
 	int pid;
-	int error; /* negative errno */
+	int error;  /* negative errno */
+	int status; /* as wait(2) has it */
 	size_t count;
 	const char *path;
+	const char *comm;
+	const char *command;
+	const char *name;      /* of a container or a type */
 	const char *allocator; /* its kind */
 	const char *version;   /* of CPython */
 	const char *mode;      /* see python_plan_name() */
@@ -48,6 +74,16 @@ struct event {
 	const struct failure *failure;
 	enum reason reason;
 	const struct reason_words *words;
+	const struct estimate *estimate;
+	double calls_per_s;
+	double percent; /* by which it is slowed */
+	double seconds; /* that it took, or since it began */
+	double each_us;
+	double bytes;        /* in malloc */
+	double tables_bytes; /* of these Python's tables and items */
+	double others_bytes; /* and its other objects */
+	uint64_t stayed;     /* of what is lost */
+	uint64_t stayed_first;
 };
 
 struct listener {

@@ -34,20 +34,6 @@ int target_check_exists(const struct procfs *procfs, pid_t pid, struct failure *
 	return 0;
 }
 
-bool target_is_stopped(const struct procfs *procfs, pid_t pid, char *text, size_t size)
-{
-	struct process_status status;
-
-	if (procfs_read_status(procfs, pid, &status) || !status.stopped)
-		return false;
-	snprintf(
-		text, size,
-		"process %d (%s) is stopped, by a signal or a debugger: it allocates nothing until "
-		"it goes on (kill -CONT %d)",
-		(int)pid, status.comm, (int)pid);
-	return true;
-}
-
 /* The class byte of the executable's ELF header, ELFCLASSNONE where it cannot be read. */
 static int executable_class(const struct procfs *procfs, pid_t pid)
 {

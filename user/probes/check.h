@@ -11,12 +11,6 @@
 /* There is such a process, and it is one. Returns 0, or -1 with `failure` filled. */
 int target_check_exists(const struct procfs *procfs, pid_t pid, struct failure *failure);
 
-/*
- * Whether it is stopped, so that it can do nothing that one could see. Then writes a sentence about
- * that, cut to `size` bytes.
- */
-bool target_is_stopped(const struct procfs *procfs, pid_t pid, char *text, size_t size);
-
 /* What a process is, as far as that decides whether there may be probes in it: plan/plan.h. */
 struct target_survey {
 	pid_t pid;

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "../lib/message.h"
 #include "../python/own_code.h"
 #include "../tracer/session.h"
 #include "../profile/snapshot.h"
@@ -67,11 +66,16 @@ static bool rate_beside_python(const struct patient_case *kase, struct rate *rat
 		double at_s = all->items[i].at_s, outside = series_at(&kase->outside, at_s);
 
 		series_add(&left, at_s, all->items[i].value - beside->items[i].value - outside);
-		message_detail("process %d: of %.0f kB in malloc at %.0f s, %.0f are tables and "
-			       "items, %.0f other objects of Python's",
-			       (int)kase->patient.pid, all->items[i].value / 1e3,
-			       at_s - all->items[0].at_s, beside->items[i].value / 1e3,
-			       outside / 1e3);
+		const struct event event = {
+			.kind = EVENT_MALLOC_SHARED,
+			.pid = (int)kase->patient.pid,
+			.bytes = all->items[i].value,
+			.seconds = at_s - all->items[0].at_s,
+			.tables_bytes = beside->items[i].value,
+			.others_bytes = outside,
+		};
+
+		event_tell(kase->listener, &event);
 	}
 	return left.count && slope_of(&left, rate) && rate->low > 0 &&
 	       grown_bytes(&left) >= LEAST_BYTES;

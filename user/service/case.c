@@ -7,7 +7,6 @@
 #include <time.h>
 
 #include "../lib/clock.h"
-#include "../lib/message.h"
 #include "../look/growth.h"
 #include "../python/objects/live.h"
 #include "c_memory.h"
@@ -183,7 +182,7 @@ static void take_up_subjects(struct patient_case *kase, bool graph)
 		kase->told = true;
 	}
 	if (patient->is_python)
-		lost_update(&kase->subjects, &kase->patient.objects);
+		lost_update(&kase->subjects, &kase->patient.objects, kase->listener);
 	kase->told |= !patient->is_python && patient->looks >= LOOKS_TO_TELL;
 }
 
@@ -209,9 +208,10 @@ void case_look(struct patient_case *kase, bool graph, const struct objects_reque
 	uint64_t took = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began;
 	kase->own_cpu_ns += took;
 	kase->look_cost_s[graph] = (double)took / NS_PER_S;
-	message_detail("process %d: a look %s took %.3f s of our processor time",
-		       (int)kase->patient.pid, graph ? "with a graph" : "without one",
-		       kase->look_cost_s[graph]);
+	event_tell(kase->listener,
+		   &(struct event){.kind = graph ? EVENT_LOOKED_WITH_GRAPH : EVENT_LOOKED,
+				   .pid = (int)kase->patient.pid,
+				   .seconds = kase->look_cost_s[graph]});
 }
 
 static void count_live(struct patient_case *kase, double now)
@@ -393,10 +393,15 @@ static void take_result(struct patient_case *kase, size_t word, double *watched_
 
 	if (watch_result(kase->watch, word, &result))
 		return;
-	message_detail("process %d: %s: %llu hits in %.1f s, %.1f us each", (int)kase->patient.pid,
-		       subject->key ? subject->key : "(no name)", (unsigned long long)result.hits,
-		       result.watched_s,
-		       result.hits ? result.cost_s / (double)result.hits * 1e6 : 0.0);
+	event_tell(kase->listener,
+		   &(struct event){
+			   .kind = EVENT_WATCHED,
+			   .pid = (int)kase->patient.pid,
+			   .name = subject->key,
+			   .count = result.hits,
+			   .seconds = result.watched_s,
+			   .each_us = result.hits ? result.cost_s / (double)result.hits * 1e6 : 0,
+		   });
 	if (subject_take_result(&kase->subjects, subject, watched->kind, &result))
 		watched_s[watched->subject] = fmax(watched_s[watched->subject], result.watched_s);
 	watch_result_release(&result);

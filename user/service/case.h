@@ -3,6 +3,7 @@
 #ifndef UNFREED_SERVICE_CASE_H
 #define UNFREED_SERVICE_CASE_H
 
+#include "../events/event.h"
 #include "allowance.h"
 #include "schedule.h"
 #include "series.h"
@@ -65,6 +66,7 @@ struct patient_case {
 	struct c_stacks c_stacks;
 	struct watch *watch;
 	struct loop *loop;               /* the caller's, as in watch_config */
+	const struct listener *listener; /* likewise; NULL: nobody */
 	struct watch_programs *programs; /* the caller's, for watches to share; or NULL */
 	struct watched_word watched[SUBJECT_WORDS];
 	size_t watched_count;

@@ -11,7 +11,6 @@
 
 #include "../lib/array.h"
 #include "../lib/clock.h"
-#include "../lib/message.h"
 
 #define WATCH_SHARE 0.002 /* for a word */
 #define TRACE_SHARE 0.15  /* of the duration, in which malloc's calls are recorded */
@@ -70,6 +69,7 @@ static struct patient_case *add_case(struct inquiry *inquiry, pid_t pid, bool ne
 	if (!kase)
 		return NULL;
 	kase->loop = inquiry->options->loop;
+	kase->listener = inquiry->options->listener;
 	kase->programs = &inquiry->programs;
 	inquiry_plan(inquiry, kase, newcomer);
 	return kase;

@@ -7,12 +7,10 @@
  */
 #include "lost.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "../lib/message.h"
 #include "../python/objects/names.h"
 #include "../python/objects/unreferenced.h"
 
@@ -64,7 +62,22 @@ static void set_sample(struct subject *subject, const struct objects *objects, u
 		last->length = stayed;
 }
 
-static void update_type(struct subjects *subjects, const struct objects *objects, uint32_t type)
+static void tell_lost(const struct listener *listener, const char *name,
+		      const struct garbage_sum *sum)
+{
+	const struct event event = {
+		.kind = EVENT_LOST,
+		.name = name,
+		.count = sum->lost[1],
+		.stayed = sum->stayed[1],
+		.stayed_first = sum->stayed[0],
+	};
+
+	event_tell(listener, &event);
+}
+
+static void update_type(struct subjects *subjects, const struct objects *objects, uint32_t type,
+			const struct listener *listener)
 {
 	const struct garbage_sum *sum = &objects->garbage.sums[type];
 	const char *name = objects->types.items[type].name;
@@ -75,9 +88,7 @@ static void update_type(struct subjects *subjects, const struct objects *objects
 						  : subjects_find(subjects, key, 0);
 	if (!subject || !subject->lost)
 		return;
-	message_detail("%s: nothing refers to %" PRIu64 ", of which %" PRIu64 " stayed, %" PRIu64
-		       " at first",
-		       name, sum->lost[1], sum->stayed[1], sum->stayed[0]);
+	tell_lost(listener, name, sum);
 	subject->gone = !is_growing(sum);
 	subject->bytes_per_entry = bytes_of_one(sum);
 	subject->container.length = sum->stayed[1];
@@ -85,7 +96,8 @@ static void update_type(struct subjects *subjects, const struct objects *objects
 	set_sample(subject, objects, sum->stayed[1]);
 }
 
-void lost_update(struct subjects *subjects, struct objects *objects)
+void lost_update(struct subjects *subjects, struct objects *objects,
+		 const struct listener *listener)
 {
 	if (objects->garbage.looks < 2 || objects->streamed || objects->patterns.looks < 2)
 		return;
@@ -93,7 +105,7 @@ void lost_update(struct subjects *subjects, struct objects *objects)
 		objects_recheck_lost(objects);
 	for (uint32_t type = 1; type < objects->types.count; type++)
 		if (objects->garbage.sums[type].lost[1])
-			update_type(subjects, objects, type);
+			update_type(subjects, objects, type, listener);
 }
 
 void lost_describe(const struct subject *subject, struct pool *pool, struct finding *finding)

@@ -6,10 +6,12 @@
 #ifndef UNFREED_SERVICE_LOST_H
 #define UNFREED_SERVICE_LOST_H
 
+#include "../events/event.h"
 #include "subjects.h"
 
 /* After any look: takes up types of which more and more are lost. */
-void lost_update(struct subjects *subjects, struct objects *objects);
+void lost_update(struct subjects *subjects, struct objects *objects,
+		 const struct listener *listener);
 
 /* What they are called, and what is known of them, in the pool. */
 void lost_describe(const struct subject *subject, struct pool *pool, struct finding *finding);

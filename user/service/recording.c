@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "../lib/process_end.h"
 #include "../memory/budget.h"
 #include "reachability.h"
+#include "survey.h"
 
 struct recording *recording_new(const struct recording_config *config, const struct procfs *procfs,
 				struct failure *failure)
@@ -41,6 +41,11 @@ void recording_free(struct recording *recording)
 	free(recording);
 }
 
+static void tell(const struct recording *recording, struct event event)
+{
+	event_tell(recording->config.listener, &event);
+}
+
 int recording_each(struct recording *recording, recording_act_fn *act, void *context,
 		   struct failure *failure)
 {
@@ -57,18 +62,19 @@ int recording_each(struct recording *recording, recording_act_fn *act, void *con
 		}
 		if (i < list->needed)
 			return -1;
-		message_info("process %d is not traced: %s", (int)pid, failure->text);
+		tell(recording,
+		     (struct event){.kind = EVENT_LEFT_OUT, .pid = (int)pid, .failure = failure});
 	}
 	list->count = kept;
 	return kept || recording->config.command ? 0 : -1;
 }
 
-void recording_tell(enum reason reason, const struct reason_words *words)
+void recording_tell_reason(const struct recording *recording, enum reason reason,
+			   const struct reason_words *words)
 {
-	char text[REASON_SIZE];
-
 	if (reason != REASON_NONE)
-		message_info("%s", reason_write(reason, words, text, sizeof(text)));
+		tell(recording,
+		     (struct event){.kind = EVENT_REASON, .reason = reason, .words = words});
 }
 
 /* What reports are made with. */
@@ -95,18 +101,13 @@ int recording_begin(struct recording *recording, struct failure *failure)
 	return recording_attach(recording, failure);
 }
 
-/* --- what is said --- */
+/* --- what is told --- */
 
 static void tell_stopped(struct recording *recording)
 {
-	char text[256];
-
-	for (size_t i = 0; i < recording->list.count && !recording->told_stopped; i++) {
-		recording->told_stopped = target_is_stopped(
-			recording->procfs, recording->list.pids[i], text, sizeof(text));
-		if (recording->told_stopped)
-			message_info("%s", text);
-	}
+	for (size_t i = 0; i < recording->list.count && !recording->told_stopped; i++)
+		recording->told_stopped = survey_tell_stopped(
+			recording->procfs, recording->list.pids[i], recording->config.listener);
 }
 
 void recording_announce(struct recording *recording)
@@ -115,14 +116,16 @@ void recording_announce(struct recording *recording)
 
 	for (size_t i = 0; i < (command ? 1 : recording->list.count); i++) {
 		if (i == RECORDING_NAMED_MAX && i + 1 < recording->list.count) {
-			message_info("and %zu more", recording->list.count - i);
+			tell(recording, (struct event){.kind = EVENT_TRACING_MORE,
+						       .count = recording->list.count - i});
 			break;
 		}
 		pid_t pid = command ? recording->spawn.pid : recording->list.pids[i];
 		struct process_status status = {.comm = "?"};
 
 		procfs_read_status(recording->procfs, pid, &status);
-		message_info("tracing %d (%s)", (int)pid, status.comm);
+		tell(recording,
+		     (struct event){.kind = EVENT_TRACING, .pid = (int)pid, .comm = status.comm});
 	}
 	tell_stopped(recording);
 }
@@ -130,30 +133,33 @@ void recording_announce(struct recording *recording)
 /* Of the targets; a command's end is told when all is over. */
 static void tell_ends(const struct recording *recording)
 {
-	char text[100];
 	pid_t pid;
 	int status;
 
 	while (session_next_end(recording->session, &pid, &status))
 		if (!recording->config.command)
-			message_info("process %d %s", (int)pid,
-				     process_end_text(status, text, sizeof(text)));
+			tell(recording, (struct event){.kind = EVENT_ENDED,
+						       .pid = (int)pid,
+						       .status = status});
 }
 
 /* Where the command was seen to end, it can be waited for. */
 void recording_end(const struct recording *recording)
 {
 	const struct spawn *spawn = &recording->spawn;
-	char text[100];
 	int status;
 
 	if (!recording->config.command)
 		return;
 	if (waitpid(spawn->pid, &status, session_alive(recording->session) ? WNOHANG : 0) ==
 	    spawn->pid)
-		message_info("%s %s", spawn->command, process_end_text(status, text, sizeof(text)));
+		tell(recording, (struct event){.kind = EVENT_COMMAND_ENDED,
+					       .command = spawn->command,
+					       .status = status});
 	else
-		message_info("%s runs on, as process %d", spawn->command, (int)spawn->pid);
+		tell(recording, (struct event){.kind = EVENT_COMMAND_RUNS_ON,
+					       .command = spawn->command,
+					       .pid = (int)spawn->pid});
 }
 
 /* --- reports --- */
@@ -186,7 +192,7 @@ static struct judged_blocks *judge_blocks(struct recording *recording)
 	struct judged_blocks *judged = reachability_find(&request);
 
 	if (!judged)
-		message_error("no memory to tell which blocks are lost");
+		tell(recording, (struct event){.kind = EVENT_NOT_JUDGED});
 	return judged;
 }
 

@@ -70,7 +70,7 @@ static int attach_all(struct recording *recording, struct failure *failure)
 	if (recording_each(recording, attach_one, NULL, failure))
 		return -1;
 	for (int i = 0; i < PLAN_NOTES_MAX; i++)
-		recording_tell(recording->plan.notes[i], NULL);
+		recording_tell_reason(recording, recording->plan.notes[i], NULL);
 	begin(recording, recording->list.pids, recording->list.count);
 	return 0;
 }
@@ -94,7 +94,7 @@ static int try_objects(struct recording *recording, bool *again, struct failure 
 					   .percent = trial.slowdown_percent};
 
 	ruling = plan_objects(&recording->config.how, trial.slowdown_percent);
-	recording_tell(ruling.note, &words);
+	recording_tell_reason(recording, ruling.note, &words);
 	recording->cost.objects_are_dear |= ruling.dear;
 	*again = ruling.dear;
 	return reason_fail(ruling.refusal, &words, failure);

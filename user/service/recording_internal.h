@@ -44,7 +44,9 @@ typedef int recording_act_fn(struct recording *recording, pid_t pid, void *conte
 int recording_each(struct recording *recording, recording_act_fn *act, void *context,
 		   struct failure *failure);
 
-void recording_tell(enum reason reason, const struct reason_words *words);
+/* Tells that, unless it is none. */
+void recording_tell_reason(const struct recording *recording, enum reason reason,
+			   const struct reason_words *words);
 
 /* Lists the targets and finds out what there is to know before anything is attached. */
 int recording_survey(struct recording *recording, struct failure *failure);

@@ -35,22 +35,28 @@ static bool wants_malloc(const struct recording *recording)
 	return recording->config.how.malloc != MALLOC_OFF && !recording->cost.malloc_is_dear;
 }
 
-static void tell_cost(pid_t pid, const struct estimate *estimate)
+static void tell_cost(const struct recording *recording, pid_t pid, const struct estimate *estimate)
 {
-	char cost[ESTIMATE_COST_SIZE];
+	const struct event event = {
+		.kind = EVENT_COST,
+		.pid = (int)pid,
+		.calls_per_s = estimate->calls_per_s,
+		.estimate = estimate,
+	};
 
-	message_info("process %d makes %.0f allocator calls per second; exact recording adds %s",
-		     (int)pid, estimate->calls_per_s, estimate_cost_text(estimate, cost));
+	event_tell(recording->config.listener, &event);
 }
 
 static void tell_cost_of_all(const struct recording *recording)
 {
-	const struct recording_cost *cost = &recording->estimated;
+	const struct event event = {
+		.kind = EVENT_COST_OF_ALL,
+		.count = recording->list.count,
+		.calls_per_s = recording->estimated.calls_per_s,
+		.percent = recording->estimated.slowdown_percent,
+	};
 
-	message_info("%zu processes make %.0f allocator calls per second; exact recording slows "
-		     "none of them by more than %.*f %%",
-		     recording->list.count, cost->calls_per_s, cost->slowdown_percent < 10 ? 1 : 0,
-		     cost->slowdown_percent);
+	event_tell(recording->config.listener, &event);
 }
 
 static int check_cost(struct recording *recording, pid_t pid, void *context,
@@ -67,7 +73,7 @@ static int check_cost(struct recording *recording, pid_t pid, void *context,
 	}
 	recording_cost_add(&recording->estimated, &check->estimate);
 	if (wants_malloc(recording) && recording->list.count <= RECORDING_NAMED_MAX)
-		tell_cost(pid, &check->estimate);
+		tell_cost(recording, pid, &check->estimate);
 	ruling = plan_malloc(&recording->config.how, words.percent);
 	recording->cost.malloc_is_dear |= ruling.dear;
 	return reason_fail(ruling.refusal, &words, failure);
@@ -133,6 +139,7 @@ static int list_targets(struct recording *recording, struct failure *failure)
 		.count = config->pid_count,
 		.by_number = config->by_number,
 		.follow_forks = config->follow_forks,
+		.listener = config->listener,
 	};
 
 	return target_list_fill(&recording->list, recording->procfs, &request, failure);

@@ -3,6 +3,22 @@
 
 #include "../lib/capabilities.h"
 
+bool survey_tell_stopped(const struct procfs *procfs, pid_t pid, const struct listener *listener)
+{
+	struct process_status status;
+
+	if (procfs_read_status(procfs, pid, &status) || !status.stopped)
+		return false;
+	const struct event event = {
+		.kind = EVENT_STOPPED,
+		.pid = (int)pid,
+		.comm = status.comm,
+	};
+
+	event_tell(listener, &event);
+	return true;
+}
+
 int survey_process(const struct procfs *procfs, const struct kernel *kernel, pid_t pid,
 		   struct failure *failure)
 {

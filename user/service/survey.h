@@ -3,7 +3,11 @@
 #ifndef UNFREED_SERVICE_SURVEY_H
 #define UNFREED_SERVICE_SURVEY_H
 
+#include "../events/event.h"
 #include "../plan/plan.h"
+
+/* Tells where a process is stopped, so that it can do nothing that one could see. Returns whether. */
+bool survey_tell_stopped(const struct procfs *procfs, pid_t pid, const struct listener *listener);
 
 /* There may be probes in a process. Returns 0, or -1 with `failure` filled. */
 int survey_process(const struct procfs *procfs, const struct kernel *kernel, pid_t pid,

@@ -16,7 +16,7 @@ static bool is_listed(const struct target_list *list, pid_t pid)
 }
 
 static int add_workers_of(struct target_list *list, const struct procfs *procfs, pid_t master,
-			  bool follow_forks)
+			  const struct target_list_request *request)
 {
 	pid_t *workers;
 	size_t count = family_list_workers(procfs, master, &workers), added = 0;
@@ -32,11 +32,11 @@ static int add_workers_of(struct target_list *list, const struct procfs *procfs,
 	}
 	free(workers);
 	if (added)
-		message_info("process %d forked %zu that run the same program: recorded too%s",
-			     (int)master, added,
-			     follow_forks
-				     ? ""
-				     : ", but not those to come: --follow-forks takes them in");
+		event_tell(request->listener,
+			   &(struct event){.kind = request->follow_forks ? EVENT_WORKERS_TOO
+									 : EVENT_WORKERS_NOW,
+					   .pid = (int)master,
+					   .count = added});
 	return error;
 }
 
@@ -50,7 +50,7 @@ static int add_all(struct target_list *list, const struct procfs *procfs,
 			error = -ENOMEM;
 	list->needed = request->by_number ? request->count : 0;
 	for (size_t i = 0; i < list->needed && !error; i++)
-		error = add_workers_of(list, procfs, request->pids[i], request->follow_forks);
+		error = add_workers_of(list, procfs, request->pids[i], request);
 	return !error && request->follow_forks ? family_append(procfs, &list->pids, &list->count)
 					       : error;
 }

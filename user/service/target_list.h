@@ -6,7 +6,7 @@
 #ifndef UNFREED_SERVICE_TARGET_LIST_H
 #define UNFREED_SERVICE_TARGET_LIST_H
 
-#include "../lib/failure.h"
+#include "../events/event.h"
 #include "../process/procfs.h"
 
 struct target_list {
@@ -20,9 +20,10 @@ struct target_list_request {
 	size_t count;
 	bool by_number; /* they were asked for so: with their workers, and all are needed */
 	bool follow_forks;
+	const struct listener *listener; /* NULL: nobody */
 };
 
-/* Fills a zeroed list. Says which workers it adds. Returns 0, or -1 with `failure` filled. */
+/* Fills a zeroed list. Tells which workers it adds. Returns 0, or -1 with `failure` filled. */
 int target_list_fill(struct target_list *list, const struct procfs *procfs,
 		     const struct target_list_request *request, struct failure *failure);
 void target_list_release(struct target_list *list);
