@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sentences for people, on stderr. Only the pipeline (main, commands, service, tracer) prints;
- * libraries return errors.
+ * Sentences for people, on stderr. Only main and the commands print; what is below them returns
+ * errors, and tells what happens (events/event.h).
  */
 #ifndef UNFREED_MESSAGE_H
 #define UNFREED_MESSAGE_H
