@@ -200,7 +200,7 @@ static int examine_target(const struct kernel *kernel, struct confined *confined
 
 	if (target_check_exists(&procfs, pid, failure) ||
 	    survey_process(&procfs, kernel, pid, failure) ||
-	    target_check_cost(&check, pid, &request, failure))
+	    survey_cost(&check, pid, &request, failure))
 		return -1;
 	if (!procfs_read_status(&procfs, pid, &status)) {
 		print_costs(&check.estimate.costs);

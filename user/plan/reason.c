@@ -52,6 +52,8 @@ static const struct sentence {
 	[REASON_SECCOMP] = {STATUS_TARGET,
 		"refused: process {pid} ({comm}) runs under seccomp, and return probes of Linux "
 		"{release} would kill it (CVE-2025-21834); update the kernel"},
+	[REASON_NO_MALLOC] = {STATUS_TARGET,
+		"found no malloc in process {pid}: a static executable without symbols?"},
 
 	[REASON_MALLOC_DEAR] = {STATUS_TARGET,
 		"refused: exact recording would slow process {pid} by about {percent} %, more than "

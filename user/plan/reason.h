@@ -32,6 +32,7 @@ enum reason {
 	REASON_NO_EXECUTABLE,
 	REASON_32_BIT,
 	REASON_SECCOMP,
+	REASON_NO_MALLOC,
 	/* Each call of malloc costs too much, or there is nothing else to see. */
 	REASON_MALLOC_DEAR,
 	REASON_MALLOC_DEAR_MEANWHILE,

@@ -101,7 +101,7 @@ static int find_own(struct target_check *check, const struct check_request *requ
 	return error;
 }
 
-/* Returns 0, or -1 with the check's failure filled. */
+/* Returns 0, or -1: the check has failed. */
 static int find_allocators(struct target_check *checks, size_t number,
 			   const struct check_request *request)
 {
@@ -120,12 +120,8 @@ static int find_allocators(struct target_check *checks, size_t number,
 		return failure_set(&check->failure, STATUS_TARGET,
 				   "cannot read the mappings of process %d: %s", (int)check->pid,
 				   strerror(-error));
-	if (!check->allocators->count)
-		return failure_set(
-			&check->failure, STATUS_TARGET,
-			"found no malloc in process %d: a static executable without symbols?",
-			(int)check->pid);
-	return 0;
+	check->no_malloc = !check->allocators->count;
+	return check->no_malloc ? -1 : 0;
 }
 
 static void take_estimate(struct target_check *check, struct estimate_subject *subject)
@@ -177,19 +173,6 @@ int target_checks_make(struct target_check *checks, size_t count,
 	for (size_t i = 0; i < count; i++)
 		checks[i].failed = find_allocators(checks, i, request) != 0;
 	return estimate_costs(checks, count, request, failure);
-}
-
-int target_check_cost(struct target_check *check, pid_t pid, const struct check_request *request,
-		      struct failure *failure)
-{
-	*check = (struct target_check){.pid = pid};
-	if (!target_checks_make(check, 1, request, failure)) {
-		if (!check->failed)
-			return 0;
-		*failure = check->failure;
-	}
-	target_check_release(check);
-	return -1;
 }
 
 void target_check_release(struct target_check *check)

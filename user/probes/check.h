@@ -30,8 +30,9 @@ struct target_check {
 	struct allocators own;
 	char *skipped; /* files that could not be read, NULL: none */
 	struct estimate estimate;
-	bool failed; /* then only `failure` is filled */
-	struct failure failure;
+	bool failed;              /* then only what is next is filled */
+	bool no_malloc;           /* that was why */
+	struct failure failure;   /* else why */
 	struct mappings mappings; /* while it is made */
 	struct usage before;      /* likewise */
 };
@@ -52,11 +53,7 @@ struct check_request {
  */
 int target_checks_make(struct target_check *checks, size_t count,
 		       const struct check_request *request, struct failure *failure);
-void target_checks_release(struct target_check *checks, size_t count);
-
-/* The same of one. Returns 0, or -1 with `failure` filled (and nothing to release). */
-int target_check_cost(struct target_check *check, pid_t pid, const struct check_request *request,
-		      struct failure *failure);
 void target_check_release(struct target_check *check);
+void target_checks_release(struct target_check *checks, size_t count);
 
 #endif

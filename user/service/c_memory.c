@@ -123,7 +123,7 @@ static int check_cost(const struct c_trace_config *config, const struct kernel *
 	struct target_check check;
 
 	if (survey_process(config->procfs, kernel, config->pid, failure) ||
-	    target_check_cost(&check, config->pid, &request, failure))
+	    survey_cost(&check, config->pid, &request, failure))
 		return -1;
 	trace->slowdown_percent = check.estimate.slowdown_percent;
 	target_check_release(&check);

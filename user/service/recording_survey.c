@@ -67,10 +67,8 @@ static int check_cost(struct recording *recording, pid_t pid, void *context,
 					   .percent = check->estimate.slowdown_percent};
 	struct ruling ruling;
 
-	if (check->failed) {
-		*failure = check->failure;
+	if (survey_check(check, failure))
 		return -1;
-	}
 	recording_cost_add(&recording->estimated, &check->estimate);
 	if (wants_malloc(recording) && recording->list.count <= RECORDING_NAMED_MAX)
 		tell_cost(recording, pid, &check->estimate);

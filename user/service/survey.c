@@ -31,6 +31,27 @@ int survey_process(const struct procfs *procfs, const struct kernel *kernel, pid
 	return reason_fail(plan_process(&survey, kernel), &words, failure);
 }
 
+int survey_check(const struct target_check *check, struct failure *failure)
+{
+	if (!check->failed)
+		return 0;
+	if (check->no_malloc)
+		return reason_fail(REASON_NO_MALLOC, &(struct reason_words){.pid = (int)check->pid},
+				   failure);
+	*failure = check->failure;
+	return -1;
+}
+
+int survey_cost(struct target_check *check, pid_t pid, const struct check_request *request,
+		struct failure *failure)
+{
+	*check = (struct target_check){.pid = pid};
+	if (!target_checks_make(check, 1, request, failure) && !survey_check(check, failure))
+		return 0;
+	target_check_release(check);
+	return -1;
+}
+
 static int fail(enum reason reason, const struct kernel *kernel, enum attach_kind attach,
 		struct failure *failure)
 {

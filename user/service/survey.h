@@ -13,6 +13,13 @@ bool survey_tell_stopped(const struct procfs *procfs, pid_t pid, const struct li
 int survey_process(const struct procfs *procfs, const struct kernel *kernel, pid_t pid,
 		   struct failure *failure);
 
+/* What a check that is made has found. Returns 0, or -1 with `failure` filled where it failed. */
+int survey_check(const struct target_check *check, struct failure *failure);
+
+/* Makes a check of one process. Returns 0, or -1 with `failure` filled and nothing to release. */
+int survey_cost(struct target_check *check, pid_t pid, const struct check_request *request,
+		struct failure *failure);
+
 /* Something can be probed here. Returns 0, or -1 with `failure` filled. */
 int survey_probes(const struct kernel *kernel, struct failure *failure);
 
