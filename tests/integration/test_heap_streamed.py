@@ -124,6 +124,23 @@ def test_growth_of_many_alike(python, started):
     assert not [name for name in names if (name or "").startswith(BOUNDED)]
 
 
+@pytest.mark.parametrize("python", with_long(choose(PYTHONS, 8, 11, 13, 14), 11))
+def test_growth_of_chains(python, started):
+    """Links that come by the thousand between two looks, as their chains from a root's side."""
+    target = python.start("python_chains.py", MEGABYTES)
+    started.append(target)
+    truth = json.loads(target.lines.until("^{"))
+    target.lines.until("^ready$")
+    report = look(target, "-i", "0.4", "--looks", "4", "--max-memory", LITTLE)
+    assert "piece by piece" in report["python"]["note"]
+    grown = report["growth"]["containers"]
+    for kind, name in truth.items():
+        found = [row for row in grown if (row["name"] or "").startswith(name.removesuffix(".next"))]
+        assert len(found) == 1, (kind, grown)
+        assert found[0]["grown"] > 0 and found[0]["type"] == found[0]["of"]
+    assert not [row for row in grown if "FIXED" in (row["name"] or "")]
+
+
 @pytest.mark.parametrize("python", with_long(choose(PYTHONS, 8, 11, 13, 14), 13))
 def test_garbage(python, started):
     process = begin(python, started, "python_garbage.py", MEGABYTES)

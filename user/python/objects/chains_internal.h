@@ -120,8 +120,7 @@ void search_judge(struct search *search);
  * Returns whether it did. */
 bool search_make_room(const struct search *search);
 
-/* Fills in a chain's name from its holder, and its bytes. */
+/* Fills in a chain's name from its holder. */
 void chain_name(const struct search *search, struct chain *chain, uint32_t holder);
-void chain_measure(const struct chains *chains, struct object_reader *reader, struct chain *chain);
 
 #endif

@@ -21,7 +21,6 @@ enum {
 	ENTRIES_MIN = 2,
 	FEW_TELL =
 		2, /* of all entries, those in containers that grow visibly are fewer than half */
-	LOOKS_OF_FRAMES = 6,
 	TYPES_REPORTED = 40,
 	GROWN_REPORTED = 40,
 	GROWN_MAX = 4096

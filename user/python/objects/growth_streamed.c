@@ -9,6 +9,8 @@
  * What is bounded has newcomers that stay too, as long as its entries live. So a place in a
  * container that did not get longer does not count, and all that is told of one type is no more
  * than by what that type grew. A value that is replaced as a whole has newcomers of one age alone.
+ *
+ * A chain that gets links faster than they are followed back is found from its head (heads.h).
  */
 #include "growth_streamed.h"
 
@@ -17,6 +19,7 @@
 #include <string.h>
 
 #include "../../lib/array.h"
+#include "heads.h"
 #include "names.h"
 #include "sampler.h"
 #include "stream.h"
@@ -25,8 +28,10 @@ enum {
 	FOLLOWED_MAX = 512,
 	LINKED_MAX = 1024,
 	LINKS_ASKED = 8, /* of each type */
+	LINKS_MIN = 8,   /* new ones, of a chain that is found from its head */
+	LINKS_SHARE = 16,
+	LINKS_TURNED = 8,
 	SAMPLES_MIN = 3,
-	LOOKS_OF_FRAMES = 6,
 	LOOKS_OF_AGES = 4,
 	TYPE_SHARE = 4,
 	ENTRIES_CHECKED = 4096,
@@ -452,6 +457,102 @@ static bool is_told(const struct look_grown *rows, size_t count, const char *nam
 	return false;
 }
 
+/* By how much a type grew that is told nowhere; 0 where that is not most of it. */
+static double untold(const struct placing *placing, uint32_t type)
+{
+	double grew = (double)type_growth(placing->objects, type);
+	double left = grew - placing->counts[type].told;
+
+	return left >= LINKS_MIN && left * 2 >= grew ? left : 0;
+}
+
+/* Types of links that were added where nobody saw it. Returns whether there are any. */
+static bool find_links(const struct placing *placing, bool *linked)
+{
+	struct objects *objects = placing->objects;
+	const struct newcomers *newcomers = &objects->newcomers;
+	uint8_t *asked = calloc(TYPES_MAX + 1, sizeof(*asked));
+	bool any = false;
+
+	for (size_t i = 0; asked && i < newcomers->count; i++) {
+		const struct newcomer *item = &newcomers->items[i];
+
+		if (item->seen + 1 != newcomers->looks || linked[item->type] ||
+		    asked[item->type] == LINKS_ASKED ||
+		    objects->types.items[item->type].kind != KIND_PLAIN ||
+		    untold(placing, item->type) <= 0)
+			continue;
+		asked[item->type]++;
+		linked[item->type] = object_is_link(objects, item->address, item->type);
+		any |= linked[item->type];
+	}
+	free(asked);
+	return any;
+}
+
+/* New links of all chains of a type. */
+static double sum_links(const struct chain_heads *heads, uint32_t type)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < heads->count; i++)
+		if (heads->items[i].type == type)
+			sum += (double)heads->items[i].new_links;
+	return sum;
+}
+
+/* Few beside many came while it was looked at: who holds a chain's last link does not hold it. And
+ * where far more are new than there are more, as many go. */
+static bool head_grew(const struct placing *placing, const struct chain_heads *heads,
+		      const struct chain_head *head)
+{
+	double all = sum_links(heads, head->type);
+
+	return head->new_links >= LINKS_MIN && (double)head->new_links * LINKS_SHARE >= all &&
+	       untold(placing, head->type) * LINKS_TURNED >= all;
+}
+
+static void fill_row_of_head(const struct placing *placing, const struct chain_heads *heads,
+			     const struct chain_head *head, struct look_grown *row)
+{
+	const char *type = placing->objects->types.items[head->type].name;
+	double links = (double)head->new_links, all = sum_links(heads, head->type);
+	double left = untold(placing, head->type);
+
+	if (all > left)
+		links *= left / all;
+	*row = (struct look_grown){
+		.name = pool_strdup(placing->look->pool, head->links_name),
+		.type = pool_strdup(placing->look->pool, type),
+		.of = pool_strdup(placing->look->pool, type),
+		.containers = 1,
+		.grown = (int64_t)(links + 0.5),
+		.bytes = (int64_t)(links * (double)head->bytes),
+	};
+	row->length = (uint64_t)row->grown;
+}
+
+static size_t add_heads(const struct placing *placing, struct look_grown *rows, size_t count,
+			size_t max)
+{
+	bool *linked = calloc(TYPES_MAX + 1, sizeof(*linked));
+	struct chain_heads heads = {0};
+	size_t told = count;
+
+	if (linked && placing->objects->newcomers.looks > 2 && find_links(placing, linked))
+		chain_heads_find(&heads, placing->objects, linked);
+	for (size_t i = 0; i < heads.count && count < max; i++) {
+		const struct chain_head *head = &heads.items[i];
+
+		if (head_grew(placing, &heads, head) && !is_told(rows, told, head->name) &&
+		    !is_told(rows, told, head->links_name))
+			fill_row_of_head(placing, &heads, head, &rows[count++]);
+	}
+	chain_heads_release(&heads);
+	free(linked);
+	return count;
+}
+
 static int compare_grown(const void *a, const void *b)
 {
 	const struct look_grown *left = a, *right = b;
@@ -481,6 +582,8 @@ size_t growth_add_streamed(struct objects *objects, struct look *look, struct lo
 			fill_row(&placing, &placing.places[i], &rows[count++]);
 		free(placing.places[i].name);
 	}
+	if (placing.counts)
+		count = add_heads(&placing, rows, count, max);
 	free(placing.places);
 	free(placing.counts);
 	if (count)

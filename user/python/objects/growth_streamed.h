@@ -5,6 +5,9 @@
 
 #include "objects.h"
 
+/* What functions that run hold comes and goes: with fewer looks it proves nothing. */
+enum { LOOKS_OF_FRAMES = 6 };
+
 /* Adds those newcomers to the chains that are to be looked for. */
 void growth_choose_newcomers(struct objects *objects);
 

@@ -185,21 +185,30 @@ static void choose(struct objects *objects)
 	type_samples_choose(&objects->samples, &objects->chains);
 }
 
-int objects_find_chains(struct objects *objects)
+int stream_renew(struct objects *objects)
 {
 	struct regions now;
-	int error;
+	int error = regions_read(objects->procfs, objects->interpreter->memory.pid, &now);
 
-	if (!objects->streamed || objects->chains.count)
-		return 0;
-	/* a look takes seconds, in which tables move */
-	error = regions_read(objects->procfs, objects->interpreter->memory.pid, &now);
 	if (error)
 		return error;
 	view_clear(objects->view, &now);
 	regions_release(&objects->regions);
 	objects->regions = now;
 	view_clear(objects->view, &objects->regions);
+	return 0;
+}
+
+int objects_find_chains(struct objects *objects)
+{
+	int error;
+
+	if (!objects->streamed || objects->chains.count)
+		return 0;
+	/* a look takes seconds, in which tables move */
+	error = stream_renew(objects);
+	if (error)
+		return error;
 	choose(objects);
 	return stream_find(objects, &objects->chains);
 }

@@ -29,6 +29,9 @@ int stream_each(struct objects *objects, object_fn *act, void *context);
 /* Makes room in the view where it is half full. */
 void stream_spare(struct objects *objects);
 
+/* Reads anew what is mapped, and forgets the view. Returns 0 or a negative errno. */
+int stream_renew(struct objects *objects);
+
 /* chains_find and chains_referrers, within the budget. */
 int stream_find(struct objects *objects, struct chains *chains);
 int stream_referrers(struct objects *objects, const struct chain *object,
