@@ -16,7 +16,7 @@ check-build:
 	@scripts/setup check
 	@scripts/python-roots
 	+@$(as_user) $(MAKE) $(quiet_make) all units programs bpf-tests
-	+@$(as_user) $(MAKE) $(quiet_make) SANITIZE=1 units
+	+@$(as_user) $(MAKE) $(quiet_make) SANITIZE=1 units fuzz-short
 
 # Everything for another machine, as far as headers go: those of libraries are the same there, and
 # none of its libraries is needed. What is of that machine alone becomes objects, for it and, but for
