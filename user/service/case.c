@@ -13,6 +13,7 @@
 #include "lost.h"
 
 #define NS_PER_S      1e9
+#define HOUR_S        3600.0
 #define C_SHARE_LEAST 0.1 /* of the growth: less is within what the findings may be off */
 
 /* A container that surely grows by less, an hour, and holds less, is not worth a line. */
@@ -495,6 +496,16 @@ bool case_c_growth(struct patient_case *kase, struct rate *rate)
 	return grows;
 }
 
+bool case_grows_by_c(struct patient_case *kase)
+{
+	struct slope live;
+	struct rate rate;
+
+	return case_c_growth(kase, &rate) &&
+	       slope_of_level(kase->live.items, kase->live.count, &live) &&
+	       rate.value >= live.per_s * HOUR_S / 2;
+}
+
 static bool is_trivial(const struct finding *finding)
 {
 	return finding->holds_bytes < TRIVIAL_BYTES &&
@@ -539,7 +550,7 @@ static const char *guess_unexplained(const struct patient_case *kase, const stru
 	char text[200];
 
 	if (!look || !slope_of_level(anonymous->items, anonymous->count, &slope) ||
-	    slope.per_s * 3600 < answer->growth.value / 2)
+	    slope.per_s * HOUR_S < answer->growth.value / 2)
 		return kase->newcomer ? started : NULL;
 	snprintf(text, sizeof(text), "in memory that it maps itself, not by malloc%s%.100s",
 		 look->mapping_count ? ": most of that is " : "",

@@ -130,15 +130,20 @@ static double find_left(const struct inquiry *inquiry, const struct patient_case
 
 enum chosen_look { NO_LOOK, PLAIN_LOOK, GRAPH_LOOK };
 
-/* The last one shows what grew, and where it is too dear, at least where the memory is. */
-static enum chosen_look choose_last(const struct inquiry *inquiry, const struct patient_case *kase)
+/*
+ * The last one shows what grew, and where it is too dear, at least where the memory is. Where most
+ * of that is C memory, it is dear but needed: what comes behind the last graph could be Python's.
+ */
+static enum chosen_look choose_last(const struct inquiry *inquiry, struct patient_case *kase)
 {
 	if (!kase->patient.looks)
 		return NO_LOOK;
 	if (!kase->patient.is_python || !kase->look)
 		return GRAPH_LOOK;
 	/* nothing is to be kept in reserve for later ones any more */
-	return case_look_cost(kase, true) <= find_left(inquiry, kase) && !case_is_still(kase)
+	if (case_is_still(kase))
+		return PLAIN_LOOK;
+	return case_look_cost(kase, true) <= find_left(inquiry, kase) || case_grows_by_c(kase)
 		       ? GRAPH_LOOK
 		       : PLAIN_LOOK;
 }
