@@ -29,7 +29,7 @@
 #include "confine/confined.h"
 #include "lib/message.h"
 #include "probes/kernel.h"
-#include "tracer/session.h"
+#include "tracer/tracer.h"
 
 static size_t count_descriptors(pid_t pid)
 {
@@ -111,11 +111,11 @@ static void print_map_entries(void)
 	}
 }
 
-static void print_usage(const struct session *session)
+static void print_usage(const struct tracer *tracer)
 {
-	struct session_usage usage;
+	struct tracer_usage usage;
 
-	session_usage(session, &usage);
+	tracer_usage(tracer, &usage);
 	printf("{\"anonymous_kb\": %zu, \"descriptors\": %zu, \"links\": %zu, \"spaces\": %zu, "
 	       "\"stacks\": %zu, \"files\": %zu",
 	       resident_kb(), count_descriptors(getpid()), count_descriptors(keeper_pid()),
@@ -129,33 +129,33 @@ static void print_result(int error)
 	printf("{\"error\": \"%s\"}\n", error ? strerror(-error) : "");
 }
 
-static void add(struct session *session, pid_t pid)
+static void add(struct tracer *tracer, pid_t pid)
 {
 	struct failure failure = {.text = ""};
 
-	if (!session_add_process(session, pid, &failure))
-		session_attach(session, pid, &failure);
+	if (!tracer_add_process(tracer, pid, &failure))
+		tracer_attach(tracer, pid, &failure);
 	printf("{\"error\": \"%s\"}\n", failure.text);
 }
 
-static void remove_gone(struct session *session)
+static void remove_gone(struct tracer *tracer)
 {
-	struct session_target target = {.id = 0};
+	struct tracer_target target = {.id = 0};
 	int error = 0;
 
-	while (!error && session_next_target(session, target.id, &target))
+	while (!error && tracer_next_target(tracer, target.id, &target))
 		if (target.state == TARGET_GONE)
-			error = session_remove(session, target.id);
+			error = tracer_remove(tracer, target.id);
 	print_result(error);
 }
 
-static void print_targets(const struct session *session)
+static void print_targets(const struct tracer *tracer)
 {
-	struct session_target target = {.id = 0};
+	struct tracer_target target = {.id = 0};
 	const char *separator = "";
 
 	printf("[");
-	while (session_next_target(session, target.id, &target)) {
+	while (tracer_next_target(tracer, target.id, &target)) {
 		printf("%s{\"id\": %u, \"pid\": %d, \"state\": \"%s\", \"space\": %u, "
 		       "\"window\": %u}",
 		       separator, target.id, (int)target.pid, target_state_name(target.state),
@@ -165,11 +165,11 @@ static void print_targets(const struct session *session)
 	printf("]\n");
 }
 
-static void print_claim(const struct session *session, uint32_t id)
+static void print_claim(const struct tracer *tracer, uint32_t id)
 {
-	struct session_claim claim;
+	struct tracer_claim claim;
 
-	session_claim(session, id, &claim);
+	tracer_claim(tracer, id, &claim);
 	printf("{\"certain_blocks\": %zu, \"certain_bytes\": %zu, \"unconfirmed_blocks\": %zu, "
 	       "\"unconfirmed_bytes\": %zu, \"alloc_blocks\": %zu, \"free_blocks\": %zu, "
 	       "\"unknown_frees\": %zu}\n",
@@ -178,7 +178,7 @@ static void print_claim(const struct session *session, uint32_t id)
 }
 
 struct printing {
-	struct session_target target;
+	struct tracer_target target;
 	bool any;
 };
 
@@ -194,19 +194,19 @@ static void print_block(void *context, uint64_t key, const struct block *block)
 	printing->any = true;
 }
 
-static void print_blocks(const struct session *session, uint32_t id)
+static void print_blocks(const struct tracer *tracer, uint32_t id)
 {
 	struct printing printing = {0};
 
 	printf("[");
-	if (id && session_next_target(session, id - 1, &printing.target))
-		session_each_block(session, print_block, &printing);
+	if (id && tracer_next_target(tracer, id - 1, &printing.target))
+		tracer_each_block(tracer, print_block, &printing);
 	printf("]\n");
 }
 
-static void print_report(struct session *session)
+static void print_report(struct tracer *tracer)
 {
-	struct snapshot *snapshot = session_snapshot(session, 0, NULL);
+	struct snapshot *snapshot = tracer_snapshot(tracer, 0, NULL);
 	uint64_t live = 0, losses = 0;
 
 	if (!snapshot) {
@@ -224,35 +224,35 @@ static void print_report(struct session *session)
 	snapshot_free(snapshot);
 }
 
-static void obey(struct session *session, const char *command, pid_t pid)
+static void obey(struct tracer *tracer, const char *command, pid_t pid)
 {
-	uint32_t id = session_target(session, pid);
+	uint32_t id = tracer_target(tracer, pid);
 
-	session_drain(session);
+	tracer_drain(tracer);
 	if (!strcmp(command, "add"))
-		add(session, pid);
+		add(tracer, pid);
 	else if (!strcmp(command, "pause"))
-		print_result(session_pause(session, id));
+		print_result(tracer_pause(tracer, id));
 	else if (!strcmp(command, "resume"))
-		print_result(session_resume(session, id));
+		print_result(tracer_resume(tracer, id));
 	else if (!strcmp(command, "remove"))
-		print_result(session_remove(session, id));
+		print_result(tracer_remove(tracer, id));
 	else if (!strcmp(command, "gone"))
-		remove_gone(session);
+		remove_gone(tracer);
 	else if (!strcmp(command, "list"))
-		print_targets(session);
+		print_targets(tracer);
 	else if (!strcmp(command, "claim"))
-		print_claim(session, id);
+		print_claim(tracer, id);
 	else if (!strcmp(command, "blocks"))
-		print_blocks(session, id);
+		print_blocks(tracer, id);
 	else if (!strcmp(command, "report"))
-		print_report(session);
+		print_report(tracer);
 	else if (!strcmp(command, "usage"))
-		print_usage(session);
+		print_usage(tracer);
 	else
 		print_result(0);
 	if (!strcmp(command, "start"))
-		session_start(session);
+		tracer_start(tracer);
 }
 
 static enum attach_kind kind_of(const char *name)
@@ -263,7 +263,7 @@ static enum attach_kind kind_of(const char *name)
 	return ATTACH_AUTO;
 }
 
-static void parse(int argc, char **argv, struct session_config *config)
+static void parse(int argc, char **argv, struct tracer_config *config)
 {
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--follow"))
@@ -279,12 +279,12 @@ static void parse(int argc, char **argv, struct session_config *config)
 
 int main(int argc, char **argv)
 {
-	struct session_config config = {
+	struct tracer_config config = {
 		.max_blocks = 1 << 18, .max_stacks = 4096, .listener = &people};
 	const struct procfs procfs = {.root = "/proc"};
 	struct confined *confined = confined_new();
 	struct failure failure = {.text = ""};
-	struct session *session;
+	struct tracer *tracer;
 	struct kernel kernel;
 	char line[128], command[16];
 	int pid;
@@ -293,15 +293,15 @@ int main(int argc, char **argv)
 	kernel_probe(&kernel);
 	if (config.attach == ATTACH_AUTO)
 		config.attach = kernel_best_attach(&kernel);
-	session = confined ? session_open(&config, &procfs, confined, &failure) : NULL;
+	tracer = confined ? tracer_open(&config, &procfs, confined, &failure) : NULL;
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	printf("{\"error\": \"%s\"}\n", session ? "" : failure.text);
-	while (session && fgets(line, sizeof(line), stdin)) {
+	printf("{\"error\": \"%s\"}\n", tracer ? "" : failure.text);
+	while (tracer && fgets(line, sizeof(line), stdin)) {
 		pid = 0;
 		if (sscanf(line, "%15s %d", command, &pid) >= 1)
-			obey(session, command, pid);
+			obey(tracer, command, pid);
 	}
-	session_close(session);
+	tracer_close(tracer);
 	confined_free(confined);
-	return !session;
+	return !tracer;
 }

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "../python/own_code.h"
-#include "../tracer/session.h"
+#include "../tracer/tracer.h"
 #include "../profile/snapshot.h"
 #include "survey.h"
 
@@ -107,7 +107,7 @@ bool c_memory_rate(const struct patient_case *kase, const struct finding *findin
 }
 
 struct c_trace {
-	struct session *session;
+	struct tracer *tracer;
 	double slowdown_percent;
 };
 
@@ -133,10 +133,10 @@ static int check_cost(const struct c_trace_config *config, const struct kernel *
 			   &(struct reason_words){.percent = trace->slowdown_percent}, failure);
 }
 
-static int open_session(const struct c_trace_config *config, const struct kernel *kernel,
-			struct c_trace *trace, struct failure *failure)
+static int open_tracer(const struct c_trace_config *config, const struct kernel *kernel,
+		       struct c_trace *trace, struct failure *failure)
 {
-	const struct session_config session = {
+	const struct tracer_config tracer = {
 		.attach = kernel_best_attach(kernel),
 		.python.request = PYTHON_OFF,
 		.max_blocks = MAX_BLOCKS,
@@ -145,11 +145,11 @@ static int open_session(const struct c_trace_config *config, const struct kernel
 		.listener = config->listener,
 	};
 
-	trace->session = session_open(&session, config->procfs, config->confined, failure);
-	if (!trace->session || session_add_process(trace->session, config->pid, failure) ||
-	    session_attach(trace->session, config->pid, failure) < 0)
+	trace->tracer = tracer_open(&tracer, config->procfs, config->confined, failure);
+	if (!trace->tracer || tracer_add_process(trace->tracer, config->pid, failure) ||
+	    tracer_attach(trace->tracer, config->pid, failure) < 0)
 		return -1;
-	session_start(trace->session);
+	tracer_start(trace->tracer);
 	return 0;
 }
 
@@ -167,16 +167,16 @@ struct c_trace *c_trace_begin(const struct c_trace_config *config, struct failur
 	if (plan_attach(&(struct request){.attach = ATTACH_AUTO}, &kernel, &attach) != REASON_NONE)
 		reason_fail(REASON_NO_PROBES_HERE, NULL, failure);
 	else if (!check_cost(config, &kernel, trace, failure) &&
-		 !open_session(config, &kernel, trace, failure))
+		 !open_tracer(config, &kernel, trace, failure))
 		return trace;
-	session_close(trace->session);
+	tracer_close(trace->tracer);
 	free(trace);
 	return NULL;
 }
 
 void c_trace_poll(struct c_trace *trace)
 {
-	session_drain(trace->session);
+	tracer_drain(trace->tracer);
 }
 
 /* Innermost first, as answers have them. */
@@ -211,10 +211,10 @@ void c_trace_end(struct c_trace *trace, struct pool *pool, struct c_stacks *stac
 {
 	struct snapshot *snapshot;
 
-	session_stop(trace->session);
-	stacks->seconds = (double)session_duration_ns(trace->session) / 1e9;
+	tracer_stop(trace->tracer);
+	stacks->seconds = (double)tracer_duration_ns(trace->tracer) / 1e9;
 	stacks->cost_s = stacks->seconds * trace->slowdown_percent / 100;
-	snapshot = session_snapshot(trace->session, (uint64_t)OLD_S * 1000000000, NULL);
+	snapshot = tracer_snapshot(trace->tracer, (uint64_t)OLD_S * 1000000000, NULL);
 	if (snapshot) {
 		struct answer_fill *fills = pool_alloc(pool, FILLS_MAX, sizeof(*fills));
 
@@ -230,6 +230,6 @@ void c_trace_end(struct c_trace *trace, struct pool *pool, struct c_stacks *stac
 		stacks->fills = fills;
 	}
 	snapshot_free(snapshot);
-	session_close(trace->session);
+	tracer_close(trace->tracer);
 	free(trace);
 }

@@ -22,7 +22,7 @@ bool c_memory_rate(const struct patient_case *kase, const struct finding *findin
 /* A recording of malloc's calls. */
 struct c_trace;
 
-/* As in struct session_config, and which process; all must outlive the recording. */
+/* As in struct tracer_config, and which process; all must outlive the recording. */
 struct c_trace_config {
 	const struct procfs *procfs;
 	struct confined *confined;

@@ -86,7 +86,7 @@ static void note_blocks(struct finding *finding, uint32_t space)
 
 	finding->space = space;
 	finding->has_more = false;
-	if (session_each_block(finding->request->session, add_block, finding))
+	if (tracer_each_block(finding->request->tracer, add_block, finding))
 		finding->failed = true;
 	if (judged->count > first)
 		qsort(judged->items + first, judged->count - first, sizeof(*judged->items),
@@ -146,7 +146,7 @@ static void look_once(struct judging *judging, bool last)
 {
 	const struct reachability_request *request = judging->finding->request;
 
-	session_drain(request->session);
+	tracer_drain(request->tracer);
 	if (last) {
 		note_blocks(judging->finding, judging->process->space);
 		reach_watch(judging->reach, take_reached, judging);
@@ -321,7 +321,7 @@ struct judged_blocks *reachability_find(const struct reachability_request *reque
 	finding->deadline_ns = clock_ns(CLOCK_MONOTONIC) + TIME_MAX_NS;
 	/* an array that is doubled is there twice for a moment, and others come to it */
 	finding->blocks_max = request->budget_bytes / 4 / sizeof(struct judged_block);
-	session_each_image(request->session, add_process, finding);
+	tracer_each_image(request->tracer, add_process, finding);
 	for (size_t i = 0; i < finding->pid_count && !finding->failed; i++)
 		judge_one(finding, i);
 	if (!finding->failed)

@@ -6,12 +6,12 @@
 #ifndef UNFREED_REACHABILITY_H
 #define UNFREED_REACHABILITY_H
 
-#include "../tracer/session.h"
+#include "../tracer/tracer.h"
 
 struct reachability_request {
 	const struct procfs *procfs;
 	struct confined *confined;
-	struct session *session;
+	struct tracer *tracer;
 	uint64_t budget_bytes; /* of our memory */
 	bool freeze;           /* stop a process for each look, and read registers */
 };

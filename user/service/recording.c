@@ -31,7 +31,7 @@ void recording_free(struct recording *recording)
 {
 	if (!recording)
 		return;
-	session_close(recording->session);
+	tracer_close(recording->tracer);
 	waiting_free(recording->waiting);
 	footprints_free(recording->footprints);
 	since_free(recording->since);
@@ -136,7 +136,7 @@ static void tell_ends(const struct recording *recording)
 	pid_t pid;
 	int status;
 
-	while (session_next_end(recording->session, &pid, &status))
+	while (tracer_next_end(recording->tracer, &pid, &status))
 		if (!recording->config.command)
 			tell(recording, (struct event){.kind = EVENT_ENDED,
 						       .pid = (int)pid,
@@ -151,7 +151,7 @@ void recording_end(const struct recording *recording)
 
 	if (!recording->config.command)
 		return;
-	if (waitpid(spawn->pid, &status, session_alive(recording->session) ? WNOHANG : 0) ==
+	if (waitpid(spawn->pid, &status, tracer_alive(recording->tracer) ? WNOHANG : 0) ==
 	    spawn->pid)
 		tell(recording, (struct event){.kind = EVENT_COMMAND_ENDED,
 					       .command = spawn->command,
@@ -166,7 +166,7 @@ void recording_end(const struct recording *recording)
 
 bool recording_wait(struct recording *recording)
 {
-	bool more = waiting_next(recording->waiting, recording->session) == WAIT_INTERVAL;
+	bool more = waiting_next(recording->waiting, recording->tracer) == WAIT_INTERVAL;
 
 	tell_ends(recording);
 	tell_stopped(recording);
@@ -180,7 +180,7 @@ static struct judged_blocks *judge_blocks(struct recording *recording)
 	struct reachability_request request = {
 		.procfs = recording->procfs,
 		.confined = recording->reading.confined,
-		.session = recording->session,
+		.tracer = recording->tracer,
 		.budget_bytes = config->max_memory_bytes,
 		.freeze = config->how.freeze,
 	};
@@ -198,8 +198,8 @@ static struct judged_blocks *judge_blocks(struct recording *recording)
 
 static void fill_cost(const struct recording *recording, struct snapshot *snapshot)
 {
-	double wall_s = (double)session_duration_ns(recording->session) / 1e9;
-	double calls = (double)session_calls(recording->session);
+	double wall_s = (double)tracer_duration_ns(recording->tracer) / 1e9;
+	double calls = (double)tracer_calls(recording->tracer);
 	struct usage used;
 	bool known = footprints_used(recording->footprints, &used);
 
@@ -213,9 +213,9 @@ struct snapshot *recording_report(struct recording *recording, bool last)
 	struct snapshot *snapshot;
 
 	if (last)
-		session_stop(recording->session);
+		tracer_stop(recording->tracer);
 	footprints_measure(recording->footprints, last);
-	snapshot = session_snapshot(recording->session, recording->config.older_than_ns, judged);
+	snapshot = tracer_snapshot(recording->tracer, recording->config.older_than_ns, judged);
 	reachability_free(judged);
 	if (!snapshot)
 		return NULL;

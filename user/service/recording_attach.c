@@ -9,15 +9,15 @@
 #include "../evidence/sources.h"
 #include "../tracer/trial.h"
 
-/* Opens a session by a plan that is made anew; the one before is closed. */
-static int open_session(struct recording *recording, struct failure *failure)
+/* Opens a tracer by a plan that is made anew; the one before is closed. */
+static int open_tracer(struct recording *recording, struct failure *failure)
 {
 	const struct recording_config *config = &recording->config;
 
-	session_close(recording->session);
+	tracer_close(recording->tracer);
 	recording->cost.nops_emulated = estimate_nops_emulated(&recording->estimated.traps);
 	plan_make(&recording->plan, &evidence_sources, &config->how, &recording->cost);
-	const struct session_config session = {
+	const struct tracer_config tracer = {
 		.attach = recording->attach,
 		.follow_forks = config->follow_forks,
 		.peak = config->how.peak,
@@ -30,9 +30,9 @@ static int open_session(struct recording *recording, struct failure *failure)
 		.listener = config->listener,
 	};
 
-	recording->session =
-		session_open(&session, recording->procfs, recording->reading.confined, failure);
-	return recording->session ? 0 : -1;
+	recording->tracer =
+		tracer_open(&tracer, recording->procfs, recording->reading.confined, failure);
+	return recording->tracer ? 0 : -1;
 }
 
 /* Opens the ledger, right after a look at what the memory is by now. */
@@ -40,7 +40,7 @@ static void begin(struct recording *recording, const pid_t *pids, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		footprints_begin(recording->footprints, pids[i]);
-	session_start(recording->session);
+	tracer_start(recording->tracer);
 }
 
 /* Without malloc's calls a process is recorded for its objects. */
@@ -50,7 +50,7 @@ static int check_objects(const struct recording *recording, pid_t pid, struct fa
 					   .percent = recording->estimated.slowdown_percent};
 
 	return reason_fail(plan_seen(&recording->plan, &recording->config.how,
-				     session_sees_objects(recording->session, pid)),
+				     tracer_sees_objects(recording->tracer, pid)),
 			   &words, failure);
 }
 
@@ -59,8 +59,8 @@ static int attach_one(struct recording *recording, pid_t pid, void *context,
 {
 	(void)context;
 	if (target_check_exists(recording->procfs, pid, failure) ||
-	    session_add_process(recording->session, pid, failure) ||
-	    session_attach(recording->session, pid, failure) < 0)
+	    tracer_add_process(recording->tracer, pid, failure) ||
+	    tracer_attach(recording->tracer, pid, failure) < 0)
 		return -1;
 	return check_objects(recording, pid, failure);
 }
@@ -83,12 +83,12 @@ static int try_objects(struct recording *recording, bool *again, struct failure 
 	struct ruling ruling;
 
 	*again = false;
-	if (!session_exact_python(recording->session, &costliest))
+	if (!tracer_exact_python(recording->tracer, &costliest))
 		return 0;
 	recording_cost_of_python(&recording->estimated, costliest);
 	if (recording->config.how.exact)
 		return 0;
-	trial_run(&trial, recording->procfs, recording->session, recording->list.pids,
+	trial_run(&trial, recording->procfs, recording->tracer, recording->list.pids,
 		  recording->list.count, recording->estimated.call.cost_ns);
 	const struct reason_words words = {.calls_per_s = trial.calls_per_s,
 					   .percent = trial.slowdown_percent};
@@ -105,7 +105,7 @@ static int attach_running(struct recording *recording, struct failure *failure)
 	bool again;
 
 	do {
-		if (open_session(recording, failure) || attach_all(recording, failure) ||
+		if (open_tracer(recording, failure) || attach_all(recording, failure) ||
 		    try_objects(recording, &again, failure))
 			return -1;
 	} while (again);
@@ -117,17 +117,17 @@ static int command_mapped(void *context, pid_t pid, struct failure *failure)
 {
 	struct recording *recording = context;
 
-	if (!session_alive(recording->session)) {
-		if (session_add_process(recording->session, pid, failure))
+	if (!tracer_alive(recording->tracer)) {
+		if (tracer_add_process(recording->tracer, pid, failure))
 			return -1;
 		begin(recording, &pid, 1);
 	}
-	return session_attach(recording->session, pid, failure) < 0 ? -1 : 0;
+	return tracer_attach(recording->tracer, pid, failure) < 0 ? -1 : 0;
 }
 
 static int start_command(struct recording *recording, struct failure *failure)
 {
-	if (open_session(recording, failure) ||
+	if (open_tracer(recording, failure) ||
 	    spawn_prepare(&recording->spawn, recording->config.command, failure))
 		return -1;
 	return spawn_run(&recording->spawn, recording->procfs, command_mapped, recording, failure);

@@ -21,7 +21,7 @@ struct recording {
 	struct kernel kernel;
 	enum attach_kind attach;
 	struct reading reading;
-	struct session *session;
+	struct tracer *tracer;
 	struct spawn spawn;
 	struct target_list list;
 	struct waiting *waiting;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The processes of a session, as they come and go.
+ * The processes of a tracer, as they come and go.
  *
  *   found     it is traced, under a space of its own; nothing is known of it yet
  *   surveyed  its files were looked at
@@ -29,7 +29,7 @@ enum target_state {
 const char *target_state_name(enum target_state state);
 
 struct traced {
-	uint32_t id; /* of no other target of the session, ever */
+	uint32_t id; /* of no other target of the tracer, ever */
 	pid_t pid;
 	uint64_t start_time; /* with the pid it names a process for good; 0: not known */
 	enum target_state state;

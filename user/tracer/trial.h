@@ -9,7 +9,7 @@
 #ifndef UNFREED_TRIAL_H
 #define UNFREED_TRIAL_H
 
-#include "session.h"
+#include "tracer.h"
 
 struct trial {
 	double calls_per_s;
@@ -17,10 +17,10 @@ struct trial {
 };
 
 /*
- * Watches a started session and its processes for a fifth of a second, longer where they hardly get
+ * Watches a started tracer and its processes for a fifth of a second, longer where they hardly get
  * to run; `call_cost_ns` is what tracing adds to a call.
  */
-void trial_run(struct trial *trial, const struct procfs *procfs, struct session *session,
+void trial_run(struct trial *trial, const struct procfs *procfs, struct tracer *tracer,
 	       const pid_t *pids, size_t pid_count, double call_cost_ns);
 
 #endif

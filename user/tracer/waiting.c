@@ -62,7 +62,7 @@ void waiting_free(struct waiting *waiting)
 }
 
 /* What came while a report was written was set aside, so that records are taken before the wait. */
-enum wait_result waiting_next(struct waiting *waiting, struct session *session)
+enum wait_result waiting_next(struct waiting *waiting, struct tracer *tracer)
 {
 	if (!waiting->started) {
 		loop_set_timer(waiting->end, waiting->duration_ns, 0);
@@ -70,8 +70,8 @@ enum wait_result waiting_next(struct waiting *waiting, struct session *session)
 		waiting->started = true;
 	}
 	for (;;) {
-		session_drain(session);
-		if (waiting->over || !session_alive(session))
+		tracer_drain(tracer);
+		if (waiting->over || !tracer_alive(tracer))
 			return WAIT_END;
 		if (waiting->due) {
 			waiting->due = false;

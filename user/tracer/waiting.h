@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "session.h"
+#include "tracer.h"
 
 struct waiting;
 
@@ -23,7 +23,7 @@ enum wait_result {
 struct waiting *waiting_new(struct loop *loop, uint64_t duration_ns, uint64_t interval_ns);
 void waiting_free(struct waiting *waiting);
 
-/* Starts the clock at its first call. Takes the session's records in while it waits. */
-enum wait_result waiting_next(struct waiting *waiting, struct session *session);
+/* Starts the clock at its first call. Takes the tracer's records in while it waits. */
+enum wait_result waiting_next(struct waiting *waiting, struct tracer *tracer);
 
 #endif

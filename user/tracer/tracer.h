@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * A tracing session: the one owner of the BPF skeleton, of the maps and of the probes in the
- * targets.
- */
-#ifndef UNFREED_SESSION_H
-#define UNFREED_SESSION_H
+/* The one owner of the BPF skeleton, of the maps and of the probes in the targets. */
+#ifndef UNFREED_TRACER_H
+#define UNFREED_TRACER_H
 
 #include "../collect/collector.h"
 #include "../confine/confined.h"
@@ -14,7 +11,7 @@
 #include "../probes/attach.h"
 #include "../process/procfs.h"
 
-struct session_config {
+struct tracer_config {
 	enum attach_kind attach; /* a definite one */
 	bool follow_forks;
 	bool peak;       /* snapshots are of the highest moment */
@@ -24,42 +21,42 @@ struct session_config {
 	uint32_t max_blocks;
 	uint32_t max_stacks;
 	/* In which records are set aside while something else is waited for; NULL: they wait. It
-	 * must outlive the session. */
+	 * must outlive the tracer. */
 	struct loop *loop;
 	const struct listener *listener; /* NULL: nobody; as above */
 };
 
-struct session;
+struct tracer;
 
 /* Loads the programs and makes the maps. NULL with `failure` filled. */
-struct session *session_open(const struct session_config *config, const struct procfs *procfs,
-			     struct confined *confined, struct failure *failure);
+struct tracer *tracer_open(const struct tracer_config *config, const struct procfs *procfs,
+			   struct confined *confined, struct failure *failure);
 
 /* Takes all probes out. Accepts NULL. */
-void session_close(struct session *session);
+void tracer_close(struct tracer *tracer);
 
 /* Marks a process as traced. Returns 0, or -1 with `failure` filled. */
-int session_add_process(struct session *session, pid_t pid, struct failure *failure);
+int tracer_add_process(struct tracer *tracer, pid_t pid, struct failure *failure);
 
 /*
  * Puts probes on the allocators that a traced process has mapped by now and that have none yet.
  * Returns the number of allocators that it has probes on, or -1 with `failure` filled.
  */
-int session_attach(struct session *session, pid_t pid, struct failure *failure);
+int tracer_attach(struct tracer *tracer, pid_t pid, struct failure *failure);
 
 /* Whether a process is an interpreter whose objects are seen by probes of their own. */
-bool session_sees_objects(const struct session *session, pid_t pid);
+bool tracer_sees_objects(const struct tracer *tracer, pid_t pid);
 
 /* Opens the ledger: from here on blocks are recorded. */
-void session_start(struct session *session);
+void tracer_start(struct tracer *tracer);
 
 /* Whether each block of some interpreter is recorded; then by which kind of site at the worst. */
-bool session_exact_python(const struct session *session, enum site_kind *costliest);
+bool tracer_exact_python(const struct tracer *tracer, enum site_kind *costliest);
 
 /* Closes the ledger at one moment for all, then takes the probes out and the last records in. */
-void session_stop(struct session *session);
+void tracer_stop(struct tracer *tracer);
 
-struct session_target {
+struct tracer_target {
 	uint32_t id;
 	pid_t pid;
 	uint64_t start_time; /* 0: not known */
@@ -69,23 +66,21 @@ struct session_target {
 };
 
 /* The number of the newest target of a process; 0: none. */
-uint32_t session_target(const struct session *session, pid_t pid);
+uint32_t tracer_target(const struct tracer *tracer, pid_t pid);
 
 /* The target that came after the one with this number, 0: the first one. False: there is none. */
-bool session_next_target(const struct session *session, uint32_t after,
-			 struct session_target *target);
+bool tracer_next_target(const struct tracer *tracer, uint32_t after, struct tracer_target *target);
 
 /*
  * Records nothing of a target from now on, and goes on with it; its probes stay in place. What may be
  * said of its blocks then stands in docs/how-it-works.md. A program that was at work on a call when it
- * was paused finishes that. Returns 0, or -EINVAL where it is not
- * watched, or not paused.
+ * was paused finishes that. Returns 0, or -EINVAL where it is not watched, or not paused.
  */
-int session_pause(struct session *session, uint32_t id);
-int session_resume(struct session *session, uint32_t id);
+int tracer_pause(struct tracer *tracer, uint32_t id);
+int tracer_resume(struct tracer *tracer, uint32_t id);
 
 /* What the ledger has of a target's image: see docs/how-it-works.md, pauses. */
-struct session_claim {
+struct tracer_claim {
 	struct amount certain;
 	struct amount unconfirmed; /* may have been freed while the target was paused */
 	uint64_t alloc_blocks;     /* seen, of its image, in all */
@@ -95,54 +90,54 @@ struct session_claim {
 };
 
 /* Returns 0 or a negative errno: -EINVAL where there is no such target. */
-int session_claim(const struct session *session, uint32_t id, struct session_claim *claim);
+int tracer_claim(const struct tracer *tracer, uint32_t id, struct tracer_claim *claim);
 
 /*
  * Gives up a target, alive or gone: its probes are taken out, and all that is known of it is
- * forgotten, in the ledger too. Returns 0, or -EINVAL (there is none, or the session keeps peaks), or
+ * forgotten, in the ledger too. Returns 0, or -EINVAL (there is none, or the tracer keeps peaks), or
  * -ENOMEM: some of it is still there.
  */
-int session_remove(struct session *session, uint32_t id);
+int tracer_remove(struct tracer *tracer, uint32_t id);
 
-/* What the session itself takes. */
-struct session_usage {
+/* What the tracer itself takes. */
+struct tracer_usage {
 	size_t spaces; /* numbers by now, in use or to be given out again */
 	size_t stacks; /* rows in use */
 	size_t files;  /* with probes for all processes, or found to have none to take */
 };
 
-void session_usage(const struct session *session, struct session_usage *usage);
+void tracer_usage(const struct tracer *tracer, struct tracer_usage *usage);
 
 /* Takes in what the programs have sent; attaches to what was loaded since. */
-void session_drain(struct session *session);
+void tracer_drain(struct tracer *tracer);
 
 /*
- * The next of the processes of session_add_process() that has ended since this was asked; false:
+ * The next of the processes of tracer_add_process() that has ended since this was asked; false:
  * none. `status` is as wait(2) has it.
  */
-bool session_next_end(struct session *session, pid_t *pid, int *status);
+bool tracer_next_end(struct tracer *tracer, pid_t *pid, int *status);
 
 /* How many of the traced processes are alive. */
-size_t session_alive(const struct session *session);
+size_t tracer_alive(const struct tracer *tracer);
 
-/* Time since session_start, up to session_stop. */
-uint64_t session_duration_ns(const struct session *session);
+/* Time since tracer_start, up to tracer_stop. */
+uint64_t tracer_duration_ns(const struct tracer *tracer);
 
 /* Calls of allocation functions that were recorded or recognised, so far. */
-uint64_t session_calls(const struct session *session);
+uint64_t tracer_calls(const struct tracer *tracer);
 
 /* See collector_each_image() and ledger_view_visit(). */
-int session_each_image(const struct session *session,
-		       int (*act)(void *context, const struct image *image), void *context);
-int session_each_block(const struct session *session,
-		       void (*visit)(void *context, uint64_t key, const struct block *block),
-		       void *context);
+int tracer_each_image(const struct tracer *tracer,
+		      int (*act)(void *context, const struct image *image), void *context);
+int tracer_each_block(const struct tracer *tracer,
+		      void (*visit)(void *context, uint64_t key, const struct block *block),
+		      void *context);
 
 /*
- * What is outstanding now (or was at session_stop). `judged` NULL: nobody asked what is lost. NULL
+ * What is outstanding now (or was at tracer_stop). `judged` NULL: nobody asked what is lost. NULL
  * with errno.
  */
-struct snapshot *session_snapshot(struct session *session, uint64_t older_than_ns,
-				  const struct judged_blocks *judged);
+struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
+				 const struct judged_blocks *judged);
 
 #endif

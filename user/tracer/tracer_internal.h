@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the files of a session share.
+ * What the files of a tracer share.
  */
-#ifndef UNFREED_SESSION_INTERNAL_H
-#define UNFREED_SESSION_INTERNAL_H
+#ifndef UNFREED_TRACER_INTERNAL_H
+#define UNFREED_TRACER_INTERNAL_H
 
 #include "intake.h"
 #include "loaded.h"
-#include "session.h"
+#include "tracer.h"
 #include "spaces.h"
 
-struct session {
-	struct session_config config;
+struct tracer {
+	struct tracer_config config;
 	const struct procfs *procfs;
 	struct confined *confined;
 	struct loaded loaded;
@@ -33,6 +33,6 @@ struct session {
 };
 
 /* Sweeps out what was removed, where it is time for that. */
-void session_sweep(struct session *session);
+void tracer_sweep(struct tracer *tracer);
 
 #endif

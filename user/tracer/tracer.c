@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "tracer_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "../../bpf/records.h"
+#include "../lib/array.h"
+#include "../lib/clock.h"
+#include "../lib/descriptors.h"
+#include "../profile/snapshot_merge.h"
+#include "../probes/install.h"
+
+#define DRAIN_ROUNDS 64
+
+static int load(struct tracer *tracer)
+{
+	const struct loaded_config config = {
+		.attach = tracer->config.attach,
+		.follow_forks = tracer->config.follow_forks,
+		.peak = tracer->config.peak,
+		.max_blocks = tracer->config.max_blocks,
+		.max_stacks = tracer->config.max_stacks,
+	};
+	int error = loaded_open(&tracer->loaded, &config);
+
+	if (error)
+		return error;
+	tracer->intake =
+		intake_new(bpf_map__fd(tracer->loaded.skeleton->maps.records), tracer->config.loop);
+	return tracer->intake ? 0 : -errno;
+}
+
+static struct interpreters *find_interpreters(struct tracer *tracer)
+{
+	const struct interpreters_config config = {
+		.procfs = tracer->procfs,
+		.confined = tracer->confined,
+		.terms = tracer->config.python,
+		.native = tracer->config.native_interpreter,
+		.spaces_fd = bpf_map__fd(tracer->loaded.skeleton->maps.python_by_space),
+		.used = &tracer->loaded.skeleton->bss->python_used,
+		.keeper = tracer->probes,
+		.programs = &tracer->loaded.programs,
+		.listener = tracer->config.listener,
+	};
+
+	return interpreters_new(&config);
+}
+
+struct tracer *tracer_open(const struct tracer_config *config, const struct procfs *procfs,
+			   struct confined *confined, struct failure *failure)
+{
+	struct tracer *tracer = calloc(1, sizeof(*tracer));
+	int error = -ENOMEM;
+
+	if (!tracer)
+		goto failed;
+	tracer->config = *config;
+	tracer->procfs = procfs;
+	tracer->confined = confined;
+	descriptors_allow(); /* each module is held open, and each perf probe is two */
+	tracer->probes = keeper_new();
+	error = tracer->probes ? load(tracer) : -errno;
+	if (error)
+		goto failed;
+	tracer->collector = collector_new(procfs, confined, &tracer->loaded.view,
+					  &tracer->loaded.unwind_memory);
+	if (tracer->collector && config->native_interpreter)
+		collector_show_interpreter(tracer->collector);
+	tracer->spaces = spaces_new(&tracer->loaded);
+	tracer->targets = targets_new();
+	tracer->probing = (struct probing){
+		.procfs = procfs,
+		.confined = confined,
+		.keeper = tracer->probes,
+		.programs = &tracer->loaded.programs,
+		.listener = config->listener,
+		.malloc_off = config->malloc_off,
+	};
+	tracer->interpreters = find_interpreters(tracer);
+	if (tracer->collector && tracer->interpreters && tracer->spaces && tracer->targets)
+		return tracer;
+	error = -ENOMEM;
+failed:
+	tracer_close(tracer);
+	failure_set(failure, STATUS_KERNEL, "cannot load the BPF programs: %s%s", strerror(-error),
+		    error == -EPERM ? "; run as root" : "; `unfreed doctor` says what is missing");
+	return NULL;
+}
+
+void tracer_close(struct tracer *tracer)
+{
+	if (!tracer)
+		return;
+	interpreters_free(tracer->interpreters);
+	keeper_free(tracer->probes);
+	collector_free(tracer->collector);
+	intake_free(tracer->intake);
+	spaces_free(tracer->spaces);
+	loaded_close(&tracer->loaded);
+	free(tracer->shared_files.items);
+	targets_free(tracer->targets);
+	free(tracer);
+}
+
+/* One that is over is none, though its end may not have been told yet. */
+static bool is_traced_already(const struct tracer *tracer, pid_t pid, uint64_t start_time)
+{
+	const struct traced *traced = targets_find_pid(tracer->targets, pid);
+
+	return traced && traced->state != TARGET_GONE && traced->start_time == start_time;
+}
+
+static struct traced *add_target(struct tracer *tracer, pid_t pid, uint32_t space)
+{
+	struct traced *traced = targets_add(tracer->targets, pid, space);
+
+	if (traced && !collector_add_image(tracer->collector, space, (uint32_t)pid)) {
+		targets_drop(tracer->targets, traced);
+		traced = NULL;
+	}
+	return traced;
+}
+
+int tracer_add_process(struct tracer *tracer, pid_t pid, struct failure *failure)
+{
+	struct process_status status = {0};
+	struct traced *traced;
+	uint32_t space;
+	int error;
+
+	procfs_read_status(tracer->procfs, pid, &status);
+	if (is_traced_already(tracer, pid, status.start_time))
+		return failure_set(failure, STATUS_USAGE, "process %d is given twice", (int)pid);
+	space = spaces_take(tracer->spaces, GATE_ALL);
+	if (!space)
+		return failure_set(failure, STATUS_FAILURE,
+				   "process %d is one too many to be traced", (int)pid);
+	traced = add_target(tracer, pid, space);
+	if (!traced) {
+		spaces_remove(tracer->spaces, space, pid);
+		return failure_set(failure, STATUS_FAILURE, "out of memory");
+	}
+	traced->start_time = status.start_time;
+	traced->asked = true;
+	error = spaces_assign(tracer->spaces, space, pid);
+	if (!error)
+		return 0;
+	tracer_remove(tracer, traced->id);
+	return failure_set(failure, STATUS_KERNEL, "cannot trace process %d: %s", (int)pid,
+			   strerror(-error));
+}
+
+/*
+ * A child must be traced from its first instruction on, so that with follow_forks the probes are for
+ * every process, and the programs sort out which one is traced.
+ */
+static struct probed_files *files_of(struct tracer *tracer, struct traced *traced)
+{
+	return tracer->config.follow_forks ? &tracer->shared_files : &traced->files;
+}
+
+static void tell_troubles(struct tracer *tracer)
+{
+	char text[512];
+
+	while (collector_next_trouble(tracer->collector, text, sizeof(text)))
+		event_tell(tracer->config.listener,
+			   &(struct event){.kind = EVENT_FILE_TROUBLE, .text = text});
+}
+
+static void reach(struct traced *traced, enum target_state state)
+{
+	if (traced->state < state)
+		traced->state = state;
+}
+
+static int attach(struct tracer *tracer, struct traced *traced, struct failure *failure)
+{
+	uint32_t pid = (uint32_t)traced->pid;
+	struct probed_files *files = files_of(tracer, traced);
+	bool linker;
+	int result;
+
+	collector_refresh(tracer->collector, pid);
+	tell_troubles(tracer);
+	result = probing_attach(&tracer->probing, traced->pid, files, &linker, failure);
+	if (linker) /* what came and went before it was watched */
+		collector_refresh(tracer->collector, pid);
+	if (result < 0)
+		return -1;
+	reach(traced, TARGET_SURVEYED);
+	if (interpreters_attach(tracer->interpreters,
+				collector_space(tracer->collector, traced->space), files->pid,
+				failure))
+		return -1;
+	reach(traced, tracer->started ? TARGET_WATCHING : TARGET_ATTACHED);
+	return result;
+}
+
+int tracer_attach(struct tracer *tracer, pid_t pid, struct failure *failure)
+{
+	struct traced *traced = targets_find_pid(tracer->targets, pid);
+
+	if (!traced)
+		return failure_set(failure, STATUS_TARGET, "process %d is not traced", (int)pid);
+	return attach(tracer, traced, failure);
+}
+
+/* Nobody waits for these: a failure costs what this process allocates with this library, and is
+ * said. */
+static void attach_later(struct tracer *tracer, struct traced *traced)
+{
+	struct failure failure;
+
+	if (!traced || attach(tracer, traced, &failure) >= 0 || failure.status == STATUS_TARGET)
+		return;
+	tracer->losses[LOSS_allocator_unprobed]++;
+	event_tell(tracer->config.listener, &(struct event){.kind = EVENT_NOT_ATTACHED,
+							    .pid = (int)traced->pid,
+							    .failure = &failure});
+}
+
+/* The programs had begun with it before they heard that its parent is no target any more. */
+static void refuse(struct tracer *tracer, uint32_t space, uint32_t pid)
+{
+	spaces_remove(tracer->spaces, space, (pid_t)pid);
+}
+
+static void child_started(struct tracer *tracer, const struct fork_record *fork)
+{
+	if (!fork->child_space)
+		return;
+	if (!spaces_is_current(tracer->spaces, fork->record.space)) {
+		refuse(tracer, fork->child_space, fork->child_pid);
+		return;
+	}
+	collector_take(tracer->collector, fork, sizeof(*fork));
+	attach_later(tracer,
+		     targets_add(tracer->targets, (pid_t)fork->child_pid, fork->child_space));
+}
+
+/* A vfork child is one of its own from here on. */
+static void image_changed(struct tracer *tracer, const struct exec_record *exec)
+{
+	struct traced *traced = NULL;
+
+	if (!spaces_is_current(tracer->spaces, exec->old_space)) {
+		refuse(tracer, exec->record.space, exec->record.pid);
+		return;
+	}
+	collector_take(tracer->collector, exec, sizeof(*exec));
+	if (!exec->shared) {
+		interpreters_forget(tracer->interpreters, exec->old_space);
+		traced = targets_find_space(tracer->targets, exec->old_space);
+	}
+	if (traced && targets_executed(tracer->targets, traced, exec->record.space))
+		return;
+	if (!exec->record.space) { /* there is no room for it: nobody will tell its end */
+		if (traced)
+			traced->state = TARGET_GONE;
+		return;
+	}
+	if (!traced)
+		traced = targets_add(tracer->targets, (pid_t)exec->record.pid, exec->record.space);
+	attach_later(tracer, traced);
+}
+
+static void process_ended(struct tracer *tracer, const struct exit_record *end)
+{
+	struct traced *traced = targets_find_space(tracer->targets, end->record.space);
+
+	collector_take(tracer->collector, end, sizeof(*end));
+	if (!traced || end->record.shared)
+		return;
+	interpreters_forget(tracer->interpreters, end->record.space);
+	traced->state = TARGET_GONE;
+	traced->status = (int)end->status;
+}
+
+bool tracer_next_end(struct tracer *tracer, pid_t *pid, int *status)
+{
+	struct traced *traced;
+
+	for (uint32_t id = 0; (traced = targets_next(tracer->targets, id)); id = traced->id) {
+		if (!traced->asked || traced->state != TARGET_GONE || traced->told)
+			continue;
+		traced->told = true;
+		*pid = traced->pid;
+		*status = traced->status;
+		return true;
+	}
+	return false;
+}
+
+static void take_record(struct tracer *tracer, const void *data, size_t size)
+{
+	const struct record *record = data;
+
+	if (tracer->stopped || record->type == RECORD_STACK || record->type == RECORD_FILE) {
+		collector_take(tracer->collector, data, size);
+		return;
+	}
+	switch (record->type) {
+	case RECORD_LOADED:
+		collector_take(tracer->collector, data, size);
+		attach_later(tracer, targets_find_space(tracer->targets, record->space));
+		break;
+	case RECORD_EXEC:
+		image_changed(tracer, data);
+		break;
+	case RECORD_FORK:
+		child_started(tracer, data);
+		break;
+	case RECORD_EXIT:
+		process_ended(tracer, data);
+		break;
+	}
+}
+
+void tracer_start(struct tracer *tracer)
+{
+	struct traced *traced;
+
+	tracer->started_at_ns = (int64_t)clock_ns(CLOCK_REALTIME);
+	tracer->started_monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+	interpreters_start(tracer->interpreters);
+	for (uint32_t id = 0; (traced = targets_next(tracer->targets, id)); id = traced->id)
+		if (traced->state == TARGET_ATTACHED)
+			traced->state = TARGET_WATCHING;
+	tracer->started = true;
+	tracer->loaded.skeleton->bss->tracing = 1;
+}
+
+bool tracer_sees_objects(const struct tracer *tracer, pid_t pid)
+{
+	return interpreters_see(tracer->interpreters, pid);
+}
+
+bool tracer_exact_python(const struct tracer *tracer, enum site_kind *costliest)
+{
+	return interpreters_exact(tracer->interpreters, costliest);
+}
+
+void tracer_stop(struct tracer *tracer)
+{
+	if (tracer->stopped)
+		return;
+	tracer->loaded.skeleton->bss->tracing = 0;
+	tracer->stopped_monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+	tracer->stopped = true;
+	interpreters_measure(tracer->interpreters);
+	interpreters_stop(tracer->interpreters);
+	keeper_release(tracer->probes);
+	tracer_drain(tracer);
+}
+
+/* Of records that come faster than they can be taken there is no end. */
+static void take_records(struct tracer *tracer)
+{
+	for (int round = 0; round < DRAIN_ROUNDS; round++) {
+		const void *record;
+		size_t size, count = 0;
+
+		intake_fetch(tracer->intake);
+		for (; (record = intake_next(tracer->intake, &size)); count++)
+			take_record(tracer, record, size);
+		if (!count)
+			break;
+	}
+}
+
+void tracer_drain(struct tracer *tracer)
+{
+	take_records(tracer);
+	if (tracer->stopped)
+		return;
+	interpreters_retry(tracer->interpreters);
+	tracer_sweep(tracer);
+}
+
+size_t tracer_alive(const struct tracer *tracer)
+{
+	return targets_alive(tracer->targets);
+}
+
+uint64_t tracer_calls(const struct tracer *tracer)
+{
+	struct counters counters;
+
+	if (ledger_view_counters(&tracer->loaded.view, &counters))
+		return 0;
+	return counters.alloc_blocks + counters.free_blocks + counters.unknown_frees;
+}
+
+static uint64_t end_of(const struct tracer *tracer)
+{
+	return tracer->stopped ? tracer->stopped_monotonic_ns : clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t tracer_duration_ns(const struct tracer *tracer)
+{
+	return end_of(tracer) - tracer->started_monotonic_ns;
+}
+
+/* Stacks that differ only in frames of the interpreter, which are not shown, become one. */
+static struct snapshot *merge_equal(struct snapshot *snapshot)
+{
+	struct snapshot *merged;
+
+	for (size_t i = 0; snapshot && i < snapshot->target_count; i++) {
+		if (!snapshot->targets[i].python_mode)
+			continue;
+		merged = snapshot_merge(&snapshot, 1);
+		snapshot_free(snapshot);
+		return merged;
+	}
+	return snapshot;
+}
+
+int tracer_each_image(const struct tracer *tracer,
+		      int (*act)(void *context, const struct image *image), void *context)
+{
+	return collector_each_image(tracer->collector, act, context);
+}
+
+int tracer_each_block(const struct tracer *tracer,
+		      void (*visit)(void *context, uint64_t key, const struct block *block),
+		      void *context)
+{
+	return ledger_view_visit(&tracer->loaded.view, UINT64_MAX, visit, context);
+}
+
+/*
+ * Names first: files may take long to be read, and the figures are then those of the moment when all
+ * is at hand. What came meanwhile is in them.
+ */
+struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
+				 const struct judged_blocks *judged)
+{
+	struct snapshot_request request = {
+		.started_at_ns = tracer->started_at_ns,
+		.older_than_ns = older_than_ns,
+		.mode = tracer->config.malloc_off ? MODE_GROWTH : MODE_EXACT,
+		.judged = judged,
+		.last = tracer->stopped,
+	};
+
+	struct snapshot *snapshot;
+
+	if (!tracer->stopped) {
+		collector_find_names(tracer->collector);
+		take_records(tracer);
+		interpreters_measure(tracer->interpreters);
+	}
+	request.taken_monotonic_ns = end_of(tracer);
+	request.duration_ns = request.taken_monotonic_ns - tracer->started_monotonic_ns;
+	memcpy(request.losses, tracer->losses, sizeof(request.losses));
+	request.losses[LOSS_events_dropped] += intake_lost(tracer->intake);
+	request.losses[LOSS_allocator_unprobed] += tracer->probing.unprobed;
+	snapshot = merge_equal(collector_snapshot(tracer->collector, &request));
+	tell_troubles(tracer);
+	return snapshot;
+}
