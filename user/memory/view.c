@@ -275,7 +275,7 @@ bool view_u32(struct view *view, uint64_t address, uint32_t *value)
 	return page;
 }
 
-bool view_bytes(struct view *view, uint64_t address, void *buffer, size_t size)
+bool view_bytes_of_pages(struct view *view, uint64_t address, void *buffer, size_t size)
 {
 	size_t done = 0;
 

@@ -15,6 +15,7 @@
 #define UNFREED_MEMORY_VIEW_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "../arch/memory.h"
 #include "memory.h"
@@ -88,7 +89,17 @@ static inline bool view_u64(struct view *view, uint64_t address, uint64_t *value
 	return page;
 }
 bool view_u32(struct view *view, uint64_t address, uint32_t *value); /* aligned by 4 */
-bool view_bytes(struct view *view, uint64_t address, void *buffer, size_t size);
+bool view_bytes_of_pages(struct view *view, uint64_t address, void *buffer, size_t size);
+static inline bool view_bytes(struct view *view, uint64_t address, void *buffer, size_t size)
+{
+	size_t offset = address & (VIEW_PAGE_BYTES - 1);
+	const uint8_t *page = size <= VIEW_PAGE_BYTES - offset ? view_kept(view, address) : NULL;
+
+	if (!page)
+		return view_bytes_of_pages(view, address, buffer, size);
+	memcpy(buffer, page + offset, size);
+	return true;
+}
 
 /*
  * `size` bytes in one piece: where the pages lie side by side in the view a pointer into it, else a

@@ -21,6 +21,7 @@ enum {
 	SLOTS_MIN = 1 << 14,
 	OUTSIDES_AT_FIRST = 1 << 14,
 	STORAGE_MAX = 4 << 20,
+	AHEAD = 12, /* so many nodes are fetched before they are followed */
 };
 
 struct outside {
@@ -289,12 +290,9 @@ uint64_t graph_address(const struct graph *graph, uint32_t node)
 	return object_pool_block(pool, node) + graph->reader->types->items[type].header_bytes;
 }
 
-uint32_t graph_type(const struct graph *graph, uint32_t node)
+uint32_t graph_type_outside(const struct graph *graph, uint32_t node)
 {
-	if (node >= graph->pool_nodes)
-		return graph->outsides[node - graph->pool_nodes].type;
-	uint16_t type = graph->reader->pools->blocks[node];
-	return type == BLOCK_FREE ? TYPE_NONE : type;
+	return graph->outsides[node - graph->pool_nodes].type;
 }
 
 /* Of the block that it is in, where that is known: what says that it is larger is torn. */
@@ -521,11 +519,21 @@ static void follow_node(struct graph *graph, uint32_t node)
 		search_raw(graph, node);
 }
 
+static void fetch_ahead(const struct graph *graph, size_t at)
+{
+	if (at + 2 * AHEAD < graph->order_count)
+		graph_fetch(graph, graph->order[at + 2 * AHEAD]);
+	if (at + AHEAD < graph->order_count && !is_leaf(graph, graph->order[at + AHEAD]))
+		graph_fetch_object(graph, graph->order[at + AHEAD]);
+}
+
 void graph_follow(struct graph *graph)
 {
 	do {
-		while (graph->next < graph->order_count)
+		while (graph->next < graph->order_count) {
+			fetch_ahead(graph, graph->next);
 			follow_node(graph, graph->order[graph->next++]);
+		}
 		size_t waiting = graph->waiting_count;
 		for (size_t i = 0; i < waiting; i++) {
 			graph->from = graph->waiting[i];

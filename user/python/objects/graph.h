@@ -65,8 +65,41 @@ void graph_follow_raw(struct graph *graph);
 uint32_t graph_find(const struct graph *graph, uint64_t address, bool raw);
 
 uint64_t graph_address(const struct graph *graph, uint32_t node); /* of the object, or the block */
-uint32_t graph_type(const struct graph *graph, uint32_t node);    /* TYPE_NONE: raw memory */
 uint64_t graph_node_bytes(const struct graph *graph, uint32_t node); /* with its payload */
+
+/* Of an object; TYPE_NONE: raw memory. */
+uint32_t graph_type_outside(const struct graph *graph, uint32_t node);
+static inline uint32_t graph_type(const struct graph *graph, uint32_t node)
+{
+	if (node >= graph->pool_nodes)
+		return graph_type_outside(graph, node);
+	uint16_t type = graph->reader->pools->blocks[node];
+	return type == BLOCK_FREE ? TYPE_NONE : type;
+}
+
+/*
+ * Has the processor fetch what is known of a node, then, some nodes later, the beginning of the object
+ * of a pool that it is: for those who go through nodes in the order in which they were reached, which
+ * is not that of memory.
+ */
+static inline void graph_fetch(const struct graph *graph, uint32_t node)
+{
+	const struct object_pools *pools = graph->reader->pools;
+
+	if (node >= graph->pool_nodes)
+		return;
+	__builtin_prefetch(&pools->blocks[node]);
+	__builtin_prefetch(&pools->starts[node / POOL_STARTS_EVERY]);
+}
+
+static inline void graph_fetch_object(const struct graph *graph, uint32_t node)
+{
+	uint64_t address = node < graph->pool_nodes ? graph_address(graph, node) : 0;
+	const uint8_t *page = view_kept(graph->reader->view, address);
+
+	if (page)
+		__builtin_prefetch(page + (address & (VIEW_PAGE_BYTES - 1)));
+}
 
 static inline bool graph_reached(const struct graph *graph, uint32_t node)
 {

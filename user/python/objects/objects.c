@@ -203,13 +203,14 @@ static void drop_graph(struct objects *objects)
 	objects->has_graph = false;
 }
 
-/* Of each node that was reached. */
+/* Of each node that was reached; in the order of memory, in which they are asked for fastest. */
 static uint64_t *own_bytes(const struct graph *graph)
 {
 	uint64_t *bytes = calloc(graph->count, sizeof(*bytes));
 
-	for (size_t i = 0; bytes && i < graph->order_count; i++)
-		bytes[graph->order[i]] = graph_node_bytes(graph, graph->order[i]);
+	for (uint32_t node = 1; bytes && node < graph->count; node++)
+		if (graph_reached(graph, node))
+			bytes[node] = graph_node_bytes(graph, node);
 	return bytes;
 }
 

@@ -13,7 +13,7 @@ enum {
 	STEADY = 2, /* of STEADY_OF */
 	STEADY_OF = 3,
 	MEMO = 1 << 12,
-	AHEAD = 16, /* so many nodes are fetched before they are counted */
+	AHEAD = 24, /* so many nodes are fetched before they are counted */
 };
 
 struct pattern_slot {
@@ -191,15 +191,21 @@ static uint32_t pattern_of(struct patterns *patterns, const struct graph *graph,
 	return step_again(patterns, above, label, graph_type(graph, node));
 }
 
+static bool may_be_shared(const struct graph *graph, uint32_t node)
+{
+	enum object_kind kind = graph->reader->types->items[graph_type(graph, node)].kind;
+
+	return kind == KIND_INT || kind == KIND_STR || kind == KIND_BYTES;
+}
+
 /* Small ints and names are in many places: through which of them they are reached changes with what
  * the others hold. */
 static bool is_shared(const struct graph *graph, uint32_t node)
 {
 	const struct object_reader *reader = graph->reader;
-	enum object_kind kind = reader->types->items[graph_type(graph, node)].kind;
 	uint64_t count;
 
-	return (kind == KIND_INT || kind == KIND_STR || kind == KIND_BYTES) &&
+	return may_be_shared(graph, node) &&
 	       view_u64(reader->view, graph_address(graph, node), &count) &&
 	       python_refcount(reader->structs, count) > SHARED_REFERENCES;
 }
@@ -233,16 +239,21 @@ bool pattern_is_steady(const struct pattern *pattern)
 }
 
 /* Nodes lie in memory as they were found, and are gone through as they were reached. */
-static void fetch(const struct graph *graph, const uint64_t *bytes, size_t at)
+static void fetch(const struct patterns *patterns, const struct graph *graph, const uint64_t *bytes,
+		  size_t at)
 {
-	if (at >= graph->order_count)
-		return;
-	uint32_t node = graph->order[at];
-	__builtin_prefetch(&graph->parents[node]);
-	__builtin_prefetch(&graph->labels[node]);
-	__builtin_prefetch(&bytes[node]);
-	if (node < graph->pool_nodes)
-		__builtin_prefetch(&graph->reader->pools->blocks[node]);
+	if (at + AHEAD < graph->order_count) {
+		uint32_t node = graph->order[at + AHEAD];
+
+		__builtin_prefetch(&graph->parents[node]);
+		__builtin_prefetch(&graph->labels[node]);
+		__builtin_prefetch(&bytes[node]);
+		__builtin_prefetch(&patterns->of_nodes[node]);
+		graph_fetch(graph, node);
+	}
+	if (at + AHEAD / 2 < graph->order_count &&
+	    may_be_shared(graph, graph->order[at + AHEAD / 2]))
+		graph_fetch_object(graph, graph->order[at + AHEAD / 2]);
 }
 
 int patterns_count(struct patterns *patterns, const struct graph *graph, const uint64_t *bytes,
@@ -255,7 +266,7 @@ int patterns_count(struct patterns *patterns, const struct graph *graph, const u
 	size_t look = patterns->looks++;
 	patterns->times[look] = time;
 	for (size_t i = 0; i < graph->order_count; i++) {
-		fetch(graph, bytes, i + AHEAD);
+		fetch(patterns, graph, bytes, i);
 		uint32_t node = graph->order[i], number = pattern_of(patterns, graph, node);
 		struct pattern *pattern = &patterns->items[number];
 		enum label_kind kind = label_kind(graph->labels[node]);

@@ -199,6 +199,13 @@ static void keep_largest(uint32_t *nodes, size_t *count, size_t max, const uint6
 	nodes[at] = node;
 }
 
+/* What is no larger than the smallest of those that are told needs no closer look. */
+static bool is_among_largest(const uint32_t *nodes, size_t count, size_t max, const uint64_t *below,
+			     uint32_t node)
+{
+	return count < max || (max && below[nodes[count - 1]] < below[node]);
+}
+
 static void report_containers(const struct objects *objects, const struct objects_request *request,
 			      struct look *look)
 {
@@ -208,7 +215,8 @@ static void report_containers(const struct objects *objects, const struct object
 	size_t count = 0;
 
 	for (size_t i = 0; i < graph->order_count; i++)
-		if (objects_is_shown(graph, graph->order[i]))
+		if (is_among_largest(nodes, count, request->containers, below, graph->order[i]) &&
+		    objects_is_shown(graph, graph->order[i]))
 			keep_largest(nodes, &count, request->containers, below, graph->order[i]);
 	struct look_container *containers = pool_alloc(look->pool, count, sizeof(*containers));
 	for (size_t i = 0; i < count; i++)
