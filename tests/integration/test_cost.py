@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import TIMEOUT, UNFREED, own_libc
+from conftest import TIMEOUT, UNFREED, Target, own_libc
 from pythons import begin, choose, find_pythons, probe, started  # noqa: F401: a fixture
 
 PYTHONS = choose(find_pythons(), 8, 13) + [python for python in find_pythons()
@@ -64,7 +64,7 @@ def test_a_hot_malloc_is_left_out(python, hot):
     assert is_unhurt(process)
 
 
-def test_malloc_off(hot, started):  # noqa: F811
+def test_malloc_off(hot):
     """The objects of an interpreter alone; another process has none."""
     python = PYTHONS[-1].values[0]
     process = hot(python, "large")
@@ -73,9 +73,8 @@ def test_malloc_off(hot, started):  # noqa: F811
     report = json.loads(run.stdout)
     assert report["mode"] == "growth"
     assert {stack["domain"] for stack in report["stacks"]} <= {"python"}
-    other = subprocess.Popen(["sleep", "60"], stdin=subprocess.PIPE)
-    started.append(other)
-    run = record(other, "--malloc", "off")
+    with Target("lost_blocks") as other:
+        run = record(other, "--malloc", "off")
     assert run.returncode == 3
     assert "is no CPython" in run.stderr
 

@@ -12,6 +12,9 @@ import pytest
 from conftest import ROOT, TIMEOUT, UNFREED
 from pythons import choose, find_pythons, prefer
 
+# Those that run without a root of their own.
+HERE = [python for python in find_pythons() if not python.values[0].root]
+
 # $1: the interpreter, $2: the program, $3: where its lines go; the rest: the tool, but for -p PID
 SCRIPT = """
 mkfifo "$3.in" "$3.out"
@@ -61,8 +64,8 @@ def run(python, tmp_path, way, user=()):
 
 def find_of_system():
     """One that everybody may run."""
-    for found in find_pythons():
-        if found.values[0].path.parts[1] == "usr" and not found.values[0].root:
+    for found in HERE:
+        if found.values[0].path.parts[1] == "usr":
             return found.values[0]
     pytest.skip("no Python in /usr/bin")
 
@@ -80,7 +83,7 @@ def check(done, path):
     assert sum(parts.values()) == report["memory"]["resident_bytes"]
 
 
-@pytest.mark.parametrize("python", choose(find_pythons(), 9, 11, 13))
+@pytest.mark.parametrize("python", choose(HERE, 9, 11, 13))
 def test_one_capability(python, tmp_path):
     check(run(python, tmp_path, "root"), tmp_path / "out/look.json")
 
@@ -96,7 +99,7 @@ def test_own_process(tmp_path):
 
 def test_no_capability(tmp_path):
     """Of another user's process, or one with more capabilities: one sentence, and status 4."""
-    done = run(prefer(find_pythons(), 11)[0].values[0], tmp_path, "none")
+    done = run(prefer(HERE, 11)[0].values[0], tmp_path, "none")
     assert done.returncode == 4
     assert "CAP_SYS_PTRACE" in done.stderr.splitlines()[0]
     assert done.stderr.splitlines()[1] == "5001"
