@@ -109,7 +109,8 @@ static const char *known_field(const struct object_reader *reader, enum object_k
 		       : offset == METHOD_SELF   ? "__self__"
 						 : NULL;
 	case KIND_TYPE:
-		return offset == TYPE_MRO          ? "__mro__"
+		return offset == TYPE_BASES        ? "__bases__"
+		       : offset == TYPE_MRO        ? "__mro__"
 		       : offset == TYPE_BASE       ? "__base__"
 		       : offset == TYPE_SUBCLASSES ? "__subclasses__"
 						   : NULL;

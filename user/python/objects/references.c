@@ -410,18 +410,26 @@ static void refer_generator(const struct visit *visit, const struct object *obje
 		refer(visit, frame, label_make(LABEL_FIELD, reader->structs->generator_frame));
 }
 
-static void refer_type(const struct visit *visit, const struct object *object)
+/* Behind the type itself, a class has its names, its slots and its module. */
+static void refer_type(const struct visit *visit, const struct object *object,
+		       const struct python_type *type)
 {
 	struct object_reader *reader = visit->reader;
+	uint64_t names = object->address + TYPE_BYTES, end = object->address + type->basic_bytes;
 
 	refer(visit, object_word(reader, object->address + TYPE_DICT),
 	      label_make(LABEL_NAMESPACE, 0));
 	refer(visit, object_word(reader, object->address + TYPE_BASE),
 	      label_make(LABEL_FIELD, TYPE_BASE));
+	refer(visit, object_word(reader, object->address + TYPE_BASES),
+	      label_make(LABEL_FIELD, TYPE_BASES));
 	refer(visit, object_word(reader, object->address + TYPE_MRO),
 	      label_make(LABEL_FIELD, TYPE_MRO));
 	refer(visit, object_word(reader, object->address + TYPE_SUBCLASSES),
 	      label_make(LABEL_FIELD, TYPE_SUBCLASSES));
+	end = end < object->end ? end : object->end;
+	if (object_word(reader, object->address + TYPE_FLAGS) & TYPE_HEAP && end > names)
+		scan(visit, object->address, names, end, 0);
 }
 
 /* Its data count with it, so that they are no memory of their own; they may be references. */
@@ -528,7 +536,7 @@ static bool refer_code(struct visit *visit, const struct object *object,
 {
 	switch ((enum object_kind)type->kind) {
 	case KIND_TYPE:
-		refer_type(visit, object);
+		refer_type(visit, object, type);
 		return true;
 	case KIND_FRAME:
 		refer_frame(visit, object);
