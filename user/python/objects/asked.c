@@ -242,6 +242,19 @@ static void follow_places(struct search *search)
 	}
 }
 
+static void begin_at_root(void *context, uint64_t address, uint32_t label)
+{
+	struct search *search = context;
+	const struct name_step step = {.label = label, .target = address};
+	char name[OBJECT_NAME_BYTES] = "";
+
+	name_append(&search->objects->reader, &step, search->form, name);
+	if (!label_is_namespace(label))
+		compare(search, address, name);
+	else if (!strncmp(name, search->text, strlen(name)))
+		go_on(search, address, strlen(name), true);
+}
+
 /* Roots, and variables of closures, whose names begin anew. */
 static void begin(struct search *search)
 {
@@ -254,27 +267,11 @@ static void begin(struct search *search)
 
 		if (!is_root && label_kind(label) != LABEL_VARIABLE)
 			continue;
-		if (is_root && label_is_namespace(label)) {
-			name_of_node(graph, node, search->form, name);
-			if (!strncmp(name, search->text, strlen(name)))
-				go_on(search, graph_address(graph, node), strlen(name), true);
-		} else if (name_of_node(graph, node, search->form, name)) {
+		if (is_root && label_is_namespace(label))
+			begin_at_root(search, graph_address(graph, node), label);
+		else if (name_of_node(graph, node, search->form, name))
 			compare(search, graph_address(graph, node), name);
-		}
 	}
-}
-
-static void begin_at_root(void *context, uint64_t address, uint32_t label)
-{
-	struct search *search = context;
-	const struct name_step step = {.label = label, .target = address};
-	char name[OBJECT_NAME_BYTES] = "";
-
-	name_append(&search->objects->reader, &step, search->form, name);
-	if (!label_is_namespace(label))
-		compare(search, address, name);
-	else if (!strncmp(name, search->text, strlen(name)))
-		go_on(search, address, strlen(name), true);
 }
 
 static void compare_variable(void *context, uint64_t target, uint32_t label)

@@ -185,11 +185,22 @@ static int64_t difference(const struct patterns *patterns, uint32_t number)
 	return (int64_t)pattern->counts[patterns->looks - 1] - (int64_t)pattern->counts[0];
 }
 
-/* Whether something further up grows already, so that this is the same growth. */
-static struct grown *group_above(const struct growing *growing, uint32_t pattern)
+/* A module, a variable or an attribute that has been there from the first look on: that others get
+ * there too, in sys.modules or in a namespace, is not its growth. */
+static bool is_old_name(const struct patterns *patterns, uint32_t number)
 {
-	for (; pattern; pattern = growing->objects->patterns.items[pattern].parent)
-		if (growing->group_of[pattern])
+	return number && label_kind(patterns->items[number].label) == LABEL_NAME &&
+	       patterns->items[number].counts[0];
+}
+
+/* Whether something further up grows already, so that this is the same growth. `below` leads from
+ * `pattern` to what is asked about; 0: nothing does. */
+static struct grown *group_above(const struct growing *growing, uint32_t pattern, uint32_t below)
+{
+	const struct patterns *patterns = &growing->objects->patterns;
+
+	for (; pattern; below = pattern, pattern = patterns->items[pattern].parent)
+		if (growing->group_of[pattern] && !is_old_name(patterns, below))
 			return &growing->items[growing->group_of[pattern] - 1];
 	return NULL;
 }
@@ -239,10 +250,11 @@ static void join_entries(const struct growing *growing, const struct pattern *en
 	const struct pattern *holders = &patterns->items[entries->parent];
 	uint64_t alike = holders->counts[patterns->looks - 1];
 
-	if (!group->type)
+	if (!group->type && label_kind(entries->label) != LABEL_KEY)
 		group->type = entries->type;
 	if (grew < FEW_TELL * group->entries || alike <= group->alike || bytes <= group->bytes ||
-	    group_above(growing, holders->parent) || difference(patterns, entries->parent) > 0)
+	    group_above(growing, holders->parent, entries->parent) ||
+	    difference(patterns, entries->parent) > 0)
 		return;
 	group->container = 0;
 	group->alike = alike;
@@ -259,7 +271,7 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	int64_t above = pattern->parent ? difference(&objects->patterns, pattern->parent) : 0;
 	int64_t bytes = (int64_t)(growing->last_below[number] - growing->first_below[number]);
 	uint32_t example = growing->examples[number];
-	struct grown *group = group_above(growing, number);
+	struct grown *group = group_above(growing, number, 0);
 	uint64_t bound = bound_of_attribute(&objects->patterns, pattern);
 
 	if (group) {
@@ -344,16 +356,16 @@ static void take_all(struct growing *growing)
 static bool is_nested(const struct growing *growing, const struct grown *grown)
 {
 	const struct patterns *patterns = &growing->objects->patterns;
-	uint32_t above = grown->pattern;
+	uint32_t below = grown->pattern, above;
 
-	while (above && (above = patterns->items[above].parent)) {
-		const struct grown *group = group_above(growing, above);
+	while (below && (above = patterns->items[below].parent)) {
+		const struct grown *group = group_above(growing, above, below);
 
 		if (!group)
 			return false;
 		if (grown->bytes < group->bytes / 2)
 			return true;
-		above = group->pattern;
+		below = group->pattern;
 	}
 	return false;
 }

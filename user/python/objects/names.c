@@ -402,5 +402,8 @@ bool name_of_node(const struct graph *graph, uint32_t node, unsigned int form,
 		else if (i == STEPS_AT_END)
 			append(name, "...");
 	}
+	/* what is below it is told by the modules' own names */
+	if (graph->parents[node] == node && label_is_namespace(graph->labels[node]))
+		append(name, "sys.modules");
 	return true;
 }
