@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../lib/array.h"
+#include "../python/objects/entry_bytes.h"
 #include "../python/objects/names.h"
 #include "../python/objects/report.h"
 #include "lost.h"
@@ -269,12 +270,10 @@ static uint64_t below_of(const struct objects *objects, const struct grown *grow
 /*
  * What entries bring, from one look to the last; what else hangs on a container, once and however
  * long it is, is not theirs. Not more than the mean, as the first look may have missed some, nor
- * far less, as it may have taken in what others hold.
+ * far less, as it may have taken in what others hold. `mean`: of all, or of the newest.
  */
-static double bytes_of_entry(struct subject *subject, uint64_t length, uint64_t bytes)
+static double bytes_of_entry(struct subject *subject, uint64_t length, uint64_t bytes, double mean)
 {
-	double mean = length ? (double)bytes / (double)length : 0;
-
 	if (!subject->first_length) {
 		subject->first_length = length;
 		subject->first_bytes = bytes;
@@ -284,6 +283,13 @@ static double bytes_of_entry(struct subject *subject, uint64_t length, uint64_t 
 	double brought = ((double)bytes - (double)subject->first_bytes) /
 			 (double)(length - subject->first_length);
 	return fmax(fmin(brought, mean), mean * BROUGHT_LEAST);
+}
+
+static double entry_bytes(const struct objects *objects, const struct grown *grown, uint64_t bytes)
+{
+	uint64_t entries = grown->entries > 0 ? (uint64_t)grown->entries : 0;
+
+	return objects_entry_bytes(objects, grown->node, bytes, grown->length, entries);
 }
 
 static void describe(struct subjects *subjects, struct subject *subject,
@@ -307,7 +313,8 @@ static void describe(struct subjects *subjects, struct subject *subject,
 	else if (subject->container.of_count)
 		subject->of = subject->container.of[0].name;
 	if (!subject->alike && bytes)
-		subject->bytes_per_entry = bytes_of_entry(subject, grown->length, bytes);
+		subject->bytes_per_entry = bytes_of_entry(subject, grown->length, bytes,
+							  entry_bytes(objects, grown, bytes));
 	else if (grown->entries > 0)
 		subject->bytes_per_entry = (double)grown->bytes / (double)grown->entries;
 }

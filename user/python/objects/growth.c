@@ -13,6 +13,7 @@
 
 #include "../../lib/saturate.h"
 #include "edges.h"
+#include "entry_bytes.h"
 #include "growth_streamed.h"
 #include "names.h"
 #include "report.h"
@@ -59,7 +60,6 @@ static uint32_t pattern_of(const struct objects *objects, uint32_t node)
 	return node < objects->patterns.node_count ? objects->patterns.of_nodes[node] : 0;
 }
 
-/* The new entries' share of all that is below. */
 static int64_t estimate_bytes(const struct growing *growing, const struct container *container,
 			      uint32_t node)
 {
@@ -67,11 +67,12 @@ static int64_t estimate_bytes(const struct growing *growing, const struct contai
 	uint64_t below = node && growing->objects->below ? growing->objects->below[node]
 			 : chain                         ? chain->bytes
 							 : 0;
-	double grown = (double)(container->length - container->length0);
+	uint64_t grown = container->length - container->length0;
 
 	if (!below) /* at least a word for each */
 		return (int64_t)(grown * 8);
-	return (int64_t)((double)below * grown / (double)container->length);
+	return (int64_t)((double)grown * objects_entry_bytes(growing->objects, node, below,
+							     container->length, grown));
 }
 
 static bool is_hidden(const struct objects *objects, uint32_t node)
