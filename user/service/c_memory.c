@@ -21,7 +21,7 @@
 enum {
 	MAX_BLOCKS = 200000,
 	MAX_STACKS = 16384,
-	OLD_S = 4, /* younger blocks may just be in use */
+	OLD_S = 4, /* younger blocks may just be in use; of a short trace, those of its later half */
 	FILLS_MAX = 4,
 	FRAMES_KEPT = 24,
 };
@@ -210,11 +210,14 @@ static void copy_stack(struct pool *pool, const struct stack *stack, struct answ
 void c_trace_end(struct c_trace *trace, struct pool *pool, struct c_stacks *stacks)
 {
 	struct snapshot *snapshot;
+	uint64_t old_ns = (uint64_t)OLD_S * 1000000000, traced_ns;
 
 	tracer_stop(trace->tracer);
-	stacks->seconds = (double)tracer_duration_ns(trace->tracer) / 1e9;
+	traced_ns = tracer_duration_ns(trace->tracer);
+	old_ns = old_ns < traced_ns / 2 ? old_ns : traced_ns / 2;
+	stacks->seconds = (double)traced_ns / 1e9;
 	stacks->cost_s = stacks->seconds * trace->slowdown_percent / 100;
-	snapshot = tracer_snapshot(trace->tracer, (uint64_t)OLD_S * 1000000000, NULL);
+	snapshot = tracer_snapshot(trace->tracer, old_ns, NULL);
 	if (snapshot) {
 		struct answer_fill *fills = pool_alloc(pool, FILLS_MAX, sizeof(*fills));
 
