@@ -5,7 +5,7 @@ import json
 import subprocess
 import textwrap
 
-from conftest import UNFREED
+from conftest import PROGRAMS, UNFREED
 
 PYTHON = "/usr/bin/python3"
 
@@ -247,3 +247,21 @@ def test_what_does_little_and_grows_is_named(tmp_path):
         answer, _ = ask(script.pid, tmp_path)
     assert names(answer)[:1] == ["__main__.late"]
     assert answer["findings"][0]["filled_by"]
+
+
+def test_the_line_of_cpp_that_fills_a_map_in_a_short_watch(tmp_path):
+    """Traced for three seconds: what outlives half of them counts. Put forward is the program's own
+    function, not the library's that it instantiates."""
+    program = subprocess.Popen([PROGRAMS / "cpp_fills"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert program.stdout.readline() == "ready\n"
+        answer, text = ask(program.pid, tmp_path, 20)
+    finally:
+        program.kill()
+        program.communicate()
+    finding = answer["findings"][0]
+    assert finding["subject"] == "C memory"
+    fill = finding["filled_by"][0]
+    assert "open_session" in fill["frames"][fill["own"]]["name"], fill
+    assert "allocated   open_session" in text
+    assert "0 blocks" not in text

@@ -14,7 +14,7 @@ programs_c       += exits memory_harm reachable grow peak prefork lives
 programs_static  := family ledger churn own_malloc
 programs_musl    := family ledger churn tables threads forks
 programs_linked  := family ledger churn
-programs_cpp     := cpp_churn cpp_leaks cpp_throw lost_blocks
+programs_cpp     := cpp_churn cpp_fills cpp_leaks cpp_throw lost_blocks
 # As they are shipped: stripped, without RTTI, with the C++ library inside, and at fixed addresses.
 programs_classes := .plain .stripped .no-rtti .static-stripped .no-pie
 # Built twice: to be looked at, and to be judged by LeakSanitizer.

@@ -179,8 +179,41 @@ void c_trace_poll(struct c_trace *trace)
 	tracer_drain(trace->tracer);
 }
 
+static bool begins_with_one(const char *text, const char *const *beginnings)
+{
+	for (; *beginnings; beginnings++)
+		if (!strncmp(text, *beginnings, strlen(*beginnings)))
+			return true;
+	return false;
+}
+
+/* What headers brought into a program was not written by its author either. */
+static bool is_of_language(const struct frame *frame)
+{
+	static const char *const places[] = {"/usr/include/", "/usr/lib/", "/rustc/", NULL};
+	static const char *const spaces[] = {"std::",    "__gnu_cxx::", "operator new", "alloc::",
+					     "<alloc::", "core::",      "_start",       NULL};
+
+	return frame->file ? begins_with_one(frame->file, places)
+			   : begins_with_one(frame->name, spaces);
+}
+
+/* Of an interpreter's own executable is nothing that its user wrote; `exe` is NULL there. */
+static bool is_own(const struct frame *frame, const char *exe)
+{
+	static const char *const places[] = {"/usr/", "/lib", NULL};
+
+	if (frame->kind == FRAME_PYTHON)
+		return frame_is_own(frame->file);
+	if (!exe || !frame->module || *frame->module != '/')
+		return false;
+	return (!strcmp(frame->module, exe) || !begins_with_one(frame->module, places)) &&
+	       !is_of_language(frame);
+}
+
 /* Innermost first, as answers have them. */
-static void copy_stack(struct pool *pool, const struct stack *stack, struct answer_fill *fill)
+static void copy_stack(struct pool *pool, const struct stack *stack, const char *exe,
+		       struct answer_fill *fill)
 {
 	size_t count = stack->frame_count < FRAMES_KEPT ? stack->frame_count : FRAMES_KEPT;
 	struct answer_frame *frames = pool_alloc(pool, count, sizeof(*frames));
@@ -200,14 +233,14 @@ static void copy_stack(struct pool *pool, const struct stack *stack, struct answ
 			.function = pool_strdup(pool, frame->name),
 			.file = file ? pool_strdup(pool, file) : NULL,
 			.line = frame->line,
-			.own = frame->kind == FRAME_PYTHON && frame_is_own(frame->file),
+			.own = is_own(frame, exe),
 		};
 		if (frames[i].own && fill->own == count)
 			fill->own = i;
 	}
 }
 
-void c_trace_end(struct c_trace *trace, struct pool *pool, struct c_stacks *stacks)
+void c_trace_end(struct c_trace *trace, bool is_python, struct pool *pool, struct c_stacks *stacks)
 {
 	struct snapshot *snapshot;
 	uint64_t old_ns = (uint64_t)OLD_S * 1000000000, traced_ns;
@@ -228,7 +261,9 @@ void c_trace_end(struct c_trace *trace, struct pool *pool, struct c_stacks *stac
 			stacks->blocks += stack->live_blocks;
 			stacks->bytes += stack->live_bytes;
 			if (stack->live_bytes && stacks->count < FILLS_MAX)
-				copy_stack(pool, stack, &fills[stacks->count++]);
+				copy_stack(pool, stack,
+					   is_python ? NULL : snapshot->targets[stack->target].exe,
+					   &fills[stacks->count++]);
 		}
 		stacks->fills = fills;
 	}

@@ -120,8 +120,8 @@ struct inquiry *inquiry_new(const struct procfs *procfs, struct confined *confin
 static void end_trace(struct inquiry *inquiry)
 {
 	if (inquiry->trace)
-		c_trace_end(inquiry->trace, inquiry->traced->subjects.pool,
-			    &inquiry->traced->c_stacks);
+		c_trace_end(inquiry->trace, inquiry->traced->patient.is_python,
+			    inquiry->traced->subjects.pool, &inquiry->traced->c_stacks);
 	inquiry->trace = NULL;
 }
 
