@@ -25,7 +25,7 @@ def heap(process, *options):
 
 @pytest.mark.parametrize("python", with_long(choose(PYTHONS, 8, 11, 12, 14), 11))
 def test_small_entries_beside_a_large_one(python, started):  # noqa: F811
-    process = begin(python, started, "python_entries.py")
+    process = begin(python, started, "python_entries.py", "adds")
     growth = heap(process, "-i", 0.5, "--looks", 4)["growth"]
     rows = {row["name"]: row for row in growth["containers"]}
     state, modules = rows["__main__.STATE"], rows["sys.modules"]

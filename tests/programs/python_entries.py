@@ -2,8 +2,8 @@
 """Containers whose first entries are far larger than those that come later, and classes that are
 made, for `unfreed heap`.
 
-Prints `ready`, and then adds to STATE and to sys.modules all the time. A line on stdin has it make
-so many classes, and print how many there are."""
+Prints `ready`. With the argument `adds` it then adds to STATE and to sys.modules all the time. A line
+on stdin has it make so many classes, and print how many there are."""
 import json
 import sys
 import threading
@@ -34,11 +34,11 @@ def keep_adding():
 for first in range(300):
     add(first)
 thread = threading.Thread(target=keep_adding, daemon=True)
-thread.start()
+if sys.argv[1:] == ["adds"]:
+    thread.start()
 print("ready", flush=True)
 for line in sys.stdin:
     for _ in range(int(line)):
         CLASSES.append(type("Made%d" % len(CLASSES), (Base,), {}))
     print(json.dumps([len(CLASSES)]), flush=True)
 stop.set()
-thread.join()
