@@ -64,10 +64,15 @@ def find_pythons():
             if 8 <= python.minor <= 15]
 
 
+def find_rootless():
+    """Those that need no root of their own, in which there is no /proc."""
+    return [python for python in find_pythons() if not python.values[0].root]
+
+
 def of_system():
     """The one that Debian's packages are for; skips the test where there is none."""
-    for one in find_pythons():
-        if one.values[0].path.parts[1] == "usr" and not one.values[0].root:
+    for one in find_rootless():
+        if one.values[0].path.parts[1] == "usr":
             return one.values[0]
     pytest.skip("no Python in /usr/bin")
 

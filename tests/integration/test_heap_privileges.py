@@ -10,10 +10,7 @@ import subprocess
 import pytest
 
 from conftest import ROOT, TIMEOUT, UNFREED
-from pythons import choose, find_pythons, prefer
-
-# Those that run without a root of their own.
-HERE = [python for python in find_pythons() if not python.values[0].root]
+from pythons import choose, find_rootless, of_system, prefer
 
 # $1: the interpreter, $2: the program, $3: where its lines go; the rest: the tool, but for -p PID
 SCRIPT = """
@@ -62,14 +59,6 @@ def run(python, tmp_path, way, user=()):
     return subprocess.run(command, text=True, capture_output=True, timeout=TIMEOUT, check=False)
 
 
-def find_of_system():
-    """One that everybody may run."""
-    for found in HERE:
-        if found.values[0].path.parts[1] == "usr":
-            return found.values[0]
-    pytest.skip("no Python in /usr/bin")
-
-
 def check(done, path):
     assert done.returncode == 0, done.stderr
     assert done.stderr == "5001\n"
@@ -83,7 +72,7 @@ def check(done, path):
     assert sum(parts.values()) == report["memory"]["resident_bytes"]
 
 
-@pytest.mark.parametrize("python", choose(HERE, 9, 11, 13))
+@pytest.mark.parametrize("python", choose(find_rootless(), 9, 11, 13))
 def test_one_capability(python, tmp_path):
     check(run(python, tmp_path, "root"), tmp_path / "out/look.json")
 
@@ -93,13 +82,13 @@ def test_own_process(tmp_path):
     scope = pathlib.Path("/proc/sys/kernel/yama/ptrace_scope")
     if scope.exists() and scope.read_text().strip() != "0":
         pytest.skip("Yama forbids it here")
-    python = find_of_system()
+    python = of_system()
     check(run(python, tmp_path, "of nobody", NOBODY), tmp_path / "out/look.json")
 
 
 def test_no_capability(tmp_path):
     """Of another user's process, or one with more capabilities: one sentence, and status 4."""
-    done = run(prefer(HERE, 11)[0].values[0], tmp_path, "none")
+    done = run(prefer(find_rootless(), 11)[0].values[0], tmp_path, "none")
     assert done.returncode == 4
     assert "CAP_SYS_PTRACE" in done.stderr.splitlines()[0]
     assert done.stderr.splitlines()[1] == "5001"

@@ -13,15 +13,16 @@ import time
 
 import pytest
 
-from conftest import TIMEOUT, UNFREED
-from pythons import choose, find_pythons
+from conftest import TIMEOUT, UNFREED, eventually
+from pythons import choose, find_rootless
 
 # a page of a library is private or shared by what other processes run
 pytestmark = pytest.mark.alone
-PYTHONS = choose(find_pythons(), 11, 13)
+PYTHONS = choose(find_rootless(), 11, 13)
 ROOMS = ["512", "16"]  # copied with a graph; streamed
 MEGABYTES = 40
 FEW_PAGES = 16
+SYS_PAUSE = "34 "
 ZRAM = pathlib.Path("/sys/block/zram0")
 
 
@@ -109,6 +110,8 @@ def test_what_a_parent_preloaded_stays_shared(python, room, tmp_path):
     """process_vm_readv would make all of it private, with all counts of faults unchanged."""
     with Target(python, "prefork") as target:
         child = target.ask()["child"]
+        waiting = pathlib.Path(f"/proc/{child}/syscall")
+        eventually(lambda: waiting.read_text().startswith(SYS_PAUSE), "its child never waited")
         parent, before = settled(target), footprint(child)
         assert before["Shared_Dirty"] > MEGABYTES * 800
         free = free_bytes()
