@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What was found out of a process of an inquiry. */
+#include "case.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "c_memory.h"
+
+#define HOUR_S        3600.0
+#define C_SHARE_LEAST 0.1 /* of the growth: less is within what the findings may be off */
+
+/* A container that surely grows by less, an hour, and holds less, is not worth a line. */
+#define TRIVIAL_RATE  20e3
+#define TRIVIAL_BYTES 100000
+
+uint64_t case_resident(const struct patient_case *kase)
+{
+	const struct series *resident = &kase->resident;
+
+	return resident->count ? (uint64_t)resident->items[resident->count - 1].value : 0;
+}
+
+/* At most what the findings leave unexplained of the growth, where that is known. */
+static bool is_unexplained(const struct answer *answer, const struct finding *findings,
+			   size_t count, struct rate *rate)
+{
+	double left = answer->growth.value;
+
+	for (size_t i = 0; i < count; i++)
+		left -= finding_explains_growth(&findings[i]) ? findings[i].rate.value : 0;
+	if (!answer->growth_known || rate->value <= left)
+		return true;
+	rate->high = fmin(rate->high, left);
+	rate->low = fmin(rate->low, left);
+	rate->value = left;
+	return left > C_SHARE_LEAST * answer->growth.value;
+}
+
+/* What malloc's live blocks grow by beyond what is explained. */
+static bool find_c_memory(const struct patient_case *kase, const struct answer *answer,
+			  struct finding *findings, size_t count)
+{
+	struct pool *pool = answer->pool;
+	const struct c_stacks *stacks = &kase->c_stacks;
+	struct finding *finding = &findings[count];
+	char reason[256];
+	struct rate rate;
+
+	if (!c_memory_rate(kase, findings, count, &rate) ||
+	    (!c_memory_is_measured(kase) && !is_unexplained(answer, findings, count, &rate)))
+		return false;
+	if (stacks->seconds > 0)
+		snprintf(reason, sizeof(reason),
+			 "%llu blocks of %.1f kB in all were made in %.0f s and not freed",
+			 (unsigned long long)stacks->blocks, (double)stacks->bytes / 1e3,
+			 stacks->seconds);
+	else
+		snprintf(reason, sizeof(reason),
+			 "live blocks of malloc that no container explains; stack not watched%s%s",
+			 stacks->why ? ": " : "", stacks->why ? stacks->why : "");
+	*finding = (struct finding){
+		.verdict = VERDICT_GROWS,
+		.rate = rate,
+		.subject = "C memory",
+		.fills = stacks->fills,
+		.fill_count = stacks->count,
+		.evidence = EVIDENCE_MEMORY | (stacks->seconds > 0 ? EVIDENCE_PROBES : 0),
+		.reason = pool_strdup(pool, reason),
+	};
+	return true;
+}
+
+bool case_c_growth(struct patient_case *kase, struct rate *rate)
+{
+	struct pool *pool = pool_new();
+	struct finding *findings = pool_alloc(pool, SUBJECTS_MAX, sizeof(*findings));
+	size_t count = 0;
+
+	for (size_t i = 0; i < kase->subjects.count; i++)
+		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, pool,
+					 &findings[count]);
+	bool grows = c_memory_rate(kase, findings, count, rate);
+	pool_free(pool);
+	return grows;
+}
+
+bool case_grows_by_c(struct patient_case *kase)
+{
+	struct slope live;
+	struct rate rate;
+
+	return case_c_growth(kase, &rate) &&
+	       slope_of_level(kase->live.items, kase->live.count, &live) &&
+	       rate.value >= live.per_s * HOUR_S / 2;
+}
+
+static bool is_trivial(const struct finding *finding)
+{
+	return finding->holds_bytes < TRIVIAL_BYTES &&
+	       (!finding_explains_growth(finding) || finding->rate.high < TRIVIAL_RATE);
+}
+
+static size_t find_all(struct patient_case *kase, struct answer *answer, struct finding *findings)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < kase->subjects.count; i++)
+		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, answer->pool,
+					 &findings[count]) &&
+			 !is_trivial(&findings[count]);
+	for (size_t i = 0; i < PART_COUNT; i++)
+		count += verdict_of_part(i, kase->parts[i].items, kase->parts[i].count,
+					 answer->pool, &findings[count]);
+	count += find_c_memory(kase, answer, findings, count);
+	return count;
+}
+
+/* Objects are counted more often than all else that is in use. */
+static void sum_live(const struct patient_case *kase, struct series *live)
+{
+	*live = kase->live;
+	if (!kase->patient.is_python || !kase->others.count)
+		return;
+	*live = kase->objects;
+	for (size_t i = 0; i < live->count; i++)
+		live->items[i].value += series_at(&kase->others, live->items[i].at_s);
+}
+
+/* Runtimes with a heap of their own (V8, Go, the JVM, PHP) map it themselves: a sentence that says
+ * so where at least half of the growth is in such mappings. */
+static const char *guess_unexplained(const struct patient_case *kase, const struct answer *answer)
+{
+	const struct series *anonymous = &kase->parts[PART_ANONYMOUS];
+	const struct look *look = kase->look;
+	struct slope slope;
+	static const char started[] = "in no container and from no line that was seen; a worker "
+				      "that has just started takes in more than what it leaks";
+	char text[200];
+
+	if (!look || !slope_of_level(anonymous->items, anonymous->count, &slope) ||
+	    slope.per_s * HOUR_S < answer->growth.value / 2)
+		return kase->newcomer ? started : NULL;
+	snprintf(text, sizeof(text), "in memory that it maps itself, not by malloc%s%.100s",
+		 look->mapping_count ? ": most of that is " : "",
+		 look->mapping_count ? look->mappings[0].name : "");
+	return pool_strdup(answer->pool, text);
+}
+
+double case_seen_s(const struct patient_case *kase)
+{
+	return kase->seen_s - kase->began_s;
+}
+
+struct answer *case_answer(struct patient_case *kase, double weight)
+{
+	struct answer *answer = answer_new();
+	struct series *live = pool_alloc(answer->pool, 1, sizeof(*live));
+	struct finding *findings;
+
+	case_watch_end(kase);
+	findings = pool_alloc(answer->pool, SUBJECTS_MAX + PART_COUNT + 1, sizeof(*findings));
+	answer->pid = kase->patient.pid;
+	answer->comm = pool_strdup(answer->pool, kase->patient.status.comm);
+	answer->process_count = 1;
+	answer->uptime_s = answer->look_uptime_s = kase->uptime_s;
+	answer->watched_s = case_seen_s(kase);
+	answer->look = kase->look;
+	if (kase->look) {
+		answer->exe = kase->look->exe;
+		answer->resident_bytes = kase->look->resident_bytes;
+		answer->limit_bytes = kase->look->limit_bytes;
+	}
+	if (!answer->resident_bytes)
+		answer->resident_bytes = case_resident(kase);
+	sum_live(kase, live);
+	answer_set_growth(answer, live->items, live->count, kase->resident.items,
+			  kase->resident.count);
+	answer->unexplained = guess_unexplained(kase, answer);
+	size_t count = find_all(kase, answer, findings);
+	rate_scale(&answer->growth, weight);
+	rate_scale(&answer->resident_growth, weight);
+	for (size_t i = 0; i < count; i++)
+		rate_scale(&findings[i].rate, weight);
+	answer_set_findings(answer, findings, count);
+	return answer;
+}
