@@ -46,6 +46,7 @@ USAGE_ERRORS = [
     ["no-such-command"],
     ["report"],
     ["report", "--no-such-option"],
+    ["heap", "-p", "1", "-o", "a.json", "-o", "b.json"],
 ]
 
 

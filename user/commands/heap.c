@@ -240,6 +240,10 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case 'd':
 		return argument_number("--duration", argument, 0.1, 86400, &heap->watch_s);
 	case 'o':
+		if (heap->output) {
+			message_error("heap writes one file: give -o once");
+			return EINVAL;
+		}
 		heap->output = argument;
 		return 0;
 	case 'f':
