@@ -37,36 +37,46 @@ static bool is_unexplained(const struct answer *answer, const struct finding *fi
 	return left > C_SHARE_LEAST * answer->growth.value;
 }
 
+static const char *reason_of_c_memory(const struct c_stacks *stacks, struct pool *pool)
+{
+	char text[256];
+
+	if (stacks->blocks)
+		snprintf(text, sizeof(text),
+			 "%llu block%s of %.1f kB in all %s made in %.0f s and not freed",
+			 (unsigned long long)stacks->blocks, stacks->blocks == 1 ? "" : "s",
+			 (double)stacks->bytes / 1e3, stacks->blocks == 1 ? "was" : "were",
+			 stacks->seconds);
+	else if (stacks->seconds > 0)
+		snprintf(text, sizeof(text),
+			 "live blocks of malloc that no container explains; none that was made in "
+			 "the %.0f s in which its calls were recorded stayed",
+			 stacks->seconds);
+	else
+		snprintf(text, sizeof(text),
+			 "live blocks of malloc that no container explains; stack not watched%s%s",
+			 stacks->why ? ": " : "", stacks->why ? stacks->why : "");
+	return pool_strdup(pool, text);
+}
+
 /* What malloc's live blocks grow by beyond what is explained. */
 static bool find_c_memory(const struct patient_case *kase, const struct answer *answer,
 			  struct finding *findings, size_t count)
 {
-	struct pool *pool = answer->pool;
 	const struct c_stacks *stacks = &kase->c_stacks;
-	struct finding *finding = &findings[count];
-	char reason[256];
 	struct rate rate;
 
 	if (!c_memory_rate(kase, findings, count, &rate) ||
 	    (!c_memory_is_measured(kase) && !is_unexplained(answer, findings, count, &rate)))
 		return false;
-	if (stacks->seconds > 0)
-		snprintf(reason, sizeof(reason),
-			 "%llu blocks of %.1f kB in all were made in %.0f s and not freed",
-			 (unsigned long long)stacks->blocks, (double)stacks->bytes / 1e3,
-			 stacks->seconds);
-	else
-		snprintf(reason, sizeof(reason),
-			 "live blocks of malloc that no container explains; stack not watched%s%s",
-			 stacks->why ? ": " : "", stacks->why ? stacks->why : "");
-	*finding = (struct finding){
+	findings[count] = (struct finding){
 		.verdict = VERDICT_GROWS,
 		.rate = rate,
 		.subject = "C memory",
 		.fills = stacks->fills,
 		.fill_count = stacks->count,
 		.evidence = EVIDENCE_MEMORY | (stacks->seconds > 0 ? EVIDENCE_PROBES : 0),
-		.reason = pool_strdup(pool, reason),
+		.reason = reason_of_c_memory(stacks, answer->pool),
 	};
 	return true;
 }
