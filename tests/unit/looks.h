@@ -14,9 +14,9 @@
 	"a\x1b[31m\n<script>alert(1)</script>\"'&\xe2\x80\xae\xc2\x9b 世界世界世界世界" \
 	".very.long.name.that.goes.on.and.on.and.on.beyond.any.screen.END"
 
-#define COPY(pool, array, count)                                                            \
+#define COPY(zone, array, count)                                                            \
 	(*(count) = sizeof(array) / sizeof((array)[0]),                                     \
-	 memcpy(pool_alloc((pool), sizeof(array) / sizeof((array)[0]), sizeof((array)[0])), \
+	 memcpy(zone_alloc((zone), sizeof(array) / sizeof((array)[0]), sizeof((array)[0])), \
 		(array), sizeof(array)))
 
 static inline void add_parts(struct look *look)
@@ -57,8 +57,8 @@ static inline void add_parts(struct look *look)
 	look->parts_known = true;
 	memcpy(look->parts, parts, sizeof(parts));
 	look->malloc = &malloc;
-	look->chunks = COPY(look->pool, chunks, &look->chunk_class_count);
-	look->mappings = COPY(look->pool, mappings, &look->mapping_count);
+	look->chunks = COPY(look->zone, chunks, &look->chunk_class_count);
+	look->mappings = COPY(look->zone, mappings, &look->mapping_count);
 	look->proportional_bytes = 1400000000;
 	look->resident_bytes = 1420000000;
 	look->limit_bytes = 3000000000;
@@ -82,7 +82,7 @@ static inline void add_containers(struct look *look)
 		 LOOK_UNKNOWN},
 	};
 
-	look->containers = COPY(look->pool, containers, &look->container_count);
+	look->containers = COPY(look->zone, containers, &look->container_count);
 }
 
 static inline void add_holders(struct look *look)
@@ -98,7 +98,7 @@ static inline void add_holders(struct look *look)
 		 12, 1440, chain, 2},
 	};
 
-	look->holders = COPY(look->pool, holders, &look->holder_count);
+	look->holders = COPY(look->zone, holders, &look->holder_count);
 }
 
 static inline void add_rest(struct look *look)
@@ -117,11 +117,11 @@ static inline void add_rest(struct look *look)
 						{"str", 1200, 66000, 0}};
 	static const struct look_lost lost[] = {{"str", 64, 40, 2560}};
 
-	look->types = COPY(look->pool, types, &look->type_count);
-	look->hints = COPY(look->pool, hints, &look->hint_count);
-	look->garbage = COPY(look->pool, garbage, &look->garbage_count);
-	look->held = COPY(look->pool, held, &look->held_count);
-	look->lost = COPY(look->pool, lost, &look->lost_count);
+	look->types = COPY(look->zone, types, &look->type_count);
+	look->hints = COPY(look->zone, hints, &look->hint_count);
+	look->garbage = COPY(look->zone, garbage, &look->garbage_count);
+	look->held = COPY(look->zone, held, &look->held_count);
+	look->lost = COPY(look->zone, lost, &look->lost_count);
 	look->gc = (struct look_gc){
 		.known = true,
 		.enabled = true,
@@ -166,13 +166,13 @@ static inline void add_growth(struct look *look)
 		{NULL, "list", NULL, 0x7f0011229900, 1, 40, 12, 3000, true},
 	};
 	static const struct look_edge edges[] = {{"list", "recommend.behaviour.Event", 320}};
-	struct look_growth *growth = pool_alloc(look->pool, 1, sizeof(*growth));
+	struct look_growth *growth = zone_alloc(look->zone, 1, sizeof(*growth));
 
 	growth->seconds = 60;
 	growth->looks = 6;
-	growth->types = COPY(look->pool, types, &growth->type_count);
-	growth->containers = COPY(look->pool, containers, &growth->container_count);
-	growth->edges = COPY(look->pool, edges, &growth->edge_count);
+	growth->types = COPY(look->zone, types, &growth->type_count);
+	growth->containers = COPY(look->zone, containers, &growth->container_count);
+	growth->edges = COPY(look->zone, edges, &growth->edge_count);
 	growth->parts[PART_PYTHON_LIVE] = 252000;
 	growth->parts[PART_MALLOC_FREE_PINNED] = -4000;
 	growth->resident_bytes = 262144;
@@ -210,13 +210,13 @@ static inline struct look *hostile_look(void)
 		look->parts[i] = (struct look_part){UINT64_MAX, UINT64_MAX};
 	for (size_t i = 0; i < UNCERTAIN_COUNT; i++)
 		look->uncertain[i] = UINT64_MAX;
-	look->types = COPY(look->pool, types, &look->type_count);
-	look->containers = COPY(look->pool, containers, &look->container_count);
-	look->holders = COPY(look->pool, holders, &look->holder_count);
-	look->garbage = COPY(look->pool, garbage, &look->garbage_count);
-	look->held = COPY(look->pool, held, &look->held_count);
-	look->lost = COPY(look->pool, lost, &look->lost_count);
-	look->hints = COPY(look->pool, hints, &look->hint_count);
+	look->types = COPY(look->zone, types, &look->type_count);
+	look->containers = COPY(look->zone, containers, &look->container_count);
+	look->holders = COPY(look->zone, holders, &look->holder_count);
+	look->garbage = COPY(look->zone, garbage, &look->garbage_count);
+	look->held = COPY(look->zone, held, &look->held_count);
+	look->lost = COPY(look->zone, lost, &look->lost_count);
+	look->hints = COPY(look->zone, hints, &look->hint_count);
 	look->gc.known = look->gc.enabled = true;
 	look->gc.generation_count = 3;
 	memset(look->gc.generations, 0xff, sizeof(look->gc.generations));
@@ -225,9 +225,9 @@ static inline struct look *hostile_look(void)
 
 static inline struct answer *answer_new_of(struct look *look)
 {
-	struct answer *answer = pool_alloc(look->pool, 1, sizeof(*answer));
+	struct answer *answer = zone_alloc(look->zone, 1, sizeof(*answer));
 
-	answer->pool = look->pool;
+	answer->zone = look->zone;
 	answer->look = look;
 	answer->pid = 1234;
 	answer->comm = look->comm;
@@ -308,7 +308,7 @@ static inline void add_findings(struct answer *answer)
 	answer->growth = (struct rate){15.2e6, 14.1e6, 16.3e6};
 	answer->resident_growth = (struct rate){14.8e6, 9e6, 20.1e6};
 	answer->explained = 14.5e6;
-	answer->findings = COPY(answer->pool, findings, &answer->finding_count);
+	answer->findings = COPY(answer->zone, findings, &answer->finding_count);
 	answer->saved_as = "why-1234-0312.json";
 }
 
@@ -316,8 +316,8 @@ static inline void add_findings(struct answer *answer)
 static inline void add_lines(struct answer *answer)
 {
 	enum { COUNT = 21 };
-	struct sample *live = pool_alloc(answer->pool, COUNT, sizeof(*live));
-	struct sample *resident = pool_alloc(answer->pool, COUNT, sizeof(*resident));
+	struct sample *live = zone_alloc(answer->zone, COUNT, sizeof(*live));
+	struct sample *resident = zone_alloc(answer->zone, COUNT, sizeof(*resident));
 
 	for (size_t i = 0; i < COUNT; i++) {
 		double at_s = 6 * (double)i;
@@ -328,7 +328,7 @@ static inline void add_lines(struct answer *answer)
 	struct answer_line lines[] = {
 		{"in use", live, COUNT}, {"resident", resident, COUNT}, {"of one sample", live, 1}};
 
-	answer->lines = COPY(answer->pool, lines, &answer->line_count);
+	answer->lines = COPY(answer->zone, lines, &answer->line_count);
 }
 
 #endif

@@ -236,7 +236,7 @@ static void add_hostile_findings(struct answer *answer)
 			.evidence = ~0u,
 			.reason = HOSTILE_NAME,
 		};
-	answer->findings = COPY(answer->pool, findings, &answer->finding_count);
+	answer->findings = COPY(answer->zone, findings, &answer->finding_count);
 	answer->growth = (struct rate){1e300, 1, 1e300};
 	answer->resident_growth = (struct rate){1e300, 1, 1.0 / 0.0};
 	answer->explained = -1e300;
@@ -246,7 +246,7 @@ static void add_hostile_findings(struct answer *answer)
 	static const struct sample wild[] = {{0, 1e300}, {1, -1e300}, {2, 0.0 / 0.0}};
 	struct answer_line lines[] = {{HOSTILE_NAME, wild, 2}, {HOSTILE_NAME, wild, 3}};
 
-	answer->lines = COPY(answer->pool, lines, &answer->line_count);
+	answer->lines = COPY(answer->zone, lines, &answer->line_count);
 }
 
 static struct json_object *parse_strictly(const char *text)

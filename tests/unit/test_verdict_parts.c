@@ -12,11 +12,11 @@ enum { LOOKS = 20, STEP_S = 6 };
 
 static bool judge(enum look_part_id part, const struct sample *samples, size_t count)
 {
-	struct pool *pool = pool_new();
+	struct zone *zone = zone_new();
 	struct finding finding = {0};
-	bool found = verdict_of_part(part, samples, count, pool, &finding);
+	bool found = verdict_of_part(part, samples, count, zone, &finding);
 
-	pool_free(pool);
+	zone_free(zone);
 	return found;
 }
 
@@ -33,15 +33,15 @@ static void test_what_malloc_keeps(void **state)
 {
 	struct sample samples[LOOKS];
 	struct finding finding = {0};
-	struct pool *pool = pool_new();
+	struct zone *zone = zone_new();
 
 	(void)state;
 	grow(samples, 20000 * STEP_S, 500);
-	assert_true(verdict_of_part(PART_MALLOC_FREE_RETURNABLE, samples, LOOKS, pool, &finding));
+	assert_true(verdict_of_part(PART_MALLOC_FREE_RETURNABLE, samples, LOOKS, zone, &finding));
 	assert_int_equal(finding.verdict, VERDICT_KEPT);
 	assert_string_equal(finding.reason, "malloc_trim would return it");
 	assert_true(fabs(finding.rate.value - 7.2e7) < 1e5);
-	pool_free(pool);
+	zone_free(zone);
 }
 
 static void test_memory_in_use_is_no_part_that_is_kept(void **state)

@@ -16,13 +16,13 @@ struct trial {
 	struct container_sample samples[64];
 	struct container_history history;
 	struct finding finding;
-	struct pool *pool;
+	struct zone *zone;
 	enum verdict verdict; /* NONE: no finding */
 };
 
 static inline void trial_begin(struct trial *trial, double uptime_s)
 {
-	*trial = (struct trial){.pool = pool_new()};
+	*trial = (struct trial){.zone = zone_new()};
 	trial->history.samples = trial->samples;
 	trial->history.bound = LOOK_UNKNOWN;
 	trial->history.uptime_s = uptime_s;
@@ -41,7 +41,7 @@ static inline void trial_add_at(struct trial *trial, double at_s, double length)
 
 static inline void trial_judge(struct trial *trial)
 {
-	bool found = verdict_of_container(&trial->history, trial->pool, &trial->finding);
+	bool found = verdict_of_container(&trial->history, trial->zone, &trial->finding);
 
 	trial->verdict = found ? trial->finding.verdict : NONE;
 	if (found)
@@ -50,7 +50,7 @@ static inline void trial_judge(struct trial *trial)
 
 static inline void trial_release(struct trial *trial)
 {
-	pool_free(trial->pool);
+	zone_free(trial->zone);
 }
 
 #endif

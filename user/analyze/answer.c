@@ -22,10 +22,10 @@ const char *verdict_name(enum verdict verdict)
 
 struct answer *answer_new(void)
 {
-	struct pool *pool = pool_new();
-	struct answer *answer = pool_alloc(pool, 1, sizeof(*answer));
+	struct zone *zone = zone_new();
+	struct answer *answer = zone_alloc(zone, 1, sizeof(*answer));
 
-	answer->pool = pool;
+	answer->zone = zone;
 	answer->full_in_s = -1;
 	return answer;
 }
@@ -33,7 +33,7 @@ struct answer *answer_new(void)
 void answer_free(struct answer *answer)
 {
 	if (answer)
-		pool_free(answer->pool);
+		zone_free(answer->zone);
 }
 
 void rate_scale(struct rate *rate, double factor)
@@ -138,7 +138,7 @@ static void set_full_in(struct answer *answer)
 
 void answer_set_findings(struct answer *answer, const struct finding *findings, size_t count)
 {
-	struct finding *sorted = pool_alloc(answer->pool, count + 1, sizeof(*sorted));
+	struct finding *sorted = zone_alloc(answer->zone, count + 1, sizeof(*sorted));
 	struct rate left = unexplained_of(answer, findings, count);
 
 	if (count)

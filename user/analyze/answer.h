@@ -2,7 +2,7 @@
 /*
  * What `why` answers: how fast a target grows, what grows in it and what that is. Data alone; the
  * verdicts come from verdict.h, formats write it. Rates are in bytes an hour. Everything lives in
- * the answer's pool; strings are of the target's making and not escaped.
+ * the answer's zone; strings are of the target's making and not escaped.
  */
 #ifndef UNFREED_ANALYZE_ANSWER_H
 #define UNFREED_ANALYZE_ANSWER_H
@@ -94,7 +94,7 @@ struct answer_crew {
 };
 
 struct answer {
-	struct pool *pool;
+	struct zone *zone;
 	pid_t pid; /* as asked for */
 	const char *comm;
 	const char *exe;
@@ -123,7 +123,7 @@ struct answer {
 	const char *unexplained; /* where the unexplained growth seems to be; NULL: not known */
 };
 
-/* Empty but for the pool. Never NULL: no memory for it aborts. */
+/* Empty but for the zone. Never NULL: no memory for it aborts. */
 struct answer *answer_new(void);
 void answer_free(struct answer *answer); /* accepts NULL; looks and their containers stay */
 

@@ -85,11 +85,11 @@ static void add_fills(struct answer_fill *fills, size_t *count, const struct ans
 	}
 }
 
-static const struct answer_fill *merge_fills(struct pool *pool, const struct answer_fill *a,
+static const struct answer_fill *merge_fills(struct zone *zone, const struct answer_fill *a,
 					     size_t *count, const struct answer_fill *b,
 					     size_t b_count)
 {
-	struct answer_fill *fills = pool_alloc(pool, *count + b_count, sizeof(*fills));
+	struct answer_fill *fills = zone_alloc(zone, *count + b_count, sizeof(*fills));
 	size_t merged = 0;
 
 	add_fills(fills, &merged, a, *count);
@@ -105,9 +105,9 @@ static uint64_t add_known(uint64_t a, uint64_t b)
 }
 
 static const struct look_container *
-merge_containers(struct pool *pool, const struct look_container *a, const struct look_container *b)
+merge_containers(struct zone *zone, const struct look_container *a, const struct look_container *b)
 {
-	struct look_container *both = pool_alloc(pool, 1, sizeof(*both));
+	struct look_container *both = zone_alloc(zone, 1, sizeof(*both));
 
 	*both = *a;
 	if (a->address != b->address)
@@ -147,17 +147,17 @@ static void vote(struct merged *merged, const struct finding *finding)
 	}
 }
 
-static void add_to(struct merged *merged, const struct finding *finding, struct pool *pool)
+static void add_to(struct merged *merged, const struct finding *finding, struct zone *zone)
 {
 	struct finding *sum = &merged->finding;
 
 	sum->rate = sum_rates(&sum->rate, &finding->rate);
 	sum->holds_bytes = saturating_add(sum->holds_bytes, finding->holds_bytes);
 	if (sum->container)
-		sum->container = merge_containers(pool, sum->container, finding->container);
-	sum->fills = merge_fills(pool, sum->fills, &sum->fill_count, finding->fills,
+		sum->container = merge_containers(zone, sum->container, finding->container);
+	sum->fills = merge_fills(zone, sum->fills, &sum->fill_count, finding->fills,
 				 finding->fill_count);
-	sum->empties = merge_fills(pool, sum->empties, &sum->empty_count, finding->empties,
+	sum->empties = merge_fills(zone, sum->empties, &sum->empty_count, finding->empties,
 				   finding->empty_count);
 	sum->watched_s = fmax(sum->watched_s, finding->watched_s);
 	sum->evidence |= finding->evidence;
@@ -166,7 +166,7 @@ static void add_to(struct merged *merged, const struct finding *finding, struct 
 }
 
 static void add_finding(struct merged *merged, size_t *count, const struct finding *finding,
-			struct pool *pool)
+			struct zone *zone)
 {
 	size_t place = 0;
 
@@ -175,7 +175,7 @@ static void add_finding(struct merged *merged, size_t *count, const struct findi
 	while (place < *count && !is_same_finding(&merged[place].finding, finding))
 		place++;
 	if (place < *count) {
-		add_to(&merged[place], finding, pool);
+		add_to(&merged[place], finding, zone);
 		return;
 	}
 	merged[place].finding = *finding;
@@ -186,7 +186,7 @@ static void add_finding(struct merged *merged, size_t *count, const struct findi
 }
 
 /* A reason speaks of one process, the fastest, and says so. */
-static const char *reason_of(const struct merged *merged, struct pool *pool)
+static const char *reason_of(const struct merged *merged, struct zone *zone)
 {
 	const char *reason = merged->finding.reason;
 	size_t others = merged->processes - 1;
@@ -196,7 +196,7 @@ static const char *reason_of(const struct merged *merged, struct pool *pool)
 	    asprintf(&text, "%s; the same in %zu more %s", reason, others,
 		     others == 1 ? "process" : "processes") < 0)
 		return reason;
-	reason = pool_strdup(pool, text);
+	reason = zone_strdup(zone, text);
 	free(text);
 	return reason;
 }
@@ -207,15 +207,15 @@ static void merge_findings(struct answer *sum, const struct answer *const *answe
 
 	for (size_t i = 0; i < count; i++)
 		all += answers[i]->finding_count;
-	struct merged *merged = pool_alloc(sum->pool, all, sizeof(*merged));
-	struct finding *findings = pool_alloc(sum->pool, all, sizeof(*findings));
+	struct merged *merged = zone_alloc(sum->zone, all, sizeof(*merged));
+	struct finding *findings = zone_alloc(sum->zone, all, sizeof(*findings));
 
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < answers[i]->finding_count; j++)
-			add_finding(merged, &merged_count, &answers[i]->findings[j], sum->pool);
+			add_finding(merged, &merged_count, &answers[i]->findings[j], sum->zone);
 	for (size_t i = 0; i < merged_count; i++) {
 		findings[i] = merged[i].finding;
-		findings[i].reason = reason_of(&merged[i], sum->pool);
+		findings[i].reason = reason_of(&merged[i], sum->zone);
 	}
 	answer_set_findings(sum, findings, merged_count);
 }

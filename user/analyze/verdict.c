@@ -61,7 +61,7 @@ struct facts {
 	double share_high;
 };
 
-/* A sentence under construction; its text goes to a pool. */
+/* A sentence under construction; its text goes to a zone. */
 struct sentence {
 	FILE *file;
 	char *text;
@@ -75,12 +75,12 @@ static bool sentence_begin(struct sentence *sentence)
 	return sentence->file;
 }
 
-static const char *sentence_end(struct sentence *sentence, struct pool *pool)
+static const char *sentence_end(struct sentence *sentence, struct zone *zone)
 {
 	const char *text = NULL;
 
 	if (!fclose(sentence->file))
-		text = pool_strdup(pool, sentence->text);
+		text = zone_strdup(zone, sentence->text);
 	free(sentence->text);
 	return text;
 }
@@ -529,7 +529,7 @@ static void level_out(const struct facts *facts, struct finding *finding)
 	finding->rate = (struct rate){0, -range, range};
 }
 
-bool verdict_of_container(const struct container_history *history, struct pool *pool,
+bool verdict_of_container(const struct container_history *history, struct zone *zone,
 			  struct finding *finding)
 {
 	struct facts facts = {.history = history};
@@ -541,7 +541,7 @@ bool verdict_of_container(const struct container_history *history, struct pool *
 	facts.amounts = calloc(history->count, sizeof(*facts.amounts));
 	if (facts.amounts && take_facts(&facts) && sentence_begin(&sentence)) {
 		found = judge(&facts, sentence.file, &finding->verdict);
-		const char *reason = sentence_end(&sentence, pool);
+		const char *reason = sentence_end(&sentence, zone);
 
 		if (found) {
 			finding->reason = reason;

@@ -35,10 +35,10 @@ struct container_history {
 
 /*
  * Fills verdict, rate, holds_bytes, reason, watched_s and evidence of a finding, and nothing else;
- * the reason lives in `pool`. Returns false where there is nothing to find: no growth that is more
+ * the reason lives in `zone`. Returns false where there is nothing to find: no growth that is more
  * than chance, a bounded container that is full.
  */
-bool verdict_of_container(const struct container_history *history, struct pool *pool,
+bool verdict_of_container(const struct container_history *history, struct zone *zone,
 			  struct finding *finding);
 
 /*
@@ -47,6 +47,6 @@ bool verdict_of_container(const struct container_history *history, struct pool *
  * Less than 1 MB more is nothing to tell.
  */
 bool verdict_of_part(enum look_part_id part, const struct sample *bytes, size_t count,
-		     struct pool *pool, struct finding *finding);
+		     struct zone *zone, struct finding *finding);
 
 #endif

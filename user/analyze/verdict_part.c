@@ -40,7 +40,7 @@ static const char *kept_reason(enum look_part_id part)
 #define KEPT_LEAST_BYTES 1e6
 
 bool verdict_of_part(enum look_part_id part, const struct sample *bytes, size_t count,
-		     struct pool *pool, struct finding *finding)
+		     struct zone *zone, struct finding *finding)
 {
 	struct slope slope;
 
@@ -51,8 +51,8 @@ bool verdict_of_part(enum look_part_id part, const struct sample *bytes, size_t 
 	finding->rate =
 		(struct rate){slope.per_s * HOUR_S, slope.low * HOUR_S, slope.high * HOUR_S};
 	finding->holds_bytes = (uint64_t)fmin(fmax(bytes[count - 1].value, 0), 1e19);
-	finding->subject = pool_strdup(pool, kept_subject(part));
-	finding->reason = pool_strdup(pool, kept_reason(part));
+	finding->subject = zone_strdup(zone, kept_subject(part));
+	finding->reason = zone_strdup(zone, kept_reason(part));
 	finding->evidence |= EVIDENCE_MEMORY;
 	return true;
 }

@@ -7,7 +7,7 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 
 struct pair {
 	uint32_t row;
@@ -24,7 +24,7 @@ struct entry {
 struct sum {
 	const struct judged_blocks *judged;
 	struct reachability *rows;
-	struct pool *pool;
+	struct zone *zone;
 	struct entry *entries;
 };
 
@@ -50,7 +50,7 @@ static void add_held(struct sum *sum, const struct judged_block *judged, const s
 
 	HASH_FIND(hh, sum->entries, &key, sizeof(key), entry);
 	if (!entry) {
-		entry = pool_alloc(sum->pool, 1, sizeof(*entry));
+		entry = zone_alloc(sum->zone, 1, sizeof(*entry));
 		entry->key = key;
 		HASH_ADD(hh, sum->entries, key, sizeof(key), entry);
 		sum->rows[block->stack].holder_count++;
@@ -104,12 +104,12 @@ static void make_holders(struct sum *sum, struct snapshot *snapshot, size_t row_
 int judged_sum(const struct judged_blocks *judged, const struct ledger_view *view,
 	       uint64_t newest_ns, struct snapshot *snapshot, struct reachability *rows)
 {
-	struct sum sum = {.judged = judged, .rows = rows, .pool = pool_new()};
+	struct sum sum = {.judged = judged, .rows = rows, .zone = zone_new()};
 	int error = ledger_view_visit(view, newest_ns, add_block, &sum);
 
 	if (!error)
 		make_holders(&sum, snapshot, view->row_count);
 	HASH_CLEAR(hh, sum.entries);
-	pool_free(sum.pool);
+	zone_free(sum.zone);
 	return error;
 }

@@ -414,12 +414,12 @@ static enum exit_status watch(const struct heap_options *heap, struct patient *p
 		.follow_forks = heap->follow_forks,
 		.loop = heap->reading.loop,
 	};
-	struct pool *pool = pool_new();
+	struct zone *zone = zone_new();
 	enum exit_status status;
 	struct watched watched;
 	struct failure failure;
 
-	if (heap_watch(patient, &options, pool, &watched, &failure)) {
+	if (heap_watch(patient, &options, zone, &watched, &failure)) {
 		message_error("%s", failure.text);
 		status = failure.status;
 	} else {
@@ -427,7 +427,7 @@ static enum exit_status watch(const struct heap_options *heap, struct patient *p
 				       wants_json(heap) ? print_watched_json : print_watched_text,
 				       print_watched_text, &watched);
 	}
-	pool_free(pool);
+	zone_free(zone);
 	return status;
 }
 

@@ -41,7 +41,7 @@ static void add_word(struct wanted *wanted, struct watched *watched, uint64_t ad
 }
 
 /* An object: the length of a container, and the place where it is held. */
-static bool find_object(struct patient *patient, uint32_t node, struct pool *pool,
+static bool find_object(struct patient *patient, uint32_t node, struct zone *zone,
 			struct watched *watched, struct wanted *wanted)
 {
 	struct objects *objects = &patient->objects;
@@ -50,7 +50,7 @@ static bool find_object(struct patient *patient, uint32_t node, struct pool *poo
 
 	if (!type)
 		return false;
-	watched->type = pool_strdup(pool, objects->types.items[type].name);
+	watched->type = zone_strdup(zone, objects->types.items[type].name);
 	wanted->type_at = address + OBJECT_TYPE;
 	wanted->type = objects->types.items[type].address;
 	add_word(wanted, watched, object_length_word(&objects->reader, address, type), WORD_LENGTH,
@@ -59,7 +59,7 @@ static bool find_object(struct patient *patient, uint32_t node, struct pool *poo
 	return wanted->count;
 }
 
-static bool find_in_python(struct patient *patient, const char *wish, struct pool *pool,
+static bool find_in_python(struct patient *patient, const char *wish, struct zone *zone,
 			   struct watched *watched, struct wanted *wanted)
 {
 	struct objects *objects = &patient->objects;
@@ -71,10 +71,10 @@ static bool find_in_python(struct patient *patient, const char *wish, struct poo
 		return true;
 	}
 	uint32_t node = objects_find_named(objects, wish);
-	return node && find_object(patient, node, pool, watched, wanted);
+	return node && find_object(patient, node, zone, watched, wanted);
 }
 
-static bool find_address(struct patient *patient, const char *wish, struct pool *pool,
+static bool find_address(struct patient *patient, const char *wish, struct zone *zone,
 			 struct watched *watched, struct wanted *wanted)
 {
 	char *end;
@@ -85,7 +85,7 @@ static bool find_address(struct patient *patient, const char *wish, struct pool 
 	if (patient->is_python && patient->objects.has_graph) {
 		uint32_t node = graph_find(&patient->objects.graph, address, false);
 
-		if (node && find_object(patient, node, pool, watched, wanted))
+		if (node && find_object(patient, node, zone, watched, wanted))
 			return true;
 	}
 	add_word(wanted, watched, address, WORD_LENGTH, "by value");
@@ -128,12 +128,12 @@ static const char *describe_end(enum watch_end end)
 	}
 }
 
-static void take_result(const struct watch_result *result, enum word_kind kind, struct pool *pool,
+static void take_result(const struct watch_result *result, enum word_kind kind, struct zone *zone,
 			struct watched *watched)
 {
 	struct fills fills = {0};
 
-	fills_take(&fills, pool, kind, result);
+	fills_take(&fills, zone, kind, result);
 	watched->value = result->value;
 	watched->hits = result->hits;
 	watched->grew = result->grew;
@@ -151,7 +151,7 @@ static void take_result(const struct watch_result *result, enum word_kind kind, 
 }
 
 /* Where another object was put in its place, the length of the one that was there says nothing. */
-static int take_results(struct watch *watch, const struct wanted *wanted, struct pool *pool,
+static int take_results(struct watch *watch, const struct wanted *wanted, struct zone *zone,
 			struct watched *watched)
 {
 	struct watch_result results[2] = {{0}};
@@ -161,7 +161,7 @@ static int take_results(struct watch *watch, const struct wanted *wanted, struct
 		error = watch_result(watch, i, &results[i]);
 	size_t best = wanted->count == 2 && results[1].replaced;
 	if (!error) {
-		take_result(&results[best], wanted->kinds[best], pool, watched);
+		take_result(&results[best], wanted->kinds[best], zone, watched);
 		watched->address = wanted->words[best].address;
 		if (best)
 			watched->changes = "values";
@@ -220,7 +220,7 @@ static void add_forks(struct watch *watch, const struct patient *patient,
 }
 
 static int watch_words(struct patient *patient, const struct wanted *wanted,
-		       const struct heap_watch_options *options, struct pool *pool,
+		       const struct heap_watch_options *options, struct zone *zone,
 		       struct watched *watched, struct failure *failure)
 {
 	struct watch_config config = {
@@ -239,12 +239,12 @@ static int watch_words(struct patient *patient, const struct wanted *wanted,
 	if (options->follow_forks)
 		add_forks(watch, patient, wanted, watched);
 	run_watch(watch, wanted, options->seconds);
-	int error = take_results(watch, wanted, pool, watched);
+	int error = take_results(watch, wanted, zone, watched);
 	watch_close(watch);
 	return error ? failure_set(failure, STATUS_FAILURE, "out of memory") : 0;
 }
 
-int heap_watch(struct patient *patient, const struct heap_watch_options *options, struct pool *pool,
+int heap_watch(struct patient *patient, const struct heap_watch_options *options, struct zone *zone,
 	       struct watched *watched, struct failure *failure)
 {
 	const char *wish = options->wish;
@@ -256,13 +256,13 @@ int heap_watch(struct patient *patient, const struct heap_watch_options *options
 		.name = wish,
 		.follows_forks = options->follow_forks,
 	};
-	if (!find_address(patient, wish, pool, watched, &wanted) &&
-	    !(patient->is_python && find_in_python(patient, wish, pool, watched, &wanted)) &&
+	if (!find_address(patient, wish, zone, watched, &wanted) &&
+	    !(patient->is_python && find_in_python(patient, wish, zone, watched, &wanted)) &&
 	    !find_variable(patient, wish, watched, &wanted))
 		return failure_set(
 			failure, STATUS_TARGET,
 			"there is no object, class or variable %s in process %d; `unfreed "
 			"heap -p %d` lists what there is",
 			wish, (int)patient->pid, (int)patient->pid);
-	return watch_words(patient, &wanted, options, pool, watched, failure);
+	return watch_words(patient, &wanted, options, zone, watched, failure);
 }

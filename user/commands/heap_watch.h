@@ -10,7 +10,7 @@
  * Watches what `wish` means in a process that was looked at: a container or another object by its
  * name, the instances of a class by its type, a variable of a native program by its symbol, a word
  * by its address (0x…). `follow_forks`: also in what the process has forked and will fork. Fills
- * `watched`, whose strings and stacks are in the pool. Returns 0, or -1 with `failure` filled.
+ * `watched`, whose strings and stacks are in the zone. Returns 0, or -1 with `failure` filled.
  */
 struct heap_watch_options {
 	const char *wish;
@@ -19,7 +19,7 @@ struct heap_watch_options {
 	struct loop *loop; /* in which it waits */
 };
 
-int heap_watch(struct patient *patient, const struct heap_watch_options *options, struct pool *pool,
+int heap_watch(struct patient *patient, const struct heap_watch_options *options, struct zone *zone,
 	       struct watched *watched, struct failure *failure);
 
 #endif

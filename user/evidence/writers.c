@@ -7,7 +7,7 @@
 
 #include "../collect/names.h"
 #include "../collect/unwinding.h"
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 #include "../python/code_objects.h"
 #include "../python/own_code.h"
 
@@ -26,7 +26,7 @@ struct writer_stack {
 
 struct writers {
 	struct writers_config config;
-	struct pool *pool;
+	struct zone *zone;
 	struct python_codes *codes;
 	struct images images;
 	struct image *image;
@@ -57,13 +57,13 @@ struct writers *writers_new(const struct writers_config *config)
 	if (!writers)
 		return NULL;
 	writers->config = *config;
-	writers->pool = pool_new();
+	writers->zone = zone_new();
 	writers->codes = python_codes_new();
 	writers->names = names_new(config->confined);
 	writers->images.procfs = config->procfs;
 	writers->images.confined = config->confined;
 	writers->image = images_add(&writers->images, WATCH_SPACE, (uint32_t)config->pid);
-	if (writers->pool && writers->codes && writers->names && writers->image &&
+	if (writers->zone && writers->codes && writers->names && writers->image &&
 	    !open_tables(writers))
 		return writers;
 	writers_free(writers);
@@ -80,7 +80,7 @@ void writers_free(struct writers *writers)
 	modules_release(&writers->modules);
 	images_release(&writers->images);
 	python_codes_free(writers->codes);
-	pool_free(writers->pool);
+	zone_free(writers->zone);
 	free(writers);
 }
 
@@ -91,7 +91,7 @@ static void take_python(struct writers *writers, const struct watch_stack *row,
 	size_t count = row->python_count < WATCH_FRAMES ? row->python_count : WATCH_FRAMES;
 	struct python_name name;
 
-	stack->python = pool_alloc(writers->pool, count, sizeof(*stack->python));
+	stack->python = zone_alloc(writers->zone, count, sizeof(*stack->python));
 	stack->cut = row->python_cut;
 	for (size_t i = 0; i < count; i++) {
 		bool known = python_codes_name(writers->codes, &writers->config.python, 1,
@@ -139,8 +139,8 @@ static void take_native(struct writers *writers, const struct watch_stack *row,
 {
 	size_t count = row->native_count < WATCH_NATIVE ? row->native_count : WATCH_NATIVE;
 
-	stack->native = pool_alloc(writers->pool, count, sizeof(*stack->native));
-	stack->native_raw = pool_alloc(writers->pool, count, sizeof(*stack->native_raw));
+	stack->native = zone_alloc(writers->zone, count, sizeof(*stack->native));
+	stack->native_raw = zone_alloc(writers->zone, count, sizeof(*stack->native_raw));
 	stack->cut |= count == WATCH_NATIVE;
 	for (size_t i = 0; i < count; i++) {
 		struct address address = place(writers, row->native[i]);
@@ -210,7 +210,7 @@ static void name_stack(struct writers *writers, struct writer_stack *stack)
 
 	for (size_t i = 0; i < stack->native_count; i++)
 		count += name_native(writers, &stack->native[i], 0, NULL);
-	stack->frames = pool_alloc(writers->pool, count, sizeof(*stack->frames));
+	stack->frames = zone_alloc(writers->zone, count, sizeof(*stack->frames));
 	for (size_t i = 0; i < stack->native_count; i++)
 		stack->frame_count += name_native(writers, &stack->native[i], stack->native_raw[i],
 						  stack->frames + stack->frame_count);

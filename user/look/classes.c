@@ -51,7 +51,7 @@ struct classes {
 	pid_t pid;
 	const struct regions *regions;
 	struct pages *pages;
-	struct pool *names;
+	struct zone *names;
 	struct range *ranges; /* where virtual tables may be, by address */
 	size_t range_count;
 	const struct range *last;
@@ -277,7 +277,7 @@ static void ask_name(struct classes *classes, struct class *class)
 		return;
 	if (head[1] ? name_by_info(classes, head[1], name)
 		    : name_by_symbol(classes, class->word, name))
-		class->name = pool_strdup(classes->names, name);
+		class->name = zone_strdup(classes->names, name);
 }
 
 const char *classes_name(struct classes *classes, uint64_t word)
@@ -336,7 +336,7 @@ static size_t list_classes(struct classes *classes, struct look *look, struct lo
 			continue;
 		ask_name(classes, class);
 		if (class->name)
-			types[count++] = (struct look_type){pool_strdup(look->pool, class->name),
+			types[count++] = (struct look_type){zone_strdup(look->zone, class->name),
 							    "c++", class->count, class->bytes};
 	}
 	return merge_names(types, count);
@@ -345,7 +345,7 @@ static size_t list_classes(struct classes *classes, struct look *look, struct lo
 void classes_report(struct classes *classes, struct look *look)
 {
 	struct look_type *types =
-		pool_alloc(look->pool, look->type_count + classes->word_count, sizeof(*types));
+		zone_alloc(look->zone, look->type_count + classes->word_count, sizeof(*types));
 	size_t count = list_classes(classes, look, types);
 
 	look->uncertain[UNCERTAIN_TYPES_FULL] += classes->beyond;
@@ -369,7 +369,7 @@ struct classes *classes_new(const struct procfs *procfs, struct confined *confin
 				    .confined = confined,
 				    .pid = pid,
 				    .regions = regions,
-				    .names = pool_new(),
+				    .names = zone_new(),
 				    .fd = -1,
 				    .any_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC)};
 	classes->slots = calloc(SLOTS, sizeof(*classes->slots));
@@ -393,7 +393,7 @@ void classes_free(struct classes *classes)
 	if (classes->any_fd >= 0)
 		close(classes->any_fd);
 	pages_free(classes->pages);
-	pool_free(classes->names);
+	zone_free(classes->names);
 	free(classes->ranges);
 	free(classes->slots);
 	free(classes);

@@ -48,9 +48,9 @@ static int compare_types(const void *left, const void *right)
 
 /* Pointers to the elements of an array, sorted; NULL for none. */
 static void *sorted_pointers(const void *elements, size_t count, size_t size,
-			     int (*compare)(const void *, const void *), struct pool *pool)
+			     int (*compare)(const void *, const void *), struct zone *zone)
 {
-	const void **pointers = pool_alloc(pool, count, sizeof(*pointers));
+	const void **pointers = zone_alloc(zone, count, sizeof(*pointers));
 
 	for (size_t i = 0; i < count; i++)
 		pointers[i] = (const char *)elements + i * size;
@@ -68,7 +68,7 @@ static int compare_counts(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
-static void add_type(struct look_growth *growth, struct look_count *types, struct pool *pool,
+static void add_type(struct look_growth *growth, struct look_count *types, struct zone *zone,
 		     const struct look_type *before, const struct look_type *after)
 {
 	int64_t count = difference(before ? before->count : 0, after ? after->count : 0);
@@ -77,7 +77,7 @@ static void add_type(struct look_growth *growth, struct look_count *types, struc
 	if (!count && !bytes)
 		return;
 	types[growth->type_count++] = (struct look_count){
-		.name = after ? after->name : pool_strdup(pool, before->name),
+		.name = after ? after->name : zone_strdup(zone, before->name),
 		.count = (uint64_t)count,
 		.bytes = (uint64_t)bytes,
 	};
@@ -89,9 +89,9 @@ struct type_list {
 	size_t count;
 };
 
-static struct type_list list_types(const struct look *look, const char *language, struct pool *pool)
+static struct type_list list_types(const struct look *look, const char *language, struct zone *zone)
 {
-	struct type_list list = {pool_alloc(pool, look->type_count, sizeof(*list.items)), 0};
+	struct type_list list = {zone_alloc(zone, look->type_count, sizeof(*list.items)), 0};
 
 	for (size_t i = 0; i < look->type_count; i++)
 		if (!language || !strcmp(look->types[i].language, language))
@@ -102,13 +102,13 @@ static struct type_list list_types(const struct look *look, const char *language
 
 /* Both lists sorted, walked as one; adds to what the growth has. */
 static void diff_types(struct look_growth *growth, const struct look *before,
-		       const struct look *after, const char *language, struct pool *pool)
+		       const struct look *after, const char *language, struct zone *zone)
 {
-	struct pool *scratch = pool_new();
+	struct zone *scratch = zone_new();
 	struct type_list old = list_types(before, language, scratch);
 	struct type_list new = list_types(after, language, scratch);
 	struct look_count *types =
-		pool_alloc(pool, growth->type_count + old.count + new.count, sizeof(*types));
+		zone_alloc(zone, growth->type_count + old.count + new.count, sizeof(*types));
 
 	if (growth->type_count)
 		memcpy(types, growth->types, growth->type_count * sizeof(*types));
@@ -117,20 +117,20 @@ static void diff_types(struct look_growth *growth, const struct look *before,
 			    : j == new.count ? -1
 					     : compare_types(&old.items[i], &new.items[j]);
 
-		add_type(growth, types, pool, order <= 0 ? old.items[i] : NULL,
+		add_type(growth, types, zone, order <= 0 ? old.items[i] : NULL,
 			 order >= 0 ? new.items[j] : NULL);
 		i += order <= 0;
 		j += order >= 0;
 	}
 	qsort(types, growth->type_count, sizeof(*types), compare_counts);
 	growth->types = types;
-	pool_free(scratch);
+	zone_free(scratch);
 }
 
-void look_diff_classes(const struct look *before, const struct look *after, struct pool *pool,
+void look_diff_classes(const struct look *before, const struct look *after, struct zone *zone,
 		       struct look_growth *growth)
 {
-	diff_types(growth, before, after, "c++", pool);
+	diff_types(growth, before, after, "c++", zone);
 }
 
 static int compare_addresses(const void *left, const void *right)
@@ -164,13 +164,13 @@ struct index {
 	int (*compare)(const void *, const void *);
 };
 
-static struct index index_make(const struct look *look, struct pool *pool,
+static struct index index_make(const struct look *look, struct zone *zone,
 			       int (*compare)(const void *, const void *))
 {
 	return (struct index){
 		.pointers = sorted_pointers(look->containers, look->container_count,
-					    sizeof(*look->containers), compare, pool),
-		.passed = pool_alloc(pool, look->container_count, sizeof(size_t)),
+					    sizeof(*look->containers), compare, zone),
+		.passed = zone_alloc(zone, look->container_count, sizeof(size_t)),
 		.count = look->container_count,
 		.compare = compare,
 	};
@@ -278,14 +278,14 @@ static bool is_same_process(const struct look *before, const struct look *after)
 
 /* First all by address, so that a name does not take what belongs to another. */
 static void diff_containers(struct look_growth *growth, const struct look *before,
-			    struct look *after, struct pool *scratch)
+			    struct look *after, struct zone *scratch)
 {
 	struct index by_address = index_make(before, scratch, compare_addresses);
 	struct index by_name = index_make(before, scratch, compare_names);
-	bool *taken = pool_alloc(scratch, before->container_count, sizeof(*taken));
+	bool *taken = zone_alloc(scratch, before->container_count, sizeof(*taken));
 	const struct look_container **old =
-		pool_alloc(scratch, after->container_count, sizeof(*old));
-	struct look_grown *grown = pool_alloc(after->pool, after->container_count, sizeof(*grown));
+		zone_alloc(scratch, after->container_count, sizeof(*old));
+	struct look_grown *grown = zone_alloc(after->zone, after->container_count, sizeof(*grown));
 	uint64_t smallest = smallest_listed(before);
 
 	for (size_t i = 0; i < after->container_count; i++)
@@ -322,11 +322,11 @@ static int compare_chunk_growth(const void *left, const void *right)
 }
 
 /* Both lists go up by size. Without one of them nothing is known. */
-static void diff_chunks(const struct look *before, const struct look *after, struct pool *pool,
+static void diff_chunks(const struct look *before, const struct look *after, struct zone *zone,
 			struct look_growth *growth)
 {
 	size_t room = before->chunk_class_count + after->chunk_class_count, i = 0, j = 0, count = 0;
-	struct look_chunks *changes = pool_alloc(pool, room, sizeof(*changes));
+	struct look_chunks *changes = zone_alloc(zone, room, sizeof(*changes));
 
 	if (!before->chunk_class_count || !after->chunk_class_count)
 		return;
@@ -349,30 +349,30 @@ static void diff_chunks(const struct look *before, const struct look *after, str
 	growth->chunk_count = count;
 }
 
-void look_diff_memory(const struct look *before, const struct look *after, struct pool *pool,
+void look_diff_memory(const struct look *before, const struct look *after, struct zone *zone,
 		      struct look_growth *growth)
 {
 	growth->resident_bytes = difference(before->resident_bytes, after->resident_bytes);
 	for (size_t i = 0; i < PART_COUNT && before->parts_known && after->parts_known; i++)
 		growth->parts[i] = difference(before->parts[i].bytes, after->parts[i].bytes);
-	diff_chunks(before, after, pool, growth);
+	diff_chunks(before, after, zone, growth);
 }
 
 struct look_growth *look_diff(const struct look *before, struct look *after)
 {
-	struct look_growth *growth = pool_alloc(after->pool, 1, sizeof(*growth));
-	struct pool *scratch = pool_new();
+	struct look_growth *growth = zone_alloc(after->zone, 1, sizeof(*growth));
+	struct zone *scratch = zone_new();
 	int64_t elapsed_ns;
 
 	if (__builtin_sub_overflow(after->taken_at_ns, before->taken_at_ns, &elapsed_ns))
 		elapsed_ns = 0;
 	growth->looks = 2;
 	growth->seconds = elapsed_ns > 0 ? (double)elapsed_ns / 1e9 : 0;
-	look_diff_memory(before, after, after->pool, growth);
+	look_diff_memory(before, after, after->zone, growth);
 	growth->collected =
 		is_same_process(before, after) && is_collected_between(&before->gc, &after->gc);
-	diff_types(growth, before, after, NULL, after->pool);
+	diff_types(growth, before, after, NULL, after->zone);
 	diff_containers(growth, before, after, scratch);
-	pool_free(scratch);
+	zone_free(scratch);
 	return growth;
 }

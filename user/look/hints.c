@@ -42,7 +42,7 @@ __attribute__((format(printf, 3, 4))) static void add(struct writer *writer, uin
 	for (; at > 0 && writer->hints[at - 1].weight < weight; at--)
 		writer->hints[at] = writer->hints[at - 1];
 	writer->hints[at].weight = weight;
-	writer->hints[at].text = pool_strdup(writer->look->pool, text);
+	writer->hints[at].text = zone_strdup(writer->look->zone, text);
 	writer->count++;
 }
 
@@ -167,7 +167,7 @@ void look_add_hints(struct look *look)
 		hint_at_system(&writer, look);
 	}
 	hint_at_collector(&writer, look);
-	texts = pool_alloc(look->pool, writer.count, sizeof(*texts));
+	texts = zone_alloc(look->zone, writer.count, sizeof(*texts));
 	for (size_t i = 0; i < writer.count; i++)
 		texts[i] = writer.hints[i].text;
 	look->hints = texts;

@@ -6,7 +6,7 @@
 
 /*
  * Sentences that follow from the figures of a look alone, such as "malloc_trim(0) would return
- * 237 MB": put into its pool, the weightiest first. Figures that are too small to matter say
+ * 237 MB": put into its zone, the weightiest first. Figures that are too small to matter say
  * nothing.
  */
 void look_add_hints(struct look *look);

@@ -3,17 +3,17 @@
 
 struct look *look_new(void)
 {
-	struct pool *pool = pool_new();
-	struct look *look = pool_alloc(pool, 1, sizeof(*look));
+	struct zone *zone = zone_new();
+	struct look *look = zone_alloc(zone, 1, sizeof(*look));
 
-	look->pool = pool;
+	look->zone = zone;
 	return look;
 }
 
 void look_free(struct look *look)
 {
 	if (look)
-		pool_free(look->pool);
+		zone_free(look->zone);
 }
 
 const char *look_part_name(enum look_part_id part)

@@ -2,7 +2,7 @@
 /*
  * A look: what is in the memory of a process at one instant. Data alone: whoever reads the memory
  * fills it, formats write it, and two of them give growth. Strings are bytes of the target's
- * making: each format escapes them. Everything in a look lives in its pool.
+ * making: each format escapes them. Everything in a look lives in its zone.
  *
  * Sizes are in bytes. UINT64_MAX in a length, bound or count that is marked so means: not known.
  */
@@ -14,7 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 
 #define LOOK_UNKNOWN UINT64_MAX
 
@@ -236,7 +236,7 @@ struct look_workers {
 };
 
 struct look {
-	struct pool *pool;
+	struct zone *zone;
 	const struct look_core *core; /* NULL: a live process */
 	pid_t pid;
 	const char *comm;
@@ -290,7 +290,7 @@ struct look {
 	uint64_t uncertain[UNCERTAIN_COUNT];
 };
 
-/* Empty but for the pool. Never NULL: no memory for it aborts. */
+/* Empty but for the zone. Never NULL: no memory for it aborts. */
 struct look *look_new(void);
 void look_free(struct look *look); /* accepts NULL */
 

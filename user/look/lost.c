@@ -150,7 +150,7 @@ void lost_report(const struct reach *reach, struct classes *classes, struct look
 	struct lost_blocks blocks = reach_lost(reach);
 
 	if (*blocks.problem) {
-		look->lost_problem = pool_strdup(look->pool, blocks.problem);
+		look->lost_problem = zone_strdup(look->zone, blocks.problem);
 		return;
 	}
 	struct look_lost *lost = calloc(blocks.count + 1, sizeof(*lost));
@@ -162,13 +162,13 @@ void lost_report(const struct reach *reach, struct classes *classes, struct look
 		const struct lost_block *block = &blocks.items[i];
 		const char *name = classes ? classes_name(classes, block->word) : NULL;
 
-		lost[i] = (struct look_lost){.type = name ? pool_strdup(look->pool, name) : NULL,
+		lost[i] = (struct look_lost){.type = name ? zone_strdup(look->zone, name) : NULL,
 					     .size = block->bytes,
 					     .count = 1,
 					     .bytes = block->bytes};
 	}
 	look->lost_count = merge(lost, blocks.count);
-	struct look_lost *kept = pool_alloc(look->pool, look->lost_count, sizeof(*kept));
+	struct look_lost *kept = zone_alloc(look->zone, look->lost_count, sizeof(*kept));
 	memcpy(kept, lost, look->lost_count * sizeof(*kept));
 	look->lost = kept;
 	look->uncertain[UNCERTAIN_NO_ROOM] += blocks.left_out;

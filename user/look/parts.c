@@ -134,7 +134,7 @@ static uint64_t missing_bytes(const struct arenas *arenas)
 static void describe_malloc(struct divider *divider, const struct walk_numbers *numbers)
 {
 	struct look *look = divider->look;
-	struct look_malloc *found = pool_alloc(look->pool, 1, sizeof(*found));
+	struct look_malloc *found = zone_alloc(look->zone, 1, sizeof(*found));
 	const struct arenas *arenas = &divider->arenas;
 
 	*found = divider->malloc;
@@ -160,7 +160,7 @@ static void describe_chunks(struct divider *divider)
 
 	for (size_t i = 0; i < CHUNK_CLASSES; i++)
 		count += divider->classes.items[i].count != 0;
-	look->chunks = chunks = pool_alloc(look->pool, count, sizeof(*chunks));
+	look->chunks = chunks = zone_alloc(look->zone, count, sizeof(*chunks));
 	look->chunk_class_count = count;
 	for (size_t i = 0; i < CHUNK_CLASSES; i++)
 		if (divider->classes.items[i].count)
@@ -204,7 +204,7 @@ static int divide_malloc(struct divider *divider)
 	if (*divider->arenas.problem) {
 		name_allocator(divider);
 		divider->look->malloc_problem =
-			pool_strdup(divider->look->pool, divider->arenas.problem);
+			zone_strdup(divider->look->zone, divider->arenas.problem);
 		return 0;
 	}
 	if (divider->request->heaps)
@@ -308,7 +308,7 @@ static uint64_t region_bytes(const struct region *region, enum look_part_id part
 }
 
 struct guesses {
-	struct pool *pool;
+	struct zone *zone;
 	struct look_count *items;
 	size_t count;
 };
@@ -322,7 +322,7 @@ static bool add_guess(struct guesses *guesses, const char *name, uint64_t count,
 		guesses->items[i].bytes += bytes;
 		return true;
 	}
-	struct look_count item = {pool_strdup(guesses->pool, name), count, bytes};
+	struct look_count item = {zone_strdup(guesses->zone, name), count, bytes};
 	return array_append(&guesses->items, &guesses->count, item);
 }
 
@@ -337,7 +337,7 @@ static int compare_counts(const void *a, const void *b)
 
 static void keep_guesses(struct look *look, struct guesses *guesses)
 {
-	struct look_count *kept = pool_alloc(look->pool, guesses->count, sizeof(*kept));
+	struct look_count *kept = zone_alloc(look->zone, guesses->count, sizeof(*kept));
 
 	if (guesses->count) {
 		qsort(guesses->items, guesses->count, sizeof(*guesses->items), compare_counts);
@@ -382,7 +382,7 @@ static int add_up(struct divider *divider)
 	const struct regions *regions = divider->request->regions;
 	struct anonymous_owner owner = anonymous_owner_guess(regions);
 	struct look *look = divider->look;
-	struct guesses guesses = {.pool = look->pool};
+	struct guesses guesses = {.zone = look->zone};
 	uint64_t divided = 0;
 	bool room = true;
 	char text[64];

@@ -93,7 +93,7 @@ static const char *string_of(struct reading *reading, struct json_object *object
 {
 	struct json_object *value = member(reading, object, key, json_type_string);
 
-	return value ? pool_strdup(reading->look->pool, json_object_get_string(value)) : "";
+	return value ? zone_strdup(reading->look->zone, json_object_get_string(value)) : "";
 }
 
 static const char *known_string_of(struct reading *reading, struct json_object *object,
@@ -108,7 +108,7 @@ static void *list_of(struct reading *reading, struct json_object *object, const 
 {
 	*array = member(reading, object, key, json_type_array);
 	*count = *array ? json_object_array_length(*array) : 0;
-	return pool_alloc(reading->look->pool, *count, size);
+	return zone_alloc(reading->look->zone, *count, size);
 }
 
 static void read_target(struct reading *reading, struct json_object *root)
@@ -189,7 +189,7 @@ static void read_chunks(struct reading *reading, struct json_object *memory)
 {
 	struct json_object *array = added_list(memory, "chunks");
 	size_t count = array ? json_object_array_length(array) : 0;
-	struct look_chunks *chunks = pool_alloc(reading->look->pool, count, sizeof(*chunks));
+	struct look_chunks *chunks = zone_alloc(reading->look->zone, count, sizeof(*chunks));
 
 	for (size_t i = 0; i < count && !reading->failed; i++) {
 		struct json_object *item = json_object_array_get_idx(array, i);

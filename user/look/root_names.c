@@ -31,7 +31,7 @@ struct root_names {
 	const struct procfs *procfs;
 	struct confined *confined;
 	pid_t pid;
-	struct pool *pool;
+	struct zone *zone;
 	struct regions regions;
 	struct anonymous_owner owner;
 	struct pages *pages;
@@ -65,7 +65,7 @@ static int add_thread(void *context, pid_t thread)
 	if (procfs_read_status(names->procfs, thread, &status) || names->thread_count > THREADS_MAX)
 		return 0;
 	known.inner = status.inner_pid;
-	known.comm = pool_strdup(names->pool, status.comm);
+	known.comm = zone_strdup(names->zone, status.comm);
 	known.pointer = stack_pointer_read(names->procfs, names->pid, thread);
 	array_append(&names->threads, &names->thread_count, known);
 	return 0;
@@ -174,8 +174,8 @@ static struct holder find_local(struct root_names *names, const struct thread_ar
 	if (address < start || address - start >= names->program.end ||
 	    name_variable(names, names->files[0], address - start, true, &cover))
 		return keep(names, holder, address, address + 8);
-	holder.name = pool_strdup(names->pool, cover.name);
-	holder.object = pool_strdup(names->pool, names->files[0]->path);
+	holder.name = zone_strdup(names->zone, cover.name);
+	holder.object = zone_strdup(names->zone, names->files[0]->path);
 	return keep(names, holder, start + cover.start, start + cover.end);
 }
 
@@ -208,7 +208,7 @@ static struct holder find_mapping(struct root_names *names, const struct region 
 				   ? region->mapping.path
 				   : anonymous_guess(&names->owner, region, text, sizeof(text));
 
-	holder.name = pool_strdup(names->pool, name);
+	holder.name = zone_strdup(names->zone, name);
 	return keep(names, holder, region->mapping.start, region->mapping.end);
 }
 
@@ -228,10 +228,10 @@ static struct holder find_in_file(struct root_names *names, size_t index, uint64
 		holder = find_mapping(names, &names->regions.items[index]);
 		return keep(names, holder, address, address + 8);
 	}
-	holder.object = pool_strdup(names->pool, region->mapping.path);
+	holder.object = zone_strdup(names->zone, region->mapping.path);
 	if (error)
 		return keep(names, holder, address, address + 8);
-	holder.name = pool_strdup(names->pool, cover.name);
+	holder.name = zone_strdup(names->zone, cover.name);
 	return keep(names, holder, cover.start, cover.end);
 }
 
@@ -328,7 +328,7 @@ static bool read_process(struct root_names *names)
 }
 
 struct root_names *root_names_new(const struct procfs *procfs, struct confined *confined, pid_t pid,
-				  struct pool *pool)
+				  struct zone *zone)
 {
 	struct root_names *names = calloc(1, sizeof(*names));
 
@@ -337,7 +337,7 @@ struct root_names *root_names_new(const struct procfs *procfs, struct confined *
 	names->procfs = procfs;
 	names->confined = confined;
 	names->pid = pid;
-	names->pool = pool;
+	names->zone = zone;
 	if (read_process(names))
 		return names;
 	root_names_free(names);

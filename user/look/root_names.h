@@ -8,18 +8,18 @@
 #define UNFREED_LOOK_ROOT_NAMES_H
 
 #include "../confine/confined.h"
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 #include "../memory/reach.h"
 #include "holder.h"
 
 struct root_names;
 
 /*
- * `procfs`, `confined` and `pool`, which gets the strings, must outlive it. NULL: the process is
+ * `procfs`, `confined` and `zone`, which gets the strings, must outlive it. NULL: the process is
  * gone, or there is no memory.
  */
 struct root_names *root_names_new(const struct procfs *procfs, struct confined *confined, pid_t pid,
-				  struct pool *pool);
+				  struct zone *zone);
 void root_names_free(struct root_names *names); /* accepts NULL */
 
 /* Quick where it is asked in the order of addresses. */

@@ -8,7 +8,7 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 #include "../lib/saturate.h"
 #include "label.h"
 #include "label_objects.h"
@@ -46,7 +46,7 @@ struct builder {
 	struct flame_graph *graph;
 	const struct snapshot *snapshot;
 	enum count_unit unit;
-	struct pool *scratch;
+	struct zone *scratch;
 	struct node *nodes;
 	struct label_entry *by_text;
 	struct label_entry *by_source; /* frames and targets by pointer */
@@ -120,14 +120,14 @@ static size_t add_label(struct builder *builder, const char *text, const char *d
 	HASH_FIND(hh, builder->by_text, text, length, entry);
 	if (entry)
 		return entry->number;
-	graph->labels = pool_grow(graph->pool, graph->labels, graph->label_count,
+	graph->labels = zone_grow(graph->zone, graph->labels, graph->label_count,
 				  &builder->label_room, sizeof(*graph->labels));
 	struct flame_label *label = &graph->labels[graph->label_count];
 
-	label->text = pool_strdup(graph->pool, text);
-	label->detail = pool_strdup(graph->pool, detail);
+	label->text = zone_strdup(graph->zone, text);
+	label->detail = zone_strdup(graph->zone, detail);
 	label->colour = frame_colour(text, frame);
-	entry = pool_alloc(builder->scratch, 1, sizeof(*entry));
+	entry = zone_alloc(builder->scratch, 1, sizeof(*entry));
 	entry->number = graph->label_count++;
 	HASH_ADD_KEYPTR(hh, builder->by_text, label->text, length, entry);
 	return entry->number;
@@ -181,8 +181,8 @@ static struct label_entry *find_source(struct builder *builder, const void *sour
 
 static void add_source(struct builder *builder, const void *source, size_t number)
 {
-	struct label_entry *entry = pool_alloc(builder->scratch, 1, sizeof(*entry));
-	const void **key = pool_alloc(builder->scratch, 1, sizeof(*key));
+	struct label_entry *entry = zone_alloc(builder->scratch, 1, sizeof(*entry));
+	const void **key = zone_alloc(builder->scratch, 1, sizeof(*key));
 
 	*key = source;
 	entry->number = number;
@@ -238,7 +238,7 @@ static struct node *descend(struct builder *builder, struct node *parent, size_t
 	key.label = label;
 	HASH_FIND(hh, builder->nodes, &key, sizeof(key), node);
 	if (!node) {
-		node = pool_alloc(builder->scratch, 1, sizeof(*node));
+		node = zone_alloc(builder->scratch, 1, sizeof(*node));
 		node->key = key;
 		HASH_ADD(hh, builder->nodes, key, sizeof(key), node);
 		node->next = parent->children;
@@ -328,7 +328,7 @@ static int compare_nodes(const void *left, const void *right, void *context)
 static struct node **sorted_children(struct builder *builder, const struct node *node)
 {
 	struct node **children =
-		pool_alloc(builder->scratch, node->child_count, sizeof(struct node *));
+		zone_alloc(builder->scratch, node->child_count, sizeof(struct node *));
 	size_t count = 0;
 
 	for (struct node *child = node->children; child; child = child->next)
@@ -401,8 +401,8 @@ static void drop_unused_labels(struct builder *builder)
 {
 	struct flame_graph *graph = builder->graph;
 	struct flame_label *used =
-		pool_alloc(graph->pool, graph->label_count, sizeof(*graph->labels));
-	size_t *number = pool_alloc(builder->scratch, graph->label_count, sizeof(*number));
+		zone_alloc(graph->zone, graph->label_count, sizeof(*graph->labels));
+	size_t *number = zone_alloc(builder->scratch, graph->label_count, sizeof(*number));
 	size_t count = 0;
 
 	for (size_t i = 0; i < graph->box_count; i++) {
@@ -441,8 +441,8 @@ int flame_graph_init(struct flame_graph *graph, const struct snapshot *snapshot,
 	struct node root = {0};
 
 	memset(graph, 0, sizeof(*graph));
-	graph->pool = pool_new();
-	builder.scratch = pool_new();
+	graph->zone = zone_new();
+	builder.scratch = zone_new();
 	root.key.label = add_label(&builder, LABEL_ALL, "", NULL);
 	int error = merge_stacks(&builder, &root, options->top);
 
@@ -452,7 +452,7 @@ int flame_graph_init(struct flame_graph *graph, const struct snapshot *snapshot,
 
 		builder.narrowest = find_narrowest(&builder, total);
 		graph->boxes =
-			pool_alloc(graph->pool, builder.node_count + 1, sizeof(*graph->boxes));
+			zone_alloc(graph->zone, builder.node_count + 1, sizeof(*graph->boxes));
 		lay_out(&builder, &root, 0, 0, total);
 		drop_unused_labels(&builder);
 		graph->boxes[0].width = 1;
@@ -460,12 +460,12 @@ int flame_graph_init(struct flame_graph *graph, const struct snapshot *snapshot,
 	HASH_CLEAR(hh, builder.nodes);
 	HASH_CLEAR(hh, builder.by_text);
 	HASH_CLEAR(hh, builder.by_source);
-	pool_free(builder.scratch);
+	zone_free(builder.scratch);
 	return error;
 }
 
 void flame_graph_release(struct flame_graph *graph)
 {
-	pool_free(graph->pool);
+	zone_free(graph->zone);
 	memset(graph, 0, sizeof(*graph));
 }

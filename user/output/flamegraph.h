@@ -28,7 +28,7 @@ struct flame_box {
 };
 
 struct flame_graph {
-	struct pool *pool; /* owns everything below */
+	struct zone *zone; /* owns everything below */
 	struct flame_label *labels;
 	size_t label_count;
 	struct flame_box *boxes;

@@ -14,7 +14,7 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 #include "../lib/saturate.h"
 #include "label.h"
 #include "label_objects.h"
@@ -34,7 +34,7 @@ struct label {
 struct folder {
 	const struct snapshot *snapshot;
 	enum count_unit unit;
-	struct pool *pool;
+	struct zone *zone;
 	struct line *lines;   /* by path, in the order of their first stack */
 	struct label *labels; /* by frame */
 };
@@ -63,7 +63,7 @@ static const char *new_label(struct folder *folder, const struct frame *frame, s
 		label_print_target(file, folder->snapshot, target);
 	if (!fclose(file)) {
 		replace_separators(text);
-		copy = pool_strdup(folder->pool, text);
+		copy = zone_strdup(folder->zone, text);
 	}
 	free(text);
 	return copy;
@@ -80,7 +80,7 @@ static const char *frame_label(struct folder *folder, const struct frame *frame)
 
 	if (!text)
 		return NULL;
-	label = pool_alloc(folder->pool, 1, sizeof(*label));
+	label = zone_alloc(folder->zone, 1, sizeof(*label));
 	label->frame = frame;
 	label->text = text;
 	HASH_ADD_PTR(folder->labels, frame, label);
@@ -114,8 +114,8 @@ static void add_line(struct folder *folder, const char *path, size_t size, uint6
 
 	HASH_FIND(hh, folder->lines, path, size, line);
 	if (!line) {
-		line = pool_alloc(folder->pool, 1, sizeof(*line));
-		line->path = pool_strdup(folder->pool, path);
+		line = zone_alloc(folder->zone, 1, sizeof(*line));
+		line->path = zone_strdup(folder->zone, path);
 		HASH_ADD_KEYPTR(hh, folder->lines, line->path, size, line);
 	}
 	line->count = saturating_add(line->count, count);
@@ -156,7 +156,7 @@ static int add_stack(struct folder *folder, const struct stack *stack)
 
 int output_folded(const struct snapshot *snapshot, const struct output_options *options, FILE *file)
 {
-	struct folder folder = {snapshot, options->count, pool_new(), NULL, NULL};
+	struct folder folder = {snapshot, options->count, zone_new(), NULL, NULL};
 	size_t count;
 	const struct stack **stacks = stacks_live(snapshot, options->count, &count);
 	int error = stacks ? 0 : -ENOMEM;
@@ -169,6 +169,6 @@ int output_folded(const struct snapshot *snapshot, const struct output_options *
 	HASH_CLEAR(hh, folder.lines);
 	HASH_CLEAR(hh, folder.labels);
 	free(stacks);
-	pool_free(folder.pool);
+	zone_free(folder.zone);
 	return error;
 }

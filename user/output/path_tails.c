@@ -11,7 +11,7 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 #include "label.h"
 
 struct entry {
@@ -21,7 +21,7 @@ struct entry {
 };
 
 struct path_tails {
-	struct pool *pool;
+	struct zone *zone;
 	struct entry *by_path;
 };
 
@@ -32,7 +32,7 @@ static void add_path(struct path_tails *tails, const char *path)
 	HASH_FIND_PTR(tails->by_path, &path, entry);
 	if (entry)
 		return;
-	entry = pool_alloc(tails->pool, 1, sizeof(*entry));
+	entry = zone_alloc(tails->zone, 1, sizeof(*entry));
 	entry->path = path;
 	HASH_ADD_PTR(tails->by_path, path, entry);
 }
@@ -97,7 +97,7 @@ static bool says_nothing(const char *name)
 static void find_tails(struct path_tails *tails)
 {
 	size_t count = HASH_COUNT(tails->by_path), i = 0;
-	struct entry **sorted = pool_alloc(tails->pool, count, sizeof(struct entry *));
+	struct entry **sorted = zone_alloc(tails->zone, count, sizeof(struct entry *));
 
 	for (struct entry *entry = tails->by_path; entry; entry = entry->hh.next)
 		sorted[i++] = entry;
@@ -119,7 +119,7 @@ struct path_tails *path_tails_new(const struct snapshot *snapshot)
 
 	if (!tails)
 		return NULL;
-	tails->pool = pool_new();
+	tails->zone = zone_new();
 	add_paths(tails, snapshot);
 	find_tails(tails);
 	return tails;
@@ -130,7 +130,7 @@ void path_tails_free(struct path_tails *tails)
 	if (!tails)
 		return;
 	HASH_CLEAR(hh, tails->by_path);
-	pool_free(tails->pool);
+	zone_free(tails->zone);
 	free(tails);
 }
 

@@ -16,7 +16,7 @@
 #include "../analyze/net.h"
 #include "../lib/escape.h"
 #include "../lib/json.h"
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 #include "../profile/snapshot_merge.h"
 #include "grown_label.h"
 #include "label.h"
@@ -45,7 +45,7 @@ struct printer {
 	const struct snapshot *merged;
 	const struct stack_tree *tree;
 	const struct path_tails *tails;
-	struct pool *pool;
+	struct zone *zone;
 	struct path_entry *by_path;
 	int error;
 };
@@ -176,7 +176,7 @@ static long path_number(struct printer *printer, const char *path)
 		return -1;
 	HASH_FIND_PTR(printer->by_path, &path, entry);
 	if (!entry) {
-		entry = pool_alloc(printer->pool, 1, sizeof(*entry));
+		entry = zone_alloc(printer->zone, 1, sizeof(*entry));
 		entry->path = path;
 		entry->number = HASH_COUNT(printer->by_path);
 		HASH_ADD_PTR(printer->by_path, path, entry);
@@ -317,14 +317,14 @@ int stack_page_print_data(const struct snapshot *snapshot, const struct snapshot
 	struct path_tails *tails = path_tails_new(snapshot);
 
 	printer.error = stack_tree_init(&tree, snapshot, options);
-	printer.pool = pool_new();
+	printer.zone = zone_new();
 	printer.tails = tails;
 	if (!tails)
 		printer.error = -ENOMEM;
 	if (!printer.error)
 		print_all(&printer, options);
 	HASH_CLEAR(hh, printer.by_path);
-	pool_free(printer.pool);
+	zone_free(printer.zone);
 	path_tails_free(tails);
 	stack_tree_release(&tree);
 	return printer.error;

@@ -8,7 +8,7 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 #include "../lib/saturate.h"
 #include "label.h"
 #include "label_objects.h"
@@ -65,7 +65,7 @@ struct builder {
 	struct stack_tree *tree;
 	const struct snapshot *snapshot;
 	const struct output_options *options;
-	struct pool *scratch;
+	struct zone *scratch;
 	struct node_entry *nodes;
 	struct frame_entry *frames;
 	struct row_entry *rows;
@@ -83,11 +83,11 @@ static uint32_t frame_number(struct builder *builder, const struct target *targe
 	key = (struct frame_key){frame->name, frame->file, frame->module, frame->line, frame->kind};
 	HASH_FIND(hh, builder->frames, &key, sizeof(key), entry);
 	if (!entry) {
-		entry = pool_alloc(builder->scratch, 1, sizeof(*entry));
+		entry = zone_alloc(builder->scratch, 1, sizeof(*entry));
 		entry->key = key;
 		entry->number = (uint32_t)tree->frame_count;
 		HASH_ADD(hh, builder->frames, key, sizeof(key), entry);
-		tree->frames = pool_grow(tree->pool, tree->frames, tree->frame_count,
+		tree->frames = zone_grow(tree->zone, tree->frames, tree->frame_count,
 					 &builder->frame_room, sizeof(*tree->frames));
 		tree->frames[tree->frame_count++] = (struct tree_frame){frame, false};
 	}
@@ -107,11 +107,11 @@ static uint32_t add_node(struct builder *builder, uint32_t parent, const struct 
 	HASH_FIND(hh, builder->nodes, &key, sizeof(key), entry);
 	if (entry)
 		return entry->number;
-	entry = pool_alloc(builder->scratch, 1, sizeof(*entry));
+	entry = zone_alloc(builder->scratch, 1, sizeof(*entry));
 	entry->key = key;
 	entry->number = (uint32_t)tree->node_count;
 	HASH_ADD(hh, builder->nodes, key, sizeof(key), entry);
-	tree->nodes = pool_grow(tree->pool, tree->nodes, tree->node_count, &builder->node_room,
+	tree->nodes = zone_grow(tree->zone, tree->nodes, tree->node_count, &builder->node_room,
 				sizeof(*tree->nodes));
 	tree->nodes[tree->node_count++] = key;
 	return entry->number;
@@ -129,11 +129,11 @@ static void add_row(struct builder *builder, uint32_t node, const struct stack *
 		return;
 	HASH_FIND(hh, builder->rows, &key, sizeof(key), entry);
 	if (!entry) {
-		entry = pool_alloc(builder->scratch, 1, sizeof(*entry));
+		entry = zone_alloc(builder->scratch, 1, sizeof(*entry));
 		entry->key = key;
 		entry->number = (uint32_t)tree->row_count;
 		HASH_ADD(hh, builder->rows, key, sizeof(key), entry);
-		tree->rows = pool_grow(tree->pool, tree->rows, tree->row_count, &builder->row_room,
+		tree->rows = zone_grow(tree->zone, tree->rows, tree->row_count, &builder->row_room,
 				       sizeof(*tree->rows));
 		tree->rows[tree->row_count++] =
 			(struct tree_row){node, key.target, stack->domain, .stack = stack};
@@ -240,21 +240,21 @@ int stack_tree_init(struct stack_tree *tree, const struct snapshot *snapshot,
 	struct builder builder = {.tree = tree, .snapshot = snapshot, .options = options};
 
 	memset(tree, 0, sizeof(*tree));
-	tree->pool = pool_new();
-	builder.scratch = pool_new();
-	tree->nodes = pool_grow(tree->pool, NULL, 0, &builder.node_room, sizeof(*tree->nodes));
+	tree->zone = zone_new();
+	builder.scratch = zone_new();
+	tree->nodes = zone_grow(tree->zone, NULL, 0, &builder.node_room, sizeof(*tree->nodes));
 	tree->node_count = 1;
 	int error = add_stacks(&builder);
 
 	HASH_CLEAR(hh, builder.nodes);
 	HASH_CLEAR(hh, builder.frames);
 	HASH_CLEAR(hh, builder.rows);
-	pool_free(builder.scratch);
+	zone_free(builder.scratch);
 	return error;
 }
 
 void stack_tree_release(struct stack_tree *tree)
 {
-	pool_free(tree->pool);
+	zone_free(tree->zone);
 	memset(tree, 0, sizeof(*tree));
 }

@@ -38,7 +38,7 @@ struct tree_row {
 };
 
 struct stack_tree {
-	struct pool *pool; /* owns everything below */
+	struct zone *zone; /* owns everything below */
 	struct tree_frame *frames;
 	size_t frame_count;
 	struct tree_node *nodes;

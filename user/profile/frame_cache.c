@@ -7,7 +7,7 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 
 struct cached_frame {
 	UT_hash_handle hh;
@@ -17,7 +17,7 @@ struct cached_frame {
 
 struct frame_cache {
 	struct snapshot *snapshot;
-	struct pool *pool;
+	struct zone *zone;
 	struct cached_frame *frames; /* by the bytes of their keys */
 };
 
@@ -33,7 +33,7 @@ struct frame_cache *frame_cache_new(struct snapshot *snapshot)
 	if (!cache)
 		abort();
 	cache->snapshot = snapshot;
-	cache->pool = pool_new();
+	cache->zone = zone_new();
 	return cache;
 }
 
@@ -42,7 +42,7 @@ void frame_cache_free(struct frame_cache *cache)
 	if (!cache)
 		return;
 	HASH_CLEAR(hh, cache->frames);
-	pool_free(cache->pool);
+	zone_free(cache->zone);
 	free(cache);
 }
 
@@ -57,7 +57,7 @@ const struct frame *frame_cache_find(const struct frame_cache *cache, const stru
 const struct frame *frame_cache_keep(struct frame_cache *cache, const struct frame *key,
 				     const struct frame *frame)
 {
-	struct cached_frame *cached = pool_alloc(cache->pool, 1, sizeof(*cached));
+	struct cached_frame *cached = zone_alloc(cache->zone, 1, sizeof(*cached));
 
 	cached->key = *key;
 	cached->interned = snapshot_intern_frame(cache->snapshot, frame);

@@ -18,7 +18,7 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 #include "holder_text.h"
 #include "profile.pb-c.h"
 
@@ -37,7 +37,7 @@ struct function_key {
 
 struct builder {
 	Pprof__Profile profile;
-	struct pool *pool;
+	struct zone *zone;
 	const struct snapshot *snapshot;
 	char *kinds; /* of each function the first letter; no string */
 	size_t kinds_room;
@@ -60,7 +60,7 @@ static struct entry *find(struct entry *table, const void *key, size_t size)
 static void add(struct builder *builder, struct entry **table, const void *key, size_t size,
 		uint64_t number)
 {
-	struct entry *entry = pool_alloc(builder->pool, 1, sizeof(*entry));
+	struct entry *entry = zone_alloc(builder->zone, 1, sizeof(*entry));
 
 	entry->number = number;
 	HASH_ADD_KEYPTR(hh, *table, key, size, entry);
@@ -69,7 +69,7 @@ static void add(struct builder *builder, struct entry **table, const void *key, 
 /* Makes room for one more pointer. */
 static void *grow(struct builder *builder, void *array, size_t count, size_t *room)
 {
-	return pool_grow(builder->pool, array, count, room, sizeof(void *));
+	return zone_grow(builder->zone, array, count, room, sizeof(void *));
 }
 
 static int64_t string_number(struct builder *builder, const char *string)
@@ -80,7 +80,7 @@ static int64_t string_number(struct builder *builder, const char *string)
 
 	if (known)
 		return (int64_t)known->number;
-	char *copy = pool_strdup(builder->pool, string);
+	char *copy = zone_strdup(builder->zone, string);
 
 	profile->string_table = grow(builder, profile->string_table, profile->n_string_table,
 				     &builder->string_room);
@@ -124,7 +124,7 @@ static uint64_t mapping_number(struct builder *builder, const char *module)
 
 	if (known)
 		return known->number;
-	Pprof__Mapping *mapping = pool_alloc(builder->pool, 1, sizeof(*mapping));
+	Pprof__Mapping *mapping = zone_alloc(builder->zone, 1, sizeof(*mapping));
 
 	pprof__mapping__init(mapping);
 	mapping->id = profile->n_mapping + 1;
@@ -141,14 +141,14 @@ static void add_kind(struct builder *builder, enum frame_kind kind)
 {
 	size_t count = builder->profile.n_function;
 
-	builder->kinds = pool_grow(builder->pool, builder->kinds, count, &builder->kinds_room, 1);
+	builder->kinds = zone_grow(builder->zone, builder->kinds, count, &builder->kinds_room, 1);
 	builder->kinds[count] = frame_kind_name(kind)[0];
 }
 
 static uint64_t function_number(struct builder *builder, const struct frame *frame)
 {
 	Pprof__Profile *profile = &builder->profile;
-	struct function_key *key = pool_alloc(builder->pool, 1, sizeof(*key));
+	struct function_key *key = zone_alloc(builder->zone, 1, sizeof(*key));
 
 	key->name = string_number(builder, frame->name);
 	key->file = string_number(builder, frame->file ? frame->file : "");
@@ -158,7 +158,7 @@ static uint64_t function_number(struct builder *builder, const struct frame *fra
 
 	if (known)
 		return known->number;
-	Pprof__Function *function = pool_alloc(builder->pool, 1, sizeof(*function));
+	Pprof__Function *function = zone_alloc(builder->zone, 1, sizeof(*function));
 
 	pprof__function__init(function);
 	function->id = profile->n_function + 1;
@@ -175,7 +175,7 @@ static uint64_t function_number(struct builder *builder, const struct frame *fra
 
 static Pprof__Line *new_line(struct builder *builder, const struct frame *frame)
 {
-	Pprof__Line *line = pool_alloc(builder->pool, 1, sizeof(*line));
+	Pprof__Line *line = zone_alloc(builder->zone, 1, sizeof(*line));
 
 	pprof__line__init(line);
 	line->function_id = function_number(builder, frame);
@@ -204,14 +204,14 @@ static uint64_t location_number(struct builder *builder, const struct frame *con
 
 	if (known)
 		return known->number;
-	Pprof__Location *location = pool_alloc(builder->pool, 1, sizeof(*location));
+	Pprof__Location *location = zone_alloc(builder->zone, 1, sizeof(*location));
 
 	pprof__location__init(location);
 	location->id = profile->n_location + 1;
 	location->mapping_id = mapping_number(builder, frames[0]->module);
 	location->address = frame_address(builder, frames[0]);
 	location->n_line = count;
-	location->line = pool_alloc(builder->pool, count, sizeof(*location->line));
+	location->line = zone_alloc(builder->zone, count, sizeof(*location->line));
 	for (size_t i = 0; i < count; i++) {
 		location->line[i] = new_line(builder, frames[count - 1 - i]);
 		if (location->mapping_id)
@@ -240,7 +240,7 @@ static size_t location_length(const struct frame *const *frames, size_t count)
 
 static void add_locations(struct builder *builder, Pprof__Sample *sample, const struct stack *stack)
 {
-	uint64_t *ids = pool_alloc(builder->pool, stack->frame_count, sizeof(*ids));
+	uint64_t *ids = zone_alloc(builder->zone, stack->frame_count, sizeof(*ids));
 	size_t count = 0;
 
 	for (size_t i = 0; i < stack->frame_count;) {
@@ -266,7 +266,7 @@ static int64_t clamp(uint64_t value)
 
 static Pprof__Label *new_label(struct builder *builder, Pprof__Sample *sample, const char *key)
 {
-	Pprof__Label *label = pool_alloc(builder->pool, 1, sizeof(*label));
+	Pprof__Label *label = zone_alloc(builder->zone, 1, sizeof(*label));
 
 	pprof__label__init(label);
 	label->key = string_number(builder, key);
@@ -315,7 +315,7 @@ static void add_labels(struct builder *builder, Pprof__Sample *sample,
 {
 	const struct target *target = &snapshot->targets[stack->target];
 
-	sample->label = pool_alloc(builder->pool, 12, sizeof(*sample->label));
+	sample->label = zone_alloc(builder->zone, 12, sizeof(*sample->label));
 	new_label(builder, sample, LABEL_KEY_TARGET)->num = (int64_t)stack->target + 1;
 	new_label(builder, sample, LABEL_KEY_PID)->num = target->pid;
 	new_label(builder, sample, LABEL_KEY_COMM)->str = string_number(builder, target->comm);
@@ -342,11 +342,11 @@ static void add_labels(struct builder *builder, Pprof__Sample *sample,
 static Pprof__Sample *new_sample(struct builder *builder, const struct snapshot *snapshot,
 				 const struct stack *stack)
 {
-	Pprof__Sample *sample = pool_alloc(builder->pool, 1, sizeof(*sample));
+	Pprof__Sample *sample = zone_alloc(builder->zone, 1, sizeof(*sample));
 
 	pprof__sample__init(sample);
 	sample->n_value = builder->profile.n_sample_type;
-	sample->value = pool_alloc(builder->pool, sample->n_value, sizeof(*sample->value));
+	sample->value = zone_alloc(builder->zone, sample->n_value, sizeof(*sample->value));
 	sample->value[VALUE_ALLOC_BLOCKS] = clamp(stack->alloc_blocks);
 	sample->value[VALUE_ALLOC_BYTES] = clamp(stack->alloc_bytes);
 	sample->value[VALUE_LIVE_BLOCKS] = clamp(stack->live_blocks);
@@ -362,7 +362,7 @@ static Pprof__Sample *new_sample(struct builder *builder, const struct snapshot 
 
 static Pprof__ValueType *new_type(struct builder *builder, const char *type, const char *unit)
 {
-	Pprof__ValueType *value = pool_alloc(builder->pool, 1, sizeof(*value));
+	Pprof__ValueType *value = zone_alloc(builder->zone, 1, sizeof(*value));
 
 	pprof__value_type__init(value);
 	value->type = string_number(builder, type);
@@ -375,7 +375,7 @@ static void add_types(struct builder *builder, bool judged)
 	Pprof__Profile *profile = &builder->profile;
 
 	profile->n_sample_type = judged ? VALUE_COUNT_JUDGED : VALUE_COUNT;
-	profile->sample_type = pool_alloc(builder->pool, VALUE_COUNT_JUDGED, sizeof(void *));
+	profile->sample_type = zone_alloc(builder->zone, VALUE_COUNT_JUDGED, sizeof(void *));
 	profile->sample_type[VALUE_ALLOC_BLOCKS] = new_type(builder, "alloc_objects", "count");
 	profile->sample_type[VALUE_ALLOC_BYTES] = new_type(builder, "alloc_space", "bytes");
 	profile->sample_type[VALUE_LIVE_BLOCKS] = new_type(builder, "inuse_objects", "count");
@@ -395,7 +395,7 @@ static int64_t add_text(struct builder *builder, const char *begin, char *rest)
 {
 	if (!rest)
 		return -ENOMEM;
-	char *text = pool_alloc(builder->pool, strlen(begin) + strlen(rest) + 1, 1);
+	char *text = zone_alloc(builder->zone, strlen(begin) + strlen(rest) + 1, 1);
 
 	strcpy(stpcpy(text, begin), rest);
 	free(rest);
@@ -410,7 +410,7 @@ static int add_comment(struct builder *builder, const struct snapshot *snapshot)
 	if (number < 0)
 		return (int)number;
 	profile->n_comment = 2;
-	profile->comment = pool_alloc(builder->pool, 2, sizeof(*profile->comment));
+	profile->comment = zone_alloc(builder->zone, 2, sizeof(*profile->comment));
 	profile->comment[0] = number;
 	number = add_text(builder, PROFILE_KINDS,
 			  strndup(builder->kinds ? builder->kinds : "", profile->n_function));
@@ -437,7 +437,7 @@ static int build(struct builder *builder, const struct snapshot *snapshot)
 	if (snapshot->target_count) /* pprof takes the first mapping for the main program */
 		mapping_number(builder, snapshot->targets[0].exe);
 	profile->n_sample = snapshot->stack_count;
-	profile->sample = pool_alloc(builder->pool, snapshot->stack_count, sizeof(void *));
+	profile->sample = zone_alloc(builder->zone, snapshot->stack_count, sizeof(void *));
 	for (size_t i = 0; i < snapshot->stack_count; i++)
 		profile->sample[i] = new_sample(builder, snapshot, &snapshot->stacks[i]);
 	return add_comment(builder, snapshot);
@@ -486,7 +486,7 @@ static int write_profile(const Pprof__Profile *profile, FILE *file)
 
 int profile_write(const struct snapshot *snapshot, FILE *file)
 {
-	struct builder builder = {.pool = pool_new(), .snapshot = snapshot};
+	struct builder builder = {.zone = zone_new(), .snapshot = snapshot};
 	int error = build(&builder, snapshot);
 
 	if (!error)
@@ -495,6 +495,6 @@ int profile_write(const struct snapshot *snapshot, FILE *file)
 	HASH_CLEAR(hh, builder.mappings);
 	HASH_CLEAR(hh, builder.functions);
 	HASH_CLEAR(hh, builder.locations);
-	pool_free(builder.pool);
+	zone_free(builder.zone);
 	return error;
 }

@@ -9,7 +9,7 @@
 #include <uthash.h>
 
 #include "../lib/array.h"
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 #include "../lib/utf8.h"
 
 struct string_entry {
@@ -28,8 +28,8 @@ struct module_entry {
 	size_t index;
 };
 
-struct snapshot_pool {
-	struct pool *memory;
+struct snapshot_names {
+	struct zone *memory;
 	struct string_entry *strings; /* by their bytes */
 	struct frame_entry *frames;   /* by the frame's bytes: its strings are interned */
 	struct module_entry *modules; /* by the address of the interned path */
@@ -41,12 +41,12 @@ struct snapshot *snapshot_new(void)
 
 	if (!snapshot)
 		return NULL;
-	snapshot->pool = calloc(1, sizeof(*snapshot->pool));
-	if (!snapshot->pool) {
+	snapshot->names = calloc(1, sizeof(*snapshot->names));
+	if (!snapshot->names) {
 		free(snapshot);
 		return NULL;
 	}
-	snapshot->pool->memory = pool_new();
+	snapshot->names->memory = zone_new();
 	snapshot->version = snapshot_intern(snapshot, UNFREED_VERSION);
 	snapshot->overhead_percent = snapshot->overhead_core_percent = -1;
 	return snapshot;
@@ -56,27 +56,27 @@ void snapshot_free(struct snapshot *snapshot)
 {
 	if (!snapshot)
 		return;
-	HASH_CLEAR(hh, snapshot->pool->strings);
-	HASH_CLEAR(hh, snapshot->pool->frames);
-	HASH_CLEAR(hh, snapshot->pool->modules);
-	pool_free(snapshot->pool->memory);
-	free(snapshot->pool);
+	HASH_CLEAR(hh, snapshot->names->strings);
+	HASH_CLEAR(hh, snapshot->names->frames);
+	HASH_CLEAR(hh, snapshot->names->modules);
+	zone_free(snapshot->names->memory);
+	free(snapshot->names);
 	free(snapshot->targets);
 	free(snapshot->stacks);
 	free(snapshot->modules);
 	free(snapshot);
 }
 
-static const char *intern_valid(struct snapshot_pool *pool, const char *string)
+static const char *intern_valid(struct snapshot_names *names, const char *string)
 {
 	struct string_entry *entry;
 	size_t length = strlen(string);
 
-	HASH_FIND(hh, pool->strings, string, length, entry);
+	HASH_FIND(hh, names->strings, string, length, entry);
 	if (!entry) {
-		entry = pool_alloc(pool->memory, 1, sizeof(*entry));
-		entry->text = pool_strdup(pool->memory, string);
-		HASH_ADD_KEYPTR(hh, pool->strings, entry->text, length, entry);
+		entry = zone_alloc(names->memory, 1, sizeof(*entry));
+		entry->text = zone_strdup(names->memory, string);
+		HASH_ADD_KEYPTR(hh, names->strings, entry->text, length, entry);
 	}
 	return entry->text;
 }
@@ -89,7 +89,7 @@ const char *snapshot_intern(struct snapshot *snapshot, const char *string)
 
 	if (!repaired && errno == ENOMEM)
 		abort();
-	const char *interned = intern_valid(snapshot->pool, repaired ? repaired : string);
+	const char *interned = intern_valid(snapshot->names, repaired ? repaired : string);
 
 	free(repaired);
 	return interned;
@@ -102,7 +102,7 @@ static const char *intern_known(struct snapshot *snapshot, const char *string)
 
 const struct frame *snapshot_intern_frame(struct snapshot *snapshot, const struct frame *frame)
 {
-	struct snapshot_pool *pool = snapshot->pool;
+	struct snapshot_names *names = snapshot->names;
 	struct frame_entry *entry;
 	struct frame key;
 
@@ -115,11 +115,11 @@ const struct frame *snapshot_intern_frame(struct snapshot *snapshot, const struc
 	key.line = frame->line;
 	key.kind = frame->kind;
 
-	HASH_FIND(hh, pool->frames, &key, sizeof(key), entry);
+	HASH_FIND(hh, names->frames, &key, sizeof(key), entry);
 	if (!entry) {
-		entry = pool_alloc(pool->memory, 1, sizeof(*entry));
+		entry = zone_alloc(names->memory, 1, sizeof(*entry));
 		memcpy(&entry->frame, &key, sizeof(key));
-		HASH_ADD(hh, pool->frames, frame, sizeof(key), entry);
+		HASH_ADD(hh, names->frames, frame, sizeof(key), entry);
 	}
 	return &entry->frame;
 }
@@ -151,7 +151,7 @@ static struct module_entry *find_module(const struct snapshot *snapshot, const c
 {
 	struct module_entry *entry;
 
-	HASH_FIND_PTR(snapshot->pool->modules, &path, entry);
+	HASH_FIND_PTR(snapshot->names->modules, &path, entry);
 	return entry;
 }
 
@@ -165,14 +165,14 @@ const struct snapshot_module *snapshot_find_module(const struct snapshot *snapsh
 
 static void add_module(struct snapshot *snapshot, const struct snapshot_module *module)
 {
-	struct snapshot_pool *pool = snapshot->pool;
-	struct module_entry *entry = pool_alloc(pool->memory, 1, sizeof(*entry));
+	struct snapshot_names *names = snapshot->names;
+	struct module_entry *entry = zone_alloc(names->memory, 1, sizeof(*entry));
 
 	if (!array_append(&snapshot->modules, &snapshot->module_count, *module))
 		abort();
 	entry->path = module->path;
 	entry->index = snapshot->module_count - 1;
-	HASH_ADD_PTR(pool->modules, path, entry);
+	HASH_ADD_PTR(names->modules, path, entry);
 }
 
 void snapshot_note_module(struct snapshot *snapshot, const struct snapshot_module *module)
@@ -191,7 +191,7 @@ void snapshot_note_module(struct snapshot *snapshot, const struct snapshot_modul
 
 void *snapshot_alloc(struct snapshot *snapshot, size_t count, size_t size)
 {
-	return pool_alloc(snapshot->pool->memory, count, size);
+	return zone_alloc(snapshot->names->memory, count, size);
 }
 
 #define COMPARE(a, b) (((a) > (b)) - ((a) < (b)))

@@ -201,7 +201,7 @@ struct snapshot {
 	size_t stack_count;
 	struct snapshot_module *modules; /* not all that frames name */
 	size_t module_count;
-	struct snapshot_pool *pool; /* owns strings, frames and arrays */
+	struct snapshot_names *names; /* owns strings, frames and arrays */
 };
 
 /* Returns an empty snapshot, NULL on out of memory. */

@@ -7,7 +7,7 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 #include "../lib/saturate.h"
 #include "frame_cache.h"
 
@@ -27,7 +27,7 @@ struct stack_key {
 
 struct merge {
 	struct snapshot *result;
-	struct pool *memory;
+	struct zone *memory;
 	struct stack_entry *stacks;
 	struct frame_cache *frames; /* of all parts */
 	bool by_program;            /* processes of one executable are one target */
@@ -162,7 +162,7 @@ static size_t merge_target(const struct merge *merge, const struct target *part)
 static struct stack *add_stack(struct merge *merge, const struct stack_key *key, size_t key_size,
 			       size_t frame_count)
 {
-	struct stack_entry *entry = pool_alloc(merge->memory, 1, sizeof(*entry));
+	struct stack_entry *entry = zone_alloc(merge->memory, 1, sizeof(*entry));
 	struct stack *stack = snapshot_add_stack(merge->result);
 
 	stack->target = key->target;
@@ -181,7 +181,7 @@ static struct stack *add_stack(struct merge *merge, const struct stack_key *key,
 static void merge_stack(struct merge *merge, const struct stack *part, size_t target)
 {
 	size_t key_size = sizeof(struct stack_key) + part->frame_count * sizeof(part->frames[0]);
-	struct stack_key *key = pool_alloc(merge->memory, 1, key_size);
+	struct stack_key *key = zone_alloc(merge->memory, 1, key_size);
 	struct stack_entry *entry;
 
 	key->target = target;
@@ -225,7 +225,7 @@ static void merge_totals(struct totals *result, const struct totals *part)
 static void merge_part(struct merge *merge, const struct snapshot *part)
 {
 	struct snapshot *result = merge->result;
-	size_t *targets = pool_alloc(merge->memory, part->target_count, sizeof(*targets));
+	size_t *targets = zone_alloc(merge->memory, part->target_count, sizeof(*targets));
 
 	for (size_t i = 0; i < part->target_count; i++)
 		targets[i] = merge_target(merge, &part->targets[i]);
@@ -263,7 +263,7 @@ static int compare_starts(const void *left, const void *right)
 /* The length of the union of all intervals in which a part was watching. */
 static void merge_times(struct merge *merge, struct snapshot *const *parts, size_t count)
 {
-	struct snapshot **by_start = pool_alloc(merge->memory, count, sizeof(*by_start));
+	struct snapshot **by_start = zone_alloc(merge->memory, count, sizeof(*by_start));
 	__int128 watched_until = INT64_MIN;
 	uint64_t watched_ns = 0;
 
@@ -299,7 +299,7 @@ static struct snapshot *merge_parts(struct snapshot *const *parts, size_t count,
 
 	if (!merge.result || !count)
 		return merge.result;
-	merge.memory = pool_new();
+	merge.memory = zone_new();
 	merge.frames = frame_cache_new(merge.result);
 	merge.result->version = snapshot_intern(merge.result, parts[0]->version);
 	merge.result->host = snapshot_intern(merge.result, common_host(parts, count));
@@ -313,7 +313,7 @@ static struct snapshot *merge_parts(struct snapshot *const *parts, size_t count,
 	snapshot_sort(merge.result);
 	HASH_CLEAR(hh, merge.stacks);
 	frame_cache_free(merge.frames);
-	pool_free(merge.memory);
+	zone_free(merge.memory);
 	return merge.result;
 }
 

@@ -7,7 +7,7 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 #include "stack_ids.h"
 
 struct held {
@@ -17,7 +17,7 @@ struct held {
 };
 
 struct since {
-	struct pool *pool; /* of what the last snapshot held; NULL: there was none */
+	struct zone *zone; /* of what the last snapshot held; NULL: there was none */
 	struct held *held;
 	struct amount total;
 	uint64_t duration_ns;
@@ -37,12 +37,12 @@ static struct change change_of(struct amount now, struct amount before)
 			       (int64_t)(now.blocks - before.blocks)};
 }
 
-static void remember(struct pool *pool, struct held **list, uint64_t key, struct amount now)
+static void remember(struct zone *zone, struct held **list, uint64_t key, struct amount now)
 {
 	struct held *known = find(*list, key);
 
 	if (!known) {
-		known = pool_alloc(pool, 1, sizeof(*known));
+		known = zone_alloc(zone, 1, sizeof(*known));
 		known->key = key;
 		HASH_ADD(hh, *list, key, sizeof(key), known);
 	}
@@ -58,8 +58,8 @@ struct since *since_new(void)
 static void forget(struct since *since)
 {
 	HASH_CLEAR(hh, since->held);
-	pool_free(since->pool);
-	since->pool = NULL;
+	zone_free(since->zone);
+	since->zone = NULL;
 }
 
 void since_free(struct since *since)
@@ -74,10 +74,10 @@ void since_fill(struct since *since, struct snapshot *snapshot)
 	const struct totals *totals = &snapshot->totals;
 	struct amount total = {totals->live_bytes, totals->live_blocks};
 	struct stack_ids *ids = stack_ids_new(snapshot);
-	struct pool *pool = pool_new();
+	struct zone *zone = zone_new();
 	struct held *now = NULL;
 
-	if (since->pool) {
+	if (since->zone) {
 		snapshot->since_ns = snapshot->duration_ns - since->duration_ns;
 		snapshot->change = change_of(total, since->total);
 	}
@@ -87,12 +87,12 @@ void since_fill(struct since *since, struct snapshot *snapshot)
 		uint64_t key = stack_key(ids, stack);
 		const struct held *before = find(since->held, key);
 
-		if (since->pool)
+		if (since->zone)
 			stack->change =
 				change_of(amount, before ? before->amount : (struct amount){0, 0});
-		remember(pool, &now, key, amount);
+		remember(zone, &now, key, amount);
 	}
 	forget(since);
 	stack_ids_free(ids);
-	*since = (struct since){pool, now, total, snapshot->duration_ns};
+	*since = (struct since){zone, now, total, snapshot->duration_ns};
 }

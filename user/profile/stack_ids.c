@@ -12,7 +12,7 @@
 #include <uthash.h>
 
 #include "../lib/path.h"
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 
 struct frame_hashes {
 	UT_hash_handle hh;
@@ -23,7 +23,7 @@ struct frame_hashes {
 
 struct stack_ids {
 	const struct snapshot *snapshot;
-	struct pool *pool;
+	struct zone *zone;
 	struct frame_hashes *frames;
 };
 
@@ -96,7 +96,7 @@ static const struct frame_hashes *find_hashes(struct stack_ids *ids, const struc
 	HASH_FIND_PTR(ids->frames, &frame, known);
 	if (known)
 		return known;
-	known = pool_alloc(ids->pool, 1, sizeof(*known));
+	known = zone_alloc(ids->zone, 1, sizeof(*known));
 	known->frame = frame;
 	known->id = frame_id(ids->snapshot, frame);
 	known->key = frame_key(frame);
@@ -111,7 +111,7 @@ struct stack_ids *stack_ids_new(const struct snapshot *snapshot)
 	if (!ids)
 		abort();
 	ids->snapshot = snapshot;
-	ids->pool = pool_new();
+	ids->zone = zone_new();
 	return ids;
 }
 
@@ -120,7 +120,7 @@ void stack_ids_free(struct stack_ids *ids)
 	if (!ids)
 		return;
 	HASH_CLEAR(hh, ids->frames);
-	pool_free(ids->pool);
+	zone_free(ids->zone);
 	free(ids);
 }
 

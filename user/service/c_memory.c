@@ -212,11 +212,11 @@ static bool is_own(const struct frame *frame, const char *exe)
 }
 
 /* Innermost first, as answers have them. */
-static void copy_stack(struct pool *pool, const struct stack *stack, const char *exe,
+static void copy_stack(struct zone *zone, const struct stack *stack, const char *exe,
 		       struct answer_fill *fill)
 {
 	size_t count = stack->frame_count < FRAMES_KEPT ? stack->frame_count : FRAMES_KEPT;
-	struct answer_frame *frames = pool_alloc(pool, count, sizeof(*frames));
+	struct answer_frame *frames = zone_alloc(zone, count, sizeof(*frames));
 
 	*fill = (struct answer_fill){
 		.delta = (int64_t)stack->live_bytes,
@@ -230,8 +230,8 @@ static void copy_stack(struct pool *pool, const struct stack *stack, const char 
 		const char *file = frame->file ? frame->file : frame->module;
 
 		frames[i] = (struct answer_frame){
-			.function = pool_strdup(pool, frame->name),
-			.file = file ? pool_strdup(pool, file) : NULL,
+			.function = zone_strdup(zone, frame->name),
+			.file = file ? zone_strdup(zone, file) : NULL,
 			.line = frame->line,
 			.own = is_own(frame, exe),
 		};
@@ -240,7 +240,7 @@ static void copy_stack(struct pool *pool, const struct stack *stack, const char 
 	}
 }
 
-void c_trace_end(struct c_trace *trace, bool is_python, struct pool *pool, struct c_stacks *stacks)
+void c_trace_end(struct c_trace *trace, bool is_python, struct zone *zone, struct c_stacks *stacks)
 {
 	struct snapshot *snapshot;
 	uint64_t old_ns = (uint64_t)OLD_S * 1000000000, traced_ns;
@@ -252,7 +252,7 @@ void c_trace_end(struct c_trace *trace, bool is_python, struct pool *pool, struc
 	stacks->cost_s = stacks->seconds * trace->slowdown_percent / 100;
 	snapshot = tracer_snapshot(trace->tracer, old_ns, NULL);
 	if (snapshot) {
-		struct answer_fill *fills = pool_alloc(pool, FILLS_MAX, sizeof(*fills));
+		struct answer_fill *fills = zone_alloc(zone, FILLS_MAX, sizeof(*fills));
 
 		snapshot_sort(snapshot);
 		for (size_t i = 0; i < snapshot->stack_count; i++) {
@@ -261,7 +261,7 @@ void c_trace_end(struct c_trace *trace, bool is_python, struct pool *pool, struc
 			stacks->blocks += stack->live_blocks;
 			stacks->bytes += stack->live_bytes;
 			if (stack->live_bytes && stacks->count < FILLS_MAX)
-				copy_stack(pool, stack,
+				copy_stack(zone, stack,
 					   is_python ? NULL : snapshot->targets[stack->target].exe,
 					   &fills[stacks->count++]);
 		}

@@ -39,7 +39,7 @@ struct c_trace_config {
 struct c_trace *c_trace_begin(const struct c_trace_config *config, struct failure *failure);
 void c_trace_poll(struct c_trace *trace);
 
-/* Ends it; the stacks that hold what was not freed, most bytes first, are copied into the pool. */
-void c_trace_end(struct c_trace *trace, bool is_python, struct pool *pool, struct c_stacks *stacks);
+/* Ends it; the stacks that hold what was not freed, most bytes first, are copied into the zone. */
+void c_trace_end(struct c_trace *trace, bool is_python, struct zone *zone, struct c_stacks *stacks);
 
 #endif

@@ -37,7 +37,7 @@ static bool is_unexplained(const struct answer *answer, const struct finding *fi
 	return left > C_SHARE_LEAST * answer->growth.value;
 }
 
-static const char *reason_of_c_memory(const struct c_stacks *stacks, struct pool *pool)
+static const char *reason_of_c_memory(const struct c_stacks *stacks, struct zone *zone)
 {
 	char text[256];
 
@@ -56,7 +56,7 @@ static const char *reason_of_c_memory(const struct c_stacks *stacks, struct pool
 		snprintf(text, sizeof(text),
 			 "live blocks of malloc that no container explains; stack not watched%s%s",
 			 stacks->why ? ": " : "", stacks->why ? stacks->why : "");
-	return pool_strdup(pool, text);
+	return zone_strdup(zone, text);
 }
 
 /* What malloc's live blocks grow by beyond what is explained. */
@@ -76,22 +76,22 @@ static bool find_c_memory(const struct patient_case *kase, const struct answer *
 		.fills = stacks->fills,
 		.fill_count = stacks->count,
 		.evidence = EVIDENCE_MEMORY | (stacks->seconds > 0 ? EVIDENCE_PROBES : 0),
-		.reason = reason_of_c_memory(stacks, answer->pool),
+		.reason = reason_of_c_memory(stacks, answer->zone),
 	};
 	return true;
 }
 
 bool case_c_growth(struct patient_case *kase, struct rate *rate)
 {
-	struct pool *pool = pool_new();
-	struct finding *findings = pool_alloc(pool, SUBJECTS_MAX, sizeof(*findings));
+	struct zone *zone = zone_new();
+	struct finding *findings = zone_alloc(zone, SUBJECTS_MAX, sizeof(*findings));
 	size_t count = 0;
 
 	for (size_t i = 0; i < kase->subjects.count; i++)
-		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, pool,
+		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, zone,
 					 &findings[count]);
 	bool grows = c_memory_rate(kase, findings, count, rate);
-	pool_free(pool);
+	zone_free(zone);
 	return grows;
 }
 
@@ -116,12 +116,12 @@ static size_t find_all(struct patient_case *kase, struct answer *answer, struct 
 	size_t count = 0;
 
 	for (size_t i = 0; i < kase->subjects.count; i++)
-		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, answer->pool,
+		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, answer->zone,
 					 &findings[count]) &&
 			 !is_trivial(&findings[count]);
 	for (size_t i = 0; i < PART_COUNT; i++)
 		count += verdict_of_part(i, kase->parts[i].items, kase->parts[i].count,
-					 answer->pool, &findings[count]);
+					 answer->zone, &findings[count]);
 	count += find_c_memory(kase, answer, findings, count);
 	return count;
 }
@@ -154,7 +154,7 @@ static const char *guess_unexplained(const struct patient_case *kase, const stru
 	snprintf(text, sizeof(text), "in memory that it maps itself, not by malloc%s%.100s",
 		 look->mapping_count ? ": most of that is " : "",
 		 look->mapping_count ? look->mappings[0].name : "");
-	return pool_strdup(answer->pool, text);
+	return zone_strdup(answer->zone, text);
 }
 
 double case_seen_s(const struct patient_case *kase)
@@ -165,13 +165,13 @@ double case_seen_s(const struct patient_case *kase)
 struct answer *case_answer(struct patient_case *kase, double weight)
 {
 	struct answer *answer = answer_new();
-	struct series *live = pool_alloc(answer->pool, 1, sizeof(*live));
+	struct series *live = zone_alloc(answer->zone, 1, sizeof(*live));
 	struct finding *findings;
 
 	case_watch_end(kase);
-	findings = pool_alloc(answer->pool, SUBJECTS_MAX + PART_COUNT + 1, sizeof(*findings));
+	findings = zone_alloc(answer->zone, SUBJECTS_MAX + PART_COUNT + 1, sizeof(*findings));
 	answer->pid = kase->patient.pid;
-	answer->comm = pool_strdup(answer->pool, kase->patient.status.comm);
+	answer->comm = zone_strdup(answer->zone, kase->patient.status.comm);
 	answer->process_count = 1;
 	answer->uptime_s = answer->look_uptime_s = kase->uptime_s;
 	answer->watched_s = case_seen_s(kase);

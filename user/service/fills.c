@@ -8,21 +8,21 @@ enum watch_kind watch_kind_of(enum word_kind kind)
 	return kind == WORD_LENGTH ? WATCH_LENGTH : kind == WORD_SLOT ? WATCH_SLOT : WATCH_REFCOUNT;
 }
 
-static void copy_frames(struct pool *pool, const struct watch_writer *writer,
+static void copy_frames(struct zone *zone, const struct watch_writer *writer,
 			struct answer_fill *fill)
 {
 	struct answer_frame *frames;
 
 	fill->frame_count =
 		writer->frame_count < FILL_FRAMES_MAX ? writer->frame_count : FILL_FRAMES_MAX;
-	frames = pool_alloc(pool, fill->frame_count, sizeof(*frames));
+	frames = zone_alloc(zone, fill->frame_count, sizeof(*frames));
 	fill->own = fill->frame_count;
 	for (size_t i = 0; i < fill->frame_count; i++) {
 		const struct watch_frame *frame = &writer->frames[i];
 
 		frames[i] = (struct answer_frame){
-			.function = pool_strdup(pool, frame->function ? frame->function : "?"),
-			.file = frame->file ? pool_strdup(pool, frame->file) : NULL,
+			.function = zone_strdup(zone, frame->function ? frame->function : "?"),
+			.file = frame->file ? zone_strdup(zone, frame->file) : NULL,
 			.line = frame->line,
 			.own = frame->own,
 		};
@@ -32,16 +32,16 @@ static void copy_frames(struct pool *pool, const struct watch_writer *writer,
 	fill->frames = frames;
 }
 
-static void append(struct pool *pool, struct answer_fill **fills, size_t *count,
+static void append(struct zone *zone, struct answer_fill **fills, size_t *count,
 		   const struct watch_writer *writer)
 {
 	if (!*fills)
-		*fills = pool_alloc(pool, FILLS_MAX, sizeof(**fills));
+		*fills = zone_alloc(zone, FILLS_MAX, sizeof(**fills));
 	if (*count == FILLS_MAX)
 		return;
 	struct answer_fill *fill = &(*fills)[(*count)++];
 	*fill = (struct answer_fill){.delta = writer->net, .count = writer->count};
-	copy_frames(pool, writer, fill);
+	copy_frames(zone, writer, fill);
 }
 
 static bool grows(const struct watch_writer *writer, enum word_kind kind)
@@ -50,15 +50,15 @@ static bool grows(const struct watch_writer *writer, enum word_kind kind)
 				 : writer->net > 0;
 }
 
-void fills_take(struct fills *fills, struct pool *pool, enum word_kind kind,
+void fills_take(struct fills *fills, struct zone *zone, enum word_kind kind,
 		const struct watch_result *result)
 {
 	for (size_t i = 0; i < result->writer_count; i++) {
 		const struct watch_writer *writer = &result->writers[i];
 
 		if (grows(writer, kind))
-			append(pool, &fills->grow, &fills->grow_count, writer);
+			append(zone, &fills->grow, &fills->grow_count, writer);
 		else if (kind == WORD_LENGTH && writer->net < 0)
-			append(pool, &fills->shrink, &fills->shrink_count, writer);
+			append(zone, &fills->shrink, &fills->shrink_count, writer);
 	}
 }

@@ -16,8 +16,8 @@ struct fills {
 
 enum watch_kind watch_kind_of(enum word_kind kind);
 
-/* Adds copies of what a watch found, in the pool. */
-void fills_take(struct fills *fills, struct pool *pool, enum word_kind kind,
+/* Adds copies of what a watch found, in the zone. */
+void fills_take(struct fills *fills, struct zone *zone, enum word_kind kind,
 		const struct watch_result *result);
 
 #endif

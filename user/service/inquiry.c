@@ -121,7 +121,7 @@ static void end_trace(struct inquiry *inquiry)
 {
 	if (inquiry->trace)
 		c_trace_end(inquiry->trace, inquiry->traced->patient.is_python,
-			    inquiry->traced->subjects.pool, &inquiry->traced->c_stacks);
+			    inquiry->traced->subjects.zone, &inquiry->traced->c_stacks);
 	inquiry->trace = NULL;
 }
 
@@ -220,7 +220,7 @@ static void begin_trace(struct inquiry *inquiry)
 	inquiry->trace_end_s = clock_s(CLOCK_MONOTONIC) + TRACE_SHARE * duration;
 	if (!inquiry->trace)
 		inquiry->traced->c_stacks.why =
-			pool_strdup(inquiry->traced->subjects.pool, failure.text);
+			zone_strdup(inquiry->traced->subjects.zone, failure.text);
 }
 
 static void attend_trace(struct inquiry *inquiry)

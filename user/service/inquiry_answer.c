@@ -175,6 +175,6 @@ struct answer *inquiry_answer(struct inquiry *inquiry)
 	set_cost(inquiry, answer);
 	answer->watched_s = inquiry->ended_s - inquiry->began_s;
 	if (*inquiry->lacks.text)
-		answer->lacks = pool_strdup(answer->pool, inquiry->lacks.text);
+		answer->lacks = zone_strdup(answer->zone, inquiry->lacks.text);
 	return answer;
 }

@@ -39,7 +39,7 @@ static struct subject *take_up(struct subjects *subjects, const struct objects *
 	if (!subject || subject->lost)
 		return subject;
 	subject->lost = subject->alike = true;
-	subject->of = pool_strdup(subjects->pool, objects->types.items[type].name);
+	subject->of = zone_strdup(subjects->zone, objects->types.items[type].name);
 	subject->container = (struct look_container){
 		.bound = LOOK_UNKNOWN,
 		.hits = LOOK_UNKNOWN,
@@ -108,7 +108,7 @@ void lost_update(struct subjects *subjects, struct objects *objects,
 			update_type(subjects, objects, type, listener);
 }
 
-void lost_describe(const struct subject *subject, struct pool *pool, struct finding *finding)
+void lost_describe(const struct subject *subject, struct zone *zone, struct finding *finding)
 {
 	static const char why[] =
 		"; nothing refers to them: C code did not give up references; which "
@@ -116,10 +116,10 @@ void lost_describe(const struct subject *subject, struct pool *pool, struct find
 	const char *reason = finding->reason ? finding->reason : "";
 	char name[OBJECT_NAME_BYTES + 32];
 	size_t size = strlen(reason) + sizeof(why);
-	char *text = pool_alloc(pool, size, 1);
+	char *text = zone_alloc(zone, size, 1);
 
 	snprintf(name, sizeof(name), "%s lost by C code", subject->of);
 	snprintf(text, size, "%s%s", reason, why);
-	finding->subject = pool_strdup(pool, name);
+	finding->subject = zone_strdup(zone, name);
 	finding->reason = text;
 }

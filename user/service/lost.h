@@ -13,7 +13,7 @@
 void lost_update(struct subjects *subjects, struct objects *objects,
 		 const struct listener *listener);
 
-/* What they are called, and what is known of them, in the pool. */
-void lost_describe(const struct subject *subject, struct pool *pool, struct finding *finding);
+/* What they are called, and what is known of them, in the zone. */
+void lost_describe(const struct subject *subject, struct zone *zone, struct finding *finding);
 
 #endif

@@ -143,16 +143,16 @@ int patient_look(struct patient *patient, bool graph, struct failure *failure)
 static void describe_core(const struct core *core, struct look *look)
 {
 	struct core_about about = core_about(core);
-	struct look_core *described = pool_alloc(look->pool, 1, sizeof(*described));
+	struct look_core *described = zone_alloc(look->zone, 1, sizeof(*described));
 
 	*described = (struct look_core){
-		.path = pool_strdup(look->pool, about.path),
+		.path = zone_strdup(look->zone, about.path),
 		.missing_bytes = about.missing_bytes,
 		.missing_stacks = about.missing_stacks,
 		.has_no_notes = about.has_no_notes,
 		.changed_files = about.changed_files,
 		.changed_file =
-			about.changed_file ? pool_strdup(look->pool, about.changed_file) : NULL,
+			about.changed_file ? zone_strdup(look->zone, about.changed_file) : NULL,
 	};
 	look->core = described;
 }
@@ -165,15 +165,15 @@ static void name_process(const struct patient *patient, struct look *look)
 	if (patient->procfs->core)
 		describe_core(patient->procfs->core, look);
 	look->pid = patient->pid;
-	look->comm = pool_strdup(look->pool, patient->status.comm);
-	look->exe = exe ? pool_strdup(look->pool, exe) : NULL;
+	look->comm = zone_strdup(look->zone, patient->status.comm);
+	look->exe = exe ? zone_strdup(look->zone, exe) : NULL;
 	look->start_time = patient->status.start_time;
 	free(exe);
 	if (patient->is_python) {
 		python_version_name(patient->interpreter.layout.version, version);
-		look->python_version = pool_strdup(look->pool, version);
+		look->python_version = zone_strdup(look->zone, version);
 	} else if (*patient->python_problem.text) {
-		look->python_problem = pool_strdup(look->pool, patient->python_problem.text);
+		look->python_problem = zone_strdup(look->zone, patient->python_problem.text);
 	}
 }
 
@@ -309,7 +309,7 @@ void patient_look_for_lost(struct patient *patient)
 /* Objects have told their own growth, where there are any. */
 static void find_grown_parts(const struct patient *patient, struct look *look)
 {
-	struct look_growth *growth = pool_alloc(look->pool, 1, sizeof(*growth));
+	struct look_growth *growth = zone_alloc(look->zone, 1, sizeof(*growth));
 	int64_t elapsed_ns = look->taken_at_ns - patient->mark->taken_at_ns;
 
 	if (look->growth)
@@ -317,8 +317,8 @@ static void find_grown_parts(const struct patient *patient, struct look *look)
 	else
 		*growth = (struct look_growth){.looks = patient->looks,
 					       .seconds = (double)elapsed_ns / 1e9};
-	look_diff_memory(patient->mark, look, look->pool, growth);
-	look_diff_classes(patient->mark, look, look->pool, growth);
+	look_diff_memory(patient->mark, look, look->zone, growth);
+	look_diff_classes(patient->mark, look, look->zone, growth);
 	look->growth = growth;
 }
 

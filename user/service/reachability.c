@@ -15,7 +15,7 @@
 
 #include "../lib/array.h"
 #include "../lib/clock.h"
-#include "../lib/pool.h"
+#include "../lib/zone.h"
 #include "../look/lost.h"
 #include "../look/root_names.h"
 
@@ -26,7 +26,7 @@ enum { LOOKS = 5, PAUSE_MS = 100, HOLDERS_MAX = 4096 };
 struct finding {
 	struct judged_blocks judged; /* first, as it is what is handed out */
 	const struct reachability_request *request;
-	struct pool *pool;
+	struct zone *zone;
 	pid_t *pids; /* of each process; 0: it has ended */
 	size_t pid_count;
 	uint64_t deadline_ns;
@@ -267,7 +267,7 @@ static void name_holders(struct finding *finding, struct judged_process *process
 	struct judged_block *blocks = blocks_of(&finding->judged, process->space, &count);
 	struct judged_block **reached = calloc(count + 1, sizeof(struct judged_block *));
 	struct root_names *names = root_names_new(finding->request->procfs,
-						  finding->request->confined, pid, finding->pool);
+						  finding->request->confined, pid, finding->zone);
 
 	for (size_t i = 0; i < count && reached; i++)
 		if (blocks[i].state == BLOCK_IS_REACHABLE)
@@ -317,7 +317,7 @@ struct judged_blocks *reachability_find(const struct reachability_request *reque
 	if (!finding)
 		return NULL;
 	finding->request = request;
-	finding->pool = pool_new();
+	finding->zone = zone_new();
 	finding->deadline_ns = clock_ns(CLOCK_MONOTONIC) + TIME_MAX_NS;
 	/* an array that is doubled is there twice for a moment, and others come to it */
 	finding->blocks_max = request->budget_bytes / 4 / sizeof(struct judged_block);
@@ -336,7 +336,7 @@ void reachability_free(struct judged_blocks *judged)
 
 	if (!finding)
 		return;
-	pool_free(finding->pool);
+	zone_free(finding->zone);
 	free(judged->items);
 	free(judged->holders);
 	free(judged->processes);

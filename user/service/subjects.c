@@ -15,13 +15,13 @@
 
 void subjects_init(struct subjects *subjects)
 {
-	*subjects = (struct subjects){.pool = pool_new()};
-	subjects->items = pool_alloc(subjects->pool, SUBJECTS_MAX, sizeof(*subjects->items));
+	*subjects = (struct subjects){.zone = zone_new()};
+	subjects->items = zone_alloc(subjects->zone, SUBJECTS_MAX, sizeof(*subjects->items));
 }
 
 void subjects_release(struct subjects *subjects)
 {
-	pool_free(subjects->pool);
+	zone_free(subjects->zone);
 	*subjects = (struct subjects){0};
 }
 
@@ -204,7 +204,7 @@ static const char *key_of(struct subjects *subjects, const struct objects *objec
 	if (!objects->has_graph || !grown->node ||
 	    !name_of_node(&objects->graph, grown->node, NAME_GENERIC, name))
 		return NULL;
-	return pool_strdup(subjects->pool, name);
+	return zone_strdup(subjects->zone, name);
 }
 
 struct subject *subjects_find(struct subjects *subjects, const char *key, uint64_t address)
@@ -253,7 +253,7 @@ struct subject *subjects_get(struct subjects *subjects, const char *key, double 
 	struct subject *subject = subjects_find(subjects, key, 0);
 
 	if (!subject && (subject = add_subject(subjects, growth)))
-		subject->key = pool_strdup(subjects->pool, key);
+		subject->key = zone_strdup(subjects->zone, key);
 	return subject;
 }
 
@@ -295,7 +295,7 @@ static double entry_bytes(const struct objects *objects, const struct grown *gro
 static void describe(struct subjects *subjects, struct subject *subject,
 		     const struct objects *objects, const struct grown *grown)
 {
-	struct look place = {.pool = subjects->pool};
+	struct look place = {.zone = subjects->zone};
 	uint64_t bytes = below_of(objects, grown);
 
 	if (objects->has_graph && grown->node)
@@ -309,7 +309,7 @@ static void describe(struct subjects *subjects, struct subject *subject,
 		subject->container.bound = grown->bound;
 	}
 	if (grown->type)
-		subject->of = pool_strdup(subjects->pool, objects->types.items[grown->type].name);
+		subject->of = zone_strdup(subjects->zone, objects->types.items[grown->type].name);
 	else if (subject->container.of_count)
 		subject->of = subject->container.of[0].name;
 	if (!subject->alike && bytes)
@@ -474,7 +474,7 @@ bool subject_take_result(struct subjects *subjects, struct subject *subject, enu
 		return false;
 	subject->grown += kind == WORD_SLOT ? result->replaced : result->grew;
 	subject->shrunk += kind == WORD_LENGTH ? result->shrank : 0;
-	fills_take(&subject->fills, subjects->pool, kind, result);
+	fills_take(&subject->fills, subjects->zone, kind, result);
 	return true;
 }
 
@@ -502,11 +502,11 @@ static uint64_t grown_by_first(const struct fills *fills)
 	return count;
 }
 
-bool subject_finding(const struct subject *subject, double uptime_s, struct pool *pool,
+bool subject_finding(const struct subject *subject, double uptime_s, struct zone *zone,
 		     struct finding *finding)
 {
 	struct container_sample *samples =
-		pool_alloc(pool, subject->sample_count + 1, sizeof(*samples));
+		zone_alloc(zone, subject->sample_count + 1, sizeof(*samples));
 	struct container_history history = {
 		.samples = samples,
 		.count = subject->sample_count,
@@ -527,12 +527,12 @@ bool subject_finding(const struct subject *subject, double uptime_s, struct pool
 		samples[i].bytes = (uint64_t)((double)samples[i].length * subject->bytes_per_entry);
 	}
 	*finding = (struct finding){0};
-	if (subject->gone || subject->weak || !verdict_of_container(&history, pool, finding))
+	if (subject->gone || subject->weak || !verdict_of_container(&history, zone, finding))
 		return false;
 	if (subject->container.bytes)
 		finding->holds_bytes = subject->container.bytes;
 	if (subject->lost)
-		lost_describe(subject, pool, finding);
+		lost_describe(subject, zone, finding);
 	else
 		finding->container = &subject->container;
 	finding->of = subject->of;

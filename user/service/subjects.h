@@ -16,7 +16,7 @@
 enum { SUBJECTS_MAX = 24, SUBJECT_WORDS = 3, SUBJECT_SAMPLES = 400 };
 
 struct subject {
-	struct look_container container; /* its strings in the subjects' pool */
+	struct look_container container; /* its strings in the subjects' zone */
 	const char *of;
 	const char *key;  /* its name with [*] for each index, and its type: one subject each */
 	uint32_t pattern; /* 0: none */
@@ -48,7 +48,7 @@ struct subject {
 };
 
 struct subjects {
-	struct pool *pool;
+	struct zone *zone;
 	struct subject *items; /* SUBJECTS_MAX, fastest first at the last look */
 	size_t count;
 };
@@ -79,8 +79,8 @@ void subjects_end(struct subjects *subjects);
 bool subject_take_result(struct subjects *subjects, struct subject *subject, enum word_kind kind,
 			 const struct watch_result *result);
 
-/* The finding about a subject, in the pool; false where there is nothing to say. */
-bool subject_finding(const struct subject *subject, double uptime_s, struct pool *pool,
+/* The finding about a subject, in the zone; false where there is nothing to say. */
+bool subject_finding(const struct subject *subject, double uptime_s, struct zone *zone,
 		     struct finding *finding);
 
 #endif

@@ -81,7 +81,7 @@ static size_t merge_edges(struct edge *edges, size_t count)
 	return kept < EDGES_REPORTED ? kept : EDGES_REPORTED;
 }
 
-const struct look_edge *objects_grown_edges(const struct objects *objects, struct pool *pool,
+const struct look_edge *objects_grown_edges(const struct objects *objects, struct zone *zone,
 					    size_t *count)
 {
 	const struct patterns *patterns = &objects->patterns;
@@ -93,11 +93,11 @@ const struct look_edge *objects_grown_edges(const struct objects *objects, struc
 	if (!edges)
 		return NULL;
 	*count = merge_edges(edges, list_edges(patterns, edges));
-	struct look_edge *found = pool_alloc(pool, *count, sizeof(*found));
+	struct look_edge *found = zone_alloc(zone, *count, sizeof(*found));
 	for (size_t i = 0; i < *count; i++)
 		found[i] = (struct look_edge){
-			.from = pool_strdup(pool, objects->types.items[edges[i].from].name),
-			.to = pool_strdup(pool, objects->types.items[edges[i].to].name),
+			.from = zone_strdup(zone, objects->types.items[edges[i].from].name),
+			.to = zone_strdup(zone, objects->types.items[edges[i].to].name),
 			.count = (uint64_t)edges[i].count,
 		};
 	free(edges);

@@ -456,7 +456,7 @@ static int compare_counts(const void *a, const void *b)
 static void report_types(const struct objects *objects, struct look *look,
 			 struct look_growth *growth)
 {
-	struct look_count *types = pool_alloc(look->pool, objects->types.count, sizeof(*types));
+	struct look_count *types = zone_alloc(look->zone, objects->types.count, sizeof(*types));
 	size_t count = 0;
 
 	for (size_t i = 1; i < objects->types.count; i++) {
@@ -464,7 +464,7 @@ static void report_types(const struct objects *objects, struct look *look,
 
 		if (series->counts[0] != series->counts[1] || series->bytes[0] != series->bytes[1])
 			types[count++] = (struct look_count){
-				.name = pool_strdup(look->pool, objects->types.items[i].name),
+				.name = zone_strdup(look->zone, objects->types.items[i].name),
 				.count = series->counts[1] - series->counts[0],
 				.bytes = series->bytes[1] - series->bytes[0],
 			};
@@ -499,21 +499,21 @@ static void describe(const struct objects *objects, const struct grown *grown, s
 	};
 	if (!type && grown->node)
 		type = graph_type(&objects->graph, grown->node);
-	row->type = pool_strdup(look->pool, type ? objects->types.items[type].name : "?");
+	row->type = zone_strdup(look->zone, type ? objects->types.items[type].name : "?");
 	if (grown->type)
-		row->of = pool_strdup(look->pool, objects->types.items[grown->type].name);
+		row->of = zone_strdup(look->zone, objects->types.items[grown->type].name);
 	if (grown->node &&
 	    name_of_node(&objects->graph, grown->node, container ? 0 : NAME_GENERIC, name))
-		row->name = pool_strdup(look->pool, name);
+		row->name = zone_strdup(look->zone, name);
 	const struct chain *chain =
 		container ? chains_at(&objects->chains, container->address) : NULL;
 	if (chain && chain->name)
-		row->name = pool_strdup(look->pool, chain->name);
+		row->name = zone_strdup(look->zone, chain->name);
 }
 
 void objects_report_growth(struct objects *objects, struct look *look)
 {
-	struct look_growth *growth = pool_alloc(look->pool, 1, sizeof(*growth));
+	struct look_growth *growth = zone_alloc(look->zone, 1, sizeof(*growth));
 	size_t count;
 	struct grown *grown = objects_grown(objects, &count);
 
@@ -528,7 +528,7 @@ void objects_report_growth(struct objects *objects, struct look *look)
 	size_t max = objects->streamed ? GROWN_MAX : GROWN_REPORTED; /* many become one there */
 	if (count > max)
 		count = max;
-	struct look_grown *rows = pool_alloc(look->pool, count + GROWN_REPORTED, sizeof(*rows));
+	struct look_grown *rows = zone_alloc(look->zone, count + GROWN_REPORTED, sizeof(*rows));
 	for (size_t i = 0; i < count; i++)
 		describe(objects, &grown[i], look, &rows[i]);
 	if (objects->streamed)
@@ -537,7 +537,7 @@ void objects_report_growth(struct objects *objects, struct look *look)
 		count = GROWN_REPORTED;
 	growth->containers = rows;
 	growth->container_count = count;
-	growth->edges = objects_grown_edges(objects, look->pool, &growth->edge_count);
+	growth->edges = objects_grown_edges(objects, look->zone, &growth->edge_count);
 	look->growth = growth;
 	free(grown);
 }

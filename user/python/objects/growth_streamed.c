@@ -385,9 +385,9 @@ static void fill_row(const struct placing *placing, const struct place *place,
 	double net = place->of ? share(placing, place->of) : 1;
 
 	*row = (struct look_grown){
-		.name = pool_strdup(placing->look->pool, place->name),
-		.type = pool_strdup(placing->look->pool, objects->types.items[place->type].name),
-		.of = place->of ? pool_strdup(placing->look->pool,
+		.name = zone_strdup(placing->look->zone, place->name),
+		.type = zone_strdup(placing->look->zone, objects->types.items[place->type].name),
+		.of = place->of ? zone_strdup(placing->look->zone,
 					      objects->types.items[place->of].name)
 				: NULL,
 		.containers = place->many ? 2 : 1,
@@ -430,7 +430,7 @@ static size_t merge_alike(const struct objects *objects, struct look *look, stru
 			at++;
 		if (!chain || !chain->generic || at == kept) {
 			if (chain && chain->generic)
-				row.name = pool_strdup(look->pool, chain->generic);
+				row.name = zone_strdup(look->zone, chain->generic);
 			rows[kept++] = row;
 			continue;
 		}
@@ -444,7 +444,7 @@ static size_t merge_alike(const struct objects *objects, struct look *look, stru
 		const struct chain *chain = chains_at(&objects->chains, rows[i].address);
 
 		if (rows[i].address && chain && chain->name)
-			rows[i].name = pool_strdup(look->pool, chain->name);
+			rows[i].name = zone_strdup(look->zone, chain->name);
 	}
 	return kept;
 }
@@ -522,9 +522,9 @@ static void fill_row_of_head(const struct placing *placing, const struct chain_h
 	if (all > left)
 		links *= left / all;
 	*row = (struct look_grown){
-		.name = pool_strdup(placing->look->pool, head->links_name),
-		.type = pool_strdup(placing->look->pool, type),
-		.of = pool_strdup(placing->look->pool, type),
+		.name = zone_strdup(placing->look->zone, head->links_name),
+		.type = zone_strdup(placing->look->zone, type),
+		.of = zone_strdup(placing->look->zone, type),
 		.containers = 1,
 		.grown = (int64_t)(links + 0.5),
 		.bytes = (int64_t)(links * (double)head->bytes),

@@ -45,7 +45,7 @@ static void report_types(const struct objects *objects, struct look *look)
 {
 	size_t count = look->type_count;
 	struct look_type *types =
-		pool_alloc(look->pool, objects->types.count + count, sizeof(*types));
+		zone_alloc(look->zone, objects->types.count + count, sizeof(*types));
 
 	if (count)
 		memcpy(types, look->types, count * sizeof(*types));
@@ -54,7 +54,7 @@ static void report_types(const struct objects *objects, struct look *look)
 
 		if (type->count)
 			types[count++] = (struct look_type){
-				.name = pool_strdup(look->pool, type->name),
+				.name = zone_strdup(look->zone, type->name),
 				.language = "python",
 				.count = type->count,
 				.bytes = type->bytes,
@@ -126,7 +126,7 @@ static const struct look_count *entry_types(const struct objects *objects,
 	uint64_t seen = 0;
 
 	object_references(reader, object, sample_reference, NULL, &sampling);
-	struct look_count *of = pool_alloc(look->pool, ENTRY_TYPES_MAX, sizeof(*of));
+	struct look_count *of = zone_alloc(look->zone, ENTRY_TYPES_MAX, sizeof(*of));
 	for (size_t i = 0; i < sampling.type_count; i++)
 		seen += sampling.types[i].count;
 	for (*count = 0; *count < ENTRY_TYPES_MAX; (*count)++) {
@@ -137,7 +137,7 @@ static const struct look_count *entry_types(const struct objects *objects,
 				most = i;
 		if (!sampling.type_count || !sampling.types[most].count)
 			break;
-		of[*count].name = pool_strdup(look->pool,
+		of[*count].name = zone_strdup(look->zone,
 					      objects->types.items[sampling.types[most].type].name);
 		of[*count].count = sampling.types[most].count * length / seen;
 		sampling.types[most].count = 0;
@@ -153,8 +153,8 @@ void objects_describe_at(const struct objects *objects, const struct object *obj
 	uint32_t type = object->type;
 
 	*container = (struct look_container){
-		.type = pool_strdup(look->pool, objects->types.items[type].name),
-		.name = name ? pool_strdup(look->pool, name) : NULL,
+		.type = zone_strdup(look->zone, objects->types.items[type].name),
+		.name = name ? zone_strdup(look->zone, name) : NULL,
 		.address = address,
 		.length = object_length(reader, address, type),
 		.bytes = bytes,
@@ -211,14 +211,14 @@ static void report_containers(const struct objects *objects, const struct object
 {
 	const struct graph *graph = &objects->graph;
 	const uint64_t *below = objects->below;
-	uint32_t *nodes = pool_alloc(look->pool, request->containers + 1, sizeof(*nodes));
+	uint32_t *nodes = zone_alloc(look->zone, request->containers + 1, sizeof(*nodes));
 	size_t count = 0;
 
 	for (size_t i = 0; i < graph->order_count; i++)
 		if (is_among_largest(nodes, count, request->containers, below, graph->order[i]) &&
 		    objects_is_shown(graph, graph->order[i]))
 			keep_largest(nodes, &count, request->containers, below, graph->order[i]);
-	struct look_container *containers = pool_alloc(look->pool, count, sizeof(*containers));
+	struct look_container *containers = zone_alloc(look->zone, count, sizeof(*containers));
 	for (size_t i = 0; i < count; i++)
 		objects_describe(objects, nodes[i], below[nodes[i]],
 				 request->with_keys ? NAME_WITH_KEYS : 0, look, &containers[i]);
@@ -232,7 +232,7 @@ static void report_chains(const struct objects *objects, const struct objects_re
 {
 	const struct chains *chains = &objects->chains;
 	struct look_container *containers =
-		pool_alloc(look->pool, chains->count, sizeof(*containers));
+		zone_alloc(look->zone, chains->count, sizeof(*containers));
 	size_t count = 0;
 
 	for (size_t i = 0; i < chains->count && count < request->containers; i++) {
@@ -268,7 +268,7 @@ static const char *note_of(const struct objects *objects, const struct look *loo
 		snprintf(text, sizeof(text), "%s%s", DEBUG, objects->streamed ? "; " : "");
 	if (objects->streamed)
 		strcat(text, STREAMED);
-	return *text ? pool_strdup(look->pool, text) : NULL;
+	return *text ? zone_strdup(look->zone, text) : NULL;
 }
 
 void objects_report(struct objects *objects, const struct objects_request *request,

@@ -26,7 +26,7 @@ static void add_row(struct rows *rows, const char *type, uint64_t count, uint64_
 {
 	if (count)
 		rows->items[rows->count++] = (struct look_garbage){
-			.type = pool_strdup(rows->look->pool, type),
+			.type = zone_strdup(rows->look->zone, type),
 			.count = count,
 			.bytes = bytes,
 			.why = why,
@@ -128,7 +128,7 @@ static int compare_held(const void *a, const void *b)
 
 static void report_held(const struct objects *objects, struct look *look)
 {
-	struct look_held *held = pool_alloc(look->pool, objects->types.count, sizeof(*held));
+	struct look_held *held = zone_alloc(look->zone, objects->types.count, sizeof(*held));
 	size_t count = 0;
 
 	for (size_t i = 1; i < objects->types.count; i++) {
@@ -137,7 +137,7 @@ static void report_held(const struct objects *objects, struct look *look)
 		if (!sum->held[1] && !sum->held[0])
 			continue;
 		held[count++] = (struct look_held){
-			.type = pool_strdup(look->pool, objects->types.items[i].name),
+			.type = zone_strdup(look->zone, objects->types.items[i].name),
 			.count = sum->held[1],
 			.bytes = sum->held_bytes[1],
 			.grown = objects->garbage.looks > 1
@@ -178,7 +178,7 @@ void objects_report_garbage(struct objects *objects, struct look *look)
 			collector_each_frozen(&lists, objects->view, garbage_see_frozen, &frozen);
 	struct rows rows = {
 		.look = look,
-		.items = pool_alloc(look->pool, 3 * objects->types.count, sizeof(*rows.items)),
+		.items = zone_alloc(look->zone, 3 * objects->types.count, sizeof(*rows.items)),
 	};
 	add_unreached(objects, &rows);
 	report_rows(objects, &lists, &rows);
@@ -213,7 +213,7 @@ void objects_report_garbage_streamed(struct objects *objects, struct look *look)
 	struct collector_lists lists;
 	struct rows rows = {
 		.look = look,
-		.items = pool_alloc(look->pool, 2 * objects->types.count, sizeof(*rows.items)),
+		.items = zone_alloc(look->zone, 2 * objects->types.count, sizeof(*rows.items)),
 	};
 
 	view_clear(objects->view, &objects->regions);

@@ -142,7 +142,7 @@ static void fill_step(struct holding *holding, unsigned int way_form, uint32_t l
 		      uint32_t holder, uint32_t node, struct look_step *step)
 {
 	const struct graph *graph = &holding->objects->graph;
-	struct pool *pool = holding->look->pool;
+	struct zone *zone = holding->look->zone;
 	uint32_t type = graph_type(graph, node);
 	char edge[OBJECT_NAME_BYTES] = EDGE_OF;
 	struct name_step named = {
@@ -156,9 +156,9 @@ static void fill_step(struct holding *holding, unsigned int way_form, uint32_t l
 	const char *own = *edge == *EDGE_OF ? edge + 1 : edge; /* else its name begins anew */
 	bool is_module = graph->reader->types->items[type].kind == KIND_MODULE;
 	if (!holder || is_module)
-		step->name = pool_strdup(pool, *own == '.' ? own + 1 : own);
-	step->type = type ? pool_strdup(pool, graph->reader->types->items[type].name) : "memory";
-	step->edge = holder && !is_module ? pool_strdup(pool, own) : "";
+		step->name = zone_strdup(zone, *own == '.' ? own + 1 : own);
+	step->type = type ? zone_strdup(zone, graph->reader->types->items[type].name) : "memory";
+	step->edge = holder && !is_module ? zone_strdup(zone, own) : "";
 }
 
 /* `way` is of the object itself, or of who refers to it. */
@@ -168,7 +168,7 @@ static void fill_chain(struct holding *holding, const struct way *way, struct lo
 	uint32_t nodes[CHAIN_MAX];
 	size_t count = chain_of(graph, way->example, nodes);
 	unsigned int form = way->count > 1 ? NAME_GENERIC : 0;
-	struct look_step *chain = pool_alloc(holding->look->pool, count + 1, sizeof(*chain));
+	struct look_step *chain = zone_alloc(holding->look->zone, count + 1, sizeof(*chain));
 
 	for (size_t i = 0; i < count; i++) {
 		uint32_t node = nodes[count - 1 - i], parent = graph->parents[node];
@@ -208,7 +208,7 @@ static void fill_row(struct holding *holding, const struct way *way, struct look
 	char name[OBJECT_NAME_BYTES];
 
 	*row = (struct look_holder){
-		.of = pool_strdup(holding->look->pool, holding->text),
+		.of = zone_strdup(holding->look->zone, holding->text),
 		.count = way->count,
 		.bytes = way->bytes,
 	};
@@ -217,7 +217,7 @@ static void fill_row(struct holding *holding, const struct way *way, struct look
 		return;
 	}
 	if (name_way(holding, way, name))
-		row->name = pool_strdup(holding->look->pool, name);
+		row->name = zone_strdup(holding->look->zone, name);
 	fill_chain(holding, way, row);
 }
 
@@ -225,13 +225,13 @@ static void fill_rows(struct holding *holding, uint64_t unfound)
 {
 	size_t count =
 		holding->ways.count < HOLDERS_REPORTED ? holding->ways.count : HOLDERS_REPORTED;
-	struct look_holder *rows = pool_alloc(holding->look->pool, count + 1, sizeof(*rows));
+	struct look_holder *rows = zone_alloc(holding->look->zone, count + 1, sizeof(*rows));
 
 	for (size_t i = 0; i < count; i++)
 		fill_row(holding, &holding->ways.items[i], &rows[i]);
 	if (unfound)
 		rows[count++] = (struct look_holder){
-			.of = pool_strdup(holding->look->pool, holding->text),
+			.of = zone_strdup(holding->look->zone, holding->text),
 			.name = HOLDER_UNFOUND,
 			.count = unfound,
 			.bytes = holding->objects->below[holding->node],
@@ -380,7 +380,7 @@ static void report_one(struct holding *holding, uint32_t node)
 {
 	const struct graph *graph = &holding->objects->graph;
 	struct look *look = holding->look;
-	struct look_container *asked = pool_alloc(look->pool, 1, sizeof(*asked));
+	struct look_container *asked = zone_alloc(look->zone, 1, sizeof(*asked));
 
 	holding->node = node;
 	holding->address = graph_address(graph, node);
@@ -411,7 +411,7 @@ void objects_report_holders(const struct objects *objects, const struct objects_
 	};
 	struct asked asked;
 
-	look->asked_for = pool_strdup(look->pool, request->holders);
+	look->asked_for = zone_strdup(look->zone, request->holders);
 	if (!objects->has_graph)
 		return;
 	int error = asked_find(objects, request->holders, &asked);

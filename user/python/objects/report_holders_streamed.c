@@ -112,7 +112,7 @@ static struct name_step name_of_step(const struct chain_step *step)
 
 static const char *type_name(const struct holding *holding, uint32_t type)
 {
-	return type ? pool_strdup(holding->look->pool, holding->objects->types.items[type].name)
+	return type ? zone_strdup(holding->look->zone, holding->objects->types.items[type].name)
 		    : "memory";
 }
 
@@ -121,7 +121,7 @@ static void fill_step(struct holding *holding, const struct chain_step *step, un
 {
 	const struct object_reader *reader = &holding->objects->reader;
 	const struct name_step named = name_of_step(step);
-	struct pool *pool = holding->look->pool;
+	struct zone *zone = holding->look->zone;
 	char edge[OBJECT_NAME_BYTES] = EDGE_OF;
 
 	name_append(reader, &named, form, edge);
@@ -129,15 +129,15 @@ static void fill_step(struct holding *holding, const struct chain_step *step, un
 	bool is_module = label_kind(step->label) == LABEL_MODULES ||
 			 reader->types->items[step->target_type].kind == KIND_MODULE;
 	if (!step->holder_type || is_module)
-		row->name = pool_strdup(pool, *own == '.' ? own + 1 : own);
+		row->name = zone_strdup(zone, *own == '.' ? own + 1 : own);
 	row->type = is_module ? "module" : type_name(holding, step->target_type);
-	row->edge = step->holder_type && !is_module ? pool_strdup(pool, own) : "";
+	row->edge = step->holder_type && !is_module ? zone_strdup(zone, own) : "";
 }
 
 static void fill_chain(struct holding *holding, const struct way *way, struct look_holder *row)
 {
 	unsigned int form = holding->form | (way->count > 1 ? NAME_GENERIC : 0);
-	struct look_step *chain = pool_alloc(holding->look->pool, CHAIN_MAX + 1, sizeof(*chain));
+	struct look_step *chain = zone_alloc(holding->look->zone, CHAIN_MAX + 1, sizeof(*chain));
 	size_t count = 0;
 
 	for (size_t i = 0; way->chain && i < way->chain->step_count && count < CHAIN_MAX; i++) {
@@ -176,7 +176,7 @@ static bool name_way(const struct holding *holding, const struct way *way, bool 
 static void fill_rows(struct holding *holding, uint64_t unfound)
 {
 	struct look *look = holding->look;
-	struct look_holder *rows = pool_alloc(look->pool, HOLDERS_REPORTED + 1, sizeof(*rows));
+	struct look_holder *rows = zone_alloc(look->zone, HOLDERS_REPORTED + 1, sizeof(*rows));
 	char name[OBJECT_NAME_BYTES];
 	size_t count = 0;
 
@@ -188,18 +188,18 @@ static void fill_rows(struct holding *holding, uint64_t unfound)
 			continue;
 		view_clear(holding->objects->view, &holding->objects->regions);
 		*row = (struct look_holder){
-			.of = pool_strdup(look->pool, holding->text),
+			.of = zone_strdup(look->zone, holding->text),
 			.count = (uint64_t)((double)way->count * holding->scale + 0.5),
 			.bytes = (uint64_t)((double)way->bytes * holding->scale),
 		};
 		if (name_way(holding, way, way->count > 1, name))
-			row->name = pool_strdup(look->pool, name);
+			row->name = zone_strdup(look->zone, name);
 		fill_chain(holding, way, row);
 		count++;
 	}
 	if (unfound)
 		rows[count++] = (struct look_holder){
-			.of = pool_strdup(look->pool, holding->text),
+			.of = zone_strdup(look->zone, holding->text),
 			.name = HOLDER_UNFOUND,
 			.count = unfound,
 			.bytes = holding->one.bytes,
@@ -312,7 +312,7 @@ static void describe_one(struct holding *holding)
 {
 	struct objects *objects = holding->objects;
 	const struct chain *one = &holding->chains.items[0];
-	struct look_container *asked = pool_alloc(holding->look->pool, 1, sizeof(*asked));
+	struct look_container *asked = zone_alloc(holding->look->zone, 1, sizeof(*asked));
 
 	view_clear(objects->view, &objects->regions);
 	const struct object object = object_make(&objects->reader, one->address, one->type);
@@ -372,7 +372,7 @@ void objects_report_holders_streamed(struct objects *objects, const struct objec
 
 	holding.chains.form = holding.form;
 	holding.chains.thorough = true;
-	look->asked_for = pool_strdup(look->pool, request->holders);
+	look->asked_for = zone_strdup(look->zone, request->holders);
 	int error = asked_find_streamed(objects, request->holders,
 					max < ASKED_MAX ? max : ASKED_MAX, &asked);
 	if (!error && asked.sampler.seen == 1)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-#include "pool.h"
+#include "zone.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,31 +15,31 @@ struct chunk {
 	_Alignas(max_align_t) unsigned char data[];
 };
 
-struct pool {
+struct zone {
 	struct chunk *chunks; /* the first is the one being filled */
 };
 
-struct pool *pool_new(void)
+struct zone *zone_new(void)
 {
-	struct pool *pool = calloc(1, sizeof(*pool));
+	struct zone *zone = calloc(1, sizeof(*zone));
 
-	if (!pool)
+	if (!zone)
 		abort();
-	return pool;
+	return zone;
 }
 
-void pool_free(struct pool *pool)
+void zone_free(struct zone *zone)
 {
-	if (!pool)
+	if (!zone)
 		return;
-	for (struct chunk *chunk = pool->chunks, *next; chunk; chunk = next) {
+	for (struct chunk *chunk = zone->chunks, *next; chunk; chunk = next) {
 		next = chunk->next;
 		free(chunk);
 	}
-	free(pool);
+	free(zone);
 }
 
-static struct chunk *add_chunk(struct pool *pool, size_t bytes)
+static struct chunk *add_chunk(struct zone *zone, size_t bytes)
 {
 	size_t size = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
 	struct chunk *chunk = calloc(1, sizeof(*chunk) + size);
@@ -47,17 +47,17 @@ static struct chunk *add_chunk(struct pool *pool, size_t bytes)
 	if (!chunk)
 		abort();
 	chunk->size = size;
-	if (pool->chunks && size > CHUNK_BYTES) {
-		chunk->next = pool->chunks->next;
-		pool->chunks->next = chunk;
+	if (zone->chunks && size > CHUNK_BYTES) {
+		chunk->next = zone->chunks->next;
+		zone->chunks->next = chunk;
 	} else {
-		chunk->next = pool->chunks;
-		pool->chunks = chunk;
+		chunk->next = zone->chunks;
+		zone->chunks = chunk;
 	}
 	return chunk;
 }
 
-void *pool_alloc(struct pool *pool, size_t count, size_t size)
+void *zone_alloc(struct zone *zone, size_t count, size_t size)
 {
 	size_t bytes;
 
@@ -65,29 +65,29 @@ void *pool_alloc(struct pool *pool, size_t count, size_t size)
 		abort();
 	bytes = (bytes + ALIGNMENT_BYTES - 1) / ALIGNMENT_BYTES * ALIGNMENT_BYTES;
 
-	struct chunk *chunk = pool->chunks;
+	struct chunk *chunk = zone->chunks;
 
 	if (!chunk || chunk->size - chunk->used < bytes)
-		chunk = add_chunk(pool, bytes);
+		chunk = add_chunk(zone, bytes);
 	void *memory = chunk->data + chunk->used;
 
 	chunk->used += bytes;
 	return memory;
 }
 
-char *pool_strdup(struct pool *pool, const char *string)
+char *zone_strdup(struct zone *zone, const char *string)
 {
 	size_t bytes = strlen(string) + 1;
 
-	return memcpy(pool_alloc(pool, bytes, 1), string, bytes);
+	return memcpy(zone_alloc(zone, bytes, 1), string, bytes);
 }
 
-void *pool_grow(struct pool *pool, void *array, size_t count, size_t *room, size_t size)
+void *zone_grow(struct zone *zone, void *array, size_t count, size_t *room, size_t size)
 {
 	if (count < *room)
 		return array;
 	*room = *room ? *room * 2 : 64;
-	void *larger = pool_alloc(pool, *room, size);
+	void *larger = zone_alloc(zone, *room, size);
 
 	if (count)
 		memcpy(larger, array, count * size);
