@@ -25,8 +25,9 @@ enum {
 	WATCH_S = 20,
 };
 
-/* What ends a wait for the next look. */
+/* What ends a wait for the next look, or a watch, before its time. */
 struct ends {
+	bool taken;
 	bool interrupted;
 	bool gone;
 };
@@ -36,12 +37,15 @@ static void note(void *flag)
 	*(bool *)flag = true;
 }
 
-/* ^C ends a series of looks with what was seen so far; the target's end is for the next look to
- * find, so that it may be missed here. */
+/* From here on ^C ends what takes its time, with what was seen so far; the target's end is for the
+ * next look and the watch to find, so that it may be missed here. */
 static int take_ends(struct loop *loop, pid_t pid, struct ends *ends, struct failure *failure)
 {
 	sigset_t signals;
 
+	if (ends->taken)
+		return 0;
+	ends->taken = true;
 	signals_of_end(&signals);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	loop_on_process(loop, pid, LOOP_IN_TURN, note, &ends->gone);
@@ -62,23 +66,22 @@ static void rest(struct loop *loop, uint64_t until_ns, const struct ends *ends)
 
 /* Graphs at the first look, the last and some between show growth by paths. */
 static int look_repeatedly(struct patient *patient, const struct heap_options *heap,
-			   struct failure *failure)
+			   struct ends *ends, struct failure *failure)
 {
-	static struct ends ends; /* as long as the loop may tell them */
 	long looks = heap->interval_s ? heap->looks ? heap->looks : LOOKS_DEFAULT : 1;
 	uint64_t next_ns = clock_ns(CLOCK_MONOTONIC);
 	int error = 0;
 
 	if (looks > 1)
-		error = take_ends(heap->reading.loop, patient->pid, &ends, failure);
+		error = take_ends(heap->reading.loop, patient->pid, ends, failure);
 	for (long i = 0; i < looks && !error; i++) {
 		if (i) {
 			next_ns += (uint64_t)(heap->interval_s * 1e9);
-			rest(heap->reading.loop, next_ns, &ends);
+			rest(heap->reading.loop, next_ns, ends);
 		}
-		if (ends.interrupted)
+		if (ends->interrupted)
 			break;
-		if (ends.gone)
+		if (ends->gone)
 			return failure_set(failure, STATUS_TARGET,
 					   "process %d ended after %ld of %ld looks",
 					   (int)patient->pid, i, looks);
@@ -161,20 +164,23 @@ static int print_watched_json(const void *context, FILE *file)
 	return watched_json(context, file);
 }
 
-static enum exit_status watch(const struct heap_options *heap, struct patient *patient)
+static enum exit_status watch(const struct heap_options *heap, struct patient *patient,
+			      struct ends *ends)
 {
 	const struct heap_watch_options options = {
 		.wish = heap->watch,
 		.seconds = heap->watch_s ? heap->watch_s : WATCH_S,
 		.follow_forks = heap->follow_forks,
 		.loop = heap->reading.loop,
+		.interrupted = &ends->interrupted,
 	};
 	struct zone *zone = zone_new();
 	enum exit_status status;
 	struct watched watched;
 	struct failure failure;
 
-	if (heap_watch(patient, &options, zone, &watched, &failure)) {
+	if (take_ends(heap->reading.loop, patient->pid, ends, &failure) ||
+	    heap_watch(patient, &options, zone, &watched, &failure)) {
 		message_error("%s", failure.text);
 		status = failure.status;
 	} else {
@@ -264,6 +270,7 @@ static enum exit_status look_at(const struct heap_options *heap, const struct pr
 		.holders = heap->holders,
 	};
 	const uint64_t budget = look_options_budget(&heap->look);
+	static struct ends ends; /* as long as the loop may tell them */
 	enum exit_status status = STATUS_OK;
 	struct look_workers workers = {0};
 	struct failure failure = {0};
@@ -279,12 +286,12 @@ static enum exit_status look_at(const struct heap_options *heap, const struct pr
 	patient.with_freeze = heap->freeze;
 	if (heap->lost && patient_seek_lost(&patient))
 		message_error("no memory to look for lost blocks");
-	if (look_repeatedly(&patient, heap, &failure)) {
+	if (look_repeatedly(&patient, heap, &ends, &failure)) {
 		message_error("%s", failure.text);
 		status = failure.status;
 	}
-	if (!status && heap->watch) {
-		status = watch(heap, &patient);
+	if (!status && heap->watch && !ends.interrupted) {
+		status = watch(heap, &patient, &ends);
 	} else if (patient.looks) {
 		struct look *look = patient_report(&patient, &request);
 

@@ -185,11 +185,13 @@ static bool is_replaced(struct watch *watch)
 }
 
 /* Until the one that counts has told what it will. */
-static void run_watch(struct watch *watch, const struct wanted *wanted, double seconds)
+static void run_watch(struct watch *watch, const struct wanted *wanted,
+		      const struct heap_watch_options *options)
 {
-	double step = seconds < STEP_S ? seconds : STEP_S;
+	double seconds = options->seconds, step = seconds < STEP_S ? seconds : STEP_S;
 
-	for (double at = 0; at < seconds && watch_armed(watch); at += step) {
+	for (double at = 0; at < seconds && watch_armed(watch) && !*options->interrupted;
+	     at += step) {
 		watch_run(watch, step);
 		if (watch_armed(watch) < wanted->count && !is_replaced(watch))
 			break;
@@ -230,6 +232,7 @@ static int watch_words(struct patient *patient, const struct wanted *wanted,
 		.word_count = wanted->count,
 		.follow_forks = options->follow_forks,
 		.loop = options->loop,
+		.interrupted = options->interrupted,
 	};
 
 	memcpy(config.words, wanted->words, sizeof(wanted->words));
@@ -238,8 +241,10 @@ static int watch_words(struct patient *patient, const struct wanted *wanted,
 		return -1;
 	if (options->follow_forks)
 		add_forks(watch, patient, wanted, watched);
-	run_watch(watch, wanted, options->seconds);
+	run_watch(watch, wanted, options);
 	int error = take_results(watch, wanted, zone, watched);
+	if (!watched->end && *options->interrupted)
+		watched->end = "interrupted";
 	watch_close(watch);
 	return error ? failure_set(failure, STATUS_FAILURE, "out of memory") : 0;
 }

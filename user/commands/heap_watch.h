@@ -16,7 +16,8 @@ struct heap_watch_options {
 	const char *wish;
 	double seconds;
 	bool follow_forks;
-	struct loop *loop; /* in which it waits */
+	struct loop *loop;       /* in which it waits */
+	const bool *interrupted; /* set by what the loop serves: it ends with what it knows */
 };
 
 int heap_watch(struct patient *patient, const struct heap_watch_options *options, struct zone *zone,

@@ -443,13 +443,20 @@ bool watch_poll(struct watch *watch)
 	return hit;
 }
 
+static bool goes_on(const struct watch *watch)
+{
+	const bool *interrupted = watch->config.interrupted;
+
+	return watch_armed(watch) && !(interrupted && *interrupted);
+}
+
 void watch_run(struct watch *watch, double seconds)
 {
 	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + (uint64_t)(seconds * 1e9);
 	uint64_t wait_ns = PAUSE_LEAST_NS, now_ns;
 
 	watch_poll(watch);
-	while (watch_armed(watch) && (now_ns = clock_ns(CLOCK_MONOTONIC)) < until_ns) {
+	while (goes_on(watch) && (now_ns = clock_ns(CLOCK_MONOTONIC)) < until_ns) {
 		uint64_t left_ns = until_ns - now_ns;
 
 		loop_rest(watch->config.loop, now_ns + (wait_ns < left_ns ? wait_ns : left_ns));

@@ -71,6 +71,7 @@ struct watch_config {
 	/* In which it is waited, and limits are kept also while files are read; it must outlive the
 	 * watch. NULL: they are kept at polls alone. */
 	struct loop *loop;
+	const bool *interrupted; /* ends watch_run() early, as what the loop serves may set; NULL */
 	struct watch_programs *programs; /* handed from watch to watch; NULL: each loads its own */
 };
 
@@ -99,7 +100,7 @@ void watch_close(struct watch *watch);
  */
 bool watch_poll(struct watch *watch);
 
-/* Polls for so long, or until all words were let go or the process is gone. */
+/* Polls for so long, or until all words were let go, the process is gone, or it is interrupted. */
 void watch_run(struct watch *watch, double seconds);
 
 /* How many words are still watched. */
