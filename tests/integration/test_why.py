@@ -243,10 +243,14 @@ def test_what_does_nothing_is_looked_through_once(tmp_path):
 
 
 def test_what_does_little_and_grows_is_named(tmp_path):
+    """And what each look saw in malloc is told once, however often it was weighed."""
     with Script(IDLE.replace("GROWS", "True")) as script:
-        answer, _ = ask(script.pid, tmp_path)
+        run = why(tmp_path, "-v", "-p", script.pid, "-d", 8, "-o", "why.json")
+    assert run.returncode == 0, run.stderr
+    answer = json.loads((tmp_path / "why.json").read_text())
     assert names(answer)[:1] == ["__main__.late"]
     assert answer["findings"][0]["filled_by"]
+    assert run.stderr.count(" kB in malloc at ") <= sum(count_looks(run.stderr)), run.stderr
 
 
 def test_the_line_of_cpp_that_fills_a_map_in_a_short_watch(tmp_path):

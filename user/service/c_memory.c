@@ -46,6 +46,12 @@ bool c_memory_is_measured(const struct patient_case *kase)
 	return kase->outside.count >= 2;
 }
 
+static double end_of_graphs_s(const struct patient_case *kase)
+{
+	return kase->ends_without_graph ? kase->outside.items[kase->outside.count - 1].at_s
+					: INFINITY;
+}
+
 /*
  * Tables of Python's objects, long strings and arrays lie in malloc's blocks too, and come and go
  * by megabytes where it is busy. They are counted at each look, as of the same moment or nearly so,
@@ -55,9 +61,7 @@ bool c_memory_is_measured(const struct patient_case *kase)
 static bool rate_beside_python(const struct patient_case *kase, struct rate *rate)
 {
 	const struct series *all = &kase->parts[PART_MALLOC_LIVE], *beside = &kase->beside;
-	double until_s = kase->ends_without_graph
-				 ? kase->outside.items[kase->outside.count - 1].at_s
-				 : INFINITY;
+	double until_s = end_of_graphs_s(kase);
 	struct series left = {.count = 0};
 
 	if (beside->count != all->count)
@@ -66,19 +70,29 @@ static bool rate_beside_python(const struct patient_case *kase, struct rate *rat
 		double at_s = all->items[i].at_s, outside = series_at(&kase->outside, at_s);
 
 		series_add(&left, at_s, all->items[i].value - beside->items[i].value - outside);
+	}
+	return left.count && slope_of(&left, rate) && rate->low > 0 &&
+	       grown_bytes(&left) >= LEAST_BYTES;
+}
+
+void c_memory_tell(const struct patient_case *kase)
+{
+	const struct series *all = &kase->parts[PART_MALLOC_LIVE], *beside = &kase->beside;
+
+	if (!c_memory_is_measured(kase) || beside->count != all->count)
+		return;
+	for (size_t i = 0; i < all->count && all->items[i].at_s <= end_of_graphs_s(kase); i++) {
 		const struct event event = {
 			.kind = EVENT_MALLOC_SHARED,
 			.pid = (int)kase->patient.pid,
 			.bytes = all->items[i].value,
-			.seconds = at_s - all->items[0].at_s,
+			.seconds = all->items[i].at_s - all->items[0].at_s,
 			.tables_bytes = beside->items[i].value,
-			.others_bytes = outside,
+			.others_bytes = series_at(&kase->outside, all->items[i].at_s),
 		};
 
 		event_tell(kase->listener, &event);
 	}
-	return left.count && slope_of(&left, rate) && rate->low > 0 &&
-	       grown_bytes(&left) >= LEAST_BYTES;
 }
 
 /* Where that is not known: what the findings explain beyond the growth of Python's objects. */

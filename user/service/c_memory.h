@@ -19,6 +19,9 @@ bool c_memory_is_measured(const struct patient_case *kase);
 bool c_memory_rate(const struct patient_case *kase, const struct finding *findings, size_t count,
 		   struct rate *rate);
 
+/* Tells by events what was taken for Python's, look by look, where that is measured. */
+void c_memory_tell(const struct patient_case *kase);
+
 /* A recording of malloc's calls. */
 struct c_trace;
 

@@ -188,6 +188,7 @@ struct answer *case_answer(struct patient_case *kase, double weight)
 			  kase->resident.count);
 	answer->unexplained = guess_unexplained(kase, answer);
 	size_t count = find_all(kase, answer, findings);
+	c_memory_tell(kase);
 	rate_scale(&answer->growth, weight);
 	rate_scale(&answer->resident_growth, weight);
 	for (size_t i = 0; i < count; i++)
