@@ -199,6 +199,14 @@ def test_one_way_at_a_time(command):
         assert "one of" in refused(command, *ways, status=USAGE)
 
 
+@pytest.mark.parametrize("option, needed", [
+    ("--container", "an ID"), ("--cgroup", "a path below /sys/fs/cgroup"), ("--comm", "a name")])
+def test_an_empty_name(option, needed):
+    """It is the beginning of every ID, and what a script's variable is that was not set."""
+    for command in ["heap", "why", "record", "doctor"]:
+        assert refused(command, option, "", status=USAGE) == f'unfreed: {option} needs {needed}, not ""\n'
+
+
 @pytest.mark.parametrize("command", ["why", "record"])
 def test_a_command_is_another_way(command):
     assert "one of" in refused(command, "--comm", "x", "--", "true", status=USAGE)

@@ -60,8 +60,24 @@ static error_t add_pids(struct target_choice *choice, const char *text)
 	}
 }
 
+/* Every ID begins with "", and every cgroup is below it: a variable of a script that is not set. */
+static bool is_empty(enum selection_kind kind, const char *name)
+{
+	static const char *const needs[] = {
+		[SELECT_CONTAINER] = "--container needs an ID",
+		[SELECT_CGROUP] = "--cgroup needs a path below /sys/fs/cgroup",
+		[SELECT_COMM] = "--comm needs a name",
+	};
+
+	if (!*name)
+		message_error("%s, not \"\"", needs[kind]);
+	return !*name;
+}
+
 static error_t select_by(struct target_choice *choice, enum selection_kind kind, const char *name)
 {
+	if (is_empty(kind, name))
+		return EINVAL;
 	if (choice->selection.name) {
 		message_error("--container, --cgroup and --comm: give one of them, once");
 		return EINVAL;
