@@ -268,4 +268,4 @@ def test_the_line_of_cpp_that_fills_a_map_in_a_short_watch(tmp_path):
     fill = finding["filled_by"][0]
     assert "open_session" in fill["frames"][fill["own"]]["name"], fill
     assert "allocated   open_session" in text
-    assert "0 blocks" not in text
+    assert " 0 blocks" not in text  # 580 blocks are some
