@@ -44,6 +44,24 @@ static void test_idle(void **state)
 	assert_near(allowance_left(&allowance), 0.25 - 2);
 }
 
+/* What polls take goes on until the end, and is kept back. */
+static void test_steady(void **state)
+{
+	struct allowance allowance = {
+		.duration = 120, .passed = 40, .used = 40, .spent = 0.5, .steady = 0.1};
+
+	(void)state;
+	assert_near(allowance_left(&allowance), 1.2 - 0.5 - 0.2);
+	allowance.passed = 120;
+	allowance.used = 120;
+	assert_near(allowance_left(&allowance), 1.2 - 0.5);
+	allowance.passed = 121; /* the last look comes behind the end */
+	assert_near(allowance_left(&allowance), 1.2 * 120 / 121 - 0.5);
+	allowance.passed = 0; /* no division by it */
+	allowance.usual = 1;
+	assert_near(allowance_left(&allowance), 1.2 - 0.5);
+}
+
 /* What a process has used by then is told in hundredths of a second. */
 static void test_first_seconds(void **state)
 {
@@ -77,9 +95,9 @@ static void test_first_graph(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_busy),        cmocka_unit_test(test_of_many_processors),
-		cmocka_unit_test(test_idle),        cmocka_unit_test(test_first_seconds),
-		cmocka_unit_test(test_first_graph),
+		cmocka_unit_test(test_busy),   cmocka_unit_test(test_of_many_processors),
+		cmocka_unit_test(test_idle),   cmocka_unit_test(test_first_seconds),
+		cmocka_unit_test(test_steady), cmocka_unit_test(test_first_graph),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

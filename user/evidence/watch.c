@@ -405,14 +405,13 @@ static void end_what_reached(void *context)
 	}
 }
 
-static bool poll_word(struct watch *watch, size_t word)
+static uint64_t poll_word(struct watch *watch, size_t word)
 {
 	struct word_watch *polled = &watch->words[word];
-	uint64_t hits = load(&word_state(watch, word)->hits);
-	bool hit = hits != polled->seen_hits;
+	uint64_t hits = load(&word_state(watch, word)->hits), seen = polled->seen_hits;
 
 	polled->seen_hits = hits;
-	return hit;
+	return hits - seen;
 }
 
 /* Nothing is mapped there, which only a live image can say. */
@@ -429,18 +428,18 @@ static void end_gone(struct watch *watch)
 		end_word(watch, word, WATCH_END_GONE);
 }
 
-bool watch_poll(struct watch *watch)
+uint64_t watch_poll(struct watch *watch)
 {
-	bool hit = false;
+	uint64_t hits = 0;
 
 	end_what_reached(watch);
 	for (size_t word = 0; word < watch->config.word_count; word++)
-		hit |= poll_word(watch, word);
+		hits += poll_word(watch, word);
 	writers_take(watch->writers,
 		     __atomic_load_n(watch->program->stacks_used, __ATOMIC_RELAXED));
-	if (!hit && is_gone(watch))
+	if (!hits && is_gone(watch))
 		end_gone(watch);
-	return hit;
+	return hits;
 }
 
 static bool goes_on(const struct watch *watch)

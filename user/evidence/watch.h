@@ -95,10 +95,10 @@ void watch_close(struct watch *watch);
 
 /*
  * Lets go of words that reached a limit, and names the lines that are new, as their code may be
- * gone soon. Cheap: to be called each millisecond as long as it says that something was hit since
- * the last call, else less and less often, up to each 50 ms.
+ * gone soon. Returns how often words were hit since the last call: the fewer, the later may the next
+ * one be, from a millisecond to 50 of them. Cheap.
  */
-bool watch_poll(struct watch *watch);
+uint64_t watch_poll(struct watch *watch);
 
 /* Polls for so long, or until all words were let go, the process is gone, or it is interrupted. */
 void watch_run(struct watch *watch, double seconds);

@@ -21,6 +21,7 @@ struct allowance {
 	double used;     /* by the process, of processors, meanwhile */
 	double usual;    /* by it in a second of its life before; counts in the first seconds */
 	double spent;    /* of ours, for it, and of its own by what we do */
+	double steady;   /* of that: by what goes on alike until the end */
 	double alike;    /* processes that are looked at like it, with itself; 0: it alone */
 };
 

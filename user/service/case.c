@@ -228,6 +228,7 @@ static void count_live(struct patient_case *kase, double now)
 	kase->counted = true;
 	began = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began;
 	kase->count_cost_s = (double)began / NS_PER_S;
+	kase->counts_cpu_ns += began;
 	kase->own_cpu_ns += began;
 }
 

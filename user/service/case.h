@@ -44,12 +44,13 @@ struct patient_case {
 	double began_s; /* likewise: first and last seen */
 	double seen_s;
 	double uptime_s;
-	uint64_t cpu_ticks;    /* of the process, when it was polled last */
-	uint64_t own_cpu_ns;   /* of ours, for looks */
-	double counted_s;      /* when live objects were counted last */
-	bool counted;          /* the last sample of them is no look's */
-	double look_cost_s[2]; /* of ours: the last look without a graph, and with one */
-	struct look *memory;   /* a look without a graph that came later than the last report */
+	uint64_t cpu_ticks;     /* of the process, when it was polled last */
+	uint64_t own_cpu_ns;    /* of ours, for looks and counts */
+	uint64_t counts_cpu_ns; /* of it, for counts of live objects */
+	double counted_s;       /* when live objects were counted last */
+	bool counted;           /* the last sample of them is no look's */
+	double look_cost_s[2];  /* of ours: the last look without a graph, and with one */
+	struct look *memory;    /* a look without a graph that came later than the last report */
 	struct { /* bytes at the last look with a graph, or first after it; 0: unknown */
 		double live;
 		double counted;
@@ -107,8 +108,8 @@ void case_poll(struct patient_case *kase, double now_s);
 bool case_watch_next(struct patient_case *kase, struct patient_case *const *others, size_t count,
 		     double cost_share, struct failure *lacks);
 
-/* Polls the watch. Returns whether something was hit just now. */
-bool case_watch_poll(struct patient_case *kase);
+/* Polls the watch. Returns how often words were hit since the last time. */
+uint64_t case_watch_poll(struct patient_case *kase);
 
 /* Whether the watch has told all that it will. */
 bool case_watch_is_over(const struct patient_case *kase, double now_s, double most_s);

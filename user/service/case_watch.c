@@ -122,9 +122,9 @@ bool case_watch_next(struct patient_case *kase, struct patient_case *const *othe
 	return kase->watch;
 }
 
-bool case_watch_poll(struct patient_case *kase)
+uint64_t case_watch_poll(struct patient_case *kase)
 {
-	return kase->watch && watch_poll(kase->watch);
+	return kase->watch ? watch_poll(kase->watch) : 0;
 }
 
 bool case_watch_is_over(const struct patient_case *kase, double now, double most_s)

@@ -20,7 +20,9 @@
 enum {
 	CASES_MAX = 64,
 	BATCHES = 6,
-	POLL_HOT_NS = 4000000, /* some hundred writes at most, far from the limit of a word */
+	POLL_HITS = 16, /* between two polls, far from the limit of a word, if they go on alike */
+	POLL_LEAST_NS = 4000000,
+	POLL_HIT_NS = 20000000, /* at most, as long as there are any */
 	POLL_IDLE_NS = 50000000,
 	C_GROWTH_MIN = 100000, /* bytes an hour */
 };
@@ -165,17 +167,17 @@ static void note_lack(struct inquiry *inquiry, const struct patient_case *kase,
 	inquiry->lacks = *lacks;
 }
 
-/* Goes on to the next words where a watch has told what it will. Returns whether any was hit. */
-static bool attend_watches(struct inquiry *inquiry)
+/* Goes on to the next words where a watch has told what it will. Returns how often any was hit. */
+static uint64_t attend_watches(struct inquiry *inquiry)
 {
-	bool hot = false;
+	uint64_t hits = 0;
 
 	for (size_t i = 0; i < inquiry->case_count && !inquiry->cannot_watch; i++) {
 		struct patient_case *kase = inquiry->cases[i];
 		double most_s =
 			fmax((kase->schedule.end_s - kase->schedule.began_s) * 0.8 / BATCHES, 1);
 
-		hot |= case_watch_poll(kase);
+		hits += case_watch_poll(kase);
 		if (!case_watch_is_over(kase, clock_s(CLOCK_MONOTONIC), most_s))
 			continue;
 		struct failure lacks = {0};
@@ -188,7 +190,7 @@ static bool attend_watches(struct inquiry *inquiry)
 			case_watch_end(kase);
 		note_lack(inquiry, kase, &lacks);
 	}
-	return hot;
+	return hits;
 }
 
 /* Where malloc's blocks grow most, if recording is worth it and affordable. */
@@ -243,13 +245,25 @@ static void poll_all(struct inquiry *inquiry)
 	add_workers(inquiry, true);
 }
 
+static uint64_t pause_after(uint64_t hits, uint64_t paused_ns)
+{
+	if (!hits)
+		return POLL_IDLE_NS;
+	uint64_t pause_ns = paused_ns * POLL_HITS / hits;
+
+	return pause_ns < POLL_LEAST_NS ? POLL_LEAST_NS
+	       : pause_ns > POLL_HIT_NS ? POLL_HIT_NS
+					: pause_ns;
+}
+
 static void ask(struct inquiry *inquiry)
 {
 	double end_s = inquiry_until_s(inquiry), next_poll_s = 0;
+	uint64_t pause_ns = POLL_LEAST_NS;
 	double trace_s = inquiry->began_s + TRACE_AT * inquiry->options->duration_s;
 
 	while (clock_s(CLOCK_MONOTONIC) < end_s && !is_over(inquiry)) {
-		bool hot = attend_watches(inquiry);
+		uint64_t hits = attend_watches(inquiry);
 		attend_trace(inquiry);
 
 		if (clock_s(CLOCK_MONOTONIC) >= next_poll_s) {
@@ -259,8 +273,8 @@ static void ask(struct inquiry *inquiry)
 		inquiry_look(inquiry);
 		if (clock_s(CLOCK_MONOTONIC) >= trace_s && !inquiry->trace_tried)
 			begin_trace(inquiry);
-		loop_rest(inquiry->options->loop,
-			  clock_ns(CLOCK_MONOTONIC) + (hot ? POLL_HOT_NS : POLL_IDLE_NS));
+		pause_ns = pause_after(hits, pause_ns);
+		loop_rest(inquiry->options->loop, clock_ns(CLOCK_MONOTONIC) + pause_ns);
 	}
 }
 

@@ -44,7 +44,7 @@ static bool is_idle_master(const struct inquiry *inquiry, const struct patient_c
 /* --- what may be spent --- */
 
 /* What hits cost the process counts too. Of what is spent for none in particular, such as the loop
- * that polls, each has a part. */
+ * that polls, each has a part; it goes on, as counts of what is live do. */
 static double left_for(const struct inquiry *inquiry, const struct patient_case *kase)
 {
 	struct allowance allowance = case_allowance(kase, inquiry_until_s(inquiry));
@@ -54,7 +54,9 @@ static double left_for(const struct inquiry *inquiry, const struct patient_case 
 		common -= (double)inquiry->cases[i]->own_cpu_ns / 1e9;
 		alive += !inquiry->cases[i]->gone;
 	}
-	allowance.spent += common / fmax(alive, 1) + case_cost_s(kase);
+	common /= fmax(alive, 1);
+	allowance.spent += common + case_cost_s(kase);
+	allowance.steady = common + (double)kase->counts_cpu_ns / 1e9;
 	allowance.alike = alive - inquiry->of_workers; /* the master most often is idle */
 	return allowance_left(&allowance);
 }
