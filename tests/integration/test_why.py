@@ -253,6 +253,30 @@ def test_what_does_little_and_grows_is_named(tmp_path):
     assert run.stderr.count(" kB in malloc at ") <= sum(count_looks(run.stderr)), run.stderr
 
 
+ASKED_LESS = """
+    import time
+    kept = []
+    def request():
+        until = time.process_time() + 0.005
+        while time.process_time() < until:
+            pass
+        kept.append([float(len(kept))])
+    print("ready", flush=True)
+    began = time.monotonic()
+    while True:
+        request()
+        time.sleep(0.005 if time.monotonic() - began < 11 else 0.09)
+"""
+
+
+def test_a_leak_of_which_less_is_asked_is_no_cache(tmp_path):
+    """Halfway its load falls to a tenth, and so does what it leaks; not for what it does."""
+    with Script(ASKED_LESS) as script:
+        answer, text = ask(script.pid, tmp_path, 20)
+    assert names(answer)[:1] == ["__main__.kept"]
+    assert answer["findings"][0]["verdict"] == "grows, no bound seen", text
+
+
 def test_the_line_of_cpp_that_fills_a_map_in_a_short_watch(tmp_path):
     """Traced for three seconds: what outlives half of them counts. Put forward is the program's own
     function, not the library's that it instantiates."""

@@ -12,6 +12,12 @@
  * present rate would have made. What counts hits is a cache by construction and never called a
  * leak.
  *
+ * A service of which less is asked fills everything more slowly, a leak too. So growth that becomes
+ * slower by no more than the process's own work does, told by its processor time, bends by nothing
+ * of its own. That is not the other way round: a cache whose misses are most of the work makes its
+ * process do less as it fills, and cannot be told from that. What both are called is `grows, no bound
+ * seen`, and the reason says why.
+ *
  * Limits: what was loaded at start and grows slowly since, or a leak under a load that has fallen
  * to a quarter, bends as well. A cache of a finite set of keys that counts no hits and is filled to
  * less than half is in proportion. A time to live longer than the uptime cannot be seen. The
@@ -31,6 +37,7 @@
 #define IN_PROPORTION 2.0
 #define FAR_OFF       4.0
 #define BENDS_LEAST   0.7 /* of its earlier rate: more is no bend */
+#define WORK_LEAST_S  0.5 /* of processor time: by less, told in ticks, work cannot be compared */
 
 enum {
 	FEW_SAMPLES = 12,  /* whether it turns over does not show in fewer */
@@ -41,6 +48,7 @@ enum {
 struct facts {
 	const struct container_history *history;
 	struct sample *amounts;
+	struct sample *used; /* processor time at each of them; behind them */
 	size_t count;
 	bool of_bytes;
 	double size; /* the last amount */
@@ -53,6 +61,7 @@ struct facts {
 	bool grows;
 	bool leaves;
 	bool bends;
+	bool of_work; /* it bends as the work of its process does: by that it tells nothing */
 	double early; /* rates of the two halves */
 	double late;
 	bool slower; /* the late one, as far as that can be seen */
@@ -135,6 +144,7 @@ static void take_amounts(struct facts *facts)
 	size_t last = history->count - 1;
 
 	facts->count = history->count;
+	facts->used = facts->amounts + facts->count;
 	facts->of_bytes = knows_bytes(history) &&
 			  history->samples[0].length == history->samples[last].length &&
 			  history->samples[0].bytes != history->samples[last].bytes;
@@ -144,6 +154,7 @@ static void take_amounts(struct facts *facts)
 		facts->amounts[i].at_s = sample->at_s;
 		facts->amounts[i].value =
 			(double)(facts->of_bytes ? sample->bytes : sample->length);
+		facts->used[i] = (struct sample){sample->at_s, sample->used_s};
 	}
 	facts->size = facts->amounts[last].value;
 }
@@ -196,6 +207,17 @@ static bool may_be_chance(const struct facts *facts)
 	       facts->size - facts->amounts[0].value <= 3 * sqrt(facts->most);
 }
 
+/* Whether the process did less in the later half, and this grew as fast as before for what was
+ * done. */
+static bool falls_with_work(const struct facts *facts)
+{
+	double early, late, work = facts->used[facts->count - 1].value - facts->used[0].value;
+
+	return work >= WORK_LEAST_S && slope_halves(facts->used, facts->count, &early, &late) &&
+	       late < BENDS_LEAST * early &&
+	       facts->late * early >= BENDS_LEAST * facts->early * late;
+}
+
 /* Returns false where nothing is known of its growth. */
 static bool take_facts(struct facts *facts)
 {
@@ -208,6 +230,7 @@ static bool take_facts(struct facts *facts)
 	facts->grows = facts->slope.low > 0 && !may_be_chance(facts);
 	facts->leaves = facts->fallen > 0 || history->shrunk || history->emptied;
 	facts->bends = slope_bends(facts->amounts, facts->count, &facts->early, &facts->late);
+	facts->of_work = facts->bends && falls_with_work(facts);
 	facts->slower = slope_halves(facts->amounts, facts->count, &facts->early, &facts->late) &&
 			facts->late < BENDS_LEAST * facts->early;
 	facts->age_s = history->uptime_s;
@@ -385,7 +408,7 @@ static void print_young(const struct facts *facts, FILE *reason, enum verdict *v
 
 static bool judge_bend(const struct facts *facts, FILE *reason, enum verdict *verdict)
 {
-	if (!facts->bends)
+	if (!facts->bends || facts->of_work)
 		return false;
 	fputs("from ", reason);
 	print_speed(reason, facts, facts->early);
@@ -504,6 +527,8 @@ static bool judge_growth(const struct facts *facts, FILE *reason, enum verdict *
 	print_speed(reason, facts, facts->slope.per_s);
 	print_leaving(reason, facts);
 	print_watch(reason, facts->history);
+	if (facts->of_work)
+		fputs(", slower only as the process does less", reason);
 	*verdict = print_doubt(reason, facts) ? VERDICT_LEAK : VERDICT_GROWS;
 	return true;
 }
@@ -538,7 +563,7 @@ bool verdict_of_container(const struct container_history *history, struct zone *
 
 	if (!history->count)
 		return false;
-	facts.amounts = calloc(history->count, sizeof(*facts.amounts));
+	facts.amounts = calloc(2 * history->count, sizeof(*facts.amounts));
 	if (facts.amounts && take_facts(&facts) && sentence_begin(&sentence)) {
 		found = judge(&facts, sentence.file, &finding->verdict);
 		const char *reason = sentence_end(&sentence, zone);

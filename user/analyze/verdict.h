@@ -13,6 +13,7 @@ struct container_sample {
 	uint64_t bytes; /* below it; LOOK_UNKNOWN */
 	uint64_t hits;  /* of a cache; LOOK_UNKNOWN */
 	uint64_t misses;
+	double used_s; /* processor time of its process, since any moment; 0 in all: unknown */
 };
 
 /* All that was seen of one container; what is not known is 0, but for the bound. */

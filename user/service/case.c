@@ -33,6 +33,7 @@ struct patient_case *case_new(const struct procfs *procfs, struct confined *conf
 	kase->cpu_ticks = kase->patient.status.cpu_ticks;
 	kase->uptime_s = procfs_age_s(&kase->patient.status);
 	kase->born_s = kase->began_s - kase->uptime_s;
+	series_add(&kase->used, kase->began_s, procfs_seconds(kase->cpu_ticks));
 	kase->life_share = procfs_seconds(kase->cpu_ticks) / fmax(kase->uptime_s, 1);
 	return kase;
 }
@@ -244,6 +245,7 @@ void case_poll(struct patient_case *kase, double now)
 		return;
 	}
 	kase->cpu_ticks = status.cpu_ticks;
+	series_add(&kase->used, now, procfs_seconds(status.cpu_ticks));
 	kase->seen_s = now;
 	kase->uptime_s = procfs_age_s(&status);
 	series_add(&kase->resident, now, (double)status.resident_bytes);

@@ -37,6 +37,7 @@ struct patient_case {
 	struct series objects;  /* of Python's objects, between looks too */
 	struct series others;   /* all else that is in use: as of looks */
 	struct series resident; /* bytes */
+	struct series used;     /* processor time of the process, in seconds */
 	struct series beside;   /* what objects have in malloc beside themselves: as of looks */
 	struct series outside;  /* what of malloc else is Python's: as of looks with a graph */
 	struct series parts[PART_COUNT];

@@ -88,8 +88,8 @@ bool case_c_growth(struct patient_case *kase, struct rate *rate)
 	size_t count = 0;
 
 	for (size_t i = 0; i < kase->subjects.count; i++)
-		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, zone,
-					 &findings[count]);
+		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, &kase->used,
+					 zone, &findings[count]);
 	bool grows = c_memory_rate(kase, findings, count, rate);
 	zone_free(zone);
 	return grows;
@@ -116,8 +116,8 @@ static size_t find_all(struct patient_case *kase, struct answer *answer, struct 
 	size_t count = 0;
 
 	for (size_t i = 0; i < kase->subjects.count; i++)
-		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, answer->zone,
-					 &findings[count]) &&
+		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, &kase->used,
+					 answer->zone, &findings[count]) &&
 			 !is_trivial(&findings[count]);
 	for (size_t i = 0; i < PART_COUNT; i++)
 		count += verdict_of_part(i, kase->parts[i].items, kase->parts[i].count,

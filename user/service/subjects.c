@@ -502,8 +502,8 @@ static uint64_t grown_by_first(const struct fills *fills)
 	return count;
 }
 
-bool subject_finding(const struct subject *subject, double uptime_s, struct zone *zone,
-		     struct finding *finding)
+bool subject_finding(const struct subject *subject, double uptime_s, const struct series *used,
+		     struct zone *zone, struct finding *finding)
 {
 	struct container_sample *samples =
 		zone_alloc(zone, subject->sample_count + 1, sizeof(*samples));
@@ -525,6 +525,7 @@ bool subject_finding(const struct subject *subject, double uptime_s, struct zone
 	for (size_t i = 0; i < subject->sample_count; i++) {
 		samples[i] = subject->samples[i];
 		samples[i].bytes = (uint64_t)((double)samples[i].length * subject->bytes_per_entry);
+		samples[i].used_s = series_at(used, samples[i].at_s);
 	}
 	*finding = (struct finding){0};
 	if (subject->gone || subject->weak || !verdict_of_container(&history, zone, finding))

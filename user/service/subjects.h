@@ -12,6 +12,7 @@
 #include "../python/objects/words.h"
 #include "fills.h"
 #include "patient.h"
+#include "series.h"
 
 enum { SUBJECTS_MAX = 24, SUBJECT_WORDS = 3, SUBJECT_SAMPLES = 400 };
 
@@ -79,8 +80,11 @@ void subjects_end(struct subjects *subjects);
 bool subject_take_result(struct subjects *subjects, struct subject *subject, enum word_kind kind,
 			 const struct watch_result *result);
 
-/* The finding about a subject, in the zone; false where there is nothing to say. */
-bool subject_finding(const struct subject *subject, double uptime_s, struct zone *zone,
-		     struct finding *finding);
+/*
+ * The finding about a subject, in the zone; false where there is nothing to say. `used`: processor
+ * time of the process over the same time.
+ */
+bool subject_finding(const struct subject *subject, double uptime_s, const struct series *used,
+		     struct zone *zone, struct finding *finding);
 
 #endif
