@@ -3,17 +3,41 @@
  * libFuzzer: an interpreter (object_space.h) some of whose words were overwritten, looked at three
  * times. Each 11 bytes of input are a change: which look it comes before, which part of the word is
  * changed, where, and what is put there, as it is or as an address. Whatever they say, looks end,
- * stay within bounds, and make a report. By the length of the input memory is streamed, and who
- * holds something is asked for.
+ * stay within bounds, and make a report. By the length of the input memory is streamed, where a chain
+ * gets links at its head, and who holds something is asked for.
  */
 #include "object_space.h"
+#include "python/objects/heads.h"
 
-enum { CHANGE_BYTES = 11, LOOKS = 3, CHANGES_MAX = 200 };
+enum { CHANGE_BYTES = 11, LOOKS = 3, CHANGES_MAX = 200, LINKS = 20, ENTRY_OF_PLAIN = 2 };
 
 /* Nobody changes this process. */
 static char root[64];
 static struct procfs procfs;
 static struct object_space *pristine;
+
+/* Links that are there from a look on, each with a reference to the one before. */
+static uint64_t links[LOOKS][LINKS];
+static uint64_t place_of_head;
+
+static void make_links(struct object_space *space)
+{
+	uint64_t head = space->rows;
+
+	for (int look = 0; look < LOOKS; look++)
+		for (int i = 0; i < LINKS; i++) {
+			head = links[look][i] = space_another_plain(space, head);
+			space_put(space, head + OBJECT_TYPE, 0);
+		}
+	place_of_head = space_dict_place(space, space->main, ENTRY_OF_PLAIN);
+}
+
+static void add_links(struct object_space *space, int look)
+{
+	for (int i = 0; i < LINKS; i++)
+		space_put(space, links[look][i] + OBJECT_TYPE, space_type(SPACE_PLAIN));
+	space_put(space, place_of_head, links[look][LINKS - 1]);
+}
 
 static void remove_procfs(void)
 {
@@ -27,6 +51,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	procfs.root = space_make_procfs(root);
 	atexit(remove_procfs);
 	pristine = space_new();
+	make_links(pristine);
 	return 0;
 }
 
@@ -69,6 +94,21 @@ static const char *const asked[] = {
 
 enum { ASKED = sizeof(asked) / sizeof(*asked), STREAMED_BYTES = 512 << 10 };
 
+/* Of all types: what is linked is not asked. */
+static void find_heads(struct objects *objects)
+{
+	bool linked[TYPES_MAX + 1];
+	struct chain_heads heads;
+
+	memset(linked, true, sizeof(linked));
+	chain_heads_find(&heads, objects, linked);
+	chain_heads_release(&heads);
+	memset(linked, false, sizeof(linked));
+	linked[python_types_find(&objects->types, objects->view, space_type(SPACE_PLAIN))] = true;
+	chain_heads_find(&heads, objects, linked);
+	chain_heads_release(&heads);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
 	struct object_space *space = malloc(sizeof(*space));
@@ -89,6 +129,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 		objects.streamed = true;
 	}
 	for (int i = 0; i < LOOKS && !error; i++) {
+		if (size & 2)
+			add_links(space, i);
 		for (size_t at = 0; at + CHANGE_BYTES <= size && at / CHANGE_BYTES < CHANGES_MAX;
 		     at += CHANGE_BYTES)
 			if (bytes[at] >> 6 == i)
@@ -100,6 +142,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
 		objects_report(&objects, &request, look);
 		look_free(look);
+		if (objects.streamed)
+			find_heads(&objects);
 	}
 	objects_release(&objects);
 	free(space);

@@ -63,7 +63,7 @@ struct object_space {
 	size_t large;       /* bytes used behind the pools */
 	uint64_t pools[33]; /* of each size in units of 16 bytes; 0: none yet */
 	size_t pool_count;
-	uint64_t main; /* dict of the module */
+	uint64_t main; /* dict of the module; its entries are in the order above */
 	uint64_t list, dict, plain, rows, deque, set, bytes, cache, kept;
 };
 
@@ -245,6 +245,12 @@ static inline void space_dict_add(struct object_space *space, uint64_t dict, con
 	space_put(space, dict + DICT_USED, space_get(space, dict + DICT_USED) + 1);
 }
 
+/* Where the value of one of its entries is. */
+static inline uint64_t space_dict_place(struct object_space *space, uint64_t dict, size_t entry)
+{
+	return space_get(space, dict + DICT_KEYS) + 32 + 64 + 16 * entry + 8;
+}
+
 static inline void space_make_types(struct object_space *space)
 {
 	for (int i = 0; i < SPACE_TYPES; i++) {
@@ -275,10 +281,19 @@ static inline uint64_t space_code(struct object_space *space, const char *functi
 	return code;
 }
 
+/* An instance with that attribute, `rows`. */
+static inline uint64_t space_another_plain(struct object_space *space, uint64_t value)
+{
+	uint64_t plain = space_object(space, SPACE_PLAIN, 16), values = space_block(space, 64);
+
+	space_put(space, values, value);
+	space_put(space, plain - 32, values);
+	return plain;
+}
+
 static inline uint64_t space_plain(struct object_space *space, uint64_t value)
 {
-	uint64_t plain = space_object(space, SPACE_PLAIN, 16);
-	uint64_t values = space_block(space, 64), keys = space_large(space, 32 + 8 + 5 * 16);
+	uint64_t keys = space_large(space, 32 + 8 + 5 * 16);
 
 	space_put(space, keys, 1);
 	space_put(space, keys + 8, 3 | 3 << 8 | 1 << 16);
@@ -286,9 +301,7 @@ static inline uint64_t space_plain(struct object_space *space, uint64_t value)
 	space_put(space, keys + 24, 1);
 	space_put(space, keys + 32 + 8, space_str(space, "rows"));
 	space_put(space, space_type(SPACE_PLAIN) + 872, keys);
-	space_put(space, values, value);
-	space_put(space, plain - 32, values);
-	return plain;
+	return space_another_plain(space, value);
 }
 
 /* A deque of so many lists of two, at most 30. */

@@ -71,49 +71,40 @@ static int64_t type_growth(const struct objects *objects, uint32_t type)
 	return (int64_t)series->counts[1] - (int64_t)series->counts[0];
 }
 
-struct like {
-	const struct objects *objects;
-	uint64_t address;
-	uint32_t type;
-	bool found;
-};
-
-static void see_like(void *context, uint64_t target, uint32_t label)
+/* By how much a type grew that is told nowhere; 0 where that is not most of it. */
+static double untold(const struct placing *placing, uint32_t type)
 {
-	struct like *like = context;
-	struct view *view = like->objects->view;
-	uint64_t type;
+	double grew = (double)type_growth(placing->objects, type);
+	double left = grew - placing->counts[type].told;
 
-	(void)label;
-	if (target != like->address && !(target & 7) && view_u64(view, target + OBJECT_TYPE, &type))
-		like->found |= type == like->objects->types.items[like->type].address;
+	return left >= LINKS_MIN && left * 2 >= grew ? left : 0;
 }
 
-/* Whether an object refers to another one of its type: then many may hang on each other. */
-static bool is_linked(struct objects *objects, const struct newcomer *item)
-{
-	struct like like = {.objects = objects, .address = item->address, .type = item->type};
-
-	if (objects->types.items[item->type].kind != KIND_PLAIN)
-		return false;
-	stream_spare(objects);
-	const struct object object = object_make(&objects->reader, item->address, item->type);
-	object_references(&objects->reader, &object, see_like, NULL, &like);
-	return like.found;
-}
-
-static void find_linked(struct objects *objects, bool *linked, uint8_t *asked)
+/*
+ * Types whose newcomers refer to others of their type, so that many may hang on each other. With
+ * `placing` only those that are told nowhere: links that were added where nobody saw it. Returns
+ * whether there are any.
+ */
+static bool find_linked(struct objects *objects, const struct placing *placing, bool *linked)
 {
 	const struct newcomers *newcomers = &objects->newcomers;
+	uint8_t *asked = calloc(objects->types.count, sizeof(*asked));
+	bool any = false;
 
-	for (size_t i = 0; i < newcomers->count; i++) {
+	for (size_t i = 0; asked && i < newcomers->count; i++) {
 		const struct newcomer *item = &newcomers->items[i];
 
-		if (item->seen + 1 == newcomers->looks && asked[item->type] < LINKS_ASKED) {
-			asked[item->type]++;
-			linked[item->type] |= is_linked(objects, item);
-		}
+		if (item->seen + 1 != newcomers->looks || linked[item->type] ||
+		    asked[item->type] == LINKS_ASKED ||
+		    objects->types.items[item->type].kind != KIND_PLAIN ||
+		    (placing && untold(placing, item->type) <= 0))
+			continue;
+		asked[item->type]++;
+		linked[item->type] = object_is_link(objects, item->address, item->type);
+		any |= linked[item->type];
 	}
+	free(asked);
+	return any;
 }
 
 /* Of what is linked the youngest all: one that is missing would cut the chain. */
@@ -152,18 +143,15 @@ static void choose_some(struct objects *objects, struct sampler *sampler)
 void growth_choose_newcomers(struct objects *objects)
 {
 	bool *linked = calloc(objects->types.count, sizeof(*linked));
-	uint8_t *asked = calloc(objects->types.count, sizeof(*asked));
 	struct sampler sampler = {0};
 
-	if (linked && asked && objects->newcomers.looks > 2 &&
-	    !sampler_init(&sampler, FOLLOWED_MAX)) {
-		find_linked(objects, linked, asked);
+	if (linked && objects->newcomers.looks > 2 && !sampler_init(&sampler, FOLLOWED_MAX)) {
+		find_linked(objects, NULL, linked);
 		choose_linked(objects, linked);
 		choose_some(objects, &sampler);
 	}
 	sampler_release(&sampler);
 	free(linked);
-	free(asked);
 }
 
 /* The first step to what was not there at the first look; the last one where there is none. Of what
@@ -457,39 +445,6 @@ static bool is_told(const struct look_grown *rows, size_t count, const char *nam
 	return false;
 }
 
-/* By how much a type grew that is told nowhere; 0 where that is not most of it. */
-static double untold(const struct placing *placing, uint32_t type)
-{
-	double grew = (double)type_growth(placing->objects, type);
-	double left = grew - placing->counts[type].told;
-
-	return left >= LINKS_MIN && left * 2 >= grew ? left : 0;
-}
-
-/* Types of links that were added where nobody saw it. Returns whether there are any. */
-static bool find_links(const struct placing *placing, bool *linked)
-{
-	struct objects *objects = placing->objects;
-	const struct newcomers *newcomers = &objects->newcomers;
-	uint8_t *asked = calloc(TYPES_MAX + 1, sizeof(*asked));
-	bool any = false;
-
-	for (size_t i = 0; asked && i < newcomers->count; i++) {
-		const struct newcomer *item = &newcomers->items[i];
-
-		if (item->seen + 1 != newcomers->looks || linked[item->type] ||
-		    asked[item->type] == LINKS_ASKED ||
-		    objects->types.items[item->type].kind != KIND_PLAIN ||
-		    untold(placing, item->type) <= 0)
-			continue;
-		asked[item->type]++;
-		linked[item->type] = object_is_link(objects, item->address, item->type);
-		any |= linked[item->type];
-	}
-	free(asked);
-	return any;
-}
-
 /* New links of all chains of a type. */
 static double sum_links(const struct chain_heads *heads, uint32_t type)
 {
@@ -539,7 +494,8 @@ static size_t add_heads(const struct placing *placing, struct look_grown *rows, 
 	struct chain_heads heads = {0};
 	size_t told = count;
 
-	if (linked && placing->objects->newcomers.looks > 2 && find_links(placing, linked))
+	if (linked && placing->objects->newcomers.looks > 2 &&
+	    find_linked(placing->objects, placing, linked))
 		chain_heads_find(&heads, placing->objects, linked);
 	for (size_t i = 0; i < heads.count && count < max; i++) {
 		const struct chain_head *head = &heads.items[i];
