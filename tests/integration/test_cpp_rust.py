@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """C++ and Rust: leaks behind operator new and behind the Rust allocator, and exceptions."""
+import re
+import subprocess
+
 import pytest
 
-from conftest import assert_exact, assert_functions, library
+from conftest import UNFREED, Target, assert_exact, assert_functions, library
 
 ALLOCATORS = ["libjemalloc.so.2", "libtcmalloc_minimal.so.4", "libmimalloc.so.2"]
 
@@ -30,6 +33,15 @@ def test_cpp_names_are_demangled(measure):
     names = {frame["name"] for stack in result.report["stacks"] for frame in stack["frames"]}
     assert any(name.startswith("shop::Cart<int>::add") for name in names)
     assert not any(name.startswith("_Z") for name in names)
+
+
+def test_own_code_is_no_header_of_the_library():
+    """A map's insertion is compiled into the program, by headers that it did not write."""
+    with Target("cpp_fills") as target:
+        run = subprocess.run([UNFREED, "record", "-p", str(target.pid), "-d", "2", "--by", "app"],
+                             capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert re.search(r"^ 1\. .*\n +open_session \(", run.stdout, re.M), run.stdout
 
 
 @pytest.mark.parametrize("program", ["cpp_throw", "cpp_throw.jemalloc", "cpp_throw.tcmalloc"])

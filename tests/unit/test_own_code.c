@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "profile/own_code.h"
 #include "python/own_code.h"
 
 static void test_own(void **state)
@@ -49,13 +50,68 @@ static void test_no_file(void **state)
 	assert_false(frame_is_own("<string>"));
 }
 
+#define EXE "/srv/shop/bin/shop"
+
+struct row {
+	const char *module;
+	const char *name;
+	const char *file;
+	const char *exe;
+	bool is_own;
+};
+
+static const struct row rows[] = {
+	/* clang-format off */
+	{EXE, "serve", "/build/shop/serve.cc", EXE, true},
+	{EXE, "serve", NULL, EXE, true},
+	{"/usr/bin/shop", "serve", NULL, "/usr/bin/shop", true},
+	{"/srv/shop/lib/libshop.so", "price", NULL, EXE, true},
+	{"/srv/shop/lib/libshop.so", "price", "price.cc", EXE, true},
+	{"/opt/library.so", "price", NULL, EXE, true},
+	/* libraries of the system's */
+	{"/usr/lib/x86_64-linux-gnu/libxml2.so.2", "xmlNewNode", NULL, EXE, false},
+	{"/usr/local/lib/libprice.so", "price", NULL, EXE, false},
+	{"/lib/x86_64-linux-gnu/libc.so.6", "strdup", NULL, EXE, false},
+	{"/lib64/libc.so.6", "strdup", NULL, EXE, false},
+	{"/nix/store/abc-glibc/lib/libc.so.6", "strdup", NULL, "/nix/store/def-shop/bin/shop", false},
+	{"/nix/store/def-shop/bin/shop", "serve", NULL, "/nix/store/def-shop/bin/shop", true},
+	{"/srv/venv/lib/python3.11/site-packages/numpy/core/_multiarray.so", "resize", NULL, EXE, false},
+	{"[vdso]", "clock_gettime", NULL, EXE, false},
+	{NULL, "[unknown]", NULL, EXE, false},
+	/* what a language brings along */
+	{EXE, "std::vector<int>::push_back", NULL, EXE, false},
+	{EXE, "push_back", "/usr/include/c++/12/bits/stl_vector.h", EXE, false},
+	{EXE, "alloc::vec::Vec<T>::push", NULL, EXE, false},
+	{EXE, "grow_one", "/rustc/90b35a6/library/alloc/src/raw_vec.rs", EXE, false},
+	{EXE, "_start", NULL, EXE, false},
+	{"/srv/shop/lib/libshop.so", "std::string::append", NULL, EXE, false},
+	/* an interpreter, and one that nobody knows */
+	{EXE, "serve", NULL, NULL, false},
+	/* clang-format on */
+};
+
+static void test_native(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct frame frame = {
+			.name = rows[i].name,
+			.file = rows[i].file,
+			.module = rows[i].module,
+			.kind = FRAME_NATIVE,
+		};
+
+		if (frame_is_of_user(&frame, rows[i].exe) != rows[i].is_own)
+			fail_msg("%s of %s", rows[i].name, rows[i].module);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own),
-		cmocka_unit_test(test_standard_library),
-		cmocka_unit_test(test_packages),
-		cmocka_unit_test(test_no_file),
+		cmocka_unit_test(test_own),      cmocka_unit_test(test_standard_library),
+		cmocka_unit_test(test_packages), cmocka_unit_test(test_no_file),
+		cmocka_unit_test(test_native),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

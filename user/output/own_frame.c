@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "../python/own_code.h"
+#include "../profile/own_code.h"
 
 /* Whether the path, or what of it begins at `place`, is `wanted` or lies below it. */
 static bool is_at(const char *place, const char *wanted, size_t length)
@@ -30,13 +30,6 @@ static bool is_below(const char *path, const char *wanted)
 	return false;
 }
 
-/* Of an interpreter's own executable is nothing that its user wrote. */
-static bool is_of_executable(const struct target *target, const struct frame *frame)
-{
-	return !target->python_mode && target->exe && frame->module &&
-	       !strcmp(frame->module, target->exe);
-}
-
 bool frame_is_users(const struct target *target, const struct frame *frame,
 		    const struct app_paths *app)
 {
@@ -45,8 +38,7 @@ bool frame_is_users(const struct target *target, const struct frame *frame,
 			return true;
 	if (app->count)
 		return false;
-	return frame->kind == FRAME_PYTHON ? frame_is_own(frame->file)
-					   : is_of_executable(target, frame);
+	return frame_is_of_user(frame, target->python_mode ? NULL : target->exe);
 }
 
 const struct frame *stack_own_frame(const struct snapshot *snapshot, const struct stack *stack,

@@ -6,8 +6,8 @@
 #include "output.h"
 
 /*
- * Of Python code that is no library's, else of the program's own executable; with paths, what lies
- * at or below one of them: its source or its ELF file.
+ * As profile/own_code.h has it; with paths, what lies at or below one of them: its source or its ELF
+ * file.
  */
 bool frame_is_users(const struct target *target, const struct frame *frame,
 		    const struct app_paths *app);

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "../python/own_code.h"
 #include "../tracer/tracer.h"
+#include "../profile/own_code.h"
 #include "../profile/snapshot.h"
 #include "survey.h"
 
@@ -193,38 +193,6 @@ void c_trace_poll(struct c_trace *trace)
 	tracer_drain(trace->tracer);
 }
 
-static bool begins_with_one(const char *text, const char *const *beginnings)
-{
-	for (; *beginnings; beginnings++)
-		if (!strncmp(text, *beginnings, strlen(*beginnings)))
-			return true;
-	return false;
-}
-
-/* What headers brought into a program was not written by its author either. */
-static bool is_of_language(const struct frame *frame)
-{
-	static const char *const places[] = {"/usr/include/", "/usr/lib/", "/rustc/", NULL};
-	static const char *const spaces[] = {"std::",    "__gnu_cxx::", "operator new", "alloc::",
-					     "<alloc::", "core::",      "_start",       NULL};
-
-	return frame->file ? begins_with_one(frame->file, places)
-			   : begins_with_one(frame->name, spaces);
-}
-
-/* Of an interpreter's own executable is nothing that its user wrote; `exe` is NULL there. */
-static bool is_own(const struct frame *frame, const char *exe)
-{
-	static const char *const places[] = {"/usr/", "/lib", NULL};
-
-	if (frame->kind == FRAME_PYTHON)
-		return frame_is_own(frame->file);
-	if (!exe || !frame->module || *frame->module != '/')
-		return false;
-	return (!strcmp(frame->module, exe) || !begins_with_one(frame->module, places)) &&
-	       !is_of_language(frame);
-}
-
 /* Innermost first, as answers have them. */
 static void copy_stack(struct zone *zone, const struct stack *stack, const char *exe,
 		       struct answer_fill *fill)
@@ -247,7 +215,7 @@ static void copy_stack(struct zone *zone, const struct stack *stack, const char 
 			.function = zone_strdup(zone, frame->name),
 			.file = file ? zone_strdup(zone, file) : NULL,
 			.line = frame->line,
-			.own = is_own(frame, exe),
+			.own = frame_is_of_user(frame, exe),
 		};
 		if (frames[i].own && fill->own == count)
 			fill->own = i;
