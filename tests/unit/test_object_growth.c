@@ -65,6 +65,22 @@ static void test_reused_addresses(void **state)
 	assert_false(grew(fixture, space->list));
 }
 
+/* Its items were moved while it was copied: where they lay there is something else. */
+static void test_moved_while_it_is_read(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t items = space_get(space, space->list + LIST_ITEMS),
+		 first = space_get(space, items);
+
+	for (int i = 0; i < 6; i++) {
+		grow_list(space, space->list);
+		space_put(space, items, i == 3 ? items + 64 : first);
+		look(fixture);
+	}
+	assert_true(grew(fixture, space->list));
+}
+
 static void test_missing_at_one_look(void **state)
 {
 	struct fixture *fixture = *state;
@@ -254,6 +270,7 @@ int main(void)
 		TEST(test_growth_over_many_looks),
 		TEST(test_growth_at_each_look),
 		TEST(test_reused_addresses),
+		TEST(test_moved_while_it_is_read),
 		TEST(test_missing_at_one_look),
 		TEST(test_first_entries),
 		TEST(test_attributes_that_are_set_one_by_one),

@@ -161,7 +161,8 @@ void containers_begin(struct containers *containers, double time)
 	containers->times[containers->looks++] = time;
 }
 
-/* Dictionaries and lists are told from others in their place by their first entry. */
+/* Dictionaries and lists are told from others in their place by their first entry; 0: not known.
+ * Where a list's items were moved while it was copied, what lies there is something else. */
 static uint64_t first_entry(const struct containers *containers, uint64_t address, uint32_t type)
 {
 	struct object_reader *reader = containers->reader;
@@ -171,7 +172,7 @@ static uint64_t first_entry(const struct containers *containers, uint64_t addres
 
 	if (kind == KIND_LIST && view_u64(reader->view, address + LIST_ITEMS, &items)) {
 		view_u64(reader->view, items, &value);
-		return value;
+		return object_type_at(reader, value) ? value : 0;
 	}
 	if (kind != KIND_DICT ||
 	    !view_bytes(reader->view, address + DICT_KEYS, words, sizeof(words)) ||
