@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A target that leaks (tests/programs/python_large.py), and looks at it."""
+"""A target that leaks (tests/programs/python_large.py, or one that is told the same way), and looks
+at it."""
 import json
 import os
 import subprocess
@@ -15,8 +16,8 @@ EXPECTED = {"__main__.HISTORY": "dict", "__main__.SHELVES[1].rows": "list",
 class Leak:
     """A target of so many MB that goes on leaking."""
 
-    def __init__(self, python, megabytes, **options):
-        self.process = python.start("python_large.py", megabytes, **options)
+    def __init__(self, python, megabytes, script="python_large.py", **options):
+        self.process = python.start(script, megabytes, **options)
         self.process.lines.until("^ready$")
         self.count = 0
         self.add(5000)

@@ -86,6 +86,13 @@ def choose(pythons, *minors):
     return list(chosen.values())
 
 
+def with_system(pythons):
+    """With the one of the distribution, where that is not among them: built otherwise than those
+    that people build (not position independent, its functions inlined)."""
+    own = [one for one in find_rootless() if one.values[0].path.parts[1] == "usr"]
+    return pythons + [one for one in own[:1] if one.id not in [known.id for known in pythons]]
+
+
 def prefer(pythons, minor):
     """A list of one: of this version, and where that is not here, the first."""
     return choose(pythons, minor) or pythons[:1]

@@ -3,9 +3,11 @@
 import pytest
 
 from heaps import EXPECTED, Leak, check_names, look
-from pythons import choose, find_pythons, prefer, with_long
+from pythons import choose, find_pythons, prefer, with_long, with_system
 
 WITHOUT_POOLS = {"PYTHONMALLOC": "malloc"}
+BESIDE_CLASSES = {"__main__.PAIR[1]", "__main__.MANY[4]", "__main__.BY_CLASS[*]",
+                  "__main__.NEIGHBOURS[*][*].rows"}
 
 
 @pytest.mark.parametrize("room", ["512", "16"])
@@ -35,7 +37,8 @@ def test_types_without_pools(python, tmp_path):
 
 @pytest.mark.parametrize("room", ["512", "16"])
 @pytest.mark.parametrize("allocator", ["debug", "malloc_debug"])
-@pytest.mark.parametrize("python", with_long(choose(find_pythons(), 8, 11, 12, 13), 11))
+@pytest.mark.parametrize(
+    "python", with_long(with_system(choose(find_pythons(), 8, 11, 12, 13)), 11))
 def test_allocators_for_debugging(python, allocator, room, tmp_path):
     """With marks around each block: what lies between them is told as without."""
     with Leak(python, 50, environment={"PYTHONMALLOC": allocator}) as target:
@@ -53,3 +56,16 @@ def test_allocators_for_debugging(python, allocator, room, tmp_path):
         types = {row["name"]: row["count"] for row in report["types"]}
         floats = target.count + 2000 * 50000 // (433 + 2 * 116 + 8 * 5 + 264) // 1000 * 1000
         assert types["float"] == pytest.approx(floats, rel=0.05)
+
+
+@pytest.mark.parametrize("allocator", ["malloc", "malloc_debug", "pymalloc"])
+@pytest.mark.parametrize(
+    "python", with_long(with_system(choose(find_pythons(), 8, 11, 12, 13, 14)), 11))
+def test_names_beside_classes(python, allocator, tmp_path):
+    """A class behind a small number is not taken for an object that has what follows it."""
+    with Leak(python, 4, "python_classes_beside.py",
+              environment={"PYTHONMALLOC": allocator}) as target:
+        report, _ = look(target, tmp_path / "look.json", "-i", "0.3", "--looks", "3",
+                         "--max-memory", "16")
+        assert "piece by piece" in report["python"]["note"]
+        assert BESIDE_CLASSES <= {row["name"] for row in report["growth"]["containers"]}

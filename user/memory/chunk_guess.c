@@ -77,3 +77,12 @@ uint64_t chunk_guess_bytes(struct view *view, uint64_t address)
 		return 0;
 	return bytes - 8;
 }
+
+uint64_t chunk_guess_bytes_of_part(struct view *view, uint64_t address)
+{
+	uint64_t at = address - CHUNK_HEADER_BYTES, word;
+
+	for (int i = 0; i <= CHUNKS_BEHIND && !(at & 15) && view_u64(view, at + 8, &word); i++)
+		at += chunk_bytes(word);
+	return chunk_guess_bytes(view, address);
+}

@@ -11,4 +11,7 @@
  */
 uint64_t chunk_guess_bytes(struct view *view, uint64_t address);
 
+/* The same, where what it is guessed by may not be in the view yet: reads it. */
+uint64_t chunk_guess_bytes_of_part(struct view *view, uint64_t address);
+
 #endif

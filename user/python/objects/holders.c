@@ -5,6 +5,10 @@
  * for next. Outside of pools it is an object that begins in front of the word and is large enough,
  * or a table: of a module, which are known, or of a container in some pool, which is looked for in
  * the next pass.
+ *
+ * A tuple or a table that has a class in it has words that look like an object's beginning: a
+ * length and the class, a hash and the class. What the block of malloc says that the word lies in
+ * is believed; where there is none that is known, the word is taken for one of a table too.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +17,7 @@
 
 #include "../../lib/array.h"
 #include "../../lib/sorted.h"
+#include "../../memory/chunk_guess.h"
 #include "chains_internal.h"
 #include "dicts.h"
 #include "roots.h"
@@ -23,9 +28,9 @@ enum {
 	ROOTS_MAX = 1 << 17,
 	ENTRIES_CHECKED = 4096,
 	DEQUE_BLOCKS = 64,
-	DEQUE_BLOCK_BYTES = 8 * (DEQUE_BLOCK_ITEMS + 2),
 	NAME_BYTES = 256,
 	INSTANCE_VALUES_MAX = 30, /* SHARED_KEYS_MAX_SIZE */
+	UNUSED_MAX = 96,          /* of a block, behind its object, with marks */
 };
 
 /* Values of an instance that lie in a block of their own: 3.11 has a pointer to them, 3.12 a tagged
@@ -152,35 +157,67 @@ static void take_block(struct search *search, const struct pool_block *block, ui
 	search_connect(search, number, held, word);
 }
 
-/* The object outside of pools that a word lies in. */
-static bool find_object(struct object_reader *reader, uint64_t word, uint64_t region_start,
-			struct object *object)
+/* Whether it looks like an object; `end`: of what it may have words in. */
+static bool is_object(struct object_reader *reader, uint64_t address, struct object *object)
+{
+	if (!python_refcount_is_plausible(reader->structs, object_word(reader, address)))
+		return false;
+	*object = object_make(reader, address, object_type_at(reader, address));
+	const struct python_type *type = &reader->types->items[object->type];
+	if (type->kind == KIND_TYPE && object->end < address + TYPE_BYTES)
+		object->end = address + TYPE_BYTES;
+	if (reader->structs->minor >= 13 && type->flags & TYPE_INLINE_VALUES)
+		object->end += 8 + 8 * INSTANCE_VALUES_MAX;
+	return object->type;
+}
+
+/* The end of the block of malloc that an object has for itself; 0 where it has none. A block that is
+ * much larger is by chance one: among many small ones each third place may be the end of one. */
+static uint64_t block_end(struct object_reader *reader, const struct object *object)
+{
+	uint64_t start = object->address - reader->types->items[object->type].header_bytes;
+	uint64_t bytes = chunk_guess_bytes_of_part(reader->view, start);
+	uint8_t head[BLOCK_HEAD_BYTES];
+
+	if (!bytes) {
+		start -= sizeof(head);
+		bytes = chunk_guess_bytes_of_part(reader->view, start);
+		bytes = bytes < UINT32_MAX ? bytes : UINT32_MAX;
+		if (!view_bytes(reader->view, start, head, sizeof(head)) ||
+		    !object_block_is_marked(head, (uint32_t)bytes))
+			return 0;
+	}
+	return start + bytes <= object->end + UNUSED_MAX ? start + bytes : 0;
+}
+
+/* The object outside of pools that a word lies in: the nearest in front of it, unless it is inside
+ * of another one's block. */
+static bool find_object(struct object_reader *reader, uint64_t word, const struct mapping *mapping,
+			struct object *object, bool *certain)
 {
 	uint64_t low = word > BEGINNING_BYTES ? word - BEGINNING_BYTES : 0;
+	struct object found;
 
-	low = low > region_start ? low : region_start;
-	for (uint64_t at = word; at >= low + 8; at -= 8) {
-		uint64_t count;
-
-		if (!view_u64(reader->view, at - 8, &count))
-			return false;
-		if (!python_refcount_is_plausible(reader->structs, count))
+	*object = (struct object){0};
+	*certain = false;
+	low = low > mapping->start ? low : mapping->start;
+	for (uint64_t at = word; at >= low + 8 && view_page(reader->view, at - 8); at -= 8) {
+		if (!is_object(reader, at - 8, &found))
 			continue;
-		uint32_t type =
-			python_types_find(reader->types, reader->view, object_word(reader, at));
-		if (!type)
-			continue;
-		uint64_t end = at - 8 + object_bytes(reader, at - 8, type);
-		*object = (struct object){.address = at - 8, .type = type, .end = end};
-		if (reader->types->items[type].kind == KIND_TYPE && end < at - 8 + TYPE_BYTES)
-			end = at - 8 + TYPE_BYTES;
-		if (reader->structs->minor >= 13 &&
-		    reader->types->items[type].flags & TYPE_INLINE_VALUES)
-			end += 8 + 8 * INSTANCE_VALUES_MAX;
-		if (word < end)
-			return true;
+		uint64_t end = mapping->inode ? 0 : block_end(reader, &found);
+		*certain = word < end;
+		if (*certain)
+			*object = found;
+		else if (object->address < end)
+			*object = (struct object){0};
+		if (end) /* nothing in front of a block reaches behind it */
+			break;
+		if (!object->type && word < found.end)
+			*object = found;
+		if (object->type && mapping->inode)
+			break;
 	}
-	return false;
+	return object->type;
 }
 
 static const struct module_table *find_table(const struct search *search, uint64_t word)
@@ -214,6 +251,7 @@ void search_hit(struct search *search, size_t region, uint64_t word, uint32_t he
 	const struct module_table *table = find_table(search, word);
 	struct pool_block block;
 	struct object object;
+	bool certain;
 	uint32_t type;
 
 	if (table) {
@@ -230,20 +268,33 @@ void search_hit(struct search *search, size_t region, uint64_t word, uint32_t he
 	if (!where->mapping.inode &&
 	    object_pools_inspect(reader->pools, reader->view, word, &block)) {
 		take_block(search, &block, word, held);
-	} else if (find_object(reader, word, where->mapping.start, &object)) {
+		return;
+	}
+	if (find_object(reader, word, &where->mapping, &object, &certain))
 		take_object(search, &object, word, held);
-	} else if (where->mapping.inode) {
-		take_c_variable(search, region, word, held);
-	} else {
+	if (!certain && !where->mapping.inode)
 		search_connect(search, search_add(search, HOLDER_WORD, word, TYPE_NONE), held,
 			       word);
+	if (!object.type)
 		take_c_variable(search, region, word, held);
-	}
 }
 
-/* The words that lie in a table of a container. */
+/* Whether an object refers to what a word holds. */
+static bool holds_word(struct search *search, uint64_t address, uint32_t type, uint64_t word)
+{
+	struct object_reader *reader = search->reader;
+	const struct object object = object_make(reader, address, type);
+	const struct holder held = {
+		.address = object_word(reader, word),
+		.kind = HOLDER_OBJECT,
+	};
+
+	return refers(search, &object, &held);
+}
+
+/* The words that lie in a table of a container; `exact`: up to its end and no further. */
 static void take_table(struct search *search, uint64_t address, uint32_t type, uint64_t start,
-		       uint64_t end)
+		       uint64_t end, bool exact)
 {
 	size_t low = 0, high = search->word_count;
 
@@ -261,19 +312,28 @@ static void take_table(struct search *search, uint64_t address, uint32_t type, u
 
 		if (word >= end)
 			break;
-		search_connect(search, search_add(search, HOLDER_OBJECT, address, type), number,
-			       word);
+		if (exact || holds_word(search, address, type, word))
+			search_connect(search, search_add(search, HOLDER_OBJECT, address, type),
+				       number, word);
 	}
 }
 
-/* Blocks in a row, of which the object has the first and the last. */
+/* Blocks in a row, of which the object has the first and the last. Where it has no entry any more,
+ * or none yet, there are leftovers. */
 static void take_deque(struct search *search, uint64_t address, uint32_t type)
 {
 	struct object_reader *reader = search->reader;
 	uint64_t block = object_word(reader, address + DEQUE_LEFT);
+	uint64_t index = object_word(reader, address + DEQUE_LEFT_INDEX);
+	uint64_t left = object_word(reader, address + DEQUE_LENGTH);
 
-	for (int i = 0; block && i < DEQUE_BLOCKS; i++) {
-		take_table(search, address, type, block, block + DEQUE_BLOCK_BYTES);
+	for (int i = 0; block && left && index < DEQUE_BLOCK_ITEMS && i < DEQUE_BLOCKS; i++) {
+		uint64_t here = DEQUE_BLOCK_ITEMS - index < left ? DEQUE_BLOCK_ITEMS - index : left;
+		uint64_t start = block + 8 + 8 * index;
+
+		take_table(search, address, type, start, start + 8 * here, true);
+		left -= here;
+		index = 0;
 		block = object_word(reader, block + 8 + 8 * DEQUE_BLOCK_ITEMS);
 	}
 }
@@ -283,10 +343,12 @@ void search_tables(struct search *search, uint64_t address, uint32_t type)
 	struct object_reader *reader = search->reader;
 	enum object_kind kind = reader->types->items[type].kind;
 	uint64_t start, end;
+	bool exact = kind != KIND_PLAIN; /* values of an instance: room for the most that may be */
 
 	/* a table behind all words that are looked for, or far in front of them, is not read */
 	if (kind == KIND_DICT) {
 		start = object_word(reader, address + DICT_VALUES);
+		exact = !start;
 		if (!start)
 			start = object_word(reader, address + DICT_KEYS);
 		if (start > search->holders[search->words[search->word_count - 1]].address)
@@ -298,7 +360,7 @@ void search_tables(struct search *search, uint64_t address, uint32_t type)
 	if (kind == KIND_DEQUE)
 		take_deque(search, address, type);
 	else if (container_table(reader, address, type, &start, &end))
-		take_table(search, address, type, start, end);
+		take_table(search, address, type, start, end, exact);
 }
 
 /* What a table leads to, as a list for each. */
