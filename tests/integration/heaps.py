@@ -16,10 +16,11 @@ EXPECTED = {"__main__.HISTORY": "dict", "__main__.SHELVES[1].rows": "list",
 class Leak:
     """A target of so many MB that goes on leaking."""
 
-    def __init__(self, python, megabytes, script="python_large.py", **options):
+    def __init__(self, python, megabytes, script="python_large.py", rate=RATE, **options):
         self.process = python.start(script, megabytes, **options)
         self.process.lines.until("^ready$")
         self.count = 0
+        self.rate = rate
         self.add(5000)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._feed)
@@ -32,7 +33,7 @@ class Leak:
 
     def _feed(self):
         while not self._stop.wait(1 / 5):
-            self.add(RATE // 5)
+            self.add(self.rate // 5)
 
     def pause(self):
         """Nothing is added from here on."""

@@ -21,6 +21,17 @@ def test_names_without_pools(python, room, tmp_path):
         check_names(report)
 
 
+@pytest.mark.parametrize("python", prefer(find_pythons(), 13))
+def test_what_is_made_while_it_is_looked_at(python, tmp_path):
+    """Blocks are gone through after their memory was copied: an entry that was made meanwhile has
+    no length yet, and is not one that gets longer."""
+    with Leak(python, 40, rate=10000, environment=WITHOUT_POOLS) as target:
+        report, _ = look(target, tmp_path / "look.json", "-i", "0.1", "--looks", "3")
+        names = {row["name"] for row in report["growth"]["containers"]}
+        assert "__main__.HISTORY" in names
+        assert "__main__.HISTORY[*]" not in names
+
+
 @pytest.mark.parametrize("python", prefer(find_pythons(), 11))
 def test_types_without_pools(python, tmp_path):
     """A float for each entry of HISTORY, 2000 for each three lists of the filling."""

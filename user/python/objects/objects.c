@@ -178,7 +178,9 @@ static void see_chunk_object(void *context, uint64_t address, uint32_t type, uin
 		return;
 	objects->types.items[type].count++;
 	objects->types.items[type].bytes += bytes;
-	objects_see(objects, address, type);
+	/* blocks are read later than what was copied: what is newer than that has no length yet */
+	if (object_type_at(&objects->reader, address) == type)
+		objects_see(objects, address, type);
 }
 
 /* Where there are no pools, objects are looked for in the blocks of malloc. */
