@@ -95,9 +95,10 @@ int confined_call(struct confined *confined, const struct confined_call *call,
 	return call->function(call->fd, call->input, call->length, answer);
 }
 
-int confined_reject(struct confined *confined)
+int confined_reject(struct confined *confined, enum confined_need need)
 {
 	(void)confined;
+	(void)need;
 	abort(); /* we answered ourselves */
 }
 

@@ -177,7 +177,8 @@ static void end_reading(void *context)
 static void read_meanwhile(struct watch *watch, const struct watch_config *config)
 {
 	struct reading reading = {watch, memfd_create("slow", 0)};
-	const struct confined_call call = {.function = read_slowly, .fd = reading.file};
+	const struct confined_call call = {
+		.need = CONFINED_DATA, .function = read_slowly, .fd = reading.file};
 	struct loop_source *timer = loop_on_timer(config->loop, LOOP_ALWAYS, end_reading, &reading);
 	char byte;
 	int error;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The confined process is forked from one that knows nothing, and while its answer is awaited what
- * cannot wait goes on. Its functions here answer only when the test lets them.
+ * Confined processes are forked from one that knows nothing, one for each need, and while an answer
+ * is awaited what cannot wait goes on. Their functions here answer only when the test lets them.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,7 +24,10 @@
 
 #include "confine/confined_internal.h"
 
-enum { EVENTS = 300000 };
+enum {
+	EVENTS = 300000,
+	LEAK_PAGES = 100, /* a leak of a page in ten calls */
+};
 
 static int secret;
 
@@ -34,14 +39,26 @@ static int tell_secret(int fd, const void *input, size_t length, struct confined
 	return confined_answer_copy(answer, &secret, sizeof(secret));
 }
 
-static int ask_secret(struct confined *confined)
+static int ask_secret_for(struct confined *confined, enum confined_need need)
 {
-	const struct confined_call call = {.function = tell_secret, .fd = memfd_create("file", 0)};
+	const struct confined_call call = {need, tell_secret, memfd_create("file", 0), NULL, 0};
 	int told = -1;
 
 	assert_int_equal(confined_call_for(confined, &call, &told, sizeof(told)), 0);
 	close(call.fd);
 	return told;
+}
+
+static int ask_secret(struct confined *confined)
+{
+	return ask_secret_for(confined, CONFINED_NAMES);
+}
+
+/* Its process, which is started where there is none. */
+static pid_t pid_of(struct confined *confined, enum confined_need need)
+{
+	ask_secret_for(confined, need);
+	return confined_pid(confined, need);
 }
 
 /* A file that takes time: until there is a byte in it. */
@@ -99,14 +116,21 @@ static void kill_and_wait(pid_t pid)
 static void test_a_later_process_knows_no_more_than_the_first(void **state)
 {
 	struct confined *confined = confined_new();
-	pid_t first = confined_pid(confined);
+	pid_t first;
 
 	(void)state;
+	assert_int_equal(confined_pid(confined, CONFINED_NAMES), 0);
+	assert_false(confined_renew(confined, CONFINED_NAMES));
 	secret = 42;
+	first = pid_of(confined, CONFINED_NAMES);
 	assert_int_equal(ask_secret(confined), 0);
-	assert_true(confined_renew(confined));
+	assert_false(confined_renew(confined, CONFINED_TABLES));
+	assert_int_equal(confined_pid(confined, CONFINED_NAMES), first);
+	assert_true(confined_renew(confined, CONFINED_NAMES));
 	assert_int_equal(ask_secret(confined), 0);
-	assert_int_not_equal(confined_pid(confined), first);
+	assert_int_not_equal(confined_pid(confined, CONFINED_NAMES), first);
+	for (int need = 0; need < CONFINED_NEEDS; need++)
+		assert_int_equal(ask_secret_for(confined, need), 0);
 	secret = 0;
 	confined_free(confined);
 }
@@ -114,25 +138,34 @@ static void test_a_later_process_knows_no_more_than_the_first(void **state)
 static void test_a_zygote_that_is_gone_is_replaced(void **state)
 {
 	struct confined *confined = confined_new();
-	pid_t zygote = parent_of(confined_pid(confined));
-	int reader = open_process(confined_pid(confined));
+	pid_t zygote = parent_of(pid_of(confined, CONFINED_NAMES));
+	int reader = open_process(confined_pid(confined, CONFINED_NAMES));
+	int other = open_process(pid_of(confined, CONFINED_TABLES));
 
 	(void)state;
 	assert_int_equal(parent_of(zygote), getpid());
 	kill_and_wait(zygote);
 	wait_for_end(reader);
+	wait_for_end(other);
 	assert_int_equal(ask_secret(confined), 0);
-	assert_int_not_equal(parent_of(confined_pid(confined)), zygote);
+	assert_int_not_equal(parent_of(pid_of(confined, CONFINED_NAMES)), zygote);
+	assert_int_equal(parent_of(pid_of(confined, CONFINED_TABLES)),
+			 parent_of(pid_of(confined, CONFINED_NAMES)));
 	confined_free(confined);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
-/* Tells its two processes, and waits to be killed. */
+/* Tells its processes, the last of them the one that the others were forked from. */
 static void run_program(int told)
 {
-	struct confined *confined = confined_new();
-	pid_t pids[] = {confined_pid(confined), parent_of(confined_pid(confined))};
+	struct confined *confined;
+	pid_t pids[CONFINED_NEEDS + 1];
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	confined = confined_new();
+	for (int need = 0; need < CONFINED_NEEDS; need++)
+		pids[need] = pid_of(confined, need);
+	pids[CONFINED_NEEDS] = parent_of(pids[0]);
 	if (write(told, pids, sizeof(pids)) != sizeof(pids))
 		_exit(1);
 	for (;;)
@@ -141,8 +174,8 @@ static void run_program(int told)
 
 static void test_nothing_outlives_the_program(void **state)
 {
-	int ends[2], reader, zygote;
-	pid_t program, pids[2];
+	pid_t program, pids[CONFINED_NEEDS + 1];
+	int ends[2], processes[CONFINED_NEEDS + 1];
 
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
@@ -150,14 +183,158 @@ static void test_nothing_outlives_the_program(void **state)
 	if (!program)
 		run_program(ends[1]);
 	assert_int_equal(read(ends[0], pids, sizeof(pids)), sizeof(pids));
-	reader = open_process(pids[0]);
-	zygote = open_process(pids[1]);
+	for (int i = 0; i <= CONFINED_NEEDS; i++)
+		processes[i] = open_process(pids[i]);
 	kill(program, SIGKILL);
 	assert_int_equal(waitpid(program, NULL, 0), program);
-	wait_for_end(zygote);
-	wait_for_end(reader);
+	for (int i = 0; i <= CONFINED_NEEDS; i++)
+		wait_for_end(processes[i]);
 	close(ends[0]);
 	close(ends[1]);
+}
+
+/* A call that waits until its file has a byte. */
+static struct confined_call slow_call(enum confined_need need, int fd)
+{
+	return (struct confined_call){.need = need, .function = read_slowly, .fd = fd};
+}
+
+/* As often as a file may be. */
+static void wait_in_vain(struct confined *confined, enum confined_need need, int fd)
+{
+	const struct confined_call call = slow_call(need, fd);
+	struct confined_answer answer;
+
+	confined_set_timeout_ms(confined, 1);
+	for (int i = 0; i < PATIENCE_TRIES; i++)
+		assert_int_equal(confined_call(confined, &call, &answer), -ETIME);
+	confined_set_timeout_ms(confined, 20000);
+}
+
+/* Returns what the call does. */
+static int ask_about(struct confined *confined, enum confined_need need, int fd)
+{
+	const struct confined_call call = {.need = need, .function = tell_secret, .fd = fd};
+	int told;
+
+	return confined_call_for(confined, &call, &told, sizeof(told));
+}
+
+static void test_what_hangs_for_one_need_does_not_for_another(void **state)
+{
+	struct confined *confined = confined_new();
+	pid_t tables = pid_of(confined, CONFINED_TABLES);
+	int file = memfd_create("slow", 0);
+
+	(void)state;
+	wait_in_vain(confined, CONFINED_NAMES, file);
+	for (int need = 0; need < CONFINED_NEEDS; need++)
+		assert_int_equal(ask_about(confined, need, file),
+				 need == CONFINED_NAMES ? -ETIME : 0);
+	assert_int_equal(confined_pid(confined, CONFINED_TABLES), tables);
+	assert_int_equal(confined_pid(confined, CONFINED_NAMES), 0);
+	close(file);
+	confined_free(confined);
+}
+
+/* For an answer about a file that was never slow, right now. */
+static int64_t patience_left(struct confined *confined, enum confined_need need)
+{
+	const struct stat file = {0};
+	struct patience *patience = confined_patience(confined, need);
+
+	return patience_for(patience, &file, patience->as_of_ms);
+}
+
+/* An hour passes: all that was told by the clock is set back by so much. */
+static void let_an_hour_pass(struct patience *patience)
+{
+	patience->as_of_ms -= PATIENCE_GRUDGE_MS;
+	for (int i = 0; i < PATIENCE_FILES; i++)
+		patience->files[i].last_ms -= PATIENCE_GRUDGE_MS;
+}
+
+static void test_patience_is_of_one_need_and_refills(void **state)
+{
+	struct confined *confined = confined_new();
+	int64_t whole_ms = patience_left(confined, CONFINED_NAMES);
+	int file = memfd_create("slow", 0);
+
+	(void)state;
+	wait_in_vain(confined, CONFINED_NAMES, file);
+	confined_patience(confined, CONFINED_NAMES)->left_ms = 0;
+	assert_int_equal(patience_left(confined, CONFINED_NAMES), PATIENCE_LEAST_MS);
+	for (int need = 0; need < CONFINED_NEEDS; need++)
+		if (need != CONFINED_NAMES)
+			assert_in_range(patience_left(confined, need), whole_ms, INT64_MAX);
+	assert_int_equal(ask_about(confined, CONFINED_NAMES, file), -ETIME);
+	let_an_hour_pass(confined_patience(confined, CONFINED_NAMES));
+	assert_int_equal(ask_about(confined, CONFINED_NAMES, file), 0);
+	assert_int_equal(patience_left(confined, CONFINED_NAMES), whole_ms);
+	close(file);
+	confined_free(confined);
+}
+
+static size_t count_descriptors(pid_t pid)
+{
+	char path[64];
+	size_t count = 0;
+	DIR *directory;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	directory = opendir(path);
+	assert_non_null(directory);
+	while (readdir(directory))
+		count++;
+	closedir(directory);
+	return count;
+}
+
+static long resident_pages(pid_t pid)
+{
+	char path[64];
+	long resident;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%*d %ld", &resident), 1);
+	fclose(file);
+	return resident;
+}
+
+/* Each need in turn, every other one in a process that was not there before. */
+static void ask_often(struct confined *confined, int count)
+{
+	for (int i = 0; i < count; i++) {
+		enum confined_need need = i % CONFINED_NEEDS;
+
+		ask_secret_for(confined, need);
+		if (i / CONFINED_NEEDS % 2)
+			confined_renew(confined, need);
+	}
+}
+
+static void test_a_thousand_calls_leave_nothing(void **state)
+{
+	struct confined *confined = confined_new();
+	pid_t zygote = parent_of(pid_of(confined, CONFINED_NAMES));
+	size_t ours, zygotes;
+	long our_pages, zygote_pages;
+
+	(void)state;
+	ask_often(confined, 10 * CONFINED_NEEDS);
+	ours = count_descriptors(getpid());
+	zygotes = count_descriptors(zygote);
+	our_pages = resident_pages(getpid());
+	zygote_pages = resident_pages(zygote);
+	ask_often(confined, 1000 / (2 * CONFINED_NEEDS) * 2 * CONFINED_NEEDS);
+	assert_int_equal(count_descriptors(getpid()), ours);
+	assert_int_equal(count_descriptors(zygote), zygotes);
+	assert_in_range(resident_pages(getpid()), 0, our_pages + LEAK_PAGES);
+	assert_in_range(resident_pages(zygote), 0, zygote_pages + LEAK_PAGES);
+	confined_free(confined);
 }
 
 /* Events that come while an answer is awaited. The last one lets the answer come. */
@@ -184,7 +361,8 @@ static void send_some(struct meanwhile *meanwhile)
 static void take_some(void *context)
 {
 	struct meanwhile *meanwhile = context;
-	struct confined_call call = {.function = tell_secret, .fd = meanwhile->file};
+	struct confined_call call = {
+		.need = CONFINED_TABLES, .function = tell_secret, .fd = meanwhile->file};
 	struct confined_answer answer;
 	char events[4096];
 	ssize_t got = read(meanwhile->ends[0], events, sizeof(events));
@@ -205,7 +383,7 @@ static void test_what_cannot_wait_goes_on_while_an_answer_is_awaited(void **stat
 		.confined = confined_new(),
 		.file = memfd_create("slow", 0),
 	};
-	const struct confined_call call = {.function = read_slowly, .fd = meanwhile.file};
+	const struct confined_call call = slow_call(CONFINED_NAMES, meanwhile.file);
 	struct loop *loop = loop_new();
 	char answer = 0;
 
@@ -229,7 +407,7 @@ static void test_what_cannot_wait_goes_on_while_an_answer_is_awaited(void **stat
 static void test_an_answer_that_does_not_come_is_given_up(void **state)
 {
 	struct confined *confined = confined_new();
-	const struct confined_call call = {.function = read_slowly, .fd = memfd_create("slow", 0)};
+	const struct confined_call call = slow_call(CONFINED_NAMES, memfd_create("slow", 0));
 	struct loop *loop = loop_new();
 	struct confined_answer answer;
 
@@ -252,6 +430,9 @@ int main(void)
 		cmocka_unit_test(test_a_later_process_knows_no_more_than_the_first),
 		cmocka_unit_test(test_a_zygote_that_is_gone_is_replaced),
 		cmocka_unit_test(test_nothing_outlives_the_program),
+		cmocka_unit_test(test_what_hangs_for_one_need_does_not_for_another),
+		cmocka_unit_test(test_patience_is_of_one_need_and_refills),
+		cmocka_unit_test(test_a_thousand_calls_leave_nothing),
 		cmocka_unit_test(test_what_cannot_wait_goes_on_while_an_answer_is_awaited),
 		cmocka_unit_test(test_an_answer_that_does_not_come_is_given_up),
 	};

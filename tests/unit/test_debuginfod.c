@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "confine/confined_internal.h"
+
 #define BUILD_ID "1234567890abcdef"
 
 /* Answers each request with the file if it is for the build id, for as long as the test lives. */
@@ -43,36 +45,42 @@ static void serve(int listener)
 	}
 }
 
-static pid_t start_server(int *port)
+/* Where programs are told to ask. */
+static int open_port(int *port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t length = sizeof(address);
-	pid_t pid;
 
 	assert_int_equal(bind(listener, (struct sockaddr *)&address, length), 0);
 	assert_int_equal(listen(listener, 8), 0);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &length), 0);
 	*port = ntohs(address.sin_port);
-	pid = fork();
-	if (pid == 0)
-		serve(listener);
-	close(listener);
-	return pid;
+	return listener;
 }
 
-/* Runs this program with the server, and more of an environment, in which it must find names. */
-static void find_names(const char *environment)
+/* Runs this program with a server at the port, and more of an environment and of arguments. */
+static int run_again(int port, const char *environment, const char *argument)
 {
 	char command[1024];
-	int port, status;
-	pid_t server = start_server(&port);
 
 	snprintf(command, sizeof(command),
-		 "DEBUGINFOD_URLS=http://127.0.0.1:%d no_proxy=127.0.0.1 %s /proc/%d/exe %s", port,
-		 environment, getpid(), fixture_directory);
-	status = system(command);
+		 "DEBUGINFOD_URLS=http://127.0.0.1:%d no_proxy=127.0.0.1 %s /proc/%d/exe %s %s",
+		 port, environment, getpid(), fixture_directory, argument);
+	return system(command);
+}
+
+/* In this environment it must find names at a server. */
+static void find_names(const char *environment)
+{
+	int port, status, listener = open_port(&port);
+	pid_t server = fork();
+
+	if (server == 0)
+		serve(listener);
+	close(listener);
+	status = run_again(port, environment, "");
 	kill(server, SIGKILL);
 	waitpid(server, NULL, 0);
 	assert_int_equal(status, 0);
@@ -105,6 +113,27 @@ static void network_gives_what_was_stripped(void **state)
 	assert_int_equal(fixture_try("test -f own/debuginfod/" BUILD_ID "/debuginfo"), 0);
 }
 
+/* One that takes the connection, and says nothing ever. */
+static void network_that_is_silent_costs_nothing_else(void **state)
+{
+	void *client = dlopen("libdebuginfod.so.1", RTLD_LAZY);
+	char environment[512];
+	int port, status, listener;
+
+	(void)state;
+	if (!client)
+		skip();
+	dlclose(client);
+	assert_int_equal(fixture_try("strip -g -o half whole && mkdir -m 777 empty"), 0);
+	snprintf(environment, sizeof(environment),
+		 "DEBUGINFOD_CACHE_PATH=%s/empty CACHE_DIRECTORY=%s/unused", fixture_directory,
+		 fixture_directory);
+	listener = open_port(&port);
+	status = run_again(port, environment, "silent");
+	close(listener);
+	assert_int_equal(status, 0);
+}
+
 static void stripped_program_has_names(void **state)
 {
 	struct confined *confined = confined_new();
@@ -124,13 +153,41 @@ static void stripped_program_has_names(void **state)
 	confined_free(confined);
 }
 
+static void program_has_the_names_that_are_here(void **state)
+{
+	struct confined *confined = confined_new();
+	struct symbol_list list;
+	struct truths truths;
+	int fd;
+
+	(void)state;
+	confined_patience(confined, CONFINED_DEBUGINFOD)->wait_ms = 100;
+	truths_read(&truths, "whole");
+	fd = fixture_open("half");
+	assert_int_equal(symbolizer_resolve(confined, fd, fixture_path("half"),
+					    &truths.items[0].offset, 1, &list),
+			 0);
+	assert_int_equal(confined_patience(confined, CONFINED_DEBUGINFOD)->files[0].tries, 1);
+	assert_int_equal(list.count, 1);
+	assert_string_equal(list.symbols[0].name, "outer");
+	symbol_lists_release(&list, 1);
+	close(fd);
+	confined_free(confined);
+}
+
 int main(int argc, char **argv)
 {
-	const struct CMUnitTest outer[] = {cmocka_unit_test(network_gives_what_was_stripped)};
+	const struct CMUnitTest outer[] = {
+		cmocka_unit_test(network_gives_what_was_stripped),
+		cmocka_unit_test(network_that_is_silent_costs_nothing_else),
+	};
 	const struct CMUnitTest inner[] = {cmocka_unit_test(stripped_program_has_names)};
+	const struct CMUnitTest silent[] = {cmocka_unit_test(program_has_the_names_that_are_here)};
 
 	if (argc < 2)
 		return cmocka_run_group_tests(outer, fixture_setup, fixture_teardown);
 	snprintf(fixture_directory, sizeof(fixture_directory), "%s", argv[1]);
+	if (argc > 2)
+		return cmocka_run_group_tests(silent, NULL, NULL);
 	return cmocka_run_group_tests(inner, NULL, NULL);
 }

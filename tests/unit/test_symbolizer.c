@@ -118,7 +118,7 @@ static void helper_has_nothing_to_lose(void **state)
 	unsetenv("SUDO_UID");
 	unsetenv("SUDO_GID");
 	assert_works(confined);
-	pid = confined_pid(confined);
+	pid = confined_pid(confined, CONFINED_NAMES);
 	assert_status(pid, "CapEff", "CapEff:\t0000000000000000");
 	assert_status(pid, "CapPrm", "CapPrm:\t0000000000000000");
 	assert_status(pid, "NoNewPrivs", "NoNewPrivs:\t1");
@@ -154,7 +154,8 @@ static void helper_is_nobody_without_sudo(void **state)
 	confined = confined_new();
 	unsetenv("SUDO_UID");
 	assert_works(confined);
-	assert_status(confined_pid(confined), "Uid", "Uid:\t65534\t65534\t65534\t65534");
+	assert_status(confined_pid(confined, CONFINED_NAMES), "Uid",
+		      "Uid:\t65534\t65534\t65534\t65534");
 	confined_free(confined);
 }
 
@@ -188,11 +189,11 @@ static void ordinary_users_have_names_too(void **state)
 static void kill_helper(const struct confined *confined)
 {
 	struct pollfd ended = {
-		.fd = (int)syscall(SYS_pidfd_open, confined_pid(confined), 0),
+		.fd = (int)syscall(SYS_pidfd_open, confined_pid(confined, CONFINED_NAMES), 0),
 		.events = POLLIN,
 	};
 
-	kill(confined_pid(confined), SIGKILL);
+	kill(confined_pid(confined, CONFINED_NAMES), SIGKILL);
 	assert_int_equal(poll(&ended, 1, -1), 1);
 	close(ended.fd);
 }
@@ -202,6 +203,7 @@ static void dead_helper_is_replaced(void **state)
 	struct confined *confined = confined_new();
 
 	(void)state;
+	assert_works(confined);
 	kill_helper(confined);
 	assert_works(confined);
 	confined_free(confined);
@@ -235,13 +237,15 @@ static void *kill_in_request(void *argument)
 static void helper_killed_in_a_request_costs_only_that(void **state)
 {
 	struct confined *confined = confined_new();
-	struct killing killing = {gettid(), confined_pid(confined)};
+	struct killing killing = {.caller = gettid()};
 	int fd = fixture_open("chain");
 	pthread_t thread;
 
 	(void)state;
 	if (access("/proc/self/syscall", R_OK) != 0)
 		skip();
+	assert_works(confined);
+	killing.victim = confined_pid(confined, CONFINED_NAMES);
 	kill(killing.victim, SIGSTOP);
 	assert_int_equal(pthread_create(&thread, NULL, kill_in_request, &killing), 0);
 	assert_resolves_to(confined, fd, -EPIPE);
@@ -257,10 +261,11 @@ static void slow_helper_is_replaced(void **state)
 	int fd = fixture_open("chain");
 
 	(void)state;
+	assert_works(confined);
 	confined_set_timeout_ms(confined, 100);
-	kill(confined_pid(confined), SIGSTOP);
+	kill(confined_pid(confined, CONFINED_NAMES), SIGSTOP);
 	assert_resolves_to(confined, fd, -ETIME);
-	assert_int_equal(confined_pid(confined), 0);
+	assert_int_equal(confined_pid(confined, CONFINED_NAMES), 0);
 	confined_set_timeout_ms(confined, 20000);
 	assert_works(confined);
 	confined_free(confined);
@@ -279,9 +284,9 @@ static void files_that_stay_slow_are_given_up(void **state)
 	assert_resolves_to(confined, fd, -ETIME);
 	assert_resolves_to(confined, fd, -ETIME);
 	confined_set_timeout_ms(confined, 20000);
-	pid = confined_pid(confined);
+	pid = confined_pid(confined, CONFINED_NAMES);
 	assert_resolves_to(confined, fd, -ETIME);
-	assert_int_equal(confined_pid(confined), pid);
+	assert_int_equal(confined_pid(confined, CONFINED_NAMES), pid);
 	close(fd);
 	fd = fixture_open("other");
 	assert_resolves_to(confined, fd, 0);
@@ -444,6 +449,7 @@ static void descriptors_are_given_back(void **state)
 	struct confined *confined = confined_new();
 
 	(void)state;
+	assert_works(confined);
 	for (int i = 0; i < 20; i++) {
 		kill_helper(confined);
 		assert_works(confined);
@@ -456,6 +462,7 @@ static void descriptors_are_given_back(void **state)
 static int setup(void **state)
 {
 	(void)state;
+	unsetenv("DEBUGINFOD_URLS");
 	fixture_make_directory();
 	if (fixture_try("gcc -O2 -g -o chain $S/chain.c") != 0)
 		return -1;

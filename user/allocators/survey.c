@@ -169,12 +169,15 @@ static int survey_confined(int fd, const void *input, size_t length, struct conf
 
 static int call_survey(struct confined *confined, int fd, struct survey *survey)
 {
-	const struct confined_call call = {.function = survey_confined, .fd = fd};
+	const struct confined_call call = {
+		.need = CONFINED_SITES, .function = survey_confined, .fd = fd};
 	struct confined_answer answer;
 	int error = confined_call(confined, &call, &answer);
 
 	*survey = (struct survey){0};
-	return error ?: confined_settle(confined, &answer, survey_decode(&answer, survey));
+	return error
+		       ?: confined_settle(confined, call.need, &answer,
+					  survey_decode(&answer, survey));
 }
 
 /*
@@ -185,7 +188,8 @@ int survey_request(struct confined *confined, int fd, struct survey *survey)
 {
 	int error = call_survey(confined, fd, survey);
 
-	if (error || (!survey->entry_count && !survey->linker_hook) || !confined_renew(confined))
+	if (error || (!survey->entry_count && !survey->linker_hook) ||
+	    !confined_renew(confined, CONFINED_SITES))
 		return error;
 	survey_release(survey);
 	return call_survey(confined, fd, survey);

@@ -5,11 +5,12 @@
 
 #include "confined.h"
 
-int confined_settle(struct confined *confined, struct confined_answer *answer, int error)
+int confined_settle(struct confined *confined, enum confined_need need,
+		    struct confined_answer *answer, int error)
 {
 	free(answer->data);
 	*answer = (struct confined_answer){};
-	return error == -EPROTO ? confined_reject(confined) : error;
+	return error == -EPROTO ? confined_reject(confined, need) : error;
 }
 
 int confined_call_for(struct confined *confined, const struct confined_call *call, void *result,
@@ -24,7 +25,7 @@ int confined_call_for(struct confined *confined, const struct confined_call *cal
 		memcpy(result, answer.data, size);
 	else
 		error = -EPROTO;
-	return confined_settle(confined, &answer, error);
+	return confined_settle(confined, call->need, &answer, error);
 }
 
 int confined_answer_copy(struct confined_answer *answer, const void *data, size_t length)

@@ -18,7 +18,6 @@
 #include "../arch/elf_machine.h"
 #include "../lib/clock.h"
 #include "confined_internal.h"
-#include "patience.h"
 #include "privileges.h"
 #include "protocol.h"
 #include "zygote.h"
@@ -27,14 +26,19 @@
 #define TIMEOUT_NETWORK_MS 120000
 #define MS_UNSET           UINT32_MAX
 
+struct need {
+	struct reader reader;
+	bool network;
+	size_t calls; /* of this reader */
+	struct patience patience;
+};
+
 struct confined {
 	struct zygote zygote;
-	struct reader reader;
 	struct loop *loop; /* served while an answer is awaited; NULL: none */
 	bool busy;
-	size_t calls; /* of this reader */
 	unsigned int forced_timeout_ms;
-	struct patience patience;
+	struct need needs[CONFINED_NEEDS];
 };
 
 static int64_t now_ms(void)
@@ -42,10 +46,10 @@ static int64_t now_ms(void)
 	return (int64_t)(clock_ns(CLOCK_MONOTONIC) / 1000000);
 }
 
-static int process_start(struct confined *confined)
+static void need_init(struct need *need, enum confined_need which)
 {
-	confined->calls = 0;
-	return reader_start(&confined->zygote, confined->loop, &confined->reader);
+	need->network = which == CONFINED_DEBUGINFOD;
+	patience_init(&need->patience, need->network ? TIMEOUT_NETWORK_MS : TIMEOUT_MS, now_ms());
 }
 
 struct confined *confined_new(void)
@@ -56,11 +60,9 @@ struct confined *confined_new(void)
 	if (!confined)
 		return NULL;
 	confined->forced_timeout_ms = MS_UNSET;
-	patience_init(&confined->patience,
-		      privileges_keep_network() ? TIMEOUT_NETWORK_MS : TIMEOUT_MS, now_ms());
+	for (int which = 0; which < CONFINED_NEEDS; which++)
+		need_init(&confined->needs[which], which);
 	error = zygote_start(&confined->zygote);
-	if (!error)
-		error = process_start(confined);
 	if (!error)
 		return confined;
 	confined_free(confined);
@@ -72,9 +74,17 @@ void confined_free(struct confined *confined)
 {
 	if (!confined)
 		return;
-	reader_stop(&confined->reader);
+	for (int which = 0; which < CONFINED_NEEDS; which++)
+		reader_stop(&confined->needs[which].reader);
 	zygote_stop(&confined->zygote);
 	free(confined);
+}
+
+bool confined_has_network(void)
+{
+	const char *urls = getenv("DEBUGINFOD_URLS");
+
+	return urls && *urls;
 }
 
 void confined_use_loop(struct confined *confined, struct loop *loop)
@@ -87,9 +97,14 @@ void confined_set_timeout_ms(struct confined *confined, unsigned int timeout_ms)
 	confined->forced_timeout_ms = timeout_ms;
 }
 
-pid_t confined_pid(const struct confined *confined)
+pid_t confined_pid(const struct confined *confined, enum confined_need which)
 {
-	return confined->reader.pid;
+	return confined->needs[which].reader.pid;
+}
+
+struct patience *confined_patience(struct confined *confined, enum confined_need which)
+{
+	return &confined->needs[which].patience;
 }
 
 static bool is_passing(int error)
@@ -171,34 +186,44 @@ static int receive_reply(const struct exchange *exchange, int *status,
 	return receive_all(exchange, answer->data, answer->length);
 }
 
+static int reader_provide(struct confined *confined, struct need *need)
+{
+	if (reader_alive(&need->reader))
+		return 0;
+	need->calls = 0;
+	return reader_start(&confined->zygote, confined->loop, need->network, &need->reader);
+}
+
 /* The socket is empty when a call begins, so that a header always fits in one go. */
 static int exchange_messages(struct confined *confined, const struct confined_call *call,
 			     uint64_t deadline_ns, struct confined_answer *answer)
 {
+	struct need *need = &confined->needs[call->need];
 	const struct call_header header = {
 		.magic = CALL_MAGIC, .length = (uint32_t)call->length, .function = call->function};
 	int status = 0;
-	int error = reader_alive(&confined->reader) ? 0 : process_start(confined);
-	const struct exchange exchange = {confined->reader.socket, confined->loop, deadline_ns};
+	int error = reader_provide(confined, need);
+	const struct exchange exchange = {need->reader.socket, confined->loop, deadline_ns};
 
 	if (error)
 		return error;
-	confined->calls++;
+	need->calls++;
 	error = protocol_send_fd(exchange.socket, &header, sizeof(header), call->fd);
 	if (!error)
 		error = send_all(&exchange, call->input, call->length);
 	if (!error)
 		error = receive_reply(&exchange, &status, answer);
 	if (error)
-		reader_stop(&confined->reader);
+		reader_stop(&need->reader);
 	return error ? error : status;
 }
 
 static int call_timed(struct confined *confined, const struct confined_call *call,
 		      const struct stat *status, struct confined_answer *answer)
 {
+	struct patience *patience = &confined->needs[call->need].patience;
 	int64_t start_ms = now_ms();
-	int64_t wait_ms = patience_for(&confined->patience, status, start_ms);
+	int64_t wait_ms = patience_for(patience, status, start_ms);
 	int error;
 
 	if (!wait_ms)
@@ -207,7 +232,7 @@ static int call_timed(struct confined *confined, const struct confined_call *cal
 		wait_ms = confined->forced_timeout_ms;
 	error = exchange_messages(confined, call, (uint64_t)(start_ms + wait_ms) * 1000000, answer);
 	if (error == -ETIME)
-		patience_note(&confined->patience, status, now_ms() - start_ms, now_ms());
+		patience_note(patience, status, now_ms() - start_ms, now_ms());
 	return error;
 }
 
@@ -237,17 +262,19 @@ int confined_call(struct confined *confined, const struct confined_call *call,
 	return error;
 }
 
-int confined_reject(struct confined *confined)
+int confined_reject(struct confined *confined, enum confined_need which)
 {
-	reader_stop(&confined->reader);
+	reader_stop(&confined->needs[which].reader);
 	return -EPIPE;
 }
 
-bool confined_renew(struct confined *confined)
+bool confined_renew(struct confined *confined, enum confined_need which)
 {
-	if (!confined->calls)
+	struct need *need = &confined->needs[which];
+
+	if (!need->calls)
 		return false;
-	reader_stop(&confined->reader);
+	reader_stop(&need->reader);
 	return true;
 }
 

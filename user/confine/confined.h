@@ -7,7 +7,10 @@
  * without capabilities and without root gets an open descriptor and a few bytes, and answers with
  * bytes that the caller believes no more than the file itself. A call that crashes or hangs costs
  * what it should have found; the next one gets a fresh process, as clean as the first one (zygote.h).
- * How long a call may take: patience.h.
+ *
+ * What files are read for are the needs. Each has a process of its own, from its first call on, and
+ * an account of its own of how long answers are waited for (patience.h): a file whose names take for
+ * ever has its unwind table all the same. What a need means is its callers' business.
  */
 #ifndef UNFREED_CONFINED_H
 #define UNFREED_CONFINED_H
@@ -22,6 +25,16 @@
 #define CONFINED_ANSWER_MAX (320u << 20)
 
 struct confined;
+
+enum confined_need {
+	CONFINED_SITES,       /* allocation functions, and where probes are cheap in them */
+	CONFINED_TABLES,      /* how to unwind */
+	CONFINED_NAMES,       /* functions, files and lines, from what is on this machine */
+	CONFINED_DEBUGINFOD,  /* the same where the network may be asked */
+	CONFINED_INTERPRETER, /* CPython's binaries */
+	CONFINED_DATA,        /* variables and classes */
+	CONFINED_NEEDS,
+};
 
 struct confined_answer {
 	void *data; /* malloc'd */
@@ -38,6 +51,7 @@ typedef int confined_fn(int fd, const void *input, size_t length, struct confine
 int confined_answer_copy(struct confined_answer *answer, const void *data, size_t length);
 
 struct confined_call {
+	enum confined_need need;
 	confined_fn *function;
 	int fd; /* a regular file, open for reading */
 	const void *input;
@@ -45,39 +59,43 @@ struct confined_call {
 };
 
 /*
- * Starts the process. Call before threads are made and before BPF objects are open (it inherits
- * nothing of them). Returns NULL with errno.
+ * Starts what the processes are forked from. Call before threads are made and before BPF objects are
+ * open (they inherit nothing of them). Returns NULL with errno.
  */
 struct confined *confined_new(void);
 
-/* Ends the process. Accepts NULL. */
+/* Ends the processes. Accepts NULL. */
 void confined_free(struct confined *confined);
+
+/* Whether there is a network to be asked (DEBUGINFOD_URLS). */
+bool confined_has_network(void);
 
 /*
  * While an answer is awaited, which can take minutes, what is LOOP_ALWAYS in this loop is served; it
- * makes no calls of this process: they get -EBUSY. NULL: no loop any more.
+ * makes no calls of its own: they get -EBUSY. NULL: no loop any more.
  */
 void confined_use_loop(struct confined *confined, struct loop *loop);
 
 /*
  * Returns what the function returned, or -EPIPE (it crashed, or answered nonsense), -ETIME (it took
- * too long, or the file did so before), -ENOEXEC (no regular file), or another negative errno. The
+ * too long, or the file did so before for this need), -ENOEXEC (no regular file), or another negative errno. The
  * answer is the caller's to free where 0 is returned, and empty otherwise.
  */
 int confined_call(struct confined *confined, const struct confined_call *call,
 		  struct confined_answer *answer);
 
 /*
- * The answer made no sense: ends the process, as it may be in the hands of a file that it read.
+ * An answer made no sense: ends the need's process, as it may be in the hands of a file that it read.
  * Returns -EPIPE.
  */
-int confined_reject(struct confined *confined);
+int confined_reject(struct confined *confined, enum confined_need need);
 
 /*
  * When an answer was decoded: frees it and returns `error`, what decoding it gave; of -EPROTO
  * rejects it.
  */
-int confined_settle(struct confined *confined, struct confined_answer *answer, int error);
+int confined_settle(struct confined *confined, enum confined_need need,
+		    struct confined_answer *answer, int error);
 
 /* As confined_call(); an answer that is not of `size` bytes is rejected, else copied to
  * `result`. */
@@ -85,10 +103,10 @@ int confined_call_for(struct confined *confined, const struct confined_call *cal
 		      size_t size);
 
 /*
- * For answers that much hangs on: from here on the process is one that has read nothing before.
- * Returns whether it is another one now.
+ * For answers that much hangs on: from here on the need's process is one that has read nothing
+ * before. Returns whether it is another one now.
  */
-bool confined_renew(struct confined *confined);
+bool confined_renew(struct confined *confined, enum confined_need need);
 
 /* Why a file could not be used, for people. */
 const char *confined_error_text(int error);

@@ -6,10 +6,13 @@
 #include <sys/types.h>
 
 #include "confined.h"
+#include "patience.h"
 
 void confined_set_timeout_ms(struct confined *confined, unsigned int timeout_ms);
 
 /* 0 where none runs. */
-pid_t confined_pid(const struct confined *confined);
+pid_t confined_pid(const struct confined *confined, enum confined_need need);
+
+struct patience *confined_patience(struct confined *confined, enum confined_need need);
 
 #endif

@@ -33,13 +33,6 @@
 #define MEMORY_MAX      ((rlim_t)4 << 30)
 #define CACHED_FILE_MAX ((rlim_t)4 << 30)
 
-bool privileges_keep_network(void)
-{
-	const char *urls = getenv("DEBUGINFOD_URLS");
-
-	return urls && *urls;
-}
-
 /* The keyboard's signals go to the whole process group; the parent decides when this one ends. */
 static void reset_signals(void)
 {
@@ -108,14 +101,14 @@ static void set_limit(int resource, rlim_t value)
 }
 
 /* debuginfod's client starts threads to resolve names and writes what it downloads. */
-static void set_limits(void)
+static void set_limits(bool network)
 {
 #ifndef __SANITIZE_ADDRESS__
 	set_limit(RLIMIT_AS, MEMORY_MAX);
 #endif
 	set_limit(RLIMIT_CORE, 0);
-	set_limit(RLIMIT_FSIZE, privileges_keep_network() ? CACHED_FILE_MAX : 0);
-	if (!privileges_keep_network())
+	set_limit(RLIMIT_FSIZE, network ? CACHED_FILE_MAX : 0);
+	if (!network)
 		set_limit(RLIMIT_NPROC, 0);
 }
 
@@ -155,14 +148,14 @@ static bool is_not_permitted(void)
 	return errno == EPERM || errno == EINVAL;
 }
 
-static bool drop_user(void)
+static bool drop_user(bool network)
 {
 	uid_t user = id_from_environment("SUDO_UID");
 	gid_t group = id_from_environment("SUDO_GID");
 
 	if (geteuid() != 0)
 		return true;
-	if (privileges_keep_network())
+	if (network)
 		set_home(user);
 	return (setgroups(0, NULL) == 0 || is_not_permitted()) &&
 	       (setresgid(group, group, group) == 0 || is_not_permitted()) &&
@@ -229,22 +222,24 @@ bool privileges_detach(int socket, pid_t parent)
 }
 
 /* The order matters: a change of user resets the last two. */
-bool privileges_drop(int socket, pid_t parent)
+bool privileges_drop(int socket, pid_t parent, bool network)
 {
 	char cache[PATH_MAX] = "";
 
 	reset_signals();
-	if (privileges_keep_network())
+	if (network)
 		make_cache(cache, sizeof(cache));
 	if (!drop_descriptors(socket) || !drop_shared_memory())
 		return false;
 	offer_to_oom_killer();
 	drop_bounding_set();
-	if (!drop_user() || !drop_capabilities())
+	if (!drop_user(network) || !drop_capabilities())
 		return false;
-	if (privileges_keep_network())
+	if (network)
 		choose_cache(cache);
-	set_limits();
+	else
+		unsetenv("DEBUGINFOD_URLS");
+	set_limits(network);
 	prctl(PR_SET_NAME, "unfreed-reader");
 	return prctl(PR_SET_DUMPABLE, 0) == 0 && end_with(parent);
 }

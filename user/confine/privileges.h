@@ -18,12 +18,10 @@
 bool privileges_detach(int socket, pid_t parent);
 
 /*
- * Drops all but `socket`, which becomes PRIVILEGES_SOCKET. `parent` is the process whose death ends
- * this one. Returns false where something that must go could not; then the process must end.
+ * Drops all but `socket`, which becomes PRIVILEGES_SOCKET, and, if `network`, what debuginfod's
+ * client needs. `parent` is the process whose death ends this one. Returns false where something
+ * that must go could not; then the process must end.
  */
-bool privileges_drop(int socket, pid_t parent);
-
-/* Whether debug information may have to come from the network (DEBUGINFOD_URLS). */
-bool privileges_keep_network(void);
+bool privileges_drop(int socket, pid_t parent, bool network);
 
 #endif

@@ -25,6 +25,10 @@
 #define START_NS      UINT64_C(10000000000)
 #define DEATH_MS      500
 
+struct wanted {
+	bool network;
+};
+
 /* The answer: who was forked, or a negative errno. */
 struct forked {
 	pid_t pid;
@@ -36,9 +40,9 @@ static void reap(void)
 		;
 }
 
-static _Noreturn void run_reader(int socket, pid_t zygote)
+static _Noreturn void run_reader(int socket, pid_t zygote, const struct wanted *wanted)
 {
-	if (privileges_drop(socket, zygote))
+	if (privileges_drop(socket, zygote, wanted->network))
 		confined_serve(PRIVILEGES_SOCKET);
 	_exit(0);
 }
@@ -47,16 +51,17 @@ static _Noreturn void run_reader(int socket, pid_t zygote)
 static bool serve_one(int control)
 {
 	pid_t self = getpid();
+	struct wanted wanted;
 	struct forked forked;
 	int socket, process = -1;
 	bool sent;
 
-	if (protocol_receive_fd(control, &forked, sizeof(forked), &socket))
+	if (protocol_receive_fd(control, &wanted, sizeof(wanted), &socket))
 		return false;
 	reap();
 	forked.pid = fork();
 	if (forked.pid == 0)
-		run_reader(socket, self);
+		run_reader(socket, self, &wanted);
 	if (forked.pid > 0)
 		process = (int)syscall(SYS_pidfd_open, forked.pid, 0);
 	if (process < 0)
@@ -115,10 +120,11 @@ static void widen(int socket)
 }
 
 /* Returns 0 or a negative errno, also that of the zygote's fork(). */
-static int ask(const struct zygote *zygote, struct loop *loop, int socket, struct reader *reader)
+static int ask(const struct zygote *zygote, struct loop *loop, const struct wanted *wanted,
+	       int socket, struct reader *reader)
 {
 	struct forked forked = {0};
-	int error = protocol_send_fd(zygote->socket, &forked, sizeof(forked), socket);
+	int error = protocol_send_fd(zygote->socket, wanted, sizeof(*wanted), socket);
 
 	if (!error)
 		error = loop_wait_for(loop, zygote->socket, POLLIN,
@@ -133,26 +139,28 @@ static int ask(const struct zygote *zygote, struct loop *loop, int socket, struc
 }
 
 /* One that does not answer any more has been killed, or is kept from running. */
-static int ask_again(struct zygote *zygote, struct loop *loop, int socket, struct reader *reader)
+static int ask_again(struct zygote *zygote, struct loop *loop, const struct wanted *wanted,
+		     int socket, struct reader *reader)
 {
-	int error = zygote->pid ? ask(zygote, loop, socket, reader) : -EPIPE;
+	int error = zygote->pid ? ask(zygote, loop, wanted, socket, reader) : -EPIPE;
 
 	if (error != -EPIPE && error != -ETIME)
 		return error;
 	zygote_stop(zygote);
 	error = zygote_start(zygote);
-	return error ? error : ask(zygote, loop, socket, reader);
+	return error ? error : ask(zygote, loop, wanted, socket, reader);
 }
 
-int reader_start(struct zygote *zygote, struct loop *loop, struct reader *reader)
+int reader_start(struct zygote *zygote, struct loop *loop, bool network, struct reader *reader)
 {
+	const struct wanted wanted = {.network = network};
 	struct reader started = {.process = -1};
 	int sockets[2], error;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
 		return -errno;
 	widen(sockets[1]);
-	error = ask_again(zygote, loop, sockets[1], &started);
+	error = ask_again(zygote, loop, &wanted, sockets[1], &started);
 	close(sockets[1]);
 	if (error) {
 		close(sockets[0]);

@@ -34,10 +34,10 @@ int zygote_start(struct zygote *zygote);
 void zygote_stop(struct zygote *zygote);
 
 /*
- * Starts a process that serves calls; where the zygote is gone, from a new one. `loop`, which may be
- * NULL, is served meanwhile. Returns 0 or a negative errno.
+ * Starts a process that serves calls, and may use the network if `network`; where the zygote is gone,
+ * from a new one. `loop`, which may be NULL, is served meanwhile. Returns 0 or a negative errno.
  */
-int reader_start(struct zygote *zygote, struct loop *loop, struct reader *reader);
+int reader_start(struct zygote *zygote, struct loop *loop, bool network, struct reader *reader);
 
 /* Collects a process that has died by itself. */
 bool reader_alive(struct reader *reader);

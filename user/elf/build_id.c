@@ -91,7 +91,8 @@ static bool is_hexadecimal(const char *text, size_t length)
 
 int build_id_read(struct confined *confined, int fd, char text[BUILD_ID_TEXT_MAX])
 {
-	const struct confined_call call = {.function = read_confined, .fd = fd};
+	const struct confined_call call = {
+		.need = CONFINED_NAMES, .function = read_confined, .fd = fd};
 	struct confined_answer answer;
 	int error = confined_call(confined, &call, &answer);
 
@@ -104,5 +105,5 @@ int build_id_read(struct confined *confined, int fd, char text[BUILD_ID_TEXT_MAX
 	} else {
 		error = -EPROTO;
 	}
-	return confined_settle(confined, &answer, error);
+	return confined_settle(confined, call.need, &answer, error);
 }

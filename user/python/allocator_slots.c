@@ -239,7 +239,7 @@ int python_slots_read(const struct python_interpreter *interpreter, const struct
 	struct python_slots found = {0};
 	struct python_slot inner[PYTHON_DOMAINS];
 
-	confined_renew(interpreter->binary.confined);
+	confined_renew(interpreter->binary.confined, CONFINED_INTERPRETER);
 	for (int i = 0; i < PYTHON_DOMAINS; i++)
 		if (!find_slot(interpreter, mappings, (enum python_domain)i, &found.slots[i]))
 			return -ENOENT;

@@ -10,6 +10,7 @@ int binary_ask(const struct python_binary *binary, confined_fn *function,
 {
 	struct binary_question question = {.segment_count = binary->segment_count};
 	const struct confined_call call = {
+		.need = CONFINED_INTERPRETER,
 		.function = function,
 		.fd = binary->fd,
 		.input = &question,
@@ -19,6 +20,11 @@ int binary_ask(const struct python_binary *binary, confined_fn *function,
 	memcpy(question.segments, binary->segments, sizeof(question.segments));
 	memcpy(question.words, words, sizeof(question.words));
 	return confined_call(binary->confined, &call, answer);
+}
+
+int binary_settle(const struct python_binary *binary, struct confined_answer *answer, int error)
+{
+	return confined_settle(binary->confined, CONFINED_INTERPRETER, answer, error);
 }
 
 int binary_asked(int fd, const void *input, size_t length, struct python_binary *binary,
@@ -63,11 +69,14 @@ int binary_parts_decode(const struct confined_answer *answer, struct binary_part
 
 static int call_parts(struct confined *confined, int fd, struct binary_parts *parts)
 {
-	const struct confined_call call = {.function = parts_confined, .fd = fd};
+	const struct confined_call call = {
+		.need = CONFINED_INTERPRETER, .function = parts_confined, .fd = fd};
 	struct confined_answer answer;
 	int error = confined_call(confined, &call, &answer);
 
-	return error ?: confined_settle(confined, &answer, binary_parts_decode(&answer, parts));
+	return error
+		       ?: confined_settle(confined, call.need, &answer,
+					  binary_parts_decode(&answer, parts));
 }
 
 int binary_parts_request(struct confined *confined, int fd, struct binary_parts *parts)
@@ -75,7 +84,7 @@ int binary_parts_request(struct confined *confined, int fd, struct binary_parts 
 	int error = call_parts(confined, fd, parts);
 
 	if (error || (!parts->symbols[SYMBOL_RUNTIME].address && !parts->runtime_section) ||
-	    !confined_renew(confined))
+	    !confined_renew(confined, CONFINED_INTERPRETER))
 		return error;
 	return call_parts(confined, fd, parts);
 }
@@ -108,5 +117,5 @@ ssize_t binary_bytes_request(const struct python_binary *binary, uint64_t addres
 		memcpy(buffer, answer.data, answer.length);
 	else
 		error = -EPROTO;
-	return confined_settle(binary->confined, &answer, error) ?: got;
+	return binary_settle(binary, &answer, error) ?: got;
 }

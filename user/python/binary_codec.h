@@ -17,6 +17,9 @@ struct binary_question {
 int binary_ask(const struct python_binary *binary, confined_fn *function,
 	       const uint64_t words[QUESTION_WORDS], struct confined_answer *answer);
 
+/* As confined_settle. */
+int binary_settle(const struct python_binary *binary, struct confined_answer *answer, int error);
+
 /* In the confined process: what was asked, and about what. `binary` needs no release. */
 int binary_asked(int fd, const void *input, size_t length, struct python_binary *binary,
 		 uint64_t words[QUESTION_WORDS]);

@@ -73,7 +73,7 @@ ssize_t code_scan_request(const struct python_binary *binary, uint64_t address, 
 	if (error)
 		return error;
 	ssize_t count = code_scan_decode(&answer, address, size, scanned);
-	return confined_settle(binary->confined, &answer, count < 0 ? (int)count : 0) ?: count;
+	return binary_settle(binary, &answer, count < 0 ? (int)count : 0) ?: count;
 }
 
 static int references_confined(int fd, const void *input, size_t length,
@@ -118,8 +118,7 @@ int code_references_request(const struct python_binary *binary, struct code_refe
 	int error = binary_ask(binary, references_confined, words, &answer);
 	if (error)
 		return error;
-	return confined_settle(binary->confined, &answer,
-			       code_references_decode(&answer, references, count));
+	return binary_settle(binary, &answer, code_references_decode(&answer, references, count));
 }
 
 static int site_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
@@ -164,6 +163,6 @@ int code_site_request(const struct python_binary *binary, const struct alloc_fun
 
 	if (error)
 		return error;
-	return confined_settle(binary->confined, &answer,
-			       code_site_decode(&answer, binary, function, address, site));
+	return binary_settle(binary, &answer,
+			     code_site_decode(&answer, binary, function, address, site));
 }

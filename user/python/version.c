@@ -136,6 +136,6 @@ uint32_t python_version_request(const struct python_binary *binary)
 	bool is_version = answer.length == sizeof(version);
 	if (is_version)
 		memcpy(&version, answer.data, sizeof(version));
-	confined_settle(binary->confined, &answer, is_version ? 0 : -EPROTO);
+	binary_settle(binary, &answer, is_version ? 0 : -EPROTO);
 	return version;
 }

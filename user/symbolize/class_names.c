@@ -184,13 +184,13 @@ static int ask_name(struct confined *confined, const struct confined_call *call,
 		memcpy(name, answer.data, answer.length);
 	else
 		error = -EPROTO;
-	return confined_settle(confined, &answer, error);
+	return confined_settle(confined, call->need, &answer, error);
 }
 
 int class_file_read(struct confined *confined, int fd, uint64_t offset, void *buffer, size_t size)
 {
 	const struct span span = {offset, size};
-	const struct confined_call call = {read_confined, fd, &span, sizeof(span)};
+	const struct confined_call call = {CONFINED_DATA, read_confined, fd, &span, sizeof(span)};
 
 	return confined_call_for(confined, &call, buffer, size);
 }
@@ -198,7 +198,8 @@ int class_file_read(struct confined *confined, int fd, uint64_t offset, void *bu
 int class_name_demangle(struct confined *confined, int fd, const char *mangled,
 			char name[CLASS_NAME_MAX])
 {
-	const struct confined_call call = {demangle_confined, fd, mangled, strlen(mangled)};
+	const struct confined_call call = {CONFINED_DATA, demangle_confined, fd, mangled,
+					   strlen(mangled)};
 
 	return ask_name(confined, &call, name);
 }
@@ -206,7 +207,8 @@ int class_name_demangle(struct confined *confined, int fd, const char *mangled,
 int class_name_of_table(struct confined *confined, int fd, uint64_t offset,
 			char name[CLASS_NAME_MAX])
 {
-	const struct confined_call call = {table_confined, fd, &offset, sizeof(offset)};
+	const struct confined_call call = {CONFINED_DATA, table_confined, fd, &offset,
+					   sizeof(offset)};
 
 	return ask_name(confined, &call, name);
 }

@@ -335,13 +335,14 @@ struct perf_map *perf_map_decode(const struct confined_answer *answer)
 
 struct perf_map *perf_map_request(struct confined *confined, int fd)
 {
-	const struct confined_call call = {.function = read_confined, .fd = fd};
+	const struct confined_call call = {
+		.need = CONFINED_NAMES, .function = read_confined, .fd = fd};
 	struct confined_answer answer;
 	int error = confined_call(confined, &call, &answer);
 	struct perf_map *map = error ? NULL : perf_map_decode(&answer);
 
 	if (!error)
-		error = confined_settle(confined, &answer, map ? 0 : -errno);
+		error = confined_settle(confined, call.need, &answer, map ? 0 : -errno);
 	if (error)
 		errno = -error;
 	return map;

@@ -37,10 +37,10 @@ static int resolve_confined(int fd, const void *input, size_t length,
 	return error;
 }
 
-static int resolve_part(struct confined *confined, int fd, const char *path,
-			const uint64_t *offsets, size_t count, struct symbol_list *lists)
+static int resolve_as(struct confined *confined, enum confined_need need, int fd, const char *path,
+		      const uint64_t *offsets, size_t count, struct symbol_list *lists)
 {
-	struct confined_call call = {.function = resolve_confined, .fd = fd};
+	struct confined_call call = {.need = need, .function = resolve_confined, .fd = fd};
 	struct confined_answer answer;
 	void *question;
 	int error =
@@ -52,7 +52,21 @@ static int resolve_part(struct confined *confined, int fd, const char *path,
 	free(question);
 	if (error)
 		return error;
-	return confined_settle(confined, &answer, symbol_lists_decode(&answer, lists, count));
+	return confined_settle(confined, need, &answer, symbol_lists_decode(&answer, lists, count));
+}
+
+/* What the network does not answer in time has the names that are here. */
+static int resolve_part(struct confined *confined, int fd, const char *path,
+			const uint64_t *offsets, size_t count, struct symbol_list *lists)
+{
+	if (confined_has_network()) {
+		int error =
+			resolve_as(confined, CONFINED_DEBUGINFOD, fd, path, offsets, count, lists);
+
+		if (error != -ETIME)
+			return error;
+	}
+	return resolve_as(confined, CONFINED_NAMES, fd, path, offsets, count, lists);
 }
 
 int symbolizer_resolve(struct confined *confined, int fd, const char *path, const uint64_t *offsets,

@@ -87,6 +87,7 @@ static int search_file(const struct procfs *procfs, struct confined *confined, p
 		       const struct mapping *mapping, const char *name, struct found *found)
 {
 	struct confined_call call = {
+		.need = CONFINED_DATA,
 		.function = search_confined,
 		.fd = mapping_open(procfs, pid, mapping),
 		.input = name,

@@ -199,20 +199,20 @@ static int block_confined(int fd, const void *input, size_t length, struct confi
 int variable_name_at(struct confined *confined, int fd, const struct variable_place *place,
 		     struct variable_cover *cover)
 {
-	const struct confined_call call = {name_confined, fd, place, sizeof(*place)};
+	const struct confined_call call = {CONFINED_DATA, name_confined, fd, place, sizeof(*place)};
 	int error = confined_call_for(confined, &call, cover, sizeof(*cover));
 
 	if (error)
 		return error;
 	if (!memchr(cover->name, '\0', sizeof(cover->name)) || cover->start > place->address ||
 	    cover->end <= place->address)
-		return confined_reject(confined);
+		return confined_reject(confined, call.need);
 	return 0;
 }
 
 int thread_local_block_read(struct confined *confined, int fd, struct thread_local_block *block)
 {
-	const struct confined_call call = {block_confined, fd, "", 0};
+	const struct confined_call call = {CONFINED_DATA, block_confined, fd, "", 0};
 
 	return confined_call_for(confined, &call, block, sizeof(*block));
 }

@@ -80,10 +80,13 @@ static int build_confined(int fd, const void *input, size_t length, struct confi
 
 int unwind_file_request(struct confined *confined, int fd, struct unwind_file *file)
 {
-	const struct confined_call call = {.function = build_confined, .fd = fd};
+	const struct confined_call call = {
+		.need = CONFINED_TABLES, .function = build_confined, .fd = fd};
 	struct confined_answer answer;
 	int error = confined_call(confined, &call, &answer);
 
 	*file = (struct unwind_file){};
-	return error ?: confined_settle(confined, &answer, unwind_file_decode(&answer, file));
+	return error
+		       ?: confined_settle(confined, call.need, &answer,
+					  unwind_file_decode(&answer, file));
 }
