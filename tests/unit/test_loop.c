@@ -257,6 +257,32 @@ static void test_what_cannot_wait_is_served_while_an_answer_is_awaited(void **st
 	end(&in_turn);
 }
 
+static void test_long_work_serves_what_cannot_wait(void **state)
+{
+	struct fixture fixture, in_turn;
+
+	(void)state;
+	begin(&fixture);
+	begin(&in_turn);
+	assert_non_null(loop_on_descriptor(fixture.loop, fixture.ends[0], LOOP_ALWAYS, take_byte,
+					   &fixture));
+	assert_non_null(loop_on_descriptor(fixture.loop, in_turn.ends[0], LOOP_IN_TURN, take_byte,
+					   &in_turn));
+	put_bytes(&in_turn, 1);
+	loop_serve(fixture.loop);
+	assert_int_equal(fixture.count, 0);
+	put_bytes(&fixture, 2);
+	loop_serve(fixture.loop);
+	assert_int_equal(fixture.count, 1);
+	loop_serve(fixture.loop);
+	loop_serve(fixture.loop);
+	loop_serve(NULL);
+	assert_int_equal(fixture.count, 2);
+	assert_int_equal(in_turn.count, 0);
+	end(&fixture);
+	end(&in_turn);
+}
+
 static void test_a_wait_has_an_end(void **state)
 {
 	struct fixture fixture;
@@ -285,6 +311,7 @@ int main(void)
 		cmocka_unit_test(test_mute),
 		cmocka_unit_test(test_each_has_its_turn),
 		cmocka_unit_test(test_what_cannot_wait_is_served_while_an_answer_is_awaited),
+		cmocka_unit_test(test_long_work_serves_what_cannot_wait),
 		cmocka_unit_test(test_a_wait_has_an_end),
 	};
 

@@ -231,6 +231,12 @@ int loop_wait(struct loop *loop, int timeout_ms)
 	return serve(loop, loop->all, timeout_ms);
 }
 
+void loop_serve(struct loop *loop)
+{
+	if (loop)
+		serve(loop, loop->always, 0);
+}
+
 static int until_ms(uint64_t deadline_ns)
 {
 	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), left_ms;

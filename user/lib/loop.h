@@ -10,7 +10,8 @@
  * Some work cannot be left for later while something else is waited for in the middle of it: a ring
  * buffer runs over. Sources that are LOOP_ALWAYS are also served by loop_wait_for(), which waits for
  * one descriptor, as whoever needs an answer before it can go on does. What such a source calls must
- * be fit to run at any such moment: it sets aside what came, and waits for nothing.
+ * be fit to run at any such moment: it sets aside what came, and waits for nothing. Work that takes
+ * long without waiting serves them by loop_serve(), now and then.
  *
  * A function may add and drop sources, its own one too. What was dropped is not served any more. The
  * loop knows nothing of what its sources mean.
@@ -72,6 +73,9 @@ void loop_drop(struct loop_source *source);
  * did, 0 where none was (or a signal came), or a negative errno.
  */
 int loop_wait(struct loop *loop, int timeout_ms);
+
+/* Serves one source that is LOOP_ALWAYS, if one is ready. `loop` may be NULL. */
+void loop_serve(struct loop *loop);
 
 /*
  * Serves what is ready until this moment of CLOCK_MONOTONIC; may come back earlier, as where a signal

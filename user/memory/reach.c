@@ -25,7 +25,6 @@
 #include <string.h>
 
 #include "../lib/array.h"
-#include "../lib/clock.h"
 #include "glibc_layout.h"
 
 enum {
@@ -55,6 +54,13 @@ void reach_refuse(struct reach *reach, const char *format, ...)
 bool reach_refused(const struct reach *reach)
 {
 	return *reach->problem;
+}
+
+/* In places that are come by often: not so often that it would cost more than what is read. */
+static void pause_often(struct reach *reach)
+{
+	if (!(++reach->checks & 1023) && reach->meanwhile)
+		reach->meanwhile(reach->meanwhile_context);
 }
 
 /* --- what the walk tells --- */
@@ -154,6 +160,7 @@ void reach_add(void *context, const struct chunk *chunk)
 {
 	struct reach *reach = context;
 
+	pause_often(reach);
 	if (*reach->problem || reach->error)
 		return;
 	block_map_add(&reach->map, chunk);
@@ -333,24 +340,12 @@ static void scan_words(struct reach *reach, const uint64_t *words, size_t count)
 			visit(reach, words[i]);
 }
 
-static bool is_late(const struct reach *reach)
-{
-	return reach->deadline_ns && clock_ns(CLOCK_MONOTONIC) > reach->deadline_ns;
-}
-
-static void refuse_late(struct reach *reach)
-{
-	reach_refuse(reach, "going through its memory takes longer than there is time for it");
-}
-
-/* Not so often that asking for the time would cost more than what is read. */
 static void check_limits(struct reach *reach)
 {
 	if (reach->read_bytes > reach->read_limit)
 		reach_refuse(reach, "its heap is larger than can be gone through in %llu MB",
 			     (unsigned long long)(reach->budget_bytes >> 20));
-	if (!(++reach->checks & 1023) && is_late(reach))
-		refuse_late(reach);
+	pause_often(reach);
 }
 
 /*
@@ -384,8 +379,8 @@ static void drain(struct reach *reach)
 
 void reach_relieve(struct reach *reach)
 {
-	if (is_late(reach))
-		refuse_late(reach);
+	if (reach->meanwhile)
+		reach->meanwhile(reach->meanwhile_context);
 	if (reach->stack_count > STACK_MAX / 4)
 		drain(reach);
 }
@@ -568,9 +563,10 @@ void reach_watch(struct reach *reach, reach_fn *reached, void *context)
 	reach->reached_context = context;
 }
 
-void reach_limit_time(struct reach *reach, uint64_t deadline_ns)
+void reach_meanwhile(struct reach *reach, void (*act)(void *context), void *context)
 {
-	reach->deadline_ns = deadline_ns;
+	reach->meanwhile = act;
+	reach->meanwhile_context = context;
 }
 
 struct reach *reach_new(const struct procfs *procfs, pid_t pid, uint64_t budget_bytes)

@@ -68,8 +68,11 @@ bool reach_refused(const struct reach *reach);
 /* Has `reached` told of blocks; NULL: not any more. */
 void reach_watch(struct reach *reach, reach_fn *reached, void *context);
 
-/* Past this time (CLOCK_MONOTONIC) a look is given up, as a problem; 0: it takes what it takes. */
-void reach_limit_time(struct reach *reach, uint64_t deadline_ns);
+/*
+ * Has `act` called now and then while a look is taken, which can take many seconds; it may refuse,
+ * which ends the look. NULL: not any more.
+ */
+void reach_meanwhile(struct reach *reach, void (*act)(void *context), void *context);
 
 /* As look_parts() calls them. */
 void reach_begin(void *reach, const struct arenas *arenas);

@@ -29,7 +29,8 @@ struct reach {
 	char problem[160];
 	reach_fn *reached; /* NULL: nobody asked */
 	void *reached_context;
-	uint64_t deadline_ns; /* 0: none */
+	void (*meanwhile)(void *context); /* NULL: nothing */
+	void *meanwhile_context;
 	/* Of the look: */
 	struct reach_path path; /* of what is gone through now */
 	struct register_word *registers;

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "../lib/array.h"
 #include "../lib/clock.h"
@@ -19,9 +18,12 @@
 #include "../look/lost.h"
 #include "../look/root_names.h"
 
-enum { LOOKS = 5, PAUSE_MS = 100, HOLDERS_MAX = 4096 };
+enum { LOOKS = 5, HOLDERS_MAX = 4096 };
 
+#define PAUSE_NS    UINT64_C(100000000)
 #define TIME_MAX_NS (UINT64_C(30) * 1000000000)
+
+static const char interrupted[] = "the recording was ended meanwhile";
 
 struct finding {
 	struct judged_blocks judged; /* first, as it is what is handed out */
@@ -39,6 +41,13 @@ struct finding {
 static void refuse(struct judged_process *process, const char *problem)
 {
 	snprintf(process->problem, sizeof(process->problem), "%s", problem);
+}
+
+static bool is_interrupted(const struct finding *finding)
+{
+	const struct waiting *waiting = finding->request->waiting;
+
+	return waiting && waiting_interrupted(waiting);
 }
 
 /* --- what there is --- */
@@ -159,26 +168,50 @@ static void look_once(struct judging *judging, bool last)
 static int plan_looks(const struct judging *judging)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
-	uint64_t each = now - judging->first_look_ns + UINT64_C(1000000) * PAUSE_MS;
+	uint64_t each = now - judging->first_look_ns + PAUSE_NS;
 	uint64_t left = judging->deadline_ns > now ? judging->deadline_ns - now : 0;
 
 	return left / each < LOOKS - 1 ? 1 + (int)(left / each) : LOOKS;
 }
 
+static void refuse_late(struct judging *judging)
+{
+	reach_refuse(judging->reach, "going through its memory takes longer than there is time for "
+				     "it");
+}
+
+static void check_interrupted(struct judging *judging)
+{
+	if (is_interrupted(judging->finding))
+		reach_refuse(judging->reach, "%s", interrupted);
+}
+
+/* Records come while a look is taken, and may be more than the ring buffer holds. */
+static void serve_meanwhile(void *context)
+{
+	struct judging *judging = context;
+
+	loop_serve(judging->finding->request->loop);
+	check_interrupted(judging);
+	if (clock_ns(CLOCK_MONOTONIC) > judging->deadline_ns)
+		refuse_late(judging);
+}
+
 static void look(struct judging *judging)
 {
-	const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000};
+	struct loop *loop = judging->finding->request->loop;
 
 	judging->first_look_ns = clock_ns(CLOCK_MONOTONIC);
 	look_once(judging, false);
 	int looks = plan_looks(judging);
 
 	if (looks < 2)
-		reach_refuse(judging->reach, "going through its memory takes longer than there is "
-					     "time for it");
+		refuse_late(judging);
 	for (int i = 1; i < looks && !reach_refused(judging->reach); i++) {
-		nanosleep(&pause, NULL);
-		look_once(judging, i == looks - 1);
+		loop_rest(loop, clock_ns(CLOCK_MONOTONIC) + PAUSE_NS);
+		check_interrupted(judging);
+		if (!reach_refused(judging->reach))
+			look_once(judging, i == looks - 1);
 	}
 }
 
@@ -196,7 +229,7 @@ static void judge(struct finding *finding, struct judged_process *process, pid_t
 		refuse(process, "there is no memory for it");
 		return;
 	}
-	reach_limit_time(judging.reach, deadline_ns);
+	reach_meanwhile(judging.reach, serve_meanwhile, &judging);
 	look(&judging);
 	struct lost_blocks lost = reach_lost(judging.reach);
 	process->looks = (uint32_t)lost.looks;
@@ -303,6 +336,10 @@ static void judge_one(struct finding *finding, size_t number)
 
 	if (!pid)
 		return;
+	if (is_interrupted(finding)) {
+		refuse(process, interrupted);
+		return;
+	}
 	judge(finding, process, pid, now + left / (finding->pid_count - number));
 	if (!*process->problem)
 		name_holders(finding, process, pid);

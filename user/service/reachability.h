@@ -6,7 +6,7 @@
 #ifndef UNFREED_REACHABILITY_H
 #define UNFREED_REACHABILITY_H
 
-#include "../tracer/tracer.h"
+#include "../tracer/waiting.h"
 
 struct reachability_request {
 	const struct procfs *procfs;
@@ -14,6 +14,9 @@ struct reachability_request {
 	struct tracer *tracer;
 	uint64_t budget_bytes; /* of our memory */
 	bool freeze;           /* stop a process for each look, and read registers */
+	struct loop *loop;     /* served meanwhile */
+	/* Where this was interrupted, the rest is left; NULL: never. */
+	const struct waiting *waiting;
 };
 
 /*

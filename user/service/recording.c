@@ -173,8 +173,8 @@ bool recording_wait(struct recording *recording)
 	return more;
 }
 
-/* NULL where nobody asked. */
-static struct judged_blocks *judge_blocks(struct recording *recording)
+/* NULL where nobody asked. The last report judges again what another one was ended at. */
+static struct judged_blocks *judge_blocks(struct recording *recording, bool last)
 {
 	const struct recording_config *config = &recording->config;
 	struct reachability_request request = {
@@ -183,6 +183,8 @@ static struct judged_blocks *judge_blocks(struct recording *recording)
 		.tracer = recording->tracer,
 		.budget_bytes = config->max_memory_bytes,
 		.freeze = config->how.freeze,
+		.loop = recording->reading.loop,
+		.waiting = last ? NULL : recording->waiting,
 	};
 
 	if (!config->how.reachability || !recording->plan.malloc)
@@ -209,7 +211,7 @@ static void fill_cost(const struct recording *recording, struct snapshot *snapsh
 /* What is lost is looked for while the targets are traced: by the end they may be gone. */
 struct snapshot *recording_report(struct recording *recording, bool last)
 {
-	struct judged_blocks *judged = judge_blocks(recording);
+	struct judged_blocks *judged = judge_blocks(recording, last);
 	struct snapshot *snapshot;
 
 	if (last)

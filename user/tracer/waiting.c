@@ -16,6 +16,7 @@ struct waiting {
 	struct loop_source *end;
 	struct loop_source *interval;
 	bool started;
+	bool interrupted;
 	bool over;
 	bool due; /* a report */
 };
@@ -23,6 +24,13 @@ struct waiting {
 static void note_end(void *context)
 {
 	((struct waiting *)context)->over = true;
+}
+
+static void note_signal(void *context)
+{
+	struct waiting *waiting = context;
+
+	waiting->interrupted = waiting->over = true;
 }
 
 static void note_interval(void *context)
@@ -42,7 +50,7 @@ struct waiting *waiting_new(struct loop *loop, uint64_t duration_ns, uint64_t in
 	waiting->interval_ns = interval_ns;
 	signals_of_end(&signals);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	waiting->signals = loop_on_signals(loop, &signals, LOOP_IN_TURN, note_end, waiting);
+	waiting->signals = loop_on_signals(loop, &signals, LOOP_ALWAYS, note_signal, waiting);
 	waiting->end = loop_on_timer(loop, LOOP_IN_TURN, note_end, waiting);
 	waiting->interval = loop_on_timer(loop, LOOP_IN_TURN, note_interval, waiting);
 	if (waiting->signals && waiting->end && waiting->interval)
@@ -59,6 +67,11 @@ void waiting_free(struct waiting *waiting)
 	loop_drop(waiting->end);
 	loop_drop(waiting->interval);
 	free(waiting);
+}
+
+bool waiting_interrupted(const struct waiting *waiting)
+{
+	return waiting->interrupted;
 }
 
 /* What came while a report was written was set aside, so that records are taken before the wait. */

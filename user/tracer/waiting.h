@@ -5,6 +5,7 @@
 #ifndef UNFREED_WAITING_H
 #define UNFREED_WAITING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tracer.h"
@@ -22,6 +23,9 @@ enum wait_result {
  */
 struct waiting *waiting_new(struct loop *loop, uint64_t duration_ns, uint64_t interval_ns);
 void waiting_free(struct waiting *waiting);
+
+/* Whether a signal has ended it: seen at once, whatever the loop is served by. */
+bool waiting_interrupted(const struct waiting *waiting);
 
 /* Starts the clock at its first call. Takes the tracer's records in while it waits. */
 enum wait_result waiting_next(struct waiting *waiting, struct tracer *tracer);
