@@ -140,6 +140,7 @@ static int estimate_costs(struct target_check *checks, size_t count,
 		.kind = request->kind,
 		.everyone = request->everyone,
 		.window = request->window,
+		.loop = request->loop,
 	};
 	struct estimate_subject *subjects = calloc(count + 1, sizeof(*subjects));
 	size_t asked = 0;

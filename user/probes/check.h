@@ -44,6 +44,7 @@ struct check_request {
 	enum attach_kind kind; /* a definite one */
 	bool everyone;         /* as in struct estimate_request */
 	struct estimate_window window;
+	struct loop *loop; /* likewise */
 };
 
 /*

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -301,11 +300,9 @@ const char *estimate_cost_text(const struct estimate *estimate, char text[ESTIMA
 	return text;
 }
 
-static void wait_ms(unsigned int ms)
+static void wait_ms(struct loop *loop, unsigned int ms)
 {
-	struct timespec length = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000};
-
-	nanosleep(&length, NULL);
+	loop_rest(loop, clock_ns(CLOCK_MONOTONIC) + UINT64_C(1000000) * ms);
 }
 
 static bool has_enough_hits(int map_fd, const struct estimate_subject *subject)
@@ -345,10 +342,10 @@ static void wait_window(const struct counting *counting)
 	const struct estimate_window *window = &counting->request->window;
 	unsigned int waited_ms = window->least_ms;
 
-	wait_ms(window->least_ms);
+	wait_ms(counting->request->loop, window->least_ms);
 	for (; waited_ms < window->most_ms && !have_enough_hits(counting);
 	     waited_ms += WINDOW_STEP_MS)
-		wait_ms(WINDOW_STEP_MS);
+		wait_ms(counting->request->loop, WINDOW_STEP_MS);
 }
 
 /* With probes for everyone those on an earlier subject's files serve this one too. */
@@ -435,7 +432,7 @@ static void watch_unprobed(struct counting *counting)
 		if (!subject->error)
 			sampling_watch(counting->sampling, procfs, subject->pid);
 	}
-	wait_ms(UNPROBED_MS);
+	wait_ms(counting->request->loop, UNPROBED_MS);
 	sampling_stop(counting->sampling);
 	for (size_t i = 0; i < counting->count; i++) {
 		struct estimate_subject *subject = &counting->subjects[i];

@@ -12,6 +12,7 @@
 #define UNFREED_ESTIMATE_H
 
 #include "../lib/failure.h"
+#include "../lib/loop.h"
 #include "../allocators/allocators.h"
 #include "attach.h"
 #include "calibration.h"
@@ -63,6 +64,7 @@ struct estimate_request {
 	 * hits count: far quicker where these are many. */
 	bool everyone;
 	struct estimate_window window;
+	struct loop *loop; /* in which it waits; NULL: none */
 };
 
 /*

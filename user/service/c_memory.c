@@ -133,6 +133,7 @@ static int check_cost(const struct c_trace_config *config, const struct kernel *
 		.confined = config->confined,
 		.kind = kernel_best_attach(kernel),
 		.window = {200, 2000},
+		.loop = config->loop,
 	};
 	struct target_check check;
 

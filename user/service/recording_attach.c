@@ -88,8 +88,18 @@ static int try_objects(struct recording *recording, bool *again, struct failure 
 	recording_cost_of_python(&recording->estimated, costliest);
 	if (recording->config.how.exact)
 		return 0;
-	trial_run(&trial, recording->procfs, recording->tracer, recording->list.pids,
-		  recording->list.count, recording->estimated.call.cost_ns);
+	const struct trial_config config = {
+		.procfs = recording->procfs,
+		.tracer = recording->tracer,
+		.loop = recording->reading.loop,
+		.waiting = recording->waiting,
+		.pids = recording->list.pids,
+		.pid_count = recording->list.count,
+		.call_cost_ns = recording->estimated.call.cost_ns,
+	};
+
+	if (!trial_run(&trial, &config))
+		return 0;
 	const struct reason_words words = {.calls_per_s = trial.calls_per_s,
 					   .percent = trial.slowdown_percent};
 

@@ -86,6 +86,7 @@ static int make_checks(struct recording *recording, struct checks *checks, struc
 		.kind = recording->attach,
 		.everyone = recording->config.follow_forks, /* as the recording's own probes */
 		.window = {ESTIMATE_WINDOW_MS, ESTIMATE_LONGEST_MS},
+		.loop = recording->reading.loop,
 	};
 
 	if (recording->config.how.exact) /* nothing hangs on it */

@@ -9,18 +9,27 @@
 #ifndef UNFREED_TRIAL_H
 #define UNFREED_TRIAL_H
 
-#include "tracer.h"
+#include "waiting.h"
 
 struct trial {
 	double calls_per_s;
 	double slowdown_percent; /* by what is being recorded */
 };
 
+struct trial_config {
+	const struct procfs *procfs;
+	struct tracer *tracer; /* started */
+	struct loop *loop;     /* in which it waits */
+	const struct waiting *waiting;
+	const pid_t *pids;
+	size_t pid_count;
+	double call_cost_ns; /* what tracing adds to a call */
+};
+
 /*
- * Watches a started tracer and its processes for a fifth of a second, longer where they hardly get
- * to run; `call_cost_ns` is what tracing adds to a call.
+ * Watches processes for a fifth of a second, longer where they hardly get to run. Returns false where
+ * the recording was ended meanwhile: then there is nothing to be told of it.
  */
-void trial_run(struct trial *trial, const struct procfs *procfs, struct tracer *tracer,
-	       const pid_t *pids, size_t pid_count, double call_cost_ns);
+bool trial_run(struct trial *trial, const struct trial_config *config);
 
 #endif
