@@ -92,12 +92,7 @@ static void scan_around(struct roots *roots, uint64_t start, uint64_t end, size_
 /* Shared memory of programs, as against databases that are mapped. */
 static bool is_shared_memory(const struct region *region)
 {
-	static const char *const names[] = {"/dev/zero", "/memfd:", "/SYSV", "/dev/shm/"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strncmp(region->mapping.path, names[i], strlen(names[i])))
-			return region->mapping.writable;
-	return false;
+	return region->mapping.writable && mapping_is_shared_memory(region->mapping.path);
 }
 
 static bool is_root(const struct region *region)

@@ -376,17 +376,6 @@ size_t core_mapping_count(const struct core *core)
 	return core->part_count;
 }
 
-/* Shared memory of programs; of other files that were shared nothing is in a core by default. */
-static bool is_shared_memory(const char *path)
-{
-	static const char *const names[] = {"/dev/zero", "/memfd:", "/SYSV", "/dev/shm/"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (!strncmp(path, names[i], strlen(names[i])))
-			return true;
-	return false;
-}
-
 struct core_mapping core_mapping(const struct core *core, size_t number)
 {
 	const struct core_part *part = &core->parts[number];
@@ -403,7 +392,8 @@ struct core_mapping core_mapping(const struct core *core, size_t number)
 			    .executable = part->flags & PF_X,
 			    .deleted = file && file->deleted,
 			    .path = (char *)path},
-		.is_shared = file && is_shared_memory(path),
+		/* of other files that were shared nothing is in a core by default */
+		.is_shared = file && mapping_is_shared_memory(path),
 		.is_stack = part->name && !strcmp(part->name, "[stack]"),
 		.held_bytes = part->full_bytes,
 	};

@@ -252,6 +252,16 @@ bool mapping_is_of(const struct mapping *mapping, dev_t device, uint64_t inode)
 	return mapping->inode == inode && mapping_device(mapping) == device;
 }
 
+bool mapping_is_shared_memory(const char *path)
+{
+	static const char *const names[] = {"/dev/zero", "/memfd:", "/SYSV", "/dev/shm/"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strncmp(path, names[i], strlen(names[i])))
+			return true;
+	return false;
+}
+
 bool mapping_same_file(const struct mapping *a, const struct mapping *b)
 {
 	return a->device_major == b->device_major && a->device_minor == b->device_minor &&

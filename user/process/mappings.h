@@ -61,6 +61,9 @@ struct file_numbers mapping_file(const struct mapping *mapping);
 
 /* Whether a mapping is of this file. */
 bool mapping_is_of(const struct mapping *mapping, dev_t device, uint64_t inode);
+/* Whether a path is that of memory that processes share, not of a file on a disk. */
+bool mapping_is_shared_memory(const char *path);
+
 bool mapping_same_file(const struct mapping *a, const struct mapping *b);
 
 /*
