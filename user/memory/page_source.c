@@ -2,6 +2,8 @@
 #include "page_source.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../process/core.h"
@@ -90,4 +92,23 @@ int page_source_read(const struct page_source *source, uint64_t address, void *b
 	if (!got && size)
 		return -ESRCH; /* its memory is gone */
 	return (size_t)got == size ? 0 : -EFAULT;
+}
+
+uint64_t page_source_zero_frame(void)
+{
+	volatile const char *page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	if (page != MAP_FAILED) {
+		(void)*page;
+		if (fd < 0 ||
+		    pread(fd, &entry, sizeof(entry),
+			  (off_t)((uintptr_t)page / PAGE * sizeof(entry))) != sizeof(entry))
+			entry = 0;
+		munmap((void *)page, PAGE);
+	}
+	if (fd >= 0)
+		close(fd);
+	return entry & PAGE_ENTRY_PRESENT ? entry & PAGE_ENTRY_FRAME : 0;
 }

@@ -50,6 +50,12 @@ void page_source_close(struct page_source *source);
 /* Of an open mem alone, without its pagemap; the descriptor stays the caller's. */
 struct page_source page_source_of_memory(int fd);
 
+/*
+ * The frame of the kernel's page of zeroes, by PAGE_ENTRY_FRAME; 0: not known. The kernel tells frames
+ * to those who have CAP_SYS_ADMIN: it is learnt from a page of our own.
+ */
+uint64_t page_source_zero_frame(void);
+
 /* All bytes. Returns 0 or a negative errno: -EFAULT, -ESRCH. */
 int page_source_read(const struct page_source *source, uint64_t address, void *buffer, size_t size);
 

@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The page of zeroes is counted by pagemap and not by smaps. It is known by its frame number, which
- * the kernel tells those who have CAP_SYS_ADMIN: we learn it from a page of our own.
- */
+/* The page of zeroes is counted by pagemap and not by smaps. */
 #include "pages.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "page_source.h"
@@ -39,25 +34,6 @@ struct pages {
 	uint8_t counted[COUNTED_PAGES];
 };
 
-static uint64_t learn_zero_frame(void)
-{
-	volatile const char *page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	uint64_t entry = 0;
-
-	if (page != MAP_FAILED) {
-		(void)*page;
-		if (fd < 0 ||
-		    pread(fd, &entry, sizeof(entry),
-			  (off_t)((uintptr_t)page / PAGE * sizeof(entry))) != sizeof(entry))
-			entry = 0;
-		munmap((void *)page, PAGE);
-	}
-	if (fd >= 0)
-		close(fd);
-	return entry & PAGE_ENTRY_PRESENT ? entry & PAGE_ENTRY_FRAME : 0;
-}
-
 struct pages *pages_new(pid_t pid, const struct regions *regions)
 {
 	struct pages *pages = calloc(1, sizeof(*pages));
@@ -73,7 +49,7 @@ struct pages *pages_new(pid_t pid, const struct regions *regions)
 		errno = -error;
 		return NULL;
 	}
-	pages->zero_frame = learn_zero_frame();
+	pages->zero_frame = page_source_zero_frame();
 	return pages;
 }
 
