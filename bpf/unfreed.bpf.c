@@ -10,6 +10,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "calls.bpf.h"
+#include "growth.bpf.h"
 #include "ledger.bpf.h"
 #include "processes.bpf.h"
 #include "stacks.bpf.h"
@@ -515,5 +516,50 @@ int sweep(struct sweep *ctx)
 	};
 
 	ledger_sweep(&part);
+	return 0;
+}
+
+/* The instruction is the innermost frame: as if it were the one in front of a return address. */
+static __always_inline void fault_position(struct position *position)
+{
+	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+
+	position->pc = regs_pc(regs) + 1;
+	position->sp = regs_sp(regs);
+	position->fp = regs_fp(regs);
+	position->extra = regs_extra(regs);
+}
+
+/* Before the page is there. Faults in the kernel, on behalf of a system call, are the caller's. */
+SEC("perf_event")
+int page_fault(struct bpf_perf_event_data *ctx)
+{
+	__u64 began_ns = bpf_ktime_get_ns();
+	__u64 address = ctx->addr & ~(PAGE_BYTES - 1);
+	struct space_state *state;
+	struct call *call = tracing ? call_current(&state) : NULL;
+
+	if (!call || state->gate == GATE_OFF)
+		return 0;
+	count(&fault_counts.faults, 1);
+	if (!PAGE_IS_TAKEN(address, fault_mask))
+		return 0;
+	if (fault_is_of_memory(address)) {
+		fault_position(&call->caller);
+		call->cookie = PROBE_COOKIE(PROBE_ALLOC, DOMAIN_MMAP, PROBE_NO_ARG, PROBE_NO_ARG,
+					    PROBE_NO_ARG);
+		call->size = (fault_mask + 1) * PAGE_BYTES;
+		call->born_ns = 0;
+		block_open(call, address, state->window);
+	}
+	count(&fault_counts.program_ns, bpf_ktime_get_ns() - began_ns);
+	return 0;
+}
+
+/* Run by user space: the first so many of settled_pages. */
+SEC("syscall")
+int settle(__u32 *pages)
+{
+	bpf_loop(*pages, settle_one, NULL, 0);
 	return 0;
 }

@@ -136,7 +136,7 @@ _unfreed()
         ;;
     record)
         options="$target -d --duration -i --interval --older-than --peak $output --follow-forks
-                 --exact --reachability --freeze --max-memory --malloc --python
+                 --exact --growth --reachability --freeze --max-memory --malloc --python
                  --native-interpreter --attach --max-blocks --max-stacks --with-arguments -q
                  --quiet -v --verbose --help --"
         ;;

@@ -292,8 +292,8 @@ class Recorder:
         self.path.unlink(missing_ok=True)
         self.aged = "--older-than" in options
         self.process = subprocess.Popen(
-            [str(UNFREED), "record", "--exact", "--all-stacks", "-o", str(self.path),
-             *map(str, options), *map(str, args)],
+            [str(UNFREED), "record", *([] if "--growth" in options else ["--exact"]),
+             "--all-stacks", "-o", str(self.path), *map(str, options), *map(str, args)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.stdout = Lines(self.process.stdout)
         self.stderr = Lines(self.process.stderr)

@@ -65,10 +65,10 @@ def programs_of(pid):
     return [read_program(number) for number in sorted(numbers)]
 
 
-@pytest.fixture
-def programs(record, attach):
+@pytest.fixture(params=[[], ["--growth"]], ids=["calls", "growth"])
+def programs(record, attach, request):
     with Target("family") as target:
-        recorder = record(target, options=attach)
+        recorder = record(target, options=[*attach, *request.param])
         found = programs_of(recorder.process.pid)
         assert recorder.stop().status == 0
     assert len(found) >= 5

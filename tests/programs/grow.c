@@ -3,7 +3,9 @@
  * Grows in one way, by 40 MB, between two lines of input: `--case mmap` by mappings of its own,
  * `shared` by shared ones, `stacks` by threads that wait deep in theirs, `malloc` by blocks that it
  * keeps, `free` by blocks that it frees while one in a hundred stays, `turns` not at
- * all: each new block takes the place of one that is older than any tracer.
+ * all: each new block takes the place of one that is older than any tracer. `lent`: memory that one
+ * function fills and gives back, another one then fills, at the same addresses, and keeps; `back`:
+ * memory is filled and given back, and so is some that is older than any tracer, and filled again.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -105,12 +107,55 @@ static void run_turns(void)
 	}
 }
 
+static char *ground;
+
+static void prepare_ground(void)
+{
+	ground = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+TRUTH_LEAF static void borrow(void)
+{
+	memset(ground, 1, BYTES);
+	madvise(ground, BYTES, MADV_DONTNEED);
+	TRUTH_NO_TAIL_CALL();
+}
+
+TRUTH_LEAF static void take(void)
+{
+	memset(ground, 2, BYTES);
+	TRUTH_NO_TAIL_CALL();
+}
+
+static void run_lent(void)
+{
+	borrow();
+	take();
+}
+
+static void prepare_back(void)
+{
+	prepare_ground();
+	memset(ground, 1, BYTES);
+}
+
+static void run_back(void)
+{
+	char *other = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	memset(other, 1, BYTES);
+	munmap(other, BYTES);
+	madvise(ground, BYTES, MADV_DONTNEED);
+	take();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct truth_case cases[] = {
-		{"mmap", NULL, run_mmap},     {"shared", NULL, run_shared},
-		{"stacks", NULL, run_stacks}, {"malloc", NULL, run_malloc},
-		{"free", NULL, run_free},     {"turns", prepare_turns, run_turns},
+		{"mmap", NULL, run_mmap},           {"shared", NULL, run_shared},
+		{"stacks", NULL, run_stacks},       {"malloc", NULL, run_malloc},
+		{"free", NULL, run_free},           {"turns", prepare_turns, run_turns},
+		{"lent", prepare_ground, run_lent}, {"back", prepare_back, run_back},
 	};
 
 	return truth_main(argc, argv, cases, sizeof(cases) / sizeof(*cases));

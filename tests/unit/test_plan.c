@@ -247,6 +247,26 @@ static void test_what_is_seen(void **state)
 	}
 }
 
+/* New pages in the place of blocks, whatever else is known. */
+static void test_growth(void **state)
+{
+	const struct request request = {.growth = true};
+	const struct cost cost = {.malloc_is_dear = true};
+	struct python_plan python;
+	struct plan plan;
+
+	(void)state;
+	plan_make(&plan, &evidence_sources, &request, &cost);
+	assert_true(plan.growth);
+	assert_null(plan.malloc);
+	assert_int_equal(plan.notes[0], REASON_NONE);
+	assert_int_equal(plan_seen(&plan, &request, false), REASON_NONE);
+	assert_int_equal(plan_python(&python, &evidence_sources, NULL, &plan.python), REASON_NONE);
+	assert_null(python.source);
+	assert_int_equal(python.notice, REASON_NONE);
+	assert_string_equal(python_plan_name(&python, NULL), "growth");
+}
+
 /* --- what contradicts itself --- */
 
 static void test_requests(void **state)
@@ -276,6 +296,12 @@ static void test_requests(void **state)
 		{{.peak = true, .malloc = MALLOC_OFF}, REASON_PEAK_OF_NOTHING},
 		{{.peak = true, .malloc = MALLOC_OFF, .python = PYTHON_POOLS}, REASON_PEAK_OF_NOTHING},
 		{{.peak = true, .malloc = MALLOC_OFF, .python = PYTHON_EXACT}, REASON_NONE},
+		{{.growth = true, .old = true}, REASON_NONE},
+		{{.growth = true, .exact = true}, REASON_GROWTH_ALONE},
+		{{.growth = true, .peak = true}, REASON_GROWTH_ALONE},
+		{{.growth = true, .reachability = true}, REASON_GROWTH_ALONE},
+		{{.growth = true, .malloc = MALLOC_EXACT}, REASON_GROWTH_ALONE},
+		{{.growth = true, .python = PYTHON_OFF}, REASON_GROWTH_ALONE},
 		{{.old = true}, REASON_NONE},
 		{{.old = true, .malloc = MALLOC_OFF}, REASON_NONE},
 		/* clang-format on */
@@ -302,15 +328,11 @@ static void test_names_of_requests(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kernel),
-		cmocka_unit_test(test_process),
-		cmocka_unit_test(test_cost_of_malloc),
-		cmocka_unit_test(test_cost_of_objects),
-		cmocka_unit_test(test_the_share),
-		cmocka_unit_test(test_plans),
-		cmocka_unit_test(test_what_is_seen),
-		cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_names_of_requests),
+		cmocka_unit_test(test_kernel),         cmocka_unit_test(test_process),
+		cmocka_unit_test(test_cost_of_malloc), cmocka_unit_test(test_cost_of_objects),
+		cmocka_unit_test(test_the_share),      cmocka_unit_test(test_plans),
+		cmocka_unit_test(test_what_is_seen),   cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_requests),       cmocka_unit_test(test_names_of_requests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,6 +33,7 @@ static const struct {
 	[REASON_PEAK_OF_REACHABLE] = {STATUS_USAGE, "is gone: --reachability cannot be told of that"},
 	[REASON_PEAK_OF_OLD] = {STATUS_USAGE, "is gone: --older-than cannot be told of that"},
 	[REASON_PEAK_OF_NOTHING] = {STATUS_USAGE, "--peak is of malloc's blocks, and of Python's"},
+	[REASON_GROWTH_ALONE] = {STATUS_USAGE, "--growth is of new pages of memory, not of allocators' blocks"},
 	[REASON_NO_PRIVILEGE] = {STATUS_KERNEL, "not allowed to load BPF programs without CAP_BPF; run as root"},
 	[REASON_OTHER_PIDS] = {STATUS_KERNEL, "this PID namespace is not the host's: run unfreed on the host"},
 	[REASON_NO_SUCH_PROBES] = {STATUS_KERNEL, "Linux 6.1.0-test has no session probes; `unfreed doctor`"},

@@ -190,6 +190,8 @@ static void fill_coverage(const struct collector *collector, struct snapshot *sn
 			continue;
 		if (account->last_known)
 			fill_own_count(&snapshot->targets[index_by_image[i]], account);
+		if (account->frames_alone)
+			continue;
 		grown = account->now + account->old_frees;
 		grown = grown > account->before ? grown - account->before : 0;
 		if (grown < COVERAGE_BLOCKS_MIN)

@@ -23,6 +23,7 @@ struct python_account {
 	const char *mode;           /* "exact", "pools", "arenas", "malloc": static text; NULL: no
 				       interpreter */
 	uint32_t pools;             /* in a block of the python domain; 0: it is an object's */
+	bool frames_alone;          /* its blocks are not what is recorded */
 	bool counted;               /* the rest is known */
 	uint64_t before;            /* blocks when tracing began */
 	uint64_t now;               /* and when last looked */

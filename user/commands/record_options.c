@@ -22,6 +22,7 @@ enum {
 	KEY_PEAK,
 	KEY_FOLLOW_FORKS,
 	KEY_EXACT,
+	KEY_GROWTH,
 	KEY_REACHABILITY,
 	KEY_FREEZE,
 	KEY_MAX_MEMORY,
@@ -49,6 +50,11 @@ static const struct argp_option options[] = {
 	{"exact", KEY_EXACT, NULL, 0,
 	 "Record every call whatever it costs. Without it a slowdown of more than " SHARE_TEXT
 	 " is refused",
+	 2},
+	{"growth", KEY_GROWTH, NULL, 0,
+	 "No probes on allocators: which stacks touched the memory that is new and still there, by "
+	 "page faults. For runtimes with heaps of their own (Go, PHP, node, a JVM), for mmap, and "
+	 "where every call of malloc is too much",
 	 2},
 	{"reachability", KEY_REACHABILITY, NULL, 0,
 	 "Say with each report which of malloc's blocks are lost, as nothing refers to them, and "
@@ -204,6 +210,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_EXACT:
 		record->config.how.exact = true;
+		return 0;
+	case KEY_GROWTH:
+		record->config.how.growth = true;
 		return 0;
 	case KEY_REACHABILITY:
 		record->config.how.reachability = true;

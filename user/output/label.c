@@ -164,6 +164,8 @@ static const char *python_meaning(const char *mode)
 	if (!strcmp(mode, "arenas"))
 		return "arenas: bytes of size classes, under the stack that took their arena of "
 		       "256 KiB into use";
+	if (!strcmp(mode, "growth"))
+		return "its frames, with the native ones that it calls";
 	return "what it takes from malloc";
 }
 

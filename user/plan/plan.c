@@ -140,6 +140,10 @@ void plan_make(struct plan *plan, const struct sources *sources, const struct re
 	const struct choice choice = {.covers = COVERS_MALLOC, .dear = cost->malloc_is_dear};
 	size_t notes = 0;
 
+	if (request->growth) {
+		*plan = (struct plan){.growth = true, .python = {.frames_alone = true}};
+		return;
+	}
 	*plan = (struct plan){
 		.malloc = request->malloc == MALLOC_OFF ? NULL : find_best(sources, &choice),
 		.python = {.request = request->python,
@@ -154,7 +158,7 @@ void plan_make(struct plan *plan, const struct sources *sources, const struct re
 
 enum reason plan_seen(const struct plan *plan, const struct request *request, bool sees_objects)
 {
-	if (plan->malloc || sees_objects)
+	if (plan->malloc || plan->growth || sees_objects)
 		return REASON_NONE;
 	return request->malloc == MALLOC_OFF ? REASON_NO_OBJECTS : REASON_MALLOC_DEAR;
 }
@@ -218,8 +222,9 @@ enum reason plan_python(struct python_plan *plan, const struct sources *sources,
 	};
 	enum reason lack = REASON_NONE;
 
-	*plan = (struct python_plan){.costliest = SITE_EMULATED};
-	if (terms->request == PYTHON_OFF)
+	*plan = (struct python_plan){.costliest = SITE_EMULATED,
+				     .frames_alone = terms->frames_alone};
+	if (terms->request == PYTHON_OFF || terms->frames_alone)
 		return REASON_NONE;
 	if (!slots && asked)
 		return REASON_NO_ALLOCATORS;
@@ -239,6 +244,6 @@ enum reason plan_python(struct python_plan *plan, const struct sources *sources,
 const char *python_plan_name(const struct python_plan *plan, const struct python_slots *slots)
 {
 	if (!plan->source)
-		return "malloc";
+		return plan->frames_alone ? "growth" : "malloc";
 	return plan->source->by_pools && slots->refill_pools > 1 ? "arenas" : plan->source->name;
 }

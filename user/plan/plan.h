@@ -50,6 +50,7 @@ struct python_terms {
 	enum python_request request;
 	bool dear;          /* not each block, unless that is asked for */
 	bool nops_emulated; /* as above */
+	bool frames_alone;  /* its stacks are wanted, its objects are not */
 };
 
 enum { PLAN_NOTES_MAX = 2 };
@@ -57,6 +58,7 @@ enum { PLAN_NOTES_MAX = 2 };
 /* Of all targets of a recording. */
 struct plan {
 	const struct source *malloc; /* NULL: its calls are left out */
+	bool growth;                 /* new pages of memory are seen in the place of blocks */
 	struct python_terms python;
 	enum reason notes[PLAN_NOTES_MAX]; /* until REASON_NONE */
 };
@@ -70,6 +72,7 @@ enum reason plan_seen(const struct plan *plan, const struct request *request, bo
 struct python_plan {
 	const struct source *source; /* NULL: malloc's probes see what they see */
 	bool steer;                  /* by writing: slots get other values, and these back */
+	bool frames_alone;           /* as the terms have it */
 	enum site_kind costliest;    /* of the sites that are probed */
 	enum reason notice;          /* what a person should know about it */
 	enum reason steered;         /* likewise, of what another tool left */
@@ -83,7 +86,7 @@ struct python_plan {
 enum reason plan_python(struct python_plan *plan, const struct sources *sources,
 			const struct python_slots *slots, const struct python_terms *terms);
 
-/* How reports call that: "exact", "pools", "arenas", "malloc". */
+/* How reports call that: "exact", "pools", "arenas", "malloc", "growth". */
 const char *python_plan_name(const struct python_plan *plan, const struct python_slots *slots);
 
 #endif

@@ -33,6 +33,10 @@ static const struct sentence {
 		"--peak is of malloc's blocks, and of Python's with --python exact: --malloc off "
 		"leaves none"},
 
+	[REASON_GROWTH_ALONE] = {STATUS_USAGE,
+		"--growth is of new pages of memory, not of allocators' blocks: leave --exact, --peak, "
+		"--reachability, --malloc and --python out"},
+
 	[REASON_NO_PRIVILEGE] = {STATUS_KERNEL, "not allowed to load BPF programs {lacks}"},
 	[REASON_OTHER_PIDS] = {STATUS_KERNEL,
 		"this PID namespace is not the host's: run unfreed on the host, or in a container "

@@ -26,8 +26,19 @@ static enum reason check_peak(const struct request *request)
 	return REASON_NONE;
 }
 
+/* New pages are not blocks of anybody. */
+static enum reason check_growth(const struct request *request)
+{
+	if (request->exact || request->peak || request->reachability ||
+	    request->malloc != MALLOC_AUTO || request->python != PYTHON_AUTO)
+		return REASON_GROWTH_ALONE;
+	return REASON_NONE;
+}
+
 enum reason request_check(const struct request *request)
 {
+	if (request->growth)
+		return check_growth(request);
 	if (request->freeze && !request->reachability)
 		return REASON_FREEZE_ALONE;
 	if (request->malloc == MALLOC_OFF && request->reachability)

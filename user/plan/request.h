@@ -30,6 +30,7 @@ struct request {
 	enum python_request python;
 	enum attach_kind attach;
 	bool exact;        /* at any cost */
+	bool growth;       /* new pages of memory, in the place of allocators' blocks */
 	bool peak;         /* what was held at the highest moment, in the place of what is now */
 	bool old;          /* only blocks of some age */
 	bool reachability; /* tell lost blocks from those that something refers to */

@@ -205,6 +205,11 @@ static void fill_cost(const struct recording *recording, struct snapshot *snapsh
 	struct usage used;
 	bool known = footprints_used(recording->footprints, &used);
 
+	if (recording->plan.growth) {
+		recording_cost_fill_added(tracer_growth_cost_s(recording->tracer), wall_s,
+					  known ? used.cpu_s : 0, snapshot);
+		return;
+	}
 	recording_cost_fill(&recording->estimated, wall_s, calls, known ? &used : NULL, snapshot);
 }
 
@@ -215,8 +220,10 @@ struct snapshot *recording_report(struct recording *recording, bool last)
 	struct snapshot *snapshot;
 
 	if (last)
-		tracer_stop(recording->tracer);
+		tracer_halt(recording->tracer);
 	footprints_measure(recording->footprints, last);
+	if (last)
+		tracer_stop(recording->tracer);
 	snapshot = tracer_snapshot(recording->tracer, recording->config.older_than_ns, judged);
 	reachability_free(judged);
 	if (!snapshot)

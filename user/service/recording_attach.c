@@ -22,6 +22,7 @@ static int open_tracer(struct recording *recording, struct failure *failure)
 		.follow_forks = config->follow_forks,
 		.peak = config->how.peak,
 		.malloc_off = !recording->plan.malloc,
+		.growth = recording->plan.growth,
 		.python = recording->plan.python,
 		.native_interpreter = config->native_interpreter,
 		.max_blocks = config->max_blocks,

@@ -44,3 +44,12 @@ void recording_cost_fill(const struct recording_cost *cost, double wall_s, doubl
 		added_s = used_s * snapshot->overhead_percent / (100 + snapshot->overhead_percent);
 	snapshot->overhead_core_percent = added_s * 100 / wall_s;
 }
+
+void recording_cost_fill_added(double added_s, double wall_s, double used_s,
+			       struct snapshot *snapshot)
+{
+	if (wall_s <= 0 || used_s <= added_s)
+		return;
+	snapshot->overhead_core_percent = added_s * 100 / wall_s;
+	snapshot->overhead_percent = added_s * 100 / (used_s - added_s);
+}

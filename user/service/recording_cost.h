@@ -31,4 +31,8 @@ void recording_cost_of_python(struct recording_cost *cost, enum site_kind kind);
 void recording_cost_fill(const struct recording_cost *cost, double wall_s, double calls,
 			 const struct usage *used, struct snapshot *snapshot);
 
+/* The same where it is known what was added. `used_s`: by the targets meanwhile; 0: not known. */
+void recording_cost_fill_added(double added_s, double wall_s, double used_s,
+			       struct snapshot *snapshot);
+
 #endif

@@ -105,6 +105,8 @@ static int check_targets(struct recording *recording, struct failure *failure)
 	struct checks checks = {0};
 	int error = recording_each(recording, check_safety, NULL, failure);
 
+	if (recording->config.how.growth) /* what it costs is seen to on the way */
+		return error;
 	if (!error)
 		error = make_checks(recording, &checks, failure);
 	if (!error)
@@ -119,7 +121,8 @@ static int check_targets(struct recording *recording, struct failure *failure)
 /* Of a command nothing is known but what a probe costs here. */
 static int check_traps(struct recording *recording, struct failure *failure)
 {
-	if (!recording->config.command || recording->config.how.python == PYTHON_OFF)
+	if (!recording->config.command || recording->config.how.growth ||
+	    recording->config.how.python == PYTHON_OFF)
 		return 0;
 	return estimate_trap_costs(recording->attach, &recording->estimated.traps, failure);
 }

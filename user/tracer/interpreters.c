@@ -287,6 +287,7 @@ static void settle(struct interpreters *interpreters, struct interpreter *interp
 	interpreter->ready = true;
 	account->mode = python_plan_name(&interpreter->plan, &interpreter->slots);
 	account->version = interpreter->version;
+	account->frames_alone = interpreter->plan.frames_alone;
 	if (is_by_pools(interpreter))
 		account->pools = interpreter->slots.refill_pools;
 	if (interpreters->started)

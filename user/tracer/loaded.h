@@ -7,6 +7,7 @@
 #define UNFREED_LOADED_H
 
 #include "../../bpf/config.h"
+#include "../../bpf/growth.h"
 #include "../collect/ledger_view.h"
 #include "../probes/attach.h"
 #include "../probes/install.h"
@@ -17,6 +18,7 @@ struct loaded_config {
 	enum attach_kind attach; /* a definite one */
 	bool follow_forks;
 	bool peak;
+	bool growth; /* with the program of page faults */
 	uint32_t max_blocks;
 	uint32_t max_stacks;
 };

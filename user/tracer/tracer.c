@@ -24,6 +24,7 @@ static int load(struct tracer *tracer)
 		.attach = tracer->config.attach,
 		.follow_forks = tracer->config.follow_forks,
 		.peak = tracer->config.peak,
+		.growth = tracer->config.growth,
 		.max_blocks = tracer->config.max_blocks,
 		.max_stacks = tracer->config.max_stacks,
 	};
@@ -84,7 +85,10 @@ struct tracer *tracer_open(const struct tracer_config *config, const struct proc
 		.malloc_off = config->malloc_off,
 	};
 	tracer->interpreters = find_interpreters(tracer);
-	if (tracer->collector && tracer->interpreters && tracer->spaces && tracer->targets)
+	if (config->growth)
+		tracer->growth = growth_new(procfs, &tracer->loaded, config->follow_forks);
+	if ((tracer->growth || !config->growth) && tracer->collector && tracer->interpreters &&
+	    tracer->spaces && tracer->targets)
 		return tracer;
 	error = -ENOMEM;
 failed:
@@ -99,6 +103,7 @@ void tracer_close(struct tracer *tracer)
 	if (!tracer)
 		return;
 	interpreters_free(tracer->interpreters);
+	growth_free(tracer->growth);
 	keeper_free(tracer->probes);
 	collector_free(tracer->collector);
 	intake_free(tracer->intake);
@@ -200,6 +205,9 @@ static int attach(struct tracer *tracer, struct traced *traced, struct failure *
 				collector_space(tracer->collector, traced->space), files->pid,
 				failure))
 		return -1;
+	if (tracer->growth && traced->asked &&
+	    growth_add(tracer->growth, traced->pid, traced->space, failure))
+		return -1;
 	reach(traced, tracer->started ? TARGET_WATCHING : TARGET_ATTACHED);
 	return result;
 }
@@ -242,6 +250,8 @@ static void child_started(struct tracer *tracer, const struct fork_record *fork)
 		return;
 	}
 	collector_take(tracer->collector, fork, sizeof(*fork));
+	if (tracer->growth)
+		growth_fork(tracer->growth, (pid_t)fork->child_pid, fork->child_space);
 	attach_later(tracer,
 		     targets_add(tracer->targets, (pid_t)fork->child_pid, fork->child_space));
 }
@@ -267,6 +277,9 @@ static void image_changed(struct tracer *tracer, const struct exec_record *exec)
 			traced->state = TARGET_GONE;
 		return;
 	}
+	if (tracer->growth)
+		growth_exec(tracer->growth, (pid_t)exec->record.pid, exec->old_space,
+			    exec->record.space);
 	if (!traced)
 		traced = targets_add(tracer->targets, (pid_t)exec->record.pid, exec->record.space);
 	attach_later(tracer, traced);
@@ -280,6 +293,8 @@ static void process_ended(struct tracer *tracer, const struct exit_record *end)
 	if (!traced || end->record.shared)
 		return;
 	interpreters_forget(tracer->interpreters, end->record.space);
+	if (tracer->growth)
+		growth_end(tracer->growth, end->record.space);
 	traced->state = TARGET_GONE;
 	traced->status = (int)end->status;
 }
@@ -335,6 +350,8 @@ void tracer_start(struct tracer *tracer)
 		if (traced->state == TARGET_ATTACHED)
 			traced->state = TARGET_WATCHING;
 	tracer->started = true;
+	if (tracer->growth)
+		growth_start(tracer->growth);
 	tracer->loaded.skeleton->bss->tracing = 1;
 }
 
@@ -348,16 +365,27 @@ bool tracer_exact_python(const struct tracer *tracer, enum site_kind *costliest)
 	return interpreters_exact(tracer->interpreters, costliest);
 }
 
+void tracer_halt(struct tracer *tracer)
+{
+	if (tracer->stopped_monotonic_ns)
+		return;
+	tracer->loaded.skeleton->bss->tracing = 0;
+	tracer->stopped_monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+	if (tracer->growth)
+		growth_settle_last(tracer->growth);
+}
+
 void tracer_stop(struct tracer *tracer)
 {
 	if (tracer->stopped)
 		return;
-	tracer->loaded.skeleton->bss->tracing = 0;
-	tracer->stopped_monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+	tracer_halt(tracer);
 	tracer->stopped = true;
 	interpreters_measure(tracer->interpreters);
 	interpreters_stop(tracer->interpreters);
 	keeper_release(tracer->probes);
+	if (tracer->growth)
+		growth_stop(tracer->growth);
 	tracer_drain(tracer);
 }
 
@@ -383,11 +411,18 @@ void tracer_drain(struct tracer *tracer)
 		return;
 	interpreters_retry(tracer->interpreters);
 	tracer_sweep(tracer);
+	if (tracer->growth)
+		growth_poll(tracer->growth);
 }
 
 size_t tracer_alive(const struct tracer *tracer)
 {
 	return targets_alive(tracer->targets);
+}
+
+double tracer_growth_cost_s(const struct tracer *tracer)
+{
+	return tracer->growth ? growth_cost_s(tracer->growth) : 0;
 }
 
 uint64_t tracer_calls(const struct tracer *tracer)
@@ -401,7 +436,8 @@ uint64_t tracer_calls(const struct tracer *tracer)
 
 static uint64_t end_of(const struct tracer *tracer)
 {
-	return tracer->stopped ? tracer->stopped_monotonic_ns : clock_ns(CLOCK_MONOTONIC);
+	return tracer->stopped_monotonic_ns ? tracer->stopped_monotonic_ns
+					    : clock_ns(CLOCK_MONOTONIC);
 }
 
 uint64_t tracer_duration_ns(const struct tracer *tracer)
@@ -458,6 +494,8 @@ struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
 		collector_find_names(tracer->collector);
 		take_records(tracer);
 		interpreters_measure(tracer->interpreters);
+		if (tracer->growth)
+			growth_settle(tracer->growth);
 	}
 	request.taken_monotonic_ns = end_of(tracer);
 	request.duration_ns = request.taken_monotonic_ns - tracer->started_monotonic_ns;

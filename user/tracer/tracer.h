@@ -16,6 +16,7 @@ struct tracer_config {
 	bool follow_forks;
 	bool peak;       /* snapshots are of the highest moment */
 	bool malloc_off; /* no probes on malloc's family */
+	bool growth;     /* who touches new pages: see growth.h */
 	struct python_terms python;
 	bool native_interpreter; /* reports show its native frames */
 	uint32_t max_blocks;
@@ -53,7 +54,11 @@ void tracer_start(struct tracer *tracer);
 /* Whether each block of some interpreter is recorded; then by which kind of site at the worst. */
 bool tracer_exact_python(const struct tracer *tracer, enum site_kind *costliest);
 
-/* Closes the ledger at one moment for all, then takes the probes out and the last records in. */
+/* Closes the ledger, at one moment for all. */
+void tracer_halt(struct tracer *tracer);
+
+/* Closes the ledger, unless it is, then takes the probes out and the last records in: which may take
+ * seconds on a busy machine. */
 void tracer_stop(struct tracer *tracer);
 
 struct tracer_target {
@@ -122,6 +127,9 @@ size_t tracer_alive(const struct tracer *tracer);
 
 /* Time since tracer_start, up to tracer_stop. */
 uint64_t tracer_duration_ns(const struct tracer *tracer);
+
+/* Processor time, seconds, that seeing new pages has cost the targets. */
+double tracer_growth_cost_s(const struct tracer *tracer);
 
 /* Calls of allocation functions that were recorded or recognised, so far. */
 uint64_t tracer_calls(const struct tracer *tracer);

@@ -5,6 +5,7 @@
 #ifndef UNFREED_TRACER_INTERNAL_H
 #define UNFREED_TRACER_INTERNAL_H
 
+#include "growth.h"
 #include "intake.h"
 #include "loaded.h"
 #include "tracer.h"
@@ -19,6 +20,7 @@ struct tracer {
 	struct intake *intake;
 	struct collector *collector;
 	struct interpreters *interpreters;
+	struct growth *growth; /* NULL: not asked for */
 	struct keeper *probes;
 	struct probing probing;
 	struct probed_files shared_files; /* with probes for all processes */

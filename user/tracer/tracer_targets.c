@@ -62,6 +62,8 @@ static int remove_space(struct tracer *tracer, const struct traced *traced, uint
 
 	if (error)
 		return error;
+	if (tracer->growth)
+		growth_end(tracer->growth, space);
 	interpreters_remove(tracer->interpreters, collector_space(tracer->collector, space));
 	collector_remove(tracer->collector, space);
 	return 0;

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "growth.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "../evidence/page_faults.h"
+#include "../lib/array.h"
+#include "../lib/clock.h"
+#include "../arch/memory.h"
+#include "../memory/page_set.h"
+
+/* A program runs before its page is there: what is younger than that is not asked about. */
+#define YOUNG_NS 10000000
+
+#define POLL_NS     1000000000
+#define SETTLE_PART 0.01  /* of our time, at most, goes into looking at pages */
+#define COST_SHARE  0.03  /* of the targets' processor time may go into what is taken, */
+#define COST_LEAST  0.005 /* and so much of a processor at any rate */
+
+#define MASK_MOST 4095 /* of bpf/growth.h */
+
+struct grown_process {
+	pid_t pid;
+	uint32_t space;
+	uint64_t cpu_ticks;         /* as of the last poll */
+	struct page_faults *faults; /* NULL: inherited */
+	struct page_set *before;    /* NULL: all counts */
+};
+
+struct growth {
+	const struct procfs *procfs;
+	const struct loaded *loaded;
+	bool follow_forks;
+	struct settled *settled; /* mapped */
+	struct grown_process *items;
+	size_t count;
+	double trap_ns;
+	uint64_t mask; /* of pages that are taken */
+	bool started;
+	uint64_t polled_ns;
+	uint64_t settled_ns; /* when it was done last */
+	uint64_t settle_cost_ns;
+	uint64_t program_ns; /* of programs, as of the last poll */
+};
+
+static const struct bpf_map *settled_map(const struct growth *growth)
+{
+	return growth->loaded->skeleton->maps.settled_pages;
+}
+
+static size_t settled_bytes(void)
+{
+	return SETTLED_MAX * sizeof(struct settled);
+}
+
+struct growth *growth_new(const struct procfs *procfs, const struct loaded *loaded,
+			  bool follow_forks)
+{
+	struct growth *growth = calloc(1, sizeof(*growth));
+
+	if (!growth)
+		return NULL;
+	growth->procfs = procfs;
+	growth->loaded = loaded;
+	growth->follow_forks = follow_forks;
+	growth->settled = mmap(NULL, settled_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED,
+			       bpf_map__fd(settled_map(growth)), 0);
+	if (growth->settled != MAP_FAILED) {
+		growth->trap_ns =
+			page_faults_trap_ns(bpf_program__fd(loaded->skeleton->progs.page_fault));
+		return growth;
+	}
+	free(growth);
+	return NULL;
+}
+
+void growth_stop(struct growth *growth)
+{
+	for (size_t i = 0; i < growth->count; i++) {
+		page_faults_close(growth->items[i].faults);
+		growth->items[i].faults = NULL;
+	}
+}
+
+void growth_free(struct growth *growth)
+{
+	if (!growth)
+		return;
+	growth_stop(growth);
+	for (size_t i = 0; i < growth->count; i++)
+		page_set_free(growth->items[i].before);
+	munmap(growth->settled, settled_bytes());
+	free(growth->items);
+	free(growth);
+}
+
+/* --- processes --- */
+
+static struct grown_process *find(const struct growth *growth, uint32_t space)
+{
+	for (size_t i = 0; i < growth->count; i++)
+		if (growth->items[i].space == space)
+			return &growth->items[i];
+	return NULL;
+}
+
+static uint64_t ticks_of(const struct growth *growth, pid_t pid)
+{
+	struct process_status status = {0};
+
+	procfs_read_status(growth->procfs, pid, &status);
+	return status.cpu_ticks;
+}
+
+static int explain(pid_t pid, int error, struct failure *failure)
+{
+	if (error == -ESRCH)
+		return failure_set(failure, STATUS_TARGET, "process %d is gone", (int)pid);
+	if (error == -EPERM || error == -EACCES)
+		return failure_set(failure, STATUS_KERNEL,
+				   "may not watch the page faults of process %d: %s; run as root",
+				   (int)pid, strerror(-error));
+	return failure_set(failure, STATUS_KERNEL, "cannot watch the page faults of process %d: %s",
+			   (int)pid, strerror(-error));
+}
+
+int growth_add(struct growth *growth, pid_t pid, uint32_t space, struct failure *failure)
+{
+	const struct page_faults_config config = {
+		.procfs = growth->procfs,
+		.pid = pid,
+		.follow_forks = growth->follow_forks,
+		.program_fd = bpf_program__fd(growth->loaded->skeleton->progs.page_fault),
+	};
+	struct grown_process added = {.pid = pid, .space = space};
+
+	if (find(growth, space))
+		return 0;
+	added.cpu_ticks = ticks_of(growth, pid);
+	if (growth->started)
+		added.before = page_set_read(growth->procfs, pid);
+	added.faults = page_faults_open(&config);
+	if (!added.faults) {
+		int error = -errno;
+
+		page_set_free(added.before);
+		return explain(pid, error, failure);
+	}
+	if (array_append(&growth->items, &growth->count, added))
+		return 0;
+	page_faults_close(added.faults);
+	page_set_free(added.before);
+	return failure_set(failure, STATUS_FAILURE, "out of memory");
+}
+
+void growth_start(struct growth *growth)
+{
+	growth->started = true;
+	growth->polled_ns = clock_ns(CLOCK_MONOTONIC);
+	for (size_t i = 0; i < growth->count; i++)
+		growth->items[i].before = page_set_read(growth->procfs, growth->items[i].pid);
+}
+
+/* One that there is no memory for is not asked what it still has. */
+static void add(struct growth *growth, const struct grown_process *added)
+{
+	if (!array_append(&growth->items, &growth->count, *added))
+		page_set_free(added->before);
+}
+
+void growth_fork(struct growth *growth, pid_t pid, uint32_t space)
+{
+	const struct grown_process added = {
+		.pid = pid, .space = space, .before = page_set_read(growth->procfs, pid)};
+
+	add(growth, &added);
+}
+
+void growth_exec(struct growth *growth, pid_t pid, uint32_t old_space, uint32_t space)
+{
+	struct grown_process *process = find(growth, old_space);
+
+	if (!process) {
+		add(growth, &(struct grown_process){.pid = pid, .space = space});
+		return;
+	}
+	process->space = space;
+	page_set_free(process->before);
+	process->before = NULL;
+}
+
+void growth_end(struct growth *growth, uint32_t space)
+{
+	struct grown_process *ended = find(growth, space);
+
+	if (!ended)
+		return;
+	page_faults_close(ended->faults);
+	page_set_free(ended->before);
+	*ended = growth->items[--growth->count];
+}
+
+/* --- what is still there --- */
+
+struct seen_block {
+	uint64_t key;
+	uint64_t time_ns;
+	uint64_t bytes;
+};
+
+struct settling {
+	struct growth *growth;
+	struct seen_block *blocks;
+	size_t count;
+	struct page_fate *fates; /* of one process */
+	size_t fate_count;
+	uint32_t settled; /* in growth->settled */
+	bool failed;
+};
+
+static void gather(void *context, uint64_t key, const struct block *block)
+{
+	struct settling *settling = context;
+	const struct seen_block seen = {key, block->time_ns, block->size};
+
+	if (!array_append(&settling->blocks, &settling->count, seen))
+		settling->failed = true;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const struct seen_block *left = a, *right = b;
+
+	return left->key < right->key ? -1 : left->key > right->key;
+}
+
+static void run_settle(struct settling *settling)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &settling->settled,
+		    .ctx_size_in = sizeof(settling->settled));
+	const struct unfreed_bpf *skeleton = settling->growth->loaded->skeleton;
+
+	if (settling->settled)
+		bpf_prog_test_run_opts(bpf_program__fd(skeleton->progs.settle), &options);
+	settling->settled = 0;
+}
+
+static uint64_t weight_of(const struct seen_block *block)
+{
+	return block->bytes / MACHINE_PAGE_BYTES;
+}
+
+/*
+ * Where fewer pages are taken than when the block was made, those of them that still are stand for the
+ * others too. A huge page is made by one fault; what was seen as a small one and became a part of one
+ * later, by the kernel's own doing, is as small as it was.
+ */
+static uint64_t bytes_now(const struct growth *growth, const struct grown_process *process,
+			  const struct page_fate *fate, const struct seen_block *block)
+{
+	bool huge = fate->huge && block->time_ns > growth->settled_ns;
+	uint64_t bytes = block->bytes;
+
+	if (!fate->there || page_set_has(process->before, fate->address) ||
+	    !PAGE_IS_TAKEN(fate->address, growth->mask))
+		return 0;
+	if (weight_of(block) < growth->mask + 1)
+		bytes = (growth->mask + 1) * MACHINE_PAGE_BYTES;
+	return huge ? bytes * (PAGE_HUGE_BYTES / MACHINE_PAGE_BYTES) : bytes;
+}
+
+static void settle_process(struct settling *settling, const struct grown_process *process)
+{
+	struct growth *growth = settling->growth;
+
+	if (page_fates_read(process->pid, settling->fates, settling->fate_count))
+		return;
+	for (size_t i = 0; i < settling->fate_count; i++) {
+		const struct seen_block *block = &settling->blocks[settling->fates[i].tag];
+		uint64_t bytes = bytes_now(growth, process, &settling->fates[i], block);
+
+		if (bytes == block->bytes)
+			continue;
+		growth->settled[settling->settled++] =
+			(struct settled){block->key, block->time_ns, bytes};
+		if (settling->settled == SETTLED_MAX)
+			run_settle(settling);
+	}
+	run_settle(settling);
+}
+
+static const struct grown_process *find_number(const struct growth *growth, uint32_t number)
+{
+	for (size_t i = growth->count; i-- > 0;)
+		if (SPACE_NUMBER(growth->items[i].space) == number)
+			return &growth->items[i];
+	return NULL;
+}
+
+static void settle_all(struct settling *settling)
+{
+	for (size_t i = 0, end; i < settling->count; i = end) {
+		uint32_t number = BLOCK_KEY_SPACE(settling->blocks[i].key);
+		const struct grown_process *process = find_number(settling->growth, number);
+
+		settling->fate_count = 0;
+		for (end = i;
+		     end < settling->count && BLOCK_KEY_SPACE(settling->blocks[end].key) == number;
+		     end++)
+			settling->fates[settling->fate_count++] = (struct page_fate){
+				.address = BLOCK_KEY_ADDRESS(settling->blocks[end].key),
+				.tag = end,
+			};
+		if (process)
+			settle_process(settling, process);
+	}
+}
+
+void growth_settle(struct growth *growth)
+{
+	uint64_t began_ns = clock_ns(CLOCK_MONOTONIC), newest_ns = began_ns - YOUNG_NS;
+	struct settling settling = {.growth = growth};
+
+	if (ledger_view_visit(&growth->loaded->view, newest_ns, gather, &settling) ||
+	    settling.failed || !settling.count)
+		goto end;
+	settling.fates = calloc(settling.count, sizeof(*settling.fates));
+	if (!settling.fates)
+		goto end;
+	qsort(settling.blocks, settling.count, sizeof(*settling.blocks), compare_keys);
+	settle_all(&settling);
+	growth->settled_ns = newest_ns;
+end:
+	free(settling.blocks);
+	free(settling.fates);
+	growth->settle_cost_ns = clock_ns(CLOCK_MONOTONIC) - began_ns;
+}
+
+void growth_settle_last(struct growth *growth)
+{
+	const struct timespec young = {.tv_nsec = YOUNG_NS};
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &young, NULL);
+	growth_settle(growth);
+}
+
+/* --- what it costs --- */
+
+double growth_cost_s(const struct growth *growth)
+{
+	const struct fault_counts *counts = &growth->loaded->skeleton->bss->fault_counts;
+
+	return ((double)counts->program_ns + (double)counts->faults * growth->trap_ns) / 1e9;
+}
+
+/* Processor time of the targets since this was asked last. */
+static double take_used_s(struct growth *growth)
+{
+	double used_s = 0;
+
+	for (size_t i = 0; i < growth->count; i++) {
+		struct grown_process *process = &growth->items[i];
+		uint64_t ticks = ticks_of(growth, process->pid);
+
+		if (ticks > process->cpu_ticks)
+			used_s += procfs_seconds(ticks - process->cpu_ticks);
+		process->cpu_ticks = ticks;
+	}
+	return used_s;
+}
+
+/* Half as many pages, until the rest is cheap enough; what every fault costs stays. */
+static void see_to_cost(struct growth *growth, double passed_s)
+{
+	struct unfreed_bpf__bss *shared = growth->loaded->skeleton->bss;
+	double used_s = take_used_s(growth);
+	double program_s = (double)(shared->fault_counts.program_ns - growth->program_ns) / 1e9;
+	double allowed_s = fmax(used_s * COST_SHARE, passed_s * COST_LEAST);
+	uint64_t before = growth->mask;
+
+	growth->program_ns = shared->fault_counts.program_ns;
+	for (; program_s > allowed_s && growth->mask < MASK_MOST; program_s /= 2)
+		growth->mask = 2 * growth->mask + 1;
+	if (growth->mask == before)
+		return;
+	__atomic_store_n(&shared->fault_mask, growth->mask, __ATOMIC_SEQ_CST);
+	growth_settle(growth);
+}
+
+void growth_poll(struct growth *growth)
+{
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	uint64_t pause_ns = (uint64_t)((double)growth->settle_cost_ns / SETTLE_PART);
+
+	if (now_ns - growth->polled_ns < POLL_NS)
+		return;
+	see_to_cost(growth, (double)(now_ns - growth->polled_ns) / 1e9);
+	growth->polled_ns = now_ns;
+	if (now_ns - growth->settled_ns >= pause_ns)
+		growth_settle(growth);
+}
