@@ -16,8 +16,8 @@ static void test_busy(void **state)
 	struct allowance allowance = {.duration = 600, .passed = 60, .used = 57, .spent = 1.5};
 
 	(void)state;
-	assert_near(allowance_share(&allowance), 0.0095);
-	assert_near(allowance_left(&allowance), 5.7 - 1.5);
+	assert_near(allowance_share(&allowance), 0.95 * ALLOWANCE_SHARE);
+	assert_near(allowance_left(&allowance), 570 * ALLOWANCE_SHARE - 1.5);
 }
 
 static void test_of_many_processors(void **state)
@@ -25,7 +25,7 @@ static void test_of_many_processors(void **state)
 	struct allowance allowance = {.duration = 100, .passed = 50, .used = 400};
 
 	(void)state;
-	assert_near(allowance_left(&allowance), 8);
+	assert_near(allowance_left(&allowance), 800 * ALLOWANCE_SHARE);
 }
 
 /* Half a percent of a processor, but at least a second. */
@@ -51,15 +51,15 @@ static void test_steady(void **state)
 		.duration = 120, .passed = 40, .used = 40, .spent = 0.5, .steady = 0.1};
 
 	(void)state;
-	assert_near(allowance_left(&allowance), 1.2 - 0.5 - 0.2);
+	assert_near(allowance_left(&allowance), 120 * ALLOWANCE_SHARE - 0.5 - 0.2);
 	allowance.passed = 120;
 	allowance.used = 120;
-	assert_near(allowance_left(&allowance), 1.2 - 0.5);
+	assert_near(allowance_left(&allowance), 120 * ALLOWANCE_SHARE - 0.5);
 	allowance.passed = 121; /* the last look comes behind the end */
-	assert_near(allowance_left(&allowance), 1.2 * 120 / 121 - 0.5);
+	assert_near(allowance_left(&allowance), 120 * ALLOWANCE_SHARE * 120 / 121 - 0.5);
 	allowance.passed = 0; /* no division by it */
 	allowance.usual = 1;
-	assert_near(allowance_left(&allowance), 1.2 - 0.5);
+	assert_near(allowance_left(&allowance), 120 * ALLOWANCE_SHARE - 0.5);
 }
 
 /* What a process has used by then is told in hundredths of a second. */
@@ -68,13 +68,13 @@ static void test_first_seconds(void **state)
 	struct allowance allowance = {.duration = 600, .passed = 1, .used = 0.01, .usual = 0.9};
 
 	(void)state;
-	assert_near(allowance_left(&allowance), 5.4);
+	assert_near(allowance_left(&allowance), 540 * ALLOWANCE_SHARE);
 	allowance.passed = 4.99;
-	assert_near(allowance_left(&allowance), 5.4);
+	assert_near(allowance_left(&allowance), 540 * ALLOWANCE_SHARE);
 	allowance.passed = 5;
 	assert_near(allowance_left(&allowance), 3);
 	allowance.passed = 0; /* no division by it */
-	assert_near(allowance_left(&allowance), 5.4);
+	assert_near(allowance_left(&allowance), 540 * ALLOWANCE_SHARE);
 }
 
 static void test_first_graph(void **state)
@@ -88,7 +88,7 @@ static void test_first_graph(void **state)
 	assert_false(allowance_has_first_graph(0.99, 0.25, 0.125));
 	assert_true(allowance_has_first_graph(0, 0, 0));
 	assert_false(allowance_has_first_graph(-0.1, 0, 0));
-	allowance.usual = 1;
+	allowance.usual = 1.3;
 	assert_true(allowance_has_first_graph(allowance_left(&allowance), 0.25, 0.2));
 }
 
