@@ -63,6 +63,25 @@ static void test_freed_blocks_are_no_objects(void **state)
 	assert_int_equal(fixture->objects.pools.torn, 0);
 }
 
+/* Items of lists lie in pools behind those of the lists: no memory beside pools. */
+static void test_items_in_pools_that_come_later(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t list = space_list(space, 8);
+
+	assert_true(space_get(space, list + LIST_ITEMS) / SPACE_POOL > list / SPACE_POOL);
+	look(fixture);
+	uint64_t beside = fixture->objects.beside_bytes;
+	for (size_t i = 0; i < 20; i++)
+		space_list(space, 8);
+	look(fixture);
+	assert_int_equal(fixture->objects.beside_bytes, beside);
+	space_list(space, 100);
+	look(fixture);
+	assert_int_equal(fixture->objects.beside_bytes, beside + 8 * 101);
+}
+
 static void test_torn_pools_are_counted(void **state)
 {
 	struct fixture *fixture = *state;
@@ -536,6 +555,7 @@ int main(void)
 		TEST(test_counts),
 		TEST(test_names),
 		TEST(test_freed_blocks_are_no_objects),
+		TEST(test_items_in_pools_that_come_later),
 		TEST(test_torn_pools_are_counted),
 		TEST(test_free_lists_that_go_round),
 		TEST(test_headers_that_are_none),

@@ -94,14 +94,21 @@ static uint64_t data_bytes(const struct regions *regions)
 	return bytes;
 }
 
-/* What an object has beside itself; of a dictionary that is streamed only where it may be more than
- * a pool holds, because to see that its table is asked for. */
+/*
+ * What an object has beside itself; of a dictionary that is streamed only where it may be more than
+ * a pool holds, because to see that its table is asked for. What is no more than that lies in a pool,
+ * perhaps one that comes later; only numpy has its own from malloc, however little.
+ */
 static uint64_t find_payload(struct objects *objects, uint64_t address, uint32_t type)
 {
-	if (!objects->pools.keep && objects->types.items[type].kind == KIND_DICT &&
+	enum object_kind kind = (enum object_kind)objects->types.items[type].kind;
+
+	if (!objects->pools.keep && kind == KIND_DICT &&
 	    object_length(&objects->reader, address, type) < DICT_LENGTH_MIN)
 		return 0;
-	return object_payload(&objects->reader, address, type);
+	uint64_t bytes = object_payload(&objects->reader, address, type);
+	bool is_in_pool = bytes <= POOL_BLOCK_BYTES_MAX && !objects->pools.absent;
+	return is_in_pool && kind != KIND_NDARRAY ? 0 : bytes;
 }
 
 void objects_see(void *context, uint64_t address, uint32_t type)
