@@ -157,9 +157,9 @@ static bool has_begun_late(const struct inquiry *inquiry, const struct patient_c
 	       kase->patient.objects.looks < LOOKS_TO_TELL;
 }
 
-/* Room is left for the last graph, and in front of a look without one for another in between,
- * unless there are too few to tell how fast memory grows: whether C memory is to be recorded hangs
- * on it. */
+/* Room is left for the last graph, and in front of a look without one for another in between. Where
+ * there are too few to tell how fast memory grows one is needed: whether C memory is to be recorded
+ * hangs on it. */
 static bool is_affordable(const struct patient_case *kase, const struct schedule_step *step,
 			  double left)
 {
@@ -168,7 +168,7 @@ static bool is_affordable(const struct patient_case *kase, const struct schedule
 	switch (step->need) {
 	case STEP_OPTIONAL:
 		if (!step->graph && kase->patient.looks < SLOPE_LEAST)
-			return plain + graph <= left;
+			return true;
 		return (step->graph ? graph : plain + graph) + graph <= left;
 	case STEP_SPARED:
 		return !kase->patient.is_python || (kase->look && 2 * (graph + plain) <= left);
