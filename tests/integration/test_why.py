@@ -277,6 +277,24 @@ def test_a_leak_of_which_less_is_asked_is_no_cache(tmp_path):
     assert answer["findings"][0]["verdict"] == "grows, no bound seen", text
 
 
+MAPS = """
+    import mmap, time
+    kept = []
+    print("ready", flush=True)
+    while True:
+        kept.append(mmap.mmap(-1, 1 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
+        kept[-1].write(bytes([1]) * (1 << 20))
+        time.sleep(0.05)
+"""
+
+
+def test_what_nobody_explains_has_a_next_step(tmp_path):
+    with Script(MAPS) as script:
+        answer, text = ask(script.pid, tmp_path, 10)
+    assert [found["verdict"] for found in answer["findings"]][-1] == "unexplained"
+    assert f"record -p {script.pid} -d 60 --growth" in " ".join(text.split())
+
+
 def test_the_line_of_cpp_that_fills_a_map_in_a_short_watch(tmp_path):
     """Traced for three seconds: what outlives half of them counts. Put forward is the program's own
     function, not the library's that it instantiates."""

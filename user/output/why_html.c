@@ -182,6 +182,12 @@ static void print_findings(struct page *page, const struct answer *answer)
 	fputs("</ol>\n</section>\n", page->file);
 }
 
+static const char *const command_labels[WHY_COMMAND_COUNT] = {
+	[WHY_HOLDERS] = "who holds it",
+	[WHY_GROWTH] = "who touches new memory",
+	[WHY_DIFF] = "what grew since",
+};
+
 static void print_conditions(struct page *page, const struct answer *answer)
 {
 	fputs("<section>\n<h2>Conditions</h2>\n<dl>\n", page->file);
@@ -206,8 +212,7 @@ static void print_conditions(struct page *page, const struct answer *answer)
 	for (size_t i = 0; i < WHY_COMMAND_COUNT; i++) {
 		if (!why_has_command(answer, i))
 			continue;
-		fprintf(page->file, "<dt>%s</dt><dd><code>",
-			i == WHY_HOLDERS ? "who holds it" : "what grew since");
+		fprintf(page->file, "<dt>%s</dt><dd><code>", command_labels[i]);
 		why_print_command(page->text, answer, i);
 		fputs("</code></dd>\n", page->file);
 	}

@@ -380,14 +380,39 @@ static const struct look_container *first_named(const struct answer *answer)
 	return NULL;
 }
 
+#define MUCH_UNEXPLAINED 0.5 /* of the growth */
+
+static bool has_much_unexplained(const struct answer *answer)
+{
+	for (size_t i = 0; i < answer->finding_count; i++)
+		if (answer->findings[i].verdict == VERDICT_UNEXPLAINED)
+			return answer->growth_known &&
+			       answer->findings[i].rate.value >
+				       answer->growth.value * MUCH_UNEXPLAINED;
+	return false;
+}
+
 bool why_has_command(const struct answer *answer, enum why_command command)
 {
-	return command == WHY_HOLDERS ? first_named(answer) != NULL : answer->saved_as != NULL;
+	switch (command) {
+	case WHY_HOLDERS:
+		return first_named(answer);
+	case WHY_GROWTH:
+		return has_much_unexplained(answer);
+	default:
+		return answer->saved_as;
+	}
 }
 
 void why_print_command(FILE *file, const struct answer *answer, enum why_command command)
 {
-	fprintf(file, "unfreed heap -p %d ", answer->look ? answer->look->pid : answer->pid);
+	int pid = answer->look ? answer->look->pid : answer->pid;
+
+	if (command == WHY_GROWTH) {
+		fprintf(file, "unfreed record -p %d -d 60 --growth", pid);
+		return;
+	}
+	fprintf(file, "unfreed heap -p %d ", pid);
 	fputs(command == WHY_HOLDERS ? "--holders " : "--diff ", file);
 	print_word(file, command == WHY_HOLDERS ? first_named(answer)->name : answer->saved_as);
 }

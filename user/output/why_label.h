@@ -45,7 +45,9 @@ bool why_has_crew(const struct answer *answer);
 void why_print_crew(FILE *file, const struct answer *answer);
 
 /* What to do next, as a line for a shell: each name of the target's making is one word of it. */
-enum why_command { WHY_HOLDERS, WHY_DIFF, WHY_COMMAND_COUNT };
+/* What to do next: who holds what grows; who touches the memory that nobody explains; later, what grew
+ * since. */
+enum why_command { WHY_HOLDERS, WHY_GROWTH, WHY_DIFF, WHY_COMMAND_COUNT };
 
 bool why_has_command(const struct answer *answer, enum why_command command);
 void why_print_command(FILE *file, const struct answer *answer, enum why_command command);
