@@ -10,10 +10,10 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "../arch/memory.h"
 #include "../evidence/page_faults.h"
 #include "../lib/array.h"
 #include "../lib/clock.h"
-#include "../arch/memory.h"
 #include "../memory/page_set.h"
 
 /* A program runs before its page is there: what is younger than that is not asked about. */
@@ -23,6 +23,7 @@
 #define SETTLE_PART 0.01  /* of our time, at most, goes into looking at pages */
 #define COST_SHARE  0.03  /* of the targets' processor time may go into what is taken, */
 #define COST_LEAST  0.005 /* and so much of a processor at any rate */
+#define FAR         4     /* times less is cheap */
 
 #define MASK_MOST 4095 /* of bpf/growth.h */
 
@@ -376,7 +377,11 @@ static double take_used_s(struct growth *growth)
 	return used_s;
 }
 
-/* Half as many pages, until the rest is cheap enough; what every fault costs stays. */
+/*
+ * Half as many pages, until the rest is cheap enough; what every fault costs stays. Twice as many again
+ * where that is far from dear, as after a start that touched much: blocks that were made meanwhile go
+ * on to stand for as many pages as then.
+ */
 static void see_to_cost(struct growth *growth, double passed_s)
 {
 	struct unfreed_bpf__bss *shared = growth->loaded->skeleton->bss;
@@ -388,10 +393,11 @@ static void see_to_cost(struct growth *growth, double passed_s)
 	growth->program_ns = shared->fault_counts.program_ns;
 	for (; program_s > allowed_s && growth->mask < MASK_MOST; program_s /= 2)
 		growth->mask = 2 * growth->mask + 1;
-	if (growth->mask == before)
-		return;
+	if (growth->mask == before && program_s * FAR < allowed_s)
+		growth->mask /= 2;
 	__atomic_store_n(&shared->fault_mask, growth->mask, __ATOMIC_SEQ_CST);
-	growth_settle(growth);
+	if (growth->mask > before)
+		growth_settle(growth);
 }
 
 void growth_poll(struct growth *growth)
