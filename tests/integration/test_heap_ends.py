@@ -36,11 +36,17 @@ def count_watchpoints(tool):
     return count
 
 
+def hear_hangups():
+    """Whoever runs us under nohup does not want us to."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def begin_watch(pid):
     """For an hour; returns when the dictionary's length and the place that holds it are watched."""
     tool = subprocess.Popen([UNFREED, "heap", str(pid), "--watch", "__main__.HISTORY", "-d", "3600",
                              "-f", "json"],
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            preexec_fn=hear_hangups)
     eventually(lambda: waits(tool) and count_watchpoints(tool) == 2, "it never watches")
     return tool
 
