@@ -2,6 +2,8 @@
 /* What a process of an inquiry costs, and what it may cost. */
 #include "case.h"
 
+#include <math.h>
+
 #include "../lib/clock.h"
 
 /* What looks cost before one was made, and what a graph does beside a look without. */
@@ -21,6 +23,8 @@ double case_look_cost(const struct patient_case *kase, bool graph)
 {
 	double resident = last_of(&kase->resident, 0);
 
+	if (graph && kase->look_cost_s[graph] > 0 && kase->graph.resident > 0)
+		return kase->look_cost_s[graph] * fmax(resident / kase->graph.resident, 1);
 	if (kase->look_cost_s[graph] > 0)
 		return kase->look_cost_s[graph];
 	if (graph && kase->look_cost_s[false] > 0)
