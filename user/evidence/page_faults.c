@@ -8,16 +8,14 @@
 #include "page_faults.h"
 
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../arch/memory.h"
 #include "../lib/array.h"
 #include "../lib/clock.h"
+#include "../probes/thread_events.h"
 
 enum { LISTINGS_MAX = 100, TRIED_PAGES = 512 };
 
@@ -33,29 +31,16 @@ struct page_faults {
 /* A descriptor or a negative errno. `thread` 0: the calling one. */
 static int open_event(const struct page_faults_config *config, pid_t thread)
 {
-	struct perf_event_attr attributes = {
-		.size = sizeof(attributes),
+	const struct perf_event_attr attributes = {
 		.type = PERF_TYPE_SOFTWARE,
 		.config = PERF_COUNT_SW_PAGE_FAULTS,
 		.sample_period = 1,
-		.disabled = 1,
 		.inherit = 1,
 		.inherit_thread = !config->follow_forks,
 		.exclude_hv = 1,
 	};
-	int fd = (int)syscall(SYS_perf_event_open, &attributes, thread, -1, -1,
-			      PERF_FLAG_FD_CLOEXEC);
-	int error = 0;
 
-	if (fd < 0)
-		return -errno;
-	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, config->program_fd) ||
-	    ioctl(fd, PERF_EVENT_IOC_ENABLE, 0))
-		error = -errno;
-	if (!error)
-		return fd;
-	close(fd);
-	return error;
+	return thread_event_run(&attributes, thread, config->program_fd);
 }
 
 static bool is_known(const struct page_faults *faults, pid_t thread)

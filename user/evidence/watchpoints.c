@@ -16,16 +16,15 @@
 
 #include <errno.h>
 #include <linux/hw_breakpoint.h>
-#include <linux/perf_event.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../arch/breakpoints.h"
 #include "../lib/array.h"
 #include "../lib/descriptors.h"
+#include "../probes/thread_events.h"
 
 enum {
 	LISTINGS_MAX = 100,
@@ -53,59 +52,35 @@ struct watchpoints {
 	bool changed; /* the listing showed a thread that needed something */
 };
 
-static int open_event(const struct watchpoint_word *word, pid_t thread,
-		      const struct perf_event_attr *flags)
+/* What is written there by the thread itself. */
+static struct perf_event_attr writes_to(const struct watchpoint_word *word)
 {
-	struct perf_event_attr attributes = *flags;
-
-	attributes.size = sizeof(attributes);
-	attributes.type = PERF_TYPE_BREAKPOINT;
-	attributes.bp_type = HW_BREAKPOINT_W;
-	attributes.bp_addr = word->address;
-	attributes.bp_len = word->bytes;
-	attributes.sample_period = 1;
-	attributes.exclude_kernel = 1;
-	attributes.exclude_hv = 1;
-	int fd = (int)syscall(SYS_perf_event_open, &attributes, thread, -1, -1,
-			      PERF_FLAG_FD_CLOEXEC);
-
-	return fd < 0 ? -errno : fd;
-}
-
-/* An event that runs the program from now on. */
-static int open_running(const struct watchpoint_word *word, pid_t thread,
-			const struct perf_event_attr *flags, int program_fd)
-{
-	struct perf_event_attr disabled = *flags;
-	int error = 0;
-
-	disabled.disabled = 1;
-	int fd = open_event(word, thread, &disabled);
-	if (fd < 0)
-		return fd;
-	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, program_fd) || ioctl(fd, PERF_EVENT_IOC_ENABLE, 0))
-		error = -errno;
-	if (!error)
-		return fd;
-	close(fd);
-	return error;
+	return (struct perf_event_attr){
+		.type = PERF_TYPE_BREAKPOINT,
+		.bp_type = HW_BREAKPOINT_W,
+		.bp_addr = word->address,
+		.bp_len = word->bytes,
+		.sample_period = 1,
+		.exclude_kernel = 1,
+		.exclude_hv = 1,
+	};
 }
 
 int watchpoint_open_here(const struct watchpoint_word *word, int program_fd)
 {
-	const struct perf_event_attr flags = {0};
+	const struct perf_event_attr attributes = writes_to(word);
 
-	return open_running(word, 0, &flags, program_fd);
+	return thread_event_run(&attributes, 0, program_fd);
 }
 
 /* How many debug registers a thread has left, or a negative errno. */
 static int count_free(const struct watchpoints *points, pid_t thread)
 {
-	const struct perf_event_attr flags = {.disabled = 1};
+	const struct perf_event_attr attributes = writes_to(&points->config.words[0]);
 	int fds[WATCHPOINTS_MAX], count = 0, error = 0;
 
 	for (; count < watchpoint_count && !error; count += !error) {
-		fds[count] = open_event(&points->config.words[0], thread, &flags);
+		fds[count] = thread_event_open(&attributes, thread);
 		error = fds[count] < 0 ? fds[count] : 0;
 	}
 	for (int i = 0; i < count; i++)
@@ -129,14 +104,13 @@ static int count_inherited(const struct watchpoints *points, pid_t thread)
 static int open_word(struct watchpoints *points, pid_t thread, size_t word)
 {
 	const struct watchpoints_config *config = &points->config;
-	const struct perf_event_attr flags = {
-		.inherit = 1,
-		.inherit_thread = !config->follow_forks,
-		.remove_on_exec = 1,
-	};
+	struct perf_event_attr attributes = writes_to(&config->words[word]);
 	struct word_events *events = &points->words[word];
-	int fd = open_running(&config->words[word], thread, &flags, config->program_fd);
 
+	attributes.inherit = 1;
+	attributes.inherit_thread = !config->follow_forks;
+	attributes.remove_on_exec = 1;
+	int fd = thread_event_run(&attributes, thread, config->program_fd);
 	if (fd < 0)
 		return fd;
 	if (array_append(&events->fds, &events->count, fd))

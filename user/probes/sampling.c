@@ -2,12 +2,9 @@
 #include "sampling.h"
 
 #include <errno.h>
-#include <linux/perf_event.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -16,6 +13,7 @@
 #include "../../bpf/rate.h"
 #include "../lib/array.h"
 #include "../lib/sorted.h"
+#include "thread_events.h"
 
 #define PERIOD_NS   100000
 #define THREADS_MAX 256
@@ -62,27 +60,22 @@ struct sampling *sampling_new(int program_fd, int map_fd)
 static int watch_thread(void *context, pid_t thread)
 {
 	struct sampling *sampling = context;
-	struct perf_event_attr attributes = {
+	const struct perf_event_attr attributes = {
 		.type = PERF_TYPE_SOFTWARE,
-		.size = sizeof(attributes),
 		.config = PERF_COUNT_SW_CPU_CLOCK,
 		.sample_period = PERIOD_NS,
-		.disabled = 1,
 	};
 	int fd;
 
 	if (sampling->count >= THREADS_MAX)
 		return 0;
-	fd = (int)syscall(SYS_perf_event_open, &attributes, thread, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	fd = thread_event_run(&attributes, thread, sampling->program_fd);
 	if (fd < 0)
-		return errno == ESRCH ? 0 : -errno;
-	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, sampling->program_fd) ||
-	    ioctl(fd, PERF_EVENT_IOC_ENABLE, 0) ||
-	    !array_append(&sampling->fds, &sampling->count, fd)) {
-		close(fd);
-		return -EINVAL;
-	}
-	return 0;
+		return fd == -ESRCH ? 0 : fd;
+	if (array_append(&sampling->fds, &sampling->count, fd))
+		return 0;
+	close(fd);
+	return -ENOMEM;
 }
 
 int sampling_watch(struct sampling *sampling, const struct procfs *procfs, pid_t pid)
