@@ -35,9 +35,9 @@ struct page_set {
 
 static bool is_there(uint64_t entry, uint64_t zero_frame)
 {
-	if (entry & PAGE_ENTRY_PRESENT)
-		return !zero_frame || (entry & PAGE_ENTRY_FRAME) != zero_frame;
-	return page_entry_is_swapped(entry);
+	enum page_state state = page_entry_state(entry, zero_frame);
+
+	return state == PAGE_RESIDENT || state == PAGE_SWAPPED;
 }
 
 /* How many entries were read; what cannot be is 0. Negative errno: -ESRCH. */
@@ -242,7 +242,7 @@ int page_fates_read(pid_t pid, struct page_fate *fates, size_t count)
 		error = read_fates(&source, flags_fd, zero_frame, fates + at, part);
 	}
 	/* of one that ended meanwhile it says nothing */
-	if (!error && ask(&source, 0, &(uint64_t){0}, 1) != 1)
+	if (!error && !page_source_is_alive(&source))
 		error = -ESRCH;
 	if (flags_fd >= 0)
 		close(flags_fd);

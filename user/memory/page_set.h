@@ -13,9 +13,8 @@ enum { PAGE_HUGE_BYTES = 2 << 20 };
 
 struct page_set;
 
-/* Of writable mappings of no file on a disk; of 256 GiB of them, the smaller
- * ones first: 8 MiB of ours at most. NULL with
- * errno: ESRCH, EPERM, ENOMEM. */
+/* Of writable mappings of no file on a disk; of 256 GiB of them, the smaller ones first: 8 MiB of ours
+ * at most. NULL with errno: ESRCH, EPERM, ENOMEM. */
 struct page_set *page_set_read(const struct procfs *procfs, pid_t pid);
 void page_set_free(struct page_set *set); /* accepts NULL */
 

@@ -112,3 +112,20 @@ uint64_t page_source_zero_frame(void)
 		close(fd);
 	return entry & PAGE_ENTRY_PRESENT ? entry & PAGE_ENTRY_FRAME : 0;
 }
+
+enum page_state page_entry_state(uint64_t entry, uint64_t zero_frame)
+{
+	if (entry & PAGE_ENTRY_PRESENT)
+		return zero_frame && (entry & PAGE_ENTRY_FRAME) == zero_frame ? PAGE_ZERO
+									      : PAGE_RESIDENT;
+	if (entry & PAGE_ENTRY_ZERO)
+		return PAGE_ZERO;
+	return page_entry_is_swapped(entry) ? PAGE_SWAPPED : PAGE_ABSENT;
+}
+
+bool page_source_is_alive(const struct page_source *source)
+{
+	uint64_t entry;
+
+	return source->pagemap(source, 0, &entry, sizeof(entry)) == sizeof(entry);
+}

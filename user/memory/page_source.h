@@ -26,6 +26,18 @@ static inline bool page_entry_is_swapped(uint64_t entry)
 	return (entry & (PAGE_ENTRY_SWAPPED | PAGE_ENTRY_GUARD)) == PAGE_ENTRY_SWAPPED;
 }
 
+enum page_state {
+	PAGE_ABSENT,
+	PAGE_RESIDENT,
+	PAGE_ZERO, /* the kernel's page of zeroes, which stands for one never written: no memory */
+	PAGE_SWAPPED,
+	PAGE_CLOSED, /* resident, but of a mapping that must not be read */
+	PAGE_STATE_COUNT
+};
+
+/* What an entry of pagemap says, all but PAGE_CLOSED. `zero_frame` 0: not known. */
+enum page_state page_entry_state(uint64_t entry, uint64_t zero_frame);
+
 struct core;
 
 struct page_source {
@@ -55,6 +67,9 @@ struct page_source page_source_of_memory(int fd);
  * to those who have CAP_SYS_ADMIN: it is learnt from a page of our own.
  */
 uint64_t page_source_zero_frame(void);
+
+/* Of a process that is gone pagemap says nothing, not even of the first page. */
+bool page_source_is_alive(const struct page_source *source);
 
 /* All bytes. Returns 0 or a negative errno: -EFAULT, -ESRCH. */
 int page_source_read(const struct page_source *source, uint64_t address, void *buffer, size_t size);

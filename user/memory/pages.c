@@ -7,8 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "page_source.h"
-
 enum {
 	PAGE = PAGES_BYTES,
 	ASKED_PAGES = 4096,   /* of pagemap at once */
@@ -65,17 +63,6 @@ void pages_free(struct pages *pages)
 const struct regions *pages_regions(const struct pages *pages)
 {
 	return pages->regions;
-}
-
-static enum page_state decode(const struct pages *pages, uint64_t entry)
-{
-	if (entry & PAGE_ENTRY_PRESENT)
-		return pages->zero_frame && (entry & PAGE_ENTRY_FRAME) == pages->zero_frame
-			       ? PAGE_ZERO
-			       : PAGE_RESIDENT;
-	if (entry & PAGE_ENTRY_ZERO)
-		return PAGE_ZERO;
-	return page_entry_is_swapped(entry) ? PAGE_SWAPPED : PAGE_ABSENT;
 }
 
 /* Anonymous memory has no device behind it: its flags need not be known. */
@@ -153,14 +140,6 @@ static void close_pages(struct pages *pages, uint64_t start, size_t count, uint8
 	}
 }
 
-/* Beyond the end of its address space pagemap says as little as of a process that is gone. */
-static bool is_alive(const struct pages *pages)
-{
-	uint64_t entry;
-
-	return pages->source.pagemap(&pages->source, 0, &entry, sizeof(entry)) == sizeof(entry);
-}
-
 int pages_states(struct pages *pages, uint64_t start, size_t count, uint8_t *states)
 {
 	uint64_t entries[ASKED_PAGES];
@@ -178,13 +157,14 @@ int pages_states(struct pages *pages, uint64_t start, size_t count, uint8_t *sta
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < (ssize_t)sizeof(*entries)) {
-			if (!is_alive(pages))
+			/* beyond the end of its address space it says as little */
+			if (!page_source_is_alive(&pages->source))
 				return -ESRCH;
 			memset(states + done, PAGE_ABSENT, count - done);
 			break;
 		}
 		for (size_t i = 0; i < (size_t)got / sizeof(*entries); i++)
-			states[done++] = decode(pages, entries[i]);
+			states[done++] = page_entry_state(entries[i], pages->zero_frame);
 	}
 	close_pages(pages, start, count, states);
 	return 0;

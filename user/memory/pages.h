@@ -11,18 +11,10 @@
 
 #include "../arch/memory.h"
 #include "memory.h"
+#include "page_source.h"
 #include "regions.h"
 
 enum { PAGES_BYTES = MACHINE_PAGE_BYTES };
-
-enum page_state {
-	PAGE_ABSENT,
-	PAGE_RESIDENT,
-	PAGE_ZERO, /* the kernel's page of zeroes, which stands for one never written: no memory */
-	PAGE_SWAPPED,
-	PAGE_CLOSED, /* resident, but of a mapping that must not be read */
-	PAGE_STATE_COUNT
-};
 
 struct pages;
 
