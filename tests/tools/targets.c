@@ -15,7 +15,6 @@
  *
  * PID means the newest target of that number.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,21 +29,7 @@
 #include "lib/message.h"
 #include "probes/kernel.h"
 #include "tracer/tracer.h"
-
-static size_t count_descriptors(pid_t pid)
-{
-	char path[64];
-	size_t count = 0;
-	DIR *directory;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	directory = opendir(path);
-	while (directory && readdir(directory))
-		count++;
-	if (directory)
-		closedir(directory);
-	return count;
-}
+#include "../unit/count_descriptors.h"
 
 static size_t resident_kb(void)
 {

@@ -8,10 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <dirent.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #include "../../bpf/ledger.h"
+#include "count_descriptors.h"
 #include "replay_quiet.h"
 
 enum {
@@ -20,17 +21,6 @@ enum {
 	SPARED = 2 * 64, /* files are swept out after 64 ends, and spared once */
 	MEMORY_BYTES_A_LIFE = 2048,
 };
-
-static size_t count_descriptors(void)
-{
-	DIR *directory = opendir("/proc/self/fd");
-	size_t count = 0;
-
-	while (readdir(directory))
-		count++;
-	closedir(directory);
-	return count;
-}
 
 static size_t memory_in_use(void)
 {
@@ -70,14 +60,14 @@ static void end_life(struct replay *replay, unsigned int number, uint32_t space)
 static void test_files_of_the_dead_are_closed(void **state)
 {
 	struct replay *replay = replay_with_process();
-	size_t descriptors = count_descriptors(), memory = 0;
+	size_t descriptors = count_descriptors(getpid()), memory = 0;
 
 	(void)state;
 	for (unsigned int i = 0; i < LIVES; i++) {
 		begin_life(replay, i, 2 + i);
-		assert_true(count_descriptors() > descriptors); /* it was opened */
+		assert_true(count_descriptors(getpid()) > descriptors); /* it was opened */
 		end_life(replay, i, 2 + i);
-		assert_true(count_descriptors() <= descriptors + SPARED + 1);
+		assert_true(count_descriptors(getpid()) <= descriptors + SPARED + 1);
 		if (i == LIVES / 2)
 			memory = memory_in_use();
 	}
@@ -111,7 +101,7 @@ static void test_files_of_stacks_stay(void **state)
 static void test_nothing_is_left_of_the_removed(void **state)
 {
 	struct replay *replay = replay_with_process();
-	size_t descriptors = count_descriptors(), memory = 0;
+	size_t descriptors = count_descriptors(getpid()), memory = 0;
 
 	(void)state;
 	for (unsigned int i = 0; i < LIVES; i++) {
@@ -128,7 +118,7 @@ static void test_nothing_is_left_of_the_removed(void **state)
 		end_life(replay, i, space);
 		collector_remove(replay->collector, space);
 		collector_forget_removed(replay->collector);
-		assert_true(count_descriptors() <= descriptors + 2);
+		assert_true(count_descriptors(getpid()) <= descriptors + 2);
 		if (i == LIVES / 2)
 			memory = memory_in_use();
 	}

@@ -3,7 +3,6 @@
  * Confined processes are forked from one that knows nothing, one for each need, and while an answer
  * is awaited what cannot wait goes on. Their functions here answer only when the test lets them.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -23,6 +22,7 @@
 #include <cmocka.h>
 
 #include "confine/confined_internal.h"
+#include "count_descriptors.h"
 
 enum {
 	EVENTS = 300000,
@@ -275,21 +275,6 @@ static void test_patience_is_of_one_need_and_refills(void **state)
 	confined_free(confined);
 }
 
-static size_t count_descriptors(pid_t pid)
-{
-	char path[64];
-	size_t count = 0;
-	DIR *directory;
-
-	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
-	directory = opendir(path);
-	assert_non_null(directory);
-	while (readdir(directory))
-		count++;
-	closedir(directory);
-	return count;
-}
-
 static long resident_pages(pid_t pid)
 {
 	char path[64];
@@ -327,6 +312,7 @@ static void test_a_thousand_calls_leave_nothing(void **state)
 	ask_often(confined, 10 * CONFINED_NEEDS);
 	ours = count_descriptors(getpid());
 	zygotes = count_descriptors(zygote);
+	assert_true(ours && zygotes);
 	our_pages = resident_pages(getpid());
 	zygote_pages = resident_pages(zygote);
 	ask_often(confined, 1000 / (2 * CONFINED_NEEDS) * 2 * CONFINED_NEEDS);
