@@ -47,6 +47,7 @@ static void choose_programs(struct unfreed_bpf *skeleton, enum attach_kind kind,
 	use_program(skeleton->progs.library_loaded, true, plain);
 	bpf_program__set_autoload(skeleton->progs.page_fault, growth);
 	bpf_program__set_autoload(skeleton->progs.settle, growth);
+	bpf_map__set_autocreate(skeleton->maps.settled_pages, growth);
 }
 
 /* The last CPU, too, finds buffers behind its own. */
