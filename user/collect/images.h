@@ -20,7 +20,7 @@
 
 /* What an interpreter counts itself, to be compared with what was seen of it. */
 struct python_account {
-	const char *mode;           /* "exact", "pools", "arenas", "malloc": static text; NULL: no
+	const char *mode;           /* as python_plan_name() has it: static text; NULL: no
 				       interpreter */
 	uint32_t pools;             /* in a block of the python domain; 0: it is an object's */
 	bool frames_alone;          /* its blocks are not what is recorded */

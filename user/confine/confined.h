@@ -78,8 +78,8 @@ void confined_use_loop(struct confined *confined, struct loop *loop);
 
 /*
  * Returns what the function returned, or -EPIPE (it crashed, or answered nonsense), -ETIME (it took
- * too long, or the file did so before for this need), -ENOEXEC (no regular file), or another negative errno. The
- * answer is the caller's to free where 0 is returned, and empty otherwise.
+ * too long, or the file did so before for this need), -ENOEXEC (no regular file), or another negative
+ * errno. The answer is the caller's to free where 0 is returned, and empty otherwise.
  */
 int confined_call(struct confined *confined, const struct confined_call *call,
 		  struct confined_answer *answer);

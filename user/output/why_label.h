@@ -44,9 +44,10 @@ void why_print_cost(FILE *file, const struct answer *answer);
 bool why_has_crew(const struct answer *answer);
 void why_print_crew(FILE *file, const struct answer *answer);
 
-/* What to do next, as a line for a shell: each name of the target's making is one word of it. */
-/* What to do next: who holds what grows; who touches the memory that nobody explains; later, what grew
- * since. */
+/*
+ * What to do next, as a line for a shell, in which each name of the target's making is one word: who
+ * holds what grows; who touches the memory that nobody explains; later, what grew since.
+ */
 enum why_command { WHY_HOLDERS, WHY_GROWTH, WHY_DIFF, WHY_COMMAND_COUNT };
 
 bool why_has_command(const struct answer *answer, enum why_command command);

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "../tracer/tracer.h"
 #include "../profile/own_code.h"
 #include "../profile/snapshot.h"
+#include "../tracer/tracer.h"
 #include "survey.h"
 
 #define HOUR_S 3600.0

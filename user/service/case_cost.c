@@ -23,10 +23,10 @@ double case_look_cost(const struct patient_case *kase, bool graph)
 {
 	double resident = last_of(&kase->resident, 0);
 
-	if (graph && kase->look_cost_s[graph] > 0 && kase->graph.resident > 0)
-		return kase->look_cost_s[graph] * fmax(resident / kase->graph.resident, 1);
+	double grown = graph && kase->graph.resident > 0 ? resident / kase->graph.resident : 1;
+
 	if (kase->look_cost_s[graph] > 0)
-		return kase->look_cost_s[graph];
+		return kase->look_cost_s[graph] * fmax(grown, 1);
 	if (graph && kase->look_cost_s[false] > 0)
 		return kase->look_cost_s[false] * GRAPH_FACTOR;
 	return resident * LOOK_S_PER_BYTE / (graph ? 1 : GRAPH_FACTOR);
