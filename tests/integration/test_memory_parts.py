@@ -7,7 +7,9 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -221,6 +223,23 @@ def test_busy_threads(threads, suite):
             assert 0.5 * malloc["system"] < walked < 1.5 * malloc["system"]
             retries += malloc["retries"]
     assert retries  # else it was not busy
+
+
+@pytest.mark.long
+def test_threads_without_a_processor():
+    """A thread that gets none for half a second may lose it in the midst of what it does to a chunk
+    (one stop in twenty): the look waits for it."""
+    waited = 0
+    with Heap(4, 2000, "b") as heap:
+        for _ in range(100):
+            os.kill(heap.pid, signal.SIGSTOP)
+            goes_on = threading.Timer(0.5, os.kill, (heap.pid, signal.SIGCONT))
+            goes_on.start()
+            found = look(heap.pid, tolerance=0.2)
+            goes_on.join()
+            assert found["uncertain"]["malloc_torn"] == 0
+            waited += found["malloc"]["retries"] > 60
+    assert waited
 
 
 def read_plainly(pid):

@@ -21,12 +21,13 @@
 
 enum {
 	CHECKPOINTS = 64,
-	TRIES_MAX = 1000,   /* of one window */
+	TRIES_MAX = 400,    /* of one window: some two seconds, nearly all of them pauses */
 	TRIES_BACK = 4,     /* after so many, one checkpoint further back */
 	TRIES_EAGER = 8,    /* before there are pauses */
-	RETRIES_MAX = 5000, /* of all windows, before what makes no sense is passed over */
+	RETRIES_MAX = 2000, /* of all windows, before what makes no sense is passed over */
 	ABSENT_TRIES = 10,  /* of a header whose page is not there yet, or no more */
-	PAUSE_US = 50,
+	PAUSE_US = 50,      /* by so much a pause is longer than the one before it */
+	PAUSE_US_MAX = 5000,
 	CHAIN_CHUNKS = 8, /* so many in a row are taken for chunks */
 };
 
@@ -233,6 +234,19 @@ static void refresh_stretch(struct walk *walk)
 	stretch->top = top >= heap && top < stretch->end ? top : walk->segment->end;
 }
 
+/*
+ * A thread may wait for a processor in the midst of what it does to a chunk, and then a window makes
+ * no sense until it goes on: the longer that lasts, the less often the window is read.
+ */
+static void pause_longer(const struct walk *walk)
+{
+	if (walk->tries <= TRIES_EAGER)
+		return;
+	size_t pause_us = (walk->tries - TRIES_EAGER) * PAUSE_US;
+
+	usleep(pause_us < PAUSE_US_MAX ? pause_us : PAUSE_US_MAX);
+}
+
 /* Where to begin again after a window that made no sense. */
 static uint64_t step_back(struct walk *walk)
 {
@@ -241,8 +255,7 @@ static uint64_t step_back(struct walk *walk)
 	refresh_stretch(walk);
 	if (walk->tries % TRIES_BACK == 0 && walk->checkpoint_count > 1)
 		walk->checkpoint_count--;
-	if (walk->tries > TRIES_EAGER)
-		usleep(PAUSE_US);
+	pause_longer(walk);
 	return walk->checkpoint_count ? walk->checkpoints[walk->checkpoint_count - 1] : walk->told;
 }
 
