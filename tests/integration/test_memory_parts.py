@@ -473,3 +473,29 @@ def test_a_heap_that_is_damaged_for_good():
         assert found["uncertain"]["malloc_torn"] > 10_000
         assert found["malloc"]["live"] > 5 << 20
         assert found["cpu"] < 10
+
+
+MOVED_LOOKS = 20
+MUCH = 0.8
+
+
+def test_a_block_that_moves_while_it_is_looked_for():
+    """It is counted once, wherever it is when the mappings are told and the pages are read, and mostly
+    for what it is."""
+    process = subprocess.Popen([program("moving")], stdout=subprocess.PIPE, text=True)
+    known = 0
+    try:
+        assert process.stdout.readline() == "ready\n"
+        for _ in range(MOVED_LOOKS):
+            done = subprocess.run([program("memory_parts"), str(process.pid)], capture_output=True,
+                                  text=True, timeout=TIMEOUT)
+            assert done.returncode == 0, done.stderr
+            found = json.loads(done.stdout)
+            status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+            resident, there = found["resident"], 1024 * int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+            assert MUCH * there < resident < there / MUCH, found
+            known += found["parts"]["malloc_live"][0] > MUCH * resident
+    finally:
+        process.kill()
+        process.communicate()
+    assert known > MOVED_LOOKS / 2

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,81 @@ static void test_addresses_are_found(void **state)
 	regions_release(&regions);
 }
 
+/* What a reader finds in an entry of /proc, one text after another. */
+struct told {
+	const char *name;
+	const char *text;
+};
+
+static const char twice[] = "7f0000000000-7f0002000000 rw-p 00000000 00:00 0 \n"
+			    "Rss:               32768 kB\n"
+			    "7f0010000000-7f0012001000 rw-p 00000000 00:00 0 \n"
+			    "Rss:               32772 kB\n",
+		  nowhere[] = "7ffc00000000-7ffc00021000 rw-p 00000000 00:00 0      [stack]\n"
+			      "Rss:                  16 kB\n",
+		  once[] = "7f0010000000-7f0012001000 rw-p 00000000 00:00 0 \n"
+			   "Rss:               32772 kB\n",
+		  status[] = "Tgid:\t77\nState:\tS (sleeping)\nVmRSS:\t   32772 kB\n";
+
+/* A FIFO opens when the reader opens it too, and of two in turns each text is one reading's. */
+static void *tell(void *root)
+{
+	static const struct told told[] = {
+		{"smaps", twice},   {"status", status}, {"smaps", nowhere},
+		{"status", status}, {"smaps", once},    {"status", status},
+	};
+
+	for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++) {
+		char path[128];
+
+		snprintf(path, sizeof(path), "%s/77/%s", (const char *)root, told[i].name);
+		FILE *file = fopen(path, "w");
+		fputs(told[i].text, file);
+		fclose(file);
+	}
+	return NULL;
+}
+
+static void make_entries(const char *root)
+{
+	static const char stat[] = "77 (app) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0 0 0 0 0";
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/77", root);
+	mkdir(path, 0700);
+	snprintf(path, sizeof(path), "%s/77/smaps", root);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	snprintf(path, sizeof(path), "%s/77/status", root);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	snprintf(path, sizeof(path), "%s/77/stat", root);
+	FILE *file = fopen(path, "w");
+	fputs(stat, file);
+	fclose(file);
+}
+
+/* A mapping that moves while the list is read is in it twice, or not at all: it is read again. */
+static void test_a_list_that_does_not_add_up_is_read_again(void **state)
+{
+	char root[] = "/tmp/unfreed-smaps-XXXXXX", path[128];
+	const struct procfs procfs = {mkdtemp(root)};
+	struct regions regions;
+	pthread_t teller;
+
+	(void)state;
+	make_entries(root);
+	assert_int_equal(pthread_create(&teller, NULL, tell, root), 0);
+	assert_int_equal(regions_read(&procfs, 77, &regions), 0);
+	pthread_join(teller, NULL);
+	assert_int_equal(regions.count, 1);
+	assert_int_equal(regions.items[0].resident_bytes, 32772 * 1024);
+	regions_release(&regions);
+	snprintf(path, sizeof(path), "%s/77/status", root);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/77/stat", root);
+	unlink(path);
+	remove_tree(root);
+}
+
 static void test_damaged_lists_are_refused(void **state)
 {
 	static const char *const damaged[] = {"Rss: 4 kB\n", "garbage\n", "1000-2000 rw\n", "\n"};
@@ -194,6 +270,7 @@ int main(void)
 		cmocka_unit_test(test_a_recorded_list),
 		cmocka_unit_test(test_what_may_be_read),
 		cmocka_unit_test(test_addresses_are_found),
+		cmocka_unit_test(test_a_list_that_does_not_add_up_is_read_again),
 		cmocka_unit_test(test_damaged_lists_are_refused),
 		cmocka_unit_test(test_of_this_process),
 	};

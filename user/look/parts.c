@@ -25,6 +25,8 @@
 #include "anonymous.h"
 #include "hints.h"
 
+enum { MOVED_SHARE = 16 }; /* of its size a block may have grown by while it is looked for */
+
 struct divider {
 	const struct parts_request *request;
 	struct look *look;
@@ -296,6 +298,32 @@ static enum look_part_id judge_region(const struct divider *divider, size_t inde
 	return divider->stacks[index] ? PART_STACKS : PART_ANONYMOUS;
 }
 
+/*
+ * The mapping of the one block that the allocator counts and that was not found in any: it has moved
+ * since they were listed, as one does that grows (mremap), and has about the size that is missing.
+ * SIZE_MAX: none.
+ */
+static size_t find_moved_block(const struct divider *divider)
+{
+	const struct regions *regions = divider->request->regions;
+	const struct arenas *arenas = &divider->arenas;
+	uint64_t missing = missing_bytes(arenas);
+
+	if (!missing || *arenas->problem || arenas->mmapped_count - arenas->mmapped_found != 1)
+		return SIZE_MAX;
+	for (size_t i = 0; i < regions->count; i++) {
+		const struct region *region = &regions->items[i];
+		uint64_t size = region->mapping.end - region->mapping.start;
+		uint64_t off = size > missing ? size - missing : missing - size;
+
+		if (off <= missing / MOVED_SHARE && region_is_data(region) &&
+		    !*region->mapping.path && !is_divided(divider, &region->mapping) &&
+		    judge_region(divider, i) == PART_ANONYMOUS)
+			return i;
+	}
+	return SIZE_MAX;
+}
+
 /* Of anonymous memory what was ever touched counts, since runtimes reserve much more than they use;
  * of the rest the mapping's size, but for what is only reserved. */
 static uint64_t region_bytes(const struct region *region, enum look_part_id part)
@@ -384,6 +412,7 @@ static int add_up(struct divider *divider)
 	struct look *look = divider->look;
 	struct guesses guesses = {.zone = look->zone};
 	uint64_t divided = 0;
+	size_t moved = find_moved_block(divider);
 	bool room = true;
 	char text[64];
 
@@ -399,7 +428,7 @@ static int add_up(struct divider *divider)
 			divided += region->resident_bytes;
 			continue;
 		}
-		enum look_part_id part = judge_region(divider, i);
+		enum look_part_id part = i == moved ? PART_MALLOC_LIVE : judge_region(divider, i);
 		look->parts[part].resident_bytes += region->resident_bytes;
 		look->parts[part].bytes += region_bytes(region, part);
 		if (part == PART_ANONYMOUS && region->resident_bytes)

@@ -19,6 +19,9 @@ enum {
 	SMAPS_BUFFER_BYTES = 1 << 16,
 	PATHS_BYTES_MAX = 4 << 20,
 	PATH_BYTES_LEFT = 31,
+	READINGS_MAX = 4,
+	OFF_BYTES = 1 << 20,
+	OFF_SHARE = 16,
 };
 
 /* Those of show_smap_vma_flags() in the kernel's fs/proc/task_mmu.c that tell us something. */
@@ -175,29 +178,94 @@ static int read_core_regions(struct core *core, struct regions *regions)
 	return error;
 }
 
+static int read_once(const char *path, struct regions *regions)
+{
+	/* glibc takes a size without a buffer for none, and would read by 1,024 bytes: in four times
+	   as many goes as the kernel has pieces for us, between each of which all may change. */
+	char *buffer = malloc(SMAPS_BUFFER_BYTES);
+
+	if (!buffer)
+		return -ENOMEM;
+	FILE *file = fopen(path, "re");
+	int error = file ? 0 : -errno;
+	if (file) {
+		setvbuf(file, buffer, _IOFBF, SMAPS_BUFFER_BYTES);
+		error = parse_smaps(file, regions);
+		fclose(file);
+	}
+	free(buffer);
+	return error == -ENOENT ? -ESRCH : error;
+}
+
+/* By how much the mappings are off from what the kernel counts in one go. */
+static uint64_t difference(const struct regions *regions, uint64_t resident)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < regions->count; i++)
+		sum += regions->items[i].resident_bytes;
+	return sum > resident ? sum - resident : resident - sum;
+}
+
+/*
+ * Keeps the better one of two readings, and says whether it is as good as need be. What a process
+ * takes and gives back meanwhile, and how exact the kernel's own count is, stays below that.
+ */
+static bool keep_better(struct regions *best, uint64_t *off, struct regions *found,
+			const struct process_status *status)
+{
+	uint64_t now_off = difference(found, status->resident_bytes);
+
+	if (now_off < *off) {
+		regions_release(best);
+		*best = *found;
+		*off = now_off;
+	} else {
+		regions_release(found);
+	}
+	return *off <= OFF_BYTES + status->resident_bytes / OFF_SHARE;
+}
+
+/* Whether it has ended. `status` is zeroes where it tells none. */
+static bool is_gone(const struct procfs *procfs, pid_t pid, struct process_status *status)
+{
+	if (!procfs_read_status(procfs, pid, status))
+		return status->zombie;
+	*status = (struct process_status){0};
+	return procfs_is_gone(procfs, pid);
+}
+
+/*
+ * The kernel tells the mappings by some at a time. One that moves meanwhile, as a large block that
+ * grows does (mremap), is told where it was and where it went, or nowhere.
+ */
 int regions_read(const struct procfs *procfs, pid_t pid, struct regions *regions)
 {
-	struct regions found = {0};
+	uint64_t off = UINT64_MAX;
+	bool good = false;
 	char path[4096];
 
 	if (procfs->core)
 		return read_core_regions(procfs->core, regions);
-	*regions = found;
+	*regions = (struct regions){0};
 	int length = snprintf(path, sizeof(path), "%s/%d/smaps", procfs->root, (int)pid);
 	if (length < 0 || (size_t)length >= sizeof(path))
 		return -ENAMETOOLONG;
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return errno == ENOENT ? -ESRCH : -errno;
-	setvbuf(file, NULL, _IOFBF, SMAPS_BUFFER_BYTES);
-	int error = parse_smaps(file, &found);
-	fclose(file);
-	if (!error && procfs_is_gone(procfs, pid))
-		error = -ESRCH;
-	if (error)
-		regions_release(&found);
-	*regions = found;
-	return error;
+	for (int reading = 0; reading < READINGS_MAX && !good; reading++) {
+		struct process_status status;
+		struct regions found = {0};
+		int error = read_once(path, &found);
+
+		if (!error && is_gone(procfs, pid, &status))
+			error = -ESRCH;
+		if (error) {
+			regions_release(&found);
+			regions_release(regions);
+			return error;
+		}
+		good = keep_better(regions, &off, &found, &status) || !status.tgid;
+	}
+	return 0;
 }
 
 void regions_release(struct regions *regions)
