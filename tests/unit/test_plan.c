@@ -62,6 +62,7 @@ static const struct process_case {
 	struct target_survey survey;
 	bool return_kills_seccomp;
 	enum reason reason;
+	bool growth; /* by page faults, which need no return probe */
 } process_cases[] = {
 	{{.executable = true, .may_look = true}, true, REASON_NONE},
 	{{.executable = true, .may_look = false}, true, REASON_NONE},
@@ -74,6 +75,8 @@ static const struct process_case {
 	{{.executable = false, .may_look = true, .is_32_bit = true}, false, REASON_NO_EXECUTABLE},
 	{{.executable = true, .seccomp = true}, true, REASON_SECCOMP},
 	{{.executable = true, .seccomp = true}, false, REASON_NONE},
+	{{.executable = true, .seccomp = true}, true, REASON_NONE, .growth = true},
+	{{.gone = true, .executable = true, .seccomp = true}, true, REASON_GONE, .growth = true},
 };
 
 static void test_process(void **state)
@@ -82,7 +85,8 @@ static void test_process(void **state)
 	for (size_t i = 0; i < LENGTH(process_cases); i++) {
 		const struct process_case *one = &process_cases[i];
 		const struct kernel kernel = {.return_kills_seccomp = one->return_kills_seccomp};
-		enum reason reason = plan_process(&one->survey, &kernel);
+		const struct request request = {.growth = one->growth};
+		enum reason reason = plan_process(&request, &one->survey, &kernel);
 
 		if (reason != one->reason)
 			fail_msg("case %zu: reason %d", i, reason);

@@ -44,10 +44,10 @@ static const struct {
 	[REASON_NO_EXECUTABLE] = {STATUS_TARGET, "process 4711 (gunicorn) has no executable: a kernel thread"},
 	[REASON_32_BIT] = {STATUS_TARGET, "process 4711 (gunicorn) is a 32-bit program"},
 	[REASON_SECCOMP] = {STATUS_TARGET, "process 4711 (gunicorn) runs under seccomp, and return probes of Linux "
-			    "6.1.0-test would kill it (CVE-2025-21834)"},
+			    "6.1.0-test would kill it (CVE-2025-21834); update the kernel, or let --growth"},
 	[REASON_NO_MALLOC] = {STATUS_TARGET, "found no malloc in process 4711: a static executable"},
 	[REASON_MALLOC_DEAR] = {STATUS_TARGET, "refused: exact recording would slow process 4711 by about 33 %, more "
-				"than 25 %; --exact does it all the same"},
+				"than 25 %; --growth costs little"},
 	[REASON_MALLOC_DEAR_MEANWHILE] = {STATUS_TARGET, "recording malloc's calls would slow it by 33 %"},
 	[REASON_NO_OBJECTS] = {STATUS_TARGET, "process 4711 is no CPython whose objects can be seen"},
 	[REASON_MALLOC_LEFT_OUT] = {STATUS_OK, "that is more than 25 %: malloc's calls are left out"},

@@ -199,7 +199,7 @@ static int examine_target(const struct kernel *kernel, struct confined *confined
 	struct target_check check;
 
 	if (target_check_exists(&procfs, pid, failure) ||
-	    survey_process(&procfs, kernel, pid, failure) ||
+	    survey_process(&procfs, &(struct request){0}, kernel, pid, failure) ||
 	    survey_cost(&check, pid, &request, failure))
 		return -1;
 	if (!procfs_read_status(&procfs, pid, &status)) {

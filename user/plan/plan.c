@@ -23,7 +23,9 @@ enum reason plan_attach(const struct request *request, const struct kernel *kern
 	return kernel_has_attach(kernel, *attach) ? REASON_NONE : REASON_NO_SUCH_PROBES;
 }
 
-enum reason plan_process(const struct target_survey *survey, const struct kernel *kernel)
+/* Page faults are seen without a return probe. */
+enum reason plan_process(const struct request *request, const struct target_survey *survey,
+			 const struct kernel *kernel)
 {
 	if (survey->gone)
 		return REASON_GONE;
@@ -31,7 +33,8 @@ enum reason plan_process(const struct target_survey *survey, const struct kernel
 		return survey->may_look ? REASON_NO_EXECUTABLE : REASON_NOT_ALLOWED;
 	if (survey->is_32_bit)
 		return REASON_32_BIT;
-	return kernel->return_kills_seccomp && survey->seccomp ? REASON_SECCOMP : REASON_NONE;
+	return kernel->return_kills_seccomp && survey->seccomp && !request->growth ? REASON_SECCOMP
+										   : REASON_NONE;
 }
 
 static bool is_dear(const struct request *request, double percent)

@@ -22,8 +22,9 @@ enum reason plan_probes(const struct kernel *kernel);
 enum reason plan_attach(const struct request *request, const struct kernel *kernel,
 			enum attach_kind *attach);
 
-/* Why there may be no probes in a process. */
-enum reason plan_process(const struct target_survey *survey, const struct kernel *kernel);
+/* Why there may be no probes in a process, or, for --growth, nothing that looks at it. */
+enum reason plan_process(const struct request *request, const struct target_survey *survey,
+			 const struct kernel *kernel);
 
 /* What a cost means for what is recorded. */
 struct ruling {

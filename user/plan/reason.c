@@ -55,13 +55,15 @@ static const struct sentence {
 		"process {pid} ({comm}) is a 32-bit program, which is not supported"},
 	[REASON_SECCOMP] = {STATUS_TARGET,
 		"refused: process {pid} ({comm}) runs under seccomp, and return probes of Linux "
-		"{release} would kill it (CVE-2025-21834); update the kernel"},
+		"{release} would kill it (CVE-2025-21834); update the kernel, or let --growth say who "
+		"touches new memory: it needs none"},
 	[REASON_NO_MALLOC] = {STATUS_TARGET,
 		"found no malloc in process {pid}: a static executable without symbols?"},
 
 	[REASON_MALLOC_DEAR] = {STATUS_TARGET,
 		"refused: exact recording would slow process {pid} by about {percent} %, more than "
-		SHARE_TEXT "; --exact does it all the same"},
+		SHARE_TEXT "; --growth costs little and says who touches new memory, --exact records "
+		"each call all the same"},
 	[REASON_MALLOC_DEAR_MEANWHILE] = {STATUS_TARGET,
 		"recording malloc's calls would slow it by {percent} %"},
 	[REASON_NO_OBJECTS] = {STATUS_TARGET,

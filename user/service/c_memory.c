@@ -137,7 +137,7 @@ static int check_cost(const struct c_trace_config *config, const struct kernel *
 	};
 	struct target_check check;
 
-	if (survey_process(config->procfs, kernel, config->pid, failure) ||
+	if (survey_process(config->procfs, &(struct request){0}, kernel, config->pid, failure) ||
 	    survey_cost(&check, config->pid, &request, failure))
 		return -1;
 	trace->slowdown_percent = check.estimate.slowdown_percent;

@@ -18,7 +18,8 @@ static int check_safety(struct recording *recording, pid_t pid, void *context,
 			struct failure *failure)
 {
 	(void)context;
-	return survey_process(recording->procfs, &recording->kernel, pid, failure);
+	return survey_process(recording->procfs, &recording->config.how, &recording->kernel, pid,
+			      failure);
 }
 
 static const struct target_check *find_check(const struct checks *checks, pid_t pid)

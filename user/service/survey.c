@@ -19,8 +19,8 @@ bool survey_tell_stopped(const struct procfs *procfs, pid_t pid, const struct li
 	return true;
 }
 
-int survey_process(const struct procfs *procfs, const struct kernel *kernel, pid_t pid,
-		   struct failure *failure)
+int survey_process(const struct procfs *procfs, const struct request *request,
+		   const struct kernel *kernel, pid_t pid, struct failure *failure)
 {
 	struct target_survey survey;
 
@@ -28,7 +28,7 @@ int survey_process(const struct procfs *procfs, const struct kernel *kernel, pid
 	const struct reason_words words = {
 		.pid = (int)pid, .comm = survey.comm, .release = kernel->release};
 
-	return reason_fail(plan_process(&survey, kernel), &words, failure);
+	return reason_fail(plan_process(request, &survey, kernel), &words, failure);
 }
 
 int survey_check(const struct target_check *check, struct failure *failure)

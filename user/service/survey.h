@@ -9,9 +9,9 @@
 /* Tells where a process is stopped, so that it can do nothing that one could see. Returns whether. */
 bool survey_tell_stopped(const struct procfs *procfs, pid_t pid, const struct listener *listener);
 
-/* There may be probes in a process. Returns 0, or -1 with `failure` filled. */
-int survey_process(const struct procfs *procfs, const struct kernel *kernel, pid_t pid,
-		   struct failure *failure);
+/* What is asked for may be done to a process. Returns 0, or -1 with `failure` filled. */
+int survey_process(const struct procfs *procfs, const struct request *request,
+		   const struct kernel *kernel, pid_t pid, struct failure *failure);
 
 /* What a check that is made has found. Returns 0, or -1 with `failure` filled where it failed. */
 int survey_check(const struct target_check *check, struct failure *failure);
