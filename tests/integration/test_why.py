@@ -2,10 +2,11 @@
 """`unfreed why` on processes that come and go, collect, replace and do nothing: what it must not
 say, and what it must not miss."""
 import json
+import os
 import subprocess
 import textwrap
 
-from conftest import PROGRAMS, UNFREED
+from conftest import PROGRAMS, UNFREED, library
 
 PYTHON = "/usr/bin/python3"
 
@@ -311,3 +312,20 @@ def test_the_line_of_cpp_that_fills_a_map_in_a_short_watch(tmp_path):
     assert "open_session" in fill["frames"][fill["own"]]["name"], fill
     assert "allocated   open_session" in text
     assert " 0 blocks" not in text  # 580 blocks are some
+
+
+def test_stacks_of_memory_that_another_allocator_has(tmp_path):
+    """Which of its blocks are live cannot be read, and yet what calls it can be recorded."""
+    program = subprocess.Popen([PROGRAMS / "cpp_fills"], stdout=subprocess.PIPE, text=True,
+                               env={**os.environ, "LD_PRELOAD": str(library("libjemalloc.so.2"))})
+    try:
+        assert program.stdout.readline() == "ready\n"
+        answer, text = ask(program.pid, tmp_path, 20)
+    finally:
+        program.kill()
+        program.communicate()
+    finding = answer["findings"][0]
+    assert finding["subject"] == "C memory", text
+    fill = finding["filled_by"][0]
+    assert "open_session" in fill["frames"][fill["own"]]["name"], fill
+    assert finding["bytes_per_hour"] > 0.5 * answer["growth"]["bytes_per_hour"]

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <ctype.h>
 
 #include <json-c/json.h>
 
@@ -317,6 +318,99 @@ static void test_what_is_known_before_the_whole(void **state)
 	look_free(look);
 }
 
+/* As a line: one space where there are more, or a line ends. */
+static void assert_reads(const char *text, const char *words)
+{
+	char *line = calloc(1, strlen(text) + 1), *end = line;
+
+	for (; *text; text++)
+		if (!isspace((unsigned char)*text))
+			*end++ = *text;
+		else if (end > line && end[-1] != ' ')
+			*end++ = ' ';
+	if (!strstr(line, words))
+		fail_msg("\"%s\" is not in:\n%s", words, line);
+	free(line);
+}
+
+/* How an answer reads that has this one finding; the caller's. */
+static char *render_finding(struct answer *answer, struct finding finding)
+{
+	struct finding findings[] = {finding};
+
+	answer->findings = COPY(answer->zone, findings, &answer->finding_count);
+	return render_answer(answer, why_text);
+}
+
+/* Of an interpreter's executable main is all that is its own: what it called says more, by name. */
+static void test_stacks_of_c_memory(void **state)
+{
+	static const struct answer_frame ruby[] = {
+		{"[libruby-3.1.so+0xd8484]", "/usr/lib/libruby-3.1.so", 0, false},
+		{"rb_str_plus", "/usr/lib/libruby-3.1.so", 0, false},
+		{"[libruby-3.1.so+0x249530]", "/usr/lib/libruby-3.1.so", 0, false},
+		{"rb_vm_exec", "/usr/lib/libruby-3.1.so", 0, false},
+		{"[ruby3.1+0x110b]", "/usr/bin/ruby3.1", 0, true},
+		{"__libc_start_main", "/usr/lib/libc.so.6", 0, false},
+	};
+	static const struct answer_frame program[] = {
+		{"g_malloc", "/usr/lib/libglib-2.0.so.0", 0, false},
+		{"g_list_append", "/usr/lib/libglib-2.0.so.0", 0, false},
+		{"g_main_loop_run", "/usr/lib/libglib-2.0.so.0", 0, false},
+		{"main", "/srv/app/main.c", 12, true},
+	};
+	static const struct answer_frame nameless[] = {{"[app+0x11]", "/srv/app", 0, true},
+						       {"[app+0x12]", "/srv/app", 0, true}};
+	const struct answer_fill fills[] = {
+		{1, 1, ruby, 6, 4}, {1, 1, program, 4, 3}, {1, 1, nameless, 2, 0}};
+	static const char *const read[] = {
+		"allocated rb_str_plus (lib/libruby-3.1.so) < rb_vm_exec "
+		"(libruby-3.1.so) holds",
+		"allocated g_malloc (lib/libglib-2.0.so.0) < g_list_append "
+		"(libglib-2.0.so.0) < main (main.c:12) holds",
+		"allocated [app+0x11] < [app+0x12] holds",
+	};
+	struct look *look = service_look();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(fills) / sizeof(*fills); i++) {
+		struct answer *answer = answer_new_of(look);
+		char *text = render_finding(answer, (struct finding){.subject = "C memory",
+								     .fills = &fills[i],
+								     .fill_count = 1});
+
+		assert_reads(text, read[i]);
+		assert_null(strstr(text, "unfreed record"));
+		free(text);
+	}
+	look_free(look);
+}
+
+/* Where no stack is known, the command comes next that would tell it. */
+static void test_what_to_do_about_c_memory(void **state)
+{
+	static const struct {
+		enum finding_advice advice;
+		const char *command;
+	} cases[] = {{ADVICE_RECORD, "next unfreed record -p 1235 -d 60"},
+		     {ADVICE_GROWTH, "next unfreed record -p 1235 -d 60 --growth"}};
+	struct look *look = service_look();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct answer *answer = answer_new_of(look);
+		char *text = render_finding(
+			answer, (struct finding){.subject = "C memory", .advice = cases[i].advice});
+
+		assert_screen(text);
+		assert_reads(text, cases[i].command);
+		assert_int_equal(strstr(text, "--growth") != NULL,
+				 cases[i].advice == ADVICE_GROWTH);
+		free(text);
+	}
+	look_free(look);
+}
+
 static size_t count_of(const char *text, const char *word)
 {
 	size_t count = 0;
@@ -455,6 +549,8 @@ int main(void)
 		cmocka_unit_test(test_why_without_growth),
 		cmocka_unit_test(test_hostile_names),
 		cmocka_unit_test(test_what_is_known_before_the_whole),
+		cmocka_unit_test(test_stacks_of_c_memory),
+		cmocka_unit_test(test_what_to_do_about_c_memory),
 		cmocka_unit_test(test_many_findings),
 		cmocka_unit_test(test_next_is_a_word),
 		cmocka_unit_test(test_columns_break_at_words),

@@ -62,6 +62,13 @@ enum evidence_source {
 	EVIDENCE_PROBES = 16,
 };
 
+/* Where stacks of C memory would be had that are not known. */
+enum finding_advice {
+	ADVICE_NONE,
+	ADVICE_RECORD, /* recording each call of malloc for longer */
+	ADVICE_GROWTH, /* that costs too much, or cannot be: who touches new pages */
+};
+
 struct finding {
 	enum verdict verdict;
 	struct rate rate;
@@ -76,6 +83,7 @@ struct finding {
 	double watched_s;      /* its length was watched so long; 0: not at all */
 	unsigned int evidence; /* enum evidence_source */
 	const char *reason;    /* one sentence of figures: what the verdict stands on */
+	enum finding_advice advice;
 };
 
 /* Bytes over the seconds of the watch, for the eye. */

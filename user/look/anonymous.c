@@ -12,6 +12,7 @@
 static const struct {
 	const char *file;
 	const char *name;
+	bool allocator; /* that programs call as malloc */
 } owners[] = {
 	{"libcuda.so", "CUDA"},
 	{"libamdhip64.so", "ROCm"},
@@ -30,10 +31,10 @@ static const struct {
 	{"libphp", "PHP"},
 	{"/php", "PHP"},
 	{"/beam.smp", "Erlang"},
-	{"libjemalloc", "jemalloc"},
-	{"libtcmalloc", "tcmalloc"},
-	{"libmimalloc", "mimalloc"},
-	{"ld-musl-", "musl's malloc"},
+	{"libjemalloc", "jemalloc", true},
+	{"libtcmalloc", "tcmalloc", true},
+	{"libmimalloc", "mimalloc", true},
+	{"ld-musl-", "musl's malloc", true},
 };
 
 /* A name that begins with a slash is that of the file itself, as in /usr/bin/php8.2. */
@@ -57,6 +58,14 @@ struct anonymous_owner anonymous_owner_guess(const struct regions *regions)
 		if (regions->items[i].mapping.start == GO_HEAP && !regions->items[i].mapping.inode)
 			return (struct anonymous_owner){"Go"};
 	return (struct anonymous_owner){NULL};
+}
+
+bool anonymous_is_allocator(const char *name)
+{
+	for (size_t i = 0; i < sizeof(owners) / sizeof(*owners); i++)
+		if (owners[i].allocator && !strcmp(owners[i].name, name))
+			return true;
+	return false;
 }
 
 const char *anonymous_guess(const struct anonymous_owner *owner, const struct region *region,

@@ -207,6 +207,9 @@ static int divide_malloc(struct divider *divider)
 		name_allocator(divider);
 		divider->look->malloc_problem =
 			zone_strdup(divider->look->zone, divider->arenas.problem);
+		if (divider->arenas.is_other && divider->arenas.other)
+			divider->look->other_malloc =
+				zone_strdup(divider->look->zone, divider->arenas.other);
 		return 0;
 	}
 	if (divider->request->heaps)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../analyze/grown.h"
+#include "../look/anonymous.h"
 #include "columns.h"
 #include "look_label.h"
 #include "net_label.h"
@@ -59,14 +60,31 @@ static void print_growth(struct columns *columns, const struct snapshot *snapsho
 	putc('\n', columns->file);
 }
 
+static const char *own_mappings(const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->target_count; i++)
+		if (snapshot->targets[i].own_mappings)
+			return snapshot->targets[i].own_mappings;
+	return NULL;
+}
+
+static const char *explain_anonymous(const struct snapshot *snapshot)
+{
+	const char *name = own_mappings(snapshot);
+
+	if (snapshot->losses[LOSS_allocator_unprobed])
+		return "most of it likely of the allocator that no probe sees";
+	return name && anonymous_is_allocator(name)
+		       ? "most of it in memory of its allocator"
+		       : "most of it in memory that it maps itself, not by malloc";
+}
+
 /* What most of it is likely to be, and why it was not seen. */
 static const char *explain(const struct snapshot *snapshot, enum look_part_id where)
 {
 	switch (where) {
 	case PART_ANONYMOUS:
-		return snapshot->losses[LOSS_allocator_unprobed]
-			       ? "most of it likely of the allocator that no probe sees"
-			       : "most of it in memory that it maps itself, not by malloc";
+		return explain_anonymous(snapshot);
 	case PART_SHARED:
 		return "most of it memory that it shares or may share";
 	case PART_STACKS:
@@ -85,14 +103,6 @@ static const char *explain(const struct snapshot *snapshot, enum look_part_id wh
 	default:
 		return NULL;
 	}
-}
-
-static const char *own_mappings(const struct snapshot *snapshot)
-{
-	for (size_t i = 0; i < snapshot->target_count; i++)
-		if (snapshot->targets[i].own_mappings)
-			return snapshot->targets[i].own_mappings;
-	return NULL;
 }
 
 static void print_unexplained(struct columns *columns, const struct snapshot *snapshot,

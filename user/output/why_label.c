@@ -120,10 +120,16 @@ static const char *path_end(const char *path, size_t directories)
 	return end;
 }
 
+/* `[module+0xoffset]` is no name. */
+static bool is_named(const struct answer_frame *frame)
+{
+	return frame->function && *frame->function != '[';
+}
+
 void why_print_frame(FILE *file, const struct answer_frame *frame, size_t directories)
 {
 	escape_print(file, frame->function ? frame->function : "?");
-	if (!frame->file)
+	if (!frame->file || !is_named(frame)) /* which has its file in it */
 		return;
 	fputs(" (", file);
 	escape_print(file, path_end(frame->file, directories));
@@ -132,28 +138,44 @@ void why_print_frame(FILE *file, const struct answer_frame *frame, size_t direct
 	putc(')', file);
 }
 
-/* A module's body far out in a stack is where a server was started, and tells nothing alone. */
+/* A module's body far out in a stack is where a server was started, and so are main, and what an
+ * interpreter's executable has in its place. They tell nothing alone. */
 static bool starts_alone(const struct answer_fill *fill)
 {
-	const char *function = fill->frames[fill->own].function;
+	const struct answer_frame *own = &fill->frames[fill->own];
 
-	return fill->own && function && !strcmp(function, "<module>");
+	return fill->own && (!is_named(own) || !strcmp(own->function, "<module>") ||
+			     !strcmp(own->function, "main"));
 }
 
-/* Which frames are shown: the service's own from the innermost on, where there are any. */
+static bool has_named(const struct answer_fill *fill)
+{
+	for (size_t i = 0; i < fill->own; i++)
+		if (is_named(&fill->frames[i]))
+			return true;
+	return false;
+}
+
+/* Which frames are shown: the service's own from the innermost on, where there are any that tell
+ * something; else the innermost that have names. */
 static size_t choose_frames(const struct answer_fill *fill, size_t frames[1 + MOST_CALLERS])
 {
 	bool own_alone = fill->own < fill->frame_count && !starts_alone(fill);
+	bool named_alone = !own_alone && has_named(fill);
 	size_t count = 0;
 
 	for (size_t i = own_alone ? fill->own : 0; i < fill->frame_count; i++) {
-		if (own_alone && count && !fill->frames[i].own)
+		if (named_alone && i > fill->own)
+			break;
+		if ((own_alone && count && !fill->frames[i].own) ||
+		    (named_alone && !is_named(&fill->frames[i])))
 			continue;
 		frames[count++] = i;
 		if (count == 1 + MOST_CALLERS)
 			break;
 	}
-	if (!own_alone && fill->own < fill->frame_count && count && fill->own > frames[count - 1])
+	if (!own_alone && fill->own < fill->frame_count && count && fill->own > frames[count - 1] &&
+	    (is_named(&fill->frames[fill->own]) || !named_alone))
 		frames[count - 1] = fill->own;
 	return count;
 }
@@ -392,13 +414,23 @@ static bool has_much_unexplained(const struct answer *answer)
 	return false;
 }
 
+static bool has_advice(const struct answer *answer, enum finding_advice advice)
+{
+	for (size_t i = 0; i < answer->finding_count; i++)
+		if (answer->findings[i].advice == advice)
+			return true;
+	return false;
+}
+
 bool why_has_command(const struct answer *answer, enum why_command command)
 {
 	switch (command) {
 	case WHY_HOLDERS:
 		return first_named(answer);
+	case WHY_RECORD:
+		return has_advice(answer, ADVICE_RECORD);
 	case WHY_GROWTH:
-		return has_much_unexplained(answer);
+		return has_advice(answer, ADVICE_GROWTH) || has_much_unexplained(answer);
 	default:
 		return answer->saved_as;
 	}
@@ -408,8 +440,9 @@ void why_print_command(FILE *file, const struct answer *answer, enum why_command
 {
 	int pid = answer->look ? answer->look->pid : answer->pid;
 
-	if (command == WHY_GROWTH) {
-		fprintf(file, "unfreed record -p %d -d 60 --growth", pid);
+	if (command == WHY_GROWTH || command == WHY_RECORD) {
+		fprintf(file, "unfreed record -p %d -d 60%s", pid,
+			command == WHY_GROWTH ? " --growth" : "");
 		return;
 	}
 	fprintf(file, "unfreed heap -p %d ", pid);

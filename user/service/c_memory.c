@@ -46,6 +46,15 @@ bool c_memory_is_measured(const struct patient_case *kase)
 	return kase->outside.count >= 2;
 }
 
+/* Malloc's live blocks. Of another allocator than glibc's it is all that it has mapped, in use or kept,
+ * where that can be told from what Python maps. */
+static const struct series *series_of(const struct patient_case *kase)
+{
+	bool other = kase->other_malloc && !kase->patient.is_python;
+
+	return &kase->parts[other ? PART_ANONYMOUS : PART_MALLOC_LIVE];
+}
+
 static double end_of_graphs_s(const struct patient_case *kase)
 {
 	return kase->ends_without_graph ? kase->outside.items[kase->outside.count - 1].at_s
@@ -104,8 +113,8 @@ bool c_memory_rate(const struct patient_case *kase, const struct finding *findin
 
 	if (c_memory_is_measured(kase))
 		return rate_beside_python(kase, rate);
-	if (!slope_of(&kase->parts[PART_MALLOC_LIVE], rate) ||
-	    grown_bytes(&kase->parts[PART_MALLOC_LIVE]) <
+	if (!slope_of(series_of(kase), rate) ||
+	    grown_bytes(series_of(kase)) <
 		    (kase->patient.is_python ? LEAST_OF_PYTHON : LEAST_BYTES))
 		return false;
 	for (size_t i = 0; i < count; i++)
@@ -168,12 +177,14 @@ static int open_tracer(const struct c_trace_config *config, const struct kernel 
 	return 0;
 }
 
-struct c_trace *c_trace_begin(const struct c_trace_config *config, struct failure *failure)
+struct c_trace *c_trace_begin(const struct c_trace_config *config, double *slowdown_percent,
+			      struct failure *failure)
 {
 	struct c_trace *trace = calloc(1, sizeof(*trace));
 	struct kernel kernel;
 	enum attach_kind attach;
 
+	*slowdown_percent = 0;
 	if (!trace) {
 		failure_set(failure, STATUS_FAILURE, "out of memory");
 		return NULL;
@@ -184,6 +195,7 @@ struct c_trace *c_trace_begin(const struct c_trace_config *config, struct failur
 	else if (!check_cost(config, &kernel, trace, failure) &&
 		 !open_tracer(config, &kernel, trace, failure))
 		return trace;
+	*slowdown_percent = trace->slowdown_percent;
 	tracer_close(trace->tracer);
 	free(trace);
 	return NULL;

@@ -14,7 +14,8 @@ bool c_memory_is_measured(const struct patient_case *kase);
 
 /*
  * Growth of malloc's live blocks less what is Python's of them, or, where that is not measured,
- * what the findings explain. Returns whether it surely grows.
+ * what the findings explain; of another allocator than glibc's, all that it has mapped. Returns
+ * whether it surely grows.
  */
 bool c_memory_rate(const struct patient_case *kase, const struct finding *findings, size_t count,
 		   struct rate *rate);
@@ -37,9 +38,10 @@ struct c_trace_config {
 
 /*
  * Begins, if that would not slow the process by more than it may. Returns NULL with `failure`
- * filled: why not.
+ * filled: why not. What it would cost is told in either case; 0: that is not known.
  */
-struct c_trace *c_trace_begin(const struct c_trace_config *config, struct failure *failure);
+struct c_trace *c_trace_begin(const struct c_trace_config *config, double *slowdown_percent,
+			      struct failure *failure);
 void c_trace_poll(struct c_trace *trace);
 
 /* Ends it; the stacks that hold what was not freed, most bytes first, are copied into the zone. */

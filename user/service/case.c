@@ -84,6 +84,8 @@ static void add_parts(struct patient_case *kase, const struct look *look, bool g
 	series_add(&kase->others, at_s, live - objects);
 	for (int i = 0; i < PART_COUNT; i++)
 		series_add(&kase->parts[i], at_s, (double)look->parts[i].bytes);
+	if (look->other_malloc && !kase->other_malloc)
+		kase->other_malloc = zone_strdup(kase->subjects.zone, look->other_malloc);
 	if (!python || python->pools.absent)
 		return;
 	series_add(&kase->beside, at_s, (double)python->beside_bytes);

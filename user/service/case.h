@@ -17,9 +17,11 @@ struct c_stacks {
 	size_t count;
 	uint64_t blocks; /* that were not freed and are no mere part of what is under way */
 	uint64_t bytes;
-	double seconds;  /* 0: none was made */
-	double cost_s;   /* processor time that it took of the target, about */
-	const char *why; /* none was made; NULL: nobody asked */
+	double seconds;          /* 0: none was made */
+	double cost_s;           /* processor time that it took of the target, about */
+	const char *why;         /* none was made; NULL: nobody asked */
+	bool impossible;         /* nor could any other recording be: the kernel, or our rights */
+	double slowdown_percent; /* that one would have cost, where that is why; 0: unknown */
 };
 
 struct watched_word {
@@ -66,6 +68,7 @@ struct patient_case {
 	struct failure failure; /* of the look that could not be */
 	struct look *look;      /* the last report */
 	struct c_stacks c_stacks;
+	const char *other_malloc; /* of a look; NULL: glibc's, or not known */
 	struct watch *watch;
 	struct loop *loop;               /* the caller's, as in watch_config */
 	const struct listener *listener; /* likewise; NULL: nobody */

@@ -6,6 +6,8 @@
 #include <stdio.h>
 
 #include "c_memory.h"
+#include "../look/anonymous.h"
+#include "../plan/share.h"
 
 #define HOUR_S        3600.0
 #define C_SHARE_LEAST 0.1 /* of the growth: less is within what the findings may be off */
@@ -21,14 +23,23 @@ uint64_t case_resident(const struct patient_case *kase)
 	return resident->count ? (uint64_t)resident->items[resident->count - 1].value : 0;
 }
 
-/* At most what the findings leave unexplained of the growth, where that is known. */
-static bool is_unexplained(const struct answer *answer, const struct finding *findings,
-			   size_t count, struct rate *rate)
+/* Bytes an hour that no finding explains. */
+static double unexplained_rate(const struct answer *answer, const struct finding *findings,
+			       size_t count)
 {
 	double left = answer->growth.value;
 
 	for (size_t i = 0; i < count; i++)
 		left -= finding_explains_growth(&findings[i]) ? findings[i].rate.value : 0;
+	return left;
+}
+
+/* At most what the findings leave unexplained of the growth, where that is known. */
+static bool is_unexplained(const struct answer *answer, const struct finding *findings,
+			   size_t count, struct rate *rate)
+{
+	double left = unexplained_rate(answer, findings, count);
+
 	if (!answer->growth_known || rate->value <= left)
 		return true;
 	rate->high = fmin(rate->high, left);
@@ -37,8 +48,21 @@ static bool is_unexplained(const struct answer *answer, const struct finding *fi
 	return left > C_SHARE_LEAST * answer->growth.value;
 }
 
-static const char *reason_of_c_memory(const struct c_stacks *stacks, struct zone *zone)
+/* What grows, and why no stacks are known of it. */
+static void write_unwatched(const struct patient_case *kase, char *text, size_t size)
 {
+	const struct c_stacks *stacks = &kase->c_stacks;
+	const char *other = kase->other_malloc;
+
+	snprintf(text, size, "%s%s%s; stack not watched: %s",
+		 other ? "memory of " : "live blocks of malloc that no container explains",
+		 other ?: "", other ? ", in use or kept free" : "",
+		 stacks->why ?: "that it grows showed too late");
+}
+
+static const char *reason_of_c_memory(const struct patient_case *kase, struct zone *zone)
+{
+	const struct c_stacks *stacks = &kase->c_stacks;
 	char text[256];
 
 	if (stacks->blocks)
@@ -53,10 +77,17 @@ static const char *reason_of_c_memory(const struct c_stacks *stacks, struct zone
 			 "the %.0f s in which its calls were recorded stayed",
 			 stacks->seconds);
 	else
-		snprintf(text, sizeof(text),
-			 "live blocks of malloc that no container explains; stack not watched%s%s",
-			 stacks->why ? ": " : "", stacks->why ? stacks->why : "");
+		write_unwatched(kase, text, sizeof(text));
 	return zone_strdup(zone, text);
+}
+
+static enum finding_advice advise(const struct c_stacks *stacks)
+{
+	if (stacks->count || stacks->impossible)
+		return ADVICE_NONE;
+	if (stacks->why && !(stacks->slowdown_percent > 0))
+		return ADVICE_GROWTH;
+	return stacks->slowdown_percent > SHARE_PERCENT ? ADVICE_GROWTH : ADVICE_RECORD;
 }
 
 /* What malloc's live blocks grow by beyond what is explained. */
@@ -76,7 +107,8 @@ static bool find_c_memory(const struct patient_case *kase, const struct answer *
 		.fills = stacks->fills,
 		.fill_count = stacks->count,
 		.evidence = EVIDENCE_MEMORY | (stacks->seconds > 0 ? EVIDENCE_PROBES : 0),
-		.reason = reason_of_c_memory(stacks, answer->zone),
+		.reason = reason_of_c_memory(kase, answer->zone),
+		.advice = advise(stacks),
 	};
 	return true;
 }
@@ -138,22 +170,28 @@ static void sum_live(const struct patient_case *kase, struct series *live)
 }
 
 /* Runtimes with a heap of their own (V8, Go, the JVM, PHP) map it themselves: a sentence that says
- * so where at least half of the growth is in such mappings. */
-static const char *guess_unexplained(const struct patient_case *kase, const struct answer *answer)
+ * so where at least half of what is left unexplained is in such mappings. */
+static const char *guess_unexplained(const struct patient_case *kase, const struct answer *answer,
+				     double left)
 {
-	const struct series *anonymous = &kase->parts[PART_ANONYMOUS];
 	const struct look *look = kase->look;
+	const char *name = look && look->mapping_count ? look->mappings[0].name : NULL;
+	bool of_allocator = name && anonymous_is_allocator(name);
 	struct slope slope;
 	static const char started[] = "in no container and from no line that was seen; a worker "
 				      "that has just started takes in more than what it leaks";
+	const struct series *anonymous = &kase->parts[PART_ANONYMOUS];
 	char text[200];
 
 	if (!look || !slope_of_level(anonymous->items, anonymous->count, &slope) ||
-	    slope.per_s * HOUR_S < answer->growth.value / 2)
+	    slope.per_s * HOUR_S < left / 2)
 		return kase->newcomer ? started : NULL;
-	snprintf(text, sizeof(text), "in memory that it maps itself, not by malloc%s%.100s",
-		 look->mapping_count ? ": most of that is " : "",
-		 look->mapping_count ? look->mappings[0].name : "");
+	snprintf(text, sizeof(text), "in memory %s%s%.100s",
+		 of_allocator ? "of its allocator" : "that it maps itself, not by malloc",
+		 !name          ? ""
+		 : of_allocator ? ": "
+				: ": most of that is ",
+		 name ?: "");
 	return zone_strdup(answer->zone, text);
 }
 
@@ -186,8 +224,9 @@ struct answer *case_answer(struct patient_case *kase, double weight)
 	sum_live(kase, live);
 	answer_set_growth(answer, live->items, live->count, kase->resident.items,
 			  kase->resident.count);
-	answer->unexplained = guess_unexplained(kase, answer);
 	size_t count = find_all(kase, answer, findings);
+	answer->unexplained =
+		guess_unexplained(kase, answer, unexplained_rate(answer, findings, count));
 	c_memory_tell(kase);
 	rate_scale(&answer->growth, weight);
 	rate_scale(&answer->resident_growth, weight);

@@ -218,11 +218,14 @@ static void begin_trace(struct inquiry *inquiry)
 		.slowdown_max_percent = 100 * TRACE_COST / TRACE_SHARE,
 	};
 
-	inquiry->trace = c_trace_begin(&config, &failure);
+	struct c_stacks *stacks = &inquiry->traced->c_stacks;
+
+	inquiry->trace = c_trace_begin(&config, &stacks->slowdown_percent, &failure);
 	inquiry->trace_end_s = clock_s(CLOCK_MONOTONIC) + TRACE_SHARE * duration;
-	if (!inquiry->trace)
-		inquiry->traced->c_stacks.why =
-			zone_strdup(inquiry->traced->subjects.zone, failure.text);
+	if (inquiry->trace)
+		return;
+	stacks->why = zone_strdup(inquiry->traced->subjects.zone, failure.text);
+	stacks->impossible = failure.status == STATUS_KERNEL;
 }
 
 static void attend_trace(struct inquiry *inquiry)
