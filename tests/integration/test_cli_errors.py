@@ -89,14 +89,23 @@ def test_a_kernel_thread():
     """Process 2 is kthreadd, unless this runs in a PID namespace of its own."""
     if pathlib.Path("/proc/2/comm").read_text() != "kthreadd\n":
         pytest.skip("process 2 is no kernel thread here")
-    unfreed("record", "-p", 2, status=TARGET)
+    for command in "record", "heap", "why":
+        assert "a kernel thread" in unfreed(command, "-p", 2, status=TARGET)
 
 
 def test_a_zombie():
     with Target("family") as target:
         target.process.stdin.close()
         os.waitid(os.P_PID, target.pid, os.WEXITED | os.WNOWAIT)
-        unfreed("record", "-p", target.pid, status=TARGET)
+        for command in "record", "heap", "why":
+            assert "has exited already" in unfreed(command, "-p", target.pid, status=TARGET)
+
+
+def test_holders_of_what_is_no_python():
+    """It is no answer where the question was left out of it."""
+    with Target("family") as target:
+        assert "has none that are understood" in unfreed("heap", "-p", target.pid, "--holders", "x",
+                                                         status=TARGET)
 
 
 def test_a_thread_that_is_not_its_process():

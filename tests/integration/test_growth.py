@@ -119,7 +119,8 @@ def test_a_heap_of_gos(record, tmp_path):
 
 
 @pytest.mark.parametrize("other", [
-    ["--exact"], ["--peak"], ["--reachability"], ["--malloc", "off"], ["--python", "pools"]])
+    ["--exact"], ["--peak"], ["--reachability"], ["--freeze"],
+    ["--malloc", "off"], ["--python", "pools"]])
 def test_what_does_not_go_together(other):
     run = subprocess.run([UNFREED, "record", "--growth", *other, "--", program("grow")],
                          capture_output=True, text=True)

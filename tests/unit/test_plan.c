@@ -282,6 +282,7 @@ static void test_requests(void **state)
 		/* clang-format off */
 		{{.exact = true}, REASON_NONE},
 		{{.freeze = true}, REASON_FREEZE_ALONE},
+		{{.freeze = true, .growth = true}, REASON_GROWTH_ALONE},
 		{{.freeze = true, .reachability = true}, REASON_NONE},
 		{{.reachability = true, .old = true}, REASON_NONE},
 		{{.reachability = true, .malloc = MALLOC_EXACT}, REASON_NONE},

@@ -224,9 +224,9 @@ static enum exit_status compare(const struct heap_options *heap, struct confined
 }
 
 /* Whether there is an answer to --holders; else says why not. */
-static enum exit_status check_holders(const struct look *look)
+static enum exit_status check_holders(const struct heap_options *heap, const struct look *look)
 {
-	if (!look->asked_for || look->holder_count || look->asked_count)
+	if (!heap->holders || look->holder_count || look->asked_count)
 		return STATUS_OK;
 	if (!look->python_version)
 		message_error(
@@ -236,12 +236,12 @@ static enum exit_status check_holders(const struct look *look)
 	else if (look->uncertain[UNCERTAIN_NO_ROOM])
 		message_error("no object of type, with name or at address \"%s\" was found in what "
 			      "fits into --max-memory, which is not all: give more",
-			      look->asked_for);
+			      heap->holders);
 	else
 		message_error(
 			"no object of type, with name or at address \"%s\" was found; without "
 			"--holders there are lists of types and names (--top N: longer ones)",
-			look->asked_for);
+			heap->holders);
 	return STATUS_TARGET;
 }
 
@@ -298,7 +298,7 @@ static enum exit_status look_at(const struct heap_options *heap, const struct pr
 		look->workers = workers;
 		if (heap->diff && compare(heap, confined, budget, look))
 			status = STATUS_FAILURE;
-		enum exit_status found = check_holders(look);
+		enum exit_status found = check_holders(heap, look);
 		if (found)
 			status = found;
 		else if (write_look(heap, look))

@@ -35,7 +35,7 @@ static const struct sentence {
 
 	[REASON_GROWTH_ALONE] = {STATUS_USAGE,
 		"--growth is of new pages of memory, not of allocators' blocks: leave --exact, --peak, "
-		"--reachability, --malloc and --python out"},
+		"--reachability, --freeze, --malloc and --python out"},
 
 	[REASON_NO_PRIVILEGE] = {STATUS_KERNEL, "not allowed to load BPF programs {lacks}"},
 	[REASON_OTHER_PIDS] = {STATUS_KERNEL,

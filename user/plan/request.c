@@ -29,7 +29,7 @@ static enum reason check_peak(const struct request *request)
 /* New pages are not blocks of anybody. */
 static enum reason check_growth(const struct request *request)
 {
-	if (request->exact || request->peak || request->reachability ||
+	if (request->exact || request->peak || request->reachability || request->freeze ||
 	    request->malloc != MALLOC_AUTO || request->python != PYTHON_AUTO)
 		return REASON_GROWTH_ALONE;
 	return REASON_NONE;

@@ -81,7 +81,13 @@ int patient_open(struct patient *patient, const struct procfs *procfs, struct co
 				   "%d is a thread of process %d: give that", (int)pid,
 				   (int)patient->status.tgid);
 	if (!error && patient->status.zombie)
-		error = -ESRCH;
+		return failure_set(failure, STATUS_TARGET, "process %d (%s) has exited already",
+				   (int)pid, patient->status.comm);
+	if (!error && !procfs->core && !patient->status.resident_bytes &&
+	    !patient->status.code_start)
+		return failure_set(failure, STATUS_TARGET,
+				   "process %d (%s) has no memory of its own: a kernel thread",
+				   (int)pid, patient->status.comm);
 	if (!error)
 		error = try_memory(procfs, pid);
 	if (error)
