@@ -4,6 +4,7 @@
 Of many pages one of so many is taken, so that figures are near the truth: within a fifth, which is
 five times what chance does to one page of sixteen.
 """
+import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,11 @@ def test_who_touches_new_memory(measure, case, function):
     assert abs(bytes_below(report, function) - GROWN) < NEAR
     assert abs(report["memory"]["unexplained"]) < NEAR
     assert {stack["domain"] for stack in report["stacks"]} == {"mmap"}
+    # what of memset or malloc it was is nobody's question: the caller is put forward, once
+    leaves = {frame["name"] for frame in (stack["frames"][-1] for stack in report["stacks"])}
+    assert function in leaves
+    assert not any(re.match("(__)?mem|_int_|sysmalloc|malloc", name) for name in leaves)
+    assert len({stack["id"] for stack in report["stacks"]}) == len(report["stacks"])
 
 
 def test_memory_that_another_one_keeps(measure):

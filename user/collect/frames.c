@@ -77,6 +77,27 @@ static bool is_allocator(const struct frame *frame)
 	       alloc_function_find(frame->name);
 }
 
+/* The C library's, glibc's or musl's, by the name of its file. */
+static bool is_c_librarys(const struct frame *frame)
+{
+	static const char *const names[] = {"libc.so.", "libc-2.", "ld-musl-", "libc.musl-"};
+	const char *base = frame->module ? path_base(frame->module) : "";
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strncmp(base, names[i], strlen(names[i])))
+			return true;
+	return false;
+}
+
+/*
+ * Whether what calls it is put forward: of blocks, an allocation function; of pages, whatever of the
+ * C library touched them, malloc or one of the many instructions of memcpy, on the caller's behalf.
+ */
+static bool is_passed_over(const struct known_stack *known, const struct frame *frame)
+{
+	return is_allocator(frame) || (known->domain == DOMAIN_MMAP && is_c_librarys(frame));
+}
+
 static bool is_interpreters(const struct known_stack *known, size_t frame)
 {
 	const struct module *module = known->frames[frame].address.module;
@@ -192,7 +213,7 @@ void frames_fill(struct frames_filler *filler, struct stack *stack, const struct
 	};
 
 	add_all(&list);
-	while (leaf + 1 < list.count && is_allocator(list.items[leaf]))
+	while (leaf + 1 < list.count && is_passed_over(known, list.items[leaf]))
 		leaf++;
 	stack->frame_count = list.count - leaf;
 	stack->frames = snapshot_alloc(filler->snapshot, total, sizeof(*stack->frames));

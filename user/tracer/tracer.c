@@ -445,19 +445,28 @@ uint64_t tracer_duration_ns(const struct tracer *tracer)
 	return end_of(tracer) - tracer->started_monotonic_ns;
 }
 
-/* Stacks that differ only in frames of the interpreter, which are not shown, become one. */
+/* Whether stacks may differ only in frames that are not shown: an interpreter's, or, of those that
+ * touched pages, the C library's. */
+static bool may_have_equals(const struct snapshot *snapshot)
+{
+	if (snapshot->mode == MODE_GROWTH)
+		return true;
+	for (size_t i = 0; i < snapshot->target_count; i++)
+		if (snapshot->targets[i].python_mode)
+			return true;
+	return false;
+}
+
+/* Those become one. */
 static struct snapshot *merge_equal(struct snapshot *snapshot)
 {
 	struct snapshot *merged;
 
-	for (size_t i = 0; snapshot && i < snapshot->target_count; i++) {
-		if (!snapshot->targets[i].python_mode)
-			continue;
-		merged = snapshot_merge(&snapshot, 1);
-		snapshot_free(snapshot);
-		return merged;
-	}
-	return snapshot;
+	if (!snapshot || !may_have_equals(snapshot))
+		return snapshot;
+	merged = snapshot_merge(&snapshot, 1);
+	snapshot_free(snapshot);
+	return merged;
 }
 
 int tracer_each_image(const struct tracer *tracer,
