@@ -355,8 +355,9 @@ static bool find_entries(struct object_reader *reader, uint64_t address, uint32_
 		*entries = (struct entries){start, 0, (end - start) / index, index};
 		return true;
 	case KIND_TUPLE:
-		*entries = (struct entries){address + reader->structs->tuple_items, 0,
-					    object_word(reader, address + OBJECT_SIZE), 8};
+		start = address + reader->structs->tuple_items;
+		end = address + object_bytes(reader, address, type);
+		*entries = (struct entries){start, 0, end > start ? (end - start) / 8 : 0, 8};
 		return true;
 	case KIND_DEQUE:
 		start = object_word(reader, address + DEQUE_LEFT);
@@ -393,7 +394,9 @@ static uint64_t weigh_entries(struct weighing *weighing, const struct entries *e
 			bytes += weigh(weighing, object_word(weighing->reader,
 							     entries->key + place * entries->step));
 	}
-	return seen ? (uint64_t)((double)bytes * (double)length / (double)seen) : 0;
+	double all = seen ? (double)bytes * (double)length / (double)seen : 0;
+	/* what would be more than there is was torn */
+	return all <= (double)weighing->reader->memory_bytes ? (uint64_t)all : 0;
 }
 
 static void weigh_reference(void *context, uint64_t target, uint32_t label)

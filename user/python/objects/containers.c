@@ -275,10 +275,11 @@ void containers_see(void *context, uint64_t address, uint32_t type)
 {
 	struct containers *containers = context;
 	enum object_kind kind = containers->reader->types->items[type].kind;
+	uint64_t length;
 
-	if (!object_kind_is_container(kind) && kind != KIND_CACHE)
+	if ((!object_kind_is_container(kind) && kind != KIND_CACHE) ||
+	    !object_length_read(containers->reader, address, type, &length))
 		return;
-	uint64_t length = object_length(containers->reader, address, type);
 	uint32_t number = *find_slot(containers, address);
 	if (number)
 		compare(containers, &containers->items[number - 1], type, length);

@@ -60,9 +60,10 @@ bool dict_keys_read(struct view *view, const struct python_structs *structs, uin
 	}
 	if (keys->used > size || usable > size || keys->used + usable > size)
 		return false;
+	keys->capacity = keys->used + usable;
 	keys->entries = address + structs->keys_indices + index;
 	keys->bytes = structs->keys_indices + index +
-		      (keys->used + usable) * 8 * (keys->bare ? ENTRY_WORDS_BARE : ENTRY_WORDS);
+		      keys->capacity * 8 * (keys->bare ? ENTRY_WORDS_BARE : ENTRY_WORDS);
 	return true;
 }
 

@@ -8,10 +8,11 @@
 
 /* A table of keys: PyDictKeysObject. */
 struct dict_keys {
-	uint64_t entries; /* address of the first */
-	uint64_t used;    /* entries that were ever used */
-	uint64_t bytes;   /* of the whole table */
-	bool bare;        /* entries have no hash: all keys are strings */
+	uint64_t entries;  /* address of the first */
+	uint64_t used;     /* entries that were ever used */
+	uint64_t capacity; /* entries that there is room for, with these */
+	uint64_t bytes;    /* of the whole table */
+	bool bare;         /* entries have no hash: all keys are strings */
 };
 
 /* Returns whether there is a table that makes sense at an address. */

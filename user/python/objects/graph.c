@@ -181,14 +181,6 @@ uint32_t graph_find(const struct graph *graph, uint64_t address, bool raw)
 			   : find_slot(graph, address)->node;
 }
 
-/* What says that it is larger than the mapping that it lies in is no object. */
-static bool fits_mapping(struct object_reader *reader, uint64_t address, uint32_t type)
-{
-	const struct region *region = regions_find(view_regions(reader->view), address);
-
-	return region && object_bytes(reader, address, type) <= region->mapping.end - address;
-}
-
 /* As graph_find, and takes up what was not seen before. */
 static uint32_t resolve(struct graph *graph, const struct place *place, uint64_t address, bool raw)
 {
@@ -207,7 +199,7 @@ static uint32_t resolve(struct graph *graph, const struct place *place, uint64_t
 	    view_bytes(reader->view, address, words, sizeof(words)) &&
 	    python_refcount_is_plausible(reader->structs, words[0]) &&
 	    (type = python_types_find(reader->types, reader->view, words[1])) &&
-	    fits_mapping(reader, address, type))
+	    object_is_mapped(reader, address, type))
 		return add_outside(graph, address, type, 0);
 	bytes = raw && !place->pool ? chunk_guess_bytes(reader->view, address) : 0;
 	return bytes ? add_outside(graph, address, TYPE_NONE, bytes) : 0;

@@ -72,6 +72,7 @@ void object_reader_begin(struct object_reader *reader)
 {
 	memset(reader->name_memo, 0, MEMO * sizeof(*reader->name_memo));
 	reader->entries_left = ENTRIES_MAX;
+	reader->memory_bytes = object_memory_bytes(reader);
 }
 
 static enum object_kind kind_at(const struct object_reader *reader, uint64_t address)

@@ -25,6 +25,7 @@ struct object_reader {
 	/* Entries that may still be read in this look: each word of memory is one of one container,
 	 * unless many say that they hold the same. */
 	uint64_t entries_left;
+	uint64_t memory_bytes; /* of all that the process may have written, with what is swapped */
 };
 
 /* A word of the copy; 0 where it is not to be had. */
@@ -92,8 +93,15 @@ uint32_t object_name_label(struct object_reader *reader, enum label_kind kind, u
  * 3.12); else 0. */
 uint64_t object_values(const struct object_reader *reader, uint64_t address, uint32_t type);
 
-/* Bytes of the object itself: its type's size and its variable part. */
+/* Bytes of the object itself: its type's size and its variable part, as far as there is room for
+ * that where it lies. */
 uint64_t object_bytes(struct object_reader *reader, uint64_t address, uint32_t type);
+
+/* Whether all that it says that it takes is in the mapping that it lies in: else it is no object. */
+bool object_is_mapped(struct object_reader *reader, uint64_t address, uint32_t type);
+
+/* Of all mappings that objects may be in. */
+uint64_t object_memory_bytes(const struct object_reader *reader);
 
 /* All of an object at an address, which is no namespace. */
 static inline struct object object_make(struct object_reader *reader, uint64_t address,
@@ -116,7 +124,12 @@ static inline bool object_kind_has_payload(enum object_kind kind)
 	       kind == KIND_BYTEARRAY || kind == KIND_ARRAY || kind == KIND_NDARRAY;
 }
 
-/* How many entries a container has; 0 where that makes no sense. */
+/* How many entries a container has. False, and 0, where it has no room for so many: what was read is
+ * not of one moment. */
+bool object_length_read(struct object_reader *reader, uint64_t address, uint32_t type,
+			uint64_t *length);
+
+/* The same, where 0 will do. */
 uint64_t object_length(struct object_reader *reader, uint64_t address, uint32_t type);
 
 /* The most entries that it can have: of deques and lru_caches; UINT64_MAX where there is none. */

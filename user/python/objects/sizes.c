@@ -11,8 +11,22 @@ enum {
 	DEQUE_BLOCK_BYTES = 8 * (DEQUE_BLOCK_ITEMS + 2),
 	SET_ENTRY_BYTES = 16,
 	STR_KIND_SHIFT = 2,
-	LIST_SPARE = 64, /* room that a list may have beside twice its items */
+	LIST_SPARE = 64,       /* room that a list may have beside twice its items */
+	LARGE_BYTES = 1 << 16, /* the words around it that say so are worth reading */
+	TABLE_GROWTH = 8,      /* by more no table is larger than the one before it */
+	LENGTH_BELIEVED = 256, /* without a look at what the entries are in: most are shorter */
 };
+
+uint64_t object_memory_bytes(const struct object_reader *reader)
+{
+	const struct regions *regions = view_regions(reader->view);
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < regions->count; i++)
+		if (region_is_data(&regions->items[i]))
+			bytes += regions->items[i].mapping.end - regions->items[i].mapping.start;
+	return bytes;
+}
 
 static uint64_t str_bytes(struct object_reader *reader, uint64_t address)
 {
@@ -33,7 +47,8 @@ static bool counts_items(enum object_kind kind)
 	return kind == KIND_TUPLE || kind == KIND_BYTES || kind == KIND_PLAIN;
 }
 
-uint64_t object_bytes(struct object_reader *reader, uint64_t address, uint32_t type)
+/* What an object says of itself. */
+static uint64_t claimed_bytes(struct object_reader *reader, uint64_t address, uint32_t type)
 {
 	const struct python_type *known = &reader->types->items[type];
 	int64_t items = 0;
@@ -48,6 +63,30 @@ uint64_t object_bytes(struct object_reader *reader, uint64_t address, uint32_t t
 	return known->basic_bytes + ((uint64_t)items < BYTES_MAX ? variable : 0);
 }
 
+/* Whether so many bytes from an address on are in one mapping. */
+static bool are_mapped(const struct object_reader *reader, uint64_t address, uint64_t bytes)
+{
+	const struct region *region = regions_find(view_regions(reader->view), address);
+
+	return region && bytes <= region->mapping.end - address;
+}
+
+bool object_is_mapped(struct object_reader *reader, uint64_t address, uint32_t type)
+{
+	return are_mapped(reader, address, claimed_bytes(reader, address, type));
+}
+
+/* What is in a pool is no larger than its blocks, and nothing larger than its mapping. */
+uint64_t object_bytes(struct object_reader *reader, uint64_t address, uint32_t type)
+{
+	uint64_t bytes = claimed_bytes(reader, address, type);
+
+	if (bytes > POOL_BLOCK_BYTES_MAX &&
+	    (object_pools_block(reader->pools, address) || !are_mapped(reader, address, bytes)))
+		return reader->types->items[type].basic_bytes;
+	return bytes;
+}
+
 /* What is in a pool counts there, as a block of its own; where pools are not kept, it is what fits
  * into one. And nothing is larger than the block of malloc that it is, or else its mapping: what
  * says so was torn. */
@@ -60,6 +99,8 @@ static uint64_t outside(struct object_reader *reader, uint64_t address, uint64_t
 	if (!region)
 		return 0;
 	uint64_t room = chunk_guess_bytes(reader->view, address);
+	if (!room && bytes >= LARGE_BYTES)
+		room = chunk_guess_bytes_of_part(reader->view, address);
 	if (!room)
 		room = region->mapping.end - address;
 	return bytes <= room ? bytes : 0;
@@ -73,7 +114,7 @@ static uint64_t dict_payload(struct object_reader *reader, uint64_t address)
 	/* a table with values beside it is shared by all instances of a type */
 	if (object_word(reader, address + DICT_VALUES) ||
 	    !dict_keys_read(reader->view, reader->structs, table, &keys) || !keys.used ||
-	    object_word(reader, address + DICT_USED) > keys.used)
+	    object_word(reader, address + DICT_USED) > keys.capacity)
 		return 0;
 	return outside(reader, table, keys.bytes);
 }
@@ -176,18 +217,77 @@ uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t
 	}
 }
 
-uint64_t object_length(struct object_reader *reader, uint64_t address, uint32_t type)
+/* The same of what may have been moved since the mappings were read: to one that is not known. */
+static bool may_be_mapped(const struct object_reader *reader, uint64_t address, uint64_t bytes)
+{
+	return bytes <= reader->memory_bytes &&
+	       (!regions_find(view_regions(reader->view), address) ||
+		are_mapped(reader, address, bytes));
+}
+
+/* A table may have been copied before the next one took its place, which has room for more. */
+static bool dict_has_room(struct object_reader *reader, uint64_t dict, uint64_t length)
+{
+	uint64_t table = object_word(reader, dict + DICT_KEYS);
+	struct dict_keys keys;
+
+	if (!dict_keys_read(reader->view, reader->structs, table, &keys))
+		return may_be_mapped(reader, table, length * 8);
+	return length <= keys.capacity * TABLE_GROWTH && may_be_mapped(reader, table, keys.bytes);
+}
+
+/* Whether what a container keeps its entries in has room for so many. */
+static bool has_room(struct object_reader *reader, uint64_t address, enum object_kind kind,
+		     uint64_t length)
+{
+	switch (kind) {
+	case KIND_DICT:
+		return dict_has_room(reader, address, length);
+	case KIND_CACHE:
+		return dict_has_room(reader, object_word(reader, address + CACHE_DICT), length);
+	case KIND_LIST:
+		return length <= object_word(reader, address + LIST_ALLOCATED) &&
+		       may_be_mapped(reader, object_word(reader, address + LIST_ITEMS), length * 8);
+	case KIND_SET:
+		return length <= object_word(reader, address + SET_MASK) &&
+		       may_be_mapped(reader, object_word(reader, address + SET_TABLE),
+				     length * SET_ENTRY_BYTES);
+	case KIND_DEQUE:
+		return length <= reader->memory_bytes / 8;
+	case KIND_BYTEARRAY:
+		return may_be_mapped(reader, object_word(reader, address + BYTEARRAY_BYTES),
+				     length);
+	default: /* of an array: items of one byte or more */
+		return may_be_mapped(reader, object_word(reader, address + ARRAY_ITEMS), length);
+	}
+}
+
+bool object_length_read(struct object_reader *reader, uint64_t address, uint32_t type,
+			uint64_t *length)
 {
 	enum object_kind kind = reader->types->items[type].kind;
-	uint64_t length = 0;
 
+	*length = 0;
 	if (kind == KIND_CACHE) {
 		uint64_t dict = object_word(reader, address + CACHE_DICT);
-		length = dict ? object_word(reader, dict + DICT_USED) : 0;
+		*length = dict ? object_word(reader, dict + DICT_USED) : 0;
 	} else if (object_kind_is_container(kind)) {
-		length = object_word(reader, address + (kind == KIND_SET ? SET_USED : OBJECT_SIZE));
+		*length =
+			object_word(reader, address + (kind == KIND_SET ? SET_USED : OBJECT_SIZE));
 	}
-	return length < BYTES_MAX ? length : 0;
+	if (*length <= LENGTH_BELIEVED ||
+	    (*length < BYTES_MAX && has_room(reader, address, kind, *length)))
+		return true;
+	*length = 0;
+	return false;
+}
+
+uint64_t object_length(struct object_reader *reader, uint64_t address, uint32_t type)
+{
+	uint64_t length;
+
+	object_length_read(reader, address, type, &length);
+	return length;
 }
 
 uint64_t object_bound(struct object_reader *reader, uint64_t address, uint32_t type)

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What objects of a made-up interpreter (object_space.h) say of their size, also where that cannot
+ * be: what is read from a busy process is not all of one moment. */
+#include "object_fixture.h"
+
+enum { MANY = 1 << 20, FAR_MORE = 1 << 30 }; /* entries; all memory there is has room for fewer */
+
+static uint32_t type_of(const struct fixture *fixture, uint64_t address)
+{
+	const struct graph *graph = &fixture->objects.graph;
+
+	return graph_type(graph, graph_find(graph, address, false));
+}
+
+static uint64_t length_of(struct fixture *fixture, uint64_t address)
+{
+	return object_length(&fixture->objects.reader, address, type_of(fixture, address));
+}
+
+static void test_lengths(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+
+	look(fixture);
+	assert_int_equal(length_of(fixture, space->list), 8);
+	assert_int_equal(length_of(fixture, space->dict), 1);
+	assert_int_equal(length_of(fixture, space->set), 2);
+	assert_int_equal(length_of(fixture, space->deque), 3);
+	assert_int_equal(length_of(fixture, space->bytes), 4000);
+	assert_int_equal(length_of(fixture, space->cache), 1);
+}
+
+/* A container that says so at one look is as long as before. */
+static void test_lengths_without_room(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t table = space_get(space, space->cache + CACHE_DICT);
+
+	look(fixture);
+	space_put(space, space->list + LIST_LENGTH, MANY);
+	space_put(space, space->list + LIST_ALLOCATED, MANY);
+	space_put(space, space->dict + DICT_USED, MANY);
+	space_put(space, table + DICT_USED, MANY);
+	space_put(space, space->set + SET_USED, MANY);
+	space_put(space, space->set + SET_MASK, 2 * MANY - 1);
+	space_put(space, space->deque + DEQUE_LENGTH, FAR_MORE);
+	space_put(space, space->bytes + 16, MANY);
+	look(fixture);
+
+	const uint64_t all[] = {space->list, space->dict,  space->cache,
+				space->set,  space->deque, space->bytes};
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		const struct container *container =
+			containers_find(&fixture->objects.containers, all[i]);
+
+		assert_int_equal(length_of(fixture, all[i]), 0);
+		assert_non_null(container);
+		assert_int_equal(container->length, container->length0);
+		assert_int_equal(container->ups + container->downs, 0);
+	}
+}
+
+/* The table of a dictionary says how long that may be, and is no larger than memory. */
+static void test_tables_that_lie(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t keys = space_get(space, space->dict + DICT_KEYS);
+
+	space_put(space, space->dict + DICT_USED, FAR_MORE);
+	space_put(space, keys + 8, 34 | 36 << 8 | 1 << 16);
+	space_put(space, keys + 24, FAR_MORE);
+	look(fixture);
+	assert_int_equal(length_of(fixture, space->dict), 0);
+	assert_int_equal(object_payload(&fixture->objects.reader, space->dict,
+					type_of(fixture, space->dict)),
+			 0);
+}
+
+/* Of an object that is in no pool its mapping is the bound, of one that is in a pool the block. */
+static void test_objects_without_room(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	struct object_reader *reader = &fixture->objects.reader;
+	uint64_t item = space->list, small = space_tuple(space, &item, 1);
+	uint64_t large = space_large(space, 32 + 1024) + 32, text = space_str(space, "text");
+
+	space_put(space, large, 1);
+	space_put(space, large + OBJECT_TYPE, space_type(SPACE_TUPLE));
+	space_put(space, large + OBJECT_SIZE, 120);
+	space_dict_add(space, space->main, "SMALL", small);
+	space_dict_add(space, space->main, "LARGE", large);
+	space_dict_add(space, space->main, "TEXT", text);
+	look(fixture);
+	uint32_t tuple = type_of(fixture, large), str = type_of(fixture, text);
+	assert_int_equal(object_bytes(reader, large, tuple), 24 + 120 * 8);
+	assert_int_equal(object_bytes(reader, text, str), 48 + 5);
+	view_clear(fixture->objects.view, &fixture->objects.regions);
+	space_put(space, large + OBJECT_SIZE, FAR_MORE);
+	space_put(space, small + OBJECT_SIZE, 100);
+	space_put(space, text + 16, 1000);
+	assert_int_equal(object_bytes(reader, large, tuple), 24);
+	assert_int_equal(object_bytes(reader, small, tuple), 24);
+	assert_int_equal(object_bytes(reader, text, str), 80);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_lengths),
+		TEST(test_lengths_without_room),
+		TEST(test_tables_that_lie),
+		TEST(test_objects_without_room),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
