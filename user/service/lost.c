@@ -3,7 +3,9 @@
  * What was made while a look was taken may seem to be lost: it was copied, and what refers to it was
  * not. Such objects are gone soon, or others are in their place. So what counts is what was lost at a
  * look with a graph and is the same at a later look, whether that has a graph or not. How many had
- * been lost before the first look shows in the same way, at the second one with a graph.
+ * been lost before the first look shows in the same way, at the second one with a graph. And where a
+ * container was torn in the copy, all that is in it seemed to be lost: before anything is told, all
+ * words of the copy are asked.
  */
 #include "lost.h"
 
@@ -90,10 +92,19 @@ static void update_type(struct subjects *subjects, const struct objects *objects
 		return;
 	tell_lost(listener, name, sum);
 	subject->gone = !is_growing(sum);
+	subject->looked_s = objects->last_time;
 	subject->bytes_per_entry = bytes_of_one(sum);
 	subject->container.length = sum->stayed[1];
 	subject->container.bytes = (uint64_t)(subject->bytes_per_entry * (double)sum->stayed[1]);
 	set_sample(subject, objects, sum->stayed[1]);
+}
+
+static bool is_any_growing(const struct objects *objects)
+{
+	for (size_t type = 1; type < objects->types.count; type++)
+		if (is_growing(&objects->garbage.sums[type]))
+			return true;
+	return false;
 }
 
 void lost_update(struct subjects *subjects, struct objects *objects,
@@ -103,9 +114,14 @@ void lost_update(struct subjects *subjects, struct objects *objects,
 		return;
 	if (!objects->has_graph)
 		objects_recheck_lost(objects);
+	if (is_any_growing(objects)) /* to be sure takes some time */
+		objects_drop_referred(objects);
 	for (uint32_t type = 1; type < objects->types.count; type++)
 		if (objects->garbage.sums[type].lost[1])
 			update_type(subjects, objects, type, listener);
+	for (size_t i = 0; i < subjects->count; i++)
+		if (subjects->items[i].lost && subjects->items[i].looked_s < objects->last_time)
+			subjects->items[i].gone = true;
 }
 
 void lost_describe(const struct subject *subject, struct zone *zone, struct finding *finding)

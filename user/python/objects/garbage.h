@@ -53,6 +53,9 @@ int garbage_find(struct garbage *garbage, struct graph *graph);
  */
 void garbage_find_lost(struct garbage *garbage, const struct graph *graph);
 
+/* Sums up anew what is marked as lost; `types`: how many there are. */
+void garbage_count_lost(struct garbage *garbage, size_t types);
+
 /* A visitor of frozen objects, at their addresses: those that are garbage count as such. */
 struct garbage_frozen {
 	struct garbage *garbage;

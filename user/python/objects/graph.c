@@ -16,12 +16,14 @@
 
 #include "../../memory/chunk_guess.h"
 #include "edge_types.h"
+#include "fresh.h"
 
 enum {
 	SLOTS_MIN = 1 << 14,
 	OUTSIDES_AT_FIRST = 1 << 14,
-	STORAGE_MAX = 4 << 20,
-	AHEAD = 12, /* so many nodes are fetched before they are followed */
+	REFRESHES_MAX = 1 << 13,
+	REFRESHED = 1 << 16, /* more bytes count as several */
+	AHEAD = 12,          /* so many nodes are fetched before they are followed */
 };
 
 struct outside {
@@ -205,25 +207,6 @@ static uint32_t resolve(struct graph *graph, const struct place *place, uint64_t
 	return bytes ? add_outside(graph, address, TYPE_NONE, bytes) : 0;
 }
 
-/* What a list, a dictionary or an instance keeps beside itself is as new as it is. */
-static void refresh_storage(struct graph *graph, uint64_t address, uint32_t type)
-{
-	struct object_reader *reader = graph->reader;
-	enum object_kind kind = reader->types->items[type].kind;
-	uint64_t storage, bytes = object_payload(reader, address, type);
-
-	if (bytes < POOL_BLOCK_BYTES_MAX) /* in a pool */
-		bytes = POOL_BLOCK_BYTES_MAX;
-	else if (bytes > STORAGE_MAX)
-		bytes = STORAGE_MAX;
-	storage = object_values(reader, address, type);
-	if (storage)
-		view_refresh(reader->view, storage, bytes);
-	if ((kind == KIND_LIST && view_u64(reader->view, address + LIST_ITEMS, &storage)) ||
-	    (kind == KIND_DICT && view_u64(reader->view, address + DICT_KEYS, &storage)))
-		view_refresh(reader->view, storage, bytes);
-}
-
 /* Of a block that was in no use yet, or in no pool, when pools were read: what fills up lies there,
  * and its newest link is the way to all others. */
 static uint32_t repair_new(struct graph *graph, uint64_t address)
@@ -238,7 +221,7 @@ static uint32_t repair_new(struct graph *graph, uint64_t address)
 		return 0;
 	uint32_t node = resolve(graph, &place, address, false);
 	if (node) {
-		refresh_storage(graph, address, graph_type(graph, node));
+		object_refresh(graph->reader, address, graph_type(graph, node));
 		graph->repaired++;
 	}
 	return node;
@@ -268,7 +251,7 @@ static uint32_t repair(struct graph *graph, uint64_t address)
 	if (!type || start + header != address)
 		return 0;
 	reader->pools->blocks[number] = (uint16_t)type;
-	refresh_storage(graph, address, type);
+	object_refresh(reader, address, type);
 	graph->repaired++;
 	return number;
 }
@@ -441,8 +424,10 @@ static void refer(void *context, uint64_t target, uint32_t label)
 			: graph->follow_raw;
 	uint32_t node = resolve(graph, &place, target, raw);
 
-	if (!node && (!guess || is_slot(graph, type, label)))
+	if (!node && (!guess || is_slot(graph, type, label))) {
 		node = repair(graph, target);
+		graph->is_stale |= !node;
+	}
 	if (node)
 		node = expect(graph, node, target, label);
 	if (!node || graph->parents[node] || graph_is_left_out(graph, node))
@@ -498,6 +483,23 @@ static bool is_leaf(const struct graph *graph, uint32_t node)
 	       !(type->flags & (TYPE_MANAGED_DICT | TYPE_INLINE_VALUES));
 }
 
+/* What refers to nothing, or has a table that is none, may have another one by now. */
+static void follow_object(struct graph *graph, uint32_t node, struct object *object)
+{
+	struct object_reader *reader = graph->reader;
+
+	graph->is_stale = false;
+	object_references(reader, object, refer, store, graph);
+	if ((!graph->is_stale && !object_is_torn(reader, object->address, object->type)) ||
+	    graph->refreshes >= REFRESHES_MAX)
+		return;
+	graph->refreshes += 1 + object_payload(reader, object->address, object->type) / REFRESHED;
+	object_refresh(reader, object->address, object->type);
+	if (object_type_at(reader, object->address) == object->type &&
+	    graph_object(graph, node, object))
+		object_references(reader, object, refer, store, graph);
+}
+
 static void follow_node(struct graph *graph, uint32_t node)
 {
 	struct object object;
@@ -506,7 +508,7 @@ static void follow_node(struct graph *graph, uint32_t node)
 	if (is_leaf(graph, node))
 		return;
 	if (graph_object(graph, node, &object))
-		object_references(graph->reader, &object, refer, store, graph);
+		follow_object(graph, node, &object);
 	else if (graph->follow_raw && !is_storage(graph, node))
 		search_raw(graph, node);
 }

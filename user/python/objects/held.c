@@ -73,8 +73,13 @@ static bool was_lost(const struct garbage *garbage, const struct held_object *ob
 	return before && before->lost && before->print == object->print;
 }
 
-static void count_lost(struct garbage *garbage)
+void garbage_count_lost(struct garbage *garbage, size_t types)
 {
+	for (size_t i = 0; i < types; i++) {
+		struct garbage_sum *sum = &garbage->sums[i];
+
+		sum->lost[1] = sum->lost_bytes[1] = sum->stayed[1] = 0;
+	}
 	for (size_t i = 0; i < garbage->held_count; i++) {
 		const struct held_object *object = &garbage->held[i];
 		struct garbage_sum *sum = &garbage->sums[held_type(object->key)];
@@ -91,7 +96,7 @@ void garbage_find_lost(struct garbage *garbage, const struct graph *graph)
 {
 	for (size_t i = 0; i < garbage->held_count; i++)
 		garbage->held[i].lost = !graph_reached(graph, garbage->held[i].node);
-	count_lost(garbage);
+	garbage_count_lost(garbage, graph->reader->types->count);
 	for (size_t i = 0; i < graph->reader->types->count; i++) {
 		struct garbage_sum *sum = &garbage->sums[i];
 
