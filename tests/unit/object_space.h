@@ -50,6 +50,7 @@ enum space_type {
 	SPACE_FUNCTION,
 	SPACE_CELL,
 	SPACE_CACHE,
+	SPACE_CACHE_ENTRY,
 	SPACE_PLAIN, /* a class of Python code, with attributes */
 	SPACE_WEAKREF,
 	SPACE_NONE,
@@ -86,6 +87,7 @@ static const struct {
 	[SPACE_FUNCTION] = {"function", 128, 0, TYPE_HAVE_GC},
 	[SPACE_CELL] = {"cell", 24, 0, TYPE_HAVE_GC},
 	[SPACE_CACHE] = {"functools._lru_cache_wrapper", 136, 0, TYPE_HAVE_GC},
+	[SPACE_CACHE_ENTRY] = {"functools._lru_list_elem", 56, 0, 0},
 	[SPACE_PLAIN] = {"Plain", 16, 0, TYPE_HEAP | TYPE_HAVE_GC | TYPE_MANAGED_DICT},
 	[SPACE_WEAKREF] = {"weakref.ReferenceType", 64, 0, TYPE_HAVE_GC},
 	[SPACE_NONE] = {"NoneType", 16, 0, 0},

@@ -77,6 +77,22 @@ static void test_attribute_that_is_new(void **state)
 	assert_string_equal(name_of(fixture, list, 0), "main.PLAIN.rows");
 }
 
+/* Where an entry of a cache was there are other things soon. */
+static void test_entry_that_was_dropped(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t entry = space_object(space, SPACE_CACHE_ENTRY, 56);
+	uint64_t raw = space_block(space, 64), list = space_list(space, 2);
+
+	space_put(space, raw + 16, list);
+	space_put(space, entry + CACHE_ENTRY_RESULT, raw);
+	space_dict_add(space, space_get(space, space->cache + CACHE_DICT), "b", entry);
+	look(fixture);
+	assert_string_equal(name_of(fixture, entry, 0), "main.CACHE[*]");
+	assert_string_equal(name_of(fixture, list, 0), "");
+}
+
 static uint64_t sum_lost(const struct fixture *fixture, uint32_t type)
 {
 	return fixture->objects.garbage.sums[type].lost[1];
@@ -117,6 +133,7 @@ int main(void)
 		TEST(test_items_that_moved),
 		TEST(test_table_that_is_new),
 		TEST(test_attribute_that_is_new),
+		TEST(test_entry_that_was_dropped),
 		TEST(test_what_is_referred_to_is_not_lost),
 	};
 

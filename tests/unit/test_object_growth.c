@@ -233,6 +233,33 @@ static void test_entries_spread_over_many(void **state)
 
 /* A list of weak references grows because what they refer to does, as long as that is there and
  * something else holds it. */
+/* Entries of a cache of which some were missed, and what code refers to beside others. */
+static void test_what_is_told_elsewhere(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t dict = space_get(space, space->cache + CACHE_DICT), plain = space_dict(space);
+	struct grown *grown;
+	size_t count;
+
+	space_dict_add(space, space->main, "OTHER", plain);
+	for (int i = 0; i < 4; i++) {
+		for (int j = 0; j < 2; j++) {
+			uint64_t entry = space_object(space, SPACE_CACHE_ENTRY, 56);
+
+			space_put(space, entry + CACHE_ENTRY_RESULT, space_list(space, 4));
+			space_dict_add(space, dict, "n", entry);
+			space_dict_add(space, plain, "n", space_list(space, 4));
+		}
+		space_put(space, dict + DICT_USED, 3); /* which the cache says of itself */
+		look(fixture);
+	}
+	grown = objects_grown(&fixture->objects, &count);
+	assert_int_equal(count, 1);
+	assert_int_equal(graph_address(&fixture->objects.graph, grown->node), plain);
+	free(grown);
+}
+
 static void test_weak_references(void **state)
 {
 	struct fixture *fixture = *state;
@@ -275,6 +302,7 @@ int main(void)
 		TEST(test_first_entries),
 		TEST(test_attributes_that_are_set_one_by_one),
 		TEST(test_bounds_of_many_alike),
+		TEST(test_what_is_told_elsewhere),
 		TEST(test_weak_references),
 		TEST(test_entries_spread_over_many),
 	};

@@ -83,6 +83,12 @@ static bool is_hidden(const struct objects *objects, uint32_t node)
 	       label_kind(graph->labels[node]) != LABEL_NAMESPACE;
 }
 
+/* Which is replaced by a longer one. */
+static bool is_tuple(const struct objects *objects, uint32_t node)
+{
+	return objects->types.items[graph_type(&objects->graph, node)].kind == KIND_TUPLE;
+}
+
 /* What a greenlet holds, in its functions' variables for one. */
 static bool is_of_greenlet(const struct objects *objects, uint32_t pattern)
 {
@@ -225,6 +231,26 @@ static bool is_fleeting(const struct objects *objects, uint32_t number)
 	return kind == LABEL_C || (kind == LABEL_ROOT && few);
 }
 
+static enum object_kind kind_of(const struct objects *objects, uint32_t number)
+{
+	const struct patterns *patterns = &objects->patterns;
+
+	return (enum object_kind)objects->types.items[patterns->items[number].type].kind;
+}
+
+/* A cache tells itself how many entries it has, with all that these bring. What code has in it, names
+ * and numbers, counts or does not as others refer to it too. */
+static bool is_told_elsewhere(const struct objects *objects, uint32_t number)
+{
+	const struct patterns *patterns = &objects->patterns;
+
+	for (uint32_t at = number; at; at = patterns->items[at].parent)
+		if (kind_of(objects, at) == KIND_CODE ||
+		    (kind_of(objects, at) == KIND_CACHE_ENTRY && difference(patterns, at) > 0))
+			return true;
+	return false;
+}
+
 /* An attribute or a field is there once for each object that has it: as many as there are of these
  * are all there will be. A chain is not so, as its links count as one pattern. */
 static uint64_t bound_of_attribute(const struct patterns *patterns, const struct pattern *pattern)
@@ -282,13 +308,14 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	}
 	/* small ints are counted or not as others refer to them: more of them, but no more bytes */
 	if (!example || !pattern->type || bytes <= 0 || is_fleeting(objects, number) ||
-	    (above > 0 && grew <= 3 * above) ||
+	    is_told_elsewhere(objects, number) || (above > 0 && grew <= 3 * above) ||
 	    bound <= pattern->counts[objects->patterns.looks - 1])
 		return;
 	uint32_t node = example;
 	if (label_kind(objects->graph.labels[example]) == LABEL_ITEM)
 		node = objects->graph.parents[example];
-	if (is_hidden(objects, node)) /* the dictionary of an lru_cache */
+	if (is_hidden(objects, node) &&
+	    !is_tuple(objects, node)) /* the dictionary of an lru_cache */
 		node = objects->graph.parents[node];
 	struct grown *grown = add(growing);
 	if (!grown)

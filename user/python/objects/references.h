@@ -64,15 +64,16 @@ typedef void reference_fn(void *context, uint64_t target, uint32_t label);
 typedef void storage_fn(void *context, uint64_t address);
 
 /* Whether memory whose form is not known may belong to an object: descriptors, code and the like
- * have nothing behind them but names, so that what lies in their words by chance is not
- * followed. */
+ * have nothing behind them but names, and caches nothing but objects, so that what lies in their
+ * words by chance, or in place of an entry that was dropped, is not followed. */
 static inline bool object_leads_to_raw(const struct object_reader *reader, uint32_t type)
 {
 	enum object_kind kind = (enum object_kind)reader->types->items[type].kind;
 
 	return kind != KIND_CODE && kind != KIND_FUNCTION && kind != KIND_DESCRIPTOR &&
 	       kind != KIND_CELL && kind != KIND_METHOD && kind != KIND_TYPE &&
-	       kind != KIND_MODULE && kind != KIND_FRAME;
+	       kind != KIND_MODULE && kind != KIND_FRAME && kind != KIND_WEAKREF &&
+	       kind != KIND_CACHE && kind != KIND_CACHE_ENTRY;
 }
 
 void object_references(struct object_reader *reader, const struct object *object,
