@@ -281,6 +281,15 @@ static void test_weak_references(void **state)
 	assert_true(objects_hold_weakly(&fixture->objects, graph_find(graph, weak, false)));
 	assert_false(objects_hold_weakly(&fixture->objects, graph_find(graph, space->list, false)));
 	assert_false(objects_hold_weakly(&fixture->objects, 0));
+	for (int own = 0; own < 2; own++) { /* a callback for all, as of a WeakSet; one for each */
+		for (uint64_t i = 0; i < 8; i++)
+			space_put(space, space_get(space, items + 8 * i) + WEAKREF_CALLBACK,
+				  own ? space_list(space, 2) : none);
+		look(fixture);
+		assert_int_equal(
+			objects_hold_weakly(&fixture->objects, graph_find(graph, weak, false)),
+			!own);
+	}
 	for (int gone = 0; gone < 2; gone++) {
 		for (uint64_t i = 0; i < 8; i++)
 			space_put(space, space_get(space, items + 8 * i) + WEAKREF_OBJECT,

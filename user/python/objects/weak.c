@@ -9,6 +9,7 @@ struct weak_sample {
 	const struct objects *objects;
 	uint64_t entries;
 	uint64_t weak;
+	uint64_t callback; /* of the first one */
 };
 
 /* One whose object is gone refers to None. */
@@ -32,8 +33,13 @@ static void sample(void *context, uint64_t target, uint32_t label)
 		return;
 	weak->entries++;
 	uint32_t node = graph_find(graph, target, false);
-	if (node && weak->objects->types.items[graph_type(graph, node)].kind == KIND_WEAKREF)
-		weak->weak += refers_to_what_is_held(weak->objects, target);
+	if (!node || weak->objects->types.items[graph_type(graph, node)].kind != KIND_WEAKREF)
+		return;
+	/* one of its own for each reference is kept by that, with all that it has */
+	uint64_t callback = object_word(&weak->objects->reader, target + WEAKREF_CALLBACK);
+	weak->callback = weak->entries == 1 ? callback : weak->callback;
+	weak->weak += (!callback || callback == weak->callback) &&
+		      refers_to_what_is_held(weak->objects, target);
 }
 
 bool objects_hold_weakly(const struct objects *objects, uint32_t node)
