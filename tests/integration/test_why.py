@@ -180,6 +180,28 @@ while time.monotonic() < end:
 """
 
 
+def test_two_that_are_called_alike(tmp_path):
+    """As keys are not shown, a list and a dict in one dict have one name."""
+    with Script("""
+        import time
+        BOX = {"rows": [], "totals": {}}
+        def fill(n):
+            BOX["rows"].append("row %d " % n * 10)
+            BOX["totals"][n] = "total %d " % n * 10
+        fill(0)
+        print("ready", flush=True)
+        n = 0
+        while True:
+            n += 1
+            fill(n)
+            time.sleep(0.005)
+    """) as script:
+        answer, text = ask(script.pid, tmp_path)
+    types = [finding["container"]["type"] for finding in answer["findings"]
+             if (finding["container"] or {}).get("name") == "__main__.BOX[*]"]
+    assert sorted(types) == ["dict", "list"], text
+
+
 def test_a_command_that_a_shell_executes(tmp_path):
     (tmp_path / "grows.py").write_text(GROWS)
     run = why(tmp_path, "-d", 10, "--fail-above", "1MB/h", "--",

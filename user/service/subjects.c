@@ -2,6 +2,7 @@
 #include "subjects.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -195,16 +196,20 @@ void subjects_end(struct subjects *subjects)
 
 /* --- taking up --- */
 
-/* What it is called among the subjects; NULL where it has no name. */
+/* What it is called among the subjects; NULL where it has no name. Several may have the same one:
+ * then those of one type are alike. */
 static const char *key_of(struct subjects *subjects, const struct objects *objects,
 			  const struct grown *grown)
 {
-	char name[OBJECT_NAME_BYTES];
+	char name[OBJECT_NAME_BYTES], key[2 * OBJECT_NAME_BYTES];
+	const char *type;
 
 	if (!objects->has_graph || !grown->node ||
 	    !name_of_node(&objects->graph, grown->node, NAME_GENERIC, name))
 		return NULL;
-	return zone_strdup(subjects->zone, name);
+	type = objects->types.items[graph_type(&objects->graph, grown->node)].name;
+	snprintf(key, sizeof(key), "%s %s", type ? type : "", name);
+	return zone_strdup(subjects->zone, key);
 }
 
 struct subject *subjects_find(struct subjects *subjects, const char *key, uint64_t address)
