@@ -36,7 +36,8 @@ enum domain {
  * count argument (the size is their product) in 12-13. Where bits 14-19 are not 0 the function
  * takes a pool of 2^n bytes into use and returns an address in it: the pool is the block. Bit 20:
  * a word with the size lies before each block, as glibc's malloc has it. Bit 21: frees of these
- * blocks are not seen, so that they count for no peak. Bits 22-38: see PROBE_PLACE.
+ * blocks are not seen, so that they count for no peak. Bits 22-38: see PROBE_PLACE, 39-54:
+ * PROBE_DIRECT.
  */
 #define PROBE_COOKIE(op, domain, pointer_arg, size_arg, count_arg)                       \
 	((unsigned long long)(op) | (unsigned long long)(domain) << 4 |                  \
@@ -68,6 +69,24 @@ enum domain {
 #define PROBE_COOKIE_RESULT(cookie)    ((cookie) >> 22 & 15)
 #define PROBE_COOKIE_CONDITION(cookie) ((cookie) >> 26 & 31)
 #define PROBE_COOKIE_WORDS(cookie)     ((cookie) >> 31 & 255)
+
+/*
+ * Where such an instruction is the one probe that a call needs (a direct site): the register that
+ * holds the size that was asked for, and where the caller's registers are that unwinding needs: in a
+ * register, or so many words above the stack pointer.
+ */
+#define PROBE_DIRECT(size, fp, extra)                                        \
+	((unsigned long long)(size) << 39 | (unsigned long long)(fp) << 43 | \
+	 (unsigned long long)(extra) << 49)
+
+#define PROBE_SIZE_NOTED                   4u /* in no register: noted on the way (the stack pointer's number) */
+#define PROBE_DIRECT_WORDS_MAX             15u /* between the stack pointer and the return address */
+#define PROBE_AT_WORD(word)                (16u + (word))
+#define PROBE_IS_AT_WORD(at)               ((at) >= 16u)
+#define PROBE_DIRECT_BITS                  PROBE_DIRECT(15, 63, 63)
+#define PROBE_COOKIE_SIZE_REGISTER(cookie) ((cookie) >> 39 & 15)
+#define PROBE_COOKIE_FP_AT(cookie)         ((cookie) >> 43 & 63)
+#define PROBE_COOKIE_EXTRA_AT(cookie)      ((cookie) >> 49 & 63)
 
 /* 0: always; else the machine's code of a conditional branch that is taken. */
 #define PROBE_CONDITION(code)           (16u | (code))

@@ -81,7 +81,7 @@ static void make_python(int fd)
 {
 	const struct scanned scanned[] = {
 		{.address = CODE_AT}, {.address = CODE_AT + 4}, {.address = CODE_AT + 9}};
-	const struct site_entry site = {8, function.cookie, 8, SITE_STEPPED, "nop"};
+	const struct site_entry site = {8, function.cookie, 8, SITE_STEPPED, ROLE_CALL, "nop"};
 	struct code_references references[REFERENCES_MAX] = {{1, 2}, {3, 4}};
 	struct binary_parts parts;
 

@@ -23,7 +23,7 @@ static void check_same_sites(const struct site *a, const struct site *b, size_t 
 {
 	for (size_t i = 0; i < count; i++)
 		if (a[i].cookie != b[i].cookie || a[i].function != b[i].function ||
-		    a[i].file_offset != b[i].file_offset)
+		    a[i].file_offset != b[i].file_offset || a[i].role != b[i].role)
 			abort();
 }
 
@@ -31,10 +31,11 @@ static void check_same(const struct survey *a, const struct survey *b)
 {
 	if (a->kind != b->kind || a->linker_hook != b->linker_hook ||
 	    a->entry_count != b->entry_count || a->return_count != b->return_count ||
-	    a->gap_count != b->gap_count)
+	    a->direct_count != b->direct_count || a->gap_count != b->gap_count)
 		abort();
 	check_same_sites(a->entry_sites, b->entry_sites, a->entry_count);
 	check_same_sites(a->return_sites, b->return_sites, a->return_count);
+	check_same_sites(a->direct_sites, b->direct_sites, a->direct_count);
 }
 
 static void travel(const struct survey *survey)
@@ -59,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!survey_read(fd, &survey)) {
 		check_sites(survey.entry_sites, survey.entry_count, size);
 		check_sites(survey.return_sites, survey.return_count, size);
+		check_sites(survey.direct_sites, survey.direct_count, size);
 		travel(&survey);
 		survey_release(&survey);
 	}

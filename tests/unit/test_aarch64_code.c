@@ -226,13 +226,17 @@ static void test_returns(void **state)
 {
 	uint32_t words[] = {0xb4000060, NOP, RET, 0xd2800000, RET};
 	const struct code code = {.bytes = (uint8_t *)words, .size = sizeof(words)};
+	const struct code_walk_request reached = {.code = &code};
+	const struct returns_request request = {.function = alloc_function_find("_Znwm"),
+						.entry_site = CODE_NOWHERE};
+	struct code_walk walk;
 	struct site sites[4];
 	bool complete;
 
 	(void)state;
-	assert_int_equal(returns_find(alloc_function_find("_Znwm"), &code, 0, CODE_NOWHERE, sites,
-				      4, &complete),
-			 2);
+	assert_int_equal(code_walk_init(&walk, &reached), 0);
+	assert_int_equal(returns_find(&walk, &request, sites, 4, &complete), 2);
+	code_walk_release(&walk);
 	assert_true(complete);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(sites[i].kind, SITE_EMULATED);

@@ -192,7 +192,7 @@ static void test_answers_about_a_site(void **state)
 		"f", PROBE_COOKIE(PROBE_FREE, DOMAIN_PYTHON, 1, PROBE_NO_ARG, PROBE_NO_ARG)};
 	const uint8_t bytes[512] = {0};
 	struct python_binary binary = binary_of(bytes, sizeof(bytes));
-	const struct site_entry good = {8, function.cookie, 8, SITE_STEPPED, "nop"};
+	const struct site_entry good = {8, function.cookie, 8, SITE_STEPPED, ROLE_CALL, "nop"};
 	struct site_entry entry = good;
 	const struct confined_answer answer = {&entry, sizeof(entry)};
 	struct site site;

@@ -217,6 +217,20 @@ static int compare_sites(const void *a, const void *b)
 	return left->cookie < right->cookie ? -1 : left->cookie > right->cookie;
 }
 
+static int find_in(const struct code *code, uint64_t entry_site, struct site *sites, size_t max,
+		   bool *complete)
+{
+	const struct code_walk_request reached = {.code = code};
+	const struct returns_request request = {.function = alloc_function_find("_Znwm"),
+						.entry_site = entry_site};
+	struct code_walk walk;
+
+	assert_int_equal(code_walk_init(&walk, &reached), 0);
+	int count = returns_find(&walk, &request, sites, max, complete);
+	code_walk_release(&walk);
+	return count;
+}
+
 static int find(const uint8_t *bytes, size_t size, uint64_t entry_site, struct site *sites,
 		bool *complete)
 {
@@ -231,8 +245,7 @@ static int find(const uint8_t *bytes, size_t size, uint64_t entry_site, struct s
 	};
 
 	memcpy(exact, bytes, size);
-	int count = returns_find(alloc_function_find("_Znwm"), &code, 0, entry_site, sites, 8,
-				 complete);
+	int count = find_in(&code, entry_site, sites, 8, complete);
 	qsort(sites, (size_t)count, sizeof(sites[0]), compare_sites);
 	free(exact);
 	return count;
@@ -358,8 +371,7 @@ static void test_more_returns_than_room(void **state)
 	bool complete;
 
 	(void)state;
-	assert_int_equal(
-		returns_find(alloc_function_find("_Znwm"), &code, 0, ANY, sites, 2, &complete), 2);
+	assert_int_equal(find_in(&code, ANY, sites, 2, &complete), 2);
 	assert_false(complete);
 }
 

@@ -74,8 +74,33 @@ static void allocator_release(struct allocator *allocator)
 	free(allocator->path);
 	free(allocator->entry_sites);
 	free(allocator->return_sites);
+	free(allocator->direct_sites);
 	if (allocator->fd >= 0)
 		close(allocator->fd);
+}
+
+bool allocator_has_direct(const struct allocator *allocator, const struct alloc_function *function)
+{
+	for (size_t i = 0; i < allocator->direct_count; i++)
+		if (allocator->direct_sites[i].function == function)
+			return true;
+	return false;
+}
+
+const struct site **allocator_sites(const struct allocator *allocator, bool direct, size_t *count)
+{
+	size_t all = allocator->entry_count + allocator->return_count + allocator->direct_count;
+	const struct site **sites = calloc(all + 1, sizeof(*sites));
+
+	*count = 0;
+	for (size_t i = 0; sites && i < allocator->entry_count; i++)
+		if (!direct || !allocator_has_direct(allocator, allocator->entry_sites[i].function))
+			sites[(*count)++] = &allocator->entry_sites[i];
+	for (size_t i = 0; sites && i < allocator->return_count; i++)
+		sites[(*count)++] = &allocator->return_sites[i];
+	for (size_t i = 0; sites && direct && i < allocator->direct_count; i++)
+		sites[(*count)++] = &allocator->direct_sites[i];
+	return sites;
 }
 
 static const char *find_kind(const struct survey *survey, const struct mapping *mapping)
@@ -93,11 +118,16 @@ static void move_sites(struct finder *finder, const struct mapping *mapping, str
 {
 	allocator->entry_sites = survey->entry_sites;
 	allocator->return_sites = survey->return_sites;
-	survey->entry_sites = survey->return_sites = NULL;
+	allocator->direct_sites = survey->direct_sites;
+	survey->entry_sites = survey->return_sites = survey->direct_sites = NULL;
 	allocator->entry_count =
 		keep_code(finder, mapping, allocator->entry_sites, survey->entry_count);
 	allocator->return_count =
 		keep_code(finder, mapping, allocator->return_sites, survey->return_count);
+	allocator->direct_count =
+		keep_code(finder, mapping, allocator->direct_sites, survey->direct_count);
+	if (allocator->direct_count < survey->direct_count)
+		allocator->direct_count = 0; /* they see each call only together */
 }
 
 static int add_allocator(struct finder *finder, struct survey *survey,

@@ -26,6 +26,8 @@ struct allocator {
 	struct site *return_sites; /* where functions that may throw end (returns.h); they go with
 				      an entry site */
 	size_t return_count;
+	struct site *direct_sites; /* instead of the entry sites of the same functions: direct.h */
+	size_t direct_count;
 };
 
 /* One whose functions have no names, so that no probe can be put on them. */
@@ -45,6 +47,16 @@ struct allocators {
 	uint64_t linker_hook;  /* file offset of its site */
 	uint64_t linker_state; /* as struct survey has it */
 };
+
+/* Whether there are direct sites that see all calls of a function. */
+bool allocator_has_direct(const struct allocator *allocator, const struct alloc_function *function);
+
+/*
+ * All sites that are to be probed: those of the functions' entries and ends, or, with `direct`, the
+ * direct ones instead where a function has some. An array of *count that the caller frees, or NULL
+ * where there is no memory.
+ */
+const struct site **allocator_sites(const struct allocator *allocator, bool direct, size_t *count);
 
 /*
  * Looks through the executable mappings of a process; its files are read in the confined process.

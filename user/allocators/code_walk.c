@@ -7,7 +7,13 @@
 
 #include "../lib/array.h"
 
-enum { STEPS_MAX = 40000 };
+enum {
+	STEPS_MAX = 40000,
+	CALLEES_MAX = 500,
+	CALLEE_DEPTH_MAX = 6,
+	CALLEE_SEEN_MAX = 500,
+	CALLEE_INSTRUCTIONS_MAX = 100000, /* of all of them */
+};
 
 static int step_to(struct code_walk *walk, uint64_t from, uint64_t to)
 {
@@ -19,23 +25,109 @@ static int step_to(struct code_walk *walk, uint64_t from, uint64_t to)
 	return 0;
 }
 
-static bool never_returns(struct code_walk *walk, const struct instruction *call)
+/* --- callees --- */
+
+static bool never_returns(struct code_walk *walk, const struct instruction *call, int depth);
+
+/* Way through a callee. */
+struct errand {
+	uint64_t seen[CALLEE_SEEN_MAX]; /* branches that were taken both ways */
+	size_t seen_count;
+	uint64_t left[CALLEE_SEEN_MAX]; /* where to go on */
+	size_t left_count;
+};
+
+static bool note_branch(struct errand *errand, uint64_t offset, uint64_t target)
+{
+	for (size_t i = 0; i < errand->seen_count; i++)
+		if (errand->seen[i] == offset)
+			return true;
+	if (errand->seen_count == CALLEE_SEEN_MAX)
+		return false;
+	errand->seen[errand->seen_count++] = offset;
+	errand->left[errand->left_count++] = target;
+	return true;
+}
+
+/*
+ * From one place on, until nothing follows or a jump leads back. Returns whether a `ret` was come to,
+ * or what nobody knows.
+ */
+static bool errand_returns(struct code_walk *walk, struct errand *errand, uint64_t at, int depth)
+{
+	struct instruction instruction;
+
+	while (walk->judged++ < CALLEE_INSTRUCTIONS_MAX) {
+		if (instruction_decode(walk->decoder, walk->code->bytes, walk->code->size, at,
+				       &instruction))
+			return true;
+		switch (instruction.flow) {
+		case FLOW_RETURN:
+			return true;
+		case FLOW_STOP:
+			return false;
+		case FLOW_JUMP:
+			return instruction.target == CODE_NOWHERE ||
+			       !note_branch(errand, at, instruction.target);
+		case FLOW_BRANCH:
+			if (!note_branch(errand, at, instruction.target))
+				return true;
+			break;
+		case FLOW_CALL:
+			if (never_returns(walk, &instruction, depth + 1))
+				return false;
+			break;
+		case FLOW_NEXT:
+			break;
+		}
+		at += instruction.size;
+	}
+	return true;
+}
+
+static bool callee_returns(struct code_walk *walk, uint64_t entry, int depth)
+{
+	struct errand errand = {.left = {entry}, .left_count = 1};
+	struct callee callee = {.entry = entry};
+
+	for (size_t i = 0; i < walk->callee_count; i++)
+		if (walk->callees[i].entry == entry)
+			return walk->callees[i].returns;
+	if (depth >= CALLEE_DEPTH_MAX || walk->callee_count >= CALLEES_MAX)
+		return true;
+	while (errand.left_count && !callee.returns)
+		callee.returns =
+			errand_returns(walk, &errand, errand.left[--errand.left_count], depth);
+	return !array_append(&walk->callees, &walk->callee_count, callee) || callee.returns;
+}
+
+static bool never_returns(struct code_walk *walk, const struct instruction *call, int depth)
 {
 	const struct code_slot *slot = instruction_slot(walk->code, call);
 
 	if (!slot && call->target != CODE_NOWHERE)
 		slot = code_stub_slot(walk->decoder, walk->code, call->target);
-	return slot && slot->never_returns;
+	if (slot || call->target == CODE_NOWHERE || !walk->request->judge_callees)
+		return slot && slot->never_returns;
+	return !callee_returns(walk, call->target, depth);
+}
+
+static bool is_own(const struct code_walk_request *request, uint64_t target)
+{
+	return target >= request->entry && target - request->entry < request->own_bytes;
 }
 
 static int step_jump(struct code_walk *walk, const struct instruction *jump)
 {
 	const struct code_slot *slot = instruction_slot(walk->code, jump);
 
+	uint64_t target = slot ? code_offset(walk->code, slot->target) : jump->target;
+
 	if (slot && slot->never_returns)
 		return 0;
-	return step_to(walk, jump->offset,
-		       slot ? code_offset(walk->code, slot->target) : jump->target);
+	if (walk->request->own_bytes && !is_own(walk->request, target))
+		return array_append(&walk->exits, &walk->exit_count, jump->offset) ? 0 : -ENOMEM;
+	return step_to(walk, jump->offset, target);
 }
 
 static int step_on(struct code_walk *walk, const struct instruction *instruction)
@@ -50,7 +142,7 @@ static int step_on(struct code_walk *walk, const struct instruction *instruction
 	case FLOW_JUMP:
 		return step_jump(walk, instruction);
 	case FLOW_CALL:
-		return never_returns(walk, instruction) ? 0 : step_to(walk, at, next);
+		return never_returns(walk, instruction, 0) ? 0 : step_to(walk, at, next);
 	case FLOW_NEXT:
 		return step_to(walk, at, next);
 	case FLOW_RETURN:
@@ -90,18 +182,19 @@ static int compare_steps(const void *a, const void *b)
 	return left->from < right->from ? -1 : left->from > right->from;
 }
 
-int code_walk_init(struct code_walk *walk, const struct code *code, uint64_t entry)
+int code_walk_init(struct code_walk *walk, const struct code_walk_request *request)
 {
 	int error = -ENOMEM;
 
 	*walk = (struct code_walk){
-		.code = code,
+		.code = request->code,
+		.request = request,
 		.decoder = decoder_new(),
-		.seen = calloc(code->size / 8 + 1, 1),
+		.seen = calloc(request->code->size / 8 + 1, 1),
 		.complete = true,
 	};
 	if (walk->decoder && walk->seen)
-		error = walk_all(walk, entry);
+		error = walk_all(walk, request->entry);
 	if (error)
 		code_walk_release(walk);
 	else if (walk->step_count)
@@ -115,7 +208,14 @@ void code_walk_release(struct code_walk *walk)
 	free(walk->seen);
 	free(walk->steps);
 	free(walk->returns);
+	free(walk->exits);
+	free(walk->callees);
 	*walk = (struct code_walk){0};
+}
+
+bool code_walk_never_returns(struct code_walk *walk, const struct instruction *call)
+{
+	return never_returns(walk, call, 0);
 }
 
 bool code_walk_saw(const struct code_walk *walk, uint64_t offset)

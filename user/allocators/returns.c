@@ -20,24 +20,13 @@
 
 #include "code_walk.h"
 
-enum { TAIL_MAX = 64, TAIL_SITES_MAX = 16, RETURNS_MAX = 64, NEAR_BYTES = 256, WORD = 8 };
-
-struct tail {
-	uint64_t code[TAIL_MAX]; /* offsets of its instructions, the `ret` first */
-	size_t length;
-	struct site sites[TAIL_SITES_MAX];
-	size_t site_count;
-	bool proven;
-};
-
-struct search {
-	const struct alloc_function *function;
-	const struct code *code;
-	struct code_walk walk;
-	uint64_t entry;
-	uint64_t entry_site;
-	struct tail *tails; /* one a `ret` */
-	size_t tail_count;
+enum {
+	TAIL_MAX = 64,
+	TAIL_SITES_MAX = 16,
+	RETURNS_MAX = 64,
+	NEAR_BYTES = 256,
+	TAIL_STEP_BYTES = 32,
+	WORD = 8
 };
 
 /* What holds behind some instruction of a tail. */
@@ -46,9 +35,26 @@ struct place {
 	int32_t bytes;  /* from the stack pointer up to the return address */
 };
 
+struct tail {
+	uint64_t code[TAIL_MAX];       /* offsets of its instructions, the `ret` first */
+	struct place places[TAIL_MAX]; /* before each */
+	size_t length;
+	struct site sites[TAIL_SITES_MAX];
+	size_t site_count;
+	bool proven;
+};
+
+struct search {
+	const struct returns_request *request;
+	const struct code_walk *walk;
+	const struct code *code;
+	struct tail *tails; /* one a `ret` */
+	size_t tail_count;
+};
+
 static bool decode(struct search *search, uint64_t at, struct instruction *instruction)
 {
-	return !instruction_decode(search->walk.decoder, search->code->bytes, search->code->size,
+	return !instruction_decode(search->walk->decoder, search->code->bytes, search->code->size,
 				   at, instruction);
 }
 
@@ -56,14 +62,16 @@ static bool add_site(struct search *search, struct tail *tail, const struct plac
 		     uint8_t condition, const struct instruction *instruction)
 {
 	uint32_t words = (uint32_t)place->bytes / WORD;
-	uint64_t cookie = search->function->cookie | PROBE_PLACE(place->result, condition, words);
+	uint64_t cookie =
+		search->request->function->cookie | PROBE_PLACE(place->result, condition, words);
 
 	if (tail->site_count == TAIL_SITES_MAX || place->bytes < 0 || place->bytes % WORD ||
 	    words > PROBE_PLACE_WORDS_MAX || place->result > PROBE_PLACE_RESULT_MAX ||
-	    search->code->file_offset + instruction->offset == search->entry_site)
+	    search->code->file_offset + instruction->offset == search->request->entry_site)
 		return false;
-	site_fill(search->function, search->code->file_offset, search->entry, cookie, instruction,
-		  &tail->sites[tail->site_count++]);
+	site_fill(search->request->function, search->code->file_offset, search->request->entry,
+		  cookie, instruction, &tail->sites[tail->site_count]);
+	tail->sites[tail->site_count++].role = ROLE_END;
 	return true;
 }
 
@@ -98,27 +106,51 @@ static bool add_sites_of(struct search *search, struct tail *tail, const struct 
 	return conditional || add_site(search, tail, &before, 0, instruction);
 }
 
-/* Finds the sites before `at`, and the one instruction there that belongs to the tail. */
-static bool look_before(struct search *search, struct tail *tail, const struct place *place,
-			uint64_t at, struct instruction *next)
+static bool append(struct tail *tail, uint64_t at, const struct place *place)
 {
-	struct instruction instruction;
-	size_t count;
-	const struct code_step *steps = code_walk_steps_to(&search->walk, at, &count);
+	if (tail->length == TAIL_MAX)
+		return false;
+	tail->code[tail->length] = at;
+	tail->places[tail->length++] = *place;
+	return true;
+}
 
-	next->size = 0;
+/* An instruction before the tail that belongs to it; nothing does before one that makes it a 0. */
+static bool lengthen(struct tail *tail, const struct place *place,
+		     const struct instruction *instruction)
+{
+	struct place before = *place;
+
+	return instruction->zeroed == place->result ||
+	       (place_before(&before, instruction) && append(tail, instruction->offset, &before));
+}
+
+/* Finds the sites before an instruction of the tail, and those that belong to it. */
+static bool look_before(struct search *search, struct tail *tail, size_t index)
+{
+	const struct place *place = &tail->places[index];
+	uint64_t at = tail->code[index];
+	struct instruction instruction;
+	bool follows = false;
+	size_t count;
+	const struct code_step *steps = code_walk_steps_to(search->walk, at, &count);
+
 	for (size_t i = 0; i < count; i++) {
 		if (i && steps[i].from == steps[i - 1].from)
 			continue; /* a branch to what follows it */
 		if (steps[i].from == CODE_NOWHERE || !decode(search, steps[i].from, &instruction))
 			return false;
-		if (instruction.cost == COST_EMULATED && instruction.flow != FLOW_CALL) {
+		if (instruction.flow == FLOW_JUMP && search->request->before_jumps) {
+			if (!lengthen(tail, place, &instruction))
+				return false;
+		} else if (instruction.cost == COST_EMULATED && instruction.flow != FLOW_CALL) {
 			if (!add_sites_of(search, tail, place, at, &instruction))
 				return false;
-		} else if (instruction.flow != FLOW_NEXT || next->size) {
+		} else if (instruction.flow != FLOW_NEXT || follows ||
+			   !lengthen(tail, place, &instruction)) {
 			return false;
 		} else {
-			*next = instruction;
+			follows = true;
 		}
 	}
 	return true;
@@ -126,22 +158,15 @@ static bool look_before(struct search *search, struct tail *tail, const struct p
 
 static bool tail_find(struct search *search, uint64_t at, struct tail *tail)
 {
-	struct place place = {.result = result_register};
-	struct instruction before;
+	const struct place place = {.result = result_register};
+	struct instruction end;
 
-	if (!decode(search, at, &before) || before.cost == COST_EMULATED)
+	if (!decode(search, at, &end) || end.cost == COST_EMULATED || !append(tail, at, &place))
 		return false; /* the `ret` itself is as cheap */
-	while (tail->length < TAIL_MAX) {
-		tail->code[tail->length++] = at;
-		if (!look_before(search, tail, &place, at, &before))
+	for (size_t i = 0; i < tail->length; i++)
+		if (!look_before(search, tail, i))
 			return false;
-		if (!before.size || before.zeroed == place.result)
-			return true;
-		if (!place_before(&place, &before))
-			return false;
-		at = before.offset;
-	}
-	return false;
+	return true;
 }
 
 /* A jump from code that was not reached. */
@@ -154,23 +179,23 @@ static void jump_found(struct search *search, uint64_t to)
 }
 
 /* Short jumps come from near; what is reached tells where an instruction begins. */
-static void find_jumps_near(struct search *search, const struct tail *tail)
+static void find_jumps_near(struct search *search, uint64_t place)
 {
-	uint64_t ret = tail->code[0], size = search->code->size;
-	uint64_t end = size - ret > NEAR_BYTES ? ret + NEAR_BYTES : size;
+	uint64_t size = search->code->size;
+	uint64_t end = size - place > NEAR_BYTES ? place + NEAR_BYTES : size;
 	struct instruction instruction;
 
-	for (uint64_t at = ret > NEAR_BYTES ? ret - NEAR_BYTES : 0; at < end;) {
+	for (uint64_t at = place > NEAR_BYTES ? place - NEAR_BYTES : 0; at < end;) {
 		bool known = decode(search, at, &instruction);
 		uint64_t next = at + (known ? instruction.size : 1);
 
-		for (uint64_t i = at + 1; !code_walk_saw(&search->walk, at) && i < next; i++)
-			if (code_walk_saw(&search->walk, i)) {
+		for (uint64_t i = at + 1; !code_walk_saw(search->walk, at) && i < next; i++)
+			if (code_walk_saw(search->walk, i)) {
 				known = false;
 				next = i;
 			}
 		if (known && instruction.target != CODE_NOWHERE && instruction.flow != FLOW_CALL &&
-		    !code_walk_saw(&search->walk, at))
+		    !code_walk_saw(search->walk, at))
 			jump_found(search, instruction.target);
 		at = next;
 	}
@@ -191,9 +216,14 @@ static void find_jumps_far(struct search *search)
 		}
 	for (; jump_next(search->code->bytes, search->code->size, at, &jump); at = jump.offset + 1)
 		if (jump.target >= low && jump.target <= high &&
-		    !code_walk_saw(&search->walk, jump.offset) &&
-		    !code_walk_saw(&search->walk, jump.prefix))
+		    !code_walk_saw(search->walk, jump.offset) &&
+		    !code_walk_saw(search->walk, jump.prefix))
 			jump_found(search, jump.target);
+}
+
+static bool is_near(uint64_t a, uint64_t b)
+{
+	return (a < b ? b - a : a - b) < TAIL_STEP_BYTES;
 }
 
 static void prove(struct search *search)
@@ -203,13 +233,18 @@ static void prove(struct search *search)
 	for (size_t i = 0; i < search->tail_count; i++) {
 		struct tail *tail = &search->tails[i];
 
-		tail->proven = tail_find(search, search->walk.returns[i], tail);
+		tail->proven = tail_find(search, search->walk->returns[i], tail);
 		any |= tail->proven;
 	}
 	if (!any)
 		return;
-	for (size_t i = 0; i < search->tail_count; i++)
-		find_jumps_near(search, &search->tails[i]);
+	for (size_t i = 0; i < search->tail_count; i++) {
+		const struct tail *tail = &search->tails[i];
+
+		for (size_t j = 0; j < tail->length; j++)
+			if (!j || !is_near(tail->code[j], tail->code[j - 1]))
+				find_jumps_near(search, tail->code[j]);
+	}
 	find_jumps_far(search);
 }
 
@@ -224,8 +259,10 @@ static bool append_sites(struct search *search, const struct tail *tail, struct 
 	if (!tail->proven) {
 		if (!decode(search, tail->code[0], &instruction))
 			return false;
-		site_fill(search->function, search->code->file_offset, search->entry,
-			  search->function->cookie, &instruction, &own);
+		site_fill(search->request->function, search->code->file_offset,
+			  search->request->entry, search->request->function->cookie, &instruction,
+			  &own);
+		own.role = ROLE_END;
 		from = &own;
 		added = 1;
 	}
@@ -240,8 +277,8 @@ static int find(struct search *search, struct site *sites, size_t max, bool *com
 {
 	size_t count = 0;
 
-	search->tail_count = search->walk.return_count;
-	*complete = search->walk.complete;
+	search->tail_count = search->walk->return_count;
+	*complete = search->walk->complete;
 	if (search->tail_count > RETURNS_MAX) {
 		search->tail_count = RETURNS_MAX;
 		*complete = false;
@@ -252,7 +289,7 @@ static int find(struct search *search, struct site *sites, size_t max, bool *com
 	if (*complete)
 		prove(search);
 	for (size_t i = 0; i < search->tail_count; i++) {
-		search->tails[i].code[0] = search->walk.returns[i];
+		search->tails[i].code[0] = search->walk->returns[i];
 		if (!append_sites(search, &search->tails[i], sites, &count, max))
 			*complete = false;
 	}
@@ -260,20 +297,10 @@ static int find(struct search *search, struct site *sites, size_t max, bool *com
 	return (int)count;
 }
 
-int returns_find(const struct alloc_function *function, const struct code *code, uint64_t entry,
-		 uint64_t entry_site, struct site *sites, size_t max, bool *complete)
+int returns_find(const struct code_walk *walk, const struct returns_request *request,
+		 struct site *sites, size_t max, bool *complete)
 {
-	struct search search = {
-		.function = function,
-		.code = code,
-		.entry = entry,
-		.entry_site = entry_site,
-	};
-	int error = code_walk_init(&search.walk, code, entry);
+	struct search search = {.request = request, .walk = walk, .code = walk->code};
 
-	if (error)
-		return error;
-	error = find(&search, sites, max, complete);
-	code_walk_release(&search.walk);
-	return error;
+	return find(&search, sites, max, complete);
 }

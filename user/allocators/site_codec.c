@@ -9,7 +9,8 @@ struct site_entry site_put(const struct site *site)
 		.file_offset = site->file_offset,
 		.cookie = site->cookie,
 		.skipped = site->skipped,
-		.kind = site->kind,
+		.kind = (uint16_t)site->kind,
+		.role = (uint16_t)site->role,
 	};
 
 	memcpy(entry.instruction, site->instruction, sizeof(entry.instruction));
@@ -29,21 +30,26 @@ static bool is_printable(const char *text, size_t size)
 }
 
 /*
- * A renumbered cookie names other arguments, and where the function ends, where the result is; what
- * it does and whose memory it is stays.
+ * What a function does and whose memory it is stays. At its entry a renumbered cookie names other
+ * arguments, elsewhere it says where the result is, and the rest.
  */
-static bool cookie_valid(uint64_t cookie, uint64_t original, bool may_end)
+static bool cookie_valid(const struct site_entry *entry, const struct alloc_function *function)
 {
-	const uint64_t arguments = PROBE_COOKIE(0, 0, PROBE_NO_ARG, PROBE_NO_ARG, PROBE_NO_ARG);
-	const uint64_t may_differ = may_end ? PROBE_PLACE_BITS : arguments;
+	static const uint64_t may_differ[ROLE_COUNT] = {
+		[ROLE_CALL] = PROBE_COOKIE(0, 0, PROBE_NO_ARG, PROBE_NO_ARG, PROBE_NO_ARG),
+		[ROLE_END] = PROBE_PLACE_BITS,
+		[ROLE_DIRECT] = PROBE_PLACE_BITS | PROBE_DIRECT_BITS,
+		[ROLE_NOTE] = PROBE_PLACE_BITS | PROBE_DIRECT_BITS,
+	};
 
-	return !((cookie ^ original) & ~may_differ);
+	return entry->role < ROLE_COUNT &&
+	       !((entry->cookie ^ function->cookie) & ~may_differ[entry->role]);
 }
 
-bool site_take(const struct site_entry *entry, const struct alloc_function *function, bool may_end,
+bool site_take(const struct site_entry *entry, const struct alloc_function *function,
 	       struct site *site)
 {
-	if (entry->kind > SITE_STEPPED || !cookie_valid(entry->cookie, function->cookie, may_end) ||
+	if (entry->kind > SITE_STEPPED || !cookie_valid(entry, function) ||
 	    !is_printable(entry->instruction, sizeof(entry->instruction)))
 		return false;
 	*site = (struct site){
@@ -52,6 +58,7 @@ bool site_take(const struct site_entry *entry, const struct alloc_function *func
 		.file_offset = entry->file_offset,
 		.skipped = entry->skipped,
 		.kind = (enum site_kind)entry->kind,
+		.role = (enum site_role)entry->role,
 	};
 	memcpy(site->instruction, entry->instruction, sizeof(site->instruction));
 	return true;

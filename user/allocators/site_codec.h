@@ -9,7 +9,8 @@ struct site_entry {
 	uint64_t file_offset;
 	uint64_t cookie;
 	uint32_t skipped;
-	uint32_t kind;
+	uint16_t kind;
+	uint16_t role;
 	char instruction[80];
 };
 
@@ -17,11 +18,8 @@ _Static_assert(sizeof(struct site_entry) == 104, "");
 
 struct site_entry site_put(const struct site *site);
 
-/*
- * Returns false where the entry is not what could be said of a site at the function's entry (or,
- * with `may_end`, of one where it ends).
- */
-bool site_take(const struct site_entry *entry, const struct alloc_function *function, bool may_end,
+/* Returns false where the entry is not what could be said of a site of this function. */
+bool site_take(const struct site_entry *entry, const struct alloc_function *function,
 	       struct site *site);
 
 #endif

@@ -42,6 +42,7 @@ void site_fill(const struct alloc_function *function, uint64_t code_file_offset,
 	site->file_offset = code_file_offset + instruction->offset;
 	site->skipped = (uint32_t)(instruction->offset - entry);
 	site->kind = kind_of(instruction->cost);
+	site->role = ROLE_CALL;
 	memcpy(site->instruction, instruction->text, sizeof(site->instruction));
 }
 

@@ -25,6 +25,15 @@ enum site_kind {
 	SITE_STEPPED,      /* single-stepped out of line */
 };
 
+/* What a probe is there for. */
+enum site_role {
+	ROLE_CALL,   /* the function is entered: the call is seen there and where it returns */
+	ROLE_END,    /* a call of one that may throw ends here */
+	ROLE_DIRECT, /* a call is seen here as a whole: direct.h */
+	ROLE_NOTE,   /* on the way to a direct site that does not have the size: here it is known */
+	ROLE_COUNT,
+};
+
 const char *site_kind_name(enum site_kind kind); /* "emulated", "emulated nop", "single-stepped" */
 
 struct site {
@@ -34,6 +43,7 @@ struct site {
 	uint64_t file_offset; /* of the probed instruction */
 	uint32_t skipped;     /* bytes from the function's entry, modulo 2^32 */
 	enum site_kind kind;
+	enum site_role role;
 	char instruction[80]; /* as the disassembler writes it */
 };
 

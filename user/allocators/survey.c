@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../lib/array.h"
+#include "direct.h"
 #include "elf_object.h"
 #include "forwarding.h"
 #include "returns.h"
@@ -59,8 +60,20 @@ static int add_returns(struct survey *survey, const struct elf_object *object,
 	struct site returns[RETURNS_MAX];
 	bool complete = false;
 
-	int count = returns_find(function->function, code, code_offset(code, function->address),
-				 entry_site->file_offset, returns, RETURNS_MAX, &complete);
+	const struct code_walk_request reached = {.code = code,
+						  .entry = code_offset(code, function->address)};
+	const struct returns_request request = {
+		.function = function->function,
+		.entry = reached.entry,
+		.entry_site = entry_site->file_offset,
+	};
+	struct code_walk walk;
+	int count = code_walk_init(&walk, &reached);
+
+	if (count < 0)
+		return count;
+	count = returns_find(&walk, &request, returns, RETURNS_MAX, &complete);
+	code_walk_release(&walk);
 	if (count < 0)
 		return count;
 	gap.some = count > 0;
@@ -68,6 +81,19 @@ static int add_returns(struct survey *survey, const struct elf_object *object,
 		return -ENOMEM;
 	int error = append_returns(survey, returns, (size_t)count);
 	return error ? error : count > 0;
+}
+
+static int add_direct(struct survey *survey, const struct elf_object *object,
+		      const struct elf_function *function)
+{
+	const struct code *code = elf_object_code(object, function->address);
+	struct site sites[DIRECT_SITES_MAX];
+	int count = direct_find(object, function, code, sites);
+
+	for (int i = 0; i < count; i++)
+		if (!array_append(&survey->direct_sites, &survey->direct_count, sites[i]))
+			return -ENOMEM;
+	return count < 0 ? count : 0;
 }
 
 static int add_sites(struct survey *survey, const struct elf_object *object)
@@ -91,6 +117,9 @@ static int add_sites(struct survey *survey, const struct elf_object *object)
 				continue;
 		}
 		survey->entry_count++;
+		int error = add_direct(survey, object, function);
+		if (error)
+			return error;
 	}
 	return 0;
 }
@@ -149,6 +178,7 @@ void survey_release(struct survey *survey)
 {
 	free(survey->entry_sites);
 	free(survey->return_sites);
+	free(survey->direct_sites);
 	free(survey->gaps);
 	*survey = (struct survey){0};
 }

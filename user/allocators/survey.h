@@ -20,6 +20,8 @@ struct survey {
 	size_t entry_count; /* 0: no allocator */
 	struct site *return_sites;
 	size_t return_count;
+	struct site *direct_sites; /* of functions that can do without entry and return: direct.h */
+	size_t direct_count;
 	struct survey_gap *gaps;
 	size_t gap_count;
 	const char *hidden;    /* an allocator in it whose functions have no names; NULL */

@@ -12,7 +12,7 @@
 #define SITES_MAX 65536u
 
 /*
- * The linker's words, two kinds, and three arrays, each behind its number of items. Functions go by
+ * The linker's words, two kinds, and four arrays, each behind its number of items. Functions go by
  * their rows in the table of allocation functions, kinds by number.
  */
 struct function_site {
@@ -65,6 +65,7 @@ int survey_encode(const struct survey *survey, struct confined_answer *answer)
 	encode_u32(&encoder, survey->hidden ? elf_kind_number(survey->hidden) : 0);
 	encode_sites(&encoder, survey->entry_sites, survey->entry_count);
 	encode_sites(&encoder, survey->return_sites, survey->return_count);
+	encode_sites(&encoder, survey->direct_sites, survey->direct_count);
 	encode_u64(&encoder, survey->gap_count);
 	for (size_t i = 0; i < survey->gap_count; i++) {
 		const struct gap_entry entry = {function_number(survey->gaps[i].function),
@@ -75,14 +76,14 @@ int survey_encode(const struct survey *survey, struct confined_answer *answer)
 	return encoder_take(&encoder, &answer->data, &answer->length);
 }
 
-static bool take_site(const struct function_site *entry, bool may_end, struct site *site)
+static bool take_site(const struct function_site *entry, struct site *site)
 {
 	const struct alloc_function *function = function_of(entry->function);
 
-	return function && site_take(&entry->site, function, may_end, site);
+	return function && site_take(&entry->site, function, site);
 }
 
-static int decode_sites(struct cursor *cursor, bool may_end, struct site **sites, size_t *count)
+static int decode_sites(struct cursor *cursor, struct site **sites, size_t *count)
 {
 	struct function_site entry;
 
@@ -92,7 +93,7 @@ static int decode_sites(struct cursor *cursor, bool may_end, struct site **sites
 		return -ENOMEM;
 	for (size_t i = 0; i < *count; i++) {
 		cursor_bytes(cursor, &entry, sizeof(entry));
-		if (!take_site(&entry, may_end, &(*sites)[i]))
+		if (!take_site(&entry, &(*sites)[i]))
 			return -EPROTO;
 	}
 	return 0;
@@ -129,9 +130,11 @@ int survey_decode(const struct confined_answer *answer, struct survey *survey)
 	survey->hidden = hidden ? elf_kind_name(hidden) : NULL;
 	error = !survey->kind || (hidden && !survey->hidden) ? -EPROTO : 0;
 	if (!error)
-		error = decode_sites(&cursor, false, &survey->entry_sites, &survey->entry_count);
+		error = decode_sites(&cursor, &survey->entry_sites, &survey->entry_count);
 	if (!error)
-		error = decode_sites(&cursor, true, &survey->return_sites, &survey->return_count);
+		error = decode_sites(&cursor, &survey->return_sites, &survey->return_count);
+	if (!error)
+		error = decode_sites(&cursor, &survey->direct_sites, &survey->direct_count);
 	if (!error)
 		error = decode_gaps(&cursor, &survey->gaps, &survey->gap_count);
 	if (!error)

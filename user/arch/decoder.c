@@ -41,6 +41,8 @@ void instruction_begin(struct instruction *instruction, uint64_t offset)
 		.copy_from = REGISTER_NONE,
 		.tested = REGISTER_NONE,
 		.zeroed = REGISTER_NONE,
+		.pushed = REGISTER_NONE,
+		.popped = REGISTER_NONE,
 	};
 }
 

@@ -41,6 +41,10 @@ enum {
 extern const uint8_t argument_registers[ARGUMENT_COUNT];
 extern const uint8_t result_register;           /* the one that PROBE_PLACE calls 0 */
 extern const uint32_t call_clobbered_registers; /* bit mask */
+/* What unwinding needs of a caller beside its place: fp and extra of struct position in
+ * bpf/calls.bpf.h. REGISTER_NONE: frames are not followed on this machine. */
+extern const uint8_t frame_register;
+extern const uint8_t extra_register;
 
 struct instruction {
 	uint64_t offset;
@@ -52,6 +56,8 @@ struct instruction {
 	uint32_t writes;        /* general registers, bit mask */
 	bool moves_stack;       /* changes the stack pointer, or stores through it */
 	int32_t pops;           /* bytes by which it raises the stack pointer, or STACK_UNKNOWN */
+	uint8_t pushed;         /* the whole register that it pushes, or REGISTER_NONE */
+	uint8_t popped;         /* the one that it pops */
 	uint8_t zeroed;         /* a whole register set to zero, or REGISTER_NONE */
 	uint8_t copy_to;        /* a whole register copied ... */
 	uint8_t copy_from;      /* ... or REGISTER_NONE */

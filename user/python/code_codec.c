@@ -147,7 +147,8 @@ int code_site_decode(const struct confined_answer *answer, const struct python_b
 	if (answer->length != sizeof(entry))
 		return -EPROTO;
 	memcpy(&entry, answer->data, sizeof(entry));
-	if (!site_take(&entry, function, false, &found) || found.skipped >= SITE_BYTES ||
+	if (!site_take(&entry, function, &found) || found.role != ROLE_CALL ||
+	    found.skipped >= SITE_BYTES ||
 	    found.file_offset != binary_file_offset(binary, address) + found.skipped)
 		return -EPROTO;
 	*site = found;

@@ -25,6 +25,8 @@ enum { LINK = 30, STACK = 31, OPERANDS_MAX = 36 };
 
 const uint8_t argument_registers[ARGUMENT_COUNT] = {0, 1, 2};
 const uint8_t result_register = 0;
+const uint8_t frame_register = REGISTER_NONE;
+const uint8_t extra_register = REGISTER_NONE;
 const uint32_t call_clobbered_registers = 0x0007ffff | 1u << LINK; /* x0 to x18 */
 
 static bool matches(uint32_t word, uint32_t mask, uint32_t value)

@@ -25,6 +25,8 @@ const uint8_t argument_registers[ARGUMENT_COUNT] = {RDI, RSI, RDX};
 const uint8_t result_register = RAX;
 const uint32_t call_clobbered_registers = 1u << RAX | 1u << RCX | 1u << RDX | 1u << RSI |
 					  1u << RDI | 1u << R8 | 1u << R9 | 1u << R10 | 1u << R11;
+const uint8_t frame_register = RBP;
+const uint8_t extra_register = RBX;
 
 static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
 
@@ -283,6 +285,10 @@ static void find_meaning(const cs_insn *insn, struct instruction *out)
 
 	out->pops = out->writes >> RSP & 1 ? stack_pops(insn) : 0;
 	out->zeroed = find_zeroed(insn);
+	if (insn->id == X86_INS_PUSH && is_whole_register(first))
+		out->pushed = register_number(first->reg);
+	if (insn->id == X86_INS_POP && is_whole_register(first))
+		out->popped = register_number(first->reg);
 	out->branches_on_zero = insn->id == X86_INS_JE;
 	out->branches_on_other = insn->id == X86_INS_JNE;
 	if (x86->op_count != 2 || !is_whole_register(first) || !is_whole_register(second))

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "allocators/direct.h"
+
+#define CODE(...)   {__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
+#define CODE_OFFSET 0x400u
+
+enum { RAX = 0, RBX = 3, RBP = 5, RSI = 6, RDI = 7, R11 = 11, FREE_AT = 41 };
+enum { ZERO = PROBE_CONDITION(4), NOT_ZERO = PROBE_CONDITION(5) };
+
+struct expected {
+	uint64_t offset;
+	enum site_role role;
+	uint64_t cookie; /* beside the function's */
+};
+
+struct direct_case {
+	const char *what;
+	uint8_t code[64];
+	size_t size;
+	size_t own_bytes; /* size of the function, 0: all of it */
+	int count;
+	struct expected sites[4];
+};
+
+/* clang-format off */
+static const struct direct_case cases[] = {
+	{"a size and a result in registers",
+	 CODE(0x53,                         /* push %rbx */
+	      0x48, 0x89, 0xfb,             /* mov %rdi,%rbx */
+	      0xe8, 0x07, 0, 0, 0,          /* call 0x10 */
+	      0x48, 0x85, 0xc0,             /* test %rax,%rax */
+	      0x74, 0x00,                   /* je 0x0e */
+	      0x5b, 0xc3,                   /* 0x0e: pop %rbx; ret */
+	      0xc3),                        /* 0x10: ret */
+	 0, 2,
+	 {{0x0c, ROLE_DIRECT, PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))},
+	  {0x0c, ROLE_DIRECT,
+	   PROBE_PLACE(RAX, NOT_ZERO, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))}}},
+	{"a size that is lost in a call",
+	 CODE(0x55,                         /* push %rbp */
+	      0x48, 0x89, 0xfe,             /* mov %rdi,%rsi */
+	      0xe8, 0x0b, 0, 0, 0,          /* call 0x14 */
+	      0x48, 0x85, 0xc0,             /* test %rax,%rax */
+	      0x74, 0x04,                   /* je 0x12 */
+	      0x48, 0x8d, 0x49, 0x01,       /* lea 1(%rcx),%rcx */
+	      0x5d, 0xc3,                   /* 0x12: pop %rbp; ret */
+	      0xc3),                        /* 0x14: ret */
+	 0, 3,
+	 {{0x04, ROLE_NOTE, PROBE_PLACE(0, 0, 1) | PROBE_DIRECT(RSI, 0, 0)},
+	  {0x0c, ROLE_DIRECT,
+	   PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(PROBE_SIZE_NOTED, RBP, RBX)},
+	  {0x0c, ROLE_DIRECT,
+	   PROBE_PLACE(RAX, NOT_ZERO, 1) |
+		   PROBE_DIRECT(PROBE_SIZE_NOTED, RBP, RBX)}}},
+	{"a slow path elsewhere",
+	 CODE(0x48, 0x83, 0xff, 0x40,       /* cmp $64,%rdi */
+	      0x77, 0x0d,                   /* ja 0x13 */
+	      0x4c, 0x8b, 0x59, 0x08,       /* mov 8(%rcx),%r11 */
+	      0x4d, 0x85, 0xdb,             /* test %r11,%r11 */
+	      0x74, 0x04,                   /* je 0x13 */
+	      0x4c, 0x89, 0xd8, 0xc3,       /* mov %r11,%rax; ret */
+	      0xeb, 0x08,                   /* 0x13: jmp 0x1d */
+	      0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc,
+	      0xff, 0xe1),                  /* 0x1d: jmp *%rcx */
+	 0x15, 2,
+	 {{0x0d, ROLE_DIRECT, PROBE_PLACE(R11, NOT_ZERO, 0) | PROBE_DIRECT(RDI, RBP, RBX)},
+	  {0x13, ROLE_CALL, 0}}},
+	{"a slow path elsewhere, with another stack",
+	 CODE(0x53,                         /* push %rbx */
+	      0x48, 0x83, 0xff, 0x40,       /* cmp $64,%rdi */
+	      0x77, 0x0b,                   /* ja 0x12 */
+	      0x48, 0x8b, 0x41, 0x08,       /* mov 8(%rcx),%rax */
+	      0x48, 0x85, 0xc0,             /* test %rax,%rax */
+	      0x74, 0x02,                   /* je 0x12 */
+	      0x5b, 0xc3,                   /* pop %rbx; ret */
+	      0xeb, 0x08,                   /* 0x12: jmp 0x1c */
+	      0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc,
+	      0xff, 0xe1),                  /* 0x1c: jmp *%rcx */
+	 0x14, 0, {{0}}},
+	{"a size on one of two ways",
+	 CODE(0x48, 0x83, 0xff, 0x40,       /* cmp $64,%rdi */
+	      0x77, 0x05,                   /* ja 0x0b */
+	      0xbf, 5, 0, 0, 0,             /* mov $5,%edi */
+	      0x48, 0x8b, 0x41, 0x08,       /* 0x0b: mov 8(%rcx),%rax */
+	      0xa8, 0x0f,                   /* test $15,%al */
+	      0x75, 0x01,                   /* jne 0x14 */
+	      0xc3, 0x0f, 0x0b),            /* ret; ud2 */
+	 0, 0, {{0}}},
+	{"a callee that nobody knows",
+	 CODE(0x53,                         /* push %rbx */
+	      0x48, 0x89, 0xfb,             /* mov %rdi,%rbx */
+	      0xff, 0xd1,                   /* call *%rcx */
+	      0x48, 0x85, 0xc0,             /* test %rax,%rax */
+	      0x74, 0x00,                   /* je 0x0b */
+	      0x5b, 0xc3),                  /* pop %rbx; ret */
+	 0, 0, {{0}}},
+	{"an allocation function as callee",
+	 CODE(0x53,                         /* push %rbx */
+	      0x48, 0x89, 0xfb,             /* mov %rdi,%rbx */
+	      0xe8, FREE_AT - 9, 0, 0, 0,   /* call free */
+	      0x48, 0x85, 0xc0,             /* test %rax,%rax */
+	      0x74, 0x00,                   /* je 0x0e */
+	      0x5b, 0xc3,                   /* pop %rbx; ret */
+	      0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc,
+	      0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc,
+	      0xc3),
+	 0, 0, {{0}}},
+	{"a stack that is restored from a register",
+	 CODE(0x55,                         /* push %rbp */
+	      0x48, 0x89, 0xe5,             /* mov %rsp,%rbp */
+	      0x48, 0x8b, 0x41, 0x08,       /* mov 8(%rcx),%rax */
+	      0xa8, 0x0f,                   /* test $15,%al */
+	      0x75, 0x02,                   /* jne 0x0e */
+	      0xc9, 0xc3,                   /* leave; ret */
+	      0x0f, 0x0b),                  /* 0x0e: ud2 */
+	 0, 0, {{0}}},
+	{"a size behind a callee that never returns",
+	 CODE(0x53,                         /* push %rbx */
+	      0x48, 0x89, 0xfb,             /* mov %rdi,%rbx */
+	      0x48, 0x83, 0xff, 0x40,       /* cmp $64,%rdi */
+	      0x77, 0x0a,                   /* ja 0x14 */
+	      0x48, 0x8b, 0x41, 0x08,       /* 0x0a: mov 8(%rcx),%rax */
+	      0xa8, 0x0f,                   /* test $15,%al */
+	      0x75, 0x0b,                   /* jne 0x1d */
+	      0x5b, 0xc3,                   /* pop %rbx; ret */
+	      0x31, 0xdb,                   /* 0x14: xor %ebx,%ebx */
+	      0xe8, 0x04, 0, 0, 0,          /* call 0x1f */
+	      0xeb, 0xed,                   /* jmp 0x0a */
+	      0x0f, 0x0b,                   /* 0x1d: ud2 */
+	      0xe8, 0, 0, 0, 0,             /* 0x1f: call 0x24 */
+	      0x0f, 0x0b),                  /* 0x24: ud2 */
+	 0, 1,
+	 {{0x10, ROLE_DIRECT,
+	   PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))}}},
+	{"a size behind padding",
+	 CODE(0x53,                         /* push %rbx */
+	      0x48, 0x89, 0xfb,             /* mov %rdi,%rbx */
+	      0x48, 0x83, 0xff, 0x40,       /* cmp $64,%rdi */
+	      0x77, 0x0d,                   /* ja 0x17 */
+	      0x48, 0x8b, 0x41, 0x08,       /* mov 8(%rcx),%rax */
+	      0xa8, 0x0f,                   /* test $15,%al */
+	      0x75, 0x16,                   /* jne 0x28 */
+	      0x5b, 0xc3,                   /* 0x12: pop %rbx; ret */
+	      0xcc, 0xcc, 0xcc,
+	      0x31, 0xdb,                   /* 0x17: xor %ebx,%ebx */
+	      0xe8, 0x10, 0, 0, 0,          /* call 0x2e */
+	      0x66, 0x0f, 0x1f, 0x04, 0,    /* nopw (%rax,%rax) */
+	      0x0f, 0x1f, 0x44, 0, 0,       /* nopl 0(%rax,%rax) */
+	      0xa8, 0x10,                   /* 0x28: test $16,%al */
+	      0x74, 0xe6,                   /* je 0x12 */
+	      0x0f, 0x0b,                   /* ud2 */
+	      0xc3),                        /* 0x2e: ret */
+	 0, 2,
+	 {{0x10, ROLE_DIRECT,
+	   PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))},
+	  {0x2a, ROLE_DIRECT,
+	   PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))}}},
+};
+/* clang-format on */
+
+static int compare_sites(const void *a, const void *b)
+{
+	const struct site *left = a, *right = b;
+
+	if (left->file_offset != right->file_offset)
+		return left->file_offset < right->file_offset ? -1 : 1;
+	return left->cookie < right->cookie ? -1 : left->cookie > right->cookie;
+}
+
+static int find(const struct direct_case *c, const char *name, struct site *sites)
+{
+	struct elf_function functions[] = {
+		{alloc_function_find(name), 0x1000, c->own_bytes ?: c->size},
+		{alloc_function_find("free"), 0x1000 + FREE_AT, 0},
+	};
+	const struct elf_object object = {.functions = functions, .function_count = 2};
+	uint8_t *exact = malloc(c->size);
+	const struct code code = {
+		.bytes = exact, .size = c->size, .address = 0x1000, .file_offset = CODE_OFFSET};
+
+	memcpy(exact, c->code, c->size);
+	int count = direct_find(&object, &functions[0], &code, sites);
+	free(exact);
+	if (count > 0)
+		qsort(sites, (size_t)count, sizeof(*sites), compare_sites);
+	return count;
+}
+
+static void check(const struct direct_case *c)
+{
+	const uint64_t cookie = alloc_function_find("malloc")->cookie;
+	struct site sites[DIRECT_SITES_MAX];
+	int count = find(c, "malloc", sites);
+
+	if (count != c->count)
+		fail_msg("%s: %d sites", c->what, count);
+	for (int i = 0; i < count; i++) {
+		const struct expected *site = &c->sites[i];
+
+		if (sites[i].file_offset != CODE_OFFSET + site->offset ||
+		    sites[i].role != site->role || sites[i].cookie != (cookie | site->cookie))
+			fail_msg("%s: %s at %d, role %d, %#llx", c->what, sites[i].instruction,
+				 (int)(sites[i].file_offset - CODE_OFFSET), (int)sites[i].role,
+				 (unsigned long long)(sites[i].cookie ^ cookie));
+	}
+}
+
+static void test_sites(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+		check(&cases[i]);
+}
+
+/* What returns a block in another way than malloc does, or may throw, is probed as ever. */
+static void test_other_functions(void **state)
+{
+	const char *const names[] = {"calloc", "realloc", "posix_memalign", "free", "_Znwm"};
+	struct site sites[DIRECT_SITES_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		assert_int_equal(find(&cases[0], names[i], sites), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sites),
+		cmocka_unit_test(test_other_functions),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
