@@ -52,10 +52,13 @@ struct call {
 	__u64 trampoline;     /* address of the return probes' in this process; 0: not known yet */
 	__u64 stack_end;      /* first unreadable address above the stack, learned; 0: not yet */
 	struct position caller; /* of the call that returns now */
-	struct block old;       /* the block that a pending realloc took out of the ledger; of one
+	__u64 noted_sp;         /* as sp, of a call whose size was noted on the way; 0: none */
+	__u64 noted_size;
+	__u64 frame[PROBE_DIRECT_WORDS_MAX + 1]; /* of an allocation function, at a direct site */
+	struct block old;   /* the block that a pending realloc took out of the ledger; of one
 				   that was not in it the size alone, 0: not known */
-	struct block fresh;     /* working memory for the block being recorded */
-	__u32 old_block;        /* enum old_block */
+	struct block fresh; /* working memory for the block being recorded */
+	__u32 old_block;    /* enum old_block */
 	__u32 space;
 };
 
@@ -108,6 +111,7 @@ static __always_inline void call_reset(struct call *call, __u32 space)
 {
 	call->sp = 0;
 	call->throwing_sp = 0;
+	call->noted_sp = 0;
 	call->last_allocated = 0;
 	call->last_freed = 0;
 	call->stack_end = 0;

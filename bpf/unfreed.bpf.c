@@ -412,6 +412,93 @@ int throwing_return(struct pt_regs *ctx)
 	return 0;
 }
 
+/* The caller's registers, behind the frame of the allocation function itself. */
+static __always_inline bool caller_behind(struct pt_regs *ctx, struct call *call, __u64 cookie)
+{
+	__u32 words = PROBE_COOKIE_WORDS(cookie) & PROBE_DIRECT_WORDS_MAX;
+	__u32 fp_at = PROBE_COOKIE_FP_AT(cookie), extra_at = PROBE_COOKIE_EXTRA_AT(cookie);
+	__u64 sp = regs_sp(ctx);
+
+	if (bpf_probe_read_user(call->frame, (words + 1) * sizeof(__u64), (void *)sp))
+		return false;
+	call->caller.pc = call->frame[words];
+	call->caller.sp = sp + words * sizeof(__u64) + REGS_RETURN_POPS;
+	call->caller.fp = PROBE_IS_AT_WORD(fp_at) ? call->frame[fp_at & PROBE_DIRECT_WORDS_MAX]
+						  : regs_numbered(ctx, fp_at);
+	call->caller.extra = PROBE_IS_AT_WORD(extra_at)
+				     ? call->frame[extra_at & PROBE_DIRECT_WORDS_MAX]
+				     : regs_numbered(ctx, extra_at);
+	return true;
+}
+
+/* Where a slow path of an allocation function still has the size, which it loses. */
+SEC("uprobe")
+int alloc_note(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	struct space_state *state;
+	struct call *call = tracing ? call_current(&state) : NULL;
+
+	if (!call)
+		return 0;
+	call->noted_sp = regs_sp(ctx) + PROBE_COOKIE_WORDS(cookie) * sizeof(__u64);
+	call->noted_size = regs_numbered(ctx, PROBE_COOKIE_SIZE_REGISTER(cookie));
+	return 0;
+}
+
+/* False where the size was to be noted, and the call began before we came. */
+static __always_inline bool direct_size(struct pt_regs *ctx, struct call *call, __u64 cookie,
+					__u64 sp)
+{
+	__u32 number = PROBE_COOKIE_SIZE_REGISTER(cookie);
+
+	if (number != PROBE_SIZE_NOTED) {
+		call->size = regs_numbered(ctx, number);
+		return true;
+	}
+	if (call->noted_sp != sp)
+		return false;
+	call->noted_sp = 0;
+	call->size = call->noted_size;
+	return true;
+}
+
+/*
+ * On an instruction of an allocation function at which its result is there and the size still is:
+ * the one probe that a call needs. The cookie says where all that is.
+ */
+SEC("uprobe")
+int alloc_direct(struct pt_regs *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u64 sp = regs_sp(ctx) + PROBE_COOKIE_WORDS(cookie) * sizeof(__u64);
+	__u32 condition = PROBE_COOKIE_CONDITION(cookie);
+	struct space_state *state;
+	struct call *call;
+	__u64 result;
+
+	if (!tracing || (condition && !regs_condition(ctx, PROBE_CONDITION_CODE(condition))))
+		return 0;
+	result = regs_numbered(ctx, PROBE_COOKIE_RESULT(cookie));
+	call = result ? call_current(&state) : NULL;
+	if (!call || state->gate == GATE_OFF)
+		return 0;
+	if (call->sp) {
+		if (call_is_inside(call, sp))
+			return 0;
+		call_abandon(call);
+	}
+	if (sp >= call->throwing_sp)
+		call->throwing_sp = 0; /* left by an exception */
+	call->cookie = cookie;
+	call->last_freed = 0;
+	call->old_block = OLD_NONE;
+	call->born_ns = 0;
+	if (direct_size(ctx, call, cookie, sp) && caller_behind(ctx, call, cookie))
+		block_open(call, result, state->window);
+	return 0;
+}
+
 static __always_inline void size_unknown_free(struct call *call, __u64 cookie, __u64 address)
 {
 	__u64 size = unknown_size(call, cookie, address);

@@ -100,6 +100,10 @@ _unfreed()
         COMPREPLY=($(compgen -W "auto session multi perf" -- "$word"))
         return
         ;;
+    --sites)
+        COMPREPLY=($(compgen -W "auto entry" -- "$word"))
+        return
+        ;;
     --by)
         COMPREPLY=($(compgen -W "stack pid line function app file module" -- "$word"))
         return
@@ -137,7 +141,7 @@ _unfreed()
     record)
         options="$target -d --duration -i --interval --older-than --peak $output --follow-forks
                  --exact --growth --reachability --freeze --max-memory --malloc --python
-                 --native-interpreter --attach --max-blocks --max-stacks --with-arguments -q
+                 --native-interpreter --attach --sites --max-blocks --max-stacks --with-arguments -q
                  --quiet -v --verbose --help --"
         ;;
     report) options="$output --help" ;;

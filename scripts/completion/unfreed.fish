@@ -72,7 +72,7 @@ function __unfreed_free
     not __unfreed_needs_command
     and not __unfreed_traced
     and not __unfreed_after -p --pid --comm --container --cgroup -o --output -f --format --diff \
-        --core --root --app --attach --by --count --malloc --python -d --duration -i --interval \
+        --core --root --app --attach --sites --by --count --malloc --python -d --duration -i --interval \
         --older-than --top --max-blocks --max-stacks --max-memory --fail-above --looks --watch \
         --holders
 end
@@ -89,6 +89,7 @@ complete -c unfreed -n '__unfreed_after -f --format; and test (__unfreed_command
 complete -c unfreed -n '__unfreed_after -f --format; and test (__unfreed_command) != heap' \
     -a 'text folded svg html pprof json'
 complete -c unfreed -n '__unfreed_after --attach' -a 'auto session multi perf'
+complete -c unfreed -n '__unfreed_after --sites' -a 'auto entry'
 complete -c unfreed -n '__unfreed_after --by --count --malloc --python' -a '(__unfreed_choices)'
 complete -c unfreed -n '__unfreed_free; and string match -q -- "-*" (commandline -ct)' \
     -a '(__unfreed_options)'

@@ -78,6 +78,7 @@ _unfreed()
         fi
         ;;
     --attach) compadd auto session multi perf ;;
+    --sites) compadd auto entry ;;
     --by | --count | --malloc | --python) _unfreed_choices $command $words[CURRENT-1] ;;
     -d | --duration | -i | --interval | --older-than | --top | --max-* | --fail-above | --looks | \
         --watch | --holders) ;;

@@ -96,6 +96,29 @@ static void print_site(const struct site_rate *rate)
 	       site_kind_name(site->kind), site->instruction, rate->calls_per_s);
 }
 
+/* They stand for the function's entry and its return. */
+static void print_direct(const struct allocator *allocator)
+{
+	for (size_t i = 0; allocator && i < allocator->direct_count; i++) {
+		const struct site *site = &allocator->direct_sites[i];
+		char name[80];
+
+		snprintf(name, sizeof(name), "%s, %s", site->function->name,
+			 site->role == ROLE_NOTE ? "note" : "direct");
+		printf("  %-28s %+-6d %-16s %s\n", name, (int)site->skipped,
+		       site_kind_name(site->kind), site->instruction);
+	}
+}
+
+static void print_allocator(const struct allocator *allocator)
+{
+	printf("\nallocator ");
+	escape_print(stdout, allocator->path);
+	printf(" (%s)\n", allocator->kind);
+	printf("  %-28s %-6s %-16s %-24s %s\n", "function", "site", "kind", "instruction",
+	       "calls/s");
+}
+
 static void print_sites(const struct estimate *estimate)
 {
 	const struct allocator *allocator = NULL;
@@ -104,15 +127,13 @@ static void print_sites(const struct estimate *estimate)
 		const struct site_rate *rate = &estimate->rates[i];
 
 		if (rate->allocator != allocator) {
+			print_direct(allocator);
 			allocator = rate->allocator;
-			printf("\nallocator ");
-			escape_print(stdout, allocator->path);
-			printf(" (%s)\n", allocator->kind);
-			printf("  %-28s %-6s %-16s %-24s %s\n", "function", "site", "kind",
-			       "instruction", "calls/s");
+			print_allocator(allocator);
 		}
 		print_site(rate);
 	}
+	print_direct(allocator);
 }
 
 static void print_skipped(const char *skipped)

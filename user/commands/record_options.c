@@ -30,6 +30,7 @@ enum {
 	KEY_PYTHON,
 	KEY_NATIVE_INTERPRETER,
 	KEY_ATTACH,
+	KEY_SITES,
 	KEY_MAX_BLOCKS,
 	KEY_MAX_STACKS,
 	KEY_WITH_ARGUMENTS,
@@ -90,6 +91,11 @@ static const struct argp_option options[] = {
 	{"attach", KEY_ATTACH, "KIND", 0,
 	 "Kind of probes: auto, session, multi, perf (default auto: the best that the kernel has)",
 	 2},
+	{"sites", KEY_SITES, "KIND", 0,
+	 "Where malloc is probed: entry, at each call's entry and return; auto, the default, at "
+	 "one "
+	 "place inside of it that knows both size and result, where one is found on each way",
+	 2},
 	{"max-blocks", KEY_MAX_BLOCKS, "N", 0,
 	 "Room for this many live blocks (default 1000000; about 80 bytes of kernel memory each)",
 	 2},
@@ -147,6 +153,15 @@ static error_t parse_attach(struct record_options *record, const char *text)
 		return 0;
 	}
 	message_error("--attach takes auto, session, multi or perf, not \"%s\"", text);
+	return EINVAL;
+}
+
+static error_t parse_sites(struct record_options *record, const char *text)
+{
+	record->config.how.entry_sites = !strcmp(text, "entry");
+	if (record->config.how.entry_sites || !strcmp(text, "auto"))
+		return 0;
+	message_error("--sites takes auto or entry, not \"%s\"", text);
 	return EINVAL;
 }
 
@@ -234,6 +249,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_ATTACH:
 		return parse_attach(record, argument);
+	case KEY_SITES:
+		return parse_sites(record, argument);
 	case KEY_MAX_BLOCKS:
 		return parse_count("--max-blocks", argument, MAX_BLOCKS_LIMIT,
 				   &record->config.max_blocks);

@@ -29,6 +29,7 @@ struct request {
 	enum malloc_request malloc;
 	enum python_request python;
 	enum attach_kind attach;
+	bool entry_sites;  /* probes at entry and return, also where direct sites are found */
 	bool exact;        /* at any cost */
 	bool growth;       /* new pages of memory, in the place of allocators' blocks */
 	bool peak;         /* what was held at the highest moment, in the place of what is now */

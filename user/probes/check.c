@@ -138,6 +138,7 @@ static int estimate_costs(struct target_check *checks, size_t count,
 	const struct estimate_request estimate = {
 		.procfs = request->procfs,
 		.kind = request->kind,
+		.entry_sites = request->entry_sites,
 		.everyone = request->everyone,
 		.window = request->window,
 		.loop = request->loop,

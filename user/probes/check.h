@@ -42,6 +42,7 @@ struct check_request {
 	const struct procfs *procfs;
 	struct confined *confined;
 	enum attach_kind kind; /* a definite one */
+	bool entry_sites;      /* as in struct estimate_request */
 	bool everyone;         /* as in struct estimate_request */
 	struct estimate_window window;
 	struct loop *loop; /* likewise */

@@ -183,6 +183,12 @@ static double hit_cost_ns(const struct trap_costs *costs, const struct site *sit
 	return cost + costs->return_ns + tracking_ns(costs, 1);
 }
 
+/* The same where the calls of a function are seen at its direct sites. */
+static double direct_cost_ns(const struct trap_costs *costs)
+{
+	return costs->entry_ns[SITE_EMULATED] + tracking_ns(costs, 0);
+}
+
 bool estimate_nops_emulated(const struct trap_costs *costs)
 {
 	return costs->entry_ns[SITE_EMULATED_NOP] <
@@ -201,7 +207,8 @@ struct window_sums {
 	double added_s;      /* time that exact tracing of the same calls would have added */
 };
 
-static int fill_rates(struct estimate_subject *subject, int map_fd, struct window_sums *sums)
+static int fill_rates(struct estimate_subject *subject, bool direct, int map_fd,
+		      struct window_sums *sums)
 {
 	const struct allocators *allocators = subject->allocators;
 	struct estimate *estimate = &subject->estimate;
@@ -225,8 +232,10 @@ static int fill_rates(struct estimate_subject *subject, int map_fd, struct windo
 			sums->hits += at_return ? 0 : hits;
 			sums->sampled_hits += !at_return && sampling_sees(site) ? hits : 0;
 			sums->counting_s += hits * estimate->costs.entry_ns[site->kind] / 1e9;
-			sums->added_s +=
-				hits * hit_cost_ns(&estimate->costs, site, at_return) / 1e9;
+			double cost_ns = direct && allocator_has_direct(allocator, site->function)
+						 ? direct_cost_ns(&estimate->costs)
+						 : hit_cost_ns(&estimate->costs, site, at_return);
+			sums->added_s += hits * cost_ns / 1e9;
 		}
 	}
 	return 0;
@@ -411,7 +420,7 @@ static int conclude_subject(struct counting *counting, struct estimate_subject *
 		return error;
 	usage_add(&used, &subject->before, &after);
 	subject->estimate.window_s = used.wall_s;
-	error = fill_rates(subject, map_fd, &sums);
+	error = fill_rates(subject, !counting->request->entry_sites, map_fd, &sums);
 	if (error)
 		return error;
 	sampling_share(counting->sampling, counting->request->procfs, subject->pid,

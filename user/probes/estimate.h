@@ -60,6 +60,7 @@ struct estimate_subject {
 struct estimate_request {
 	const struct procfs *procfs;
 	enum attach_kind kind; /* a definite one */
+	bool entry_sites;      /* what is asked about makes no use of direct sites */
 	/* The counting probes are for every process that maps the files, and only the subjects'
 	 * hits count: far quicker where these are many. */
 	bool everyone;

@@ -6,10 +6,21 @@
 #include <string.h>
 #include <unistd.h>
 
-enum group { GROUP_FREE, GROUP_ALLOC, GROUP_THROWING };
+enum group { GROUP_FREE, GROUP_ALLOC, GROUP_THROWING, GROUP_END, GROUP_DIRECT, GROUP_NOTE };
 
 static enum group site_group(const struct site *site)
 {
+	switch (site->role) {
+	case ROLE_END:
+		return GROUP_END;
+	case ROLE_DIRECT:
+		return GROUP_DIRECT;
+	case ROLE_NOTE:
+		return GROUP_NOTE;
+	case ROLE_CALL:
+	case ROLE_COUNT:
+		break;
+	}
 	if (PROBE_COOKIE_OP(site->function->cookie) == PROBE_FREE)
 		return GROUP_FREE;
 	return site->function->flags & FUNCTION_THROWS ? GROUP_THROWING : GROUP_ALLOC;
@@ -21,18 +32,31 @@ static uint64_t common_cookie(const struct allocator *allocator)
 	return strcmp(allocator->kind, "glibc") ? 0 : PROBE_SIZE_BEFORE;
 }
 
-static size_t collect_probes(const struct allocator *allocator, const struct site *sites,
-			     size_t count, enum group group, struct probe *probes)
-{
-	size_t found = 0;
+struct installation {
+	struct keeper *keeper;
+	uint32_t group;
+	const struct probe_programs *programs;
+	const struct allocator *allocator;
+	const struct site **sites; /* all that are to be probed */
+	size_t site_count;
+	struct probe *probes; /* room for all sites */
+	struct probe_set set;
+};
 
-	for (size_t i = 0; i < count; i++) {
-		if (site_group(&sites[i]) != group)
+static void collect_probes(struct installation *installation, enum group group)
+{
+	struct probe_set *set = &installation->set;
+
+	set->count = 0;
+	for (size_t i = 0; i < installation->site_count; i++) {
+		const struct site *site = installation->sites[i];
+
+		if (site_group(site) != group)
 			continue;
-		probes[found].file_offset = sites[i].file_offset;
-		probes[found++].cookie = sites[i].cookie | common_cookie(allocator);
+		installation->probes[set->count].file_offset = site->file_offset;
+		installation->probes[set->count++].cookie =
+			site->cookie | common_cookie(installation->allocator);
 	}
-	return found;
 }
 
 static enum attach_kind plain_kind(enum attach_kind kind)
@@ -40,24 +64,10 @@ static enum attach_kind plain_kind(enum attach_kind kind)
 	return kind == ATTACH_SESSION ? ATTACH_MULTI : kind;
 }
 
-struct installation {
-	struct keeper *keeper;
-	uint32_t group;
-	const struct probe_programs *programs;
-	const struct allocator *allocator;
-	struct probe *probes; /* room for all sites */
-	struct probe_set set;
-};
-
-static int install_group(struct installation *installation, enum group group, bool returns,
-			 enum attach_kind kind, int program_fd, bool at_return)
+static int install_group(struct installation *installation, enum group group, enum attach_kind kind,
+			 int program_fd, bool at_return)
 {
-	const struct allocator *allocator = installation->allocator;
-	const struct site *sites = returns ? allocator->return_sites : allocator->entry_sites;
-	size_t count = returns ? allocator->return_count : allocator->entry_count;
-
-	installation->set.count =
-		collect_probes(allocator, sites, count, group, installation->probes);
+	collect_probes(installation, group);
 	installation->set.kind = kind;
 	installation->set.program_fd = program_fd;
 	installation->set.at_return = at_return;
@@ -70,52 +80,60 @@ static int install_allocs(struct installation *installation)
 	int error;
 
 	if (programs->kind == ATTACH_SESSION)
-		return install_group(installation, GROUP_ALLOC, false, ATTACH_SESSION,
+		return install_group(installation, GROUP_ALLOC, ATTACH_SESSION,
 				     programs->alloc_session, false);
-	error = install_group(installation, GROUP_ALLOC, false, programs->kind,
-			      programs->alloc_return, true);
+	error = install_group(installation, GROUP_ALLOC, programs->kind, programs->alloc_return,
+			      true);
 	if (error)
 		return error;
-	return install_group(installation, GROUP_ALLOC, false, programs->kind,
-			     programs->alloc_enter, false);
+	return install_group(installation, GROUP_ALLOC, programs->kind, programs->alloc_enter,
+			     false);
 }
 
 static int install_all(struct installation *installation)
 {
 	const struct probe_programs *programs = installation->programs;
-	enum attach_kind plain = plain_kind(programs->kind);
-	int error;
+	const struct {
+		enum group group;
+		int program_fd;
+	} plain[] = {
+		{GROUP_FREE, programs->free_enter},         {GROUP_END, programs->throwing_return},
+		{GROUP_THROWING, programs->throwing_enter}, {GROUP_NOTE, programs->alloc_note},
+		{GROUP_DIRECT, programs->alloc_direct},
+	};
 
-	error = install_group(installation, GROUP_FREE, false, plain, programs->free_enter, false);
-	if (!error)
-		error = install_group(installation, GROUP_THROWING, true, plain,
-				      programs->throwing_return, false);
-	if (!error)
-		error = install_group(installation, GROUP_THROWING, false, plain,
-				      programs->throwing_enter, false);
-	return error ? error : install_allocs(installation);
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+		int error = install_group(installation, plain[i].group, plain_kind(programs->kind),
+					  plain[i].program_fd, false);
+		if (error)
+			return error;
+	}
+	return install_allocs(installation);
 }
 
 int allocator_install(struct keeper *keeper, const struct probe_programs *programs, pid_t pid,
 		      const struct allocator *allocator, uint32_t *group)
 {
-	size_t room = allocator->entry_count + allocator->return_count;
-	struct probe *probes = calloc(room ? room : 1, sizeof(*probes));
 	struct installation installation = {
 		.keeper = keeper,
 		.group = keeper_group(keeper),
 		.programs = programs,
 		.allocator = allocator,
-		.probes = probes,
-		.set = {.file_fd = allocator->fd, .pid = pid, .probes = probes},
 	};
-	int error = probes ? install_all(&installation) : -ENOMEM;
+	int error = -ENOMEM;
 
+	installation.sites = allocator_sites(allocator, programs->direct, &installation.site_count);
+	installation.probes = calloc(installation.site_count + 1, sizeof(*installation.probes));
+	installation.set = (struct probe_set){
+		.file_fd = allocator->fd, .pid = pid, .probes = installation.probes};
+	if (installation.sites && installation.probes)
+		error = install_all(&installation);
 	if (error)
 		keeper_remove(keeper, installation.group);
 	else
 		*group = installation.group;
-	free(probes);
+	free(installation.probes);
+	free(installation.sites);
 	return error;
 }
 

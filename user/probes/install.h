@@ -14,6 +14,9 @@ struct probe_programs {
 	int alloc_session; /* session only */
 	int alloc_enter;   /* multi and perf */
 	int alloc_return;
+	bool direct; /* use the direct sites (direct.h) that were found */
+	int alloc_direct;
+	int alloc_note;
 	int throwing_enter;
 	int throwing_return;
 	int free_enter;

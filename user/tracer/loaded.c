@@ -43,6 +43,8 @@ static void choose_programs(struct unfreed_bpf *skeleton, enum attach_kind kind,
 	use_program(skeleton->progs.alloc_return, !session, plain);
 	use_program(skeleton->progs.throwing_enter, true, plain);
 	use_program(skeleton->progs.throwing_return, true, plain);
+	use_program(skeleton->progs.alloc_direct, true, plain);
+	use_program(skeleton->progs.alloc_note, true, plain);
 	use_program(skeleton->progs.free_enter, true, plain);
 	use_program(skeleton->progs.library_loaded, true, plain);
 	bpf_program__set_autoload(skeleton->progs.page_fault, growth);
@@ -175,17 +177,20 @@ static int attach_tracepoints(struct loaded *loaded)
 	return 0;
 }
 
-static void note_programs(struct loaded *loaded, enum attach_kind kind)
+static void note_programs(struct loaded *loaded, const struct loaded_config *config)
 {
 	struct unfreed_bpf *skeleton = loaded->skeleton;
 
 	loaded->programs = (struct probe_programs){
-		.kind = kind,
+		.kind = config->attach,
+		.direct = !config->entry_sites,
 		.alloc_session = bpf_program__fd(skeleton->progs.alloc_session),
 		.alloc_enter = bpf_program__fd(skeleton->progs.alloc_enter),
 		.alloc_return = bpf_program__fd(skeleton->progs.alloc_return),
 		.throwing_enter = bpf_program__fd(skeleton->progs.throwing_enter),
 		.throwing_return = bpf_program__fd(skeleton->progs.throwing_return),
+		.alloc_direct = bpf_program__fd(skeleton->progs.alloc_direct),
+		.alloc_note = bpf_program__fd(skeleton->progs.alloc_note),
 		.free_enter = bpf_program__fd(skeleton->progs.free_enter),
 		.library_loaded = bpf_program__fd(skeleton->progs.library_loaded),
 	};
@@ -203,7 +208,7 @@ int loaded_open(struct loaded *loaded, const struct loaded_config *config)
 	error = unfreed_bpf__load(loaded->skeleton);
 	if (error)
 		return error;
-	note_programs(loaded, config->attach);
+	note_programs(loaded, config);
 	error = open_view(loaded);
 	if (!error)
 		error = open_unwind_memory(loaded);

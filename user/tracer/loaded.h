@@ -16,6 +16,7 @@
 
 struct loaded_config {
 	enum attach_kind attach; /* a definite one */
+	bool entry_sites;        /* no use is made of direct sites */
 	bool follow_forks;
 	bool peak;
 	bool growth; /* with the program of page faults */

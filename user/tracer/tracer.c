@@ -22,6 +22,7 @@ static int load(struct tracer *tracer)
 {
 	const struct loaded_config config = {
 		.attach = tracer->config.attach,
+		.entry_sites = tracer->config.entry_sites,
 		.follow_forks = tracer->config.follow_forks,
 		.peak = tracer->config.peak,
 		.growth = tracer->config.growth,
