@@ -483,6 +483,15 @@ static bool is_leaf(const struct graph *graph, uint32_t node)
 	       !(type->flags & (TYPE_MANAGED_DICT | TYPE_INLINE_VALUES));
 }
 
+/*
+ * A deque's entries are in many blocks, which stay as they were copied: its newer ends would make
+ * entries of what is in them no more.
+ */
+static bool can_be_read_again(const struct graph *graph, uint32_t type)
+{
+	return graph->reader->types->items[type].kind != KIND_DEQUE;
+}
+
 /* What refers to nothing, or has a table that is none, may have another one by now. */
 static void follow_object(struct graph *graph, uint32_t node, struct object *object)
 {
@@ -491,7 +500,7 @@ static void follow_object(struct graph *graph, uint32_t node, struct object *obj
 	graph->is_stale = false;
 	object_references(reader, object, refer, store, graph);
 	if ((!graph->is_stale && !object_is_torn(reader, object->address, object->type)) ||
-	    graph->refreshes >= REFRESHES_MAX)
+	    graph->refreshes >= REFRESHES_MAX || !can_be_read_again(graph, object->type))
 		return;
 	graph->refreshes += 1 + object_payload(reader, object->address, object->type) / REFRESHED;
 	object_refresh(reader, object->address, object->type);
