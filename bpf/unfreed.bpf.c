@@ -14,6 +14,7 @@
 #include "ledger.bpf.h"
 #include "processes.bpf.h"
 #include "stacks.bpf.h"
+#include "unknown_frees.bpf.h"
 
 char LICENSE[] SEC("license") = "GPL";
 
@@ -57,114 +58,6 @@ static __always_inline void block_open(struct call *call, __u64 address, __u32 w
 	call->fresh.time_ns = call->born_ns ? call->born_ns : bpf_ktime_get_ns();
 	if (!ledger_put(key, &call->fresh, seen ? PUT_NEW : PUT_NEW_UNSEEN))
 		call->last_allocated = key;
-}
-
-/* malloc_chunk of glibc's malloc/malloc.c: flags of mchunk_size, which lies before the block. */
-#define CHUNK_FLAGS      7
-#define CHUNK_IS_MMAPPED 2
-#define CHUNK_MIN        32
-#define CHUNK_MAX        (1ull << 40)
-
-/* What the user of a block may use, 0 where it does not say. */
-static __noinline __u64 block_usable_size(__u64 cookie, __u64 address)
-{
-	__u64 word = 0, size;
-
-	if (!(cookie & PROBE_SIZE_BEFORE) ||
-	    bpf_probe_read_user(&word, sizeof(word), (void *)(address - sizeof(word))))
-		return 0;
-	size = word & ~(__u64)CHUNK_FLAGS;
-	if (size < CHUNK_MIN || size > CHUNK_MAX)
-		return 0;
-	return size - (word & CHUNK_IS_MMAPPED ? 2 * sizeof(word) : sizeof(word));
-}
-
-/*
- * The size of a block of an interpreter's own allocator, as its pool says; 0 where it lies in none.
- * What a pool's header would say of memory that is no pool cannot agree in all of this by chance.
- */
-static __noinline __u64 python_block_size(__u32 space, __u64 address)
-{
-	struct python_space *python = python_space_of(space);
-	__u32 header[3], pool_bytes, offset, size;
-
-	if (!python)
-		return 0;
-	pool_bytes = python->pool_bytes;
-	offset = (__u32)address & (pool_bytes - 1);
-	if (!pool_bytes || offset < POOL_FIRST_OFFSET ||
-	    bpf_probe_read_user(header, sizeof(header),
-				(void *)(address - offset + POOL_SIZE_CLASS)) ||
-	    header[0] >= POOL_CLASSES)
-		return 0;
-	size = (header[0] + 1) * POOL_CLASS_BYTES;
-	if (header[(POOL_LAST_OFFSET - POOL_SIZE_CLASS) / 4] != pool_bytes - size ||
-	    (offset - POOL_FIRST_OFFSET) % size)
-		return 0;
-	return size;
-}
-
-/* Of a block that the ledger never held. */
-static __always_inline __u64 unknown_size(struct call *call, __u64 cookie, __u64 address)
-{
-	if (PROBE_COOKIE_DOMAIN(cookie) == DOMAIN_PYTHON)
-		return python_block_size(call->space, address);
-	return block_usable_size(cookie, address);
-}
-
-static __always_inline void count_sized(struct counters *counters, __u64 size)
-{
-	if (!counters)
-		return;
-	count(&counters->sized_frees, 1);
-	count(&counters->sized_bytes, size);
-}
-
-static __always_inline void count_sized_free(__u32 space, __u64 size)
-{
-	if (!size)
-		return;
-	count_sized(counters_get(), size);
-	count_sized(counters_of(space), size);
-}
-
-static __always_inline void count_unknown_free(__u32 space)
-{
-	struct counters *counters = counters_get();
-
-	if (counters)
-		count(&counters->unknown_frees, 1);
-	counters = counters_of(space);
-	if (counters)
-		count(&counters->unknown_frees, 1);
-}
-
-static __noinline int python_count_unknown_free(__u32 space)
-{
-	struct python_space *python = python_space_of(space);
-
-	if (python)
-		count(&python->unknown_frees, 1);
-	return 0;
-}
-
-/* Whether a block may be a code object: they all are larger. */
-#define CODE_BYTES_MIN 160
-
-/* Where what is freed is a code object, the address may soon be another one's. */
-static __noinline int python_note_free(struct call *call, __u64 address)
-{
-	struct python_space *python = python_space_of(call->space);
-	__u64 type = 0;
-
-	if (!python || !python->code_type ||
-	    bpf_probe_read_user(&type, sizeof(type), (void *)(address + PYTHON_OBJECT_TYPE)))
-		return 0;
-	if (type == python->code_type) {
-		code_was_freed[CODE_SLOT(address)] = 1;
-		codes_freed = 1;
-	}
-	return 0;
 }
 
 /* The old block of a realloc is gone. */
@@ -218,6 +111,19 @@ static __noinline int realloc_pass_on(struct pt_regs *ctx, struct call *call)
 	return 0;
 }
 
+/* An allocation that no pending one is outside of; `sp` points at its return address. */
+static __always_inline void call_begin(struct call *call, __u64 sp, __u64 cookie)
+{
+	if (call->sp)
+		call_abandon(call);
+	if (sp >= call->throwing_sp)
+		call->throwing_sp = 0; /* left by an exception */
+	call->cookie = cookie;
+	call->last_freed = 0;
+	call->old_block = OLD_NONE;
+	call->born_ns = 0;
+}
+
 /* Returns whether the return is of interest. */
 static __always_inline bool alloc_begin(struct pt_regs *ctx)
 {
@@ -231,22 +137,14 @@ static __always_inline bool alloc_begin(struct pt_regs *ctx)
 	call = call_current(&state);
 	if (!call || state->gate == GATE_OFF)
 		return false;
-	if (call->sp) {
-		if (call_is_inside(call, sp)) {
-			realloc_pass_on(ctx, call);
-			return false;
-		}
-		call_abandon(call);
+	if (call->sp && call_is_inside(call, sp)) {
+		realloc_pass_on(ctx, call);
+		return false;
 	}
-	if (sp >= call->throwing_sp)
-		call->throwing_sp = 0; /* left by an exception */
 	cookie = bpf_get_attach_cookie(ctx);
-	call->cookie = cookie;
+	call_begin(call, sp, cookie);
 	call->size = size_argument(ctx, cookie);
 	call->pointer = regs_argument(ctx, PROBE_COOKIE_POINTER(cookie));
-	call->last_freed = 0;
-	call->old_block = OLD_NONE;
-	call->born_ns = 0;
 	call->sp = sp;
 	if (PROBE_COOKIE_OP(cookie) == PROBE_REALLOC || PROBE_COOKIE_OP(cookie) == PROBE_RESIZE)
 		realloc_begin(call);
@@ -377,6 +275,22 @@ int throwing_enter(struct pt_regs *ctx)
 	return 0;
 }
 
+/* Where the return address of the call lies whose end is near, as PROBE_PLACE says. */
+static __always_inline __u64 place_sp(struct pt_regs *ctx, __u64 cookie)
+{
+	return regs_sp(ctx) + PROBE_COOKIE_WORDS(cookie) * sizeof(__u64);
+}
+
+/* What it will return; 0 also where it does not end this way. */
+static __always_inline __u64 place_result(struct pt_regs *ctx, __u64 cookie)
+{
+	__u32 condition = PROBE_COOKIE_CONDITION(cookie);
+
+	if (condition && !regs_condition(ctx, PROBE_CONDITION_CODE(condition)))
+		return 0;
+	return regs_numbered(ctx, PROBE_COOKIE_RESULT(cookie));
+}
+
 /*
  * On a `ret` of such a function, or on the last branch before one: then the cookie says what a call
  * that goes on to the `ret` looks like there.
@@ -385,16 +299,14 @@ SEC("uprobe")
 int throwing_return(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
-	__u64 sp = regs_sp(ctx) + PROBE_COOKIE_WORDS(cookie) * sizeof(__u64);
-	__u32 condition = PROBE_COOKIE_CONDITION(cookie);
+	__u64 sp = place_sp(ctx, cookie);
 	struct space_state *state;
 	struct call *call = tracing ? call_current(&state) : NULL;
 	__u64 result;
 
-	if (!call || state->gate == GATE_OFF || call->throwing_sp != sp ||
-	    (condition && !regs_condition(ctx, PROBE_CONDITION_CODE(condition))))
+	if (!call || state->gate == GATE_OFF || call->throwing_sp != sp)
 		return 0;
-	result = regs_numbered(ctx, PROBE_COOKIE_RESULT(cookie));
+	result = place_result(ctx, cookie);
 	if (!result)
 		return 0;
 	call->throwing_sp = 0;
@@ -441,7 +353,7 @@ int alloc_note(struct pt_regs *ctx)
 
 	if (!call)
 		return 0;
-	call->noted_sp = regs_sp(ctx) + PROBE_COOKIE_WORDS(cookie) * sizeof(__u64);
+	call->noted_sp = place_sp(ctx, cookie);
 	call->noted_size = regs_numbered(ctx, PROBE_COOKIE_SIZE_REGISTER(cookie));
 	return 0;
 }
@@ -471,40 +383,23 @@ SEC("uprobe")
 int alloc_direct(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
-	__u64 sp = regs_sp(ctx) + PROBE_COOKIE_WORDS(cookie) * sizeof(__u64);
-	__u32 condition = PROBE_COOKIE_CONDITION(cookie);
+	__u64 sp = place_sp(ctx, cookie);
 	struct space_state *state;
 	struct call *call;
 	__u64 result;
 
-	if (!tracing || (condition && !regs_condition(ctx, PROBE_CONDITION_CODE(condition))))
+	if (!tracing)
 		return 0;
-	result = regs_numbered(ctx, PROBE_COOKIE_RESULT(cookie));
+	result = place_result(ctx, cookie);
 	call = result ? call_current(&state) : NULL;
 	if (!call || state->gate == GATE_OFF)
 		return 0;
-	if (call->sp) {
-		if (call_is_inside(call, sp))
-			return 0;
-		call_abandon(call);
-	}
-	if (sp >= call->throwing_sp)
-		call->throwing_sp = 0; /* left by an exception */
-	call->cookie = cookie;
-	call->last_freed = 0;
-	call->old_block = OLD_NONE;
-	call->born_ns = 0;
+	if (call->sp && call_is_inside(call, sp))
+		return 0;
+	call_begin(call, sp, cookie);
 	if (direct_size(ctx, call, cookie, sp) && caller_behind(ctx, call, cookie))
 		block_open(call, result, state->window);
 	return 0;
-}
-
-static __always_inline void size_unknown_free(struct call *call, __u64 cookie, __u64 address)
-{
-	__u64 size = unknown_size(call, cookie, address);
-
-	call->last_unsized = size ? 0 : address;
-	count_sized_free(call->space, size);
 }
 
 SEC("uprobe")
