@@ -79,8 +79,7 @@ static int look_at_all(struct callees *callees, struct code_walk *walk, uint64_t
 			return 0;
 		if (i && step->to == walk->steps[i - 1].to)
 			continue; /* each instruction once */
-		if (instruction_decode(walk->decoder, callees->code->bytes, callees->code->size,
-				       step->to, &instruction))
+		if (!code_walk_decode(walk, step->to, &instruction))
 			return 0;
 		if (instruction.flow == FLOW_CALL)
 			result = look_at_call(callees, walk, &instruction);

@@ -15,6 +15,13 @@ enum {
 	CALLEE_INSTRUCTIONS_MAX = 100000, /* of all of them */
 };
 
+bool code_walk_decode(const struct code_walk *walk, uint64_t offset,
+		      struct instruction *instruction)
+{
+	return !instruction_decode(walk->decoder, walk->code->bytes, walk->code->size, offset,
+				   instruction);
+}
+
 static int step_to(struct code_walk *walk, uint64_t from, uint64_t to)
 {
 	const struct code_step step = {from, to};
@@ -58,8 +65,7 @@ static bool errand_returns(struct code_walk *walk, struct errand *errand, uint64
 	struct instruction instruction;
 
 	while (walk->judged++ < CALLEE_INSTRUCTIONS_MAX) {
-		if (instruction_decode(walk->decoder, walk->code->bytes, walk->code->size, at,
-				       &instruction))
+		if (!code_walk_decode(walk, at, &instruction))
 			return true;
 		switch (instruction.flow) {
 		case FLOW_RETURN:
@@ -164,8 +170,7 @@ static int walk_all(struct code_walk *walk, uint64_t entry)
 		if (code_walk_saw(walk, at))
 			continue;
 		walk->seen[at / 8] |= (uint8_t)(1 << at % 8);
-		if (instruction_decode(walk->decoder, walk->code->bytes, walk->code->size, at,
-				       &instruction))
+		if (!code_walk_decode(walk, at, &instruction))
 			walk->complete = false;
 		else
 			error = step_on(walk, &instruction);

@@ -53,6 +53,10 @@ struct code_walk_request {
 int code_walk_init(struct code_walk *walk, const struct code_walk_request *request);
 void code_walk_release(struct code_walk *walk);
 
+/* The instruction at an offset of its code. False where none is known to begin there. */
+bool code_walk_decode(const struct code_walk *walk, uint64_t offset,
+		      struct instruction *instruction);
+
 /* Of a call, whether it is known never to return. */
 bool code_walk_never_returns(struct code_walk *walk, const struct instruction *call);
 

@@ -177,9 +177,7 @@ static bool is_barrier(const struct flow *flow, uint64_t after)
 	uint64_t at = after, before = after;
 	size_t count;
 
-	while (!instruction_decode(flow->walk.decoder, flow->code->bytes, flow->code->size, at,
-				   &padding) &&
-	       is_padding(&padding)) {
+	while (code_walk_decode(&flow->walk, at, &padding) && is_padding(&padding)) {
 		before = at;
 		at += padding.size;
 	}
@@ -205,8 +203,7 @@ static int step_over(const struct flow *flow, const struct code_step *step, bool
 
 	if (!before || !before->reached)
 		return 0;
-	if (instruction_decode(flow->walk.decoder, flow->code->bytes, flow->code->size, step->from,
-			       &instruction))
+	if (!code_walk_decode(&flow->walk, step->from, &instruction))
 		return -1;
 	if ((instruction.flow == FLOW_CALL) != calls)
 		return 0;
@@ -281,9 +278,9 @@ static bool complete_site(const struct flow *flow, struct site *site, bool *note
 	const struct state *state = state_at(flow, site->file_offset - flow->code->file_offset);
 	uint64_t words = PROBE_COOKIE_WORDS(site->cookie), size = PROBE_SIZE_NOTED, frame, extra;
 
-	if (site->skipped >= flow->function->size || site->kind != SITE_EMULATED || !state ||
-	    !state->reached || (uint64_t)state->words != words || words > PROBE_DIRECT_WORDS_MAX ||
-	    !find_place(state, THE_FRAME, &frame) || !find_place(state, THE_EXTRA, &extra))
+	if (!state || !state->reached || (uint64_t)state->words != words ||
+	    words > PROBE_DIRECT_WORDS_MAX || !find_place(state, THE_FRAME, &frame) ||
+	    !find_place(state, THE_EXTRA, &extra))
 		return false;
 	if (!find_register(state, THE_SIZE, &size) && !state->noted)
 		return false;
@@ -315,8 +312,7 @@ static bool add_notes(struct flow *flow)
 		const struct state *state = state_at(flow, from);
 
 		if (!state || !state->reached ||
-		    instruction_decode(flow->walk.decoder, flow->code->bytes, flow->code->size,
-				       from, &instruction) ||
+		    !code_walk_decode(&flow->walk, from, &instruction) ||
 		    !is_note(state, &instruction))
 			continue;
 		if (!find_register(state, THE_SIZE, &size) ||
@@ -343,9 +339,7 @@ static bool add_exits(struct flow *flow)
 
 		for (size_t j = 0; same && j < REGISTER_COUNT; j++)
 			same = (state->registers[j] & entry.registers[j]) == entry.registers[j];
-		if (!same ||
-		    instruction_decode(flow->walk.decoder, flow->code->bytes, flow->code->size,
-				       flow->walk.exits[i], &instruction) ||
+		if (!same || !code_walk_decode(&flow->walk, flow->walk.exits[i], &instruction) ||
 		    instruction.cost != COST_EMULATED ||
 		    !add_site(flow, ROLE_CALL, flow->function->function->cookie, &instruction))
 			return false;
@@ -365,6 +359,16 @@ static bool complete_sites(struct flow *flow)
 	return (!noted || add_notes(flow)) && add_exits(flow);
 }
 
+/* All inside of the function, and cheap: what need not be followed to be known. */
+static bool may_be_direct(const struct flow *flow)
+{
+	for (size_t i = 0; i < flow->count; i++)
+		if (flow->sites[i].skipped >= flow->function->size ||
+		    flow->sites[i].kind != SITE_EMULATED)
+			return false;
+	return flow->count && flow->walk.step_count <= STEPS_MAX;
+}
+
 /* Fills the sites with what returns.h says of the walk, and sets their number; 0: none will do. */
 static int find_in_walk(struct flow *flow, bool before_jumps)
 {
@@ -378,8 +382,10 @@ static int find_in_walk(struct flow *flow, bool before_jumps)
 	int count = returns_find(&flow->walk, &request, flow->sites, DIRECT_SITES_MAX, &complete);
 
 	flow->count = count > 0 && complete ? (size_t)count : 0;
-	if (count < 0 || !flow->count || flow->walk.step_count > STEPS_MAX)
+	if (!may_be_direct(flow)) {
+		flow->count = 0;
 		return count < 0 ? count : 0;
+	}
 	flow->states = calloc(flow->walk.step_count + 1, sizeof(*flow->states));
 	if (!flow->states)
 		return -ENOMEM;

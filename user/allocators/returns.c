@@ -52,12 +52,6 @@ struct search {
 	size_t tail_count;
 };
 
-static bool decode(struct search *search, uint64_t at, struct instruction *instruction)
-{
-	return !instruction_decode(search->walk->decoder, search->code->bytes, search->code->size,
-				   at, instruction);
-}
-
 static bool add_site(struct search *search, struct tail *tail, const struct place *place,
 		     uint8_t condition, const struct instruction *instruction)
 {
@@ -138,7 +132,8 @@ static bool look_before(struct search *search, struct tail *tail, size_t index)
 	for (size_t i = 0; i < count; i++) {
 		if (i && steps[i].from == steps[i - 1].from)
 			continue; /* a branch to what follows it */
-		if (steps[i].from == CODE_NOWHERE || !decode(search, steps[i].from, &instruction))
+		if (steps[i].from == CODE_NOWHERE ||
+		    !code_walk_decode(search->walk, steps[i].from, &instruction))
 			return false;
 		if (instruction.flow == FLOW_JUMP && search->request->before_jumps) {
 			if (!lengthen(tail, place, &instruction))
@@ -161,7 +156,8 @@ static bool tail_find(struct search *search, uint64_t at, struct tail *tail)
 	const struct place place = {.result = result_register};
 	struct instruction end;
 
-	if (!decode(search, at, &end) || end.cost == COST_EMULATED || !append(tail, at, &place))
+	if (!code_walk_decode(search->walk, at, &end) || end.cost == COST_EMULATED ||
+	    !append(tail, at, &place))
 		return false; /* the `ret` itself is as cheap */
 	for (size_t i = 0; i < tail->length; i++)
 		if (!look_before(search, tail, i))
@@ -186,7 +182,7 @@ static void find_jumps_near(struct search *search, uint64_t place)
 	struct instruction instruction;
 
 	for (uint64_t at = place > NEAR_BYTES ? place - NEAR_BYTES : 0; at < end;) {
-		bool known = decode(search, at, &instruction);
+		bool known = code_walk_decode(search->walk, at, &instruction);
 		uint64_t next = at + (known ? instruction.size : 1);
 
 		for (uint64_t i = at + 1; !code_walk_saw(search->walk, at) && i < next; i++)
@@ -257,7 +253,7 @@ static bool append_sites(struct search *search, const struct tail *tail, struct 
 	struct site own;
 
 	if (!tail->proven) {
-		if (!decode(search, tail->code[0], &instruction))
+		if (!code_walk_decode(search->walk, tail->code[0], &instruction))
 			return false;
 		site_fill(search->request->function, search->code->file_offset,
 			  search->request->entry, search->request->function->cookie, &instruction,
