@@ -318,28 +318,10 @@ def test_what_nobody_explains_has_a_next_step(tmp_path):
     assert f"record -p {script.pid} -d 60 --growth" in " ".join(text.split())
 
 
-def test_the_line_of_cpp_that_fills_a_map_in_a_short_watch(tmp_path):
-    """Traced for three seconds: what outlives half of them counts. Put forward is the program's own
-    function, not the library's that it instantiates."""
-    program = subprocess.Popen([PROGRAMS / "cpp_fills"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert program.stdout.readline() == "ready\n"
-        answer, text = ask(program.pid, tmp_path, 20)
-    finally:
-        program.kill()
-        program.communicate()
-    finding = answer["findings"][0]
-    assert finding["subject"] == "C memory"
-    fill = finding["filled_by"][0]
-    assert "open_session" in fill["frames"][fill["own"]]["name"], fill
-    assert "allocated   open_session" in text
-    assert " 0 blocks" not in text  # 580 blocks are some
-
-
-def test_stacks_of_memory_that_another_allocator_has(tmp_path):
-    """Which of its blocks are live cannot be read, and yet what calls it can be recorded."""
+def ask_cpp_fills(tmp_path, **environment):
+    """The answer, in which the line that fills stands first."""
     program = subprocess.Popen([PROGRAMS / "cpp_fills"], stdout=subprocess.PIPE, text=True,
-                               env={**os.environ, "LD_PRELOAD": str(library("libjemalloc.so.2"))})
+                               env={**os.environ, **environment})
     try:
         assert program.stdout.readline() == "ready\n"
         answer, text = ask(program.pid, tmp_path, 20)
@@ -350,4 +332,19 @@ def test_stacks_of_memory_that_another_allocator_has(tmp_path):
     assert finding["subject"] == "C memory", text
     fill = finding["filled_by"][0]
     assert "open_session" in fill["frames"][fill["own"]]["name"], fill
+    return answer, text
+
+
+def test_the_line_of_cpp_that_fills_a_map_in_a_short_watch(tmp_path):
+    """Traced for three seconds: what outlives half of them counts. Put forward is the program's own
+    function, not the library's that it instantiates."""
+    _, text = ask_cpp_fills(tmp_path)
+    assert "allocated   open_session" in text
+    assert " 0 blocks" not in text  # 580 blocks are some
+
+
+def test_stacks_of_memory_that_another_allocator_has(tmp_path):
+    """Which of its blocks are live cannot be read, and yet what calls it can be recorded."""
+    answer, _ = ask_cpp_fills(tmp_path, LD_PRELOAD=str(library("libjemalloc.so.2")))
+    finding = answer["findings"][0]
     assert finding["bytes_per_hour"] > 0.5 * answer["growth"]["bytes_per_hour"]
