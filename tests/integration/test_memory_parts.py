@@ -257,10 +257,9 @@ def read_plainly(pid):
 
 
 def test_cost_of_a_gigabyte():
-    """A million chunks: half a second of CPU time, and not much more than reading takes alone."""
+    """A million chunks: not much more than reading takes alone."""
     with Target("memory_harm", "plain", 1000) as target:
         spent = min(look(target.pid)["cpu"] for _ in range(3))
-        assert spent < 0.5
         assert spent < 3 * min(read_plainly(target.pid) for _ in range(3))
 
 
