@@ -64,6 +64,11 @@ int main(int argc, char **argv)
 		message_error("no command given; `unfreed --help` lists them");
 		return STATUS_USAGE;
 	}
+	if (!strcmp(argv[1], "help") && argc > 2) {
+		argc = 3;
+		argv[1] = argv[2];
+		argv[2] = "--help";
+	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		print_help(stdout);
 		return STATUS_OK;

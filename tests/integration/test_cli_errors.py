@@ -74,15 +74,23 @@ def test_no_command_at_all():
 
 
 @pytest.mark.parametrize("args", [["--help"], ["help"], ["-h"], ["record", "--help"], ["report", "--help"],
-                                  ["doctor", "--help"], ["--version"]], ids=" ".join)
+                                  ["doctor", "--help"], ["help", "why"], ["--version"]], ids=" ".join)
 def test_help_is_no_error(args):
     done = subprocess.run([str(UNFREED), *args], capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode == 0
     assert done.stdout and not done.stderr
 
 
+def test_help_of_a_command():
+    shown = [subprocess.run([str(UNFREED), *args], capture_output=True, text=True, timeout=TIMEOUT)
+             for args in (["help", "record"], ["record", "--help"])]
+    assert shown[0].stdout == shown[1].stdout
+    assert "no command 'nonsense'" in unfreed("help", "nonsense", status=USAGE)
+
+
 def test_no_such_process():
     assert "4194303" in unfreed("record", "-p", 4194303, status=TARGET)
+    assert "above 4194304" in unfreed("record", "-p", 99999999, status=USAGE)
 
 
 def test_a_kernel_thread():
