@@ -333,6 +333,15 @@ static void assert_reads(const char *text, const char *words)
 	free(line);
 }
 
+static size_t count_of(const char *text, const char *word)
+{
+	size_t count = 0;
+
+	for (; (text = strstr(text, word)); text++)
+		count++;
+	return count;
+}
+
 /* How an answer reads that has this one finding; the caller's. */
 static char *render_finding(struct answer *answer, struct finding finding)
 {
@@ -391,33 +400,32 @@ static void test_what_to_do_about_c_memory(void **state)
 {
 	static const struct {
 		enum finding_advice advice;
+		const char *mappings; /* what they seem to be */
 		const char *command;
-	} cases[] = {{ADVICE_RECORD, "next unfreed record -p 1235 -d 60"},
-		     {ADVICE_GROWTH, "next unfreed record -p 1235 -d 60 --growth"}};
+	} cases[] = {{ADVICE_RECORD, "Java", "next unfreed record -p 1235 -d 60"},
+		     {ADVICE_GROWTH, "Go", "next unfreed record -p 1235 -d 60 --growth"},
+		     {ADVICE_GROWTH, NULL, "next unfreed record -p 1235 -d 60 --growth"},
+		     {ADVICE_GROWTH, "Java", "next jcmd 1235 GC.class_histogram"}};
 	struct look *look = service_look();
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct answer *answer = answer_new_of(look);
+		struct look_count mappings = {cases[i].mappings, 1, 1 << 20};
+
+		look->mappings = &mappings;
+		look->mapping_count = cases[i].mappings ? 1 : 0;
 		char *text = render_finding(
 			answer, (struct finding){.subject = "C memory", .advice = cases[i].advice});
 
 		assert_screen(text);
 		assert_reads(text, cases[i].command);
+		assert_int_equal(count_of(text, "next") + count_of(text, "later"), 1);
 		assert_int_equal(strstr(text, "--growth") != NULL,
-				 cases[i].advice == ADVICE_GROWTH);
+				 strstr(cases[i].command, "--growth") != NULL);
 		free(text);
 	}
 	look_free(look);
-}
-
-static size_t count_of(const char *text, const char *word)
-{
-	size_t count = 0;
-
-	for (; (text = strstr(text, word)); text++)
-		count++;
-	return count;
 }
 
 /* Six in full, six more by name, and how much the rest is. */

@@ -6,6 +6,7 @@
 #include "../lib/escape.h"
 #include "../lib/path.h"
 #include "../lib/quantity.h"
+#include "runtime_tools.h"
 
 /* Less of all live bytes is worth no line. */
 #define SHARE_MIN 5
@@ -98,11 +99,30 @@ static void print_file(struct columns *columns, const char *module)
 	      columns->file);
 }
 
+/* New memory of such a heap is touched by whoever moves objects, not by whoever makes them. */
+static void print_heap(struct columns *columns, const struct snapshot *snapshot)
+{
+	for (size_t i = 0; i < snapshot->target_count; i++) {
+		const struct target *target = &snapshot->targets[i];
+
+		if (!runtime_has_tool(target->own_mappings))
+			continue;
+		fputs("hint: ", columns->file);
+		columns_hang(columns, strlen("hint: "));
+		fprintf(columns->file, "which objects fill the heap of %s: ", target->own_mappings);
+		runtime_print_tool(columns->file, target->own_mappings, (int)target->pid);
+		putc('\n', columns->file);
+		return;
+	}
+}
+
 void name_hints_print(struct columns *columns, const struct snapshot *snapshot)
 {
 	uint64_t total = snapshot->totals.live_bytes;
 	struct unnamed unnamed = {0};
 
+	if (snapshot->mode == MODE_GROWTH)
+		print_heap(columns, snapshot);
 	for (size_t i = 0; i < snapshot->stack_count; i++)
 		add_stack(&unnamed, &snapshot->stacks[i]);
 	if (unnamed.jit_bytes > total / SHARE_MIN) {

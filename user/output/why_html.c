@@ -183,9 +183,8 @@ static void print_findings(struct page *page, const struct answer *answer)
 }
 
 static const char *const command_labels[WHY_COMMAND_COUNT] = {
-	[WHY_HOLDERS] = "who holds it",
-	[WHY_RECORD] = "who allocates it",
-	[WHY_GROWTH] = "who touches new memory",
+	[WHY_HOLDERS] = "who holds it",        [WHY_RECORD] = "who allocates it",
+	[WHY_RUNTIME] = "what its heap holds", [WHY_GROWTH] = "who touches new memory",
 	[WHY_DIFF] = "what grew since",
 };
 

@@ -10,6 +10,7 @@
 #include "../lib/escape.h"
 #include "../lib/quantity.h"
 #include "look_label.h"
+#include "runtime_tools.h"
 
 #define MOST_CALLERS 2
 
@@ -422,6 +423,19 @@ static bool has_advice(const struct answer *answer, enum finding_advice advice)
 	return false;
 }
 
+static bool asks_for_growth(const struct answer *answer)
+{
+	return has_advice(answer, ADVICE_GROWTH) || has_much_unexplained(answer);
+}
+
+/* What most of the memory that is mapped directly seems to be of. */
+static const char *runtime_of(const struct answer *answer)
+{
+	const struct look *look = answer->look;
+
+	return look && look->mapping_count ? look->mappings[0].name : NULL;
+}
+
 bool why_has_command(const struct answer *answer, enum why_command command)
 {
 	switch (command) {
@@ -429,8 +443,10 @@ bool why_has_command(const struct answer *answer, enum why_command command)
 		return first_named(answer);
 	case WHY_RECORD:
 		return has_advice(answer, ADVICE_RECORD);
+	case WHY_RUNTIME:
+		return asks_for_growth(answer) && runtime_has_tool(runtime_of(answer));
 	case WHY_GROWTH:
-		return has_advice(answer, ADVICE_GROWTH) || has_much_unexplained(answer);
+		return asks_for_growth(answer) && !runtime_has_tool(runtime_of(answer));
 	default:
 		return answer->saved_as;
 	}
@@ -440,6 +456,10 @@ void why_print_command(FILE *file, const struct answer *answer, enum why_command
 {
 	int pid = answer->look ? answer->look->pid : answer->pid;
 
+	if (command == WHY_RUNTIME) {
+		runtime_print_tool(file, runtime_of(answer), pid);
+		return;
+	}
 	if (command == WHY_GROWTH || command == WHY_RECORD) {
 		fprintf(file, "unfreed record -p %d -d 60%s", pid,
 			command == WHY_GROWTH ? " --growth" : "");
