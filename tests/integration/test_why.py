@@ -273,6 +273,7 @@ def test_what_does_little_and_grows_is_named(tmp_path):
     answer = json.loads((tmp_path / "why.json").read_text())
     assert names(answer)[:1] == ["__main__.late"]
     assert answer["findings"][0]["filled_by"]
+    assert "unfreed: wrote why.json: grows " in run.stderr
     assert run.stderr.count(" kB in malloc at ") <= sum(count_looks(run.stderr)), run.stderr
 
 

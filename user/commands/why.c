@@ -18,6 +18,7 @@
 #include "../lib/signals.h"
 #include "../output/file.h"
 #include "../output/why.h"
+#include "../output/why_label.h"
 #include "../service/inquiry.h"
 #include "arguments.h"
 #include "../service/reading.h"
@@ -207,6 +208,21 @@ static const char *choose_saved(const struct why_options *why, pid_t pid, char *
 	return name;
 }
 
+/* How it grows, for whoever looks at the terminal alone. */
+static void tell_written(const char *path, const struct answer *answer)
+{
+	char *growth = NULL;
+	size_t size;
+	FILE *file = open_memstream(&growth, &size);
+
+	if (!file)
+		return;
+	why_print_growth(file, answer);
+	fclose(file);
+	message_info("wrote %s: %s", path, growth ? growth : "");
+	free(growth);
+}
+
 static enum exit_status write_all(const struct why_options *why, struct answer *answer)
 {
 	enum exit_status status = STATUS_OK;
@@ -222,6 +238,8 @@ static enum exit_status write_all(const struct why_options *why, struct answer *
 			continue;
 		}
 		written++;
+		if (strcmp(why->outputs[i], "-"))
+			tell_written(why->outputs[i], answer);
 		if (ends_in(why->outputs[i], ".json"))
 			answer->saved_as = why->outputs[i];
 	}
