@@ -192,6 +192,7 @@ struct look_grown {
 	int64_t grown;       /* entries */
 	int64_t bytes;       /* of all that is below the new entries, about */
 	bool garbage;        /* reached by nothing: a collection may take it */
+	bool replaced;       /* a value, by a longer one each time: `length` is bytes, `grown` 0 */
 };
 
 /* Objects of one type that objects of another one hold: how many more. */

@@ -175,6 +175,7 @@ static struct json_object *json_of_grown(const struct look_grown *grown)
 	json_add_difference(object, "grown", grown->grown);
 	json_add_difference(object, "bytes", grown->bytes);
 	add_flag(object, "garbage", grown->garbage);
+	add_flag(object, "replaced", grown->replaced);
 	return object;
 }
 

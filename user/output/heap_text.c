@@ -125,7 +125,9 @@ static void print_growth_head(struct columns *columns, const struct look_growth 
 
 static void print_grown(struct columns *columns, const struct look_grown *grown)
 {
-	const char *mark = grown->garbage ? ", garbage" : "";
+	const char *mark = grown->garbage    ? ", garbage"
+			   : grown->replaced ? ", longer each time"
+					     : "";
 
 	print_signed_numbers(columns, grown->grown, grown->bytes);
 	if (grown->containers > 1) {

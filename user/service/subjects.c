@@ -454,7 +454,7 @@ void subjects_update(struct subjects *subjects, struct patient *patient)
 	struct grown *grown = objects_grown(objects, &count);
 
 	for (size_t i = 0; i < count; i++)
-		if (grown[i].pattern || !objects->has_graph)
+		if (!grown[i].value && (grown[i].pattern || !objects->has_graph))
 			take_up(subjects, objects, &grown[i]);
 	free(grown);
 	follow_alike(subjects, objects);

@@ -3,7 +3,7 @@
  * Two ways of seeing growth complete each other. A container that gets longer from look to look is
  * seen whatever its entries are, but many small ones, chains, and containers that are replaced by
  * longer copies are not seen so. A pattern whose objects get more while what holds them does not
- * shows all of these. Containers under one pattern are told as one; a pattern below a container
+ * shows all of these but for values that are no containers (values.c). Containers under one pattern are told as one; a pattern below a container
  * that grows is the same growth and told with it.
  */
 #include "growth.h"
@@ -14,9 +14,11 @@
 #include "../../lib/saturate.h"
 #include "edges.h"
 #include "entry_bytes.h"
+#include "growth_internal.h"
 #include "growth_streamed.h"
 #include "names.h"
 #include "report.h"
+#include "values.h"
 
 enum {
 	ENTRIES_MIN = 2,
@@ -27,19 +29,7 @@ enum {
 	GROWN_MAX = 4096
 };
 
-struct growing {
-	const struct objects *objects;
-	const uint64_t *below; /* by node */
-	uint64_t *first_below; /* by pattern */
-	uint64_t *last_below;
-	uint32_t *group_of; /* by pattern: index + 1 of what grows there */
-	uint32_t *examples; /* by pattern: a node */
-	struct grown *items;
-	size_t count;
-	size_t capacity;
-};
-
-static struct grown *add(struct growing *growing)
+struct grown *growing_add(struct growing *growing)
 {
 	if (growing->count == growing->capacity) {
 		size_t larger = growing->capacity ? growing->capacity * 2 : 64;
@@ -133,7 +123,7 @@ static void take_container(struct growing *growing, uint32_t number)
 		grown = &growing->items[growing->group_of[pattern] - 1];
 		grown->container = 0;
 	} else {
-		grown = add(growing);
+		grown = growing_add(growing);
 		if (!grown)
 			return;
 		if (pattern)
@@ -200,9 +190,7 @@ static bool is_old_name(const struct patterns *patterns, uint32_t number)
 	       patterns->items[number].counts[0];
 }
 
-/* Whether something further up grows already, so that this is the same growth. `below` leads from
- * `pattern` to what is asked about; 0: nothing does. */
-static struct grown *group_above(const struct growing *growing, uint32_t pattern, uint32_t below)
+struct grown *growing_above(const struct growing *growing, uint32_t pattern, uint32_t below)
 {
 	const struct patterns *patterns = &growing->objects->patterns;
 
@@ -217,7 +205,7 @@ static struct grown *group_above(const struct growing *growing, uint32_t pattern
  * functions hold is different at each look. Both come and go, so that a few looks prove nothing. A
  * key grows with its value.
  */
-static bool is_fleeting(const struct objects *objects, uint32_t number)
+bool growing_is_fleeting(const struct objects *objects, uint32_t number)
 {
 	const struct patterns *patterns = &objects->patterns;
 	enum label_kind kind = label_kind(patterns->items[number].label);
@@ -240,7 +228,7 @@ static enum object_kind kind_of(const struct objects *objects, uint32_t number)
 
 /* A cache tells itself how many entries it has, with all that these bring. What code has in it, names
  * and numbers, counts or does not as others refer to it too. */
-static bool is_told_elsewhere(const struct objects *objects, uint32_t number)
+bool growing_is_told_elsewhere(const struct objects *objects, uint32_t number)
 {
 	const struct patterns *patterns = &objects->patterns;
 
@@ -280,7 +268,7 @@ static void join_entries(const struct growing *growing, const struct pattern *en
 	if (!group->type && label_kind(entries->label) != LABEL_KEY)
 		group->type = entries->type;
 	if (grew < FEW_TELL * group->entries || alike <= group->alike || bytes <= group->bytes ||
-	    group_above(growing, holders->parent, entries->parent) ||
+	    growing_above(growing, holders->parent, entries->parent) ||
 	    difference(patterns, entries->parent) > 0)
 		return;
 	group->container = 0;
@@ -298,7 +286,7 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	int64_t above = pattern->parent ? difference(&objects->patterns, pattern->parent) : 0;
 	int64_t bytes = (int64_t)(growing->last_below[number] - growing->first_below[number]);
 	uint32_t example = growing->examples[number];
-	struct grown *group = group_above(growing, number, 0);
+	struct grown *group = growing_above(growing, number, 0);
 	uint64_t bound = bound_of_attribute(&objects->patterns, pattern);
 
 	if (group) {
@@ -307,8 +295,8 @@ static void take_pattern(struct growing *growing, uint32_t number)
 		return;
 	}
 	/* small ints are counted or not as others refer to them: more of them, but no more bytes */
-	if (!example || !pattern->type || bytes <= 0 || is_fleeting(objects, number) ||
-	    is_told_elsewhere(objects, number) || (above > 0 && grew <= 3 * above) ||
+	if (!example || !pattern->type || bytes <= 0 || growing_is_fleeting(objects, number) ||
+	    growing_is_told_elsewhere(objects, number) || (above > 0 && grew <= 3 * above) ||
 	    bound <= pattern->counts[objects->patterns.looks - 1])
 		return;
 	uint32_t node = example;
@@ -317,7 +305,7 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	if (is_hidden(objects, node) &&
 	    !is_tuple(objects, node)) /* the dictionary of an lru_cache */
 		node = objects->graph.parents[node];
-	struct grown *grown = add(growing);
+	struct grown *grown = growing_add(growing);
 	if (!grown)
 		return;
 	growing->group_of[number] = (uint32_t)growing->count;
@@ -375,6 +363,7 @@ static void take_all(struct growing *growing)
 	for (uint32_t i = 1; i < objects->patterns.count; i++)
 		if (pattern_grew(&objects->patterns, &objects->patterns.items[i]))
 			take_pattern(growing, i);
+	growing_add_values(growing);
 }
 
 /*
@@ -387,7 +376,7 @@ static bool is_nested(const struct growing *growing, const struct grown *grown)
 	uint32_t below = grown->pattern, above;
 
 	while (below && (above = patterns->items[below].parent)) {
-		const struct grown *group = group_above(growing, above, below);
+		const struct grown *group = growing_above(growing, above, below);
 
 		if (!group)
 			return false;
@@ -523,6 +512,7 @@ static void describe(const struct objects *objects, const struct grown *grown, s
 		.grown = grown->entries,
 		.bytes = grown->bytes,
 		.garbage = container && is_garbage(objects, container->address),
+		.replaced = grown->value,
 	};
 	if (!type && grown->node)
 		type = graph_type(&objects->graph, grown->node);
@@ -530,12 +520,24 @@ static void describe(const struct objects *objects, const struct grown *grown, s
 	if (grown->type)
 		row->of = zone_strdup(look->zone, objects->types.items[grown->type].name);
 	if (grown->node &&
-	    name_of_node(&objects->graph, grown->node, container ? 0 : NAME_GENERIC, name))
+	    name_of_node(&objects->graph, grown->node,
+			 container || (grown->value && grown->alike <= 1) ? 0 : NAME_GENERIC, name))
 		row->name = zone_strdup(look->zone, name);
 	const struct chain *chain =
 		container ? chains_at(&objects->chains, container->address) : NULL;
 	if (chain && chain->name)
 		row->name = zone_strdup(look->zone, chain->name);
+}
+
+/* Values that became longer, but at too few looks. */
+static size_t drop_unsure(struct grown *grown, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (!grown[i].value || grown[i].sure)
+			grown[kept++] = grown[i];
+	return kept;
 }
 
 void objects_report_growth(struct objects *objects, struct look *look)
@@ -544,6 +546,7 @@ void objects_report_growth(struct objects *objects, struct look *look)
 	size_t count;
 	struct grown *grown = objects_grown(objects, &count);
 
+	count = drop_unsure(grown, count);
 	growth->seconds = objects->last_time - objects->first_time;
 	growth->looks = objects->looks;
 	if (objects->has_garbage && objects->garbage.looks > 1)

@@ -5,7 +5,8 @@
 
 #include "objects.h"
 
-/* Something that fills up: one container, many alike, or a chain that is under no container. */
+/* Something that fills up: one container, many alike, a chain that is under no container; or a value
+ * that is replaced by longer ones. */
 struct grown {
 	uint32_t container; /* index in objects->containers + 1; 0: none of its own */
 	uint32_t pattern;   /* of the container, or of what is chained; 0: not reached */
@@ -17,10 +18,14 @@ struct grown {
 	int64_t bytes;
 	uint64_t bound; /* of `length`, where all of them have one; UINT64_MAX: none seen */
 	bool nested;    /* it lies in something that grows more */
+	bool value;     /* `alike` values, `length` bytes; no entries */
+	uint64_t slot;  /* of a value: the word that refers to it, or to the longest; 0: not known
+			 * yet, see grown_words */
+	bool sure;      /* of a value: it grew at enough looks not to do so by chance */
 };
 
 /*
- * All that grew, most bytes first: an array, the caller's, with its length in *count; NULL where
+ * All that grew, also values of which that is not sure yet, most bytes first: an array, the caller's, with its length in *count; NULL where
  * there is none or no memory. Without a graph in the last look, names and patterns are missing.
  */
 struct grown *objects_grown(const struct objects *objects, size_t *count);

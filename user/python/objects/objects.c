@@ -10,6 +10,7 @@
 #include "chunks.h"
 #include "collector_state.h"
 #include "stream.h"
+#include "values.h"
 
 enum {
 	DICT_LENGTH_MIN = 10,
@@ -271,6 +272,8 @@ static int make_graph(struct objects *objects, double time)
 	if (!objects->has_graph)
 		return -ENOMEM;
 	error = patterns_count(&objects->patterns, &objects->graph, objects->below, time);
+	if (!error)
+		values_read_again(&objects->patterns, &objects->graph);
 	sum_below(&objects->graph, objects->below);
 	return error;
 }

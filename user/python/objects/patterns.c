@@ -151,11 +151,13 @@ static void thin_out(struct patterns *patterns)
 
 			pattern->counts[kept] = pattern->counts[look];
 			pattern->bytes[kept] = pattern->bytes[look];
+			pattern->largest[kept] = pattern->largest[look];
 		}
 	}
 	for (size_t i = 0; i < patterns->count; i++)
 		for (size_t look = kept; look < PATTERN_LOOKS; look++)
-			patterns->items[i].counts[look] = patterns->items[i].bytes[look] = 0;
+			patterns->items[i].counts[look] = patterns->items[i].bytes[look] =
+				patterns->items[i].largest[look] = 0;
 	patterns->looks = kept;
 }
 
@@ -256,6 +258,23 @@ static void fetch(const struct patterns *patterns, const struct graph *graph, co
 		graph_fetch_object(graph, graph->order[at + AHEAD / 2]);
 }
 
+uint32_t pattern_units(uint64_t bytes)
+{
+	uint64_t units = bytes / PATTERN_UNIT;
+
+	return units < UINT32_MAX ? (uint32_t)units : UINT32_MAX;
+}
+
+static void take_largest(struct pattern *pattern, size_t look, uint32_t node, uint64_t bytes)
+{
+	uint32_t units = pattern_units(bytes);
+
+	if (units <= pattern->largest[look])
+		return;
+	pattern->largest[look] = units;
+	pattern->largest_node = node;
+}
+
 int patterns_count(struct patterns *patterns, const struct graph *graph, const uint64_t *bytes,
 		   double time)
 {
@@ -265,6 +284,8 @@ int patterns_count(struct patterns *patterns, const struct graph *graph, const u
 		return -ENOMEM;
 	size_t look = patterns->looks++;
 	patterns->times[look] = time;
+	for (size_t i = 0; i < patterns->count; i++)
+		patterns->items[i].largest_node = 0;
 	for (size_t i = 0; i < graph->order_count; i++) {
 		fetch(patterns, graph, bytes, i);
 		uint32_t node = graph->order[i], number = pattern_of(patterns, graph, node);
@@ -275,6 +296,7 @@ int patterns_count(struct patterns *patterns, const struct graph *graph, const u
 		if (kind != LABEL_NAMESPACE && kind != LABEL_RAW && !is_shared(graph, node))
 			sample(pattern, node, pattern->counts[look]++);
 		pattern->bytes[look] += bytes[node];
+		take_largest(pattern, look, node, bytes[node]);
 	}
 	for (uint32_t i = 1; i < patterns->count; i++)
 		compare_samples(patterns, graph, i);

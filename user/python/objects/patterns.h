@@ -10,7 +10,7 @@
 
 #include "graph.h"
 
-enum { PATTERN_LOOKS = 12, PATTERN_SAMPLES = 4 };
+enum { PATTERN_LOOKS = 12, PATTERN_SAMPLES = 4, PATTERN_UNIT = 8 };
 
 struct pattern {
 	uint32_t parent; /* 0: a root */
@@ -18,7 +18,9 @@ struct pattern {
 	uint32_t type; /* of the object at its end; TYPE_NONE: raw memory */
 	uint16_t depth;
 	uint32_t counts[PATTERN_LOOKS];
-	uint64_t bytes[PATTERN_LOOKS]; /* of the objects at its end */
+	uint64_t bytes[PATTERN_LOOKS];   /* of the objects at its end */
+	uint32_t largest[PATTERN_LOOKS]; /* of them, in PATTERN_UNIT bytes */
+	uint32_t largest_node;           /* of the last look; 0: there was none */
 	/* Some of its objects, the first ones and the last ones on the way: from look to look those
 	 * of what fills up stay, those of what only comes and goes do not. */
 	uint64_t samples[PATTERN_SAMPLES]; /* addresses, of the last look */
@@ -29,6 +31,7 @@ struct pattern {
 	 * look that found any; see objects_outside_bytes. */
 	uint64_t raw_bytes;
 	uint32_t raw_count;
+	uint64_t slot; /* what refers to the largest; 0: unknown. See values.h */
 };
 
 struct patterns {
@@ -56,6 +59,9 @@ void patterns_release(struct patterns *patterns);
  */
 int patterns_count(struct patterns *patterns, const struct graph *graph, const uint64_t *bytes,
 		   double time);
+
+/* As it is kept of the largest. */
+uint32_t pattern_units(uint64_t bytes);
 
 /* Whether nearly all of its objects stay that were ever looked at again. */
 bool pattern_is_steady(const struct pattern *pattern);

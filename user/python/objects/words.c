@@ -173,6 +173,12 @@ size_t grown_words(const struct objects *objects, const struct grown *grown, str
 	}
 	if (!objects->has_graph || !grown->node)
 		return 0;
+	if (grown->value) {
+		words[0] = (struct word){grown->slot ? grown->slot
+						     : graph_slot(&objects->graph, grown->node),
+					 WORD_SLOT};
+		return words[0].address ? 1 : 0;
+	}
 	if (grown->alike > 1)
 		count = words_of_alike(objects, grown, words, max - 1);
 	if (grown->alike <= 1 || is_chained(objects, grown)) {

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A value that is replaced by longer ones is told by `heap -i` under its name, and what is replaced by
+any length is not (tests/programs/python_values.py)."""
+import json
+import subprocess
+
+import pytest
+
+from conftest import TIMEOUT, UNFREED
+from pythons import choose, find_pythons, of_system, started, with_long  # noqa: F401
+
+PYTHONS = find_pythons()
+DECOYS = ("__main__.BUSY", "__main__.ANSWERS")
+
+
+def begin_values(python, started, rate, threads):  # noqa: F811
+    """The process, and {name: (type, function that replaces it)}; names by their beginning."""
+    process = python.start("python_values.py", rate, threads)
+    started.append(process)
+    truth = json.loads(process.lines.until("^{"))
+    process.lines.until("^ready$")
+    return process, {name: (kind, function) for name, kind, function in truth.values()}
+
+
+def replaced(process, path, interval=1, looks=6):
+    subprocess.run([UNFREED, "heap", "-p", str(process.pid), "-o", path, "-i", str(interval),
+                    "--looks", str(looks)], check=True, timeout=TIMEOUT + looks * interval)
+    growth = json.loads(path.read_text())["growth"]
+    return [row for row in growth["containers"] if row["replaced"]]
+
+
+def kind_of(truth, name):
+    """Of what a name begins with; None: of nothing that grows."""
+    return next((truth[one] for one in truth if (name or "").startswith(one)), None)
+
+
+@pytest.mark.parametrize("python", with_long(choose(PYTHONS, 9, 11, 12, 13, 14), 11, 13, 14))
+def test_values_that_are_replaced_by_longer_ones(python, started, tmp_path):  # noqa: F811
+    process, truth = begin_values(python, started, rate=4, threads=1)
+    found, false = {}, []
+    for _ in range(3):  # any of them may be away at too many looks of six
+        for row in replaced(process, tmp_path / "heap.json"):
+            kind = kind_of(truth, row["name"])
+            if kind and row["type"] == kind[0]:
+                found[row["name"]] = row
+            elif row["name"].startswith(DECOYS):
+                false.append(row)
+    missing = [name for name in truth if not any(one.startswith(name) for one in found)]
+    assert len([name for name in missing if truth[name][0] in ("str", "bytes", "tuple")]) <= 2, \
+        missing
+    assert len(false) <= 1, false  # what goes up and down at random may go up five times
+    for name, row in found.items():
+        assert row["grown"] == 0 and 0 < row["bytes"] <= row["length"], row
+        assert row["containers"] == 1 or "[*]" in name
+
+
+def test_arrays_that_are_replaced_by_longer_ones(started, tmp_path):  # noqa: F811
+    """A frame of pandas is replaced with all that is in it: it is told, not its array."""
+    pytest.importorskip("pandas")
+    process, truth = begin_values(of_system(), started, rate=2, threads=0)
+    found = set()
+    for _ in range(3):
+        found |= {(row["name"], row["type"])
+                  for row in replaced(process, tmp_path / "heap.json")}
+    for name in "__main__.ARRAY", "__main__.FRAME":
+        assert (name, truth[name][0]) in found
