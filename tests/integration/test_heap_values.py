@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A value that is replaced by longer ones is told by `heap -i` under its name, and what is replaced by
-any length is not (tests/programs/python_values.py)."""
+"""A value that is replaced by longer ones is told by `heap -i` and `why` under its name, and what is
+replaced by any length is not (tests/programs/python_values.py)."""
 import json
 import subprocess
 
@@ -64,3 +64,23 @@ def test_arrays_that_are_replaced_by_longer_ones(started, tmp_path):  # noqa: F8
                   for row in replaced(process, tmp_path / "heap.json")}
     for name in "__main__.ARRAY", "__main__.FRAME":
         assert (name, truth[name][0]) in found
+
+
+def test_the_line_that_replaces_it(started, tmp_path):  # noqa: F811
+    process, truth = begin_values(of_system(), started, rate=8, threads=1)
+    run = subprocess.run([UNFREED, "why", "-p", str(process.pid), "-d", "25", "-o", "why.json",
+                          "-o", "-"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    print(run.stdout)
+    findings = [finding for finding in json.loads((tmp_path / "why.json").read_text())["findings"]
+                if finding["container"]]
+    right = 0
+    for finding in findings:
+        name = finding["container"]["name"] or ""
+        assert not name.startswith(DECOYS), run.stdout
+        if not kind_of(truth, name):
+            continue
+        assert finding["container"]["type"] == kind_of(truth, name)[0]
+        assert "shorter" in finding["reason"] and finding["bytes_per_hour"] > 0
+        right += any(fill["frames"][fill["own"]]["name"] == kind_of(truth, name)[1]
+                     for fill in finding["filled_by"] if fill["own"] is not None)
+    assert right >= 2, run.stdout

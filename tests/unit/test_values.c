@@ -3,6 +3,7 @@
 #include "object_fixture.h"
 #include "python/objects/growth.h"
 #include "python/objects/words.h"
+#include "service/replaced.h"
 
 enum { LENGTH_MAX = 4000 };
 
@@ -134,6 +135,103 @@ static void test_an_entry(void **state)
 	free(grown);
 }
 
+/* --- between looks --- */
+
+/* Subjects borrow the fixture's objects for an update. */
+static void look_and_update(struct fixture *fixture, struct subjects *subjects)
+{
+	struct patient patient = {0};
+
+	look(fixture);
+	patient.objects = fixture->objects;
+	if (fixture->objects.looks > 1)
+		subjects_update(subjects, &patient);
+}
+
+static struct subject *find(const struct subjects *subjects, const char *key)
+{
+	for (size_t i = 0; i < subjects->count; i++)
+		if (subjects->items[i].key && !strcmp(subjects->items[i].key, key))
+			return &subjects->items[i];
+	return NULL;
+}
+
+static bool is_finding(const struct subjects *subjects, const struct subject *subject)
+{
+	struct series used = {0};
+	struct finding finding;
+
+	return subject_finding(subject, 1000, &used, subjects->zone, &finding);
+}
+
+static void test_polled(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	struct variable text = make_variable(space, "TEXT");
+	struct variable status = make_variable(space, "STATUS");
+	struct subjects subjects;
+
+	subjects_init(&subjects);
+	for (size_t i = 0; i < 2; i++) {
+		put(space, &text, 500 + 300 * i);
+		put(space, &status, 500 + 300 * i);
+		look_and_update(fixture, &subjects);
+	}
+	struct subject *long_one = find(&subjects, "str main.TEXT");
+	struct subject *any = find(&subjects, "str main.STATUS");
+	assert_non_null(long_one);
+	assert_non_null(any);
+	assert_int_equal(long_one->word_count, 1);
+	assert_int_equal(long_one->words[0].address, text.slot);
+	for (size_t i = 0; i < 12; i++) {
+		put(space, &text, 1000 + 100 * i);
+		put(space, &status, 1000 + 100 * (i % 7));
+		subjects_poll(&subjects, &fixture->interpreter.memory, (double)i);
+		assert_int_equal(replaced_is_doubtful(long_one), i < 4);
+		assert_int_equal(replaced_is_doubtful(any), i < 4 || i > 6);
+	}
+	assert_true(is_finding(&subjects, long_one));
+	assert_false(is_finding(&subjects, any));
+	/* about as long as its characters: a str of ASCII */
+	assert_true(long_one->samples[long_one->sample_count - 1].length >= 2100);
+	assert_true(long_one->samples[long_one->sample_count - 1].length < 2400);
+	subjects_release(&subjects);
+}
+
+/* Where the word refers to something else, or nothing, that says nothing of the value. */
+static void test_polled_while_it_is_away(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	struct variable text = make_variable(space, "TEXT");
+	const struct memory *memory = &fixture->interpreter.memory;
+	struct subjects subjects;
+
+	subjects_init(&subjects);
+	for (size_t i = 0; i < 2; i++) {
+		put(space, &text, 500 + 300 * i);
+		look_and_update(fixture, &subjects);
+	}
+	struct subject *subject = find(&subjects, "str main.TEXT");
+	assert_non_null(subject);
+	subjects_poll(&subjects, memory, 1);
+	assert_int_equal(subject->sample_count, 1);
+	space_put(space, text.slot, 0);
+	subjects_poll(&subjects, memory, 2);
+	space_put(space, text.slot, space_list(space, 1));
+	subjects_poll(&subjects, memory, 3);
+	assert_int_equal(subject->sample_count, 1);
+	assert_false(subject->value.fell);
+	put(space, &text, 900);
+	subjects_poll(&subjects, memory, 4);
+	assert_int_equal(subject->sample_count, 2);
+	put(space, &text, 100);
+	subjects_poll(&subjects, memory, 5);
+	assert_true(subject->value.fell);
+	subjects_release(&subjects);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -142,6 +240,8 @@ int main(void)
 		TEST(test_replaced_by_longer_ones),
 		TEST(test_one_that_is_not_there_any_more),
 		TEST(test_an_entry),
+		TEST(test_polled),
+		TEST(test_polled_while_it_is_away),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,6 +83,29 @@ static void test_leak_and_its_figures(void **state)
 	trial_end(&trial, &tally);
 }
 
+/* One value that is replaced by longer ones: nothing enters it or leaves it. */
+static void test_value_that_is_replaced(void **state)
+{
+	struct trial trial;
+	struct tally tally = {0};
+
+	(void)state;
+	trial_begin(&trial, DAY);
+	for (size_t i = 0; i < LOOKS; i++) {
+		trial_add(&trial, 1);
+		trial.samples[i].bytes = (uint64_t)(200 * (DAY + (double)i * STEP_S));
+	}
+	trial.history.of_value = trial.history.stays = true;
+	trial.history.watched_s = 20;
+	trial.history.grown = trial.history.by_first = 640;
+	trial_judge(&trial);
+	assert_int_equal(trial.verdict, VERDICT_LEAK);
+	assert_reason(&trial,
+		      "+12.0 kB/min, never shorter, all 640 replacements seen in 20 s came from "
+		      "this line; its size is its rate x uptime");
+	trial_end(&trial, &tally);
+}
+
 static void judge_even(double per_s, double uptime_s, double factor, enum verdict expected,
 		       const char *reason)
 {
@@ -559,6 +582,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_leak_and_its_figures),
+		cmocka_unit_test(test_value_that_is_replaced),
 		cmocka_unit_test(test_leak_needs_age_and_proportion),
 		cmocka_unit_test(test_age_of_the_container_and_history),
 		cmocka_unit_test(test_slow_leak),

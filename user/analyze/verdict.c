@@ -284,8 +284,10 @@ static void print_watch(FILE *file, const struct container_history *history)
 {
 	if (!(history->watched_s > 0) || !history->grown || !history->by_first)
 		return;
+	const char *what = history->of_value ? "replacement" : "insertion";
+
 	if (history->by_first >= history->grown && history->grown == 1) {
-		fputs(", the one insertion seen in ", file);
+		fprintf(file, ", the one %s seen in ", what);
 		quantity_print_span(file, history->watched_s);
 		fputs(" came from this line", file);
 		return;
@@ -298,7 +300,7 @@ static void print_watch(FILE *file, const struct container_history *history)
 		fputs(" of ", file);
 	}
 	quantity_print_count(file, history->grown);
-	fputs(" insertions seen in ", file);
+	fprintf(file, " %ss seen in ", what);
 	quantity_print_span(file, history->watched_s);
 	fputs(" came from this line", file);
 }
@@ -308,7 +310,7 @@ static void print_leaving(FILE *file, const struct facts *facts)
 	const struct container_history *history = facts->history;
 
 	if (!facts->leaves) {
-		fputs(", none leaves", file);
+		fputs(history->of_value ? ", never shorter" : ", none leaves", file);
 	} else if (history->shrunk) {
 		fprintf(file, ", ");
 		quantity_print_count(file, history->shrunk);

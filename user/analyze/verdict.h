@@ -27,6 +27,7 @@ struct container_history {
 	uint64_t by_first; /* of those that came: by the line that is put forward */
 	bool emptied;      /* a line is known that takes entries out */
 	bool of_objects;   /* these are its entries: it is all of a type that nothing refers to */
+	bool of_value;     /* it is one value, of `bytes`, that is replaced by longer ones */
 	bool stays;        /* what is in it was seen to stay: it does not turn over */
 	bool turns_over;   /* what was in it was seen to be replaced: its size is a level */
 	double uptime_s;   /* of the process, at the last sample */

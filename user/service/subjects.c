@@ -11,6 +11,7 @@
 #include "../python/objects/names.h"
 #include "../python/objects/report.h"
 #include "lost.h"
+#include "replaced.h"
 
 #define BROUGHT_LEAST 0.75 /* of the mean; less is the first look's error more likely */
 
@@ -173,6 +174,8 @@ void subjects_poll(struct subjects *subjects, const struct memory *memory, doubl
 		struct subject *subject = &subjects->items[i];
 		uint64_t length;
 
+		if (subject->value.known)
+			replaced_poll(subject, memory, now_s);
 		if (!subject->length_address)
 			continue;
 		follow_slot(subject, memory);
@@ -228,7 +231,7 @@ struct subject *subjects_find(struct subjects *subjects, const char *key, uint64
 /* How much it grew so far, in bytes. */
 static double growth_of(const struct subject *subject)
 {
-	if (!subject->sample_count)
+	if (!subject->sample_count || replaced_is_doubtful(subject))
 		return 0;
 	return ((double)subject->samples[subject->sample_count - 1].length -
 		(double)subject->samples[0].length) *
@@ -393,6 +396,11 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 		grown->container ? &objects->containers.items[grown->container - 1] : NULL;
 	uint64_t address = container ? container->address : 0;
 	const char *key = key_of(subjects, objects, grown);
+
+	if (grown->value) {
+		replaced_take_up(subjects, objects, grown, key);
+		return;
+	}
 	struct subject *subject = subjects_find(subjects, key, address);
 	bool is_new = !subject;
 
@@ -454,10 +462,11 @@ void subjects_update(struct subjects *subjects, struct patient *patient)
 	struct grown *grown = objects_grown(objects, &count);
 
 	for (size_t i = 0; i < count; i++)
-		if (!grown[i].value && (grown[i].pattern || !objects->has_graph))
+		if (grown[i].pattern || !objects->has_graph)
 			take_up(subjects, objects, &grown[i]);
 	free(grown);
 	follow_alike(subjects, objects);
+	replaced_end_look(subjects, objects);
 }
 
 /* --- what a watch found --- */
@@ -525,15 +534,19 @@ bool subject_finding(const struct subject *subject, double uptime_s, const struc
 		.turns_over = subject->alike && subject->turns_over,
 		.uptime_s = uptime_s,
 		.of_objects = subject->lost,
+		.of_value = subject->value.known,
 	};
 
 	for (size_t i = 0; i < subject->sample_count; i++) {
 		samples[i] = subject->samples[i];
 		samples[i].bytes = (uint64_t)((double)samples[i].length * subject->bytes_per_entry);
 		samples[i].used_s = series_at(used, samples[i].at_s);
+		if (subject->value.known)
+			samples[i].length = 1;
 	}
 	*finding = (struct finding){0};
-	if (subject->gone || subject->weak || !verdict_of_container(&history, zone, finding))
+	if (subject->gone || subject->weak || replaced_is_doubtful(subject) ||
+	    !verdict_of_container(&history, zone, finding))
 		return false;
 	if (subject->container.bytes)
 		finding->holds_bytes = subject->container.bytes;

@@ -16,6 +16,21 @@
 
 enum { SUBJECTS_MAX = 24, SUBJECT_WORDS = 3, SUBJECT_SAMPLES = 400 };
 
+/* See replaced.h. */
+struct replaced_value {
+	bool known;             /* it is one */
+	uint64_t slot;          /* the word that refers to it */
+	uint64_t length_offset; /* in it, of the word that says how long it is; 0: none does */
+	bool of_shape;          /* that word points to the one that does */
+	double item_bytes;
+	uint64_t length; /* when it was polled last; `polled`: it was */
+	bool polled;
+	uint32_t ups; /* since it was taken up */
+	bool fell;    /* it became shorter */
+	bool sure;    /* looks show enough */
+	double looked_s;
+};
+
 struct subject {
 	struct look_container container; /* its strings in the subjects' zone */
 	const char *of;
@@ -45,6 +60,7 @@ struct subject {
 	uint64_t shrunk;
 	double cost_s; /* processor time that watching took of the target */
 	struct fills fills;
+	struct replaced_value value;
 	bool lost; /* it is all objects of a type that nothing refers to: see lost.h */
 };
 
