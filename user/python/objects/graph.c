@@ -16,7 +16,9 @@
 
 #include "../../memory/chunk_guess.h"
 #include "edge_types.h"
+#include "first_reading.h"
 #include "fresh.h"
+#include "graph_internal.h"
 
 enum {
 	SLOTS_MIN = 1 << 14,
@@ -24,12 +26,6 @@ enum {
 	REFRESHES_MAX = 1 << 13,
 	REFRESHED = 1 << 16, /* more bytes count as several */
 	AHEAD = 12,          /* so many nodes are fetched before they are followed */
-};
-
-struct outside {
-	uint64_t address;
-	uint64_t bytes; /* of raw memory; 0: an object */
-	uint32_t type;
 };
 
 struct outside_slot {
@@ -270,41 +266,6 @@ uint32_t graph_type_outside(const struct graph *graph, uint32_t node)
 	return graph->outsides[node - graph->pool_nodes].type;
 }
 
-/* Of the block that it is in, where that is known: what says that it is larger is torn. */
-static uint64_t outside_bytes(const struct graph *graph, uint64_t address, uint32_t type)
-{
-	struct object_reader *reader = graph->reader;
-	uint32_t header = reader->types->items[type].header_bytes + reader->pools->head;
-	uint64_t own = header + object_bytes(reader, address, type);
-	uint64_t block = chunk_guess_bytes(reader->view, address - header);
-
-	return block ? block : own;
-}
-
-static uint64_t pool_node_bytes(const struct graph *graph, uint32_t node)
-{
-	const struct object_pool *pool = object_pools_of(graph->reader->pools, node);
-	uint32_t type = graph_type(graph, node);
-	const struct python_type *known = &graph->reader->types->items[type];
-	uint64_t payload = 0;
-
-	if (object_kind_has_payload(known->kind))
-		payload = object_payload(graph->reader,
-					 object_pool_block(pool, node) + known->header_bytes, type);
-	return pool->size + payload;
-}
-
-uint64_t graph_node_bytes(const struct graph *graph, uint32_t node)
-{
-	if (node < graph->pool_nodes)
-		return pool_node_bytes(graph, node);
-	const struct outside *outside = &graph->outsides[node - graph->pool_nodes];
-	if (!outside->type)
-		return outside->bytes;
-	return outside_bytes(graph, outside->address, outside->type) +
-	       object_payload(graph->reader, outside->address, outside->type);
-}
-
 uint32_t graph_node(struct graph *graph, uint64_t address)
 {
 	struct place place = find_place(graph, address);
@@ -410,6 +371,21 @@ static uint32_t expect(struct graph *graph, uint32_t node, uint64_t target, uint
 	return node;
 }
 
+/*
+ * What an object leads to that is read a second time, and did not at first: its table is of now, and
+ * the copy of what is new in it of before, when another object may have lain there.
+ */
+static uint32_t make_as_new(struct graph *graph, uint32_t node, uint64_t target)
+{
+	const struct first_reading *first = graph->first_reading;
+
+	if (!first || node >= graph->pool_nodes || graph->parents[node] ||
+	    graph->refreshes >= REFRESHES_MAX || first_reading_has(first, node))
+		return node;
+	graph->refreshes++;
+	return read_again(graph, node, target);
+}
+
 static void refer(void *context, uint64_t target, uint32_t label)
 {
 	struct graph *graph = context;
@@ -429,7 +405,7 @@ static void refer(void *context, uint64_t target, uint32_t label)
 		graph->is_stale |= !node;
 	}
 	if (node)
-		node = expect(graph, node, target, label);
+		node = expect(graph, make_as_new(graph, node, target), target, label);
 	if (!node || graph->parents[node] || graph_is_left_out(graph, node))
 		return;
 	if (type && kind == LABEL_FIELD && !graph_type(graph, node))
@@ -492,10 +468,29 @@ static bool can_be_read_again(const struct graph *graph, uint32_t type)
 	return graph->reader->types->items[type].kind != KIND_DEQUE;
 }
 
-/* What refers to nothing, or has a table that is none, may have another one by now. */
+/* Takes back what an object led to, which came last; false on out of memory. */
+static bool take_back(struct graph *graph, size_t order_count, size_t waiting_count,
+		      struct first_reading *first)
+{
+	if (!first_reading_init(first, graph->order + order_count,
+				graph->order_count - order_count))
+		return false;
+	for (size_t i = order_count; i < graph->order_count; i++)
+		graph->parents[graph->order[i]] = 0;
+	graph->order_count = order_count;
+	graph->waiting_count = waiting_count;
+	return true;
+}
+
+/*
+ * What refers to nothing, or has a table that is none, may have another one by now. That takes the
+ * place of the first: what it had then and what it has now are no object that ever was.
+ */
 static void follow_object(struct graph *graph, uint32_t node, struct object *object)
 {
 	struct object_reader *reader = graph->reader;
+	size_t order_count = graph->order_count, waiting_count = graph->waiting_count;
+	struct first_reading first;
 
 	graph->is_stale = false;
 	object_references(reader, object, refer, store, graph);
@@ -504,9 +499,14 @@ static void follow_object(struct graph *graph, uint32_t node, struct object *obj
 		return;
 	graph->refreshes += 1 + object_payload(reader, object->address, object->type) / REFRESHED;
 	object_refresh(reader, object->address, object->type);
-	if (object_type_at(reader, object->address) == object->type &&
-	    graph_object(graph, node, object))
-		object_references(reader, object, refer, store, graph);
+	if (object_type_at(reader, object->address) != object->type ||
+	    !graph_object(graph, node, object) ||
+	    !take_back(graph, order_count, waiting_count, &first))
+		return;
+	graph->first_reading = &first;
+	object_references(reader, object, refer, store, graph);
+	graph->first_reading = NULL;
+	first_reading_release(&first);
 }
 
 static void follow_node(struct graph *graph, uint32_t node)

@@ -36,7 +36,9 @@ struct graph {
 	uint8_t *left_out; /* a bit for each of `left_out_count` nodes that are never to be reached
 			    */
 	size_t left_out_count;
-	bool is_stale; /* it referred to what is no object, now neither */
+	const struct first_reading
+		*first_reading; /* of the object that is followed; NULL: this is */
+	bool is_stale;          /* it referred to what is no object, now neither */
 	uint64_t dangling;
 	uint64_t repaired;
 	uint64_t refreshes; /* of objects that seemed to be torn, large ones several times */
