@@ -231,8 +231,6 @@ static void test_entries_spread_over_many(void **state)
 	free(grown);
 }
 
-/* A list of weak references grows because what they refer to does, as long as that is there and
- * something else holds it. */
 /* Entries of a cache of which some were missed, and what code refers to beside others. */
 static void test_what_is_told_elsewhere(void **state)
 {
@@ -260,6 +258,103 @@ static void test_what_is_told_elsewhere(void **state)
 	free(grown);
 }
 
+static size_t count_rows(struct fixture *fixture, uint64_t address)
+{
+	size_t count, found = 0;
+	struct grown *grown = objects_grown(&fixture->objects, &count);
+
+	for (size_t i = 0; i < count; i++)
+		found += graph_address(&fixture->objects.graph, grown[i].node) == address;
+	free(grown);
+	return found;
+}
+
+/* What a running function computes with is longer at half of the looks by chance, as another one lies
+ * in its place; what it fills is so at each. */
+static void see_container_of_a_running_function(struct fixture *fixture, size_t filled)
+{
+	struct object_space *space = fixture->space;
+	static const uint64_t chance[] = {1, 1, 2, 2, 4, 5}, fills[] = {1, 2, 2, 3, 4, 5};
+
+	for (size_t i = 0; i < 6; i++) {
+		space_put(space, space->kept + LIST_LENGTH, filled ? fills[i] : chance[i]);
+		space_put(space, space->list + LIST_LENGTH, filled ? fills[i] : chance[i]);
+		look(fixture);
+	}
+	assert_int_equal(count_rows(fixture, space->kept), filled);
+	assert_int_equal(count_rows(fixture, space->list), 1);
+}
+
+static void test_container_of_a_running_function(void **state)
+{
+	see_container_of_a_running_function(*state, 0);
+	end(state);
+	begin(state);
+	see_container_of_a_running_function(*state, 1);
+}
+
+/* Lists that take the place of ints in a list that a running function has, and in one of a module. */
+static void see_objects_of_a_running_function(struct fixture *fixture, size_t filled)
+{
+	enum { LOOKS = 6 };
+	struct object_space *space = fixture->space;
+	static const size_t counts[][LOOKS] = {{1, 1, 1, 2, 3, 3}, {0, 1, 2, 3, 4, 5}};
+
+	for (size_t i = 0; i < LOOKS; i++) {
+		uint64_t kept = space_get(space, space->kept + LIST_ITEMS);
+		uint64_t items = space_get(space, space->list + LIST_ITEMS);
+
+		for (size_t j = i ? counts[filled][i - 1] : 0; j < counts[filled][i]; j++) {
+			space_put(space, kept + 8 * j, space_list(space, 1));
+			space_put(space, items + 8 * j, space_list(space, 1));
+		}
+		look(fixture);
+	}
+	assert_int_equal(count_rows(fixture, space->kept), filled);
+	assert_int_equal(count_rows(fixture, space->list), 1);
+}
+
+static void test_objects_of_a_running_function(void **state)
+{
+	see_objects_of_a_running_function(*state, 0);
+	end(state);
+	begin(state);
+	see_objects_of_a_running_function(*state, 1);
+}
+
+/* Where the oldest entries leave, it is longer at half of the looks by chance. */
+static void see_what_turns_over(struct fixture *fixture, size_t surely)
+{
+	enum { LOOKS = 6 };
+	struct object_space *space = fixture->space;
+	static const uint64_t lengths[][LOOKS] = {{5, 6, 6, 7, 7, 8}, {5, 6, 7, 8, 8, 9}};
+	uint64_t stays = space_dict(space), turns = space_dict(space);
+
+	for (size_t i = 0; i < 12; i++) {
+		space_dict_add(space, stays, "key", space->kept);
+		space_dict_add(space, turns, "key", space->kept);
+	}
+	for (size_t i = 0; i < LOOKS; i++) {
+		space_put(space, stays + DICT_USED, lengths[surely][i]);
+		space_put(space, turns + DICT_USED, lengths[surely][i]);
+		if (i > 2) /* its key */
+			space_put(space, space_dict_place(space, turns, i - 3) - 8, 0);
+		look(fixture);
+	}
+	assert_true(grew(fixture, stays));
+	assert_int_equal(grew(fixture, turns), surely);
+}
+
+static void test_what_turns_over(void **state)
+{
+	see_what_turns_over(*state, 0);
+	end(state);
+	begin(state);
+	see_what_turns_over(*state, 1);
+}
+
+/* A list of weak references grows because what they refer to does, as long as that is there and
+ * something else holds it. */
 static void test_weak_references(void **state)
 {
 	struct fixture *fixture = *state;
@@ -312,6 +407,9 @@ int main(void)
 		TEST(test_attributes_that_are_set_one_by_one),
 		TEST(test_bounds_of_many_alike),
 		TEST(test_what_is_told_elsewhere),
+		TEST(test_container_of_a_running_function),
+		TEST(test_objects_of_a_running_function),
+		TEST(test_what_turns_over),
 		TEST(test_weak_references),
 		TEST(test_entries_spread_over_many),
 	};

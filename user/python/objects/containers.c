@@ -299,6 +299,14 @@ static uint64_t fallen(const struct containers *containers, const struct contain
 	return sum;
 }
 
+bool container_grew_surely(const struct containers *containers, const struct container *container)
+{
+	unsigned int steps = containers->looks - 1;
+
+	return container->ups >= (steps < SURE_UPS ? steps : SURE_UPS) &&
+	       (!container->downs || steps >= 2 * SURE_UPS);
+}
+
 bool container_grew(const struct containers *containers, const struct container *container,
 		    bool forgiving)
 {
@@ -308,6 +316,8 @@ bool container_grew(const struct containers *containers, const struct container 
 		return false;
 	if (forgiving)
 		return container->ups > container->downs;
+	if (container->turns && !container_grew_surely(containers, container))
+		return false;
 	return container->ups * 2 >= steps && fallen(containers, container) * FALL_FORGIVEN <=
 						      container->length - container->length0;
 }

@@ -11,7 +11,7 @@
 
 #include "references.h"
 
-enum { CONTAINER_LOOKS = 64 };
+enum { CONTAINER_LOOKS = 64, SURE_UPS = 4 };
 
 struct container {
 	uint64_t address;
@@ -53,9 +53,12 @@ void containers_begin(struct containers *containers, double time);
 void containers_see(void *context, uint64_t address, uint32_t type);
 
 /* Whether it grew: longer than at first, up in half of the looks at least, and down by little or
- * nothing beside that; `forgiving`: more ups than downs. */
+ * nothing beside that, surely where its oldest entries leave; `forgiving`: more ups than downs. */
 bool container_grew(const struct containers *containers, const struct container *container,
 		    bool forgiving);
+
+/* Whether it grew so often, and fell so little, that what goes up and down at random hardly does. */
+bool container_grew_surely(const struct containers *containers, const struct container *container);
 
 /* Whether its first entry is known, and was the same each time that it grew. */
 static inline bool container_stays(const struct container *container)

@@ -21,7 +21,6 @@
 #include "values.h"
 
 enum {
-	ENTRIES_MIN = 2,
 	FEW_TELL =
 		2, /* of all entries, those in containers that grow visibly are fewer than half */
 	TYPES_REPORTED = 40,
@@ -92,11 +91,21 @@ static bool is_of_greenlet(const struct objects *objects, uint32_t pattern)
 	return false;
 }
 
+static enum label_kind root_kind(const struct patterns *patterns, uint32_t pattern)
+{
+	while (patterns->items[pattern].parent)
+		pattern = patterns->items[pattern].parent;
+	return label_kind(patterns->items[pattern].label);
+}
+
 /* Greenlets of requests come and go, and their lists lie where others lay: of theirs counts what
- * grows at nearly all looks. */
+ * grows at nearly all looks. So do what functions that run compute with. */
 static bool grows_by_chance(const struct objects *objects, const struct container *container,
 			    uint32_t pattern)
 {
+	if (pattern && root_kind(&objects->patterns, pattern) == LABEL_ROOT &&
+	    !container_grew_surely(&objects->containers, container))
+		return true;
 	return container->ups * 4u < 3u * (objects->containers.looks - 1u) &&
 	       is_of_greenlet(objects, pattern);
 }
@@ -138,27 +147,6 @@ static void take_container(struct growing *growing, uint32_t number)
 	grown->bytes += estimate_bytes(growing, container, node);
 }
 
-/* Whether the counts of all looks but one, if `skipped` is any, go up. */
-static bool goes_up(const struct patterns *patterns, const struct pattern *pattern, size_t skipped)
-{
-	size_t ups = 0, steps = 0;
-	uint32_t first = 0, last = 0;
-
-	for (size_t i = 0; i < patterns->looks; i++) {
-		if (i == skipped)
-			continue;
-		if (steps++) {
-			if (pattern->counts[i] < last)
-				return false;
-			ups += pattern->counts[i] > last;
-		} else {
-			first = pattern->counts[i];
-		}
-		last = pattern->counts[i];
-	}
-	return steps > 1 && last >= first + ENTRIES_MIN && ups * 2 >= steps - 1;
-}
-
 /* More at each look. One look of four or more may be torn: what is replaced while it is read looks
  * shorter than it is. What is bounded and changes all the time goes up now and then by chance: its
  * objects do not stay. */
@@ -167,10 +155,10 @@ static bool pattern_grew(const struct patterns *patterns, const struct pattern *
 	if (pattern->counts[patterns->looks - 1] <= pattern->counts[0] ||
 	    !pattern_is_steady(pattern))
 		return false;
-	if (goes_up(patterns, pattern, SIZE_MAX))
+	if (pattern_goes_up(patterns, pattern, SIZE_MAX, 0))
 		return true;
 	for (size_t i = 0; i < patterns->looks && patterns->looks > 3; i++)
-		if (goes_up(patterns, pattern, i))
+		if (pattern_goes_up(patterns, pattern, i, 0))
 			return true;
 	return false;
 }
@@ -200,6 +188,12 @@ struct grown *growing_above(const struct growing *growing, uint32_t pattern, uin
 	return NULL;
 }
 
+static bool comes_and_goes(const struct objects *objects, uint32_t pattern)
+{
+	return root_kind(&objects->patterns, pattern) == LABEL_ROOT ||
+	       is_of_greenlet(objects, pattern);
+}
+
 /*
  * What only C code seems to hold are mostly leftovers on stacks and in tables; what running
  * functions hold is different at each look. Both come and go, so that a few looks prove nothing. A
@@ -208,15 +202,19 @@ struct grown *growing_above(const struct growing *growing, uint32_t pattern, uin
 bool growing_is_fleeting(const struct objects *objects, uint32_t number)
 {
 	const struct patterns *patterns = &objects->patterns;
-	enum label_kind kind = label_kind(patterns->items[number].label);
-	bool few = patterns->looks < LOOKS_OF_FRAMES;
 
-	if (kind == LABEL_KEY || (few && is_of_greenlet(objects, number)))
-		return true;
-	while (patterns->items[number].parent)
-		number = patterns->items[number].parent;
-	kind = label_kind(patterns->items[number].label);
-	return kind == LABEL_C || (kind == LABEL_ROOT && few);
+	return label_kind(patterns->items[number].label) == LABEL_KEY ||
+	       root_kind(patterns, number) == LABEL_C ||
+	       (patterns->looks < LOOKS_OF_FRAMES && comes_and_goes(objects, number));
+}
+
+/* Nor do more looks, where it is seen at one of them and not at the next. */
+static bool grew_by_chance(const struct objects *objects, uint32_t number)
+{
+	const struct patterns *patterns = &objects->patterns;
+
+	return comes_and_goes(objects, number) &&
+	       !pattern_goes_up(patterns, &patterns->items[number], SIZE_MAX, SURE_UPS);
 }
 
 static enum object_kind kind_of(const struct objects *objects, uint32_t number)
@@ -296,7 +294,8 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	}
 	/* small ints are counted or not as others refer to them: more of them, but no more bytes */
 	if (!example || !pattern->type || bytes <= 0 || growing_is_fleeting(objects, number) ||
-	    growing_is_told_elsewhere(objects, number) || (above > 0 && grew <= 3 * above) ||
+	    grew_by_chance(objects, number) || growing_is_told_elsewhere(objects, number) ||
+	    (above > 0 && grew <= 3 * above) ||
 	    bound <= pattern->counts[objects->patterns.looks - 1])
 		return;
 	uint32_t node = example;

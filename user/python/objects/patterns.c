@@ -10,6 +10,7 @@ enum {
 	DEPTH_MAX = 24,
 	SLOTS_MIN = 1 << 14,
 	SHARED_REFERENCES = 8,
+	ENTRIES_MIN = 2,
 	STEADY = 2, /* of STEADY_OF */
 	STEADY_OF = 3,
 	MEMO = 1 << 12,
@@ -238,6 +239,27 @@ static void compare_samples(const struct patterns *patterns, const struct graph 
 bool pattern_is_steady(const struct pattern *pattern)
 {
 	return pattern->stayed * STEADY_OF >= pattern->sampled * STEADY;
+}
+
+bool pattern_goes_up(const struct patterns *patterns, const struct pattern *pattern, size_t skipped,
+		     size_t ups_min)
+{
+	size_t ups = 0, steps = 0;
+	uint32_t first = 0, last = 0;
+
+	for (size_t i = 0; i < patterns->looks; i++) {
+		if (i == skipped)
+			continue;
+		if (steps++) {
+			if (pattern->counts[i] < last)
+				return false;
+			ups += pattern->counts[i] > last;
+		} else {
+			first = pattern->counts[i];
+		}
+		last = pattern->counts[i];
+	}
+	return steps > 1 && last >= first + ENTRIES_MIN && ups * 2 >= steps - 1 && ups >= ups_min;
 }
 
 /* Nodes lie in memory as they were found, and are gone through as they were reached. */

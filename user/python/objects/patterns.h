@@ -66,6 +66,11 @@ uint32_t pattern_units(uint64_t bytes);
 /* Whether nearly all of its objects stay that were ever looked at again. */
 bool pattern_is_steady(const struct pattern *pattern);
 
+/* Whether its counts go up, and never down: by two at least, at half of the steps between looks, and
+ * at `ups_min` of them. A look that is `skipped` does not count; SIZE_MAX: none is. */
+bool pattern_goes_up(const struct patterns *patterns, const struct pattern *pattern, size_t skipped,
+		     size_t ups_min);
+
 /* What is below each pattern at a look, with itself: an array of patterns->count, the caller's;
  * NULL on out of memory. */
 uint64_t *patterns_below(const struct patterns *patterns, size_t look);
