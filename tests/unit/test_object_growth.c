@@ -165,6 +165,32 @@ static void test_attributes_that_are_set_one_by_one(void **state)
 	}
 }
 
+/* As before, but it is other objects each time that have the same ones, as far as they have any. */
+static void test_attributes_of_what_comes_and_goes(void **state)
+{
+	enum { HOLDERS = 5 };
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t deques[HOLDERS], items = space_get(space, space->list + LIST_ITEMS);
+	struct grown *grown;
+	size_t count;
+
+	for (size_t i = 0; i < HOLDERS; i++)
+		deques[i] = space_deque(space, 3, UINT64_MAX);
+	for (size_t i = 0; i + 1 < HOLDERS; i++) {
+		uint64_t first = space_plain(space, deques[0]);
+
+		space_put(space, items, first);
+		for (size_t j = 1; j < HOLDERS; j++)
+			space_put(space, items + 8 * j,
+				  space_another_plain(space, j <= i ? deques[j] : 0));
+		look(fixture);
+	}
+	grown = objects_grown(&fixture->objects, &count);
+	assert_null(find_grown(grown, count, deques[0], &fixture->objects.graph));
+	free(grown);
+}
+
 static void test_bounds_of_many_alike(void **state)
 {
 	struct fixture *fixture = *state;
@@ -405,6 +431,7 @@ int main(void)
 		TEST(test_missing_at_one_look),
 		TEST(test_first_entries),
 		TEST(test_attributes_that_are_set_one_by_one),
+		TEST(test_attributes_of_what_comes_and_goes),
 		TEST(test_bounds_of_many_alike),
 		TEST(test_what_is_told_elsewhere),
 		TEST(test_container_of_a_running_function),

@@ -251,6 +251,14 @@ static uint64_t bound_of_attribute(const struct patterns *patterns, const struct
 	return holders;
 }
 
+/* Of things that come and go others have the same small ones too, and which of them leads there first
+ * changes with what the others are. */
+static bool is_of_what_leaves(const struct patterns *patterns, const struct pattern *pattern,
+			      uint64_t bound)
+{
+	return bound != UINT64_MAX && !pattern_is_steady(&patterns->items[pattern->parent]);
+}
+
 /*
  * The entries of containers of which some are known to grow. Where many get one now and then, few
  * grow by enough to be told by themselves; all of them do. That is not so where it is the
@@ -296,7 +304,8 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	if (!example || !pattern->type || bytes <= 0 || growing_is_fleeting(objects, number) ||
 	    grew_by_chance(objects, number) || growing_is_told_elsewhere(objects, number) ||
 	    (above > 0 && grew <= 3 * above) ||
-	    bound <= pattern->counts[objects->patterns.looks - 1])
+	    bound <= pattern->counts[objects->patterns.looks - 1] ||
+	    is_of_what_leaves(&objects->patterns, pattern, bound))
 		return;
 	uint32_t node = example;
 	if (label_kind(objects->graph.labels[example]) == LABEL_ITEM)
