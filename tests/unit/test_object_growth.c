@@ -284,6 +284,15 @@ static void test_what_is_told_elsewhere(void **state)
 	free(grown);
 }
 
+/* What grows by chance, and in an interpreter of its own what does so surely. */
+static void see_both(void **state, void (*see)(struct fixture *, size_t surely))
+{
+	see(*state, 0);
+	end(state);
+	begin(state);
+	see(*state, 1);
+}
+
 static size_t count_rows(struct fixture *fixture, uint64_t address)
 {
 	size_t count, found = 0;
@@ -313,10 +322,7 @@ static void see_container_of_a_running_function(struct fixture *fixture, size_t 
 
 static void test_container_of_a_running_function(void **state)
 {
-	see_container_of_a_running_function(*state, 0);
-	end(state);
-	begin(state);
-	see_container_of_a_running_function(*state, 1);
+	see_both(state, see_container_of_a_running_function);
 }
 
 /* Lists that take the place of ints in a list that a running function has, and in one of a module. */
@@ -342,10 +348,7 @@ static void see_objects_of_a_running_function(struct fixture *fixture, size_t fi
 
 static void test_objects_of_a_running_function(void **state)
 {
-	see_objects_of_a_running_function(*state, 0);
-	end(state);
-	begin(state);
-	see_objects_of_a_running_function(*state, 1);
+	see_both(state, see_objects_of_a_running_function);
 }
 
 /* Where the oldest entries leave, it is longer at half of the looks by chance. */
@@ -373,10 +376,7 @@ static void see_what_turns_over(struct fixture *fixture, size_t surely)
 
 static void test_what_turns_over(void **state)
 {
-	see_what_turns_over(*state, 0);
-	end(state);
-	begin(state);
-	see_what_turns_over(*state, 1);
+	see_both(state, see_what_turns_over);
 }
 
 /* A list of weak references grows because what they refer to does, as long as that is there and

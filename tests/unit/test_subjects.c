@@ -1,20 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is followed from look to look of a made-up interpreter (object_space.h). */
-#include "object_fixture.h"
-#include "service/subjects.h"
+#include "subject_fixture.h"
 
 enum { LISTS = 4, ROOM = 12 };
-
-/* Subjects borrow the fixture's objects for an update. */
-static void look_and_update(struct fixture *fixture, struct subjects *subjects)
-{
-	struct patient patient = {0};
-
-	look(fixture);
-	patient.objects = fixture->objects;
-	if (fixture->objects.looks > 2)
-		subjects_update(subjects, &patient);
-}
 
 static const struct subject *find(const struct subjects *subjects, const char *name)
 {
@@ -40,7 +28,7 @@ static void look_at_lengths(struct fixture *fixture, struct subjects *subjects,
 {
 	for (size_t i = 0; i < LISTS; i++)
 		space_put(fixture->space, lists[i] + LIST_LENGTH, length);
-	look_and_update(fixture, subjects);
+	look_and_update(fixture, subjects, 3);
 }
 
 static void fill_lists(struct fixture *fixture, struct subjects *subjects, uint64_t lists[LISTS])

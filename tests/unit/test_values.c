@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Values that are replaced by longer ones in a made-up interpreter (object_space.h). */
-#include "object_fixture.h"
+#include "subject_fixture.h"
 #include "python/objects/growth.h"
 #include "python/objects/words.h"
 #include "service/replaced.h"
@@ -137,17 +137,6 @@ static void test_an_entry(void **state)
 
 /* --- between looks --- */
 
-/* Subjects borrow the fixture's objects for an update. */
-static void look_and_update(struct fixture *fixture, struct subjects *subjects)
-{
-	struct patient patient = {0};
-
-	look(fixture);
-	patient.objects = fixture->objects;
-	if (fixture->objects.looks > 1)
-		subjects_update(subjects, &patient);
-}
-
 static struct subject *find(const struct subjects *subjects, const char *key)
 {
 	for (size_t i = 0; i < subjects->count; i++)
@@ -176,7 +165,7 @@ static void test_polled(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		put(space, &text, 500 + 300 * i);
 		put(space, &status, 500 + 300 * i);
-		look_and_update(fixture, &subjects);
+		look_and_update(fixture, &subjects, 2);
 	}
 	struct subject *long_one = find(&subjects, "str main.TEXT");
 	struct subject *any = find(&subjects, "str main.STATUS");
@@ -211,7 +200,7 @@ static void test_polled_while_it_is_away(void **state)
 	subjects_init(&subjects);
 	for (size_t i = 0; i < 2; i++) {
 		put(space, &text, 500 + 300 * i);
-		look_and_update(fixture, &subjects);
+		look_and_update(fixture, &subjects, 2);
 	}
 	struct subject *subject = find(&subjects, "str main.TEXT");
 	assert_non_null(subject);
@@ -231,8 +220,6 @@ static void test_polled_while_it_is_away(void **state)
 	assert_true(subject->value.fell);
 	subjects_release(&subjects);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
