@@ -195,9 +195,9 @@ static void print_own_mappings(const struct procfs *procfs, struct confined *con
 		printf("\nof its memory ");
 		quantity_print_bytes(stdout, own);
 		printf(" is in mappings that it made itself, not by malloc");
-		if (look->mapping_count) {
+		if (look_main_mapping(look)) {
 			printf(": ");
-			escape_print(stdout, look->mappings[0].name);
+			escape_print(stdout, look_main_mapping(look));
 		}
 		printf("\nwhat allocates there (mmap, a runtime's heap, an allocator without "
 		       "names) is "

@@ -16,6 +16,11 @@ void look_free(struct look *look)
 		zone_free(look->zone);
 }
 
+const char *look_main_mapping(const struct look *look)
+{
+	return look->mapping_count ? look->mappings[0].name : NULL;
+}
+
 const char *look_part_name(enum look_part_id part)
 {
 	static const char *const names[] = {

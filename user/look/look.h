@@ -296,6 +296,9 @@ struct look {
 struct look *look_new(void);
 void look_free(struct look *look); /* accepts NULL */
 
+/* What most of the memory that it maps directly seems to be ("Java"); NULL: none is known. */
+const char *look_main_mapping(const struct look *look);
+
 const char *look_part_name(enum look_part_id part);         /* "python_live" */
 const char *look_uncertain_key(enum look_uncertain cause);  /* "torn_pools" */
 const char *look_uncertain_text(enum look_uncertain cause); /* for people */

@@ -431,9 +431,7 @@ static bool asks_for_growth(const struct answer *answer)
 /* What most of the memory that is mapped directly seems to be of. */
 static const char *runtime_of(const struct answer *answer)
 {
-	const struct look *look = answer->look;
-
-	return look && look->mapping_count ? look->mappings[0].name : NULL;
+	return answer->look ? look_main_mapping(answer->look) : NULL;
 }
 
 bool why_has_command(const struct answer *answer, enum why_command command)

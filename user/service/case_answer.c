@@ -175,7 +175,7 @@ static const char *guess_unexplained(const struct patient_case *kase, const stru
 				     double left)
 {
 	const struct look *look = kase->look;
-	const char *name = look && look->mapping_count ? look->mappings[0].name : NULL;
+	const char *name = look ? look_main_mapping(look) : NULL;
 	bool of_allocator = name && anonymous_is_allocator(name);
 	struct slope slope;
 	static const char started[] = "in no container and from no line that was seen; a worker "

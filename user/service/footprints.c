@@ -119,12 +119,11 @@ static char *measure(const struct footprints *footprints, pid_t pid, uint64_t *c
 {
 	uint64_t began = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	struct look *look = *cpu_ns < LOOK_CPU_NS ? look_at(footprints, pid) : NULL;
-	char *name = NULL;
+	const char *main_mapping = look ? look_main_mapping(look) : NULL;
+	char *name = main_mapping ? strdup(main_mapping) : NULL;
 
 	if (look)
 		take(look, moment);
-	if (look && look->mapping_count)
-		name = strdup(look->mappings[0].name);
 	look_free(look);
 	if (!moment->known)
 		read_sums(footprints, pid, moment);
