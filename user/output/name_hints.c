@@ -67,10 +67,15 @@ static const struct runtime *find_runtime(const struct target *target)
 	return NULL;
 }
 
-static void begin_hint(struct columns *columns, uint64_t bytes, uint64_t total)
+static void begin_hint(struct columns *columns)
 {
 	fputs("hint: ", columns->file);
 	columns_hang(columns, strlen("hint: "));
+}
+
+static void begin_name_hint(struct columns *columns, uint64_t bytes, uint64_t total)
+{
+	begin_hint(columns);
 	quantity_print_percent(columns->file, (double)bytes, (double)total);
 	fputs(" of that runs through code without a name, ", columns->file);
 }
@@ -107,8 +112,7 @@ static void print_heap(struct columns *columns, const struct snapshot *snapshot)
 
 		if (!runtime_has_tool(target->own_mappings))
 			continue;
-		fputs("hint: ", columns->file);
-		columns_hang(columns, strlen("hint: "));
+		begin_hint(columns);
 		fprintf(columns->file, "which objects fill the heap of %s: ", target->own_mappings);
 		runtime_print_tool(columns->file, target->own_mappings, (int)target->pid);
 		putc('\n', columns->file);
@@ -126,11 +130,11 @@ void name_hints_print(struct columns *columns, const struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->stack_count; i++)
 		add_stack(&unnamed, &snapshot->stacks[i]);
 	if (unnamed.jit_bytes > total / SHARE_MIN) {
-		begin_hint(columns, unnamed.jit_bytes, total);
+		begin_name_hint(columns, unnamed.jit_bytes, total);
 		print_jit(columns, &snapshot->targets[unnamed.jit_target]);
 	}
 	if (unnamed.file_bytes > total / SHARE_MIN) {
-		begin_hint(columns, unnamed.file_bytes, total);
+		begin_name_hint(columns, unnamed.file_bytes, total);
 		print_file(columns, unnamed.module);
 	}
 }

@@ -7,8 +7,8 @@
 #include "../profile/snapshot.h"
 
 /*
- * Prints a line for each kind of code that more than a fifth of the live bytes run through, and one
- * where a runtime's heap was seen to grow.
+ * Prints a line for each kind of code that more than a fifth of the live bytes run through, and, of
+ * --growth, one where a runtime keeps a heap of its own.
  */
 void name_hints_print(struct columns *columns, const struct snapshot *snapshot);
 

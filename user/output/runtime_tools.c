@@ -7,7 +7,7 @@
  * Of runtimes that move objects: who touches their new memory is a thread that collects garbage,
  * and their objects are of no form that is understood here.
  */
-static const struct {
+static const struct tool {
 	const char *runtime;
 	const char *before, *after; /* of the process's number */
 } tools[] = {
@@ -15,26 +15,23 @@ static const struct {
 	{".NET", "dotnet-gcdump report -p ", ""},
 };
 
-static size_t find_tool(const char *runtime)
+static const struct tool *find_tool(const char *runtime)
 {
-	size_t i = 0;
-
-	while (i < sizeof(tools) / sizeof(*tools) &&
-	       (!runtime || strcmp(tools[i].runtime, runtime)))
-		i++;
-	return i;
+	for (size_t i = 0; runtime && i < sizeof(tools) / sizeof(*tools); i++)
+		if (!strcmp(tools[i].runtime, runtime))
+			return &tools[i];
+	return NULL;
 }
 
 bool runtime_has_tool(const char *runtime)
 {
-	return find_tool(runtime) < sizeof(tools) / sizeof(*tools);
+	return find_tool(runtime) != NULL;
 }
 
 void runtime_print_tool(FILE *file, const char *runtime, int pid)
 {
-	if (!runtime_has_tool(runtime))
-		return;
-	size_t i = find_tool(runtime);
+	const struct tool *tool = find_tool(runtime);
 
-	fprintf(file, "%s%d%s", tools[i].before, pid, tools[i].after);
+	if (tool)
+		fprintf(file, "%s%d%s", tool->before, pid, tool->after);
 }
