@@ -8,7 +8,6 @@
 
 enum {
 	VALUES_MAX = 10, /* of all subjects */
-	UPS_SURE = 4,    /* beside the one that took it up: by chance of one in 720 */
 	TRIES = 3,
 	STR_WIDTH_MAX = 4,
 };
@@ -19,7 +18,8 @@ bool replaced_is_doubtful(const struct subject *subject)
 {
 	const struct replaced_value *value = &subject->value;
 
-	return value->known && (value->fell || (value->ups < UPS_SURE && !value->sure));
+	/* beside the one that took it up: by chance of one in 720 */
+	return value->known && (value->fell || (value->ups < SURE_UPS && !value->sure));
 }
 
 /* --- between looks --- */

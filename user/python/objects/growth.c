@@ -3,8 +3,8 @@
  * Two ways of seeing growth complete each other. A container that gets longer from look to look is
  * seen whatever its entries are, but many small ones, chains, and containers that are replaced by
  * longer copies are not seen so. A pattern whose objects get more while what holds them does not
- * shows all of these but for values that are no containers (values.c). Containers under one pattern are told as one; a pattern below a container
- * that grows is the same growth and told with it.
+ * shows all of these but for values that are no containers (values.c). Containers under one pattern
+ * are told as one; a pattern below a container that grows is the same growth and told with it.
  */
 #include "growth.h"
 

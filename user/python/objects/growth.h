@@ -25,8 +25,8 @@ struct grown {
 };
 
 /*
- * All that grew, also values of which that is not sure yet, most bytes first: an array, the caller's, with its length in *count; NULL where
- * there is none or no memory. Without a graph in the last look, names and patterns are missing.
+ * All that grew, also values of which that is not sure yet, most bytes first: an array, the caller's,
+ * with its length in *count; NULL where there is none or no memory. Without a graph in the last look, names and patterns are missing.
  */
 struct grown *objects_grown(const struct objects *objects, size_t *count);
 

@@ -6,7 +6,8 @@
  *
  * Of what is replaced by something of another size, as the last answer of a service is, half is
  * longer than before. So a value must never have been seen to become shorter; and that it became
- * longer once or twice says no more than that it is worth to be asked again (grown.h's `sure`).
+ * longer once or twice says no more than that it is worth to be asked again (growth.h's `sure`).
+ * Of values that were seen five times, one in 120 becomes longer SURE_UPS times by chance.
  */
 #include "values.h"
 
@@ -16,7 +17,6 @@
 
 enum {
 	GREW_LEAST = 256, /* bytes: less is a number with another digit, a name */
-	UPS_SURE = 4,     /* by chance of one value in 120 that was seen five times */
 	HEADER_MOST = 32, /* of a list or the like */
 	HEAD_BYTES = 64,
 	TRIES = 3,
@@ -170,7 +170,7 @@ static void take_value(struct growing *growing, const bool *told, uint32_t numbe
 	uint32_t node = whole == number ? pattern->largest_node : growing->examples[whole];
 	int64_t bytes = bytes_grown(patterns, pattern, change);
 	uint64_t length = bytes_at(pattern, change->last, count_of(patterns, pattern));
-	bool sure = change->ups >= UPS_SURE;
+	bool sure = change->ups >= SURE_UPS;
 	struct grown *grown;
 
 	if (growing->group_of[whole]) { /* what it is in grows in several places */
