@@ -36,13 +36,13 @@ static error_t add_pid(struct target_choice *choice, const char *text, size_t le
 	char *end;
 	long value = strtol(text, &end, 10);
 
-	if (*text >= '0' && *text <= '9' && end == text + length && value > PID_MAX) {
-		message_error("no process has a number above %d: \"%.*s\"", PID_MAX, (int)length,
-			      text);
-		return EINVAL;
-	}
 	if (*text < '0' || *text > '9' || end != text + length || value <= 0) {
 		message_error("-p needs a process number, not \"%.*s\"", (int)length, text);
+		return EINVAL;
+	}
+	if (value > PID_MAX) {
+		message_error("no process has a number above %d: \"%.*s\"", PID_MAX, (int)length,
+			      text);
 		return EINVAL;
 	}
 	if (choice->pid_count && !choice->many) {
