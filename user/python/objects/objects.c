@@ -18,7 +18,7 @@ enum {
 	NEWCOMERS_SHARE = 16,   /* of the budget */
 	SAMPLES_SHARE = 64,
 	POOLS_MIN = 4, /* fewer are chance: an interpreter that has begun has some hundred */
-	PATTERN_BYTES = sizeof(struct pattern) + 16,
+	PATTERN_BYTES = sizeof(struct pattern) + 96, /* with its steps, and what is counted of it */
 	CONTAINER_BYTES = sizeof(struct container) + 8,
 };
 

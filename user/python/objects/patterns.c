@@ -13,18 +13,23 @@ enum {
 	ENTRIES_MIN = 2,
 	STEADY = 2, /* of STEADY_OF */
 	STEADY_OF = 3,
-	MEMO = 1 << 12,
 	AHEAD = 24, /* so many nodes are fetched before they are counted */
 };
 
-struct pattern_slot {
+/* What a step from the end of a pattern leads to. */
+struct pattern_step {
+	uint32_t parent, label, type;
 	uint32_t pattern; /* 0: free */
 };
 
-/* A step that was taken, since most are taken again and again. */
-struct pattern_memo {
-	uint32_t parent, label, type;
-	uint32_t pattern; /* 0: free */
+/* What is counted of a pattern at one look, each in a line of the processor's cache: the histories are
+ * far larger than that cache, and each object would miss it several times. */
+struct pattern_sum {
+	uint64_t bytes;
+	uint32_t count;
+	uint32_t largest;
+	uint32_t largest_node;
+	uint32_t fresh[PATTERN_SAMPLES];
 };
 
 int patterns_init(struct patterns *patterns, size_t max)
@@ -36,9 +41,8 @@ int patterns_init(struct patterns *patterns, size_t max)
 		.items = calloc(1024, sizeof(*patterns->items)),
 		.slots = calloc(SLOTS_MIN, sizeof(*patterns->slots)),
 		.slot_count = SLOTS_MIN,
-		.memo = calloc(MEMO, sizeof(*patterns->memo)),
 	};
-	if (patterns->items && patterns->slots && patterns->memo)
+	if (patterns->items && patterns->slots)
 		return 0;
 	patterns_release(patterns);
 	return -ENOMEM;
@@ -49,7 +53,6 @@ void patterns_release(struct patterns *patterns)
 	free(patterns->items);
 	free(patterns->slots);
 	free(patterns->of_nodes);
-	free(patterns->memo);
 	*patterns = (struct patterns){0};
 }
 
@@ -60,84 +63,105 @@ static size_t hash(uint32_t parent, uint32_t label, uint32_t type)
 	return (size_t)((value ^ value >> 29 ^ type) * UINT64_C(0xBF58476D1CE4E5B9) >> 32);
 }
 
-static struct pattern_slot *find_slot(const struct patterns *patterns, uint32_t parent,
+static size_t slot_of(const struct patterns *patterns, uint32_t parent, uint32_t label,
+		      uint32_t type)
+{
+	return hash(parent, label, type) & (patterns->slot_count - 1);
+}
+
+static struct pattern_step *find_slot(const struct patterns *patterns, uint32_t parent,
 				      uint32_t label, uint32_t type)
 {
-	size_t at = hash(parent, label, type) & (patterns->slot_count - 1);
+	size_t at = slot_of(patterns, parent, label, type);
 
 	for (; patterns->slots[at].pattern; at = (at + 1) & (patterns->slot_count - 1)) {
-		const struct pattern *pattern = &patterns->items[patterns->slots[at].pattern];
+		const struct pattern_step *taken = &patterns->slots[at];
 
-		if (pattern->parent == parent && pattern->label == label && pattern->type == type)
+		if (taken->parent == parent && taken->label == label && taken->type == type)
 			break;
 	}
 	return &patterns->slots[at];
 }
 
-static bool grow(struct patterns *patterns)
+static bool make_room(struct patterns *patterns)
 {
-	if (patterns->count == patterns->capacity) {
-		void *items = reallocarray(patterns->items, patterns->capacity * 2,
-					   sizeof(*patterns->items));
+	if (patterns->count < patterns->capacity)
+		return true;
+	void *items =
+		reallocarray(patterns->items, patterns->capacity * 2, sizeof(*patterns->items));
+	if (!items)
+		return false;
+	patterns->items = items;
+	patterns->capacity *= 2;
+	return true;
+}
 
-		if (!items)
-			return false;
-		patterns->items = items;
-		patterns->capacity *= 2;
-	}
-	if (patterns->count * 2 < patterns->slot_count)
+static bool make_room_for_step(struct patterns *patterns)
+{
+	if (patterns->step_count * 2 < patterns->slot_count)
 		return true;
 	struct patterns larger = *patterns;
 	larger.slot_count *= 2;
 	larger.slots = calloc(larger.slot_count, sizeof(*larger.slots));
 	if (!larger.slots)
 		return false;
-	for (uint32_t i = 1; i < patterns->count; i++)
-		find_slot(&larger, patterns->items[i].parent, patterns->items[i].label,
-			  patterns->items[i].type)
-			->pattern = i;
+	for (size_t i = 0; i < patterns->slot_count; i++) {
+		const struct pattern_step *taken = &patterns->slots[i];
+
+		if (taken->pattern)
+			*find_slot(&larger, taken->parent, taken->label, taken->type) = *taken;
+	}
 	free(patterns->slots);
 	*patterns = larger;
 	return true;
 }
 
-/* The pattern of what a label leads to from the end of another; the other one where it is full. */
-static uint32_t step(struct patterns *patterns, uint32_t parent, uint32_t label, uint32_t type)
+/* The one that a step folds into; 0: none. */
+static uint32_t find_folded(const struct patterns *patterns, uint32_t parent, uint32_t label,
+			    uint32_t type)
 {
 	uint32_t at = parent;
 
 	for (int i = 0; i < FOLD_LEVELS && at; i++, at = patterns->items[at].parent)
 		if (patterns->items[at].label == label && patterns->items[at].type == type)
 			return at;
-	if (patterns->items[parent].depth == DEPTH_MAX)
-		return parent;
-	struct pattern_slot *slot = find_slot(patterns, parent, label, type);
-	if (slot->pattern)
-		return slot->pattern;
-	if (patterns->count >= patterns->max || !grow(patterns)) {
-		patterns->full = true;
-		return parent;
-	}
+	return 0;
+}
+
+static uint32_t add(struct patterns *patterns, uint32_t parent, uint32_t label, uint32_t type)
+{
+	if (patterns->count >= patterns->max || !make_room(patterns))
+		return 0;
 	patterns->items[patterns->count] = (struct pattern){
 		.parent = parent,
 		.label = label,
 		.type = type,
 		.depth = (uint16_t)(patterns->items[parent].depth + 1),
 	};
-	find_slot(patterns, parent, label, type)->pattern = (uint32_t)patterns->count;
 	return (uint32_t)patterns->count++;
 }
 
-/* As step. */
-static uint32_t step_again(struct patterns *patterns, uint32_t parent, uint32_t label,
-			   uint32_t type)
+/* The pattern of what a label leads to from the end of another; the other one where it is full. Most
+ * steps are taken again and again. */
+static uint32_t step(struct patterns *patterns, uint32_t parent, uint32_t label, uint32_t type)
 {
-	struct pattern_memo *memo = &patterns->memo[hash(parent, label, type) & (MEMO - 1)];
+	struct pattern_step *slot = find_slot(patterns, parent, label, type);
 
-	if (!memo->pattern || memo->parent != parent || memo->label != label || memo->type != type)
-		*memo = (struct pattern_memo){parent, label, type,
-					      step(patterns, parent, label, type)};
-	return memo->pattern;
+	if (slot->pattern)
+		return slot->pattern;
+	uint32_t pattern = find_folded(patterns, parent, label, type);
+	if (!pattern && patterns->items[parent].depth == DEPTH_MAX)
+		return parent;
+	if (make_room_for_step(patterns) && !pattern)
+		pattern = add(patterns, parent, label, type);
+	if (!pattern) {
+		patterns->full = true;
+		return parent;
+	}
+	*find_slot(patterns, parent, label, type) =
+		(struct pattern_step){parent, label, type, pattern};
+	patterns->step_count++;
+	return pattern;
 }
 
 /* Makes room for a look by forgetting every second one but the first. */
@@ -191,7 +215,7 @@ static uint32_t pattern_of(struct patterns *patterns, const struct graph *graph,
 	if (label_kind(label) == LABEL_ROOT) /* the same in each thread */
 		label = label_make(LABEL_ROOT,
 				   labels_alike(graph->reader->labels, label_value(label)));
-	return step_again(patterns, above, label, graph_type(graph, node));
+	return step(patterns, above, label, graph_type(graph, node));
 }
 
 static bool may_be_shared(const struct graph *graph, uint32_t node)
@@ -214,13 +238,13 @@ static bool is_shared(const struct graph *graph, uint32_t node)
 }
 
 /* Its first two objects, and the last two so far. */
-static void sample(struct pattern *pattern, uint32_t node, uint32_t count)
+static void sample(struct pattern_sum *sum, uint32_t node, uint32_t count)
 {
-	pattern->fresh[count < PATTERN_SAMPLES / 2 ? count : 2 + count % 2] = node;
+	sum->fresh[count < PATTERN_SAMPLES / 2 ? count : 2 + count % 2] = node;
 }
 
 static void compare_samples(const struct patterns *patterns, const struct graph *graph,
-			    uint32_t number)
+			    const struct pattern_sum *sum, uint32_t number)
 {
 	struct pattern *pattern = &patterns->items[number];
 
@@ -230,9 +254,8 @@ static void compare_samples(const struct patterns *patterns, const struct graph 
 
 		pattern->sampled += address != 0;
 		pattern->stayed += node && patterns->of_nodes[node] == number;
-		node = pattern->fresh[i];
+		node = sum->fresh[i];
 		pattern->samples[i] = node ? graph_address(graph, node) : 0;
-		pattern->fresh[i] = 0;
 	}
 }
 
@@ -262,6 +285,15 @@ bool pattern_goes_up(const struct patterns *patterns, const struct pattern *patt
 	return steps > 1 && last >= first + ENTRIES_MIN && ups * 2 >= steps - 1 && ups >= ups_min;
 }
 
+/* Where its step is likely to be, if what it is reached from was counted by now. */
+static void fetch_step(const struct patterns *patterns, const struct graph *graph, uint32_t node)
+{
+	uint32_t above = patterns->of_nodes[graph->parents[node]];
+
+	__builtin_prefetch(&patterns->slots[slot_of(patterns, above, graph->labels[node],
+						    graph_type(graph, node))]);
+}
+
 /* Nodes lie in memory as they were found, and are gone through as they were reached. */
 static void fetch(const struct patterns *patterns, const struct graph *graph, const uint64_t *bytes,
 		  size_t at)
@@ -275,9 +307,15 @@ static void fetch(const struct patterns *patterns, const struct graph *graph, co
 		__builtin_prefetch(&patterns->of_nodes[node]);
 		graph_fetch(graph, node);
 	}
-	if (at + AHEAD / 2 < graph->order_count &&
-	    may_be_shared(graph, graph->order[at + AHEAD / 2]))
-		graph_fetch_object(graph, graph->order[at + AHEAD / 2]);
+	if (at + AHEAD / 2 < graph->order_count) {
+		uint32_t node = graph->order[at + AHEAD / 2];
+
+		__builtin_prefetch(&patterns->of_nodes[graph->parents[node]]);
+		if (may_be_shared(graph, node))
+			graph_fetch_object(graph, node);
+	}
+	if (at + AHEAD / 4 < graph->order_count)
+		fetch_step(patterns, graph, graph->order[at + AHEAD / 4]);
 }
 
 uint32_t pattern_units(uint64_t bytes)
@@ -287,41 +325,79 @@ uint32_t pattern_units(uint64_t bytes)
 	return units < UINT32_MAX ? (uint32_t)units : UINT32_MAX;
 }
 
-static void take_largest(struct pattern *pattern, size_t look, uint32_t node, uint64_t bytes)
+static void take_largest(struct pattern_sum *sum, uint32_t node, uint64_t bytes)
 {
 	uint32_t units = pattern_units(bytes);
 
-	if (units <= pattern->largest[look])
+	if (units <= sum->largest)
 		return;
-	pattern->largest[look] = units;
-	pattern->largest_node = node;
+	sum->largest = units;
+	sum->largest_node = node;
+}
+
+/* As many sums as there is room for patterns. */
+static bool make_room_for_sums(const struct patterns *patterns, struct pattern_sum **sums,
+			       size_t *count)
+{
+	struct pattern_sum *larger;
+
+	if (*count == patterns->capacity)
+		return true;
+	larger = reallocarray(*sums, patterns->capacity, sizeof(*larger));
+	if (!larger)
+		return false;
+	memset(larger + *count, 0, (patterns->capacity - *count) * sizeof(*larger));
+	*sums = larger;
+	*count = patterns->capacity;
+	return true;
+}
+
+static int sum_up(struct patterns *patterns, const struct graph *graph, const uint64_t *bytes,
+		  struct pattern_sum **sums)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < graph->order_count; i++) {
+		fetch(patterns, graph, bytes, i);
+		uint32_t node = graph->order[i], number = pattern_of(patterns, graph, node);
+		enum label_kind kind = label_kind(graph->labels[node]);
+
+		if (!make_room_for_sums(patterns, sums, &count))
+			return -ENOMEM;
+		struct pattern_sum *sum = &(*sums)[number];
+		patterns->of_nodes[node] = number;
+		if (kind != LABEL_NAMESPACE && kind != LABEL_RAW && !is_shared(graph, node))
+			sample(sum, node, sum->count++);
+		sum->bytes += bytes[node];
+		take_largest(sum, node, bytes[node]);
+	}
+	return make_room_for_sums(patterns, sums, &count) ? 0 : -ENOMEM;
 }
 
 int patterns_count(struct patterns *patterns, const struct graph *graph, const uint64_t *bytes,
 		   double time)
 {
+	struct pattern_sum *sums = NULL;
+
 	if (patterns->looks == PATTERN_LOOKS)
 		thin_out(patterns);
-	if (!make_room_for_nodes(patterns, graph->count))
+	if (!make_room_for_nodes(patterns, graph->count) || sum_up(patterns, graph, bytes, &sums)) {
+		free(sums);
 		return -ENOMEM;
+	}
 	size_t look = patterns->looks++;
 	patterns->times[look] = time;
-	for (size_t i = 0; i < patterns->count; i++)
-		patterns->items[i].largest_node = 0;
-	for (size_t i = 0; i < graph->order_count; i++) {
-		fetch(patterns, graph, bytes, i);
-		uint32_t node = graph->order[i], number = pattern_of(patterns, graph, node);
-		struct pattern *pattern = &patterns->items[number];
-		enum label_kind kind = label_kind(graph->labels[node]);
+	for (uint32_t i = 0; i < patterns->count; i++) {
+		struct pattern *pattern = &patterns->items[i];
 
-		patterns->of_nodes[node] = number;
-		if (kind != LABEL_NAMESPACE && kind != LABEL_RAW && !is_shared(graph, node))
-			sample(pattern, node, pattern->counts[look]++);
-		pattern->bytes[look] += bytes[node];
-		take_largest(pattern, look, node, bytes[node]);
+		pattern->counts[look] = sums[i].count;
+		pattern->bytes[look] = sums[i].bytes;
+		pattern->largest[look] = sums[i].largest;
+		pattern->largest_node = sums[i].largest_node;
+		if (i)
+			compare_samples(patterns, graph, &sums[i], i);
 	}
-	for (uint32_t i = 1; i < patterns->count; i++)
-		compare_samples(patterns, graph, i);
+	free(sums);
 	return 0;
 }
 

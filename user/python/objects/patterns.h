@@ -24,7 +24,6 @@ struct pattern {
 	/* Some of its objects, the first ones and the last ones on the way: from look to look those
 	 * of what fills up stay, those of what only comes and goes do not. */
 	uint64_t samples[PATTERN_SAMPLES]; /* addresses, of the last look */
-	uint32_t fresh[PATTERN_SAMPLES];   /* nodes, of the look that is being counted */
 	uint16_t sampled;                  /* at all looks but the last */
 	uint16_t stayed;                   /* of these */
 	/* Raw memory outside of pools behind its objects, and how many these were, at the first
@@ -39,9 +38,9 @@ struct patterns {
 	size_t count;
 	size_t capacity;
 	size_t max;
-	struct pattern_slot *slots;
+	struct pattern_step *slots; /* a hash table */
 	size_t slot_count;
-	struct pattern_memo *memo;
+	size_t step_count;
 	uint32_t *of_nodes; /* of the last graph that was counted */
 	size_t node_count;
 	size_t looks;
