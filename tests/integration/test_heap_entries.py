@@ -13,6 +13,7 @@ from pythons import begin, choose, find_pythons, started, tell, truth_of, with_l
 PYTHONS = find_pythons()
 ENTRY_MOST = 1000  # bytes: a short string, its key and its place in a table
 MODULE_MOST = 8000  # an empty one
+ROW_BYTES = 449 + 60 + 100  # a string, its key and its place in a table
 CLASSES = 300
 
 
@@ -30,6 +31,8 @@ def test_small_entries_beside_a_large_one(python, started):  # noqa: F811
     rows = {row["name"]: row for row in growth["containers"]}
     state, modules = rows["__main__.STATE"], rows["sys.modules"]
     assert 0 < state["bytes"] < ENTRY_MOST * state["grown"], state
+    assert 449 * rows["__main__.ROWS"]["grown"] < rows["__main__.ROWS"]["bytes"], rows
+    assert rows["__main__.ROWS"]["bytes"] < 1.2 * ROW_BYTES * rows["__main__.ROWS"]["grown"], rows
     assert 0 < modules["bytes"] < MODULE_MOST * modules["grown"], modules
 
 

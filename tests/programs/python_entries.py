@@ -9,6 +9,7 @@ import sys
 import threading
 import types
 
+ROWS = {"table": ["column"] * 20000}
 STATE = {"model": [float(number) for number in range(200000)]}
 CLASSES = []
 stop = threading.Event()
@@ -20,6 +21,7 @@ class Base:
 
 def add(number):
     STATE["request %d" % number] = "payload %d" % number
+    ROWS["row %d" % number] = ("row %d " % number).ljust(400, "x")
     name = "plugin_%d" % number
     sys.modules[name] = types.ModuleType(name)
 
