@@ -167,6 +167,7 @@ static void begin_anew(struct patient_case *kase)
 	for (int i = 0; i < PART_COUNT; i++)
 		kase->parts[i].count = 0;
 	kase->counted = false;
+	kase->renewed = true;
 }
 
 static void take_up_subjects(struct patient_case *kase, bool graph)

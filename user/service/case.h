@@ -64,6 +64,7 @@ struct patient_case {
 	bool ends_without_graph; /* there was nothing left for it */
 	double life_share;       /* of a processor, that it used before it was watched */
 	double count_cost_s;     /* of ours: to count live objects */
+	bool renewed;            /* it executed a Python since it was first looked at */
 	bool gone;
 	struct failure failure; /* of the look that could not be */
 	struct look *look;      /* the last report */

@@ -153,8 +153,7 @@ static enum chosen_look choose_last(const struct inquiry *inquiry, struct patien
 /* One that executed a Python meanwhile has had no looks that count. */
 static bool has_begun_late(const struct inquiry *inquiry, const struct patient_case *kase)
 {
-	return !inquiry->of_workers && kase->patient.is_python &&
-	       kase->patient.objects.looks < LOOKS_TO_TELL;
+	return !inquiry->of_workers && kase->renewed && kase->patient.objects.looks < LOOKS_TO_TELL;
 }
 
 /* Room is left for the last graph, and in front of a look without one for another in between. Where
