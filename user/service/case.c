@@ -11,7 +11,7 @@
 #include "lost.h"
 
 #define NS_PER_S    1e9
-#define COUNT_SHARE 0.2 /* of what is allowed */
+#define COUNT_SHARE 0.1 /* of what is allowed */
 
 enum { COUNT_EACH_S = 3, COUNTS_LEAST = 12 };
 

@@ -157,8 +157,8 @@ static bool has_begun_late(const struct inquiry *inquiry, const struct patient_c
 }
 
 /* Room is left for the last graph, and in front of a look without one for another in between. Where
- * there are too few to tell how fast memory grows one is needed: whether C memory is to be recorded
- * hangs on it. */
+ * there are too few to tell how fast memory grows one is made if it alone fits; and is needed where
+ * that may be C memory: whether that is to be recorded hangs on it. */
 static bool is_affordable(const struct patient_case *kase, const struct schedule_step *step,
 			  double left)
 {
@@ -166,7 +166,8 @@ static bool is_affordable(const struct patient_case *kase, const struct schedule
 
 	switch (step->need) {
 	case STEP_OPTIONAL:
-		if (!step->graph && kase->patient.looks < SLOPE_LEAST)
+		if (!step->graph && kase->patient.looks < SLOPE_LEAST &&
+		    (plain <= left || case_may_grow_by_c(kase)))
 			return true;
 		return (step->graph ? graph : plain + graph) + graph <= left;
 	case STEP_SPARED:
