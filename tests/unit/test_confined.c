@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -22,6 +23,7 @@
 #include <cmocka.h>
 
 #include "confine/confined_internal.h"
+#include "confine/kept.h"
 #include "count_descriptors.h"
 
 enum {
@@ -113,22 +115,40 @@ static void kill_and_wait(pid_t pid)
 	wait_for_end(process);
 }
 
+/* Asks a process that has read no other file. */
+static int ask_alone(struct confined *confined, enum confined_need need, int fd)
+{
+	const struct confined_call call = {
+		.need = need, .function = tell_secret, .fd = fd, .alone = true};
+	int told = -1;
+
+	assert_int_equal(confined_call_for(confined, &call, &told, sizeof(told)), 0);
+	return told;
+}
+
 static void test_a_later_process_knows_no_more_than_the_first(void **state)
 {
 	struct confined *confined = confined_new();
-	pid_t first;
+	int file = memfd_create("file", 0);
+	pid_t first, other;
 
 	(void)state;
 	assert_int_equal(confined_pid(confined, CONFINED_NAMES), 0);
-	assert_false(confined_renew(confined, CONFINED_NAMES));
 	secret = 42;
 	first = pid_of(confined, CONFINED_NAMES);
 	assert_int_equal(ask_secret(confined), 0);
-	assert_false(confined_renew(confined, CONFINED_TABLES));
+	assert_int_equal(ask_alone(confined, CONFINED_TABLES, file), 0);
 	assert_int_equal(confined_pid(confined, CONFINED_NAMES), first);
-	assert_true(confined_renew(confined, CONFINED_NAMES));
-	assert_int_equal(ask_secret(confined), 0);
-	assert_int_not_equal(confined_pid(confined, CONFINED_NAMES), first);
+	assert_int_equal(ask_alone(confined, CONFINED_NAMES, file), 0);
+	other = confined_pid(confined, CONFINED_NAMES);
+	assert_int_not_equal(other, first);
+	/* it has read this file alone, until it reads another */
+	assert_int_equal(ask_alone(confined, CONFINED_NAMES, file), 0);
+	assert_int_equal(confined_pid(confined, CONFINED_NAMES), other);
+	assert_int_equal(pid_of(confined, CONFINED_NAMES), other);
+	assert_int_equal(ask_alone(confined, CONFINED_NAMES, file), 0);
+	assert_int_not_equal(confined_pid(confined, CONFINED_NAMES), other);
+	close(file);
 	for (int need = 0; need < CONFINED_NEEDS; need++)
 		assert_int_equal(ask_secret_for(confined, need), 0);
 	secret = 0;
@@ -275,6 +295,108 @@ static void test_patience_is_of_one_need_and_refills(void **state)
 	confined_free(confined);
 }
 
+/* Answers with the file's first byte, and then with as many as the question has. */
+static int echo(int fd, const void *input, size_t length, struct confined_answer *answer)
+{
+	char bytes[CONFINED_INPUT_MAX + 1];
+	ssize_t got = pread(fd, bytes, 1, 0);
+
+	if (got < 0)
+		return -EIO;
+	memcpy(bytes + got, input, length);
+	return confined_answer_copy(answer, bytes, (size_t)got + length);
+}
+
+/* Returns how often the need's process was asked for that. */
+static size_t ask_kept(struct confined *confined, int fd, const char *input, bool alone)
+{
+	const struct confined_call call = {
+		.need = CONFINED_NAMES,
+		.function = echo,
+		.fd = fd,
+		.input = input,
+		.length = strlen(input),
+		.alone = alone,
+		.keep = true,
+	};
+	size_t before = confined_calls(confined, CONFINED_NAMES);
+	struct confined_answer answer;
+	char byte;
+	bool has_byte = pread(fd, &byte, 1, 0) == 1;
+
+	assert_int_equal(confined_call(confined, &call, &answer), 0);
+	assert_int_equal(answer.length, has_byte + strlen(input));
+	if (has_byte)
+		assert_memory_equal(answer.data, &byte, 1);
+	assert_memory_equal((char *)answer.data + has_byte, input, strlen(input));
+	free(answer.data);
+	return confined_calls(confined, CONFINED_NAMES) - before;
+}
+
+static void test_what_is_kept_is_not_asked_again(void **state)
+{
+	struct confined *confined = confined_new();
+	int file = memfd_create("file", 0), other = memfd_create("other", 0);
+
+	(void)state;
+	assert_int_equal(ask_kept(confined, file, "question", false), 1);
+	assert_int_equal(ask_kept(confined, file, "question", false), 0);
+	assert_int_equal(ask_kept(confined, file, "another", false), 1);
+	assert_int_equal(ask_kept(confined, file, "", false), 1);
+	assert_int_equal(ask_kept(confined, other, "question", false), 1);
+	assert_int_equal(ask_kept(confined, file, "question", false), 0);
+	/* it was changed */
+	assert_int_equal(write(file, "!", 1), 1);
+	assert_int_equal(ask_kept(confined, file, "question", false), 1);
+	/* an answer made no sense: none of this need's is believed any more */
+	confined_reject(confined, CONFINED_TABLES);
+	assert_int_equal(ask_kept(confined, file, "question", false), 0);
+	confined_reject(confined, CONFINED_NAMES);
+	assert_int_equal(ask_kept(confined, file, "question", false), 1);
+	assert_int_equal(ask_kept(confined, other, "question", false), 1);
+	close(file);
+	close(other);
+	confined_free(confined);
+}
+
+static void test_what_is_kept_says_who_gave_it(void **state)
+{
+	struct confined *confined = confined_new();
+	int file = memfd_create("file", 0), other = memfd_create("other", 0);
+
+	(void)state;
+	/* a process that had read nothing before */
+	assert_int_equal(ask_kept(confined, file, "question", false), 1);
+	assert_int_equal(ask_kept(confined, file, "question", true), 0);
+	/* one that had */
+	assert_int_equal(ask_kept(confined, other, "question", false), 1);
+	assert_int_equal(ask_kept(confined, other, "question", true), 1);
+	assert_int_equal(ask_kept(confined, other, "question", true), 0);
+	assert_int_equal(ask_kept(confined, other, "question", false), 0);
+	close(file);
+	close(other);
+	confined_free(confined);
+}
+
+static void test_what_was_kept_longest_goes(void **state)
+{
+	static char input[CONFINED_INPUT_MAX];
+	const int fit = KEPT_BYTES_MAX / (2 * CONFINED_INPUT_MAX);
+	struct confined *confined = confined_new();
+	int file = memfd_create("file", 0);
+
+	(void)state;
+	memset(input, 'x', sizeof(input) - 1);
+	for (input[0] = 'A'; input[0] <= 'A' + fit; input[0]++)
+		assert_int_equal(ask_kept(confined, file, input, false), 1);
+	input[0] = 'A' + fit;
+	assert_int_equal(ask_kept(confined, file, input, false), 0);
+	input[0] = 'A';
+	assert_int_equal(ask_kept(confined, file, input, false), 1);
+	close(file);
+	confined_free(confined);
+}
+
 static long resident_pages(pid_t pid)
 {
 	char path[64];
@@ -292,13 +414,17 @@ static long resident_pages(pid_t pid)
 /* Each need in turn, every other one in a process that was not there before. */
 static void ask_often(struct confined *confined, int count)
 {
+	int file = memfd_create("file", 0);
+
 	for (int i = 0; i < count; i++) {
 		enum confined_need need = i % CONFINED_NEEDS;
 
-		ask_secret_for(confined, need);
 		if (i / CONFINED_NEEDS % 2)
-			confined_renew(confined, need);
+			ask_alone(confined, need, file);
+		else
+			ask_secret_for(confined, need);
 	}
+	close(file);
 }
 
 static void test_a_thousand_calls_leave_nothing(void **state)
@@ -418,6 +544,9 @@ int main(void)
 		cmocka_unit_test(test_nothing_outlives_the_program),
 		cmocka_unit_test(test_what_hangs_for_one_need_does_not_for_another),
 		cmocka_unit_test(test_patience_is_of_one_need_and_refills),
+		cmocka_unit_test(test_what_is_kept_is_not_asked_again),
+		cmocka_unit_test(test_what_is_kept_says_who_gave_it),
+		cmocka_unit_test(test_what_was_kept_longest_goes),
 		cmocka_unit_test(test_a_thousand_calls_leave_nothing),
 		cmocka_unit_test(test_what_cannot_wait_goes_on_while_an_answer_is_awaited),
 		cmocka_unit_test(test_an_answer_that_does_not_come_is_given_up),

@@ -13,9 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/personality.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "confine/confined_internal.h"
 #include "python/steer.h"
 #include "python/validate.h"
 
@@ -31,6 +33,8 @@ static const char script[] = "import sys, threading\n"
 			     "    sys.stdin.read()\n"
 			     "wait(20)\n";
 
+static bool at_same_addresses; /* those that are started */
+
 struct target {
 	pid_t pid;
 	int input;
@@ -42,6 +46,8 @@ static void run_python(const char *path, int input, int output)
 {
 	dup2(input, 0);
 	dup2(output, 1);
+	if (at_same_addresses)
+		personality(ADDR_NO_RANDOMIZE);
 	execl(path, path, "-S", script_path, NULL);
 	_exit(127);
 }
@@ -161,6 +167,47 @@ static void test_pythons(void **state)
 		print_message("skipped: no CPython 3.8 to 3.15 here\n");
 		skip();
 	}
+}
+
+/* As what is forked is: of its file nothing is asked that was asked for another one. */
+static void check_second(const struct target *first, struct target *second)
+{
+	struct python_slots slots, same;
+	size_t calls;
+
+	assert_int_equal(python_slots_read(&first->interpreter, &first->mappings, &slots), 0);
+	calls = confined_calls(confined, CONFINED_INTERPRETER);
+	assert_int_not_equal(calls, 0);
+	find(second);
+	assert_int_equal(python_slots_read(&second->interpreter, &second->mappings, &same), 0);
+	assert_int_equal(confined_calls(confined, CONFINED_INTERPRETER), calls);
+	assert_int_equal(second->interpreter.runtime, first->interpreter.runtime);
+	assert_int_equal(same.refill, slots.refill);
+	assert_int_equal(same.functions[CALL_FREE].site.file_offset,
+			 slots.functions[CALL_FREE].site.file_offset);
+}
+
+static void test_a_second_process_of_the_same_file(void **state)
+{
+	struct target first, second;
+	size_t i = 0;
+
+	(void)state;
+	at_same_addresses = true;
+	while (i < pythons.gl_pathc && start(pythons.gl_pathv[i], &first))
+		i++;
+	if (i == pythons.gl_pathc) {
+		print_message("skipped: no CPython 3.8 to 3.15 here\n");
+		skip();
+	}
+	assert_int_equal(start(pythons.gl_pathv[i], &second), 0);
+	at_same_addresses = false;
+	find(&first);
+	check_second(&first, &second);
+	release(&first);
+	release(&second);
+	stop(&first);
+	stop(&second);
 }
 
 static void test_a_process_that_is_gone(void **state)
@@ -296,6 +343,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pythons),
+		cmocka_unit_test(test_a_second_process_of_the_same_file),
 		cmocka_unit_test(test_a_process_that_is_gone),
 		cmocka_unit_test(test_no_python),
 		cmocka_unit_test(test_version_names),

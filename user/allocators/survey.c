@@ -197,10 +197,15 @@ static int survey_confined(int fd, const void *input, size_t length, struct conf
 	return error;
 }
 
-static int call_survey(struct confined *confined, int fd, struct survey *survey)
+static int call_survey(struct confined *confined, int fd, bool alone, struct survey *survey)
 {
 	const struct confined_call call = {
-		.need = CONFINED_SITES, .function = survey_confined, .fd = fd};
+		.need = CONFINED_SITES,
+		.function = survey_confined,
+		.fd = fd,
+		.alone = alone,
+		.keep = true,
+	};
 	struct confined_answer answer;
 	int error = confined_call(confined, &call, &answer);
 
@@ -216,11 +221,10 @@ static int call_survey(struct confined *confined, int fd, struct survey *survey)
  */
 int survey_request(struct confined *confined, int fd, struct survey *survey)
 {
-	int error = call_survey(confined, fd, survey);
+	int error = call_survey(confined, fd, false, survey);
 
-	if (error || (!survey->entry_count && !survey->linker_hook) ||
-	    !confined_renew(confined, CONFINED_SITES))
+	if (error || (!survey->entry_count && !survey->linker_hook))
 		return error;
 	survey_release(survey);
-	return call_survey(confined, fd, survey);
+	return call_survey(confined, fd, true, survey);
 }

@@ -18,6 +18,7 @@
 #include "../arch/elf_machine.h"
 #include "../lib/clock.h"
 #include "confined_internal.h"
+#include "kept.h"
 #include "privileges.h"
 #include "protocol.h"
 #include "zygote.h"
@@ -29,12 +30,18 @@
 struct need {
 	struct reader reader;
 	bool network;
-	size_t calls; /* of this reader */
+	/* Of this reader: the file that it has read, unless it was asked nothing, or has read another. */
+	dev_t device;
+	ino_t inode;
+	bool asked;
+	bool mixed;
+	size_t calls; /* of all readers */
 	struct patience patience;
 };
 
 struct confined {
 	struct zygote zygote;
+	struct kept *kept;
 	struct loop *loop; /* served while an answer is awaited; NULL: none */
 	bool busy;
 	unsigned int forced_timeout_ms;
@@ -62,7 +69,8 @@ struct confined *confined_new(void)
 	confined->forced_timeout_ms = MS_UNSET;
 	for (int which = 0; which < CONFINED_NEEDS; which++)
 		need_init(&confined->needs[which], which);
-	error = zygote_start(&confined->zygote);
+	confined->kept = kept_new();
+	error = confined->kept ? zygote_start(&confined->zygote) : -ENOMEM;
 	if (!error)
 		return confined;
 	confined_free(confined);
@@ -77,6 +85,7 @@ void confined_free(struct confined *confined)
 	for (int which = 0; which < CONFINED_NEEDS; which++)
 		reader_stop(&confined->needs[which].reader);
 	zygote_stop(&confined->zygote);
+	kept_free(confined->kept);
 	free(confined);
 }
 
@@ -100,6 +109,11 @@ void confined_set_timeout_ms(struct confined *confined, unsigned int timeout_ms)
 pid_t confined_pid(const struct confined *confined, enum confined_need which)
 {
 	return confined->needs[which].reader.pid;
+}
+
+size_t confined_calls(const struct confined *confined, enum confined_need which)
+{
+	return confined->needs[which].calls;
 }
 
 struct patience *confined_patience(struct confined *confined, enum confined_need which)
@@ -186,28 +200,50 @@ static int receive_reply(const struct exchange *exchange, int *status,
 	return receive_all(exchange, answer->data, answer->length);
 }
 
-static int reader_provide(struct confined *confined, struct need *need)
+static bool is_alone_with(const struct need *need, const struct stat *file)
 {
+	return !need->asked ||
+	       (!need->mixed && need->device == file->st_dev && need->inode == file->st_ino);
+}
+
+/* A reader for a call about a file. */
+static int reader_provide(struct confined *confined, const struct confined_call *call,
+			  const struct stat *file)
+{
+	struct need *need = &confined->needs[call->need];
+
+	if (call->alone && !is_alone_with(need, file))
+		reader_stop(&need->reader);
 	if (reader_alive(&need->reader))
 		return 0;
-	need->calls = 0;
+	need->asked = need->mixed = false;
 	return reader_start(&confined->zygote, confined->loop, need->network, &need->reader);
+}
+
+static void note_call(struct need *need, const struct stat *file)
+{
+	need->calls++;
+	need->mixed = !is_alone_with(need, file);
+	need->asked = true;
+	need->device = file->st_dev;
+	need->inode = file->st_ino;
 }
 
 /* The socket is empty when a call begins, so that a header always fits in one go. */
 static int exchange_messages(struct confined *confined, const struct confined_call *call,
-			     uint64_t deadline_ns, struct confined_answer *answer)
+			     const struct stat *file, uint64_t deadline_ns,
+			     struct confined_answer *answer)
 {
 	struct need *need = &confined->needs[call->need];
 	const struct call_header header = {
 		.magic = CALL_MAGIC, .length = (uint32_t)call->length, .function = call->function};
 	int status = 0;
-	int error = reader_provide(confined, need);
+	int error = reader_provide(confined, call, file);
 	const struct exchange exchange = {need->reader.socket, confined->loop, deadline_ns};
 
 	if (error)
 		return error;
-	need->calls++;
+	note_call(need, file);
 	error = protocol_send_fd(exchange.socket, &header, sizeof(header), call->fd);
 	if (!error)
 		error = send_all(&exchange, call->input, call->length);
@@ -219,27 +255,43 @@ static int exchange_messages(struct confined *confined, const struct confined_ca
 }
 
 static int call_timed(struct confined *confined, const struct confined_call *call,
-		      const struct stat *status, struct confined_answer *answer)
+		      const struct stat *file, struct confined_answer *answer)
 {
 	struct patience *patience = &confined->needs[call->need].patience;
 	int64_t start_ms = now_ms();
-	int64_t wait_ms = patience_for(patience, status, start_ms);
+	int64_t wait_ms = patience_for(patience, file, start_ms);
 	int error;
 
 	if (!wait_ms)
 		return -ETIME;
 	if (confined->forced_timeout_ms != MS_UNSET)
 		wait_ms = confined->forced_timeout_ms;
-	error = exchange_messages(confined, call, (uint64_t)(start_ms + wait_ms) * 1000000, answer);
+	error = exchange_messages(confined, call, file, (uint64_t)(start_ms + wait_ms) * 1000000,
+				  answer);
 	if (error == -ETIME)
-		patience_note(patience, status, now_ms() - start_ms, now_ms());
+		patience_note(patience, file, now_ms() - start_ms, now_ms());
+	return error;
+}
+
+/* Asks, unless the answer is known. */
+static int find_answer(struct confined *confined, const struct confined_call *call,
+		       const struct stat *file, struct confined_answer *answer)
+{
+	int error;
+
+	if (call->keep && kept_find(confined->kept, call, file, answer))
+		return 0;
+	error = call_timed(confined, call, file, answer);
+	if (!error && call->keep)
+		kept_add(confined->kept, call, file, answer,
+			 is_alone_with(&confined->needs[call->need], file));
 	return error;
 }
 
 int confined_call(struct confined *confined, const struct confined_call *call,
 		  struct confined_answer *answer)
 {
-	struct stat status;
+	struct stat file;
 	int error = 0;
 
 	*answer = (struct confined_answer){0};
@@ -247,13 +299,13 @@ int confined_call(struct confined *confined, const struct confined_call *call,
 		return -EINVAL;
 	if (confined->busy)
 		return -EBUSY;
-	if (fstat(call->fd, &status) < 0)
+	if (fstat(call->fd, &file) < 0)
 		error = -errno;
-	else if (!S_ISREG(status.st_mode))
+	else if (!S_ISREG(file.st_mode))
 		error = -ENOEXEC;
 	confined->busy = true;
 	if (!error)
-		error = call_timed(confined, call, &status, answer);
+		error = find_answer(confined, call, &file, answer);
 	confined->busy = false;
 	if (error) {
 		free(answer->data);
@@ -265,17 +317,8 @@ int confined_call(struct confined *confined, const struct confined_call *call,
 int confined_reject(struct confined *confined, enum confined_need which)
 {
 	reader_stop(&confined->needs[which].reader);
+	kept_forget(confined->kept, which);
 	return -EPIPE;
-}
-
-bool confined_renew(struct confined *confined, enum confined_need which)
-{
-	struct need *need = &confined->needs[which];
-
-	if (!need->calls)
-		return false;
-	reader_stop(&need->reader);
-	return true;
 }
 
 const char *confined_error_text(int error)

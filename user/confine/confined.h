@@ -56,6 +56,11 @@ struct confined_call {
 	int fd; /* a regular file, open for reading */
 	const void *input;
 	size_t length; /* at most CONFINED_INPUT_MAX */
+	/* For answers that much hangs on: by a process that has read no other file. */
+	bool alone;
+	/* The answer hangs on the file and the input alone: it is kept, and the same call about a file
+	 * that did not change is not made again. */
+	bool keep;
 };
 
 /*
@@ -85,8 +90,8 @@ int confined_call(struct confined *confined, const struct confined_call *call,
 		  struct confined_answer *answer);
 
 /*
- * An answer made no sense: ends the need's process, as it may be in the hands of a file that it read.
- * Returns -EPIPE.
+ * An answer made no sense: ends the need's process, as it may be in the hands of a file that it read,
+ * and forgets what was kept of its answers. Returns -EPIPE.
  */
 int confined_reject(struct confined *confined, enum confined_need need);
 
@@ -101,12 +106,6 @@ int confined_settle(struct confined *confined, enum confined_need need,
  * `result`. */
 int confined_call_for(struct confined *confined, const struct confined_call *call, void *result,
 		      size_t size);
-
-/*
- * For answers that much hangs on: from here on the need's process is one that has read nothing
- * before. Returns whether it is another one now.
- */
-bool confined_renew(struct confined *confined, enum confined_need need);
 
 /* Why a file could not be used, for people. */
 const char *confined_error_text(int error);

@@ -231,15 +231,12 @@ static enum python_backend classify(const struct python_interpreter *interpreter
 		       : BACKEND_UNKNOWN;
 }
 
-/* Probes go where the file's code says, so that a process is asked that no other file got hold
- * of. */
 int python_slots_read(const struct python_interpreter *interpreter, const struct mappings *mappings,
 		      struct python_slots *slots)
 {
 	struct python_slots found = {0};
 	struct python_slot inner[PYTHON_DOMAINS];
 
-	confined_renew(interpreter->binary.confined, CONFINED_INTERPRETER);
 	for (int i = 0; i < PYTHON_DOMAINS; i++)
 		if (!find_slot(interpreter, mappings, (enum python_domain)i, &found.slots[i]))
 			return -ENOENT;

@@ -15,6 +15,8 @@ int binary_ask(const struct python_binary *binary, confined_fn *function,
 		.fd = binary->fd,
 		.input = &question,
 		.length = sizeof(question),
+		.alone = true,
+		.keep = true,
 	};
 
 	memcpy(question.segments, binary->segments, sizeof(question.segments));
@@ -67,10 +69,15 @@ int binary_parts_decode(const struct confined_answer *answer, struct binary_part
 	return 0;
 }
 
-static int call_parts(struct confined *confined, int fd, struct binary_parts *parts)
+static int call_parts(struct confined *confined, int fd, bool alone, struct binary_parts *parts)
 {
 	const struct confined_call call = {
-		.need = CONFINED_INTERPRETER, .function = parts_confined, .fd = fd};
+		.need = CONFINED_INTERPRETER,
+		.function = parts_confined,
+		.fd = fd,
+		.alone = alone,
+		.keep = true,
+	};
 	struct confined_answer answer;
 	int error = confined_call(confined, &call, &answer);
 
@@ -81,12 +88,11 @@ static int call_parts(struct confined *confined, int fd, struct binary_parts *pa
 
 int binary_parts_request(struct confined *confined, int fd, struct binary_parts *parts)
 {
-	int error = call_parts(confined, fd, parts);
+	int error = call_parts(confined, fd, false, parts);
 
-	if (error || (!parts->symbols[SYMBOL_RUNTIME].address && !parts->runtime_section) ||
-	    !confined_renew(confined, CONFINED_INTERPRETER))
+	if (error || (!parts->symbols[SYMBOL_RUNTIME].address && !parts->runtime_section))
 		return error;
-	return call_parts(confined, fd, parts);
+	return call_parts(confined, fd, true, parts);
 }
 
 static int bytes_confined(int fd, const void *input, size_t length, struct confined_answer *answer)

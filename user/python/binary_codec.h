@@ -13,7 +13,8 @@ struct binary_question {
 	uint64_t words[QUESTION_WORDS];
 };
 
-/* Asks. Returns as confined_call. */
+/* Asks a process that has read no other file, as probes go where the answers say. Returns as
+ * confined_call. */
 int binary_ask(const struct python_binary *binary, confined_fn *function,
 	       const uint64_t words[QUESTION_WORDS], struct confined_answer *answer);
 

@@ -204,7 +204,6 @@ static int check_all(const struct steering *steering, const struct python_interp
 
 	if (slots->backend != BACKEND_PYMALLOC || slots->hook != HOOK_NONE)
 		return -ENOTSUP;
-	confined_renew(binary->confined, CONFINED_INTERPRETER);
 	for (int i = 0; i < CALLS && !error; i++)
 		error = check_function(steering, binary, &slots->functions[i]);
 	for (int i = 0; i < STEERING_CELLS && !error; i++) {
