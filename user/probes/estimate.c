@@ -17,6 +17,7 @@
 #include "overhead.h"
 #include "rate.skel.h"
 #include "sampling.h"
+#include "window.h"
 
 /*
  * What the ledger and the stack add to empty probes, as a share of these: `make bench` shows 1.3 to
@@ -24,7 +25,7 @@
  */
 #define TRACKING_FACTOR 1.5
 
-enum { HITS_ENOUGH = 200, WINDOW_STEP_MS = 100, UNPROBED_MS = 200 };
+enum { WINDOW_STEP_MS = 100, UNPROBED_MS = 200 };
 
 static enum attach_kind plain_kind(enum attach_kind kind)
 {
@@ -314,14 +315,15 @@ static void wait_ms(struct loop *loop, unsigned int ms)
 	loop_rest(loop, clock_ns(CLOCK_MONOTONIC) + UINT64_C(1000000) * ms);
 }
 
-static bool has_enough_hits(int map_fd, const struct estimate_subject *subject)
+/* So far, or as many of them as are enough. */
+static double count_hits(int map_fd, const struct estimate_subject *subject)
 {
 	uint32_t sites = count_sites(subject->allocators);
 	double hits = 0;
 
-	for (uint32_t i = 0; i < sites && hits < HITS_ENOUGH; i++)
+	for (uint32_t i = 0; i < sites && hits < WINDOW_CALLS_ENOUGH; i++)
 		hits += read_hits(map_fd, subject->first_site + i);
-	return hits >= HITS_ENOUGH;
+	return hits;
 }
 
 /* What is counted, and with what. */
@@ -334,25 +336,40 @@ struct counting {
 	struct sampling *sampling;
 };
 
-static bool have_enough_hits(const struct counting *counting)
+/* Whether it is of no use to watch it any longer; one that has ended is watched no more. */
+static bool is_seen_enough(const struct counting *counting, const struct estimate_subject *subject,
+			   double passed_s)
 {
-	int map_fd = bpf_map__fd(counting->skeleton->maps.hits_by_site);
+	struct window_seen seen = {
+		.calls = count_hits(bpf_map__fd(counting->skeleton->maps.hits_by_site), subject)};
+	struct usage used = subject->estimate.unprobed, now;
 
+	if (seen.calls < WINDOW_CALLS_ENOUGH) {
+		if (usage_read(counting->request->procfs, subject->pid, &now))
+			return true;
+		usage_add(&used, &subject->before, &now);
+		seen.busy_s = used.cpu_s + used.waited_s;
+		seen.wall_s = used.wall_s;
+	}
+	return window_is_enough(&seen, passed_s);
+}
+
+static bool are_seen_enough(const struct counting *counting, unsigned int passed_ms)
+{
 	for (size_t i = 0; i < counting->count; i++)
 		if (!counting->subjects[i].error &&
-		    !has_enough_hits(map_fd, &counting->subjects[i]))
+		    !is_seen_enough(counting, &counting->subjects[i], passed_ms / 1000.0))
 			return false;
 	return true;
 }
 
-/* Who calls seldom is watched for longer: of a few calls no rate can be told. */
 static void wait_window(const struct counting *counting)
 {
 	const struct estimate_window *window = &counting->request->window;
 	unsigned int waited_ms = window->least_ms;
 
 	wait_ms(counting->request->loop, window->least_ms);
-	for (; waited_ms < window->most_ms && !have_enough_hits(counting);
+	for (; waited_ms < window->most_ms && !are_seen_enough(counting, waited_ms);
 	     waited_ms += WINDOW_STEP_MS)
 		wait_ms(counting->request->loop, WINDOW_STEP_MS);
 }

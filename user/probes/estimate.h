@@ -40,7 +40,7 @@ struct estimate {
 	size_t rate_count;
 };
 
-/* How long calls are counted: on from `least_ms` until there are some 200, for `most_ms` at
+/* How long calls are counted: on from `least_ms` until they are enough (window.h), for `most_ms` at
  * most. */
 struct estimate_window {
 	unsigned int least_ms;
