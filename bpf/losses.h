@@ -29,7 +29,8 @@
 	X(processes_full, "processes not traced: table full (record fewer: without --follow-forks)") \
 	X(python_too_deep, "Python stacks cut at 256 frames (a deep recursion: read them from the allocator on)") \
 	X(python_unread, "Python stacks cut at a frame that could not be read (it changed meanwhile: record again)") \
-	X(python_unnamed, "Python frames whose code was gone before it was read (made by exec, or a busy machine: raise the priority of unfreed)")
+	X(python_unnamed, "Python frames whose code was gone before it was read (made by exec, or a busy machine: raise the priority of unfreed)") \
+	X(unwind_busy, "stacks cut at code whose place could not be asked for, as the address space was being changed (few of many: record longer)")
 /* clang-format on */
 
 enum loss {

@@ -71,7 +71,9 @@ static __always_inline __u32 note_end(struct scratch *scratch, __u32 space)
 			count_loss(LOSS_stack_too_deep, space);
 		break;
 	case UNWIND_NO_MAPPING:
-		count_loss(LOSS_unwind_no_mapping, space);
+		count_loss(scratch->place_error == AREA_BUSY ? LOSS_unwind_busy
+							     : LOSS_unwind_no_mapping,
+			   space);
 		flags |= STACK_NO_MAPPING;
 		break;
 	case UNWIND_NO_TABLE:
@@ -119,6 +121,7 @@ static __always_inline void capture_stack(struct scratch *scratch, struct call *
 	scratch->noted_bytes = 0;
 	scratch->record.eval_frame = 0;
 	scratch->no_code = 0;
+	scratch->place_error = 0;
 	scratch->unlisted = 0;
 	scratch->unplaced = 0;
 	scratch->place_count = 0;

@@ -83,7 +83,7 @@ def test_exec_in_mid_trace(record, attach):
     assert set(table) == {"leak_in_parent", "leak_after_exec"}
     assert [entry["pid"] for entry in result.report["targets"]] == [truth["pid"]] * 2
     # the walker learns of the new image's mappings a moment after the exec
-    assert set(result.losses) <= {"unwind_no_mapping"}
+    assert set(result.losses) <= {"unwind_no_mapping", "unwind_busy"}
 
 
 def test_a_command_that_execs(measure_command, attach):

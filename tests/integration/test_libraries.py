@@ -103,7 +103,7 @@ def test_two_libraries_in_turn(record, attach):
     assert max(own.values()) <= BATCHES * ROUNDS
     assert sum(own.values()) + unknown >= 2 * BATCHES * ROUNDS
     assert unknown < 0.02 * sum(own.values())
-    assert set(result.losses) <= {"unwind_no_mapping"}
+    assert set(result.losses) <= {"unwind_no_mapping", "unwind_busy"}
     assert len(result.report["stacks"]) < 100
     # each library's file is opened once, as soon as it is caught while it is mapped
     assert max(descriptors for _, descriptors in samples) <= descriptors_before + LIBRARIES

@@ -101,7 +101,9 @@ def test_children_leave_nothing_behind(kind, count):
             tracer.do("gone")
         assert_flat(warm, tracer.clean_usage(links))
         report = tracer.ask("report")
-        assert report["targets"] == 1 and not report["stacks"] and not report["losses"], report
+        assert report["targets"] == 1 and not report["stacks"], report
+        # others put probes into libc, in each process that has it, while a life is walked
+        assert set(report["losses"]) <= {"unwind_busy"}, report
         assert report["live_blocks"] == 0
 
 

@@ -192,7 +192,8 @@ static void print_blocks(const struct tracer *tracer, uint32_t id)
 static void print_report(struct tracer *tracer)
 {
 	struct snapshot *snapshot = tracer_snapshot(tracer, 0, NULL);
-	uint64_t live = 0, losses = 0;
+	const char *separator = "";
+	uint64_t live = 0;
 
 	if (!snapshot) {
 		print_result(-errno);
@@ -200,12 +201,16 @@ static void print_report(struct tracer *tracer)
 	}
 	for (size_t i = 0; i < snapshot->stack_count; i++)
 		live += snapshot->stacks[i].live_blocks;
-	for (size_t i = 0; i < LOSS_COUNT; i++)
-		losses += snapshot->losses[i];
 	printf("{\"targets\": %zu, \"stacks\": %zu, \"live_blocks\": %zu, \"live_in_stacks\": %zu, "
-	       "\"losses\": %zu}\n",
-	       snapshot->target_count, snapshot->stack_count, snapshot->totals.live_blocks, live,
-	       losses);
+	       "\"losses\": {",
+	       snapshot->target_count, snapshot->stack_count, snapshot->totals.live_blocks, live);
+	for (size_t i = 0; i < LOSS_COUNT; i++) {
+		if (!snapshot->losses[i])
+			continue;
+		printf("%s\"%s\": %zu", separator, loss_name((enum loss)i), snapshot->losses[i]);
+		separator = ", ";
+	}
+	printf("}}\n");
 	snapshot_free(snapshot);
 }
 

