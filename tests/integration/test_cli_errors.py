@@ -207,12 +207,16 @@ def test_a_command_that_is_no_program(tmp_path):
     unfreed("record", "--", tmp_path / "data", status=TARGET)
 
 
-@pytest.mark.parametrize("path", ["/proc/x.json", "/dev/full"])
+@pytest.mark.parametrize("path", ["gone/x.json", "/dev/full"])
 def test_an_output_that_cannot_be_written(record, tmp_path, path):
     """The other output is there all the same, and whole."""
+    directory = tmp_path / "gone"
+    directory.mkdir()
+    path = str(tmp_path / path)  # the second one is absolute
     options = ["-o", path] + (["-f", "json"] if path == "/dev/full" else [])
     with Target("family") as target:
         recorder = record(target, options=options)
+        directory.rmdir()
         target.go()
         truth = target.truth()
         result = recorder.stop()

@@ -6,6 +6,8 @@ import os
 import subprocess
 import textwrap
 
+import pytest
+
 from conftest import PROGRAMS, UNFREED, library
 
 PYTHON = "/usr/bin/python3"
@@ -221,10 +223,11 @@ def test_a_command_that_fails_says_so(tmp_path):
     assert run.stderr.endswith("unfreed: sh ended with status 3\n")
 
 
-def test_an_output_that_cannot_be_is_said_before(tmp_path):
-    run = why(tmp_path, "-p", 1, "-o", tmp_path / "no/why.json")
+@pytest.mark.parametrize("path", ["no/why.json", "/proc/why.json"])
+def test_an_output_that_cannot_be_is_said_before(path, tmp_path):
+    run = why(tmp_path, "-p", 1, "-o", tmp_path / path)  # the second one is absolute
     assert run.returncode == 1 and run.stderr.startswith("unfreed: cannot write ")
-    assert run.stderr.count("\n") == 1
+    assert run.stderr.count("\n") == 1 and not run.stdout
 
 
 def test_an_answer_is_not_lost_with_its_output(tmp_path):

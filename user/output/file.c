@@ -175,22 +175,21 @@ static int check_fd(int fd)
 	return (flags & O_ACCMODE) == O_RDONLY ? -EBADF : 0;
 }
 
-/* The directory that a path names a file in, to be freed. */
-static char *directory_of(const char *path)
+/* Some file systems refuse what permissions allow: /proc for one. */
+static int check_beside(const char *path)
 {
-	const char *slash = strrchr(path, '/');
+	char *temporary = temporary_name(path);
 
-	if (!slash)
-		return strdup(".");
-	return slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
-}
+	if (!temporary)
+		return -ENOMEM;
+	int fd = mkostemp(temporary, O_CLOEXEC);
+	int error = fd < 0 ? -errno : 0;
 
-static int check_directory(const char *path)
-{
-	char *directory = directory_of(path);
-	int error = !directory ? -ENOMEM : access(directory, W_OK | X_OK) ? -errno : 0;
-
-	free(directory);
+	if (fd >= 0) {
+		close(fd);
+		unlink(temporary);
+	}
+	free(temporary);
 	return error;
 }
 
@@ -202,10 +201,10 @@ int file_check(const char *path)
 	if (fd >= 0)
 		return check_fd(fd);
 	if (lstat(path, &status))
-		return errno == ENOENT && *path ? check_directory(path) : -errno;
+		return errno == ENOENT && *path ? check_beside(path) : -errno;
 	if (S_ISDIR(status.st_mode))
 		return -EISDIR;
 	if (!S_ISREG(status.st_mode) && !S_ISLNK(status.st_mode))
 		return access(path, W_OK) ? -errno : 0;
-	return check_directory(path);
+	return check_beside(path);
 }
