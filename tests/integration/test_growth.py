@@ -26,7 +26,8 @@ def bytes_below(report, name):
 
 def of_growth(measure, case):
     _, result = measure("grow", "--case", case, options=["--growth"])
-    assert not result.losses
+    # each thread that is made changes the address space in which those before it are walked
+    assert set(result.losses) <= ({"unwind_busy"} if case == "stacks" else set()), result.losses
     assert result.report["mode"] == "growth"
     return result.report
 
