@@ -152,15 +152,18 @@ static uint32_t step(struct patterns *patterns, uint32_t parent, uint32_t label,
 	uint32_t pattern = find_folded(patterns, parent, label, type);
 	if (!pattern && patterns->items[parent].depth == DEPTH_MAX)
 		return parent;
-	if (make_room_for_step(patterns) && !pattern)
+	bool has_room = make_room_for_step(patterns);
+	if (!pattern && has_room)
 		pattern = add(patterns, parent, label, type);
 	if (!pattern) {
 		patterns->full = true;
 		return parent;
 	}
-	*find_slot(patterns, parent, label, type) =
-		(struct pattern_step){parent, label, type, pattern};
-	patterns->step_count++;
+	if (has_room) {
+		*find_slot(patterns, parent, label, type) =
+			(struct pattern_step){parent, label, type, pattern};
+		patterns->step_count++;
+	}
 	return pattern;
 }
 
