@@ -36,11 +36,6 @@ static bool slope_of(const struct series *series, struct rate *rate)
 	return true;
 }
 
-static double grown_bytes(const struct series *series)
-{
-	return series->items[series->count - 1].value - series->items[0].value;
-}
-
 bool c_memory_is_measured(const struct patient_case *kase)
 {
 	return kase->outside.count >= 2;
@@ -81,7 +76,7 @@ static bool rate_beside_python(const struct patient_case *kase, struct rate *rat
 		series_add(&left, at_s, all->items[i].value - beside->items[i].value - outside);
 	}
 	return left.count && slope_of(&left, rate) && rate->low > 0 &&
-	       grown_bytes(&left) >= LEAST_BYTES;
+	       series_rise(&left) >= LEAST_BYTES;
 }
 
 void c_memory_tell(const struct patient_case *kase)
@@ -114,7 +109,7 @@ bool c_memory_rate(const struct patient_case *kase, const struct finding *findin
 	if (c_memory_is_measured(kase))
 		return rate_beside_python(kase, rate);
 	if (!slope_of(series_of(kase), rate) ||
-	    grown_bytes(series_of(kase)) <
+	    series_rise(series_of(kase)) <
 		    (kase->patient.is_python ? LEAST_OF_PYTHON : LEAST_BYTES))
 		return false;
 	for (size_t i = 0; i < count; i++)

@@ -137,17 +137,12 @@ bool case_grows_by_c(struct patient_case *kase)
 	       rate.value >= live.per_s * HOUR_S / 2;
 }
 
-static double rise_of(const struct series *series)
-{
-	return series->count ? series->items[series->count - 1].value - series->items[0].value : 0;
-}
-
 bool case_may_grow_by_c(const struct patient_case *kase)
 {
-	double beside = kase->beside.count == kase->others.count ? rise_of(&kase->beside) : 0;
-	double rise = rise_of(&kase->others) - beside;
+	double beside = kase->beside.count == kase->others.count ? series_rise(&kase->beside) : 0;
+	double rise = series_rise(&kase->others) - beside;
 
-	return rise > 0 && rise >= rise_of(&kase->live) / 2;
+	return rise > 0 && rise >= series_rise(&kase->live) / 2;
 }
 
 static bool is_trivial(const struct finding *finding)

@@ -22,3 +22,8 @@ double series_at(const struct series *series, double at_s)
 	return before->value + (after->value - before->value) * (at_s - before->at_s) /
 				       (after->at_s - before->at_s);
 }
+
+double series_rise(const struct series *series)
+{
+	return series->count ? series->items[series->count - 1].value - series->items[0].value : 0;
+}

@@ -18,4 +18,7 @@ void series_add(struct series *series, double at_s, double value);
 /* At any time: on the line between the samples around it. There has to be one. */
 double series_at(const struct series *series, double at_s);
 
+/* From the first sample to the last; 0 where there are none. */
+double series_rise(const struct series *series);
+
 #endif
