@@ -123,14 +123,24 @@ static char *temporary_name(const char *path)
 	return name;
 }
 
+/* A new file in the directory of `path`, under a name that is to be freed. Returns a descriptor or a
+ * negative errno. */
+static int open_beside(const char *path, char **name)
+{
+	int fd;
+
+	*name = temporary_name(path);
+	if (!*name)
+		return -ENOMEM;
+	fd = mkostemp(*name, O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static int write_beside(const char *path, file_writer *print, const void *context)
 {
-	char *temporary = temporary_name(path);
-
-	if (!temporary)
-		return -ENOMEM;
-	int fd = mkostemp(temporary, O_CLOEXEC);
-	int error = fd < 0 ? -errno : 0;
+	char *temporary;
+	int fd = open_beside(path, &temporary);
+	int error = fd < 0 ? fd : 0;
 
 	if (!error)
 		error = give_to_caller(fd);
@@ -178,19 +188,15 @@ static int check_fd(int fd)
 /* Some file systems refuse what permissions allow: /proc for one. */
 static int check_beside(const char *path)
 {
-	char *temporary = temporary_name(path);
-
-	if (!temporary)
-		return -ENOMEM;
-	int fd = mkostemp(temporary, O_CLOEXEC);
-	int error = fd < 0 ? -errno : 0;
+	char *temporary;
+	int fd = open_beside(path, &temporary);
 
 	if (fd >= 0) {
 		close(fd);
 		unlink(temporary);
 	}
 	free(temporary);
-	return error;
+	return fd < 0 ? fd : 0;
 }
 
 int file_check(const char *path)
