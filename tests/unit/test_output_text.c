@@ -85,6 +85,33 @@ static struct snapshot *scattered_snapshot(void)
 	return snapshot;
 }
 
+/* A process that sleeps is many times dearer when a hundredth of nothing is added. */
+static void test_overhead_of_what_hardly_runs(void **state)
+{
+	static const struct {
+		double percent, core_percent;
+		const char *says;
+	} cases[] = {
+		{-1, -1, "exact\n"},
+		{2, 0.01, "overhead ~2.0 % of its CPU, 0.0 % of a core\n"},
+		{1680, 94.4, "overhead ~1680 % of its CPU, 94 % of a core\n"},
+		{8508, 3.3, "overhead ~3.3 % of a core, more than it used itself\n"},
+		{8508, -1, "overhead ~8508 %\n"},
+	};
+	struct snapshot *snapshot = snapshot_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		snapshot->overhead_percent = cases[i].percent;
+		snapshot->overhead_core_percent = cases[i].core_percent;
+		char *text = render(snapshot, "text", NULL, NULL);
+
+		assert_non_null(strstr(text, cases[i].says));
+		free(text);
+	}
+	snapshot_free(snapshot);
+}
+
 static void test_text_by_own_code(void **state)
 {
 	struct output_options by_app = {.by = BY_APP};
@@ -320,6 +347,7 @@ int main(void)
 		cmocka_unit_test(test_text_names_own_code_behind_a_library),
 		cmocka_unit_test(test_how_python_was_seen_is_said),
 		cmocka_unit_test(test_text_says_when_a_place_is_of_several_processes),
+		cmocka_unit_test(test_overhead_of_what_hardly_runs),
 		cmocka_unit_test(test_text_by_own_code),
 		cmocka_unit_test(test_text_hints_at_a_native_leaf),
 		cmocka_unit_test(test_reports_say_what_changed),

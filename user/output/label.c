@@ -10,6 +10,7 @@
 #include "../lib/path.h"
 
 #define TARGETS_IN_HEADLINE 5
+#define OWN_USE_LEAST       1.0 /* percent of a core */
 
 static void print_position(FILE *file, const char *path, uint32_t line)
 {
@@ -110,17 +111,35 @@ void label_print_origin_of(FILE *file, const struct snapshot *snapshot)
 	escape_print(file, snapshot->version ? snapshot->version : "?");
 }
 
+static void print_percent(FILE *file, double percent)
+{
+	fprintf(file, "%.*f %%", percent < 9.95 ? 1 : 0, percent);
+}
+
+/* Of a process that does next to nothing itself, how many times that was added says nothing. */
+static void print_overhead(FILE *file, double percent, double core_percent)
+{
+	if (percent < 0)
+		return;
+	fputs("  overhead ~", file);
+	if (percent >= 100 && core_percent >= 0 && core_percent * 100 < percent * OWN_USE_LEAST) {
+		print_percent(file, core_percent);
+		fputs(" of a core, more than it used itself", file);
+		return;
+	}
+	print_percent(file, percent);
+	if (core_percent < 0)
+		return;
+	fputs(" of its CPU, ", file);
+	print_percent(file, core_percent);
+	fputs(" of a core", file);
+}
+
 void label_print_conditions(FILE *file, const struct snapshot *snapshot)
 {
 	quantity_print_age(file, snapshot->duration_ns);
 	fprintf(file, "  %s", trace_mode_name(snapshot->mode));
-	if (snapshot->overhead_percent >= 0)
-		fprintf(file, "  overhead ~%.*f %%", snapshot->overhead_percent < 9.95 ? 1 : 0,
-			snapshot->overhead_percent);
-	if (snapshot->overhead_core_percent >= 0)
-		fprintf(file, " of its CPU, %.*f %% of a core",
-			snapshot->overhead_core_percent < 9.95 ? 1 : 0,
-			snapshot->overhead_core_percent);
+	print_overhead(file, snapshot->overhead_percent, snapshot->overhead_core_percent);
 }
 
 void label_print_totals(FILE *file, const struct snapshot *snapshot)
