@@ -144,7 +144,8 @@ local = threading.local()
 
 def find_products(number):
     if not hasattr(local, "shop"):
-        local.shop = sqlite3.connect(":memory:")
+        # statements that are kept are C memory, which would grow too until there are 128 a thread
+        local.shop = sqlite3.connect(":memory:", cached_statements=0)
         local.shop.execute("create table product (id integer, name text)")
         local.shop.executemany("insert into product values (?, ?)",
                                [(row, text("product", row, 60)) for row in range(1000, 2000)])
