@@ -55,6 +55,14 @@ def watch(service, path, seconds):
     return score, harm_done(before, after, faults=10**9, slack_bytes=10**9), report
 
 
+def check_memory(score, report):
+    """As of the end, where no look that finds names may have been affordable."""
+    parts = {part["name"]: part["resident_bytes"] for part in report["memory"]["parts"]}
+    kept = sum(leak["bytes"] for leak in score.truth["leaks"].values())
+    assert abs(sum(parts.values()) - report["memory"]["resident_bytes"]) <= 0.005 * sum(parts.values())
+    assert 0.7 * kept < parts["python_live"] + parts["malloc_live"]
+
+
 def watch_framework(framework, rate, seconds, path):
     with Service(framework, leaks_of(framework), rate=rate) as service:
         load = service.load()
@@ -62,6 +70,7 @@ def watch_framework(framework, rate, seconds, path):
         score, harm, report = watch(service, path, seconds)
         done = finish(load, end=True)
     assert score.passes, str(score)
+    check_memory(score, report)
     assert not lost_types(report)
     assert not harm
     assert not done["errors"], done

@@ -211,6 +211,23 @@ void case_look(struct patient_case *kase, bool graph, const struct objects_reque
 				   .seconds = kase->look_cost_s[graph]});
 }
 
+void case_measure(struct patient_case *kase)
+{
+	uint64_t began = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	struct process_status status;
+	struct failure failure = {0};
+
+	if (kase->gone)
+		return;
+	if (patient_measure(&kase->patient, &failure) || !is_there(kase, &status)) {
+		end_case(kase);
+		kase->failure = failure;
+		return;
+	}
+	report(kase, false, NULL);
+	kase->own_cpu_ns += clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began;
+}
+
 static void count_live(struct patient_case *kase, double now)
 {
 	uint64_t began = clock_ns(CLOCK_PROCESS_CPUTIME_ID), bytes;

@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "../lib/clock.h"
+#include "lost.h"
 
 #define IDLE_SHARE 0.005 /* of a processor: a master that uses less keeps nothing itself */
 #define IDLE_S     4.0   /* in which that can be told, of processor time that comes in ticks */
@@ -130,11 +131,12 @@ static double find_left(const struct inquiry *inquiry, const struct patient_case
 
 /* --- which look it is to be --- */
 
-enum chosen_look { NO_LOOK, PLAIN_LOOK, GRAPH_LOOK };
+enum chosen_look { NO_LOOK, MEASURE, PLAIN_LOOK, GRAPH_LOOK };
 
 /*
- * The last one shows what grew, and where it is too dear, at least where the memory is. Where most
- * of that is C memory, it is dear but needed: what comes behind the last graph could be Python's.
+ * The last one shows what grew, and where it is too dear, at least where the memory is, to which
+ * objects add nothing but whether those that were lost still are. Where most of that is C memory, it
+ * is dear but needed: what comes behind the last graph could be Python's.
  */
 static enum chosen_look choose_last(const struct inquiry *inquiry, struct patient_case *kase)
 {
@@ -145,9 +147,9 @@ static enum chosen_look choose_last(const struct inquiry *inquiry, struct patien
 	/* nothing is to be kept in reserve for later ones any more */
 	if (case_is_still(kase))
 		return PLAIN_LOOK;
-	return case_look_cost(kase, true) <= find_left(inquiry, kase) || case_grows_by_c(kase)
-		       ? GRAPH_LOOK
-		       : PLAIN_LOOK;
+	if (case_look_cost(kase, true) <= find_left(inquiry, kase) || case_grows_by_c(kase))
+		return GRAPH_LOOK;
+	return lost_is_doubtful(&kase->patient.objects) ? PLAIN_LOOK : MEASURE;
 }
 
 /* One that executed a Python meanwhile has had no looks that count. */
@@ -205,7 +207,9 @@ static void look(struct inquiry *inquiry, struct patient_case *kase, enum chosen
 	const struct objects_request request = {.containers = CONTAINERS,
 						.with_keys = inquiry->options->with_keys};
 
-	if (chosen != NO_LOOK)
+	if (chosen == MEASURE)
+		case_measure(kase);
+	else if (chosen != NO_LOOK)
 		case_look(kase, chosen == GRAPH_LOOK, &request);
 }
 
@@ -240,7 +244,8 @@ void inquiry_look_last(struct inquiry *inquiry)
 		enum chosen_look chosen = choose_last(inquiry, kase);
 
 		look(inquiry, kase, chosen);
-		kase->ends_without_graph = chosen == PLAIN_LOOK && !case_is_still(kase);
+		kase->ends_without_graph =
+			(chosen == PLAIN_LOOK || chosen == MEASURE) && !case_is_still(kase);
 	}
 }
 

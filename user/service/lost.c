@@ -19,11 +19,16 @@
 enum { LEAST = 16 /* fewer come and go */ };
 
 /* Beyond those that had been lost before the first look, and chance. */
-static bool is_growing(const struct garbage_sum *sum)
+static bool is_more(uint64_t count, const struct garbage_sum *sum)
 {
 	double before = (double)sum->stayed[0];
 
-	return (double)sum->stayed[1] > before + LEAST + 3 * sqrt(before);
+	return (double)count > before + LEAST + 3 * sqrt(before);
+}
+
+static bool is_growing(const struct garbage_sum *sum)
+{
+	return is_more(sum->stayed[1], sum);
 }
 
 static double bytes_of_one(const struct garbage_sum *sum)
@@ -99,18 +104,36 @@ static void update_type(struct subjects *subjects, const struct objects *objects
 	set_sample(subject, objects, sum->stayed[1]);
 }
 
+/* Of what a graph found lost, all may be so still at the next look. */
 static bool is_any_growing(const struct objects *objects)
 {
-	for (size_t type = 1; type < objects->types.count; type++)
-		if (is_growing(&objects->garbage.sums[type]))
+	for (size_t type = 1; type < objects->types.count; type++) {
+		const struct garbage_sum *sum = &objects->garbage.sums[type];
+
+		if (is_more(objects->has_graph ? sum->lost[1] : sum->stayed[1], sum))
 			return true;
+	}
 	return false;
+}
+
+/* Whether looks can tell. */
+static bool can_tell(const struct objects *objects)
+{
+	return objects->garbage.looks >= 2 && !objects->streamed && objects->patterns.looks >= 2;
+}
+
+bool lost_is_doubtful(struct objects *objects)
+{
+	if (!can_tell(objects) || objects_forget_copy(objects))
+		return false;
+	objects_recheck_lost(objects);
+	return is_any_growing(objects);
 }
 
 void lost_update(struct subjects *subjects, struct objects *objects,
 		 const struct listener *listener)
 {
-	if (objects->garbage.looks < 2 || objects->streamed || objects->patterns.looks < 2)
+	if (!can_tell(objects))
 		return;
 	if (!objects->has_graph)
 		objects_recheck_lost(objects);

@@ -13,6 +13,10 @@
 void lost_update(struct subjects *subjects, struct objects *objects,
 		 const struct listener *listener);
 
+/* Whether more and more of any type seem to be lost, by reading anew what the last look with a graph
+ * found so: whether they are, a look has to tell. */
+bool lost_is_doubtful(struct objects *objects);
+
 /* What they are called, and what is known of them, in the zone. */
 void lost_describe(const struct subject *subject, struct zone *zone, struct finding *finding);
 

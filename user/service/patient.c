@@ -13,6 +13,7 @@
 #include "../look/lost.h"
 #include "../look/parts.h"
 #include "../process/core.h"
+#include "../python/objects/live.h"
 
 static int refuse(struct failure *failure, pid_t pid, int error)
 {
@@ -141,6 +142,19 @@ int patient_look(struct patient *patient, bool graph, struct failure *failure)
 	if (error)
 		return refuse(failure, patient->pid, error);
 	patient->looks++;
+	patient->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	patient->wall_ns = clock_ns(CLOCK_MONOTONIC) - wall;
+	return 0;
+}
+
+int patient_measure(struct patient *patient, struct failure *failure)
+{
+	uint64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wall = clock_ns(CLOCK_MONOTONIC);
+	int error = patient->is_python ? objects_claim_pools(&patient->objects) : 0;
+
+	if (error)
+		return refuse(failure, patient->pid, error);
+	patient->taken_at_ns = (int64_t)clock_ns(CLOCK_REALTIME);
 	patient->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	patient->wall_ns = clock_ns(CLOCK_MONOTONIC) - wall;
 	return 0;

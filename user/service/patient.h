@@ -50,6 +50,12 @@ void patient_forget(struct patient *patient);
 int patient_look(struct patient *patient, bool graph, struct failure *failure);
 
 /*
+ * Before patient_report without a request, in the place of a look: sees of Python's memory how much
+ * is in use, and none of its objects. Returns 0, or -1 with `failure` filled.
+ */
+int patient_measure(struct patient *patient, struct failure *failure);
+
+/*
  * Has patient_mark and patient_report look for lost blocks too. patient_look_for_lost makes one
  * look more between these. Returns 0 or -ENOMEM.
  */

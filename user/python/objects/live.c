@@ -11,23 +11,26 @@
 
 enum { PAGE = VIEW_PAGE_BYTES, ASKED_PAGES = 4096 };
 
+typedef void pool_fn(void *context, uint64_t address, uint64_t live_bytes);
+
 struct counting {
 	const struct object_pools *pools;
 	struct page_source source;
-	uint64_t bytes;
+	pool_fn *act;
+	void *context;
 };
 
-static void count_pool(struct counting *counting, uint64_t address)
+static void count_pool(const struct counting *counting, uint64_t address)
 {
 	uint8_t header[POOL_HEADER_BYTES] __attribute__((aligned(8)));
 	uint32_t used, size;
 
 	if (!page_source_read(&counting->source, address, header, sizeof(header)) &&
 	    object_pool_header(counting->pools, address, header, &size, &used))
-		counting->bytes += (uint64_t)used * size;
+		counting->act(counting->context, address, (uint64_t)used * size);
 }
 
-static int count_range(struct counting *counting, uint64_t start, uint64_t end)
+static int count_range(const struct counting *counting, uint64_t start, uint64_t end)
 {
 	static _Thread_local uint64_t states[ASKED_PAGES];
 	uint64_t pool = UINT64_C(1) << counting->pools->structs->pool_shift;
@@ -52,10 +55,10 @@ static bool may_hold_pools(const struct mapping *mapping)
 	return mapping->readable && mapping->writable && !mapping->inode && !*mapping->path;
 }
 
-int objects_live_bytes(const struct objects *objects, uint64_t *bytes)
+static int count_pools(const struct objects *objects, pool_fn *act, void *context)
 {
 	pid_t pid = objects->interpreter->memory.pid;
-	struct counting counting = {.pools = &objects->pools};
+	struct counting counting = {.pools = &objects->pools, .act = act, .context = context};
 	struct mappings mappings = {0};
 	int error = page_source_open(&counting.source, pid, NULL);
 
@@ -68,6 +71,28 @@ int objects_live_bytes(const struct objects *objects, uint64_t *bytes)
 					    mappings.items[i].end);
 	mappings_release(&mappings);
 	page_source_close(&counting.source);
-	*bytes = counting.bytes;
 	return error;
+}
+
+static void add_bytes(void *sum, uint64_t address, uint64_t live_bytes)
+{
+	(void)address;
+	*(uint64_t *)sum += live_bytes;
+}
+
+int objects_live_bytes(const struct objects *objects, uint64_t *bytes)
+{
+	*bytes = 0;
+	return count_pools(objects, add_bytes, bytes);
+}
+
+static void add_claim(void *pools, uint64_t address, uint64_t live_bytes)
+{
+	object_pools_claim(pools, address, live_bytes);
+}
+
+int objects_claim_pools(struct objects *objects)
+{
+	object_pools_drop_claims(&objects->pools);
+	return count_pools(objects, add_claim, &objects->pools);
 }

@@ -380,13 +380,26 @@ static int look_either_way(struct objects *objects, bool graph, double time)
 	return error;
 }
 
+static int renew_regions(struct objects *objects)
+{
+	regions_release(&objects->regions);
+	return regions_read(objects->procfs, objects->interpreter->memory.pid, &objects->regions);
+}
+
+int objects_forget_copy(struct objects *objects)
+{
+	int error = renew_regions(objects);
+
+	drop_graph(objects);
+	view_clear(objects->view, &objects->regions);
+	return error;
+}
+
 int objects_look(struct objects *objects, bool graph)
 {
 	uint64_t cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID), wall = clock_ns(CLOCK_MONOTONIC);
-	int error;
+	int error = renew_regions(objects);
 
-	regions_release(&objects->regions);
-	error = regions_read(objects->procfs, objects->interpreter->memory.pid, &objects->regions);
 	if (!error)
 		error = look_either_way(objects, graph, (double)wall / 1e9);
 	objects->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;

@@ -54,8 +54,7 @@ void object_pools_release(struct object_pools *pools)
 	free(pools->items);
 	free(pools->blocks);
 	free(pools->starts);
-	free(pools->claims);
-	pools->claims = NULL;
+	object_pools_drop_claims(pools);
 	pools->items = NULL;
 	pools->blocks = NULL;
 	pools->starts = NULL;
@@ -86,14 +85,19 @@ static bool make_room(struct object_pools *pools, uint32_t blocks)
 	return true;
 }
 
+void object_pools_drop_claims(struct object_pools *pools)
+{
+	free(pools->claims);
+	pools->claims = NULL;
+	pools->claim_count = 0;
+}
+
 void object_pools_begin(struct object_pools *pools, bool keep)
 {
 	page_index_clear(&pools->index);
 	pools->keep = keep;
 	pools->count = pools->block_count = 1;
-	free(pools->claims);
-	pools->claims = NULL;
-	pools->claim_count = 0;
+	object_pools_drop_claims(pools);
 	pools->pool_count = pools->live_blocks = pools->live_bytes = pools->free_bytes = 0;
 	pools->raw_blocks = pools->raw_bytes = pools->listed_blocks = 0;
 	pools->torn = pools->read_again = 0;
@@ -297,7 +301,7 @@ static uint16_t read_block(const struct reading *reading, const uint8_t *block, 
 	return (uint16_t)type;
 }
 
-static void claim(struct object_pools *pools, uint64_t address, uint64_t live_bytes)
+void object_pools_claim(struct object_pools *pools, uint64_t address, uint64_t live_bytes)
 {
 	uint64_t end = address + (UINT64_C(1) << pools->structs->pool_shift);
 	struct memory_claim *last =
@@ -336,7 +340,7 @@ static int read_blocks(const struct reading *reading, const uint8_t *pool, uint6
 		if (pools->keep)
 			pools->blocks[first + i] = what;
 	}
-	claim(pools, address, live_bytes);
+	object_pools_claim(pools, address, live_bytes);
 	return 0;
 }
 
