@@ -95,7 +95,7 @@ static void test_overhead_of_what_hardly_runs(void **state)
 		{-1, -1, "exact\n"},
 		{2, 0.01, "overhead ~2.0 % of its CPU, 0.0 % of a core\n"},
 		{1680, 94.4, "overhead ~1680 % of its CPU, 94 % of a core\n"},
-		{8508, 3.3, "overhead ~3.3 % of a core, more than it used itself\n"},
+		{8508, 3.3, "overhead ~3.3 % of a core, more than its own\n"},
 		{8508, -1, "overhead ~8508 %\n"},
 	};
 	struct snapshot *snapshot = snapshot_new();

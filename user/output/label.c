@@ -124,7 +124,7 @@ static void print_overhead(FILE *file, double percent, double core_percent)
 	fputs("  overhead ~", file);
 	if (percent >= 100 && core_percent >= 0 && core_percent * 100 < percent * OWN_USE_LEAST) {
 		print_percent(file, core_percent);
-		fputs(" of a core, more than it used itself", file);
+		fputs(" of a core, more than its own", file);
 		return;
 	}
 	print_percent(file, percent);
