@@ -22,8 +22,7 @@ enum {
 	BATCHES = 6,
 	POLL_HITS = 16, /* between two polls, far from the limit of a word, if they go on alike */
 	POLL_LEAST_NS = 4000000,
-	POLL_HIT_NS = 20000000, /* at most, as long as there are any */
-	POLL_IDLE_NS = 50000000,
+	POLL_MOST_NS = 50000000,
 	C_GROWTH_MIN = 100000, /* bytes an hour */
 };
 
@@ -250,13 +249,11 @@ static void poll_all(struct inquiry *inquiry)
 
 static uint64_t pause_after(uint64_t hits, uint64_t paused_ns)
 {
-	if (!hits)
-		return POLL_IDLE_NS;
-	uint64_t pause_ns = paused_ns * POLL_HITS / hits;
+	uint64_t pause_ns = hits ? paused_ns * POLL_HITS / hits : POLL_MOST_NS;
 
-	return pause_ns < POLL_LEAST_NS ? POLL_LEAST_NS
-	       : pause_ns > POLL_HIT_NS ? POLL_HIT_NS
-					: pause_ns;
+	return pause_ns < POLL_LEAST_NS  ? POLL_LEAST_NS
+	       : pause_ns > POLL_MOST_NS ? POLL_MOST_NS
+					 : pause_ns;
 }
 
 static void ask(struct inquiry *inquiry)
