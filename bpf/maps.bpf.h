@@ -112,10 +112,10 @@ struct {
 	__type(value, struct python_space);
 } python_by_space SEC(".maps");
 
-/* W: programs. R: user space. Holds what an interpreter that imports makes before it is read. */
+/* W: programs. R: user space. Sized at the load, by how many stacks there may be. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 32 << 20);
+	__uint(max_entries, 8 << 20);
 } records SEC(".maps");
 
 /* Programs are preemptible and have no recursion guard: counters are added to atomically. */

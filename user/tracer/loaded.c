@@ -11,6 +11,8 @@
 #define SCRATCH_PER_CPU 4  /* bpf/scratch.bpf.h */
 #define SCRATCH_TRIES   16 /* likewise */
 
+enum { RECORD_BYTES = 512, RECORDS_LEAST = 2 << 20, RECORDS_MOST = 32 << 20 };
+
 static uint32_t round_up_to_power_of_two(uint64_t number)
 {
 	uint64_t power = 1;
@@ -59,6 +61,16 @@ static uint32_t scratch_count(void)
 	       SCRATCH_PER_CPU;
 }
 
+/* What a program that starts makes before it is read: most of its stacks are new. */
+static uint32_t record_bytes_for(uint32_t max_stacks)
+{
+	uint64_t bytes = (uint64_t)max_stacks * RECORD_BYTES;
+
+	return round_up_to_power_of_two(bytes < RECORDS_LEAST  ? RECORDS_LEAST
+					: bytes > RECORDS_MOST ? RECORDS_MOST
+							       : bytes);
+}
+
 static void size_maps(struct loaded *loaded, const struct loaded_config *config)
 {
 	struct unfreed_bpf *skeleton = loaded->skeleton;
@@ -73,6 +85,7 @@ static void size_maps(struct loaded *loaded, const struct loaded_config *config)
 	skeleton->rodata->config.scratch_count = scratch;
 	skeleton->rodata->config.follow_forks = config->follow_forks;
 	skeleton->rodata->config.peak = config->peak;
+	bpf_map__set_max_entries(skeleton->maps.records, record_bytes_for(config->max_stacks));
 	bpf_map__set_max_entries(skeleton->maps.buckets, buckets);
 	bpf_map__set_max_entries(skeleton->maps.totals_by_stack, rows + STACK_ROWS_EXTRA);
 	bpf_map__set_max_entries(skeleton->maps.scratch_buffers, scratch);
