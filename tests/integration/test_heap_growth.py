@@ -8,6 +8,7 @@ import pytest
 
 from conftest import TIMEOUT, UNFREED
 from pythons import choose, find_pythons, started, with_long  # noqa: F401
+from test_heap_names import look
 
 PYTHONS = find_pythons()
 
@@ -54,6 +55,19 @@ def test_all_that_grows_and_nothing_else(python, started, tmp_path):  # noqa: F8
     assert edges["list", "__main__.Entry"] > edges["collections.deque", "__main__.Entry"] > 0
     assert edges["__main__.Link", "__main__.Link"] > 0
     assert not any(count <= 0 for count in edges.values())
+
+
+@pytest.mark.parametrize("python", with_long(choose(PYTHONS, 10, 11, 12, 13, 14), 11, 14))
+def test_calls_at_exit(python, started, tmp_path):  # noqa: F811
+    """The interpreter keeps them in an array of its own, in which one was given up here."""
+    process = python.start("python_at_exit.py")
+    started.append(process)
+    process.lines.until("^ready$")
+    rows = grown(process, tmp_path / "heap.json", 0.5, 6)["containers"]
+    assert [row["name"] for row in rows] == ["calls of atexit"], rows
+    held = look(process.pid, tmp_path / "held.json", "--holders", "__main__.Held")[0]
+    assert held["holders"][0]["name"].startswith("calls of atexit["), held["holders"]
+    assert held["holders"][0]["count"] > 100
 
 
 @pytest.mark.long

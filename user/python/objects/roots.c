@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "../../lib/path.h"
+#include "exit_calls.h"
 #include "names.h"
 
 enum {
@@ -243,6 +244,19 @@ static void visit_sysdict(struct rooting *rooting, uint64_t interpreter)
 		       modules_label(rooting));
 }
 
+static void take_exit_call(void *context, uint64_t object)
+{
+	const struct rooting *rooting = context;
+
+	rooting->visit(rooting->context, object,
+		       text_label(rooting, LABEL_NAME, "calls of atexit"));
+}
+
+static void take_exit_calls(struct rooting *rooting, uint64_t interpreter)
+{
+	exit_calls_visit(rooting->reader, interpreter, INTERPRETER_BYTES, take_exit_call, rooting);
+}
+
 static void take_interpreter(struct rooting *rooting, uint64_t interpreter)
 {
 	take_words(rooting, interpreter, INTERPRETER_BYTES, "interpreter", true);
@@ -360,6 +374,8 @@ void roots_follow(struct graph *graph, const struct python_interpreter *interpre
 	counts->modules = graph->order_count;
 	each_interpreter(&rooting, take_threads);
 	graph_follow(graph);
+	each_interpreter(&rooting, take_exit_calls);
+	graph_follow(graph);
 	rooting.leftovers = true;
 	each_interpreter(&rooting, take_threads);
 	graph_follow(graph);
@@ -395,6 +411,7 @@ void roots_visit(struct object_reader *reader, const struct python_interpreter *
 
 	each_interpreter(&rooting, visit_modules);
 	each_interpreter(&rooting, take_threads);
+	each_interpreter(&rooting, take_exit_calls);
 	rooting.leftovers = true;
 	each_interpreter(&rooting, take_threads);
 }
