@@ -183,21 +183,27 @@ static void take_up_subjects(struct patient_case *kase, bool graph)
 	kase->told |= !patient->is_python && patient->looks >= LOOKS_TO_TELL;
 }
 
+/* What ended meanwhile was read in part, or when it was cleared already. */
+static bool ended_meanwhile(struct patient_case *kase, int error, const struct failure *failure)
+{
+	struct process_status status;
+
+	if (!error && is_there(kase, &status))
+		return false;
+	end_case(kase);
+	kase->failure = *failure;
+	return true;
+}
+
 void case_look(struct patient_case *kase, bool graph, const struct objects_request *request)
 {
 	uint64_t began = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	bool was_python = kase->patient.is_python;
-	struct process_status status;
 	struct failure failure = {0};
 
-	if (kase->gone)
+	if (kase->gone ||
+	    ended_meanwhile(kase, patient_look(&kase->patient, graph, &failure), &failure))
 		return;
-	/* what ended meanwhile was read in part, or when it was cleared already */
-	if (patient_look(&kase->patient, graph, &failure) || !is_there(kase, &status)) {
-		end_case(kase);
-		kase->failure = failure;
-		return;
-	}
 	if (kase->patient.is_python && !was_python)
 		begin_anew(kase);
 	take_up_subjects(kase, graph);
@@ -214,16 +220,11 @@ void case_look(struct patient_case *kase, bool graph, const struct objects_reque
 void case_measure(struct patient_case *kase)
 {
 	uint64_t began = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-	struct process_status status;
 	struct failure failure = {0};
 
-	if (kase->gone)
+	if (kase->gone ||
+	    ended_meanwhile(kase, patient_measure(&kase->patient, &failure), &failure))
 		return;
-	if (patient_measure(&kase->patient, &failure) || !is_there(kase, &status)) {
-		end_case(kase);
-		kase->failure = failure;
-		return;
-	}
 	report(kase, false, NULL);
 	kase->own_cpu_ns += clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began;
 }
