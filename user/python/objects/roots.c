@@ -244,17 +244,23 @@ static void visit_sysdict(struct rooting *rooting, uint64_t interpreter)
 		       modules_label(rooting));
 }
 
+struct exit_rooting {
+	const struct rooting *rooting;
+	uint32_t label;
+};
+
 static void take_exit_call(void *context, uint64_t object)
 {
-	const struct rooting *rooting = context;
+	const struct exit_rooting *calls = context;
 
-	rooting->visit(rooting->context, object,
-		       text_label(rooting, LABEL_NAME, "calls of atexit"));
+	calls->rooting->visit(calls->rooting->context, object, calls->label);
 }
 
 static void take_exit_calls(struct rooting *rooting, uint64_t interpreter)
 {
-	exit_calls_visit(rooting->reader, interpreter, INTERPRETER_BYTES, take_exit_call, rooting);
+	struct exit_rooting calls = {rooting, text_label(rooting, LABEL_NAME, "calls of atexit")};
+
+	exit_calls_visit(rooting->reader, interpreter, INTERPRETER_BYTES, take_exit_call, &calls);
 }
 
 static void take_interpreter(struct rooting *rooting, uint64_t interpreter)
