@@ -79,8 +79,8 @@ void objects_release(struct objects *objects);
 int objects_look(struct objects *objects, bool graph);
 
 /*
- * Forgets the copy that the last look made, and the graph of it: what is asked for from here on is read
- * anew. Returns as objects_look does.
+ * Forgets the copy that the last look made, and the graph of it: what is asked for from here on is
+ * read anew. Returns as objects_look does.
  */
 int objects_forget_copy(struct objects *objects);
 

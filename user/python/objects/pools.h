@@ -74,8 +74,8 @@ void object_pools_release(struct object_pools *pools);
 /* Forgets everything, for the next look. */
 void object_pools_begin(struct object_pools *pools, bool keep);
 
-/* A pool whose claim comes behind those that there are, which are those of the last look until they are
- * dropped. */
+/* A pool whose claim comes behind those that there are, which are those of the last look until they
+ * are dropped. */
 void object_pools_claim(struct object_pools *pools, uint64_t address, uint64_t live_bytes);
 void object_pools_drop_claims(struct object_pools *pools);
 

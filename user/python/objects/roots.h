@@ -21,8 +21,8 @@ typedef void root_fn(void *context, uint64_t address, uint32_t label);
 /* What the label of a root begins with that is no variable of its frame. */
 #define ROOT_OF_FRAME "frame of "
 
-/* Tells the dictionaries of modules, variables of functions that run, what is to be called at exit, and
- * what thread states hold: all roots but those of C code. */
+/* Tells the dictionaries of modules, variables of functions that run, what is to be called at exit,
+ * and what thread states hold: all roots but those of C code. */
 void roots_visit(struct object_reader *reader, const struct python_interpreter *interpreter,
 		 root_fn *visit, void *context);
 

@@ -5,8 +5,10 @@
 
 #include "objects.h"
 
-/* After such a look that was a copy, or after objects_forget_copy: of what nothing referred to at the last look with a graph,
- * counts as stayed what is the same object still. */
+/*
+ * After such a look that was a copy, or after objects_forget_copy: of what nothing referred to at the
+ * last look with a graph, counts as stayed what is the same object still.
+ */
 void objects_recheck_lost(struct objects *objects);
 
 /*
