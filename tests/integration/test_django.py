@@ -18,7 +18,7 @@ from servers import children
 
 DJANGO = ROOT / "tests/django"
 PYTHON = "/usr/bin/python3"
-CACHE_BYTES, CACHE_SECONDS = 20e6, 30  # the cache that behaves, and all of it replaced
+CACHE_BYTES, CACHE_SECONDS = 10e6, 30  # the cache that behaves, and all of it replaced
 LEAST_SECONDS, MOST_SECONDS = 12, 50
 RATE = 10  # requests a second to a worker: each leak holds about 1 MB/s more
 EXACT = ["--python", "exact"]

@@ -7,8 +7,8 @@ import time
 
 from .truth import Held
 
-PAGES = 2000
-ROWS = 22  # of about 450 bytes: a page of 10 kB, all of them 20 MB
+PAGES = 1000
+ROWS = 22  # of about 450 bytes: a page of 10 kB, all of them 10 MB
 SECONDS = 30
 REPLACED = 7  # at most, by a request: after a quiet time there is no avalanche
 ROW = "<li>" + "recommended " * 33
