@@ -35,6 +35,14 @@ def test_buffers_count_to_their_holder(python, started, tmp_path):  # noqa: F811
     assert_close(sizes)
 
 
+def test_memory_of_c_behind_many(started, tmp_path):  # noqa: F811
+    sizes = held(of_system(), started, tmp_path / "heap.json", "sqlite")
+    size, ours = sizes.pop("__main__.DATABASES")
+    assert size > 5e6
+    assert 0.99 * size < ours < 1.06 * size  # Python's own part of them is beside malloc's
+    assert_close(sizes)
+
+
 def test_arrays_of_numpy_and_pandas(started, tmp_path):  # noqa: F811
     pytest.importorskip("pandas")
     sizes = held(of_system(), started, tmp_path / "heap.json", "numpy")

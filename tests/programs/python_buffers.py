@@ -38,6 +38,31 @@ ALIGNED = hold("ALIGNED", [aligned(MEGABYTE, 64) for _ in range(4)] +
 ONE = hold("ONE", bytearray(5 * MEGABYTE), 5 * MEGABYTE)
 
 
+class Mallinfo2(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in (
+        "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks",
+        "fordblks", "keepcost")]  # fmt: skip
+
+
+def used_of_malloc():
+    libc.mallinfo2.restype = Mallinfo2
+    info = libc.mallinfo2()
+    return info.uordblks + info.hblkhd
+
+
+def hold_databases():
+    """Memory of a library in C behind each of many objects, whose blocks begin with a word of its own:
+    in front of what its pointers point to."""
+    global DATABASES
+    import sqlite3
+    sqlite3.connect(":memory:").close()  # what it makes once
+    before = used_of_malloc()
+    DATABASES = [sqlite3.connect(":memory:") for _ in range(400)]
+    for database in DATABASES:
+        database.execute("select 1").fetchall()
+    hold("DATABASES", DATABASES, used_of_malloc() - before)
+
+
 def hold_arrays():
     global FEATURES, SLICES, FRAMES, STRIDED, OBJECTS
     import numpy
@@ -63,6 +88,8 @@ def hold_tensors():
                   3 * 4 * (500 * 400 + 400))
 
 
+if "sqlite" in sys.argv:
+    hold_databases()
 if "numpy" in sys.argv:
     hold_arrays()
 if "torch" in sys.argv:

@@ -179,11 +179,27 @@ uint32_t graph_find(const struct graph *graph, uint64_t address, bool raw)
 			   : find_slot(graph, address)->node;
 }
 
+/* A block of malloc in a form that is not known. What is beneath some libraries keeps a word of its
+ * own in front of what it hands out, as SQLite does with the size. */
+static uint32_t resolve_raw(struct graph *graph, uint64_t address)
+{
+	uint64_t start = address & ~UINT64_C(15), bytes;
+
+	if (start != address) {
+		const struct outside_slot *slot = find_slot(graph, start);
+
+		if (slot->address)
+			return graph_type(graph, slot->node) ? 0 : slot->node;
+	}
+	bytes = chunk_guess_bytes(graph->reader->view, start);
+	return bytes ? add_outside(graph, start, TYPE_NONE, bytes) : 0;
+}
+
 /* As graph_find, and takes up what was not seen before. */
 static uint32_t resolve(struct graph *graph, const struct place *place, uint64_t address, bool raw)
 {
 	struct object_reader *reader = graph->reader;
-	uint64_t words[2], bytes;
+	uint64_t words[2];
 	uint32_t type;
 
 	if (place->block)
@@ -199,8 +215,7 @@ static uint32_t resolve(struct graph *graph, const struct place *place, uint64_t
 	    (type = python_types_find(reader->types, reader->view, words[1])) &&
 	    object_is_mapped(reader, address, type))
 		return add_outside(graph, address, type, 0);
-	bytes = raw && !place->pool ? chunk_guess_bytes(reader->view, address) : 0;
-	return bytes ? add_outside(graph, address, TYPE_NONE, bytes) : 0;
+	return raw && !place->pool ? resolve_raw(graph, address) : 0;
 }
 
 /* Of a block that was in no use yet, or in no pool, when pools were read: what fills up lies there,
