@@ -36,11 +36,6 @@ static bool slope_of(const struct series *series, struct rate *rate)
 	return true;
 }
 
-bool c_memory_is_measured(const struct patient_case *kase)
-{
-	return kase->outside.count >= 2;
-}
-
 /* Malloc's live blocks. Of another allocator than glibc's it is all that it has mapped, in use or kept,
  * where that can be told from what Python maps. */
 static const struct series *series_of(const struct patient_case *kase)
@@ -50,64 +45,94 @@ static const struct series *series_of(const struct patient_case *kase)
 	return &kase->parts[other ? PART_ANONYMOUS : PART_MALLOC_LIVE];
 }
 
-static double end_of_graphs_s(const struct patient_case *kase)
+/* Until when it is known what of malloc's blocks is Python's. Where there was no graph at the end, what
+ * came since the last one may as well be. */
+static double end_of_shares_s(const struct patient_case *kase)
 {
-	return kase->ends_without_graph ? kase->outside.items[kase->outside.count - 1].at_s
-					: INFINITY;
+	const struct series *last = kase->ends_without_graph ? &kase->outside : &kase->beside;
+
+	return last->items[last->count - 1].at_s;
 }
 
 /*
  * Tables of Python's objects, long strings and arrays lie in malloc's blocks too, and come and go
  * by megabytes where it is busy. They are counted at each look, as of the same moment or nearly so,
- * and so are of no account. Where there was no graph at the end, what came since the last one may
- * as well be Python's.
+ * and so are of no account. Returns whether that is known: there are at least two samples then.
  */
-static bool rate_beside_python(const struct patient_case *kase, struct rate *rate)
+static bool find_beside_python(const struct patient_case *kase, struct series *left)
 {
-	const struct series *all = &kase->parts[PART_MALLOC_LIVE], *beside = &kase->beside;
-	double until_s = end_of_graphs_s(kase);
-	struct series left = {.count = 0};
+	const struct series *all = &kase->parts[PART_MALLOC_LIVE];
 
-	if (beside->count != all->count)
+	left->count = 0;
+	if (kase->outside.count < 2)
 		return false;
-	for (size_t i = 0; i < all->count && all->items[i].at_s <= until_s; i++) {
-		double at_s = all->items[i].at_s, outside = series_at(&kase->outside, at_s);
+	for (size_t i = 0; i < all->count && all->items[i].at_s <= end_of_shares_s(kase); i++) {
+		double at_s = all->items[i].at_s;
 
-		series_add(&left, at_s, all->items[i].value - beside->items[i].value - outside);
+		series_add(left, at_s,
+			   all->items[i].value - series_at(&kase->beside, at_s) -
+				   series_at(&kase->outside, at_s));
 	}
-	return left.count && slope_of(&left, rate) && rate->low > 0 &&
-	       series_rise(&left) >= LEAST_BYTES;
+	return left->count >= 2;
+}
+
+bool c_memory_is_measured(const struct patient_case *kase)
+{
+	struct series left;
+
+	return find_beside_python(kase, &left) && left.count >= SLOPE_LEAST;
+}
+
+bool c_memory_rises(const struct patient_case *kase)
+{
+	struct series left;
+
+	if (!find_beside_python(kase, &left) || series_rise(&left) < LEAST_BYTES)
+		return false;
+	for (size_t i = 1; i < left.count; i++)
+		if (left.items[i].value < left.items[i - 1].value)
+			return false;
+	return true;
 }
 
 void c_memory_tell(const struct patient_case *kase)
 {
 	const struct series *all = &kase->parts[PART_MALLOC_LIVE], *beside = &kase->beside;
 
-	if (!c_memory_is_measured(kase) || beside->count != all->count)
+	if (kase->outside.count < 2)
 		return;
-	for (size_t i = 0; i < all->count && all->items[i].at_s <= end_of_graphs_s(kase); i++) {
+	for (size_t i = 0; i < beside->count && beside->items[i].at_s <= end_of_shares_s(kase);
+	     i++) {
+		double at_s = beside->items[i].at_s;
 		const struct event event = {
 			.kind = EVENT_MALLOC_SHARED,
 			.pid = (int)kase->patient.pid,
-			.bytes = all->items[i].value,
-			.seconds = all->items[i].at_s - all->items[0].at_s,
+			.bytes = series_at(all, at_s),
+			.seconds = at_s - beside->items[0].at_s,
 			.tables_bytes = beside->items[i].value,
-			.others_bytes = series_at(&kase->outside, all->items[i].at_s),
+			.others_bytes = series_at(&kase->outside, at_s),
 		};
 
 		event_tell(kase->listener, &event);
 	}
 }
 
-/* Where that is not known: what the findings explain beyond the growth of Python's objects. */
+/* Where that is not known, or not for long enough: less what the findings explain beyond the growth of
+ * Python's objects. */
 bool c_memory_rate(const struct patient_case *kase, const struct finding *findings, size_t count,
 		   struct rate *rate)
 {
 	struct rate objects = {0};
+	struct series left;
 	double explained = 0;
 
-	if (c_memory_is_measured(kase))
-		return rate_beside_python(kase, rate);
+	if (find_beside_python(kase, &left)) {
+		if (left.count >= SLOPE_LEAST)
+			return slope_of(&left, rate) && rate->low > 0 &&
+			       series_rise(&left) >= LEAST_BYTES;
+		if (!c_memory_rises(kase))
+			return false;
+	}
 	if (!slope_of(series_of(kase), rate) ||
 	    series_rise(series_of(kase)) <
 		    (kase->patient.is_python ? LEAST_OF_PYTHON : LEAST_BYTES))

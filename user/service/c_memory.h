@@ -9,8 +9,12 @@
 #include "../probes/kernel.h"
 #include "case.h"
 
-/* Whether it is known what of malloc's blocks is Python's, apart from any finding. */
+/* Whether it is known what of malloc's blocks is Python's, apart from any finding, for long enough to
+ * tell a rate. */
 bool c_memory_is_measured(const struct patient_case *kase);
+
+/* Whether what is not Python's has grown from look to look, however few there were. */
+bool c_memory_rises(const struct patient_case *kase);
 
 /*
  * Growth of malloc's live blocks less what is Python's of them, or, where that is not measured,

@@ -68,10 +68,9 @@ static void leave_out_recent(struct patient_case *kase, double at_s)
 	kase->counted_s = at_s;
 }
 
-static void add_parts(struct patient_case *kase, const struct look *look, bool graph)
+static void add_parts(struct patient_case *kase, const struct look *look)
 {
 	double at_s = clock_s(CLOCK_MONOTONIC);
-	struct objects *python = kase->patient.is_python ? &kase->patient.objects : NULL;
 
 	if (!look->parts_known)
 		return;
@@ -86,8 +85,17 @@ static void add_parts(struct patient_case *kase, const struct look *look, bool g
 		series_add(&kase->parts[i], at_s, (double)look->parts[i].bytes);
 	if (look->other_malloc && !kase->other_malloc)
 		kase->other_malloc = zone_strdup(kase->subjects.zone, look->other_malloc);
-	if (!python || python->pools.absent)
+}
+
+/* What of malloc's blocks is Python's, as of the look behind the parts that were added last. */
+static void add_share_of_python(struct patient_case *kase, bool graph)
+{
+	struct objects *python = &kase->patient.objects;
+
+	if (!kase->patient.is_python || python->pools.absent)
 		return;
+	double at_s = kase->live.items[kase->live.count - 1].at_s;
+
 	series_add(&kase->beside, at_s, (double)python->beside_bytes);
 	if (graph && python->has_graph)
 		series_add(&kase->outside, at_s, (double)objects_outside_bytes(python));
@@ -137,17 +145,19 @@ static void end_case(struct patient_case *kase)
 	patient_forget(&kase->patient);
 }
 
-static void report(struct patient_case *kase, bool graph, const struct objects_request *request)
+/* Whether it could be told where the memory is. */
+static bool report(struct patient_case *kase, bool graph, const struct objects_request *request)
 {
 	struct look *look = patient_report(&kase->patient, graph ? request : NULL);
 	struct process_status status;
+	bool parts_known = look->parts_known;
 
 	if (!is_there(kase, &status)) {
 		look_free(look);
 		end_case(kase);
-		return;
+		return false;
 	}
-	add_parts(kase, look, graph);
+	add_parts(kase, look);
 	if (graph) {
 		take_graph(kase, look);
 	} else if (kase->look && look->parts_known) {
@@ -157,6 +167,7 @@ static void report(struct patient_case *kase, bool graph, const struct objects_r
 	} else {
 		look_free(look);
 	}
+	return parts_known;
 }
 
 /* What was there before is another program's. */
@@ -207,7 +218,8 @@ void case_look(struct patient_case *kase, bool graph, const struct objects_reque
 	if (kase->patient.is_python && !was_python)
 		begin_anew(kase);
 	take_up_subjects(kase, graph);
-	report(kase, graph, request);
+	if (report(kase, graph, request))
+		add_share_of_python(kase, graph);
 	uint64_t took = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began;
 	kase->own_cpu_ns += took;
 	kase->look_cost_s[graph] = (double)took / NS_PER_S;

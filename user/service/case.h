@@ -126,12 +126,6 @@ void case_watch_end(struct patient_case *kase);
 /* How fast malloc's live blocks grow beyond what the subjects explain; whether they surely do. */
 bool case_c_growth(struct patient_case *kase, struct rate *rate);
 
-/* Whether that is most of what grows. */
-bool case_grows_by_c(struct patient_case *kase);
-
-/* Whether it may turn out so, by the first look and the last alone. */
-bool case_may_grow_by_c(const struct patient_case *kase);
-
 /* Bytes, when it was last polled; 0: never. */
 uint64_t case_resident(const struct patient_case *kase);
 

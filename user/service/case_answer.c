@@ -127,24 +127,6 @@ bool case_c_growth(struct patient_case *kase, struct rate *rate)
 	return grows;
 }
 
-bool case_grows_by_c(struct patient_case *kase)
-{
-	struct slope live;
-	struct rate rate;
-
-	return case_c_growth(kase, &rate) &&
-	       slope_of_level(kase->live.items, kase->live.count, &live) &&
-	       rate.value >= live.per_s * HOUR_S / 2;
-}
-
-bool case_may_grow_by_c(const struct patient_case *kase)
-{
-	double beside = kase->beside.count == kase->others.count ? series_rise(&kase->beside) : 0;
-	double rise = series_rise(&kase->others) - beside;
-
-	return rise > 0 && rise >= series_rise(&kase->live) / 2;
-}
-
 static bool is_trivial(const struct finding *finding)
 {
 	return finding->holds_bytes < TRIVIAL_BYTES &&

@@ -13,6 +13,7 @@
 #include <math.h>
 
 #include "../lib/clock.h"
+#include "c_memory.h"
 #include "lost.h"
 
 #define IDLE_SHARE 0.005 /* of a processor: a master that uses less keeps nothing itself */
@@ -135,8 +136,7 @@ enum chosen_look { NO_LOOK, MEASURE, PLAIN_LOOK, GRAPH_LOOK };
 
 /*
  * The last one shows what grew, and where it is too dear, at least where the memory is, to which
- * objects add nothing but whether those that were lost still are. Where most of that is C memory, it
- * is dear but needed: what comes behind the last graph could be Python's.
+ * objects add nothing but whether those that were lost still are.
  */
 static enum chosen_look choose_last(const struct inquiry *inquiry, struct patient_case *kase)
 {
@@ -147,7 +147,7 @@ static enum chosen_look choose_last(const struct inquiry *inquiry, struct patien
 	/* nothing is to be kept in reserve for later ones any more */
 	if (case_is_still(kase))
 		return PLAIN_LOOK;
-	if (case_look_cost(kase, true) <= find_left(inquiry, kase) || case_grows_by_c(kase))
+	if (case_look_cost(kase, true) <= find_left(inquiry, kase))
 		return GRAPH_LOOK;
 	return lost_is_doubtful(&kase->patient.objects) ? PLAIN_LOOK : MEASURE;
 }
@@ -159,8 +159,7 @@ static bool has_begun_late(const struct inquiry *inquiry, const struct patient_c
 }
 
 /* Room is left for the last graph, and in front of a look without one for another in between. Where
- * there are too few to tell how fast memory grows one is made if it alone fits; and is needed where
- * that may be C memory: whether that is to be recorded hangs on it. */
+ * there are too few to tell how fast memory grows one is made if it alone fits. */
 static bool is_affordable(const struct patient_case *kase, const struct schedule_step *step,
 			  double left)
 {
@@ -168,8 +167,7 @@ static bool is_affordable(const struct patient_case *kase, const struct schedule
 
 	switch (step->need) {
 	case STEP_OPTIONAL:
-		if (!step->graph && kase->patient.looks < SLOPE_LEAST &&
-		    (plain <= left || case_may_grow_by_c(kase)))
+		if (!step->graph && kase->patient.looks < SLOPE_LEAST && plain <= left)
 			return true;
 		return (step->graph ? graph : plain + graph) + graph <= left;
 	case STEP_SPARED:
@@ -179,6 +177,13 @@ static bool is_affordable(const struct patient_case *kase, const struct schedule
 	default:
 		return true;
 	}
+}
+
+/* How fast C memory grows is told by where the memory is, for a fraction of what a look costs. */
+static bool is_to_be_measured(const struct patient_case *kase, const struct schedule_step *step)
+{
+	return step->need == STEP_OPTIONAL && !step->graph && kase->patient.is_python &&
+	       kase->live.count < SLOPE_LEAST && c_memory_rises(kase);
 }
 
 /* A graph is what is dear, of a Python alone; the first one waits where there may not be three. */
@@ -193,7 +198,7 @@ static enum chosen_look choose_look(const struct inquiry *inquiry, const struct 
 	if (has_begun_late(inquiry, kase) && kase->look)
 		return wanted;
 	if (!is_affordable(kase, step, left))
-		return NO_LOOK;
+		return is_to_be_measured(kase, step) ? MEASURE : NO_LOOK;
 	if (!kase->patient.is_python)
 		return wanted;
 	if (!kase->patient.looks &&

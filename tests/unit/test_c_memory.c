@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* How fast malloc's blocks grow that are not Python's, by few looks and by many. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "service/c_memory.h"
+
+#define HOUR_S 3600.0
+
+/* Bytes a second from a million on; of so many looks, 8 s apart. */
+struct growth {
+	double all, tables, others;
+	size_t looks;
+	size_t measures; /* behind them, 30 s apart: of all alone */
+};
+
+static struct patient_case *grow(const struct growth *growth)
+{
+	struct patient_case *kase = calloc(1, sizeof(*kase));
+	struct series *all = &kase->parts[PART_MALLOC_LIVE];
+	double at_s = 0;
+
+	kase->patient.is_python = true;
+	for (size_t i = 0; i < growth->looks + growth->measures; i++) {
+		series_add(all, at_s, 1e6 + at_s * growth->all);
+		if (i < growth->looks) {
+			series_add(&kase->beside, at_s, 1e5 + at_s * growth->tables);
+			series_add(&kase->outside, at_s, 2e5 + at_s * growth->others);
+		}
+		at_s += i < growth->looks ? 8 : 30;
+	}
+	return kase;
+}
+
+static void test_three_looks_and_where_the_memory_was_later(void **state)
+{
+	struct patient_case *kase = grow(&(struct growth){.all = 40e3, .looks = 3, .measures = 3});
+	struct rate rate;
+
+	(void)state;
+	assert_true(c_memory_rises(kase));
+	assert_false(c_memory_is_measured(kase));
+	assert_true(c_memory_rate(kase, NULL, 0, &rate));
+	assert_float_equal(rate.value, 40e3 * HOUR_S, 1);
+	free(kase);
+}
+
+static void test_three_looks_alone_tell_no_rate(void **state)
+{
+	struct patient_case *kase = grow(&(struct growth){.all = 40e3, .looks = 3});
+	struct rate rate;
+
+	(void)state;
+	assert_true(c_memory_rises(kase));
+	assert_false(c_memory_rate(kase, NULL, 0, &rate));
+	free(kase);
+}
+
+/* As looks showed; it goes on so where there was none. */
+static void test_what_python_has_in_malloc(void **state)
+{
+	struct growth of_tables = {.all = 40e3, .tables = 40e3, .looks = 3, .measures = 3};
+	struct growth of_others = {.all = 40e3, .others = 40e3, .looks = 3, .measures = 3};
+	struct rate rate;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct patient_case *kase = grow(i ? &of_others : &of_tables);
+
+		assert_false(c_memory_rises(kase));
+		assert_false(c_memory_rate(kase, NULL, 0, &rate));
+		free(kase);
+	}
+}
+
+/* What comes behind the last graph may be Python's, and is left out. */
+static void test_enough_looks_tell_the_rate_themselves(void **state)
+{
+	struct patient_case *kase = grow(&(struct growth){
+		.all = 40e3, .tables = 10e3, .others = 5e3, .looks = 6, .measures = 1});
+	struct rate rate;
+
+	(void)state;
+	kase->ends_without_graph = true;
+	assert_true(c_memory_is_measured(kase));
+	assert_true(c_memory_rate(kase, NULL, 0, &rate));
+	assert_float_equal(rate.value, 25e3 * HOUR_S, 1);
+	free(kase);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_three_looks_and_where_the_memory_was_later),
+		cmocka_unit_test(test_three_looks_alone_tell_no_rate),
+		cmocka_unit_test(test_what_python_has_in_malloc),
+		cmocka_unit_test(test_enough_looks_tell_the_rate_themselves),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
