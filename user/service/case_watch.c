@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../lib/clock.h"
+#include "examples.h"
 #include "replaced.h"
 
 #define NS_PER_S 1e9
@@ -61,7 +62,8 @@ static struct subject *next_subject(struct patient_case *kase, const struct othe
 		struct subject *subject = &kase->subjects.items[i];
 
 		if (taken[i] || subject->fills.grow_count || subject->gone || subject->weak ||
-		    replaced_is_doubtful(subject) || !subject->word_count)
+		    replaced_is_doubtful(subject) || examples_are_over(subject) ||
+		    !subject->word_count)
 			continue;
 		if (!best || comes_before(subject, best, others))
 			best = subject;

@@ -158,7 +158,7 @@ void replaced_take_up(struct subjects *subjects, struct objects *objects, const 
 	value->looked_s = objects->last_time;
 	describe(subjects, subject, objects, grown);
 	if (value->slot && (is_new || !subject->watches)) {
-		subject->words[0] = (struct word){value->slot, WORD_SLOT};
+		subject->words[0] = (struct word){.address = value->slot, .kind = WORD_SLOT};
 		subject->word_count = 1;
 	}
 	subject->type_address =

@@ -10,6 +10,7 @@
 #include "../python/objects/entry_bytes.h"
 #include "../python/objects/names.h"
 #include "../python/objects/report.h"
+#include "examples.h"
 #include "lost.h"
 #include "replaced.h"
 
@@ -176,6 +177,7 @@ void subjects_poll(struct subjects *subjects, const struct memory *memory, doubl
 
 		if (subject->value.known)
 			replaced_poll(subject, memory, now_s);
+		examples_poll(subject, memory, now_s);
 		if (!subject->length_address)
 			continue;
 		follow_slot(subject, memory);
@@ -416,8 +418,11 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 	subject->alike = !container;
 	subject->stays = container && container_stays(container);
 	describe(subjects, subject, objects, grown);
-	if (is_new || !subject->watches)
+	subject->alike_count = grown->alike;
+	if (is_new || !subject->watches || examples_are_over(subject)) {
 		subject->word_count = grown_words(objects, grown, subject->words, SUBJECT_WORDS);
+		examples_begin(subject);
+	}
 	if (container && (is_new || !subject->length_address)) {
 		follow(subject, objects, address, container->type);
 		add_history(subject, objects, container);
@@ -484,7 +489,7 @@ bool subject_take_result(struct subjects *subjects, struct subject *subject, enu
 			 const struct watch_result *result)
 {
 	subject->cost_s += result->cost_s;
-	if (subject->gone || tells_nothing_new(subject, kind, result))
+	if (subject->gone || examples_are_over(subject) || tells_nothing_new(subject, kind, result))
 		return false;
 	subject->grown += kind == WORD_SLOT ? result->replaced : result->grew;
 	subject->shrunk += kind == WORD_LENGTH ? result->shrank : 0;
@@ -546,7 +551,7 @@ bool subject_finding(const struct subject *subject, double uptime_s, const struc
 	}
 	*finding = (struct finding){0};
 	if (subject->gone || subject->weak || replaced_is_doubtful(subject) ||
-	    !verdict_of_container(&history, zone, finding))
+	    examples_deny_growth(subject) || !verdict_of_container(&history, zone, finding))
 		return false;
 	if (subject->container.bytes)
 		finding->holds_bytes = subject->container.bytes;

@@ -31,6 +31,13 @@ struct replaced_value {
 	double looked_s;
 };
 
+/* See examples.h; by word. */
+struct examples {
+	uint64_t most[SUBJECT_WORDS]; /* entries, when they were polled */
+	bool over[SUBJECT_WORDS];
+	double over_s; /* when the last one was seen to be */
+};
+
 struct subject {
 	struct look_container container; /* its strings in the subjects' zone */
 	const char *of;
@@ -49,6 +56,8 @@ struct subject {
 	bool gone;            /* what lies there is another one now */
 	bool unread;          /* it could not be read when it was polled last */
 	bool alike;           /* many containers, or a chain: counted at looks alone */
+	uint64_t alike_count; /* containers of these that grow */
+	struct examples examples;
 	bool stays;           /* what was in it first still is */
 	bool turns_over;      /* many alike: nearly all that was in them at first is gone */
 	bool weak;            /* its entries keep nothing: what they refer to is held elsewhere */

@@ -117,7 +117,8 @@ static size_t words_of_alike(const struct objects *objects, const struct grown *
 		least[at] = grew;
 		words[at] = (struct word){
 			object_length_word(reader, container->address, container->type),
-			WORD_LENGTH};
+			WORD_LENGTH, container->address,
+			objects->types.items[container->type].address};
 	}
 	return count;
 }
@@ -152,7 +153,7 @@ static struct word refcount_of(const struct objects *objects, uint32_t type)
 
 	if (!type || !(known->flags & TYPE_HEAP))
 		return (struct word){0};
-	return (struct word){known->address, WORD_REFCOUNT};
+	return (struct word){.address = known->address, .kind = WORD_REFCOUNT};
 }
 
 size_t grown_words(const struct objects *objects, const struct grown *grown, struct word *words,
@@ -167,16 +168,19 @@ size_t grown_words(const struct objects *objects, const struct grown *grown, str
 		const struct container *container =
 			&objects->containers.items[grown->container - 1];
 		words[0] = (struct word){
-			object_length_word(reader, container->address, container->type),
-			WORD_LENGTH};
+			.address = object_length_word(reader, container->address, container->type),
+			.kind = WORD_LENGTH,
+		};
 		return words[0].address ? 1 : 0;
 	}
 	if (!objects->has_graph || !grown->node)
 		return 0;
 	if (grown->value) {
-		words[0] = (struct word){grown->slot ? grown->slot
-						     : graph_slot(&objects->graph, grown->node),
-					 WORD_SLOT};
+		words[0] = (struct word){
+			.address = grown->slot ? grown->slot
+					       : graph_slot(&objects->graph, grown->node),
+			.kind = WORD_SLOT,
+		};
 		return words[0].address ? 1 : 0;
 	}
 	if (grown->alike > 1)
@@ -184,7 +188,8 @@ size_t grown_words(const struct objects *objects, const struct grown *grown, str
 	if (grown->alike <= 1 || is_chained(objects, grown)) {
 		uint32_t node = is_chained(objects, grown) ? head_of(&objects->graph, grown->node)
 							   : grown->node;
-		words[count] = (struct word){graph_slot(&objects->graph, node), WORD_SLOT};
+		words[count] = (struct word){.address = graph_slot(&objects->graph, node),
+					     .kind = WORD_SLOT};
 		count += words[count].address != 0;
 	}
 	if (count < max && refcount_of(objects, grown->type).address)

@@ -14,6 +14,9 @@ enum word_kind {
 struct word {
 	uint64_t address; /* 0: none */
 	enum word_kind kind;
+	/* Of the length of one of many: the container, and its type, at its second word. */
+	uint64_t container;
+	uint64_t type_address;
 };
 
 /* The length of a container; 0 where the kind has none that can be watched. */
