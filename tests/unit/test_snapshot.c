@@ -94,7 +94,7 @@ static void test_merge_adds_equal_stacks(void **state)
 	(void)state;
 	parts[1]->started_at_ns += 30000000000;
 	parts[1]->losses[LOSS_ledger_full] = 3;
-	parts[1]->mode = MODE_BUDGET;
+	parts[1]->mode = MODE_GROWTH;
 	parts[1]->stacks[0].live_bytes = UINT64_MAX;
 	struct snapshot *merged = snapshot_merge(parts, 2);
 
@@ -106,7 +106,7 @@ static void test_merge_adds_equal_stacks(void **state)
 	assert_int_equal(merged->duration_ns, 90000000000);
 	assert_int_equal(merged->losses[LOSS_ledger_full], 3);
 	assert_int_equal(merged->unknown_frees, 24);
-	assert_int_equal(merged->mode, MODE_BUDGET);
+	assert_int_equal(merged->mode, MODE_GROWTH);
 
 	for (size_t i = 0; i < 2; i++)
 		snapshot_free(parts[i]);

@@ -120,7 +120,7 @@ static void test_the_lowest_coverage_counts(void **state)
 
 static void check_worst(const struct snapshot *merged)
 {
-	assert_int_equal(merged->mode, MODE_BUDGET);
+	assert_int_equal(merged->mode, MODE_GROWTH);
 	assert_int_equal(merged->older_than_ns, 7000);
 	assert_true(merged->overhead_percent == 3);
 	assert_true(merged->overhead_core_percent == 0.5);
@@ -134,7 +134,7 @@ static void test_the_worst_of_what_cannot_be_added(void **state)
 
 	(void)state;
 	assert_true(pair.parts[0]->overhead_percent < 0);
-	pair.parts[0]->mode = MODE_BUDGET;
+	pair.parts[0]->mode = MODE_GROWTH;
 	pair.parts[1]->mode = MODE_EXACT;
 	pair.parts[0]->older_than_ns = 7000;
 	pair.parts[1]->older_than_ns = 6000;

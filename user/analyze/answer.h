@@ -57,9 +57,7 @@ struct answer_fill {
 enum evidence_source {
 	EVIDENCE_MEMORY = 1,
 	EVIDENCE_WATCH = 2,
-	EVIDENCE_WINDOWS = 4,
-	EVIDENCE_GROWTH = 8,
-	EVIDENCE_PROBES = 16,
+	EVIDENCE_PROBES = 4,
 };
 
 /* Where stacks of C memory would be had that are not known. */

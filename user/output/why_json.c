@@ -64,7 +64,7 @@ struct json_object *json_of_fills(const struct answer_fill *fills, size_t count)
 
 static struct json_object *json_of_evidence(unsigned int evidence)
 {
-	static const char *const names[] = {"memory", "watch", "windows", "growth", "probes"};
+	static const char *const names[] = {"memory", "watch", "probes"};
 	struct json_object *array = json_object_new_array();
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -23,7 +23,7 @@
 
 enum frame_kind { FRAME_NATIVE, FRAME_INLINED, FRAME_PYTHON, FRAME_KINDS };
 
-enum trace_mode { MODE_EXACT, MODE_BUDGET, MODE_GROWTH, MODE_COUNT };
+enum trace_mode { MODE_EXACT, MODE_GROWTH, MODE_COUNT };
 
 struct frame {
 	const char *name;   /* never NULL; `[module+0xoffset]` where there is no symbol */

@@ -65,7 +65,7 @@ const char *holder_kind_name(enum holder_kind kind)
 
 const char *trace_mode_name(enum trace_mode mode)
 {
-	static const char *const names[MODE_COUNT] = {"exact", "budget", "growth"};
+	static const char *const names[MODE_COUNT] = {"exact", "growth"};
 
 	return NAME_OF(names, mode);
 }
