@@ -19,7 +19,8 @@
 static const char recorded_status[] =
 	"Name:\ta) R (b\nUmask:\t0022\nState:\tS (sleeping)\n"
 	"Tgid:\t1234\nNgid:\t0\nPid:\t1234\nPPid:\t1\n"
-	"Uid:\t1000\t1001\t1002\t1003\nVmRSS:\t      20 kB\nThreads:\t7\nNoNewPrivs:\t1\n"
+	"Uid:\t1000\t1001\t1002\t1003\nVmRSS:\t      20 kB\n"
+	"RssAnon:\t      12 kB\nVmSwap:\t       8 kB\nThreads:\t7\nNoNewPrivs:\t1\n"
 	"Seccomp:\t2\nSeccomp_filters:\t1\n";
 static const char recorded_stat[] =
 	"1234 (a) R (b) S 1 1234 1234 0 -1 4194304 5108 0 0 0 321 45 0 0 20 0 7 0 987654321 "
@@ -107,6 +108,8 @@ static void test_status_is_read_from_a_recorded_tree(void **state)
 	assert_string_equal(status.comm, "a) R (b");
 	assert_int_equal(status.parent, 1);
 	assert_int_equal(status.resident_bytes, 20480);
+	assert_int_equal(status.anonymous_bytes, 12288);
+	assert_int_equal(status.swapped_bytes, 8192);
 	assert_int_equal(status.code_start, 0x400000);
 	assert_int_equal(status.stack_start, 0x7ffd0000);
 }

@@ -26,6 +26,9 @@ static void write_process(pid_t pid, pid_t parent, const char *comm, int kilobyt
 	snprintf(text, sizeof(text), "%d (%s) S %d 1 1 0 -1 0 0 0 0 0 1 1 0 0 20 0 1 0 99 1 1\n",
 		 (int)pid, comm, (int)parent);
 	tree_write(path, text);
+	snprintf(path, sizeof(path), "%d/comm", (int)pid);
+	snprintf(text, sizeof(text), "%s\n", comm);
+	tree_write(path, text);
 	snprintf(path, sizeof(path), "%d/cgroup", (int)pid);
 	tree_write(path, groups);
 	snprintf(path, sizeof(path), "%d/exe", (int)pid);

@@ -112,6 +112,8 @@ static int parse_status(const char *text, struct process_status *status)
 	status->threads = (int)read_field(text, "Threads", 1);
 	status->parent = (pid_t)read_field(text, "PPid", 0);
 	status->resident_bytes = (uint64_t)read_field(text, "VmRSS", 0) * 1024;
+	status->anonymous_bytes = (uint64_t)read_field(text, "RssAnon", 0) * 1024;
+	status->swapped_bytes = (uint64_t)read_field(text, "VmSwap", 0) * 1024;
 	status->inner_pid = (pid_t)read_last_number(text, "NSpid", status->tgid);
 	status->zombie = state && (*state == 'Z' || *state == 'X');
 	status->stopped = state && (*state == 'T' || *state == 't');
@@ -192,6 +194,28 @@ int procfs_read_status(const struct procfs *procfs, pid_t pid, struct process_st
 	return error;
 }
 
+int procfs_read_comm(const struct procfs *procfs, pid_t pid, char comm[17])
+{
+	ssize_t size = read_entry(procfs, pid, "comm", comm, 17);
+
+	if (size < 0)
+		return (int)size;
+	if (size && comm[size - 1] == '\n')
+		comm[size - 1] = '\0';
+	return 0;
+}
+
+int64_t procfs_read_proportional(const struct procfs *procfs, pid_t pid)
+{
+	char text[STATUS_BYTES_MAX];
+	ssize_t size = read_entry(procfs, pid, "smaps_rollup", text, sizeof(text));
+	long kilobytes = size < 0 ? -1 : read_field(text, "Pss", -1);
+
+	if (size < 0)
+		return size;
+	return kilobytes < 0 ? -EPROTO : (int64_t)kilobytes * 1024;
+}
+
 bool procfs_is_gone(const struct procfs *procfs, pid_t pid)
 {
 	struct process_status status;
@@ -234,6 +258,30 @@ static int each_number(const char *path, int (*act)(void *context, pid_t number)
 	}
 	closedir(directory);
 	return result;
+}
+
+/* The directory's size says it since Linux 6.2 (f1f1f2569901), and is 0 before. */
+int64_t procfs_count_open_files(const struct procfs *procfs, pid_t pid)
+{
+	int fd = open_entry(procfs, pid, "fd", O_RDONLY | O_DIRECTORY);
+	const struct dirent *entry;
+	int64_t count = 0;
+	struct stat status;
+
+	if (fd < 0)
+		return fd;
+	DIR *directory = fstat(fd, &status) ? NULL : fdopendir(fd);
+	if (!directory) {
+		close(fd);
+		return -ENOMEM;
+	}
+	if (status.st_size > 0)
+		count = status.st_size;
+	else
+		while ((entry = readdir(directory)))
+			count += *entry->d_name != '.';
+	closedir(directory);
+	return count;
 }
 
 int procfs_each_process(const struct procfs *procfs, int (*act)(void *context, pid_t pid),

@@ -31,7 +31,9 @@ struct process_status {
 	uint64_t start_time; /* in clock ticks since boot: with the pid it names a process for good
 			      */
 	uint64_t cpu_ticks;  /* utime + stime of all threads */
-	uint64_t resident_bytes; /* 0 of a kernel thread and of a zombie */
+	uint64_t resident_bytes;  /* 0 of a kernel thread and of a zombie */
+	uint64_t anonymous_bytes; /* of these, what no file holds as well */
+	uint64_t swapped_bytes;
 	char comm[17];
 	/* Where its image and its first stack begin, the same in what it forks; 0: not told. */
 	uint64_t code_start;
@@ -46,6 +48,21 @@ double procfs_age_s(const struct process_status *status);
 
 /* Returns 0 or a negative errno; -ESRCH where there is no such process. */
 int procfs_read_status(const struct procfs *procfs, pid_t pid, struct process_status *status);
+
+/* The name alone, for a fraction of what the above costs. Returns as it does. */
+int procfs_read_comm(const struct procfs *procfs, pid_t pid, char comm[17]);
+
+/*
+ * How many files a process has open; negative errno where that cannot be told. Before Linux 6.2 they
+ * are listed one by one, which is dear of a process with many.
+ */
+int64_t procfs_count_open_files(const struct procfs *procfs, pid_t pid);
+
+/*
+ * What is resident, each page divided by how many processes share it (Pss of PID/smaps_rollup);
+ * negative errno. The kernel walks the page tables for it: some 10 ms a GiB.
+ */
+int64_t procfs_read_proportional(const struct procfs *procfs, pid_t pid);
 
 /* Whether it ended: a zombie has no memory any more. */
 bool procfs_is_gone(const struct procfs *procfs, pid_t pid);

@@ -80,12 +80,12 @@ static int add_pid(struct search *search, pid_t pid)
 static int add_of_name(void *context, pid_t pid)
 {
 	struct search *search = context;
-	struct process_status status;
+	char comm[17];
 
-	if (procfs_read_status(search->procfs, pid, &status) ||
-	    strncmp(status.comm, search->name, sizeof(status.comm) - 2))
+	if (procfs_read_comm(search->procfs, pid, comm) ||
+	    strncmp(comm, search->name, sizeof(comm) - 2))
 		return 0;
-	return add_process(search, pid, &status);
+	return add_pid(search, pid);
 }
 
 /* --- containers --- */
