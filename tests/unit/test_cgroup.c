@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 
 #include "made_tree.h"
 #include "process/cgroup.h"
@@ -82,6 +83,52 @@ static void test_a_container_sees_its_group_as_the_root(void **state)
 	assert_int_equal(read_limit("0::/../other\n", "/", "cgroup2").bytes, 7000000);
 }
 
+static void test_memory_of_a_group_of_version_1(void **state)
+{
+	const struct procfs procfs = {tree_root};
+	struct cgroup_place place;
+	struct cgroup_memory memory;
+
+	(void)state;
+	tree_write("fs/memory.limit_in_bytes", "9000000\n");
+	tree_write("fs/memory.usage_in_bytes", "8500000\n");
+	tree_write("fs/docker/1f/memory.limit_in_bytes", "9223372036854771712\n");
+	tree_write("fs/docker/1f/memory.usage_in_bytes", "4000000\n");
+	tree_write("fs/docker/1f/memory.failcnt", "12\n");
+	tree_write("fs/docker/1f/memory.stat", "inactive_file 5\ntotal_inactive_file 500\n");
+	tree_write("fs/docker/1f/memory.oom_control",
+		   "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n");
+	read_limit("5:cpu:/x\n4:cpuset,memory:/docker/1f\n0::/unified\n", "/", "cgroup");
+	assert_int_equal(cgroup_find_place(&procfs, 77, &place), 0);
+	assert_string_equal(place.name, "/docker/1f");
+	assert_int_equal(cgroup_read_memory(&place, &memory), 0);
+	assert_int_equal(memory.used_bytes, 4000000);
+	assert_int_equal(memory.inactive_bytes, 500);
+	assert_int_equal(memory.limit.bytes, 9000000);
+	assert_int_equal(memory.limit.room_bytes, 500000);
+	assert_int_equal(memory.limit_hits, 12);
+	assert_int_equal(memory.oom_kills, 3);
+	assert_false(memory.pressure.known);
+	assert_int_equal(unlink(tree_path("fs/docker/1f/memory.usage_in_bytes")), 0);
+	assert_int_equal(cgroup_read_memory(&place, &memory), -ENOENT);
+	cgroup_place_release(&place);
+}
+
+static void test_no_place(void **state)
+{
+	const struct procfs procfs = {tree_root};
+	struct cgroup_place place;
+
+	(void)state;
+	assert_int_equal(cgroup_find_place(&procfs, 77, &place), -ENOENT);
+	read_limit("", "/", "cgroup2");
+	assert_int_equal(cgroup_find_place(&procfs, 77, &place), -ENOENT);
+	assert_null(cgroup_read_name(&procfs, 77));
+	read_limit("0::/a\n", "/", "ext4");
+	assert_int_equal(cgroup_find_place(&procfs, 77, &place), -ENOENT);
+	cgroup_place_release(&place);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -91,6 +138,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_version_1, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_container_sees_its_group_as_the_root, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_memory_of_a_group_of_version_1, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_no_place, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
  */
 #include "cgroup.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,10 +19,10 @@
 enum version { VERSION_2, VERSION_1, VERSION_COUNT };
 
 static const struct {
-	const char *limit, *usage;
+	const char *limit, *usage, *inactive;
 } files[] = {
-	[VERSION_2] = {"memory.max", "memory.current"},
-	[VERSION_1] = {"memory.limit_in_bytes", "memory.usage_in_bytes"},
+	[VERSION_2] = {"memory.max", "memory.current", "inactive_file"},
+	[VERSION_1] = {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"},
 };
 
 struct hierarchy {
@@ -154,17 +155,24 @@ static const char *below_root(const char *root, const char *group)
 	return group + (strncmp(group, root, length) ? 0 : length);
 }
 
-/* From the group up to the root of the mount. */
-static void read_upwards(const struct hierarchy *hierarchy, enum version version,
-			 struct cgroup_limit *limit)
+enum { DIRECTORY_BYTES = 2 * PATH_MAX };
+
+/* The directory of the group; returns how much of its path is that of the mount. */
+static size_t join_directory(const struct hierarchy *hierarchy, char *directory)
 {
 	const char *group = below_root(hierarchy->root, hierarchy->group);
-	char directory[2 * PATH_MAX];
 
-	if (strstr(group, "/.."))
-		group = ""; /* beyond our cgroup namespace */
-	size_t mount = (size_t)snprintf(directory, sizeof(directory), "%s", hierarchy->mount);
-	snprintf(directory + mount, sizeof(directory) - mount, "%s", group);
+	if (strstr(group, "/..") || !strcmp(group, "/"))
+		group = ""; /* beyond our cgroup namespace, or the root */
+	size_t mount = (size_t)snprintf(directory, DIRECTORY_BYTES, "%s", hierarchy->mount);
+	snprintf(directory + mount, DIRECTORY_BYTES - mount, "%s", group);
+	return mount;
+}
+
+/* From the group up to the root of the mount. The path becomes that. */
+static void read_upwards(char *directory, size_t mount, enum version version,
+			 struct cgroup_limit *limit)
+{
 	for (;;) {
 		uint64_t bytes = read_number(directory, files[version].limit);
 
@@ -184,10 +192,113 @@ struct cgroup_limit cgroup_read_limit(const struct procfs *procfs, pid_t pid)
 
 	for (enum version version = 0; hierarchy && version < VERSION_COUNT; version++)
 		if (read_group(procfs, pid, version, hierarchy->group) &&
-		    find_mount(procfs, version, hierarchy))
-			read_upwards(hierarchy, version, &limit);
+		    find_mount(procfs, version, hierarchy)) {
+			char directory[DIRECTORY_BYTES];
+			size_t mount = join_directory(hierarchy, directory);
+
+			read_upwards(directory, mount, version, &limit);
+		}
 	free(hierarchy);
 	return limit;
+}
+
+/* --- the one group that accounts for memory --- */
+
+/* Where version 1 has the controller, version 2 does not. */
+static bool read_memory_group(const struct procfs *procfs, pid_t pid, char *group,
+			      enum version *version)
+{
+	*version = VERSION_1;
+	if (read_group(procfs, pid, VERSION_1, group))
+		return true;
+	*version = VERSION_2;
+	return read_group(procfs, pid, VERSION_2, group);
+}
+
+char *cgroup_read_name(const struct procfs *procfs, pid_t pid)
+{
+	char group[PATH_MAX];
+	enum version version;
+
+	return read_memory_group(procfs, pid, group, &version) ? strdup(group) : NULL;
+}
+
+int cgroup_find_place(const struct procfs *procfs, pid_t pid, struct cgroup_place *place)
+{
+	struct hierarchy *hierarchy = malloc(sizeof(*hierarchy));
+	char directory[DIRECTORY_BYTES];
+	enum version version;
+
+	*place = (struct cgroup_place){0};
+	if (!hierarchy)
+		return -ENOMEM;
+	if (!read_memory_group(procfs, pid, hierarchy->group, &version) ||
+	    !find_mount(procfs, version, hierarchy)) {
+		free(hierarchy);
+		return -ENOENT;
+	}
+	place->mount = join_directory(hierarchy, directory);
+	place->unified = version == VERSION_2;
+	place->name = strdup(hierarchy->group);
+	place->directory = strdup(directory);
+	free(hierarchy);
+	if (place->name && place->directory)
+		return 0;
+	cgroup_place_release(place);
+	return -ENOMEM;
+}
+
+void cgroup_place_release(struct cgroup_place *place)
+{
+	free(place->name);
+	free(place->directory);
+	*place = (struct cgroup_place){0};
+}
+
+/* The number behind a word in a file that has one of each on a line; 0 where it is not there. */
+static uint64_t read_keyed(const char *directory, const char *name, const char *key)
+{
+	char path[DIRECTORY_BYTES + 64], line[256];
+	size_t length = strlen(key);
+	uint64_t value = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return 0;
+	while (fgets(line, sizeof(line), file))
+		if (!strncmp(line, key, length) && line[length] == ' ') {
+			value = strtoull(line + length, NULL, 10);
+			break;
+		}
+	fclose(file);
+	return value;
+}
+
+int cgroup_read_memory(const struct cgroup_place *place, struct cgroup_memory *memory)
+{
+	enum version version = place->unified ? VERSION_2 : VERSION_1;
+	const char *group = place->directory;
+	char path[DIRECTORY_BYTES + 64];
+
+	*memory = (struct cgroup_memory){.limit.room_bytes = UINT64_MAX};
+	snprintf(path, sizeof(path), "%s/%s", group, files[version].usage);
+	if (access(path, F_OK))
+		return -ENOENT;
+	memory->used_bytes = read_number(group, files[version].usage);
+	memory->inactive_bytes = read_keyed(group, "memory.stat", files[version].inactive);
+	if (place->unified) {
+		memory->limit_hits = read_keyed(group, "memory.events", "max");
+		memory->oom_kills = read_keyed(group, "memory.events", "oom_kill");
+	} else {
+		memory->limit_hits = read_number(group, "memory.failcnt");
+		memory->oom_kills = read_keyed(group, "memory.oom_control", "oom_kill");
+	}
+	snprintf(path, sizeof(path), "%s/memory.pressure", group);
+	memory->pressure = pressure_read(path);
+	snprintf(path, sizeof(path), "%s", group);
+	read_upwards(path, place->mount, version, &memory->limit);
+	return 0;
 }
 
 /* --- groups by name --- */
