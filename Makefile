@@ -17,7 +17,7 @@ BPFTOOL ?= $(shell PATH=$$PATH:/usr/sbin:/sbin command -v bpftool || echo bpftoo
 ARCH     := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 bpf_arch := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
 
-packages := libbpf libelf libdw capstone libprotobuf-c json-c zlib libcap
+packages := libbpf libelf libdw capstone libprotobuf-c json-c zlib libcap libmicrohttpd
 CFLAGS   ?= -O2 -g
 comma    := ,
 sanitize := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)

@@ -7,6 +7,7 @@
 #include "commands/heap.h"
 #include "commands/why.h"
 #include "commands/doctor.h"
+#include "commands/monitor.h"
 #include "lib/message.h"
 #include "lib/signals.h"
 #include "commands/record.h"
@@ -25,6 +26,8 @@ static const struct command commands[] = {
 	{"record", "unfreed record", record_main,
 	 "trace processes and report what they have not freed"},
 	{"heap", "unfreed heap", heap_main, "say what is in a process's memory, and what holds it"},
+	{"monitor", "unfreed monitor", monitor_main,
+	 "watch services for months: metrics of their memory"},
 	{"report", "unfreed report", report_main, "render saved profiles"},
 	{"doctor", "unfreed doctor", doctor_main,
 	 "say what this kernel and a target allow, and what tracing would cost"},

@@ -79,7 +79,7 @@ _unfreed()
     COMPREPLY=()
 
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W "why heap record report doctor --help --version" -- "$word"))
+        COMPREPLY=($(compgen -W "why heap record monitor report doctor --help --version" -- "$word"))
         return
     fi
     [[ $command == record || $command == why ]] && _unfreed_traced_command && return
@@ -121,7 +121,7 @@ _unfreed()
         return
         ;;
     -d | --duration | -i | --interval | --older-than | --top | --max-blocks | --max-stacks | \
-        --fail-above | --looks | --watch | --holders | --max-memory)
+        --fail-above | --listen | --looks | --watch | --holders | --max-memory)
         return
         ;;
     esac
@@ -144,6 +144,7 @@ _unfreed()
                  --native-interpreter --attach --sites --max-blocks --max-stacks --with-arguments -q
                  --quiet -v --verbose --help --"
         ;;
+    monitor) options="$target -i --interval --listen -q --quiet -v --verbose --help" ;;
     report) options="$output --help" ;;
     doctor) options="$target --help" ;;
     *) return ;;

@@ -137,7 +137,7 @@ def test_other_shells_name_processes(offered):
     assert name in offered("unfreed heap --comm ")
 
 
-@pytest.mark.parametrize("command", ["why", "heap", "record", "doctor"])
+@pytest.mark.parametrize("command", ["why", "heap", "record", "monitor", "doctor"])
 def test_argument_is_a_process(command):
     assert "1" in complete("unfreed", command, "1")
 

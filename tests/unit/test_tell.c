@@ -114,6 +114,12 @@ static const struct {
 	[EVENT_MALLOC_SHARED] = {VERBOSITY_VERBOSE,
 		"process 4711: of 5000 kB in malloc at 12 s, 3001 are tables and items, 999 other "
 		"objects of Python's"},
+	[EVENT_MONITORING] = {VERBOSITY_NORMAL, "metrics at http://a: b; c: d/metrics"},
+	[EVENT_SERVICE_CAME] = {VERBOSITY_NORMAL,
+		"watching dict shop.CACHE, cgroup /usr/lib/lib{path}.so"},
+	[EVENT_SERVICE_WENT] = {VERBOSITY_NORMAL,
+		"no process of dict shop.CACHE is left, cgroup /usr/lib/lib{path}.so"},
+	[EVENT_NO_SERVICE] = {VERBOSITY_NORMAL, "cannot: {pid}: waiting for one"},
 	/* clang-format on */
 };
 

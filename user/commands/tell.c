@@ -81,6 +81,11 @@ static const struct sentence {
 	[EVENT_MALLOC_SHARED] = {VERBOSITY_VERBOSE,
 		"process {pid}: of {kb} kB in malloc at {at} s, {tables_kb} are tables and items, "
 		"{others_kb} other objects of Python's"},
+
+	[EVENT_MONITORING] = {VERBOSITY_NORMAL, "metrics at http://{text}/metrics"},
+	[EVENT_SERVICE_CAME] = {VERBOSITY_NORMAL, "watching {name}, cgroup {path}"},
+	[EVENT_SERVICE_WENT] = {VERBOSITY_NORMAL, "no process of {name} is left, cgroup {path}"},
+	[EVENT_NO_SERVICE] = {VERBOSITY_NORMAL, "{failure}: waiting for one"},
 	/* clang-format on */
 };
 

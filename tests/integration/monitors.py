@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`unfreed monitor` at work, and what its page says."""
+import http.client
+import re
+import signal
+import subprocess
+
+from conftest import TIMEOUT, UNFREED, Lines, eventually
+
+
+class Metrics:
+    """Samples by name, each with its labels."""
+
+    def __init__(self, text):
+        self.text = text
+        self.samples = []
+        for line in text.splitlines():
+            found = re.fullmatch(r'(\w+)(?:\{(.*)\})? (\S+)', line)
+            if not line.startswith("#"):
+                labels = re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', found[2] or "")
+                self.samples.append((found[1], dict(labels), float(found[3])))
+
+    def all(self, name, **labels):
+        return [(of, value) for sample, of, value in self.samples
+                if sample == name and labels.items() <= of.items()]
+
+    def one(self, name, **labels):
+        [(_, value)] = self.all(name, **labels)
+        return value
+
+    def get(self, name, **labels):
+        """The same; None where there is none."""
+        found = self.all(name, **labels)
+        return found[0][1] if found else None
+
+
+class Monitor:
+    """Reads all processes ten times a second, unless told otherwise."""
+
+    def __init__(self, *args):
+        self.process = subprocess.Popen(
+            [str(UNFREED), "monitor", "--listen", "127.0.0.1:0", "-i", "0.1", *map(str, args)],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.pid = self.process.pid
+        self.stderr = Lines(self.process.stderr)
+        self.port = int(re.search(r":(\d+)/metrics$", self.stderr.until(r"metrics at http://"))[1])
+
+    def ask(self, method="GET", path="/metrics", **headers):
+        """Status, headers and text of an answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
+        try:
+            connection.request(method, path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read().decode()
+        finally:
+            connection.close()
+
+    def metrics(self):
+        status, _, text = self.ask()
+        assert status == 200
+        return Metrics(text)
+
+    def until(self, condition, what):
+        """The metrics of which it is so."""
+        seen = []
+
+        def look():
+            seen[:] = [self.metrics()]
+            return condition(seen[0])
+
+        eventually(look, what)
+        return seen[0]
+
+    def until_round(self):
+        """Until all were read once more, by whoever was there since."""
+        rounds = self.metrics().one("unfreed_self_rounds_total")
+        return self.until(lambda metrics: metrics.one("unfreed_self_rounds_total") >= rounds + 2,
+                          "no other round")
+
+    def end(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.process.wait(TIMEOUT)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(TIMEOUT)

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where a server listens, and by which names it is asked. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "service/monitor/http.h"
+
+static void test_own_names(void **state)
+{
+	static const char *const own[] = {
+		"127.0.0.1", "127.0.0.1:9873", "10.1.2.3:80", "[::1]",      "[::1]:9873",
+		"localhost", "LocalHost:1",    "web-3",       "WEB-3:9873",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++)
+		if (!http_is_own_host(own[i], "web-3"))
+			fail_msg("%s", own[i]);
+}
+
+static void test_names_of_others(void **state)
+{
+	static const char *const others[] = {
+		"",
+		":",
+		":9873",
+		"evil.example",
+		"localhost.evil.example",
+		"127.0.0.1.evil.example",
+		"127.0.0.1:80a",
+		"127.0.0.1:80:80",
+		"[::1",
+		"[",
+		"[]",
+		"[::1]x",
+		"[web-3]",
+		"web-3.",
+		"web-30",
+		"web",
+		"127.1",
+		"localhost\t",
+		"127.0.0.1 ",
+		"[::1]:9873x",
+		"::1",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (http_is_own_host(others[i], "web-3"))
+			fail_msg("%s", others[i]);
+	assert_false(http_is_own_host("", ""));
+	char name[400];
+	memset(name, '1', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	assert_false(http_is_own_host(name, ""));
+}
+
+static void test_where_it_listens(void **state)
+{
+	char shown[HTTP_ADDRESS_BYTES];
+	struct failure failure;
+
+	(void)state;
+	int fd = http_listen("127.0.0.1:0", shown, &failure);
+	assert_true(fd >= 0);
+	assert_memory_equal(shown, "127.0.0.1:", strlen("127.0.0.1:"));
+	assert_string_not_equal(shown, "127.0.0.1:0");
+	assert_int_equal(http_listen(shown, shown, &failure), -1);
+	assert_int_equal(failure.status, STATUS_FAILURE);
+	assert_non_null(strstr(failure.text, "in use"));
+	close(fd);
+}
+
+static void test_no_addresses(void **state)
+{
+	static const char *const none[] = {
+		"",
+		"127.0.0.1",
+		"127.0.0.1:",
+		"127.0.0.1:65536",
+		"127.0.0.1:-1",
+		"127.0.0.1: 80",
+		":80",
+		"localhost:80",
+		"::1:80",
+		"[::1]",
+		"[::1:80",
+		"[127.0.0.1]:80",
+		"[]:1",
+		"127.0.0.1:8x",
+		"127.0.0.1:99999999999999999999",
+	};
+	char shown[HTTP_ADDRESS_BYTES];
+	struct failure failure;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
+		if (http_listen(none[i], shown, &failure) != -1)
+			fail_msg("%s", none[i]);
+		assert_int_equal(failure.status, STATUS_USAGE);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_own_names),
+		cmocka_unit_test(test_names_of_others),
+		cmocka_unit_test(test_where_it_listens),
+		cmocka_unit_test(test_no_addresses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

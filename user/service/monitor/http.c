@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * libmicrohttpd without threads of its own: its epoll descriptor is a source of our loop, and what it
+ * wants to be called for later is a timer. Its own time-out is one of silence; a client that sends or
+ * takes a byte now and then is ended by us, by shutting its socket down. The page is written at most
+ * a few times a second, whoever asks how often.
+ */
+#include "http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../lib/clock.h"
+
+enum {
+	CONNECTIONS_MAX = 64,
+	BACKLOG = 128,
+	REQUEST_BYTES = 16384, /* memory for one connection: line and headers */
+	SILENCE_S = 5,
+	NAME_BYTES = 256,
+};
+
+#define CONNECTION_NS UINT64_C(10000000000)
+#define SWEEP_NS      UINT64_C(1000000000)
+#define PAGE_NS       UINT64_C(200000000)
+
+struct connection {
+	struct MHD_Connection *handle; /* NULL: a free place */
+	uint64_t began_ns;
+};
+
+struct http {
+	const struct http_page *page;
+	struct MHD_Daemon *daemon;
+	struct loop_source *ready, *later, *sweep;
+	struct connection connections[CONNECTIONS_MAX];
+	struct MHD_Response *response; /* with the page, written then: */
+	uint64_t written_ns;
+	uint64_t requests;
+	bool has_room; /* a connection ended in this run */
+	char own_name[NAME_BYTES];
+};
+
+/* --- where it listens --- */
+
+/* Fills an address; returns its length, 0 where that is none. */
+static socklen_t parse_address(const char *text, struct sockaddr_storage *address)
+{
+	const char *colon = strrchr(text, ':');
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)address;
+	struct sockaddr_in *four = (struct sockaddr_in *)address;
+	char host[INET6_ADDRSTRLEN] = "", *end;
+
+	memset(address, 0, sizeof(*address));
+	if (!colon || !colon[1] || strspn(colon + 1, "0123456789") != strlen(colon + 1))
+		return 0;
+	unsigned long port = strtoul(colon + 1, &end, 10);
+	size_t length = (size_t)(colon - text);
+	bool bracketed = length > 2 && *text == '[' && colon[-1] == ']';
+	if (bracketed)
+		text++, length -= 2;
+	if (port > UINT16_MAX || length >= sizeof(host))
+		return 0;
+	memcpy(host, text, length);
+	if (bracketed && inet_pton(AF_INET6, host, &six->sin6_addr) == 1) {
+		six->sin6_family = AF_INET6;
+		six->sin6_port = htons((uint16_t)port);
+		return sizeof(*six);
+	}
+	if (bracketed || inet_pton(AF_INET, host, &four->sin_addr) != 1)
+		return 0;
+	four->sin_family = AF_INET;
+	four->sin_port = htons((uint16_t)port);
+	return sizeof(*four);
+}
+
+static void show_address(int fd, char *shown)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t length = sizeof(address);
+	char host[INET6_ADDRSTRLEN] = "";
+
+	getsockname(fd, (struct sockaddr *)&address, &length);
+	if (address.ss_family == AF_INET6) {
+		const struct sockaddr_in6 *six = (struct sockaddr_in6 *)&address;
+
+		inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof(host));
+		snprintf(shown, HTTP_ADDRESS_BYTES, "[%s]:%u", host, ntohs(six->sin6_port));
+		return;
+	}
+	const struct sockaddr_in *four = (struct sockaddr_in *)&address;
+	inet_ntop(AF_INET, &four->sin_addr, host, sizeof(host));
+	snprintf(shown, HTTP_ADDRESS_BYTES, "%s:%u", host, ntohs(four->sin_port));
+}
+
+int http_listen(const char *address, char *shown, struct failure *failure)
+{
+	struct sockaddr_storage parsed;
+	socklen_t length = parse_address(address, &parsed);
+	const int yes = 1;
+
+	if (!length)
+		return failure_set(failure, STATUS_USAGE,
+				   "--listen needs ADDRESS:PORT in numbers, such as 127.0.0.1:9873 "
+				   "or [::1]:9873, not \"%.100s\"",
+				   address);
+	int fd = socket(parsed.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	if (fd < 0 || bind(fd, (struct sockaddr *)&parsed, length) || listen(fd, BACKLOG)) {
+		failure_set(failure, STATUS_FAILURE,
+			    "cannot listen on %.100s: %s; --listen takes another port", address,
+			    strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	show_address(fd, shown);
+	return fd;
+}
+
+/* --- who is meant --- */
+
+bool http_is_own_host(const char *host, const char *own)
+{
+	size_t length = *host == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+	struct in6_addr address;
+	char name[NAME_BYTES];
+
+	if (!length || length >= sizeof(name) || length > strlen(host))
+		return false;
+	if (host[length] == ':' &&
+	    strspn(host + length + 1, "0123456789") != strlen(host + length + 1))
+		return false;
+	if (host[length] && host[length] != ':')
+		return false;
+	memcpy(name, host, length);
+	name[length] = '\0';
+	if (*name == '[') {
+		name[length - 1] = '\0';
+		return inet_pton(AF_INET6, name + 1, &address) == 1;
+	}
+	return inet_pton(AF_INET, name, &address) == 1 || !strcasecmp(name, "localhost") ||
+	       (*own && !strcasecmp(name, own));
+}
+
+/* --- what is answered --- */
+
+/* Whatever is refused gets one line. The response is given up. */
+static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *why)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(strlen(why), (char *)why, MHD_RESPMEM_PERSISTENT);
+	enum MHD_Result result;
+
+	if (!response)
+		return MHD_NO;
+	MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(response, "Connection", "close");
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		MHD_add_response_header(response, "Allow", "GET, HEAD");
+	result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* Keeps the last one where a new one cannot be written. */
+static void write_page(struct http *http)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&text, &size);
+
+	if (!file)
+		return;
+	http->page->write(http->page->context, file);
+	if (fclose(file)) {
+		free(text);
+		return;
+	}
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE);
+	if (!response) {
+		free(text);
+		return;
+	}
+	MHD_add_response_header(response, "Content-Type", http->page->type);
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+	MHD_add_response_header(response, "Cache-Control", "no-store");
+	MHD_add_response_header(response, "Connection", "close");
+	if (http->response)
+		MHD_destroy_response(http->response);
+	http->response = response;
+	http->written_ns = clock_ns(CLOCK_MONOTONIC);
+}
+
+static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url,
+			      const char *method, const char *version, const char *upload_data,
+			      size_t *upload_data_size, void **of_connection)
+{
+	struct http *http = context;
+	const char *host =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+
+	(void)version;
+	(void)upload_data;
+	(void)upload_data_size;
+	(void)of_connection;
+	http->requests++;
+	if (!host || !http_is_own_host(host, http->own_name))
+		return refuse(connection, host ? MHD_HTTP_FORBIDDEN : MHD_HTTP_BAD_REQUEST,
+			      "Host must be an address, localhost, or this machine's own name.\n");
+	if (strcmp(url, http->page->path))
+		return refuse(connection, MHD_HTTP_NOT_FOUND, "There is no such page.\n");
+	if (strcmp(method, "GET") && strcmp(method, "HEAD"))
+		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only.\n");
+	if (!http->response || clock_ns(CLOCK_MONOTONIC) - http->written_ns >= PAGE_NS)
+		write_page(http);
+	if (!http->response)
+		return MHD_NO;
+	return MHD_queue_response(connection, MHD_HTTP_OK, http->response);
+}
+
+/* A path is compared as it came: one that is written in another way is another one. */
+static size_t leave_escaped(void *context, struct MHD_Connection *connection, char *text)
+{
+	(void)context;
+	(void)connection;
+	return strlen(text);
+}
+
+/* --- connections --- */
+
+static void note_connection(void *context, struct MHD_Connection *handle, void **place,
+			    enum MHD_ConnectionNotificationCode code)
+{
+	struct http *http = context;
+	struct connection *connection = *place;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		if (connection)
+			connection->handle = NULL;
+		http->has_room = true;
+		return;
+	}
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		connection = &http->connections[i];
+		if (connection->handle)
+			continue;
+		*connection = (struct connection){handle, clock_ns(CLOCK_MONOTONIC)};
+		*place = connection;
+		loop_set_timer(http->sweep, SWEEP_NS, 0);
+		return;
+	}
+}
+
+/* Ends those that have been there for too long. */
+static void sweep(void *context)
+{
+	struct http *http = context;
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	bool left = false;
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		struct connection *connection = &http->connections[i];
+		const union MHD_ConnectionInfo *info;
+
+		if (!connection->handle)
+			continue;
+		left = true;
+		if (now_ns - connection->began_ns < CONNECTION_NS)
+			continue;
+		info = MHD_get_connection_info(connection->handle,
+					       MHD_CONNECTION_INFO_CONNECTION_FD);
+		if (info)
+			shutdown(info->connect_fd, SHUT_RDWR);
+	}
+	if (left)
+		loop_set_timer(http->sweep, SWEEP_NS, 0);
+}
+
+/* Where connections ended it is run again: one that is at its limit listens anew only then. */
+static void run(void *context)
+{
+	struct http *http = context;
+	MHD_UNSIGNED_LONG_LONG left_ms;
+
+	http->has_room = false;
+	MHD_run(http->daemon);
+	if (http->has_room)
+		loop_set_timer(http->later, 1, 0);
+	else if (MHD_get_timeout(http->daemon, &left_ms) == MHD_YES)
+		loop_set_timer(http->later, left_ms ? left_ms * 1000000 : 1, 0);
+	else
+		loop_set_timer(http->later, 0, 0);
+}
+
+struct http *http_new(struct loop *loop, int fd, const struct http_page *page)
+{
+	struct http *http = calloc(1, sizeof(*http));
+	const union MHD_DaemonInfo *info;
+
+	if (!http) {
+		close(fd);
+		return NULL;
+	}
+	http->page = page;
+	if (gethostname(http->own_name, sizeof(http->own_name) - 1))
+		*http->own_name = '\0';
+	http->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, answer, http,
+					MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+					(unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+					(unsigned)SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+					(size_t)REQUEST_BYTES, MHD_OPTION_UNESCAPE_CALLBACK,
+					leave_escaped, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+					note_connection, http, MHD_OPTION_END);
+	if (!http->daemon)
+		close(fd);
+	info = http->daemon ? MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+	if (info)
+		http->ready = loop_on_descriptor(loop, info->epoll_fd, LOOP_IN_TURN, run, http);
+	http->later = loop_on_timer(loop, LOOP_IN_TURN, run, http);
+	http->sweep = loop_on_timer(loop, LOOP_IN_TURN, sweep, http);
+	if (http->ready && http->later && http->sweep)
+		return http;
+	http_free(http);
+	return NULL;
+}
+
+void http_free(struct http *http)
+{
+	if (!http)
+		return;
+	loop_drop(http->ready);
+	if (http->daemon)
+		MHD_stop_daemon(http->daemon);
+	loop_drop(http->later);
+	loop_drop(http->sweep);
+	if (http->response)
+		MHD_destroy_response(http->response);
+	free(http);
+}
+
+uint64_t http_requests(const struct http *http)
+{
+	return http->requests;
+}

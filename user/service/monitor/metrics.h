@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What /metrics says: the processes, their services and cgroups, and what watching them costs. */
+#ifndef UNFREED_SERVICE_MONITOR_METRICS_H
+#define UNFREED_SERVICE_MONITOR_METRICS_H
+
+#include <stdio.h>
+
+#include "../../process/pressure.h"
+#include "roster.h"
+
+/* Of ourselves. */
+struct self {
+	double began_s;        /* seconds since the epoch */
+	double cpu_s;          /* processor time so far */
+	double overhead;       /* of a processor, over the last minute or two */
+	double resident_bytes; /* negative: not known */
+	double open_files;     /* the same */
+	uint64_t rounds;       /* how often all were read */
+	uint64_t requests;
+};
+
+struct metrics {
+	const struct roster *roster;
+	struct pressure pressure; /* of the host */
+	struct self self;
+};
+
+/* Writes all of it as OpenMetrics. */
+void metrics_write(const struct metrics *metrics, FILE *file);
+
+#endif

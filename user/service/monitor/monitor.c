@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "monitor.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../lib/clock.h"
+#include "../../lib/loop.h"
+#include "../../output/openmetrics.h"
+#include "http.h"
+#include "metrics.h"
+
+#define LOOK_S     5.0   /* between two looks for processes, at most the interval, */
+#define LOOK_SHARE 0.002 /* of a processor: more where they are dear */
+#define OVERHEAD_S 60.0
+
+/* Processor time at a moment. */
+struct mark {
+	double at_s;
+	double cpu_s;
+};
+
+struct monitor {
+	const struct monitor_options *options;
+	struct roster roster;
+	struct pressure pressure;
+	struct loop *loop;
+	struct loop_source *look_timer, *read_timer;
+	struct http *http;
+	struct mark marks[2]; /* a minute ago or more, and since */
+	double began_s;       /* since the epoch */
+	uint64_t rounds;
+	bool waiting; /* it was said that there is none */
+	bool ended;
+	struct failure failure; /* that ended it */
+};
+
+static uint64_t ns_of(double seconds)
+{
+	return (uint64_t)(fmax(seconds, 1e-3) * 1e9);
+}
+
+static struct mark mark_now(void)
+{
+	return (struct mark){clock_s(CLOCK_MONOTONIC), clock_s(CLOCK_PROCESS_CPUTIME_ID)};
+}
+
+/* --- who and what --- */
+
+/* Says once that there is none, until there is one again. */
+static void tell_none(struct monitor *monitor, const struct failure *failure)
+{
+	bool none = monitor->roster.found_none;
+
+	if (none && !monitor->waiting)
+		event_tell(monitor->options->listener,
+			   &(struct event){.kind = EVENT_NO_SERVICE, .failure = failure});
+	monitor->waiting = none;
+}
+
+/* At the beginning what cannot be looked for is an error; later it is waited for to be better. */
+static void look(void *context)
+{
+	struct monitor *monitor = context;
+	double pause_s = fmin(LOOK_S, monitor->options->interval_s);
+	struct mark before = mark_now();
+	struct failure failure = {0};
+
+	if (roster_look(&monitor->roster, before.at_s, &failure) && !monitor->rounds) {
+		monitor->failure = failure;
+		monitor->ended = true;
+		return;
+	}
+	tell_none(monitor, &failure);
+	double took_s = clock_s(CLOCK_PROCESS_CPUTIME_ID) - before.cpu_s;
+	loop_set_timer(monitor->look_timer, ns_of(fmax(took_s / LOOK_SHARE, pause_s)), 0);
+}
+
+static void read_all(void *context)
+{
+	struct monitor *monitor = context;
+	struct mark now = mark_now();
+
+	roster_read(&monitor->roster, now.at_s);
+	monitor->pressure = pressure_read("/proc/pressure/memory");
+	monitor->rounds++;
+	if (now.at_s - monitor->marks[1].at_s >= OVERHEAD_S) {
+		monitor->marks[0] = monitor->marks[1];
+		monitor->marks[1] = now;
+	}
+	monitor->ended |= roster_is_over(&monitor->roster);
+}
+
+/* --- what is told of it --- */
+
+static struct self describe_self(const struct monitor *monitor)
+{
+	const struct procfs *procfs = monitor->options->procfs;
+	struct process_status status;
+	struct mark now = mark_now();
+	const struct mark *since = &monitor->marks[0];
+
+	return (struct self){
+		.began_s = monitor->began_s,
+		.cpu_s = now.cpu_s,
+		.overhead = (now.cpu_s - since->cpu_s) / fmax(now.at_s - since->at_s, 1),
+		.resident_bytes = procfs_read_status(procfs, getpid(), &status)
+					  ? -1
+					  : (double)status.resident_bytes,
+		.open_files = (double)procfs_count_open_files(procfs, getpid()),
+		.rounds = monitor->rounds,
+		.requests = http_requests(monitor->http),
+	};
+}
+
+static void write_metrics(void *context, FILE *file)
+{
+	const struct monitor *monitor = context;
+	const struct metrics metrics = {
+		.roster = &monitor->roster,
+		.pressure = monitor->pressure,
+		.self = describe_self(monitor),
+	};
+
+	metrics_write(&metrics, file);
+}
+
+/* --- its life --- */
+
+static void end(void *context)
+{
+	struct monitor *monitor = context;
+
+	monitor->ended = true;
+}
+
+static bool hear_signals(struct monitor *monitor)
+{
+	sigset_t of_end, of_look;
+
+	sigemptyset(&of_end);
+	sigaddset(&of_end, SIGINT);
+	sigaddset(&of_end, SIGTERM);
+	sigaddset(&of_end, SIGQUIT);
+	sigemptyset(&of_look);
+	sigaddset(&of_look, SIGHUP);
+	sigprocmask(SIG_BLOCK, &of_end, NULL);
+	sigprocmask(SIG_BLOCK, &of_look, NULL);
+	return loop_on_signals(monitor->loop, &of_end, LOOP_IN_TURN, end, monitor) &&
+	       loop_on_signals(monitor->loop, &of_look, LOOP_IN_TURN, look, monitor);
+}
+
+static int begin(struct monitor *monitor, const struct http_page *page, struct failure *failure)
+{
+	const struct monitor_options *options = monitor->options;
+	int listening = options->listening;
+
+	monitor->loop = loop_new();
+	if (monitor->loop) {
+		monitor->look_timer = loop_on_timer(monitor->loop, LOOP_IN_TURN, look, monitor);
+		monitor->read_timer = loop_on_timer(monitor->loop, LOOP_IN_TURN, read_all, monitor);
+		monitor->http = http_new(monitor->loop, listening, page);
+	} else {
+		close(listening);
+	}
+	if (!monitor->loop || !monitor->look_timer || !monitor->read_timer || !monitor->http ||
+	    !hear_signals(monitor))
+		return failure_set(failure, STATUS_FAILURE, "cannot wait for what happens: %s",
+				   strerror(errno));
+	if (roster_init(&monitor->roster, options->procfs, options->selection, options->pids,
+			options->pid_count))
+		return failure_set(failure, STATUS_FAILURE, "out of memory");
+	monitor->roster.listener = options->listener;
+	return 0;
+}
+
+/* First who is there; what cannot be looked for ends it. */
+static void begin_watch(struct monitor *monitor)
+{
+	uint64_t interval_ns = ns_of(monitor->options->interval_s);
+
+	look(monitor);
+	if (monitor->ended)
+		return;
+	read_all(monitor);
+	loop_set_timer(monitor->read_timer, interval_ns, interval_ns);
+	event_tell(monitor->options->listener,
+		   &(struct event){.kind = EVENT_MONITORING, .text = monitor->options->address});
+}
+
+static int serve(struct monitor *monitor, struct failure *failure)
+{
+	int error = 0;
+
+	begin_watch(monitor);
+	while (!monitor->ended && error >= 0)
+		error = loop_wait(monitor->loop, -1);
+	if (*monitor->failure.text)
+		*failure = monitor->failure;
+	else if (error < 0)
+		failure_set(failure, STATUS_FAILURE, "cannot wait for what happens: %s",
+			    strerror(-error));
+	return *monitor->failure.text || error < 0 ? -1 : 0;
+}
+
+int monitor_run(const struct monitor_options *options, struct failure *failure)
+{
+	struct mark now = mark_now();
+	struct monitor monitor = {
+		.options = options,
+		.marks = {now, now},
+		.began_s = clock_s(CLOCK_REALTIME),
+	};
+	const struct http_page page = {"/metrics", OPENMETRICS_TYPE, write_metrics, &monitor};
+	int error = begin(&monitor, &page, failure);
+
+	if (!error)
+		error = serve(&monitor, failure);
+	http_free(monitor.http);
+	loop_free(monitor.loop);
+	roster_release(&monitor.roster);
+	return error;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Watches services for as long as it is let: who is there, what each takes, at an interval, and a page
+ * of metrics for whoever asks. Our own memory is bounded: by how many processes, services and cgroups
+ * are watched at once. What it costs follows from the interval and from how many these are; what is
+ * dear waits for its turn (roster.h).
+ */
+#ifndef UNFREED_SERVICE_MONITOR_H
+#define UNFREED_SERVICE_MONITOR_H
+
+#include "../../events/event.h"
+#include "../../process/selection.h"
+
+struct monitor_options {
+	const struct procfs *procfs;
+	const struct selection *selection; /* its name NULL: the processes below */
+	const pid_t *pids;
+	size_t pid_count;
+	double interval_s;
+	int listening;       /* a descriptor of http_listen(), taken over, */
+	const char *address; /* and where that is */
+	const struct listener *listener;
+};
+
+/*
+ * Until SIGINT, SIGTERM or SIGQUIT, or until all processes that were asked for by number have ended.
+ * SIGHUP has it look for processes at once. Returns 0, or -1 with `failure` filled.
+ */
+int monitor_run(const struct monitor_options *options, struct failure *failure);
+
+#endif
