@@ -104,6 +104,20 @@ struct json_object *json_of_time(int64_t since_epoch_ns)
 	return json_object_new_string(text);
 }
 
+bool json_parse_time(const char *text, int64_t *since_epoch_ns)
+{
+	struct tm utc = {0};
+	long fraction_ns;
+	char zone;
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &utc);
+
+	if (!end || sscanf(end, ".%9ld%c", &fraction_ns, &zone) != 2 || zone != 'Z' ||
+	    fraction_ns < 0 || utc.tm_year < 70 || utc.tm_year > 300)
+		return false;
+	*since_epoch_ns = timegm(&utc) * (int64_t)NS_PER_S + fraction_ns;
+	return true;
+}
+
 int json_print(FILE *file, struct json_object *object, size_t cut)
 {
 	const char *text = json_text(object);

@@ -3,6 +3,7 @@
 #ifndef UNFREED_JSON_H
 #define UNFREED_JSON_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -16,6 +17,9 @@ struct json_object *json_of_double(double value, int digits);
 struct json_object *json_of_percent(double percent);       /* negative: unknown, which is NULL */
 struct json_object *json_of_seconds(uint64_t nanoseconds); /* 12.5 */
 struct json_object *json_of_time(int64_t since_epoch_ns);  /* "2026-01-31T12:00:00.000000000Z" */
+
+/* Reads what json_of_time() writes, of the years 1970 to 2200; false where it is no such time. */
+bool json_parse_time(const char *text, int64_t *since_epoch_ns);
 
 void json_add_count(struct json_object *object, const char *key, uint64_t count);
 void json_add_difference(struct json_object *object, const char *key, int64_t difference);

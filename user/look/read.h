@@ -2,6 +2,7 @@
 #ifndef UNFREED_LOOK_READ_H
 #define UNFREED_LOOK_READ_H
 
+#include "../lib/saved.h"
 #include "look.h"
 
 /*
@@ -11,5 +12,13 @@
  * capped, every value is checked, and what is missing where it must not be is an error.
  */
 struct look *look_read(const char *path, char *error, size_t error_size);
+
+/* The same of a file that is read already, of SAVED_JSON_BYTES_MAX at most. */
+struct look *look_read_text(const char *path, const char *text, size_t size, char *error,
+			    size_t error_size);
+
+/* A container as looks and answers have it. */
+void look_read_container(struct saved *saved, struct json_object *object,
+			 struct look_container *container);
 
 #endif

@@ -14,6 +14,8 @@
 /* Writes a snapshot, packed by gzip. Returns 0 or a negative errno. */
 int profile_write(const struct snapshot *snapshot, FILE *file);
 
+enum { PROFILE_PACKED_BYTES_MAX = 256 << 20 };
+
 /*
  * Reads a saved profile. Files of others are refused.
  * On failure returns NULL and puts one sentence without a trailing period or newline into `error`

@@ -8,16 +8,14 @@
 #include "pprof.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../lib/inflate.h"
+#include "../lib/load.h"
 #include "profile.pb-c.h"
 
-#define PACKED_LIMIT_BYTES   (256u << 20)
 #define UNPACKED_LIMIT_BYTES (256u << 20)
 #define PARSED_LIMIT_BYTES   (2ull << 30)
 #define FRAMES_LIMIT         (64u << 20) /* in all stacks */
@@ -459,46 +457,13 @@ struct snapshot *profile_read_memory(const void *data, size_t size, char *error,
 	return snapshot;
 }
 
-/* Reads a file, a pipe too, of at most PACKED_LIMIT_BYTES. */
-static int read_file(const char *path, uint8_t **data, size_t *size)
-{
-	size_t room = 0;
-	ssize_t got = 1;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int error = fd < 0 ? -errno : 0;
-
-	*data = NULL;
-	*size = 0;
-	while (!error && got > 0) {
-		if (*size == room) {
-			uint8_t *larger = realloc(*data, room = room ? room * 2 : 64 * 1024);
-
-			if (!larger) {
-				error = -ENOMEM;
-				break;
-			}
-			*data = larger;
-		}
-		got = read(fd, *data + *size, room - *size);
-		if (got < 0)
-			error = -errno;
-		else
-			*size += (size_t)got;
-		if (*size > PACKED_LIMIT_BYTES)
-			error = -EFBIG;
-	}
-	if (fd >= 0)
-		close(fd);
-	return error;
-}
-
 struct snapshot *profile_read(const char *path, char *error, size_t error_size)
 {
 	struct snapshot *snapshot = NULL;
 	char problem[200] = "";
-	uint8_t *data;
+	char *data;
 	size_t size;
-	int failure = read_file(path, &data, &size);
+	int failure = load_file(path, PROFILE_PACKED_BYTES_MAX, &data, &size);
 
 	if (failure) {
 		snprintf(error, error_size, "cannot read %s: %s", path, strerror(-failure));
