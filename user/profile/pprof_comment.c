@@ -368,21 +368,29 @@ static bool read_change(struct snapshot *snapshot, const struct json_object *com
 	       json_read_difference(change, "blocks", &snapshot->change.blocks);
 }
 
-static const char *read_comment(struct snapshot *snapshot, const struct json_object *comment)
+const char *measurement_read(struct snapshot *snapshot, const struct json_object *object)
 {
-	if (!json_object_is_type(comment, json_type_object) ||
-	    !json_read_string(snapshot, comment, "version", &snapshot->version) ||
-	    !read_host(snapshot, comment) ||
-	    !json_read_count(comment, "older_than_ns", &snapshot->older_than_ns) ||
-	    !json_read_count(comment, "unknown_frees", &snapshot->unknown_frees) ||
-	    !read_sized_frees(snapshot, comment) || !read_peak(snapshot, comment) ||
-	    !read_change(snapshot, comment) || !read_overhead(snapshot, comment) ||
-	    !read_totals(&snapshot->totals, comment) || !read_targets(snapshot, comment) ||
-	    !read_modules(snapshot, comment))
+	if (!json_object_is_type(object, json_type_object) ||
+	    !json_read_string(snapshot, object, "version", &snapshot->version) ||
+	    !read_host(snapshot, object) ||
+	    !json_read_count(object, "unknown_frees", &snapshot->unknown_frees) ||
+	    !read_sized_frees(snapshot, object) || !read_overhead(snapshot, object) ||
+	    !read_totals(&snapshot->totals, object) || !read_targets(snapshot, object) ||
+	    !read_modules(snapshot, object))
 		return "is damaged: its description of the measurement cannot be read";
-	if (!read_mode(snapshot, comment) || !read_losses(snapshot, comment))
+	if (!read_mode(snapshot, object) || !read_losses(snapshot, object))
 		return "was saved by a newer unfreed, which knows more modes or causes of loss";
 	return NULL;
+}
+
+static const char *read_comment(struct snapshot *snapshot, const struct json_object *comment)
+{
+	const char *problem = measurement_read(snapshot, comment);
+
+	if (!problem && (!json_read_count(comment, "older_than_ns", &snapshot->older_than_ns) ||
+			 !read_peak(snapshot, comment) || !read_change(snapshot, comment)))
+		problem = "is damaged: its description of the measurement cannot be read";
+	return problem;
 }
 
 static bool read_kind(struct snapshot *snapshot, const struct json_object *object,

@@ -20,4 +20,11 @@ struct json_object *json_of_reachability(const struct reachability *reachability
 struct json_object *json_of_objects(const struct stack_objects *objects);
 struct json_object *json_of_types(const struct stack_objects *objects);
 
+/*
+ * What reports and saved profiles say in the same words: version, host, mode, overhead, totals,
+ * targets, modules, frees and losses. Returns NULL, or the end of a sentence that says what is
+ * wrong.
+ */
+const char *measurement_read(struct snapshot *snapshot, const struct json_object *object);
+
 #endif
