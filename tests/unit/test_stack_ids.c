@@ -222,6 +222,47 @@ static void test_saved_profiles_keep_them(void **state)
 	free(data);
 }
 
+static uint64_t name_id_of(struct frame frame, const char *exe)
+{
+	struct snapshot *snapshot = snapshot_new();
+
+	add_target(snapshot, 1, "app", exe, "");
+	add_stack(snapshot, 0, &frame, 1, 1, 1);
+	struct stack_ids *ids = stack_ids_new(snapshot);
+	uint64_t id = stack_name_id(ids, &snapshot->stacks[0]);
+
+	stack_ids_free(ids);
+	snapshot_free(snapshot);
+	return id;
+}
+
+static uint64_t native_name_id(const char *name, const char *module, uint64_t offset)
+{
+	return name_id_of((struct frame){name, "a.c", module, offset, 7, FRAME_NATIVE},
+			  "/srv/app-2");
+}
+
+/* Two builds and two hosts. */
+static void test_ids_by_names_outlive_a_build(void **state)
+{
+	const uint64_t here = native_name_id("put", "/usr/lib/libcache.so.2", 0x10);
+
+	(void)state;
+	assert_true(native_name_id("put", "/opt/lib/libcache.so.2.1", 0x99) == here);
+	assert_true(native_name_id("put.constprop.0", "/usr/lib/libcache.so", 0x10) == here);
+	assert_true(native_name_id("get", "/usr/lib/libcache.so.2", 0x10) != here);
+	assert_true(native_name_id("put", "/usr/lib/libother.so.2", 0x10) != here);
+	assert_true(native_name_id("main", "/srv/app-2", 1) ==
+		    name_id_of((struct frame){"main", "a.c", "/srv/app", 2, 9, FRAME_NATIVE},
+			       "/srv/app"));
+	assert_true(native_name_id("[app+0x10]", "/srv/app-2", 0x10) !=
+		    native_name_id("[app+0x20]", "/srv/app-2", 0x20));
+	assert_true(name_id_of(python_frame("f", "/srv/a/shop/views.py", 7), NULL) ==
+		    name_id_of(python_frame("f", "/opt/shop/views.py", 9), NULL));
+	assert_true(name_id_of(python_frame("f", "/srv/shop/views.py", 7), NULL) !=
+		    name_id_of(python_frame("f", "/srv/blog/views.py", 7), NULL));
+}
+
 /* Reports that were saved are compared with new ones: what an id is made of may not change. */
 static void test_ids_stay_what_they_are(void **state)
 {
@@ -241,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_different_stacks_have_different_ids),
 		cmocka_unit_test(test_keys_tell_processes_apart),
 		cmocka_unit_test(test_saved_profiles_keep_them),
+		cmocka_unit_test(test_ids_by_names_outlive_a_build),
 		cmocka_unit_test(test_ids_stay_what_they_are),
 	};
 

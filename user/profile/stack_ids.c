@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Both are sums over the frames, from the root on, of what a frame's own hash is. A snapshot has
+ * All are sums over the frames, from the root on, of what a frame's own hash is. A snapshot has
  * each frame once, and so its hashes are made once.
  */
 #include "stack_ids.h"
@@ -19,6 +19,7 @@ struct frame_hashes {
 	const struct frame *frame;
 	uint64_t id;
 	uint64_t key;
+	uint64_t name_id;
 };
 
 struct stack_ids {
@@ -82,6 +83,63 @@ static uint64_t frame_id(const struct snapshot *snapshot, const struct frame *fr
 	return begin(IDENTITY_UNKNOWN);
 }
 
+/* The last two components: the same file in two places, or of two builds, is one. */
+static const char *path_end(const char *path)
+{
+	const char *base = path_base(path);
+
+	while (base > path && base[-1] == '/')
+		base--;
+	while (base > path && base[-1] != '/')
+		base--;
+	return base;
+}
+
+/* Without what compilers put behind the names of copies of a function: `.constprop.0`, `.cold`. */
+static uint64_t mix_name(uint64_t hash, const char *name)
+{
+	static const char *const copies[] = {".constprop.", ".isra.",     ".part.",
+					     ".cold",       ".lto_priv.", ".llvm."};
+	size_t length = strlen(name);
+
+	for (size_t i = 0; i < sizeof(copies) / sizeof(*copies); i++) {
+		const char *copy = strstr(name, copies[i]);
+
+		if (copy && copy > name && (size_t)(copy - name) < length)
+			length = (size_t)(copy - name);
+	}
+	for (size_t i = 0; i < length; i++)
+		hash = (hash ^ (unsigned char)name[i]) * UINT64_C(0x100000001b3);
+	return mix(hash, length);
+}
+
+/* What has no name is told by its place, and so is another in each build. */
+static uint64_t frame_name_id(const struct snapshot *snapshot, const struct frame *frame)
+{
+	uint64_t hash;
+
+	if (!frame_is_named(frame))
+		return frame_id(snapshot, frame);
+	hash = mix_name(begin(frame->kind == FRAME_PYTHON ? IDENTITY_PYTHON : IDENTITY_NAME),
+			frame->name);
+	return frame->file && frame->kind == FRAME_PYTHON ? mix_text(hash, path_end(frame->file))
+							  : hash;
+}
+
+/* `libssl` of any version; the program itself whatever it is called. */
+static uint64_t mix_module(uint64_t hash, const char *module, const char *exe)
+{
+	if (!module)
+		return hash;
+	if (exe && !strcmp(module, exe))
+		return mix(hash, 1);
+	const char *base = path_base(module), *end = strstr(base, ".so");
+
+	for (; *base && base != end; base++)
+		hash = (hash ^ (unsigned char)*base) * UINT64_C(0x100000001b3);
+	return mix(hash, 2);
+}
+
 static uint64_t frame_key(const struct frame *frame)
 {
 	uint64_t hash = mix_text(mix_text(mix_text(SEED, frame->name), frame->file), frame->module);
@@ -100,6 +158,7 @@ static const struct frame_hashes *find_hashes(struct stack_ids *ids, const struc
 	known->frame = frame;
 	known->id = frame_id(ids->snapshot, frame);
 	known->key = frame_key(frame);
+	known->name_id = frame_name_id(ids->snapshot, frame);
 	HASH_ADD_PTR(ids->frames, frame, known);
 	return known;
 }
@@ -138,6 +197,19 @@ uint64_t stack_id(struct stack_ids *ids, const struct stack *stack)
 	for (size_t i = 0; i < stack->frame_count; i++)
 		if (!i || !is_inlined_into(stack->frames[i], stack->frames[i - 1]))
 			hash = mix(hash, find_hashes(ids, stack->frames[i])->id);
+	return hash ? hash : 1;
+}
+
+uint64_t stack_name_id(struct stack_ids *ids, const struct stack *stack)
+{
+	const char *exe = ids->snapshot->targets[stack->target].exe;
+	uint64_t hash = mix(mix(SEED, stack->domain), stack->truncated);
+
+	for (size_t i = 0; i < stack->frame_count; i++) {
+		hash = mix(hash, find_hashes(ids, stack->frames[i])->name_id);
+		if (frame_is_named(stack->frames[i]))
+			hash = mix_module(hash, stack->frames[i]->module, exe);
+	}
 	return hash ? hash : 1;
 }
 

@@ -23,6 +23,14 @@ void stack_ids_free(struct stack_ids *ids); /* accepts NULL */
 uint64_t stack_id(struct stack_ids *ids, const struct stack *stack);
 
 /*
+ * By names alone, so that it is the same in another build of the program too, and where that lies
+ * elsewhere: functions with the files that they are in, of Python by the last two parts of the
+ * path, of native code by the library's name without its version; not lines, which a mend moves.
+ * Code without a name is told as above. Never 0.
+ */
+uint64_t stack_name_id(struct stack_ids *ids, const struct stack *stack);
+
+/*
  * Of all that is told apart within one recording: of which process it is, addresses outside of
  * files too, and what became known of a file in its course does not count.
  */
