@@ -2,6 +2,7 @@
 #include "saved.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -110,6 +111,23 @@ uint64_t saved_count(struct saved *saved, struct json_object *object, const char
 uint64_t saved_known_count(struct saved *saved, struct json_object *object, const char *key)
 {
 	return saved_is_null(object, key) ? UINT64_MAX : saved_count(saved, object, key);
+}
+
+double saved_known_number(struct saved *saved, struct json_object *object, const char *key,
+			  double otherwise)
+{
+	struct json_object *value = NULL;
+
+	if (saved_is_null(object, key))
+		return otherwise;
+	if (json_object_is_type(object, json_type_object) &&
+	    json_object_object_get_ex(object, key, &value) &&
+	    (json_object_is_type(value, json_type_double) ||
+	     json_object_is_type(value, json_type_int)) &&
+	    isfinite(json_object_get_double(value)))
+		return json_object_get_double(value);
+	saved_fail_shape(saved, key);
+	return otherwise;
 }
 
 const char *saved_string(struct saved *saved, struct json_object *object, const char *key)

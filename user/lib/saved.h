@@ -47,6 +47,10 @@ struct json_object *saved_member(struct saved *saved, struct json_object *object
 uint64_t saved_count(struct saved *saved, struct json_object *object, const char *key);
 uint64_t saved_known_count(struct saved *saved, struct json_object *object,
 			   const char *key); /* null: UINT64_MAX */
+/* A finite number; null: `otherwise`. */
+double saved_known_number(struct saved *saved, struct json_object *object, const char *key,
+			  double otherwise);
+
 const char *saved_string(struct saved *saved, struct json_object *object, const char *key);
 const char *saved_known_string(struct saved *saved, struct json_object *object,
 			       const char *key); /* null: NULL */
