@@ -113,10 +113,16 @@ bool net_stack_turns_over(const struct snapshot *snapshot, const struct stack *s
 	       stack->live_bytes < stack->alloc_bytes / TURN_SHARE;
 }
 
+/* Whether it was long enough; what turns over has no rate, and is known for it. */
+static bool is_long_enough(const struct snapshot *snapshot)
+{
+	return !snapshot->has_peak && snapshot->duration_ns >= RATE_AFTER_NS &&
+	       snapshot->duration_ns > snapshot->older_than_ns;
+}
+
 uint64_t net_rated_ns(const struct snapshot *snapshot, const struct net *net)
 {
-	if (net->turns_over || snapshot->has_peak || snapshot->duration_ns < RATE_AFTER_NS ||
-	    snapshot->duration_ns <= snapshot->older_than_ns)
+	if (net->turns_over || !is_long_enough(snapshot))
 		return 0;
 	return snapshot->duration_ns - snapshot->older_than_ns;
 }
@@ -130,4 +136,22 @@ double net_rate_per_hour(const struct snapshot *snapshot, const struct net *net,
 	    stack->live_blocks < RATE_BLOCKS)
 		return 0;
 	return (double)stack->live_bytes * 3600e9 / (double)rated_ns;
+}
+
+bool net_stack_is_rated(const struct snapshot *snapshot, const struct net *net,
+			const struct stack *stack)
+{
+	return is_long_enough(snapshot) &&
+	       (stack->live_blocks >= RATE_BLOCKS || net->turned[stack->domain] ||
+		net_stack_turns_over(snapshot, stack));
+}
+
+double net_total_rate_per_hour(const struct snapshot *snapshot, const struct net *net, bool *rated)
+{
+	uint64_t rated_ns = snapshot->duration_ns - snapshot->older_than_ns;
+	double bytes =
+		snapshot->older_than_ns ? (double)snapshot->totals.live_bytes : (double)net->bytes;
+
+	*rated = is_long_enough(snapshot);
+	return *rated ? bytes * 3600e9 / (double)rated_ns : 0;
 }

@@ -36,4 +36,11 @@ uint64_t net_rated_ns(const struct snapshot *snapshot, const struct net *net);
 double net_rate_per_hour(const struct snapshot *snapshot, const struct net *net,
 			 const struct stack *stack);
 
+/* Whether what was seen says how fast a stack grows, also that it does not. */
+bool net_stack_is_rated(const struct snapshot *snapshot, const struct net *net,
+			const struct stack *stack);
+
+/* The whole, likewise; *rated: whether it is known. With net->at_most it is at most so much. */
+double net_total_rate_per_hour(const struct snapshot *snapshot, const struct net *net, bool *rated);
+
 #endif
