@@ -2,8 +2,9 @@
 /*
  * Folded stacks, what flame graph tools read: `comm;root;…;leaf N`. Stacks that read the same are
  * one line; the largest come first. What is lost of a stack is a line of its own, which ends in
- * `[lost]`, and so is what may be another's, in `[reused]`.
+ * `[lost]`, and so is what may be another's, in `[reused]`. Of what changed: `… BEFORE AFTER`.
  */
+#include "difference.h"
 #include "formats.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ struct line {
 	UT_hash_handle hh;
 	const char *path;
 	uint64_t count;
+	uint64_t before; /* of what changed */
 };
 
 struct label {
@@ -108,7 +110,8 @@ static int print_path(struct folder *folder, const struct stack *stack, FILE *pa
 	return 0;
 }
 
-static void add_line(struct folder *folder, const char *path, size_t size, uint64_t count)
+static void add_line(struct folder *folder, const char *path, size_t size, uint64_t count,
+		     uint64_t before)
 {
 	struct line *line;
 
@@ -119,6 +122,7 @@ static void add_line(struct folder *folder, const char *path, size_t size, uint6
 		HASH_ADD_KEYPTR(hh, folder->lines, line->path, size, line);
 	}
 	line->count = saturating_add(line->count, count);
+	line->before = saturating_add(line->before, before);
 }
 
 static int add_stack(struct folder *folder, const struct stack *stack)
@@ -145,10 +149,10 @@ static int add_stack(struct folder *folder, const struct stack *stack)
 	if (fclose(file) && !error)
 		error = -ENOMEM;
 	if (!error && apart)
-		add_line(folder, path, size, apart);
+		add_line(folder, path, size, apart, 0);
 	if (!error && apart < count) {
 		path[rest] = '\0';
-		add_line(folder, path, rest, count - apart);
+		add_line(folder, path, rest, count - apart, 0);
 	}
 	free(path);
 	return error;
@@ -169,6 +173,46 @@ int output_folded(const struct snapshot *snapshot, const struct output_options *
 	HASH_CLEAR(hh, folder.lines);
 	HASH_CLEAR(hh, folder.labels);
 	free(stacks);
+	zone_free(folder.zone);
+	return error;
+}
+
+/* Of the stacks of a difference, see its `names`. */
+static int add_pair(struct folder *folder, const struct difference_entry *entry)
+{
+	const struct stack *stack = &folder->snapshot->stacks[entry->stack];
+	char *path = NULL;
+	size_t size;
+	FILE *file = open_memstream(&path, &size);
+
+	if (!file)
+		return -ENOMEM;
+	int error = print_path(folder, stack, file);
+
+	if (fclose(file) && !error)
+		error = -ENOMEM;
+	if (!error)
+		add_line(folder, path, size, entry->after.bytes, entry->before.bytes);
+	free(path);
+	return error;
+}
+
+int difference_folded(const struct difference *difference, const struct difference_options *options,
+		      FILE *file)
+{
+	struct folder folder = {difference->names, COUNT_BYTES, zone_new(), NULL, NULL};
+	int error = 0;
+
+	(void)options;
+	for (size_t i = 0; i < difference->entry_count && !error; i++)
+		if (difference->entries[i].kind == ENTRY_STACK)
+			error = add_pair(&folder, &difference->entries[i]);
+	for (struct line *line = folder.lines; line && !error; line = line->hh.next)
+		fprintf(file, "%s %" PRIu64 " %" PRIu64 "\n", line->path, line->before,
+			line->count);
+
+	HASH_CLEAR(hh, folder.lines);
+	HASH_CLEAR(hh, folder.labels);
 	zone_free(folder.zone);
 	return error;
 }

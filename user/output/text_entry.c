@@ -84,8 +84,7 @@ static void write_amounts(FILE *file, const struct text_report *report, const st
 	net_print_freed(file, snapshot, stack);
 }
 
-/* Lines end between fields. The text is taken apart. */
-static void print_fields(struct columns *columns, char *text)
+void text_print_fields(struct columns *columns, char *text)
 {
 	for (char *field = text, *end; field; field = end) {
 		end = strstr(field, "  ");
@@ -118,7 +117,7 @@ static int print_amounts(struct text_report *report, const struct stack *stack, 
 
 	fprintf(report->columns.file, "%2zu. ", rank);
 	if (!error)
-		print_fields(&report->columns, text);
+		text_print_fields(&report->columns, text);
 	free(text);
 	return error;
 }
@@ -231,8 +230,8 @@ static int print_chain(const struct text_report *report, struct columns *columns
 	return added < 0 ? added : 0;
 }
 
-static int print_guise(const struct text_report *report, struct columns *columns,
-		       const struct stack *stack)
+int text_print_stack(const struct text_report *report, struct columns *columns,
+		     const struct stack *stack)
 {
 	const struct frame *headline = stack_headline(stack);
 	char *name = NULL;
@@ -265,7 +264,7 @@ static int guise_make(const struct text_report *report, struct guise *guise,
 
 	guise->stack = stack;
 	if (!error) {
-		error = print_guise(report, &columns, stack);
+		error = text_print_stack(report, &columns, stack);
 		columns_release(&columns);
 	}
 	if (file && fclose(file))

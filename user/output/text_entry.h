@@ -24,4 +24,11 @@ struct text_report {
 int text_print_stacks(struct text_report *report, const struct stack *const *stacks, size_t count);
 int text_print_group(struct text_report *report, const struct group *group, size_t rank);
 
+/* What names an entry: the line that says most of the stack, and the chain of calls. Likewise. */
+int text_print_stack(const struct text_report *report, struct columns *columns,
+		     const struct stack *stack);
+
+/* Fields that stand two spaces apart: lines end between them. The text is taken apart. */
+void text_print_fields(struct columns *columns, char *text);
+
 #endif
