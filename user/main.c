@@ -4,6 +4,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "commands/diff.h"
 #include "commands/heap.h"
 #include "commands/why.h"
 #include "commands/doctor.h"
@@ -29,6 +30,7 @@ static const struct command commands[] = {
 	{"monitor", "unfreed monitor", monitor_main,
 	 "watch services for months: metrics of their memory"},
 	{"report", "unfreed report", report_main, "render saved profiles"},
+	{"diff", "unfreed diff", diff_main, "say what changed between two saved files"},
 	{"doctor", "unfreed doctor", doctor_main,
 	 "say what this kernel and a target allow, and what tracing would cost"},
 };

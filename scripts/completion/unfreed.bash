@@ -79,7 +79,7 @@ _unfreed()
     COMPREPLY=()
 
     if ((COMP_CWORD == 1)); then
-        COMPREPLY=($(compgen -W "why heap record monitor report doctor --help --version" -- "$word"))
+        COMPREPLY=($(compgen -W "why heap record monitor report diff doctor --help --version" -- "$word"))
         return
     fi
     [[ $command == record || $command == why ]] && _unfreed_traced_command && return
@@ -93,6 +93,7 @@ _unfreed()
     -f | --format)
         local formats="text folded svg html pprof json"
         [[ $command == heap ]] && formats="text json dot svg"
+        [[ $command == diff ]] && formats="text folded json"
         COMPREPLY=($(compgen -W "$formats" -- "$word"))
         return
         ;;
@@ -146,12 +147,15 @@ _unfreed()
         ;;
     monitor) options="$target -i --interval --listen -q --quiet -v --verbose --help" ;;
     report) options="$output --help" ;;
+    diff)
+        options="-o --output -f --format --top --fail-above -q --quiet -v --verbose --help"
+        ;;
     doctor) options="$target --help" ;;
     *) return ;;
     esac
 
     # an argument of these is a process
-    [[ $word != -* && $command != report ]] && _unfreed_pids "$word" && return
+    [[ $word != -* && $command != report && $command != diff ]] && _unfreed_pids "$word" && return
     if [[ $word == -* ]]; then
         COMPREPLY=($(compgen -W "$options" -- "$word"))
     else

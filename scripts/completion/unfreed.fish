@@ -86,15 +86,17 @@ complete -c unfreed -n '__unfreed_after --cgroup' -a '(__unfreed_cgroups)'
 complete -c unfreed -n '__unfreed_after -o --output --diff --core --root --app' -F
 complete -c unfreed -n '__unfreed_after -f --format; and test (__unfreed_command) = heap' \
     -a 'text json dot svg'
-complete -c unfreed -n '__unfreed_after -f --format; and test (__unfreed_command) != heap' \
+complete -c unfreed -n '__unfreed_after -f --format; and test (__unfreed_command) = diff' \
+    -a 'text folded json'
+complete -c unfreed -n '__unfreed_after -f --format; and not contains (__unfreed_command) heap diff' \
     -a 'text folded svg html pprof json'
 complete -c unfreed -n '__unfreed_after --attach' -a 'auto session multi perf'
 complete -c unfreed -n '__unfreed_after --sites' -a 'auto entry'
 complete -c unfreed -n '__unfreed_after --by --count --malloc --python' -a '(__unfreed_choices)'
 complete -c unfreed -n '__unfreed_free; and string match -q -- "-*" (commandline -ct)' \
     -a '(__unfreed_options)'
-complete -c unfreed -n '__unfreed_free; and test (__unfreed_command) = report' -F
-complete -c unfreed -n '__unfreed_free; and test (__unfreed_command) != report' \
+complete -c unfreed -n '__unfreed_free; and contains (__unfreed_command) report diff' -F
+complete -c unfreed -n '__unfreed_free; and not contains (__unfreed_command) report diff' \
     -a '(__unfreed_pids)'
 complete -c unfreed -n __unfreed_traced \
     -a '(__fish_complete_subcommand --fcs-skip=(__unfreed_words_before_command))'

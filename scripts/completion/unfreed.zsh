@@ -73,6 +73,8 @@ _unfreed()
     -f | --format)
         if [[ $command == heap ]]; then
             compadd text json dot svg
+        elif [[ $command == diff ]]; then
+            compadd text folded json
         else
             compadd text folded svg html pprof json
         fi
@@ -85,7 +87,7 @@ _unfreed()
     *)
         if [[ $words[CURRENT] == -* ]]; then
             _unfreed_options $command
-        elif [[ $command == report ]]; then
+        elif [[ $command == (report|diff) ]]; then
             _files -g '*.pb.gz'
         else
             _unfreed_pids

@@ -123,7 +123,7 @@ def offered(request, tmp_path):
 
 def test_other_shells_know_commands_and_options(offered):
     commands = offered("unfreed ")
-    assert {row.split(":")[0] for row in commands} >= {"why", "heap", "record", "report", "doctor"}
+    assert {row.split(":")[0] for row in commands} >= {"why", "heap", "record", "report", "diff", "doctor"}
     options = {row.split(":")[0] for row in offered("unfreed record --")}
     assert options >= {"--pid", "--duration", "--exact", "--follow-forks", "--by"}
     assert {"stack", "pid", "line"} <= {row.split(":")[0] for row in offered("unfreed record --by ")}

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.unprivileged
 ROOT = Path(__file__).resolve().parent.parent.parent
 UNFREED = ROOT / "build" / "unfreed"
 BY_ARGP = {"--help", "--usage", "--version"}
-COMMANDS = ["why", "record", "heap", "monitor", "report", "doctor"]
+COMMANDS = ["why", "record", "heap", "monitor", "report", "diff", "doctor"]
 MESSAGES = {"--quiet", "--verbose"}  # explained once for all commands
 
 needs_build = pytest.mark.skipif(not UNFREED.exists(), reason="build/unfreed is not built")
@@ -83,9 +83,9 @@ def test_man_page_explains_every_option():
 
 
 @needs_build
-@pytest.mark.parametrize("command", ["why", "heap", "monitor"])
+@pytest.mark.parametrize("command", ["why", "heap", "monitor", "diff"])
 def test_man_page_explains_the_options_of_a_command(command):
-    targets = explained(section(r"Targets[^\n]*"))
+    targets = explained(section(r"Targets[^\n]*")) if command != "diff" else set()
     assert targets <= offered(command)
     assert explained(section(command)) | targets == offered(command) - MESSAGES
 

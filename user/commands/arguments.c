@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../lib/command_line.h"
 #include "../lib/message.h"
@@ -36,6 +37,32 @@ error_t argument_count(const char *name, const char *text, long high, long *coun
 	}
 	*count = (long)value;
 	return 0;
+}
+
+/* "1MB/h", "500 kB/h", "2e6" (bytes an hour). */
+error_t argument_rate(const char *name, const char *text, double *bytes)
+{
+	static const struct {
+		const char *unit;
+		double factor;
+	} units[] = {{"", 1}, {"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}};
+	char unit[8] = "", *end;
+	double value = strtod(text, &end);
+	size_t length;
+
+	end += strspn(end, " ");
+	length = strcspn(end, "/");
+	if (end != text && value >= 0 && value < 1e18 && length < sizeof(unit) &&
+	    (!end[length] || !strcmp(end + length, "/h"))) {
+		memcpy(unit, end, length);
+		for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+			if (!strcmp(unit, units[i].unit)) {
+				*bytes = value * units[i].factor;
+				return 0;
+			}
+	}
+	message_error("%s needs a rate such as 1MB/h, not \"%s\"", name, text);
+	return EINVAL;
 }
 
 /* --- messages --- */

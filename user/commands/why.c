@@ -26,7 +26,6 @@
 #include "target_options.h"
 #include "tell.h"
 
-#define BYTES_PER_MB   1e6
 #define DURATION_S     120
 #define DURATION_MAX_S (7.0 * 86400)
 
@@ -62,32 +61,6 @@ static const struct argp_option options[] = {
 	{0},
 };
 
-/* "1MB/h", "500 kB/h", "2e6" (bytes an hour). */
-static error_t parse_rate(const char *text, double *bytes)
-{
-	static const struct {
-		const char *unit;
-		double factor;
-	} units[] = {{"", 1}, {"B", 1}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}};
-	char unit[8] = "", *end;
-	double value = strtod(text, &end);
-	size_t length;
-
-	end += strspn(end, " ");
-	length = strcspn(end, "/");
-	if (end != text && value >= 0 && value < 1e18 && length < sizeof(unit) &&
-	    (!end[length] || !strcmp(end + length, "/h"))) {
-		memcpy(unit, end, length);
-		for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
-			if (!strcmp(unit, units[i].unit)) {
-				*bytes = value * units[i].factor;
-				return 0;
-			}
-	}
-	message_error("--fail-above needs a rate such as 1MB/h, not \"%s\"", text);
-	return EINVAL;
-}
-
 static error_t add_output(struct why_options *why, const char *path)
 {
 	if (why->output_count == OUTPUTS_MAX) {
@@ -114,7 +87,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_TOP:
 		return argument_count("--top", argument, TOP_MAX, &why->top);
 	case KEY_FAIL_ABOVE:
-		return parse_rate(argument, &why->fail_above_bytes);
+		return argument_rate("--fail-above", argument, &why->fail_above_bytes);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
