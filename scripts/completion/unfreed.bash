@@ -89,7 +89,7 @@ _unfreed()
     --comm) _unfreed_names "$word"; return ;;
     --container) _unfreed_containers "$word"; return ;;
     --cgroup) IFS=$'\n' _unfreed_cgroups "$word"; return ;;
-    -o | --output | --diff | --core | --app) IFS=$'\n' _unfreed_files "$word" && return ;;
+    -o | --output | --diff | --core | --app | --suppressions) IFS=$'\n' _unfreed_files "$word" && return ;;
     -f | --format)
         local formats="text folded svg html pprof json"
         [[ $command == heap ]] && formats="text json dot svg"
@@ -148,7 +148,7 @@ _unfreed()
     monitor) options="$target -i --interval --listen -q --quiet -v --verbose --help" ;;
     report) options="$output --help" ;;
     diff)
-        options="-o --output -f --format --top --fail-above -q --quiet -v --verbose --help"
+        options="-o --output -f --format --top --fail-above --suppressions -q --quiet -v --verbose --help"
         ;;
     doctor) options="$target --help" ;;
     *) return ;;

@@ -83,7 +83,7 @@ complete -c unfreed -n '__unfreed_after -p --pid' -a '(__unfreed_pids)'
 complete -c unfreed -n '__unfreed_after --comm' -a '(__unfreed_names)'
 complete -c unfreed -n '__unfreed_after --container' -a '(__unfreed_containers)'
 complete -c unfreed -n '__unfreed_after --cgroup' -a '(__unfreed_cgroups)'
-complete -c unfreed -n '__unfreed_after -o --output --diff --core --root --app' -F
+complete -c unfreed -n '__unfreed_after -o --output --diff --core --root --app --suppressions' -F
 complete -c unfreed -n '__unfreed_after -f --format; and test (__unfreed_command) = heap' \
     -a 'text json dot svg'
 complete -c unfreed -n '__unfreed_after -f --format; and test (__unfreed_command) = diff' \

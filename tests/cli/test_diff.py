@@ -94,6 +94,25 @@ def test_fail_above():
     assert_refused(diff(*names, "--fail-above", "1MB/d"), "1MB/h")
 
 
+def test_suppressions(tmp_path):
+    known = tmp_path / "known"
+    known.write_text("# a cache\nleak:^load_user$\nleak:libcache.so*\nleak:libssl\nleak:none\n")
+    names = GOLDEN / "deep.pb.gz", GOLDEN / "service.pb.gz"
+    result = diff(*names, "--suppressions", known, "-f", "json", "--fail-above", "100MB/h")
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert [one["entries"] for one in found["suppressed"]] == [2, 1, 1, 0]
+    assert not any(entry["outcome"] == "came" for entry in found["entries"])
+    known.write_text("leak:^load_user$\n")
+    result = diff(*names, "--suppressions", known, "--fail-above", "100MB/h")
+    assert result.returncode == 1
+    assert "View.handle (views.py:88) grows faster" in result.stderr
+    known.write_text("race:x\n")
+    assert_refused(diff(*names, "--suppressions", known), str(known), "line 1")
+    assert_refused(diff(*names, "--suppressions", tmp_path / "none"), "cannot read")
+    assert_refused(diff(*names, "--suppressions", "/dev/zero"), "cannot read /dev/zero")
+
+
 def test_what_cannot_be_compared_is_refused(tmp_path):
     service = GOLDEN / "service.pb.gz"
     assert_refused(diff(service), "two files")

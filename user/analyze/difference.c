@@ -185,7 +185,7 @@ static void judge(const struct difference *difference, struct difference_entry *
 				 : outcome_of_amounts(entry, after - before, same);
 }
 
-static void settle(const struct difference *difference, struct difference_entry *entry)
+void difference_settle(const struct difference *difference, struct difference_entry *entry)
 {
 	bool unsure = entry->outcome == OUTCOME_UNSURE;
 
@@ -224,8 +224,8 @@ struct difference *builder_finish(struct difference_builder *builder)
 	struct difference *difference = builder->difference;
 
 	for (size_t i = 0; i < difference->entry_count; i++)
-		settle(difference, &difference->entries[i]);
-	settle(difference, &difference->total);
+		difference_settle(difference, &difference->entries[i]);
+	difference_settle(difference, &difference->total);
 	if (difference->entry_count)
 		qsort(difference->entries, difference->entry_count, sizeof(*difference->entries),
 		      compare_entries);

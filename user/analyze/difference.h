@@ -87,8 +87,9 @@ struct difference_origin {
 	const char *version;
 };
 
-/* What is left out, as asked for. */
-struct difference_suppressed {
+/* What a pattern leaves out. */
+struct difference_suppression {
+	const char *pattern;
 	size_t entries;
 	struct difference_side before, after;
 };
@@ -100,7 +101,9 @@ struct difference {
 	struct difference_entry total;    /* without what is suppressed; has no kind */
 	struct difference_entry *entries; /* by kind, what grew most first, what shrank most last */
 	size_t entry_count;
-	struct difference_suppressed suppressed;
+	const struct difference_suppression
+		*suppressions; /* asked for, also what matches nothing */
+	size_t suppression_count;
 	double seconds; /* between two looks at one process; 0: of two */
 	/*
 	 * The stacks of the entries, in programs as targets. Of each live_… is what both sides have
@@ -115,6 +118,13 @@ struct difference *difference_of_profiles(const struct snapshot *before,
 struct difference *difference_of_looks(const struct look *before, const struct look *after);
 struct difference *difference_of_answers(const struct answer *before, const struct answer *after);
 void difference_free(struct difference *difference); /* accepts NULL */
+
+/*
+ * Leaves out, once, what a pattern matches: the function, file or module of a frame, the name of what
+ * is no stack; also of the whole.
+ */
+struct suppressions;
+void difference_suppress(struct difference *difference, const struct suppressions *suppressions);
 
 /* Whether it became more, or faster, or less, or slower. */
 bool outcome_is_growth(enum outcome outcome);

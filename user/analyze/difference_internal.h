@@ -22,6 +22,9 @@ struct difference_entry *builder_entry(struct difference_builder *builder, enum 
 /* Sets what follows from both sides of all entries and of the whole, and sorts them. */
 struct difference *builder_finish(struct difference_builder *builder);
 
+/* Sets what follows from both sides of an entry. */
+void difference_settle(const struct difference *difference, struct difference_entry *entry);
+
 /* A name's copy in the difference; NULL gives NULL. */
 const char *difference_string(struct difference *difference, const char *string);
 

@@ -7,14 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/command_line.h"
+#include "../analyze/suppressions.h"
+#include "../lib/load.h"
 #include "../lib/message.h"
+#include "../lib/quantity.h"
 #include "../output/difference.h"
+#include "../output/difference_label.h"
 #include "../output/file.h"
 #include "arguments.h"
 #include "diff_files.h"
 
-enum { KEY_TOP = 0x7500, KEY_FAIL_ABOVE, TOP_MAX = 100000, OUTPUTS_MAX = 16 };
+enum { KEY_TOP = 0x7500, KEY_FAIL_ABOVE, KEY_SUPPRESSIONS, TOP_MAX = 100000, OUTPUTS_MAX = 16 };
 
 struct format {
 	const char *name;
@@ -42,7 +45,8 @@ struct diff_options {
 	size_t output_count;
 	const struct format *format; /* -f; NULL where it was not given */
 	long top;
-	double fail_above_bytes; /* an hour; negative: never */
+	double fail_above_bytes;  /* an hour; negative: never */
+	const char *suppressions; /* file; NULL: none */
 };
 
 static const struct argp_option options[] = {
@@ -56,6 +60,10 @@ static const struct argp_option options[] = {
 	{"fail-above", KEY_FAIL_ABOVE, "RATE", 0,
 	 "Exit with status 1 where the whole, or anything in it, surely grows faster than before by "
 	 "more than that, as in 1MB/h",
+	 1},
+	{"suppressions", KEY_SUPPRESSIONS, "FILE", 0,
+	 "Leave out, and count, what the patterns in FILE match, as LeakSanitizer has them: lines "
+	 "leak:PATTERN, of functions, files and modules",
 	 1},
 	{0},
 };
@@ -127,6 +135,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return argument_count("--top", argument, TOP_MAX, &diff->top);
 	case KEY_FAIL_ABOVE:
 		return argument_rate("--fail-above", argument, &diff->fail_above_bytes);
+	case KEY_SUPPRESSIONS:
+		diff->suppressions = argument;
+		return 0;
 	case ARGP_KEY_ARGS:
 	case ARGP_KEY_NO_ARGS:
 		return take_files(diff, state);
@@ -204,15 +215,35 @@ static bool tells_rates(const struct difference *difference)
 	return false;
 }
 
+static void tell_growth(const struct difference *difference, const struct difference_entry *entry)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	if (!file)
+		return;
+	difference_print_subject(file, difference, entry);
+	fputs(" grows faster than --fail-above allows, by ", file);
+	quantity_print_rate(file, entry->rate.value);
+	fputs(difference->kind == DIFFERENCE_LOOKS ? " MB/h" : " MB/h more than before", file);
+	if (!fclose(file))
+		message_error("%s", text);
+	free(text);
+}
+
 static enum exit_status judge(const struct diff_options *diff, const struct difference *difference)
 {
 	if (diff->fail_above_bytes < 0)
 		return STATUS_OK;
 	if (!tells_rates(difference))
 		return STATUS_FAILURE;
-	if (!difference_above(difference, diff->fail_above_bytes))
+	const struct difference_entry *fastest =
+		difference_above(difference, diff->fail_above_bytes);
+
+	if (!fastest)
 		return STATUS_OK;
-	message_error("it grows faster than --fail-above allows");
+	tell_growth(difference, fastest);
 	return STATUS_FAILURE;
 }
 
@@ -231,6 +262,39 @@ static bool are_possible(const struct diff_options *diff, const struct differenc
 	return true;
 }
 
+/* False after a sentence. */
+static bool suppress(const char *path, struct difference *difference)
+{
+	struct suppressions *suppressions = NULL;
+	char problem[200], *text;
+	size_t size;
+	int error = load_file(path, SUPPRESSIONS_BYTES_MAX, &text, &size);
+
+	if (error)
+		message_error("cannot read %s: %s", path, strerror(-error));
+	else if (!(suppressions = suppressions_read(text, size, problem, sizeof(problem))))
+		message_error("%s %s", path, problem);
+	else
+		difference_suppress(difference, suppressions);
+	suppressions_free(suppressions);
+	free(text);
+	return suppressions;
+}
+
+/* What is written, and the status that follows from what changed. */
+static enum exit_status run(const struct diff_options *diff, struct difference *difference)
+{
+	enum exit_status status;
+
+	if (!are_possible(diff, difference) ||
+	    (diff->suppressions && !suppress(diff->suppressions, difference)))
+		return STATUS_USAGE;
+	status = write_all(diff, difference);
+	enum exit_status judged = judge(diff, difference);
+
+	return status ? status : judged;
+}
+
 int diff_main(int argc, char **argv)
 {
 	struct diff_options diff = {.fail_above_bytes = -1};
@@ -240,13 +304,8 @@ int diff_main(int argc, char **argv)
 		return STATUS_USAGE;
 	struct difference *difference = diff_files(diff.before, diff.after);
 
-	if (difference && are_possible(&diff, difference)) {
-		enum exit_status judged;
-
-		status = write_all(&diff, difference);
-		judged = judge(&diff, difference);
-		status = status ? status : judged;
-	}
+	if (difference)
+		status = run(&diff, difference);
 	difference_free(difference);
 	return status;
 }

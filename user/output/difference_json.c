@@ -101,6 +101,17 @@ static struct json_object *json_of_entry(const struct difference *difference,
 	return object;
 }
 
+static struct json_object *json_of_suppression(const struct difference_suppression *suppression)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "pattern", suppression->pattern);
+	json_add_count(object, "entries", suppression->entries);
+	json_object_object_add(object, "before", json_of_side(&suppression->before, NULL));
+	json_object_object_add(object, "after", json_of_side(&suppression->after, NULL));
+	return object;
+}
+
 static struct json_object *json_of_whole(const struct difference *difference)
 {
 	static const char *const kinds[] = {
@@ -108,10 +119,9 @@ static struct json_object *json_of_whole(const struct difference *difference)
 		[DIFFERENCE_LOOKS] = "looks",
 		[DIFFERENCE_ANSWERS] = "answers",
 	};
-	const struct difference_suppressed *suppressed = &difference->suppressed;
 	struct json_object *object = json_object_new_object();
 	struct json_object *total = json_object_new_object();
-	struct json_object *left_out = json_object_new_object();
+	struct json_object *left_out = json_object_new_array();
 
 	json_add_string(object, "schema", "unfreed/diff/1");
 	json_add_string(object, "version", UNFREED_VERSION);
@@ -120,9 +130,8 @@ static struct json_object *json_of_whole(const struct difference *difference)
 	json_object_object_add(object, "after", json_of_origin(&difference->after));
 	add_sides(total, &difference->total);
 	json_object_object_add(object, "total", total);
-	json_add_count(left_out, "entries", suppressed->entries);
-	json_object_object_add(left_out, "before", json_of_side(&suppressed->before, NULL));
-	json_object_object_add(left_out, "after", json_of_side(&suppressed->after, NULL));
+	for (size_t i = 0; i < difference->suppression_count; i++)
+		json_object_array_add(left_out, json_of_suppression(&difference->suppressions[i]));
 	json_object_object_add(object, "suppressed", left_out);
 	return object;
 }

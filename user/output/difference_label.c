@@ -7,6 +7,8 @@
 
 #include "../lib/escape.h"
 #include "../lib/quantity.h"
+#include "label.h"
+#include "own_frame.h"
 
 static const char *const kinds[ENTRY_KINDS][2] = {
 	[ENTRY_STACK] = {"stack", "stacks"},
@@ -201,15 +203,25 @@ void difference_print_outcomes(FILE *file, const struct difference *difference)
 
 void difference_print_suppressed(FILE *file, const struct difference *difference)
 {
-	const struct difference_suppressed *suppressed = &difference->suppressed;
+	size_t unused = 0;
 
-	if (!suppressed->entries)
-		return;
-	fprintf(file, "suppressed: %zu, with ", suppressed->entries);
-	quantity_print_bytes(file, suppressed->before.bytes);
-	fputs(" -> ", file);
-	quantity_print_bytes(file, suppressed->after.bytes);
-	putc('\n', file);
+	for (size_t i = 0; i < difference->suppression_count; i++) {
+		const struct difference_suppression *one = &difference->suppressions[i];
+
+		unused += !one->entries;
+		if (!one->entries)
+			continue;
+		fprintf(file, "suppressed by ");
+		escape_print(file, one->pattern);
+		fprintf(file, ": %zu, with ", one->entries);
+		quantity_print_bytes(file, one->before.bytes);
+		fputs(" -> ", file);
+		quantity_print_bytes(file, one->after.bytes);
+		putc('\n', file);
+	}
+	if (unused)
+		fprintf(file, "%zu suppression%s nothing\n", unused,
+			unused == 1 ? " matches" : "s match");
 }
 
 void difference_print_name(FILE *file, const struct difference_entry *entry)
@@ -224,4 +236,21 @@ void difference_print_name(FILE *file, const struct difference_entry *entry)
 		escape_print(file, entry->type);
 		putc(')', file);
 	}
+}
+
+void difference_print_subject(FILE *file, const struct difference *difference,
+			      const struct difference_entry *entry)
+{
+	const struct stack *stack =
+		entry->stack < SIZE_MAX ? &difference->names->stacks[entry->stack] : NULL;
+	const struct frame *frame = stack ? stack_headline(stack) : NULL;
+
+	if (entry == &difference->total)
+		fputs("the whole", file);
+	else if (entry->kind != ENTRY_STACK)
+		difference_print_name(file, entry);
+	else if (frame)
+		label_print_frame_source(file, frame, NULL);
+	else
+		fputs("[no frames]", file);
 }

@@ -40,10 +40,14 @@ void difference_print_counts(FILE *file, const struct difference_entry *entry);
 /* What MB are, and `4 stacks: 3 came, 1 grew` of each kind that there is. */
 void difference_print_outcomes(FILE *file, const struct difference *difference);
 
-/* What is left out; nothing where nothing is. */
+/* What is left out, a line for each pattern that matches; nothing where none was asked for. */
 void difference_print_suppressed(FILE *file, const struct difference *difference);
 
 /* Of an entry that is no stack what it is called. */
 void difference_print_name(FILE *file, const struct difference_entry *entry);
+
+/* What an entry is, in a word; the whole too. */
+void difference_print_subject(FILE *file, const struct difference *difference,
+			      const struct difference_entry *entry);
 
 #endif
