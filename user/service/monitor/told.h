@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What an inquiry has told, small enough to be kept for each service: written as JSON by the process
+ * that asked, read by the one that watches. Names are of the target's making and not escaped, lines
+ * are.
+ */
+#ifndef UNFREED_SERVICE_MONITOR_TOLD_H
+#define UNFREED_SERVICE_MONITOR_TOLD_H
+
+#include <stdio.h>
+
+#include "../../analyze/answer.h"
+
+enum { TOLD_FINDINGS_MAX = 32, TOLD_BYTES_MAX = 1 << 20 };
+
+struct told_finding {
+	enum verdict verdict;
+	char *name;      /* of the container, or what else it is; never NULL */
+	char *filled_by; /* NULL: not seen */
+	char *reason;    /* NULL: none */
+	struct rate rate;
+	uint64_t holds_bytes;
+};
+
+/* Of one process, the last one that was looked at. */
+struct told_memory {
+	bool known;
+	pid_t pid;
+	uint64_t live_bytes;
+	uint64_t parts[PART_COUNT]; /* resident bytes */
+	struct look_gc gc;
+};
+
+struct told {
+	bool growth_known;
+	struct rate growth; /* of memory in use */
+	double cost_s;      /* processor time, ours and what watches took of the target's */
+	char *failure;      /* why there is no answer; NULL: there is one */
+	struct told_memory memory;
+	struct told_finding findings[TOLD_FINDINGS_MAX];
+	size_t finding_count;
+};
+
+/* Returns 0 or a negative errno. */
+int told_write(const struct answer *answer, FILE *file);
+int told_write_failure(const char *why, FILE *file);
+
+/* Fills what is then to be released. Returns 0, or -EPROTO where the text is none of these. */
+int told_read(const char *text, size_t size, struct told *told);
+void told_release(struct told *told);
+
+#endif
