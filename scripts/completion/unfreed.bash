@@ -122,7 +122,7 @@ _unfreed()
         return
         ;;
     -d | --duration | -i | --interval | --older-than | --top | --max-blocks | --max-stacks | \
-        --fail-above | --listen | --looks | --watch | --holders | --max-memory)
+        --budget | --fail-above | --listen | --looks | --watch | --holders | --max-memory)
         return
         ;;
     esac
@@ -145,7 +145,10 @@ _unfreed()
                  --native-interpreter --attach --sites --max-blocks --max-stacks --with-arguments -q
                  --quiet -v --verbose --help --"
         ;;
-    monitor) options="$target -i --interval --listen -q --quiet -v --verbose --help" ;;
+    monitor)
+        options="$target -i --interval --listen --budget -d --duration --with-keys --max-memory -q
+                 --quiet -v --verbose --help"
+        ;;
     report) options="$output --help" ;;
     diff)
         options="-o --output -f --format --top --fail-above --suppressions -q --quiet -v --verbose --help"

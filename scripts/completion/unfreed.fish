@@ -73,7 +73,7 @@ function __unfreed_free
     and not __unfreed_traced
     and not __unfreed_after -p --pid --comm --container --cgroup -o --output -f --format --diff \
         --core --root --app --attach --sites --by --count --malloc --python -d --duration -i --interval \
-        --older-than --top --max-blocks --max-stacks --max-memory --fail-above --listen --looks --watch \
+        --older-than --top --max-blocks --max-stacks --max-memory --budget --fail-above --listen --looks --watch \
         --holders
 end
 

@@ -20,15 +20,15 @@ class Metrics:
                 labels = re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', found[2] or "")
                 self.samples.append((found[1], dict(labels), float(found[3])))
 
-    def all(self, name, **labels):
+    def all(self, name, /, **labels):
         return [(of, value) for sample, of, value in self.samples
                 if sample == name and labels.items() <= of.items()]
 
-    def one(self, name, **labels):
+    def one(self, name, /, **labels):
         [(_, value)] = self.all(name, **labels)
         return value
 
-    def get(self, name, **labels):
+    def get(self, name, /, **labels):
         """The same; None where there is none."""
         found = self.all(name, **labels)
         return found[0][1] if found else None

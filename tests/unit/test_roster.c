@@ -283,8 +283,10 @@ static bool says(const struct metrics *metrics, const char *line)
 
 static void test_metrics(void **state)
 {
+	const struct inquiries inquiries = {.asked = 2};
 	const struct metrics metrics = {
 		.roster = &roster,
+		.inquiries = &inquiries,
 		.self = {.overhead = 0.001, .resident_bytes = -1, .requests = 3},
 	};
 
@@ -319,6 +321,7 @@ static void test_metrics(void **state)
 	assert_true(says(&metrics, "\nunfreed_cgroup_memory_oom_kills_total{cgroup=\"/db\"} 1\n"));
 	assert_true(says(&metrics,
 			 "\nunfreed_cgroup_memory_waiting_seconds_total{cgroup=\"/db\"} 2.5\n"));
+	assert_true(says(&metrics, "\nunfreed_inquiries_total 2\n"));
 	assert_true(says(&metrics, "\nunfreed_overhead_ratio 0.001\n"));
 	assert_true(says(&metrics, "\nunfreed_self_requests_total 3\n"));
 	assert_true(says(&metrics, "\n# EOF\n"));

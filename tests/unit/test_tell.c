@@ -120,6 +120,10 @@ static const struct {
 	[EVENT_SERVICE_WENT] = {VERBOSITY_NORMAL,
 		"no process of dict shop.CACHE is left, cgroup /usr/lib/lib{path}.so"},
 	[EVENT_NO_SERVICE] = {VERBOSITY_NORMAL, "cannot: {pid}: waiting for one"},
+	[EVENT_FINDING] = {VERBOSITY_QUIET, "dict shop.CACHE: a: b; c: d"},
+	[EVENT_FINDING_OVER] = {VERBOSITY_QUIET, "dict shop.CACHE: no more: a: b; c: d"},
+	[EVENT_NOT_ASKED] = {VERBOSITY_VERBOSE,
+		"dict shop.CACHE: not asked why it grows: a: b; c: d"},
 	/* clang-format on */
 };
 

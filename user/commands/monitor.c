@@ -13,16 +13,24 @@
 
 #define ADDRESS    "127.0.0.1:9873"
 #define INTERVAL_S 10.0
+#define DURATION_S 120.0
+#define BUDGET     1.0 /* percent of a processor */
 
-enum { KEY_LISTEN = 0x7100 };
+enum { KEY_LISTEN = 0x7100, KEY_BUDGET };
 
 struct monitor_command {
 	struct target_choice target;
+	struct look_options look;
+	double budget_percent;
+	double duration_s;
 	const char *address;
 	double interval_s;
 };
 
 static const struct argp_option options[] = {
+	{"budget", KEY_BUDGET, "PERCENT", 0,
+	 "Of a processor, over time, for asking why a service grows (default: 1; 0: never ask)", 1},
+	{"duration", 'd', "SECONDS", 0, "Ask for so long each time (default: 120)", 1},
 	{"interval", 'i', "SECONDS", 0, "Read all processes so often (default: 10)", 1},
 	{"listen", KEY_LISTEN, "ADDRESS:PORT", 0,
 	 "Answer there, in numbers; port 0 is any (default: " ADDRESS ")", 1},
@@ -36,7 +44,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &command->target;
+		state->child_inputs[1] = &command->look;
 		return 0;
+	case KEY_BUDGET:
+		return argument_number("--budget", argument, 0, 100, &command->budget_percent);
+	case 'd':
+		return argument_number("--duration", argument, 1, 3600, &command->duration_s);
 	case 'i':
 		return argument_number("--interval", argument, 0.1, 3600, &command->interval_s);
 	case KEY_LISTEN:
@@ -49,6 +62,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 static const struct argp_child children[] = {
 	{&target_options_many, 0, NULL, 0},
+	{&look_options_argp, 0, NULL, 0},
 	{&message_options, 0, NULL, 0},
 	{0},
 };
@@ -59,9 +73,9 @@ static const struct argp argp = {
 	.children = children,
 	.args_doc = "[-p] PID...",
 	.doc = "Watches the memory of services for as long as it runs: their processes as they come "
-	       "and go, their cgroups, and what /metrics says of them to Prometheus or whoever asks. A "
-	       "master that forks workers stands for these. Nothing is written into any "
-	       "process.\v"
+	       "and go, their cgroups, and what /metrics says of them to Prometheus or whoever asks; and "
+	       "why one grows, as `unfreed why` tells it. A master that forks workers stands for "
+	       "these. Nothing is written into any process.\v"
 	       "SIGTERM or SIGINT ends it; SIGHUP has it look for processes at once. Exit status: 0 "
 	       "ended so, or all processes that were named by number have ended, 1 a failure while "
 	       "running, 2 usage, 3 the target (no such process).",
@@ -78,6 +92,13 @@ static enum exit_status watch(const struct monitor_command *command)
 		.pids = command->target.pids,
 		.pid_count = command->target.pid_count,
 		.interval_s = command->interval_s,
+		.inquiries =
+			{
+				.share = command->budget_percent / 100,
+				.duration_s = command->duration_s,
+				.max_memory_bytes = command->look.max_memory_bytes,
+				.with_keys = command->look.with_keys,
+			},
 		.listening = http_listen(command->address, shown, &failure),
 		.address = shown,
 		.listener = &people,
@@ -95,6 +116,8 @@ int monitor_main(int argc, char **argv)
 		.target = {.verb = "monitor watches", .many = true, .workers = true},
 		.address = ADDRESS,
 		.interval_s = INTERVAL_S,
+		.duration_s = DURATION_S,
+		.budget_percent = BUDGET,
 	};
 	enum exit_status status = STATUS_USAGE;
 

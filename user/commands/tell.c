@@ -86,6 +86,9 @@ static const struct sentence {
 	[EVENT_SERVICE_CAME] = {VERBOSITY_NORMAL, "watching {name}, cgroup {path}"},
 	[EVENT_SERVICE_WENT] = {VERBOSITY_NORMAL, "no process of {name} is left, cgroup {path}"},
 	[EVENT_NO_SERVICE] = {VERBOSITY_NORMAL, "{failure}: waiting for one"},
+	[EVENT_FINDING] = {VERBOSITY_QUIET, "{name}: {text}"},
+	[EVENT_FINDING_OVER] = {VERBOSITY_QUIET, "{name}: no more: {text}"},
+	[EVENT_NOT_ASKED] = {VERBOSITY_VERBOSE, "{name}: not asked why it grows: {text}"},
 	/* clang-format on */
 };
 

@@ -58,6 +58,9 @@ enum event_kind {
 	EVENT_SERVICE_CAME, /* its first process */
 	EVENT_SERVICE_WENT, /* its last one */
 	EVENT_NO_SERVICE,   /* none of those asked for is there, for the time being */
+	EVENT_FINDING,      /* it has one, or another verdict on it */
+	EVENT_FINDING_OVER,
+	EVENT_NOT_ASKED, /* why it grows: it could not be told */
 	EVENT_COUNT
 };
 

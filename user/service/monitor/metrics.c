@@ -317,7 +317,8 @@ static void write_self(const struct self *self, FILE *file)
 {
 	write_one(
 		file, OPENMETRICS_GAUGE, "unfreed_overhead_ratio",
-		"Processor time that unfreed took itself, of one processor, in the last minute or two.",
+		"Processor time that unfreed took, itself and of processes by watches, of one processor, in "
+		"the last minute or two.",
 		self->overhead);
 	write_one(file, OPENMETRICS_COUNTER, "unfreed_self_cpu_seconds",
 		  "Processor time of unfreed itself.", self->cpu_s);
@@ -340,6 +341,7 @@ void metrics_write(const struct metrics *metrics, FILE *file)
 	write_instances(metrics->roster, file);
 	write_services(metrics->roster, file);
 	write_groups(&metrics->roster->groups, file);
+	metrics_write_told(metrics, file);
 	write_host(&metrics->pressure, file);
 	write_one(file, OPENMETRICS_GAUGE, "unfreed_targets", "Processes that are watched.",
 		  (double)metrics->roster->instance_count);

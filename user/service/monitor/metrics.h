@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "../../process/pressure.h"
-#include "roster.h"
+#include "inquiries.h"
 
 /* Of ourselves. */
 struct self {
@@ -21,9 +21,13 @@ struct self {
 
 struct metrics {
 	const struct roster *roster;
+	const struct inquiries *inquiries;
 	struct pressure pressure; /* of the host */
 	struct self self;
 };
+
+/* Of these, what inquiries told: findings, and what is in the memory of processes. */
+void metrics_write_told(const struct metrics *metrics, FILE *file);
 
 /* Writes all of it as OpenMetrics. */
 void metrics_write(const struct metrics *metrics, FILE *file);

@@ -26,6 +26,7 @@ struct mark {
 struct monitor {
 	const struct monitor_options *options;
 	struct roster roster;
+	struct inquiries inquiries;
 	struct pressure pressure;
 	struct loop *loop;
 	struct loop_source *look_timer, *read_timer;
@@ -43,9 +44,11 @@ static uint64_t ns_of(double seconds)
 	return (uint64_t)(fmax(seconds, 1e-3) * 1e9);
 }
 
-static struct mark mark_now(void)
+/* With what inquiries took, which are processes of their own. */
+static struct mark mark_now(const struct monitor *monitor)
 {
-	return (struct mark){clock_s(CLOCK_MONOTONIC), clock_s(CLOCK_PROCESS_CPUTIME_ID)};
+	return (struct mark){clock_s(CLOCK_MONOTONIC),
+			     clock_s(CLOCK_PROCESS_CPUTIME_ID) + monitor->inquiries.spent_s};
 }
 
 /* --- who and what --- */
@@ -66,7 +69,7 @@ static void look(void *context)
 {
 	struct monitor *monitor = context;
 	double pause_s = fmin(LOOK_S, monitor->options->interval_s);
-	struct mark before = mark_now();
+	struct mark before = mark_now(monitor);
 	struct failure failure = {0};
 
 	if (roster_look(&monitor->roster, before.at_s, &failure) && !monitor->rounds) {
@@ -75,16 +78,17 @@ static void look(void *context)
 		return;
 	}
 	tell_none(monitor, &failure);
-	double took_s = clock_s(CLOCK_PROCESS_CPUTIME_ID) - before.cpu_s;
+	double took_s = mark_now(monitor).cpu_s - before.cpu_s;
 	loop_set_timer(monitor->look_timer, ns_of(fmax(took_s / LOOK_SHARE, pause_s)), 0);
 }
 
 static void read_all(void *context)
 {
 	struct monitor *monitor = context;
-	struct mark now = mark_now();
+	struct mark now = mark_now(monitor);
 
 	roster_read(&monitor->roster, now.at_s);
+	inquiries_attend(&monitor->inquiries, now.at_s);
 	monitor->pressure = pressure_read("/proc/pressure/memory");
 	monitor->rounds++;
 	if (now.at_s - monitor->marks[1].at_s >= OVERHEAD_S) {
@@ -100,7 +104,7 @@ static struct self describe_self(const struct monitor *monitor)
 {
 	const struct procfs *procfs = monitor->options->procfs;
 	struct process_status status;
-	struct mark now = mark_now();
+	struct mark now = mark_now(monitor);
 	const struct mark *since = &monitor->marks[0];
 
 	return (struct self){
@@ -121,6 +125,7 @@ static void write_metrics(void *context, FILE *file)
 	const struct monitor *monitor = context;
 	const struct metrics metrics = {
 		.roster = &monitor->roster,
+		.inquiries = &monitor->inquiries,
 		.pressure = monitor->pressure,
 		.self = describe_self(monitor),
 	};
@@ -174,6 +179,9 @@ static int begin(struct monitor *monitor, const struct http_page *page, struct f
 			options->pid_count))
 		return failure_set(failure, STATUS_FAILURE, "out of memory");
 	monitor->roster.listener = options->listener;
+	monitor->roster.interval_s = options->interval_s;
+	monitor->inquiries.roster = &monitor->roster;
+	monitor->inquiries.loop = monitor->loop;
 	return 0;
 }
 
@@ -208,17 +216,18 @@ static int serve(struct monitor *monitor, struct failure *failure)
 
 int monitor_run(const struct monitor_options *options, struct failure *failure)
 {
-	struct mark now = mark_now();
 	struct monitor monitor = {
 		.options = options,
-		.marks = {now, now},
+		.inquiries = {.options = &options->inquiries, .listener = options->listener},
 		.began_s = clock_s(CLOCK_REALTIME),
 	};
+	monitor.marks[0] = monitor.marks[1] = mark_now(&monitor);
 	const struct http_page page = {"/metrics", OPENMETRICS_TYPE, write_metrics, &monitor};
 	int error = begin(&monitor, &page, failure);
 
 	if (!error)
 		error = serve(&monitor, failure);
+	inquiries_release(&monitor.inquiries);
 	http_free(monitor.http);
 	loop_free(monitor.loop);
 	roster_release(&monitor.roster);

@@ -10,6 +10,7 @@
 
 #include "../../events/event.h"
 #include "../../process/selection.h"
+#include "inquiries.h"
 
 struct monitor_options {
 	const struct procfs *procfs;
@@ -17,6 +18,7 @@ struct monitor_options {
 	const pid_t *pids;
 	size_t pid_count;
 	double interval_s;
+	struct inquiries_options inquiries;
 	int listening;       /* a descriptor of http_listen(), taken over, */
 	const char *address; /* and where that is */
 	const struct listener *listener;

@@ -30,6 +30,7 @@ int roster_init(struct roster *roster, const struct procfs *procfs,
 
 static void service_free(struct watched_service *service)
 {
+	findings_release(&service->findings);
 	free(service->name);
 	free(service->group);
 	free(service);
@@ -82,7 +83,7 @@ static void forget_oldest(struct roster *roster, double now_s, double least_s)
 	size_t oldest = roster->service_count;
 
 	for (size_t i = 0; i < roster->service_count; i++)
-		if (!roster->services[i]->processes &&
+		if (!roster->services[i]->processes && !roster->services[i]->is_asked &&
 		    (oldest == roster->service_count ||
 		     roster->services[i]->seen_s < roster->services[oldest]->seen_s))
 			oldest = i;
@@ -126,8 +127,10 @@ static struct watched_service *service_of(struct roster *roster, const struct in
 	struct watched_service *service = roster->service_count < SERVICES_MAX
 						  ? service_new(root->status.comm, pid, group)
 						  : NULL;
-	if (service)
-		roster->services[roster->service_count++] = service;
+	if (!service)
+		return NULL;
+	trend_init(&service->trend, roster->interval_s);
+	roster->services[roster->service_count++] = service;
 	return service;
 }
 
@@ -215,7 +218,7 @@ static void add_root(struct roster *roster, pid_t pid, double now_s)
 
 	if (find(roster, pid) || !examine(roster, pid, now_s, &instance))
 		return;
-	instance.is_root = true;
+	instance.root = pid;
 	enrol(roster, &instance, service_of(roster, &instance, now_s), now_s);
 }
 
@@ -227,8 +230,10 @@ static void add_workers(struct roster *roster, const struct instance *root, doub
 	size_t count = family_list_workers(roster->procfs, root->status.tgid, &pids);
 
 	for (size_t i = 0; i < count; i++)
-		if (!find(roster, pids[i]) && examine(roster, pids[i], now_s, &instance))
+		if (!find(roster, pids[i]) && examine(roster, pids[i], now_s, &instance)) {
+			instance.root = root->status.tgid;
 			enrol(roster, &instance, service, now_s);
+		}
 	free(pids);
 }
 
@@ -276,7 +281,7 @@ int roster_look(struct roster *roster, double now_s, struct failure *failure)
 		error = look_by_number(roster, now_s, failure);
 	size_t count = roster->instance_count;
 	for (size_t i = 0; i < count; i++)
-		if (roster->instances[i].is_root)
+		if (roster->instances[i].root == roster->instances[i].status.tgid)
 			add_workers(roster, &roster->instances[i], now_s);
 	return error;
 }

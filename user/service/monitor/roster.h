@@ -19,7 +19,9 @@
 
 #include "../../events/event.h"
 #include "../../process/selection.h"
+#include "findings.h"
 #include "groups.h"
+#include "trend.h"
 
 enum { SERVICES_MAX = 128, INSTANCES_MAX = 1024 };
 
@@ -30,8 +32,17 @@ struct watched_service {
 	size_t processes;
 	uint64_t came; /* how many, since it is watched; those that were there count, */
 	uint64_t went;
-	double past_cpu_s; /* processor time of those that went, since it is watched */
-	double seen_s;     /* when it had a process last */
+	double past_cpu_s;  /* processor time of those that went, since it is watched */
+	double seen_s;      /* when it had a process last */
+	struct trend trend; /* of what a process of it takes, on average */
+	/* What inquiries told of it, see inquiries.h. */
+	bool is_asked;
+	double ask_after_s, pause_s;
+	double cost_s; /* of the last one; 0: none yet */
+	bool growth_told;
+	struct rate growth; /* of memory in use */
+	struct told_memory memory;
+	struct findings findings;
 };
 
 struct instance {
@@ -39,7 +50,7 @@ struct instance {
 	struct group *group; /* NULL: not known */
 	struct process_status status;
 	uint64_t first_ticks; /* of processor time that the service's sum does not have */
-	bool is_root;         /* found itself, not as a worker of another one */
+	pid_t root;           /* whose worker it is; itself: of none */
 	/* Dear, and so read as often as a thousandth of a processor allows; negative: not known. */
 	int64_t open_files;
 	int64_t proportional_bytes;
@@ -51,6 +62,7 @@ struct roster {
 	const struct selection *selection; /* its name NULL: the processes below */
 	const pid_t *pids;
 	size_t pid_count;
+	double interval_s;               /* between two readings */
 	const struct listener *listener; /* NULL: nobody */
 	struct watched_service *services[SERVICES_MAX];
 	size_t service_count;

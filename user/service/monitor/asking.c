@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "asking.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../lib/process_end.h"
+#include "../../memory/budget.h"
+#include "../inquiry.h"
+#include "../reading.h"
+
+enum { PIPE_FD = 3, READ_BYTES = 65536 };
+
+struct asking {
+	pid_t child; /* 0: waited for */
+	int fd;
+	struct loop_source *source;
+	loop_fn *done;
+	void *context;
+	char *text;
+	size_t size;
+	bool too_long;
+	int status;   /* as wait(2) has it */
+	double cpu_s; /* of the child and what it waited for */
+};
+
+/* --- in the child --- */
+
+static int ask(const struct asking_options *options, struct confined *confined, struct loop *loop,
+	       FILE *file)
+{
+	static const volatile bool never;
+	uint64_t budget_bytes =
+		budget_default(); /* and be the first to go where there is too little */
+	const struct inquiry_options inquiry_options = {
+		.pid = options->pid,
+		.duration_s = options->duration_s,
+		.budget_bytes =
+			options->max_memory_bytes ? options->max_memory_bytes : budget_bytes,
+		.with_keys = options->with_keys,
+		.interrupted = &never,
+		.loop = loop,
+	};
+	struct failure failure = {0};
+	struct answer *answer = NULL;
+	struct inquiry *inquiry =
+		inquiry_new(options->procfs, confined, &inquiry_options, &failure);
+
+	if (inquiry && !inquiry_run(inquiry, &failure))
+		answer = inquiry_answer(inquiry);
+	int error =
+		answer ? told_write(answer, file)
+		       : told_write_failure(*failure.text ? failure.text : "out of memory", file);
+	answer_free(answer);
+	inquiry_free(inquiry);
+	return error;
+}
+
+static int answer_into(const struct asking_options *options, FILE *file)
+{
+	struct reading reading;
+	struct failure failure;
+
+	if (reading_begin(&reading, &failure))
+		return told_write_failure(failure.text, file);
+	int error = ask(options, reading.confined, reading.loop, file);
+	reading_end(&reading);
+	return error;
+}
+
+/* Nothing of the parent's is kept but its standard streams: no socket, no signal that it waits for. */
+static _Noreturn void run_child(const struct asking_options *options, int fd, pid_t parent)
+{
+	sigset_t none;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent || dup2(fd, PIPE_FD) < 0)
+		_exit(1);
+	close_range(PIPE_FD + 1, ~0u, 0);
+	fcntl(PIPE_FD, F_SETFD, FD_CLOEXEC);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	FILE *file = fdopen(PIPE_FD, "w");
+	int error = file ? answer_into(options, file) : -errno;
+	_exit(error || fclose(file));
+}
+
+/* --- in the parent --- */
+
+static void finish(struct asking *asking)
+{
+	struct rusage usage = {0};
+
+	loop_drop(asking->source);
+	asking->source = NULL;
+	while (wait4(asking->child, &asking->status, 0, &usage) < 0 && errno == EINTR)
+		;
+	asking->child = 0;
+	asking->cpu_s = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+			(double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	asking->done(asking->context);
+}
+
+/* Its end is that of the pipe. */
+static void receive(void *context)
+{
+	struct asking *asking = context;
+	char bytes[READ_BYTES], *text;
+	ssize_t got = read(asking->fd, bytes, sizeof(bytes));
+
+	if (got < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (got <= 0) {
+		finish(asking);
+		return;
+	}
+	asking->too_long |= asking->size + (size_t)got > TOLD_BYTES_MAX;
+	text = asking->too_long ? NULL : realloc(asking->text, asking->size + (size_t)got);
+	if (!text)
+		return;
+	asking->text = text;
+	memcpy(text + asking->size, bytes, (size_t)got);
+	asking->size += (size_t)got;
+}
+
+struct asking *asking_new(struct loop *loop, const struct asking_options *options, loop_fn *done,
+			  void *context)
+{
+	struct asking *asking = calloc(1, sizeof(*asking));
+	pid_t parent = getpid();
+	int ends[2];
+
+	if (!asking || pipe2(ends, O_CLOEXEC)) {
+		free(asking);
+		return NULL;
+	}
+	asking->child = fork();
+	if (!asking->child)
+		run_child(options, ends[1], parent);
+	close(ends[1]);
+	asking->fd = ends[0];
+	asking->done = done;
+	asking->context = context;
+	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	if (asking->child > 0)
+		asking->source = loop_on_descriptor(loop, ends[0], LOOP_IN_TURN, receive, asking);
+	if (asking->source)
+		return asking;
+	int error = errno;
+	asking_free(asking);
+	errno = error;
+	return NULL;
+}
+
+void asking_take(struct asking *asking, struct told *told)
+{
+	char text[100], why[150];
+
+	if (!asking->size || told_read(asking->text, asking->size, told)) {
+		snprintf(why, sizeof(why), "the process that asked %s",
+			 asking->too_long ? "told too much"
+					  : process_end_text(asking->status, text, sizeof(text)));
+		*told = (struct told){.failure = strdup(why)};
+	}
+	told->cost_s = fmax(told->cost_s, asking->cpu_s);
+}
+
+void asking_free(struct asking *asking)
+{
+	if (!asking)
+		return;
+	loop_drop(asking->source);
+	if (asking->child > 0) {
+		kill(asking->child, SIGKILL);
+		while (waitpid(asking->child, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	close(asking->fd);
+	free(asking->text);
+	free(asking);
+}

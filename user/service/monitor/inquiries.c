@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "inquiries.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/clock.h"
+#include "../../lib/quantity.h"
+
+#define GROWS_BYTES_PER_S (200e3 / 3600) /* surely at least: less is not asked about */
+#define USUAL_COST_S      2.0            /* of one, until the first has told */
+#define ALLOWED_MOST_S    20.0           /* that is put by */
+#define LATE_TIMES        2     /* an answer that takes longer than so many times as long */
+#define LATE_S            300.0 /* and this never comes */
+#define PAUSE_TIMES       5     /* between two of one service: so many times as long, */
+#define PAUSE_MOST_TIMES  200   /* at first, and at last */
+
+/* --- what people are told --- */
+
+static char *describe(const struct known_finding *finding)
+{
+	const struct told_finding *told = &finding->told;
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	if (!file)
+		return NULL;
+	fprintf(file, "%s: %s, ", told->name, verdict_name(finding->verdict));
+	quantity_print_rate(file, told->rate.value);
+	fputs(" MB/h, holds ", file);
+	quantity_print_amount(file, told->holds_bytes);
+	if (told->filled_by)
+		fprintf(file, ", filled by %s", told->filled_by);
+	fclose(file);
+	return text;
+}
+
+static void tell_finding(void *context, enum finding_change change,
+			 const struct known_finding *finding)
+{
+	static const enum event_kind kinds[] = {
+		[FINDING_NEW] = EVENT_FINDING,
+		[FINDING_CHANGED] = EVENT_FINDING,
+		[FINDING_OVER] = EVENT_FINDING_OVER,
+	};
+	const struct inquiries *inquiries = context;
+	char *text = describe(finding);
+
+	event_tell(inquiries->listener, &(struct event){
+						.kind = kinds[change],
+						.name = inquiries->service->name,
+						.text = text,
+						.path = finding->told.name,
+					});
+	free(text);
+}
+
+/* --- one that is over --- */
+
+static void set_pause(struct watched_service *service, double duration_s, bool news, double now_s)
+{
+	double least_s = PAUSE_TIMES * duration_s;
+
+	service->pause_s = news || service->pause_s < least_s
+				   ? least_s
+				   : fmin(2 * service->pause_s, PAUSE_MOST_TIMES * duration_s);
+	service->ask_after_s = now_s + service->pause_s;
+}
+
+/* Takes what was told over; returns whether any of it is new. */
+static bool take_told(struct inquiries *inquiries, struct told *told, double now_s)
+{
+	struct watched_service *service = inquiries->service;
+
+	inquiries->allowed_s -= told->cost_s;
+	inquiries->spent_s += told->cost_s;
+	service->cost_s = told->cost_s;
+	if (told->failure) {
+		inquiries->failed++;
+		event_tell(inquiries->listener, &(struct event){.kind = EVENT_NOT_ASKED,
+								.name = service->name,
+								.text = told->failure});
+		return false;
+	}
+	service->memory = told->memory;
+	service->growth_told = told->growth_known;
+	service->growth = told->growth;
+	return findings_take(&service->findings, told, now_s, tell_finding, inquiries);
+}
+
+static void end(struct inquiries *inquiries, struct told *told, double now_s)
+{
+	struct watched_service *service = inquiries->service;
+
+	asking_free(inquiries->asking);
+	inquiries->asking = NULL;
+	set_pause(service, inquiries->options->duration_s, take_told(inquiries, told, now_s),
+		  now_s);
+	told_release(told);
+	service->is_asked = false;
+	inquiries->service = NULL;
+}
+
+static void take_answer(void *context)
+{
+	struct inquiries *inquiries = context;
+	struct told told;
+
+	asking_take(inquiries->asking, &told);
+	end(inquiries, &told, clock_s(CLOCK_MONOTONIC));
+}
+
+/* What should long have answered never will. */
+static void give_up(struct inquiries *inquiries, double now_s)
+{
+	struct told told = {.failure = strdup("no answer came"), .cost_s = USUAL_COST_S};
+
+	end(inquiries, &told, now_s);
+}
+
+/* --- which one is due --- */
+
+/* What a process of it takes: how many there are is another question. */
+static double mean_bytes(const struct roster *roster, const struct watched_service *service)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < roster->instance_count; i++) {
+		const struct instance *instance = &roster->instances[i];
+
+		if (instance->service == service)
+			sum += (double)(instance->status.anonymous_bytes +
+					instance->status.swapped_bytes);
+	}
+	return sum / (double)service->processes;
+}
+
+/* At the lower end of its interval, over an hour or over a day; negative: not, or not known. */
+static double surely_grows(const struct trend *trend)
+{
+	double most = -1;
+
+	for (size_t i = 0; i < TREND_SPANS; i++) {
+		const struct slope *slope = trend_slope(trend, i);
+
+		if (slope)
+			most = fmax(most, slope->low);
+	}
+	return most > GROWS_BYTES_PER_S ? most : -1;
+}
+
+static void end_findings(struct inquiries *inquiries, struct watched_service *service, double now_s)
+{
+	if (!service->findings.count || !trend_slope(&service->trend, 0))
+		return;
+	inquiries->service = service; /* that tell_finding() names */
+	findings_end(&service->findings, now_s - trend_span_s(&service->trend), tell_finding,
+		     inquiries);
+	inquiries->service = NULL;
+}
+
+/* Returns by how much it surely grows where it may be asked now; negative: not. */
+static double attend_one(struct inquiries *inquiries, struct watched_service *service, double now_s)
+{
+	if (!service->processes) {
+		trend_clear(&service->trend);
+		return -1;
+	}
+	bool renewed = trend_add(&service->trend, now_s, mean_bytes(inquiries->roster, service));
+	double grows = surely_grows(&service->trend);
+	if (inquiries->asking)
+		return -1;
+	if (grows < 0 && renewed)
+		end_findings(inquiries, service, now_s);
+	return now_s >= service->ask_after_s ? grows : -1;
+}
+
+static bool is_watched(const struct roster *roster, const struct watched_service *service,
+		       pid_t pid)
+{
+	for (size_t i = 0; i < roster->instance_count; i++)
+		if (roster->instances[i].service == service &&
+		    roster->instances[i].status.tgid == pid)
+			return true;
+	return false;
+}
+
+/* The master of its largest process, as it stands for its workers; that one where it has none. */
+static pid_t whom_to_ask(const struct roster *roster, const struct watched_service *service)
+{
+	const struct instance *largest = NULL;
+
+	for (size_t i = 0; i < roster->instance_count; i++) {
+		const struct instance *instance = &roster->instances[i];
+
+		if (instance->service == service &&
+		    (!largest || instance->status.resident_bytes > largest->status.resident_bytes))
+			largest = instance;
+	}
+	if (!largest)
+		return 0;
+	return is_watched(roster, service, largest->root) ? largest->root : largest->status.tgid;
+}
+
+static void ask(struct inquiries *inquiries, struct watched_service *service)
+{
+	const struct asking_options options = {
+		.procfs = inquiries->roster->procfs,
+		.pid = whom_to_ask(inquiries->roster, service),
+		.duration_s = inquiries->options->duration_s,
+		.max_memory_bytes = inquiries->options->max_memory_bytes,
+		.with_keys = inquiries->options->with_keys,
+	};
+
+	inquiries->asking = asking_new(inquiries->loop, &options, take_answer, inquiries);
+	if (!inquiries->asking)
+		return;
+	inquiries->asked++;
+	inquiries->began_s = clock_s(CLOCK_MONOTONIC);
+	inquiries->service = service;
+	service->is_asked = true;
+}
+
+static void count_allowance(struct inquiries *inquiries, double now_s)
+{
+	if (!inquiries->counted_s)
+		inquiries->allowed_s = USUAL_COST_S;
+	else
+		inquiries->allowed_s += inquiries->options->share * (now_s - inquiries->counted_s);
+	inquiries->allowed_s = fmin(inquiries->allowed_s, ALLOWED_MOST_S);
+	inquiries->counted_s = now_s;
+}
+
+static double expected_cost_s(const struct watched_service *service)
+{
+	return service->cost_s > 0 ? fmin(service->cost_s, ALLOWED_MOST_S) : USUAL_COST_S;
+}
+
+void inquiries_attend(struct inquiries *inquiries, double now_s)
+{
+	struct watched_service *fastest = NULL;
+	double most = 0;
+
+	if (!(inquiries->options->share > 0))
+		return;
+	count_allowance(inquiries, now_s);
+	if (inquiries->asking &&
+	    now_s - inquiries->began_s > LATE_TIMES * inquiries->options->duration_s + LATE_S)
+		give_up(inquiries, now_s);
+	for (size_t i = 0; i < inquiries->roster->service_count; i++) {
+		struct watched_service *service = inquiries->roster->services[i];
+		double grows = attend_one(inquiries, service, now_s);
+
+		if (grows > most) {
+			most = grows;
+			fastest = service;
+		}
+	}
+	if (fastest && inquiries->allowed_s >= expected_cost_s(fastest))
+		ask(inquiries, fastest);
+}
+
+void inquiries_release(struct inquiries *inquiries)
+{
+	asking_free(inquiries->asking);
+	inquiries->asking = NULL;
+}

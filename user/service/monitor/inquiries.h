@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * When a service is asked why it grows, and what came of it. Cheap figures say that it does (trend.h);
+ * then an inquiry says why (asking.h), which is dear: one at a time, the fastest first, as often as a
+ * share of a processor allows over time; and the same service the less often, the longer nothing new
+ * is told of it.
+ */
+#ifndef UNFREED_SERVICE_MONITOR_INQUIRIES_H
+#define UNFREED_SERVICE_MONITOR_INQUIRIES_H
+
+#include "asking.h"
+#include "roster.h"
+
+struct inquiries_options {
+	double share; /* of a processor, for inquiries and what they cost the targets; 0: none */
+	double duration_s;         /* of one */
+	uint64_t max_memory_bytes; /* of what asks; 0: by what there is */
+	bool with_keys;
+};
+
+struct inquiries {
+	const struct inquiries_options *options;
+	struct roster *roster;
+	struct loop *loop;
+	const struct listener *listener; /* NULL: nobody */
+	struct asking *asking;           /* NULL: none goes on */
+	struct watched_service *service; /* that it is about */
+	double began_s;                  /* when it began */
+	double allowed_s;                /* processor time; negative: a debt */
+	double counted_s;                /* when that was counted; 0: not yet */
+	double spent_s;
+	uint64_t asked;
+	uint64_t failed;
+};
+
+/* After each roster_read(): takes the samples, and begins an inquiry where one is due. */
+void inquiries_attend(struct inquiries *inquiries, double now_s);
+
+void inquiries_release(struct inquiries *inquiries);
+
+#endif
