@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/hash.h"
 #include "../lib/saturate.h"
 #include "../lib/zone.h"
 #include "../profile/frame_cache.h"
@@ -33,15 +34,6 @@ struct key {
 	uint64_t id;
 	uint64_t program;
 };
-
-static uint64_t hash_text(const char *text)
-{
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	return hash;
-}
 
 static size_t find_target(struct snapshot *names, const struct target *target, bool by_program)
 {
@@ -108,7 +100,7 @@ static void add_stacks(struct comparison *comparison, const struct snapshot *sna
 		const struct stack *stack = &snapshot->stacks[i];
 		const struct target *target = &snapshot->targets[stack->target];
 		struct key key = {stack_name_id(ids, stack),
-				  comparison->by_program ? hash_text(target->comm) : 0};
+				  comparison->by_program ? hash_text(FNV_SEED, target->comm) : 0};
 		struct difference_entry *entry;
 
 		if (!stack->live_bytes && !stack->live_blocks)

@@ -25,6 +25,7 @@
 #include <string.h>
 
 #include "../lib/array.h"
+#include "../lib/hash.h"
 #include "glibc_layout.h"
 
 enum {
@@ -402,15 +403,6 @@ static void drain_all(struct reach *reach)
 
 /* --- what is left --- */
 
-static uint64_t hash_bytes(const uint8_t *bytes, size_t size)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (size_t i = 0; i < size; i++)
-		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-	return hash;
-}
-
 /* Whether a block has the size of free ones that cannot be told from those in use. */
 static bool may_be_in_fastbin(const struct reach *reach, const struct block *block)
 {
@@ -448,7 +440,7 @@ static struct lost_block describe(struct reach *reach, const struct block *block
 
 	read_bytes(reach, block->address, bytes, size);
 	memcpy(&lost.word, bytes, sizeof(lost.word));
-	lost.hash = hash_bytes(bytes, size);
+	lost.hash = hash_bytes(FNV_SEED, bytes, size);
 	return lost;
 }
 

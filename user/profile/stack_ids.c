@@ -11,6 +11,7 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
+#include "../lib/hash.h"
 #include "../lib/path.h"
 #include "../lib/zone.h"
 
@@ -37,8 +38,6 @@ enum identity {
 	IDENTITY_UNKNOWN = 5,
 };
 
-#define SEED UINT64_C(0xcbf29ce484222325)
-
 static uint64_t mix(uint64_t hash, uint64_t word)
 {
 	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
@@ -47,14 +46,12 @@ static uint64_t mix(uint64_t hash, uint64_t word)
 
 static uint64_t mix_text(uint64_t hash, const char *text)
 {
-	for (; text && *text; text++)
-		hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	return mix(hash, text != NULL);
+	return mix(text ? hash_text(hash, text) : hash, text != NULL);
 }
 
 static uint64_t begin(enum identity identity)
 {
-	return mix(SEED, identity);
+	return mix(FNV_SEED, identity);
 }
 
 static uint64_t hash_place(const struct snapshot *snapshot, const struct frame *frame)
@@ -108,9 +105,7 @@ static uint64_t mix_name(uint64_t hash, const char *name)
 		if (copy && copy > name && (size_t)(copy - name) < length)
 			length = (size_t)(copy - name);
 	}
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char)name[i]) * UINT64_C(0x100000001b3);
-	return mix(hash, length);
+	return mix(hash_bytes(hash, name, length), length);
 }
 
 /* What has no name is told by its place, and so is another in each build. */
@@ -135,14 +130,13 @@ static uint64_t mix_module(uint64_t hash, const char *module, const char *exe)
 		return mix(hash, 1);
 	const char *base = path_base(module), *end = strstr(base, ".so");
 
-	for (; *base && base != end; base++)
-		hash = (hash ^ (unsigned char)*base) * UINT64_C(0x100000001b3);
-	return mix(hash, 2);
+	return mix(hash_bytes(hash, base, end ? (size_t)(end - base) : strlen(base)), 2);
 }
 
 static uint64_t frame_key(const struct frame *frame)
 {
-	uint64_t hash = mix_text(mix_text(mix_text(SEED, frame->name), frame->file), frame->module);
+	uint64_t hash =
+		mix_text(mix_text(mix_text(FNV_SEED, frame->name), frame->file), frame->module);
 
 	return mix(mix(mix(hash, frame->line), frame->offset), frame->kind);
 }
@@ -192,7 +186,7 @@ static bool is_inlined_into(const struct frame *frame, const struct frame *outer
 
 uint64_t stack_id(struct stack_ids *ids, const struct stack *stack)
 {
-	uint64_t hash = mix(mix(SEED, stack->domain), stack->truncated);
+	uint64_t hash = mix(mix(FNV_SEED, stack->domain), stack->truncated);
 
 	for (size_t i = 0; i < stack->frame_count; i++)
 		if (!i || !is_inlined_into(stack->frames[i], stack->frames[i - 1]))
@@ -203,7 +197,7 @@ uint64_t stack_id(struct stack_ids *ids, const struct stack *stack)
 uint64_t stack_name_id(struct stack_ids *ids, const struct stack *stack)
 {
 	const char *exe = ids->snapshot->targets[stack->target].exe;
-	uint64_t hash = mix(mix(SEED, stack->domain), stack->truncated);
+	uint64_t hash = mix(mix(FNV_SEED, stack->domain), stack->truncated);
 
 	for (size_t i = 0; i < stack->frame_count; i++) {
 		hash = mix(hash, find_hashes(ids, stack->frames[i])->name_id);
@@ -216,7 +210,7 @@ uint64_t stack_name_id(struct stack_ids *ids, const struct stack *stack)
 uint64_t stack_key(struct stack_ids *ids, const struct stack *stack)
 {
 	const struct target *target = &ids->snapshot->targets[stack->target];
-	uint64_t hash = mix_text(mix(mix(SEED, stack->domain), target->pid), target->exe);
+	uint64_t hash = mix_text(mix(mix(FNV_SEED, stack->domain), target->pid), target->exe);
 
 	hash = mix(hash, (uint64_t)stack->truncated << 1 | stack->guessed);
 	for (size_t i = 0; i < stack->frame_count; i++)
