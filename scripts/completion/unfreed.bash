@@ -93,7 +93,7 @@ _unfreed()
     -f | --format)
         local formats="text folded svg html pprof json"
         [[ $command == heap ]] && formats="text json dot svg"
-        [[ $command == diff ]] && formats="text folded json"
+        [[ $command == diff ]] && formats="text folded html json"
         COMPREPLY=($(compgen -W "$formats" -- "$word"))
         return
         ;;

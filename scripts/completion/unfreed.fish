@@ -87,7 +87,7 @@ complete -c unfreed -n '__unfreed_after -o --output --diff --core --root --app -
 complete -c unfreed -n '__unfreed_after -f --format; and test (__unfreed_command) = heap' \
     -a 'text json dot svg'
 complete -c unfreed -n '__unfreed_after -f --format; and test (__unfreed_command) = diff' \
-    -a 'text folded json'
+    -a 'text folded html json'
 complete -c unfreed -n '__unfreed_after -f --format; and not contains (__unfreed_command) heap diff' \
     -a 'text folded svg html pprof json'
 complete -c unfreed -n '__unfreed_after --attach' -a 'auto session multi perf'

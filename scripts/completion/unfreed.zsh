@@ -74,7 +74,7 @@ _unfreed()
         if [[ $command == heap ]]; then
             compadd text json dot svg
         elif [[ $command == diff ]]; then
-            compadd text folded json
+            compadd text folded html json
         else
             compadd text folded svg html pprof json
         fi

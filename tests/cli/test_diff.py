@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import pathlib
+import re
 import stat
 import subprocess
 
@@ -60,7 +61,7 @@ def test_kinds():
 
 
 def test_files_and_formats(tmp_path):
-    names = ["a.txt", "a.folded", "a.json"]
+    names = ["a.txt", "a.folded", "a.html", "a.json"]
     result = diff(GOLDEN / "deep.pb.gz", GOLDEN / "wide.pb.gz", *(f"-o{tmp_path / name}" for name in names))
     assert result.returncode == 0 and result.stdout == ""
     for name in names:
@@ -78,6 +79,17 @@ def test_names_are_escaped():
     assert not any(byte < " " and byte != "\n" for byte in result.stdout)
     back = json.loads(diff(GOLDEN / "hostile.pb.gz", GOLDEN / "service.pb.gz", "-f", "json").stdout)
     assert any("\x1b" in frame["name"] for entry in back["entries"] for frame in entry["frames"])
+
+
+@pytest.mark.parametrize("names", [("hostile.pb.gz", "service.pb.gz"), ("hostile.json", "deep.pb.gz"),
+                                   ("why.json", "why-early.json"), ("heap.json", "heap-empty.json")])
+def test_the_page_holds_no_foreign_markup(names):
+    """Names are text, the policy knows what is ours, and nothing is loaded."""
+    page = diff(*(GOLDEN / name for name in names), "-f", "html").stdout
+    assert "default-src 'none'" in page and "unsafe" not in page
+    assert page.count("<script") == (2 if names[0].startswith("hostile") else 0)
+    assert "alert(1)</script>" not in page and not re.search(r"<[^<>]*\b(src|href)=", page)
+    assert not any(byte < " " and byte not in "\n\t" for byte in page)
 
 
 def test_fail_above():

@@ -17,7 +17,7 @@
 static void show(struct difference *difference, bool of_stacks)
 {
 	static difference_output_fn *const writers[] = {difference_text, difference_json,
-							difference_folded};
+							difference_html, difference_folded};
 	const struct difference_options options = {0};
 
 	for (size_t i = 0; i < sizeof(writers) / sizeof(writers[0]); i++) {

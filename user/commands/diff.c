@@ -29,6 +29,7 @@ struct format {
 static const struct format formats[] = {
 	{"text", ".txt", difference_text, false},
 	{"folded", ".folded", difference_folded, true},
+	{"html", ".html", difference_html, false},
 	{"json", ".json", difference_json, false},
 };
 
@@ -51,12 +52,13 @@ struct diff_options {
 
 static const struct argp_option options[] = {
 	{"output", 'o', "FILE", 0,
-	 "Write FILE, its format by its ending: .txt .folded .json; - is stdout. Repeatable. "
+	 "Write FILE, its format by its ending: .txt .folded .html .json; - is stdout. Repeatable. "
 	 "Without it: text on stdout",
 	 1},
 	{"format", 'f', "FORMAT", 0,
-	 "Format of stdout and of files without a known ending: text, folded, json", 1},
-	{"top", KEY_TOP, "N", 0, "So many entries of each list of the text (default 20)", 1},
+	 "Format of stdout and of files without a known ending: text, folded, html, json", 1},
+	{"top", KEY_TOP, "N", 0,
+	 "So many entries of each list of the text and the page (default 20)", 1},
 	{"fail-above", KEY_FAIL_ABOVE, "RATE", 0,
 	 "Exit with status 1 where the whole, or anything in it, surely grows faster than before by "
 	 "more than that, as in 1MB/h",
@@ -75,7 +77,7 @@ static error_t parse_format(struct diff_options *diff, const char *name)
 			diff->format = &formats[i];
 			return 0;
 		}
-	message_error("no format is called \"%s\": use one of text, folded, json", name);
+	message_error("no format is called \"%s\": use one of text, folded, html, json", name);
 	return EINVAL;
 }
 

@@ -17,6 +17,7 @@ typedef int difference_output_fn(const struct difference *difference,
 
 difference_output_fn difference_text;
 difference_output_fn difference_json;
+difference_output_fn difference_html;
 difference_output_fn difference_folded; /* of two profiles alone */
 
 #endif

@@ -90,8 +90,12 @@ void difference_print_origin(FILE *file, const struct difference_origin *origin,
 
 static void print_rate(FILE *file, const struct difference_side *side, bool interval)
 {
-	if (side->there ? !side->rated : interval) {
-		fputs(side->there ? "?" : "none", file);
+	if (side->there && !side->rated) {
+		putc('?', file);
+		return;
+	}
+	if (!side->there && interval) {
+		fputs("none", file);
 		return;
 	}
 	quantity_print_rate(file, side->rate.value);
@@ -119,6 +123,7 @@ void difference_print_rates(FILE *file, const struct difference *difference,
 			    const struct difference_entry *entry)
 {
 	bool interval = difference->kind == DIFFERENCE_ANSWERS;
+	bool ends_in_none = interval && !entry->after.there;
 
 	if (!difference_has_rates(difference, entry))
 		return;
@@ -127,10 +132,10 @@ void difference_print_rates(FILE *file, const struct difference *difference,
 		quantity_print_rate(file, entry->rate.value);
 	} else {
 		print_rate(file, &entry->before, interval);
-		fputs(" -> ", file);
+		fputs(ends_in_none ? " MB/h -> " : " -> ", file);
 		print_rate(file, &entry->after, interval);
 	}
-	fputs(" MB/h", file);
+	fputs(ends_in_none ? "" : " MB/h", file);
 }
 
 void difference_print_verdicts(FILE *file, const struct difference_entry *entry)
@@ -179,6 +184,18 @@ static void print_outcomes_of(FILE *file, const size_t counts[OUTCOME_COUNT], en
 		quantity_print_count(file, counts[i]);
 		fprintf(file, " %s", outcome_name(i));
 		before = ", ";
+	}
+}
+
+const char *difference_amount_name(const struct difference *difference)
+{
+	switch (difference->kind) {
+	case DIFFERENCE_PROFILES:
+		return "not freed";
+	case DIFFERENCE_LOOKS:
+		return "in use";
+	default:
+		return "resident";
 	}
 }
 

@@ -22,6 +22,9 @@ void difference_print_origin(FILE *file, const struct difference_origin *origin,
 /* Whether two versions saved them. */
 bool difference_has_versions(const struct difference *difference);
 
+/* What the bytes of the whole are: "not freed". */
+const char *difference_amount_name(const struct difference *difference);
+
 /* Whether there is a rate to be printed: */
 bool difference_has_rates(const struct difference *difference,
 			  const struct difference_entry *entry);

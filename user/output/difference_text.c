@@ -31,18 +31,6 @@ static void print_lead(struct printer *printer, const char *lead,
 	putc('\n', file);
 }
 
-static const char *amount_name(const struct difference *difference)
-{
-	switch (difference->kind) {
-	case DIFFERENCE_PROFILES:
-		return "not freed";
-	case DIFFERENCE_LOOKS:
-		return "in use";
-	default:
-		return "resident";
-	}
-}
-
 static void print_field(FILE *file, void (*print)(FILE *, const struct difference_entry *),
 			const struct difference_entry *entry)
 {
@@ -72,7 +60,7 @@ static void print_total(struct printer *printer)
 			fprintf(file, ": %s", outcome_name(total->outcome));
 		fputs("  ", file);
 	}
-	fprintf(file, "%s ", amount_name(difference));
+	fprintf(file, "%s ", difference_amount_name(difference));
 	difference_print_bytes(file, total);
 	fputs("  ", file);
 	quantity_print_signed_bytes(file, total->bytes);

@@ -17,31 +17,12 @@
 #include "label_objects.h"
 #include "label_reach.h"
 #include "net_label.h"
-#include "output/page_hashes.h"
 #include "own_frame.h"
 #include "page.h"
 #include "picture.h"
 #include "stack_page.h"
 
 enum { FINDINGS_SHOWN = 30 };
-
-static void print_head(struct page *page, const char *title)
-{
-	FILE *file = page->file;
-
-	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-	      "script-src '" PAGE_SCRIPT_HASH "'; style-src '" PAGE_STYLE_HASH "'; "
-	      "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; "
-	      "trusted-types 'none'\">\n"
-	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	      "<meta name=\"color-scheme\" content=\"light dark\">\n<title>",
-	      file);
-	fputs(title, page->text);
-	fputs("</title>\n<style>", file);
-	stack_page_print_style(file);
-	fputs("</style>\n</head>\n<body>\n", file);
-}
 
 static void print_paragraph(struct page *page, const struct snapshot *snapshot,
 			    void (*print)(FILE *, const struct snapshot *))
@@ -142,7 +123,7 @@ static int print_page(struct page *page, const struct snapshot *snapshot,
 	FILE *file = page->file;
 	int error;
 
-	print_head(page, title);
+	stack_page_print_head(page, title);
 	fputs("<main id=\"plain\" class=\"app\">\n", file);
 	print_summary(page, merged, title);
 	error = print_table(page, merged, options);

@@ -22,6 +22,8 @@
 #include "label.h"
 #include "label_objects.h"
 #include "label_reach.h"
+#include "output/page_hashes.h"
+#include "page.h"
 #include "path_tails.h"
 #include "stack_tree.h"
 
@@ -47,6 +49,7 @@ struct printer {
 	const struct path_tails *tails;
 	struct zone *zone;
 	struct path_entry *by_path;
+	bool changes; /* alloc_… is what there was before, and a part of the rest */
 	int error;
 };
 
@@ -62,6 +65,24 @@ void stack_page_print_style(FILE *file)
 	const char *start = _binary_output_page_css_start;
 
 	fwrite(start, 1, (size_t)(_binary_output_page_css_end - start), file);
+}
+
+void stack_page_print_head(struct page *page, const char *title)
+{
+	FILE *file = page->file;
+
+	fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+	      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+	      "script-src '" PAGE_SCRIPT_HASH "'; style-src '" PAGE_STYLE_HASH "'; "
+	      "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; "
+	      "trusted-types 'none'\">\n"
+	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+	      "<meta name=\"color-scheme\" content=\"light dark\">\n<title>",
+	      file);
+	fputs(title, page->text);
+	fputs("</title>\n<style>", file);
+	stack_page_print_style(file);
+	fputs("</style>\n</head>\n<body>\n", file);
 }
 
 int stack_page_title(const struct snapshot *snapshot, char **title)
@@ -252,6 +273,24 @@ static void print_types(struct printer *printer)
 	fputs("],\n", printer->file);
 }
 
+/* Of each row in turn what there was before. */
+static void print_before(struct printer *printer)
+{
+	const struct stack_tree *tree = printer->tree;
+	uint64_t before = 0, all = 0;
+
+	fputs("\"was\":[", printer->file);
+	for (size_t i = 0; i < tree->row_count; i++) {
+		const struct tree_row *row = &tree->rows[i];
+
+		fprintf(printer->file, "%s%" PRIu64 ",%" PRIu64, i ? ",\n" : "\n", row->alloc_bytes,
+			row->alloc_blocks);
+		before = saturating_add(before, row->alloc_bytes);
+		all = saturating_add(all, row->bytes);
+	}
+	fprintf(printer->file, "],\n\"was_more\":%s,\n", before > all / 2 ? "true" : "false");
+}
+
 static void print_domains(FILE *file)
 {
 	fputs("\"domains\":[", file);
@@ -294,6 +333,8 @@ static void print_all(struct printer *printer, const struct output_options *opti
 	print_frames(printer);
 	print_tree(printer);
 	print_types(printer);
+	if (printer->changes)
+		print_before(printer);
 	fprintf(file, "\"cut\":[%zu,%" PRIu64 "],\n\"others\":[%zu,%" PRIu64 "]}\n",
 		tree->cut_stacks, tree->cut_bytes, tree->other_stacks, tree->other_bytes);
 }
@@ -308,12 +349,15 @@ int stack_page_merge(const struct snapshot *snapshot, const struct output_option
 	return *merged ? 0 : -ENOMEM;
 }
 
-int stack_page_print_data(const struct snapshot *snapshot, const struct snapshot *merged,
-			  const struct output_options *options, FILE *file)
+static int print_data(const struct snapshot *snapshot, const struct snapshot *merged,
+		      const struct output_options *options, bool changes, FILE *file)
 {
 	struct stack_tree tree;
-	struct printer printer = {
-		.file = file, .snapshot = snapshot, .merged = merged, .tree = &tree};
+	struct printer printer = {.file = file,
+				  .snapshot = snapshot,
+				  .merged = merged,
+				  .tree = &tree,
+				  .changes = changes};
 	struct path_tails *tails = path_tails_new(snapshot);
 
 	printer.error = stack_tree_init(&tree, snapshot, options);
@@ -328,4 +372,17 @@ int stack_page_print_data(const struct snapshot *snapshot, const struct snapshot
 	path_tails_free(tails);
 	stack_tree_release(&tree);
 	return printer.error;
+}
+
+int stack_page_print_data(const struct snapshot *snapshot, const struct snapshot *merged,
+			  const struct output_options *options, FILE *file)
+{
+	return print_data(snapshot, merged, options, false, file);
+}
+
+int stack_page_print_changes(const struct snapshot *names, FILE *file)
+{
+	static const struct output_options defaults;
+
+	return print_data(names, names, &defaults, true, file);
 }

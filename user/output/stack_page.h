@@ -9,6 +9,10 @@
 #include <stdio.h>
 
 #include "output.h"
+#include "page.h"
+
+/* Up to and after the body's beginning, with the policy for these two. The title is escaped. */
+void stack_page_print_head(struct page *page, const char *title);
 
 /*
  * Prints the stacks and, of `merged`, the header lines as JSON that may stand in a script element:
@@ -16,6 +20,12 @@
  */
 int stack_page_print_data(const struct snapshot *snapshot, const struct snapshot *merged,
 			  const struct output_options *options, FILE *file);
+
+/*
+ * The same of what changed: of each row also what there was before. Of the stacks of a difference
+ * (see its `names`), which the page draws in red and blue.
+ */
+int stack_page_print_changes(const struct snapshot *names, FILE *file);
 
 /*
  * The snapshot with the processes of one program as one, as header lines, table and picture are, in

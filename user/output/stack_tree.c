@@ -142,8 +142,10 @@ static void add_row(struct builder *builder, uint32_t node, const struct stack *
 	row->bytes = saturating_add(row->bytes, amount.bytes);
 	row->blocks = saturating_add(row->blocks, amount.blocks);
 	row->stacks += whole;
-	if (whole)
+	if (whole) {
 		row->alloc_bytes = saturating_add(row->alloc_bytes, stack->alloc_bytes);
+		row->alloc_blocks = saturating_add(row->alloc_blocks, stack->alloc_blocks);
+	}
 	if (stack->oldest_ns > row->oldest_ns)
 		row->oldest_ns = stack->oldest_ns;
 }

@@ -32,7 +32,8 @@ struct tree_row {
 	uint64_t bytes;
 	uint64_t blocks;
 	uint64_t alloc_bytes; /* of it, freed or not; only of whole stacks */
-	uint64_t stacks;      /* 0 where it is a part of another row's */
+	uint64_t alloc_blocks;
+	uint64_t stacks; /* 0 where it is a part of another row's */
 	uint64_t oldest_ns;
 	const struct stack *stack; /* the first of them */
 };

@@ -3,7 +3,9 @@
  * What the page shows, from the element #stack-data (user/output/stack_page.c writes it). `frames`
  * are [name, kind, own, path, line, module], `nodes` pairs of parent and frame of a tree in which
  * node 0 is the root, `rows` what was allocated at a node by a process, `processes` [name,
- * executable, pid], `paths` [path, what of it tells it from others], `holds` [row, type, bytes].
+ * executable, pid], `paths` [path, what of it tells it from others], `holds` [row, type, bytes]. Where
+ * it is of what changed, `was` has of each row the bytes and blocks before, and the row those of both
+ * sides together.
  *
  * Names come from the traced program and are hostile: they reach the document through textContent
  * and setAttribute only, never as markup, which the page's policy forbids besides.
@@ -14,6 +16,7 @@ const MARKER = 3;
 const PYTHON = 2;
 const FIELDS = 8;
 
+const differs = data.was !== undefined;
 const frames = readFrames();
 const rows = readRows();
 const types = readTypes();
@@ -40,7 +43,10 @@ function readRows() {
 	for (let i = 0; i < data.rows.length; i += FIELDS) {
 		const [node, process, domain, bytes, blocks, stacks, oldest, allocated] =
 			data.rows.slice(i, i + FIELDS);
-		list.push({node, process, domain, bytes, blocks, stacks, oldest, allocated,
+		const [wasBytes, wasBlocks] = differs ? data.was.slice(2 * list.length, 2 * list.length + 2) : [0, 0];
+
+		list.push({node, process, domain, bytes: bytes - wasBytes, blocks: blocks - wasBlocks,
+			wasBytes, wasBlocks, stacks, oldest, allocated,
 			rated: data.turned[domain] ? 0 : bytes, finding: findingFrame(node)});
 	}
 	return list;

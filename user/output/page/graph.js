@@ -13,6 +13,7 @@ let boxes = [];
 let focused = null;
 let leftOut = {frames: 0, value: 0};
 let pattern = null;
+let mostChanged = 0;
 
 function isMatch(label) {
 	return pattern !== null && pattern.test(label.frame.words);
@@ -51,6 +52,21 @@ function colourOf(label) {
 
 	return "hsl(" + (hue + range * (hash & 255) / 255).toFixed(0) + " " + saturation + "% " +
 		(lightness + 8 * (hash >> 8 & 255) / 255).toFixed(0) + "%)";
+}
+
+/* The largest change below the whole, which is the deepest red or blue. */
+function largestChange(node) {
+	return node.children.reduce((largest, child) => Math.max(largest, Math.abs(changeOf(child)),
+		largestChange(child)), 0);
+}
+
+/* Red where it grew, blue where it shrank; what changes little is pale. */
+function colourOfChange(node) {
+	const change = changeOf(node);
+	const share = mostChanged > 0 ? Math.min(1, Math.abs(change) / mostChanged) : 0;
+
+	return change === 0 ? "hsl(0 0% 88%)" : "hsl(" + (change > 0 ? 6 : 214) + " " +
+		(55 + 35 * share).toFixed(0) + "% " + (91 - 24 * Math.sqrt(share)).toFixed(0) + "%)";
 }
 
 /* Collects the boxes of a node that is as wide as given, and of what is below it. */
@@ -107,9 +123,19 @@ function textOf(box) {
 		chainText(box.chain);
 }
 
+function describeChange(node) {
+	const change = node.bytes - node.wasBytes;
+
+	return (change < 0 ? "−" : "+") + formatBytes(Math.abs(change)) + ": " +
+		formatBytes(node.wasBytes) + " → " + formatBytes(node.bytes) + ", " +
+		formatCount(node.wasBlocks) + " → " + formatCounted(node.blocks, "block", "blocks");
+}
+
 function describe(box) {
 	if (box.rest)
 		return formatValue(box.value) + ", too narrow to draw: zoom in";
+	if (differs)
+		return describeChange(box.node) + ", " + formatShare(box.node.value, tree.value);
 	return formatBytes(box.node.bytes) + " in " +
 		formatCounted(box.node.blocks, "block", "blocks") + ", " +
 		formatShare(box.node.value, tree.value);
@@ -150,7 +176,7 @@ function drawBox(box) {
 	const attributes = {width: width.toFixed(2), height: ROW - 1, rx: width > 6 ? 2 : 0};
 
 	if (!box.rest)
-		attributes.fill = colourOf(labelOfBox(box));
+		attributes.fill = differs ? colourOfChange(box.node) : colourOf(labelOfBox(box));
 	shape(group, "rect", attributes);
 	const shown = clip(textOf(box), box.width);
 
@@ -222,7 +248,7 @@ function openNodes() {
 	for (const address of view.open === "" ? [] : view.open.split(" "))
 		for (let node = nodeAt(tree, address), left = node; left; ) {
 			left.open = true;
-			left = left.children.length === 1 && left.children[0].value === left.value ?
+			left = left.children.length === 1 && isSame(left, left.children[0]) ?
 				left.children[0] : null;
 		}
 }
@@ -256,7 +282,8 @@ function drawDetail(node) {
 	if (page.detail.hidden)
 		return;
 	element(page.detail, "strong", "", node.text);
-	element(page.detail, "span", "amount", formatBytes(node.bytes) + " in " +
+	element(page.detail, "span", "amount", differs ? describeChange(node) :
+		formatBytes(node.bytes) + " in " +
 		formatCounted(node.blocks, "block", "blocks") + ", " + formatShare(node.value, tree.value) +
 		(data.rated_ms && node.rated && node.blocks >= 3 ?
 			", " + formatRate(node.rated) + " MB/h" : "") +

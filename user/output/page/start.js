@@ -49,6 +49,9 @@ function buildBar(stay) {
 	const toggles = element(bar, "div", "toggles");
 	const change = (key, on) => show({[key]: on, zoom: "", open: ""}, true);
 
+	if (differs)
+		toggle(toggles, "before", "widths of before", "How much there was, not how much there is",
+			change);
 	toggle(toggles, "inverted", "inverted", "What called the allocator on top, its callers below",
 		change);
 	if (data.processes.length > 1)
@@ -67,10 +70,11 @@ function buildBar(stay) {
 
 function buildLegend(app) {
 	const legend = element(app, "p", "legend");
+	const colours = differs ? [["grew", "grew"], ["shrank", "shrank"], ["same", "the same"]] :
+		[["own", "own code"], ["python", "Python library"], ["native", "native library"],
+			["inlined", "inlined"], ["marker", "process, mark"]];
 
-	for (const [name, text] of [["own", "own code"], ["python", "Python library"],
-		["native", "native library"], ["inlined", "inlined"], ["marker", "process, mark"],
-		["match", "found"]]) {
+	for (const [name, text] of colours.concat([["match", "found"]])) {
 		element(legend, "i", name);
 		element(legend, "span", "", text);
 	}
@@ -82,7 +86,8 @@ function buildPage() {
 	const {root, scroller, plain} = openRoot();
 	const app = element(root, "div", "app");
 
-	buildHead(app);
+	if (!differs)
+		buildHead(app);
 	const table = element(app, "section", "table");
 	const stay = element(app, "div", "stay");
 	const bar = buildBar(stay);
@@ -156,6 +161,7 @@ function drawBar() {
 function draw() {
 	readPattern();
 	tree = buildTree();
+	mostChanged = differs ? largestChange(tree) : 0;
 	openNodes();
 	markMatches(tree);
 	zoomed = nodeAt(tree, view.zoom);

@@ -154,6 +154,8 @@ function drawFinding(body, finding) {
 }
 
 function drawTable() {
+	if (differs)
+		return; /* the page has tables of its own */
 	const findings = sortFindings(makeFindings());
 	const shown = view.all ? findings.length : Math.min(SHOWN_AT_FIRST, findings.length);
 

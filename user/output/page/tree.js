@@ -5,7 +5,8 @@
  */
 function newNode(parent, key, text, label) {
 	return {
-		parent, key, text, label, bytes: 0, blocks: 0, rated: 0, stacks: 0, value: 0, start: 0,
+		parent, key, text, label, bytes: 0, blocks: 0, wasBytes: 0, wasBlocks: 0, rated: 0,
+		stacks: 0, value: 0, start: 0,
 		index: 0, count: 1, children: [], byKey: null, matches: false, open: false,
 	};
 }
@@ -48,6 +49,8 @@ function addRow(root, row, path, set) {
 	function add() {
 		node.bytes += row.bytes;
 		node.blocks += row.blocks;
+		node.wasBytes += row.wasBytes;
+		node.wasBlocks += row.wasBlocks;
 		node.rated += row.rated;
 		node.stacks += row.stacks;
 	}
@@ -69,15 +72,31 @@ function addRow(root, row, path, set) {
 	}
 }
 
+/* What the view counts, before or after. */
+function valueOf(node) {
+	if (view.unit === "blocks")
+		return view.before ? node.wasBlocks : node.blocks;
+	return view.before ? node.wasBytes : node.bytes;
+}
+
+/* By how much it grew, in what the view counts. */
+function changeOf(node) {
+	return view.unit === "blocks" ? node.blocks - node.wasBlocks : node.bytes - node.wasBytes;
+}
+
+function isSame(node, child) {
+	return child.value === node.value && (!differs || changeOf(child) === changeOf(node));
+}
+
 /* Sorts the children and places them, from `node` on down. */
 function layOut(node) {
 	let start = node.start;
 
-	node.value = view.unit === "blocks" ? node.blocks : node.bytes;
+	node.value = valueOf(node);
 	node.byKey = null;
 	node.count = 1;
 	for (const child of node.children)
-		child.value = view.unit === "blocks" ? child.blocks : child.bytes;
+		child.value = valueOf(child);
 	node.children = node.children.filter(child => child.value > 0)
 		.sort((a, b) => b.value - a.value || (a.text < b.text ? -1 : 1));
 	node.children.forEach(function (child, index) {
@@ -151,7 +170,7 @@ function chainFrom(node, stop) {
 
 	if (!view.chains || !node.label || node.open)
 		return chain;
-	for (let last = node; last.children.length === 1 && last.children[0].value === last.value &&
+	for (let last = node; last.children.length === 1 && isSame(last, last.children[0]) &&
 		last.children[0] !== stop && !last.children[0].open; last = last.children[0])
 		chain.push(last.children[0]);
 	return chain.length >= 3 ? chain : [node];

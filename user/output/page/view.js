@@ -4,7 +4,7 @@
  */
 const firstView = {
 	inverted: false, processes: data.apart, library: true, lines: true, chains: true,
-	unit: data.unit, find: "", only: "", zoom: "", open: "", sort: "bytes", all: false,
+	unit: data.unit, before: data.was_more === true, find: "", only: "", zoom: "", open: "", sort: "bytes", all: false,
 };
 const view = Object.assign({}, firstView);
 
