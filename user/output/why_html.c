@@ -185,7 +185,7 @@ static void print_findings(struct page *page, const struct answer *answer)
 static const char *const command_labels[WHY_COMMAND_COUNT] = {
 	[WHY_HOLDERS] = "who holds it",        [WHY_RECORD] = "who allocates it",
 	[WHY_RUNTIME] = "what its heap holds", [WHY_GROWTH] = "who touches new memory",
-	[WHY_DIFF] = "what grew since",
+	[WHY_DIFF] = "what grew since",        [WHY_MENDED] = "whether a mend holds",
 };
 
 static void print_conditions(struct page *page, const struct answer *answer)

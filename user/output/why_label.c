@@ -445,6 +445,8 @@ bool why_has_command(const struct answer *answer, enum why_command command)
 		return asks_for_growth(answer) && runtime_has_tool(runtime_of(answer));
 	case WHY_GROWTH:
 		return asks_for_growth(answer) && !runtime_has_tool(runtime_of(answer));
+	case WHY_MENDED:
+		return answer->saved_as && answer->finding_count;
 	default:
 		return answer->saved_as;
 	}
@@ -461,6 +463,12 @@ void why_print_command(FILE *file, const struct answer *answer, enum why_command
 	if (command == WHY_GROWTH || command == WHY_RECORD) {
 		fprintf(file, "unfreed record -p %d -d 60%s", pid,
 			command == WHY_GROWTH ? " --growth" : "");
+		return;
+	}
+	if (command == WHY_MENDED) {
+		fputs("unfreed diff ", file);
+		print_word(file, answer->saved_as);
+		fputs(" NEW.json", file);
 		return;
 	}
 	fprintf(file, "unfreed heap -p %d ", pid);

@@ -47,9 +47,17 @@ void why_print_crew(FILE *file, const struct answer *answer);
 /*
  * What to do next, as a line for a shell, in which each name of the target's making is one word: who
  * holds what grows; what the runtime itself says of its heap, or who touches the memory that nobody
- * explains; later, what grew since.
+ * explains; later, what grew since, and, of what grew, whether a mend holds.
  */
-enum why_command { WHY_HOLDERS, WHY_RECORD, WHY_RUNTIME, WHY_GROWTH, WHY_DIFF, WHY_COMMAND_COUNT };
+enum why_command {
+	WHY_HOLDERS,
+	WHY_RECORD,
+	WHY_RUNTIME,
+	WHY_GROWTH,
+	WHY_DIFF,
+	WHY_MENDED,
+	WHY_COMMAND_COUNT
+};
 
 bool why_has_command(const struct answer *answer, enum why_command command);
 void why_print_command(FILE *file, const struct answer *answer, enum why_command command);

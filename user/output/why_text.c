@@ -221,15 +221,15 @@ static void print_conditions(struct columns *columns, const struct answer *answe
 
 static void print_next(struct columns *columns, const struct answer *answer)
 {
-	static const char *const labels[] = {"next", "later"};
-	size_t shown = 0;
+	const char *label = "next";
 
 	for (size_t i = 0; i < WHY_COMMAND_COUNT; i++) {
 		if (!why_has_command(answer, i))
 			continue;
-		begin(columns, 0, labels[shown++ > 0], LABEL_COLUMN);
+		begin(columns, 0, i == WHY_MENDED ? "mended" : label, LABEL_COLUMN);
 		why_print_command(columns->file, answer, i);
 		end(columns);
+		label = "later";
 	}
 }
 
