@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`unfreed monitor` asks by itself why a service grows, and says what it is told: once."""
+import json
 import os
 import re
 import signal
@@ -8,7 +9,8 @@ import sys
 
 import pytest
 
-from conftest import ROOT, TIMEOUT, eventually
+from cgroups import memory_group
+from conftest import ROOT, TIMEOUT, UNFREED, Lines, eventually
 from monitors import Monitor
 from servers import children
 
@@ -45,6 +47,77 @@ def test_a_service_that_leaks(service):
         assert metrics.one("unfreed_inquiries_failed_total") == 0
         assert monitor.end() == 0
         assert service.poll() is None, "and it never noticed"
+
+
+def read_alerts(path):
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.fixture
+def hook(tmp_path):
+    """A program that writes what it gets, and where."""
+    program, alerts = tmp_path / "hook", tmp_path / "alerts"
+    program.write_text(f"#!/bin/sh\n{{ cat; echo; }} >>{alerts}\n")
+    program.chmod(0o700)
+    return program, alerts
+
+
+def test_a_hook_is_told_of_findings(service, hook):
+    program, alerts = hook
+    with Monitor("-p", service.pid, "-d", 8, "--budget", 100, "--exec", program) as monitor:
+        eventually(lambda: any("history" in alert["name"] for alert in read_alerts(alerts)),
+                   "it is not told")
+        [alert] = [alert for alert in read_alerts(alerts) if "history" in alert["name"]]
+        assert alert["schema"] == "unfreed/alert/1"
+        assert (alert["kind"], alert["change"]) == ("finding", "new")
+        assert alert["service"] == f"python3[{service.pid}]" and alert["pids"] == [service.pid]
+        assert alert["verdict"] == "grows, no bound seen" and alert["bytes_per_hour"] > 0
+        assert monitor.end() == 0
+
+
+def test_a_hook_is_told_of_limits(hook):
+    """Once, however long it stays so, and once when it is over."""
+    program, alerts = hook
+    script = """
+import sys
+print("ready", flush=True)
+sys.stdin.readline()
+data = b"x" * (54 << 20)
+sys.stdin.readline()
+del data
+sys.stdin.readline()
+"""
+    with memory_group(64) as group:
+        process = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True, preexec_fn=group.enter)
+        try:
+            Lines(process.stdout).until("^ready$")
+            with Monitor("-p", process.pid, "--exec", program) as monitor:
+                for told, change, kind in [(r"/unfreed-test-\S+: \d\d % of its memory limit is used$",
+                                            "new", "limit"),
+                                           (r"no more near its memory limit: [\d.]+ % are used$",
+                                            "over", "limit")]:
+                    process.stdin.write("\n")
+                    process.stdin.flush()
+                    monitor.stderr.until(told)
+                    eventually(lambda: read_alerts(alerts)[-1:] and
+                               read_alerts(alerts)[-1]["change"] == change, "it is not told")
+                    alert = read_alerts(alerts)[-1]
+                    assert alert["kind"] == kind and alert["limit_bytes"] == 64 << 20
+                    assert group.path.name in alert["cgroup"] and alert["pids"] == [process.pid]
+                    monitor.until_round()
+                assert len(read_alerts(alerts)) == 2
+        finally:
+            process.kill()
+            process.wait(TIMEOUT)
+
+
+def test_a_hook_that_others_can_change_is_refused(hook):
+    program, _ = hook
+    program.chmod(0o777)
+    done = subprocess.run([str(UNFREED), "monitor", "--comm", "x", "--listen", "127.0.0.1:0", "--exec",
+                           str(program)], capture_output=True, text=True, timeout=TIMEOUT)
+    assert done.returncode == 1 and "can change" in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

@@ -122,6 +122,12 @@ static const struct {
 	[EVENT_NO_SERVICE] = {VERBOSITY_NORMAL, "cannot: {pid}: waiting for one"},
 	[EVENT_FINDING] = {VERBOSITY_QUIET, "dict shop.CACHE: a: b; c: d"},
 	[EVENT_FINDING_OVER] = {VERBOSITY_QUIET, "dict shop.CACHE: no more: a: b; c: d"},
+	[EVENT_NEAR_LIMIT] = {VERBOSITY_QUIET,
+		"cgroup /usr/lib/lib{path}.so: 33 % of its memory limit is used"},
+	[EVENT_NOT_NEAR_LIMIT] = {VERBOSITY_QUIET,
+		"cgroup /usr/lib/lib{path}.so: no more near its memory limit: 33 % are used"},
+	[EVENT_HOOK_FAILED] = {VERBOSITY_QUIET,
+		"./server ended with status 3: it was told of an alert"},
 	[EVENT_NOT_ASKED] = {VERBOSITY_VERBOSE,
 		"dict shop.CACHE: not asked why it grows: a: b; c: d"},
 	/* clang-format on */

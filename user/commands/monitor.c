@@ -15,14 +15,16 @@
 #define INTERVAL_S 10.0
 #define DURATION_S 120.0
 #define BUDGET     1.0 /* percent of a processor */
+#define HOOK_S     30.0
 
-enum { KEY_LISTEN = 0x7100, KEY_BUDGET };
+enum { KEY_LISTEN = 0x7100, KEY_BUDGET, KEY_EXEC };
 
 struct monitor_command {
 	struct target_choice target;
 	struct look_options look;
 	double budget_percent;
 	double duration_s;
+	const char *hook;
 	const char *address;
 	double interval_s;
 };
@@ -31,6 +33,8 @@ static const struct argp_option options[] = {
 	{"budget", KEY_BUDGET, "PERCENT", 0,
 	 "Of a processor, over time, for asking why a service grows (default: 1; 0: never ask)", 1},
 	{"duration", 'd', "SECONDS", 0, "Ask for so long each time (default: 120)", 1},
+	{"exec", KEY_EXEC, "PROGRAM", 0,
+	 "Start it for each alert, which is JSON on its standard input", 1},
 	{"interval", 'i', "SECONDS", 0, "Read all processes so often (default: 10)", 1},
 	{"listen", KEY_LISTEN, "ADDRESS:PORT", 0,
 	 "Answer there, in numbers; port 0 is any (default: " ADDRESS ")", 1},
@@ -50,6 +54,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return argument_number("--budget", argument, 0, 100, &command->budget_percent);
 	case 'd':
 		return argument_number("--duration", argument, 1, 3600, &command->duration_s);
+	case KEY_EXEC:
+		command->hook = argument;
+		return 0;
 	case 'i':
 		return argument_number("--interval", argument, 0.1, 3600, &command->interval_s);
 	case KEY_LISTEN:
@@ -81,12 +88,11 @@ static const struct argp argp = {
 	       "running, 2 usage, 3 the target (no such process).",
 };
 
-static enum exit_status watch(const struct monitor_command *command)
+static int begin(const struct monitor_command *command, struct failure *failure)
 {
 	const struct procfs procfs = {.root = "/proc"};
 	char shown[HTTP_ADDRESS_BYTES];
-	struct failure failure = {0};
-	const struct monitor_options monitor_options = {
+	struct monitor_options monitor_options = {
 		.procfs = &procfs,
 		.selection = &command->target.selection,
 		.pids = command->target.pids,
@@ -99,12 +105,23 @@ static enum exit_status watch(const struct monitor_command *command)
 				.max_memory_bytes = command->look.max_memory_bytes,
 				.with_keys = command->look.with_keys,
 			},
-		.listening = http_listen(command->address, shown, &failure),
+		.hook = command->hook,
+		.hook_timeout_s = HOOK_S,
 		.address = shown,
 		.listener = &people,
 	};
 
-	if (monitor_options.listening >= 0 && !monitor_run(&monitor_options, &failure))
+	if (command->hook && hook_check(command->hook, failure))
+		return -1;
+	monitor_options.listening = http_listen(command->address, shown, failure);
+	return monitor_options.listening < 0 ? -1 : monitor_run(&monitor_options, failure);
+}
+
+static enum exit_status watch(const struct monitor_command *command)
+{
+	struct failure failure = {0};
+
+	if (!begin(command, &failure))
 		return STATUS_OK;
 	message_error("%s", failure.text);
 	return failure.status;

@@ -88,6 +88,11 @@ static const struct sentence {
 	[EVENT_NO_SERVICE] = {VERBOSITY_NORMAL, "{failure}: waiting for one"},
 	[EVENT_FINDING] = {VERBOSITY_QUIET, "{name}: {text}"},
 	[EVENT_FINDING_OVER] = {VERBOSITY_QUIET, "{name}: no more: {text}"},
+	[EVENT_NEAR_LIMIT] = {VERBOSITY_QUIET,
+		"cgroup {path}: {percent} % of its memory limit is used"},
+	[EVENT_NOT_NEAR_LIMIT] = {VERBOSITY_QUIET,
+		"cgroup {path}: no more near its memory limit: {percent} % are used"},
+	[EVENT_HOOK_FAILED] = {VERBOSITY_QUIET, "{command} {end}: it was told of an alert"},
 	[EVENT_NOT_ASKED] = {VERBOSITY_VERBOSE, "{name}: not asked why it grows: {text}"},
 	/* clang-format on */
 };

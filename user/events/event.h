@@ -60,6 +60,9 @@ enum event_kind {
 	EVENT_NO_SERVICE,   /* none of those asked for is there, for the time being */
 	EVENT_FINDING,      /* it has one, or another verdict on it */
 	EVENT_FINDING_OVER,
+	EVENT_NEAR_LIMIT, /* a cgroup's memory */
+	EVENT_NOT_NEAR_LIMIT,
+	EVENT_HOOK_FAILED,
 	EVENT_NOT_ASKED, /* why it grows: it could not be told */
 	EVENT_COUNT
 };

@@ -14,8 +14,9 @@ enum { GROUPS_MAX = 256 };
 struct group {
 	struct cgroup_place place;
 	struct cgroup_memory memory;
-	bool known;    /* what stands above is what it says now */
-	double used_s; /* when a process was in it last */
+	bool known;      /* what stands above is what it says now */
+	double used_s;   /* when a process was in it last */
+	bool near_limit; /* as people were told, see alerts.h */
 };
 
 struct groups {

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "../../lib/clock.h"
-#include "../../lib/quantity.h"
 
 #define GROWS_BYTES_PER_S (200e3 / 3600) /* surely at least: less is not asked about */
 #define USUAL_COST_S      2.0            /* of one, until the first has told */
@@ -16,45 +15,12 @@
 #define PAUSE_TIMES       5     /* between two of one service: so many times as long, */
 #define PAUSE_MOST_TIMES  200   /* at first, and at last */
 
-/* --- what people are told --- */
-
-static char *describe(const struct known_finding *finding)
-{
-	const struct told_finding *told = &finding->told;
-	char *text = NULL;
-	size_t size;
-	FILE *file = open_memstream(&text, &size);
-
-	if (!file)
-		return NULL;
-	fprintf(file, "%s: %s, ", told->name, verdict_name(finding->verdict));
-	quantity_print_rate(file, told->rate.value);
-	fputs(" MB/h, holds ", file);
-	quantity_print_amount(file, told->holds_bytes);
-	if (told->filled_by)
-		fprintf(file, ", filled by %s", told->filled_by);
-	fclose(file);
-	return text;
-}
-
 static void tell_finding(void *context, enum finding_change change,
 			 const struct known_finding *finding)
 {
-	static const enum event_kind kinds[] = {
-		[FINDING_NEW] = EVENT_FINDING,
-		[FINDING_CHANGED] = EVENT_FINDING,
-		[FINDING_OVER] = EVENT_FINDING_OVER,
-	};
 	const struct inquiries *inquiries = context;
-	char *text = describe(finding);
 
-	event_tell(inquiries->listener, &(struct event){
-						.kind = kinds[change],
-						.name = inquiries->service->name,
-						.text = text,
-						.path = finding->told.name,
-					});
-	free(text);
+	alerts_finding(inquiries->alerts, inquiries->service, change, finding);
 }
 
 /* --- one that is over --- */
@@ -79,9 +45,9 @@ static bool take_told(struct inquiries *inquiries, struct told *told, double now
 	service->cost_s = told->cost_s;
 	if (told->failure) {
 		inquiries->failed++;
-		event_tell(inquiries->listener, &(struct event){.kind = EVENT_NOT_ASKED,
-								.name = service->name,
-								.text = told->failure});
+		event_tell(inquiries->alerts->listener, &(struct event){.kind = EVENT_NOT_ASKED,
+									.name = service->name,
+									.text = told->failure});
 		return false;
 	}
 	service->memory = told->memory;

@@ -8,8 +8,8 @@
 #ifndef UNFREED_SERVICE_MONITOR_INQUIRIES_H
 #define UNFREED_SERVICE_MONITOR_INQUIRIES_H
 
+#include "alerts.h"
 #include "asking.h"
-#include "roster.h"
 
 struct inquiries_options {
 	double share; /* of a processor, for inquiries and what they cost the targets; 0: none */
@@ -22,7 +22,7 @@ struct inquiries {
 	const struct inquiries_options *options;
 	struct roster *roster;
 	struct loop *loop;
-	const struct listener *listener; /* NULL: nobody */
+	const struct alerts *alerts;
 	struct asking *asking;           /* NULL: none goes on */
 	struct watched_service *service; /* that it is about */
 	double began_s;                  /* when it began */

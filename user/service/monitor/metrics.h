@@ -17,6 +17,7 @@ struct self {
 	double open_files;     /* the same */
 	uint64_t rounds;       /* how often all were read */
 	uint64_t requests;
+	uint64_t alerts_dropped;
 };
 
 struct metrics {

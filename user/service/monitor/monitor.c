@@ -27,6 +27,7 @@ struct monitor {
 	const struct monitor_options *options;
 	struct roster roster;
 	struct inquiries inquiries;
+	struct alerts alerts;
 	struct pressure pressure;
 	struct loop *loop;
 	struct loop_source *look_timer, *read_timer;
@@ -88,6 +89,7 @@ static void read_all(void *context)
 	struct mark now = mark_now(monitor);
 
 	roster_read(&monitor->roster, now.at_s);
+	alerts_attend_limits(&monitor->alerts);
 	inquiries_attend(&monitor->inquiries, now.at_s);
 	monitor->pressure = pressure_read("/proc/pressure/memory");
 	monitor->rounds++;
@@ -117,6 +119,7 @@ static struct self describe_self(const struct monitor *monitor)
 		.open_files = (double)procfs_count_open_files(procfs, getpid()),
 		.rounds = monitor->rounds,
 		.requests = http_requests(monitor->http),
+		.alerts_dropped = monitor->alerts.hook ? hook_dropped(monitor->alerts.hook) : 0,
 	};
 }
 
@@ -171,8 +174,11 @@ static int begin(struct monitor *monitor, const struct http_page *page, struct f
 	} else {
 		close(listening);
 	}
+	if (monitor->loop && options->hook)
+		monitor->alerts.hook = hook_new(monitor->loop, options->hook,
+						options->hook_timeout_s, options->listener);
 	if (!monitor->loop || !monitor->look_timer || !monitor->read_timer || !monitor->http ||
-	    !hear_signals(monitor))
+	    !monitor->alerts.hook != !options->hook || !hear_signals(monitor))
 		return failure_set(failure, STATUS_FAILURE, "cannot wait for what happens: %s",
 				   strerror(errno));
 	if (roster_init(&monitor->roster, options->procfs, options->selection, options->pids,
@@ -218,7 +224,8 @@ int monitor_run(const struct monitor_options *options, struct failure *failure)
 {
 	struct monitor monitor = {
 		.options = options,
-		.inquiries = {.options = &options->inquiries, .listener = options->listener},
+		.inquiries = {.options = &options->inquiries, .alerts = &monitor.alerts},
+		.alerts = {.roster = &monitor.roster, .listener = options->listener},
 		.began_s = clock_s(CLOCK_REALTIME),
 	};
 	monitor.marks[0] = monitor.marks[1] = mark_now(&monitor);
@@ -228,6 +235,7 @@ int monitor_run(const struct monitor_options *options, struct failure *failure)
 	if (!error)
 		error = serve(&monitor, failure);
 	inquiries_release(&monitor.inquiries);
+	hook_free(monitor.alerts.hook);
 	http_free(monitor.http);
 	loop_free(monitor.loop);
 	roster_release(&monitor.roster);

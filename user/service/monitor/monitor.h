@@ -19,6 +19,8 @@ struct monitor_options {
 	size_t pid_count;
 	double interval_s;
 	struct inquiries_options inquiries;
+	const char *hook; /* a program that hook_check() allows; NULL: none */
+	double hook_timeout_s;
 	int listening;       /* a descriptor of http_listen(), taken over, */
 	const char *address; /* and where that is */
 	const struct listener *listener;

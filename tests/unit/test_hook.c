@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A program that is started for alerts: what it gets, one at a time, and when it is ended. */
+#include <stdarg.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "lib/json.h"
+#include "made_tree.h"
+#include "service/monitor/hook.h"
+
+static struct loop *loop;
+static int failed_status; /* of the last one that failed, as wait(2) has it */
+
+static void hear(void *context, const struct event *event)
+{
+	(void)context;
+	assert_int_equal(event->kind, EVENT_HOOK_FAILED);
+	failed_status = event->status;
+}
+
+static const struct listener listener = {hear, NULL};
+
+static int setup(void **state)
+{
+	(void)state;
+	tree_make("/tmp/unfreed-hook");
+	loop = loop_new();
+	failed_status = 0;
+	return loop ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	loop_free(loop);
+	tree_remove();
+	return 0;
+}
+
+/* A script of this body in the tree; it runs where it lies. */
+static const char *write_hook(const char *body)
+{
+	static char path[512];
+	char text[1000];
+
+	snprintf(text, sizeof(text), "#!/bin/sh\ncd %s\n%s\n", tree_root, body);
+	tree_write("hook", text);
+	snprintf(path, sizeof(path), "%s", tree_path("hook"));
+	assert_int_equal(chmod(path, 0700), 0);
+	return path;
+}
+
+static struct json_object *alert(const char *name)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "name", name);
+	return object;
+}
+
+static void check_file(const char *name, const char *expected)
+{
+	char text[200] = "";
+	FILE *file = fopen(tree_path(name), "r");
+
+	assert_non_null(file);
+	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+	fclose(file);
+	assert_string_equal(text, expected);
+}
+
+static void test_it_gets_the_alert(void **state)
+{
+	(void)state;
+	struct hook *hook =
+		hook_new(loop, write_hook("cat >got; echo $# >>got; touch done"), 60, &listener);
+	hook_send(hook, alert("it's \"a\"; $(b)\n"));
+	while (access(tree_path("done"), F_OK))
+		loop_wait(loop, 100);
+	hook_free(hook);
+	check_file("got", "{\"name\":\"it's \\\"a\\\"; $(b)\\n\"}0\n");
+}
+
+static void test_how_it_ended_is_told(void **state)
+{
+	(void)state;
+	struct hook *hook = hook_new(loop, write_hook("exit 3"), 60, &listener);
+	hook_send(hook, alert("a"));
+	while (!failed_status)
+		loop_wait(loop, -1);
+	assert_int_equal(WEXITSTATUS(failed_status), 3);
+	hook_free(hook);
+}
+
+/* With what it has started. */
+static void test_one_that_hangs_is_killed(void **state)
+{
+	char text[200] = "";
+	FILE *file;
+
+	(void)state;
+	struct hook *hook =
+		hook_new(loop, write_hook("sleep 1000 & echo $! >child; wait"), 1, &listener);
+	hook_send(hook, alert("a"));
+	while (!failed_status)
+		loop_wait(loop, -1);
+	assert_true(WIFSIGNALED(failed_status) && WTERMSIG(failed_status) == SIGKILL);
+	file = fopen(tree_path("child"), "r");
+	assert_non_null(file);
+	assert_non_null(fgets(text, sizeof(text), file));
+	fclose(file);
+	while (!kill(atoi(text), 0))
+		usleep(10000); /* until whoever it is a child of now has noticed */
+	hook_free(hook);
+}
+
+static void test_not_more_than_so_many_wait(void **state)
+{
+	(void)state;
+	struct hook *hook = hook_new(loop, write_hook("sleep 1000"), 1000, &listener);
+	for (int i = 0; i < 100; i++)
+		hook_send(hook, alert("a"));
+	assert_int_equal(hook_dropped(hook), 100 - 1 - 32);
+	hook_free(hook);
+}
+
+static void test_what_may_be_a_hook(void **state)
+{
+	struct failure failure;
+
+	(void)state;
+	const char *path = write_hook("");
+	assert_int_equal(hook_check(path, &failure), 0);
+	assert_int_equal(chmod(path, 0600), 0);
+	assert_int_equal(hook_check(tree_root, &failure), -1);
+	assert_int_equal(chmod(path, 0720), 0);
+	assert_int_equal(hook_check(path, &failure), -1);
+	assert_int_equal(chmod(path, 0702), 0);
+	assert_int_equal(hook_check(path, &failure), -1);
+	assert_non_null(strstr(failure.text, "can change"));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(hook_check(path, &failure), -1);
+	assert_int_equal(hook_check("true", &failure), -1);
+	assert_int_equal(failure.status, STATUS_USAGE);
+}
+
+int main(void)
+{
+#define IN_A_TREE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		IN_A_TREE(test_it_gets_the_alert),
+		IN_A_TREE(test_how_it_ended_is_told),
+		IN_A_TREE(test_one_that_hangs_is_killed),
+		IN_A_TREE(test_not_more_than_so_many_wait),
+		IN_A_TREE(test_what_may_be_a_hook),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

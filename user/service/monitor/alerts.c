@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "alerts.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "../../lib/clock.h"
+#include "../../lib/json.h"
+#include "../../lib/quantity.h"
+
+#define NEAR    0.70 /* of the limit, */
+#define NO_MORE 0.65 /* and when it is over */
+
+enum { PIDS_MAX = 64 };
+
+static const char *const changes[] = {
+	[FINDING_NEW] = "new",
+	[FINDING_CHANGED] = "changed",
+	[FINDING_OVER] = "over",
+};
+
+static struct json_object *alert_new(const char *kind, enum finding_change change)
+{
+	struct json_object *alert = json_object_new_object();
+
+	json_add_string(alert, "schema", "unfreed/alert/1");
+	json_add_string(alert, "kind", kind);
+	json_add_string(alert, "change", changes[change]);
+	json_object_object_add(alert, "at", json_of_time((int64_t)clock_ns(CLOCK_REALTIME)));
+	return alert;
+}
+
+/* Of a service, or of a cgroup: the other one is NULL. */
+static struct json_object *json_of_pids(const struct roster *roster,
+					const struct watched_service *service,
+					const struct group *group)
+{
+	struct json_object *array = json_object_new_array();
+	size_t count = 0;
+
+	for (size_t i = 0; i < roster->instance_count && count < PIDS_MAX; i++) {
+		const struct instance *instance = &roster->instances[i];
+
+		if (service ? instance->service != service : instance->group != group)
+			continue;
+		json_object_array_add(array, json_object_new_int(instance->status.tgid));
+		count++;
+	}
+	return array;
+}
+
+/* --- findings --- */
+
+static char *describe(const struct known_finding *finding)
+{
+	const struct told_finding *told = &finding->told;
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	if (!file)
+		return NULL;
+	fprintf(file, "%s: %s, ", told->name, verdict_name(finding->verdict));
+	quantity_print_rate(file, told->rate.value);
+	fputs(" MB/h, holds ", file);
+	quantity_print_amount(file, told->holds_bytes);
+	if (told->filled_by)
+		fprintf(file, ", filled by %s", told->filled_by);
+	fclose(file);
+	return text;
+}
+
+static struct json_object *json_of_alert(const struct alerts *alerts,
+					 const struct watched_service *service,
+					 enum finding_change change,
+					 const struct known_finding *finding)
+{
+	const struct told_finding *told = &finding->told;
+	struct json_object *alert = alert_new("finding", change);
+
+	json_add_string(alert, "service", service->name);
+	json_add_string(alert, "cgroup", service->group);
+	json_object_object_add(alert, "pids", json_of_pids(alerts->roster, service, NULL));
+	json_add_string(alert, "name", told->name);
+	json_add_string(alert, "verdict", verdict_name(finding->verdict));
+	json_object_object_add(alert, "bytes_per_hour", json_of_double(told->rate.value, 0));
+	json_object_object_add(alert, "low", json_of_double(told->rate.low, 0));
+	json_object_object_add(alert, "high", json_of_double(told->rate.high, 0));
+	json_add_count(alert, "holds_bytes", told->holds_bytes);
+	json_add_string(alert, "filled_by", told->filled_by);
+	json_add_string(alert, "reason", told->reason);
+	return alert;
+}
+
+void alerts_finding(const struct alerts *alerts, const struct watched_service *service,
+		    enum finding_change change, const struct known_finding *finding)
+{
+	char *text = describe(finding);
+
+	event_tell(alerts->listener,
+		   &(struct event){
+			   .kind = change == FINDING_OVER ? EVENT_FINDING_OVER : EVENT_FINDING,
+			   .name = service->name,
+			   .text = text,
+		   });
+	free(text);
+	if (alerts->hook)
+		hook_send(alerts->hook, json_of_alert(alerts, service, change, finding));
+}
+
+/* --- limits --- */
+
+static void tell_limit(const struct alerts *alerts, const struct group *group, double share)
+{
+	const struct cgroup_limit *limit = &group->memory.limit;
+	struct json_object *alert;
+
+	event_tell(alerts->listener,
+		   &(struct event){
+			   .kind = group->near_limit ? EVENT_NEAR_LIMIT : EVENT_NOT_NEAR_LIMIT,
+			   .path = group->place.name,
+			   .percent = 100 * share,
+		   });
+	if (!alerts->hook)
+		return;
+	alert = alert_new("limit", group->near_limit ? FINDING_NEW : FINDING_OVER);
+	json_add_string(alert, "cgroup", group->place.name);
+	json_object_object_add(alert, "pids", json_of_pids(alerts->roster, NULL, group));
+	json_add_count(alert, "used_bytes", limit->used_bytes);
+	json_add_count(alert, "inactive_file_bytes", group->memory.inactive_bytes);
+	json_add_count(alert, "limit_bytes", limit->bytes);
+	hook_send(alerts->hook, alert);
+}
+
+void alerts_attend_limits(const struct alerts *alerts)
+{
+	const struct groups *groups = &alerts->roster->groups;
+
+	for (size_t i = 0; i < groups->count; i++) {
+		struct group *group = groups->items[i];
+		const struct cgroup_memory *memory = &group->memory;
+		double used = (double)memory->limit.used_bytes - (double)memory->inactive_bytes;
+		double share = group->known && memory->limit.bytes
+				       ? used / (double)memory->limit.bytes
+				       : 0;
+		bool near = share >= (group->near_limit ? NO_MORE : NEAR);
+
+		if (near == group->near_limit)
+			continue;
+		group->near_limit = near;
+		tell_limit(alerts, group, share);
+	}
+}

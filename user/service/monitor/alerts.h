@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What people are told of services, once for each thing that changes: a sentence, and where there is
+ * a hook also JSON (docs/formats.md). Findings are told by whoever has them; limits are looked at here.
+ */
+#ifndef UNFREED_SERVICE_MONITOR_ALERTS_H
+#define UNFREED_SERVICE_MONITOR_ALERTS_H
+
+#include "hook.h"
+#include "roster.h"
+
+struct alerts {
+	const struct roster *roster;
+	const struct listener *listener; /* NULL: nobody */
+	struct hook *hook;               /* NULL: none */
+};
+
+void alerts_finding(const struct alerts *alerts, const struct watched_service *service,
+		    enum finding_change change, const struct known_finding *finding);
+
+/*
+ * After each roster_read(): which cgroups came near to their limit, and which are no more. What the
+ * kernel takes back first, pages of files that were not used lately, does not count.
+ */
+void alerts_attend_limits(const struct alerts *alerts);
+
+#endif
