@@ -10,6 +10,8 @@
 #define GROWS_BYTES_PER_S (200e3 / 3600) /* surely at least: less is not asked about */
 #define USUAL_COST_S      2.0            /* of one, until the first has told */
 #define ALLOWED_MOST_S    20.0           /* that is put by */
+#define START_S           10.0           /* in which a process starts, */
+#define START_INTERVALS   10             /* at most so many */
 #define LATE_TIMES        2     /* an answer that takes longer than so many times as long */
 #define LATE_S            300.0 /* and this never comes */
 #define PAUSE_TIMES       5     /* between two of one service: so many times as long, */
@@ -88,17 +90,29 @@ static void give_up(struct inquiries *inquiries, double now_s)
 
 /* --- which one is due --- */
 
-/* What a process of it takes: how many there are is another question. */
-static double mean_bytes(const struct roster *roster, const struct watched_service *service)
+static double own_bytes(const struct instance *instance)
 {
-	double sum = 0;
+	return (double)(instance->status.anonymous_bytes + instance->status.swapped_bytes);
+}
+
+/*
+ * By how much its processes have become larger since the last reading, on average. What one that
+ * ends gives back does not count, or workers that are replaced would hide what each of them grows
+ * by; nor does what a young one takes to start.
+ */
+static double mean_rise(const struct roster *roster, const struct watched_service *service)
+{
+	double start_s = fmin(START_S, START_INTERVALS * roster->interval_s), sum = 0;
 
 	for (size_t i = 0; i < roster->instance_count; i++) {
-		const struct instance *instance = &roster->instances[i];
+		struct instance *instance = &roster->instances[i];
 
-		if (instance->service == service)
-			sum += (double)(instance->status.anonymous_bytes +
-					instance->status.swapped_bytes);
+		if (instance->service != service)
+			continue;
+		if (instance->counted)
+			sum += own_bytes(instance) - instance->counted_bytes;
+		instance->counted |= procfs_age_s(&instance->status) >= start_s;
+		instance->counted_bytes = own_bytes(instance);
 	}
 	return sum / (double)service->processes;
 }
@@ -130,11 +144,10 @@ static void end_findings(struct inquiries *inquiries, struct watched_service *se
 /* Returns by how much it surely grows where it may be asked now; negative: not. */
 static double attend_one(struct inquiries *inquiries, struct watched_service *service, double now_s)
 {
-	if (!service->processes) {
-		trend_clear(&service->trend);
+	if (!service->processes)
 		return -1;
-	}
-	bool renewed = trend_add(&service->trend, now_s, mean_bytes(inquiries->roster, service));
+	service->risen_bytes += mean_rise(inquiries->roster, service);
+	bool renewed = trend_add(&service->trend, now_s, service->risen_bytes);
 	double grows = surely_grows(&service->trend);
 	if (inquiries->asking)
 		return -1;

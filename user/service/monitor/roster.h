@@ -34,7 +34,8 @@ struct watched_service {
 	uint64_t went;
 	double past_cpu_s;  /* processor time of those that went, since it is watched */
 	double seen_s;      /* when it had a process last */
-	struct trend trend; /* of what a process of it takes, on average */
+	double risen_bytes; /* what a process of it has grown by, on average, since it is watched */
+	struct trend trend; /* of that */
 	/* What inquiries told of it, see inquiries.h. */
 	bool is_asked;
 	double ask_after_s, pause_s;
@@ -51,6 +52,8 @@ struct instance {
 	struct process_status status;
 	uint64_t first_ticks; /* of processor time that the service's sum does not have */
 	pid_t root;           /* whose worker it is; itself: of none */
+	bool counted;         /* what it grows by counts for its service, since it took: */
+	double counted_bytes;
 	/* Dear, and so read as often as a thousandth of a processor allows; negative: not known. */
 	int64_t open_files;
 	int64_t proportional_bytes;

@@ -6,12 +6,6 @@ void trend_init(struct trend *trend, double interval_s)
 	*trend = (struct trend){.every_s = interval_s * TREND_EVERY};
 }
 
-void trend_clear(struct trend *trend)
-{
-	for (size_t i = 0; i < TREND_SPANS; i++)
-		trend->spans[i] = (struct trend_span){0};
-}
-
 static double last_s(const struct trend_span *span)
 {
 	return span->items[(span->next + TREND_SAMPLES - 1) % TREND_SAMPLES].at_s;

@@ -35,9 +35,6 @@ void trend_init(struct trend *trend, double interval_s);
 /* Takes the sample where one is due. Returns whether a slope was told anew, or found to be none. */
 bool trend_add(struct trend *trend, double at_s, double value);
 
-/* What was before does not count any more. */
-void trend_clear(struct trend *trend);
-
 /* The slope of a span; NULL where it has too few samples, or they tell none. */
 const struct slope *trend_slope(const struct trend *trend, size_t span);
 
