@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`unfreed monitor` at work, and what its page says."""
+import contextlib
 import http.client
+import json
+import os
 import re
 import signal
 import subprocess
+import sys
 
-from conftest import TIMEOUT, UNFREED, Lines, eventually
+from conftest import ROOT, TIMEOUT, UNFREED, Lines, eventually
 
 
 class Metrics:
@@ -88,3 +92,32 @@ class Monitor:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait(TIMEOUT)
+
+
+class Master:
+    """python_replaced.py; with its workers it is gone at the end."""
+
+    def __init__(self, count, name, *args):
+        self.process = subprocess.Popen(
+            [sys.executable, str(ROOT / "tests/programs/python_replaced.py"), str(count), name,
+             *args],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        self.pid = self.process.pid
+        self.lines = Lines(self.process.stdout)
+        self.lines.until("^ready$")
+
+    def replace(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return json.loads(self.lines.until("^{"))["workers"]
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.process.wait(TIMEOUT)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()

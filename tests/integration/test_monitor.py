@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`unfreed monitor`: who is watched, what is said of them, what that costs."""
-import contextlib
-import json
 import os
 import pathlib
 import signal
@@ -13,8 +11,8 @@ import uuid
 import pytest
 
 from cgroups import memory_group
-from conftest import ROOT, TIMEOUT, UNFREED, Lines, Target, eventually
-from monitors import Monitor
+from conftest import TIMEOUT, UNFREED, Lines, Target
+from monitors import Master, Monitor
 
 FAILURE, USAGE, TARGET = 1, 2, 3
 
@@ -28,34 +26,6 @@ def group_of(pid):
     lines = [line.split(":", 2) for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
     return next((path for _, controllers, path in lines if "memory" in controllers.split(",")),
                 next((path for number, _, path in lines if number == "0"), None))
-
-
-class Master:
-    """python_replaced.py; with its workers it is gone at the end."""
-
-    def __init__(self, count, name):
-        self.process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests/programs/python_replaced.py"), str(count), name],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
-        self.pid = self.process.pid
-        self.lines = Lines(self.process.stdout)
-        self.lines.until("^ready$")
-
-    def replace(self):
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return json.loads(self.lines.until("^{"))["workers"]
-
-    def kill(self):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self.process.wait(TIMEOUT)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.kill()
 
 
 @pytest.fixture

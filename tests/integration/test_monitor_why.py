@@ -6,12 +6,13 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from cgroups import memory_group
 from conftest import ROOT, TIMEOUT, UNFREED, Lines, eventually
-from monitors import Monitor
+from monitors import Master, Monitor
 from servers import children
 
 
@@ -47,6 +48,22 @@ def test_a_service_that_leaks(service):
         assert metrics.one("unfreed_inquiries_failed_total") == 0
         assert monitor.end() == 0
         assert service.poll() is None, "and it never noticed"
+
+
+def test_workers_that_are_replaced_give_one_finding():
+    """None of them lives for long enough that the service would grow; each does."""
+    with Master(2, "replaced", "leak") as master, \
+            Monitor("-p", master.pid, "-d", 10, "--budget", 100) as monitor:
+        began = time.monotonic()
+        while not monitor.metrics().all("unfreed_finding", name="__main__.FORGOTTEN"):
+            assert time.monotonic() < began + TIMEOUT, monitor.metrics().text
+            master.replace()
+            alive_until = monitor.metrics().one("unfreed_self_rounds_total") + 50
+            monitor.until(lambda seen, until=alive_until: seen.one("unfreed_self_rounds_total") >= until,
+                          "no rounds")
+        monitor.stderr.until(r"__main__\.FORGOTTEN: ")
+        assert monitor.end() == 0
+        assert monitor.stderr.rest().count("FORGOTTEN") == 1
 
 
 def read_alerts(path):

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A master whose workers are replaced, as gunicorn's are after so many requests. Takes how many, and a
 name for all of them; says `ready`. A line of input has it replace all workers, and say `{"workers"}`,
-their numbers."""
+their numbers. With `leak` workers forget nothing."""
 import json
 import os
 import signal
 import sys
+import time
+
+FORGOTTEN = []
 
 
 def set_name(name):
@@ -13,10 +16,18 @@ def set_name(name):
         comm.write(name)
 
 
+def leak():
+    while True:
+        FORGOTTEN.append(bytes(2000))
+        time.sleep(0.005)
+
+
 def start(name):
     pid = os.fork()
     if not pid:
         set_name(f"{name}: worker")
+        if "leak" in sys.argv[3:]:
+            leak()
         signal.pause()
         os._exit(0)
     return pid

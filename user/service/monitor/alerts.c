@@ -60,7 +60,8 @@ static char *describe(const struct known_finding *finding)
 
 	if (!file)
 		return NULL;
-	fprintf(file, "%s: %s, ", told->name, verdict_name(finding->verdict));
+	fprintf(file, "%s%s%s: %s, ", told->type ? told->type : "", told->type ? " " : "",
+		told->name, verdict_name(finding->verdict));
 	quantity_print_rate(file, told->rate.value);
 	fputs(" MB/h, holds ", file);
 	quantity_print_amount(file, told->holds_bytes);
@@ -82,6 +83,7 @@ static struct json_object *json_of_alert(const struct alerts *alerts,
 	json_add_string(alert, "cgroup", service->group);
 	json_object_object_add(alert, "pids", json_of_pids(alerts->roster, service, NULL));
 	json_add_string(alert, "name", told->name);
+	json_add_string(alert, "type", told->type);
 	json_add_string(alert, "verdict", verdict_name(finding->verdict));
 	json_object_object_add(alert, "bytes_per_hour", json_of_double(told->rate.value, 0));
 	json_object_object_add(alert, "low", json_of_double(told->rate.low, 0));

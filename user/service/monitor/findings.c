@@ -29,6 +29,7 @@ static bool is_worse(enum verdict verdict, enum verdict than)
 static void told_finding_release(struct told_finding *finding)
 {
 	free(finding->name);
+	free(finding->type);
 	free(finding->filled_by);
 	free(finding->reason);
 }

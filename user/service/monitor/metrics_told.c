@@ -30,8 +30,8 @@ static void write_all_growth(const struct roster *roster, FILE *file)
 
 	openmetrics_family(
 		file, OPENMETRICS_GAUGE, "unfreed_service_growth_bytes_per_second",
-		"Slope of anonymous memory and swap over the last hour or day, or, of memory "
-		"in use, what the last inquiry told.");
+		"What its processes grow by, by anonymous memory and swap over the last hour or day, or, "
+		"of memory in use, by what the last inquiry told.");
 	for (size_t i = 0; i < roster->service_count; i++) {
 		const struct watched_service *service = roster->services[i];
 
@@ -89,6 +89,7 @@ static void write_findings(const struct roster *roster, FILE *file)
 					{"cgroup", *service->group ? service->group : NULL},
 					{"name", finding->told.name},
 					{"verdict", i ? NULL : verdict_name(finding->verdict)},
+					{"type", i ? NULL : finding->told.type},
 					{"filled_by", i ? NULL : finding->told.filled_by},
 				};
 

@@ -13,25 +13,15 @@ enum { DEPTH_MAX = 8, NAME_BYTES = 1000 };
 
 /* --- written --- */
 
-static char *print_name(const struct finding *finding)
+static const char *name_of(const struct finding *finding)
 {
 	const struct look_container *container = finding->container;
-	char *text = NULL;
-	size_t size;
-	FILE *file = open_memstream(&text, &size);
 
-	if (!file)
-		return NULL;
-	if (!container)
-		fputs(*finding_subject(finding) ? finding_subject(finding) : "memory", file);
-	else if (container->name)
-		fprintf(file, "%s %s", container->type ? container->type : "container",
-			container->name);
-	else
-		fprintf(file, "%s%s%s", container->type ? container->type : "container",
-			finding->of ? " of " : "", finding->of ? finding->of : "");
-	fclose(file);
-	return text;
+	if (container && container->name)
+		return container->name;
+	if (container)
+		return finding->of ? finding->of : "container without a name";
+	return *finding_subject(finding) ? finding_subject(finding) : "memory";
 }
 
 static char *print_fill(const struct finding *finding)
@@ -57,15 +47,15 @@ static void add_rate(struct json_object *object, const struct rate *rate)
 static struct json_object *json_of_finding(const struct finding *finding)
 {
 	struct json_object *object = json_object_new_object();
-	char *name = print_name(finding), *fill = print_fill(finding);
+	char *fill = print_fill(finding);
 
 	json_add_string(object, "verdict", verdict_name(finding->verdict));
-	json_add_string(object, "name", name);
+	json_add_string(object, "name", name_of(finding));
+	json_add_string(object, "type", finding->container ? finding->container->type : NULL);
 	json_add_string(object, "filled_by", fill);
 	json_add_string(object, "reason", finding->reason);
 	json_add_count(object, "holds_bytes", finding->holds_bytes);
 	add_rate(object, &finding->rate);
-	free(name);
 	free(fill);
 	return object;
 }
@@ -198,6 +188,7 @@ static void read_findings(const struct json_object *array, struct told *told)
 			free(finding->name);
 			continue;
 		}
+		finding->type = read_string(object, "type");
 		finding->filled_by = read_string(object, "filled_by");
 		finding->reason = read_string(object, "reason");
 		finding->holds_bytes = read_count(object, "holds_bytes");
@@ -255,6 +246,7 @@ void told_release(struct told *told)
 {
 	for (size_t i = 0; i < told->finding_count; i++) {
 		free(told->findings[i].name);
+		free(told->findings[i].type);
 		free(told->findings[i].filled_by);
 		free(told->findings[i].reason);
 	}

@@ -15,7 +15,8 @@ enum { TOLD_FINDINGS_MAX = 32, TOLD_BYTES_MAX = 1 << 20 };
 
 struct told_finding {
 	enum verdict verdict;
-	char *name;      /* of the container, or what else it is; never NULL */
+	char *name;      /* of the container, or what else it is; never NULL. What it is known by */
+	char *type;      /* of the container; NULL: of none, or not known */
 	char *filled_by; /* NULL: not seen */
 	char *reason;    /* NULL: none */
 	struct rate rate;
