@@ -59,6 +59,27 @@ static void test_many_alike_that_are_replaced(void **state)
 	subjects_release(&subjects);
 }
 
+/* Of lists of which some are replaced between looks, as in a cache, those that stay hold no more. */
+static void test_some_of_many_alike_are_replaced(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t lists[LISTS];
+	struct subjects subjects;
+
+	subjects_init(&subjects);
+	fill_lists(fixture, &subjects, lists);
+	uint64_t items = space_get(fixture->space, fixture->space->list + LIST_ITEMS);
+	lists[0] = space_list(fixture->space, ROOM);
+	space_put(fixture->space, items, lists[0]);
+	look_at_lengths(fixture, &subjects, lists, ROOM);
+	const struct subject *subject = find(&subjects, "LIST[*]");
+	assert_non_null(subject);
+	size_t last = subject->sample_count - 1;
+	assert_int_equal(subject->samples[last].length, LISTS * ROOM);
+	assert_int_equal(subject->samples[last - 1].length, LISTS * ROOM);
+	subjects_release(&subjects);
+}
+
 /* What is counted at looks alone is counted at those, too, at which it does not grow. */
 static void test_alike_that_stop_growing(void **state)
 {
@@ -80,6 +101,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_many_alike_that_are_replaced),
+		TEST(test_some_of_many_alike_are_replaced),
 		TEST(test_alike_that_stop_growing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

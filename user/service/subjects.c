@@ -16,6 +16,8 @@
 
 #define BROUGHT_LEAST 0.75 /* of the mean; less is the first look's error more likely */
 
+enum { LATE_OF_GROWN = 8 /* so much more must older containers have grown by */ };
+
 void subjects_init(struct subjects *subjects)
 {
 	*subjects = (struct subjects){.zone = zone_new()};
@@ -98,14 +100,15 @@ static bool is_of_pattern(const struct objects *objects, const struct container 
 }
 
 /*
- * Many containers of one pattern: the sum of their lengths at each look. Where most of it is in
- * containers that were not there at first, others were in their place: then what they hold is
- * counted where it was.
+ * Many containers of one pattern: the sum of their lengths at each look. That leaves out those that are
+ * gone by now, so that where others have come in their place what they hold is counted instead, at
+ * looks that found names. A few may come beside those that get longer.
  */
 static void add_history_of_lengths(struct subject *subject, const struct objects *objects)
 {
 	const struct containers *containers = &objects->containers;
 	uint64_t sums[CONTAINER_LOOKS] = {0}, late = 0;
+	int64_t grown = 0;
 
 	subject->sample_count = 0;
 	subject->turns_over = false;
@@ -114,12 +117,15 @@ static void add_history_of_lengths(struct subject *subject, const struct objects
 
 		if (!is_of_pattern(objects, container, subject->pattern))
 			continue;
-		late += container->look0 ? container->length : 0;
+		if (container->look0)
+			late += container->length;
+		else
+			grown += (int64_t)(container->length - container->length0);
 		for (uint16_t look = container->look0; look < containers->looks; look++)
 			sums[look] +=
 				container->lengths ? container->lengths[look] : container->length0;
 	}
-	if (late * 2 > sums[containers->looks - 1]) {
+	if ((int64_t)(late * LATE_OF_GROWN) > grown) {
 		add_history_of_items(subject, objects);
 		return;
 	}
