@@ -77,6 +77,13 @@ static void test_some_of_many_alike_are_replaced(void **state)
 	size_t last = subject->sample_count - 1;
 	assert_int_equal(subject->samples[last].length, LISTS * ROOM);
 	assert_int_equal(subject->samples[last - 1].length, LISTS * ROOM);
+	assert_false(subject->turns_over);
+	for (size_t i = 1; i < LISTS - 1; i++) {
+		lists[i] = space_list(fixture->space, ROOM);
+		space_put(fixture->space, items + 8 * i, lists[i]);
+		look_at_lengths(fixture, &subjects, lists, ROOM);
+	}
+	assert_true(subject->turns_over);
 	subjects_release(&subjects);
 }
 

@@ -11,12 +11,11 @@
 #include "../python/objects/names.h"
 #include "../python/objects/report.h"
 #include "examples.h"
+#include "subject_history.h"
 #include "lost.h"
 #include "replaced.h"
 
 #define BROUGHT_LEAST 0.75 /* of the mean; less is the first look's error more likely */
-
-enum { LATE_OF_GROWN = 8 /* so much more must older containers have grown by */ };
 
 void subjects_init(struct subjects *subjects)
 {
@@ -46,105 +45,6 @@ void subject_add_sample(struct subject *subject, double at_s, uint64_t length, u
 		.hits = subject->container.hits,
 		.misses = subject->container.misses,
 	};
-}
-
-/* What the looks before it was taken up say of its length. */
-static void add_history(struct subject *subject, const struct objects *objects,
-			const struct container *container)
-{
-	for (uint16_t i = container->look0; i + 1 < objects->containers.looks; i++)
-		subject_add_sample(subject, objects->containers.times[i],
-				   container->lengths ? container->lengths[i] : container->length0,
-				   LOOK_UNKNOWN);
-}
-
-static void add_pattern_history(struct subject *subject, const struct objects *objects)
-{
-	const struct patterns *patterns = &objects->patterns;
-	const struct pattern *pattern = &patterns->items[subject->pattern];
-
-	subject->sample_count = 0;
-	subject->turns_over = !pattern_is_steady(pattern);
-	for (size_t i = 0; i < patterns->looks; i++)
-		subject_add_sample(subject, patterns->times[i], pattern->counts[i], LOOK_UNKNOWN);
-}
-
-/* What such containers hold at each look that counted it, whoever of them was there. */
-static void add_history_of_items(struct subject *subject, const struct objects *objects)
-{
-	const struct patterns *patterns = &objects->patterns;
-	uint64_t sums[PATTERN_LOOKS] = {0}, fleeting = 0;
-
-	for (size_t i = subject->pattern + 1; i < patterns->count; i++) {
-		const struct pattern *pattern = &patterns->items[i];
-
-		if (pattern->parent != subject->pattern || label_kind(pattern->label) != LABEL_ITEM)
-			continue;
-		for (size_t look = 0; look < patterns->looks; look++)
-			sums[look] += pattern->counts[look];
-		if (!pattern_is_steady(pattern))
-			fleeting += pattern->counts[patterns->looks - 1];
-	}
-	subject->turns_over = fleeting * 2 > sums[patterns->looks - 1];
-	for (size_t look = 0; look < patterns->looks; look++)
-		subject_add_sample(subject, patterns->times[look], sums[look], LOOK_UNKNOWN);
-}
-
-static bool is_of_pattern(const struct objects *objects, const struct container *container,
-			  uint32_t pattern)
-{
-	uint32_t node = graph_find(&objects->graph, container->address, false);
-
-	return node && node < objects->patterns.node_count &&
-	       objects->patterns.of_nodes[node] == pattern;
-}
-
-/*
- * Many containers of one pattern: the sum of their lengths at each look. That leaves out those that are
- * gone by now, so that where others have come in their place what they hold is counted instead, at
- * looks that found names. A few may come beside those that get longer.
- */
-static void add_history_of_lengths(struct subject *subject, const struct objects *objects)
-{
-	const struct containers *containers = &objects->containers;
-	uint64_t sums[CONTAINER_LOOKS] = {0}, late = 0;
-	int64_t grown = 0;
-
-	subject->sample_count = 0;
-	subject->turns_over = false;
-	for (size_t i = 0; i < containers->count; i++) {
-		const struct container *container = &containers->items[i];
-
-		if (!is_of_pattern(objects, container, subject->pattern))
-			continue;
-		if (container->look0)
-			late += container->length;
-		else
-			grown += (int64_t)(container->length - container->length0);
-		for (uint16_t look = container->look0; look < containers->looks; look++)
-			sums[look] +=
-				container->lengths ? container->lengths[look] : container->length0;
-	}
-	if ((int64_t)(late * LATE_OF_GROWN) > grown) {
-		add_history_of_items(subject, objects);
-		return;
-	}
-	for (uint16_t look = 0; look < containers->looks; look++)
-		subject_add_sample(subject, containers->times[look], sums[look], LOOK_UNKNOWN);
-}
-
-static void add_alike_history(struct subject *subject, const struct objects *objects)
-{
-	struct look_container *container = &subject->container;
-
-	if (subject->of_lengths)
-		add_history_of_lengths(subject, objects);
-	else
-		add_pattern_history(subject, objects);
-	subject->looked_s = objects->last_time;
-	container->length = subject->samples[subject->sample_count - 1].length;
-	if (subject->bytes_per_entry > 0)
-		container->bytes = (uint64_t)((double)container->length * subject->bytes_per_entry);
 }
 
 /* Where its holder has got another one of its type instead, that is the one from now on. */
@@ -395,7 +295,7 @@ static void begin_alike(struct subject *subject, const struct objects *objects,
 	subject->of_lengths = grown->alike > 1 && grown->node < patterns->node_count &&
 			      patterns->of_nodes[grown->node] == grown->pattern &&
 			      object_kind_is_container(objects->types.items[type].kind);
-	add_alike_history(subject, objects);
+	history_of_many(subject, objects);
 }
 
 static void take_up(struct subjects *subjects, struct objects *objects, const struct grown *grown)
@@ -431,7 +331,7 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 	}
 	if (container && (is_new || !subject->length_address)) {
 		follow(subject, objects, address, container->type);
-		add_history(subject, objects, container);
+		history_of_container(subject, objects, container);
 	}
 	if (container)
 		subject_add_sample(subject, objects->last_time, container->length,
@@ -449,7 +349,7 @@ static void follow_alike(struct subjects *subjects, const struct objects *object
 		struct subject *subject = &subjects->items[i];
 
 		if (subject->alike && subject->pattern && subject->looked_s < objects->last_time)
-			add_alike_history(subject, objects);
+			history_of_many(subject, objects);
 	}
 }
 
