@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "findings.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { MISSED_MAX = 2 };
@@ -24,14 +23,6 @@ static bool is_worth_telling(enum verdict verdict)
 static bool is_worse(enum verdict verdict, enum verdict than)
 {
 	return verdict < than; /* as their list is ordered */
-}
-
-static void told_finding_release(struct told_finding *finding)
-{
-	free(finding->name);
-	free(finding->type);
-	free(finding->filled_by);
-	free(finding->reason);
 }
 
 void findings_release(struct findings *findings)

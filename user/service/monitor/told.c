@@ -242,14 +242,18 @@ int told_read(const char *text, size_t size, struct told *told)
 	return 0;
 }
 
+void told_finding_release(struct told_finding *finding)
+{
+	free(finding->name);
+	free(finding->type);
+	free(finding->filled_by);
+	free(finding->reason);
+}
+
 void told_release(struct told *told)
 {
-	for (size_t i = 0; i < told->finding_count; i++) {
-		free(told->findings[i].name);
-		free(told->findings[i].type);
-		free(told->findings[i].filled_by);
-		free(told->findings[i].reason);
-	}
+	for (size_t i = 0; i < told->finding_count; i++)
+		told_finding_release(&told->findings[i]);
 	free(told->failure);
 	*told = (struct told){0};
 }

@@ -49,5 +49,6 @@ int told_write_failure(const char *why, FILE *file);
 /* Fills what is then to be released. Returns 0, or -EPROTO where the text is none of these. */
 int told_read(const char *text, size_t size, struct told *told);
 void told_release(struct told *told);
+void told_finding_release(struct told_finding *finding);
 
 #endif
