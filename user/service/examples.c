@@ -18,13 +18,12 @@ void examples_begin(struct subject *subject)
 	memset(&subject->examples, 0, sizeof(subject->examples));
 }
 
-/* What is free has another type, or waits for its next use with a reference count of 0. */
 static bool is_free(const struct word *word, const struct memory *memory)
 {
 	uint64_t words[2];
 
 	return memory_read(memory, word->container, words, sizeof(words)) ||
-	       words[1] != word->type_address || !(uint32_t)words[0];
+	       is_free_of_type(words, word->type_address);
 }
 
 static bool was_emptied(uint64_t length, uint64_t *most)

@@ -3,12 +3,16 @@
 
 enum { LATE_OF_GROWN = 8 /* so much more must older containers have grown by */ };
 
+static uint64_t length_at(const struct container *container, uint16_t look)
+{
+	return container->lengths ? container->lengths[look] : container->length0;
+}
+
 void history_of_container(struct subject *subject, const struct objects *objects,
 			  const struct container *container)
 {
 	for (uint16_t i = container->look0; i + 1 < objects->containers.looks; i++)
-		subject_add_sample(subject, objects->containers.times[i],
-				   container->lengths ? container->lengths[i] : container->length0,
+		subject_add_sample(subject, objects->containers.times[i], length_at(container, i),
 				   LOOK_UNKNOWN);
 }
 
@@ -53,11 +57,6 @@ static bool is_of_pattern(const struct objects *objects, const struct container 
 	       objects->patterns.of_nodes[node] == pattern;
 }
 
-static uint64_t length_at(const struct container *container, uint16_t look)
-{
-	return container->lengths ? container->lengths[look] : container->length0;
-}
-
 /* The first look that counted by name. */
 static uint16_t first_graph(const struct objects *objects)
 {
@@ -73,10 +72,12 @@ static uint16_t first_graph(const struct objects *objects)
 static bool has_come_for_others(const struct subject *subject, int64_t came)
 {
 	size_t count = subject->sample_count;
-	return count < 2 ||
-	       ((int64_t)subject->samples[count - 1].length - (int64_t)subject->samples[0].length) *
-			       2 <
-		       came;
+
+	if (count < 2)
+		return true;
+	int64_t first = (int64_t)subject->samples[0].length;
+	int64_t last = (int64_t)subject->samples[count - 1].length;
+	return (last - first) * 2 < came;
 }
 
 /*

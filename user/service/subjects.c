@@ -11,9 +11,9 @@
 #include "../python/objects/names.h"
 #include "../python/objects/report.h"
 #include "examples.h"
-#include "subject_history.h"
 #include "lost.h"
 #include "replaced.h"
+#include "subject_history.h"
 
 #define BROUGHT_LEAST 0.75 /* of the mean; less is the first look's error more likely */
 
@@ -62,8 +62,7 @@ static void follow_slot(struct subject *subject, const struct memory *memory)
 	subject->gone = false;
 }
 
-/* What is free has another type, or waits for its next use with a reference count of 0. What
- * cannot be read twice is free too; once, its process may have ended. */
+/* What cannot be read twice is free too; once, its process may have ended. */
 static bool is_gone(struct subject *subject, const struct memory *memory)
 {
 	bool was_unread = subject->unread;
@@ -72,7 +71,7 @@ static bool is_gone(struct subject *subject, const struct memory *memory)
 	subject->unread = memory_read(memory, subject->container.address, words, sizeof(words));
 	if (subject->unread)
 		return was_unread;
-	return words[1] != subject->type_address || !(uint32_t)words[0];
+	return is_free_of_type(words, subject->type_address);
 }
 
 void subjects_poll(struct subjects *subjects, const struct memory *memory, double now_s)

@@ -31,6 +31,13 @@ struct replaced_value {
 	double looked_s;
 };
 
+/* Whether these first two words are of no object of a type any more: what is free has another type, or
+ * waits for its next use with a reference count of 0. */
+static inline bool is_free_of_type(const uint64_t words[2], uint64_t type_address)
+{
+	return words[1] != type_address || !(uint32_t)words[0];
+}
+
 /* See examples.h; by word. */
 struct examples {
 	uint64_t most[SUBJECT_WORDS]; /* entries, when they were polled */
