@@ -83,16 +83,19 @@ bool c_memory_is_measured(const struct patient_case *kase)
 	return find_beside_python(kase, &left) && left.count >= SLOPE_LEAST;
 }
 
+static bool rises(const struct series *left)
+{
+	for (size_t i = 1; i < left->count; i++)
+		if (left->items[i].value < left->items[i - 1].value)
+			return false;
+	return series_rise(left) >= LEAST_BYTES;
+}
+
 bool c_memory_rises(const struct patient_case *kase)
 {
 	struct series left;
 
-	if (!find_beside_python(kase, &left) || series_rise(&left) < LEAST_BYTES)
-		return false;
-	for (size_t i = 1; i < left.count; i++)
-		if (left.items[i].value < left.items[i - 1].value)
-			return false;
-	return true;
+	return find_beside_python(kase, &left) && rises(&left);
 }
 
 void c_memory_tell(const struct patient_case *kase)
@@ -130,7 +133,7 @@ bool c_memory_rate(const struct patient_case *kase, const struct finding *findin
 		if (left.count >= SLOPE_LEAST)
 			return slope_of(&left, rate) && rate->low > 0 &&
 			       series_rise(&left) >= LEAST_BYTES;
-		if (!c_memory_rises(kase))
+		if (!rises(&left))
 			return false;
 	}
 	if (!slope_of(series_of(kase), rate) ||
