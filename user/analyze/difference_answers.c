@@ -61,9 +61,7 @@ static char *key_of(const struct finding *finding, size_t *size)
 
 static bool is_python(const char *file)
 {
-	size_t length = file ? strlen(file) : 0;
-
-	return length > 3 && !strcmp(file + length - 3, ".py");
+	return file && path_ends_in(file, ".py");
 }
 
 /* Root first, as stacks are, up to the frame put forward. */

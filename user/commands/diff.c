@@ -10,6 +10,7 @@
 #include "../analyze/suppressions.h"
 #include "../lib/load.h"
 #include "../lib/message.h"
+#include "../lib/path.h"
 #include "../lib/quantity.h"
 #include "../output/difference.h"
 #include "../output/difference_label.h"
@@ -83,12 +84,8 @@ static error_t parse_format(struct diff_options *diff, const char *name)
 
 static const struct format *format_by_path(const char *path)
 {
-	size_t length = strlen(path);
-
 	for (size_t i = 0; i < FORMAT_COUNT; i++) {
-		size_t tail = strlen(formats[i].ending);
-
-		if (length > tail && !strcmp(path + length - tail, formats[i].ending))
+		if (path_ends_in(path, formats[i].ending))
 			return &formats[i];
 	}
 	return NULL;

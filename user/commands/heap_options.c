@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../lib/message.h"
+#include "../lib/path.h"
 
 enum {
 	KEY_LOOKS = 0x7000,
@@ -77,12 +78,8 @@ static error_t parse_format(struct heap_options *heap, const char *text)
 
 static const struct heap_format *format_of_path(const char *path)
 {
-	size_t length = strlen(path);
-
 	for (size_t i = 0; i < FORMATS; i++) {
-		size_t suffix = strlen(formats[i].suffix);
-
-		if (length > suffix && !strcmp(path + length - suffix, formats[i].suffix))
+		if (path_ends_in(path, formats[i].suffix))
 			return &formats[i];
 	}
 	return &formats[0];

@@ -14,6 +14,7 @@
 
 #include "../lib/array.h"
 #include "../lib/message.h"
+#include "../lib/path.h"
 #include "../lib/process_end.h"
 #include "../lib/signals.h"
 #include "../output/file.h"
@@ -134,20 +135,13 @@ static int print_answer(const void *context, FILE *file)
 	return writing->print(writing->answer, &writing->options, file);
 }
 
-static bool ends_in(const char *path, const char *ending)
-{
-	size_t length = strlen(path), tail = strlen(ending);
-
-	return length > tail && !strcmp(path + length - tail, ending);
-}
-
 static enum exit_status write_answer(const struct answer *answer, const char *path, long top)
 {
 	struct writing writing = {answer, why_text, {.top = (size_t)top}};
 
-	if (ends_in(path, ".json"))
+	if (path_ends_in(path, ".json"))
 		writing.print = why_json;
-	else if (ends_in(path, ".html"))
+	else if (path_ends_in(path, ".html"))
 		writing.print = why_html;
 	int error = file_write(path, print_answer, &writing);
 	if (!error)
@@ -173,7 +167,7 @@ static const char *choose_saved(const struct why_options *why, pid_t pid, char *
 	struct tm local;
 
 	for (size_t i = 0; i < why->output_count; i++)
-		if (ends_in(why->outputs[i], ".json"))
+		if (path_ends_in(why->outputs[i], ".json"))
 			return NULL;
 	localtime_r(&now, &local);
 	strftime(at, sizeof(at), "%m%d-%H%M%S", &local);
@@ -213,7 +207,7 @@ static enum exit_status write_all(const struct why_options *why, struct answer *
 		written++;
 		if (strcmp(why->outputs[i], "-"))
 			tell_written(why->outputs[i], answer);
-		if (ends_in(why->outputs[i], ".json"))
+		if (path_ends_in(why->outputs[i], ".json"))
 			answer->saved_as = why->outputs[i];
 	}
 	if (!written && why->output_count)

@@ -2,6 +2,7 @@
 #ifndef UNFREED_PATH_H
 #define UNFREED_PATH_H
 
+#include <stdbool.h>
 #include <string.h>
 
 /* A path's last part: what stands behind its last slash, or all of it where nothing does. */
@@ -10,6 +11,14 @@ static inline const char *path_base(const char *path)
 	const char *slash = strrchr(path, '/');
 
 	return slash && slash[1] ? slash + 1 : path;
+}
+
+/* Whether a path has such an ending and something in front of it. */
+static inline bool path_ends_in(const char *path, const char *ending)
+{
+	size_t length = strlen(path), tail = strlen(ending);
+
+	return length > tail && !strcmp(path + length - tail, ending);
 }
 
 #endif

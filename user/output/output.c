@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "../lib/path.h"
 #include "file.h"
 #include "formats.h"
 
@@ -26,13 +27,10 @@ const struct output_format *output_format_by_name(const char *name)
 const struct output_format *output_format_by_path(const char *path)
 {
 	const struct output_format *best = NULL;
-	size_t length = strlen(path);
 
 	for (size_t i = 0; i < FORMAT_COUNT; i++) {
-		size_t suffix = strlen(formats[i].suffix);
-
-		if (length > suffix && !strcmp(path + length - suffix, formats[i].suffix) &&
-		    (!best || suffix > strlen(best->suffix)))
+		if (path_ends_in(path, formats[i].suffix) &&
+		    (!best || strlen(formats[i].suffix) > strlen(best->suffix)))
 			best = &formats[i];
 	}
 	return best;

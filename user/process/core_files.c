@@ -18,6 +18,7 @@
 
 #include "../arch/memory.h"
 #include "../lib/array.h"
+#include "../lib/path.h"
 #include "../lib/sorted.h"
 #include "core_internal.h"
 #include "open_regular.h"
@@ -47,11 +48,10 @@ static int compare_paths(const void *left, const void *right)
 static struct core_file make_file(char *path)
 {
 	static const char suffix[] = " (deleted)";
-	size_t length = strlen(path), cut = sizeof(suffix) - 1;
-	bool deleted = length > cut && !strcmp(path + length - cut, suffix);
+	bool deleted = path_ends_in(path, suffix);
 
 	if (deleted)
-		path[length - cut] = '\0';
+		path[strlen(path) - strlen(suffix)] = '\0';
 	return (struct core_file){.path = path, .deleted = deleted};
 }
 

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "../arch/thread_descriptor.h"
+#include "../lib/path.h"
 #include "access.h"
 
 static _Thread_local const struct memory *walked_memory;
@@ -119,9 +120,7 @@ static bool has_threads(const struct memory *memory, const struct python_thread 
 /* A path or a script's name, which no function's is. Others, such as "<string>", say nothing. */
 static bool is_like_a_file(const char *name)
 {
-	size_t length = strlen(name);
-
-	return strchr(name, '/') || (length > 3 && !strcmp(name + length - 3, ".py"));
+	return strchr(name, '/') || path_ends_in(name, ".py");
 }
 
 static void check_frame(const struct python_interpreter *interpreter,
