@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "../lib/json.h"
+#include "why_json.h"
 
 static struct json_object *json_of_origin(const struct difference_origin *origin)
 {
@@ -21,14 +22,6 @@ static struct json_object *json_of_origin(const struct difference_origin *origin
 	return object;
 }
 
-static void add_rate(struct json_object *object, const struct rate *rate, bool known)
-{
-	json_object_object_add(object, "bytes_per_hour",
-			       known ? json_of_double(rate->value, 0) : NULL);
-	json_object_object_add(object, "low", known ? json_of_double(rate->low, 0) : NULL);
-	json_object_object_add(object, "high", known ? json_of_double(rate->high, 0) : NULL);
-}
-
 /* NULL of a side that is not there. */
 static struct json_object *json_of_side(const struct difference_side *side, const char *verdict)
 {
@@ -39,7 +32,7 @@ static struct json_object *json_of_side(const struct difference_side *side, cons
 	object = json_object_new_object();
 	json_add_count(object, "bytes", side->bytes);
 	json_add_count(object, "count", side->count);
-	add_rate(object, &side->rate, side->rated);
+	json_add_rate(object, side->rated ? &side->rate : NULL);
 	if (verdict)
 		json_add_string(object, "verdict", verdict);
 	return object;
@@ -53,7 +46,7 @@ static void add_sides(struct json_object *object, const struct difference_entry 
 	json_object_object_add(object, "after", json_of_side(&entry->after, entry->verdict_after));
 	json_add_difference(object, "bytes", entry->bytes);
 	json_add_difference(object, "count", entry->count);
-	add_rate(object, &entry->rate, entry->rated);
+	json_add_rate(object, entry->rated ? &entry->rate : NULL);
 }
 
 static struct json_object *json_of_frame(const struct frame *frame)

@@ -13,13 +13,19 @@
 #include "heap_json.h"
 #include "why_json.h"
 
+void json_add_rate(struct json_object *object, const struct rate *rate)
+{
+	json_object_object_add(object, "bytes_per_hour",
+			       rate ? json_of_double(rate->value, 0) : NULL);
+	json_object_object_add(object, "low", rate ? json_of_double(rate->low, 0) : NULL);
+	json_object_object_add(object, "high", rate ? json_of_double(rate->high, 0) : NULL);
+}
+
 static struct json_object *json_of_rate(const struct rate *rate)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_object_object_add(object, "bytes_per_hour", json_of_double(rate->value, 0));
-	json_object_object_add(object, "low", json_of_double(rate->low, 0));
-	json_object_object_add(object, "high", json_of_double(rate->high, 0));
+	json_add_rate(object, rate);
 	return object;
 }
 

@@ -7,6 +7,9 @@
 
 #include "../analyze/answer.h"
 
+/* `bytes_per_hour`, `low` and `high`; NULL: they are null. */
+void json_add_rate(struct json_object *object, const struct rate *rate);
+
 /* A new array, the caller's. */
 struct json_object *json_of_fills(const struct answer_fill *fills, size_t count);
 

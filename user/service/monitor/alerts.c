@@ -7,6 +7,7 @@
 #include "../../lib/clock.h"
 #include "../../lib/json.h"
 #include "../../lib/quantity.h"
+#include "../../output/why_json.h"
 
 #define NEAR    0.70 /* of the limit, */
 #define NO_MORE 0.65 /* and when it is over */
@@ -85,9 +86,7 @@ static struct json_object *json_of_alert(const struct alerts *alerts,
 	json_add_string(alert, "name", told->name);
 	json_add_string(alert, "type", told->type);
 	json_add_string(alert, "verdict", verdict_name(finding->verdict));
-	json_object_object_add(alert, "bytes_per_hour", json_of_double(told->rate.value, 0));
-	json_object_object_add(alert, "low", json_of_double(told->rate.low, 0));
-	json_object_object_add(alert, "high", json_of_double(told->rate.high, 0));
+	json_add_rate(alert, &told->rate);
 	json_add_count(alert, "holds_bytes", told->holds_bytes);
 	json_add_string(alert, "filled_by", told->filled_by);
 	json_add_string(alert, "reason", told->reason);

@@ -7,6 +7,7 @@
 
 #include "../../lib/json.h"
 #include "../../look/growth.h"
+#include "../../output/why_json.h"
 #include "../../output/why_label.h"
 
 enum { DEPTH_MAX = 8, NAME_BYTES = 1000 };
@@ -37,13 +38,6 @@ static char *print_fill(const struct finding *finding)
 	return text;
 }
 
-static void add_rate(struct json_object *object, const struct rate *rate)
-{
-	json_object_object_add(object, "value", json_of_double(rate->value, 0));
-	json_object_object_add(object, "low", json_of_double(rate->low, 0));
-	json_object_object_add(object, "high", json_of_double(rate->high, 0));
-}
-
 static struct json_object *json_of_finding(const struct finding *finding)
 {
 	struct json_object *object = json_object_new_object();
@@ -55,7 +49,7 @@ static struct json_object *json_of_finding(const struct finding *finding)
 	json_add_string(object, "filled_by", fill);
 	json_add_string(object, "reason", finding->reason);
 	json_add_count(object, "holds_bytes", finding->holds_bytes);
-	add_rate(object, &finding->rate);
+	json_add_rate(object, &finding->rate);
 	free(fill);
 	return object;
 }
@@ -102,7 +96,7 @@ int told_write(const struct answer *answer, FILE *file)
 	struct json_object *growth = answer->growth_known ? json_object_new_object() : NULL;
 
 	if (growth)
-		add_rate(growth, &answer->growth);
+		json_add_rate(growth, &answer->growth);
 	for (size_t i = 0; i < answer->finding_count && i < TOLD_FINDINGS_MAX; i++)
 		json_object_array_add(findings, json_of_finding(&answer->findings[i]));
 	json_object_object_add(object, "growth", growth);
@@ -154,7 +148,7 @@ static char *read_string(const struct json_object *object, const char *key)
 
 static struct rate read_rate(const struct json_object *object)
 {
-	return (struct rate){read_double(object, "value"), read_double(object, "low"),
+	return (struct rate){read_double(object, "bytes_per_hour"), read_double(object, "low"),
 			     read_double(object, "high")};
 }
 
