@@ -7,10 +7,10 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../lib/escape.h"
+#include "../lib/process_end.h"
 #include "heap.h"
 #include "../lib/quantity.h"
 
@@ -138,7 +138,6 @@ static int draw(int from, int to)
 {
 	char *const arguments[] = {"dot", "-Tsvg", NULL};
 	posix_spawn_file_actions_t actions;
-	int status = -1;
 	pid_t child;
 
 	if (posix_spawn_file_actions_init(&actions))
@@ -151,9 +150,7 @@ static int draw(int from, int to)
 	posix_spawn_file_actions_destroy(&actions);
 	if (error)
 		return error == ENOENT || error == EACCES ? -ENOEXEC : -error;
-	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	return status ? -ENOEXEC : 0;
+	return process_wait(child) ? -ENOEXEC : 0;
 }
 
 static int copy(FILE *from, FILE *to)

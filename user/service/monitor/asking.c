@@ -180,8 +180,7 @@ void asking_free(struct asking *asking)
 	loop_drop(asking->source);
 	if (asking->child > 0) {
 		kill(asking->child, SIGKILL);
-		while (waitpid(asking->child, NULL, 0) < 0 && errno == EINTR)
-			;
+		process_wait(asking->child);
 	}
 	close(asking->fd);
 	free(asking->text);

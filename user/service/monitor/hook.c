@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../lib/clock.h"
@@ -98,7 +97,7 @@ static void attend(struct hook *hook);
 
 static void tell_end(const struct hook *hook, int status)
 {
-	if (hook->is_late || status)
+	if (hook->is_late || status > 0)
 		event_tell(hook->listener, &(struct event){.kind = EVENT_HOOK_FAILED,
 							   .command = hook->path,
 							   .status = status});
@@ -108,13 +107,11 @@ static void tell_end(const struct hook *hook, int status)
 static void note_end(void *context)
 {
 	struct hook *hook = context;
-	int status = 0;
 
 	loop_drop(hook->end);
 	hook->end = NULL;
 	kill(-hook->child, SIGKILL);
-	while (waitpid(hook->child, &status, 0) < 0 && errno == EINTR)
-		;
+	int status = process_wait(hook->child);
 	hook->child = 0;
 	tell_end(hook, status);
 	attend(hook);
@@ -212,8 +209,7 @@ void hook_free(struct hook *hook)
 	loop_drop(hook->timer);
 	if (hook->child) {
 		kill(-hook->child, SIGKILL);
-		while (waitpid(hook->child, NULL, 0) < 0 && errno == EINTR)
-			;
+		process_wait(hook->child);
 	}
 	for (size_t i = 0; i < hook->count; i++)
 		free(hook->waiting[i]);
