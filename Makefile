@@ -17,14 +17,16 @@ BPFTOOL ?= $(shell PATH=$$PATH:/usr/sbin:/sbin command -v bpftool || echo bpftoo
 ARCH     := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 bpf_arch := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
 
-packages := libbpf libelf libdw capstone libprotobuf-c json-c zlib libcap libmicrohttpd
+packages := libbpf libelf libdw capstone libprotobuf-c json-c zlib libcap
+# Their headers: they are loaded where they are wanted.
+loaded   := libmicrohttpd
 CFLAGS   ?= -O2 -g
 comma    := ,
 sanitize := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 cflags   := -std=gnu11 -Wall -Wextra -Werror -Wno-missing-field-initializers -D_GNU_SOURCE \
             -DUNFREED_VERSION='"$(VERSION)"' -D__TARGET_ARCH_$(bpf_arch) -I$(BUILD)/gen \
-            $(shell pkg-config --cflags $(packages) 2>/dev/null) $(sanitize)
-libs     := $(shell pkg-config --libs $(packages) 2>/dev/null) -liberty -lm -lpthread
+            $(shell pkg-config --cflags $(packages) $(loaded) 2>/dev/null) $(sanitize)
+libs     := $(shell pkg-config --libs $(packages) 2>/dev/null) -liberty -lm -lpthread -ldl
 
 bpf_cflags := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter \
               -D__TARGET_ARCH_$(bpf_arch) -Ivmlinux

@@ -9,7 +9,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "../../lib/clock.h"
+#include "microhttpd.h"
 
 enum {
 	CONNECTIONS_MAX = 64,
@@ -37,6 +37,7 @@ struct connection {
 };
 
 struct http {
+	const struct microhttpd *mhd;
 	const struct http_page *page;
 	struct MHD_Daemon *daemon;
 	struct loop_source *ready, *later, *sweep;
@@ -111,6 +112,8 @@ int http_listen(const char *address, char *shown, struct failure *failure)
 				   "--listen needs ADDRESS:PORT in numbers, such as 127.0.0.1:9873 "
 				   "or [::1]:9873, not \"%.100s\"",
 				   address);
+	if (!microhttpd_load(failure))
+		return -1;
 	int fd = socket(parsed.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
@@ -154,21 +157,22 @@ bool http_is_own_host(const char *host, const char *own)
 /* --- what is answered --- */
 
 /* Whatever is refused gets one line. The response is given up. */
-static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, const char *why)
+static enum MHD_Result refuse(const struct http *http, struct MHD_Connection *connection,
+			      unsigned status, const char *why)
 {
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(strlen(why), (char *)why, MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response = http->mhd->create_response_from_buffer(
+		strlen(why), (char *)why, MHD_RESPMEM_PERSISTENT);
 	enum MHD_Result result;
 
 	if (!response)
 		return MHD_NO;
-	MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	MHD_add_response_header(response, "Connection", "close");
+	http->mhd->add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
+	http->mhd->add_response_header(response, "X-Content-Type-Options", "nosniff");
+	http->mhd->add_response_header(response, "Connection", "close");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		MHD_add_response_header(response, "Allow", "GET, HEAD");
-	result = MHD_queue_response(connection, status, response);
-	MHD_destroy_response(response);
+		http->mhd->add_response_header(response, "Allow", "GET, HEAD");
+	result = http->mhd->queue_response(connection, status, response);
+	http->mhd->destroy_response(response);
 	return result;
 }
 
@@ -187,17 +191,17 @@ static void write_page(struct http *http)
 		return;
 	}
 	struct MHD_Response *response =
-		MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE);
+		http->mhd->create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE);
 	if (!response) {
 		free(text);
 		return;
 	}
-	MHD_add_response_header(response, "Content-Type", http->page->type);
-	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-	MHD_add_response_header(response, "Cache-Control", "no-store");
-	MHD_add_response_header(response, "Connection", "close");
+	http->mhd->add_response_header(response, "Content-Type", http->page->type);
+	http->mhd->add_response_header(response, "X-Content-Type-Options", "nosniff");
+	http->mhd->add_response_header(response, "Cache-Control", "no-store");
+	http->mhd->add_response_header(response, "Connection", "close");
 	if (http->response)
-		MHD_destroy_response(http->response);
+		http->mhd->destroy_response(http->response);
 	http->response = response;
 	http->written_ns = clock_ns(CLOCK_MONOTONIC);
 }
@@ -207,8 +211,8 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 			      size_t *upload_data_size, void **of_connection)
 {
 	struct http *http = context;
-	const char *host =
-		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_HOST);
+	const char *host = http->mhd->lookup_connection_value(connection, MHD_HEADER_KIND,
+							      MHD_HTTP_HEADER_HOST);
 
 	(void)version;
 	(void)upload_data;
@@ -216,17 +220,18 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 	(void)of_connection;
 	http->requests++;
 	if (!host || !http_is_own_host(host, http->own_name))
-		return refuse(connection, host ? MHD_HTTP_FORBIDDEN : MHD_HTTP_BAD_REQUEST,
+		return refuse(http, connection, host ? MHD_HTTP_FORBIDDEN : MHD_HTTP_BAD_REQUEST,
 			      "Host must be an address, localhost, or this machine's own name.\n");
 	if (strcmp(url, http->page->path))
-		return refuse(connection, MHD_HTTP_NOT_FOUND, "There is no such page.\n");
+		return refuse(http, connection, MHD_HTTP_NOT_FOUND, "There is no such page.\n");
 	if (strcmp(method, "GET") && strcmp(method, "HEAD"))
-		return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET and HEAD only.\n");
+		return refuse(http, connection, MHD_HTTP_METHOD_NOT_ALLOWED,
+			      "GET and HEAD only.\n");
 	if (!http->response || clock_ns(CLOCK_MONOTONIC) - http->written_ns >= PAGE_NS)
 		write_page(http);
 	if (!http->response)
 		return MHD_NO;
-	return MHD_queue_response(connection, MHD_HTTP_OK, http->response);
+	return http->mhd->queue_response(connection, MHD_HTTP_OK, http->response);
 }
 
 /* A path is compared as it came: one that is written in another way is another one. */
@@ -278,8 +283,8 @@ static void sweep(void *context)
 		left = true;
 		if (now_ns - connection->began_ns < CONNECTION_NS)
 			continue;
-		info = MHD_get_connection_info(connection->handle,
-					       MHD_CONNECTION_INFO_CONNECTION_FD);
+		info = http->mhd->get_connection_info(connection->handle,
+						      MHD_CONNECTION_INFO_CONNECTION_FD);
 		if (info)
 			shutdown(info->connect_fd, SHUT_RDWR);
 	}
@@ -294,10 +299,10 @@ static void run(void *context)
 	MHD_UNSIGNED_LONG_LONG left_ms;
 
 	http->has_room = false;
-	MHD_run(http->daemon);
+	http->mhd->run(http->daemon);
 	if (http->has_room)
 		loop_set_timer(http->later, 1, 0);
-	else if (MHD_get_timeout(http->daemon, &left_ms) == MHD_YES)
+	else if (http->mhd->get_timeout(http->daemon, &left_ms) == MHD_YES)
 		loop_set_timer(http->later, left_ms ? left_ms * 1000000 : 1, 0);
 	else
 		loop_set_timer(http->later, 0, 0);
@@ -307,24 +312,27 @@ struct http *http_new(struct loop *loop, int fd, const struct http_page *page)
 {
 	struct http *http = calloc(1, sizeof(*http));
 	const union MHD_DaemonInfo *info;
+	struct failure failure;
 
-	if (!http) {
+	if (!http || !(http->mhd = microhttpd_load(&failure))) {
 		close(fd);
+		free(http);
 		return NULL;
 	}
 	http->page = page;
 	if (gethostname(http->own_name, sizeof(http->own_name) - 1))
 		*http->own_name = '\0';
-	http->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, answer, http,
-					MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
-					(unsigned)CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-					(unsigned)SILENCE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-					(size_t)REQUEST_BYTES, MHD_OPTION_UNESCAPE_CALLBACK,
-					leave_escaped, NULL, MHD_OPTION_NOTIFY_CONNECTION,
-					note_connection, http, MHD_OPTION_END);
+	http->daemon = http->mhd->start_daemon(
+		MHD_USE_EPOLL, 0, NULL, NULL, answer, http, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTIONS_MAX,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)SILENCE_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)REQUEST_BYTES,
+		MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+		note_connection, http, MHD_OPTION_END);
 	if (!http->daemon)
 		close(fd);
-	info = http->daemon ? MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+	info = http->daemon ? http->mhd->get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD)
+			    : NULL;
 	if (info)
 		http->ready = loop_on_descriptor(loop, info->epoll_fd, LOOP_IN_TURN, run, http);
 	http->later = loop_on_timer(loop, LOOP_IN_TURN, run, http);
@@ -341,11 +349,11 @@ void http_free(struct http *http)
 		return;
 	loop_drop(http->ready);
 	if (http->daemon)
-		MHD_stop_daemon(http->daemon);
+		http->mhd->stop_daemon(http->daemon);
 	loop_drop(http->later);
 	loop_drop(http->sweep);
 	if (http->response)
-		MHD_destroy_response(http->response);
+		http->mhd->destroy_response(http->response);
 	free(http);
 }
 
