@@ -5,7 +5,7 @@
  * because a wrong figure is worse than none.
  *
  * arenas_find() takes what is to be known of the allocator as a whole, arenas_walk() streams the
- * chunks in windows of 1 MiB (chunk_walk.c). Neither keeps the memory that it read.
+ * chunks in windows of 256 KiB (chunk_walk.c). Neither keeps the memory that it read.
  */
 #ifndef UNFREED_MEMORY_ARENAS_H
 #define UNFREED_MEMORY_ARENAS_H

@@ -10,7 +10,7 @@
 #include "glibc_layout.h"
 
 enum {
-	WINDOW_PAGES = 256,
+	WINDOW_PAGES = 64,
 	WINDOW_BYTES = WINDOW_PAGES * PAGES_BYTES,
 	/* No chunk is smaller than a fence. */
 	BATCH_CHUNKS = WINDOW_BYTES / CHUNK_HEADER_BYTES + 2,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A walk over the heaps of a process that goes on allocating. Its threads change chunks while they
- * are copied; a copy of one window of 1 MiB, though, is nearly always whole, and one that is not
+ * are copied; a copy of one window of 256 KiB, though, is nearly always whole, and one that is not
  * makes no sense: sizes that lead nowhere, a free chunk whose footer says something else. Such a
  * window is read again from the last chunk that a good window ended with; where that does not help,
  * that chunk may itself have become a part of another, and the walk takes up the thread some
@@ -20,7 +20,7 @@
 #include "chunk_reader.h"
 
 enum {
-	CHECKPOINTS = 64,
+	CHECKPOINTS = 128,
 	TRIES_MAX = 400,    /* of one window: some two seconds, nearly all of them pauses */
 	TRIES_BACK = 4,     /* after so many, one checkpoint further back */
 	TRIES_EAGER = 8,    /* before there are pauses */
