@@ -27,8 +27,9 @@ def test_help_names_targets_that_are_there():
     told = run("make", "help").stdout
     targets = re.findall(r"^(?:sudo )?make ([a-z-]+)", told, re.M)
     assert {"demo", "check", "install"} <= set(targets)
+    rules = run("make", "-npq", "help").stdout
     for target in targets:
-        assert "No rule to make target" not in run("make", "-n", target).stderr, target
+        assert re.search(rf"^{target}:(?!=)", rules, re.M), target
 
 
 @pytest.mark.unprivileged

@@ -19,6 +19,12 @@ def test_linked_family(measure, attach, variant):
 
 
 @pytest.mark.parametrize("variant", LINKED)
+def test_linked_rules(measure, variant):
+    assert_exact(*measure(f"ledger.{variant}", "--case", "all"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("variant", LINKED)
 @pytest.mark.parametrize("case", CASES)
 def test_linked_rule(measure, variant, case):
     truth, result = measure(f"ledger.{variant}", "--case", case)
@@ -37,6 +43,12 @@ def test_preloaded_family(measure, attach, name):
     assert_exact(*measure("family", *FAMILY.get(name, []), preload=library(name), options=attach))
 
 
+@pytest.mark.parametrize("name", PRELOADED)
+def test_preloaded_rules(measure, name):
+    assert_exact(*measure("ledger", "--case", "all", preload=library(name)))
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("name", PRELOADED)
 @pytest.mark.parametrize("case", CASES)
 def test_preloaded_rule(measure, name, case):

@@ -22,6 +22,11 @@ def test_a_command_from_its_first_allocation(measure_command, attach):
     assert_exact(truth, result)
 
 
+def test_rules(measure, attach):
+    assert_exact(*measure("ledger", "--case", "all", options=attach))
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("case", CASES)
 def test_rule(measure, attach, case):
     truth, result = measure("ledger", "--case", case, options=attach)

@@ -9,7 +9,10 @@
 
 #include "truth.h"
 
-#define OLDER_MAX 16
+enum {
+	OLDER_MAX = 16,
+	OLDER_TO_FREE = 8, /* from here on; those before are for realloc */
+};
 
 static void *older[OLDER_MAX];
 static volatile size_t huge = (size_t)1 << 60; /* no libc gives that; not known to the compiler */
@@ -46,7 +49,7 @@ TRUTH_LEAF static void *change_block(void *block, const char *from, size_t old, 
 
 static void prepare_older(void)
 {
-	for (size_t i = 0; i < OLDER_MAX; i++) {
+	for (size_t i = 0; i < OLDER_MAX && !older[i]; i++) {
 		older[i] = malloc(100 + i);
 		truth_older(100 + i);
 	}
@@ -205,7 +208,7 @@ static void realloc_older(void)
 
 static void free_older(void)
 {
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = OLDER_TO_FREE; i < OLDER_TO_FREE + 5; i++) {
 		free(older[i]);
 		truth_older_freed(100 + i);
 	}

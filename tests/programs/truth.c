@@ -267,18 +267,24 @@ void truth_finish(void)
 int truth_main(int argc, char **argv, const struct truth_case *cases, size_t count)
 {
 	const char *name;
+	size_t first = 0;
 
 	truth_init(argc, argv);
 	name = truth_string("--case", cases[0].name);
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(cases[i].name, name))
-			continue;
+	while (first < count && strcmp(cases[first].name, name))
+		first++;
+	if (!strcmp(name, "all"))
+		first = 0;
+	else if (first == count)
+		truth_die("no such case");
+	else
+		count = first + 1;
+	for (size_t i = first; i < count; i++)
 		if (cases[i].prepare)
 			cases[i].prepare();
-		truth_ready();
+	truth_ready();
+	for (size_t i = first; i < count; i++)
 		cases[i].run();
-		truth_finish();
-		return 0;
-	}
-	truth_die("no such case");
+	truth_finish();
+	return 0;
 }

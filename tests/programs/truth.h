@@ -39,7 +39,8 @@ struct truth_case {
 	void (*run)(void);
 };
 
-/* Runs the case named by `--case` (the first one without it). Returns main's status. */
+/* Runs the case named by `--case` (the first one without it; "all": each, one after the other).
+ * Returns main's status. */
 int truth_main(int argc, char **argv, const struct truth_case *cases, size_t count);
 
 /* The same in steps: what stands before truth_ready() is older than the tracer. */
