@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 
+from bench_estimates import part_estimates
 from bench_looks import part_looks
 from bench_python import part_django, part_python
 from bench_stacks import part_stacks
@@ -251,6 +252,7 @@ PARTS = {
     "python": part_python,
     "django": part_django,
     "looks": part_looks,
+    "estimates": part_estimates,
 }
 
 

@@ -91,6 +91,22 @@ static void test_what_would_have_been_used(void **state)
 	assert_near(overhead_base_s(&used, &(struct usage){.transfers = 1000}), 0);
 }
 
+static void test_what_counting_left(void **state)
+{
+	const struct usage used = {.cpu_s = 0.1, .wall_s = 1, .transfers = 300};
+	struct usage idle = {.wall_s = 0.5}, busy = {.cpu_s = 0.1, .wall_s = 0.5};
+
+	(void)state;
+	overhead_take_left(&busy, &used, 0.09, 0.01); /* it says enough itself */
+	assert_near(busy.wall_s, 0.5);
+	overhead_take_left(&idle, &used, 0.02, 0.08); /* probes took the larger part */
+	assert_near(idle.wall_s, 0.5);
+	overhead_take_left(&idle, &used, 0.09, 0.01);
+	assert_near(idle.cpu_s, 0.09);
+	assert_near(idle.wall_s, 1.5);
+	assert_near(idle.transfers, 300);
+}
+
 static void test_over_what_would_have_been_used(void **state)
 {
 	(void)state;
@@ -130,6 +146,7 @@ int main(void)
 		cmocka_unit_test(test_of_what_was_used_without_probes),
 		cmocka_unit_test(test_by_what_a_call_took_before),
 		cmocka_unit_test(test_what_would_have_been_used),
+		cmocka_unit_test(test_what_counting_left),
 		cmocka_unit_test(test_over_what_would_have_been_used),
 		cmocka_unit_test(test_nothing_used),
 		cmocka_unit_test(test_what_a_call_takes),

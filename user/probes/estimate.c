@@ -294,6 +294,7 @@ static void conclude(struct estimate *estimate, const struct window_sums *sums,
 	estimate->slowdown_percent =
 		overhead_slowdown(sums->added_s, left_s, usage, estimate->window_s);
 	share_out(estimate, sums, usage, left_s);
+	overhead_take_left(&estimate->unprobed, usage, left_s, sums->counting_s);
 }
 
 const char *estimate_cost_text(const struct estimate *estimate, char text[ESTIMATE_COST_SIZE])

@@ -89,6 +89,17 @@ double overhead_base_s(const struct usage *used, const struct usage *unprobed)
 	return 0;
 }
 
+void overhead_take_left(struct usage *unprobed, const struct usage *used, double left_s,
+			double taken_s)
+{
+	struct usage left = *used;
+
+	if (unprobed->cpu_s >= OVERHEAD_CPU_ENOUGH_S || left_s <= taken_s)
+		return;
+	left.cpu_s = left_s;
+	usage_add(unprobed, &(struct usage){0}, &left);
+}
+
 double overhead_over(double added_s, double used_s, double base_s)
 {
 	double really_s = fmax(used_s - base_s, added_s / COST_MAX_FACTOR);

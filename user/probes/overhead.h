@@ -47,6 +47,13 @@ double overhead_by_calls(const struct call_times *times, double calls, double us
 double overhead_base_s(const struct usage *used, const struct usage *unprobed);
 
 /*
+ * Where the target did next to nothing in that time, one of little that probes took (`taken_s`, of
+ * what was `used`) says as much by what they left: it is added to `unprobed`.
+ */
+void overhead_take_left(struct usage *unprobed, const struct usage *used, double left_s,
+			double taken_s);
+
+/*
  * What probes added, by that (`base_s`), in percent of it: within reason, as in overhead_by_calls.
  * Where they took most of the target's time this is far more exact.
  */

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Whether the overhead that a report states is what tracing adds: of processor time, under load."""
+
+import json
+import statistics
+import threading
+import time
+
+from lanes import BENCH, Loop, Redis, Unavailable, Unfreed
+from python_lanes import PythonRoot, PythonTracer, PythonUnfreed, Shop
+
+JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
+TRACED_SECONDS = 6
+PLAIN_SECONDS = 3
+LEAST, MOST = 0.8, 1.33  # of what is said, over what is measured
+SLOW_RATE = 6  # requests a second
+
+
+class Load(threading.Thread):
+    """Keeps a target at work, and remembers what each piece of it took: when it began and ended, and
+    nanoseconds of processor time a unit."""
+
+    def __init__(self, target, count, rate=None):
+        super().__init__(daemon=True)
+        self.target = target
+        self.count = count
+        self.pause = count / rate if rate else 0
+        self.pieces = []
+        self.over = threading.Event()
+
+    def run(self):
+        while not self.over.is_set():
+            began = time.monotonic()
+            self.pieces.append((began, self.target.run(self.count), time.monotonic()))
+            self.over.wait(max(0, began + self.pause - time.monotonic()) if self.pause else 0)
+
+    def between(self, start, end):
+        """The median of the pieces that lie in a stretch of time."""
+        units = [unit for began, unit, ended in self.pieces if began >= start and ended <= end]
+        return statistics.median(units) if units else None
+
+    def stop(self):
+        self.over.set()
+        self.join()
+
+
+def measure_once(load, tracer):
+    """What tracing adds to a unit in percent, by measurement and as the report says."""
+    time.sleep(PLAIN_SECONDS)
+    before = time.monotonic()
+    tracer.attach(load.target)
+    start = time.monotonic()
+    time.sleep(TRACED_SECONDS)
+    end = time.monotonic()
+    tracer.stop()
+    over = time.monotonic()
+    time.sleep(PLAIN_SECONDS)
+    around = [load.between(before - PLAIN_SECONDS, before), load.between(over, time.monotonic())]
+    plain, traced = statistics.mean(around), load.between(start, end)
+    said = json.loads((BENCH / tracer.report).read_text())["overhead_percent"]
+    return (traced / plain - 1) * 100, said
+
+
+def measure(title, target, count, make_tracer, rounds, report, rate=None):
+    load = Load(target, count, rate)
+    load.start()
+    try:
+        results = [measure_once(load, make_tracer()) for _ in range(rounds)]
+    finally:
+        load.stop()
+        target.stop()
+    measured = statistics.median(measured for measured, _ in results)
+    said = statistics.median(said for _, said in results)
+    report.add(f"{title}: added, measured", measured, "%")
+    report.add(f"{title}: added, by the report", said, "%")
+    report.add(f"{title}: report over measured", said / measured, "x", MOST)
+    report.add(f"{title}: report over measured", said / measured, "x", LEAST, at_most=False)
+
+
+def exact():
+    tracer = Unfreed(output=BENCH / "estimate.json")
+    tracer.report = "estimate.json"
+    return tracer
+
+
+def exact_python():
+    tracer = PythonUnfreed("exact", "--python", "exact")
+    tracer.report = "python-unfreed.json"
+    return tracer
+
+
+def native_targets():
+    yield "malloc loop", lambda: Loop("estimate"), 20_000
+    yield ("1,000 live, 1,000 stacks", lambda: Loop(
+        "estimate", ["--live", "1000", "--stacks", "1000", "--mixed"]), 20_000)  # fmt: skip
+    yield "C++ words", lambda: Loop("estimate", program="bench_words"), 100
+    yield ("C++ words on jemalloc", lambda: Loop(
+        "estimate", environment={"LD_PRELOAD": JEMALLOC}, program="bench_words"), 100)  # fmt: skip
+    yield "redis", lambda: Redis("estimate"), 5_000
+
+
+def measure_native(rounds, report):
+    for title, make, count in native_targets():
+        try:
+            target = make()
+        except Unavailable as reason:
+            report.leave_out(title, reason)
+            continue
+        measure(title, target, count, exact, rounds, report)
+
+
+def measure_shop(rounds, report):
+    root = PythonRoot()
+    try:
+        for title, rate in (("Django", None), (f"Django, {SLOW_RATE} a second", SLOW_RATE)):
+            shop = Shop(root, PythonTracer(f"estimate {rate}"), None)
+            count = 1 if rate else 10
+            measure(title, shop, count, exact_python, rounds, report, rate)
+    finally:
+        root.remove()
+
+
+def part_estimates(options, report):
+    clock, Loop.clock = Loop.clock, "cpu"
+    rounds = max(options.rounds // 5, 3)
+    try:
+        measure_native(rounds, report)
+        measure_shop(rounds, report)
+    finally:
+        Loop.clock = clock
