@@ -134,6 +134,9 @@ static void test_what_was_cut_is_refused(void **state)
 		assert_null(snapshot_read_json(json, cut, error, sizeof(error)));
 	assert_refused(json, size - 6, "is damaged");
 	assert_refused(json, (size_t)(strrchr(json, ']') - json), "is cut off");
+	assert_refused(json, (size_t)(strchr(json, '\n') - json), "is damaged");
+	json[40] = '\0';
+	assert_refused(json, size, "is damaged");
 	free(json);
 	snapshot_free(snapshot);
 }

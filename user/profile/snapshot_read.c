@@ -244,11 +244,12 @@ static bool read_head(struct reader *reader, const char *text, size_t size)
 
 	while (length && text[length - 1] != ',')
 		length--;
-	head = length ? strndup(text, length) : NULL;
+	head = length ? malloc(length) : NULL;
 	if (!head) {
 		reader->problem = "is damaged: it does not begin as unfreed writes it";
 		return false;
 	}
+	memcpy(head, text, length); /* a zero in it too */
 	head[length - 1] = '}';
 	root = parse(reader, head, length);
 	bool is_read = root && read_measurement(reader, root);
@@ -301,7 +302,7 @@ struct snapshot *snapshot_read_json(const char *text, size_t size, char *error, 
 
 	if (!reader.snapshot)
 		reader.problem = "is too large for the memory of this machine";
-	else if (!ends_in_stacks(text, head))
+	else if (!line || !ends_in_stacks(text, head))
 		read_whole(&reader, text, size);
 	else if (read_head(&reader, text, head))
 		read_lines(&reader, line + 1, text + size);
