@@ -20,6 +20,14 @@ const char *verdict_name(enum verdict verdict)
 	return names[verdict];
 }
 
+bool verdict_by_name(const char *name, enum verdict *verdict)
+{
+	for (*verdict = 0; name && *verdict < VERDICT_COUNT; ++*verdict)
+		if (!strcmp(verdict_name(*verdict), name))
+			return true;
+	return false;
+}
+
 struct answer *answer_new(void)
 {
 	struct zone *zone = zone_new();

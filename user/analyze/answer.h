@@ -31,6 +31,9 @@ enum verdict {
 
 const char *verdict_name(enum verdict verdict);
 
+/* Reads such a name, NULL too; false where it is none. */
+bool verdict_by_name(const char *name, enum verdict *verdict);
+
 struct rate {
 	double value; /* bytes an hour */
 	double low;   /* of its 95 % interval */

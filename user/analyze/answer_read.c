@@ -78,14 +78,8 @@ static void read_container(struct saved *saved, struct json_object *object, stru
 
 static void read_verdict(struct saved *saved, struct json_object *object, struct finding *finding)
 {
-	const char *name = saved_string(saved, object, "verdict");
-
-	for (size_t i = 0; i < VERDICT_COUNT; i++)
-		if (!strcmp(name, verdict_name(i))) {
-			finding->verdict = i;
-			return;
-		}
-	saved_fail_shape(saved, "verdict");
+	if (!verdict_by_name(saved_string(saved, object, "verdict"), &finding->verdict))
+		saved_fail_shape(saved, "verdict");
 }
 
 static void read_findings(struct saved *saved, struct answer *answer, struct json_object *root)

@@ -160,16 +160,6 @@ static struct json_object *element(const struct json_object *array, size_t index
 		       : NULL;
 }
 
-static bool read_verdict(const struct json_object *object, enum verdict *verdict)
-{
-	const char *name = json_object_get_string(member(object, "verdict"));
-
-	for (*verdict = 0; name && *verdict < VERDICT_COUNT; ++*verdict)
-		if (!strcmp(verdict_name(*verdict), name))
-			return true;
-	return false;
-}
-
 static void read_findings(const struct json_object *array, struct told *told)
 {
 	struct json_object *object;
@@ -178,7 +168,9 @@ static void read_findings(const struct json_object *array, struct told *told)
 		struct told_finding *finding = &told->findings[told->finding_count];
 
 		finding->name = read_string(object, "name");
-		if (!finding->name || !read_verdict(object, &finding->verdict)) {
+		if (!finding->name ||
+		    !verdict_by_name(json_object_get_string(member(object, "verdict")),
+				     &finding->verdict)) {
 			free(finding->name);
 			continue;
 		}
