@@ -19,7 +19,7 @@ bpf_arch := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
 
 packages := libbpf libelf libdw capstone libprotobuf-c json-c zlib libcap
 # Their headers: they are loaded where they are wanted.
-loaded   := libmicrohttpd
+loaded   := libmicrohttpd sqlite3
 CFLAGS   ?= -O2 -g
 comma    := ,
 sanitize := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)

@@ -69,7 +69,7 @@ _unfreed()
     --comm) _unfreed_names ;;
     --container) _unfreed_containers ;;
     --cgroup) _files -/ -W /sys/fs/cgroup ;;
-    -o | --output | --diff | --core | --root | --exec | --app | --suppressions) _files ;;
+    -o | --output | --diff | --core | --root | --exec | --history | --app | --suppressions) _files ;;
     -f | --format)
         if [[ $command == heap ]]; then
             compadd text json dot svg
@@ -82,7 +82,7 @@ _unfreed()
     --attach) compadd auto session multi perf ;;
     --sites) compadd auto entry ;;
     --by | --count | --malloc | --python) _unfreed_choices $command $words[CURRENT-1] ;;
-    -d | --duration | -i | --interval | --older-than | --top | --max-* | --budget | --fail-above | --listen | --looks | \
+    -d | --duration | -i | --interval | --older-than | --top | --max-* | --history-size | --budget | --fail-above | --listen | --looks | \
         --watch | --holders) ;;
     *)
         if [[ $words[CURRENT] == -* ]]; then

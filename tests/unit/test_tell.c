@@ -130,6 +130,8 @@ static const struct {
 		"./server ended with status 3: it was told of an alert"},
 	[EVENT_NOT_ASKED] = {VERBOSITY_VERBOSE,
 		"dict shop.CACHE: not asked why it grows: a: b; c: d"},
+	[EVENT_HISTORY_NOT_WRITTEN] = {VERBOSITY_QUIET,
+		"what happens now is not kept in /usr/lib/lib{path}.so: a: b; c: d"},
 	/* clang-format on */
 };
 

@@ -17,7 +17,9 @@
 #define BUDGET     1.0 /* percent of a processor */
 #define HOOK_S     30.0
 
-enum { KEY_LISTEN = 0x7100, KEY_BUDGET, KEY_EXEC };
+#define HISTORY_MB 256.0
+
+enum { KEY_LISTEN = 0x7100, KEY_BUDGET, KEY_EXEC, KEY_HISTORY, KEY_HISTORY_SIZE };
 
 struct monitor_command {
 	struct target_choice target;
@@ -25,6 +27,8 @@ struct monitor_command {
 	double budget_percent;
 	double duration_s;
 	const char *hook;
+	const char *history;
+	double history_mb;
 	const char *address;
 	double interval_s;
 };
@@ -35,6 +39,11 @@ static const struct argp_option options[] = {
 	{"duration", 'd', "SECONDS", 0, "Ask for so long each time (default: 120)", 1},
 	{"exec", KEY_EXEC, "PROGRAM", 0,
 	 "Start it for each alert, which is JSON on its standard input", 1},
+	{"history", KEY_HISTORY, "FILE", 0,
+	 "Keep there what is seen, with each answer: a file of SQLite, made where there is none",
+	 1},
+	{"history-size", KEY_HISTORY_SIZE, "MB", 0, "The most of it that is kept (default: 256)",
+	 1},
 	{"interval", 'i', "SECONDS", 0, "Read all processes so often (default: 10)", 1},
 	{"listen", KEY_LISTEN, "ADDRESS:PORT", 0,
 	 "Answer there, in numbers; port 0 is any (default: " ADDRESS ")", 1},
@@ -57,6 +66,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_EXEC:
 		command->hook = argument;
 		return 0;
+	case KEY_HISTORY:
+		command->history = argument;
+		return 0;
+	case KEY_HISTORY_SIZE:
+		return argument_number("--history-size", argument, 1, 1e6, &command->history_mb);
 	case 'i':
 		return argument_number("--interval", argument, 0.1, 3600, &command->interval_s);
 	case KEY_LISTEN:
@@ -88,7 +102,8 @@ static const struct argp argp = {
 	       "running, 2 usage, 3 the target (no such process).",
 };
 
-static int begin(const struct monitor_command *command, struct failure *failure)
+static int watch_with(const struct monitor_command *command, struct history *history,
+		      struct failure *failure)
 {
 	const struct procfs procfs = {.root = "/proc"};
 	char shown[HTTP_ADDRESS_BYTES];
@@ -107,14 +122,28 @@ static int begin(const struct monitor_command *command, struct failure *failure)
 			},
 		.hook = command->hook,
 		.hook_timeout_s = HOOK_S,
+		.history = history,
 		.address = shown,
 		.listener = &people,
 	};
 
-	if (command->hook && hook_check(command->hook, failure))
-		return -1;
 	monitor_options.listening = http_listen(command->address, shown, failure);
 	return monitor_options.listening < 0 ? -1 : monitor_run(&monitor_options, failure);
+}
+
+static int begin(const struct monitor_command *command, struct failure *failure)
+{
+	struct history *history = NULL;
+
+	if (command->hook && hook_check(command->hook, failure))
+		return -1;
+	if (command->history &&
+	    !(history = history_open(command->history, (uint64_t)(command->history_mb * 1e6),
+				     &people, failure)))
+		return -1;
+	int error = watch_with(command, history, failure);
+	history_close(history);
+	return error;
 }
 
 static enum exit_status watch(const struct monitor_command *command)
@@ -135,6 +164,7 @@ int monitor_main(int argc, char **argv)
 		.interval_s = INTERVAL_S,
 		.duration_s = DURATION_S,
 		.budget_percent = BUDGET,
+		.history_mb = HISTORY_MB,
 	};
 	enum exit_status status = STATUS_USAGE;
 

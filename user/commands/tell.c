@@ -94,6 +94,8 @@ static const struct sentence {
 		"cgroup {path}: no more near its memory limit: {percent} % are used"},
 	[EVENT_HOOK_FAILED] = {VERBOSITY_QUIET, "{command} {end}: it was told of an alert"},
 	[EVENT_NOT_ASKED] = {VERBOSITY_VERBOSE, "{name}: not asked why it grows: {text}"},
+	[EVENT_HISTORY_NOT_WRITTEN] = {VERBOSITY_QUIET,
+		"what happens now is not kept in {path}: {text}"},
 	/* clang-format on */
 };
 

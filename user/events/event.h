@@ -64,6 +64,7 @@ enum event_kind {
 	EVENT_NOT_NEAR_LIMIT,
 	EVENT_HOOK_FAILED,
 	EVENT_NOT_ASKED, /* why it grows: it could not be told */
+	EVENT_HISTORY_NOT_WRITTEN,
 	EVENT_COUNT
 };
 

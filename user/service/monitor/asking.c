@@ -7,21 +7,25 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../lib/process_end.h"
 #include "../../memory/budget.h"
+#include "../../output/why.h"
 #include "../inquiry.h"
 #include "../reading.h"
 
-enum { PIPE_FD = 3, READ_BYTES = 65536 };
+enum { PIPE_FD = 3, WHOLE_FD, READ_BYTES = 65536, WHOLE_BYTES_MAX = 64 << 20 };
 
 struct asking {
 	pid_t child; /* 0: waited for */
 	int fd;
+	int whole_fd; /* a file in memory; -1: none is wanted */
 	struct loop_source *source;
 	loop_fn *done;
 	void *context;
@@ -33,6 +37,18 @@ struct asking {
 };
 
 /* --- in the child --- */
+
+/* All of it, or nothing. */
+static int write_whole(const struct answer *answer)
+{
+	static const struct why_output_options all;
+	FILE *file = fdopen(WHOLE_FD, "w");
+	int error = !file ? -errno : (why_json(answer, &all, file) | fflush(file));
+
+	if (error && ftruncate(WHOLE_FD, 0))
+		return -errno;
+	return 0;
+}
 
 static int ask(const struct asking_options *options, struct confined *confined, struct loop *loop,
 	       FILE *file)
@@ -56,9 +72,12 @@ static int ask(const struct asking_options *options, struct confined *confined, 
 
 	if (inquiry && !inquiry_run(inquiry, &failure))
 		answer = inquiry_answer(inquiry);
-	int error =
-		answer ? told_write(answer, file)
-		       : told_write_failure(*failure.text ? failure.text : "out of memory", file);
+	int error = answer && options->whole ? write_whole(answer) : 0;
+
+	if (!error)
+		error = answer ? told_write(answer, file)
+			       : told_write_failure(*failure.text ? failure.text : "out of memory",
+						    file);
 	answer_free(answer);
 	inquiry_free(inquiry);
 	return error;
@@ -77,15 +96,20 @@ static int answer_into(const struct asking_options *options, FILE *file)
 }
 
 /* Nothing of the parent's is kept but its standard streams: no socket, no signal that it waits for. */
-static _Noreturn void run_child(const struct asking_options *options, int fd, pid_t parent)
+static _Noreturn void run_child(const struct asking_options *options, int fd, int whole_fd,
+				pid_t parent)
 {
 	sigset_t none;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || dup2(fd, PIPE_FD) < 0)
+	if (whole_fd >= 0)
+		whole_fd = fcntl(whole_fd, F_DUPFD, WHOLE_FD + 1); /* out of the pipe's way */
+	if (getppid() != parent || dup2(fd, PIPE_FD) < 0 ||
+	    (options->whole && dup2(whole_fd, WHOLE_FD) < 0))
 		_exit(1);
-	close_range(PIPE_FD + 1, ~0u, 0);
+	close_range(options->whole ? WHOLE_FD + 1 : WHOLE_FD, ~0u, 0);
 	fcntl(PIPE_FD, F_SETFD, FD_CLOEXEC);
+	fcntl(WHOLE_FD, F_SETFD, FD_CLOEXEC);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	FILE *file = fdopen(PIPE_FD, "w");
@@ -131,30 +155,42 @@ static void receive(void *context)
 	asking->size += (size_t)got;
 }
 
+/* What both sides need: the pipe's end that the child writes to is returned; -1 with errno. */
+static int open_ends(struct asking *asking, bool whole)
+{
+	int ends[2];
+
+	asking->whole_fd = whole ? memfd_create("answer", MFD_CLOEXEC) : -1;
+	if ((whole && asking->whole_fd < 0) || pipe2(ends, O_CLOEXEC))
+		return -1;
+	asking->fd = ends[0];
+	return ends[1];
+}
+
 struct asking *asking_new(struct loop *loop, const struct asking_options *options, loop_fn *done,
 			  void *context)
 {
 	struct asking *asking = calloc(1, sizeof(*asking));
 	pid_t parent = getpid();
-	int ends[2];
 
-	if (!asking || pipe2(ends, O_CLOEXEC)) {
-		free(asking);
+	if (!asking)
 		return NULL;
-	}
-	asking->child = fork();
+	asking->fd = -1;
+	int end = open_ends(asking, options->whole);
+	asking->child = end < 0 ? -1 : fork();
 	if (!asking->child)
-		run_child(options, ends[1], parent);
-	close(ends[1]);
-	asking->fd = ends[0];
+		run_child(options, end, asking->whole_fd, parent);
 	asking->done = done;
 	asking->context = context;
-	fcntl(ends[0], F_SETFL, O_NONBLOCK);
+	fcntl(asking->fd, F_SETFL, O_NONBLOCK);
 	if (asking->child > 0)
-		asking->source = loop_on_descriptor(loop, ends[0], LOOP_IN_TURN, receive, asking);
+		asking->source =
+			loop_on_descriptor(loop, asking->fd, LOOP_IN_TURN, receive, asking);
+	int error = errno;
+	if (end >= 0)
+		close(end);
 	if (asking->source)
 		return asking;
-	int error = errno;
 	asking_free(asking);
 	errno = error;
 	return NULL;
@@ -173,6 +209,22 @@ void asking_take(struct asking *asking, struct told *told)
 	told->cost_s = fmax(told->cost_s, asking->cpu_s);
 }
 
+char *asking_take_whole(struct asking *asking, size_t *size)
+{
+	struct stat status;
+	char *text;
+
+	if (asking->whole_fd < 0 || fstat(asking->whole_fd, &status) || status.st_size <= 0 ||
+	    status.st_size > WHOLE_BYTES_MAX)
+		return NULL;
+	*size = (size_t)status.st_size;
+	text = malloc(*size);
+	if (text && pread(asking->whole_fd, text, *size, 0) == status.st_size)
+		return text;
+	free(text);
+	return NULL;
+}
+
 void asking_free(struct asking *asking)
 {
 	if (!asking)
@@ -182,7 +234,10 @@ void asking_free(struct asking *asking)
 		kill(asking->child, SIGKILL);
 		process_wait(asking->child);
 	}
-	close(asking->fd);
+	if (asking->fd >= 0)
+		close(asking->fd);
+	if (asking->whole_fd >= 0)
+		close(asking->whole_fd);
 	free(asking->text);
 	free(asking);
 }

@@ -17,6 +17,7 @@ struct asking_options {
 	double duration_s;
 	uint64_t max_memory_bytes; /* of its own; 0: by what there is */
 	bool with_keys;
+	bool whole; /* the answer as `why` writes it is wanted too */
 };
 
 struct asking;
@@ -28,6 +29,12 @@ struct asking *asking_new(struct loop *loop, const struct asking_options *option
 /* Once it is over: what it told, to be released by the caller, and what it cost, with what came of it
  * where it told nothing. */
 void asking_take(struct asking *asking, struct told *told);
+
+/*
+ * The same answer whole, an unfreed/why/1: its text, the caller's, which is no string, and its size.
+ * NULL: there is none, or none was wanted.
+ */
+char *asking_take_whole(struct asking *asking, size_t *size);
 
 /* Ends it where it still goes on. Accepts NULL. */
 void asking_free(struct asking *asking);

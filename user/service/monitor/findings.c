@@ -40,6 +40,11 @@ static struct known_finding *find(struct findings *findings, const char *name)
 	return NULL;
 }
 
+bool findings_have(const struct findings *findings, const char *name)
+{
+	return find((struct findings *)findings, name);
+}
+
 /* The line that fills it stays known where a later answer did not see it. */
 static void renew(struct known_finding *known, struct told_finding *told)
 {
@@ -81,6 +86,15 @@ static struct known_finding *add(struct findings *findings, struct told_finding 
 		.last_s = now_s,
 	};
 	return &findings->items[findings->count++];
+}
+
+void findings_recall(struct findings *findings, struct told_finding *told, double first_s,
+		     double last_s)
+{
+	struct known_finding *known = add(findings, told, last_s);
+
+	if (known)
+		known->first_s = first_s;
 }
 
 static void drop(struct findings *findings, size_t index, finding_told_fn *tell, void *context)

@@ -42,6 +42,12 @@ bool findings_take(struct findings *findings, struct told *told, double now_s,
 /* The service does not grow: those that no answer had since then are over. */
 void findings_end(struct findings *findings, double since_s, finding_told_fn *tell, void *context);
 
+/* One that was known, and told, before we were started. `told` is taken over. */
+void findings_recall(struct findings *findings, struct told_finding *told, double first_s,
+		     double last_s);
+
+bool findings_have(const struct findings *findings, const char *name);
+
 void findings_release(struct findings *findings);
 
 #endif

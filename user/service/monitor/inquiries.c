@@ -58,14 +58,28 @@ static bool take_told(struct inquiries *inquiries, struct told *told, double now
 	return findings_take(&service->findings, told, now_s, tell_finding, inquiries);
 }
 
+/* What came of it, and the answer itself. */
+static void keep(struct inquiries *inquiries, double now_s)
+{
+	size_t size;
+	char *whole = asking_take_whole(inquiries->asking, &size);
+
+	if (whole)
+		history_add_answer(inquiries->history, inquiries->service, whole, size);
+	free(whole);
+	history_add_findings(inquiries->history, inquiries->service, now_s);
+}
+
 static void end(struct inquiries *inquiries, struct told *told, double now_s)
 {
 	struct watched_service *service = inquiries->service;
 
-	asking_free(inquiries->asking);
-	inquiries->asking = NULL;
 	set_pause(service, inquiries->options->duration_s, take_told(inquiries, told, now_s),
 		  now_s);
+	if (inquiries->history && !told->failure)
+		keep(inquiries, now_s);
+	asking_free(inquiries->asking);
+	inquiries->asking = NULL;
 	told_release(told);
 	service->is_asked = false;
 	inquiries->service = NULL;
@@ -138,6 +152,8 @@ static void end_findings(struct inquiries *inquiries, struct watched_service *se
 	inquiries->service = service; /* that tell_finding() names */
 	findings_end(&service->findings, now_s - trend_span_s(&service->trend), tell_finding,
 		     inquiries);
+	if (inquiries->history)
+		history_add_findings(inquiries->history, service, now_s);
 	inquiries->service = NULL;
 }
 
@@ -191,6 +207,7 @@ static void ask(struct inquiries *inquiries, struct watched_service *service)
 		.duration_s = inquiries->options->duration_s,
 		.max_memory_bytes = inquiries->options->max_memory_bytes,
 		.with_keys = inquiries->options->with_keys,
+		.whole = inquiries->history,
 	};
 
 	inquiries->asking = asking_new(inquiries->loop, &options, take_answer, inquiries);

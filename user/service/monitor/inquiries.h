@@ -10,6 +10,7 @@
 
 #include "alerts.h"
 #include "asking.h"
+#include "history.h"
 
 struct inquiries_options {
 	double share; /* of a processor, for inquiries and what they cost the targets; 0: none */
@@ -23,6 +24,7 @@ struct inquiries {
 	struct roster *roster;
 	struct loop *loop;
 	const struct alerts *alerts;
+	struct history *history;         /* NULL: none is kept */
 	struct asking *asking;           /* NULL: none goes on */
 	struct watched_service *service; /* that it is about */
 	double began_s;                  /* when it began */

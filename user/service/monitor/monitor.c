@@ -65,6 +65,18 @@ static void tell_none(struct monitor *monitor, const struct failure *failure)
 	monitor->waiting = none;
 }
 
+/* Those that came since: a history may know them. */
+static void recall(struct monitor *monitor, double now_s)
+{
+	for (size_t i = 0; i < monitor->roster.service_count && monitor->options->history; i++) {
+		struct watched_service *service = monitor->roster.services[i];
+
+		if (!service->recalled)
+			history_recall(monitor->options->history, service, now_s);
+		service->recalled = true;
+	}
+}
+
 /* At the beginning what cannot be looked for is an error; later it is waited for to be better. */
 static void look(void *context)
 {
@@ -79,6 +91,7 @@ static void look(void *context)
 		return;
 	}
 	tell_none(monitor, &failure);
+	recall(monitor, before.at_s);
 	double took_s = mark_now(monitor).cpu_s - before.cpu_s;
 	loop_set_timer(monitor->look_timer, ns_of(fmax(took_s / LOOK_SHARE, pause_s)), 0);
 }
@@ -91,6 +104,8 @@ static void read_all(void *context)
 	roster_read(&monitor->roster, now.at_s);
 	alerts_attend_limits(&monitor->alerts);
 	inquiries_attend(&monitor->inquiries, now.at_s);
+	if (monitor->options->history)
+		history_add_samples(monitor->options->history, &monitor->roster, now.at_s);
 	monitor->pressure = pressure_read("/proc/pressure/memory");
 	monitor->rounds++;
 	if (now.at_s - monitor->marks[1].at_s >= OVERHEAD_S) {
@@ -224,7 +239,9 @@ int monitor_run(const struct monitor_options *options, struct failure *failure)
 {
 	struct monitor monitor = {
 		.options = options,
-		.inquiries = {.options = &options->inquiries, .alerts = &monitor.alerts},
+		.inquiries = {.options = &options->inquiries,
+			      .alerts = &monitor.alerts,
+			      .history = options->history},
 		.alerts = {.roster = &monitor.roster, .listener = options->listener},
 		.began_s = clock_s(CLOCK_REALTIME),
 	};

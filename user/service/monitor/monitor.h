@@ -21,8 +21,9 @@ struct monitor_options {
 	struct inquiries_options inquiries;
 	const char *hook; /* a program that hook_check() allows; NULL: none */
 	double hook_timeout_s;
-	int listening;       /* a descriptor of http_listen(), taken over, */
-	const char *address; /* and where that is */
+	struct history *history; /* NULL: none is kept */
+	int listening;           /* a descriptor of http_listen(), taken over, */
+	const char *address;     /* and where that is */
 	const struct listener *listener;
 };
 

@@ -44,6 +44,7 @@ struct watched_service {
 	struct rate growth; /* of memory in use */
 	struct told_memory memory;
 	struct findings findings;
+	bool recalled; /* what a history has of it was asked for */
 };
 
 struct instance {

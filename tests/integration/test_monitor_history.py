@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What `unfreed monitor --history` keeps: it outlives the monitor, however that ends, and the next one
+goes on with it."""
+import json
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import ROOT, TIMEOUT, UNFREED, eventually
+from monitors import Monitor
+
+KILLS = 10
+
+
+@pytest.fixture
+def service():
+    """One that forgets nothing."""
+    process = subprocess.Popen([sys.executable, str(ROOT / "tests/programs/demo_service.py")])
+    yield process
+    process.kill()
+    process.wait(TIMEOUT)
+
+
+@pytest.fixture
+def history(tmp_path):
+    return tmp_path / "history"
+
+
+def query(path, text):
+    """All rows, each a dictionary."""
+    base = sqlite3.connect(path)
+    base.row_factory = sqlite3.Row
+    try:
+        return [dict(row) for row in base.execute(text)]
+    finally:
+        base.close()
+
+
+def test_a_killed_monitor_is_followed_by_one_that_knows(service, history):
+    options = ["-p", service.pid, "-d", 8, "--budget", 100, "--history", history]
+    with Monitor(*options) as monitor:
+        monitor.stderr.until(r"__main__\.history")
+        eventually(lambda: query(history, "SELECT * FROM finding"), "it is not kept")
+        monitor.end(signal.SIGKILL)
+    [finding] = query(history, "SELECT * FROM finding WHERE name LIKE '%history%'")
+    assert finding["verdict"] == "grows, no bound seen" and finding["over_at"] is None
+    assert finding["low"] <= finding["bytes_per_hour"] <= finding["high"]
+    assert "remember (" in finding["filled_by"]
+    [answer] = query(history, "SELECT json FROM answer")
+    answer = json.loads(answer["json"])
+    assert answer["schema"] == "unfreed/why/1" and answer["look"]["types"]
+    assert any(found["container"] and "history" in found["container"]["name"]
+               for found in answer["findings"])
+    sample = query(history, "SELECT * FROM sample JOIN service ON service.id = service")[0]
+    assert sample["name"] == f"python3[{service.pid}]" and sample["processes"] == 1
+    assert sample["resident_bytes"] > 1e6 and abs(sample["at"] - time.time()) < TIMEOUT
+
+    with Monitor(*options) as monitor:
+        assert monitor.metrics().all("unfreed_finding", name=finding["name"])
+        assert monitor.metrics().one("unfreed_inquiries_total") == 0
+        eventually(lambda: len(query(history, "SELECT id FROM answer")) == 2, "it is not asked")
+        monitor.until_round()
+        assert monitor.end() == 0
+        assert "history" not in monitor.stderr.rest()
+    [again] = query(history, "SELECT * FROM finding WHERE name LIKE '%history%'")
+    assert (again["id"], again["first_at"]) == (finding["id"], pytest.approx(finding["first_at"], abs=2))
+    assert again["last_at"] > finding["last_at"]
+
+
+def test_killed_at_any_moment(service, history):
+    """It can be opened, and nothing that was there is gone."""
+    rows = 0
+    for number in range(KILLS):
+        process = subprocess.Popen(
+            [str(UNFREED), "monitor", "--listen", "127.0.0.1:0", "-q", "-p", str(service.pid),
+             "--history", str(history)], stderr=subprocess.PIPE)
+        time.sleep(random.Random(number).uniform(0, 0.3))
+        process.kill()
+        process.wait(TIMEOUT)
+        process.stderr.close()
+        if not history.exists() or not query(history, "SELECT * FROM sqlite_master"):
+            continue
+        assert query(history, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
+        kept = len(query(history, "SELECT * FROM sample"))
+        assert kept >= rows
+        rows = kept
+    with Monitor("-p", service.pid, "--history", history) as monitor:
+        eventually(lambda: query(history, "SELECT * FROM sample"), "it is not kept")
+        assert monitor.end() == 0
+
+
+def test_what_cannot_be_kept_in_is_refused(service, tmp_path):
+    shared = tmp_path / "shared"
+    shared.touch()
+    shared.chmod(0o666)
+    for path, said in [(shared, "others can change"), (tmp_path, "is no file"),
+                       (tmp_path / "none/history", "unable to open")]:
+        done = subprocess.run(
+            [str(UNFREED), "monitor", "-p", str(service.pid), "--listen", "127.0.0.1:0", "--history",
+             str(path)], capture_output=True, text=True, timeout=TIMEOUT)
+        assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
+        assert said in done.stderr, done.stderr

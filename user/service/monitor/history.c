@@ -1,0 +1,422 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "history.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../lib/clock.h"
+#include "sqlite.h"
+
+#define SAMPLE_S 60.0
+#define THIN_S   3600.0
+#define WAIT_MS  200 /* for a reader that keeps the file */
+
+enum { VERSION = 1, DROP_MAX = 1000 };
+
+/* application_id is "unfr". Times are seconds since the epoch. */
+static const char schema[] =
+	"PRAGMA application_id = 0x756e6672; PRAGMA user_version = 1;"
+	"CREATE TABLE service (id INTEGER PRIMARY KEY, name TEXT NOT NULL, cgroup TEXT NOT NULL,"
+	" UNIQUE (name, cgroup));"
+	"CREATE TABLE sample (service INTEGER NOT NULL REFERENCES service, at INTEGER NOT NULL,"
+	" processes INTEGER NOT NULL, resident_bytes INTEGER NOT NULL,"
+	" anonymous_bytes INTEGER NOT NULL, swapped_bytes INTEGER NOT NULL,"
+	" PRIMARY KEY (service, at)) WITHOUT ROWID;"
+	"CREATE TABLE finding (id INTEGER PRIMARY KEY, service INTEGER NOT NULL REFERENCES service,"
+	" name TEXT NOT NULL, type TEXT, verdict TEXT NOT NULL, bytes_per_hour REAL, low REAL,"
+	" high REAL, holds_bytes INTEGER, filled_by TEXT, reason TEXT, first_at INTEGER NOT NULL,"
+	" last_at INTEGER NOT NULL, over_at INTEGER);"
+	"CREATE UNIQUE INDEX finding_now ON finding (service, name) WHERE over_at IS NULL;"
+	"CREATE TABLE answer (id INTEGER PRIMARY KEY, service INTEGER NOT NULL REFERENCES service,"
+	" at INTEGER NOT NULL, json TEXT NOT NULL);"
+	"CREATE INDEX answer_at ON answer (at);";
+
+/* Of samples one an hour after two weeks; of a service's answers the last of a day after one. */
+static const char thin[] =
+	"DELETE FROM sample WHERE at < CAST(strftime('%s', 'now') AS INTEGER) - 14 * 86400 AND at % 3600 >= 60;"
+	"DELETE FROM answer WHERE at < CAST(strftime('%s', 'now') AS INTEGER) - 7 * 86400 AND id NOT IN"
+	" (SELECT max(id) FROM answer GROUP BY service, at / 86400);";
+
+struct history {
+	const struct sqlite *sqlite;
+	sqlite3 *base;
+	char *path;
+	uint64_t bytes_max;
+	const struct listener *listener;
+	double sampled_s, thinned_s; /* 0: not yet */
+	bool failed;                 /* so it was said */
+};
+
+/* --- sentences --- */
+
+/* How values are bound: `s` a string or NULL, `i` an int64_t, `d` a double, which is NULL where it is no
+ * number. */
+static void bind(const struct sqlite *sqlite, sqlite3_stmt *statement, const char *kinds,
+		 va_list values)
+{
+	for (int i = 1; *kinds; i++, kinds++) {
+		if (*kinds == 'i')
+			sqlite->bind_int64(statement, i, va_arg(values, int64_t));
+		else if (*kinds == 'd')
+			sqlite->bind_double(statement, i, va_arg(values, double));
+		else
+			sqlite->bind_text(statement, i, va_arg(values, const char *), -1,
+					  SQLITE_STATIC);
+	}
+}
+
+static sqlite3_stmt *prepare(const struct history *history, const char *text, const char *kinds,
+			     va_list values)
+{
+	sqlite3_stmt *statement;
+
+	if (history->sqlite->prepare_v2(history->base, text, -1, &statement, NULL))
+		return NULL;
+	bind(history->sqlite, statement, kinds, values);
+	return statement;
+}
+
+/* A statement to be stepped through and finalized; NULL where it cannot be. Values must stay. */
+static sqlite3_stmt *ask(const struct history *history, const char *text, const char *kinds, ...)
+{
+	va_list values;
+
+	va_start(values, kinds);
+	sqlite3_stmt *statement = prepare(history, text, kinds, values);
+	va_end(values);
+	return statement;
+}
+
+/* One that gives nothing back. Returns whether it was done. */
+static bool run(const struct history *history, const char *text, const char *kinds, ...)
+{
+	va_list values;
+
+	va_start(values, kinds);
+	sqlite3_stmt *statement = prepare(history, text, kinds, values);
+	va_end(values);
+	bool done = statement && history->sqlite->step(statement) == SQLITE_DONE;
+	return !(statement && history->sqlite->finalize(statement)) && done;
+}
+
+/* The first value that a question gives; -1: none. */
+static int64_t ask_number(const struct history *history, const char *text)
+{
+	sqlite3_stmt *statement = ask(history, text, "");
+	int64_t number = statement && history->sqlite->step(statement) == SQLITE_ROW
+				 ? history->sqlite->column_int64(statement, 0)
+				 : -1;
+
+	history->sqlite->finalize(statement);
+	return number;
+}
+
+static bool execute(const struct history *history, const char *text)
+{
+	return !history->sqlite->exec(history->base, text, NULL, NULL, NULL);
+}
+
+/* All or nothing of what stands between. */
+static bool begin(const struct history *history)
+{
+	return execute(history, "BEGIN IMMEDIATE");
+}
+
+static void end(struct history *history, bool done)
+{
+	done = done && execute(history, "COMMIT");
+	if (!done && !history->failed)
+		event_tell(history->listener,
+			   &(struct event){.kind = EVENT_HISTORY_NOT_WRITTEN,
+					   .path = history->path,
+					   .text = history->sqlite->errmsg(history->base)});
+	if (!done)
+		execute(history, "ROLLBACK");
+	history->failed = !done;
+}
+
+/* --- the file --- */
+
+static int check_file(const char *path, struct failure *failure)
+{
+	struct stat status;
+
+	if (lstat(path, &status))
+		return errno == ENOENT
+			       ? 0
+			       : failure_set(failure, STATUS_FAILURE, "cannot open %.200s: %s",
+					     path, strerror(errno));
+	if (!S_ISREG(status.st_mode))
+		return failure_set(failure, STATUS_FAILURE, "%.200s is no file", path);
+	if (status.st_mode & (S_IWGRP | S_IWOTH) || (status.st_uid && status.st_uid != geteuid()))
+		return failure_set(failure, STATUS_FAILURE,
+				   "others can change %.200s: chown it and chmod go-w make it safe",
+				   path);
+	return 0;
+}
+
+/* One that has nothing in it yet gets its tables. Returns NULL, or what is wrong. */
+static const char *take_up(const struct history *history)
+{
+	if (!execute(history, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+			      "PRAGMA journal_size_limit = 4194304"))
+		return history->sqlite->errmsg(history->base);
+	if (!ask_number(history, "SELECT count(*) FROM sqlite_master")) {
+		if (!begin(history) || !execute(history, schema) || !execute(history, "COMMIT"))
+			return history->sqlite->errmsg(history->base);
+		return NULL;
+	}
+	if (ask_number(history, "PRAGMA application_id") != 0x756e6672)
+		return "it is no history that unfreed keeps";
+	return ask_number(history, "PRAGMA user_version") > VERSION ? "a newer unfreed keeps it"
+								    : NULL;
+}
+
+struct history *history_open(const char *path, uint64_t bytes_max, const struct listener *listener,
+			     struct failure *failure)
+{
+	const struct sqlite *sqlite = sqlite_load(failure);
+	struct history *history =
+		sqlite && !check_file(path, failure) ? calloc(1, sizeof(*history)) : NULL;
+
+	if (!history)
+		return NULL;
+	*history = (struct history){.sqlite = sqlite,
+				    .path = strdup(path),
+				    .bytes_max = bytes_max,
+				    .listener = listener};
+	mode_t mask = umask(S_IRWXG | S_IRWXO);
+	int error = sqlite->open_v2(path, &history->base,
+				    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+	const char *wrong = error ? sqlite->errstr(error) : NULL;
+
+	if (!error) {
+		sqlite->busy_timeout(history->base, WAIT_MS);
+		wrong = take_up(history);
+	}
+	umask(mask);
+	if (!wrong)
+		return history;
+	failure_set(failure, STATUS_FAILURE, "cannot keep a history in %.200s: %.200s", path,
+		    wrong);
+	history_close(history);
+	return NULL;
+}
+
+void history_close(struct history *history)
+{
+	if (!history)
+		return;
+	history->sqlite->close_v2(history->base);
+	free(history->path);
+	free(history);
+}
+
+/* --- room --- */
+
+static bool is_too_large(const struct history *history)
+{
+	int64_t pages = ask_number(history, "PRAGMA page_count") -
+			ask_number(history, "PRAGMA freelist_count");
+
+	return (uint64_t)pages * (uint64_t)ask_number(history, "PRAGMA page_size") >
+	       history->bytes_max;
+}
+
+/* The oldest answers first, then a day of samples at a time. */
+static bool drop_oldest(const struct history *history)
+{
+	for (int i = 0; i < DROP_MAX && is_too_large(history); i++) {
+		const char *what =
+			ask_number(history, "SELECT count(*) FROM answer") > 1
+				? "DELETE FROM answer WHERE id IN"
+				  " (SELECT id FROM answer ORDER BY at LIMIT 1)"
+				: "DELETE FROM sample WHERE at < (SELECT min(at) + 86400 FROM sample)";
+
+		if (!execute(history, what))
+			return false;
+	}
+	return true;
+}
+
+static bool thin_out(struct history *history, double now_s)
+{
+	if (history->thinned_s && now_s - history->thinned_s < THIN_S)
+		return true;
+	history->thinned_s = now_s;
+	return execute(history, thin);
+}
+
+/* --- what is kept --- */
+
+static int64_t seconds_of(double since_epoch_s)
+{
+	return (int64_t)floor(since_epoch_s);
+}
+
+static int64_t real_now(void)
+{
+	return seconds_of(clock_s(CLOCK_REALTIME));
+}
+
+static bool keep_service(const struct history *history, const struct watched_service *service)
+{
+	return run(history, "INSERT OR IGNORE INTO service (name, cgroup) VALUES (?, ?)", "ss",
+		   service->name, service->group);
+}
+
+#define SERVICE "(SELECT id FROM service WHERE name = ? AND cgroup = ?)"
+
+static bool keep_sample(const struct history *history, const struct roster *roster,
+			const struct watched_service *service)
+{
+	int64_t resident = 0, anonymous = 0, swapped = 0;
+
+	for (size_t i = 0; i < roster->instance_count; i++) {
+		const struct process_status *status = &roster->instances[i].status;
+
+		if (roster->instances[i].service != service)
+			continue;
+		resident += (int64_t)status->resident_bytes;
+		anonymous += (int64_t)status->anonymous_bytes;
+		swapped += (int64_t)status->swapped_bytes;
+	}
+	return keep_service(history, service) &&
+	       run(history, "INSERT OR REPLACE INTO sample VALUES (" SERVICE ", ?, ?, ?, ?, ?)",
+		   "ssiiiii", service->name, service->group, real_now(),
+		   (int64_t)service->processes, resident, anonymous, swapped);
+}
+
+void history_add_samples(struct history *history, const struct roster *roster, double now_s)
+{
+	if (history->sampled_s && now_s - history->sampled_s < SAMPLE_S)
+		return;
+	history->sampled_s = now_s;
+	bool done = begin(history);
+
+	for (size_t i = 0; i < roster->service_count && done; i++)
+		if (roster->services[i]->processes)
+			done = keep_sample(history, roster, roster->services[i]);
+	end(history, done && thin_out(history, now_s) && drop_oldest(history));
+}
+
+void history_add_answer(struct history *history, const struct watched_service *service,
+			const char *json, size_t size)
+{
+	char *text = strndup(json, size);
+	bool done = text && begin(history);
+
+	done = done && keep_service(history, service) &&
+	       run(history, "INSERT INTO answer (service, at, json) VALUES (" SERVICE ", ?, ?)",
+		   "ssis", service->name, service->group, real_now(), text);
+	end(history, done && drop_oldest(history));
+	free(text);
+}
+
+/* --- findings --- */
+
+static bool keep_finding(const struct history *history, const struct watched_service *service,
+			 const struct known_finding *finding, double now_s)
+{
+	const struct told_finding *told = &finding->told;
+	int64_t now = real_now();
+
+	return run(history,
+		   "INSERT INTO finding (service, name, type, verdict, bytes_per_hour, low, high,"
+		   " holds_bytes, filled_by, reason, first_at, last_at) VALUES (" SERVICE
+		   ", ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (service, name)"
+		   " WHERE over_at IS NULL DO UPDATE SET type = excluded.type,"
+		   " verdict = excluded.verdict, bytes_per_hour = excluded.bytes_per_hour,"
+		   " low = excluded.low, high = excluded.high, holds_bytes = excluded.holds_bytes,"
+		   " filled_by = excluded.filled_by, reason = excluded.reason,"
+		   " last_at = excluded.last_at",
+		   "sssssdddissii", service->name, service->group, told->name, told->type,
+		   verdict_name(finding->verdict), told->rate.value, told->rate.low,
+		   told->rate.high, (int64_t)told->holds_bytes, told->filled_by, told->reason,
+		   now - seconds_of(now_s - finding->first_s),
+		   now - seconds_of(now_s - finding->last_s));
+}
+
+/* Over is what is kept as if it were not, and the service has no more. */
+static bool close_others(const struct history *history, const struct watched_service *service)
+{
+	sqlite3_stmt *open = ask(
+		history, "SELECT name FROM finding WHERE over_at IS NULL AND service = " SERVICE,
+		"ss", service->name, service->group);
+	bool done = open;
+
+	while (done && history->sqlite->step(open) == SQLITE_ROW) {
+		const char *name = (const char *)history->sqlite->column_text(open, 0);
+
+		if (!name || findings_have(&service->findings, name))
+			continue;
+		done = run(
+			history,
+			"UPDATE finding SET over_at = ? WHERE over_at IS NULL AND service = " SERVICE
+			" AND name = ?",
+			"isss", real_now(), service->name, service->group, name);
+	}
+	history->sqlite->finalize(open);
+	return done;
+}
+
+void history_add_findings(struct history *history, const struct watched_service *service,
+			  double now_s)
+{
+	bool done = begin(history) && keep_service(history, service);
+
+	for (size_t i = 0; i < service->findings.count && done; i++)
+		done = keep_finding(history, service, &service->findings.items[i], now_s);
+	end(history, done && close_others(history, service));
+}
+
+static char *copy_text(const struct history *history, sqlite3_stmt *row, int column)
+{
+	const unsigned char *text = history->sqlite->column_text(row, column);
+
+	return text ? strdup((const char *)text) : NULL;
+}
+
+static void recall_row(const struct history *history, sqlite3_stmt *row,
+		       struct watched_service *service, double now_s)
+{
+	const struct sqlite *sqlite = history->sqlite;
+	const char *verdict = (const char *)sqlite->column_text(row, 2);
+	double now = clock_s(CLOCK_REALTIME);
+	struct told_finding told = {
+		.name = copy_text(history, row, 0),
+		.type = copy_text(history, row, 1),
+		.rate = {sqlite->column_double(row, 3), sqlite->column_double(row, 4),
+			 sqlite->column_double(row, 5)},
+		.holds_bytes = (uint64_t)sqlite->column_int64(row, 6),
+		.filled_by = copy_text(history, row, 7),
+		.reason = copy_text(history, row, 8),
+	};
+
+	if (!told.name || !verdict || !verdict_by_name(verdict, &told.verdict)) {
+		told_finding_release(&told);
+		return;
+	}
+	findings_recall(&service->findings, &told,
+			now_s - (now - (double)sqlite->column_int64(row, 9)),
+			now_s - (now - (double)sqlite->column_int64(row, 10)));
+}
+
+void history_recall(struct history *history, struct watched_service *service, double now_s)
+{
+	sqlite3_stmt *rows =
+		ask(history,
+		    "SELECT name, type, verdict, bytes_per_hour, low, high, holds_bytes,"
+		    " filled_by, reason, first_at, last_at FROM finding"
+		    " WHERE over_at IS NULL AND service = " SERVICE,
+		    "ss", service->name, service->group);
+
+	while (rows && history->sqlite->step(rows) == SQLITE_ROW)
+		recall_row(history, rows, service, now_s);
+	history->sqlite->finalize(rows);
+}
