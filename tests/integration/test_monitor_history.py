@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from conftest import ROOT, TIMEOUT, UNFREED, eventually
+from cgroups import memory_group
+from conftest import ROOT, TIMEOUT, UNFREED, Lines, eventually
 from monitors import Monitor
 
 KILLS = 10
@@ -70,6 +71,38 @@ def test_a_killed_monitor_is_followed_by_one_that_knows(service, history):
     [again] = query(history, "SELECT * FROM finding WHERE name LIKE '%history%'")
     assert (again["id"], again["first_at"]) == (finding["id"], pytest.approx(finding["first_at"], abs=2))
     assert again["last_at"] > finding["last_at"]
+
+
+FILLS = """
+import time
+print("ready", flush=True)
+input()
+KEPT = []
+while True:
+    KEPT.append(bytes(20000))
+    time.sleep(0.01)
+"""
+
+
+def test_what_filled_a_process_that_was_ended(history):
+    """It comes near to its limit long before it is known to grow."""
+    with memory_group(64) as group:
+        process = subprocess.Popen([sys.executable, "-c", FILLS], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True, preexec_fn=group.enter)
+        try:
+            Lines(process.stdout).until("^ready$")
+            with Monitor("-p", process.pid, "-d", 6, "--history", history) as monitor:
+                process.stdin.write("\n")
+                process.stdin.flush()
+                assert process.wait(TIMEOUT) == -signal.SIGKILL
+                assert monitor.process.wait(TIMEOUT) == 0
+                said = monitor.stderr.rest()
+        finally:
+            process.kill()
+            process.wait(TIMEOUT)
+    assert "of its memory limit is used" in said
+    [finding] = query(history, "SELECT * FROM finding WHERE name LIKE '%KEPT'")
+    assert finding["holds_bytes"] > 20e6 and finding["over_at"] is None
 
 
 def test_killed_at_any_moment(service, history):

@@ -14,6 +14,7 @@
 #define START_INTERVALS   10             /* at most so many */
 #define LATE_TIMES        2     /* an answer that takes longer than so many times as long */
 #define LATE_S            300.0 /* and this never comes */
+#define URGENT_S          20.0  /* one of a service that may soon be ended takes no longer */
 #define PAUSE_TIMES       5     /* between two of one service: so many times as long, */
 #define PAUSE_MOST_TIMES  200   /* at first, and at last */
 
@@ -157,6 +158,21 @@ static void end_findings(struct inquiries *inquiries, struct watched_service *se
 	inquiries->service = NULL;
 }
 
+/* When it comes near to its limit it is asked once more, as long as it can be. */
+static void attend_limit(const struct roster *roster, struct watched_service *service)
+{
+	bool near = false;
+
+	for (size_t i = 0; i < roster->instance_count && !near; i++) {
+		const struct instance *instance = &roster->instances[i];
+
+		near = instance->service == service && instance->group &&
+		       instance->group->near_limit;
+	}
+	service->urgent |= near && !service->near_limit;
+	service->near_limit = near;
+}
+
 /* Returns by how much it surely grows where it may be asked now; negative: not. */
 static double attend_one(struct inquiries *inquiries, struct watched_service *service, double now_s)
 {
@@ -165,8 +181,11 @@ static double attend_one(struct inquiries *inquiries, struct watched_service *se
 	service->risen_bytes += mean_rise(inquiries->roster, service);
 	bool renewed = trend_add(&service->trend, now_s, service->risen_bytes);
 	double grows = surely_grows(&service->trend);
+	attend_limit(inquiries->roster, service);
 	if (inquiries->asking)
 		return -1;
+	if (service->urgent)
+		return INFINITY;
 	if (grows < 0 && renewed)
 		end_findings(inquiries, service, now_s);
 	return now_s >= service->ask_after_s ? grows : -1;
@@ -204,7 +223,8 @@ static void ask(struct inquiries *inquiries, struct watched_service *service)
 	const struct asking_options options = {
 		.procfs = inquiries->roster->procfs,
 		.pid = whom_to_ask(inquiries->roster, service),
-		.duration_s = inquiries->options->duration_s,
+		.duration_s = service->urgent ? fmin(URGENT_S, inquiries->options->duration_s)
+					      : inquiries->options->duration_s,
 		.max_memory_bytes = inquiries->options->max_memory_bytes,
 		.with_keys = inquiries->options->with_keys,
 		.whole = inquiries->history,
@@ -217,6 +237,7 @@ static void ask(struct inquiries *inquiries, struct watched_service *service)
 	inquiries->began_s = clock_s(CLOCK_MONOTONIC);
 	inquiries->service = service;
 	service->is_asked = true;
+	service->urgent = false;
 }
 
 static void count_allowance(struct inquiries *inquiries, double now_s)
@@ -254,7 +275,7 @@ void inquiries_attend(struct inquiries *inquiries, double now_s)
 			fastest = service;
 		}
 	}
-	if (fastest && inquiries->allowed_s >= expected_cost_s(fastest))
+	if (fastest && (fastest->urgent || inquiries->allowed_s >= expected_cost_s(fastest)))
 		ask(inquiries, fastest);
 }
 

@@ -38,6 +38,8 @@ struct watched_service {
 	struct trend trend; /* of that */
 	/* What inquiries told of it, see inquiries.h. */
 	bool is_asked;
+	bool near_limit; /* a cgroup of it, */
+	bool urgent;     /* so that it is asked next */
 	double ask_after_s, pause_s;
 	double cost_s; /* of the last one; 0: none yet */
 	bool growth_told;
