@@ -263,21 +263,25 @@ def test_cost_of_a_gigabyte():
         assert spent < 3 * min(read_plainly(target.pid) for _ in range(3))
 
 
+LOOKS = 1000
+
+
 @pytest.mark.long
 def test_a_thousand_looks():
     """At eight threads that allocate and free: no look fails, none invents what is not there."""
     with Heap(8, 2000, "b") as heap, subprocess.Popen(
-            [program("memory_parts"), str(heap.pid), "1000"], stdin=subprocess.PIPE,
+            [program("memory_parts"), str(heap.pid), str(LOOKS)], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True) as looks:
         lines = Lines(looks.stdout)
-        for _ in range(1000):
+        for number in range(LOOKS):
+            if number:
+                looks.stdin.write("\n")
+                looks.stdin.flush()
             found = json.loads(lines.next("a look"))
             assert found["problem"] is None
             assert found["uncertain"]["malloc_torn"] < found["resident"] / 20
             assert sum(part[0] for part in found["parts"].values()) == found["resident"]
             assert found["malloc"]["arenas"] == 9
-            looks.stdin.write("\n")
-            looks.stdin.flush()
 
 
 # --- other programs ------------------------------------------------------------------------------
