@@ -55,15 +55,18 @@ def test_values_that_are_replaced_by_longer_ones(python, started, tmp_path):  # 
 
 
 def test_arrays_that_are_replaced_by_longer_ones(started, tmp_path):  # noqa: F811
-    """A frame of pandas is replaced with all that is in it: it is told, not its array."""
+    """A frame of pandas is replaced with all that is in it: it is told, not its array. Each look but
+    one has to find it at another place, which a busy machine does not let it do every time."""
     pytest.importorskip("pandas")
     process, truth = begin_values(of_system(), started, rate=2, threads=0)
     found = set()
-    for _ in range(3):
+    wanted = {(name, truth[name][0]) for name in ("__main__.ARRAY", "__main__.FRAME")}
+    for _ in range(8):
         found |= {(row["name"], row["type"])
                   for row in replaced(process, tmp_path / "heap.json")}
-    for name in "__main__.ARRAY", "__main__.FRAME":
-        assert (name, truth[name][0]) in found
+        if wanted <= found:
+            break
+    assert wanted <= found
 
 
 def test_the_line_that_replaces_it(started, tmp_path):  # noqa: F811

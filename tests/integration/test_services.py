@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from conftest import ROOT, TIMEOUT, Target
+from conftest import ROOT, TIMEOUT, Target, eventually
 
 SERVICES = ROOT / "tests/services"
 sys.path.insert(0, str(SERVICES))
@@ -93,22 +93,29 @@ def test_fragments_are_not_returned():
     assert truth["kept_bytes"] <= truth["live_bytes"]
 
 
+def has_worked(truth):
+    return (truth["requests"] > 50 and len(truth["leaks"]) == 10 and
+            all(leak["entries"] >= 40 for leak in truth["leaks"].values()) and
+            all(cache["uses"] >= 20 for cache in truth["caches"].values()))
+
+
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_service_is_busy_and_leaks(framework):
     with Service(framework, leaks_of(framework), rate=30) as service:
         busy = service.busy_seconds()
-        done = finish(service.load(rate=0, seconds=2))
+        load = service.load(rate=0)
+        eventually(lambda: has_worked(service.truth()), "it hardly leaks")
+        done = finish(load, end=True)
         truth = service.truth()
         busy = service.busy_seconds() - busy
     assert not done["errors"], done
-    assert done["requests"] > 15
+    assert done["requests"]
     assert busy / done["seconds"] > BUSY_SHARE
     assert set(truth["leaks"]) == set(leaks_of(framework)) and len(truth["leaks"]) == 10
     for name, leak in truth["leaks"].items():
-        assert 40 <= leak["entries"] <= 30 * truth["uptime_s"], name
+        assert leak["entries"] <= 30 * truth["uptime_s"], name
         assert leak["bytes"] >= 300 * leak["entries"], name
     assert set(truth["caches"]) == set(CACHES)
-    assert all(cache["uses"] >= 20 for cache in truth["caches"].values())
 
 
 def test_places_are_true():
