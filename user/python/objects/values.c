@@ -123,12 +123,18 @@ static bool is_value(const struct values *values, const struct pattern *pattern)
 	}
 }
 
+/* As many of them at each look; what was torn while it was copied is missed as a value is. */
 static bool is_always_there(const struct patterns *patterns, const struct pattern *pattern)
 {
-	for (size_t look = 0; look < patterns->looks; look++)
-		if (!pattern->counts[look] || pattern->counts[look] != pattern->counts[0])
+	uint32_t count = count_of(patterns, pattern);
+	size_t missed = 0;
+
+	for (size_t look = 0; look < patterns->looks; look++) {
+		if (pattern->counts[look] && pattern->counts[look] != count)
 			return false;
-	return true;
+		missed += !pattern->counts[look];
+	}
+	return missed * MISSED_SHARE <= patterns->looks;
 }
 
 /* What is replaced as a whole, with the value in it: the frame of an array of pandas. */
