@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../../lib/clock.h"
+#include "../../lib/owner.h"
 #include "sqlite.h"
 
 #define SAMPLE_S 60.0
@@ -153,7 +154,7 @@ static int check_file(const char *path, struct failure *failure)
 					     path, strerror(errno));
 	if (!S_ISREG(status.st_mode))
 		return failure_set(failure, STATUS_FAILURE, "%.200s is no file", path);
-	if (status.st_mode & (S_IWGRP | S_IWOTH) || (status.st_uid && status.st_uid != geteuid()))
+	if (others_can_change(&status))
 		return failure_set(failure, STATUS_FAILURE,
 				   "others can change %.200s: chown it and chmod go-w make it safe",
 				   path);

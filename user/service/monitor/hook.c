@@ -11,6 +11,7 @@
 
 #include "../../lib/clock.h"
 #include "../../lib/json.h"
+#include "../../lib/owner.h"
 #include "../../lib/process_end.h"
 #include "../../lib/signals.h"
 
@@ -47,7 +48,7 @@ int hook_check(const char *path, struct failure *failure)
 				   strerror(errno));
 	if (!S_ISREG(status.st_mode))
 		return failure_set(failure, STATUS_FAILURE, "%.200s is no program", path);
-	if (status.st_mode & (S_IWGRP | S_IWOTH) || (status.st_uid && status.st_uid != geteuid()))
+	if (others_can_change(&status))
 		return failure_set(failure, STATUS_FAILURE,
 				   "others than root can change %.200s, which would run as %s: "
 				   "chown root and chmod go-w make it safe",
