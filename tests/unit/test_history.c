@@ -177,13 +177,13 @@ static void test_no_more_than_there_is_room_for(void **state)
 {
 	enum { BYTES = 50000 };
 	struct history *history = open_it(MB);
-	char *json = malloc(BYTES);
+	char *json = calloc(1, BYTES + 1);
 
 	(void)state;
 	memset(json, ' ', BYTES);
 	for (int i = 0; i < 40; i++) {
 		json[0] = (char)('A' + i);
-		history_add_answer(history, &shop, json, BYTES);
+		history_add_answer(history, &shop, json);
 	}
 	free(json);
 	history_close(history);
@@ -214,10 +214,10 @@ static void test_a_full_disk(void **state)
 	char *json = calloc(1, 200000);
 	memset(json, 'x', 200000 - 1);
 	for (int i = 0; i < 3; i++)
-		history_add_answer(history, &shop, json, 200000);
+		history_add_answer(history, &shop, json);
 	limit_files(RLIM_INFINITY);
 	assert_int_equal(events, 1);
-	history_add_answer(history, &shop, json, 200000);
+	history_add_answer(history, &shop, json);
 	assert_int_equal(events, 1);
 	history_close(history);
 	free(json);

@@ -209,17 +209,15 @@ void asking_take(struct asking *asking, struct told *told)
 	told->cost_s = fmax(told->cost_s, asking->cpu_s);
 }
 
-char *asking_take_whole(struct asking *asking, size_t *size)
+char *asking_take_whole(struct asking *asking)
 {
 	struct stat status;
-	char *text;
 
 	if (asking->whole_fd < 0 || fstat(asking->whole_fd, &status) || status.st_size <= 0 ||
 	    status.st_size > WHOLE_BYTES_MAX)
 		return NULL;
-	*size = (size_t)status.st_size;
-	text = malloc(*size);
-	if (text && pread(asking->whole_fd, text, *size, 0) == status.st_size)
+	char *text = calloc(1, (size_t)status.st_size + 1);
+	if (text && pread(asking->whole_fd, text, (size_t)status.st_size, 0) == status.st_size)
 		return text;
 	free(text);
 	return NULL;

@@ -30,11 +30,8 @@ struct asking *asking_new(struct loop *loop, const struct asking_options *option
  * where it told nothing. */
 void asking_take(struct asking *asking, struct told *told);
 
-/*
- * The same answer whole, an unfreed/why/1: its text, the caller's, which is no string, and its size.
- * NULL: there is none, or none was wanted.
- */
-char *asking_take_whole(struct asking *asking, size_t *size);
+/* The same answer whole, an unfreed/why/1, the caller's. NULL: there is none, or none was wanted. */
+char *asking_take_whole(struct asking *asking);
 
 /* Ends it where it still goes on. Accepts NULL. */
 void asking_free(struct asking *asking);

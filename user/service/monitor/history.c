@@ -307,16 +307,14 @@ void history_add_samples(struct history *history, const struct roster *roster, d
 }
 
 void history_add_answer(struct history *history, const struct watched_service *service,
-			const char *json, size_t size)
+			const char *json)
 {
-	char *text = strndup(json, size);
-	bool done = text && begin(history);
+	bool done = begin(history) && keep_service(history, service) &&
+		    run(history,
+			"INSERT INTO answer (service, at, json) VALUES (" SERVICE ", ?, ?)", "ssis",
+			service->name, service->group, real_now(), json);
 
-	done = done && keep_service(history, service) &&
-	       run(history, "INSERT INTO answer (service, at, json) VALUES (" SERVICE ", ?, ?)",
-		   "ssis", service->name, service->group, real_now(), text);
 	end(history, done && drop_oldest(history));
-	free(text);
 }
 
 /* --- findings --- */

@@ -36,6 +36,6 @@ void history_add_findings(struct history *history, const struct watched_service 
 
 /* What an inquiry answered: the text of an unfreed/why/1. */
 void history_add_answer(struct history *history, const struct watched_service *service,
-			const char *json, size_t size);
+			const char *json);
 
 #endif

@@ -62,11 +62,10 @@ static bool take_told(struct inquiries *inquiries, struct told *told, double now
 /* What came of it, and the answer itself. */
 static void keep(struct inquiries *inquiries, double now_s)
 {
-	size_t size;
-	char *whole = asking_take_whole(inquiries->asking, &size);
+	char *whole = asking_take_whole(inquiries->asking);
 
 	if (whole)
-		history_add_answer(inquiries->history, inquiries->service, whole, size);
+		history_add_answer(inquiries->history, inquiries->service, whole);
 	free(whole);
 	history_add_findings(inquiries->history, inquiries->service, now_s);
 }
