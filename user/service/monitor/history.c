@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,11 +18,17 @@
 #define THIN_S   3600.0
 #define WAIT_MS  200 /* for a reader that keeps the file */
 
-enum { VERSION = 1, DROP_MAX = 1000 };
+enum {
+	APPLICATION = 0x756e6672, /* "unfr" */
+	VERSION = 1,
+	DROP_MAX = 1000,
+	DAY_S = 86400,
+	SAMPLES_DAYS = 14, /* as long are there samples of each minute, then one an hour */
+	ANSWERS_DAYS = 7,  /* all of a service, then the last of a day */
+};
 
-/* application_id is "unfr". Times are seconds since the epoch. */
-static const char schema[] =
-	"PRAGMA application_id = 0x756e6672; PRAGMA user_version = 1;"
+/* Times are seconds since the epoch. */
+static const char tables[] =
 	"CREATE TABLE service (id INTEGER PRIMARY KEY, name TEXT NOT NULL, cgroup TEXT NOT NULL,"
 	" UNIQUE (name, cgroup));"
 	"CREATE TABLE sample (service INTEGER NOT NULL REFERENCES service, at INTEGER NOT NULL,"
@@ -36,12 +43,6 @@ static const char schema[] =
 	"CREATE TABLE answer (id INTEGER PRIMARY KEY, service INTEGER NOT NULL REFERENCES service,"
 	" at INTEGER NOT NULL, json TEXT NOT NULL);"
 	"CREATE INDEX answer_at ON answer (at);";
-
-/* Of samples one an hour after two weeks; of a service's answers the last of a day after one. */
-static const char thin[] =
-	"DELETE FROM sample WHERE at < CAST(strftime('%s', 'now') AS INTEGER) - 14 * 86400 AND at % 3600 >= 60;"
-	"DELETE FROM answer WHERE at < CAST(strftime('%s', 'now') AS INTEGER) - 7 * 86400 AND id NOT IN"
-	" (SELECT max(id) FROM answer GROUP BY service, at / 86400);";
 
 struct history {
 	const struct sqlite *sqlite;
@@ -161,18 +162,26 @@ static int check_file(const char *path, struct failure *failure)
 	return 0;
 }
 
+/* With what tells whose they are. */
+static bool make_tables(const struct history *history)
+{
+	char marks[100];
+
+	snprintf(marks, sizeof(marks), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+		 APPLICATION, VERSION);
+	return begin(history) && execute(history, marks) && execute(history, tables) &&
+	       execute(history, "COMMIT");
+}
+
 /* One that has nothing in it yet gets its tables. Returns NULL, or what is wrong. */
 static const char *take_up(const struct history *history)
 {
 	if (!execute(history, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
 			      "PRAGMA journal_size_limit = 4194304"))
 		return history->sqlite->errmsg(history->base);
-	if (!ask_number(history, "SELECT count(*) FROM sqlite_master")) {
-		if (!begin(history) || !execute(history, schema) || !execute(history, "COMMIT"))
-			return history->sqlite->errmsg(history->base);
-		return NULL;
-	}
-	if (ask_number(history, "PRAGMA application_id") != 0x756e6672)
+	if (!ask_number(history, "SELECT count(*) FROM sqlite_master"))
+		return make_tables(history) ? NULL : history->sqlite->errmsg(history->base);
+	if (ask_number(history, "PRAGMA application_id") != APPLICATION)
 		return "it is no history that unfreed keeps";
 	return ask_number(history, "PRAGMA user_version") > VERSION ? "a newer unfreed keeps it"
 								    : NULL;
@@ -220,6 +229,16 @@ void history_close(struct history *history)
 
 /* --- room --- */
 
+static int64_t seconds_of(double since_epoch_s)
+{
+	return (int64_t)floor(since_epoch_s);
+}
+
+static int64_t real_now(void)
+{
+	return seconds_of(clock_s(CLOCK_REALTIME));
+}
+
 static bool is_too_large(const struct history *history)
 {
 	int64_t pages = ask_number(history, "PRAGMA page_count") -
@@ -245,25 +264,23 @@ static bool drop_oldest(const struct history *history)
 	return true;
 }
 
+/* Once an hour. Of each hour the sample of its first minute stays. */
 static bool thin_out(struct history *history, double now_s)
 {
+	int64_t now = real_now();
+
 	if (history->thinned_s && now_s - history->thinned_s < THIN_S)
 		return true;
 	history->thinned_s = now_s;
-	return execute(history, thin);
+	return run(history, "DELETE FROM sample WHERE at < ? AND at % 3600 >= 60", "i",
+		   now - SAMPLES_DAYS * DAY_S) &&
+	       run(history,
+		   "DELETE FROM answer WHERE at < ? AND id NOT IN"
+		   " (SELECT max(id) FROM answer GROUP BY service, at / 86400)",
+		   "i", now - ANSWERS_DAYS * DAY_S);
 }
 
 /* --- what is kept --- */
-
-static int64_t seconds_of(double since_epoch_s)
-{
-	return (int64_t)floor(since_epoch_s);
-}
-
-static int64_t real_now(void)
-{
-	return seconds_of(clock_s(CLOCK_REALTIME));
-}
 
 static bool keep_service(const struct history *history, const struct watched_service *service)
 {
@@ -309,10 +326,10 @@ void history_add_samples(struct history *history, const struct roster *roster, d
 void history_add_answer(struct history *history, const struct watched_service *service,
 			const char *json)
 {
-	bool done = begin(history) && keep_service(history, service) &&
-		    run(history,
-			"INSERT INTO answer (service, at, json) VALUES (" SERVICE ", ?, ?)", "ssis",
-			service->name, service->group, real_now(), json);
+	bool done =
+		begin(history) && keep_service(history, service) &&
+		run(history, "INSERT INTO answer (service, at, json) VALUES (" SERVICE ", ?, ?)",
+		    "ssis", service->name, service->group, real_now(), json);
 
 	end(history, done && drop_oldest(history));
 }
