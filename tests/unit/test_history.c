@@ -194,6 +194,58 @@ static void test_no_more_than_there_is_room_for(void **state)
 	assert_int_equal(events, 0);
 }
 
+static void execute(const char *text)
+{
+	const struct sqlite *sqlite = sqlite_load(&(struct failure){0});
+	sqlite3 *base;
+
+	assert_int_equal(sqlite->open_v2(path, &base, SQLITE_OPEN_READWRITE, NULL), 0);
+	assert_int_equal(sqlite->exec(base, text, NULL, NULL, NULL), 0);
+	sqlite->close_v2(base);
+}
+
+static int count(const char *of)
+{
+	char question[200];
+
+	snprintf(question, sizeof(question), "SELECT count(*) FROM %s", of);
+	return atoi(ask(question));
+}
+
+#define OLD_SAMPLE "sample WHERE at < unixepoch() - 14 * 86400"
+#define OLD_ANSWER "answer WHERE at < unixepoch() - 7 * 86400"
+
+/* Of samples of twenty days, two answers a day of ten. */
+static void test_what_is_old_is_thinned(void **state)
+{
+	struct history *history = open_it(16 * MB);
+
+	(void)state;
+	history_add_samples(history, &roster, 1000);
+	history_add_answer(history, &shop, "{}");
+	history_close(history);
+	execute("WITH RECURSIVE minute (n) AS (SELECT 1 UNION SELECT n + 1 FROM minute"
+		" WHERE n < 20 * 1440) INSERT INTO sample SELECT service, at - n * 60, 1, 0, 0, 0"
+		" FROM minute, (SELECT service, max(at) AS at FROM sample)");
+	execute("WITH RECURSIVE half (n) AS (SELECT 2 UNION SELECT n + 1 FROM half WHERE n < 21)"
+		" INSERT INTO answer (service, at, json) SELECT service,"
+		" at - n / 2 * 86400 - 3600, '{}' FROM half, answer");
+	int samples = count("sample"), answers = count("answer");
+	int old_samples = count(OLD_SAMPLE), old_answers = count(OLD_ANSWER);
+
+	assert_int_equal(samples, 1 + 20 * 1440);
+	assert_int_equal(answers, 1 + 2 * 10);
+	assert_int_equal(old_answers, 2 * 4);
+	history = open_it(16 * MB);
+	history_add_samples(history, &roster, 1000);
+	history_close(history);
+	assert_in_range(count(OLD_SAMPLE), 6 * 24, 6 * 24 + 1 /* that became it by now */);
+	assert_in_range(count("sample"), samples - old_samples + 6 * 24,
+			samples - old_samples + 6 * 24 + 1 /* which it added */);
+	assert_int_equal(count(OLD_ANSWER), 4);
+	assert_int_equal(count("answer"), answers - old_answers + 4);
+}
+
 static void limit_files(rlim_t bytes)
 {
 	struct rlimit limit;
@@ -273,6 +325,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_samples, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_more_than_there_is_room_for, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_old_is_thinned, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_full_disk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_no_history, setup, teardown),
 	};
