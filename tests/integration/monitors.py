@@ -9,7 +9,18 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from conftest import ROOT, TIMEOUT, UNFREED, Lines, eventually
+
+
+@pytest.fixture
+def service():
+    """One that forgets nothing."""
+    process = subprocess.Popen([sys.executable, str(ROOT / "tests/programs/demo_service.py")])
+    yield process
+    process.kill()
+    process.wait(TIMEOUT)
 
 
 class Metrics:

@@ -12,19 +12,10 @@ import time
 import pytest
 
 from cgroups import memory_group
-from conftest import ROOT, TIMEOUT, UNFREED, Lines, eventually
-from monitors import Monitor
+from conftest import TIMEOUT, UNFREED, Lines, eventually
+from monitors import Monitor, service  # noqa: F401
 
 KILLS = 10
-
-
-@pytest.fixture
-def service():
-    """One that forgets nothing."""
-    process = subprocess.Popen([sys.executable, str(ROOT / "tests/programs/demo_service.py")])
-    yield process
-    process.kill()
-    process.wait(TIMEOUT)
 
 
 @pytest.fixture
@@ -42,7 +33,7 @@ def query(path, text):
         base.close()
 
 
-def test_a_killed_monitor_is_followed_by_one_that_knows(service, history):
+def test_a_killed_monitor_is_followed_by_one_that_knows(service, history):  # noqa: F811
     options = ["-p", service.pid, "-d", 8, "--budget", 100, "--history", history]
     with Monitor(*options) as monitor:
         monitor.stderr.until(r"__main__\.history")
@@ -105,7 +96,7 @@ def test_what_filled_a_process_that_was_ended(history):
     assert finding["holds_bytes"] > 20e6 and finding["over_at"] is None
 
 
-def test_killed_at_any_moment(service, history):
+def test_killed_at_any_moment(service, history):  # noqa: F811
     """It can be opened, and nothing that was there is gone."""
     rows = 0
     for number in range(KILLS):
@@ -127,7 +118,7 @@ def test_killed_at_any_moment(service, history):
         assert monitor.end() == 0
 
 
-def test_what_cannot_be_kept_in_is_refused(service, tmp_path):
+def test_what_cannot_be_kept_in_is_refused(service, tmp_path):  # noqa: F811
     shared = tmp_path / "shared"
     shared.touch()
     shared.chmod(0o666)

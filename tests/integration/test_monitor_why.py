@@ -11,21 +11,12 @@ import time
 import pytest
 
 from cgroups import memory_group
-from conftest import ROOT, TIMEOUT, UNFREED, Lines, eventually
-from monitors import Master, Monitor
+from conftest import TIMEOUT, UNFREED, Lines, eventually
+from monitors import Master, Monitor, service  # noqa: F401
 from servers import children
 
 
-@pytest.fixture
-def service():
-    """One that forgets nothing."""
-    process = subprocess.Popen([sys.executable, str(ROOT / "tests/programs/demo_service.py")])
-    yield process
-    process.kill()
-    process.wait(TIMEOUT)
-
-
-def test_a_service_that_leaks(service):
+def test_a_service_that_leaks(service):  # noqa: F811
     options = ["-p", service.pid, "-d", 8, "--budget", 100]
     with Monitor(*options) as monitor:
         line = monitor.stderr.until(rf"\[{service.pid}\]: \S+ __main__\.history")
@@ -79,7 +70,7 @@ def hook(tmp_path):
     return program, alerts
 
 
-def test_a_hook_is_told_of_findings(service, hook):
+def test_a_hook_is_told_of_findings(service, hook):  # noqa: F811
     program, alerts = hook
     with Monitor("-p", service.pid, "-d", 8, "--budget", 100, "--exec", program) as monitor:
         eventually(lambda: any("history" in alert["name"] for alert in read_alerts(alerts)),
@@ -138,7 +129,7 @@ def test_a_hook_that_others_can_change_is_refused(hook):
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_what_asks_ends_with_it(service, number):
+def test_what_asks_ends_with_it(service, number):  # noqa: F811
     with Monitor("-p", service.pid, "-d", 600, "--budget", 100) as monitor:
         monitor.until(lambda seen: seen.one("unfreed_inquiries_total") == 1, "nobody is asked")
         [child] = children(monitor.pid)
@@ -149,7 +140,7 @@ def test_what_asks_ends_with_it(service, number):
         assert service.poll() is None
 
 
-def test_it_is_never_asked_without_a_budget(service):
+def test_it_is_never_asked_without_a_budget(service):  # noqa: F811
     with Monitor("-p", service.pid, "--budget", 0) as monitor:
         monitor.until(lambda seen: seen.one("unfreed_self_rounds_total") > 100, "no rounds")
         assert monitor.metrics().one("unfreed_inquiries_total") == 0
