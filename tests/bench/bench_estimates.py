@@ -2,6 +2,7 @@
 """Whether the overhead that a report states is what tracing adds: of processor time, under load."""
 
 import json
+import pathlib
 import statistics
 import threading
 import time
@@ -9,7 +10,7 @@ import time
 from lanes import BENCH, Loop, Redis, Unavailable, Unfreed
 from python_lanes import PythonRoot, PythonTracer, PythonUnfreed, Shop
 
-JEMALLOC = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2"
+JEMALLOC = pathlib.Path("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2")
 TRACED_SECONDS = 6
 PLAIN_SECONDS = 3
 LEAST, MOST = 0.8, 1.33  # of what is said, over what is measured
@@ -57,7 +58,7 @@ def measure_once(load, tracer):
     time.sleep(PLAIN_SECONDS)
     around = [load.between(before - PLAIN_SECONDS, before), load.between(over, time.monotonic())]
     plain, traced = statistics.mean(around), load.between(start, end)
-    said = json.loads((BENCH / tracer.report).read_text())["overhead_percent"]
+    said = json.loads(tracer.output.read_text())["overhead_percent"]
     return (traced / plain - 1) * 100, said
 
 
@@ -78,15 +79,17 @@ def measure(title, target, count, make_tracer, rounds, report, rate=None):
 
 
 def exact():
-    tracer = Unfreed(output=BENCH / "estimate.json")
-    tracer.report = "estimate.json"
-    return tracer
+    return Unfreed(output=BENCH / "estimate.json")
 
 
 def exact_python():
-    tracer = PythonUnfreed("exact", "--python", "exact")
-    tracer.report = "python-unfreed.json"
-    return tracer
+    return PythonUnfreed("exact", "--python", "exact")
+
+
+def words_on_jemalloc():
+    if not JEMALLOC.exists():
+        raise Unavailable("libjemalloc2 is not installed")
+    return Loop("estimate", environment={"LD_PRELOAD": str(JEMALLOC)}, program="bench_words")
 
 
 def native_targets():
@@ -94,8 +97,7 @@ def native_targets():
     yield ("1,000 live, 1,000 stacks", lambda: Loop(
         "estimate", ["--live", "1000", "--stacks", "1000", "--mixed"]), 20_000)  # fmt: skip
     yield "C++ words", lambda: Loop("estimate", program="bench_words"), 100
-    yield ("C++ words on jemalloc", lambda: Loop(
-        "estimate", environment={"LD_PRELOAD": JEMALLOC}, program="bench_words"), 100)  # fmt: skip
+    yield "C++ words on jemalloc", words_on_jemalloc, 100
     yield "redis", lambda: Redis("estimate"), 5_000
 
 

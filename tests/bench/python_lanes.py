@@ -97,12 +97,13 @@ class PythonTracer(Tracer):
 class PythonUnfreed(PythonTracer):
     def __init__(self, name, *options):
         super().__init__(f"unfreed {name}")
+        self.output = BENCH / "python-unfreed.json"
         self.options = options
 
     def attach(self, target):
         self.process = subprocess.Popen(
             [str(UNFREED), "record", "--exact", *self.options, "-p", str(target.pid),
-             "-o", str(BENCH / "python-unfreed.json")],
+             "-o", str(self.output)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
