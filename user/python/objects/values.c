@@ -188,7 +188,7 @@ static void take_value(struct growing *growing, const bool *told, uint32_t numbe
 		}
 		return;
 	}
-	if (!node || told[whole] || !(grown = growing_add(growing)))
+	if (!node || told[number] || !(grown = growing_add(growing)))
 		return;
 	growing->group_of[whole] = (uint32_t)growing->count;
 	grown->value = true;
