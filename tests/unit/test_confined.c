@@ -397,6 +397,14 @@ static void test_what_was_kept_longest_goes(void **state)
 	confined_free(confined);
 }
 
+/* With AddressSanitizer what was freed stays resident, up to so much of it. */
+const char *__asan_default_options(void);
+
+const char *__asan_default_options(void)
+{
+	return "quarantine_size_mb=0:thread_local_quarantine_size_kb=0";
+}
+
 static long resident_pages(pid_t pid)
 {
 	char path[64];
