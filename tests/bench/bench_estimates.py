@@ -14,7 +14,7 @@ JEMALLOC = pathlib.Path("/usr/lib/x86_64-linux-gnu/libjemalloc.so.2")
 TRACED_SECONDS = 6
 PLAIN_SECONDS = 3
 LEAST, MOST = 0.8, 1.33  # of what is said, over what is measured
-SLOW_RATE = 6  # requests a second
+SLOW_RATES = (6, 1)  # requests a second
 
 
 class Load(threading.Thread):
@@ -114,7 +114,8 @@ def measure_native(rounds, report):
 def measure_shop(rounds, report):
     root = PythonRoot()
     try:
-        for title, rate in (("Django", None), (f"Django, {SLOW_RATE} a second", SLOW_RATE)):
+        for rate in (None, *SLOW_RATES):
+            title = f"Django, {rate} a second" if rate else "Django"
             shop = Shop(root, PythonTracer(f"estimate {rate}"), None)
             count = 1 if rate else 10
             measure(title, shop, count, exact_python, rounds, report, rate)

@@ -78,14 +78,18 @@ static void test_what_samples_say(void **state)
 
 static void test_what_would_have_been_used(void **state)
 {
-	const struct usage before = {.cpu_s = 0.1, .wall_s = 1, .transfers = 1000, .sleeps = 1};
+	const struct usage before = {.cpu_s = 0.1, .wall_s = 1, .transfers = 1000, .sleeps = 80};
+	const struct usage burst = {.cpu_s = 0.002, .wall_s = 0.2, .sleeps = 1, .transfers = 9};
 	struct usage used = {.cpu_s = 3, .wall_s = 4, .transfers = 2000};
 
 	(void)state;
 	assert_near(overhead_base_s(&used, &before), 0.2); /* by its transfers */
 	used = (struct usage){.cpu_s = 1, .wall_s = 4, .sleeps = 1};
 	assert_near(overhead_base_s(&used, &before), 0.4); /* by the time */
+	used.sleeps = 5;
+	assert_near(overhead_base_s(&used, &burst), 0.01); /* by how often it woke up */
 	used.waited_s = 3;                                 /* it had none left */
+	assert_near(overhead_base_s(&used, &burst), 0);
 	assert_near(overhead_base_s(&used, &before), 0);
 	used = (struct usage){.cpu_s = 1, .wall_s = 4, .transfers = 2000};
 	assert_near(overhead_base_s(&used, &(struct usage){.transfers = 1000}), 0);

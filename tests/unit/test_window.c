@@ -44,12 +44,28 @@ static void test_what_does_nothing_is_not_waited_for(void **state)
 	assert_false(is_enough(0, 0, 1.2, 0.9));
 }
 
+static void test_what_will_wake_soon_is_waited_for(void **state)
+{
+	const struct usage asleep = {.wall_s = 0.2}, busy = {.cpu_s = 0.2, .wall_s = 0.2};
+	const struct usage woken = {.cpu_s = 0.01, .wall_s = 0.2, .sleeps = 1};
+	const struct usage often = {.sleeps = 60}, seldom = {.sleeps = 20};
+
+	(void)state;
+	assert_true(window_will_wake(&asleep, &often, 60));
+	assert_false(window_will_wake(&asleep, &seldom, 60));
+	/* it may have slept that often as it began */
+	assert_false(window_will_wake(&asleep, &often, 9));
+	assert_false(window_will_wake(&woken, &often, 60));
+	assert_false(window_will_wake(&busy, &often, 60));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_two_hundred_calls_are_enough),
 		cmocka_unit_test(test_what_works_now_and_then_is_watched_on),
 		cmocka_unit_test(test_what_does_nothing_is_not_waited_for),
+		cmocka_unit_test(test_what_will_wake_soon_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,7 +25,7 @@
  */
 #define TRACKING_FACTOR 1.5
 
-enum { WINDOW_STEP_MS = 100, UNPROBED_MS = 200 };
+enum { WINDOW_STEP_MS = 100, UNPROBED_MS = 200, UNPROBED_MOST_MS = 2000 };
 
 static enum attach_kind plain_kind(enum attach_kind kind)
 {
@@ -447,28 +447,55 @@ static int conclude_subject(struct counting *counting, struct estimate_subject *
 	return 0;
 }
 
+/* What it used without probes, so far. Returns whether more of that time may tell more. */
+static bool see_unprobed(const struct procfs *procfs, struct estimate_subject *subject)
+{
+	struct process_status status;
+	struct usage now;
+
+	subject->estimate.unprobed = (struct usage){0};
+	if (!subject->before.wall_s || usage_read(procfs, subject->pid, &now) ||
+	    procfs_read_status(procfs, subject->pid, &status))
+		return false;
+	usage_add(&subject->estimate.unprobed, &subject->before, &now);
+	return window_will_wake(&subject->estimate.unprobed, &now, procfs_age_s(&status));
+}
+
+static bool see_all_unprobed(const struct counting *counting)
+{
+	bool more = false;
+
+	for (size_t i = 0; i < counting->count; i++)
+		more |= see_unprobed(counting->request->procfs, &counting->subjects[i]);
+	return more;
+}
+
+/* Until all have woken up that soon will, as a service does that is asked once a second. */
+static void wait_unprobed(const struct counting *counting)
+{
+	unsigned int waited_ms = UNPROBED_MS;
+
+	wait_ms(counting->request->loop, UNPROBED_MS);
+	while (see_all_unprobed(counting) && waited_ms < UNPROBED_MOST_MS) {
+		wait_ms(counting->request->loop, WINDOW_STEP_MS);
+		waited_ms += WINDOW_STEP_MS;
+	}
+}
+
 /* What the subjects use, and where, before anything is done to them. */
 static void watch_unprobed(struct counting *counting)
 {
-	const struct procfs *procfs = counting->request->procfs;
-
 	for (size_t i = 0; i < counting->count; i++) {
 		struct estimate_subject *subject = &counting->subjects[i];
 
 		subject->error = let_count(counting, subject);
 		if (!subject->error)
-			sampling_watch(counting->sampling, procfs, subject->pid);
+			sampling_watch(counting->sampling, counting->request->procfs, subject->pid);
 	}
-	wait_ms(counting->request->loop, UNPROBED_MS);
+	wait_unprobed(counting);
 	sampling_stop(counting->sampling);
-	for (size_t i = 0; i < counting->count; i++) {
-		struct estimate_subject *subject = &counting->subjects[i];
-		struct usage after;
-
-		let_count_no_more(counting, subject);
-		if (subject->before.wall_s && !usage_read(procfs, subject->pid, &after))
-			usage_add(&subject->estimate.unprobed, &subject->before, &after);
-	}
+	for (size_t i = 0; i < counting->count; i++)
+		let_count_no_more(counting, &counting->subjects[i]);
 }
 
 /* Once for all: measuring it takes as long as the rest. */

@@ -20,6 +20,12 @@
 /* Of fewer transfers no pace can be told. */
 #define TRANSFERS_ENOUGH 100
 
+/* Of one that woke up as often what it does in a second is known. */
+#define WAKES_ENOUGH 50
+
+/* What a target does once that it woke up is more than a look at the clock. */
+#define WAKES_CPU_S 0.0005
+
 /* A wait counts when it is over: on a machine that is overloaded some are longer than a window. */
 bool overhead_is_full(const struct usage *usage, double wall_s)
 {
@@ -80,11 +86,15 @@ static bool has_time_left(const struct usage *usage)
 
 double overhead_base_s(const struct usage *used, const struct usage *unprobed)
 {
-	if (unprobed->cpu_s < OVERHEAD_CPU_ENOUGH_S)
-		return 0;
-	if (used->transfers >= TRANSFERS_ENOUGH && unprobed->transfers >= TRANSFERS_ENOUGH)
+	bool had_time = has_time_left(used) && has_time_left(unprobed);
+
+	if (unprobed->cpu_s >= OVERHEAD_CPU_ENOUGH_S && used->transfers >= TRANSFERS_ENOUGH &&
+	    unprobed->transfers >= TRANSFERS_ENOUGH)
 		return used->transfers * unprobed->cpu_s / unprobed->transfers;
-	if (has_time_left(used) && has_time_left(unprobed))
+	if (had_time && unprobed->cpu_s >= WAKES_CPU_S && unprobed->sleeps >= 1 &&
+	    unprobed->sleeps < WAKES_ENOUGH)
+		return used->sleeps * unprobed->cpu_s / unprobed->sleeps;
+	if (had_time && unprobed->cpu_s >= OVERHEAD_CPU_ENOUGH_S)
 		return used->wall_s * unprobed->cpu_s / unprobed->wall_s;
 	return 0;
 }

@@ -41,8 +41,9 @@ double overhead_by_calls(const struct call_times *times, double calls, double us
 
 /*
  * What the target would have used for what it did while it was recorded, by a time without any
- * probe: a server reads and writes as often for each request as before, and one that had time left
- * at both times has as much to do in a second as before. 0: not known.
+ * probe: a server reads and writes as often for each request as before. One that had time left at
+ * both times has as much to do in a second as before; where it woke up but a few times, which may be
+ * more or fewer than in another such time, as much each time. 0: not known.
  */
 double overhead_base_s(const struct usage *used, const struct usage *unprobed);
 

@@ -9,6 +9,8 @@
 
 #include <stdbool.h>
 
+#include "../process/usage.h"
+
 #define WINDOW_CALLS_ENOUGH 200
 
 /* What is known of a process, so far. */
@@ -20,5 +22,12 @@ struct window_seen {
 
 /* Whether more of the window, of which `passed_s` have passed, would tell nothing new of a process. */
 bool window_is_enough(const struct window_seen *seen, double passed_s);
+
+/*
+ * Whether a process that slept all the time in which it was watched without probes (`seen`) is worth to
+ * be watched for some more: as often as it went to sleep in its life (`life`) of `age_s`, it is about to
+ * wake up. Then what it does each time is known.
+ */
+bool window_will_wake(const struct usage *seen, const struct usage *life, double age_s);
 
 #endif
