@@ -174,3 +174,37 @@ def test_own_cost_of_twenty_idle_processes(name):
         assert used / rounds < 0.005 * 10
         assert last.one("unfreed_self_resident_bytes") < 60e6
         assert 0 < last.one("unfreed_overhead_ratio")
+
+
+FILLS = """
+import time
+print("ready", flush=True)
+began, kept = time.monotonic(), []
+while True:
+    while len(kept) < 20 * (time.monotonic() - began):
+        kept.append(b"x" * 100_000)
+    time.sleep(0.05)
+"""
+
+
+def test_when_a_limit_is_reached():
+    """2 MB a second."""
+    with memory_group(200) as group:
+        process = subprocess.Popen([sys.executable, "-c", FILLS], stdout=subprocess.PIPE, text=True,
+                                   preexec_fn=group.enter)
+        try:
+            Lines(process.stdout).until("^ready$")
+            with Monitor("-p", process.pid) as monitor:
+                metrics = monitor.until(
+                    lambda metrics: metrics.all("unfreed_cgroup_memory_limit_reached_in_seconds"),
+                    "it is not foreseen")
+        finally:
+            process.kill()
+            process.wait(TIMEOUT)
+    early, likely, late = (metrics.one("unfreed_cgroup_memory_limit_reached_in_seconds",
+                                       quantile=quantile) for quantile in ("0.1", "0.5", "0.9"))
+    used = (metrics.one("unfreed_cgroup_memory_bytes") -
+            metrics.one("unfreed_cgroup_memory_inactive_file_bytes"))
+    room_s = (metrics.one("unfreed_cgroup_memory_limit_bytes") - used) / 2e6
+    assert early <= likely <= late
+    assert 0.8 * early <= room_s <= 1.2 * late and 0.75 * room_s < likely < 1.33 * room_s

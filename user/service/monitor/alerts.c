@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "alerts.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -111,6 +112,25 @@ void alerts_finding(const struct alerts *alerts, const struct watched_service *s
 
 /* --- limits --- */
 
+static struct json_object *json_of_time_left(double seconds)
+{
+	return isfinite(seconds) ? json_of_double(seconds, 0) : NULL;
+}
+
+/* Null: not foreseen; a time that is null: further away than can be told. */
+static struct json_object *json_of_forecast(const struct group *group)
+{
+	const struct forecast *forecast = &group->forecast;
+	struct json_object *object = group->foreseen ? json_object_new_object() : NULL;
+
+	if (!object)
+		return NULL;
+	json_object_object_add(object, "early_s", json_of_time_left(forecast->early_s));
+	json_object_object_add(object, "likely_s", json_of_time_left(forecast->likely_s));
+	json_object_object_add(object, "late_s", json_of_time_left(forecast->late_s));
+	return object;
+}
+
 static void tell_limit(const struct alerts *alerts, const struct group *group, double share)
 {
 	const struct cgroup_limit *limit = &group->memory.limit;
@@ -130,6 +150,7 @@ static void tell_limit(const struct alerts *alerts, const struct group *group, d
 	json_add_count(alert, "used_bytes", limit->used_bytes);
 	json_add_count(alert, "inactive_file_bytes", group->memory.inactive_bytes);
 	json_add_count(alert, "limit_bytes", limit->bytes);
+	json_object_object_add(alert, "limit_reached_in", json_of_forecast(group));
 	hook_send(alerts->hook, alert);
 }
 
@@ -139,11 +160,8 @@ void alerts_attend_limits(const struct alerts *alerts)
 
 	for (size_t i = 0; i < groups->count; i++) {
 		struct group *group = groups->items[i];
-		const struct cgroup_memory *memory = &group->memory;
-		double used = (double)memory->limit.used_bytes - (double)memory->inactive_bytes;
-		double share = group->known && memory->limit.bytes
-				       ? used / (double)memory->limit.bytes
-				       : 0;
+		double limit = group->known ? (double)group->memory.limit.bytes : 0;
+		double share = limit > 0 ? group_used(group) / limit : 0;
 		bool near = share >= (group->near_limit ? NO_MORE : NEAR);
 
 		if (near == group->near_limit)

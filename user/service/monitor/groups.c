@@ -12,6 +12,32 @@ static void group_free(struct group *group)
 	free(group);
 }
 
+double group_used(const struct group *group)
+{
+	return (double)group->memory.limit.used_bytes - (double)group->memory.inactive_bytes;
+}
+
+/* By the last day where that tells, else by the last hour. */
+static bool foresee(const struct group *group, struct forecast *forecast)
+{
+	struct sample samples[TREND_SAMPLES];
+
+	for (size_t span = TREND_SPANS; span-- > 0;)
+		if (forecast_reach(samples, trend_samples(&group->trend, span, samples),
+				   (double)group->memory.limit.bytes, forecast))
+			return true;
+	return false;
+}
+
+static void read_group(struct group *group, double now_s)
+{
+	group->known = !cgroup_read_memory(&group->place, &group->memory);
+	if (!group->known || !group->memory.limit.bytes)
+		group->foreseen = false;
+	else if (trend_add(&group->trend, now_s, group_used(group)))
+		group->foreseen = foresee(group, &group->forecast);
+}
+
 static struct group *add(struct groups *groups, const struct procfs *procfs, pid_t pid)
 {
 	struct group *group = groups->count < GROUPS_MAX ? calloc(1, sizeof(*group)) : NULL;
@@ -23,6 +49,7 @@ static struct group *add(struct groups *groups, const struct procfs *procfs, pid
 		return NULL;
 	}
 	group->known = !cgroup_read_memory(&group->place, &group->memory);
+	trend_init(&group->trend, groups->interval_s);
 	groups->items[groups->count++] = group;
 	return group;
 }
@@ -55,7 +82,7 @@ void groups_read(struct groups *groups, double now_s)
 			group_free(group);
 			continue;
 		}
-		group->known = !cgroup_read_memory(&group->place, &group->memory);
+		read_group(group, now_s);
 		groups->items[kept++] = group;
 	}
 	groups->count = kept;

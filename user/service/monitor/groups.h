@@ -7,27 +7,36 @@
 #ifndef UNFREED_SERVICE_MONITOR_GROUPS_H
 #define UNFREED_SERVICE_MONITOR_GROUPS_H
 
+#include "../../analyze/forecast.h"
 #include "../../process/cgroup.h"
+#include "trend.h"
 
 enum { GROUPS_MAX = 256 };
 
 struct group {
 	struct cgroup_place place;
 	struct cgroup_memory memory;
-	bool known;      /* what stands above is what it says now */
-	double used_s;   /* when a process was in it last */
-	bool near_limit; /* as people were told, see alerts.h */
+	bool known;               /* what stands above is what it says now */
+	double used_s;            /* when a process was in it last */
+	bool near_limit;          /* as people were told, see alerts.h */
+	struct trend trend;       /* of what counts against its limit */
+	struct forecast forecast; /* when it comes to its limit, where that is foreseen */
+	bool foreseen;
 };
 
 struct groups {
 	struct group *items[GROUPS_MAX];
 	size_t count;
+	double interval_s; /* between two readings */
 };
 
 /* The group of a process, now. NULL where it is in none that could be told, or there are too many.
  * Good until the next groups_read(). */
 struct group *groups_find(struct groups *groups, const struct procfs *procfs, pid_t pid,
 			  double now_s);
+
+/* What counts against a limit: without what of files the kernel takes back first. */
+double group_used(const struct group *group);
 
 /* Reads all of them, and forgets those that were empty for too long. */
 void groups_read(struct groups *groups, double now_s);

@@ -290,6 +290,38 @@ static void write_groups(const struct groups *groups, FILE *file)
 	}
 }
 
+static void write_forecast(const struct group *group, const char *quantile, double seconds,
+			   const char *name, FILE *file)
+{
+	const struct openmetrics_label labels[] = {
+		{"cgroup", group->place.name},
+		{"quantile", quantile},
+	};
+
+	if (isfinite(seconds))
+		openmetrics_sample(file, OPENMETRICS_GAUGE, name, labels, COUNT(labels), seconds);
+}
+
+/* Where it is foreseen, and near enough to be. */
+static void write_forecasts(const struct groups *groups, FILE *file)
+{
+	static const char name[] = "unfreed_cgroup_memory_limit_reached_in_seconds";
+
+	openmetrics_family(
+		file, OPENMETRICS_GAUGE, name,
+		"When the cgroup comes to its limit if it goes on like this: 0.1, one time "
+		"in ten it is earlier.");
+	for (size_t i = 0; i < groups->count; i++) {
+		const struct group *group = groups->items[i];
+
+		if (!group->known || !group->foreseen)
+			continue;
+		write_forecast(group, "0.1", group->forecast.early_s, name, file);
+		write_forecast(group, "0.5", group->forecast.likely_s, name, file);
+		write_forecast(group, "0.9", group->forecast.late_s, name, file);
+	}
+}
+
 /* --- one of each --- */
 
 static void write_one(FILE *file, enum openmetrics_type type, const char *name, const char *help,
@@ -344,6 +376,7 @@ void metrics_write(const struct metrics *metrics, FILE *file)
 	write_instances(metrics->roster, file);
 	write_services(metrics->roster, file);
 	write_groups(&metrics->roster->groups, file);
+	write_forecasts(&metrics->roster->groups, file);
 	metrics_write_told(metrics, file);
 	write_host(&metrics->pressure, file);
 	write_one(file, OPENMETRICS_GAUGE, "unfreed_targets", "Processes that are watched.",

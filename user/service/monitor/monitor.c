@@ -200,7 +200,7 @@ static int begin(struct monitor *monitor, const struct http_page *page, struct f
 			options->pid_count))
 		return failure_set(failure, STATUS_FAILURE, "out of memory");
 	monitor->roster.listener = options->listener;
-	monitor->roster.interval_s = options->interval_s;
+	monitor->roster.interval_s = monitor->roster.groups.interval_s = options->interval_s;
 	monitor->inquiries.roster = &monitor->roster;
 	monitor->inquiries.loop = monitor->loop;
 	return 0;

@@ -11,14 +11,19 @@ static double last_s(const struct trend_span *span)
 	return span->items[(span->next + TREND_SAMPLES - 1) % TREND_SAMPLES].at_s;
 }
 
+static size_t copy(const struct trend_span *span, struct sample samples[TREND_SAMPLES])
+{
+	for (size_t i = 0; i < span->count; i++)
+		samples[i] =
+			span->items[(span->next + TREND_SAMPLES - span->count + i) % TREND_SAMPLES];
+	return span->count;
+}
+
 static void renew_slope(struct trend_span *span)
 {
 	struct sample samples[TREND_SAMPLES];
 
-	for (size_t i = 0; i < span->count; i++)
-		samples[i] =
-			span->items[(span->next + TREND_SAMPLES - span->count + i) % TREND_SAMPLES];
-	span->known = slope_of_level(samples, span->count, &span->slope);
+	span->known = slope_of_level(samples, copy(span, samples), &span->slope);
 	span->since = 0;
 }
 
@@ -48,6 +53,11 @@ bool trend_add(struct trend *trend, double at_s, double value)
 const struct slope *trend_slope(const struct trend *trend, size_t span)
 {
 	return trend->spans[span].known ? &trend->spans[span].slope : NULL;
+}
+
+size_t trend_samples(const struct trend *trend, size_t span, struct sample samples[TREND_SAMPLES])
+{
+	return copy(&trend->spans[span], samples);
 }
 
 double trend_span_s(const struct trend *trend)

@@ -38,6 +38,9 @@ bool trend_add(struct trend *trend, double at_s, double value);
 /* The slope of a span; NULL where it has too few samples, or they tell none. */
 const struct slope *trend_slope(const struct trend *trend, size_t span);
 
+/* The samples of a span, in order of time. Returns how many. */
+size_t trend_samples(const struct trend *trend, size_t span, struct sample samples[TREND_SAMPLES]);
+
 /* How long the shorter span is. */
 double trend_span_s(const struct trend *trend);
 
