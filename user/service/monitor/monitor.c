@@ -9,6 +9,7 @@
 
 #include "../../lib/clock.h"
 #include "../../lib/loop.h"
+#include "../../lib/supervisor.h"
 #include "../../output/openmetrics.h"
 #include "http.h"
 #include "metrics.h"
@@ -30,8 +31,9 @@ struct monitor {
 	struct alerts alerts;
 	struct pressure pressure;
 	struct loop *loop;
-	struct loop_source *look_timer, *read_timer;
+	struct loop_source *look_timer, *read_timer, *life_timer;
 	struct http *http;
+	struct supervisor supervisor;
 	struct mark marks[2]; /* a minute ago or more, and since */
 	double began_s;       /* since the epoch */
 	uint64_t rounds;
@@ -96,6 +98,18 @@ static void look(void *context)
 	loop_set_timer(monitor->look_timer, ns_of(fmax(took_s / LOOK_SHARE, pause_s)), 0);
 }
 
+/* What `systemctl status` shows. */
+static void tell_status(const struct monitor *monitor)
+{
+	const struct roster *roster = &monitor->roster;
+	size_t findings = 0;
+
+	for (size_t i = 0; i < roster->service_count; i++)
+		findings += roster->services[i]->findings.count;
+	supervisor_tell(&monitor->supervisor, "STATUS=Processes: %zu, services: %zu, findings: %zu",
+			roster->instance_count, roster->service_count, findings);
+}
+
 static void read_all(void *context)
 {
 	struct monitor *monitor = context;
@@ -113,6 +127,7 @@ static void read_all(void *context)
 		monitor->marks[1] = now;
 	}
 	monitor->ended |= roster_is_over(&monitor->roster);
+	tell_status(monitor);
 }
 
 /* --- what is told of it --- */
@@ -160,6 +175,14 @@ static void end(void *context)
 	monitor->ended = true;
 }
 
+/* In turn with all that we do: a loop that hangs is a life that has no sign. */
+static void tell_life(void *context)
+{
+	const struct monitor *monitor = context;
+
+	supervisor_tell(&monitor->supervisor, "WATCHDOG=1");
+}
+
 static bool hear_signals(struct monitor *monitor)
 {
 	sigset_t of_end, of_look;
@@ -185,6 +208,8 @@ static int begin(struct monitor *monitor, const struct http_page *page, struct f
 	if (monitor->loop) {
 		monitor->look_timer = loop_on_timer(monitor->loop, LOOP_IN_TURN, look, monitor);
 		monitor->read_timer = loop_on_timer(monitor->loop, LOOP_IN_TURN, read_all, monitor);
+		monitor->life_timer =
+			loop_on_timer(monitor->loop, LOOP_IN_TURN, tell_life, monitor);
 		monitor->http = http_new(monitor->loop, listening, page);
 	} else {
 		close(listening);
@@ -192,8 +217,9 @@ static int begin(struct monitor *monitor, const struct http_page *page, struct f
 	if (monitor->loop && options->hook)
 		monitor->alerts.hook = hook_new(monitor->loop, options->hook,
 						options->hook_timeout_s, options->listener);
-	if (!monitor->loop || !monitor->look_timer || !monitor->read_timer || !monitor->http ||
-	    !monitor->alerts.hook != !options->hook || !hear_signals(monitor))
+	if (!monitor->loop || !monitor->look_timer || !monitor->read_timer ||
+	    !monitor->life_timer || !monitor->http || !monitor->alerts.hook != !options->hook ||
+	    !hear_signals(monitor))
 		return failure_set(failure, STATUS_FAILURE, "cannot wait for what happens: %s",
 				   strerror(errno));
 	if (roster_init(&monitor->roster, options->procfs, options->selection, options->pids,
@@ -210,12 +236,15 @@ static int begin(struct monitor *monitor, const struct http_page *page, struct f
 static void begin_watch(struct monitor *monitor)
 {
 	uint64_t interval_ns = ns_of(monitor->options->interval_s);
+	uint64_t life_ns = monitor->supervisor.watchdog_ns / 2;
 
 	look(monitor);
 	if (monitor->ended)
 		return;
 	read_all(monitor);
 	loop_set_timer(monitor->read_timer, interval_ns, interval_ns);
+	loop_set_timer(monitor->life_timer, life_ns, life_ns);
+	supervisor_tell(&monitor->supervisor, "READY=1");
 	event_tell(monitor->options->listener,
 		   &(struct event){.kind = EVENT_MONITORING, .text = monitor->options->address});
 }
@@ -247,14 +276,17 @@ int monitor_run(const struct monitor_options *options, struct failure *failure)
 	};
 	monitor.marks[0] = monitor.marks[1] = mark_now(&monitor);
 	const struct http_page page = {"/metrics", OPENMETRICS_TYPE, write_metrics, &monitor};
+	supervisor_init(&monitor.supervisor);
 	int error = begin(&monitor, &page, failure);
 
 	if (!error)
 		error = serve(&monitor, failure);
+	supervisor_tell(&monitor.supervisor, "STOPPING=1");
 	inquiries_release(&monitor.inquiries);
 	hook_free(monitor.alerts.hook);
 	http_free(monitor.http);
 	loop_free(monitor.loop);
 	roster_release(&monitor.roster);
+	supervisor_release(&monitor.supervisor);
 	return error;
 }
