@@ -23,13 +23,15 @@ loaded   := libmicrohttpd sqlite3
 CFLAGS   ?= -O2 -g
 comma    := ,
 sanitize := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+# The same sources give the same bytes, wherever they lie.
+relative := -ffile-prefix-map=$(CURDIR)=.
 cflags   := -std=gnu11 -Wall -Wextra -Werror -Wno-missing-field-initializers -D_GNU_SOURCE \
             -DUNFREED_VERSION='"$(VERSION)"' -D__TARGET_ARCH_$(bpf_arch) -I$(BUILD)/gen \
-            $(shell pkg-config --cflags $(packages) $(loaded) 2>/dev/null) $(sanitize)
+            $(shell pkg-config --cflags $(packages) $(loaded) 2>/dev/null) $(sanitize) $(relative)
 libs     := $(shell pkg-config --libs $(packages) 2>/dev/null) -liberty -lm -lpthread -ldl
 
 bpf_cflags := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter \
-              -D__TARGET_ARCH_$(bpf_arch) -Ivmlinux
+              -D__TARGET_ARCH_$(bpf_arch) -Ivmlinux $(relative)
 
 # Library: everything but main.c, so that tests link with what the program is made of.
 sources   := $(filter-out user/arch/%,$(sort $(wildcard user/*.c user/*/*.c user/*/*/*.c))) \
@@ -120,7 +122,7 @@ $(page): $(BUILD)/gen/output/page.js $(BUILD)/gen/output/page.css
 	done > $@
 
 $(proto).o: $(proto).c $(proto).h
-	$(Q)$(CC) -std=gnu11 $(CFLAGS) $(sanitize) -I$(@D) -c -o $@ $<
+	$(Q)$(CC) -std=gnu11 $(CFLAGS) $(sanitize) $(relative) -I$(@D) -c -o $@ $<
 
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
