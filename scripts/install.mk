@@ -8,6 +8,7 @@ mandir        := $(PREFIX)/share/man/man1
 completiondir := $(PREFIX)/share/bash-completion/completions
 zshdir        := $(PREFIX)/share/zsh/site-functions
 fishdir       := $(PREFIX)/share/fish/vendor_completions.d
+unitdir       := $(PREFIX)/lib/systemd/system
 docdir        := $(PREFIX)/share/doc/unfreed
 documents     := README.md CHANGELOG.md SECURITY.md LICENSE $(wildcard docs/*.md)
 
@@ -19,6 +20,8 @@ install:
 	install -D -m 644 scripts/completion/unfreed.bash $(DESTDIR)$(completiondir)/unfreed
 	install -D -m 644 scripts/completion/unfreed.zsh $(DESTDIR)$(zshdir)/_unfreed
 	install -D -m 644 scripts/completion/unfreed.fish $(DESTDIR)$(fishdir)/unfreed.fish
+	sed 's,/usr/bin/unfreed,$(bindir)/unfreed,' deploy/unfreed-monitor.service | \
+		install -D -m 644 /dev/stdin $(DESTDIR)$(unitdir)/unfreed-monitor.service
 	install -d $(DESTDIR)$(docdir)/LICENSES
 	install -m 644 $(documents) $(DESTDIR)$(docdir)
 	install -m 644 $(wildcard LICENSES/*) $(DESTDIR)$(docdir)/LICENSES
@@ -27,6 +30,7 @@ uninstall:
 	rm -f $(DESTDIR)$(bindir)/unfreed $(DESTDIR)$(mandir)/unfreed.1
 	rm -f $(DESTDIR)$(completiondir)/unfreed $(DESTDIR)$(zshdir)/_unfreed
 	rm -f $(DESTDIR)$(fishdir)/unfreed.fish
+	rm -f $(DESTDIR)$(unitdir)/unfreed-monitor.service
 	rm -rf $(DESTDIR)$(docdir)
 
 # The sources of the last commit, as a tarball.
