@@ -68,6 +68,7 @@ help:
 #> make fuzz                      fuzzers, build/fuzz/fuzz_*
 #> make check-arch                what is of another machine, compiled for it
 #> make check-format, make format .clang-format, checked and applied
+#> make deb                       a Debian package of it, to copy to hosts of the same release
 #> make dist                      the sources of the last commit, as a tarball
 #> make clean                     removes build
 

@@ -12,7 +12,7 @@ unitdir       := $(PREFIX)/lib/systemd/system
 docdir        := $(PREFIX)/share/doc/unfreed
 documents     := README.md CHANGELOG.md SECURITY.md LICENSE $(wildcard docs/*.md)
 
-.PHONY: install uninstall dist
+.PHONY: install uninstall dist deb
 install:
 	+@$(as_user) $(MAKE) $(quiet_make) all
 	install -D -m 755 $(BUILD)/unfreed $(DESTDIR)$(bindir)/unfreed
@@ -38,3 +38,10 @@ dist:
 	$(Q)$(as_user) mkdir -p build
 	$(Q)$(as_user) git archive --prefix=unfreed-$(VERSION)/ -o build/unfreed-$(VERSION).tar.gz HEAD
 	@echo build/unfreed-$(VERSION).tar.gz
+
+# What is installed, as a package for hosts with this machine's release of Debian or Ubuntu.
+deb:
+	$(Q)$(as_user) rm -rf build/deb
+	+$(Q)umask 022 && $(as_user) $(MAKE) --no-print-directory $(if $(V),,-s) install PREFIX=/usr \
+		DESTDIR=build/deb/unfreed zshdir=/usr/share/zsh/vendor-completions
+	@$(as_user) scripts/deb $(VERSION)
