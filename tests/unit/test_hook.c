@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <signal.h>
+#include <sys/capability.h>
 #include <sys/wait.h>
 
 #include "lib/json.h"
@@ -85,6 +86,34 @@ static void test_it_gets_the_alert(void **state)
 	check_file("got", "{\"name\":\"it's \\\"a\\\"; $(b)\\n\"}0\n");
 }
 
+/* Of those that a service without root hands on to what it starts. */
+static bool have_ambient(void)
+{
+	const cap_value_t capability = CAP_SYS_PTRACE;
+	cap_t all = cap_get_proc();
+	bool have = !cap_set_flag(all, CAP_INHERITABLE, 1, &capability, CAP_SET) &&
+		    !cap_set_proc(all) && !cap_set_ambient(capability, CAP_SET);
+
+	cap_free(all);
+	return have;
+}
+
+static void test_it_has_no_capability_of_ours(void **state)
+{
+	(void)state;
+	if (!have_ambient())
+		skip(); /* needs root */
+	struct hook *hook = hook_new(
+		loop, write_hook("grep CapAmb /proc/self/status >got; touch done"), 60, &listener);
+	hook_send(hook, alert("a"));
+	while (access(tree_path("done"), F_OK))
+		loop_wait(loop, 100);
+	hook_free(hook);
+	check_file("got", "CapAmb:\t0000000000000000\n");
+	assert_int_equal(cap_get_ambient(CAP_SYS_PTRACE), CAP_SET);
+	cap_reset_ambient();
+}
+
 static void test_how_it_ended_is_told(void **state)
 {
 	(void)state;
@@ -153,6 +182,7 @@ int main(void)
 #define IN_A_TREE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		IN_A_TREE(test_it_gets_the_alert),
+		IN_A_TREE(test_it_has_no_capability_of_ours),
 		IN_A_TREE(test_how_it_ended_is_told),
 		IN_A_TREE(test_one_that_hangs_is_killed),
 		IN_A_TREE(test_not_more_than_so_many_wait),
