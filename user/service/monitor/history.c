@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "history.h"
+#include "history_internal.h"
 
 #include <errno.h>
 #include <math.h>
@@ -12,7 +12,6 @@
 
 #include "../../lib/clock.h"
 #include "../../lib/owner.h"
-#include "sqlite.h"
 
 #define SAMPLE_S 60.0
 #define THIN_S   3600.0
@@ -44,20 +43,8 @@ static const char tables[] =
 	" at INTEGER NOT NULL, json TEXT NOT NULL);"
 	"CREATE INDEX answer_at ON answer (at);";
 
-struct history {
-	const struct sqlite *sqlite;
-	sqlite3 *base;
-	char *path;
-	uint64_t bytes_max;
-	const struct listener *listener;
-	double sampled_s, thinned_s; /* 0: not yet */
-	bool failed;                 /* so it was said */
-};
-
 /* --- sentences --- */
 
-/* How values are bound: `s` a string or NULL, `i` an int64_t, `d` a double, which is NULL where it is no
- * number. */
 static void bind(const struct sqlite *sqlite, sqlite3_stmt *statement, const char *kinds,
 		 va_list values)
 {
@@ -83,8 +70,7 @@ static sqlite3_stmt *prepare(const struct history *history, const char *text, co
 	return statement;
 }
 
-/* A statement to be stepped through and finalized; NULL where it cannot be. Values must stay. */
-static sqlite3_stmt *ask(const struct history *history, const char *text, const char *kinds, ...)
+sqlite3_stmt *history_ask(const struct history *history, const char *text, const char *kinds, ...)
 {
 	va_list values;
 
@@ -109,7 +95,7 @@ static bool run(const struct history *history, const char *text, const char *kin
 /* The first value that a question gives; -1: none. */
 static int64_t ask_number(const struct history *history, const char *text)
 {
-	sqlite3_stmt *statement = ask(history, text, "");
+	sqlite3_stmt *statement = history_ask(history, text, "");
 	int64_t number = statement && history->sqlite->step(statement) == SQLITE_ROW
 				 ? history->sqlite->column_int64(statement, 0)
 				 : -1;
@@ -361,7 +347,7 @@ static bool keep_finding(const struct history *history, const struct watched_ser
 /* Over is what is kept as if it were not, and the service has no more. */
 static bool close_others(const struct history *history, const struct watched_service *service)
 {
-	sqlite3_stmt *open = ask(
+	sqlite3_stmt *open = history_ask(
 		history, "SELECT name FROM finding WHERE over_at IS NULL AND service = " SERVICE,
 		"ss", service->name, service->group);
 	bool done = open;
@@ -426,11 +412,11 @@ static void recall_row(const struct history *history, sqlite3_stmt *row,
 void history_recall(struct history *history, struct watched_service *service, double now_s)
 {
 	sqlite3_stmt *rows =
-		ask(history,
-		    "SELECT name, type, verdict, bytes_per_hour, low, high, holds_bytes,"
-		    " filled_by, reason, first_at, last_at FROM finding"
-		    " WHERE over_at IS NULL AND service = " SERVICE,
-		    "ss", service->name, service->group);
+		history_ask(history,
+			    "SELECT name, type, verdict, bytes_per_hour, low, high, holds_bytes,"
+			    " filled_by, reason, first_at, last_at FROM finding"
+			    " WHERE over_at IS NULL AND service = " SERVICE,
+			    "ss", service->name, service->group);
 
 	while (rows && history->sqlite->step(rows) == SQLITE_ROW)
 		recall_row(history, rows, service, now_s);

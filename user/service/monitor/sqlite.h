@@ -13,9 +13,12 @@
 	X(bind_text)        \
 	X(busy_timeout)     \
 	X(close_v2)         \
+	X(column_count)     \
 	X(column_double)    \
 	X(column_int64)     \
+	X(column_name)      \
 	X(column_text)      \
+	X(column_type)      \
 	X(errmsg)           \
 	X(errstr)           \
 	X(exec)             \

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A history that is open: shared by what writes it and by what reads it. */
+#ifndef UNFREED_SERVICE_MONITOR_HISTORY_INTERNAL_H
+#define UNFREED_SERVICE_MONITOR_HISTORY_INTERNAL_H
+
+#include "history.h"
+#include "sqlite.h"
+
+struct history {
+	const struct sqlite *sqlite;
+	sqlite3 *base;
+	char *path;
+	uint64_t bytes_max;
+	const struct listener *listener;
+	double sampled_s, thinned_s; /* 0: not yet */
+	bool failed;                 /* so it was said */
+};
+
+/*
+ * A statement to be stepped through and finalized; NULL where it cannot be. `kinds` has one letter for
+ * each value that is bound: `s` a string or NULL, `i` an int64_t, `d` a double, which is NULL where it
+ * is no number. Values must stay.
+ */
+sqlite3_stmt *history_ask(const struct history *history, const char *text, const char *kinds, ...);
+
+#endif
