@@ -115,6 +115,8 @@ static const struct {
 		"process 4711: of 5000 kB in malloc at 12 s, 3001 are tables and items, 999 other "
 		"objects of Python's"},
 	[EVENT_MONITORING] = {VERBOSITY_NORMAL, "metrics at http://a: b; c: d/metrics"},
+	[EVENT_PAGE] = {VERBOSITY_NORMAL,
+		"more at http://a: b; c: d/api/services, with the token in /usr/lib/lib{path}.so"},
 	[EVENT_SERVICE_CAME] = {VERBOSITY_NORMAL,
 		"watching dict shop.CACHE, cgroup /usr/lib/lib{path}.so"},
 	[EVENT_SERVICE_WENT] = {VERBOSITY_NORMAL,

@@ -19,7 +19,7 @@
 
 #define HISTORY_MB 256.0
 
-enum { KEY_LISTEN = 0x7100, KEY_BUDGET, KEY_EXEC, KEY_HISTORY, KEY_HISTORY_SIZE };
+enum { KEY_LISTEN = 0x7100, KEY_BUDGET, KEY_EXEC, KEY_HISTORY, KEY_HISTORY_SIZE, KEY_TOKEN_FILE };
 
 struct monitor_command {
 	struct target_choice target;
@@ -30,6 +30,7 @@ struct monitor_command {
 	const char *history;
 	double history_mb;
 	const char *address;
+	const char *token_path;
 	double interval_s;
 };
 
@@ -47,6 +48,10 @@ static const struct argp_option options[] = {
 	{"interval", 'i', "SECONDS", 0, "Read all processes so often (default: 10)", 1},
 	{"listen", KEY_LISTEN, "ADDRESS:PORT", 0,
 	 "Answer there, in numbers; port 0 is any (default: " ADDRESS ")", 1},
+	{"token-file", KEY_TOKEN_FILE, "FILE", 0,
+	 "Answer also with what was found, as JSON, to whoever gives the token in that file, which is made "
+	 "where there is none, and is for you alone",
+	 1},
 	{0},
 };
 
@@ -75,6 +80,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return argument_number("--interval", argument, 0.1, 3600, &command->interval_s);
 	case KEY_LISTEN:
 		command->address = argument;
+		return 0;
+	case KEY_TOKEN_FILE:
+		command->token_path = argument;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -107,6 +115,7 @@ static int watch_with(const struct monitor_command *command, struct history *his
 {
 	const struct procfs procfs = {.root = "/proc"};
 	char shown[HTTP_ADDRESS_BYTES];
+	struct token token;
 	struct monitor_options monitor_options = {
 		.procfs = &procfs,
 		.selection = &command->target.selection,
@@ -124,9 +133,13 @@ static int watch_with(const struct monitor_command *command, struct history *his
 		.hook_timeout_s = HOOK_S,
 		.history = history,
 		.address = shown,
+		.token = command->token_path ? &token : NULL,
+		.token_path = command->token_path,
 		.listener = &people,
 	};
 
+	if (command->token_path && token_read(command->token_path, &token, failure))
+		return -1;
 	monitor_options.listening = http_listen(command->address, shown, failure);
 	return monitor_options.listening < 0 ? -1 : monitor_run(&monitor_options, failure);
 }

@@ -55,6 +55,7 @@ enum event_kind {
 	EVENT_MALLOC_SHARED, /* with Python's objects */
 	/* Services that are watched. */
 	EVENT_MONITORING,
+	EVENT_PAGE,
 	EVENT_SERVICE_CAME, /* its first process */
 	EVENT_SERVICE_WENT, /* its last one */
 	EVENT_NO_SERVICE,   /* none of those asked for is there, for the time being */

@@ -2,8 +2,8 @@
 /*
  * libmicrohttpd without threads of its own: its epoll descriptor is a source of our loop, and what it
  * wants to be called for later is a timer. Its own time-out is one of silence; a client that sends or
- * takes a byte now and then is ended by us, by shutting its socket down. The page is written at most
- * a few times a second, whoever asks how often.
+ * takes a byte now and then is ended by us, by shutting its socket down. What is open to whoever asks
+ * is written at most a few times a second, whoever asks how often.
  */
 #include "http.h"
 
@@ -25,7 +25,10 @@ enum {
 	REQUEST_BYTES = 16384, /* memory for one connection: line and headers */
 	SILENCE_S = 5,
 	NAME_BYTES = 256,
+	DIGITS_MAX = 15,
 };
+
+#define SCHEME "Bearer "
 
 #define CONNECTION_NS UINT64_C(10000000000)
 #define SWEEP_NS      UINT64_C(1000000000)
@@ -36,17 +39,28 @@ struct connection {
 	uint64_t began_ns;
 };
 
+/* A response with a page, written then. */
+struct kept {
+	struct MHD_Response *response; /* NULL: not yet */
+	uint64_t written_ns;
+};
+
+struct http_request {
+	const struct http *http;
+	struct MHD_Connection *connection;
+};
+
 struct http {
 	const struct microhttpd *mhd;
-	const struct http_page *page;
+	const struct http_site *site;
 	struct MHD_Daemon *daemon;
 	struct loop_source *ready, *later, *sweep;
 	struct connection connections[CONNECTIONS_MAX];
-	struct MHD_Response *response; /* with the page, written then: */
-	uint64_t written_ns;
+	struct kept kept[HTTP_PAGES_MAX];
 	uint64_t requests;
 	bool has_room; /* a connection ended in this run */
 	char own_name[NAME_BYTES];
+	char cookie[NAME_BYTES]; /* its name: another monitor has another one */
 };
 
 /* --- where it listens --- */
@@ -154,7 +168,68 @@ bool http_is_own_host(const char *host, const char *own)
 	       (*own && !strcasecmp(name, own));
 }
 
+/* --- who asks --- */
+
+static const char *header_of(const struct http *http, struct MHD_Connection *connection,
+			     const char *name)
+{
+	return http->mhd->lookup_connection_value(connection, MHD_HEADER_KIND, name);
+}
+
+/* A header counts alone where there is one: whoever gives it wants to know whether it is right. */
+static bool is_let_in(const struct http *http, struct MHD_Connection *connection)
+{
+	const char *given = header_of(http, connection, MHD_HTTP_HEADER_AUTHORIZATION);
+	size_t length = strlen(SCHEME);
+
+	if (given)
+		return !strncasecmp(given, SCHEME, length) &&
+		       token_is_secret(http->site->token, given + length);
+	return token_is_session(
+		http->site->token,
+		http->mhd->lookup_connection_value(connection, MHD_COOKIE_KIND, http->cookie));
+}
+
+static const struct http_page *find_page(const struct http *http, const char *path)
+{
+	for (size_t i = 0; i < http->site->count; i++) {
+		const struct http_page *page = &http->site->pages[i];
+
+		if (!strcmp(page->path, path))
+			return page->open || http->site->token ? page : NULL;
+	}
+	return NULL;
+}
+
+bool http_number(const struct http_request *request, const char *name, int64_t *number)
+{
+	const char *text = request->http->mhd->lookup_connection_value(request->connection,
+								       MHD_GET_ARGUMENT_KIND, name);
+	size_t length = text ? strlen(text) : 0;
+
+	if (!length || length > DIGITS_MAX || strspn(text, "0123456789") != length)
+		return false;
+	*number = strtoll(text, NULL, 10);
+	return true;
+}
+
 /* --- what is answered --- */
+
+static void add_header(const struct http *http, struct MHD_Response *response, const char *name,
+		       const char *value)
+{
+	http->mhd->add_response_header(response, name, value);
+}
+
+/* Of all: nothing of it is for another site, or to be kept, and one connection has one answer. */
+static void add_headers(const struct http *http, struct MHD_Response *response, const char *type)
+{
+	add_header(http, response, "Content-Type", type);
+	add_header(http, response, "X-Content-Type-Options", "nosniff");
+	add_header(http, response, "Cache-Control", "no-store");
+	add_header(http, response, "Cross-Origin-Resource-Policy", "same-origin");
+	add_header(http, response, "Connection", "close");
+}
 
 /* Whatever is refused gets one line. The response is given up. */
 static enum MHD_Result refuse(const struct http *http, struct MHD_Connection *connection,
@@ -166,44 +241,93 @@ static enum MHD_Result refuse(const struct http *http, struct MHD_Connection *co
 
 	if (!response)
 		return MHD_NO;
-	http->mhd->add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
-	http->mhd->add_response_header(response, "X-Content-Type-Options", "nosniff");
-	http->mhd->add_response_header(response, "Connection", "close");
+	add_headers(http, response, "text/plain; charset=utf-8");
 	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		http->mhd->add_response_header(response, "Allow", "GET, HEAD");
+		add_header(http, response, "Allow", "GET, HEAD");
+	if (status == MHD_HTTP_UNAUTHORIZED)
+		add_header(http, response, "WWW-Authenticate", "Bearer");
 	result = http->mhd->queue_response(connection, status, response);
 	http->mhd->destroy_response(response);
 	return result;
 }
 
-/* Keeps the last one where a new one cannot be written. */
-static void write_page(struct http *http)
+static void add_headers_of(const struct http *http, struct MHD_Response *response,
+			   const struct http_page *page)
 {
+	char cookie[2 * NAME_BYTES];
+
+	add_headers(http, response, page->type);
+	if (page->policy) {
+		add_header(http, response, "Content-Security-Policy", page->policy);
+		add_header(http, response, "Referrer-Policy", "no-referrer");
+	}
+	if (!page->lets_in)
+		return;
+	snprintf(cookie, sizeof(cookie), "%s=%s; Path=/; HttpOnly; SameSite=Strict", http->cookie,
+		 http->site->token->session);
+	add_header(http, response, "Set-Cookie", cookie);
+}
+
+/* NULL with `error`, which is that of the page, or another one. */
+static struct MHD_Response *write_page(const struct http_request *request,
+				       const struct http_page *page, int *error)
+{
+	const struct http *http = request->http;
 	char *text = NULL;
 	size_t size = 0;
 	FILE *file = open_memstream(&text, &size);
 
-	if (!file)
-		return;
-	http->page->write(http->page->context, file);
-	if (fclose(file)) {
-		free(text);
-		return;
-	}
+	*error = file ? page->write(page->context, request, file) : -ENOMEM;
+	if (file && fclose(file))
+		*error = -ENOMEM;
 	struct MHD_Response *response =
-		http->mhd->create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE);
-	if (!response) {
+		*error ? NULL
+		       : http->mhd->create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE);
+	if (response)
+		add_headers_of(http, response, page);
+	else
 		free(text);
-		return;
+	return response;
+}
+
+/* The last one stays where a new one cannot be written. */
+static enum MHD_Result answer_kept(struct http *http, const struct http_request *request,
+				   const struct http_page *page)
+{
+	struct kept *kept = &http->kept[page - http->site->pages];
+	bool is_old = !kept->response || clock_ns(CLOCK_MONOTONIC) - kept->written_ns >= PAGE_NS;
+	int error;
+	struct MHD_Response *response = is_old ? write_page(request, page, &error) : NULL;
+
+	if (response) {
+		if (kept->response)
+			http->mhd->destroy_response(kept->response);
+		*kept = (struct kept){response, clock_ns(CLOCK_MONOTONIC)};
 	}
-	http->mhd->add_response_header(response, "Content-Type", http->page->type);
-	http->mhd->add_response_header(response, "X-Content-Type-Options", "nosniff");
-	http->mhd->add_response_header(response, "Cache-Control", "no-store");
-	http->mhd->add_response_header(response, "Connection", "close");
-	if (http->response)
-		http->mhd->destroy_response(http->response);
-	http->response = response;
-	http->written_ns = clock_ns(CLOCK_MONOTONIC);
+	if (!kept->response)
+		return MHD_NO;
+	return http->mhd->queue_response(request->connection, MHD_HTTP_OK, kept->response);
+}
+
+static enum MHD_Result answer_anew(const struct http_request *request, const struct http_page *page)
+{
+	const struct http *http = request->http;
+	int error;
+	struct MHD_Response *response = write_page(request, page, &error);
+
+	if (!response && error == -ENOENT)
+		return refuse(http, request->connection, MHD_HTTP_NOT_FOUND,
+			      "There is no such thing.\n");
+	if (!response && error == -EINVAL)
+		return refuse(http, request->connection, MHD_HTTP_BAD_REQUEST,
+			      "What it asks for is not well given.\n");
+	if (!response)
+		return refuse(http, request->connection, MHD_HTTP_INTERNAL_SERVER_ERROR,
+			      "It cannot be read now.\n");
+	enum MHD_Result result =
+		http->mhd->queue_response(request->connection, MHD_HTTP_OK, response);
+	http->mhd->destroy_response(response);
+	return result;
 }
 
 static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url,
@@ -211,8 +335,9 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 			      size_t *upload_data_size, void **of_connection)
 {
 	struct http *http = context;
-	const char *host = http->mhd->lookup_connection_value(connection, MHD_HEADER_KIND,
-							      MHD_HTTP_HEADER_HOST);
+	const struct http_request request = {http, connection};
+	const char *host = header_of(http, connection, MHD_HTTP_HEADER_HOST);
+	const struct http_page *page = find_page(http, url);
 
 	(void)version;
 	(void)upload_data;
@@ -222,16 +347,14 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 	if (!host || !http_is_own_host(host, http->own_name))
 		return refuse(http, connection, host ? MHD_HTTP_FORBIDDEN : MHD_HTTP_BAD_REQUEST,
 			      "Host must be an address, localhost, or this machine's own name.\n");
-	if (strcmp(url, http->page->path))
+	if (!page)
 		return refuse(http, connection, MHD_HTTP_NOT_FOUND, "There is no such page.\n");
 	if (strcmp(method, "GET") && strcmp(method, "HEAD"))
 		return refuse(http, connection, MHD_HTTP_METHOD_NOT_ALLOWED,
 			      "GET and HEAD only.\n");
-	if (!http->response || clock_ns(CLOCK_MONOTONIC) - http->written_ns >= PAGE_NS)
-		write_page(http);
-	if (!http->response)
-		return MHD_NO;
-	return http->mhd->queue_response(connection, MHD_HTTP_OK, http->response);
+	if (!page->open && !is_let_in(http, connection))
+		return refuse(http, connection, MHD_HTTP_UNAUTHORIZED, "It needs the token.\n");
+	return page->is_kept ? answer_kept(http, &request, page) : answer_anew(&request, page);
 }
 
 /* A path is compared as it came: one that is written in another way is another one. */
@@ -308,7 +431,16 @@ static void run(void *context)
 		loop_set_timer(http->later, 0, 0);
 }
 
-struct http *http_new(struct loop *loop, int fd, const struct http_page *page)
+/* Cookies know no ports. */
+static void name_cookie(struct http *http, int fd)
+{
+	char shown[HTTP_ADDRESS_BYTES];
+
+	show_address(fd, shown);
+	snprintf(http->cookie, sizeof(http->cookie), "unfreed-%s", strrchr(shown, ':') + 1);
+}
+
+struct http *http_new(struct loop *loop, int fd, const struct http_site *site)
 {
 	struct http *http = calloc(1, sizeof(*http));
 	const union MHD_DaemonInfo *info;
@@ -319,7 +451,8 @@ struct http *http_new(struct loop *loop, int fd, const struct http_page *page)
 		free(http);
 		return NULL;
 	}
-	http->page = page;
+	http->site = site;
+	name_cookie(http, fd);
 	if (gethostname(http->own_name, sizeof(http->own_name) - 1))
 		*http->own_name = '\0';
 	http->daemon = http->mhd->start_daemon(
@@ -352,8 +485,9 @@ void http_free(struct http *http)
 		http->mhd->stop_daemon(http->daemon);
 	loop_drop(http->later);
 	loop_drop(http->sweep);
-	if (http->response)
-		http->mhd->destroy_response(http->response);
+	for (size_t i = 0; i < HTTP_PAGES_MAX; i++)
+		if (http->kept[i].response)
+			http->mhd->destroy_response(http->kept[i].response);
 	free(http);
 }
 

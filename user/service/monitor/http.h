@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One page over HTTP, to whoever asks: GET or HEAD of one path, by a name that is ours. Served by the
- * loop in turns, so that it waits while something else is at work. A bounded number of connections,
- * one request each, ended after some seconds however slow the other side is. Knows nothing of what
- * the page says.
+ * Some pages over HTTP: GET or HEAD of a path, by a name that is ours, to whoever asks or to whoever has
+ * the token. Served by the loop in turns, so that it waits while something else is at work. A bounded
+ * number of connections, one request each, ended after some seconds however slow the other side is.
+ * Knows nothing of what pages say.
  */
 #ifndef UNFREED_SERVICE_MONITOR_HTTP_H
 #define UNFREED_SERVICE_MONITOR_HTTP_H
@@ -14,8 +14,9 @@
 
 #include "../../lib/failure.h"
 #include "../../lib/loop.h"
+#include "token.h"
 
-enum { HTTP_ADDRESS_BYTES = 80 };
+enum { HTTP_ADDRESS_BYTES = 80, HTTP_PAGES_MAX = 8 };
 
 /*
  * Listens at "ADDRESS:PORT", numbers both ("127.0.0.1:9873", "[::1]:9873"); port 0 is any that is
@@ -24,17 +25,35 @@ enum { HTTP_ADDRESS_BYTES = 80 };
  */
 int http_listen(const char *address, char *shown, struct failure *failure);
 
+/* What was asked for, as long as a page is written. */
+struct http_request;
+
+/* What a request gives by that name, as in "?id=7": one that is not given, or none of 0 to 10^15, leaves
+ * `number` as it is, and is false. */
+bool http_number(const struct http_request *request, const char *name, int64_t *number);
+
 struct http_page {
 	const char *path; /* "/metrics" */
 	const char *type;
-	void (*write)(void *context, FILE *file);
+	const char *policy; /* of its content, for browsers; NULL: it is none for them */
+	bool open;          /* to whoever asks; else the token is needed */
+	bool is_kept;       /* for a moment: it is the same for all */
+	bool lets_in;       /* a browser that gave the token is asked for it no more */
+	/* Returns 0; false numbers, or what is not there, are -EINVAL or -ENOENT. */
+	int (*write)(void *context, const struct http_request *request, FILE *file);
 	void *context;
+};
+
+struct http_site {
+	const struct http_page *pages; /* HTTP_PAGES_MAX at most */
+	size_t count;
+	const struct token *token; /* NULL: pages that are not open are not there */
 };
 
 struct http;
 
-/* Takes the descriptor over, also where it fails: NULL. The page and what it names must outlive it. */
-struct http *http_new(struct loop *loop, int fd, const struct http_page *page);
+/* Takes the descriptor over, also where it fails: NULL. The site and what it names must outlive it. */
+struct http *http_new(struct loop *loop, int fd, const struct http_site *site);
 void http_free(struct http *http); /* accepts NULL */
 
 /* How many requests it has answered, refused ones too. */

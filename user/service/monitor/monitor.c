@@ -11,8 +11,8 @@
 #include "../../lib/loop.h"
 #include "../../lib/supervisor.h"
 #include "../../output/openmetrics.h"
-#include "http.h"
 #include "metrics.h"
+#include "site.h"
 
 #define LOOK_S     5.0   /* between two looks for processes, at most the interval, */
 #define LOOK_SHARE 0.002 /* of a processor: more where they are dear */
@@ -153,7 +153,7 @@ static struct self describe_self(const struct monitor *monitor)
 	};
 }
 
-static void write_metrics(void *context, FILE *file)
+static int write_metrics(void *context, const struct http_request *request, FILE *file)
 {
 	const struct monitor *monitor = context;
 	const struct metrics metrics = {
@@ -163,7 +163,9 @@ static void write_metrics(void *context, FILE *file)
 		.self = describe_self(monitor),
 	};
 
+	(void)request;
 	metrics_write(&metrics, file);
+	return 0;
 }
 
 /* --- its life --- */
@@ -199,7 +201,7 @@ static bool hear_signals(struct monitor *monitor)
 	       loop_on_signals(monitor->loop, &of_look, LOOP_IN_TURN, look, monitor);
 }
 
-static int begin(struct monitor *monitor, const struct http_page *page, struct failure *failure)
+static int begin(struct monitor *monitor, const struct http_site *site, struct failure *failure)
 {
 	const struct monitor_options *options = monitor->options;
 	int listening = options->listening;
@@ -210,7 +212,7 @@ static int begin(struct monitor *monitor, const struct http_page *page, struct f
 		monitor->read_timer = loop_on_timer(monitor->loop, LOOP_IN_TURN, read_all, monitor);
 		monitor->life_timer =
 			loop_on_timer(monitor->loop, LOOP_IN_TURN, tell_life, monitor);
-		monitor->http = http_new(monitor->loop, listening, page);
+		monitor->http = http_new(monitor->loop, listening, site);
 	} else {
 		close(listening);
 	}
@@ -247,6 +249,11 @@ static void begin_watch(struct monitor *monitor)
 	supervisor_tell(&monitor->supervisor, "READY=1");
 	event_tell(monitor->options->listener,
 		   &(struct event){.kind = EVENT_MONITORING, .text = monitor->options->address});
+	if (monitor->options->token)
+		event_tell(monitor->options->listener,
+			   &(struct event){.kind = EVENT_PAGE,
+					   .text = monitor->options->address,
+					   .path = monitor->options->token_path});
 }
 
 static int serve(struct monitor *monitor, struct failure *failure)
@@ -275,9 +282,17 @@ int monitor_run(const struct monitor_options *options, struct failure *failure)
 		.began_s = clock_s(CLOCK_REALTIME),
 	};
 	monitor.marks[0] = monitor.marks[1] = mark_now(&monitor);
-	const struct http_page page = {"/metrics", OPENMETRICS_TYPE, write_metrics, &monitor};
+	const struct http_page metrics = {.path = "/metrics",
+					  .type = OPENMETRICS_TYPE,
+					  .open = true,
+					  .is_kept = true,
+					  .write = write_metrics,
+					  .context = &monitor};
+	const struct api api = {&monitor.roster, options->history, monitor.began_s};
+	struct site site;
+	site_init(&site, &api, &metrics, options->token);
 	supervisor_init(&monitor.supervisor);
-	int error = begin(&monitor, &page, failure);
+	int error = begin(&monitor, &site.http, failure);
 
 	if (!error)
 		error = serve(&monitor, failure);

@@ -11,6 +11,7 @@
 #include "../../events/event.h"
 #include "../../process/selection.h"
 #include "inquiries.h"
+#include "token.h"
 
 struct monitor_options {
 	const struct procfs *procfs;
@@ -21,9 +22,11 @@ struct monitor_options {
 	struct inquiries_options inquiries;
 	const char *hook; /* a program that hook_check() allows; NULL: none */
 	double hook_timeout_s;
-	struct history *history; /* NULL: none is kept */
-	int listening;           /* a descriptor of http_listen(), taken over, */
-	const char *address;     /* and where that is */
+	struct history *history;   /* NULL: none is kept */
+	int listening;             /* a descriptor of http_listen(), taken over, */
+	const char *address;       /* and where that is */
+	const struct token *token; /* NULL: /metrics is all that there is */
+	const char *token_path;
 	const struct listener *listener;
 };
 

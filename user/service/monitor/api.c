@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "api_internal.h"
+
+#include "../../lib/clock.h"
+#include "../../lib/json.h"
+#include "../../output/why_json.h"
+#include "history_read.h"
+
+#define S_PER_H 3600
+
+struct json_object *api_new(void)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "schema", "unfreed/monitor/1");
+	json_add_string(object, "version", UNFREED_VERSION);
+	json_object_object_add(object, "at", json_of_time((int64_t)clock_ns(CLOCK_REALTIME)));
+	return object;
+}
+
+static struct json_object *json_of_seconds_since(double since_epoch_s)
+{
+	return json_of_time((int64_t)(since_epoch_s * 1e9));
+}
+
+/* Of our clock, to what people have. */
+static struct json_object *json_of_moment(double at_s)
+{
+	return json_of_seconds_since(clock_s(CLOCK_REALTIME) - clock_s(CLOCK_MONOTONIC) + at_s);
+}
+
+static void add_bytes(struct json_object *object, const struct process_status *status)
+{
+	json_add_count(object, "resident_bytes", status->resident_bytes);
+	json_add_count(object, "anonymous_bytes", status->anonymous_bytes);
+	json_add_count(object, "swapped_bytes", status->swapped_bytes);
+}
+
+/* Its processes, and their sums. */
+static void add_processes(struct json_object *object, const struct roster *roster,
+			  const struct watched_service *service)
+{
+	struct json_object *array = json_object_new_array();
+	struct process_status sum = {0};
+
+	for (size_t i = 0; i < roster->instance_count; i++) {
+		const struct process_status *status = &roster->instances[i].status;
+		struct json_object *process;
+
+		if (roster->instances[i].service != service)
+			continue;
+		process = json_object_new_object();
+		json_object_object_add(process, "pid", json_object_new_int(status->tgid));
+		json_add_string(process, "comm", status->comm);
+		add_bytes(process, status);
+		json_object_object_add(process, "age_s", json_of_double(procfs_age_s(status), 0));
+		json_object_array_add(array, process);
+		sum.resident_bytes += status->resident_bytes;
+		sum.anonymous_bytes += status->anonymous_bytes;
+		sum.swapped_bytes += status->swapped_bytes;
+	}
+	add_bytes(object, &sum);
+	json_object_object_add(object, "processes", array);
+}
+
+/* How much of its limit a cgroup uses. */
+static double used_share(const struct group *group)
+{
+	const struct cgroup_limit *limit = &group->memory.limit;
+
+	return group->known && limit->bytes ? (double)limit->used_bytes / (double)limit->bytes : -1;
+}
+
+/* Of the cgroup of it that is nearest to its limit. */
+static struct json_object *json_of_limit(const struct roster *roster,
+					 const struct watched_service *service)
+{
+	const struct group *nearest = NULL;
+	struct json_object *object;
+
+	for (size_t i = 0; i < roster->instance_count; i++) {
+		const struct group *group = roster->instances[i].group;
+
+		if (roster->instances[i].service == service && group && used_share(group) >= 0 &&
+		    (!nearest || used_share(group) > used_share(nearest)))
+			nearest = group;
+	}
+	if (!nearest)
+		return NULL;
+	object = json_object_new_object();
+	json_add_string(object, "cgroup", nearest->place.name);
+	json_add_count(object, "limit_bytes", nearest->memory.limit.bytes);
+	json_add_count(object, "used_bytes", nearest->memory.limit.used_bytes);
+	json_add_count(object, "inactive_file_bytes", nearest->memory.inactive_bytes);
+	json_add_count(object, "oom_kills", nearest->memory.oom_kills);
+	return object;
+}
+
+static struct json_object *json_of_rate(const struct rate *rate)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_rate(object, rate);
+	return object;
+}
+
+/* As of the metrics: by the last hour, the last day, and the last inquiry; null: not known. */
+static struct json_object *json_of_growth(const struct watched_service *service)
+{
+	static const char *const spans[TREND_SPANS] = {"hour", "day"};
+	struct json_object *object = json_object_new_object();
+	double by_hour = S_PER_H * (double)service->processes;
+
+	for (size_t i = 0; i < TREND_SPANS; i++) {
+		const struct slope *slope = trend_slope(&service->trend, i);
+		const struct rate rate =
+			slope ? (struct rate){slope->per_s * by_hour, slope->low * by_hour,
+					      slope->high * by_hour}
+			      : (struct rate){0};
+
+		json_object_object_add(object, spans[i], slope ? json_of_rate(&rate) : NULL);
+	}
+	json_object_object_add(object, "inquiry",
+			       service->growth_told ? json_of_rate(&service->growth) : NULL);
+	return object;
+}
+
+static struct json_object *json_of_memory(const struct told_memory *memory)
+{
+	struct json_object *object = memory->known ? json_object_new_object() : NULL;
+	struct json_object *parts;
+
+	if (!object)
+		return NULL;
+	parts = json_object_new_object();
+	for (size_t i = 0; i < PART_COUNT; i++)
+		json_add_count(parts, look_part_name((enum look_part_id)i), memory->parts[i]);
+	json_object_object_add(object, "pid", json_object_new_int(memory->pid));
+	json_add_count(object, "live_bytes", memory->live_bytes);
+	json_object_object_add(object, "parts", parts);
+	return object;
+}
+
+static struct json_object *json_of_finding(const struct known_finding *finding)
+{
+	const struct told_finding *told = &finding->told;
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "name", told->name);
+	json_add_string(object, "type", told->type);
+	json_add_string(object, "verdict", verdict_name(finding->verdict));
+	json_add_rate(object, &told->rate);
+	json_add_count(object, "holds_bytes", told->holds_bytes);
+	json_add_string(object, "filled_by", told->filled_by);
+	json_add_string(object, "reason", told->reason);
+	json_object_object_add(object, "first_at", json_of_moment(finding->first_s));
+	json_object_object_add(object, "last_at", json_of_moment(finding->last_s));
+	return object;
+}
+
+static struct json_object *json_of_service(const struct api *api,
+					   const struct watched_service *service)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *findings = json_object_new_array();
+	int64_t id = api->history ? history_find_service(api->history, service) : -1;
+
+	for (size_t i = 0; i < service->findings.count; i++)
+		json_object_array_add(findings, json_of_finding(&service->findings.items[i]));
+	json_object_object_add(object, "id", id < 0 ? NULL : json_object_new_int64(id));
+	json_add_string(object, "name", service->name);
+	json_add_string(object, "cgroup", service->group);
+	json_object_object_add(object, "is_asked", json_object_new_boolean(service->is_asked));
+	add_processes(object, api->roster, service);
+	json_object_object_add(object, "limit", json_of_limit(api->roster, service));
+	json_object_object_add(object, "growth", json_of_growth(service));
+	json_object_object_add(object, "memory", json_of_memory(&service->memory));
+	json_object_object_add(object, "findings", findings);
+	return object;
+}
+
+int api_write_services(void *context, const struct http_request *request, FILE *file)
+{
+	const struct api *api = context;
+	struct json_object *object = api_new(), *services = json_object_new_array();
+
+	(void)request;
+	for (size_t i = 0; i < api->roster->service_count; i++)
+		json_object_array_add(services, json_of_service(api, api->roster->services[i]));
+	json_object_object_add(object, "began_at", json_of_seconds_since(api->began_s));
+	json_object_object_add(object, "interval_s", json_of_double(api->roster->interval_s, 3));
+	json_object_object_add(object, "services", services);
+	json_object_object_add(object, "history",
+			       api->history ? history_list_services(api->history) : NULL);
+	return json_print(file, object, 0);
+}
