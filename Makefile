@@ -40,9 +40,10 @@ objects   := $(patsubst %.c,$(BUILD)/obj/%.o,$(filter-out user/main.c,$(sources)
 proto     := $(BUILD)/gen/profile.pb-c
 skeletons := $(patsubst bpf/%.bpf.c,$(BUILD)/gen/%.skel.h,$(wildcard bpf/*.bpf.c))
 assets    := $(patsubst user/%,$(BUILD)/gen/%.o,$(sort $(wildcard user/*/*.css))) \
-             $(BUILD)/gen/output/page.js.o $(BUILD)/gen/output/page.css.o
+             $(foreach page,output monitor,$(BUILD)/gen/$(page)/page.js.o $(BUILD)/gen/$(page)/page.css.o)
 page_parts := data view dom tree table graph start
-page      := $(BUILD)/gen/output/page_hashes.h
+of_monitor := ask services chart flames findings answers start
+page      := $(BUILD)/gen/output/page_hashes.h $(BUILD)/gen/monitor/page_hashes.h
 units     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 
 .DEFAULT_GOAL := all
@@ -100,25 +101,34 @@ $(BUILD)/gen/%.css.o: user/%.css
 	$(Q)mkdir -p $(@D)
 	$(Q)$(LD) -r -b binary -z noexecstack -o $@ $<
 
-# The page of record: its parts are one function, so that nothing of them is global, and the policy
-# of the page knows program and style by their hashes.
+# The pages of record and of the monitor: the parts of each are one function, so that nothing of them is
+# global, and the policy of the page knows program and style by their hashes.
 $(BUILD)/gen/output/page.js: $(page_parts:%=user/output/page/%.js)
+$(BUILD)/gen/output/page.css: user/output/page/page.css
+$(BUILD)/gen/monitor/page.js: user/output/page/dom.js $(of_monitor:%=user/service/monitor/page/%.js)
+$(BUILD)/gen/monitor/page.css: user/output/page/page.css user/service/monitor/page/page.css
+
+$(BUILD)/gen/%/page.js:
 	$(Q)mkdir -p $(@D)
 	$(Q){ echo '(function () {'; echo '"use strict";'; cat $^; echo '})();'; } > $@
 
-$(BUILD)/gen/output/page.css: user/output/page/page.css
+$(BUILD)/gen/%/page.css:
 	$(Q)mkdir -p $(@D)
-	$(Q)cp $< $@
+	$(Q)cat $^ > $@
 
-$(BUILD)/gen/output/page.%.o: $(BUILD)/gen/output/page.%
+$(BUILD)/gen/%/page.js.o: $(BUILD)/gen/%/page.js
 	$(call say,EMBED,$<)
-	$(Q)cd $(BUILD)/gen && $(LD) -r -b binary -z noexecstack -o output/$(@F) output/$(<F)
+	$(Q)cd $(BUILD)/gen && $(LD) -r -b binary -z noexecstack -o $*/$(@F) $*/$(<F)
 
-$(page): $(BUILD)/gen/output/page.js $(BUILD)/gen/output/page.css
+$(BUILD)/gen/%/page.css.o: $(BUILD)/gen/%/page.css
+	$(call say,EMBED,$<)
+	$(Q)cd $(BUILD)/gen && $(LD) -r -b binary -z noexecstack -o $*/$(@F) $*/$(<F)
+
+$(BUILD)/gen/%/page_hashes.h: $(BUILD)/gen/%/page.js $(BUILD)/gen/%/page.css
 	$(call say,HASH,$@)
 	$(Q)for part in SCRIPT:js STYLE:css; do \
 		printf '#define PAGE_%s_HASH "sha256-%s"\n' $${part%:*} \
-			$$(sha256sum < $(BUILD)/gen/output/page.$${part#*:} | cut -c 1-64 | \
+			$$(sha256sum < $(@D)/page.$${part#*:} | cut -c 1-64 | \
 			tr a-f A-F | basenc -d --base16 | base64) || exit 1; \
 	done > $@
 

@@ -12,35 +12,11 @@ import pytest
 
 from cgroups import memory_group
 from conftest import ROOT, TIMEOUT, UNFREED, Lines, Target, eventually
-from monitors import Monitor, service  # noqa: F401
+from guarded import Guarded
+from monitors import service  # noqa: F401
 
 GUARDED = ["/api/session", "/api/services", "/api/samples?service=1", "/api/findings?service=1",
            "/api/answers?service=1", "/api/answer?id=1"]
-
-
-class Guarded(Monitor):
-    """A monitor with a token, which it has made."""
-
-    def __init__(self, directory, *args):
-        self.file = directory / "token"
-        super().__init__("--token-file", self.file, *args)
-        self.page_line = self.stderr.until("with the token in")
-        self.token = self.file.read_text().strip()
-
-    def bearer(self, path, token=None, method="GET"):
-        return self.ask(method, path, Authorization=f"Bearer {token or self.token}")
-
-    def get(self, path):
-        status, headers, text = self.bearer(path)
-        assert status == 200 and headers["Content-Type"] == "application/json", text
-        return json.loads(text)
-
-    def sign_in(self):
-        """The cookie, as a browser gives it back."""
-        status, headers, _ = self.bearer("/api/session")
-        assert status == 200
-        [cookie] = headers.get_all("Set-Cookie")
-        return cookie.split(";")[0], cookie
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +32,7 @@ def guarded(tmp_path_factory):
 def test_the_token_is_made_for_us_alone(guarded):
     assert stat.S_IMODE(guarded.file.stat().st_mode) == 0o600
     assert re.fullmatch("[0-9a-f]{32}", guarded.token)
-    assert f"at http://127.0.0.1:{guarded.port}/api/services, with the token in {guarded.file}" in guarded.page_line
+    assert f"page at http://127.0.0.1:{guarded.port}/, opened by the token in {guarded.file}" in guarded.page_line
     assert guarded.token not in guarded.page_line
 
 

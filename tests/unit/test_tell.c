@@ -116,7 +116,7 @@ static const struct {
 		"objects of Python's"},
 	[EVENT_MONITORING] = {VERBOSITY_NORMAL, "metrics at http://a: b; c: d/metrics"},
 	[EVENT_PAGE] = {VERBOSITY_NORMAL,
-		"more at http://a: b; c: d/api/services, with the token in /usr/lib/lib{path}.so"},
+		"page at http://a: b; c: d/, opened by the token in /usr/lib/lib{path}.so"},
 	[EVENT_SERVICE_CAME] = {VERBOSITY_NORMAL,
 		"watching dict shop.CACHE, cgroup /usr/lib/lib{path}.so"},
 	[EVENT_SERVICE_WENT] = {VERBOSITY_NORMAL,

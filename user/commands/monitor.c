@@ -49,7 +49,7 @@ static const struct argp_option options[] = {
 	{"listen", KEY_LISTEN, "ADDRESS:PORT", 0,
 	 "Answer there, in numbers; port 0 is any (default: " ADDRESS ")", 1},
 	{"token-file", KEY_TOKEN_FILE, "FILE", 0,
-	 "Answer also with what was found, as JSON, to whoever gives the token in that file, which is made "
+	 "Show what was found on a page too, and as JSON, to whoever gives the token in that file, which is made "
 	 "where there is none, and is for you alone",
 	 1},
 	{0},

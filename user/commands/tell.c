@@ -83,7 +83,7 @@ static const struct sentence {
 		"{others_kb} other objects of Python's"},
 
 	[EVENT_MONITORING] = {VERBOSITY_NORMAL, "metrics at http://{text}/metrics"},
-	[EVENT_PAGE] = {VERBOSITY_NORMAL, "more at http://{text}/api/services, with the token in {path}"},
+	[EVENT_PAGE] = {VERBOSITY_NORMAL, "page at http://{text}/, opened by the token in {path}"},
 	[EVENT_SERVICE_CAME] = {VERBOSITY_NORMAL, "watching {name}, cgroup {path}"},
 	[EVENT_SERVICE_WENT] = {VERBOSITY_NORMAL, "no process of {name} is left, cgroup {path}"},
 	[EVENT_NO_SERVICE] = {VERBOSITY_NORMAL, "{failure}: waiting for one"},

@@ -196,7 +196,7 @@ static const struct http_page *find_page(const struct http *http, const char *pa
 		const struct http_page *page = &http->site->pages[i];
 
 		if (!strcmp(page->path, path))
-			return page->open || http->site->token ? page : NULL;
+			return page;
 	}
 	return NULL;
 }
