@@ -171,6 +171,22 @@ def test_what_it_is_served_with(monitor):
     assert "demo_service" not in text and EVIL not in text, "what it shows it asks for"
 
 
+def test_what_it_asks_for(monitor):
+    [found] = monitor.get("/api/services")["services"]
+    [finding] = [finding for finding in found["findings"] if finding["name"] == "__main__.history"]
+    assert finding["verdict"] == "grows, no bound seen" and "remember (" in finding["filled_by"]
+    assert finding["low"] <= finding["bytes_per_hour"] <= finding["high"] and finding["holds_bytes"]
+    assert finding["first_at"] <= finding["last_at"] and "inquiry" in found["growth"]
+    assert found["memory"]["live_bytes"] > 1e6 and found["memory"]["parts"]["python_live"] > 1e6
+    kept = monitor.get(f"/api/findings?service={found['id']}")["findings"]
+    assert {row["name"]: bool(row["over_at"]) for row in kept if row["verdict"] != "unexplained"}.items() >= \
+        {"__main__.history": False, EVIL_NAME: True}.items()
+    answers = monitor.get(f"/api/answers?service={found['id']}")["answers"]
+    assert len(answers) == 3 and answers == sorted(answers, key=lambda answer: answer["at"], reverse=True)
+    whole = monitor.get(f"/api/answer?id={answers[0]['id']}")
+    assert whole["schema"] == "unfreed/why/1" and whole["target"]["pid"] == found["processes"][0]["pid"]
+
+
 @needs_chromium
 def test_it_is_opened_by_the_token_alone(page, monitor):
     page.open()

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from cgroups import memory_group
-from conftest import ROOT, TIMEOUT, UNFREED, Lines, Target, eventually
+from conftest import ROOT, TIMEOUT, UNFREED, Lines, Target
 from guarded import Guarded
 from monitors import service  # noqa: F401
 
@@ -174,25 +174,6 @@ def test_a_limit(tmp_path):
         finally:
             process.kill()
             process.wait(TIMEOUT)
-
-
-def test_what_was_found(service, tmp_path):  # noqa: F811
-    with Guarded(tmp_path, "-p", service.pid, "-d", 8, "--budget", 100,
-                 "--history", tmp_path / "history") as monitor:
-        monitor.stderr.until(r"__main__\.history")
-        [found] = monitor.get("/api/services")["services"]
-        [finding] = [finding for finding in found["findings"] if "history" in finding["name"]]
-        assert finding["verdict"] == "grows, no bound seen" and "remember (" in finding["filled_by"]
-        assert finding["low"] <= finding["bytes_per_hour"] <= finding["high"] and finding["holds_bytes"]
-        assert finding["first_at"][:4] == time.strftime("%Y") and "inquiry" in found["growth"]
-        assert found["memory"]["live_bytes"] > 1e6 and found["memory"]["parts"]["python_live"] > 1e6
-        eventually(lambda: monitor.get(f"/api/answers?service={found['id']}")["answers"], "none is kept")
-        kept = monitor.get(f"/api/findings?service={found['id']}")["findings"]
-        assert {row["name"]: row["over_at"] for row in kept}[finding["name"]] is None
-        [answer] = monitor.get(f"/api/answers?service={found['id']}")["answers"]
-        whole = monitor.get(f"/api/answer?id={answer['id']}")
-        assert whole["schema"] == "unfreed/why/1" and whole["target"]["pid"] == service.pid
-        assert monitor.end() == 0
 
 
 def test_files_that_are_refused(service, tmp_path):  # noqa: F811
