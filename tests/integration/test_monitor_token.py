@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What `unfreed monitor --token-file` answers, and to whom: /metrics to whoever asks, the rest to whoever
 has the token or the session that a browser gets for it."""
+import contextlib
 import json
+import os
+import random
 import re
+import socket
 import stat
 import subprocess
 import sys
@@ -58,6 +62,25 @@ def test_long_headers(guarded):
         assert guarded.ask("GET", "/api/services", Cookie=f"unfreed-{guarded.port}={'x' * size}")[0] in (
             401, 431)
     assert guarded.bearer("/api/services")[0] == 200
+
+
+def test_damaged_at_random(guarded):
+    """Requests with the token, with bytes changed; the seed is said where it fails."""
+    seed = int.from_bytes(os.urandom(4), "little")
+    chance = random.Random(seed)
+    cookie, _ = guarded.sign_in()
+    for _ in range(300):
+        given = chance.choice([f"Cookie: a=b; {cookie}; c", f"Authorization: Bearer {guarded.token}"])
+        whole = (f"GET {chance.choice(GUARDED)} HTTP/1.1\r\nHost: 127.0.0.1\r\n{given}\r\n"
+                 "Connection: close\r\n\r\n").encode()
+        damaged = bytearray(whole)
+        for _ in range(chance.randrange(1, 5)):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        with socket.create_connection(("127.0.0.1", guarded.port), TIMEOUT) as client:
+            with contextlib.suppress(OSError):
+                client.sendall(damaged)
+                client.shutdown(socket.SHUT_WR)
+    assert guarded.bearer("/api/services")[0] == 200, seed
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "get"])
