@@ -194,6 +194,7 @@ def test_a_limit(tmp_path):
                 assert found["limit"]["limit_bytes"] == 64 << 20 and found["limit"]["oom_kills"] == 0
                 assert group.path.name in found["limit"]["cgroup"]
                 assert 0 < found["limit"]["used_bytes"] < 64 << 20
+                assert found["limit"]["limit_reached_in"] is None
         finally:
             process.kill()
             process.wait(TIMEOUT)

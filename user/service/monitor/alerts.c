@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "alerts.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -9,6 +8,7 @@
 #include "../../lib/json.h"
 #include "../../lib/quantity.h"
 #include "../../output/why_json.h"
+#include "group_json.h"
 
 #define NEAR    0.70 /* of the limit, */
 #define NO_MORE 0.65 /* and when it is over */
@@ -112,28 +112,8 @@ void alerts_finding(const struct alerts *alerts, const struct watched_service *s
 
 /* --- limits --- */
 
-static struct json_object *json_of_time_left(double seconds)
-{
-	return isfinite(seconds) ? json_of_double(seconds, 0) : NULL;
-}
-
-/* Null: not foreseen; a time that is null: further away than can be told. */
-static struct json_object *json_of_forecast(const struct group *group)
-{
-	const struct forecast *forecast = &group->forecast;
-	struct json_object *object = group->foreseen ? json_object_new_object() : NULL;
-
-	if (!object)
-		return NULL;
-	json_object_object_add(object, "early_s", json_of_time_left(forecast->early_s));
-	json_object_object_add(object, "likely_s", json_of_time_left(forecast->likely_s));
-	json_object_object_add(object, "late_s", json_of_time_left(forecast->late_s));
-	return object;
-}
-
 static void tell_limit(const struct alerts *alerts, const struct group *group, double share)
 {
-	const struct cgroup_limit *limit = &group->memory.limit;
 	struct json_object *alert;
 
 	event_tell(alerts->listener,
@@ -147,10 +127,7 @@ static void tell_limit(const struct alerts *alerts, const struct group *group, d
 	alert = alert_new("limit", group->near_limit ? FINDING_NEW : FINDING_OVER);
 	json_add_string(alert, "cgroup", group->place.name);
 	json_object_object_add(alert, "pids", json_of_pids(alerts->roster, NULL, group));
-	json_add_count(alert, "used_bytes", limit->used_bytes);
-	json_add_count(alert, "inactive_file_bytes", group->memory.inactive_bytes);
-	json_add_count(alert, "limit_bytes", limit->bytes);
-	json_object_object_add(alert, "limit_reached_in", json_of_forecast(group));
+	group_add_limit(alert, group);
 	hook_send(alerts->hook, alert);
 }
 

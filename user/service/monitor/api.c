@@ -4,6 +4,7 @@
 #include "../../lib/clock.h"
 #include "../../lib/json.h"
 #include "../../output/why_json.h"
+#include "group_json.h"
 #include "history_read.h"
 
 #define S_PER_H 3600
@@ -89,9 +90,7 @@ static struct json_object *json_of_limit(const struct roster *roster,
 		return NULL;
 	object = json_object_new_object();
 	json_add_string(object, "cgroup", nearest->place.name);
-	json_add_count(object, "limit_bytes", nearest->memory.limit.bytes);
-	json_add_count(object, "used_bytes", nearest->memory.limit.used_bytes);
-	json_add_count(object, "inactive_file_bytes", nearest->memory.inactive_bytes);
+	group_add_limit(object, nearest);
 	json_add_count(object, "oom_kills", nearest->memory.oom_kills);
 	return object;
 }

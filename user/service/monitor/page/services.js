@@ -35,7 +35,8 @@ function rowOfService(service) {
 	return {
 		service, key: keyOf(service), name: service.name, processes: service.processes.length,
 		resident: service.resident_bytes, anonymous: service.anonymous_bytes,
-		swapped: service.swapped_bytes, limit: limitShare(service), rate: growth, isInquiry: !hour, ofDay: day,
+		swapped: service.swapped_bytes, limit: limitShare(service),
+		reached: service.limit && service.limit.limit_reached_in, rate: growth, isInquiry: !hour, ofDay: day,
 		growth: growth ? growth.bytes_per_hour : -Infinity,
 		day: day ? day.bytes_per_hour : -Infinity,
 		findings: service.findings.length, worst: worstFinding(service),
@@ -75,6 +76,14 @@ function drawRate(cell, rate) {
 	element(cell, "small", "", formatInterval(rate));
 }
 
+/* A time that is null is further away than can be told. */
+function formatReached(reached) {
+	const [early, likely, late] = [reached.early_s, reached.likely_s, reached.late_s].map(seconds =>
+		seconds === null ? "later" : formatSince(1000 * seconds));
+
+	return likely === "later" ? "" : "full in " + likely + " (" + early + " to " + late + ")";
+}
+
 function drawLimit(cell, row) {
 	if (row.limit < 0)
 		return;
@@ -85,6 +94,8 @@ function drawLimit(cell, row) {
 	shape(bar, "rect", {class: "all", width: 40, height: 8, rx: 2});
 	shape(bar, "rect", {class: "used", width: (40 * share).toFixed(1), height: 8, rx: 2});
 	element(cell, "span", "", formatShare(row.limit, 1));
+	if (row.reached)
+		element(cell, "small", "", formatReached(row.reached));
 }
 
 function drawServiceCell(cell, row, key) {

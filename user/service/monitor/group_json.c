@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "group_json.h"
+
+#include <math.h>
+
+#include "../../lib/json.h"
+
+static struct json_object *json_of_time_left(double seconds)
+{
+	return isfinite(seconds) ? json_of_double(seconds, 0) : NULL;
+}
+
+/* Null: not foreseen; a time that is null: further away than can be told. */
+static struct json_object *json_of_forecast(const struct group *group)
+{
+	const struct forecast *forecast = &group->forecast;
+	struct json_object *object = group->foreseen ? json_object_new_object() : NULL;
+
+	if (!object)
+		return NULL;
+	json_object_object_add(object, "early_s", json_of_time_left(forecast->early_s));
+	json_object_object_add(object, "likely_s", json_of_time_left(forecast->likely_s));
+	json_object_object_add(object, "late_s", json_of_time_left(forecast->late_s));
+	return object;
+}
+
+void group_add_limit(struct json_object *object, const struct group *group)
+{
+	json_add_count(object, "used_bytes", group->memory.limit.used_bytes);
+	json_add_count(object, "inactive_file_bytes", group->memory.inactive_bytes);
+	json_add_count(object, "limit_bytes", group->memory.limit.bytes);
+	json_object_object_add(object, "limit_reached_in", json_of_forecast(group));
+}
