@@ -36,7 +36,8 @@ function rowOfService(service) {
 		service, key: keyOf(service), name: service.name, processes: service.processes.length,
 		resident: service.resident_bytes, anonymous: service.anonymous_bytes,
 		swapped: service.swapped_bytes, limit: limitShare(service),
-		reached: service.limit && service.limit.limit_reached_in, rate: growth, isInquiry: !hour, ofDay: day,
+		reached: service.limit && service.limit.limit_reached_in,
+		rate: growth, isInquiry: !hour, ofDay: day,
 		growth: growth ? growth.bytes_per_hour : -Infinity,
 		day: day ? day.bytes_per_hour : -Infinity,
 		findings: service.findings.length, worst: worstFinding(service),
@@ -77,11 +78,14 @@ function drawRate(cell, rate) {
 }
 
 /* A time that is null is further away than can be told. */
-function formatReached(reached) {
+function drawReached(cell, reached) {
 	const [early, likely, late] = [reached.early_s, reached.likely_s, reached.late_s].map(seconds =>
 		seconds === null ? "later" : formatSince(1000 * seconds));
 
-	return likely === "later" ? "" : "full in " + likely + " (" + early + " to " + late + ")";
+	if (reached.likely_s === null)
+		return;
+	element(cell, "small", "", "full in " + likely);
+	element(cell, "small", "", early + " to " + late);
 }
 
 function drawLimit(cell, row) {
@@ -95,7 +99,7 @@ function drawLimit(cell, row) {
 	shape(bar, "rect", {class: "used", width: (40 * share).toFixed(1), height: 8, rx: 2});
 	element(cell, "span", "", formatShare(row.limit, 1));
 	if (row.reached)
-		element(cell, "small", "", formatReached(row.reached));
+		drawReached(cell, row.reached);
 }
 
 function drawServiceCell(cell, row, key) {

@@ -61,7 +61,8 @@ function spanOf(service) {
 	const kept = (current.history || []).find(one => one.id === service.id);
 	const range = RANGES.find(one => one[0] === view.range);
 	const until = momentOf(current.at);
-	const begin = range[2] ? until - range[2] : kept ? momentOf(kept.first_at) : until - DAY_MS;
+	const oldest = kept ? momentOf(kept.first_at) : until - DAY_MS;
+	const begin = range[2] ? Math.max(oldest, until - range[2]) : oldest;
 
 	return {since: Math.min(begin, until - 10 * MINUTE_MS), until};
 }
