@@ -33,6 +33,13 @@ def test_missing_results_are_failures():
     assert kinds("1..3\nok 1 - a\n") == [("ok", "a"), ("not ok", "test 2"), ("not ok", "test 3")]
 
 
+def test_last_words_are_told_once():
+    said = "the program ended before this test did"
+    assert [lines for _, _, lines in check.parse_tap("1..3\nok 1 - a\n==7==ERROR: leak\n")] == [
+        [], [said, "==7==ERROR: leak"], [said],
+    ]  # fmt: skip
+
+
 def test_groups_add_up():
     assert kinds("1..1\nok 1 - a\n# ok - t\n1..1\nok 1 - b\n") == [("ok", "a"), ("ok", "b")]
 
