@@ -11,7 +11,8 @@
 #include "arenas_internal.h"
 
 /* A structure that threads of the target are changing fits a moment later. */
-enum { ATTEMPTS = 60, ATTEMPT_PAUSE_US = 200 };
+/* A pause is longer than the one before it by so much: a tenth of a second in all. */
+enum { ATTEMPTS = 60, PAUSE_US = 50 };
 
 void arenas_refuse(struct arenas *arenas, const char *format, ...)
 {
@@ -102,7 +103,7 @@ int arenas_find_beside(struct pages *pages, const struct memory_claims *claims,
 	*arenas = (struct arenas){.claims = claims};
 	for (size_t i = 0; i < ATTEMPTS && error == ARENAS_TORN; i++) {
 		if (i)
-			usleep(ATTEMPT_PAUSE_US);
+			usleep((useconds_t)i * PAUSE_US);
 		forget_lists(arenas);
 		arenas->sums_may_differ = i >= ATTEMPTS / 2;
 		error = find_once(pages, arenas);

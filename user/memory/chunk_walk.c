@@ -25,7 +25,7 @@ enum {
 	TRIES_BACK = 4,     /* after so many, one checkpoint further back */
 	TRIES_EAGER = 8,    /* before there are pauses */
 	RETRIES_MAX = 2000, /* of all windows, before what makes no sense is passed over */
-	ABSENT_TRIES = 10,  /* of a header whose page is not there yet, or no more */
+	ABSENT_TRIES = 100, /* of a header whose page is not there yet, or no more: 0.2 seconds */
 	PAUSE_US = 50,      /* by so much a pause is longer than the one before it */
 	PAUSE_US_MAX = 5000,
 	CHAIN_CHUNKS = 8, /* so many in a row are taken for chunks */
