@@ -451,8 +451,8 @@ static void test_a_thousand_calls_leave_nothing(void **state)
 	our_pages = resident_pages(getpid());
 	zygote_pages = resident_pages(zygote);
 	ask_often(confined, 1000 / (2 * CONFINED_NEEDS) * 2 * CONFINED_NEEDS);
-	assert_int_equal(count_descriptors(getpid()), ours);
-	assert_int_equal(count_descriptors(zygote), zygotes);
+	assert_in_range(count_descriptors(getpid()), 1, ours); /* one may have been about to go */
+	assert_in_range(count_descriptors(zygote), 1, zygotes);
 	assert_in_range(resident_pages(getpid()), 0, our_pages + LEAK_PAGES);
 	assert_in_range(resident_pages(zygote), 0, zygote_pages + LEAK_PAGES);
 	confined_free(confined);
