@@ -8,7 +8,9 @@ import pathlib
 
 import pytest
 
-from chromium import browser, complaints, needs_chromium  # noqa: F401
+from chromium import (
+    browser, complaints, least_contrast, needs_chromium, what_sticks_out,  # noqa: F401
+)  # fmt: skip
 
 GOLDEN = pathlib.Path(__file__).resolve().parents[1] / "golden"
 
@@ -75,10 +77,7 @@ def test_nothing_sticks_out(show, page, width):
         "const page = document.documentElement; return page.scrollWidth - page.clientWidth") == 0
     if page == "why-hostile" and width == 360:
         return  # numbers of twenty digits scroll inside their tables
-    assert driver.execute_script(
-        "const edge = document.querySelector('main').getBoundingClientRect().right;"
-        "return Array.from(document.querySelectorAll('main *')).filter("
-        "e => e.getBoundingClientRect().right > edge + 1).map(e => e.outerHTML)") == []
+    assert what_sticks_out(driver) == []
 
 
 def test_names_stay_text(show):
@@ -88,29 +87,10 @@ def test_names_stay_text(show):
     assert count(driver, ".finding") == 16
 
 
-# Text and its ground, as WCAG 2 counts contrast.
-CONTRAST = """
-const channels = colour => colour.match(/[\\d.]+/g).map(Number);
-const light = colour => channels(colour).slice(0, 3).map(c => c / 255).map(
-    c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4).reduce(
-    (sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-const ground = element => {
-    const colour = getComputedStyle(element).backgroundColor;
-    const [, , , alpha] = channels(colour);
-    return alpha === 0 ? ground(element.parentElement) : colour;
-};
-return Array.from(document.querySelectorAll('main *')).filter(
-    e => Array.from(e.childNodes).some(n => n.nodeType === 3 && n.data.trim())).map(e => {
-        const pair = [light(getComputedStyle(e).color), light(ground(e))].sort((a, b) => b - a);
-        return [(pair[0] + 0.05) / (pair[1] + 0.05), e.className, e.textContent.slice(0, 40)];
-    }).sort((a, b) => a[0] - b[0])[0];
-"""
-
-
 @pytest.mark.parametrize("scheme", ("light", "dark"))
 def test_is_readable_by_day_and_night(show, scheme):
     driver = show("why-hostile", scheme=scheme)
-    worst = driver.execute_script(CONTRAST)
+    worst = least_contrast(driver)
     assert worst[0] >= 4.5, worst
     ground = driver.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert ground == {"light": "rgb(251, 252, 250)", "dark": "rgb(20, 26, 22)"}[scheme]

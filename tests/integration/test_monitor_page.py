@@ -16,7 +16,9 @@ from conftest import ROOT, TIMEOUT, eventually
 from guarded import Guarded
 
 sys.path.insert(0, str(ROOT / "tests/cli"))
-from chromium import browser, complaints, needs_chromium  # noqa: E402, F401
+from chromium import (  # noqa: E402
+    browser, complaints, least_contrast, needs_chromium, what_sticks_out,  # noqa: F401
+)  # fmt: skip
 
 EVIL = "<img src=x onerror=alert(1)>"
 EVIL_NAME = "shop.<script>alert(1)</script>\u202e\x1b[31m"
@@ -295,30 +297,6 @@ def test_nothing_of_a_target_is_markup(signed_in):
     assert "\u202e" not in page.driver.page_source and "\x1b" not in page.driver.page_source
 
 
-# Text and its ground, as WCAG 2 counts contrast.
-CONTRAST = """
-const channels = colour => colour.match(/[\\d.]+/g).map(Number);
-const light = colour => channels(colour).slice(0, 3).map(c => c / 255).map(
-    c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4).reduce(
-    (sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-const ground = element => {
-    const colour = getComputedStyle(element).backgroundColor;
-    const [, , , alpha] = channels(colour);
-    return alpha === 0 ? ground(element.parentElement) : colour;
-};
-return Array.from(document.querySelectorAll('main *:not(svg *)')).filter(
-    e => Array.from(e.childNodes).some(n => n.nodeType === 3 && n.data.trim())).map(e => {
-        const pair = [light(getComputedStyle(e).color), light(ground(e))].sort((a, b) => b - a);
-        return [(pair[0] + 0.05) / (pair[1] + 0.05), e.className, e.textContent.slice(0, 40)];
-    }).sort((a, b) => a[0] - b[0])[0];
-"""
-STICKS_OUT = """
-const edge = document.querySelector('main').getBoundingClientRect().right;
-return Array.from(document.querySelectorAll('main *')).filter(
-    e => e.getBoundingClientRect().right > edge + 1).map(e => e.outerHTML);
-"""
-
-
 @needs_chromium
 @pytest.mark.parametrize("width", (800, 1280, 2560))
 @pytest.mark.parametrize("scheme", ("light", "dark"))
@@ -330,8 +308,8 @@ def test_it_is_readable(signed_in, width, scheme):
     page.until(lambda: page.count(".flames text"), "no graph")
     assert page.driver.execute_script(
         "const page = document.documentElement; return page.scrollWidth - page.clientWidth") == 0
-    assert page.driver.execute_script(STICKS_OUT) == []
-    worst = page.driver.execute_script(CONTRAST)
+    assert what_sticks_out(page.driver) == []
+    worst = least_contrast(page.driver, "main *:not(svg *)")
     assert worst[0] >= 4.5, worst
     ground = page.driver.execute_script("return getComputedStyle(document.body).backgroundColor")
     assert ground == {"light": "rgb(251, 252, 250)", "dark": "rgb(20, 26, 22)"}[scheme]
