@@ -7,8 +7,7 @@
 #include "../../lib/clock.h"
 #include "../../lib/json.h"
 #include "../../lib/quantity.h"
-#include "../../output/why_json.h"
-#include "group_json.h"
+#include "told_json.h"
 
 #define NEAR    0.70 /* of the limit, */
 #define NO_MORE 0.65 /* and when it is over */
@@ -78,19 +77,12 @@ static struct json_object *json_of_alert(const struct alerts *alerts,
 					 enum finding_change change,
 					 const struct known_finding *finding)
 {
-	const struct told_finding *told = &finding->told;
 	struct json_object *alert = alert_new("finding", change);
 
 	json_add_string(alert, "service", service->name);
 	json_add_string(alert, "cgroup", service->group);
 	json_object_object_add(alert, "pids", json_of_pids(alerts->roster, service, NULL));
-	json_add_string(alert, "name", told->name);
-	json_add_string(alert, "type", told->type);
-	json_add_string(alert, "verdict", verdict_name(finding->verdict));
-	json_add_rate(alert, &told->rate);
-	json_add_count(alert, "holds_bytes", told->holds_bytes);
-	json_add_string(alert, "filled_by", told->filled_by);
-	json_add_string(alert, "reason", told->reason);
+	json_add_finding(alert, finding);
 	return alert;
 }
 
@@ -127,7 +119,7 @@ static void tell_limit(const struct alerts *alerts, const struct group *group, d
 	alert = alert_new("limit", group->near_limit ? FINDING_NEW : FINDING_OVER);
 	json_add_string(alert, "cgroup", group->place.name);
 	json_object_object_add(alert, "pids", json_of_pids(alerts->roster, NULL, group));
-	group_add_limit(alert, group);
+	json_add_limit(alert, group);
 	hook_send(alerts->hook, alert);
 }
 

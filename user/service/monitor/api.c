@@ -4,8 +4,8 @@
 #include "../../lib/clock.h"
 #include "../../lib/json.h"
 #include "../../output/why_json.h"
-#include "group_json.h"
 #include "history_read.h"
+#include "told_json.h"
 
 #define S_PER_H 3600
 
@@ -30,19 +30,19 @@ static struct json_object *json_of_moment(double at_s)
 	return json_of_seconds_since(clock_s(CLOCK_REALTIME) - clock_s(CLOCK_MONOTONIC) + at_s);
 }
 
-static void add_bytes(struct json_object *object, const struct process_status *status)
+static void add_bytes(struct json_object *object, const struct memory_taken *memory)
 {
-	json_add_count(object, "resident_bytes", status->resident_bytes);
-	json_add_count(object, "anonymous_bytes", status->anonymous_bytes);
-	json_add_count(object, "swapped_bytes", status->swapped_bytes);
+	json_add_count(object, "resident_bytes", memory->resident_bytes);
+	json_add_count(object, "anonymous_bytes", memory->anonymous_bytes);
+	json_add_count(object, "swapped_bytes", memory->swapped_bytes);
 }
 
 /* Its processes, and their sums. */
 static void add_processes(struct json_object *object, const struct roster *roster,
 			  const struct watched_service *service)
 {
+	const struct memory_taken sum = roster_memory(roster, service);
 	struct json_object *array = json_object_new_array();
-	struct process_status sum = {0};
 
 	for (size_t i = 0; i < roster->instance_count; i++) {
 		const struct process_status *status = &roster->instances[i].status;
@@ -53,12 +53,11 @@ static void add_processes(struct json_object *object, const struct roster *roste
 		process = json_object_new_object();
 		json_object_object_add(process, "pid", json_object_new_int(status->tgid));
 		json_add_string(process, "comm", status->comm);
-		add_bytes(process, status);
+		add_bytes(process,
+			  &(struct memory_taken){status->resident_bytes, status->anonymous_bytes,
+						 status->swapped_bytes});
 		json_object_object_add(process, "age_s", json_of_double(procfs_age_s(status), 0));
 		json_object_array_add(array, process);
-		sum.resident_bytes += status->resident_bytes;
-		sum.anonymous_bytes += status->anonymous_bytes;
-		sum.swapped_bytes += status->swapped_bytes;
 	}
 	add_bytes(object, &sum);
 	json_object_object_add(object, "processes", array);
@@ -90,7 +89,7 @@ static struct json_object *json_of_limit(const struct roster *roster,
 		return NULL;
 	object = json_object_new_object();
 	json_add_string(object, "cgroup", nearest->place.name);
-	group_add_limit(object, nearest);
+	json_add_limit(object, nearest);
 	json_add_count(object, "oom_kills", nearest->memory.oom_kills);
 	return object;
 }
@@ -142,16 +141,9 @@ static struct json_object *json_of_memory(const struct told_memory *memory)
 
 static struct json_object *json_of_finding(const struct known_finding *finding)
 {
-	const struct told_finding *told = &finding->told;
 	struct json_object *object = json_object_new_object();
 
-	json_add_string(object, "name", told->name);
-	json_add_string(object, "type", told->type);
-	json_add_string(object, "verdict", verdict_name(finding->verdict));
-	json_add_rate(object, &told->rate);
-	json_add_count(object, "holds_bytes", told->holds_bytes);
-	json_add_string(object, "filled_by", told->filled_by);
-	json_add_string(object, "reason", told->reason);
+	json_add_finding(object, finding);
 	json_object_object_add(object, "first_at", json_of_moment(finding->first_s));
 	json_object_object_add(object, "last_at", json_of_moment(finding->last_s));
 	return object;

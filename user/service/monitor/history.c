@@ -13,9 +13,8 @@
 #include "../../lib/clock.h"
 #include "../../lib/owner.h"
 
-#define SAMPLE_S 60.0
-#define THIN_S   3600.0
-#define WAIT_MS  200 /* for a reader that keeps the file */
+#define THIN_S  3600.0
+#define WAIT_MS 200 /* for a reader that keeps the file */
 
 enum {
 	APPLICATION = 0x756e6672, /* "unfr" */
@@ -279,26 +278,18 @@ static bool keep_service(const struct history *history, const struct watched_ser
 static bool keep_sample(const struct history *history, const struct roster *roster,
 			const struct watched_service *service)
 {
-	int64_t resident = 0, anonymous = 0, swapped = 0;
+	struct memory_taken memory = roster_memory(roster, service);
 
-	for (size_t i = 0; i < roster->instance_count; i++) {
-		const struct process_status *status = &roster->instances[i].status;
-
-		if (roster->instances[i].service != service)
-			continue;
-		resident += (int64_t)status->resident_bytes;
-		anonymous += (int64_t)status->anonymous_bytes;
-		swapped += (int64_t)status->swapped_bytes;
-	}
 	return keep_service(history, service) &&
 	       run(history, "INSERT OR REPLACE INTO sample VALUES (" SERVICE ", ?, ?, ?, ?, ?)",
 		   "ssiiiii", service->name, service->group, real_now(),
-		   (int64_t)service->processes, resident, anonymous, swapped);
+		   (int64_t)service->processes, (int64_t)memory.resident_bytes,
+		   (int64_t)memory.anonymous_bytes, (int64_t)memory.swapped_bytes);
 }
 
 void history_add_samples(struct history *history, const struct roster *roster, double now_s)
 {
-	if (history->sampled_s && now_s - history->sampled_s < SAMPLE_S)
+	if (history->sampled_s && now_s - history->sampled_s < HISTORY_SAMPLE_S)
 		return;
 	history->sampled_s = now_s;
 	bool done = begin(history);

@@ -6,6 +6,8 @@
 #include "history.h"
 #include "sqlite.h"
 
+enum { HISTORY_SAMPLE_S = 60 };
+
 struct history {
 	const struct sqlite *sqlite;
 	sqlite3 *base;

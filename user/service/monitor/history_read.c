@@ -7,8 +7,6 @@
 #include "../../lib/json.h"
 #include "history_internal.h"
 
-enum { SAMPLE_S = 60 };
-
 /* --- rows as JSON, by the names and types of their columns --- */
 
 static bool is_time(const char *name)
@@ -93,7 +91,7 @@ int64_t history_step_s(int64_t since, int64_t until)
 {
 	int64_t step = (until - since) / (HISTORY_SAMPLES_MAX - 1) + 1;
 
-	return step < SAMPLE_S ? SAMPLE_S : step;
+	return step < HISTORY_SAMPLE_S ? HISTORY_SAMPLE_S : step;
 }
 
 /* The rest of a row is that of its max(): so SQLite has it. */

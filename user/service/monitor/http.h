@@ -47,7 +47,7 @@ struct http_page {
 struct http_site {
 	const struct http_page *pages; /* HTTP_PAGES_MAX at most */
 	size_t count;
-	const struct token *token; /* NULL: all pages are open */
+	const struct token *token; /* NULL: where all pages are open */
 };
 
 struct http;

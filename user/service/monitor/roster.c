@@ -365,6 +365,23 @@ void roster_read(struct roster *roster, double now_s)
 	forget_oldest(roster, now_s, SERVICE_KEEP_S);
 }
 
+struct memory_taken roster_memory(const struct roster *roster,
+				  const struct watched_service *service)
+{
+	struct memory_taken sum = {0};
+
+	for (size_t i = 0; i < roster->instance_count; i++) {
+		const struct process_status *status = &roster->instances[i].status;
+
+		if (roster->instances[i].service != service)
+			continue;
+		sum.resident_bytes += status->resident_bytes;
+		sum.anonymous_bytes += status->anonymous_bytes;
+		sum.swapped_bytes += status->swapped_bytes;
+	}
+	return sum;
+}
+
 bool roster_is_over(const struct roster *roster)
 {
 	return by_number(roster) && roster->began_s && !roster->instance_count;

@@ -94,6 +94,16 @@ int roster_look(struct roster *roster, double now_s, struct failure *failure);
 
 void roster_read(struct roster *roster, double now_s);
 
+struct memory_taken {
+	uint64_t resident_bytes;
+	uint64_t anonymous_bytes;
+	uint64_t swapped_bytes;
+};
+
+/* What a service takes: the sums over its processes. */
+struct memory_taken roster_memory(const struct roster *roster,
+				  const struct watched_service *service);
+
 /* Whether nothing can come any more: what was asked for by number has ended. */
 bool roster_is_over(const struct roster *roster);
 

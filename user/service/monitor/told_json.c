@@ -1,9 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "group_json.h"
+#include "told_json.h"
 
 #include <math.h>
 
 #include "../../lib/json.h"
+#include "../../output/why_json.h"
+
+void json_add_finding(struct json_object *object, const struct known_finding *finding)
+{
+	const struct told_finding *told = &finding->told;
+
+	json_add_string(object, "name", told->name);
+	json_add_string(object, "type", told->type);
+	json_add_string(object, "verdict", verdict_name(finding->verdict));
+	json_add_rate(object, &told->rate);
+	json_add_count(object, "holds_bytes", told->holds_bytes);
+	json_add_string(object, "filled_by", told->filled_by);
+	json_add_string(object, "reason", told->reason);
+}
 
 static struct json_object *json_of_time_left(double seconds)
 {
@@ -24,7 +38,7 @@ static struct json_object *json_of_forecast(const struct group *group)
 	return object;
 }
 
-void group_add_limit(struct json_object *object, const struct group *group)
+void json_add_limit(struct json_object *object, const struct group *group)
 {
 	json_add_count(object, "used_bytes", group->memory.limit.used_bytes);
 	json_add_count(object, "inactive_file_bytes", group->memory.inactive_bytes);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#ifndef UNFREED_SERVICE_MONITOR_GROUP_JSON_H
-#define UNFREED_SERVICE_MONITOR_GROUP_JSON_H
+/* What alerts and the page's JSON both tell. */
+#ifndef UNFREED_SERVICE_MONITOR_TOLD_JSON_H
+#define UNFREED_SERVICE_MONITOR_TOLD_JSON_H
 
 #include <json-c/json.h>
 
+#include "findings.h"
 #include "groups.h"
 
-/* What of its limit a cgroup uses, and when it comes to it, as alerts and the page's JSON have them. */
-void group_add_limit(struct json_object *object, const struct group *group);
+void json_add_finding(struct json_object *object, const struct known_finding *finding);
+
+/* What of its limit a cgroup uses, and when it comes to it. */
+void json_add_limit(struct json_object *object, const struct group *group);
 
 #endif
