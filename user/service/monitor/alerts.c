@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "alerts.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -129,8 +130,7 @@ void alerts_attend_limits(const struct alerts *alerts)
 
 	for (size_t i = 0; i < groups->count; i++) {
 		struct group *group = groups->items[i];
-		double limit = group->known ? (double)group->memory.limit.bytes : 0;
-		double share = limit > 0 ? group_used(group) / limit : 0;
+		double share = fmax(group_used_share(group), 0);
 		bool near = share >= (group->near_limit ? NO_MORE : NEAR);
 
 		if (near == group->near_limit)

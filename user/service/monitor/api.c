@@ -63,14 +63,6 @@ static void add_processes(struct json_object *object, const struct roster *roste
 	json_object_object_add(object, "processes", array);
 }
 
-/* How much of its limit a cgroup uses. */
-static double used_share(const struct group *group)
-{
-	const struct cgroup_limit *limit = &group->memory.limit;
-
-	return group->known && limit->bytes ? (double)limit->used_bytes / (double)limit->bytes : -1;
-}
-
 /* Of the cgroup of it that is nearest to its limit. */
 static struct json_object *json_of_limit(const struct roster *roster,
 					 const struct watched_service *service)
@@ -81,8 +73,9 @@ static struct json_object *json_of_limit(const struct roster *roster,
 	for (size_t i = 0; i < roster->instance_count; i++) {
 		const struct group *group = roster->instances[i].group;
 
-		if (roster->instances[i].service == service && group && used_share(group) >= 0 &&
-		    (!nearest || used_share(group) > used_share(nearest)))
+		if (roster->instances[i].service == service && group &&
+		    group_used_share(group) >= 0 &&
+		    (!nearest || group_used_share(group) > group_used_share(nearest)))
 			nearest = group;
 	}
 	if (!nearest)

@@ -12,9 +12,17 @@ static void group_free(struct group *group)
 	free(group);
 }
 
-double group_used(const struct group *group)
+/* Without what of files the kernel takes back first. */
+static double group_used(const struct group *group)
 {
 	return (double)group->memory.limit.used_bytes - (double)group->memory.inactive_bytes;
+}
+
+double group_used_share(const struct group *group)
+{
+	uint64_t limit_bytes = group->known ? group->memory.limit.bytes : 0;
+
+	return limit_bytes ? group_used(group) / (double)limit_bytes : -1;
 }
 
 /* By the last day where that tells, else by the last hour. */

@@ -35,8 +35,11 @@ struct groups {
 struct group *groups_find(struct groups *groups, const struct procfs *procfs, pid_t pid,
 			  double now_s);
 
-/* What counts against a limit: without what of files the kernel takes back first. */
-double group_used(const struct group *group);
+/*
+ * How much of its limit it uses, without what of files the kernel takes back first. Negative: not
+ * known, or there is no limit.
+ */
+double group_used_share(const struct group *group);
 
 /* Reads all of them, and forgets those that were empty for too long. */
 void groups_read(struct groups *groups, double now_s);
