@@ -147,9 +147,15 @@ static void test_types_that_are_none(void **state)
 		{TYPE_ITEM_SIZE, UINT64_MAX},
 		{TYPE_FLAGS, 0},
 		{OBJECT_SIZE, UINT64_MAX},
+		{TYPE_TP_NAME, 0x7e},
+		{TYPE_TP_NAME, SPACE_HEAP + SPACE_HEAP_BYTES - 8}, /* zeroes */
 	};
 	struct fixture *fixture = *state;
 	struct object_space *space = fixture->space;
+	char nameless[40];
+
+	snprintf(nameless, sizeof(nameless), "type at %#llx",
+		 (unsigned long long)space_type(SPACE_SET));
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
 		uint64_t address = space_type(SPACE_SET) + wrong[i].offset;
@@ -158,8 +164,26 @@ static void test_types_that_are_none(void **state)
 		space_put(space, address, wrong[i].value);
 		look(fixture);
 		assert_int_equal(count_of(fixture, "set"), 0);
+		assert_int_equal(count_of(fixture, nameless), 0);
 		space_put(space, address, before);
 	}
+	look(fixture);
+	assert_int_equal(count_of(fixture, "set"), 1);
+}
+
+/* The head of an empty list points to itself, and what follows may look like flags. */
+static void test_a_list_head_is_no_type(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t set = space_type(SPACE_SET);
+	uint64_t flags = space_get(space, set + TYPE_FLAGS);
+
+	space_put(space, set + TYPE_FLAGS, flags | TYPE_TYPE_SUBCLASS);
+	space_put(space, set + OBJECT_TYPE, set);
+	look(fixture);
+	assert_int_equal(count_of(fixture, "set"), 0);
+	space_put(space, set + OBJECT_TYPE, space_type(SPACE_TYPE));
 	look(fixture);
 	assert_int_equal(count_of(fixture, "set"), 1);
 }
@@ -560,6 +584,7 @@ int main(void)
 		TEST(test_free_lists_that_go_round),
 		TEST(test_headers_that_are_none),
 		TEST(test_types_that_are_none),
+		TEST(test_a_list_head_is_no_type),
 		TEST(test_types_that_are_not_ready),
 		TEST(test_lengths_that_lie),
 		TEST(test_references_to_the_end_of_all_addresses),

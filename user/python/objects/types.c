@@ -100,7 +100,8 @@ void python_types_begin(struct python_object_types *types)
 	memset(types->negatives, 0, NEGATIVES * sizeof(*types->negatives));
 }
 
-/* Whether a type is `type` or inherits from it: its instances are types. */
+/* Whether a type is `type` or inherits from it: its instances are types. No other one is its own type:
+ * what says so is the head of an empty list. */
 static bool is_metatype(const struct python_object_types *types, struct view *view,
 			uint64_t address)
 {
@@ -109,7 +110,7 @@ static bool is_metatype(const struct python_object_types *types, struct view *vi
 	if (address == types->type_type)
 		return true;
 	return view_u64(view, address + TYPE_FLAGS, &flags) && flags & TYPE_TYPE_SUBCLASS &&
-	       view_u64(view, address + OBJECT_TYPE, &type) &&
+	       view_u64(view, address + OBJECT_TYPE, &type) && type != address &&
 	       (type == types->type_type ||
 		(view_u64(view, type + TYPE_FLAGS, &flags) && flags & TYPE_TYPE_SUBCLASS));
 }
@@ -141,6 +142,15 @@ static bool is_ready(const struct python_object_types *types, struct view *view,
 	return strchr(name, '.');
 }
 
+/* Of any type it is somewhere, though in swap perhaps. */
+static bool may_have_name(struct view *view, uint64_t name)
+{
+	char first;
+
+	return view_bytes(view, name, &first, 1) ? isprint((unsigned char)first) || first & 0x80
+						 : regions_find(view_regions(view), name) != NULL;
+}
+
 static bool read_type(const struct python_object_types *types, struct view *view, uint64_t address,
 		      struct type_object *object)
 {
@@ -150,7 +160,15 @@ static bool read_type(const struct python_object_types *types, struct view *view
 	       python_refcount_is_plausible(types->structs, object->refcount) &&
 	       object->basic_bytes >= 16 && object->basic_bytes <= BASIC_BYTES_MAX &&
 	       object->item_bytes >= 0 && object->item_bytes <= ITEM_BYTES_MAX &&
-	       object->size < ITEM_BYTES_MAX && is_ready(types, view, object);
+	       object->size < ITEM_BYTES_MAX && is_ready(types, view, object) &&
+	       may_have_name(view, object->name);
+}
+
+static bool begins_with(const char *name, const char *module)
+{
+	size_t length = strlen(module);
+
+	return !strncmp(name, module, length) && name[length] == '.';
 }
 
 /* As CPython's repr has it: module.qualname, but builtins by the name alone. */
@@ -171,7 +189,7 @@ static char *read_name(const struct python_object_types *types, struct view *vie
 	}
 	if (!*name)
 		snprintf(name, sizeof(name), "type at %#llx", (unsigned long long)address);
-	if (!*module || !strcmp(module, "builtins") || !strncmp(name, module, strlen(module)))
+	if (!*module || !strcmp(module, "builtins") || begins_with(name, module))
 		return strdup(name);
 	return asprintf(&full, "%s.%s", module, name) < 0 ? NULL : full;
 }
