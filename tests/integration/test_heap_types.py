@@ -2,9 +2,12 @@
 """`unfreed heap` counts objects by type as the process itself does: those that the garbage
 collector lists are equal in number, of others there are as many at least as can be reached."""
 import json
+import pathlib
+import re
 
 import pytest
 
+from conftest import eventually
 from pythons import choose, find_pythons, started, tell, with_long  # noqa: F401
 from test_heap_names import begin_graphs, look
 
@@ -13,6 +16,8 @@ PYTHONS = find_pythons()
 UNLISTED = ("type", "tuple", "dict")
 # Of each of these code refers to some, which the collector does not know of.
 OF_CODE = ("str", "tuple", "bytes", "int", "code")
+MADE = ("decimal.Decimal", "collections.deque", "set", "datetime.timedelta", "array.array", "bytes")
+SYS_PAUSE = "34 "
 
 
 def count(process):
@@ -25,6 +30,11 @@ def counts_of(report):
     for row in report["types"]:
         counts[row["name"]] = counts.get(row["name"], 0) + row["count"]
     return counts
+
+
+def resident_bytes(pid):
+    rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return int(re.search(r"^Rss: +(\d+) kB", rollup, re.M)[1]) * 1024
 
 
 def compare_tracked(python, started, path):
@@ -54,6 +64,27 @@ def test_types_are_those_of_the_collector(python, started, tmp_path):  # noqa: F
     assert not wrong
     assert all(ours[name] >= truth["reached"][name] for name in OF_CODE)
     assert 0.9 * truth["blocks"] < sum(ours.values()) < 1.02 * truth["blocks"]
+
+
+@pytest.mark.parametrize("python", choose(PYTHONS, 8, 11, 13, 14))
+def test_what_a_child_has_not_touched_has_its_name(python, tmp_path):
+    """Names of types lie among the constants of files, which are not mapped in a process that was
+    just forked. They are read from the files, so that it has no more of them than before."""
+    process = python.start("python_untouched.py")
+    try:
+        child = int(process.lines.until(r"^\d+$"))
+        waiting = pathlib.Path(f"/proc/{child}/syscall")
+        eventually(lambda: waiting.read_text().startswith(SYS_PAUSE), "the child never waited")
+        resident = resident_bytes(child)
+        ours = {pid: counts_of(look(pid, tmp_path / "heap.json")[0])
+                for pid in (process.pid, child)}
+        assert resident_bytes(child) == resident
+    finally:
+        process.communicate()
+    assert not [name for name in ours[child] if name.startswith("type at")]
+    for name in MADE:
+        assert ours[child][name] >= 1000
+        assert ours[child][name] == pytest.approx(ours[process.pid][name], abs=2)
 
 
 @pytest.mark.parametrize("python", with_long(choose(PYTHONS, 8, 11, 13, 14), 11, 14))

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "file_pages.h"
 #include "page_index.h"
 
 enum {
@@ -28,6 +29,7 @@ struct view {
 	const struct regions *regions;
 	struct page_source source;
 	bool owns_source;
+	struct file_pages files;
 	size_t capacity; /* pages */
 	size_t used;
 	struct view_numbers numbers;
@@ -86,6 +88,7 @@ void view_free(struct view *view)
 	if (!view)
 		return;
 	page_index_release(&view->kept.index);
+	file_pages_close(&view->files);
 	if (view->kept.pages)
 		munmap(view->kept.pages, (view->capacity + 1) * PAGE);
 	if (view->owns_source)
@@ -97,6 +100,7 @@ void view_free(struct view *view)
 void view_clear(struct view *view, const struct regions *regions)
 {
 	page_index_clear(&view->kept.index);
+	file_pages_close(&view->files);
 	view->used = 0;
 	view->numbers.kept_bytes = 0;
 	view->regions = regions;
@@ -206,6 +210,28 @@ int view_fill(struct view *view, uint64_t start, uint64_t end)
 	return error;
 }
 
+/* Whether a page is to be had, and from a file alone: of a live process, not of pages from elsewhere. */
+static bool is_in_file(const struct view *view, const struct region *region, uint64_t state)
+{
+	return view->owns_source && !view->regions->core && file_pages_has(region) &&
+	       !(state & (PAGE_ENTRY_PRESENT | PAGE_ENTRY_SWAPPED | PAGE_ENTRY_GUARD));
+}
+
+/* Into the place of the next page. */
+static uint32_t read_file_page(struct view *view, const struct region *region, uint64_t page)
+{
+	if (!room(view) || !file_pages_read(&view->files, view->pid, region, page,
+					    view->kept.pages + view->used * PAGE))
+		return VIEW_ABSENT;
+	view->numbers.kept_bytes += PAGE;
+	return (uint32_t)(VIEW_FIRST + view->used++);
+}
+
+static bool ask_state(const struct view *view, uint64_t page, uint64_t *state)
+{
+	return view->source.pagemap(&view->source, page, state, sizeof(*state)) == sizeof(*state);
+}
+
 /* A page that was not asked for yet. */
 static const uint8_t *read_page(struct view *view, uint64_t address)
 {
@@ -219,11 +245,13 @@ static const uint8_t *read_page(struct view *view, uint64_t address)
 	if (!slot)
 		return NULL;
 	*slot = VIEW_ABSENT;
-	if (!region_may_be_read(region) ||
-	    view->source.pagemap(&view->source, page, &state, sizeof(state)) != sizeof(state) ||
-	    !(state & (PAGE_ENTRY_PRESENT | PAGE_ENTRY_ZERO | PAGE_ENTRY_FILE)))
+	if (!region_may_be_read(region) || !ask_state(view, page, &state))
 		return NULL;
-	if (read_run(view, page, 1) == -ENOSPC)
+	if (is_in_file(view, region, state))
+		*slot = read_file_page(view, region, page);
+	else if (!(state & (PAGE_ENTRY_PRESENT | PAGE_ENTRY_ZERO | PAGE_ENTRY_FILE)))
+		return NULL;
+	else if (read_run(view, page, 1) == -ENOSPC)
 		*slot = VIEW_UNKNOWN;
 	return *slot >= VIEW_FIRST ? slot_page(view, *slot) : NULL;
 }
@@ -231,6 +259,8 @@ static const uint8_t *read_page(struct view *view, uint64_t address)
 static int refresh_page(struct view *view, uint64_t page)
 {
 	uint32_t slot = page_index_get(&view->kept.index, page);
+	const struct region *region;
+	uint64_t state;
 
 	if (slot < VIEW_FIRST) {
 		if (slot == VIEW_ABSENT)
@@ -238,6 +268,12 @@ static int refresh_page(struct view *view, uint64_t page)
 		read_page(view, page);
 		return 0;
 	}
+	region = regions_find(view->regions, page);
+	if (region && file_pages_has(region) && ask_state(view, page, &state) &&
+	    is_in_file(view, region, state))
+		return file_pages_read(&view->files, view->pid, region, page, slot_page(view, slot))
+			       ? 0
+			       : -EFAULT;
 	ssize_t got = view->source.read(&view->source, page, slot_page(view, slot), PAGE);
 	if (got != PAGE)
 		return got ? -EFAULT : -ESRCH;
