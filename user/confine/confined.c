@@ -336,6 +336,8 @@ const char *confined_error_text(int error)
 		return "its reader crashed";
 	case -ETIME:
 		return "reading it took too long";
+	case -EREMOTE:
+		return "on a file system that a user's process serves";
 	default:
 		return strerror(-error);
 	}

@@ -16,6 +16,7 @@
 #include "../lib/sorted.h"
 #include "core.h"
 #include "open_regular.h"
+#include "served.h"
 
 #define MAPPED_FILE_BYTES_MAX (UINT64_C(1) << 40)
 #define DELETED_SUFFIX        " (deleted)"
@@ -354,9 +355,14 @@ static bool is_still_of(int fd, const struct mapping *mapping, bool is_exe)
 					      minor(status.st_dev) == mapping->device_minor)));
 }
 
+static bool may_be_opened(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
+{
+	return !is_served_by_user(procfs, pid, mapping->device_major, mapping->device_minor);
+}
+
 /* By its name in the target's root, or as its executable: where the name is another's by now, the
  * numbers are. */
-int mapping_open_named(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
+static int open_named(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
 {
 	char *exe = procfs_read_exe(procfs, pid);
 	bool is_exe = exe && !strcmp(exe, mapping->path);
@@ -375,12 +381,19 @@ int mapping_open_named(const struct procfs *procfs, pid_t pid, const struct mapp
 	return -ESTALE;
 }
 
+int mapping_open_named(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
+{
+	return may_be_opened(procfs, pid, mapping) ? open_named(procfs, pid, mapping) : -EREMOTE;
+}
+
 /* PID/map_files are for CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE alone. */
 int mapping_open(const struct procfs *procfs, pid_t pid, const struct mapping *mapping)
 {
 	if (procfs->core)
 		return core_open_file(procfs->core, mapping);
+	if (!may_be_opened(procfs, pid, mapping))
+		return -EREMOTE;
 	int fd = open_map_file(procfs, pid, mapping);
 
-	return fd == -EPERM || fd == -EACCES ? mapping_open_named(procfs, pid, mapping) : fd;
+	return fd == -EPERM || fd == -EACCES ? open_named(procfs, pid, mapping) : fd;
 }

@@ -76,7 +76,8 @@ const struct mapping **mappings_code_files(const struct mappings *mappings, size
  * Opens the file behind a mapping through PID/map_files: works across mount namespaces and for a
  * file that was deleted or replaced. Without the privilege for that (CAP_SYS_ADMIN) by its name in
  * the target's root, where that is still the same file. Regular files only. Returns a descriptor or
- * a negative errno; -ENOENT or -ESTALE where it is no longer mapped there, or no longer the same.
+ * a negative errno; -ENOENT or -ESTALE where it is no longer mapped there, or no longer the same,
+ * -EREMOTE where a user's process would have to answer (served.h).
  */
 int mapping_open(const struct procfs *procfs, pid_t pid, const struct mapping *mapping);
 
