@@ -29,6 +29,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/descriptors.h"
+
 #define NOBODY          65534
 #define MEMORY_MAX      ((rlim_t)4 << 30)
 #define CACHED_FILE_MAX ((rlim_t)4 << 30)
@@ -64,7 +66,7 @@ static bool drop_descriptors(int socket)
 		if (dup2(null, fd) < 0)
 			return false;
 	return dup2(socket, PRIVILEGES_SOCKET) == PRIVILEGES_SOCKET &&
-	       close_range(PRIVILEGES_SOCKET + 1, ~0u, 0) == 0;
+	       descriptors_close_from(PRIVILEGES_SOCKET + 1);
 }
 
 static bool drop_shared_memory(void)

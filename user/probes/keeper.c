@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../lib/array.h"
+#include "../lib/descriptors.h"
 
 #define PROBES_MAX   1024
 #define REMOVALS_MAX 256 /* under way at the same time */
@@ -254,7 +255,7 @@ static int detach_from_parent(int socket)
 	for (int fd = 0; fd < 3; fd++)
 		dup2(nowhere, fd);
 	dup2(socket, 3);
-	close_range(4, ~0u, 0);
+	descriptors_close_from(4);
 	return 3;
 }
 

@@ -245,7 +245,7 @@ static int open_path(const struct core *core, const char *path)
 	int held = -1;
 
 	if (*path == '/' && core->root_fd >= 0)
-		held = (int)syscall(SYS_openat2, core->root_fd, path, &how, sizeof(how));
+		held = (int)syscall(__NR_openat2, core->root_fd, path, &how, sizeof(how));
 	else if (*path == '/')
 		held = open(path, O_PATH | O_CLOEXEC);
 	return held < 0 ? -ENOENT : open_regular(held, FILE_BYTES_MAX);

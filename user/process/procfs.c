@@ -433,7 +433,7 @@ int procfs_open_inside(const struct procfs *procfs, pid_t pid, const char *path,
 
 	if (root < 0)
 		return root;
-	int held = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+	int held = (int)syscall(__NR_openat2, root, path, &how, sizeof(how));
 	int error = held < 0 ? -errno : 0;
 	close(root);
 	return error ? error : open_regular(held, max_bytes);

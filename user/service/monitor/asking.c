@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../lib/descriptors.h"
 #include "../../lib/process_end.h"
 #include "../../memory/budget.h"
 #include "../../output/why.h"
@@ -107,7 +108,7 @@ static _Noreturn void run_child(const struct asking_options *options, int fd, in
 	if (getppid() != parent || dup2(fd, PIPE_FD) < 0 ||
 	    (options->whole && dup2(whole_fd, WHOLE_FD) < 0))
 		_exit(1);
-	close_range(options->whole ? WHOLE_FD + 1 : WHOLE_FD, ~0u, 0);
+	descriptors_close_from(options->whole ? WHOLE_FD + 1 : WHOLE_FD);
 	fcntl(PIPE_FD, F_SETFD, FD_CLOEXEC);
 	fcntl(WHOLE_FD, F_SETFD, FD_CLOEXEC);
 	sigemptyset(&none);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../../lib/clock.h"
+#include "../../lib/descriptors.h"
 #include "../../lib/json.h"
 #include "../../lib/owner.h"
 #include "../../lib/process_end.h"
@@ -71,7 +72,7 @@ static _Noreturn void run_child(const char *path, int input)
 	cap_reset_ambient();
 	if (dup2(input, 0) < 0 || dup2(2, 1) < 0)
 		_exit(126);
-	close_range(3, ~0u, 0);
+	descriptors_close_from(3);
 	execv(path, (char *[]){(char *)path, NULL});
 	_exit(127);
 }
