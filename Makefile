@@ -6,19 +6,20 @@ VERSION := 0.1.0
 PREFIX  ?= /usr/local
 DESTDIR ?=
 
-BUILD := build$(if $(SANITIZE),/sanitize)
+BUILD := build$(if $(SANITIZE),/sanitize)$(if $(RELEASE),/release)
 Q     := $(if $(V),,@)
 say    = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)';)
 
-CLANG   ?= clang
-BPFTOOL ?= $(shell PATH=$$PATH:/usr/sbin:/sbin command -v bpftool || echo bpftool)
+CLANG      ?= clang
+PKG_CONFIG ?= pkg-config
+BPFTOOL    ?= $(shell PATH=$$PATH:/usr/sbin:/sbin command -v bpftool || echo bpftool)
 
 # Of the processor that the compiler makes code for: user/arch/$(ARCH), bpf/arch/$(ARCH).
 ARCH     := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 bpf_arch := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
 
 packages := libbpf libelf libdw capstone libprotobuf-c json-c zlib libcap
-# Their headers: they are loaded where they are wanted.
+# Their headers: they are loaded where they are wanted, but for a release, which has them in itself.
 loaded   := libmicrohttpd sqlite3
 CFLAGS   ?= -O2 -g
 comma    := ,
@@ -27,8 +28,10 @@ sanitize := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-r
 relative := -ffile-prefix-map=$(CURDIR)=.
 cflags   := -std=gnu11 -Wall -Wextra -Werror -Wno-missing-field-initializers -D_GNU_SOURCE \
             -DUNFREED_VERSION='"$(VERSION)"' -D__TARGET_ARCH_$(bpf_arch) -I$(BUILD)/gen \
-            $(shell pkg-config --cflags $(packages) $(loaded) 2>/dev/null) $(sanitize) $(relative)
-libs     := $(shell pkg-config --libs $(packages) 2>/dev/null) -liberty -lm -lpthread -ldl
+            $(shell $(PKG_CONFIG) --cflags $(packages) $(loaded) 2>/dev/null) $(sanitize) $(relative) \
+            $(if $(RELEASE),-DUNFREED_RELEASE)
+libs     := $(shell $(PKG_CONFIG) --libs $(packages) $(if $(RELEASE),$(loaded)) 2>/dev/null) \
+            -liberty -lm -lpthread -ldl
 
 bpf_cflags := -O2 -g -target bpf -mcpu=v3 -Wall -Wextra -Werror -Wno-unused-parameter \
               -D__TARGET_ARCH_$(bpf_arch) -Ivmlinux $(relative)
@@ -70,6 +73,7 @@ help:
 #> make check-arch                what is of another machine, compiled for it
 #> make check-format, make format .clang-format, checked and applied
 #> make deb                       a Debian package of it, to copy to hosts of the same release
+#> make release                   a binary for any distribution with glibc 2.31 or later, and what belongs to it
 #> make dist                      the sources of the last commit, as a tarball
 #> make clean                     removes build
 

@@ -12,7 +12,7 @@ unitdir       := $(PREFIX)/lib/systemd/system
 docdir        := $(PREFIX)/share/doc/unfreed
 documents     := README.md CHANGELOG.md SECURITY.md LICENSE $(wildcard docs/*.md)
 
-.PHONY: install uninstall dist deb
+.PHONY: install uninstall dist deb release release-libraries
 install:
 	+@$(as_user) $(MAKE) $(quiet_make) all
 	install -D -m 755 $(BUILD)/unfreed $(DESTDIR)$(bindir)/unfreed
@@ -45,3 +45,20 @@ deb:
 	+$(Q)umask 022 && $(as_user) $(MAKE) --no-print-directory $(if $(V),,-s) install PREFIX=/usr \
 		DESTDIR=build/deb/unfreed zshdir=/usr/share/zsh/vendor-completions
 	@$(as_user) scripts/deb $(VERSION)
+
+# What is installed, for hosts of any distribution: see scripts/release-libraries.
+libraries  := $(CURDIR)/build/roots/release
+pc_files    = $(libraries)/usr/lib/$(shell $(CC) -print-multiarch)/pkgconfig
+of_release  = RELEASE=1 CFLAGS=-O2 CC='$(CC) --sysroot=$(libraries)' \
+              PKG_CONFIG='env PKG_CONFIG_SYSROOT_DIR=$(libraries) PKG_CONFIG_LIBDIR=$(pc_files) pkg-config --static'
+
+# There is a compiler only then, which is asked where libraries lie.
+release-libraries:
+	@scripts/setup release
+	@$(as_user) scripts/release-libraries $(libraries)
+
+release: release-libraries
+	$(Q)$(as_user) rm -rf build/release/tree
+	+$(Q)umask 022 && $(as_user) $(MAKE) --no-print-directory $(if $(V),,-s) $(of_release) install \
+		DESTDIR=build/release/tree PREFIX=/usr/local
+	@$(as_user) scripts/release $(VERSION)

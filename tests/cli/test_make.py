@@ -98,7 +98,7 @@ def test_sudo_leaves_nothing_of_roots_in_the_tree(tmp_path):
     for path in [tree, *tree.rglob("*")]:
         os.lchown(path, NOBODY, NOBODY)
     environment = {**os.environ, "SUDO_UID": str(NOBODY), "SUDO_GID": str(NOBODY)}
-    for command in (["install", f"DESTDIR={tmp_path}/there"], ["deb"], ["demo", "DURATION=5"],
+    for command in (["install", f"DESTDIR={tmp_path}/there"], ["deb"], ["release"], ["demo", "DURATION=5"],
                     ["demo-django", "DURATION=5"]):
         subprocess.run(["make", *command], cwd=tree, check=True, timeout=1200, env=environment,
                        stdout=subprocess.DEVNULL)

@@ -297,15 +297,16 @@ def seconds_of_ended():
 
 
 class Recorder:
-    """`unfreed record` at work."""
+    """`unfreed record` at work; `before` is a command that starts it where the directory is `seen_in`."""
 
-    def __init__(self, directory, *args, options=()):
+    def __init__(self, directory, *args, options=(), before=(), program=UNFREED, seen_in=None):
         self.path = directory / "report.json"
+        written = pathlib.Path(seen_in or directory) / self.path.name
         self.path.unlink(missing_ok=True)
         self.aged = "--older-than" in options
         self.process = subprocess.Popen(
-            [str(UNFREED), "record", *([] if "--growth" in options else ["--exact"]),
-             "--all-stacks", "-o", str(self.path), *map(str, options), *map(str, args)],
+            [*before, str(program), "record", *([] if "--growth" in options else ["--exact"]),
+             "--all-stacks", "-o", str(written), *map(str, options), *map(str, args)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.stdout = Lines(self.process.stdout)
         self.stderr = Lines(self.process.stderr)

@@ -52,9 +52,9 @@ class Metrics:
 class Monitor:
     """Reads all processes ten times a second, unless told otherwise; `before` is a command that starts it."""
 
-    def __init__(self, *args, before=()):
+    def __init__(self, *args, before=(), program=UNFREED):
         self.process = subprocess.Popen(
-            [*before, str(UNFREED), "monitor", "--listen", "127.0.0.1:0", "-i", "0.1", *map(str, args)],
+            [*before, str(program), "monitor", "--listen", "127.0.0.1:0", "-i", "0.1", *map(str, args)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.pid = self.process.pid
         self.stderr = Lines(self.process.stderr)

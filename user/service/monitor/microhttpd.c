@@ -9,7 +9,7 @@ const struct microhttpd *microhttpd_load(struct failure *failure)
 {
 	static struct microhttpd functions;
 	static const struct library_function wanted[] = {
-#define X(name) {"MHD_" #name, &functions.name},
+#define X(name) {"MHD_" #name, &functions.name, LIBRARY_OWN(MHD_##name)},
 		MICROHTTPD_FUNCTIONS(X)
 #undef X
 	};

@@ -9,7 +9,7 @@ const struct sqlite *sqlite_load(struct failure *failure)
 {
 	static struct sqlite functions;
 	static const struct library_function wanted[] = {
-#define X(name) {"sqlite3_" #name, &functions.name},
+#define X(name) {"sqlite3_" #name, &functions.name, LIBRARY_OWN(sqlite3_##name)},
 		SQLITE_FUNCTIONS(X)
 #undef X
 	};
