@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <unistd.h>
 
 #include "made_tree.h"
 #include "process/cgroup.h"
@@ -83,6 +84,44 @@ static void test_a_container_sees_its_group_as_the_root(void **state)
 	assert_int_equal(read_limit("0::/../other\n", "/", "cgroup2").bytes, 7000000);
 }
 
+/* As in a pod that has the host's tree, which reaches two groups above its own. */
+static void test_a_cgroup_namespace_within_the_whole_tree(void **state)
+{
+	char pid[32];
+
+	(void)state;
+	snprintf(pid, sizeof(pid), "1\n%d\n", getpid());
+	tree_write("fs/pods/ours/cgroup.procs", pid);
+	tree_write("fs/pods/ours/memory.max", "1000000\n");
+	tree_write("fs/pods/ours/inner/memory.max", "900000\n");
+	tree_write("fs/pods/theirs/cgroup.procs", "1\n2\n");
+	tree_write("fs/pods/theirs/memory.max", "2000000\n");
+	tree_write("fs/shop/memory.max", "3000000\n");
+	assert_int_equal(read_limit("0::/\n", "/../..", "cgroup2").bytes, 1000000);
+	assert_int_equal(read_limit("0::/inner\n", "/../..", "cgroup2").bytes, 900000);
+	assert_int_equal(read_limit("0::/../theirs\n", "/../..", "cgroup2").bytes, 2000000);
+	assert_int_equal(read_limit("0::/../../shop\n", "/../..", "cgroup2").bytes, 3000000);
+	/* where its own group is not to be found, nothing is taken for it */
+	assert_int_equal(read_limit("0::/../theirs\n", "/../../..", "cgroup2").bytes, 0);
+}
+
+static void test_of_two_mounts_the_one_that_shows_more(void **state)
+{
+	const struct procfs procfs = {tree_root};
+	char mounts[1024];
+
+	(void)state;
+	snprintf(mounts, sizeof(mounts),
+		 "30 22 0:26 / %s/own rw - cgroup2 none rw\n"
+		 "31 22 0:26 /../.. %s/fs rw - cgroup2 none rw\n",
+		 tree_root, tree_root);
+	tree_write("own/memory.max", "1000000\n");
+	tree_write("fs/shop/memory.max", "3000000\n");
+	tree_write("self/mountinfo", mounts);
+	tree_write("77/cgroup", "0::/../../shop\n");
+	assert_int_equal(cgroup_read_limit(&procfs, 77).bytes, 3000000);
+}
+
 static void test_memory_of_a_group_of_version_1(void **state)
 {
 	const struct procfs procfs = {tree_root};
@@ -137,6 +176,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_no_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_version_1, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_container_sees_its_group_as_the_root, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_a_cgroup_namespace_within_the_whole_tree,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_of_two_mounts_the_one_that_shows_more, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_memory_of_a_group_of_version_1, setup,
 						teardown),

@@ -2,8 +2,9 @@
 /*
  * PID/cgroup names the group of each hierarchy: "0::/system.slice/app.service" of version 2,
  * "4:memory:/docker/1f…" of version 1. Where the hierarchy is mounted stands in our own mountinfo,
- * with the group that the mount shows as its root: in a container that is not "/". A limit binds
- * all groups below, so that each group on the way up counts.
+ * with the group that the mount shows as its root: in a container that is not "/". In a cgroup
+ * namespace both are named from the namespace's own group on: "/../../other/x", and "/../.." for a mount
+ * of the host's whole tree. A limit binds all groups below, so that each group on the way up counts.
  */
 #include "cgroup.h"
 
@@ -12,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "own_cgroup.h"
 
 /* Version 1 says "none" by the largest number of whole pages. */
 #define NO_LIMIT (UINT64_C(1) << 60)
@@ -102,19 +105,36 @@ static bool is_of_version(const struct mount *mount, enum version version)
 	return !strcmp(mount->type, "cgroup") && has_word(mount->options, "memory");
 }
 
+/* How many groups above that of our namespace. */
+static unsigned steps_up(const char *group)
+{
+	unsigned steps = 0;
+
+	for (; !strncmp(group, "/..", 3) && (!group[3] || group[3] == '/'); group += 3)
+		steps++;
+	return steps;
+}
+
+/* Of several mounts the first, unless another one shows more: the host's, handed into a container. */
 static bool find_mount(const struct procfs *procfs, enum version version,
 		       struct hierarchy *hierarchy)
 {
-	struct mount mount = {.root = hierarchy->root, .path = hierarchy->mount};
+	char root[PATH_MAX], path[PATH_MAX], *line = NULL;
+	struct mount mount = {.root = root, .path = path};
 	FILE *file = open_mountinfo(procfs);
-	char *line = NULL;
 	size_t size = 0;
 	bool found = false;
 
 	if (!file)
 		return false;
-	while (!found && getline(&line, &size, file) > 0)
-		found = parse_mount(line, &mount) && is_of_version(&mount, version);
+	while (getline(&line, &size, file) > 0) {
+		if (!parse_mount(line, &mount) || !is_of_version(&mount, version) ||
+		    (found && steps_up(root) <= steps_up(hierarchy->root)))
+			continue;
+		strcpy(hierarchy->root, root);
+		strcpy(hierarchy->mount, path);
+		found = true;
+	}
 	free(line);
 	fclose(file);
 	return found;
@@ -157,14 +177,35 @@ static const char *below_root(const char *root, const char *group)
 
 enum { DIRECTORY_BYTES = 2 * PATH_MAX };
 
+/*
+ * Appends the path of a group whose name begins below the root of the mount, with steps up from our own:
+ * down to our own group, some steps up, and down again.
+ */
+static bool append_from_own(const struct hierarchy *hierarchy, char *directory, size_t mount)
+{
+	unsigned shown = steps_up(hierarchy->root), up = steps_up(hierarchy->group);
+	const char *down = hierarchy->group + 3 * up;
+
+	if (hierarchy->root[3 * shown] || up >= shown || strstr(down, "/..") ||
+	    !own_cgroup_find(directory, DIRECTORY_BYTES, shown))
+		return false;
+	while (up--)
+		*strrchr(directory + mount, '/') = '\0';
+	size_t length = strlen(directory);
+	snprintf(directory + length, DIRECTORY_BYTES - length, "%s", strcmp(down, "/") ? down : "");
+	return true;
+}
+
 /* The directory of the group; returns how much of its path is that of the mount. */
 static size_t join_directory(const struct hierarchy *hierarchy, char *directory)
 {
 	const char *group = below_root(hierarchy->root, hierarchy->group);
+	size_t mount = (size_t)snprintf(directory, DIRECTORY_BYTES, "%s", hierarchy->mount);
 
+	if (append_from_own(hierarchy, directory, mount))
+		return mount;
 	if (strstr(group, "/..") || !strcmp(group, "/"))
 		group = ""; /* beyond our cgroup namespace, or the root */
-	size_t mount = (size_t)snprintf(directory, DIRECTORY_BYTES, "%s", hierarchy->mount);
 	snprintf(directory + mount, DIRECTORY_BYTES - mount, "%s", group);
 	return mount;
 }
