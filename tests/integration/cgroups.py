@@ -7,6 +7,8 @@ import uuid
 
 import pytest
 
+from conftest import eventually
+
 VERSION_1 = pathlib.Path("/sys/fs/cgroup/memory")
 VERSION_2 = pathlib.Path("/sys/fs/cgroup")
 
@@ -28,15 +30,24 @@ class Group:
         return int(path.read_text()) if path.exists() else None
 
 
+def is_removed(path):
+    """Once the last of what was killed there has ended."""
+    with contextlib.suppress(OSError):
+        path.rmdir()
+    return not path.exists()
+
+
 @contextlib.contextmanager
-def memory_group(megabytes):
+def memory_group(megabytes, above=None):
     """Skips the test where the memory controller is not to be had."""
     first = (VERSION_1 / "memory.limit_in_bytes").exists()
     root = VERSION_1 if first else VERSION_2
     controllers = root / "cgroup.controllers"
     if not first and (not controllers.exists() or "memory" not in controllers.read_text()):
         pytest.skip("no memory controller of cgroups here")
-    path = root / f"unfreed-test-{uuid.uuid4().hex[:8]}"
+    if above and not first:
+        (above.path / "cgroup.subtree_control").write_text("+memory")
+    path = (above.path if above else root) / f"unfreed-test-{uuid.uuid4().hex[:8]}"
     try:
         path.mkdir()
     except OSError as error:
@@ -48,4 +59,4 @@ def memory_group(megabytes):
         yield Group(path, (limit, megabytes << 20),
                     "memory.max_usage_in_bytes" if first else "memory.peak")
     finally:
-        path.rmdir()
+        eventually(lambda: is_removed(path), "processes are left in it")

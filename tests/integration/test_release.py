@@ -6,12 +6,15 @@ import json
 import os
 import re
 import subprocess
+import sys
 import tarfile
 
 import pytest
 
+from cgroups import memory_group
 from conftest import BUILD, ROOT, TIMEOUT, Recorder, Target, assert_exact, needs
 from monitors import Monitor, service  # noqa: F401
+from test_monitor_unit import CAPABILITIES
 
 SECONDS = 900  # to make it
 SUITES = ["bullseye", "bookworm", "trixie", "sid"]
@@ -29,6 +32,8 @@ share/doc/unfreed/LICENSES/GPL-2.0.txt
 share/doc/unfreed/LICENSES/linked/README
 share/doc/unfreed/README.md
 share/doc/unfreed/SECURITY.md
+share/doc/unfreed/deploy/Containerfile
+share/doc/unfreed/deploy/daemonset.yaml
 share/doc/unfreed/deploy/unfreed-monitor.default
 share/doc/unfreed/deploy/unfreed-monitor.service
 share/doc/unfreed/formats.md
@@ -39,11 +44,14 @@ share/man/man1/unfreed.1.gz
 share/zsh/site-functions/_unfreed
 """.split()  # fmt: skip
 
-# A directory of ours is /mnt there, in a mount namespace that goes with the command.
+POD = (ROOT / "deploy/daemonset.yaml").read_text()
+
+# A directory of ours is /mnt there, in a mount namespace that goes with the command. Nothing else is written.
 ENTER = """
 root=$1 directory=$2
 shift 2
 mount --bind "$root" "$root"
+mount -o remount,bind,ro "$root"
 mount --rbind /proc "$root/proc"
 mount --rbind /sys "$root/sys"
 mount --bind "$directory" "$root/mnt"
@@ -188,6 +196,43 @@ class TestInABareDebian:
             assert status == 200 and json.loads(text), text
             assert monitor.end() == 0
         assert (bare.directory / "history").read_bytes().startswith(b"SQLite format 3\0")
+
+
+def of_pod(name):
+    return re.search(rf"^ +{name}: (.*)$", POD, re.M)[1]
+
+
+def test_a_pod_gives_what_the_unit_gives():
+    assert of_pod("add").strip("[]").lower().split(", ") == CAPABILITIES
+    assert (of_pod("drop"), of_pod("runAsUser")) == ("[ALL]", "0")
+    assert (of_pod("hostPID"), of_pod("readOnlyRootFilesystem")) == ("true", "true")
+    assert of_pod("allowPrivilegeEscalation") == "false" and "privileged: true" not in POD
+
+
+def in_a_pod(group, bare):
+    """A command that starts others as there: in a cgroup namespace, as root with the capabilities alone."""
+    only = "".join(f",+{name}" for name in CAPABILITIES)
+    return ["sh", "-ec", 'echo $$ >"$0/cgroup.procs"; exec "$@"', str(group.path), needs("unshare"), "--cgroup",
+            *bare.enter, "setpriv", "--no-new-privs", f"--bounding-set=-all{only}", f"--inh-caps=-all{only}"]
+
+
+@pytest.mark.parametrize("bare", ["bookworm"], indirect=True)
+def test_what_a_pod_gives_is_enough(bare):
+    """To tell lines, and the limit of another pod, whose cgroup is named from its own there."""
+    with memory_group(500) as pods, memory_group(300, pods) as ours, memory_group(200, pods) as theirs:
+        process = subprocess.Popen([sys.executable, str(ROOT / "tests/programs/demo_service.py")],
+                                   preexec_fn=theirs.enter)
+        try:
+            with Monitor("-p", process.pid, "-d", 8, "--budget", 100, "--history", "/mnt/history",
+                         before=in_a_pod(ours, bare), program=bare.program) as monitor:
+                metrics = monitor.until(lambda metrics: metrics.all("unfreed_cgroup_memory_limit_bytes"), "no limit")
+                [(labels, limit)] = metrics.all("unfreed_cgroup_memory_limit_bytes")
+                assert (labels["cgroup"], limit) == (f"/../{theirs.path.name}", 200 << 20)
+                monitor.stderr.until(r"__main__\.history: .* filled by remember \(")
+                assert monitor.end() == 0
+        finally:
+            process.kill()
+            process.wait(TIMEOUT)
 
 
 @pytest.mark.long
