@@ -265,3 +265,13 @@ def test_another_directory_gives_the_same_bytes(tmp_path):
         made.append(make_release(tmp_path / directory))
     assert made[0].name == made[1].name
     assert len({hashlib.sha256(path.read_bytes()).digest() for path in made}) == 1
+
+
+@pytest.mark.long
+def test_under_the_oldest_and_the_newest_kernel(unpacked):
+    program = unpacked / "bin/unfreed"
+    told = run(ROOT / "scripts/check-kernels", "--quick", "--program", program, seconds=2400)
+    passed, failed = re.search(r"^(\d+) passed, (\d+) failed", told, re.M).groups()
+    assert int(failed) == 0
+    if int(passed) == 0:
+        pytest.skip("no kernel to be had")
