@@ -41,7 +41,7 @@ ABOUT_ATTACHING = ["test_doctor", "test_fork_exec", "test_lifecycle"]
 # be waited for.
 BEGUN_FIRST = ["test_django", "test_allocators", "test_hostile", "test_why", "test_ledger",
                "test_fork_exec", "test_python_record", "test_hostile_python", "test_python_slots",
-               "test_heap_values", "test_why_services"]  # fmt: skip
+               "test_heap_values", "test_why_services", "test_release"]  # fmt: skip
 
 
 def is_long(item):
