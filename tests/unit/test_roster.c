@@ -287,7 +287,7 @@ static void test_metrics(void **state)
 	const struct metrics metrics = {
 		.roster = &roster,
 		.inquiries = &inquiries,
-		.self = {.overhead = 0.001, .resident_bytes = -1, .requests = 3},
+		.self = {.overhead = 0.001, .budget = 0.01, .resident_bytes = -1, .requests = 3},
 	};
 
 	(void)state;
@@ -323,6 +323,7 @@ static void test_metrics(void **state)
 			 "\nunfreed_cgroup_memory_waiting_seconds_total{cgroup=\"/db\"} 2.5\n"));
 	assert_true(says(&metrics, "\nunfreed_inquiries_total 2\n"));
 	assert_true(says(&metrics, "\nunfreed_overhead_ratio 0.001\n"));
+	assert_true(says(&metrics, "\nunfreed_budget_ratio 0.01\n"));
 	assert_true(says(&metrics, "\nunfreed_self_requests_total 3\n"));
 	assert_true(says(&metrics, "\n# EOF\n"));
 }

@@ -352,6 +352,9 @@ static void write_self(const struct self *self, FILE *file)
 		"Processor time that unfreed took, itself and of processes by watches, of one processor, in "
 		"the last minute or two.",
 		self->overhead);
+	write_one(file, OPENMETRICS_GAUGE, "unfreed_budget_ratio",
+		  "Processor time that inquiries may take over time, of one processor.",
+		  self->budget);
 	write_one(file, OPENMETRICS_COUNTER, "unfreed_self_cpu_seconds",
 		  "Processor time of unfreed itself.", self->cpu_s);
 	write_one(file, OPENMETRICS_GAUGE, "unfreed_self_resident_bytes",

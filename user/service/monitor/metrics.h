@@ -13,6 +13,7 @@ struct self {
 	double began_s;        /* seconds since the epoch */
 	double cpu_s;          /* processor time so far */
 	double overhead;       /* of a processor, over the last minute or two */
+	double budget;         /* of it, what inquiries may take over time */
 	double resident_bytes; /* negative: not known */
 	double open_files;     /* the same */
 	uint64_t rounds;       /* how often all were read */

@@ -143,6 +143,7 @@ static struct self describe_self(const struct monitor *monitor)
 		.began_s = monitor->began_s,
 		.cpu_s = now.cpu_s,
 		.overhead = (now.cpu_s - since->cpu_s) / fmax(now.at_s - since->at_s, 1),
+		.budget = monitor->options->inquiries.share,
 		.resident_bytes = procfs_read_status(procfs, getpid(), &status)
 					  ? -1
 					  : (double)status.resident_bytes,
