@@ -10,6 +10,7 @@ zshdir        := $(PREFIX)/share/zsh/site-functions
 fishdir       := $(PREFIX)/share/fish/vendor_completions.d
 unitdir       := $(PREFIX)/lib/systemd/system
 docdir        := $(PREFIX)/share/doc/unfreed
+exampledir    := $(docdir)/examples
 documents     := README.md CHANGELOG.md SECURITY.md LICENSE $(wildcard docs/*.md)
 
 .PHONY: install uninstall dist deb release release-libraries
@@ -22,6 +23,7 @@ install:
 	install -D -m 644 scripts/completion/unfreed.fish $(DESTDIR)$(fishdir)/unfreed.fish
 	sed 's,/usr/bin/unfreed,$(bindir)/unfreed,' deploy/unfreed-monitor.service | \
 		install -D -m 644 /dev/stdin $(DESTDIR)$(unitdir)/unfreed-monitor.service
+	install -D -m 644 -t $(DESTDIR)$(exampledir) deploy/unfreed.rules.yml deploy/unfreed-dashboard.json
 	install -d $(DESTDIR)$(docdir)/LICENSES
 	install -m 644 $(documents) $(DESTDIR)$(docdir)
 	install -m 644 $(wildcard LICENSES/*) $(DESTDIR)$(docdir)/LICENSES
