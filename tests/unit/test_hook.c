@@ -9,7 +9,6 @@
 #include <sys/capability.h>
 #include <sys/wait.h>
 
-#include "lib/json.h"
 #include "made_tree.h"
 #include "service/monitor/hook.h"
 
@@ -55,14 +54,6 @@ static const char *write_hook(const char *body)
 	return path;
 }
 
-static struct json_object *alert(const char *name)
-{
-	struct json_object *object = json_object_new_object();
-
-	json_add_string(object, "name", name);
-	return object;
-}
-
 static void check_file(const char *name, const char *expected)
 {
 	char text[200] = "";
@@ -77,12 +68,12 @@ static void check_file(const char *name, const char *expected)
 static void test_it_gets_the_alert(void **state)
 {
 	(void)state;
-	struct hook *hook =
+	struct delivery *hook =
 		hook_new(loop, write_hook("cat >got; echo $# >>got; touch done"), 60, &listener);
-	hook_send(hook, alert("it's \"a\"; $(b)\n"));
+	delivery_send(hook, "{\"name\":\"it's \\\"a\\\"; $(b)\\n\"}");
 	while (access(tree_path("done"), F_OK))
 		loop_wait(loop, 100);
-	hook_free(hook);
+	delivery_free(hook);
 	check_file("got", "{\"name\":\"it's \\\"a\\\"; $(b)\\n\"}0\n");
 }
 
@@ -103,12 +94,12 @@ static void test_it_has_no_capability_of_ours(void **state)
 	(void)state;
 	if (!have_ambient())
 		skip(); /* needs root */
-	struct hook *hook = hook_new(
+	struct delivery *hook = hook_new(
 		loop, write_hook("grep CapAmb /proc/self/status >got; touch done"), 60, &listener);
-	hook_send(hook, alert("a"));
+	delivery_send(hook, "a");
 	while (access(tree_path("done"), F_OK))
 		loop_wait(loop, 100);
-	hook_free(hook);
+	delivery_free(hook);
 	check_file("got", "CapAmb:\t0000000000000000\n");
 	assert_int_equal(cap_get_ambient(CAP_SYS_PTRACE), CAP_SET);
 	cap_reset_ambient();
@@ -117,12 +108,12 @@ static void test_it_has_no_capability_of_ours(void **state)
 static void test_how_it_ended_is_told(void **state)
 {
 	(void)state;
-	struct hook *hook = hook_new(loop, write_hook("exit 3"), 60, &listener);
-	hook_send(hook, alert("a"));
+	struct delivery *hook = hook_new(loop, write_hook("exit 3"), 60, &listener);
+	delivery_send(hook, "a");
 	while (!failed_status)
 		loop_wait(loop, -1);
 	assert_int_equal(WEXITSTATUS(failed_status), 3);
-	hook_free(hook);
+	delivery_free(hook);
 }
 
 /* With what it has started. */
@@ -132,9 +123,9 @@ static void test_one_that_hangs_is_killed(void **state)
 	FILE *file;
 
 	(void)state;
-	struct hook *hook =
+	struct delivery *hook =
 		hook_new(loop, write_hook("sleep 1000 & echo $! >child; wait"), 1, &listener);
-	hook_send(hook, alert("a"));
+	delivery_send(hook, "a");
 	while (!failed_status)
 		loop_wait(loop, -1);
 	assert_true(WIFSIGNALED(failed_status) && WTERMSIG(failed_status) == SIGKILL);
@@ -144,17 +135,17 @@ static void test_one_that_hangs_is_killed(void **state)
 	fclose(file);
 	while (!kill(atoi(text), 0))
 		usleep(10000); /* until whoever it is a child of now has noticed */
-	hook_free(hook);
+	delivery_free(hook);
 }
 
 static void test_not_more_than_so_many_wait(void **state)
 {
 	(void)state;
-	struct hook *hook = hook_new(loop, write_hook("sleep 1000"), 1000, &listener);
+	struct delivery *hook = hook_new(loop, write_hook("sleep 1000"), 1000, &listener);
 	for (int i = 0; i < 100; i++)
-		hook_send(hook, alert("a"));
-	assert_int_equal(hook_dropped(hook), 100 - 1 - 32);
-	hook_free(hook);
+		delivery_send(hook, "a");
+	assert_int_equal(delivery_dropped(hook), 100 - 1 - 32);
+	delivery_free(hook);
 }
 
 static void test_what_may_be_a_hook(void **state)

@@ -5,6 +5,7 @@
 #include <argp.h>
 
 #include "../lib/message.h"
+#include "../service/monitor/hook.h"
 #include "../service/monitor/http.h"
 #include "../service/monitor/monitor.h"
 #include "arguments.h"

@@ -32,6 +32,15 @@ static struct json_object *alert_new(const char *kind, enum finding_change chang
 	return alert;
 }
 
+/* Gives the object up. */
+static void send_alert(const struct alerts *alerts, struct json_object *alert)
+{
+	char *text = json_take_text(alert);
+
+	delivery_send(alerts->hook, text);
+	free(text);
+}
+
 /* Of a service, or of a cgroup: the other one is NULL. */
 static struct json_object *json_of_pids(const struct roster *roster,
 					const struct watched_service *service,
@@ -100,7 +109,7 @@ void alerts_finding(const struct alerts *alerts, const struct watched_service *s
 		   });
 	free(text);
 	if (alerts->hook)
-		hook_send(alerts->hook, json_of_alert(alerts, service, change, finding));
+		send_alert(alerts, json_of_alert(alerts, service, change, finding));
 }
 
 /* --- limits --- */
@@ -121,7 +130,7 @@ static void tell_limit(const struct alerts *alerts, const struct group *group, d
 	json_add_string(alert, "cgroup", group->place.name);
 	json_object_object_add(alert, "pids", json_of_pids(alerts->roster, NULL, group));
 	json_add_limit(alert, group);
-	hook_send(alerts->hook, alert);
+	send_alert(alerts, alert);
 }
 
 void alerts_attend_limits(const struct alerts *alerts)

@@ -6,13 +6,13 @@
 #ifndef UNFREED_SERVICE_MONITOR_ALERTS_H
 #define UNFREED_SERVICE_MONITOR_ALERTS_H
 
-#include "hook.h"
+#include "delivery.h"
 #include "roster.h"
 
 struct alerts {
 	const struct roster *roster;
 	const struct listener *listener; /* NULL: nobody */
-	struct hook *hook;               /* NULL: none */
+	struct delivery *hook;           /* NULL: none */
 };
 
 void alerts_finding(const struct alerts *alerts, const struct watched_service *service,

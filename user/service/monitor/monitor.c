@@ -11,6 +11,7 @@
 #include "../../lib/loop.h"
 #include "../../lib/supervisor.h"
 #include "../../output/openmetrics.h"
+#include "hook.h"
 #include "metrics.h"
 #include "site.h"
 
@@ -150,7 +151,7 @@ static struct self describe_self(const struct monitor *monitor)
 		.open_files = (double)procfs_count_open_files(procfs, getpid()),
 		.rounds = monitor->rounds,
 		.requests = http_requests(monitor->http),
-		.alerts_dropped = monitor->alerts.hook ? hook_dropped(monitor->alerts.hook) : 0,
+		.alerts_dropped = delivery_dropped(monitor->alerts.hook),
 	};
 }
 
@@ -299,7 +300,7 @@ int monitor_run(const struct monitor_options *options, struct failure *failure)
 		error = serve(&monitor, failure);
 	supervisor_tell(&monitor.supervisor, "STOPPING=1");
 	inquiries_release(&monitor.inquiries);
-	hook_free(monitor.alerts.hook);
+	delivery_free(monitor.alerts.hook);
 	http_free(monitor.http);
 	loop_free(monitor.loop);
 	roster_release(&monitor.roster);

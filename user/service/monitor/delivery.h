@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Alerts on their way to one receiver. Each is handed over by a child of ours, so that nothing that a
+ * receiver does, or a library on the way to it, holds up who watches: one at a time, some seconds
+ * apart, killed with what it started where it takes too long. What comes meanwhile waits, so many of
+ * them; what comes when these are all there is dropped. How it is handed over, and what an end of that
+ * means, says the way (hook.c, webhook.c).
+ */
+#ifndef UNFREED_SERVICE_MONITOR_DELIVERY_H
+#define UNFREED_SERVICE_MONITOR_DELIVERY_H
+
+#include <sys/types.h>
+
+#include "../../lib/loop.h"
+
+/* What is longer is dropped: half of what a pipe takes at once. */
+enum { ALERT_BYTES_MAX = 32768 };
+
+enum delivery_end {
+	DELIVERY_DONE,
+	DELIVERY_AGAIN, /* later */
+	DELIVERY_DROPPED,
+};
+
+/* A child that ended. */
+struct delivery_try {
+	int status;    /* as wait(2) has it; a negative errno: there was no child */
+	bool is_late;  /* it was killed for it */
+	size_t number; /* of this alert, from 1 */
+};
+
+struct delivery_way {
+	/* Starts a child; it is the leader of a process group. Returns its PID or a negative errno. */
+	pid_t (*start)(void *context, const char *text);
+	enum delivery_end (*judge)(void *context, const struct delivery_try *done);
+	void (*free)(void *context);
+	void *context; /* taken over */
+	double timeout_s;
+	double pause_s; /* between the beginnings of two; after a failure twice as long each time */
+};
+
+struct delivery;
+
+/* NULL with errno: then the context is freed too. */
+struct delivery *delivery_new(struct loop *loop, const struct delivery_way *way);
+
+/* NULL is one that there was no memory for. */
+void delivery_send(struct delivery *delivery, const char *text);
+
+/* How many alerts were dropped. Accepts NULL. */
+uint64_t delivery_dropped(const struct delivery *delivery);
+
+/* Ends what runs; what waits is dropped. Accepts NULL. */
+void delivery_free(struct delivery *delivery);
+
+#endif
