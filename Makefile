@@ -19,8 +19,10 @@ ARCH     := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 bpf_arch := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
 
 packages := libbpf libelf libdw capstone libprotobuf-c json-c zlib libcap
-# Their headers: they are loaded where they are wanted, but for a release, which has them in itself.
+# Their headers: they are loaded where they are wanted, but for a release, which has them in itself, all
+# but libcurl: certificates and TLS are matters of the host.
 loaded   := libmicrohttpd sqlite3
+of_host  := libcurl
 CFLAGS   ?= -O2 -g
 comma    := ,
 sanitize := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
@@ -28,7 +30,7 @@ sanitize := $(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-r
 relative := -ffile-prefix-map=$(CURDIR)=.
 cflags   := -std=gnu11 -Wall -Wextra -Werror -Wno-missing-field-initializers -D_GNU_SOURCE \
             -DUNFREED_VERSION='"$(VERSION)"' -D__TARGET_ARCH_$(bpf_arch) -I$(BUILD)/gen \
-            $(shell $(PKG_CONFIG) --cflags $(packages) $(loaded) 2>/dev/null) $(sanitize) $(relative) \
+            $(shell $(PKG_CONFIG) --cflags $(packages) $(loaded) $(of_host) 2>/dev/null) $(sanitize) $(relative) \
             $(if $(RELEASE),-DUNFREED_RELEASE)
 libs     := $(shell $(PKG_CONFIG) --libs $(packages) $(if $(RELEASE),$(loaded)) 2>/dev/null) \
             -liberty -lm -lpthread -ldl

@@ -122,7 +122,7 @@ _unfreed()
         return
         ;;
     -d | --duration | -i | --interval | --older-than | --top | --max-blocks | --max-stacks | \
-        --budget | --history-size | --fail-above | --listen | --looks | --watch | --holders | --max-memory)
+        --budget | --history-size | --fail-above | --listen | --webhook | --looks | --watch | --holders | --max-memory)
         return
         ;;
     esac
@@ -147,7 +147,7 @@ _unfreed()
         ;;
     monitor)
         options="$target -i --interval --listen --budget --exec --history --history-size
-                 --token-file -d --duration --with-keys --max-memory -q
+                 --token-file --webhook -d --duration --with-keys --max-memory -q
                  --quiet -v --verbose --help"
         ;;
     report) options="$output --help" ;;

@@ -8,6 +8,7 @@
 #include "../service/monitor/hook.h"
 #include "../service/monitor/http.h"
 #include "../service/monitor/monitor.h"
+#include "../service/monitor/webhook.h"
 #include "arguments.h"
 #include "target_options.h"
 #include "tell.h"
@@ -17,10 +18,19 @@
 #define DURATION_S 120.0
 #define BUDGET     1.0 /* percent of a processor */
 #define HOOK_S     30.0
+#define WEBHOOK_S  10.0
 
 #define HISTORY_MB 256.0
 
-enum { KEY_LISTEN = 0x7100, KEY_BUDGET, KEY_EXEC, KEY_HISTORY, KEY_HISTORY_SIZE, KEY_TOKEN_FILE };
+enum {
+	KEY_LISTEN = 0x7100,
+	KEY_BUDGET,
+	KEY_EXEC,
+	KEY_HISTORY,
+	KEY_HISTORY_SIZE,
+	KEY_TOKEN_FILE,
+	KEY_WEBHOOK
+};
 
 struct monitor_command {
 	struct target_choice target;
@@ -28,6 +38,7 @@ struct monitor_command {
 	double budget_percent;
 	double duration_s;
 	const char *hook;
+	const char *webhook;
 	const char *history;
 	double history_mb;
 	const char *address;
@@ -53,6 +64,7 @@ static const struct argp_option options[] = {
 	 "Show what was found on a page too, and as JSON, to whoever gives the token in that file, which is made "
 	 "where there is none, and is for you alone",
 	 1},
+	{"webhook", KEY_WEBHOOK, "URL", 0, "Post each alert there, as JSON, by HTTP or HTTPS", 1},
 	{0},
 };
 
@@ -84,6 +96,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_TOKEN_FILE:
 		command->token_path = argument;
+		return 0;
+	case KEY_WEBHOOK:
+		command->webhook = argument;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -132,6 +147,8 @@ static int watch_with(const struct monitor_command *command, struct history *his
 			},
 		.hook = command->hook,
 		.hook_timeout_s = HOOK_S,
+		.webhook = command->webhook,
+		.webhook_timeout_s = WEBHOOK_S,
 		.history = history,
 		.address = shown,
 		.token = command->token_path ? &token : NULL,
@@ -150,6 +167,8 @@ static int begin(const struct monitor_command *command, struct failure *failure)
 	struct history *history = NULL;
 
 	if (command->hook && hook_check(command->hook, failure))
+		return -1;
+	if (command->webhook && webhook_check(command->webhook, failure))
 		return -1;
 	if (command->history &&
 	    !(history = history_open(command->history, (uint64_t)(command->history_mb * 1e6),

@@ -64,6 +64,8 @@ enum event_kind {
 	EVENT_NEAR_LIMIT, /* a cgroup's memory */
 	EVENT_NOT_NEAR_LIMIT,
 	EVENT_HOOK_FAILED,
+	EVENT_ALERT_DELAYED, /* a server did not take it */
+	EVENT_ALERT_DROPPED,
 	EVENT_NOT_ASKED, /* why it grows: it could not be told */
 	EVENT_HISTORY_NOT_WRITTEN,
 	EVENT_COUNT

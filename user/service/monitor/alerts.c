@@ -38,6 +38,7 @@ static void send_alert(const struct alerts *alerts, struct json_object *alert)
 	char *text = json_take_text(alert);
 
 	delivery_send(alerts->hook, text);
+	delivery_send(alerts->webhook, text);
 	free(text);
 }
 
@@ -108,8 +109,7 @@ void alerts_finding(const struct alerts *alerts, const struct watched_service *s
 			   .text = text,
 		   });
 	free(text);
-	if (alerts->hook)
-		send_alert(alerts, json_of_alert(alerts, service, change, finding));
+	send_alert(alerts, json_of_alert(alerts, service, change, finding));
 }
 
 /* --- limits --- */
@@ -124,8 +124,6 @@ static void tell_limit(const struct alerts *alerts, const struct group *group, d
 			   .path = group->place.name,
 			   .percent = 100 * share,
 		   });
-	if (!alerts->hook)
-		return;
 	alert = alert_new("limit", group->near_limit ? FINDING_NEW : FINDING_OVER);
 	json_add_string(alert, "cgroup", group->place.name);
 	json_object_object_add(alert, "pids", json_of_pids(alerts->roster, NULL, group));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What people are told of services, once for each thing that changes: a sentence, and where there is
- * a hook also JSON (docs/formats.md). Findings are told by whoever has them; limits are looked at here.
+ * a receiver also JSON (docs/formats.md). Findings are told by whoever has them; limits are looked at here.
  */
 #ifndef UNFREED_SERVICE_MONITOR_ALERTS_H
 #define UNFREED_SERVICE_MONITOR_ALERTS_H
@@ -12,7 +12,7 @@
 struct alerts {
 	const struct roster *roster;
 	const struct listener *listener; /* NULL: nobody */
-	struct delivery *hook;           /* NULL: none */
+	struct delivery *hook, *webhook; /* NULL: none */
 };
 
 void alerts_finding(const struct alerts *alerts, const struct watched_service *service,

@@ -135,6 +135,8 @@ struct delivery *delivery_new(struct loop *loop, const struct delivery_way *way)
 
 void delivery_send(struct delivery *delivery, const char *text)
 {
+	if (!delivery)
+		return;
 	size_t waiting = delivery->count - (delivery->child != 0);
 	bool fits = text && waiting < WAITING_MAX && strlen(text) < ALERT_BYTES_MAX;
 	char *copy = fits ? strdup(text) : NULL;

@@ -44,7 +44,7 @@ struct delivery;
 /* NULL with errno: then the context is freed too. */
 struct delivery *delivery_new(struct loop *loop, const struct delivery_way *way);
 
-/* NULL is one that there was no memory for. */
+/* A text that is NULL is one that there was no memory for. Accepts NULL. */
 void delivery_send(struct delivery *delivery, const char *text);
 
 /* How many alerts were dropped. Accepts NULL. */

@@ -367,9 +367,10 @@ static void write_self(const struct self *self, FILE *file)
 		  "How often all processes were read.", (double)self->rounds);
 	write_one(file, OPENMETRICS_COUNTER, "unfreed_self_requests",
 		  "Requests that were answered, refused ones too.", (double)self->requests);
-	write_one(file, OPENMETRICS_COUNTER, "unfreed_self_alerts_dropped",
-		  "Alerts that the hook was not told of, as too many waited.",
-		  (double)self->alerts_dropped);
+	write_one(
+		file, OPENMETRICS_COUNTER, "unfreed_self_alerts_dropped",
+		"Alerts that did not come to who was to be told, as too many waited or none took them.",
+		(double)self->alerts_dropped);
 }
 
 void metrics_write(const struct metrics *metrics, FILE *file)

@@ -14,10 +14,13 @@
 #include "hook.h"
 #include "metrics.h"
 #include "site.h"
+#include "webhook.h"
 
 #define LOOK_S     5.0   /* between two looks for processes, at most the interval, */
 #define LOOK_SHARE 0.002 /* of a processor: more where they are dear */
 #define OVERHEAD_S 60.0
+
+#define WEBHOOK_PAUSE_S 1.0
 
 /* Processor time at a moment. */
 struct mark {
@@ -151,7 +154,8 @@ static struct self describe_self(const struct monitor *monitor)
 		.open_files = (double)procfs_count_open_files(procfs, getpid()),
 		.rounds = monitor->rounds,
 		.requests = http_requests(monitor->http),
-		.alerts_dropped = delivery_dropped(monitor->alerts.hook),
+		.alerts_dropped = delivery_dropped(monitor->alerts.hook) +
+				  delivery_dropped(monitor->alerts.webhook),
 	};
 }
 
@@ -203,6 +207,26 @@ static bool hear_signals(struct monitor *monitor)
 	       loop_on_signals(monitor->loop, &of_look, LOOP_IN_TURN, look, monitor);
 }
 
+/* Who else is told of alerts. */
+static bool begin_alerts(struct monitor *monitor)
+{
+	const struct monitor_options *options = monitor->options;
+	struct alerts *alerts = &monitor->alerts;
+
+	if (options->hook)
+		alerts->hook = hook_new(monitor->loop, options->hook, options->hook_timeout_s,
+					options->listener);
+	if (options->webhook)
+		alerts->webhook =
+			webhook_new(monitor->loop, &(struct webhook_options){
+							   .url = options->webhook,
+							   .timeout_s = options->webhook_timeout_s,
+							   .pause_s = WEBHOOK_PAUSE_S,
+							   .listener = options->listener,
+						   });
+	return !alerts->hook == !options->hook && !alerts->webhook == !options->webhook;
+}
+
 static int begin(struct monitor *monitor, const struct http_site *site, struct failure *failure)
 {
 	const struct monitor_options *options = monitor->options;
@@ -218,11 +242,8 @@ static int begin(struct monitor *monitor, const struct http_site *site, struct f
 	} else {
 		close(listening);
 	}
-	if (monitor->loop && options->hook)
-		monitor->alerts.hook = hook_new(monitor->loop, options->hook,
-						options->hook_timeout_s, options->listener);
 	if (!monitor->loop || !monitor->look_timer || !monitor->read_timer ||
-	    !monitor->life_timer || !monitor->http || !monitor->alerts.hook != !options->hook ||
+	    !monitor->life_timer || !monitor->http || !begin_alerts(monitor) ||
 	    !hear_signals(monitor))
 		return failure_set(failure, STATUS_FAILURE, "cannot wait for what happens: %s",
 				   strerror(errno));
@@ -301,6 +322,7 @@ int monitor_run(const struct monitor_options *options, struct failure *failure)
 	supervisor_tell(&monitor.supervisor, "STOPPING=1");
 	inquiries_release(&monitor.inquiries);
 	delivery_free(monitor.alerts.hook);
+	delivery_free(monitor.alerts.webhook);
 	http_free(monitor.http);
 	loop_free(monitor.loop);
 	roster_release(&monitor.roster);

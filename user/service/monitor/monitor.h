@@ -22,6 +22,8 @@ struct monitor_options {
 	struct inquiries_options inquiries;
 	const char *hook; /* a program that hook_check() allows; NULL: none */
 	double hook_timeout_s;
+	const char *webhook; /* an address that webhook_check() allows; NULL: none */
+	double webhook_timeout_s;
 	struct history *history;   /* NULL: none is kept */
 	int listening;             /* a descriptor of http_listen(), taken over, */
 	const char *address;       /* and where that is */
