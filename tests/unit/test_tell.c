@@ -138,6 +138,9 @@ static const struct {
 		"dict shop.CACHE: not asked why it grows: a: b; c: d"},
 	[EVENT_HISTORY_NOT_WRITTEN] = {VERBOSITY_QUIET,
 		"what happens now is not kept in /usr/lib/lib{path}.so: a: b; c: d"},
+	[EVENT_NOT_REPORTED] = {VERBOSITY_QUIET,
+		"there is no report of this day in /usr/lib/lib{path}.so: what was to write it ended "
+		"with status 3"},
 	/* clang-format on */
 };
 

@@ -3,11 +3,15 @@
 #include "monitor.h"
 
 #include <argp.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "../lib/message.h"
 #include "../service/monitor/hook.h"
 #include "../service/monitor/http.h"
 #include "../service/monitor/monitor.h"
+#include "../service/monitor/report.h"
 #include "../service/monitor/webhook.h"
 #include "arguments.h"
 #include "target_options.h"
@@ -29,7 +33,9 @@ enum {
 	KEY_HISTORY,
 	KEY_HISTORY_SIZE,
 	KEY_TOKEN_FILE,
-	KEY_WEBHOOK
+	KEY_WEBHOOK,
+	KEY_REPORT,
+	KEY_REPORT_NOW
 };
 
 struct monitor_command {
@@ -41,6 +47,8 @@ struct monitor_command {
 	const char *webhook;
 	const char *history;
 	double history_mb;
+	const char *report;
+	bool report_now;
 	const char *address;
 	const char *token_path;
 	double interval_s;
@@ -60,6 +68,11 @@ static const struct argp_option options[] = {
 	{"interval", 'i', "SECONDS", 0, "Read all processes so often (default: 10)", 1},
 	{"listen", KEY_LISTEN, "ADDRESS:PORT", 0,
 	 "Answer there, in numbers; port 0 is any (default: " ADDRESS ")", 1},
+	{"report", KEY_REPORT, "DIR", 0,
+	 "Write there each day, UTC, how services were, as a page and as text; needs --history", 1},
+	{"report-now", KEY_REPORT_NOW, 0, 0,
+	 "Write that at once out of --history, without --report as text to standard output, and end",
+	 1},
 	{"token-file", KEY_TOKEN_FILE, "FILE", 0,
 	 "Show what was found on a page too, and as JSON, to whoever gives the token in that file, which is made "
 	 "where there is none, and is for you alone",
@@ -67,6 +80,14 @@ static const struct argp_option options[] = {
 	{"webhook", KEY_WEBHOOK, "URL", 0, "Post each alert there, as JSON, by HTTP or HTTPS", 1},
 	{0},
 };
+
+static error_t check_report(const struct monitor_command *command)
+{
+	if ((!command->report && !command->report_now) || command->history)
+		return 0;
+	message_error("--report%s needs the file of --history", command->report ? "" : "-now");
+	return EINVAL;
+}
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
@@ -87,6 +108,12 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_HISTORY:
 		command->history = argument;
 		return 0;
+	case KEY_REPORT:
+		command->report = argument;
+		return 0;
+	case KEY_REPORT_NOW:
+		command->report_now = command->target.may_be_none = true;
+		return 0;
 	case KEY_HISTORY_SIZE:
 		return argument_number("--history-size", argument, 1, 1e6, &command->history_mb);
 	case 'i':
@@ -100,6 +127,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_WEBHOOK:
 		command->webhook = argument;
 		return 0;
+	case ARGP_KEY_SUCCESS:
+		return check_report(command);
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -150,6 +179,8 @@ static int watch_with(const struct monitor_command *command, struct history *his
 		.webhook = command->webhook,
 		.webhook_timeout_s = WEBHOOK_S,
 		.history = history,
+		.history_path = command->history,
+		.report = command->report,
 		.address = shown,
 		.token = command->token_path ? &token : NULL,
 		.token_path = command->token_path,
@@ -170,6 +201,9 @@ static int begin(const struct monitor_command *command, struct failure *failure)
 		return -1;
 	if (command->webhook && webhook_check(command->webhook, failure))
 		return -1;
+	if (command->report && access(command->report, W_OK | X_OK))
+		return failure_set(failure, STATUS_FAILURE, "cannot write into %.200s: %s",
+				   command->report, strerror(errno));
 	if (command->history &&
 	    !(history = history_open(command->history, (uint64_t)(command->history_mb * 1e6),
 				     &people, failure)))
@@ -179,11 +213,29 @@ static int begin(const struct monitor_command *command, struct failure *failure)
 	return error;
 }
 
+/* Of a history that is there: else an empty one would be made. */
+static int report(const struct monitor_command *command, struct failure *failure)
+{
+	struct history *history = NULL;
+	char path[REPORT_PATH_BYTES];
+
+	if (access(command->history, F_OK))
+		return failure_set(failure, STATUS_FAILURE, "cannot open %.200s: %s",
+				   command->history, strerror(errno));
+	history = history_open(command->history, (uint64_t)(command->history_mb * 1e6), &people,
+			       failure);
+	int error = history ? report_write(history, command->report, path, failure) : -1;
+	history_close(history);
+	if (!error && command->report)
+		message_info("wrote %s", path);
+	return error;
+}
+
 static enum exit_status watch(const struct monitor_command *command)
 {
 	struct failure failure = {0};
 
-	if (!begin(command, &failure))
+	if (!(command->report_now ? report : begin)(command, &failure))
 		return STATUS_OK;
 	message_error("%s", failure.text);
 	return failure.status;

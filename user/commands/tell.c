@@ -101,6 +101,8 @@ static const struct sentence {
 	[EVENT_NOT_ASKED] = {VERBOSITY_VERBOSE, "{name}: not asked why it grows: {text}"},
 	[EVENT_HISTORY_NOT_WRITTEN] = {VERBOSITY_QUIET,
 		"what happens now is not kept in {path}: {text}"},
+	[EVENT_NOT_REPORTED] = {VERBOSITY_QUIET,
+		"there is no report of this day in {path}: what was to write it {end}"},
 	/* clang-format on */
 };
 

@@ -68,6 +68,7 @@ enum event_kind {
 	EVENT_ALERT_DROPPED,
 	EVENT_NOT_ASKED, /* why it grows: it could not be told */
 	EVENT_HISTORY_NOT_WRITTEN,
+	EVENT_NOT_REPORTED,
 	EVENT_COUNT
 };
 

@@ -13,22 +13,6 @@
 #include "why_label.h"
 #include "why_page.h"
 
-extern const char _binary_user_output_why_css_start[];
-extern const char _binary_user_output_why_css_end[];
-
-/* The part of a class name that a verdict has in the style sheet. */
-static const char *verdict_class(enum verdict verdict)
-{
-	static const char *const classes[] = {
-		[VERDICT_LEAK] = "leak",           [VERDICT_GROWS] = "grows",
-		[VERDICT_FILLING_CACHE] = "cache", [VERDICT_KEPT] = "kept",
-		[VERDICT_WARM_UP] = "passing",     [VERDICT_SAWTOOTH] = "passing",
-		[VERDICT_CHURN] = "passing",       [VERDICT_UNEXPLAINED] = "unexplained",
-	};
-
-	return classes[verdict];
-}
-
 static void print_interval(struct page *page, const struct rate *rate)
 {
 	fputs("<span class=\"interval\">", page->file);
@@ -86,7 +70,7 @@ static void print_shares(struct page *page, const struct answer *answer)
 	fputs("<div class=\"bar\" aria-hidden=\"true\">", page->file);
 	for (size_t i = 0; i < answer->finding_count; i++)
 		fprintf(page->file, "<i class=\"%s\" style=\"width:%.2f%%\"></i>",
-			verdict_class(answer->findings[i].verdict),
+			why_page_verdict_class(answer->findings[i].verdict),
 			100 * positive(answer->findings[i].rate.value) / sum);
 	fputs("</div>\n", page->file);
 }
@@ -147,7 +131,7 @@ static void print_finding(struct page *page, const struct finding *finding)
 	fprintf(page->file,
 		"<li class=\"finding %s\">\n<p class=\"figures\"><span class=\"badge\">%s</span> "
 		"<span><b>",
-		verdict_class(finding->verdict), verdict_name(finding->verdict));
+		why_page_verdict_class(finding->verdict), verdict_name(finding->verdict));
 	quantity_print_rate(page->file, finding->rate.value);
 	fputs("</b> MB/h</span> ", page->file);
 	print_interval(page, &finding->rate);
@@ -221,15 +205,13 @@ static void print_conditions(struct page *page, const struct answer *answer)
 
 int why_html(const struct answer *answer, const struct why_output_options *options, FILE *file)
 {
-	const char *style = _binary_user_output_why_css_start;
 	struct page page;
 	int error = page_init(&page, file);
 
 	(void)options;
 	if (error)
 		return error;
-	page_print_head(&page, answer->comm ? answer->comm : "unfreed", style,
-			(size_t)(_binary_user_output_why_css_end - style));
+	why_page_head(&page, answer->comm ? answer->comm : "unfreed");
 	fputs("<main>\n", file);
 	print_header(&page, answer);
 	print_findings(&page, answer);

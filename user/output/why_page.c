@@ -10,12 +10,34 @@
 
 enum { CHART_WIDTH = 600, CHART_HEIGHT = 120, MOST_POINTS = 300, TOP = 15 };
 
+extern const char _binary_user_output_why_css_start[];
+extern const char _binary_user_output_why_css_end[];
+
 struct scale {
 	double first_s;
 	double last_s;
 	double least;
 	double most;
 };
+
+const char *why_page_verdict_class(enum verdict verdict)
+{
+	static const char *const classes[] = {
+		[VERDICT_LEAK] = "leak",           [VERDICT_GROWS] = "grows",
+		[VERDICT_FILLING_CACHE] = "cache", [VERDICT_KEPT] = "kept",
+		[VERDICT_WARM_UP] = "passing",     [VERDICT_SAWTOOTH] = "passing",
+		[VERDICT_CHURN] = "passing",       [VERDICT_UNEXPLAINED] = "unexplained",
+	};
+
+	return classes[verdict];
+}
+
+void why_page_head(struct page *page, const char *title)
+{
+	const char *style = _binary_user_output_why_css_start;
+
+	page_print_head(page, title, style, (size_t)(_binary_user_output_why_css_end - style));
+}
 
 static bool scale_of(const struct answer_line *line, struct scale *scale)
 {
@@ -54,7 +76,7 @@ static void print_amount(struct page *page, double bytes)
 	quantity_print_amount(page->file, (uint64_t)fmin(fmax(bytes, 0), 1e19));
 }
 
-static void print_line(struct page *page, const struct answer_line *line)
+void why_page_line(struct page *page, const struct answer_line *line)
 {
 	struct scale scale;
 
@@ -86,7 +108,7 @@ void why_page_lines(struct page *page, const struct answer *answer)
 		return;
 	fputs("<section>\n<h2>While it was watched</h2>\n<div class=\"charts\">\n", page->file);
 	for (size_t i = 0; i < answer->line_count; i++)
-		print_line(page, &answer->lines[i]);
+		why_page_line(page, &answer->lines[i]);
 	fputs("</div>\n</section>\n", page->file);
 }
 

@@ -41,6 +41,12 @@ struct delivery_way {
 
 struct delivery;
 
+/*
+ * For `start`, in a child: becomes a program, with `input` as its standard input, our standard error for
+ * both of its outputs, and without capabilities that we hand on. Ends by status 126 or 127.
+ */
+_Noreturn void delivery_execute(const char *path, char *const *argv, int input);
+
 /* NULL with errno: then the context is freed too. */
 struct delivery *delivery_new(struct loop *loop, const struct delivery_way *way);
 

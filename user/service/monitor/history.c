@@ -311,6 +311,23 @@ void history_add_answer(struct history *history, const struct watched_service *s
 	end(history, done && drop_oldest(history));
 }
 
+/* --- reports --- */
+
+/* A history that is older than reports has no table of them. */
+void history_add_report(struct history *history, int64_t at)
+{
+	end(history,
+	    begin(history) &&
+		    execute(history,
+			    "CREATE TABLE IF NOT EXISTS report (at INTEGER PRIMARY KEY)") &&
+		    run(history, "INSERT OR REPLACE INTO report VALUES (?)", "i", at));
+}
+
+int64_t history_last_report(const struct history *history)
+{
+	return ask_number(history, "SELECT coalesce(max(at), -1) FROM report");
+}
+
 /* --- findings --- */
 
 static bool keep_finding(const struct history *history, const struct watched_service *service,

@@ -3,16 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../lib/descriptors.h"
 #include "../../lib/owner.h"
-#include "../../lib/signals.h"
 
 #define PAUSE_S 5.0
 
@@ -46,27 +42,11 @@ int hook_check(const char *path, struct failure *failure)
 
 /* --- one of them --- */
 
-/* What a service without root may is for us alone: to read all processes is not what an alert needs. */
-static _Noreturn void run_child(const char *path, int input)
-{
-	sigset_t none;
-
-	setpgid(0, 0);
-	signals_restore();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	cap_reset_ambient();
-	if (dup2(input, 0) < 0 || dup2(2, 1) < 0)
-		_exit(126);
-	descriptors_close_from(3);
-	execv(path, (char *[]){(char *)path, NULL});
-	_exit(127);
-}
-
 /* The text fits into the pipe as a whole. */
 static pid_t start(void *context, const char *text)
 {
 	const struct hook *hook = context;
+	char *argv[] = {(char *)hook->path, NULL};
 	ssize_t written;
 	int ends[2];
 
@@ -74,7 +54,7 @@ static pid_t start(void *context, const char *text)
 		return -errno;
 	pid_t child = fork();
 	if (!child)
-		run_child(hook->path, ends[0]);
+		delivery_execute(hook->path, argv, ends[0]);
 	int error = child < 0 ? -errno : 0;
 	if (child > 0)
 		setpgid(child, child);

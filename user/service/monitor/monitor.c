@@ -13,6 +13,7 @@
 #include "../../output/openmetrics.h"
 #include "hook.h"
 #include "metrics.h"
+#include "reports.h"
 #include "site.h"
 #include "webhook.h"
 
@@ -37,6 +38,7 @@ struct monitor {
 	struct loop *loop;
 	struct loop_source *look_timer, *read_timer, *life_timer;
 	struct http *http;
+	struct reports *reports;
 	struct supervisor supervisor;
 	struct mark marks[2]; /* a minute ago or more, and since */
 	double began_s;       /* since the epoch */
@@ -124,6 +126,7 @@ static void read_all(void *context)
 	inquiries_attend(&monitor->inquiries, now.at_s);
 	if (monitor->options->history)
 		history_add_samples(monitor->options->history, &monitor->roster, now.at_s);
+	reports_attend(monitor->reports, (int64_t)clock_s(CLOCK_REALTIME));
 	monitor->pressure = pressure_read("/proc/pressure/memory");
 	monitor->rounds++;
 	if (now.at_s - monitor->marks[1].at_s >= OVERHEAD_S) {
@@ -227,6 +230,25 @@ static bool begin_alerts(struct monitor *monitor)
 	return !alerts->hook == !options->hook && !alerts->webhook == !options->webhook;
 }
 
+/* The first one is of the day that follows. */
+static bool begin_reports(struct monitor *monitor)
+{
+	const struct monitor_options *options = monitor->options;
+	int64_t last_at;
+
+	if (!options->report)
+		return true;
+	last_at = history_last_report(options->history);
+	monitor->reports = reports_new(
+		monitor->loop, &(struct reports_options){
+				       .history = options->history_path,
+				       .directory = options->report,
+				       .last_at = last_at > 0 ? last_at : (int64_t)monitor->began_s,
+				       .listener = options->listener,
+			       });
+	return monitor->reports;
+}
+
 static int begin(struct monitor *monitor, const struct http_site *site, struct failure *failure)
 {
 	const struct monitor_options *options = monitor->options;
@@ -244,7 +266,7 @@ static int begin(struct monitor *monitor, const struct http_site *site, struct f
 	}
 	if (!monitor->loop || !monitor->look_timer || !monitor->read_timer ||
 	    !monitor->life_timer || !monitor->http || !begin_alerts(monitor) ||
-	    !hear_signals(monitor))
+	    !begin_reports(monitor) || !hear_signals(monitor))
 		return failure_set(failure, STATUS_FAILURE, "cannot wait for what happens: %s",
 				   strerror(errno));
 	if (roster_init(&monitor->roster, options->procfs, options->selection, options->pids,
@@ -321,6 +343,7 @@ int monitor_run(const struct monitor_options *options, struct failure *failure)
 		error = serve(&monitor, failure);
 	supervisor_tell(&monitor.supervisor, "STOPPING=1");
 	inquiries_release(&monitor.inquiries);
+	reports_free(monitor.reports);
 	delivery_free(monitor.alerts.hook);
 	delivery_free(monitor.alerts.webhook);
 	http_free(monitor.http);

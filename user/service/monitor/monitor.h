@@ -24,7 +24,9 @@ struct monitor_options {
 	double hook_timeout_s;
 	const char *webhook; /* an address that webhook_check() allows; NULL: none */
 	double webhook_timeout_s;
-	struct history *history;   /* NULL: none is kept */
+	struct history *history; /* NULL: none is kept */
+	const char *history_path;
+	const char *report;        /* a directory for one each day; NULL: none. Needs a history */
 	int listening;             /* a descriptor of http_listen(), taken over, */
 	const char *address;       /* and where that is */
 	const struct token *token; /* NULL: /metrics is all that there is */

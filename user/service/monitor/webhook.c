@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../lib/descriptors.h"
 #include "../../lib/process_end.h"
 #include "../../lib/signals.h"
 #include "curl.h"
@@ -147,7 +148,7 @@ static _Noreturn void run_child(const struct webhook *webhook, const char *text)
 	signals_restore();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	close_range(3, ~0u, 0);
+	descriptors_close_from(3);
 	cap_reset_ambient();
 	if (cap_set_proc(cap_init()))
 		_exit(1);
