@@ -21,7 +21,7 @@ bpf_arch := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
 packages := libbpf libelf libdw capstone libprotobuf-c json-c zlib libcap
 # Their headers: they are loaded where they are wanted, but for a release, which has them in itself, all
 # but libcurl: certificates and TLS are matters of the host.
-loaded   := libmicrohttpd sqlite3
+loaded   := libmicrohttpd sqlite3 inih
 of_host  := libcurl
 CFLAGS   ?= -O2 -g
 comma    := ,

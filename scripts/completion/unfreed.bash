@@ -89,7 +89,7 @@ _unfreed()
     --comm) _unfreed_names "$word"; return ;;
     --container) _unfreed_containers "$word"; return ;;
     --cgroup) IFS=$'\n' _unfreed_cgroups "$word"; return ;;
-    -o | --output | --diff | --core | --exec | --history | --report | --token-file | --app | --suppressions) IFS=$'\n' _unfreed_files "$word" && return ;;
+    -o | --output | --diff | --core | --config | --exec | --history | --report | --token-file | --app | --suppressions) IFS=$'\n' _unfreed_files "$word" && return ;;
     -f | --format)
         local formats="text folded svg html pprof json"
         [[ $command == heap ]] && formats="text json dot svg"
@@ -146,7 +146,7 @@ _unfreed()
                  --quiet -v --verbose --help --"
         ;;
     monitor)
-        options="$target -i --interval --listen --budget --exec --history --history-size
+        options="$target --config -i --interval --listen --budget --exec --history --history-size
                  --report --report-now --token-file --webhook -d --duration --with-keys --max-memory -q
                  --quiet -v --verbose --help"
         ;;

@@ -72,7 +72,7 @@ function __unfreed_free
     not __unfreed_needs_command
     and not __unfreed_traced
     and not __unfreed_after -p --pid --comm --container --cgroup -o --output -f --format --diff \
-        --core --root --exec --history --report --token-file --app --attach --sites --by --count --malloc --python -d --duration -i --interval \
+        --core --root --config --exec --history --report --token-file --app --attach --sites --by --count --malloc --python -d --duration -i --interval \
         --older-than --top --max-blocks --max-stacks --max-memory --history-size --budget --fail-above --listen --webhook --looks --watch \
         --holders
 end
@@ -83,7 +83,7 @@ complete -c unfreed -n '__unfreed_after -p --pid' -a '(__unfreed_pids)'
 complete -c unfreed -n '__unfreed_after --comm' -a '(__unfreed_names)'
 complete -c unfreed -n '__unfreed_after --container' -a '(__unfreed_containers)'
 complete -c unfreed -n '__unfreed_after --cgroup' -a '(__unfreed_cgroups)'
-complete -c unfreed -n '__unfreed_after -o --output --diff --core --root --exec --history --report --token-file --app --suppressions' -F
+complete -c unfreed -n '__unfreed_after -o --output --diff --core --root --config --exec --history --report --token-file --app --suppressions' -F
 complete -c unfreed -n '__unfreed_after -f --format; and test (__unfreed_command) = heap' \
     -a 'text json dot svg'
 complete -c unfreed -n '__unfreed_after -f --format; and test (__unfreed_command) = diff' \

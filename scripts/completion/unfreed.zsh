@@ -69,7 +69,7 @@ _unfreed()
     --comm) _unfreed_names ;;
     --container) _unfreed_containers ;;
     --cgroup) _files -/ -W /sys/fs/cgroup ;;
-    -o | --output | --diff | --core | --root | --exec | --history | --report | --token-file | --app | --suppressions) _files ;;
+    -o | --output | --diff | --core | --root | --config | --exec | --history | --report | --token-file | --app | --suppressions) _files ;;
     -f | --format)
         if [[ $command == heap ]]; then
             compadd text json dot svg

@@ -90,7 +90,7 @@ def test_what_it_needs(package):
         owners = {line.split(":")[0] for line in run("dpkg-query", "-S", f"*/{name}").splitlines()}
         assert owners & needed or "/ld-linux" in name, name
     loaded = field(package, "Recommends").split(", ")
-    assert [name.removesuffix("t64") for name in loaded] == ["libcurl4", "libmicrohttpd12", "libsqlite3-0"]
+    assert [name.removesuffix("t64") for name in loaded] == ["libinih1", "libcurl4", "libmicrohttpd12", "libsqlite3-0"]
     assert not set(loaded) & needed
 
 

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 
+from cgroups import memory_group
 from conftest import ROOT, TIMEOUT, UNFREED, Lines, eventually
 
 
@@ -132,3 +133,50 @@ class Master:
 
     def __exit__(self, *_):
         self.kill()
+
+
+# At each line it takes most of what it may, and gives it back at the next.
+TAKES_AND_GIVES_BACK = """
+import sys
+print("ready", flush=True)
+while sys.stdin.readline():
+    data = b"x" * (54 << 20)
+    sys.stdin.readline()
+    del data
+"""
+
+
+class Alarm:
+    """A monitor of a process that comes near to its limit whenever it is to."""
+
+    def __init__(self, process, monitor):
+        self.process, self.monitor = process, monitor
+
+    def change(self, told):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        self.monitor.stderr.until(told)
+
+    def ring(self):
+        self.change("its memory limit is used$")
+
+    def end(self):
+        self.change("no more near its memory limit")
+
+    def dropped(self):
+        return self.monitor.metrics().one("unfreed_self_alerts_dropped_total")
+
+
+@contextlib.contextmanager
+def near_limit(*args):
+    """One that nobody asks why."""
+    with memory_group(64) as group:
+        process = subprocess.Popen([sys.executable, "-c", TAKES_AND_GIVES_BACK], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True, preexec_fn=group.enter)
+        try:
+            Lines(process.stdout).until("^ready$")
+            with Monitor("-p", process.pid, "--budget", 0, *args) as monitor:
+                yield Alarm(process, monitor)
+        finally:
+            process.kill()
+            process.wait(TIMEOUT)

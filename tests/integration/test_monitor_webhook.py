@@ -9,15 +9,13 @@ import re
 import shutil
 import ssl
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
-from cgroups import memory_group
-from conftest import TIMEOUT, UNFREED, Lines, eventually
-from monitors import Monitor
+from conftest import TIMEOUT, UNFREED, eventually
+from monitors import near_limit
 from servers import children
 
 SECRET = "hunter2"
@@ -69,52 +67,12 @@ class Request(http.server.BaseHTTPRequestHandler):
         pass
 
 
-# At each line it takes most of what it may, and gives it back at the next.
-SCRIPT = """
-import sys
-print("ready", flush=True)
-while sys.stdin.readline():
-    data = b"x" * (54 << 20)
-    sys.stdin.readline()
-    del data
-"""
-
-
-class Alarm:
-    """A monitor of a process that comes near to its limit whenever it is to."""
-
-    def __init__(self, process, monitor):
-        self.process, self.monitor = process, monitor
-
-    def change(self, told):
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        self.monitor.stderr.until(told)
-
-    def ring(self):
-        self.change("its memory limit is used$")
-
-    def end(self):
-        self.change("no more near its memory limit")
-
-    def dropped(self):
-        return self.monitor.metrics().one("unfreed_self_alerts_dropped_total")
-
-
 @contextlib.contextmanager
 def alarm(url, *args):
-    with memory_group(64) as group:
-        process = subprocess.Popen([sys.executable, "-c", SCRIPT], stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, text=True, preexec_fn=group.enter)
-        try:
-            Lines(process.stdout).until("^ready$")
-            with Monitor("-p", process.pid, "--budget", 0, "--webhook", url, *args) as monitor:
-                yield Alarm(process, monitor)
-                assert monitor.end() == 0
-                assert SECRET not in monitor.stderr.rest()
-        finally:
-            process.kill()
-            process.wait(TIMEOUT)
+    with near_limit("--webhook", url, *args) as bell:
+        yield bell
+        assert bell.monitor.end() == 0
+        assert SECRET not in bell.monitor.stderr.rest()
 
 
 @pytest.fixture(autouse=True)

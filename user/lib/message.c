@@ -9,10 +9,16 @@
 #include "escape.h"
 
 static enum verbosity current_verbosity = VERBOSITY_NORMAL;
+static const char *current_place;
 
 void message_set_verbosity(enum verbosity verbosity)
 {
 	current_verbosity = verbosity;
+}
+
+void message_set_place(const char *place)
+{
+	current_place = place;
 }
 
 bool message_is_verbose(void)
@@ -27,13 +33,16 @@ static void print_message(const char *format, va_list arguments)
 
 	if (vasprintf(&text, format, arguments) < 0)
 		return;
-	char *escaped = escape_string(text);
-	int length = asprintf(&line, "unfreed: %s\n", escaped ? escaped : "out of memory");
+	char *escaped = escape_string(text),
+	     *place = escape_string(current_place ? current_place : "");
+	int length = asprintf(&line, "unfreed: %s%s\n", place ? place : "",
+			      escaped ? escaped : "out of memory");
 
 	if (length > 0 && write(STDERR_FILENO, line, (size_t)length) < 0) {
 		/* stderr is closed: there is nobody to tell */
 	}
 	free(line);
+	free(place);
 	free(escaped);
 	free(text);
 }

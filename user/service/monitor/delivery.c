@@ -175,6 +175,11 @@ uint64_t delivery_dropped(const struct delivery *delivery)
 	return delivery ? delivery->dropped : 0;
 }
 
+size_t delivery_waiting(const struct delivery *delivery)
+{
+	return delivery ? delivery->count : 0;
+}
+
 void delivery_free(struct delivery *delivery)
 {
 	if (!delivery)

@@ -56,6 +56,9 @@ void delivery_send(struct delivery *delivery, const char *text);
 /* How many alerts were dropped. Accepts NULL. */
 uint64_t delivery_dropped(const struct delivery *delivery);
 
+/* How many are not delivered yet. Accepts NULL. */
+size_t delivery_waiting(const struct delivery *delivery);
+
 /* Ends what runs; what waits is dropped. Accepts NULL. */
 void delivery_free(struct delivery *delivery);
 

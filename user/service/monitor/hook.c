@@ -13,7 +13,7 @@
 #define PAUSE_S 5.0
 
 struct hook {
-	const char *path;
+	char *path;
 	const struct listener *listener;
 };
 
@@ -46,7 +46,7 @@ int hook_check(const char *path, struct failure *failure)
 static pid_t start(void *context, const char *text)
 {
 	const struct hook *hook = context;
-	char *argv[] = {(char *)hook->path, NULL};
+	char *argv[] = {hook->path, NULL};
 	ssize_t written;
 	int ends[2];
 
@@ -77,18 +77,30 @@ static enum delivery_end judge(void *context, const struct delivery_try *done)
 	return done->status < 0 ? DELIVERY_DROPPED : DELIVERY_DONE;
 }
 
+static void release(void *context)
+{
+	struct hook *hook = context;
+
+	free(hook->path);
+	free(hook);
+}
+
 struct delivery *hook_new(struct loop *loop, const char *path, double timeout_s,
 			  const struct listener *listener)
 {
 	struct hook *hook = malloc(sizeof(*hook));
+	char *copy = strdup(path);
 
-	if (!hook)
+	if (!hook || !copy) {
+		free(hook);
+		free(copy);
 		return NULL;
-	*hook = (struct hook){path, listener};
+	}
+	*hook = (struct hook){copy, listener};
 	return delivery_new(loop, &(struct delivery_way){
 					  .start = start,
 					  .judge = judge,
-					  .free = free,
+					  .free = release,
 					  .context = hook,
 					  .timeout_s = timeout_s,
 					  .pause_s = PAUSE_S,

@@ -16,7 +16,7 @@
  */
 int hook_check(const char *path, struct failure *failure);
 
-/* What is named must outlive it. NULL with errno. */
+/* The listener must outlive it. NULL with errno. */
 struct delivery *hook_new(struct loop *loop, const char *path, double timeout_s,
 			  const struct listener *listener);
 

@@ -43,7 +43,8 @@ struct monitor {
 	struct mark marks[2]; /* a minute ago or more, and since */
 	double began_s;       /* since the epoch */
 	uint64_t rounds;
-	bool waiting; /* it was said that there is none */
+	uint64_t dropped; /* alerts, of receivers that are no more */
+	bool waiting;     /* it was said that there is none */
 	bool ended;
 	struct failure failure; /* that ended it */
 };
@@ -157,7 +158,7 @@ static struct self describe_self(const struct monitor *monitor)
 		.open_files = (double)procfs_count_open_files(procfs, getpid()),
 		.rounds = monitor->rounds,
 		.requests = http_requests(monitor->http),
-		.alerts_dropped = delivery_dropped(monitor->alerts.hook) +
+		.alerts_dropped = monitor->dropped + delivery_dropped(monitor->alerts.hook) +
 				  delivery_dropped(monitor->alerts.webhook),
 	};
 }
@@ -175,6 +176,71 @@ static int write_metrics(void *context, const struct http_request *request, FILE
 	(void)request;
 	metrics_write(&metrics, file);
 	return 0;
+}
+
+/* --- who else is told of alerts --- */
+
+static bool begin_hook(struct monitor *monitor)
+{
+	const struct monitor_options *options = monitor->options;
+
+	monitor->alerts.hook = options->hook ? hook_new(monitor->loop, options->hook,
+							options->hook_timeout_s, options->listener)
+					     : NULL;
+	return !monitor->alerts.hook == !options->hook;
+}
+
+static bool begin_webhook(struct monitor *monitor)
+{
+	const struct monitor_options *options = monitor->options;
+
+	monitor->alerts.webhook =
+		options->webhook ? webhook_new(monitor->loop,
+					       &(struct webhook_options){
+						       .url = options->webhook,
+						       .timeout_s = options->webhook_timeout_s,
+						       .pause_s = WEBHOOK_PAUSE_S,
+						       .listener = options->listener,
+					       })
+				 : NULL;
+	return !monitor->alerts.webhook == !options->webhook;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* Where a receiver is another one, what waits for the former is dropped. */
+static void take_options(struct monitor *monitor, const struct monitor_options *options)
+{
+	const struct monitor_options *before = monitor->options;
+	struct alerts *alerts = &monitor->alerts;
+
+	monitor->options = options;
+	monitor->inquiries.options = &options->inquiries;
+	if (!is_same(before->hook, options->hook)) {
+		monitor->dropped += delivery_dropped(alerts->hook) + delivery_waiting(alerts->hook);
+		delivery_free(alerts->hook);
+		begin_hook(monitor);
+	}
+	if (!is_same(before->webhook, options->webhook)) {
+		monitor->dropped +=
+			delivery_dropped(alerts->webhook) + delivery_waiting(alerts->webhook);
+		delivery_free(alerts->webhook);
+		begin_webhook(monitor);
+	}
+}
+
+static void hear_hangup(void *context)
+{
+	struct monitor *monitor = context;
+	const struct monitor_options *options = monitor->options, *others;
+
+	look(monitor);
+	others = options->renew ? options->renew(options->renew_context) : NULL;
+	if (others)
+		take_options(monitor, others);
 }
 
 /* --- its life --- */
@@ -196,38 +262,18 @@ static void tell_life(void *context)
 
 static bool hear_signals(struct monitor *monitor)
 {
-	sigset_t of_end, of_look;
+	sigset_t of_end, of_hangup;
 
 	sigemptyset(&of_end);
 	sigaddset(&of_end, SIGINT);
 	sigaddset(&of_end, SIGTERM);
 	sigaddset(&of_end, SIGQUIT);
-	sigemptyset(&of_look);
-	sigaddset(&of_look, SIGHUP);
+	sigemptyset(&of_hangup);
+	sigaddset(&of_hangup, SIGHUP);
 	sigprocmask(SIG_BLOCK, &of_end, NULL);
-	sigprocmask(SIG_BLOCK, &of_look, NULL);
+	sigprocmask(SIG_BLOCK, &of_hangup, NULL);
 	return loop_on_signals(monitor->loop, &of_end, LOOP_IN_TURN, end, monitor) &&
-	       loop_on_signals(monitor->loop, &of_look, LOOP_IN_TURN, look, monitor);
-}
-
-/* Who else is told of alerts. */
-static bool begin_alerts(struct monitor *monitor)
-{
-	const struct monitor_options *options = monitor->options;
-	struct alerts *alerts = &monitor->alerts;
-
-	if (options->hook)
-		alerts->hook = hook_new(monitor->loop, options->hook, options->hook_timeout_s,
-					options->listener);
-	if (options->webhook)
-		alerts->webhook =
-			webhook_new(monitor->loop, &(struct webhook_options){
-							   .url = options->webhook,
-							   .timeout_s = options->webhook_timeout_s,
-							   .pause_s = WEBHOOK_PAUSE_S,
-							   .listener = options->listener,
-						   });
-	return !alerts->hook == !options->hook && !alerts->webhook == !options->webhook;
+	       loop_on_signals(monitor->loop, &of_hangup, LOOP_IN_TURN, hear_hangup, monitor);
 }
 
 /* The first one is of the day that follows. */
@@ -265,8 +311,8 @@ static int begin(struct monitor *monitor, const struct http_site *site, struct f
 		close(listening);
 	}
 	if (!monitor->loop || !monitor->look_timer || !monitor->read_timer ||
-	    !monitor->life_timer || !monitor->http || !begin_alerts(monitor) ||
-	    !begin_reports(monitor) || !hear_signals(monitor))
+	    !monitor->life_timer || !monitor->http || !begin_hook(monitor) ||
+	    !begin_webhook(monitor) || !begin_reports(monitor) || !hear_signals(monitor))
 		return failure_set(failure, STATUS_FAILURE, "cannot wait for what happens: %s",
 				   strerror(errno));
 	if (roster_init(&monitor->roster, options->procfs, options->selection, options->pids,

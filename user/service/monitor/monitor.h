@@ -32,11 +32,15 @@ struct monitor_options {
 	const struct token *token; /* NULL: /metrics is all that there is */
 	const char *token_path;
 	const struct listener *listener;
+	/* At SIGHUP: other options, of which `inquiries`, `hook` and `webhook` count from then on, while
+	 * those before still stand; they stand until the next but one. NULL: they stay. */
+	const struct monitor_options *(*renew)(void *context); /* NULL: they never change */
+	void *renew_context;
 };
 
 /*
  * Until SIGINT, SIGTERM or SIGQUIT, or until all processes that were asked for by number have ended.
- * SIGHUP has it look for processes at once. Returns 0, or -1 with `failure` filled.
+ * SIGHUP has it look for processes at once, and take other options. Returns 0, or -1 with `failure` filled.
  */
 int monitor_run(const struct monitor_options *options, struct failure *failure);
 

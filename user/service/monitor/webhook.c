@@ -32,7 +32,8 @@ struct outcome {
 };
 
 struct webhook {
-	struct webhook_options options;
+	struct webhook_options options; /* its address is: */
+	char *url;
 	struct outcome *outcome;
 	char shown[SHOWN_BYTES];
 	bool fails; /* and that was said */
@@ -222,6 +223,7 @@ static void release(void *context)
 	struct webhook *webhook = context;
 
 	munmap(webhook->outcome, sizeof(*webhook->outcome));
+	free(webhook->url);
 	free(webhook);
 }
 
@@ -231,11 +233,17 @@ struct delivery *webhook_new(struct loop *loop, const struct webhook_options *op
 	struct outcome *outcome = mmap(NULL, sizeof(*outcome), PROT_READ | PROT_WRITE,
 				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (!webhook || outcome == MAP_FAILED) {
+	char *url = strdup(options->url);
+
+	if (!webhook || !url || outcome == MAP_FAILED) {
+		if (outcome != MAP_FAILED)
+			munmap(outcome, sizeof(*outcome));
 		free(webhook);
+		free(url);
 		return NULL;
 	}
-	*webhook = (struct webhook){.options = *options, .outcome = outcome};
+	*webhook = (struct webhook){.options = *options, .url = url, .outcome = outcome};
+	webhook->options.url = url;
 	show(options->url, webhook->shown);
 	return delivery_new(loop, &(struct delivery_way){
 					  .start = start,

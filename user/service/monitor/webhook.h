@@ -22,7 +22,7 @@ struct webhook_options {
 /* Whether that is an address of HTTP, and libcurl is there. Returns 0, or -1 with `failure` filled. */
 int webhook_check(const char *url, struct failure *failure);
 
-/* What is named must outlive it. NULL with errno. */
+/* The listener must outlive it. NULL with errno. */
 struct delivery *webhook_new(struct loop *loop, const struct webhook_options *options);
 
 #endif
