@@ -122,8 +122,12 @@ static void post(const struct curl *curl, const struct webhook *webhook, const c
 
 	if (!handle || !headers || curl->easy_setopt(handle, CURLOPT_URL, webhook->options.url))
 		return;
-	/* It has no other than these two, and goes to no other address; an older library does not know. */
+		/* It has no other than these two, and goes to no other address; an older library does not know. */
+#if LIBCURL_VERSION_NUM >= 0x075500
 	curl->easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	curl->easy_setopt(handle, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
+#endif
 	curl->easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
 	curl->easy_setopt(handle, CURLOPT_POST, 1L);
 	curl->easy_setopt(handle, CURLOPT_POSTFIELDSIZE, (long)strlen(text));
