@@ -45,7 +45,8 @@ def test_of_a_service_that_leaks(service, tmp_path):  # noqa: F811
         text = report("--history", history)
         assert text.returncode == 0 and not text.stderr
         for words in (f"python3[{service.pid}]", "grows, no bound seen", "__main__.history", "filled by remember (",
-                      "  gc        on; ", "in 1 process", "  new   ", "  came  "):
+                      "  gc        on; ", "in 1 process", "  new   ", "  came  ",
+                      "  cache     __main__.render: ", " of 1,000 entries, 0 % hits"):
             assert words in text.stdout, text.stdout
         first = report("--history", history, "--report", directory)
         [page, plain] = sorted(directory.iterdir())

@@ -97,6 +97,9 @@ static void fill(void)
 	fill_line(&shop->day, DAY_S, 1.4e9, 15e6);
 	fill_line(&shop->weeks, 14 * DAY_S, 1.4e9, 3e6);
 	shop->gc = (struct health_gc){true, true, 200000, 500000, 3, 100000, 400000};
+	shop->caches[shop->cache_count++] =
+		(struct health_cache){strdup("prices (shop/prices.py:12)"), 8912, 10000, 93, 7};
+	shop->caches[shop->cache_count++] = (struct health_cache){strdup("users"), 1, 0, 0, 0};
 	struct health_finding *leak = add_finding(shop, "shop.history", VERDICT_LEAK);
 	leak->type = strdup("dict");
 	leak->filled_by = strdup("remember (shop/behaviour.py:29) < recommend (views.py:18)");
@@ -110,6 +113,7 @@ static void fill(void)
 	other->first_at = AT - 7200;
 	fill_line(&other->day, 7200, 6e7, 0);
 	fill_line(&other->weeks, 7200, 6e7, 0);
+	other->caches[other->cache_count++] = (struct health_cache){strdup("<i>\x1b"), 5, 5, 0, 10};
 	struct health_finding *hostile =
 		add_finding(other, "</li><script>alert(1)</script>\u202e", VERDICT_KEPT);
 	hostile->type = strdup("<i>");

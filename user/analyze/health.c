@@ -127,6 +127,8 @@ static void release_service(struct health_service *service)
 		free(service->findings[i].filled_by);
 		free(service->findings[i].reason);
 	}
+	for (size_t i = 0; i < service->cache_count; i++)
+		free(service->caches[i].name);
 	free(service->findings);
 	free(service->name);
 	free(service->group);

@@ -9,7 +9,7 @@
 #include "answer.h"
 #include "forecast.h"
 
-enum { HEALTH_SAMPLES = 400 };
+enum { HEALTH_SAMPLES = 400, HEALTH_CACHES_MAX = 8 };
 
 /* Anonymous memory and swap of all its processes. */
 struct health_line {
@@ -37,6 +37,14 @@ struct health_gc {
 	uint64_t collections_before, collected_before;
 };
 
+/* One that counts its hits, as functools.lru_cache does, at the last answer. */
+struct health_cache {
+	char *name;
+	uint64_t entries;
+	uint64_t bound; /* 0: none */
+	uint64_t hits, misses;
+};
+
 struct health_service {
 	char *name, *group;
 	int64_t first_at, last_at; /* its samples */
@@ -50,6 +58,8 @@ struct health_service {
 	bool foreseen;
 	struct forecast forecast;
 	struct health_gc gc;
+	struct health_cache caches[HEALTH_CACHES_MAX]; /* those that hold most */
+	size_t cache_count;
 	struct health_finding *findings; /* those that are over last */
 	size_t finding_count;
 };

@@ -123,6 +123,13 @@ static void print_facts(struct page *page, const struct health *health,
 		health_print_gc(page->file, &service->gc);
 		fputs("</dd>\n", page->file);
 	}
+	for (size_t i = 0; i < service->cache_count; i++) {
+		fputs("<dt>cache</dt><dd><code>", page->file);
+		page_print_name(page, service->caches[i].name);
+		fputs("</code> ", page->file);
+		health_print_cache(page->file, &service->caches[i]);
+		fputs("</dd>\n", page->file);
+	}
 	fputs("</dl>\n", page->file);
 }
 

@@ -148,6 +148,25 @@ void health_print_gc(FILE *file, const struct health_gc *gc)
 		fprintf(file, "; each frees %.3g since the last report, %.3g before", now, before);
 }
 
+void health_print_cache(FILE *file, const struct health_cache *cache)
+{
+	double asked = (double)cache->hits + (double)cache->misses;
+
+	quantity_print_count(file, cache->entries);
+	if (cache->bound) {
+		fputs(" of ", file);
+		quantity_print_count(file, cache->bound);
+	}
+	fputs(cache->entries == 1 && !cache->bound ? " entry" : " entries", file);
+	if (!cache->bound)
+		fputs(", no bound", file);
+	if (asked > 0) {
+		fputs(", ", file);
+		quantity_print_percent(file, (double)cache->hits, asked);
+		fputs(" hits", file);
+	}
+}
+
 void health_print_rate(FILE *file, const struct health_finding *finding)
 {
 	quantity_print_rate(file, finding->rate.value);

@@ -114,6 +114,13 @@ static void print_service(FILE *file, const struct health *health,
 		health_print_gc(file, &service->gc);
 		fputc('\n', file);
 	}
+	for (size_t i = 0; i < service->cache_count; i++) {
+		fputs("  cache     ", file);
+		escape_print(file, service->caches[i].name);
+		fputs(": ", file);
+		health_print_cache(file, &service->caches[i]);
+		fputc('\n', file);
+	}
 	for (size_t i = 0; i < service->finding_count; i++)
 		if (!service->findings[i].over_at)
 			print_finding(file, &service->findings[i]);

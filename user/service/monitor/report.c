@@ -188,6 +188,30 @@ static bool is_same_process(struct json_object *a, struct json_object *b)
 	       number(a, "start_time") == number(b, "start_time");
 }
 
+/* Its containers stand in order of what they hold. */
+static void read_caches(struct json_object *answer, struct health_service *service)
+{
+	struct json_object *containers = member(member(answer, "look"), "containers");
+	size_t count = json_object_is_type(containers, json_type_array)
+			       ? json_object_array_length(containers)
+			       : 0;
+
+	for (size_t i = 0; i < count && service->cache_count < HEALTH_CACHES_MAX; i++) {
+		struct json_object *container = json_object_array_get_idx(containers, i);
+		const char *name = json_object_get_string(member(container, "name"));
+		char *copy = name && member(container, "hits") ? strdup(name) : NULL;
+
+		if (copy)
+			service->caches[service->cache_count++] = (struct health_cache){
+				copy,
+				number(container, "length"),
+				number(container, "bound"),
+				number(container, "hits"),
+				number(container, "misses"),
+			};
+	}
+}
+
 static void read_answers(const struct history *history, int64_t id, const struct health *health,
 			 struct health_service *service)
 {
@@ -206,6 +230,7 @@ static void read_answers(const struct history *history, int64_t id, const struct
 		service->gc.collections_before = sum(before, "collections");
 		service->gc.collected_before = sum(before, "collected");
 	}
+	read_caches(last, service);
 	json_object_put(last);
 	json_object_put(before);
 }
