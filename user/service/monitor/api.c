@@ -24,10 +24,10 @@ static struct json_object *json_of_seconds_since(double since_epoch_s)
 	return json_of_time((int64_t)(since_epoch_s * 1e9));
 }
 
-/* Of our clock, to what people have. */
-static struct json_object *json_of_moment(double at_s)
+/* From our clock to what people have; each time it is a little different. */
+static double zero_of_clock_s(void)
 {
-	return json_of_seconds_since(clock_s(CLOCK_REALTIME) - clock_s(CLOCK_MONOTONIC) + at_s);
+	return clock_s(CLOCK_REALTIME) - clock_s(CLOCK_MONOTONIC);
 }
 
 static void add_bytes(struct json_object *object, const struct memory_taken *memory)
@@ -135,10 +135,12 @@ static struct json_object *json_of_memory(const struct told_memory *memory)
 static struct json_object *json_of_finding(const struct known_finding *finding)
 {
 	struct json_object *object = json_object_new_object();
+	double zero_s = zero_of_clock_s();
 
 	json_add_finding(object, finding);
-	json_object_object_add(object, "first_at", json_of_moment(finding->first_s));
-	json_object_object_add(object, "last_at", json_of_moment(finding->last_s));
+	json_object_object_add(object, "first_at",
+			       json_of_seconds_since(zero_s + finding->first_s));
+	json_object_object_add(object, "last_at", json_of_seconds_since(zero_s + finding->last_s));
 	return object;
 }
 
