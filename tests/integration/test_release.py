@@ -36,6 +36,8 @@ share/doc/unfreed/deploy/Containerfile
 share/doc/unfreed/deploy/daemonset.yaml
 share/doc/unfreed/deploy/unfreed-monitor.default
 share/doc/unfreed/deploy/unfreed-monitor.service
+share/doc/unfreed/examples/unfreed-dashboard.json
+share/doc/unfreed/examples/unfreed.rules.yml
 share/doc/unfreed/formats.md
 share/doc/unfreed/how-it-works.md
 share/doc/unfreed/verdicts.md
