@@ -122,7 +122,7 @@ _unfreed()
         return
         ;;
     -d | --duration | -i | --interval | --older-than | --top | --max-blocks | --max-stacks | \
-        --budget | --history-size | --fail-above | --listen | --webhook | --looks | --watch | --holders | --max-memory)
+        --budget | --history-size | --fail-above | --host | --listen | --webhook | --looks | --watch | --holders | --max-memory)
         return
         ;;
     esac
@@ -146,8 +146,8 @@ _unfreed()
                  --quiet -v --verbose --help --"
         ;;
     monitor)
-        options="$target --config -i --interval --listen --budget --exec --history --history-size
-                 --report --report-now --token-file --webhook -d --duration --with-keys --max-memory -q
+        options="$target --config -i --interval --host --listen --budget --exec --history
+                 --history-size --report --report-now --token-file --webhook -d --duration --with-keys --max-memory -q
                  --quiet -v --verbose --help"
         ;;
     report) options="$output --help" ;;

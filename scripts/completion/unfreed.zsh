@@ -82,7 +82,7 @@ _unfreed()
     --attach) compadd auto session multi perf ;;
     --sites) compadd auto entry ;;
     --by | --count | --malloc | --python) _unfreed_choices $command $words[CURRENT-1] ;;
-    -d | --duration | -i | --interval | --older-than | --top | --max-* | --history-size | --budget | --fail-above | --listen | --webhook | --looks | \
+    -d | --duration | -i | --interval | --older-than | --top | --max-* | --history-size | --budget | --fail-above | --host | --listen | --webhook | --looks | \
         --watch | --holders) ;;
     *)
         if [[ $words[CURRENT] == -* ]]; then

@@ -6,18 +6,22 @@ import os
 import random
 import re
 import socket
+import subprocess
 import sys
 
 import pytest
 
-from conftest import TIMEOUT, Target, eventually
+from conftest import TIMEOUT, UNFREED, Target, eventually
 from monitors import Monitor
 from servers import unpack
 
 
+HOST = "shop.example"
+
+
 @pytest.fixture(scope="module")
 def monitor():
-    with Target("prefork") as target, Monitor("-p", target.pid) as running:
+    with Target("prefork") as target, Monitor("-p", target.pid, "--host", HOST) as running:
         yield running
         assert running.end() == 0
 
@@ -83,10 +87,19 @@ def test_other_methods(monitor, method):
 
 @pytest.mark.parametrize("host, status", [
     ("127.0.0.1", 200), ("localhost:9873", 200), ("[::1]", 200), (socket.gethostname(), 200),
+    (HOST, 200), (f"{HOST.upper()}:9873", 200), (f"{HOST}.rebound.example", 403),
     ("rebound.example", 403), ("rebound.example:9873", 403), ("", 403), ("127.0.0.1@rebound.example", 403),
 ])
 def test_by_which_name_it_is_asked(monitor, host, status):
     assert monitor.ask(Host=host)[0] == status
+
+
+@pytest.mark.parametrize("name", ["", "two words", f"{HOST}:9873", "http://shop.example"])
+def test_what_is_no_name(name):
+    done = subprocess.run([UNFREED, "monitor", "--host", name, str(os.getpid())],
+                          capture_output=True, text=True, timeout=TIMEOUT)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f'unfreed: --host needs the name of a machine, not "{name}"\n'
 
 
 MALFORMED = [

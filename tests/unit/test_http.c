@@ -106,12 +106,29 @@ static void test_no_addresses(void **state)
 	}
 }
 
+static void test_what_may_be_a_name(void **state)
+{
+	static const char *const names[] = {"a", "web-3", "shop.example", "_dns.a.b", "10.0.0.1"};
+	static const char *const others[] = {"", "a b", "a:80", "[::1]", "a/b", "a\n", "\xc3\xa4"};
+	char longest[257];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		assert_true(http_is_name(names[i]));
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		assert_false(http_is_name(others[i]));
+	memset(longest, 'a', sizeof(longest) - 1);
+	longest[256] = '\0';
+	assert_false(http_is_name(longest));
+	longest[255] = '\0';
+	assert_true(http_is_name(longest));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_own_names),
-		cmocka_unit_test(test_names_of_others),
-		cmocka_unit_test(test_where_it_listens),
+		cmocka_unit_test(test_own_names),          cmocka_unit_test(test_names_of_others),
+		cmocka_unit_test(test_what_may_be_a_name), cmocka_unit_test(test_where_it_listens),
 		cmocka_unit_test(test_no_addresses),
 	};
 

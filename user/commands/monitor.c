@@ -103,6 +103,7 @@ static int watch_with(struct asked *asked, struct history *history, struct failu
 		.history_path = command->history,
 		.report = command->report,
 		.address = shown,
+		.host = command->host,
 		.token = command->token_path ? &token : NULL,
 		.token_path = command->token_path,
 		.listener = &people,

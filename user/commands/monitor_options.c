@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../lib/message.h"
+#include "../service/monitor/http.h"
 
 #define ADDRESS    "127.0.0.1:9873"
 #define INTERVAL_S 10.0
@@ -24,7 +25,8 @@ enum {
 	KEY_WEBHOOK,
 	KEY_REPORT,
 	KEY_REPORT_NOW,
-	KEY_CONFIG
+	KEY_CONFIG,
+	KEY_HOST
 };
 
 static const struct argp_option options[] = {
@@ -40,6 +42,8 @@ static const struct argp_option options[] = {
 	 1},
 	{"history-size", KEY_HISTORY_SIZE, "MB", 0, "The most of it that is kept (default: 256)",
 	 1},
+	{"host", KEY_HOST, "NAME", 0,
+	 "Answer to that name too, by which others know this machine, such as shop.example", 1},
 	{"interval", 'i', "SECONDS", 0, "Read all processes so often (default: 10)", 1},
 	{"listen", KEY_LISTEN, "ADDRESS:PORT", 0,
 	 "Answer there, in numbers; port 0 is any (default: " ADDRESS ")", 1},
@@ -55,6 +59,16 @@ static const struct argp_option options[] = {
 	{"webhook", KEY_WEBHOOK, "URL", 0, "Post each alert there, as JSON, by HTTP or HTTPS", 1},
 	{0},
 };
+
+static error_t take_host(const char *argument, const char **host)
+{
+	if (!http_is_name(argument)) {
+		message_error("--host needs the name of a machine, not \"%s\"", argument);
+		return EINVAL;
+	}
+	*host = argument;
+	return 0;
+}
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
@@ -91,6 +105,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case KEY_LISTEN:
 		command->address = argument;
 		return 0;
+	case KEY_HOST:
+		return take_host(argument, &command->host);
 	case KEY_TOKEN_FILE:
 		command->token_path = argument;
 		return 0;
@@ -277,5 +293,5 @@ bool monitor_setup_same_start(const struct monitor_setup *first, const struct mo
 	return same_target(&a->target, &b->target) && same_text(a->history, b->history) &&
 	       a->history_mb == b->history_mb && same_text(a->report, b->report) &&
 	       same_text(a->address, b->address) && same_text(a->token_path, b->token_path) &&
-	       a->interval_s == b->interval_s;
+	       same_text(a->host, b->host) && a->interval_s == b->interval_s;
 }

@@ -21,6 +21,7 @@ struct monitor_command {
 	const char *report;
 	bool report_now;
 	const char *address;
+	const char *host;
 	const char *token_path;
 	double interval_s;
 	const char *config;

@@ -8,6 +8,7 @@
 #include "http.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -166,6 +167,16 @@ bool http_is_own_host(const char *host, const char *own)
 	}
 	return inet_pton(AF_INET, name, &address) == 1 || !strcasecmp(name, "localhost") ||
 	       (*own && !strcasecmp(name, own));
+}
+
+bool http_is_name(const char *text)
+{
+	size_t length = strlen(text);
+
+	for (size_t i = 0; i < length; i++)
+		if (!isalnum((unsigned char)text[i]) && !strchr("-._", text[i]))
+			return false;
+	return length && length < NAME_BYTES;
 }
 
 /* --- who asks --- */
@@ -330,6 +341,12 @@ static enum MHD_Result answer_anew(const struct http_request *request, const str
 	return result;
 }
 
+static bool is_meant(const struct http *http, const char *host)
+{
+	return host && (http_is_own_host(host, http->own_name) ||
+			(http->site->host && http_is_own_host(host, http->site->host)));
+}
+
 static enum MHD_Result answer(void *context, struct MHD_Connection *connection, const char *url,
 			      const char *method, const char *version, const char *upload_data,
 			      size_t *upload_data_size, void **of_connection)
@@ -344,9 +361,11 @@ static enum MHD_Result answer(void *context, struct MHD_Connection *connection, 
 	(void)upload_data_size;
 	(void)of_connection;
 	http->requests++;
-	if (!host || !http_is_own_host(host, http->own_name))
-		return refuse(http, connection, host ? MHD_HTTP_FORBIDDEN : MHD_HTTP_BAD_REQUEST,
-			      "Host must be an address, localhost, or this machine's own name.\n");
+	if (!is_meant(http, host))
+		return refuse(
+			http, connection, host ? MHD_HTTP_FORBIDDEN : MHD_HTTP_BAD_REQUEST,
+			"Host must be an address, localhost, this machine's own name, or that of "
+			"--host.\n");
 	if (!page)
 		return refuse(http, connection, MHD_HTTP_NOT_FOUND, "There is no such page.\n");
 	if (strcmp(method, "GET") && strcmp(method, "HEAD"))

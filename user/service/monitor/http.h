@@ -48,6 +48,7 @@ struct http_site {
 	const struct http_page *pages; /* HTTP_PAGES_MAX at most */
 	size_t count;
 	const struct token *token; /* NULL: where all pages are open */
+	const char *host;          /* what others call this machine, beside its own name; NULL */
 };
 
 struct http;
@@ -65,5 +66,8 @@ uint64_t http_requests(const struct http *http);
  * us, so that a page of his may read what we say.
  */
 bool http_is_own_host(const char *host, const char *own);
+
+/* Whether a text is the name of a machine, by what it is made of: RFC 1123, and underscores. */
+bool http_is_name(const char *text);
 
 #endif

@@ -381,7 +381,7 @@ int monitor_run(const struct monitor_options *options, struct failure *failure)
 					  .context = &monitor};
 	const struct api api = {&monitor.roster, options->history, monitor.began_s};
 	struct site site;
-	site_init(&site, &api, &metrics, options->token);
+	site_init(&site, &api, &metrics, options->token, options->host);
 	supervisor_init(&monitor.supervisor);
 	int error = begin(&monitor, &site.http, failure);
 

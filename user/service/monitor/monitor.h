@@ -29,6 +29,7 @@ struct monitor_options {
 	const char *report;        /* a directory for one each day; NULL: none. Needs a history */
 	int listening;             /* a descriptor of http_listen(), taken over, */
 	const char *address;       /* and where that is */
+	const char *host;          /* what else it may be called there, http_is_name(); NULL */
 	const struct token *token; /* NULL: /metrics is all that there is */
 	const char *token_path;
 	const struct listener *listener;

@@ -62,7 +62,7 @@ static const struct http_page of_token[] = {
 _Static_assert(1 + sizeof(of_token) / sizeof(*of_token) <= HTTP_PAGES_MAX, "there is room");
 
 void site_init(struct site *site, const struct api *api, const struct http_page *metrics,
-	       const struct token *token)
+	       const struct token *token, const char *host)
 {
 	*site = (struct site){.api = *api};
 	site->pages[site->http.count++] = *metrics;
@@ -74,4 +74,5 @@ void site_init(struct site *site, const struct api *api, const struct http_page 
 	}
 	site->http.pages = site->pages;
 	site->http.token = token;
+	site->http.host = host;
 }

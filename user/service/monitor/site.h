@@ -11,8 +11,9 @@ struct site {
 	struct http_site http;
 };
 
-/* `site` may not move afterwards. Without a token there is /metrics alone. */
+/* `site` may not move afterwards. Without a token there is /metrics alone;
+ * `host` as in struct http_site. */
 void site_init(struct site *site, const struct api *api, const struct http_page *metrics,
-	       const struct token *token);
+	       const struct token *token, const char *host);
 
 #endif
