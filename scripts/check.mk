@@ -19,11 +19,13 @@ check-build:
 	+@$(as_user) $(MAKE) $(quiet_make) SANITIZE=1 units fuzz-short
 
 # Everything for another machine, as far as headers go: those of libraries are the same there, and
-# none of its libraries is needed. What is of that machine alone becomes objects, for it and, but for
-# its assembly, for this one: tests/unit/test_$(OTHER)_*.c run that.
+# none of its libraries is needed; this machine's glibc lies beside them, so that they come last. What
+# is of that machine alone becomes objects, for it and, but for its assembly, for this one:
+# tests/unit/test_$(OTHER)_*.c run that.
 OTHER         := aarch64
 OTHER_CC      := $(OTHER)-linux-gnu-gcc
-other_cflags   = $(subst __TARGET_ARCH_$(bpf_arch),__TARGET_ARCH_arm64,$(cflags)) -O2 -idirafter /usr/include
+other_cflags   = $(patsubst -I/usr/include/%,-idirafter/usr/include/%, \
+                   $(subst __TARGET_ARCH_$(bpf_arch),__TARGET_ARCH_arm64,$(cflags))) -O2 -idirafter /usr/include
 other_own     := $(wildcard user/arch/*.c user/arch/$(OTHER)/*.c tests/arch/$(OTHER).c)
 other_sources := $(filter-out user/arch/%,$(wildcard user/*.c user/*/*.c user/*/*/*.c))
 other_objects := $(other_own:%.c=$(BUILD)/$(OTHER)/%.o)
