@@ -82,6 +82,7 @@ needs_why = pytest.mark.skipif(not has_command("why"), reason="there is no `unfr
 
 
 @needs_why
+@pytest.mark.alone  # half a minute is little where a compiler takes both processors
 def test_ten_leaks(tmp_path):
     watch_framework("django", 30, SHORT_SECONDS, tmp_path / "why.json")
 
