@@ -101,7 +101,7 @@ void python_types_begin(struct python_object_types *types)
 }
 
 /* Whether a type is `type` or inherits from it: its instances are types. No other one is its own type:
- * what says so is the head of an empty list. */
+ * what says so is the head of an empty list. Of an interpreter without names `type` is not known. */
 static bool is_metatype(const struct python_object_types *types, struct view *view,
 			uint64_t address)
 {
@@ -110,7 +110,8 @@ static bool is_metatype(const struct python_object_types *types, struct view *vi
 	if (address == types->type_type)
 		return true;
 	return view_u64(view, address + TYPE_FLAGS, &flags) && flags & TYPE_TYPE_SUBCLASS &&
-	       view_u64(view, address + OBJECT_TYPE, &type) && type != address &&
+	       view_u64(view, address + OBJECT_TYPE, &type) &&
+	       (type != address || !types->type_type) &&
 	       (type == types->type_type ||
 		(view_u64(view, type + TYPE_FLAGS, &flags) && flags & TYPE_TYPE_SUBCLASS));
 }
