@@ -36,6 +36,7 @@ share/doc/unfreed/deploy/Containerfile
 share/doc/unfreed/deploy/daemonset.yaml
 share/doc/unfreed/deploy/unfreed-monitor.default
 share/doc/unfreed/deploy/unfreed-monitor.service
+share/doc/unfreed/estimators.md
 share/doc/unfreed/examples/unfreed-dashboard.json
 share/doc/unfreed/examples/unfreed.rules.yml
 share/doc/unfreed/formats.md

@@ -254,3 +254,17 @@ void snapshot_sort(struct snapshot *snapshot)
 		qsort(snapshot->stacks, snapshot->stack_count, sizeof(*snapshot->stacks),
 		      compare_stacks);
 }
+
+void stack_growth_add(struct stack_growth *sum, const struct stack_growth *part)
+{
+	if (part->verdict == GROWTH_GROWS || sum->verdict == GROWTH_GROWS)
+		sum->verdict = GROWTH_GROWS;
+	else if (part->verdict == GROWTH_UNTOLD)
+		sum->verdict = GROWTH_UNTOLD;
+	sum->suspect = (sum->suspect || part->suspect) && sum->verdict == GROWTH_UNTOLD;
+	sum->samples = saturating_add(sum->samples, part->samples);
+	sum->blocks = saturating_add(sum->blocks, part->blocks);
+	sum->bytes_per_hour += part->bytes_per_hour;
+	sum->low += part->low;
+	sum->high += part->high;
+}

@@ -23,7 +23,7 @@
 
 enum frame_kind { FRAME_NATIVE, FRAME_INLINED, FRAME_PYTHON, FRAME_KINDS };
 
-enum trace_mode { MODE_EXACT, MODE_GROWTH, MODE_COUNT };
+enum trace_mode { MODE_EXACT, MODE_GROWTH, MODE_WINDOWS, MODE_COUNT };
 
 struct frame {
 	const char *name;   /* never NULL; `[module+0xoffset]` where there is no symbol */
@@ -111,6 +111,23 @@ struct stack_objects {
 
 enum { STACK_TYPES_MAX = 8 };
 
+/* Whether a stack grows, where its allocations were seen in windows alone (analyze/windows.h). */
+enum growth_verdict {
+	GROWTH_UNTOLD, /* it cannot be told */
+	GROWTH_STEADY,
+	GROWTH_GROWS,
+	GROWTH_VERDICTS
+};
+
+struct stack_growth {
+	enum growth_verdict verdict;
+	bool suspect;          /* it may be what some size grows by, and that cannot be told */
+	uint64_t samples;      /* blocks that this stands on */
+	uint64_t blocks;       /* that it grew by while it was recorded, */
+	double bytes_per_hour; /* of one that grows */
+	double low, high;      /* of a 95 % interval */
+};
+
 struct stack {
 	size_t target;      /* index into targets */
 	uint32_t processes; /* of the target's that have it */
@@ -129,6 +146,9 @@ struct stack {
 		*frames; /* root first, leaf (the code that called the allocator) last */
 	struct reachability *reachability; /* NULL: not judged */
 	struct stack_objects *objects;     /* NULL: not known */
+	/* With MODE_WINDOWS; then amounts are estimates of all that it allocated, and of what it grew
+	   by; else NULL. */
+	struct stack_growth *growth;
 };
 
 /* The memory of a process at one moment, its resident pages by what they are (look/look.h). */
@@ -175,12 +195,25 @@ struct totals {
 	uint64_t free_blocks;
 };
 
+/* Windows in which allocations were recorded. */
+struct recorded_windows {
+	double asked_percent; /* of the targets' processor time, */
+	double spent_percent; /* and what it came to */
+	uint64_t count;
+	uint64_t failed;   /* that could not be opened */
+	uint64_t promoted; /* sets of probes that were kept in place until they were hit often */
+	uint64_t watched_ns;
+	double bytes_per_hour; /* by which all sizes of chunks grow that surely do */
+	const char *problem;   /* why sizes cannot be told, of some target; NULL: they can */
+};
+
 struct snapshot {
 	const char *version;   /* of the unfreed that made it */
 	const char *host;      /* where; NULL: unknown */
 	int64_t started_at_ns; /* since the epoch */
 	uint64_t duration_ns;
 	enum trace_mode mode;
+	struct recorded_windows windows; /* with MODE_WINDOWS */
 	uint64_t since_ns;      /* since the last report of this recording; 0: there was none */
 	struct change change;   /* of totals.live_… since then */
 	uint64_t older_than_ns; /* only blocks of this age count as live; 0: all */
@@ -266,5 +299,9 @@ const char *holder_kind_name(enum holder_kind kind); /* "thread_local" */
 const char *frame_kind_name(enum frame_kind kind);
 bool frame_is_named(const struct frame *frame); /* `[module+0xoffset]` is no name */
 const char *trace_mode_name(enum trace_mode mode);
+const char *growth_verdict_name(enum growth_verdict verdict); /* "cannot tell" */
+
+/* Adds what another part of the same stack, or another process's, grew by. */
+void stack_growth_add(struct stack_growth *sum, const struct stack_growth *part);
 
 #endif

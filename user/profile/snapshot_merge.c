@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "snapshot_merge.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -178,6 +179,19 @@ static struct stack *add_stack(struct merge *merge, const struct stack_key *key,
 	return stack;
 }
 
+static void merge_growth(const struct merge *merge, struct stack *stack,
+			 const struct stack_growth *part)
+{
+	if (!part)
+		return;
+	if (stack->growth) {
+		stack_growth_add(stack->growth, part);
+		return;
+	}
+	stack->growth = snapshot_alloc(merge->result, 1, sizeof(*part));
+	*stack->growth = *part;
+}
+
 static void merge_stack(struct merge *merge, const struct stack *part, size_t target)
 {
 	size_t key_size = sizeof(struct stack_key) + part->frame_count * sizeof(part->frames[0]);
@@ -210,6 +224,7 @@ static void merge_stack(struct merge *merge, const struct stack *part, size_t ta
 		snapshot_add_reachability(merge->result, stack, part->reachability);
 	if (part->objects)
 		snapshot_add_objects(merge->result, stack, part->objects);
+	merge_growth(merge, stack, part->growth);
 }
 
 static void merge_totals(struct totals *result, const struct totals *part)
@@ -220,6 +235,22 @@ static void merge_totals(struct totals *result, const struct totals *part)
 	result->alloc_blocks = saturating_add(result->alloc_blocks, part->alloc_blocks);
 	result->free_bytes = saturating_add(result->free_bytes, part->free_bytes);
 	result->free_blocks = saturating_add(result->free_blocks, part->free_blocks);
+}
+
+/* Of several recordings the shares are the largest. */
+static void merge_windows(struct snapshot *result, const struct recorded_windows *part)
+{
+	struct recorded_windows *sum = &result->windows;
+
+	sum->asked_percent = fmax(sum->asked_percent, part->asked_percent);
+	sum->spent_percent = fmax(sum->spent_percent, part->spent_percent);
+	sum->count = saturating_add(sum->count, part->count);
+	sum->failed = saturating_add(sum->failed, part->failed);
+	sum->promoted = saturating_add(sum->promoted, part->promoted);
+	sum->watched_ns = saturating_add(sum->watched_ns, part->watched_ns);
+	sum->bytes_per_hour += part->bytes_per_hour;
+	if (part->problem)
+		sum->problem = snapshot_intern(result, part->problem);
 }
 
 static void merge_part(struct merge *merge, const struct snapshot *part)
@@ -241,6 +272,8 @@ static void merge_part(struct merge *merge, const struct snapshot *part)
 		result->losses[i] = saturating_add(result->losses[i], part->losses[i]);
 	if (part->mode > result->mode)
 		result->mode = part->mode;
+	if (part->mode == MODE_WINDOWS)
+		merge_windows(result, &part->windows);
 	if (part->has_peak && !result->has_peak)
 		result->peak_ns = part->peak_ns;
 	result->has_peak |= part->has_peak;

@@ -63,9 +63,16 @@ const char *holder_kind_name(enum holder_kind kind)
 	return NAME_OF(names, kind);
 }
 
+const char *growth_verdict_name(enum growth_verdict verdict)
+{
+	static const char *const names[GROWTH_VERDICTS] = {"cannot tell", "steady", "grows"};
+
+	return NAME_OF(names, verdict);
+}
+
 const char *trace_mode_name(enum trace_mode mode)
 {
-	static const char *const names[MODE_COUNT] = {"exact", "growth"};
+	static const char *const names[MODE_COUNT] = {"exact", "growth", "windows"};
 
 	return NAME_OF(names, mode);
 }
