@@ -366,4 +366,37 @@ __attribute__((noinline, unused)) static char *render(const struct snapshot *sna
 	return text;
 }
 
+/* As one that was recorded in windows: of some stacks it is told that they grow. */
+static inline struct snapshot *windows_snapshot(void)
+{
+	struct snapshot *snapshot = service_snapshot();
+
+	snapshot->mode = MODE_WINDOWS;
+	snapshot->overhead_percent = 4.875;
+	snapshot->windows = (struct recorded_windows){
+		.asked_percent = 5,
+		.spent_percent = 4.875,
+		.count = 1234,
+		.failed = 2,
+		.promoted = 3,
+		.watched_ns = 12500000000,
+		.bytes_per_hour = 15.5e6,
+	};
+	for (size_t i = 0; i < snapshot->stack_count; i++) {
+		struct stack_growth *growth = snapshot_alloc(snapshot, 1, sizeof(*growth));
+
+		*growth = (struct stack_growth){.verdict = i % GROWTH_VERDICTS,
+						.suspect = i % GROWTH_VERDICTS == GROWTH_UNTOLD,
+						.samples = 10 * i + 1,
+						.high = 1e6 * (double)(i + 3)};
+		if (growth->verdict == GROWTH_GROWS) {
+			growth->blocks = 100 * i;
+			growth->bytes_per_hour = 1e6 * (double)(i + 1);
+			growth->low = 1e6 * (double)i;
+		}
+		snapshot->stacks[i].growth = growth;
+	}
+	return snapshot;
+}
+
 #endif

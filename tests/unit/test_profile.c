@@ -120,6 +120,7 @@ static void test_round_trip_is_lossless(void **state)
 	check_round_trip(judged_snapshot());
 	check_round_trip(mapped_snapshot());
 	check_round_trip(objects_snapshot());
+	check_round_trip(windows_snapshot());
 	peak->has_peak = true;
 	peak->peak_ns = 3200000000;
 	check_round_trip(peak);

@@ -52,6 +52,10 @@ static void test_reports_read_back(void **state)
 	snapshot->has_peak = true;
 	snapshot->peak_ns = 12345678901;
 	assert_reads_the_same(snapshot);
+	assert_reads_the_same(windows_snapshot());
+	snapshot = windows_snapshot();
+	snapshot->windows.problem = snapshot_intern(snapshot, "no arena of glibc was found");
+	assert_reads_the_same(snapshot);
 }
 
 /* As `jq .` lays it out. */

@@ -10,6 +10,7 @@
 #include "columns.h"
 #include "look_label.h"
 #include "net_label.h"
+#include "windows_label.h"
 
 enum { PARTS_SHOWN = 4, PART_LEAST = 100000, INDENT = 8 };
 
@@ -97,6 +98,8 @@ static const char *explain(const struct snapshot *snapshot, enum look_part_id wh
 	case PART_PYTHON_LIVE:
 		return "most of it objects of Python that were not recorded";
 	case PART_MALLOC_LIVE:
+		if (snapshot->mode == MODE_WINDOWS)
+			return "most of it blocks of malloc whose stack cannot be told";
 		return snapshot->mode == MODE_GROWTH
 			       ? "most of it taken from malloc, whose calls were not recorded"
 			       : "most of it blocks of malloc that no probe saw";
@@ -199,6 +202,8 @@ int grown_print(FILE *file, const struct snapshot *snapshot)
 	}
 	if (grown_keeps_much(&grown))
 		print_kept(&columns, &grown);
+	columns_hang(&columns, 0);
+	windows_print(&columns, snapshot);
 	columns_hang(&columns, 0);
 	net_print(&columns, snapshot);
 	columns_release(&columns);

@@ -32,7 +32,7 @@ static void add_freed(struct json_object *object, const struct snapshot *snapsho
 		      const struct stack *stack)
 {
 	bool known = !snapshot->older_than_ns && !snapshot->has_peak &&
-		     stack->live_bytes <= stack->alloc_bytes;
+		     snapshot->mode != MODE_WINDOWS && stack->live_bytes <= stack->alloc_bytes;
 	uint64_t bytes = stack->alloc_bytes - stack->live_bytes;
 	uint64_t blocks = stack->alloc_blocks - stack->live_blocks;
 
@@ -82,6 +82,8 @@ static struct json_object *json_of_stack(const struct snapshot *snapshot, const 
 				       share < 0 ? NULL : json_of_double(share, 4));
 		json_object_object_add(object, "types", json_of_types(stack->objects));
 	}
+	if (stack->growth)
+		json_object_object_add(object, "growth", json_of_stack_growth(stack->growth));
 	if (snapshot_is_judged(snapshot))
 		json_object_object_add(object, "reachability",
 				       json_of_reachability(stack->reachability));
@@ -167,6 +169,8 @@ static struct json_object *json_of_measurement(const struct snapshot *snapshot)
 			       json_of_percent(snapshot->overhead_percent));
 	json_object_object_add(object, "overhead_core_percent",
 			       json_of_percent(snapshot->overhead_core_percent));
+	if (snapshot->mode == MODE_WINDOWS)
+		json_object_object_add(object, "windows", json_of_windows(&snapshot->windows));
 	json_object_object_add(object, "memory", json_of_growth(snapshot));
 	json_add_count(object, "unknown_frees", snapshot->unknown_frees);
 	json_add_count(object, "unknown_sized_frees", snapshot->sized_frees);
@@ -197,6 +201,11 @@ static struct json_object *json_of_freed_stacks(const struct snapshot *snapshot)
 	return object;
 }
 
+static bool is_listed(const struct stack *stack)
+{
+	return stack_is_live(stack) || (stack->growth && stack->growth->suspect);
+}
+
 int output_json(const struct snapshot *snapshot, const struct output_options *options, FILE *file)
 {
 	struct json_object *measurement = json_of_measurement(snapshot);
@@ -208,7 +217,7 @@ int output_json(const struct snapshot *snapshot, const struct output_options *op
 	error = json_print(file, measurement, strlen("}"));
 	fputs(",\"stacks\":[", file);
 	for (size_t i = 0; i < snapshot->stack_count && !error; i++) {
-		if (!options->all_stacks && !stack_is_live(&snapshot->stacks[i]))
+		if (!options->all_stacks && !is_listed(&snapshot->stacks[i]))
 			continue;
 		fputs(before, file);
 		error = json_print(file, json_of_stack(snapshot, &snapshot->stacks[i], ids), 0);

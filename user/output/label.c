@@ -139,6 +139,12 @@ void label_print_conditions(FILE *file, const struct snapshot *snapshot)
 {
 	quantity_print_age(file, snapshot->duration_ns);
 	fprintf(file, "  %s", trace_mode_name(snapshot->mode));
+	if (snapshot->mode == MODE_WINDOWS && snapshot->overhead_percent >= 0) {
+		fputs("  overhead at most ", file);
+		print_percent(file, snapshot->overhead_percent);
+		fputs(" of its CPU", file);
+		return;
+	}
 	print_overhead(file, snapshot->overhead_percent, snapshot->overhead_core_percent);
 }
 
@@ -155,6 +161,8 @@ void label_print_totals(FILE *file, const struct snapshot *snapshot)
 	fputs(snapshot->has_peak ? "at the highest moment, after " : "not freed", file);
 	if (snapshot->has_peak)
 		quantity_print_age(file, snapshot->peak_ns);
+	if (snapshot->mode == MODE_WINDOWS)
+		fputs(" (estimated)", file);
 	if (snapshot->older_than_ns) {
 		fputs(" for ", file);
 		quantity_print_age(file, snapshot->older_than_ns);

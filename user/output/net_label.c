@@ -24,7 +24,7 @@ void net_print_freed(FILE *file, const struct snapshot *snapshot, const struct s
 {
 	char freed[QUANTITY_SIZE], all[QUANTITY_SIZE];
 
-	if (snapshot->older_than_ns || snapshot->has_peak ||
+	if (snapshot->older_than_ns || snapshot->has_peak || snapshot->mode == MODE_WINDOWS ||
 	    stack->alloc_bytes <= stack->live_bytes)
 		return;
 	quantity_bytes(freed, stack->alloc_bytes - stack->live_bytes);

@@ -12,10 +12,12 @@
 #include "label_reach.h"
 #include "name_hints.h"
 #include "text_entry.h"
+#include "windows_label.h"
 
-#define DEFAULT_TOP 20
-#define HINT_STACKS 10
-#define HINT_SHARE  2
+#define DEFAULT_TOP    20
+#define HINT_STACKS    10
+#define HINT_SHARE     2
+#define SUSPECTS_SHOWN 5
 
 static void print_rest(FILE *file, size_t count, uint64_t bytes, const char *one, const char *many)
 {
@@ -132,6 +134,29 @@ static void print_marks(struct text_report *report, const struct stack *const *s
 		      report->columns.file);
 }
 
+/* Where it cannot be told which of some stacks grows. */
+static int print_suspects(struct text_report *report)
+{
+	struct columns *columns = &report->columns;
+	size_t count;
+	const struct stack **suspects = windows_suspects(report->snapshot, &count);
+	int error = suspects ? 0 : -ENOMEM;
+
+	if (count)
+		fputs("these may grow, as blocks of their sizes do, and it cannot be told:\n",
+		      columns->file);
+	for (size_t i = 0; i < count && i < SUSPECTS_SHOWN && !error; i++) {
+		fputs(" -  ", columns->file);
+		windows_print_growth(columns->file, suspects[i]->growth);
+		putc('\n', columns->file);
+		error = text_print_stack(report, columns, suspects[i]);
+	}
+	if (count > SUSPECTS_SHOWN)
+		fprintf(columns->file, "    %zu more\n", count - SUSPECTS_SHOWN);
+	free(suspects);
+	return error;
+}
+
 static int print_report(struct text_report *report, const struct stack *const *stacks, size_t count)
 {
 	size_t top = report->options->top ? report->options->top : DEFAULT_TOP;
@@ -143,6 +168,8 @@ static int print_report(struct text_report *report, const struct stack *const *s
 				?: print_stacks(report, stacks, count, top);
 	else if (!error)
 		error = print_groups(report, stacks, count, top);
+	if (!error)
+		error = print_suspects(report);
 	name_hints_print(&report->columns, report->snapshot);
 	print_marks(report, stacks, by_stack && count > top ? top : count);
 	label_print_losses(report->columns.file, report->snapshot, "        ");

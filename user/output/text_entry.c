@@ -16,6 +16,7 @@
 #include "label_reach.h"
 #include "net_label.h"
 #include "own_frame.h"
+#include "windows_label.h"
 
 #define CHAIN_LINES 5
 
@@ -69,7 +70,10 @@ static void write_amounts(FILE *file, const struct text_report *report, const st
 	fputs("  ", file);
 	quantity_print_count(file, stack->live_blocks);
 	fputs(stack->live_blocks == 1 ? " block" : " blocks", file);
-	net_print_rate(file, snapshot, &report->net, stack);
+	if (stack->growth)
+		windows_print_growth(file, stack->growth);
+	else
+		net_print_rate(file, snapshot, &report->net, stack);
 	if (stack->oldest_ns) {
 		fputs("  oldest ", file);
 		quantity_print_age(file, stack->oldest_ns);

@@ -22,6 +22,10 @@ bool json_read_optional(struct snapshot *snapshot, const struct json_object *obj
 /* The object's own `bytes` and `blocks`. */
 bool json_read_amount(const struct json_object *object, struct amount *amount);
 
+/* What json_of_stack_growth() made. */
+bool json_read_growth(struct snapshot *snapshot, struct stack *stack,
+		      const struct json_object *object);
+
 /* Fills a stack from what stands for it. */
 typedef bool json_stack_reader(struct snapshot *snapshot, struct stack *stack,
 			       const struct json_object *object);

@@ -422,6 +422,8 @@ static int add_comment(struct builder *builder, const struct snapshot *snapshot)
 		number = add_text(builder, PROFILE_REACHABILITY, profile_stacks_write(snapshot));
 	if (number >= 0 && snapshot_has_objects(snapshot))
 		number = add_text(builder, PROFILE_OBJECTS, profile_objects_write(snapshot));
+	if (number >= 0 && snapshot->mode == MODE_WINDOWS)
+		number = add_text(builder, PROFILE_GROWTH, profile_growth_write(snapshot));
 	return number < 0 ? (int)number : 0;
 }
 

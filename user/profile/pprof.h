@@ -90,6 +90,14 @@ bool modules_read(struct snapshot *snapshot, const struct json_object *array);
 char *profile_objects_write(const struct snapshot *snapshot);
 const char *profile_objects_read(struct snapshot *snapshot, const char *json);
 
+/* Of each stack what windows told of it, in the same way; with MODE_WINDOWS alone. */
+#define PROFILE_GROWTH "unfreed/1 growth "
+char *profile_growth_write(const struct snapshot *snapshot);
+const char *profile_growth_read(struct snapshot *snapshot, const char *json);
+
+/* What json_of_windows() made of a measurement, where there is some. False where it makes no sense. */
+bool windows_read(struct snapshot *snapshot, const struct json_object *measurement);
+
 /*
  * Like profile_read, from memory. The sentence in `error` is the part behind the file's name.
  */

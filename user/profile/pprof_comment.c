@@ -34,6 +34,8 @@ static struct json_object *comment_object(const struct snapshot *snapshot)
 	}
 	add_percent(comment, "overhead_percent", snapshot->overhead_percent);
 	add_percent(comment, "overhead_core_percent", snapshot->overhead_core_percent);
+	if (snapshot->mode == MODE_WINDOWS)
+		json_object_object_add(comment, "windows", json_of_windows(&snapshot->windows));
 	json_object_object_add(comment, "totals", json_of_totals(&snapshot->totals));
 	json_add_count(comment, "unknown_frees", snapshot->unknown_frees);
 	json_add_count(comment, "unknown_sized_frees", snapshot->sized_frees);
@@ -380,6 +382,8 @@ const char *measurement_read(struct snapshot *snapshot, const struct json_object
 		return "is damaged: its description of the measurement cannot be read";
 	if (!read_mode(snapshot, object) || !read_losses(snapshot, object))
 		return "was saved by a newer unfreed, which knows more modes or causes of loss";
+	if (!windows_read(snapshot, object))
+		return "is damaged: what it says of windows cannot be read";
 	return NULL;
 }
 

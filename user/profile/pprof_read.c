@@ -389,6 +389,21 @@ static bool read_objects(struct reader *reader)
 	return !reader->problem;
 }
 
+/* Likewise: there is no other with it. */
+static bool read_growth(struct reader *reader)
+{
+	const Pprof__Profile *profile = reader->profile;
+	const char *json;
+
+	if (reader->snapshot->mode != MODE_WINDOWS)
+		return true;
+	if (!profile->n_string_table ||
+	    !begins(profile->string_table[profile->n_string_table - 1], PROFILE_GROWTH, &json))
+		return fail(reader, DAMAGED "what it knew of growth is missing");
+	reader->problem = profile_growth_read(reader->snapshot, json);
+	return !reader->problem;
+}
+
 static struct snapshot *read_profile(const Pprof__Profile *profile, const char **problem)
 {
 	struct reader reader = {.profile = profile, .snapshot = snapshot_new()};
@@ -396,7 +411,7 @@ static struct snapshot *read_profile(const Pprof__Profile *profile, const char *
 
 	if (reader.snapshot)
 		done = read_header(&reader) && read_locations(&reader) && read_samples(&reader) &&
-		       read_reachability(&reader) && read_objects(&reader);
+		       read_reachability(&reader) && read_objects(&reader) && read_growth(&reader);
 	else
 		reader.problem = strerror(ENOMEM);
 	free(reader.frames);

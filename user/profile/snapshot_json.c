@@ -183,3 +183,37 @@ struct json_object *json_of_change(const struct change *change)
 	json_add_difference(object, "blocks", change->blocks);
 	return object;
 }
+
+struct json_object *json_of_windows(const struct recorded_windows *windows)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "asked_percent",
+			       json_object_new_double(windows->asked_percent));
+	json_object_object_add(object, "spent_percent",
+			       json_object_new_double(windows->spent_percent));
+	json_add_count(object, "count", windows->count);
+	json_add_count(object, "failed", windows->failed);
+	json_add_count(object, "promoted", windows->promoted);
+	json_object_object_add(object, "watched_s",
+			       json_object_new_double((double)windows->watched_ns / 1e9));
+	json_object_object_add(object, "bytes_per_hour",
+			       json_object_new_double(windows->bytes_per_hour));
+	json_add_string(object, "problem", windows->problem);
+	return object;
+}
+
+struct json_object *json_of_stack_growth(const struct stack_growth *growth)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_string(object, "verdict", growth_verdict_name(growth->verdict));
+	json_object_object_add(object, "suspect", json_object_new_boolean(growth->suspect));
+	json_add_count(object, "samples", growth->samples);
+	json_add_count(object, "blocks", growth->blocks);
+	json_object_object_add(object, "bytes_per_hour",
+			       json_object_new_double(growth->bytes_per_hour));
+	json_object_object_add(object, "low", json_object_new_double(growth->low));
+	json_object_object_add(object, "high", json_object_new_double(growth->high));
+	return object;
+}

@@ -20,6 +20,10 @@ struct json_object *json_of_reachability(const struct reachability *reachability
 struct json_object *json_of_objects(const struct stack_objects *objects);
 struct json_object *json_of_types(const struct stack_objects *objects);
 
+/* What windows told: of a recording, and of a stack. */
+struct json_object *json_of_windows(const struct recorded_windows *windows);
+struct json_object *json_of_stack_growth(const struct stack_growth *growth);
+
 /*
  * What reports and saved profiles say in the same words: version, host, mode, overhead, totals,
  * targets, modules, frees and losses. Returns NULL, or the end of a sentence that says what is

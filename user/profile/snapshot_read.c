@@ -184,6 +184,15 @@ static bool read_flag(const struct json_object *object, const char *key, bool *f
 	return true;
 }
 
+static bool read_growth(struct snapshot *snapshot, struct stack *stack,
+			const struct json_object *object)
+{
+	struct json_object *growth;
+
+	return !json_object_object_get_ex(object, "growth", &growth) ||
+	       json_read_growth(snapshot, stack, growth);
+}
+
 static bool read_stack(struct reader *reader, const struct json_object *object)
 {
 	struct snapshot *snapshot = reader->snapshot;
@@ -199,7 +208,7 @@ static bool read_stack(struct reader *reader, const struct json_object *object)
 	       read_seconds(object, "oldest_s", &stack->oldest_ns, &known) &&
 	       read_flag(object, "truncated", &stack->truncated) &&
 	       read_flag(object, "guessed", &stack->guessed) &&
-	       read_frames(snapshot, stack, object);
+	       read_growth(snapshot, stack, object) && read_frames(snapshot, stack, object);
 }
 
 /* A part of the text, or all of it. NULL after a failure. */
