@@ -60,6 +60,8 @@ struct call {
 	struct block fresh; /* working memory for the block being recorded */
 	__u32 old_block;    /* enum old_block */
 	__u32 space;
+	__u32 half; /* where config.windows: in which half of a window the thread was seen last */
+	__u32 reserved;
 };
 
 #define SIZE_OVERFLOW (~0ull)

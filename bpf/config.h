@@ -14,6 +14,7 @@ struct config {
 	__u32 scratch_count; /* scratch buffers, see bpf/scratch.bpf.h */
 	__u32 follow_forks;  /* children of traced processes are traced from birth */
 	__u32 peak;          /* keep what was held at the highest moment */
+	__u32 windows;       /* recording goes on and off: see `tracing` */
 };
 
 #endif

@@ -53,7 +53,8 @@ struct block {
 	__u64 time_ns; /* CLOCK_MONOTONIC at the allocation's return; of one that a realloc replaced
 			  that of the first one */
 	__u32 stack;   /* row of totals_by_stack */
-	__u32 window;  /* of its space, in which it got its address and size */
+	__u32 window;  /* of its space, in which it got its address and size; where config.windows
+			  the half of a window, see WINDOW_OF() */
 };
 
 struct bucket {
@@ -76,6 +77,13 @@ struct stack_totals {
 	__u64 peak_bytes;
 	__u64 peak_blocks;
 };
+
+/*
+ * Where config.windows, recording is on for short windows, each of two halves of one length, which are
+ * numbered through: 2, 3 the first one's, 4, 5 the next one's.
+ */
+#define WINDOW_OF(half)       ((half) >> 1)
+#define WINDOW_IS_FIRST(half) (!((half)&1))
 
 /*
  * The highest moment so far, where config.peak. A row keeps what it had then as it changes for the

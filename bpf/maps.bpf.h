@@ -13,8 +13,12 @@
 
 const volatile struct config config = {};
 
-/* W: user space. 1 while the ledger is open; nothing is recorded before or after. */
+/* W: user space. While the ledger is open 1, or, where config.windows, the half of the window that is
+ * open, see WINDOW_OF(); else 0: nothing is recorded. */
 volatile __u32 tracing = 0;
+
+/* W: programs. R: user space. Hits while nothing was recorded; some of many at once go uncounted. */
+__u64 hits_unrecorded = 0;
 
 /* W: programs. Stacks in use, blocks in the spill table, the last address space given out. */
 __u32 stacks_used = 0;

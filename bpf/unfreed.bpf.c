@@ -52,6 +52,8 @@ static __always_inline void block_open(struct call *call, __u64 address, __u32 w
 	if (!key)
 		return;
 	block_close(call, key, seen);
+	if (config.windows)
+		window = call->half;
 	call->fresh.size = call->size;
 	call->fresh.stack = stack_current(call);
 	call->fresh.window = window;
@@ -81,6 +83,37 @@ static __noinline int call_abandon(struct call *call)
 	old_close(call);
 	call->sp = 0;
 	return 0;
+}
+
+/* What the thread was in the middle of in an earlier window has ended in the time between. */
+static __noinline int call_cross(struct call *call, __u32 half)
+{
+	if (WINDOW_OF(call->half) != WINDOW_OF(half)) {
+		old_close(call);
+		call->sp = 0;
+		call->throwing_sp = 0;
+		call->noted_sp = 0;
+		call->last_allocated = 0;
+		call->last_freed = 0;
+	}
+	call->half = half;
+	return 0;
+}
+
+/* State of the current thread, as call_current() has it; NULL also while nothing is recorded. */
+static __always_inline struct call *call_recorded(struct space_state **state)
+{
+	__u32 half = tracing;
+	struct call *call;
+
+	if (!half) {
+		hits_unrecorded++;
+		return NULL;
+	}
+	call = call_current(state);
+	if (config.windows && call && call->half != half)
+		call_cross(call, half);
+	return call;
 }
 
 static __always_inline void realloc_begin(struct call *call)
@@ -132,9 +165,7 @@ static __always_inline bool alloc_begin(struct pt_regs *ctx)
 	struct space_state *state;
 	struct call *call;
 
-	if (!tracing)
-		return false;
-	call = call_current(&state);
+	call = call_recorded(&state);
 	if (!call || state->gate == GATE_OFF)
 		return false;
 	if (call->sp && call_is_inside(call, sp)) {
@@ -197,9 +228,7 @@ static __always_inline void alloc_end(struct pt_regs *ctx)
 	__u64 result = regs_result(ctx);
 	__u32 op;
 
-	if (!tracing)
-		return;
-	call = call_current(&state);
+	call = call_recorded(&state);
 	if (!call || !call->sp || call->sp + REGS_RETURN_POPS != sp)
 		return;
 	call->sp = 0;
@@ -263,7 +292,7 @@ SEC("uprobe")
 int throwing_enter(struct pt_regs *ctx)
 {
 	struct space_state *state;
-	struct call *call = tracing ? call_current(&state) : NULL;
+	struct call *call = call_recorded(&state);
 
 	if (!call || state->gate == GATE_OFF || (call->sp && call_is_inside(call, regs_sp(ctx))))
 		return 0;
@@ -301,7 +330,7 @@ int throwing_return(struct pt_regs *ctx)
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 	__u64 sp = place_sp(ctx, cookie);
 	struct space_state *state;
-	struct call *call = tracing ? call_current(&state) : NULL;
+	struct call *call = call_recorded(&state);
 	__u64 result;
 
 	if (!call || state->gate == GATE_OFF || call->throwing_sp != sp)
@@ -349,7 +378,7 @@ int alloc_note(struct pt_regs *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 	struct space_state *state;
-	struct call *call = tracing ? call_current(&state) : NULL;
+	struct call *call = call_recorded(&state);
 
 	if (!call)
 		return 0;
@@ -388,10 +417,8 @@ int alloc_direct(struct pt_regs *ctx)
 	struct call *call;
 	__u64 result;
 
-	if (!tracing)
-		return 0;
 	result = place_result(ctx, cookie);
-	call = result ? call_current(&state) : NULL;
+	call = result ? call_recorded(&state) : NULL;
 	if (!call || state->gate == GATE_OFF)
 		return 0;
 	if (call->sp && call_is_inside(call, sp))
@@ -410,13 +437,11 @@ int free_enter(struct pt_regs *ctx)
 	__u64 address, cookie;
 	__u64 key;
 
-	if (!tracing)
-		return 0;
 	cookie = bpf_get_attach_cookie(ctx);
 	address = regs_argument(ctx, PROBE_COOKIE_POINTER(cookie));
 	if (!address)
 		return 0;
-	call = call_current(&state);
+	call = call_recorded(&state);
 	if (!call || state->gate < GATE_ALL || (call->sp && call_is_inside(call, regs_sp(ctx))))
 		return 0;
 	key = call_key(call, address);

@@ -180,6 +180,13 @@ const struct alloc_function *alloc_functions(size_t *count)
 	return functions;
 }
 
+_Static_assert((int)FUNCTION_COUNT <= (int)ALLOC_FUNCTIONS_MAX, "numbers of functions are smaller");
+
+size_t alloc_function_number(const struct alloc_function *function)
+{
+	return (size_t)(function - functions);
+}
+
 const struct alloc_function *alloc_function_find(const char *name)
 {
 	static pthread_once_t sorted = PTHREAD_ONCE_INIT;

@@ -29,6 +29,10 @@ struct alloc_function {
 /* Returns the table, and its length in *count. */
 const struct alloc_function *alloc_functions(size_t *count);
 
+/* The place of a row in the table: less than ALLOC_FUNCTIONS_MAX. */
+size_t alloc_function_number(const struct alloc_function *function);
+enum { ALLOC_FUNCTIONS_MAX = 256 };
+
 /* NULL where the name is not an allocation function. */
 const struct alloc_function *alloc_function_find(const char *name);
 

@@ -27,13 +27,6 @@ struct gap_entry {
 
 _Static_assert(sizeof(struct function_site) == 112, "");
 
-static uint32_t function_number(const struct alloc_function *function)
-{
-	size_t count;
-
-	return (uint32_t)(function - alloc_functions(&count));
-}
-
 static const struct alloc_function *function_of(uint64_t number)
 {
 	size_t count;
@@ -48,7 +41,7 @@ static void encode_sites(struct encoder *encoder, const struct site *sites, size
 	for (size_t i = 0; i < count; i++) {
 		const struct function_site entry = {
 			.site = site_put(&sites[i]),
-			.function = function_number(sites[i].function),
+			.function = (uint32_t)alloc_function_number(sites[i].function),
 		};
 
 		encode_bytes(encoder, &entry, sizeof(entry));
@@ -68,8 +61,9 @@ int survey_encode(const struct survey *survey, struct confined_answer *answer)
 	encode_sites(&encoder, survey->direct_sites, survey->direct_count);
 	encode_u64(&encoder, survey->gap_count);
 	for (size_t i = 0; i < survey->gap_count; i++) {
-		const struct gap_entry entry = {function_number(survey->gaps[i].function),
-						survey->gaps[i].some};
+		const struct gap_entry entry = {
+			(uint32_t)alloc_function_number(survey->gaps[i].function),
+			survey->gaps[i].some};
 
 		encode_bytes(&encoder, &entry, sizeof(entry));
 	}

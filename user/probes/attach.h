@@ -24,6 +24,13 @@ const char *attach_kind_name(enum attach_kind kind);
 /* What a program's expected_attach_type must be, set before load. */
 uint32_t attach_kind_program_type(enum attach_kind kind);
 
+/* When probes are in place, under a budget: see opener.h. */
+enum probes_when {
+	PROBES_ALWAYS, /* there is none */
+	PROBES_RARE,   /* always, as long as they are rarely hit */
+	PROBES_IN_WINDOWS,
+};
+
 struct probe {
 	uint64_t file_offset;
 	uint64_t cookie;
@@ -40,6 +47,7 @@ struct probe_set {
 	int file_fd;
 	pid_t pid;
 	bool at_return; /* multi and perf; a session is both */
+	enum probes_when when;
 	const struct probe *probes;
 	size_t count;
 };

@@ -17,8 +17,7 @@ static void (*const probed_functions[SITE_STEPPED + 1])(void) = {
 	[SITE_STEPPED] = trap_stepped,
 };
 
-/* Where a function of this program lies in its file; 0 where that cannot be found. */
-static uint64_t find_file_offset(void (*function)(void))
+uint64_t calibration_file_offset(void (*function)(void))
 {
 	const struct procfs procfs = {.root = "/proc"};
 	uint64_t address = (uint64_t)(uintptr_t)function;
@@ -56,7 +55,7 @@ static int measure_trap(const struct calibration *calibration, enum site_kind ki
 			int self_fd, double *cost_ns)
 {
 	void (*function)(void) = probed_functions[kind];
-	struct probe probe = {.file_offset = find_file_offset(function)};
+	struct probe probe = {.file_offset = calibration_file_offset(function)};
 	struct probe_set set = {
 		.kind = calibration->kind,
 		.program_fd = at_return ? calibration->return_fd : calibration->count_fd,

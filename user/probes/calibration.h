@@ -24,6 +24,9 @@ struct calibration {
 	int return_fd;         /* and that for returns */
 };
 
+/* Where a function of this program lies in its file; 0 where that cannot be found. */
+uint64_t calibration_file_offset(void (*function)(void));
+
 /* Returns 0 or a negative errno. */
 int calibration_measure(const struct calibration *calibration, struct trap_costs *costs);
 

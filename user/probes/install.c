@@ -43,7 +43,18 @@ struct installation {
 	struct probe_set set;
 };
 
-static void collect_probes(struct installation *installation, enum group group)
+static enum probes_when when_of(const struct installation *installation, const struct site *site)
+{
+	const struct frequent *frequent = installation->programs->frequent;
+
+	if (!frequent)
+		return PROBES_ALWAYS;
+	return frequent->of[alloc_function_number(site->function)] ? PROBES_IN_WINDOWS
+								   : PROBES_RARE;
+}
+
+static void collect_probes(struct installation *installation, enum group group,
+			   enum probes_when when)
 {
 	struct probe_set *set = &installation->set;
 
@@ -51,7 +62,7 @@ static void collect_probes(struct installation *installation, enum group group)
 	for (size_t i = 0; i < installation->site_count; i++) {
 		const struct site *site = installation->sites[i];
 
-		if (site_group(site) != group)
+		if (site_group(site) != group || when_of(installation, site) != when)
 			continue;
 		installation->probes[set->count].file_offset = site->file_offset;
 		installation->probes[set->count++].cookie =
@@ -67,11 +78,18 @@ static enum attach_kind plain_kind(enum attach_kind kind)
 static int install_group(struct installation *installation, enum group group, enum attach_kind kind,
 			 int program_fd, bool at_return)
 {
-	collect_probes(installation, group);
+	int error = 0;
+
 	installation->set.kind = kind;
 	installation->set.program_fd = program_fd;
 	installation->set.at_return = at_return;
-	return keeper_attach(installation->keeper, installation->group, &installation->set);
+	for (enum probes_when when = PROBES_ALWAYS; when <= PROBES_IN_WINDOWS && !error; when++) {
+		collect_probes(installation, group, when);
+		installation->set.when = when;
+		error = keeper_attach(installation->keeper, installation->group,
+				      &installation->set);
+	}
+	return error;
 }
 
 static int install_allocs(struct installation *installation)

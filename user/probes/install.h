@@ -8,9 +8,16 @@
 #include "../allocators/allocators.h"
 #include "keeper.h"
 
+/* Functions that are called often, by alloc_function_number(). */
+struct frequent {
+	bool of[ALLOC_FUNCTIONS_MAX];
+};
+
 /* Descriptors of the loaded programs. */
 struct probe_programs {
 	enum attach_kind kind;
+	const struct frequent
+		*frequent; /* probed in windows alone; NULL: all probes stay in place */
 	int alloc_session; /* session only */
 	int alloc_enter;   /* multi and perf */
 	int alloc_return;

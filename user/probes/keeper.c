@@ -18,16 +18,24 @@
 #define PROBES_MAX   1024
 #define REMOVALS_MAX 256 /* under way at the same time */
 
-enum request_type { REQUEST_ATTACH, REQUEST_REMOVE, REQUEST_RELEASE };
+enum request_type {
+	REQUEST_ATTACH,
+	REQUEST_REMOVE,
+	REQUEST_BEGIN_WINDOWS,
+	REQUEST_END_WINDOWS,
+	REQUEST_RELEASE
+};
 
 struct request {
 	enum request_type type;
 	enum attach_kind kind;
 	pid_t pid;
 	bool at_return;
+	enum probes_when when;
 	uint32_t group;
 	size_t count; /* of probes */
 	struct probe probes[PROBES_MAX];
+	struct window_start start; /* of REQUEST_BEGIN_WINDOWS */
 };
 
 struct reply {
@@ -45,15 +53,17 @@ struct held {
 	size_t group_count;
 	pthread_t removals[REMOVALS_MAX];
 	size_t removal_count;
+	struct opener *opener;
 };
 
 struct keeper {
 	pid_t pid;
 	int socket;
 	uint32_t last_group;
+	struct opener *opener; /* its account is shared with the one over there */
 };
 
-/* The descriptors that travel with REQUEST_ATTACH. */
+/* The descriptors that travel with REQUEST_ATTACH, and with REQUEST_BEGIN_WINDOWS: memory. */
 struct passed {
 	int program;
 	int file;
@@ -64,12 +74,19 @@ union control {
 	struct cmsghdr align;
 };
 
+/* What of it is not empty. */
+static size_t request_bytes(const struct request *request)
+{
+	if (request->type == REQUEST_BEGIN_WINDOWS)
+		return sizeof(*request);
+	return offsetof(struct request, probes) + request->count * sizeof(struct probe);
+}
+
 static int send_request(int socket, const struct request *request, const struct passed *passed)
 {
 	struct iovec vector = {
 		.iov_base = (void *)request,
-		.iov_len = offsetof(struct request, probes) +
-			   (passed ? request->count : 0) * sizeof(struct probe),
+		.iov_len = request_bytes(request),
 	};
 	union control control = {0};
 	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
@@ -123,8 +140,8 @@ static void drop_group(struct held *held, struct group *group)
 	*group = held->groups[--held->group_count];
 }
 
-static int attach_here(struct held *held, const struct request *request,
-		       const struct passed *passed)
+/* Descriptors that are used up are none of *passed any more. */
+static int attach_here(struct held *held, const struct request *request, struct passed *passed)
 {
 	struct probe_set set = {
 		.kind = request->kind,
@@ -132,6 +149,7 @@ static int attach_here(struct held *held, const struct request *request,
 		.file_fd = passed->file,
 		.pid = request->pid,
 		.at_return = request->at_return,
+		.when = request->when,
 		.probes = request->probes,
 		.count = request->count,
 	};
@@ -139,6 +157,10 @@ static int attach_here(struct held *held, const struct request *request,
 	const struct group fresh = {.number = request->group};
 	int error;
 
+	if (set.when != PROBES_ALWAYS) {
+		*passed = (struct passed){-1, -1};
+		return opener_add(held->opener, request->group, &set);
+	}
 	if (!group && array_append(&held->groups, &held->group_count, fresh))
 		group = &held->groups[held->group_count - 1];
 	if (!group)
@@ -178,6 +200,7 @@ static void remove_here(struct held *held, uint32_t number)
 	struct group *group = find_group(held, number);
 	struct links *links = group ? malloc(sizeof(*links)) : NULL;
 
+	opener_remove(held->opener, number);
 	if (!group)
 		return;
 	reap_removals(held);
@@ -198,6 +221,8 @@ static void release_here(struct held *held)
 {
 	struct links all = {0};
 
+	opener_end(held->opener);
+	opener_release(held->opener);
 	for (size_t i = 0; i < held->group_count; i++) {
 		if (links_join(&all, &held->groups[i].links))
 			links_release(&held->groups[i].links);
@@ -210,26 +235,47 @@ static void release_here(struct held *held)
 	held->group_count = 0;
 }
 
-static struct reply serve(struct held *held, const struct request *request,
-			  const struct passed *passed)
+static int begin_here(struct held *held, const struct request *request, struct passed *passed)
+{
+	struct window_start start = request->start;
+
+	start.program_fd = passed->program;
+	start.memory_fd = passed->file;
+	*passed = (struct passed){-1, -1};
+	return opener_begin(held->opener, &start);
+}
+
+static struct reply serve(struct held *held, const struct request *request, struct passed *passed)
 {
 	struct reply reply = {0};
 
-	if (request->type == REQUEST_ATTACH)
+	switch (request->type) {
+	case REQUEST_ATTACH:
 		reply.error = attach_here(held, request, passed);
-	else if (request->type == REQUEST_REMOVE)
+		break;
+	case REQUEST_REMOVE:
 		remove_here(held, request->group);
-	else
+		break;
+	case REQUEST_BEGIN_WINDOWS:
+		reply.error = begin_here(held, request, passed);
+		break;
+	case REQUEST_END_WINDOWS:
+		opener_end(held->opener);
+		break;
+	case REQUEST_RELEASE:
 		release_here(held);
+		break;
+	}
 	return reply;
 }
 
-static _Noreturn void run_keeper(int socket)
+static _Noreturn void run_keeper(int socket, struct opener *opener)
 {
 	static struct request request;
 	static struct held held;
 	struct passed passed;
 
+	held.opener = opener;
 	while (receive_request(socket, &request, &passed)) {
 		struct reply reply = serve(&held, &request, &passed);
 
@@ -266,18 +312,21 @@ struct keeper *keeper_new(void)
 
 	if (!keeper)
 		return NULL;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets)) {
+	keeper->opener = opener_new();
+	if (!keeper->opener || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets)) {
+		opener_free(keeper->opener);
 		free(keeper);
 		return NULL;
 	}
 	keeper->pid = fork();
 	if (keeper->pid == 0)
-		run_keeper(detach_from_parent(sockets[1]));
+		run_keeper(detach_from_parent(sockets[1]), keeper->opener);
 	close(sockets[1]);
 	keeper->socket = sockets[0];
 	if (keeper->pid > 0)
 		return keeper;
 	close(sockets[0]);
+	opener_free(keeper->opener);
 	free(keeper);
 	return NULL;
 }
@@ -288,6 +337,7 @@ void keeper_free(struct keeper *keeper)
 		return;
 	close(keeper->socket);
 	waitpid(keeper->pid, NULL, 0);
+	opener_free(keeper->opener);
 	free(keeper);
 }
 
@@ -332,6 +382,7 @@ int keeper_attach(struct keeper *keeper, uint32_t group, const struct probe_set 
 	request->pid = set->pid;
 	request->group = group;
 	request->at_return = set->at_return;
+	request->when = set->when;
 	request->count = set->count;
 	memcpy(request->probes, set->probes, set->count * sizeof(*set->probes));
 	error = ask(keeper, request, &passed);
@@ -354,6 +405,31 @@ static void ask_plainly(struct keeper *keeper, enum request_type type, uint32_t 
 void keeper_remove(struct keeper *keeper, uint32_t group)
 {
 	ask_plainly(keeper, REQUEST_REMOVE, group);
+}
+
+int keeper_begin_windows(struct keeper *keeper, const struct window_start *start)
+{
+	struct passed passed = {start->program_fd, start->memory_fd};
+	struct request *request = calloc(1, sizeof(*request));
+	int error;
+
+	if (!request)
+		return -ENOMEM;
+	request->type = REQUEST_BEGIN_WINDOWS;
+	request->start = *start;
+	error = ask(keeper, request, &passed);
+	free(request);
+	return error;
+}
+
+void keeper_end_windows(struct keeper *keeper)
+{
+	ask_plainly(keeper, REQUEST_END_WINDOWS, 0);
+}
+
+const struct window_account *keeper_windows(const struct keeper *keeper)
+{
+	return opener_account(keeper->opener);
 }
 
 void keeper_release(struct keeper *keeper)
