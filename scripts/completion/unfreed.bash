@@ -141,7 +141,7 @@ _unfreed()
         ;;
     record)
         options="$target -d --duration -i --interval --older-than --peak $output --follow-forks
-                 --exact --growth --reachability --freeze --max-memory --malloc --python
+                 --exact --budget --growth --reachability --freeze --max-memory --malloc --python
                  --native-interpreter --attach --sites --max-blocks --max-stacks --with-arguments -q
                  --quiet -v --verbose --help --"
         ;;

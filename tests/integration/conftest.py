@@ -304,9 +304,10 @@ class Recorder:
         written = pathlib.Path(seen_in or directory) / self.path.name
         self.path.unlink(missing_ok=True)
         self.aged = "--older-than" in options
+        exact = [] if {"--growth", "--budget"} & set(options) else ["--exact"]
         self.process = subprocess.Popen(
-            [*before, str(program), "record", *([] if "--growth" in options else ["--exact"]),
-             "--all-stacks", "-o", str(written), *map(str, options), *map(str, args)],
+            [*before, str(program), "record", *exact, "--all-stacks", "-o", str(written),
+             *map(str, options), *map(str, args)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.stdout = Lines(self.process.stdout)
         self.stderr = Lines(self.process.stderr)

@@ -48,7 +48,9 @@ def test_a_hot_malloc_is_refused(options, hot):
     process = hot(PYTHONS[-1].values[0], "large")
     run = record(process, *options)
     assert run.returncode == 3, run.stderr
-    assert run.stderr.splitlines()[-1].startswith("unfreed: refused: exact recording would slow")
+    last = run.stderr.splitlines()[-1]
+    assert last.startswith("unfreed: refused: exact recording would slow")
+    assert "--budget 5 records for moments" in last
     assert "tracing" not in run.stderr
     assert not run.stdout
     assert is_unhurt(process)

@@ -271,6 +271,44 @@ static void test_growth(void **state)
 	assert_string_equal(python_plan_name(&python, NULL), "growth");
 }
 
+/* --- under a budget --- */
+
+static void test_a_budget(void **state)
+{
+	static const struct {
+		double percent, slowed;
+		uint64_t duration_s, window_ms;
+	} cases[] = {
+		/* clang-format off */
+		{1, 20, 0, 30},
+		{1, 20, 600, 30},
+		{1, 20, 20, 10},   /* twenty windows */
+		{0.1, 20, 10, 1},
+		{1, 300, 600, 5},  /* not to be felt */
+		{20, 300, 600, 20}, /* it would take more than ten a second to spend that */
+		{50, 20, 600, 50},
+		/* clang-format on */
+	};
+	const struct request request = {.budget = 5};
+	struct plan plan;
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		const struct request one = {.budget = cases[i].percent};
+		uint64_t window_ns =
+			plan_window_ns(&one, cases[i].slowed, cases[i].duration_s * 1000000000);
+
+		if (window_ns / 1000 != cases[i].window_ms * 1000)
+			fail_msg("case %zu: %lu ns", i, (unsigned long)window_ns);
+	}
+	/* nothing is too dear, and each call is recorded, in windows */
+	assert_int_equal(plan_malloc(&request, 5000).refusal, REASON_NONE);
+	assert_false(plan_malloc(&request, 5000).dear);
+	plan_make(&plan, &evidence_sources, &request, &(struct cost){0});
+	assert_ptr_equal(plan.malloc, &malloc_exact);
+	assert_true(plan.windows && plan.python.frames_alone && !plan.growth);
+}
+
 /* --- what contradicts itself --- */
 
 static void test_requests(void **state)
@@ -307,6 +345,16 @@ static void test_requests(void **state)
 		{{.growth = true, .reachability = true}, REASON_GROWTH_ALONE},
 		{{.growth = true, .malloc = MALLOC_EXACT}, REASON_GROWTH_ALONE},
 		{{.growth = true, .python = PYTHON_OFF}, REASON_GROWTH_ALONE},
+		{{.budget = 5}, REASON_NONE},
+		{{.budget = 5, .exact = true}, REASON_BUDGET_ALONE},
+		{{.budget = 5, .growth = true}, REASON_BUDGET_ALONE},
+		{{.budget = 5, .peak = true}, REASON_BUDGET_ALONE},
+		{{.budget = 5, .old = true}, REASON_BUDGET_ALONE},
+		{{.budget = 5, .reachability = true}, REASON_BUDGET_ALONE},
+		{{.budget = 5, .malloc = MALLOC_EXACT}, REASON_BUDGET_ALONE},
+		{{.budget = 5, .python = PYTHON_POOLS}, REASON_BUDGET_ALONE},
+		{{.budget = 5, .newcomers = true}, REASON_BUDGET_OF_NEWCOMERS},
+		{{.newcomers = true}, REASON_NONE},
 		{{.old = true}, REASON_NONE},
 		{{.old = true, .malloc = MALLOC_OFF}, REASON_NONE},
 		/* clang-format on */
@@ -333,11 +381,17 @@ static void test_names_of_requests(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kernel),         cmocka_unit_test(test_process),
-		cmocka_unit_test(test_cost_of_malloc), cmocka_unit_test(test_cost_of_objects),
-		cmocka_unit_test(test_the_share),      cmocka_unit_test(test_plans),
-		cmocka_unit_test(test_what_is_seen),   cmocka_unit_test(test_growth),
-		cmocka_unit_test(test_requests),       cmocka_unit_test(test_names_of_requests),
+		cmocka_unit_test(test_kernel),
+		cmocka_unit_test(test_process),
+		cmocka_unit_test(test_cost_of_malloc),
+		cmocka_unit_test(test_cost_of_objects),
+		cmocka_unit_test(test_the_share),
+		cmocka_unit_test(test_plans),
+		cmocka_unit_test(test_what_is_seen),
+		cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_a_budget),
+		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_names_of_requests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

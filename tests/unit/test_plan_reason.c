@@ -34,6 +34,8 @@ static const struct {
 	[REASON_PEAK_OF_OLD] = {STATUS_USAGE, "is gone: --older-than cannot be told of that"},
 	[REASON_PEAK_OF_NOTHING] = {STATUS_USAGE, "--peak is of malloc's blocks, and of Python's"},
 	[REASON_GROWTH_ALONE] = {STATUS_USAGE, "--growth is of new pages of memory, not of allocators' blocks"},
+	[REASON_BUDGET_ALONE] = {STATUS_USAGE, "--budget records malloc's calls for moments: leave --exact"},
+	[REASON_BUDGET_OF_NEWCOMERS] = {STATUS_USAGE, "--budget is of processes that run: leave --follow-forks"},
 	[REASON_NO_PRIVILEGE] = {STATUS_KERNEL, "not allowed to load BPF programs without CAP_BPF; run as root"},
 	[REASON_OTHER_PIDS] = {STATUS_KERNEL, "this PID namespace is not the host's: run unfreed on the host"},
 	[REASON_NO_SUCH_PROBES] = {STATUS_KERNEL, "Linux 6.1.0-test has no session probes; `unfreed doctor`"},
@@ -47,7 +49,7 @@ static const struct {
 			    "6.1.0-test would kill it (CVE-2025-21834); update the kernel, or let --growth"},
 	[REASON_NO_MALLOC] = {STATUS_TARGET, "found no malloc in process 4711: a static executable"},
 	[REASON_MALLOC_DEAR] = {STATUS_TARGET, "refused: exact recording would slow process 4711 by about 33 %, more "
-				"than 25 %; --growth costs little"},
+				"than 25 %; --budget 5 records for moments, at most 5 % of its time"},
 	[REASON_MALLOC_DEAR_MEANWHILE] = {STATUS_TARGET, "recording malloc's calls would slow it by 33 %"},
 	[REASON_NO_OBJECTS] = {STATUS_TARGET, "process 4711 is no CPython whose objects can be seen"},
 	[REASON_MALLOC_LEFT_OUT] = {STATUS_OK, "that is more than 25 %: malloc's calls are left out"},

@@ -64,6 +64,7 @@ static const struct {
 		"cannot watch /usr/lib/lib{path}.so for libraries loaded later: Device or resource busy"},
 	[EVENT_NOT_READ] = {VERBOSITY_VERBOSE, "process 4711: not read: a: b; c: d"},
 	[EVENT_FILE_TROUBLE] = {VERBOSITY_VERBOSE, "a: b; c: d"},
+	[EVENT_NO_WINDOWS] = {VERBOSITY_QUIET, "no window can be opened: Device or resource busy"},
 	[EVENT_NOT_ATTACHED] = {VERBOSITY_NORMAL, "cannot: {pid}"},
 	[EVENT_PYTHON] = {VERBOSITY_VERBOSE, "process 4711: CPython 3.11, pools"},
 	[EVENT_PYTHON_NOTE] = {VERBOSITY_NORMAL, "process 4711: CPython 3.11: process 12 is gone"},

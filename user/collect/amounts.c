@@ -47,6 +47,21 @@ void amounts_sum_live(struct snapshot *snapshot)
 	}
 }
 
+void amounts_sum(struct snapshot *snapshot)
+{
+	struct totals *totals = &snapshot->totals;
+
+	amounts_sum_live(snapshot);
+	totals->alloc_bytes = totals->alloc_blocks = 0;
+	for (size_t i = 0; i < snapshot->stack_count; i++) {
+		totals->alloc_bytes += snapshot->stacks[i].alloc_bytes;
+		totals->alloc_blocks += snapshot->stacks[i].alloc_blocks;
+	}
+	totals->free_bytes = totals->alloc_bytes - totals->live_bytes;
+	totals->free_blocks = totals->alloc_blocks - totals->live_blocks;
+	snapshot->unknown_frees = snapshot->sized_frees = snapshot->sized_bytes = 0;
+}
+
 void amounts_sum_rows(const struct ledger_view *view, const struct live_blocks *live,
 		      struct counters *sum)
 {

@@ -23,6 +23,9 @@ void amounts_fill_peak(const struct ledger_view *view, size_t row, bool pools, s
 /* The totals' live is what the stacks have: with an age limit, or at the highest moment. */
 void amounts_sum_live(struct snapshot *snapshot);
 
+/* All of the totals are what the stacks have, and nothing is known of older blocks. */
+void amounts_sum(struct snapshot *snapshot);
+
 /* While targets run the counters are of another moment than the rows: then their sum counts. */
 void amounts_sum_rows(const struct ledger_view *view, const struct live_blocks *live,
 		      struct counters *sum);

@@ -87,6 +87,13 @@ bool collector_next_trouble(struct collector *collector, char *text, size_t size
 /* What was looked up for all snapshots so far: what each one adds is of stacks that are new to it. */
 struct name_counts collector_name_counts(const struct collector *collector);
 
+/* Of one row of the ledger, what windows told of it. */
+struct row_growth {
+	struct stack_growth growth;
+	struct amount allocated; /* about, in all the time */
+	struct amount grown;     /* likewise */
+};
+
 struct snapshot_request {
 	int64_t started_at_ns; /* since the epoch */
 	uint64_t duration_ns;
@@ -96,6 +103,7 @@ struct snapshot_request {
 	bool last;                          /* no other one follows, so that there is time */
 	uint64_t losses[LOSS_COUNT];        /* noticed in user space, added to the programs' */
 	const struct judged_blocks *judged; /* NULL: nobody asked what is lost */
+	const struct row_growth *growth;    /* with MODE_WINDOWS: one a row */
 };
 
 /* Returns a snapshot to be freed with snapshot_free, NULL with errno. */

@@ -39,6 +39,18 @@ static size_t target_of(struct snapshot *snapshot, const struct image *image,
 	return index_by_image[number];
 }
 
+/* What is open in the ledger says nothing there. */
+static void add_growth(struct snapshot *snapshot, struct stack *stack, const struct row_growth *row)
+{
+	stack->growth = snapshot_alloc(snapshot, 1, sizeof(*stack->growth));
+	*stack->growth = row->growth;
+	stack->alloc_bytes = row->allocated.bytes;
+	stack->alloc_blocks = row->allocated.blocks;
+	stack->live_bytes = row->grown.bytes;
+	stack->live_blocks = row->grown.blocks;
+	stack->oldest_ns = 0;
+}
+
 static void add_stack(struct collector *collector, struct frames_filler *filler, size_t row,
 		      const struct live_blocks *live, const struct snapshot_request *request,
 		      size_t *index_by_image)
@@ -59,6 +71,8 @@ static void add_stack(struct collector *collector, struct frames_filler *filler,
 		amounts_fill_pools(snapshot, stack, &live[row]);
 	if (snapshot->has_peak)
 		amounts_fill_peak(collector->view, row, pools_has(known), stack);
+	if (request->growth)
+		add_growth(snapshot, stack, &request->growth[row]);
 	if (known)
 		frames_fill(filler, stack, known);
 	else if (row + STACK_ROWS_EXTRA == collector->view->row_count)
@@ -261,8 +275,10 @@ static int read_objects(const struct collector *collector, struct snapshot *snap
 	*rows = calloc(collector->view->row_count, sizeof(**rows));
 	if (!*rows)
 		return -ENOMEM;
-	/* what there is now may not be what there was at the highest moment */
-	int error = snapshot->has_peak ? 0 : stack_objects_read(&objects, snapshot, *rows);
+	/* what there is now may not be what there was at the highest moment, or what grew */
+	int error = snapshot->has_peak || request->growth
+			    ? 0
+			    : stack_objects_read(&objects, snapshot, *rows);
 
 	if (error)
 		free(*rows);
@@ -312,6 +328,8 @@ static int fill_stacks(struct collector *collector, struct snapshot *snapshot,
 	fill_coverage(collector, snapshot, live, index_by_image);
 	if (request->older_than_ns || snapshot->has_peak)
 		amounts_sum_live(snapshot);
+	if (request->growth)
+		amounts_sum(snapshot);
 	snapshot_sort(snapshot);
 	return 0;
 }

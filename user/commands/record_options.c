@@ -22,6 +22,7 @@ enum {
 	KEY_PEAK,
 	KEY_FOLLOW_FORKS,
 	KEY_EXACT,
+	KEY_BUDGET,
 	KEY_GROWTH,
 	KEY_REACHABILITY,
 	KEY_FREEZE,
@@ -51,6 +52,11 @@ static const struct argp_option options[] = {
 	{"exact", KEY_EXACT, NULL, 0,
 	 "Record every call whatever it costs. Without it a slowdown of more than " SHARE_TEXT
 	 " is refused",
+	 2},
+	{"budget", KEY_BUDGET, "PCT", 0,
+	 "Record malloc's calls in short windows alone, which take at most this share of the "
+	 "targets' processor time, 0.1 to 50 percent; which sizes grow is read from the heap, and "
+	 "the windows say which stacks they are of",
 	 2},
 	{"growth", KEY_GROWTH, NULL, 0,
 	 "No probes on allocators: which stacks touched the memory that is new and still there, by "
@@ -144,6 +150,19 @@ static error_t parse_count(const char *name, const char *text, uint32_t limit, u
 	return 0;
 }
 
+static error_t parse_budget(const char *text, double *percent)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (end == text || *end || !(value >= 0.1 && value <= 50)) {
+		message_error("--budget needs a percentage from 0.1 to 50, not \"%s\"", text);
+		return EINVAL;
+	}
+	*percent = value;
+	return 0;
+}
+
 static error_t parse_attach(struct record_options *record, const char *text)
 {
 	for (int kind = ATTACH_AUTO; kind <= ATTACH_PERF; kind++) {
@@ -195,11 +214,36 @@ static error_t check(struct record_options *record)
 	char text[REASON_SIZE];
 
 	record->config.how.old = record->config.older_than_ns > 0;
+	record->config.how.newcomers = record->config.follow_forks || record->target.command;
 	reason = request_check(&record->config.how);
 	if (reason == REASON_NONE)
 		return 0;
 	message_error("%s", reason_write(reason, NULL, text, sizeof(text)));
 	return EINVAL;
+}
+
+/* Returns whether it is one. */
+static bool parse_flag(struct record_options *record, int key)
+{
+	struct recording_config *config = &record->config;
+	const struct {
+		int key;
+		bool *flag;
+	} flags[] = {
+		{KEY_PEAK, &config->how.peak},
+		{KEY_FOLLOW_FORKS, &config->follow_forks},
+		{KEY_EXACT, &config->how.exact},
+		{KEY_GROWTH, &config->how.growth},
+		{KEY_REACHABILITY, &config->how.reachability},
+		{KEY_FREEZE, &config->how.freeze},
+		{KEY_NATIVE_INTERPRETER, &config->native_interpreter},
+		{KEY_WITH_ARGUMENTS, &record->with_arguments},
+	};
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (flags[i].key == key)
+			return *flags[i].flag = true;
+	return false;
 }
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
@@ -217,36 +261,14 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return parse_positive_seconds("--interval", argument, &record->config.interval_ns);
 	case KEY_OLDER_THAN:
 		return parse_seconds("--older-than", argument, &record->config.older_than_ns);
-	case KEY_PEAK:
-		record->config.how.peak = true;
-		return 0;
-	case KEY_FOLLOW_FORKS:
-		record->config.follow_forks = true;
-		return 0;
-	case KEY_EXACT:
-		record->config.how.exact = true;
-		return 0;
-	case KEY_GROWTH:
-		record->config.how.growth = true;
-		return 0;
-	case KEY_REACHABILITY:
-		record->config.how.reachability = true;
-		return 0;
-	case KEY_FREEZE:
-		record->config.how.freeze = true;
-		return 0;
+	case KEY_BUDGET:
+		return parse_budget(argument, &record->config.how.budget);
 	case KEY_MAX_MEMORY:
 		return argument_memory(argument, &record->config.max_memory_bytes);
 	case KEY_MALLOC:
 		return parse_malloc(record, argument);
 	case KEY_PYTHON:
 		return parse_python(record, argument);
-	case KEY_NATIVE_INTERPRETER:
-		record->config.native_interpreter = true;
-		return 0;
-	case KEY_WITH_ARGUMENTS:
-		record->with_arguments = true;
-		return 0;
 	case KEY_ATTACH:
 		return parse_attach(record, argument);
 	case KEY_SITES:
@@ -260,7 +282,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_END:
 		return check(record);
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return parse_flag(record, key) ? 0 : ARGP_ERR_UNKNOWN;
 	}
 }
 

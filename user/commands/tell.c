@@ -27,6 +27,7 @@ static const struct sentence {
 		"cannot watch {path} for libraries loaded later: {error}"},
 	[EVENT_NOT_READ] = {VERBOSITY_VERBOSE, "process {pid}: not read: {text}"},
 	[EVENT_FILE_TROUBLE] = {VERBOSITY_VERBOSE, "{text}"},
+	[EVENT_NO_WINDOWS] = {VERBOSITY_QUIET, "no window can be opened: {error}"},
 	[EVENT_NOT_ATTACHED] = {VERBOSITY_NORMAL, "{failure}"},
 
 	[EVENT_PYTHON] = {VERBOSITY_VERBOSE, "process {pid}: CPython {version}, {mode}"},

@@ -21,6 +21,7 @@ enum event_kind {
 	EVENT_LINKER_NOT_WATCHED,
 	EVENT_NOT_READ,
 	EVENT_FILE_TROUBLE, /* it could not be used, or a part of it */
+	EVENT_NO_WINDOWS,   /* under a budget */
 	EVENT_NOT_ATTACHED, /* to what came later: a library, a child, an interpreter */
 	/* Interpreters. */
 	EVENT_PYTHON,

@@ -39,7 +39,7 @@ enum reason plan_process(const struct request *request, const struct target_surv
 
 static bool is_dear(const struct request *request, double percent)
 {
-	return percent > SHARE_PERCENT && !request->exact;
+	return percent > SHARE_PERCENT && !request->exact && request->budget == 0;
 }
 
 /* Whether what the pools of an interpreter show is worth having without malloc's calls. Whether the
@@ -137,6 +137,26 @@ static const struct source *find_asked(const struct sources *sources, const stru
 	return NULL;
 }
 
+#define WINDOW_NS         30000000.0
+#define WINDOW_OF_SLOW_NS 5000000.0
+#define WINDOW_LEAST_NS   1000000.0
+#define WINDOW_APART_NS   100000000.0
+#define SLOW_PERCENT      100
+#define WINDOWS_LEAST     20
+
+uint64_t plan_window_ns(const struct request *request, double percent, uint64_t duration_ns)
+{
+	double length = percent > SLOW_PERCENT ? WINDOW_OF_SLOW_NS : WINDOW_NS;
+	double spending = request->budget / 100 * WINDOW_APART_NS;
+	double affordable = (double)duration_ns * request->budget / 100 / WINDOWS_LEAST;
+
+	if (spending > length)
+		length = spending;
+	if (duration_ns && affordable < length)
+		length = affordable;
+	return (uint64_t)(length > WINDOW_LEAST_NS ? length : WINDOW_LEAST_NS);
+}
+
 void plan_make(struct plan *plan, const struct sources *sources, const struct request *request,
 	       const struct cost *cost)
 {
@@ -153,6 +173,10 @@ void plan_make(struct plan *plan, const struct sources *sources, const struct re
 			   .dear = cost->malloc_is_dear || cost->objects_are_dear,
 			   .nops_emulated = cost->nops_emulated},
 	};
+	if (request->budget > 0) {
+		plan->windows = true;
+		plan->python = (struct python_terms){.frames_alone = true};
+	}
 	if (!plan->malloc && request->malloc != MALLOC_OFF)
 		plan->notes[notes++] = REASON_MALLOC_LEFT_OUT;
 	if (!plan->malloc && request->reachability)

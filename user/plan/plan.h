@@ -60,9 +60,17 @@ enum { PLAN_NOTES_MAX = 2 };
 struct plan {
 	const struct source *malloc; /* NULL: its calls are left out */
 	bool growth;                 /* new pages of memory are seen in the place of blocks */
+	bool windows;                /* malloc's calls are recorded for moments: request->budget */
 	struct python_terms python;
 	enum reason notes[PLAN_NOTES_MAX]; /* until REASON_NONE */
 };
+
+/*
+ * How long a window is, in ns: long enough for blocks of one request to go again in it, and where
+ * probes slow a target to less than half its pace (`percent`) not so long that it is felt, unless a
+ * large budget could not be spent so; of a short recording (0: it is not known how long) so long that there are some.
+ */
+uint64_t plan_window_ns(const struct request *request, double percent, uint64_t duration_ns);
 
 void plan_make(struct plan *plan, const struct sources *sources, const struct request *request,
 	       const struct cost *cost);

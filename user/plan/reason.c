@@ -37,6 +37,12 @@ static const struct sentence {
 		"--growth is of new pages of memory, not of allocators' blocks: leave --exact, --peak, "
 		"--reachability, --freeze, --malloc and --python out"},
 
+	[REASON_BUDGET_ALONE] = {STATUS_USAGE,
+		"--budget records malloc's calls for moments: leave --exact, --growth, --peak, "
+		"--older-than, --reachability, --freeze, --malloc and --python out"},
+	[REASON_BUDGET_OF_NEWCOMERS] = {STATUS_USAGE,
+		"--budget is of processes that run: leave --follow-forks and a command out"},
+
 	[REASON_NO_PRIVILEGE] = {STATUS_KERNEL, "not allowed to load BPF programs {lacks}"},
 	[REASON_OTHER_PIDS] = {STATUS_KERNEL,
 		"this PID namespace is not the host's: run unfreed on the host, or in a container "
@@ -62,8 +68,8 @@ static const struct sentence {
 
 	[REASON_MALLOC_DEAR] = {STATUS_TARGET,
 		"refused: exact recording would slow process {pid} by about {percent} %, more than "
-		SHARE_TEXT "; --growth costs little and says who touches new memory, --exact records "
-		"each call all the same"},
+		SHARE_TEXT "; --budget 5 records for moments, at most 5 % of its time, --growth says who "
+		"touches new memory, --exact records each call all the same"},
 	[REASON_MALLOC_DEAR_MEANWHILE] = {STATUS_TARGET,
 		"recording malloc's calls would slow it by {percent} %"},
 	[REASON_NO_OBJECTS] = {STATUS_TARGET,

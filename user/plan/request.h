@@ -31,11 +31,13 @@ struct request {
 	enum attach_kind attach;
 	bool entry_sites;  /* probes at entry and return, also where direct sites are found */
 	bool exact;        /* at any cost */
+	double budget;     /* percent of the targets' processor time, in windows; 0: all the time */
 	bool growth;       /* new pages of memory, in the place of allocators' blocks */
 	bool peak;         /* what was held at the highest moment, in the place of what is now */
 	bool old;          /* only blocks of some age */
 	bool reachability; /* tell lost blocks from those that something refers to */
 	bool freeze;       /* stop processes for that, and read registers */
+	bool newcomers;    /* a command, or children: processes that are not there yet */
 };
 
 /* What in it contradicts itself. */

@@ -268,7 +268,7 @@ void c_trace_end(struct c_trace *trace, bool is_python, struct zone *zone, struc
 	old_ns = old_ns < traced_ns / 2 ? old_ns : traced_ns / 2;
 	stacks->seconds = (double)traced_ns / 1e9;
 	stacks->cost_s = stacks->seconds * trace->slowdown_percent / 100;
-	snapshot = tracer_snapshot(trace->tracer, old_ns, NULL);
+	snapshot = tracer_snapshot(trace->tracer, old_ns, NULL, NULL);
 	if (snapshot) {
 		struct answer_fill *fills = zone_alloc(zone, FILLS_MAX, sizeof(*fills));
 

@@ -32,6 +32,7 @@ void recording_free(struct recording *recording)
 	if (!recording)
 		return;
 	tracer_close(recording->tracer);
+	windows_free(recording->windows);
 	waiting_free(recording->waiting);
 	footprints_free(recording->footprints);
 	since_free(recording->since);
@@ -205,6 +206,11 @@ static void fill_cost(const struct recording *recording, struct snapshot *snapsh
 	struct usage used;
 	bool known = footprints_used(recording->footprints, &used);
 
+	if (recording->windows) {
+		windows_fill(recording->windows, recording->tracer, snapshot);
+		snapshot->overhead_percent = snapshot->windows.spent_percent;
+		return;
+	}
 	if (recording->plan.growth) {
 		recording_cost_fill_added(tracer_growth_cost_s(recording->tracer), wall_s,
 					  known ? used.cpu_s : 0, snapshot);
@@ -217,14 +223,22 @@ static void fill_cost(const struct recording *recording, struct snapshot *snapsh
 struct snapshot *recording_report(struct recording *recording, bool last)
 {
 	struct judged_blocks *judged = judge_blocks(recording, last);
+	struct row_growth *growth = NULL;
 	struct snapshot *snapshot;
 
 	if (last)
 		tracer_halt(recording->tracer);
 	footprints_measure(recording->footprints, last);
+	if (recording->windows) {
+		growth = windows_rows(recording->windows, recording->tracer);
+		if (!growth)
+			return NULL;
+	}
 	if (last)
 		tracer_stop(recording->tracer);
-	snapshot = tracer_snapshot(recording->tracer, recording->config.older_than_ns, judged);
+	snapshot =
+		tracer_snapshot(recording->tracer, recording->config.older_than_ns, judged, growth);
+	free(growth);
 	reachability_free(judged);
 	if (!snapshot)
 		return NULL;

@@ -9,6 +9,38 @@
 #include "../evidence/sources.h"
 #include "../tracer/trial.h"
 
+static struct window_terms window_terms(const struct recording *recording)
+{
+	const struct recording_config *config = &recording->config;
+
+	if (!recording->plan.windows)
+		return (struct window_terms){0};
+	return (struct window_terms){
+		.share = config->how.budget / 100,
+		.length_ns = plan_window_ns(&config->how, recording->estimated.slowdown_percent,
+					    config->duration_ns),
+	};
+}
+
+static int begin_windows(struct recording *recording, struct failure *failure)
+{
+	const struct recording_config *config = &recording->config;
+	const struct windows_config windows = {
+		.procfs = recording->procfs,
+		.loop = recording->reading.loop,
+		.pids = recording->list.pids,
+		.pid_count = recording->list.count,
+		.duration_ns = config->duration_ns,
+		.asked_percent = config->how.budget,
+		.call = recording->estimated.call,
+	};
+
+	if (!recording->plan.windows)
+		return 0;
+	recording->windows = windows_new(&windows);
+	return recording->windows ? 0 : failure_set(failure, STATUS_FAILURE, "out of memory");
+}
+
 /* Opens a tracer by a plan that is made anew; the one before is closed. */
 static int open_tracer(struct recording *recording, struct failure *failure)
 {
@@ -24,6 +56,8 @@ static int open_tracer(struct recording *recording, struct failure *failure)
 		.peak = config->how.peak,
 		.malloc_off = !recording->plan.malloc,
 		.growth = recording->plan.growth,
+		.windows = window_terms(recording),
+		.frequent = recording->frequent,
 		.python = recording->plan.python,
 		.native_interpreter = config->native_interpreter,
 		.max_blocks = config->max_blocks,
@@ -74,7 +108,7 @@ static int attach_all(struct recording *recording, struct failure *failure)
 	for (int i = 0; i < PLAN_NOTES_MAX; i++)
 		recording_tell_reason(recording, recording->plan.notes[i], NULL);
 	begin(recording, recording->list.pids, recording->list.count);
-	return 0;
+	return begin_windows(recording, failure);
 }
 
 /* *again: there is another plan to be made. */

@@ -12,6 +12,7 @@
 #include "recording.h"
 #include "recording_cost.h"
 #include "target_list.h"
+#include "windows.h"
 
 enum { RECORDING_NAMED_MAX = 8 /* processes that are told of one by one */ };
 
@@ -26,7 +27,9 @@ struct recording {
 	struct target_list list;
 	struct waiting *waiting;
 	struct footprints *footprints;
-	struct since *since; /* NULL: there is one report only */
+	struct windows *windows;  /* NULL: no budget */
+	struct frequent frequent; /* under one: functions that are called often */
+	struct since *since;      /* NULL: there is one report only */
 	struct recording_cost estimated;
 	struct cost cost;
 	struct plan plan; /* by that */

@@ -60,6 +60,22 @@ static void tell_cost_of_all(const struct recording *recording)
 	event_tell(recording->config.listener, &event);
 }
 
+/* Calls a second; the probes of a function with fewer cost less than windows would for it. */
+#define FREQUENT 100
+
+/* malloc and free are so at any rate. */
+static void note_frequent(struct recording *recording, const struct estimate *estimate)
+{
+	static const char *const always[] = {"malloc", "free"};
+	bool *frequent = recording->frequent.of;
+
+	for (size_t i = 0; i < sizeof(always) / sizeof(always[0]); i++)
+		frequent[alloc_function_number(alloc_function_find(always[i]))] = true;
+	for (size_t i = 0; i < estimate->rate_count; i++)
+		if (estimate->rates[i].calls_per_s >= FREQUENT)
+			frequent[alloc_function_number(estimate->rates[i].site->function)] = true;
+}
+
 static int check_cost(struct recording *recording, pid_t pid, void *context,
 		      struct failure *failure)
 {
@@ -71,6 +87,7 @@ static int check_cost(struct recording *recording, pid_t pid, void *context,
 	if (survey_check(check, failure))
 		return -1;
 	recording_cost_add(&recording->estimated, &check->estimate);
+	note_frequent(recording, &check->estimate);
 	if (wants_malloc(recording) && recording->list.count <= RECORDING_NAMED_MAX)
 		tell_cost(recording, pid, &check->estimate);
 	ruling = plan_malloc(&recording->config.how, words.percent);

@@ -20,6 +20,7 @@ struct loaded_config {
 	bool follow_forks;
 	bool peak;
 	bool growth; /* with the program of page faults */
+	bool windows;
 	uint32_t max_blocks;
 	uint32_t max_stacks;
 };

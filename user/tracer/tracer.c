@@ -26,6 +26,7 @@ static int load(struct tracer *tracer)
 		.follow_forks = tracer->config.follow_forks,
 		.peak = tracer->config.peak,
 		.growth = tracer->config.growth,
+		.windows = tracer->config.windows.share > 0,
 		.max_blocks = tracer->config.max_blocks,
 		.max_stacks = tracer->config.max_stacks,
 	};
@@ -71,6 +72,8 @@ struct tracer *tracer_open(const struct tracer_config *config, const struct proc
 	error = tracer->probes ? load(tracer) : -errno;
 	if (error)
 		goto failed;
+	if (config->windows.share > 0)
+		tracer->loaded.programs.frequent = &tracer->config.frequent;
 	tracer->collector = collector_new(procfs, confined, &tracer->loaded.view,
 					  &tracer->loaded.unwind_memory);
 	if (tracer->collector && config->native_interpreter)
@@ -353,7 +356,10 @@ void tracer_start(struct tracer *tracer)
 	tracer->started = true;
 	if (tracer->growth)
 		growth_start(tracer->growth);
-	tracer->loaded.skeleton->bss->tracing = 1;
+	if (tracer->config.windows.share > 0)
+		tracer_begin_windows(tracer);
+	else
+		tracer->loaded.skeleton->bss->tracing = 1;
 }
 
 bool tracer_sees_objects(const struct tracer *tracer, pid_t pid)
@@ -370,6 +376,8 @@ void tracer_halt(struct tracer *tracer)
 {
 	if (tracer->stopped_monotonic_ns)
 		return;
+	if (tracer->config.windows.share > 0)
+		keeper_end_windows(tracer->probes);
 	tracer->loaded.skeleton->bss->tracing = 0;
 	tracer->stopped_monotonic_ns = clock_ns(CLOCK_MONOTONIC);
 	if (tracer->growth)
@@ -435,6 +443,17 @@ uint64_t tracer_calls(const struct tracer *tracer)
 	return counters.alloc_blocks + counters.free_blocks + counters.unknown_frees;
 }
 
+struct live_blocks *tracer_rows(const struct tracer *tracer, size_t *count)
+{
+	const struct ledger_view *view = &tracer->loaded.view;
+	struct live_blocks *rows = calloc(view->row_count, sizeof(*rows));
+
+	*count = view->row_count;
+	if (rows)
+		ledger_view_totals(view, rows);
+	return rows;
+}
+
 static uint64_t end_of(const struct tracer *tracer)
 {
 	return tracer->stopped_monotonic_ns ? tracer->stopped_monotonic_ns
@@ -488,13 +507,17 @@ int tracer_each_block(const struct tracer *tracer,
  * is at hand. What came meanwhile is in them.
  */
 struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
-				 const struct judged_blocks *judged)
+				 const struct judged_blocks *judged,
+				 const struct row_growth *growth)
 {
 	struct snapshot_request request = {
 		.started_at_ns = tracer->started_at_ns,
 		.older_than_ns = older_than_ns,
-		.mode = tracer->config.malloc_off ? MODE_GROWTH : MODE_EXACT,
+		.mode = growth                      ? MODE_WINDOWS
+			: tracer->config.malloc_off ? MODE_GROWTH
+						    : MODE_EXACT,
 		.judged = judged,
+		.growth = growth,
 		.last = tracer->stopped,
 	};
 

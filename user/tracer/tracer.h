@@ -15,9 +15,11 @@ struct tracer_config {
 	enum attach_kind attach; /* a definite one */
 	bool entry_sites;        /* probes at entry and return, also where direct sites are found */
 	bool follow_forks;
-	bool peak;       /* snapshots are of the highest moment */
-	bool malloc_off; /* no probes on malloc's family */
-	bool growth;     /* who touches new pages: see growth.h */
+	bool peak;                   /* snapshots are of the highest moment */
+	bool malloc_off;             /* no probes on malloc's family */
+	bool growth;                 /* who touches new pages: see growth.h */
+	struct window_terms windows; /* share 0: recording goes on all the time; see opener.h */
+	struct frequent frequent;    /* with windows */
 	struct python_terms python;
 	bool native_interpreter; /* reports show its native frames */
 	uint32_t max_blocks;
@@ -135,6 +137,13 @@ double tracer_growth_cost_s(const struct tracer *tracer);
 /* Calls of allocation functions that were recorded or recognised, so far. */
 uint64_t tracer_calls(const struct tracer *tracer);
 
+/* NULL where there are no windows. */
+const struct window_account *tracer_windows(const struct tracer *tracer);
+
+/* What each stack, a row of the ledger, allocated and freed, as ledger_view_totals(): an array that the
+ * caller frees; NULL on out of memory. */
+struct live_blocks *tracer_rows(const struct tracer *tracer, size_t *count);
+
 /* See collector_each_image() and ledger_view_visit(). */
 int tracer_each_image(const struct tracer *tracer,
 		      int (*act)(void *context, const struct image *image), void *context);
@@ -143,10 +152,11 @@ int tracer_each_block(const struct tracer *tracer,
 		      void *context);
 
 /*
- * What is outstanding now (or was at tracer_stop). `judged` NULL: nobody asked what is lost. NULL
- * with errno.
+ * What is outstanding now (or was at tracer_stop). `judged` NULL: nobody asked what is lost.
+ * `growth`: with windows, what each row of the ledger grew by; else NULL. NULL with errno.
  */
 struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
-				 const struct judged_blocks *judged);
+				 const struct judged_blocks *judged,
+				 const struct row_growth *growth);
 
 #endif

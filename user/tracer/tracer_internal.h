@@ -34,6 +34,9 @@ struct tracer {
 	uint64_t losses[LOSS_COUNT];
 };
 
+/* Has the keeper open windows in the targets that are there. */
+void tracer_begin_windows(struct tracer *tracer);
+
 /* Sweeps out what was removed, where it is time for that. */
 void tracer_sweep(struct tracer *tracer);
 
