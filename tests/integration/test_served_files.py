@@ -58,13 +58,14 @@ class Server:
         subprocess.run(["umount", "-l", self.directory], stderr=subprocess.DEVNULL)
 
 
-def run(server, command, wrap=()):
+def run(server, command, directory, wrap=()):
     """A command on a target that has the library, while its server is silent: status, what it said, what
     was asked of the server."""
     with Target("hostile", "--library", server.library) as target:
         server.fall_silent()
         process = subprocess.Popen([*wrap, UNFREED, *command, str(target.pid)], text=True,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                                   cwd=directory, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE)
         try:
             errors = process.communicate(timeout=TIMEOUT)[1]
         finally:
@@ -78,7 +79,7 @@ def run(server, command, wrap=()):
 def test_a_users_server_is_not_asked(tmp_path, command, wrap):
     library = build_library(tmp_path)
     with Server(tmp_path / "mount", library, NOBODY) as server:
-        status, errors, requests = run(server, command, wrap)
+        status, errors, requests = run(server, command, tmp_path, wrap)
     assert "opcode" not in requests
     assert status == 0, errors
 
