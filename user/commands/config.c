@@ -11,6 +11,7 @@
 
 #include "../lib/library.h"
 #include "../lib/owner.h"
+#include "../lib/words.h"
 
 #define LIBRARY "libinih.so.1" /* in Debian 10 to 13, Fedora and Arch */
 
@@ -25,17 +26,6 @@ struct reading {
 };
 
 /* --- which options there are --- */
-
-static bool is_word(const char *words, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (const char *found = words; (found = strstr(found, word)); found += length)
-		if ((found == words || found[-1] == ' ') &&
-		    (!found[length] || found[length] == ' '))
-			return true;
-	return false;
-}
 
 static const struct argp_option *find_option(const struct argp *parser, const char *name)
 {
@@ -107,7 +97,7 @@ static int take_entry(void *context, const char *section, const char *key, const
 
 	if (*section && strcmp(section, "monitor") != 0)
 		return refuse(reading, "there is no section \"", section);
-	if (!option || is_word(reading->except, key))
+	if (!option || words_have(reading->except, ' ', key))
 		return refuse(reading, "there is no option \"", key);
 	if (has_key(reading->config, key))
 		return refuse(reading, "it gives once more \"", key);

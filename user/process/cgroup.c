@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../lib/words.h"
 #include "own_cgroup.h"
 
 /* Version 1 says "none" by the largest number of whole pages. */
@@ -42,17 +43,6 @@ static FILE *open_mountinfo(const struct procfs *procfs)
 	return length < 0 || (size_t)length >= sizeof(path) ? NULL : fopen(path, "re");
 }
 
-/* Whether a word is in a list that commas separate. */
-static bool has_word(const char *list, const char *word)
-{
-	size_t length = strlen(word);
-
-	for (const char *at = list; (at = strstr(at, word)); at += length)
-		if ((at == list || at[-1] == ',') && (!at[length] || at[length] == ','))
-			return true;
-	return false;
-}
-
 /* The group of a process in one hierarchy. */
 static bool read_group(const struct procfs *procfs, pid_t pid, enum version version, char *group)
 {
@@ -72,7 +62,7 @@ static bool read_group(const struct procfs *procfs, pid_t pid, enum version vers
 		path[strcspn(path, "\n")] = '\0';
 		controllers++;
 		found = version == VERSION_2 ? !*controllers && !strncmp(line, "0:", 2)
-					     : has_word(controllers, "memory");
+					     : words_have(controllers, ',', "memory");
 		if (found)
 			snprintf(group, PATH_MAX, "%s", path);
 	}
@@ -102,7 +92,7 @@ static bool is_of_version(const struct mount *mount, enum version version)
 {
 	if (version == VERSION_2)
 		return !strcmp(mount->type, "cgroup2");
-	return !strcmp(mount->type, "cgroup") && has_word(mount->options, "memory");
+	return !strcmp(mount->type, "cgroup") && words_have(mount->options, ',', "memory");
 }
 
 /* How many groups above that of our namespace. */
