@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "../lib/descriptors.h"
+#include "../lib/signals.h"
 
 #define NOBODY          65534
 #define MEMORY_MAX      ((rlim_t)4 << 30)
@@ -38,15 +39,12 @@
 /* The keyboard's signals go to the whole process group; the parent decides when this one ends. */
 static void reset_signals(void)
 {
-	sigset_t none;
-
 	for (int number = 1; number < NSIG; number++)
 		signal(number, SIG_DFL);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	signals_unblock();
 	setsid();
 }
 

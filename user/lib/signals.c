@@ -25,8 +25,17 @@ void signals_leave_writes_alone(void)
 	changed = true;
 }
 
+void signals_unblock(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 void signals_restore(void)
 {
+	signals_unblock();
 	for (size_t i = 0; i < OF_WRITES && changed; i++)
 		sigaction(of_writes[i], &before[i], NULL);
 }

@@ -12,7 +12,11 @@
 /* Once, at the start of the program. */
 void signals_leave_writes_alone(void);
 
-/* In a child, before it executes something of the user's: as it was before the above. */
+/* In a child: none is blocked any more. */
+void signals_unblock(void);
+
+/* In a child, before it executes something of the user's: as it was before the above, and none is
+ * blocked. */
 void signals_restore(void);
 
 /*

@@ -21,11 +21,8 @@
 
 static _Noreturn void run_child(char *const argv[], int error_pipe)
 {
-	sigset_t none;
 	int error;
 
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 	signals_restore();
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	raise(SIGSTOP);

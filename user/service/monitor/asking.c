@@ -16,6 +16,7 @@
 
 #include "../../lib/descriptors.h"
 #include "../../lib/process_end.h"
+#include "../../lib/signals.h"
 #include "../../memory/budget.h"
 #include "../../output/why.h"
 #include "../inquiry.h"
@@ -100,8 +101,6 @@ static int answer_into(const struct asking_options *options, FILE *file)
 static _Noreturn void run_child(const struct asking_options *options, int fd, int whole_fd,
 				pid_t parent)
 {
-	sigset_t none;
-
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (whole_fd >= 0)
 		whole_fd = fcntl(whole_fd, F_DUPFD, WHOLE_FD + 1); /* out of the pipe's way */
@@ -111,8 +110,7 @@ static _Noreturn void run_child(const struct asking_options *options, int fd, in
 	descriptors_close_from(options->whole ? WHOLE_FD + 1 : WHOLE_FD);
 	fcntl(PIPE_FD, F_SETFD, FD_CLOEXEC);
 	fcntl(WHOLE_FD, F_SETFD, FD_CLOEXEC);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	signals_unblock();
 	FILE *file = fdopen(PIPE_FD, "w");
 	int error = file ? answer_into(options, file) : -errno;
 	_exit(error || fclose(file));

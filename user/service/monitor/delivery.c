@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "delivery.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -120,15 +121,22 @@ static void attend(struct delivery *delivery)
 }
 
 /* What a service without root may is for us alone: to read all processes is not what an alert needs. */
+pid_t delivery_fork(void)
+{
+	pid_t child = fork();
+
+	if (child < 0)
+		return -errno;
+	setpgid(child, child); /* by both: whoever comes first */
+	if (child)
+		return child;
+	signals_restore();
+	cap_reset_ambient();
+	return 0;
+}
+
 _Noreturn void delivery_execute(const char *path, char *const *argv, int input)
 {
-	sigset_t none;
-
-	setpgid(0, 0);
-	signals_restore();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	cap_reset_ambient();
 	if (dup2(input, 0) < 0 || dup2(2, 1) < 0)
 		_exit(126);
 	descriptors_close_from(3);

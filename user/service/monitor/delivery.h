@@ -42,8 +42,14 @@ struct delivery_way {
 struct delivery;
 
 /*
- * For `start`, in a child: becomes a program, with `input` as its standard input, our standard error for
- * both of its outputs, and without capabilities that we hand on. Ends by status 126 or 127.
+ * For `start`, as fork(2), but a negative errno: the child leads a process group, its signals are as if we
+ * had never touched them, and it hands no capability on to what it executes.
+ */
+pid_t delivery_fork(void);
+
+/*
+ * In such a child: becomes a program, with `input` as its standard input, and our standard error for both
+ * of its outputs. Ends by status 126 or 127.
  */
 _Noreturn void delivery_execute(const char *path, char *const *argv, int input);
 

@@ -52,17 +52,14 @@ static pid_t start(void *context, const char *text)
 
 	if (pipe2(ends, O_CLOEXEC))
 		return -errno;
-	pid_t child = fork();
+	pid_t child = delivery_fork();
 	if (!child)
 		delivery_execute(hook->path, argv, ends[0]);
-	int error = child < 0 ? -errno : 0;
-	if (child > 0)
-		setpgid(child, child);
 	close(ends[0]);
-	written = error ? 0 : write(ends[1], text, strlen(text));
+	written = child < 0 ? 0 : write(ends[1], text, strlen(text));
 	(void)written; /* what ended before it read has its status told */
 	close(ends[1]);
-	return error ? error : child;
+	return child;
 }
 
 /* Once: what a program of the user's has done of its work nobody knows. */

@@ -31,12 +31,10 @@ static pid_t start(void *context, const char *text)
 			NULL};
 
 	(void)text;
-	pid_t child = fork();
+	pid_t child = delivery_fork();
 	if (!child)
 		delivery_execute("/proc/self/exe", argv, open("/dev/null", O_RDONLY));
-	if (child > 0)
-		setpgid(child, child);
-	return child < 0 ? -errno : child;
+	return child;
 }
 
 /* What was wrong it has said itself, unless it was killed. */

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "webhook.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +11,6 @@
 
 #include "../../lib/descriptors.h"
 #include "../../lib/process_end.h"
-#include "../../lib/signals.h"
 #include "curl.h"
 
 #define SLACK_S 5.0 /* in which a child whose time is over should have ended by itself */
@@ -32,8 +29,9 @@ struct outcome {
 };
 
 struct webhook {
-	struct webhook_options options; /* its address is: */
 	char *url;
+	double timeout_s;
+	const struct listener *listener;
 	struct outcome *outcome;
 	char shown[SHOWN_BYTES];
 	bool fails; /* and that was said */
@@ -116,18 +114,18 @@ static void post(const struct curl *curl, const struct webhook *webhook, const c
 {
 	struct outcome *outcome = webhook->outcome;
 	size_t left = ANSWER_BYTES_MAX;
-	long timeout_ms = (long)(webhook->options.timeout_s * 1000);
+	long timeout_ms = (long)(webhook->timeout_s * 1000);
 	CURL *handle = curl->easy_init();
 	struct curl_slist *headers = curl->slist_append(NULL, "Content-Type: application/json");
 
-	if (!handle || !headers || curl->easy_setopt(handle, CURLOPT_URL, webhook->options.url))
+	if (!handle || !headers || curl->easy_setopt(handle, CURLOPT_URL, webhook->url))
 		return;
-		/* It has no other than these two, and goes to no other address; an older library does not know. */
 #if LIBCURL_VERSION_NUM >= 0x075500
 	curl->easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
 	curl->easy_setopt(handle, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
 #endif
+	/* It has no other than these two, and goes to no other address; an older library does not know. */
 	curl->easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
 	curl->easy_setopt(handle, CURLOPT_POST, 1L);
 	curl->easy_setopt(handle, CURLOPT_POSTFIELDSIZE, (long)strlen(text));
@@ -147,14 +145,8 @@ static void post(const struct curl *curl, const struct webhook *webhook, const c
 static _Noreturn void run_child(const struct webhook *webhook, const char *text)
 {
 	const struct curl *curl;
-	sigset_t none;
 
-	setpgid(0, 0);
-	signals_restore();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 	descriptors_close_from(3);
-	cap_reset_ambient();
 	if (cap_set_proc(cap_init()))
 		_exit(1);
 	curl = curl_load();
@@ -168,12 +160,10 @@ static pid_t start(void *context, const char *text)
 	const struct webhook *webhook = context;
 
 	*webhook->outcome = (struct outcome){0, "it ended before it had posted"};
-	pid_t child = fork();
+	pid_t child = delivery_fork();
 	if (!child)
 		run_child(webhook, text);
-	if (child > 0)
-		setpgid(child, child);
-	return child < 0 ? -errno : child;
+	return child;
 }
 
 /* --- what came of it --- */
@@ -190,7 +180,7 @@ static void tell(struct webhook *webhook, enum delivery_end end, const char *tex
 	bool dropped = end == DELIVERY_DROPPED;
 
 	if (dropped || !webhook->fails)
-		event_tell(webhook->options.listener,
+		event_tell(webhook->listener,
 			   &(struct event){
 				   .kind = dropped ? EVENT_ALERT_DROPPED : EVENT_ALERT_DELAYED,
 				   .path = webhook->shown,
@@ -246,8 +236,12 @@ struct delivery *webhook_new(struct loop *loop, const struct webhook_options *op
 		free(url);
 		return NULL;
 	}
-	*webhook = (struct webhook){.options = *options, .url = url, .outcome = outcome};
-	webhook->options.url = url;
+	*webhook = (struct webhook){
+		.url = url,
+		.timeout_s = options->timeout_s,
+		.listener = options->listener,
+		.outcome = outcome,
+	};
 	show(options->url, webhook->shown);
 	return delivery_new(loop, &(struct delivery_way){
 					  .start = start,
