@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`unfreed heap` counts objects by type as the process itself does: those that the garbage
 collector lists are equal in number, of others there are as many at least as can be reached."""
+import ctypes
 import json
+import os
 import pathlib
 import re
 
@@ -18,6 +20,8 @@ UNLISTED = ("type", "tuple", "dict")
 OF_CODE = ("str", "tuple", "bytes", "int", "code")
 MADE = ("decimal.Decimal", "collections.deque", "set", "datetime.timedelta", "array.array", "bytes")
 SYS_PAUSE = "34 "
+SYS_PROCESS_MADVISE = 440
+MADV_PAGEOUT = 21
 
 
 def count(process):
@@ -85,6 +89,38 @@ def test_what_a_child_has_not_touched_has_its_name(python, tmp_path):
     for name in MADE:
         assert ours[child][name] >= 1000
         assert ours[child][name] == pytest.approx(ours[process.pid][name], abs=2)
+
+
+class Range(ctypes.Structure):
+    _fields_ = [("start", ctypes.c_void_p), ("bytes", ctypes.c_size_t)]
+
+
+def page_out_variables(pid):
+    """What a process has not written of the variables of its program and libraries, as the kernel does
+    where memory is scarce."""
+    call = ctypes.CDLL(None, use_errno=True).syscall
+    process = os.pidfd_open(pid)
+    for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+        start, end, access, path = re.match(r"(\w+)-(\w+) (\S+) \S+ \S+ \d+ *(.*)", line).groups()
+        if access == "rw-p" and path.startswith("/"):
+            start, end = int(start, 16), int(end, 16)
+            done = call(SYS_PROCESS_MADVISE, process, ctypes.byref(Range(start, end - start)), 1,
+                        MADV_PAGEOUT, 0)
+            assert done == end - start, os.strerror(ctypes.get_errno())
+    os.close(process)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may take another's pages from memory")
+@pytest.mark.parametrize("python", choose(PYTHONS, 8, 11, 13, 14))
+def test_what_the_kernel_has_in_its_cache_does_not_count(python, started, tmp_path):  # noqa: F811
+    """Objects that lie in the variables of files, as keyword names of C functions do."""
+    process, _ = begin_graphs(python, started)
+    count(process)
+    before = counts_of(look(process.pid, tmp_path / "heap.json")[0])
+    page_out_variables(process.pid)
+    resident = resident_bytes(process.pid)
+    assert counts_of(look(process.pid, tmp_path / "heap.json")[0]) == before
+    assert resident_bytes(process.pid) == resident
 
 
 @pytest.mark.parametrize("python", with_long(choose(PYTHONS, 8, 11, 13, 14), 11, 14))

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "../../lib/path.h"
+#include "../../memory/file_pages.h"
 #include "exit_calls.h"
 #include "names.h"
 
@@ -268,11 +269,17 @@ static void take_interpreter(struct rooting *rooting, uint64_t interpreter)
 	take_words(rooting, interpreter, INTERPRETER_BYTES, "interpreter", true);
 }
 
-/* Arenas of pymalloc that were mapped right behind a library look like its variables. */
+/*
+ * Arenas of pymalloc that were mapped right behind a library look like its variables. Of a file those
+ * pages are taken too that are not in memory: which of them are depends on what the kernel had in its
+ * cache, and what objects there are does not.
+ */
 static void take_page(struct rooting *rooting, uint64_t start, uint64_t end, uint32_t label)
 {
 	const struct object_reader *reader = rooting->reader;
-	const uint8_t *page = view_kept(reader->view, start);
+	const struct region *region = regions_find(view_regions(reader->view), start);
+	const uint8_t *page = region && file_pages_has(region) ? view_page(reader->view, start)
+							       : view_kept(reader->view, start);
 
 	if (!page || object_pools_at(reader->pools, start))
 		return;
