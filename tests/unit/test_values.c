@@ -87,6 +87,31 @@ static void test_replaced_by_longer_ones(void **state)
 			 text.slot);
 }
 
+/* A list of few entries has them in a block of a pool, which is an object of its own to who reads
+ * memory: told is the list. */
+static void test_list_of_few(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	const struct graph *graph = &fixture->objects.graph;
+	struct variable rows = make_variable(space, "ROWS");
+
+	for (size_t i = 0; i < 6; i++) {
+		rows.address = space_list(space, 20 + 8 * i);
+		space_put(space, rows.slot, rows.address);
+		look(fixture);
+	}
+	size_t count;
+	struct grown *grown = objects_grown(&fixture->objects, &count);
+	assert_int_equal(count, 1);
+	assert_true(grown[0].value && grown[0].sure);
+	assert_int_equal(graph_address(graph, grown[0].node), rows.address);
+	assert_string_equal(fixture->objects.types.items[graph_type(graph, grown[0].node)].name,
+			    "list");
+	assert_int_equal(grown[0].slot, rows.slot);
+	free(grown);
+}
+
 /* What stands in its place when it is looked at is something else: it is read again. */
 static void test_one_that_is_not_there_any_more(void **state)
 {
@@ -225,6 +250,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_replaced_by_longer_ones),
+		TEST(test_list_of_few),
 		TEST(test_one_that_is_not_there_any_more),
 		TEST(test_an_entry),
 		TEST(test_polled),

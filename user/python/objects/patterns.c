@@ -206,6 +206,13 @@ static bool is_of_greenlet(const struct graph *graph, uint32_t parent, uint32_t 
 }
 
 /* Namespaces and raw memory belong to what they are of. */
+static bool is_of_another(const struct graph *graph, uint32_t node)
+{
+	enum label_kind kind = label_kind(graph->labels[node]);
+
+	return kind == LABEL_NAMESPACE || kind == LABEL_RAW;
+}
+
 static uint32_t pattern_of(struct patterns *patterns, const struct graph *graph, uint32_t node)
 {
 	uint32_t parent = graph->parents[node], label = graph->labels[node];
@@ -213,7 +220,7 @@ static uint32_t pattern_of(struct patterns *patterns, const struct graph *graph,
 
 	if (above && is_of_greenlet(graph, parent, label))
 		above = 0;
-	if (above && (label_kind(label) == LABEL_NAMESPACE || label_kind(label) == LABEL_RAW))
+	if (above && is_of_another(graph, node))
 		return above;
 	if (label_kind(label) == LABEL_ROOT) /* the same in each thread */
 		label = label_make(LABEL_ROOT,
@@ -328,14 +335,18 @@ uint32_t pattern_units(uint64_t bytes)
 	return units < UINT32_MAX ? (uint32_t)units : UINT32_MAX;
 }
 
-static void take_largest(struct pattern_sum *sum, uint32_t node, uint64_t bytes)
+/* The block of a list's entries, which is larger than the list, stands for the list; what lies in
+ * memory behind that is no object of the pattern. */
+static void take_largest(struct pattern_sum *sum, const struct pattern *pattern,
+			 const struct graph *graph, uint32_t node, uint64_t bytes)
 {
+	uint32_t object = is_of_another(graph, node) ? graph->parents[node] : node;
 	uint32_t units = pattern_units(bytes);
 
-	if (units <= sum->largest)
+	if (units <= sum->largest || graph_type(graph, object) != pattern->type)
 		return;
 	sum->largest = units;
-	sum->largest_node = node;
+	sum->largest_node = object;
 }
 
 /* As many sums as there is room for patterns. */
@@ -363,16 +374,15 @@ static int sum_up(struct patterns *patterns, const struct graph *graph, const ui
 	for (size_t i = 0; i < graph->order_count; i++) {
 		fetch(patterns, graph, bytes, i);
 		uint32_t node = graph->order[i], number = pattern_of(patterns, graph, node);
-		enum label_kind kind = label_kind(graph->labels[node]);
 
 		if (!make_room_for_sums(patterns, sums, &count))
 			return -ENOMEM;
 		struct pattern_sum *sum = &(*sums)[number];
 		patterns->of_nodes[node] = number;
-		if (kind != LABEL_NAMESPACE && kind != LABEL_RAW && !is_shared(graph, node))
-			sample(sum, node, sum->count++);
 		sum->bytes += bytes[node];
-		take_largest(sum, node, bytes[node]);
+		take_largest(sum, &patterns->items[number], graph, node, bytes[node]);
+		if (!is_of_another(graph, node) && !is_shared(graph, node))
+			sample(sum, node, sum->count++);
 	}
 	return make_room_for_sums(patterns, sums, &count) ? 0 : -ENOMEM;
 }
