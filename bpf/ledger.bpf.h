@@ -90,12 +90,13 @@ static __always_inline void account_alloc(const struct block *block, __u32 space
 {
 	__u32 stack = block->stack;
 	struct stack_totals *totals = bpf_map_lookup_elem(&totals_by_stack, &stack);
-	struct counters *counters = counters_get();
+	struct counters *counters;
 
+	if (totals && config.peak && seen)
+		peak_keep(totals);
+	counters = counters_get();
 	if (!totals || !counters)
 		return;
-	if (config.peak && seen)
-		peak_keep(totals);
 	count(&totals->alloc_bytes, block->size);
 	count(&totals->alloc_blocks, 1);
 	count(&counters->alloc_bytes, block->size);

@@ -52,11 +52,9 @@ static __always_inline void block_open(struct call *call, __u64 address, __u32 w
 	if (!key)
 		return;
 	block_close(call, key, seen);
-	if (config.windows)
-		window = call->half;
+	call->fresh.window = config.windows ? call->half : window;
 	call->fresh.size = call->size;
 	call->fresh.stack = stack_current(call);
-	call->fresh.window = window;
 	call->fresh.time_ns = call->born_ns ? call->born_ns : bpf_ktime_get_ns();
 	if (!ledger_put(key, &call->fresh, seen ? PUT_NEW : PUT_NEW_UNSEEN))
 		call->last_allocated = key;
@@ -85,10 +83,13 @@ static __noinline int call_abandon(struct call *call)
 	return 0;
 }
 
-/* What the thread was in the middle of in an earlier window has ended in the time between. */
-static __noinline int call_cross(struct call *call, __u32 half)
+/* What the thread was in the middle of in an earlier window has ended in the time between. Returns the
+ * half of the window that is open, 0 where it has closed just now. */
+static __noinline __u32 call_cross(struct call *call)
 {
-	if (WINDOW_OF(call->half) != WINDOW_OF(half)) {
+	__u32 half = tracing;
+
+	if (half && WINDOW_OF(call->half) != WINDOW_OF(half)) {
 		old_close(call);
 		call->sp = 0;
 		call->throwing_sp = 0;
@@ -97,23 +98,20 @@ static __noinline int call_cross(struct call *call, __u32 half)
 		call->last_freed = 0;
 	}
 	call->half = half;
-	return 0;
+	return half;
 }
 
 /* State of the current thread, as call_current() has it; NULL also while nothing is recorded. */
 static __always_inline struct call *call_recorded(struct space_state **state)
 {
-	__u32 half = tracing;
 	struct call *call;
 
-	if (!half) {
+	if (!tracing) {
 		hits_unrecorded++;
 		return NULL;
 	}
 	call = call_current(state);
-	if (config.windows && call && call->half != half)
-		call_cross(call, half);
-	return call;
+	return config.windows && call && !call_cross(call) ? NULL : call;
 }
 
 static __always_inline void realloc_begin(struct call *call)
@@ -224,19 +222,19 @@ static __always_inline void alloc_end(struct pt_regs *ctx)
 {
 	struct space_state *state;
 	struct call *call;
-	__u64 sp = regs_sp(ctx);
-	__u64 result = regs_result(ctx);
+	__u64 result;
 	__u32 op;
 
 	call = call_recorded(&state);
-	if (!call || !call->sp || call->sp + REGS_RETURN_POPS != sp)
+	if (!call || !call->sp || call->sp + REGS_RETURN_POPS != regs_sp(ctx))
 		return;
 	call->sp = 0;
 	call->caller.pc = regs_pc(ctx);
-	call->caller.sp = sp;
+	call->caller.sp = regs_sp(ctx);
 	call->caller.fp = regs_fp(ctx);
 	call->caller.extra = regs_extra(ctx);
 	op = PROBE_COOKIE_OP(call->cookie);
+	result = regs_result(ctx);
 	if (op == PROBE_RESIZE)
 		result = resize_end(call, result);
 	else if (op == PROBE_MEMALIGN)
@@ -259,12 +257,13 @@ static __always_inline bool session_is_entry(struct pt_regs *ctx)
 SEC("uprobe")
 int alloc_session(struct pt_regs *ctx)
 {
-	int unwanted = 0;
+	int unwanted;
 
-	if (session_is_entry(ctx))
-		unwanted = !alloc_begin(ctx);
-	else
+	if (!session_is_entry(ctx)) {
 		alloc_end(ctx);
+		return 0;
+	}
+	unwanted = !alloc_begin(ctx);
 	barrier_var(unwanted); /* clang 19 spills it, after which the verifier knows no bounds */
 	return unwanted & 1;
 }
