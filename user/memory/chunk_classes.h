@@ -27,6 +27,9 @@ struct chunk_classes {
 size_t chunk_class_of(uint64_t size);
 uint64_t chunk_class_least(size_t index);
 
+/* Of a chunk for malloc(size), as glibc's request2size() has it (malloc/malloc.c). */
+uint64_t chunk_size_of_request(uint64_t size);
+
 void chunk_classes_add(struct chunk_classes *classes, uint64_t size);
 
 #endif

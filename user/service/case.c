@@ -11,9 +11,15 @@
 #include "lost.h"
 
 #define NS_PER_S    1e9
-#define COUNT_SHARE 0.1 /* of what is allowed */
+#define COUNT_SHARE 0.1  /* of what is allowed */
+#define SIZES_SHARE 0.15 /* likewise */
 
-enum { COUNT_EACH_S = 3, COUNTS_LEAST = 12 };
+enum {
+	COUNT_EACH_S = 3,
+	COUNTS_LEAST = 12,
+	SIZES_LOOKS = 16,
+	SIZES_OF_LOOK = 4, /* what they cost, of a look, before it is known */
+};
 
 struct patient_case *case_new(const struct procfs *procfs, struct confined *confined, pid_t pid,
 			      uint64_t budget_bytes, struct failure *failure)
@@ -29,6 +35,7 @@ struct patient_case *case_new(const struct procfs *procfs, struct confined *conf
 		return NULL;
 	}
 	subjects_init(&kase->subjects);
+	block_sizes_init(&kase->sizes, pid);
 	kase->began_s = kase->seen_s = clock_s(CLOCK_MONOTONIC);
 	kase->cpu_ticks = kase->patient.status.cpu_ticks;
 	kase->uptime_s = procfs_age_s(&kase->patient.status);
@@ -44,6 +51,7 @@ void case_free(struct patient_case *kase)
 		return;
 	watch_close(kase->watch);
 	subjects_release(&kase->subjects);
+	block_sizes_release(&kase->sizes);
 	look_free(kase->look);
 	look_free(kase->memory);
 	patient_close(&kase->patient);
@@ -83,6 +91,8 @@ static void add_parts(struct patient_case *kase, const struct look *look)
 	series_add(&kase->others, at_s, live - objects);
 	for (int i = 0; i < PART_COUNT; i++)
 		series_add(&kase->parts[i], at_s, (double)look->parts[i].bytes);
+	if (!kase->newcomer)
+		block_sizes_take(&kase->sizes, kase->patient.procfs, at_s, look);
 	if (look->other_malloc && !kase->other_malloc)
 		kase->other_malloc = zone_strdup(kase->subjects.zone, look->other_malloc);
 }
@@ -97,8 +107,10 @@ static void add_share_of_python(struct patient_case *kase, bool graph)
 	double at_s = kase->live.items[kase->live.count - 1].at_s;
 
 	series_add(&kase->beside, at_s, (double)python->beside_bytes);
-	if (graph && python->has_graph)
-		series_add(&kase->outside, at_s, (double)objects_outside_bytes(python));
+	if (!graph || !python->has_graph)
+		return;
+	series_add(&kase->outside, at_s, (double)objects_outside_bytes(python));
+	block_sizes_take_python(&kase->sizes, python);
 }
 
 /* What holds what is as of an older look, and where the memory is as of this one. */
@@ -178,6 +190,8 @@ static void begin_anew(struct patient_case *kase)
 	for (int i = 0; i < PART_COUNT; i++)
 		kase->parts[i].count = 0;
 	kase->counted = false;
+	block_sizes_release(&kase->sizes);
+	block_sizes_init(&kase->sizes, kase->patient.pid);
 	kase->renewed = true;
 }
 
@@ -266,6 +280,21 @@ static void count_live(struct patient_case *kase, double now)
 	kase->own_cpu_ns += began;
 }
 
+/* Between looks. Not of a newcomer: too little of its life is left. */
+static void look_at_sizes(struct patient_case *kase, double now)
+{
+	struct allowance allowance = case_allowance(kase, kase->schedule.end_s);
+	double cost_s = kase->sizes.cost_s ?: kase->look_cost_s[false] / SIZES_OF_LOOK;
+	double each_s = (kase->schedule.end_s - kase->schedule.began_s) / SIZES_LOOKS;
+	double last_s = fmax(kase->sizes.looked_s, kase->began_s);
+
+	if (kase->newcomer || !(cost_s > 0) ||
+	    now - last_s < fmax(each_s, cost_s / (SIZES_SHARE * allowance_share(&allowance))))
+		return;
+	block_sizes_look(&kase->sizes, kase->patient.procfs, now);
+	kase->own_cpu_ns += (uint64_t)(kase->sizes.cost_s * NS_PER_S);
+}
+
 void case_poll(struct patient_case *kase, double now)
 {
 	struct memory memory = process_memory(kase->patient.pid);
@@ -286,4 +315,5 @@ void case_poll(struct patient_case *kase, double now)
 		kase->graph.resident = (double)status.resident_bytes;
 	subjects_poll(&kase->subjects, &memory, now);
 	count_live(kase, now);
+	look_at_sizes(kase, now);
 }

@@ -5,6 +5,7 @@
 
 #include "../events/event.h"
 #include "allowance.h"
+#include "block_sizes.h"
 #include "schedule.h"
 #include "series.h"
 #include "subjects.h"
@@ -17,6 +18,7 @@ struct c_stacks {
 	size_t count;
 	uint64_t blocks; /* that were not freed and are no mere part of what is under way */
 	uint64_t bytes;
+	bool of_sizes;           /* only of those that grow */
 	double seconds;          /* 0: none was made */
 	double cost_s;           /* processor time that it took of the target, about */
 	const char *why;         /* none was made; NULL: nobody asked */
@@ -43,8 +45,9 @@ struct patient_case {
 	struct series beside;   /* what objects have in malloc beside themselves: as of looks */
 	struct series outside;  /* what of malloc else is Python's: as of looks with a graph */
 	struct series parts[PART_COUNT];
-	double born_s;  /* CLOCK_MONOTONIC */
-	double began_s; /* likewise: first and last seen */
+	struct block_sizes sizes; /* of malloc's blocks */
+	double born_s;            /* CLOCK_MONOTONIC */
+	double began_s;           /* likewise: first and last seen */
 	double seen_s;
 	double uptime_s;
 	uint64_t cpu_ticks;     /* of the process, when it was polled last */
@@ -123,8 +126,12 @@ uint64_t case_watch_poll(struct patient_case *kase);
 bool case_watch_is_over(const struct patient_case *kase, double now_s, double most_s);
 void case_watch_end(struct patient_case *kase);
 
-/* How fast malloc's live blocks grow beyond what the subjects explain; whether they surely do. */
+/* How fast malloc's live blocks grow beyond what the subjects explain; whether they do, surely enough
+ * for their calls to be recorded. */
 bool case_c_growth(struct patient_case *kase, struct rate *rate);
+
+/* The sizes by which alone that is told, where it does not show in all bytes. Returns how many. */
+size_t case_c_sizes(struct patient_case *kase, struct grown_size *grown);
 
 /* Bytes, when it was last polled; 0: never. */
 uint64_t case_resident(const struct patient_case *kase);

@@ -48,23 +48,37 @@ static bool is_unexplained(const struct answer *answer, const struct finding *fi
 	return left > C_SHARE_LEAST * answer->growth.value;
 }
 
-/* What grows, and why no stacks are known of it. */
-static void write_unwatched(const struct patient_case *kase, char *text, size_t size)
-{
-	const struct c_stacks *stacks = &kase->c_stacks;
-	const char *other = kase->other_malloc;
+/* C memory that grows, and the sizes of its blocks, where these tell. */
+struct c_growth {
+	struct rate rate;
+	struct grown_size sizes[GROWN_SIZES_MAX];
+	size_t size_count;
+};
 
-	snprintf(text, size, "%s%s%s; stack not watched: %s",
-		 other ? "memory of " : "live blocks of malloc that no container explains",
-		 other ?: "", other ? ", in use or kept free" : "",
-		 stacks->why ?: "that it grows showed too late");
+static void write_what_grows(const struct patient_case *kase, const struct c_growth *growth,
+			     char *text, size_t size)
+{
+	const struct grown_size *first = growth->sizes;
+
+	if (growth->size_count)
+		snprintf(text, size,
+			 "%zu more blocks of %.1f kB of malloc in %.0f s, never fewer%s; no "
+			 "container explains them",
+			 first->more, (double)first->bytes / 1e3, first->seconds,
+			 growth->size_count > 1 ? ", and more of other sizes" : "");
+	else if (kase->other_malloc)
+		snprintf(text, size, "memory of %s, in use or kept free", kase->other_malloc);
+	else
+		snprintf(text, size, "live blocks of malloc that no container explains");
 }
 
-static const char *reason_of_c_memory(const struct patient_case *kase, struct zone *zone)
+static const char *reason_of_c_memory(const struct patient_case *kase,
+				      const struct c_growth *growth, struct zone *zone)
 {
 	const struct c_stacks *stacks = &kase->c_stacks;
-	char text[256];
+	char what[160], text[400];
 
+	write_what_grows(kase, growth, what, sizeof(what));
 	if (stacks->blocks)
 		snprintf(text, sizeof(text),
 			 "%llu block%s of %.1f kB in all %s made in %.0f s and not freed",
@@ -73,11 +87,14 @@ static const char *reason_of_c_memory(const struct patient_case *kase, struct zo
 			 stacks->seconds);
 	else if (stacks->seconds > 0)
 		snprintf(text, sizeof(text),
-			 "live blocks of malloc that no container explains; none that was made in "
-			 "the %.0f s in which its calls were recorded stayed",
-			 stacks->seconds);
+			 "%s; none that was made in the %.0f s in which its calls were recorded "
+			 "stayed",
+			 what, stacks->seconds);
 	else
-		write_unwatched(kase, text, sizeof(text));
+		snprintf(text, sizeof(text), "%s; stack not watched: %s", what,
+			 stacks->why          ? stacks->why
+			 : growth->size_count ? "it showed too late for what could still be spent"
+					      : "that it grows showed too late");
 	return zone_strdup(zone, text);
 }
 
@@ -90,30 +107,51 @@ static enum finding_advice advise(const struct c_stacks *stacks)
 	return stacks->slowdown_percent > SHARE_PERCENT ? ADVICE_GROWTH : ADVICE_RECORD;
 }
 
+/*
+ * By sizes of which there are ever more. They may be Python's, where it has some of that size, unless
+ * it was seen who makes them, or no container explains as much.
+ */
+static bool grows_by_sizes(const struct patient_case *kase, const struct answer *answer,
+			   const struct finding *findings, size_t count, struct c_growth *growth)
+{
+	const struct c_stacks *stacks = &kase->c_stacks;
+	bool seen = stacks->of_sizes && stacks->blocks;
+
+	growth->size_count = c_memory_sizes(kase, seen ? GROWN_SURE : GROWN_OF_C, growth->sizes);
+	if (block_sizes_rate(growth->sizes, growth->size_count, &growth->rate))
+		return true;
+	growth->size_count = c_memory_sizes(kase, GROWN_SURE, growth->sizes);
+	return block_sizes_rate(growth->sizes, growth->size_count, &growth->rate) &&
+	       answer->growth_known &&
+	       unexplained_rate(answer, findings, count) >= growth->rate.value;
+}
+
 /* What malloc's live blocks grow by beyond what is explained. */
 static bool find_c_memory(const struct patient_case *kase, const struct answer *answer,
 			  struct finding *findings, size_t count)
 {
 	const struct c_stacks *stacks = &kase->c_stacks;
-	struct rate rate;
+	struct c_growth growth = {0};
+	bool by_bytes = c_memory_rate(kase, findings, count, &growth.rate) &&
+			(c_memory_is_measured(kase) ||
+			 is_unexplained(answer, findings, count, &growth.rate));
 
-	if (!c_memory_rate(kase, findings, count, &rate) ||
-	    (!c_memory_is_measured(kase) && !is_unexplained(answer, findings, count, &rate)))
+	if (!by_bytes && !grows_by_sizes(kase, answer, findings, count, &growth))
 		return false;
 	findings[count] = (struct finding){
 		.verdict = VERDICT_GROWS,
-		.rate = rate,
+		.rate = growth.rate,
 		.subject = "C memory",
 		.fills = stacks->fills,
 		.fill_count = stacks->count,
 		.evidence = EVIDENCE_MEMORY | (stacks->seconds > 0 ? EVIDENCE_PROBES : 0),
-		.reason = reason_of_c_memory(kase, answer->zone),
+		.reason = reason_of_c_memory(kase, &growth, answer->zone),
 		.advice = advise(stacks),
 	};
 	return true;
 }
 
-bool case_c_growth(struct patient_case *kase, struct rate *rate)
+static bool grows_by_bytes(struct patient_case *kase, struct rate *rate)
 {
 	struct zone *zone = zone_new();
 	struct finding *findings = zone_alloc(zone, SUBJECTS_MAX, sizeof(*findings));
@@ -125,6 +163,21 @@ bool case_c_growth(struct patient_case *kase, struct rate *rate)
 	bool grows = c_memory_rate(kase, findings, count, rate);
 	zone_free(zone);
 	return grows;
+}
+
+size_t case_c_sizes(struct patient_case *kase, struct grown_size *grown)
+{
+	struct rate rate;
+
+	return grows_by_bytes(kase, &rate) ? 0 : c_memory_sizes(kase, GROWN_MAYBE, grown);
+}
+
+bool case_c_growth(struct patient_case *kase, struct rate *rate)
+{
+	struct grown_size grown[GROWN_SIZES_MAX];
+
+	return grows_by_bytes(kase, rate) ||
+	       block_sizes_rate(grown, c_memory_sizes(kase, GROWN_MAYBE, grown), rate);
 }
 
 static bool is_trivial(const struct finding *finding)

@@ -159,22 +159,42 @@ static int walk(struct heap_series *series, struct heap *heap, struct counting *
 	return error ? error : *heap->problem ? -ENOTSUP : 0;
 }
 
-/* A look that failed is none: it may be another process's by now. */
-static void look_at(struct heap_series *series, struct heap *heap, struct sought_block *blocks,
-		    size_t count)
+/* The place of the next look, empty. */
+static struct heap_look *make_room(struct heap *heap, double at_s)
 {
 	struct heap_look *look;
 
-	if (*heap->problem)
-		return;
 	if (heap->count == LOOKS_MAX)
 		heap->count = array_thin(heap->looks, heap->count, sizeof(*heap->looks));
 	look = &heap->looks[heap->count];
 	memset(look, 0, sizeof(*look));
-	look->at_s = clock_s(CLOCK_MONOTONIC);
+	look->at_s = at_s;
+	return look;
+}
+
+/* A look that failed is none: it may be another process's by now. */
+static void look_at(struct heap_series *series, struct heap *heap, struct sought_block *blocks,
+		    size_t count)
+{
+	if (*heap->problem)
+		return;
+	struct heap_look *look = make_room(heap, clock_s(CLOCK_MONOTONIC));
 	struct counting counting = {look, blocks, count};
 
 	heap->count += !walk(series, heap, &counting);
+}
+
+void heap_series_take(struct heap_series *series, pid_t pid, double at_s, const struct look *look)
+{
+	struct heap *heap = find_heap(series, pid);
+
+	if (!heap || *heap->problem || !look->malloc)
+		return;
+	struct heap_look *taken = make_room(heap, at_s);
+	for (size_t i = 0; i < look->chunk_class_count; i++)
+		taken->counts[chunk_class_of(look->chunks[i].least)] =
+			(uint32_t)look->chunks[i].count;
+	heap->count++;
 }
 
 void heap_series_look(struct heap_series *series)
@@ -186,21 +206,13 @@ void heap_series_look(struct heap_series *series)
 	series->cost_s = clock_s(CLOCK_PROCESS_CPUTIME_ID) - began_s;
 }
 
-/* Of malloc(size), where nothing else is known. */
-static size_t class_of_size(uint64_t size)
-{
-	uint64_t chunk = (size + 8 + 15) & ~UINT64_C(15);
-
-	return chunk_class_of(chunk < 32 ? 32 : chunk);
-}
-
 void heap_series_find(struct heap_series *series, pid_t pid, struct sought_block *blocks,
 		      size_t count)
 {
 	struct heap *heap = find_heap(series, pid);
 
 	for (size_t i = 0; i < count; i++) {
-		blocks[i].class = class_of_size(blocks[i].size);
+		blocks[i].class = chunk_class_of(chunk_size_of_request(blocks[i].size));
 		blocks[i].gone = false;
 	}
 	if (heap)

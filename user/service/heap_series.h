@@ -10,6 +10,7 @@
 #ifndef UNFREED_SERVICE_HEAP_SERIES_H
 #define UNFREED_SERVICE_HEAP_SERIES_H
 
+#include "../look/look.h"
 #include "../memory/chunk_classes.h"
 #include "../process/procfs.h"
 #include "series.h"
@@ -21,6 +22,9 @@ struct heap_series *heap_series_new(const struct procfs *procfs, const pid_t *pi
 void heap_series_free(struct heap_series *series); /* accepts NULL */
 
 void heap_series_look(struct heap_series *series);
+
+/* What another look found in one process, which is as good. */
+void heap_series_take(struct heap_series *series, pid_t pid, double at_s, const struct look *look);
 
 /* Our processor time, seconds, that the last look took. */
 double heap_series_cost_s(const struct heap_series *series);

@@ -12,10 +12,12 @@
 #include "../lib/array.h"
 #include "../lib/clock.h"
 
-#define WATCH_SHARE 0.002 /* for a word */
-#define TRACE_SHARE 0.15  /* of the duration, in which malloc's calls are recorded */
-#define TRACE_AT    0.55
-#define TRACE_COST  0.005 /* of the process's own processor time, for that */
+#define WATCH_SHARE  0.002 /* for a word */
+#define TRACE_SHARE  0.15  /* of the duration, in which malloc's calls are recorded, */
+#define TRACE_MOST   0.35  /* or more where they cost little */
+#define TRACE_AT     0.55
+#define TRACE_COST   0.005 /* of the process's own processor time, for that */
+#define TRACE_OPEN_S 0.6   /* of processor time: to load programs, count calls, and find names */
 
 enum {
 	CASES_MAX = 64,
@@ -120,9 +122,12 @@ struct inquiry *inquiry_new(const struct procfs *procfs, struct confined *confin
 
 static void end_trace(struct inquiry *inquiry)
 {
+	struct grown_size sizes[GROWN_SIZES_MAX];
+	struct patient_case *kase = inquiry->traced;
+
 	if (inquiry->trace)
-		c_trace_end(inquiry->trace, inquiry->traced->patient.is_python,
-			    inquiry->traced->subjects.zone, &inquiry->traced->c_stacks);
+		c_trace_end(inquiry->trace, kase->patient.is_python, sizes,
+			    case_c_sizes(kase, sizes), kase->subjects.zone, &kase->c_stacks);
 	inquiry->trace = NULL;
 }
 
@@ -192,6 +197,21 @@ static uint64_t attend_watches(struct inquiry *inquiry)
 	return hits;
 }
 
+/* Where growth shows in sizes of blocks alone, only what is left is spent on it. */
+static bool is_affordable(const struct inquiry *inquiry, struct patient_case *kase)
+{
+	struct grown_size grown[GROWN_SIZES_MAX];
+
+	return !case_c_sizes(kase, grown) ||
+	       inquiry_left_s(inquiry, kase) - case_look_cost(kase, true) >= TRACE_OPEN_S;
+}
+
+/* For how long, so that it costs no more than it may. */
+static double trace_share(double slowdown_percent)
+{
+	return fmin(TRACE_MOST, fmax(TRACE_SHARE, TRACE_COST * 100 / fmax(slowdown_percent, 0.1)));
+}
+
 /* Where malloc's blocks grow most, if recording is worth it and affordable. */
 static void begin_trace(struct inquiry *inquiry)
 {
@@ -202,7 +222,7 @@ static void begin_trace(struct inquiry *inquiry)
 	inquiry->trace_tried = true;
 	for (size_t i = 0; i < inquiry->case_count; i++)
 		if (!inquiry->cases[i]->gone && case_c_growth(inquiry->cases[i], &rate) &&
-		    rate.value > most) {
+		    rate.value > most && is_affordable(inquiry, inquiry->cases[i])) {
 			inquiry->traced = inquiry->cases[i];
 			most = rate.value;
 		}
@@ -220,9 +240,12 @@ static void begin_trace(struct inquiry *inquiry)
 	struct c_stacks *stacks = &inquiry->traced->c_stacks;
 
 	inquiry->trace = c_trace_begin(&config, &stacks->slowdown_percent, &failure);
-	inquiry->trace_end_s = clock_s(CLOCK_MONOTONIC) + TRACE_SHARE * duration;
-	if (inquiry->trace)
+	if (inquiry->trace) {
+		inquiry->trace_end_s =
+			clock_s(CLOCK_MONOTONIC) +
+			duration * trace_share(c_trace_slowdown_percent(inquiry->trace));
 		return;
+	}
 	stacks->why = zone_strdup(inquiry->traced->subjects.zone, failure.text);
 	stacks->impossible = failure.status == STATUS_KERNEL;
 }

@@ -39,6 +39,9 @@ bool inquiry_is_of(const struct inquiry *inquiry, const struct patient_case *kas
 double inquiry_used_s(const struct inquiry *inquiry);
 double inquiry_spent_s(const struct inquiry *inquiry);
 
+/* Processor time that may still be taken for a process: of ours, and of its own by what we do. */
+double inquiry_left_s(const struct inquiry *inquiry, const struct patient_case *kase);
+
 /* When it is to end. */
 double inquiry_until_s(const struct inquiry *inquiry);
 

@@ -47,7 +47,7 @@ static bool is_idle_master(const struct inquiry *inquiry, const struct patient_c
 
 /* What hits cost the process counts too. Of what is spent for none in particular, such as the loop
  * that polls, each has a part; it goes on, as counts of what is live do. */
-static double left_for(const struct inquiry *inquiry, const struct patient_case *kase)
+double inquiry_left_s(const struct inquiry *inquiry, const struct patient_case *kase)
 {
 	struct allowance allowance = case_allowance(kase, inquiry_until_s(inquiry));
 	double common = clock_s(CLOCK_PROCESS_CPUTIME_ID) - inquiry->cpu_began_s, alive = 0;
@@ -86,7 +86,7 @@ static double reserved_for(const struct inquiry *inquiry, const struct patient_c
 {
 	double rest = cost_of_rest(inquiry, kase);
 
-	return kase->newcomer ? rest : fmin(rest, fmax(left_for(inquiry, kase), 0));
+	return kase->newcomer ? rest : fmin(rest, fmax(inquiry_left_s(inquiry, kase), 0));
 }
 
 /* What is left for one that came later, of all that may be spent by a certain time. */
@@ -124,7 +124,7 @@ static bool has_to_tell(const struct inquiry *inquiry, const struct patient_case
 static double find_left(const struct inquiry *inquiry, const struct patient_case *kase)
 {
 	if (!kase->newcomer)
-		return left_for(inquiry, kase);
+		return inquiry_left_s(inquiry, kase);
 	double left = left_for_newcomer(inquiry, kase, kase->schedule.end_s);
 
 	return has_to_tell(inquiry, kase) ? fmax(left, cost_of_rest(inquiry, kase)) : left;

@@ -12,6 +12,7 @@
 #define UNFREED_PYTHON_OBJECTS_OBJECTS_H
 
 #include "../../look/look.h"
+#include "../../memory/chunk_classes.h"
 #include "chains.h"
 #include "collector_state.h"
 #include "containers.h"
@@ -97,6 +98,9 @@ int objects_find_chains(struct objects *objects);
  * beside_bytes. To be asked once after each such look, as it compares with the first.
  */
 uint64_t objects_outside_bytes(struct objects *objects);
+
+/* After that: adds the chunks of malloc that these bytes and beside_bytes are in, about. */
+void objects_chunks(const struct objects *objects, struct chunk_classes *classes);
 
 /*
  * After a look with a graph: whether nearly all entries of a container are weak references to what

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+/* What of malloc's memory is Python's: by bytes, and by chunks of each size. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -84,4 +85,52 @@ uint64_t objects_outside_bytes(struct objects *objects)
 	free(repeated);
 	free(raw);
 	return bytes;
+}
+
+/* What an object has beside itself is taken for one block, as all but a deque's is. */
+static void add_payload(const struct objects *objects, uint32_t node, uint32_t type,
+			struct chunk_classes *classes)
+{
+	struct object_reader *reader = (struct object_reader *)&objects->reader;
+	uint64_t bytes;
+
+	if (!object_kind_has_payload((enum object_kind)objects->types.items[type].kind))
+		return;
+	bytes = object_payload(reader, graph_address(&objects->graph, node), type);
+	if (bytes > POOL_BLOCK_BYTES_MAX)
+		chunk_classes_add(classes, chunk_size_of_request(bytes));
+}
+
+/* The chunk of an object that is in no pool, or what is raw memory behind one of many objects. */
+static void add_outside(const struct objects *objects, const bool *repeated, uint32_t node,
+			uint32_t type, struct chunk_classes *classes)
+{
+	const struct patterns *patterns = &objects->patterns;
+	uint32_t pattern = node < patterns->node_count ? patterns->of_nodes[node] : 0;
+	uint64_t bytes = 0;
+
+	if (type)
+		bytes = chunk_guess_bytes(objects->view,
+					  graph_address(&objects->graph, node) -
+						  objects->types.items[type].header_bytes);
+	else if (repeated[pattern])
+		bytes = graph_node_bytes(&objects->graph, node);
+	if (bytes)
+		chunk_classes_add(classes, chunk_size_of_request(bytes));
+}
+
+void objects_chunks(const struct objects *objects, struct chunk_classes *classes)
+{
+	const struct graph *graph = &objects->graph;
+	bool *repeated = objects->has_graph ? find_repeated(&objects->patterns) : NULL;
+
+	for (size_t i = 1; repeated && i < graph->count; i++) {
+		uint32_t node = (uint32_t)i, type = graph_type(graph, node);
+
+		if (type)
+			add_payload(objects, node, type, classes);
+		if (node >= graph->pool_nodes)
+			add_outside(objects, repeated, node, type, classes);
+	}
+	free(repeated);
 }

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sizes of blocks that become ever more, in made-up looks at a heap. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "service/block_sizes.h"
+
+enum { LOOKS = 10, EACH_S = 12, SIZES = 2 };
+
+struct row {
+	uint64_t size;
+	uint64_t counts[LOOKS];
+};
+
+static const struct row forgotten = {8208, {10, 10, 11, 11, 12, 13, 13, 14, 15, 15}};
+static const struct row busy = {1040, {90, 120, 80, 130, 140, 90, 150, 160, 120, 170}};
+
+/* Looks at a process that has chunks of the sizes of the rows. */
+static struct block_sizes look_at(const struct row *rows, size_t count)
+{
+	struct procfs procfs = {.root = "/proc"};
+	struct look_malloc malloc = {0};
+	struct block_sizes sizes;
+
+	block_sizes_init(&sizes, 1);
+	for (size_t i = 0; i < LOOKS; i++) {
+		struct look_chunks chunks[SIZES];
+		struct look look = {
+			.malloc = &malloc, .chunks = chunks, .chunk_class_count = count};
+
+		for (size_t j = 0; j < count; j++)
+			chunks[j] = (struct look_chunks){rows[j].size, rows[j].counts[i],
+							 rows[j].size * rows[j].counts[i]};
+		block_sizes_take(&sizes, &procfs, (double)(i * EACH_S), &look);
+	}
+	return sizes;
+}
+
+static size_t count_grown(struct block_sizes *sizes, bool is_python, enum grown_need need)
+{
+	struct grown_size grown[GROWN_SIZES_MAX];
+
+	return block_sizes_grown(sizes, is_python, need, grown);
+}
+
+static void test_what_is_forgotten_beside_what_comes_and_goes(void **state)
+{
+	const struct row rows[] = {busy, forgotten};
+	struct block_sizes sizes = look_at(rows, 2);
+	struct grown_size grown[GROWN_SIZES_MAX];
+	struct rate rate;
+
+	(void)state;
+	assert_int_equal(block_sizes_grown(&sizes, false, GROWN_OF_C, grown), 1);
+	assert_int_equal(grown[0].bytes, 8208);
+	assert_int_equal(grown[0].more, 5);
+	assert_int_equal(grown[0].looks, LOOKS);
+	assert_float_equal(grown[0].seconds, (LOOKS - 1) * EACH_S, 0.01);
+	assert_true(block_sizes_rate(grown, 1, &rate));
+	assert_float_equal(rate.value, 5 * 8208 * 3600.0 / grown[0].seconds, 0.2 * rate.value);
+	assert_true(rate.low > 0 && rate.low < rate.value && rate.high > rate.value);
+	block_sizes_release(&sizes);
+}
+
+/* What became more at first only, by too little, or at too few looks. */
+static void test_what_is_not_sure(void **state)
+{
+	static const struct row rows[] = {
+		{8208, {1, 3, 5, 7, 9, 9, 9, 9, 9, 9}},
+		{256, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10}},
+		{65536, {1, 1, 1, 1, 5, 5, 5, 5, 9, 9}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct block_sizes sizes = look_at(&rows[i], 1);
+
+		assert_int_equal(count_grown(&sizes, false, GROWN_MAYBE), 1);
+		assert_int_equal(count_grown(&sizes, false, GROWN_SURE), 0);
+		block_sizes_release(&sizes);
+	}
+	struct block_sizes sizes = look_at(&busy, 1);
+	assert_int_equal(count_grown(&sizes, false, GROWN_MAYBE), 0);
+	block_sizes_release(&sizes);
+}
+
+static void set_of_python(struct block_sizes *sizes, uint64_t count)
+{
+	if (!sizes->python)
+		sizes->python = calloc(1, sizeof(*sizes->python));
+	sizes->python->items[chunk_class_of(forgotten.size)].count = count;
+}
+
+static void test_what_is_of_python(void **state)
+{
+	struct block_sizes sizes = look_at(&forgotten, 1);
+
+	(void)state;
+	assert_int_equal(count_grown(&sizes, true, GROWN_MAYBE), 0); /* nobody knows */
+	set_of_python(&sizes, 1);
+	assert_int_equal(count_grown(&sizes, true, GROWN_OF_C), 1);
+	set_of_python(&sizes, 7); /* it may be these that become more */
+	assert_int_equal(count_grown(&sizes, true, GROWN_OF_C), 0);
+	assert_int_equal(count_grown(&sizes, true, GROWN_SURE), 1);
+	set_of_python(&sizes, 14);
+	assert_int_equal(count_grown(&sizes, true, GROWN_MAYBE), 0);
+	block_sizes_release(&sizes);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_is_forgotten_beside_what_comes_and_goes),
+		cmocka_unit_test(test_what_is_not_sure),
+		cmocka_unit_test(test_what_is_of_python),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

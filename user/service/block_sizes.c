@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "block_sizes.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HOUR_S 3600.0
+
+enum {
+	UPS_SURE = 4, /* looks at which there were more */
+	UPS_WORTH = 2,
+	BYTES_SURE = 16384,
+	LATE_SHARE = 4, /* of the growth, in the second half: less is warming up */
+	OF_C_SHARE = 4, /* of a size */
+};
+
+void block_sizes_init(struct block_sizes *sizes, pid_t pid)
+{
+	*sizes = (struct block_sizes){.pid = pid};
+}
+
+void block_sizes_release(struct block_sizes *sizes)
+{
+	heap_series_free(sizes->heap);
+	free(sizes->python);
+}
+
+static bool begin_look(struct block_sizes *sizes, const struct procfs *procfs, double now_s)
+{
+	sizes->looked_s = now_s;
+	if (!sizes->heap)
+		sizes->heap = heap_series_new(procfs, &sizes->pid, 1);
+	return sizes->heap;
+}
+
+void block_sizes_look(struct block_sizes *sizes, const struct procfs *procfs, double now_s)
+{
+	if (!begin_look(sizes, procfs, now_s))
+		return;
+	heap_series_look(sizes->heap);
+	sizes->cost_s = heap_series_cost_s(sizes->heap);
+}
+
+void block_sizes_take(struct block_sizes *sizes, const struct procfs *procfs, double now_s,
+		      const struct look *look)
+{
+	if (begin_look(sizes, procfs, now_s))
+		heap_series_take(sizes->heap, sizes->pid, now_s, look);
+}
+
+void block_sizes_take_python(struct block_sizes *sizes, const struct objects *objects)
+{
+	if (!sizes->python && !(sizes->python = calloc(1, sizeof(*sizes->python))))
+		return;
+	memset(sizes->python, 0, sizeof(*sizes->python));
+	objects_chunks(objects, sizes->python);
+}
+
+/* How many of the last `count` samples are larger than the one before; 0 where one is smaller. */
+static size_t count_ups(const struct sample *samples, size_t count)
+{
+	size_t ups = 0;
+
+	for (size_t i = 1; i < count; i++) {
+		if (samples[i].value < samples[i - 1].value)
+			return 0;
+		ups += samples[i].value > samples[i - 1].value;
+	}
+	return ups;
+}
+
+static bool grows_evenly(const struct sample *samples, size_t count, uint64_t bytes)
+{
+	double more = samples[count - 1].value - samples[0].value;
+	double late = samples[count - 1].value - samples[count / 2].value;
+
+	return count_ups(samples, count) >= UPS_SURE && more * (double)bytes >= BYTES_SURE &&
+	       late * LATE_SHARE >= more;
+}
+
+/*
+ * What Python has of a size may be what grows, unless it has less than that. Where C code has a good
+ * part too it may be either, which a recording of its calls tells.
+ */
+static bool may_be_of_c(const struct block_sizes *sizes, size_t class, double more, double last,
+			enum grown_need need)
+{
+	double of_python = sizes->python ? (double)sizes->python->items[class].count : 0;
+
+	return 2 * of_python < more ||
+	       (need != GROWN_OF_C && OF_C_SHARE * (last - of_python) >= last);
+}
+
+static bool find_grown(const struct block_sizes *sizes, size_t class, enum grown_need need,
+		       struct grown_size *grown)
+{
+	struct sample samples[SERIES_MAX];
+	size_t count = heap_series_samples(sizes->heap, sizes->pid, class, samples);
+	struct slope slope;
+
+	if (count < 2 || count_ups(samples, count) < UPS_WORTH)
+		return false;
+	double last = samples[count - 1].value, more = last - samples[0].value;
+	*grown = (struct grown_size){
+		.bytes = chunk_class_least(class),
+		.more = (size_t)more,
+		.looks = count,
+		.seconds = samples[count - 1].at_s - samples[0].at_s,
+	};
+	if (!may_be_of_c(sizes, class, more, last, need) ||
+	    !slope_of_counter(samples, count, &slope) ||
+	    (need != GROWN_MAYBE && !grows_evenly(samples, count, grown->bytes)))
+		return false;
+	double bytes = (double)grown->bytes * HOUR_S;
+	grown->rate = (struct rate){slope.per_s * bytes, slope.low * bytes, slope.high * bytes};
+	return true;
+}
+
+static size_t keep_largest(struct grown_size *grown, size_t count, const struct grown_size *one)
+{
+	size_t at = count;
+
+	while (at && grown[at - 1].rate.value < one->rate.value)
+		at--;
+	if (at == GROWN_SIZES_MAX)
+		return count;
+	count += count < GROWN_SIZES_MAX;
+	memmove(&grown[at + 1], &grown[at], (count - 1 - at) * sizeof(*grown));
+	grown[at] = *one;
+	return count;
+}
+
+size_t block_sizes_grown(const struct block_sizes *sizes, bool is_python, enum grown_need need,
+			 struct grown_size *grown)
+{
+	size_t count = 0;
+
+	if (!sizes->heap || (is_python && !sizes->python))
+		return 0;
+	for (size_t class = 0; class < CHUNK_CLASSES; class ++) {
+		struct grown_size one;
+
+		if (find_grown(sizes, class, need, &one))
+			count = keep_largest(grown, count, &one);
+	}
+	return count;
+}
+
+bool block_sizes_rate(const struct grown_size *grown, size_t count, struct rate *rate)
+{
+	*rate = (struct rate){0};
+	for (size_t i = 0; i < count; i++) {
+		rate->value += grown[i].rate.value;
+		rate->low += grown[i].rate.low;
+		rate->high += grown[i].rate.high;
+	}
+	return count;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sizes of malloc's blocks of which there are ever more: what C code keeps shows here long before it
+ * shows in bytes, since what comes and goes beside it has other sizes. The heap is read without a
+ * probe (heap_series.h), glibc's alone. What is Python's, by the last look that knows, is left out.
+ *
+ *	block_sizes_init         nothing is read
+ *	block_sizes_look         again and again
+ *	block_sizes_take         after looks that others made
+ *	block_sizes_take_python  after each look with a graph
+ *	block_sizes_grown        at any time
+ *	block_sizes_release
+ */
+#ifndef UNFREED_SERVICE_BLOCK_SIZES_H
+#define UNFREED_SERVICE_BLOCK_SIZES_H
+
+#include "../analyze/answer.h"
+#include "../python/objects/objects.h"
+#include "heap_series.h"
+
+struct block_sizes {
+	pid_t pid;
+	struct heap_series *heap;     /* NULL: not looked at yet */
+	struct chunk_classes *python; /* NULL: not known */
+	double looked_s;              /* when it was, of CLOCK_MONOTONIC */
+	double cost_s;                /* our processor time for the last look */
+};
+
+enum { GROWN_SIZES_MAX = 4 };
+
+struct grown_size {
+	uint64_t bytes; /* of a chunk; of one of 64 KiB and more at least */
+	size_t more;    /* chunks, from the first look to the last */
+	size_t looks;
+	double seconds; /* from the first to the last */
+	struct rate rate;
+};
+
+void block_sizes_init(struct block_sizes *sizes, pid_t pid);
+void block_sizes_release(struct block_sizes *sizes);
+
+/* Nothing where there is no memory for it. */
+void block_sizes_look(struct block_sizes *sizes, const struct procfs *procfs, double now_s);
+
+void block_sizes_take(struct block_sizes *sizes, const struct procfs *procfs, double now_s,
+		      const struct look *look);
+void block_sizes_take_python(struct block_sizes *sizes, const struct objects *objects);
+
+/* Who asks for sizes of which there are more. */
+enum grown_need {
+	GROWN_MAYBE, /* to record calls for: seldom chance */
+	GROWN_SURE,  /* at so many looks and so evenly that it is hardly chance, or warming up */
+	GROWN_OF_C,  /* and none of Python's */
+};
+
+/*
+ * Those that became more and never fewer, most bytes first, at most GROWN_SIZES_MAX. `is_python`: none
+ * before it is known what is Python's.
+ */
+size_t block_sizes_grown(const struct block_sizes *sizes, bool is_python, enum grown_need need,
+			 struct grown_size *grown);
+
+/* How fast they grow together. Returns whether there are any. */
+bool block_sizes_rate(const struct grown_size *grown, size_t count, struct rate *rate);
+
+#endif
