@@ -284,6 +284,61 @@ static void test_what_is_told_elsewhere(void **state)
 	free(grown);
 }
 
+/* What came when there was no more room for patterns is not taken for another one that it lies beside. */
+static void test_without_room_for_patterns(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t lists[2];
+	struct grown *grown;
+	size_t count;
+
+	look(fixture);
+	fixture->objects.patterns.max = fixture->objects.patterns.count;
+	for (size_t i = 0; i < 2; i++) {
+		lists[i] = space_list(space, 8);
+		space_dict_add(space, space->main, i ? "ONE" : "OTHER", lists[i]);
+	}
+	for (int i = 0; i < 4; i++) {
+		for (size_t j = 0; j < 2; j++)
+			grow_list(space, lists[j]);
+		look(fixture);
+	}
+	grown = objects_grown(&fixture->objects, &count);
+	assert_true(fixture->objects.patterns.full);
+	for (size_t i = 0; i < 2; i++) {
+		const struct grown *found =
+			find_grown(grown, count, lists[i], &fixture->objects.graph);
+
+		assert_non_null(found);
+		assert_int_not_equal(found->container, 0);
+		assert_int_equal(found->entries, 3);
+	}
+	assert_int_equal(count, 2);
+	free(grown);
+}
+
+/* What code is made of has no pattern of its own: there is too much of it. */
+static void test_code_takes_no_room(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	const struct patterns *patterns = &fixture->objects.patterns;
+	const struct python_object_types *types = &fixture->objects.types;
+	uint64_t name = space_str(space, "name");
+	size_t codes = 0;
+
+	space_dict_add(space, space->main, "CODE", space_code(space, "f", &name, 1));
+	look(fixture);
+	for (size_t i = 1; i < patterns->count; i++) {
+		codes += types->items[patterns->items[i].type].kind == KIND_CODE;
+		assert_int_not_equal(
+			types->items[patterns->items[patterns->items[i].parent].type].kind,
+			KIND_CODE);
+	}
+	assert_true(codes > 0);
+}
+
 /* What grows by chance, and in an interpreter of its own what does so surely. */
 static void see_both(void **state, void (*see)(struct fixture *, size_t surely))
 {
@@ -434,6 +489,8 @@ int main(void)
 		TEST(test_attributes_of_what_comes_and_goes),
 		TEST(test_bounds_of_many_alike),
 		TEST(test_what_is_told_elsewhere),
+		TEST(test_without_room_for_patterns),
+		TEST(test_code_takes_no_room),
 		TEST(test_container_of_a_running_function),
 		TEST(test_objects_of_a_running_function),
 		TEST(test_what_turns_over),

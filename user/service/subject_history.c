@@ -53,8 +53,7 @@ static bool is_of_pattern(const struct objects *objects, const struct container 
 {
 	uint32_t node = graph_find(&objects->graph, container->address, false);
 
-	return node && node < objects->patterns.node_count &&
-	       objects->patterns.of_nodes[node] == pattern;
+	return node && patterns_of(&objects->patterns, node) == pattern;
 }
 
 /* The first look that counted by name. */

@@ -287,12 +287,11 @@ static bool follow_replaced(struct subject *subject, struct objects *objects,
 static void begin_alike(struct subject *subject, const struct objects *objects,
 			const struct grown *grown)
 {
-	const struct patterns *patterns = &objects->patterns;
 	uint32_t type = grown->node ? graph_type(&objects->graph, grown->node) : TYPE_NONE;
 
 	/* the pattern is that of the containers, or of what is in them */
-	subject->of_lengths = grown->alike > 1 && grown->node < patterns->node_count &&
-			      patterns->of_nodes[grown->node] == grown->pattern &&
+	subject->of_lengths = grown->alike > 1 &&
+			      patterns_of(&objects->patterns, grown->node) == grown->pattern &&
 			      object_kind_is_container(objects->types.items[type].kind);
 	history_of_many(subject, objects);
 }
@@ -363,6 +362,12 @@ static void renew_slots(struct subjects *subjects, const struct objects *objects
 	}
 }
 
+/* What nothing leads to is garbage, or will be told as lost. */
+static bool is_held(const struct objects *objects, const struct grown *grown)
+{
+	return grown->pattern || (grown->node && graph_reached(&objects->graph, grown->node));
+}
+
 void subjects_update(struct subjects *subjects, struct patient *patient)
 {
 	struct objects *objects = &patient->objects;
@@ -372,7 +377,7 @@ void subjects_update(struct subjects *subjects, struct patient *patient)
 	struct grown *grown = objects_grown(objects, &count);
 
 	for (size_t i = 0; i < count; i++)
-		if (grown[i].pattern || !objects->has_graph)
+		if (!objects->has_graph || is_held(objects, &grown[i]))
 			take_up(subjects, objects, &grown[i]);
 	free(grown);
 	follow_alike(subjects, objects);

@@ -44,11 +44,6 @@ struct grown *growing_add(struct growing *growing)
 	return grown;
 }
 
-static uint32_t pattern_of(const struct objects *objects, uint32_t node)
-{
-	return node < objects->patterns.node_count ? objects->patterns.of_nodes[node] : 0;
-}
-
 static int64_t estimate_bytes(const struct growing *growing, const struct container *container,
 			      uint32_t node)
 {
@@ -116,7 +111,7 @@ static void take_container(struct growing *growing, uint32_t number)
 	const struct container *container = &objects->containers.items[number];
 	uint32_t node =
 		objects->has_graph ? graph_find(&objects->graph, container->address, false) : 0;
-	uint32_t pattern = node ? pattern_of(objects, node) : 0;
+	uint32_t pattern = node ? patterns_of(&objects->patterns, node) : 0;
 	struct grown *grown;
 
 	const struct chain *chain = chains_at(&objects->chains, container->address);
@@ -124,7 +119,8 @@ static void take_container(struct growing *growing, uint32_t number)
 	if (is_hidden(objects, node) || (chain && chain->hidden))
 		return;
 	/* what nothing leads to may be another one in the same place at each look */
-	if (objects->has_graph && !pattern && container->ups + 1u < objects->containers.looks)
+	if (objects->has_graph && (!node || !graph_reached(&objects->graph, node)) &&
+	    container->ups + 1u < objects->containers.looks)
 		return;
 	if (grows_by_chance(objects, container, pattern))
 		return;
@@ -350,10 +346,10 @@ static void find_examples(struct growing *growing)
 	const struct objects *objects = growing->objects;
 
 	for (size_t i = 0; i < objects->graph.order_count; i++) {
-		uint32_t node = objects->graph.order[i], pattern = pattern_of(objects, node);
-		enum label_kind kind = label_kind(objects->graph.labels[node]);
+		uint32_t node = objects->graph.order[i],
+			 pattern = patterns_of(&objects->patterns, node);
 
-		if (!growing->examples[pattern] && kind != LABEL_NAMESPACE && kind != LABEL_RAW)
+		if (!growing->examples[pattern] && objects->patterns.places[node] == PLACE_OWN)
 			growing->examples[pattern] = node;
 	}
 }
@@ -415,7 +411,7 @@ static uint64_t *sum_bounds(const struct objects *objects)
 
 	for (size_t i = 0; bounds && i < graph->order_count; i++) {
 		uint32_t node = graph->order[i], type = graph_type(graph, node);
-		uint64_t *sum = &bounds[pattern_of(objects, node)], bound;
+		uint64_t *sum = &bounds[patterns_of(&objects->patterns, node)], bound;
 
 		if (objects->types.items[type].kind != KIND_CACHE &&
 		    objects->types.items[type].kind != KIND_DEQUE)
@@ -438,7 +434,7 @@ static void take_bounds(struct growing *growing)
 			objects->types.items[graph_type(&objects->graph, grown->node)].kind;
 
 		if (grown->bound == UINT64_MAX && (kind == KIND_CACHE || kind == KIND_DEQUE))
-			grown->bound = bounds[pattern_of(objects, grown->node)];
+			grown->bound = bounds[patterns_of(&objects->patterns, grown->node)];
 	}
 	free(bounds);
 }

@@ -53,6 +53,7 @@ void patterns_release(struct patterns *patterns)
 	free(patterns->items);
 	free(patterns->slots);
 	free(patterns->of_nodes);
+	free(patterns->places);
 	*patterns = (struct patterns){0};
 }
 
@@ -141,7 +142,7 @@ static uint32_t add(struct patterns *patterns, uint32_t parent, uint32_t label, 
 	return (uint32_t)patterns->count++;
 }
 
-/* The pattern of what a label leads to from the end of another; the other one where it is full. Most
+/* The pattern of what a label leads to from the end of another; 0 where there is no room for it. Most
  * steps are taken again and again. */
 static uint32_t step(struct patterns *patterns, uint32_t parent, uint32_t label, uint32_t type)
 {
@@ -157,7 +158,7 @@ static uint32_t step(struct patterns *patterns, uint32_t parent, uint32_t label,
 		pattern = add(patterns, parent, label, type);
 	if (!pattern) {
 		patterns->full = true;
-		return parent;
+		return 0;
 	}
 	if (has_room) {
 		*find_slot(patterns, parent, label, type) =
@@ -192,9 +193,11 @@ static void thin_out(struct patterns *patterns)
 static bool make_room_for_nodes(struct patterns *patterns, size_t count)
 {
 	free(patterns->of_nodes);
+	free(patterns->places);
 	patterns->of_nodes = calloc(count, sizeof(*patterns->of_nodes));
-	patterns->node_count = patterns->of_nodes ? count : 0;
-	return patterns->of_nodes;
+	patterns->places = calloc(count, sizeof(*patterns->places));
+	patterns->node_count = patterns->of_nodes && patterns->places ? count : 0;
+	return patterns->node_count;
 }
 
 /* A variable of a function that a greenlet is in, under whose name it stands: wherever the greenlet
@@ -205,27 +208,54 @@ static bool is_of_greenlet(const struct graph *graph, uint32_t parent, uint32_t 
 	       graph->reader->types->items[graph_type(graph, parent)].kind == KIND_GREENLET;
 }
 
-/* Namespaces and raw memory belong to what they are of. */
-static bool is_of_another(const struct graph *graph, uint32_t node)
+static enum object_kind kind_of(const struct graph *graph, uint32_t node)
+{
+	return (enum object_kind)graph->reader->types->items[graph_type(graph, node)].kind;
+}
+
+/* What code is made of, and names of functions and classes: a program of many modules has more of
+ * these than of all else, each in a place of its own. */
+static bool is_of_code(const struct patterns *patterns, const struct graph *graph, uint32_t node)
+{
+	uint32_t parent = graph->parents[node];
+	enum object_kind above = kind_of(graph, parent), kind = kind_of(graph, node);
+
+	if (parent == node)
+		return false;
+	return above == KIND_CODE || patterns->places[parent] == PLACE_OF_CODE ||
+	       ((above == KIND_FUNCTION || above == KIND_TYPE) &&
+		label_kind(graph->labels[node]) == LABEL_FIELD &&
+		(kind == KIND_CODE || kind == KIND_STR));
+}
+
+static enum pattern_place place_of(const struct patterns *patterns, const struct graph *graph,
+				   uint32_t node)
 {
 	enum label_kind kind = label_kind(graph->labels[node]);
 
-	return kind == LABEL_NAMESPACE || kind == LABEL_RAW;
+	if (kind == LABEL_NAMESPACE || kind == LABEL_RAW)
+		return PLACE_PART;
+	return is_of_code(patterns, graph, node) ? PLACE_OF_CODE : PLACE_OWN;
 }
 
+/* Parts, and what there is no room for, are with what they are of. */
 static uint32_t pattern_of(struct patterns *patterns, const struct graph *graph, uint32_t node)
 {
 	uint32_t parent = graph->parents[node], label = graph->labels[node];
-	uint32_t above = parent == node ? 0 : patterns->of_nodes[parent];
+	uint32_t above = parent == node ? 0 : patterns->of_nodes[parent], pattern;
 
 	if (above && is_of_greenlet(graph, parent, label))
 		above = 0;
-	if (above && is_of_another(graph, node))
+	patterns->places[node] = place_of(patterns, graph, node);
+	if (above && patterns->places[node] != PLACE_OWN)
 		return above;
 	if (label_kind(label) == LABEL_ROOT) /* the same in each thread */
 		label = label_make(LABEL_ROOT,
 				   labels_alike(graph->reader->labels, label_value(label)));
-	return step(patterns, above, label, graph_type(graph, node));
+	pattern = step(patterns, above, label, graph_type(graph, node));
+	if (!pattern)
+		patterns->places[node] = PLACE_NO_ROOM;
+	return pattern ? pattern : above;
 }
 
 static bool may_be_shared(const struct graph *graph, uint32_t node)
@@ -267,6 +297,13 @@ static void compare_samples(const struct patterns *patterns, const struct graph 
 		node = sum->fresh[i];
 		pattern->samples[i] = node ? graph_address(graph, node) : 0;
 	}
+}
+
+uint32_t patterns_of(const struct patterns *patterns, uint32_t node)
+{
+	if (node >= patterns->node_count || patterns->places[node] == PLACE_NO_ROOM)
+		return 0;
+	return patterns->of_nodes[node];
 }
 
 bool pattern_is_steady(const struct pattern *pattern)
@@ -337,10 +374,12 @@ uint32_t pattern_units(uint64_t bytes)
 
 /* The block of a list's entries, which is larger than the list, stands for the list; what lies in
  * memory behind that is no object of the pattern. */
-static void take_largest(struct pattern_sum *sum, const struct pattern *pattern,
+static void take_largest(struct pattern_sum *sum, const struct patterns *patterns,
 			 const struct graph *graph, uint32_t node, uint64_t bytes)
 {
-	uint32_t object = is_of_another(graph, node) ? graph->parents[node] : node;
+	bool is_part = patterns->places[node] == PLACE_PART;
+	uint32_t object = is_part ? graph->parents[node] : node;
+	const struct pattern *pattern = &patterns->items[patterns->of_nodes[node]];
 	uint32_t units = pattern_units(bytes);
 
 	if (units <= sum->largest || graph_type(graph, object) != pattern->type)
@@ -380,8 +419,8 @@ static int sum_up(struct patterns *patterns, const struct graph *graph, const ui
 		struct pattern_sum *sum = &(*sums)[number];
 		patterns->of_nodes[node] = number;
 		sum->bytes += bytes[node];
-		take_largest(sum, &patterns->items[number], graph, node, bytes[node]);
-		if (!is_of_another(graph, node) && !is_shared(graph, node))
+		take_largest(sum, patterns, graph, node, bytes[node]);
+		if (patterns->places[node] == PLACE_OWN && !is_shared(graph, node))
 			sample(sum, node, sum->count++);
 	}
 	return make_room_for_sums(patterns, sums, &count) ? 0 : -ENOMEM;

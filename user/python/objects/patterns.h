@@ -33,6 +33,10 @@ struct pattern {
 	uint64_t slot; /* what refers to the largest; 0: unknown. See values.h */
 };
 
+/* What a node is in its pattern: one of its objects; a part of one, such as a dictionary of attributes, or
+ * of its code; or held by one, where there is no room for a pattern of its own. */
+enum pattern_place { PLACE_OWN, PLACE_PART, PLACE_OF_CODE, PLACE_NO_ROOM };
+
 struct patterns {
 	struct pattern *items; /* items[0] is none */
 	size_t count;
@@ -42,6 +46,7 @@ struct patterns {
 	size_t slot_count;
 	size_t step_count;
 	uint32_t *of_nodes; /* of the last graph that was counted */
+	uint8_t *places;    /* enum pattern_place, of its nodes */
 	size_t node_count;
 	size_t looks;
 	double times[PATTERN_LOOKS]; /* in seconds */
@@ -61,6 +66,9 @@ int patterns_count(struct patterns *patterns, const struct graph *graph, const u
 
 /* As it is kept of the largest. */
 uint32_t pattern_units(uint64_t bytes);
+
+/* That of a node; 0 where it was not reached, or there was no room for it. */
+uint32_t patterns_of(const struct patterns *patterns, uint32_t node);
 
 /* Whether nearly all of its objects stay that were ever looked at again. */
 bool pattern_is_steady(const struct pattern *pattern);

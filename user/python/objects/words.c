@@ -104,8 +104,7 @@ static size_t words_of_alike(const struct objects *objects, const struct grown *
 		uint32_t node = graph_find(&objects->graph, container->address, false);
 
 		if (!container_grew(&objects->containers, container, false) || !node ||
-		    node >= objects->patterns.node_count ||
-		    objects->patterns.of_nodes[node] != grown->pattern)
+		    patterns_of(&objects->patterns, node) != grown->pattern)
 			continue;
 		size_t at = count < max ? count++ : max - 1;
 		if (at == max - 1 && count == max && least[at] >= grew)
