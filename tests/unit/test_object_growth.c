@@ -257,6 +257,34 @@ static void test_entries_spread_over_many(void **state)
 	free(grown);
 }
 
+/* A dictionary that gets lists, and then no more, while these go on to get entries. */
+static void test_what_grows_on_inside(void **state)
+{
+	enum { LISTS = 4, LOOKS = 6 };
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t dict = space_dict(space), lists[LISTS];
+	struct grown *grown;
+	size_t count;
+
+	space_dict_add(space, space->main, "OUTER", dict);
+	for (size_t i = 0; i < LOOKS; i++) {
+		if (i < LISTS) {
+			lists[i] = space_list(space, 40);
+			space_put(space, lists[i] + LIST_LENGTH, 1);
+			space_dict_add(space, dict, "n", lists[i]);
+		}
+		for (size_t j = 0; j <= i && j < LISTS; j++)
+			grow_list(space, lists[j]);
+		look(fixture);
+		grown = objects_grown(&fixture->objects, &count);
+		assert_int_equal(count, i == 0 ? 0 : i == LOOKS - 1 ? 2 : 1);
+		for (size_t j = 0; j < count && i == LOOKS - 1; j++)
+			assert_int_equal(grown[j].still, grown[j].container != 0);
+		free(grown);
+	}
+}
+
 /* Entries of a cache of which some were missed, and what code refers to beside others. */
 static void test_what_is_told_elsewhere(void **state)
 {
@@ -488,6 +516,7 @@ int main(void)
 		TEST(test_attributes_that_are_set_one_by_one),
 		TEST(test_attributes_of_what_comes_and_goes),
 		TEST(test_bounds_of_many_alike),
+		TEST(test_what_grows_on_inside),
 		TEST(test_what_is_told_elsewhere),
 		TEST(test_without_room_for_patterns),
 		TEST(test_code_takes_no_room),

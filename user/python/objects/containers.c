@@ -7,7 +7,13 @@
 
 #include "dicts.h"
 
-enum { SLOTS_MIN = 1 << 14, FALL_FORGIVEN = 10, FIRST_SEARCHED = 4, LENGTHS_SHARE = 16 };
+enum {
+	SLOTS_MIN = 1 << 14,
+	FALL_FORGIVEN = 10,
+	FIRST_SEARCHED = 4,
+	LENGTHS_SHARE = 16,
+	LOOKS_OF_HALVES = 4
+};
 
 #define LENGTH_MIN_MAX (UINT64_C(1) << 40)
 
@@ -305,6 +311,12 @@ bool container_grew_surely(const struct containers *containers, const struct con
 
 	return container->ups >= (steps < SURE_UPS ? steps : SURE_UPS) &&
 	       (!container->downs || steps >= 2 * SURE_UPS);
+}
+
+bool container_stands_still(const struct containers *containers, const struct container *container)
+{
+	return containers->looks >= LOOKS_OF_HALVES && container->lengths &&
+	       container->length <= container->lengths[containers->looks / 2];
 }
 
 bool container_grew(const struct containers *containers, const struct container *container,

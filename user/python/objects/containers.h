@@ -57,6 +57,9 @@ void containers_see(void *context, uint64_t address, uint32_t type);
 bool container_grew(const struct containers *containers, const struct container *container,
 		    bool forgiving);
 
+/* Whether it was as long at the middle one of four looks or more as at the last. */
+bool container_stands_still(const struct containers *containers, const struct container *container);
+
 /* Whether it grew so often, and fell so little, that what goes up and down at random hardly does. */
 bool container_grew_surely(const struct containers *containers, const struct container *container);
 

@@ -137,6 +137,8 @@ static void take_container(struct growing *growing, uint32_t number)
 		grown->node = node;
 		grown->pattern = pattern;
 	}
+	grown->still = (!grown->alike || grown->still) &&
+		       container_stands_still(&objects->containers, container);
 	grown->alike++;
 	grown->length += container->length;
 	grown->entries += (int64_t)(container->length - container->length0);
@@ -182,6 +184,14 @@ struct grown *growing_above(const struct growing *growing, uint32_t pattern, uin
 		if (growing->group_of[pattern] && !is_old_name(patterns, below))
 			return &growing->items[growing->group_of[pattern] - 1];
 	return NULL;
+}
+
+/* What goes on to grow when that in which it lies has stopped came from elsewhere than with its entries. */
+static bool grows_on(const struct growing *growing, uint32_t pattern, const struct grown *group)
+{
+	const struct patterns *patterns = &growing->objects->patterns;
+
+	return group->still && !pattern_stands_still(patterns, &patterns->items[pattern]);
 }
 
 static bool comes_and_goes(const struct objects *objects, uint32_t pattern)
@@ -291,7 +301,7 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	struct grown *group = growing_above(growing, number, 0);
 	uint64_t bound = bound_of_attribute(&objects->patterns, pattern);
 
-	if (group) {
+	if (group && !grows_on(growing, number, group)) {
 		if (group->pattern == pattern->parent)
 			join_entries(growing, pattern, grew, bytes, group);
 		return;
@@ -324,6 +334,7 @@ static void take_pattern(struct growing *growing, uint32_t number)
 		.entries = grew,
 		.bytes = bytes,
 		.bound = bound,
+		.still = pattern_stands_still(&objects->patterns, pattern),
 	};
 }
 
@@ -384,7 +395,7 @@ static bool is_nested(const struct growing *growing, const struct grown *grown)
 
 		if (!group)
 			return false;
-		if (grown->bytes < group->bytes / 2)
+		if (grown->bytes < group->bytes / 2 && (grown->still || !group->still))
 			return true;
 		below = group->pattern;
 	}

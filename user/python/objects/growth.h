@@ -17,6 +17,7 @@ struct grown {
 	int64_t entries;
 	int64_t bytes;
 	uint64_t bound; /* of `length`, where all of them have one; UINT64_MAX: none seen */
+	bool still;     /* not in the later half of the looks */
 	bool nested;    /* it lies in something that grows more */
 	bool value;     /* `alike` values, `length` bytes; no entries */
 	uint64_t slot;  /* of a value: the word that refers to it, or to the longest; 0: not known

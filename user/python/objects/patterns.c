@@ -11,6 +11,7 @@ enum {
 	SLOTS_MIN = 1 << 14,
 	SHARED_REFERENCES = 8,
 	ENTRIES_MIN = 2,
+	LOOKS_OF_HALVES = 4,
 	STEADY = 2, /* of STEADY_OF */
 	STEADY_OF = 3,
 	AHEAD = 24, /* so many nodes are fetched before they are counted */
@@ -330,6 +331,13 @@ bool pattern_goes_up(const struct patterns *patterns, const struct pattern *patt
 		last = pattern->counts[i];
 	}
 	return steps > 1 && last >= first + ENTRIES_MIN && ups * 2 >= steps - 1 && ups >= ups_min;
+}
+
+bool pattern_stands_still(const struct patterns *patterns, const struct pattern *pattern)
+{
+	size_t looks = patterns->looks;
+
+	return looks >= LOOKS_OF_HALVES && pattern->counts[looks - 1] <= pattern->counts[looks / 2];
 }
 
 /* Where its step is likely to be, if what it is reached from was counted by now. */

@@ -78,6 +78,9 @@ bool pattern_is_steady(const struct pattern *pattern);
 bool pattern_goes_up(const struct patterns *patterns, const struct pattern *pattern, size_t skipped,
 		     size_t ups_min);
 
+/* Whether it was as many at the middle one of four looks or more as at the last. */
+bool pattern_stands_still(const struct patterns *patterns, const struct pattern *pattern);
+
 /* What is below each pattern at a look, with itself: an array of patterns->count, the caller's;
  * NULL on out of memory. */
 uint64_t *patterns_below(const struct patterns *patterns, size_t look);
