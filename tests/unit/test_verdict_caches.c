@@ -278,6 +278,50 @@ static void test_bends(void **state)
 	judge_saturating(DAY, VERDICT_FILLING_CACHE);
 }
 
+/* `per_s` come; half are gone after `half_s`, and of those that do not go `stay_s` come a second. */
+static void trial_leaving(struct trial *trial, double per_s, double half_s, double stay_s,
+			  double uptime_s)
+{
+	double life_s = half_s / log(2), watched_s = 10;
+
+	trial_begin(trial, uptime_s);
+	for (size_t i = 0; i < LOOKS; i++) {
+		double age_s = uptime_s - (LOOKS - 1 - (double)i) * STEP_S;
+		double passing = per_s * life_s * (1 - exp(-age_s / life_s));
+
+		trial_add(trial, floor(passing + stay_s * age_s));
+		trial->history.shrunk = (uint64_t)(passing / life_s * watched_s);
+	}
+	trial->history.watched_s = watched_s;
+	trial->history.grown = (uint64_t)((per_s + stay_s) * watched_s);
+}
+
+/* Of what comes and leaves all the time some stay: a leak, young as it is. A cache whose entries live for
+ * some time is told from it by what it has taken in before. */
+static void test_some_that_stay(void **state)
+{
+	static const double uptimes_s[] = {200, 600, 0.9 * HOUR};
+	static const double lives[] = {0.1, 0.2, 0.3, 0.5, 1, 3};
+	struct trial trial;
+	struct tally forgetful = {0}, caches = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		trial_leaving(&trial, 300, 0.5, 10, uptimes_s[i]);
+		trial_judge(&trial);
+		assert_non_null(strstr(trial.finding.reason, "some stay, as many all the time"));
+		trial_end(&trial, &forgetful);
+		for (size_t j = 0; j < 6; j++) {
+			trial_leaving(&trial, 300, lives[j] * uptimes_s[i], 0, uptimes_s[i]);
+			trial_judge(&trial);
+			trial_end(&trial, &caches);
+		}
+	}
+	assert_share(&forgetful, VERDICT_GROWS, 1, 1);
+	assert_share(&caches, VERDICT_GROWS, 0, 0);
+	assert_share(&caches, VERDICT_LEAK, 0, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_sawtooth),
 		cmocka_unit_test(test_churn_is_seen_by_the_watch),
 		cmocka_unit_test(test_what_is_emptied),
+		cmocka_unit_test(test_some_that_stay),
 		cmocka_unit_test(test_falls_between_looks_are_seen),
 		cmocka_unit_test(test_bends),
 	};
