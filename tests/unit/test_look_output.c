@@ -191,6 +191,26 @@ static void test_why(void **state)
 	look_free(look);
 }
 
+/* A name that is too long to stand beside the figures, and not for a line, is not shortened. */
+static void test_names_are_whole(void **state)
+{
+	static struct look_container container = {
+		.type = "dict", .name = "anyio._backends._asyncio._task_states.data"};
+	static const struct finding findings[] = {{.verdict = VERDICT_FILLING_CACHE,
+						   .rate = {1e6, 1e6, 1e6},
+						   .container = &container}};
+	struct look *look = service_look();
+	struct answer *answer = answer_new_of(look);
+
+	(void)state;
+	answer->findings = COPY(answer->zone, findings, &answer->finding_count);
+	char *text = render_answer(answer, why_text);
+	assert_screen(text);
+	assert_non_null(strstr(text, "\n      dict anyio._backends._asyncio._task_states.data\n"));
+	free(text);
+	look_free(look);
+}
+
 static void test_why_without_growth(void **state)
 {
 	struct look *look = service_look();
@@ -554,6 +574,7 @@ int main(void)
 		cmocka_unit_test(test_heap_extremes),
 		cmocka_unit_test(test_holders),
 		cmocka_unit_test(test_why),
+		cmocka_unit_test(test_names_are_whole),
 		cmocka_unit_test(test_why_without_growth),
 		cmocka_unit_test(test_hostile_names),
 		cmocka_unit_test(test_what_is_known_before_the_whole),

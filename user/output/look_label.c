@@ -88,6 +88,13 @@ static size_t room_for_type(const char *name, const char *of, size_t left)
 	return strlen(name ? name : "") + wanted <= left ? wanted : 0;
 }
 
+size_t look_container_width(const char *type, const char *name)
+{
+	size_t width = type ? columns_count(short_type(type)) : 0;
+
+	return (width < TYPE_WIDTH ? width : TYPE_WIDTH) + 1 + (name ? columns_count(name) : 0);
+}
+
 void look_print_container(struct columns *columns, const char *type, const char *name,
 			  uint64_t address, const char *of, const char *end)
 {

@@ -16,6 +16,9 @@ void look_print_process(struct columns *columns, const struct look *look);
 /* `1.42 of 3.00 GB`; without a limit (0) `1.42 GB` */
 void look_print_size(FILE *file, uint64_t bytes, uint64_t limit_bytes);
 
+/* Columns of `dict recommend.behaviour.HISTORY`, not shortened. */
+size_t look_container_width(const char *type, const char *name);
+
 /*
  * `dict recommend.behaviour.HISTORY of Event`, then `end`, on the rest of this line: types go
  * without their modules, a name that is too long is shortened. `type`, `name` and `of` may be NULL.

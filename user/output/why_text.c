@@ -79,7 +79,9 @@ static void print_subject(struct columns *columns, const struct finding *finding
 		return;
 	fputs("  ", columns->file);
 	columns_pad(columns, SUBJECT_COLUMN);
-	if (columns_left(columns) < SUBJECT_LEAST) {
+	size_t width = container ? look_container_width(container->type, container->name) : 0;
+
+	if (columns_left(columns) < (width > SUBJECT_LEAST ? width : SUBJECT_LEAST)) {
 		putc('\n', columns->file);
 		columns_pad(columns, DETAIL_COLUMN);
 	}
