@@ -138,6 +138,28 @@ static void test_entry_that_was_dropped(void **state)
 	assert_string_equal(name_of(fixture, list, 0), "");
 }
 
+/* What lies beside a list that is read again, and is another object by then: what that refers to is not
+ * held by what held the one that it was. */
+static void test_another_object_beside(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t list = space_list(space, 6), items = space_get(space, list + LIST_ITEMS);
+	uint64_t entry = space_object(space, SPACE_CACHE_ENTRY, 56), other = space_list(space, 2);
+	const uint64_t before[] = {space_type(SPACE_CACHE_ENTRY)};
+
+	assert_true(entry > items && entry + 64 < items + POOL_BLOCK_BYTES_MAX);
+	space_put(space, entry + OBJECT_TYPE, space_type(SPACE_CELL));
+	space_put(space, entry + CACHE_ENTRY_RESULT, other);
+	space_dict_add(space, space->main, "LIST", list);
+	space_dict_add(space, space->main, "ENTRY", entry);
+	lates[0] = (struct late){.start = items, .bytes = 8 * 6};
+	lates[1] = (struct late){.start = entry + OBJECT_TYPE, .bytes = 8, .before = before};
+	look_at_lates(fixture);
+	assert_string_equal(name_of(fixture, space_get(space, items), 0), "main.LIST[0]");
+	assert_string_equal(name_of(fixture, other, 0), "");
+}
+
 static uint64_t sum_lost(const struct fixture *fixture, uint32_t type)
 {
 	return fixture->objects.garbage.sums[type].lost[1];
@@ -175,9 +197,13 @@ static void test_what_is_referred_to_is_not_lost(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_items_that_moved),       TEST(test_table_that_is_new),
-		TEST(test_attribute_that_is_new),  TEST(test_what_is_new_takes_the_place),
-		TEST(test_entry_that_was_dropped), TEST(test_what_is_referred_to_is_not_lost),
+		TEST(test_items_that_moved),
+		TEST(test_table_that_is_new),
+		TEST(test_attribute_that_is_new),
+		TEST(test_what_is_new_takes_the_place),
+		TEST(test_entry_that_was_dropped),
+		TEST(test_another_object_beside),
+		TEST(test_what_is_referred_to_is_not_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

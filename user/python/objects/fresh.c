@@ -26,6 +26,11 @@ static bool list_is_torn(struct object_reader *reader, uint64_t list)
 	       !item;
 }
 
+bool object_is_another(const struct object_reader *reader, uint64_t address, uint32_t type)
+{
+	return object_word(reader, address + OBJECT_TYPE) != reader->types->items[type].address;
+}
+
 bool object_is_torn(struct object_reader *reader, uint64_t address, uint32_t type)
 {
 	switch ((enum object_kind)reader->types->items[type].kind) {

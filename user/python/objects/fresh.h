@@ -12,6 +12,9 @@
 /* Whether the copies of a container and of its table or items are surely not of one moment. */
 bool object_is_torn(struct object_reader *reader, uint64_t address, uint32_t type);
 
+/* Whether by now there is something else, as where what lies beside it was read again. */
+bool object_is_another(const struct object_reader *reader, uint64_t address, uint32_t type);
+
 /* Reads an object and what it keeps beside itself again, one right after the other. */
 void object_refresh(struct object_reader *reader, uint64_t address, uint32_t type);
 

@@ -474,10 +474,8 @@ static bool is_leaf(const struct graph *graph, uint32_t node)
 	       !(type->flags & (TYPE_MANAGED_DICT | TYPE_INLINE_VALUES));
 }
 
-/*
- * A deque's entries are in many blocks, which stay as they were copied: its newer ends would make
- * entries of what is in them no more.
- */
+/* A deque's entries are in many blocks, which stay as they were copied: its newer ends would make
+ * entries of what is in them no more. */
 static bool can_be_read_again(const struct graph *graph, uint32_t type)
 {
 	return graph->reader->types->items[type].kind != KIND_DEQUE;
@@ -507,6 +505,8 @@ static void follow_object(struct graph *graph, uint32_t node, struct object *obj
 	size_t order_count = graph->order_count, waiting_count = graph->waiting_count;
 	struct first_reading first;
 
+	if (object_is_another(reader, object->address, object->type))
+		return;
 	graph->is_stale = false;
 	object_references(reader, object, refer, store, graph);
 	if ((!graph->is_stale && !object_is_torn(reader, object->address, object->type)) ||
@@ -514,7 +514,7 @@ static void follow_object(struct graph *graph, uint32_t node, struct object *obj
 		return;
 	graph->refreshes += 1 + object_payload(reader, object->address, object->type) / REFRESHED;
 	object_refresh(reader, object->address, object->type);
-	if (object_type_at(reader, object->address) != object->type ||
+	if (object_is_another(reader, object->address, object->type) ||
 	    !graph_object(graph, node, object) ||
 	    !take_back(graph, order_count, waiting_count, &first))
 		return;
