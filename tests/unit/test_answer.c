@@ -75,6 +75,22 @@ static void test_kept_stands_by_what_is_sure(void **state)
 	answer_free(answer);
 }
 
+/* Nor is what comes and goes, of which more is there than before by chance. */
+static void test_churn_stands_by_what_is_sure(void **state)
+{
+	struct finding findings[] = {
+		finding_of(VERDICT_CHURN, 600, 900),
+		finding_of(VERDICT_CHURN, -5, 9),
+		finding_of(VERDICT_GROWS, 3, 0.1),
+	};
+	struct answer *answer = answer_with(findings, 3);
+
+	(void)state;
+	assert_int_equal(answer->findings[0].verdict, VERDICT_GROWS);
+	assert_true(answer->findings[1].rate.value > 0 && answer->findings[2].rate.value < 0);
+	answer_free(answer);
+}
+
 static void test_unexplained_is_more_than_error(void **state)
 {
 	struct finding nearly = finding_of(VERDICT_LEAK, 14.2, 0.3);
@@ -368,6 +384,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_findings_are_sorted_and_summed),
 		cmocka_unit_test(test_kept_stands_by_what_is_sure),
+		cmocka_unit_test(test_churn_stands_by_what_is_sure),
 		cmocka_unit_test(test_unexplained_is_more_than_error),
 		cmocka_unit_test(test_full_in),
 		cmocka_unit_test(test_growth),

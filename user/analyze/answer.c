@@ -78,11 +78,15 @@ void answer_set_growth(struct answer *answer, const struct sample *live, size_t 
 		answer->resident_growth = (struct rate){0};
 }
 
-/* What an allocator keeps is a level that swings: it stands before what surely grows only by what
- * is sure of it as well. */
+/* What an allocator keeps is a level that swings, and so is what comes and goes: it stands before what
+ * surely grows only by what is sure of it as well. */
 static double weight_of(const struct finding *finding)
 {
-	return finding->verdict == VERDICT_KEPT ? fmax(finding->rate.low, 0) : finding->rate.value;
+	double sure = fmax(finding->rate.low, 0);
+
+	if (finding->verdict == VERDICT_CHURN)
+		return fmin(sure, finding->rate.value);
+	return finding->verdict == VERDICT_KEPT ? sure : finding->rate.value;
 }
 
 static int compare_findings(const void *left, const void *right)
