@@ -108,7 +108,7 @@ static struct look *look_at(const struct footprints *footprints, pid_t pid)
 			 footprints->budget_bytes, &failure))
 		return NULL;
 	struct look *look =
-		patient_look(&patient, false, &failure) ? NULL : patient_report(&patient, NULL);
+		patient_measure(&patient, &failure) ? NULL : patient_report(&patient, NULL);
 	patient_close(&patient);
 	return look;
 }
