@@ -75,12 +75,11 @@ const char *anonymous_guess(const struct anonymous_owner *owner, const struct re
 	const char *path = region->mapping.path;
 
 	if (!strncmp(path, named, strlen(named))) {
-		const char *name = path + strlen(named);
+		const char *name = path + strlen(named) + strspn(path + strlen(named), " ");
 		size_t length = strcspn(name, "]0123456789");
 
 		while (length && (name[length - 1] == ' ' || name[length - 1] == ':'))
 			length--;
-		name += strspn(name, " ");
 		if (length) {
 			snprintf(text, size, "%.*s", (int)length, name);
 			return text;
