@@ -217,6 +217,40 @@ static void test_structures_in_swap(void **state)
 	assert_refused(space, "the data of its C library is in swap");
 }
 
+/* An arena that is not in use says what there is, also where others may be in swap. */
+static void test_an_unused_malloc_beside_what_is_in_swap(void **state)
+{
+	struct pages *space = *state;
+
+	memset(space_word(space, SPACE_MAIN), 0, arena_layouts[0].size);
+	*space_word(space, SPACE_MAIN + arena_layouts[0].next) = SPACE_MAIN;
+	*space_word(space, SPACE_MAIN + arena_layouts[0].attached_threads) = 1;
+	space->states[space_page(space, SPACE_LIBC) + 1] = PAGE_SWAPPED;
+	assert_refused(space, "glibc's malloc is not in use: another allocator is in use");
+}
+
+/* Of a block that is aligned to more than a page has, the header lies before that: by any power. */
+static void test_blocks_aligned_to_any_power(void **state)
+{
+	static const uint64_t offsets[] = {0x10, 0x30, 0x70, 0xf0, 0x1f0, 0x3f0, 0x7f0, 0xff0};
+	struct pages *space = *state;
+
+	space_word(space, SPACE_BIG)[1] = 0;
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(*offsets); i++) {
+		uint64_t *header = space_word(space, SPACE_BIG + offsets[i]);
+		struct arenas arenas;
+
+		header[0] = offsets[i];
+		header[1] = (SPACE_BIG_PAGES * PAGES_BYTES - offsets[i]) | CHUNK_IS_MMAPPED;
+		assert_int_equal(arenas_find(space, &arenas), 0);
+		assert_int_equal(arenas.mmapped_found, 1);
+		assert_true(arenas.mmapped[0].start == SPACE_BIG);
+		assert_true(arenas.mmapped[0].block == SPACE_BIG + offsets[i] + 16);
+		arenas_release(&arenas);
+		header[0] = header[1] = 0;
+	}
+}
+
 int main(void)
 {
 #define SPACE_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -232,6 +266,8 @@ int main(void)
 		SPACE_TEST(test_a_heap_of_another_arena),
 		SPACE_TEST(test_a_malloc_that_nobody_calls),
 		SPACE_TEST(test_structures_in_swap),
+		SPACE_TEST(test_an_unused_malloc_beside_what_is_in_swap),
+		SPACE_TEST(test_blocks_aligned_to_any_power),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -324,6 +324,21 @@ static void test_each_mapping_is_in_one_part(void **state)
 	assert_int_equal(look->proportional_bytes, (8 + 16 + 4 + 20 + 28 + 32 + 64) * KB / 2);
 }
 
+/* Where a block of malloc begins another mapping ends. */
+static void test_a_mapping_beside_a_block_is_none(void **state)
+{
+	struct region big = regions_items[3];
+
+	(void)state;
+	regions_items[3] = (struct region){.mapping = big.mapping, .resident_bytes = 8 * KB};
+	regions_items[3].mapping.start = SPACE_BIG - 8 * KB;
+	regions_items[3].mapping.end = SPACE_BIG;
+	regions_items[regions.count++] = big;
+	look_at(NULL);
+	assert_int_equal(resident(PART_ANONYMOUS), 8 * KB);
+	assert_mapping(0, LOOK_PLAIN_MAPPING, 1, 8 * KB);
+}
+
 static void test_what_is_only_reserved_does_not_count(void **state)
 {
 	struct region *reserved;
@@ -383,6 +398,7 @@ static void test_owners_by_their_files(void **state)
 {
 	(void)state;
 	assert_string_equal(owner_of("/usr/lib/jvm/lib/server/libjvm.so", true, 5, 0), "Java");
+	assert_string_equal(owner_of("/usr/lib/libcuda.so.1", true, 5, 0), "CUDA");
 	assert_string_equal(owner_of("/usr/bin/node", true, 5, 0), "V8 (Node.js)");
 	assert_string_equal(owner_of("/usr/bin/nodejs-18", true, 5, 0), "V8 (Node.js)");
 	assert_string_equal(owner_of("/lib/libjemalloc.so.2", true, 5, 0), "jemalloc");
@@ -530,6 +546,7 @@ int main(void)
 		TEST(test_two_blocks_that_are_missing_are_not_guessed_at),
 		TEST(test_a_heap_that_is_not_understood),
 		TEST(test_each_mapping_is_in_one_part),
+		TEST(test_a_mapping_beside_a_block_is_none),
 		TEST(test_what_is_only_reserved_does_not_count),
 		TEST(test_mappings_by_name_most_first),
 		TEST(test_who_owns_what_has_no_name),

@@ -169,6 +169,43 @@ static void test_merge_keeps_other_targets_apart(void **state)
 	snapshot_free(merged);
 }
 
+static enum growth_verdict verdict_of(enum growth_verdict sum, enum growth_verdict part)
+{
+	struct stack_growth a = {.verdict = sum}, b = {.verdict = part};
+
+	stack_growth_add(&a, &b);
+	return a.verdict;
+}
+
+static void test_what_grows_in_one_part_grows(void **state)
+{
+	(void)state;
+	for (int other = 0; other < GROWTH_VERDICTS; other++) {
+		assert_int_equal(verdict_of(other, GROWTH_GROWS), GROWTH_GROWS);
+		assert_int_equal(verdict_of(GROWTH_GROWS, other), GROWTH_GROWS);
+		assert_int_equal(verdict_of(other, other), other);
+	}
+	assert_int_equal(verdict_of(GROWTH_STEADY, GROWTH_UNTOLD), GROWTH_UNTOLD);
+	assert_int_equal(verdict_of(GROWTH_UNTOLD, GROWTH_STEADY), GROWTH_UNTOLD);
+}
+
+static void test_growth_of_parts_adds_up(void **state)
+{
+	struct stack_growth sum = {GROWTH_UNTOLD, true, 3, 40, 500, 100, 900};
+	const struct stack_growth untold = {GROWTH_UNTOLD, false, 2, 10, 50, 20, 80};
+	const struct stack_growth grows = {GROWTH_GROWS, true, UINT64_MAX, 1, 1, 1, 1};
+
+	(void)state;
+	stack_growth_add(&sum, &untold);
+	assert_true(sum.suspect);
+	assert_int_equal(sum.samples, 5);
+	assert_int_equal(sum.blocks, 50);
+	assert_true(sum.bytes_per_hour == 550 && sum.low == 120 && sum.high == 980);
+	stack_growth_add(&sum, &grows);
+	assert_false(sum.suspect);
+	assert_true(sum.samples == UINT64_MAX);
+}
+
 static void test_names(void **state)
 {
 	(void)state;
@@ -190,6 +227,8 @@ int main(void)
 		cmocka_unit_test(test_merge_adds_what_is_lost),
 		cmocka_unit_test(test_processes_of_a_program_are_one),
 		cmocka_unit_test(test_merge_keeps_other_targets_apart),
+		cmocka_unit_test(test_what_grows_in_one_part_grows),
+		cmocka_unit_test(test_growth_of_parts_adds_up),
 		cmocka_unit_test(test_names),
 	};
 
