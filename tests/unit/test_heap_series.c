@@ -112,8 +112,10 @@ static void test_many_looks_are_thinned(void **state)
 	count = samples_of(PID, 32, samples);
 	assert_int_equal(count, LOOKS_MOST / 2 + 1);
 	assert_true(samples[0].at_s == first_s);
-	for (size_t i = 1; i < count; i++)
+	for (size_t i = 1; i < count; i++) {
 		assert_true(samples[i].at_s > samples[i - 1].at_s);
+		assert_true(samples[i].value == samples[0].value);
+	}
 }
 
 static void test_blocks_that_are_there(void **state)
