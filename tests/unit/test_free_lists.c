@@ -77,6 +77,9 @@ static void test_small_tables(void **state)
 	(void)state;
 	assert_true(free_lists_have_keys(&newer, (const uint8_t *)keys, 120));
 	assert_true(free_lists_have_keys(&older, (const uint8_t *)older_keys, 168));
+	assert_true(free_lists_have_keys(&newer, (const uint8_t *)keys, 112));
+	assert_true(free_lists_have_keys(&newer, (const uint8_t *)keys, 192));
+	assert_false(free_lists_have_keys(&newer, (const uint8_t *)keys, 193));
 	assert_false(free_lists_have_keys(&newer, (const uint8_t *)keys, 96));
 	assert_false(free_lists_have_keys(&newer, (const uint8_t *)older_keys, 168));
 	keys[3] = 4;

@@ -11,7 +11,7 @@ static void test_held_at_two_looks(void **state)
 	struct fixture *fixture = *state;
 	struct object_space *space = fixture->space;
 	struct garbage *garbage = &fixture->objects.garbage;
-	uint64_t before = space_plain(space, 0), lists, plains, late;
+	uint64_t before = space_plain(space, 0), lists, plains, late, bytes;
 
 	look(fixture);
 	uint32_t plain = graph_type(&fixture->objects.graph,
@@ -23,9 +23,13 @@ static void test_held_at_two_looks(void **state)
 	uint32_t list = graph_type(&fixture->objects.graph,
 				   graph_find(&fixture->objects.graph, late, false));
 	lists = garbage->sums[list].held[1];
+	bytes = garbage->sums[list].held_bytes[1];
 	assert_int_equal(garbage->sums[plain].held[1], plains);
 	look(fixture);
 	assert_int_equal(garbage->sums[list].held[1], lists + 1);
+	assert_int_equal(garbage->sums[list].held_bytes[1] - bytes,
+			 graph_node_bytes(&fixture->objects.graph,
+					  graph_find(&fixture->objects.graph, late, false)));
 }
 
 /* A str that nothing refers to stays, and another one comes, and has its place taken by a third. What

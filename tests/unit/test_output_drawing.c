@@ -30,6 +30,24 @@ static void test_layout_fits_into_parents(void **state)
 	snapshot_free(snapshot);
 }
 
+static void test_a_box_says_how_many_blocks_it_has(void **state)
+{
+	static const struct frame frames[] = {{.name = "one"}, {.name = "many"}};
+	struct snapshot *snapshot = snapshot_new();
+	size_t size;
+
+	(void)state;
+	add_target(snapshot, 1, "x", "/x", "");
+	add_stack(snapshot, 0, &frames[0], 1, 16000, 1);
+	add_stack(snapshot, 0, &frames[1], 1, 48000, 7);
+	char *picture = render(snapshot, "svg", NULL, &size);
+
+	assert_non_null(strstr(picture, "<title>one\n16.0 kB in 1 block, 25 %"));
+	assert_non_null(strstr(picture, "<title>many\n48.0 kB in 7 blocks, 75 %"));
+	free(picture);
+	snapshot_free(snapshot);
+}
+
 /* More leaves than a page takes: the smallest lose frames of their middle, no byte is lost. */
 static void test_pages_of_very_many_stacks_stay_small(void **state)
 {
@@ -78,6 +96,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_layout_fits_into_parents),
+		cmocka_unit_test(test_a_box_says_how_many_blocks_it_has),
 		cmocka_unit_test(test_pages_of_very_many_stacks_stay_small),
 	};
 
