@@ -72,8 +72,10 @@ static void test_lists_that_are_emptied(void **state)
 	assert_true(examples_deny_growth(&subject));
 	/* that they are longer again does not change what they were seen to do */
 	lists[0].length = 200;
+	lists[1].length = 3;
 	examples_poll(&subject, &memory, LOOKED_S + 3);
 	assert_true(examples_deny_growth(&subject));
+	assert_true(subject.examples.over[1]);
 	/* but a later look would have told */
 	subject.looked_s = LOOKED_S + 4;
 	assert_false(examples_deny_growth(&subject));
