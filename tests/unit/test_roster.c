@@ -284,9 +284,11 @@ static bool says(const struct metrics *metrics, const char *line)
 static void test_metrics(void **state)
 {
 	const struct inquiries inquiries = {.asked = 2};
+	const struct looks looks = {.made = 5, .failed = 1};
 	const struct metrics metrics = {
 		.roster = &roster,
 		.inquiries = &inquiries,
+		.looks = &looks,
 		.self = {.overhead = 0.001, .budget = 0.01, .resident_bytes = -1, .requests = 3},
 	};
 
@@ -322,6 +324,8 @@ static void test_metrics(void **state)
 	assert_true(says(&metrics,
 			 "\nunfreed_cgroup_memory_waiting_seconds_total{cgroup=\"/db\"} 2.5\n"));
 	assert_true(says(&metrics, "\nunfreed_inquiries_total 2\n"));
+	assert_true(says(&metrics, "\nunfreed_looks_total 5\n"));
+	assert_true(says(&metrics, "\nunfreed_looks_failed_total 1\n"));
 	assert_true(says(&metrics, "\nunfreed_overhead_ratio 0.001\n"));
 	assert_true(says(&metrics, "\nunfreed_budget_ratio 0.01\n"));
 	assert_true(says(&metrics, "\nunfreed_self_requests_total 3\n"));

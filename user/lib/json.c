@@ -54,6 +54,23 @@ void json_add_string(struct json_object *object, const char *key, const char *st
 	json_object_object_add(object, key, json_of_string(string));
 }
 
+struct json_object *json_member(const struct json_object *object, const char *key)
+{
+	struct json_object *found = NULL;
+
+	if (json_object_is_type(object, json_type_object))
+		json_object_object_get_ex(object, key, &found);
+	return found;
+}
+
+struct json_object *json_element(const struct json_object *array, size_t index)
+{
+	return json_object_is_type(array, json_type_array) &&
+			       index < json_object_array_length(array)
+		       ? json_object_array_get_idx(array, index)
+		       : NULL;
+}
+
 struct json_object *json_of_double(double value, int digits)
 {
 	char text[400];

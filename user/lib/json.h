@@ -25,6 +25,10 @@ void json_add_count(struct json_object *object, const char *key, uint64_t count)
 void json_add_difference(struct json_object *object, const char *key, int64_t difference);
 void json_add_string(struct json_object *object, const char *key, const char *string);
 
+/* What an object has by that key, or an array at that place; NULL where it has none, or is none. */
+struct json_object *json_member(const struct json_object *object, const char *key);
+struct json_object *json_element(const struct json_object *array, size_t index);
+
 /*
  * Prints the text of an object without its last `cut` bytes, and gives the object up. Returns 0 or
  * -ENOMEM.

@@ -20,7 +20,10 @@
 #include "../../memory/budget.h"
 #include "../../output/why.h"
 #include "../inquiry.h"
+#include "../patient.h"
 #include "../reading.h"
+
+enum { CONTAINERS = 400 }; /* that are looked through for caches, which may be small */
 
 enum { PIPE_FD = 3, WHOLE_FD, READ_BYTES = 65536, WHOLE_BYTES_MAX = 64 << 20 };
 
@@ -52,17 +55,41 @@ static int write_whole(const struct answer *answer)
 	return 0;
 }
 
+/* And be the first to go where there is too little. */
+static uint64_t find_budget(const struct asking_options *options)
+{
+	uint64_t budget_bytes = budget_default();
+
+	return options->max_memory_bytes ? options->max_memory_bytes : budget_bytes;
+}
+
+static int look(const struct asking_options *options, struct confined *confined, FILE *file)
+{
+	const struct objects_request request = {.containers = CONTAINERS,
+						.with_keys = options->with_keys};
+	struct failure failure = {0};
+	struct patient patient;
+
+	if (patient_open(&patient, options->procfs, confined, options->pid, find_budget(options),
+			 &failure))
+		return told_write_failure(failure.text, file);
+	patient.with_classes = true;
+	struct look *look =
+		patient_look(&patient, true, &failure) ? NULL : patient_report(&patient, &request);
+	int error = look ? told_write_look(look, file) : told_write_failure(failure.text, file);
+	look_free(look);
+	patient_close(&patient);
+	return error;
+}
+
 static int ask(const struct asking_options *options, struct confined *confined, struct loop *loop,
 	       FILE *file)
 {
 	static const volatile bool never;
-	uint64_t budget_bytes =
-		budget_default(); /* and be the first to go where there is too little */
 	const struct inquiry_options inquiry_options = {
 		.pid = options->pid,
 		.duration_s = options->duration_s,
-		.budget_bytes =
-			options->max_memory_bytes ? options->max_memory_bytes : budget_bytes,
+		.budget_bytes = find_budget(options),
 		.with_keys = options->with_keys,
 		.interrupted = &never,
 		.loop = loop,
@@ -92,7 +119,8 @@ static int answer_into(const struct asking_options *options, FILE *file)
 
 	if (reading_begin(&reading, &failure))
 		return told_write_failure(failure.text, file);
-	int error = ask(options, reading.confined, reading.loop, file);
+	int error = options->duration_s > 0 ? ask(options, reading.confined, reading.loop, file)
+					    : look(options, reading.confined, file);
 	reading_end(&reading);
 	return error;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One inquiry (service/inquiry.h) in a process of its own, so that whoever watches goes on meanwhile,
+ * One inquiry (service/inquiry.h), or one look, in a process of its own, so that whoever watches goes on meanwhile,
  * and the memory that looks take is given back whole. What it told comes by a pipe. It ends with us,
  * however we end.
  */
@@ -14,7 +14,7 @@
 struct asking_options {
 	const struct procfs *procfs;
 	pid_t pid;
-	double duration_s;
+	double duration_s;         /* 0: one look alone (service/patient.h) */
 	uint64_t max_memory_bytes; /* of its own; 0: by what there is */
 	bool with_keys;
 	bool whole; /* the answer as `why` writes it is wanted too */

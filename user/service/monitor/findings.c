@@ -52,6 +52,12 @@ static void renew(struct known_finding *known, struct told_finding *told)
 		told->filled_by = known->told.filled_by;
 		known->told.filled_by = NULL;
 	}
+	if (!told->frames) {
+		told->frames = known->told.frames;
+		told->frame_count = known->told.frame_count;
+		known->told.frames = NULL;
+		known->told.frame_count = 0;
+	}
 	told_finding_release(&known->told);
 	known->told = *told;
 }

@@ -43,8 +43,7 @@ static bool take_told(struct inquiries *inquiries, struct told *told, double now
 {
 	struct watched_service *service = inquiries->service;
 
-	inquiries->allowed_s -= told->cost_s;
-	inquiries->spent_s += told->cost_s;
+	inquiries_charge(inquiries, told->cost_s);
 	service->cost_s = told->cost_s;
 	if (told->failure) {
 		inquiries->failed++;
@@ -53,7 +52,10 @@ static bool take_told(struct inquiries *inquiries, struct told *told, double now
 									.text = told->failure});
 		return false;
 	}
-	service->memory = told->memory;
+	if (told->memory.known) {
+		roster_take_memory(service, &told->memory);
+		service->looked_s = now_s;
+	}
 	service->growth_told = told->growth_known;
 	service->growth = told->growth;
 	return findings_take(&service->findings, told, now_s, tell_finding, inquiries);
@@ -185,6 +187,8 @@ static double attend_one(struct inquiries *inquiries, struct watched_service *se
 		return -1;
 	if (service->urgent)
 		return INFINITY;
+	if (service->is_looked_at)
+		return -1;
 	if (grows < 0 && renewed)
 		end_findings(inquiries, service, now_s);
 	return now_s >= service->ask_after_s ? grows : -1;
@@ -276,6 +280,12 @@ void inquiries_attend(struct inquiries *inquiries, double now_s)
 	}
 	if (fastest && (fastest->urgent || inquiries->allowed_s >= expected_cost_s(fastest)))
 		ask(inquiries, fastest);
+}
+
+void inquiries_charge(struct inquiries *inquiries, double cost_s)
+{
+	inquiries->allowed_s -= cost_s;
+	inquiries->spent_s += cost_s;
 }
 
 void inquiries_release(struct inquiries *inquiries)

@@ -14,7 +14,7 @@
 #include "history.h"
 
 struct inquiries_options {
-	double share; /* of a processor, for inquiries and what they cost the targets; 0: none */
+	double share; /* of a processor, for inquiries, what they cost the targets, and looks; 0: none */
 	double duration_s;         /* of one */
 	uint64_t max_memory_bytes; /* of what asks; 0: by what there is */
 	bool with_keys;
@@ -38,6 +38,9 @@ struct inquiries {
 
 /* After each roster_read(): takes the samples, and begins an inquiry where one is due. */
 void inquiries_attend(struct inquiries *inquiries, double now_s);
+
+/* What was spent beside them, of the same share. */
+void inquiries_charge(struct inquiries *inquiries, double cost_s);
 
 void inquiries_release(struct inquiries *inquiries);
 

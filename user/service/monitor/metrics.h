@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "../../process/pressure.h"
-#include "inquiries.h"
+#include "looks.h"
 
 /* Of ourselves. */
 struct self {
@@ -24,12 +24,20 @@ struct self {
 struct metrics {
 	const struct roster *roster;
 	const struct inquiries *inquiries;
+	const struct looks *looks;
 	struct pressure pressure; /* of the host */
 	struct self self;
 };
 
-/* Of these, what inquiries told: findings, and what is in the memory of processes. */
+/* Of these, what inquiries and looks told: findings, and what is in the memory of processes. */
 void metrics_write_told(const struct metrics *metrics, FILE *file);
+
+/* The process of a service that the last look was at; NULL where it is gone, or there was none. */
+const struct instance *metrics_looked_at(const struct roster *roster,
+					 const struct watched_service *service);
+
+/* Of what is in their memory: containers and caches. */
+void metrics_write_held(const struct roster *roster, FILE *file);
 
 /* Writes all of it as OpenMetrics. */
 void metrics_write(const struct metrics *metrics, FILE *file);

@@ -103,13 +103,13 @@ static void write_findings(const struct roster *roster, FILE *file)
 
 /* --- the processes that were looked at --- */
 
-/* The one that the last inquiry looked at; NULL where it is gone, or there was none. */
-static const struct instance *looked_at(const struct roster *roster,
-					const struct watched_service *service)
+const struct instance *metrics_looked_at(const struct roster *roster,
+					 const struct watched_service *service)
 {
 	for (size_t i = 0; i < roster->instance_count && service->memory.known; i++)
 		if (roster->instances[i].service == service &&
-		    roster->instances[i].status.tgid == service->memory.pid)
+		    roster->instances[i].status.tgid == service->memory.pid &&
+		    roster->instances[i].status.start_time == service->memory.start_time)
 			return &roster->instances[i];
 	return NULL;
 }
@@ -142,6 +142,13 @@ static double gc_enabled(const struct told_memory *memory, size_t index)
 {
 	(void)index;
 	return memory->gc.known ? memory->gc.enabled : NAN;
+}
+
+static double gc_frozen(const struct told_memory *memory, size_t index)
+{
+	(void)index;
+	return memory->gc.known && memory->gc.frozen != LOOK_UNKNOWN ? (double)memory->gc.frozen
+								     : NAN;
 }
 
 static bool has_generation(const struct told_memory *memory, size_t index)
@@ -183,6 +190,8 @@ static const struct series_of of_memory[] = {
 	 "Resident memory by parts, at the last look.", "part", PART_COUNT, name_part, part},
 	{OPENMETRICS_GAUGE, "unfreed_python_gc_enabled",
 	 "Whether Python collects garbage by itself.", NULL, 1, NULL, gc_enabled},
+	{OPENMETRICS_GAUGE, "unfreed_python_gc_frozen",
+	 "Objects that gc.freeze() has put out of its reach.", NULL, 1, NULL, gc_frozen},
 	{OPENMETRICS_COUNTER, "unfreed_python_gc_collections", "Collections of a generation.",
 	 "generation", LOOK_GENERATIONS, name_generation, collections},
 	{OPENMETRICS_COUNTER, "unfreed_python_gc_collected", "Objects that these have freed.",
@@ -214,12 +223,19 @@ static void write_memory_of(const struct series_of *series, const struct watched
 	}
 }
 
+static void write_count(FILE *file, const char *name, const char *help, uint64_t count)
+{
+	openmetrics_family(file, OPENMETRICS_COUNTER, name, help);
+	openmetrics_sample(file, OPENMETRICS_COUNTER, name, NULL, 0, (double)count);
+}
+
 static void write_memory(const struct roster *roster, FILE *file)
 {
 	for (size_t i = 0; i < COUNT(of_memory); i++) {
 		openmetrics_family(file, of_memory[i].type, of_memory[i].name, of_memory[i].help);
 		for (size_t j = 0; j < roster->service_count; j++) {
-			const struct instance *instance = looked_at(roster, roster->services[j]);
+			const struct instance *instance =
+				metrics_looked_at(roster, roster->services[j]);
 
 			if (instance)
 				write_memory_of(&of_memory[i], roster->services[j], instance, file);
@@ -234,12 +250,13 @@ void metrics_write_told(const struct metrics *metrics, FILE *file)
 	write_all_growth(metrics->roster, file);
 	write_findings(metrics->roster, file);
 	write_memory(metrics->roster, file);
-	openmetrics_family(file, OPENMETRICS_COUNTER, "unfreed_inquiries",
-			   "How often a service was asked why it grows.");
-	openmetrics_sample(file, OPENMETRICS_COUNTER, "unfreed_inquiries", NULL, 0,
-			   (double)inquiries->asked);
-	openmetrics_family(file, OPENMETRICS_COUNTER, "unfreed_inquiries_failed",
-			   "Of these, how often nothing was told.");
-	openmetrics_sample(file, OPENMETRICS_COUNTER, "unfreed_inquiries_failed", NULL, 0,
-			   (double)inquiries->failed);
+	metrics_write_held(metrics->roster, file);
+	write_count(file, "unfreed_inquiries", "How often a service was asked why it grows.",
+		    inquiries->asked);
+	write_count(file, "unfreed_inquiries_failed", "Of these, how often nothing was told.",
+		    inquiries->failed);
+	write_count(file, "unfreed_looks", "How often a process was looked at beside inquiries.",
+		    metrics->looks->made);
+	write_count(file, "unfreed_looks_failed", "Of these, how often nothing was told.",
+		    metrics->looks->failed);
 }

@@ -12,6 +12,7 @@
 #include "../../lib/supervisor.h"
 #include "../../output/openmetrics.h"
 #include "hook.h"
+#include "looks.h"
 #include "metrics.h"
 #include "reports.h"
 #include "site.h"
@@ -33,6 +34,7 @@ struct monitor {
 	const struct monitor_options *options;
 	struct roster roster;
 	struct inquiries inquiries;
+	struct looks looks;
 	struct alerts alerts;
 	struct pressure pressure;
 	struct loop *loop;
@@ -54,7 +56,7 @@ static uint64_t ns_of(double seconds)
 	return (uint64_t)(fmax(seconds, 1e-3) * 1e9);
 }
 
-/* With what inquiries took, which are processes of their own. */
+/* With what inquiries and looks took, which are processes of their own. */
 static struct mark mark_now(const struct monitor *monitor)
 {
 	return (struct mark){clock_s(CLOCK_MONOTONIC),
@@ -125,6 +127,7 @@ static void read_all(void *context)
 	roster_read(&monitor->roster, now.at_s);
 	alerts_attend_limits(&monitor->alerts);
 	inquiries_attend(&monitor->inquiries, now.at_s);
+	looks_attend(&monitor->looks, now.at_s);
 	if (monitor->options->history)
 		history_add_samples(monitor->options->history, &monitor->roster, now.at_s);
 	reports_attend(monitor->reports, (int64_t)clock_s(CLOCK_REALTIME));
@@ -169,6 +172,7 @@ static int write_metrics(void *context, const struct http_request *request, FILE
 	const struct metrics metrics = {
 		.roster = &monitor->roster,
 		.inquiries = &monitor->inquiries,
+		.looks = &monitor->looks,
 		.pressure = monitor->pressure,
 		.self = describe_self(monitor),
 	};
@@ -369,6 +373,7 @@ int monitor_run(const struct monitor_options *options, struct failure *failure)
 		.inquiries = {.options = &options->inquiries,
 			      .alerts = &monitor.alerts,
 			      .history = options->history},
+		.looks = {.inquiries = &monitor.inquiries},
 		.alerts = {.roster = &monitor.roster, .listener = options->listener},
 		.began_s = clock_s(CLOCK_REALTIME),
 	};
@@ -388,6 +393,7 @@ int monitor_run(const struct monitor_options *options, struct failure *failure)
 	if (!error)
 		error = serve(&monitor, failure);
 	supervisor_tell(&monitor.supervisor, "STOPPING=1");
+	looks_release(&monitor.looks);
 	inquiries_release(&monitor.inquiries);
 	reports_free(monitor.reports);
 	delivery_free(monitor.alerts.hook);

@@ -11,6 +11,7 @@
 #include <json-c/json.h>
 
 #include "../../lib/clock.h"
+#include "../../lib/json.h"
 #include "../../output/file.h"
 #include "../../output/health.h"
 #include "history_internal.h"
@@ -148,24 +149,15 @@ static struct json_object *read_answer(const struct history *history, int64_t id
 	return answer;
 }
 
-/* Accepts NULL, as do json-c's own. */
-static struct json_object *member(struct json_object *object, const char *key)
-{
-	struct json_object *value = NULL;
-
-	json_object_object_get_ex(object, key, &value);
-	return value;
-}
-
 static uint64_t number(struct json_object *object, const char *key)
 {
-	return json_object_get_uint64(member(object, key));
+	return json_object_get_uint64(json_member(object, key));
 }
 
 /* Of all generations of the collector that an answer has; 0: none. */
 static uint64_t sum(struct json_object *answer, const char *key)
 {
-	struct json_object *generations = member(member(answer, "gc"), "generations");
+	struct json_object *generations = json_member(json_member(answer, "gc"), "generations");
 	size_t count = json_object_is_type(generations, json_type_array)
 			       ? json_object_array_length(generations)
 			       : 0;
@@ -179,7 +171,7 @@ static uint64_t sum(struct json_object *answer, const char *key)
 /* The process whose collector an answer has. */
 static struct json_object *process_of(struct json_object *answer)
 {
-	return member(member(answer, "look"), "target");
+	return json_member(json_member(answer, "look"), "target");
 }
 
 static bool is_same_process(struct json_object *a, struct json_object *b)
@@ -191,15 +183,15 @@ static bool is_same_process(struct json_object *a, struct json_object *b)
 /* Its containers stand in order of what they hold. */
 static void read_caches(struct json_object *answer, struct health_service *service)
 {
-	struct json_object *containers = member(member(answer, "look"), "containers");
+	struct json_object *containers = json_member(json_member(answer, "look"), "containers");
 	size_t count = json_object_is_type(containers, json_type_array)
 			       ? json_object_array_length(containers)
 			       : 0;
 
 	for (size_t i = 0; i < count && service->cache_count < HEALTH_CACHES_MAX; i++) {
 		struct json_object *container = json_object_array_get_idx(containers, i);
-		const char *name = json_object_get_string(member(container, "name"));
-		char *copy = name && member(container, "hits") ? strdup(name) : NULL;
+		const char *name = json_object_get_string(json_member(container, "name"));
+		char *copy = name && json_member(container, "hits") ? strdup(name) : NULL;
 
 		if (copy)
 			service->caches[service->cache_count++] = (struct health_cache){
@@ -220,8 +212,8 @@ static void read_answers(const struct history *history, int64_t id, const struct
 
 	service->limit_bytes = number(last, "limit_bytes");
 	service->gc = (struct health_gc){
-		.known = member(last, "gc"),
-		.enabled = json_object_get_boolean(member(member(last, "gc"), "enabled")),
+		.known = json_member(last, "gc"),
+		.enabled = json_object_get_boolean(json_member(json_member(last, "gc"), "enabled")),
 		.collections = sum(last, "collections"),
 		.collected = sum(last, "collected"),
 		.uncollectable = sum(last, "uncollectable"),

@@ -10,6 +10,8 @@
 
 enum { SERVICE_KEEP_S = 3600, ANCESTORS_MAX = 64 };
 
+#define BEFORE_NS (86400 * INT64_C(1000000000)) /* that far back is compared */
+
 #define YOUNG_S     1.0
 #define DEAR_SHARE  0.001 /* of a processor */
 #define DEAR_MOST_S 0.1   /* at once, and what the last one of them takes beyond that */
@@ -31,6 +33,8 @@ int roster_init(struct roster *roster, const struct procfs *procfs,
 static void service_free(struct watched_service *service)
 {
 	findings_release(&service->findings);
+	told_memory_release(&service->memory);
+	told_memory_release(&service->before);
 	free(service->name);
 	free(service->group);
 	free(service);
@@ -84,6 +88,7 @@ static void forget_oldest(struct roster *roster, double now_s, double least_s)
 
 	for (size_t i = 0; i < roster->service_count; i++)
 		if (!roster->services[i]->processes && !roster->services[i]->is_asked &&
+		    !roster->services[i]->is_looked_at &&
 		    (oldest == roster->service_count ||
 		     roster->services[i]->seen_s < roster->services[oldest]->seen_s))
 			oldest = i;
@@ -380,6 +385,21 @@ struct memory_taken roster_memory(const struct roster *roster,
 		sum.swapped_bytes += status->swapped_bytes;
 	}
 	return sum;
+}
+
+void roster_take_memory(struct watched_service *service, struct told_memory *memory)
+{
+	bool is_same = told_memory_is_same(&service->memory, memory);
+	bool is_old = memory->taken_at_ns - service->before.taken_at_ns > BEFORE_NS;
+
+	if (!is_same || is_old)
+		told_memory_release(&service->before);
+	if (is_same && !service->before.known)
+		service->before = service->memory;
+	else
+		told_memory_release(&service->memory);
+	service->memory = *memory;
+	*memory = (struct told_memory){0};
 }
 
 bool roster_is_over(const struct roster *roster)

@@ -43,10 +43,14 @@ struct watched_service {
 	double ask_after_s, pause_s;
 	double cost_s; /* of the last one; 0: none yet */
 	bool growth_told;
-	struct rate growth; /* of memory in use */
-	struct told_memory memory;
+	struct rate growth;        /* of memory in use */
+	struct told_memory memory; /* at the last look, of inquiries too, */
+	struct told_memory
+		before; /* and at an earlier one at the same process; see roster_take_memory() */
 	struct findings findings;
-	bool recalled; /* what a history has of it was asked for */
+	bool is_looked_at; /* see looks.h, */
+	double looked_s;   /* when it was last; 0: not yet */
+	bool recalled;     /* what a history has of it was asked for */
 };
 
 struct instance {
@@ -103,6 +107,10 @@ struct memory_taken {
 /* What a service takes: the sums over its processes. */
 struct memory_taken roster_memory(const struct roster *roster,
 				  const struct watched_service *service);
+
+/* Takes over what a look at a process of it told; what one told before stays for what grew since, for a
+ * day at most. */
+void roster_take_memory(struct watched_service *service, struct told_memory *memory);
 
 /* Whether nothing can come any more: what was asked for by number has ended. */
 bool roster_is_over(const struct roster *roster);

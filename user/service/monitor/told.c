@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "../../lib/json.h"
-#include "../../look/growth.h"
 #include "../../output/why_json.h"
 #include "../../output/why_label.h"
 
@@ -38,6 +37,23 @@ static char *print_fill(const struct finding *finding)
 	return text;
 }
 
+/* Of the stack that fills it most. */
+static struct json_object *json_of_frames(const struct finding *finding)
+{
+	const struct answer_fill *fill = finding->fill_count ? &finding->fills[0] : NULL;
+	struct json_object *array = fill ? json_object_new_array() : NULL;
+
+	for (size_t i = 0; fill && i < fill->frame_count && i < TOLD_FRAMES_MAX; i++) {
+		struct json_object *object = json_object_new_object();
+
+		json_add_string(object, "function", fill->frames[i].function);
+		json_add_string(object, "file", fill->frames[i].file);
+		json_add_count(object, "line", fill->frames[i].line);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
 static struct json_object *json_of_finding(const struct finding *finding)
 {
 	struct json_object *object = json_object_new_object();
@@ -50,42 +66,8 @@ static struct json_object *json_of_finding(const struct finding *finding)
 	json_add_string(object, "reason", finding->reason);
 	json_add_count(object, "holds_bytes", finding->holds_bytes);
 	json_add_rate(object, &finding->rate);
+	json_object_object_add(object, "frames", json_of_frames(finding));
 	free(fill);
-	return object;
-}
-
-static struct json_object *json_of_generations(const struct look_gc *gc)
-{
-	struct json_object *array = json_object_new_array();
-
-	for (size_t i = 0; i < gc->generation_count; i++) {
-		struct json_object *object = json_object_new_object();
-
-		json_add_count(object, "collections", gc->generations[i].collections);
-		json_add_count(object, "collected", gc->generations[i].collected);
-		json_add_count(object, "uncollectable", gc->generations[i].uncollectable);
-		json_object_array_add(array, object);
-	}
-	return array;
-}
-
-static struct json_object *json_of_look(const struct look *look)
-{
-	struct json_object *object, *parts;
-
-	if (!look || !look->parts_known)
-		return NULL;
-	object = json_object_new_object();
-	parts = json_object_new_array();
-	json_add_count(object, "pid", (uint64_t)look->pid);
-	json_add_count(object, "live_bytes", look_live_bytes(look));
-	for (size_t i = 0; i < PART_COUNT; i++)
-		json_object_array_add(parts, json_object_new_uint64(look->parts[i].resident_bytes));
-	json_object_object_add(object, "parts", parts);
-	if (!look->gc.known)
-		return object;
-	json_object_object_add(object, "gc_enabled", json_object_new_boolean(look->gc.enabled));
-	json_object_object_add(object, "generations", json_of_generations(&look->gc));
 	return object;
 }
 
@@ -102,8 +84,16 @@ int told_write(const struct answer *answer, FILE *file)
 	json_object_object_add(object, "growth", growth);
 	json_object_object_add(object, "cost_s",
 			       json_of_double(answer->core_percent * answer->watched_s / 100, 6));
-	json_object_object_add(object, "memory", json_of_look(answer->look));
+	json_object_object_add(object, "memory", told_memory_write(answer->look));
 	json_object_object_add(object, "findings", findings);
+	return json_print(file, object, 0);
+}
+
+int told_write_look(const struct look *look, FILE *file)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "memory", told_memory_write(look));
 	return json_print(file, object, 0);
 }
 
@@ -117,29 +107,20 @@ int told_write_failure(const char *why, FILE *file)
 
 /* --- read --- */
 
-static struct json_object *member(const struct json_object *object, const char *key)
-{
-	struct json_object *found = NULL;
-
-	if (json_object_is_type(object, json_type_object))
-		json_object_object_get_ex(object, key, &found);
-	return found;
-}
-
 static double read_double(const struct json_object *object, const char *key)
 {
-	return json_object_get_double(member(object, key));
+	return json_object_get_double(json_member(object, key));
 }
 
 static uint64_t read_count(const struct json_object *object, const char *key)
 {
-	return json_object_get_uint64(member(object, key));
+	return json_object_get_uint64(json_member(object, key));
 }
 
 /* Malloc'd; NULL where there is none. */
 static char *read_string(const struct json_object *object, const char *key)
 {
-	struct json_object *found = member(object, key);
+	struct json_object *found = json_member(object, key);
 
 	return json_object_is_type(found, json_type_string)
 		       ? strndup(json_object_get_string(found), NAME_BYTES)
@@ -152,24 +133,34 @@ static struct rate read_rate(const struct json_object *object)
 			     read_double(object, "high")};
 }
 
-static struct json_object *element(const struct json_object *array, size_t index)
+static void read_frames(const struct json_object *array, struct told_finding *finding)
 {
-	return json_object_is_type(array, json_type_array) &&
-			       index < json_object_array_length(array)
-		       ? json_object_array_get_idx(array, index)
-		       : NULL;
+	const struct json_object *object = json_element(array, 0);
+
+	finding->frames = object ? calloc(TOLD_FRAMES_MAX, sizeof(*finding->frames)) : NULL;
+	for (size_t i = 0;
+	     finding->frames && i < TOLD_FRAMES_MAX && (object = json_element(array, i)); i++) {
+		struct told_frame *frame = &finding->frames[finding->frame_count];
+
+		frame->function = read_string(object, "function");
+		if (!frame->function)
+			continue;
+		frame->file = read_string(object, "file");
+		frame->line = (uint32_t)read_count(object, "line");
+		finding->frame_count++;
+	}
 }
 
 static void read_findings(const struct json_object *array, struct told *told)
 {
 	struct json_object *object;
 
-	for (size_t i = 0; i < TOLD_FINDINGS_MAX && (object = element(array, i)); i++) {
+	for (size_t i = 0; i < TOLD_FINDINGS_MAX && (object = json_element(array, i)); i++) {
 		struct told_finding *finding = &told->findings[told->finding_count];
 
 		finding->name = read_string(object, "name");
 		if (!finding->name ||
-		    !verdict_by_name(json_object_get_string(member(object, "verdict")),
+		    !verdict_by_name(json_object_get_string(json_member(object, "verdict")),
 				     &finding->verdict)) {
 			free(finding->name);
 			continue;
@@ -179,29 +170,8 @@ static void read_findings(const struct json_object *array, struct told *told)
 		finding->reason = read_string(object, "reason");
 		finding->holds_bytes = read_count(object, "holds_bytes");
 		finding->rate = read_rate(object);
+		read_frames(json_member(object, "frames"), finding);
 		told->finding_count++;
-	}
-}
-
-static void read_memory(const struct json_object *object, struct told_memory *memory)
-{
-	const struct json_object *generations = member(object, "generations");
-	const struct json_object *parts = member(object, "parts"), *found;
-
-	if (!parts)
-		return;
-	memory->known = true;
-	memory->pid = (pid_t)read_count(object, "pid");
-	memory->live_bytes = read_count(object, "live_bytes");
-	for (size_t i = 0; i < PART_COUNT; i++)
-		memory->parts[i] = json_object_get_uint64(element(parts, i));
-	memory->gc.known = generations;
-	memory->gc.enabled = json_object_get_boolean(member(object, "gc_enabled"));
-	for (size_t i = 0; i < LOOK_GENERATIONS && (found = element(generations, i)); i++) {
-		memory->gc.generations[i].collections = read_count(found, "collections");
-		memory->gc.generations[i].collected = read_count(found, "collected");
-		memory->gc.generations[i].uncollectable = read_count(found, "uncollectable");
-		memory->gc.generation_count++;
 	}
 }
 
@@ -219,11 +189,11 @@ int told_read(const char *text, size_t size, struct told *told)
 		return -EPROTO;
 	}
 	told->failure = read_string(object, "failure");
-	told->growth_known = member(object, "growth");
-	told->growth = read_rate(member(object, "growth"));
+	told->growth_known = json_member(object, "growth");
+	told->growth = read_rate(json_member(object, "growth"));
 	told->cost_s = read_double(object, "cost_s");
-	read_memory(member(object, "memory"), &told->memory);
-	read_findings(member(object, "findings"), told);
+	told_memory_read(json_member(object, "memory"), &told->memory);
+	read_findings(json_member(object, "findings"), told);
 	json_object_put(object);
 	return 0;
 }
@@ -234,12 +204,18 @@ void told_finding_release(struct told_finding *finding)
 	free(finding->type);
 	free(finding->filled_by);
 	free(finding->reason);
+	for (size_t i = 0; i < finding->frame_count; i++) {
+		free(finding->frames[i].function);
+		free(finding->frames[i].file);
+	}
+	free(finding->frames);
 }
 
 void told_release(struct told *told)
 {
 	for (size_t i = 0; i < told->finding_count; i++)
 		told_finding_release(&told->findings[i]);
+	told_memory_release(&told->memory);
 	free(told->failure);
 	*told = (struct told){0};
 }

@@ -10,8 +10,15 @@
 #include <stdio.h>
 
 #include "../../analyze/answer.h"
+#include "told_memory.h"
 
-enum { TOLD_FINDINGS_MAX = 32, TOLD_BYTES_MAX = 1 << 20 };
+enum { TOLD_FINDINGS_MAX = 32, TOLD_FRAMES_MAX = 16, TOLD_BYTES_MAX = 1 << 20 };
+
+struct told_frame {
+	char *function; /* never NULL */
+	char *file;     /* NULL: unknown */
+	uint32_t line;  /* 0: unknown */
+};
 
 struct told_finding {
 	enum verdict verdict;
@@ -19,31 +26,25 @@ struct told_finding {
 	char *type;      /* of the container; NULL: of none, or not known */
 	char *filled_by; /* NULL: not seen */
 	char *reason;    /* NULL: none */
+	struct told_frame *frames; /* the stack that fills it, innermost first; NULL: not seen */
+	size_t frame_count;
 	struct rate rate;
 	uint64_t holds_bytes;
 };
 
-/* Of one process, the last one that was looked at. */
-struct told_memory {
-	bool known;
-	pid_t pid;
-	uint64_t live_bytes;
-	uint64_t parts[PART_COUNT]; /* resident bytes */
-	struct look_gc gc;
-};
-
 struct told {
 	bool growth_known;
-	struct rate growth; /* of memory in use */
-	double cost_s;      /* processor time, ours and what watches took of the target's */
-	char *failure;      /* why there is no answer; NULL: there is one */
-	struct told_memory memory;
+	struct rate growth;        /* of memory in use */
+	double cost_s;             /* processor time, ours and what watches took of the target's */
+	char *failure;             /* why there is no answer; NULL: there is one */
+	struct told_memory memory; /* of one process, the last one that was looked at */
 	struct told_finding findings[TOLD_FINDINGS_MAX];
 	size_t finding_count;
 };
 
-/* Returns 0 or a negative errno. */
+/* Return 0 or a negative errno. */
 int told_write(const struct answer *answer, FILE *file);
+int told_write_look(const struct look *look, FILE *file);
 int told_write_failure(const char *why, FILE *file);
 
 /* Fills what is then to be released. Returns 0, or -EPROTO where the text is none of these. */
