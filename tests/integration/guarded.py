@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A monitor whose page is opened by a token."""
+import http.client
 import json
 
+from conftest import TIMEOUT
 from monitors import Monitor
 
 
@@ -16,6 +18,16 @@ class Guarded(Monitor):
 
     def bearer(self, path, token=None, method="GET"):
         return self.ask(method, path, Authorization=f"Bearer {token or self.token}")
+
+    def fetch(self, path, **headers):
+        """Status, headers and bytes of an answer; with other `headers` in the place of the token."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT)
+        try:
+            connection.request("GET", path, headers=headers or {"Authorization": f"Bearer {self.token}"})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
 
     def get(self, path):
         status, headers, text = self.bearer(path)

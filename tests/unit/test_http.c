@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "service/monitor/http.h"
+#include "service/monitor/http_text.h"
 
 static void test_own_names(void **state)
 {
@@ -124,12 +125,76 @@ static void test_what_may_be_a_name(void **state)
 	assert_true(http_is_name(longest));
 }
 
+static void test_arguments(void **state)
+{
+	static const struct {
+		const char *raw, *text; /* NULL: it is none */
+	} cases[] = {
+		{"", ""},
+		{"shop", "shop"},
+		{"a+b%20c", "a b c"},
+		{"python3%5B12%5d", "python3[12]"},
+		{"%E4%B8%96", "世"},
+		{"12345678", NULL},
+		{"1234567", "1234567"},
+		{"%", NULL},
+		{"%4", NULL},
+		{"%4x", NULL},
+		{"%%41", NULL},
+		{"%00", NULL},
+		{"%0a", NULL},
+		{"%7f", NULL},
+	};
+	char text[12];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		size_t size = strchr(cases[i].raw, '1') == cases[i].raw ? 8 : sizeof(text);
+		bool is_text = http_text_argument(cases[i].raw, text, size);
+
+		if (is_text != (cases[i].text != NULL) ||
+		    (is_text && strcmp(text, cases[i].text) != 0))
+			fail_msg("%s", cases[i].raw);
+	}
+}
+
+static void test_passwords(void **state)
+{
+	static const struct {
+		const char *raw, *text;
+	} cases[] = {
+		{"YTpi", "b"},                  /* a:b */
+		{"OnNlY3JldA==", "secret"},     /* :secret */
+		{"OnNlY3JldA", "secret"},       /* without what fills it up */
+		{"bmFtZTphOmI=", "a:b"},        /* name:a:b */
+		{"bmFtZTo=", ""},               /* name: */
+		{"bmFtZQ==", NULL},             /* name */
+		{"OjEyMzQ1Njc4OTAxMg==", NULL}, /* :123456789012 */
+		{"OgA=", NULL},                 /* a zero */
+		{"", NULL},
+		{"====", NULL},
+		{"Y!pi", NULL},
+		{"Y", NULL},
+	};
+	char text[12];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		bool is_text = http_text_password(cases[i].raw, text, sizeof(text));
+
+		if (is_text != (cases[i].text != NULL) ||
+		    (is_text && strcmp(text, cases[i].text) != 0))
+			fail_msg("%s", cases[i].raw);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_own_names),          cmocka_unit_test(test_names_of_others),
 		cmocka_unit_test(test_what_may_be_a_name), cmocka_unit_test(test_where_it_listens),
-		cmocka_unit_test(test_no_addresses),
+		cmocka_unit_test(test_no_addresses),       cmocka_unit_test(test_arguments),
+		cmocka_unit_test(test_passwords),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,7 @@ struct builder {
 	Pprof__Profile profile;
 	struct zone *zone;
 	const struct snapshot *snapshot;
+	bool is_plain;
 	char *kinds; /* of each function the first letter; no string */
 	size_t kinds_room;
 	struct entry *strings;
@@ -442,7 +443,7 @@ static int build(struct builder *builder, const struct snapshot *snapshot)
 	profile->sample = zone_alloc(builder->zone, snapshot->stack_count, sizeof(void *));
 	for (size_t i = 0; i < snapshot->stack_count; i++)
 		profile->sample[i] = new_sample(builder, snapshot, &snapshot->stacks[i]);
-	return add_comment(builder, snapshot);
+	return builder->is_plain ? 0 : add_comment(builder, snapshot);
 }
 
 static int write_gzip(const uint8_t *data, size_t size, FILE *file)
@@ -486,9 +487,9 @@ static int write_profile(const Pprof__Profile *profile, FILE *file)
 	return error;
 }
 
-int profile_write(const struct snapshot *snapshot, FILE *file)
+static int write_as(const struct snapshot *snapshot, bool is_plain, FILE *file)
 {
-	struct builder builder = {.zone = zone_new(), .snapshot = snapshot};
+	struct builder builder = {.zone = zone_new(), .snapshot = snapshot, .is_plain = is_plain};
 	int error = build(&builder, snapshot);
 
 	if (!error)
@@ -499,4 +500,14 @@ int profile_write(const struct snapshot *snapshot, FILE *file)
 	HASH_CLEAR(hh, builder.locations);
 	zone_free(builder.zone);
 	return error;
+}
+
+int profile_write(const struct snapshot *snapshot, FILE *file)
+{
+	return write_as(snapshot, false, file);
+}
+
+int profile_write_plain(const struct snapshot *snapshot, FILE *file)
+{
+	return write_as(snapshot, true, file);
 }

@@ -14,6 +14,10 @@
 /* Writes a snapshot, packed by gzip. Returns 0 or a negative errno. */
 int profile_write(const struct snapshot *snapshot, FILE *file);
 
+/* The same without what pprof has no field for, so that profile_read() refuses it: of what was not
+ * recorded, but for stacks with what is live. */
+int profile_write_plain(const struct snapshot *snapshot, FILE *file);
+
 enum { PROFILE_PACKED_BYTES_MAX = 256 << 20 };
 
 /*

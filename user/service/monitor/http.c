@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../../lib/clock.h"
+#include "http_text.h"
 #include "microhttpd.h"
 
 enum {
@@ -30,6 +31,7 @@ enum {
 };
 
 #define SCHEME "Bearer "
+#define BASIC  "Basic "
 
 #define CONNECTION_NS UINT64_C(10000000000)
 #define SWEEP_NS      UINT64_C(1000000000)
@@ -187,15 +189,26 @@ static const char *header_of(const struct http *http, struct MHD_Connection *con
 	return http->mhd->lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
+/* Or the password of what can give no other: a tool that is told an address alone. */
+static bool is_secret(const struct http *http, const char *given)
+{
+	size_t length = strlen(SCHEME), basic = strlen(BASIC);
+	char password[TOKEN_MOST + 1];
+
+	if (!strncasecmp(given, SCHEME, length))
+		return token_is_secret(http->site->token, given + length);
+	return !strncasecmp(given, BASIC, basic) &&
+	       http_text_password(given + basic, password, sizeof(password)) &&
+	       token_is_secret(http->site->token, password);
+}
+
 /* A header counts alone where there is one: whoever gives it wants to know whether it is right. */
 static bool is_let_in(const struct http *http, struct MHD_Connection *connection)
 {
 	const char *given = header_of(http, connection, MHD_HTTP_HEADER_AUTHORIZATION);
-	size_t length = strlen(SCHEME);
 
 	if (given)
-		return !strncasecmp(given, SCHEME, length) &&
-		       token_is_secret(http->site->token, given + length);
+		return is_secret(http, given);
 	return token_is_session(
 		http->site->token,
 		http->mhd->lookup_connection_value(connection, MHD_COOKIE_KIND, http->cookie));
@@ -212,10 +225,28 @@ static const struct http_page *find_page(const struct http *http, const char *pa
 	return NULL;
 }
 
+/* As it stands in the address. */
+static const char *argument_of(const struct http_request *request, const char *name)
+{
+	return request->http->mhd->lookup_connection_value(request->connection,
+							   MHD_GET_ARGUMENT_KIND, name);
+}
+
+bool http_has(const struct http_request *request, const char *name)
+{
+	return argument_of(request, name);
+}
+
+bool http_text(const struct http_request *request, const char *name, char *text, size_t size)
+{
+	const char *raw = argument_of(request, name);
+
+	return raw && http_text_argument(raw, text, size);
+}
+
 bool http_number(const struct http_request *request, const char *name, int64_t *number)
 {
-	const char *text = request->http->mhd->lookup_connection_value(request->connection,
-								       MHD_GET_ARGUMENT_KIND, name);
+	const char *text = argument_of(request, name);
 	size_t length = text ? strlen(text) : 0;
 
 	if (!length || length > DIGITS_MAX || strspn(text, "0123456789") != length)

@@ -16,7 +16,7 @@
 #include "../../lib/loop.h"
 #include "token.h"
 
-enum { HTTP_ADDRESS_BYTES = 80, HTTP_PAGES_MAX = 8 };
+enum { HTTP_ADDRESS_BYTES = 80, HTTP_PAGES_MAX = 12 };
 
 /*
  * Listens at "ADDRESS:PORT", numbers both ("127.0.0.1:9873", "[::1]:9873"); port 0 is any that is
@@ -31,6 +31,12 @@ struct http_request;
 /* What a request gives by that name, as in "?id=7": one that is not given, or none of 0 to 10^15, leaves
  * `number` as it is, and is false. */
 bool http_number(const struct http_request *request, const char *name, int64_t *number);
+
+/* The same of a text, as it was before it stood in an address. False where there is none, or no text. */
+bool http_text(const struct http_request *request, const char *name, char *text, size_t size);
+
+/* Whether anything is given by that name. */
+bool http_has(const struct http_request *request, const char *name);
 
 struct http_page {
 	const char *path; /* "/metrics" */

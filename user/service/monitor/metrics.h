@@ -32,10 +32,6 @@ struct metrics {
 /* Of these, what inquiries and looks told: findings, and what is in the memory of processes. */
 void metrics_write_told(const struct metrics *metrics, FILE *file);
 
-/* The process of a service that the last look was at; NULL where it is gone, or there was none. */
-const struct instance *metrics_looked_at(const struct roster *roster,
-					 const struct watched_service *service);
-
 /* Of what is in their memory: containers and caches. */
 void metrics_write_held(const struct roster *roster, FILE *file);
 

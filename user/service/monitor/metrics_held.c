@@ -105,7 +105,7 @@ void metrics_write_held(const struct roster *roster, FILE *file)
 				   of_containers[i].help);
 		for (size_t j = 0; j < roster->service_count; j++) {
 			const struct instance *instance =
-				metrics_looked_at(roster, roster->services[j]);
+				roster_looked_at(roster, roster->services[j]);
 
 			if (instance)
 				write_of(i, roster->services[j], instance, file);

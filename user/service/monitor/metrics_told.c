@@ -103,17 +103,6 @@ static void write_findings(const struct roster *roster, FILE *file)
 
 /* --- the processes that were looked at --- */
 
-const struct instance *metrics_looked_at(const struct roster *roster,
-					 const struct watched_service *service)
-{
-	for (size_t i = 0; i < roster->instance_count && service->memory.known; i++)
-		if (roster->instances[i].service == service &&
-		    roster->instances[i].status.tgid == service->memory.pid &&
-		    roster->instances[i].status.start_time == service->memory.start_time)
-			return &roster->instances[i];
-	return NULL;
-}
-
 struct series_of {
 	enum openmetrics_type type;
 	const char *name, *help, *label;
@@ -235,7 +224,7 @@ static void write_memory(const struct roster *roster, FILE *file)
 		openmetrics_family(file, of_memory[i].type, of_memory[i].name, of_memory[i].help);
 		for (size_t j = 0; j < roster->service_count; j++) {
 			const struct instance *instance =
-				metrics_looked_at(roster, roster->services[j]);
+				roster_looked_at(roster, roster->services[j]);
 
 			if (instance)
 				write_memory_of(&of_memory[i], roster->services[j], instance, file);

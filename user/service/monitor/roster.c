@@ -402,6 +402,17 @@ void roster_take_memory(struct watched_service *service, struct told_memory *mem
 	*memory = (struct told_memory){0};
 }
 
+const struct instance *roster_looked_at(const struct roster *roster,
+					const struct watched_service *service)
+{
+	for (size_t i = 0; i < roster->instance_count && service->memory.known; i++)
+		if (roster->instances[i].service == service &&
+		    roster->instances[i].status.tgid == service->memory.pid &&
+		    roster->instances[i].status.start_time == service->memory.start_time)
+			return &roster->instances[i];
+	return NULL;
+}
+
 bool roster_is_over(const struct roster *roster)
 {
 	return by_number(roster) && roster->began_s && !roster->instance_count;

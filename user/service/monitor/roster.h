@@ -112,6 +112,10 @@ struct memory_taken roster_memory(const struct roster *roster,
  * day at most. */
 void roster_take_memory(struct watched_service *service, struct told_memory *memory);
 
+/* The process that the last look was at; NULL where it is gone, or there was none. */
+const struct instance *roster_looked_at(const struct roster *roster,
+					const struct watched_service *service);
+
 /* Whether nothing can come any more: what was asked for by number has ended. */
 bool roster_is_over(const struct roster *roster);
 

@@ -2,8 +2,10 @@
 #include "site.h"
 
 #include "monitor/page_hashes.h"
+#include "pprof_page.h"
 
-#define JSON "application/json"
+#define JSON  "application/json"
+#define PPROF "application/octet-stream"
 
 #define POLICY                                                                                 \
 	"default-src 'none'; script-src '" PAGE_SCRIPT_HASH "'; style-src '" PAGE_STYLE_HASH   \
@@ -56,6 +58,8 @@ static const struct http_page of_token[] = {
 	{.path = "/api/samples", .type = JSON, .write = api_write_samples},
 	{.path = "/api/findings", .type = JSON, .write = api_write_findings},
 	{.path = "/api/answers", .type = JSON, .write = api_write_answers},
+	{.path = "/debug/pprof/heap", .type = PPROF, .write = pprof_write_heap},
+	{.path = "/debug/pprof/growth", .type = PPROF, .write = pprof_write_growth},
 	{.path = "/api/answer", .type = JSON, .write = api_write_answer},
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../lib/json.h"
+#include "../../lib/saturate.h"
 #include "../../look/growth.h"
 
 enum { NAME_BYTES = 200 };
@@ -154,13 +155,27 @@ static void container_release(struct told_container *container)
 	free(container->type);
 }
 
-/* What is known by a name is known by it once. */
-static bool has_container(const struct told_memory *memory, const char *name)
+/* Several may have one name where keys are not shown. */
+static struct told_container *find_container(const struct told_memory *memory,
+					     const struct told_container *like)
 {
-	for (size_t i = 0; name && i < memory->container_count; i++)
-		if (memory->containers[i].name && !strcmp(memory->containers[i].name, name))
-			return true;
-	return false;
+	for (size_t i = 0; like->name && i < memory->container_count; i++) {
+		struct told_container *container = &memory->containers[i];
+
+		if (container->name && !strcmp(container->name, like->name) &&
+		    !strcmp(container->type, like->type))
+			return container;
+	}
+	return NULL;
+}
+
+static void add_up(struct told_container *sum, const struct told_container *container)
+{
+	sum->length = saturating_add(sum->length, container->length);
+	sum->bytes = saturating_add(sum->bytes, container->bytes);
+	sum->bound = saturating_add(sum->bound, container->bound); /* not known stays so */
+	sum->hits = saturating_add(sum->hits, container->hits);
+	sum->misses = saturating_add(sum->misses, container->misses);
 }
 
 static void read_containers(const struct json_object *array, struct told_memory *memory)
@@ -181,10 +196,16 @@ static void read_containers(const struct json_object *array, struct told_memory 
 			.misses = read_known(object, "misses"),
 		};
 
-		if (container.type && !has_container(memory, container.name))
+		struct told_container *alike =
+			container.type ? find_container(memory, &container) : NULL;
+
+		if (container.type && !alike) {
 			memory->containers[memory->container_count++] = container;
-		else
-			container_release(&container);
+			continue;
+		}
+		if (alike)
+			add_up(alike, &container);
+		container_release(&container);
 	}
 }
 

@@ -37,7 +37,8 @@ struct told_memory {
 	uint64_t live_bytes;
 	uint64_t parts[PART_COUNT]; /* resident bytes */
 	struct look_gc gc;
-	struct told_container *containers; /* most bytes first; no two of one name */
+	struct told_container
+		*containers; /* most bytes first; no two of one name and type, but without a name */
 	size_t container_count;
 	struct told_type *types; /* likewise */
 	size_t type_count;
