@@ -82,6 +82,12 @@ static inline void add_containers(struct look *look)
 		 LOOK_UNKNOWN},
 	};
 
+	static const struct look_pool pools[] = {
+		{"recommend.db.ENGINE.pool", "sqlalchemy.pool.impl.QueuePool", 1, 4, 3, 15},
+		{"recommend.views.SESSIONS[*].pool", "urllib3.connectionpool.HTTPConnectionPool",
+		 12, 1200, 0, LOOK_UNKNOWN},
+	};
+	look->pools = COPY(look->zone, pools, &look->pool_count);
 	look->containers = COPY(look->zone, containers, &look->container_count);
 }
 
@@ -211,6 +217,9 @@ static inline struct look *hostile_look(void)
 	for (size_t i = 0; i < UNCERTAIN_COUNT; i++)
 		look->uncertain[i] = UINT64_MAX;
 	look->types = COPY(look->zone, types, &look->type_count);
+	static const struct look_pool pools[] = {
+		{HOSTILE_NAME, HOSTILE_NAME, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX - 1}};
+	look->pools = COPY(look->zone, pools, &look->pool_count);
 	look->containers = COPY(look->zone, containers, &look->container_count);
 	look->holders = COPY(look->zone, holders, &look->holder_count);
 	look->garbage = COPY(look->zone, garbage, &look->garbage_count);

@@ -122,6 +122,18 @@ struct look_container {
 	size_t of_count;
 };
 
+enum { LOOK_POOLS_MAX = 32 };
+
+/* A pool of connections, or several of one name. */
+struct look_pool {
+	const char *name; /* as of containers */
+	const char *type; /* its class */
+	uint64_t count;   /* pools */
+	uint64_t in_use;  /* connections */
+	uint64_t idle;
+	uint64_t maximum; /* LOOK_UNKNOWN: none, or not known */
+};
+
 /* One way of being held, and how many are held so. */
 struct look_step {
 	const char *edge; /* ".rows", "[*]" */
@@ -275,6 +287,8 @@ struct look {
 	size_t type_count;
 	const struct look_container *containers; /* most bytes first */
 	size_t container_count;
+	const struct look_pool *pools;
+	size_t pool_count;
 	const char *asked_for; /* whose holders: a type, a name, an address; NULL: nothing was */
 	const struct look_container *asked; /* where it is one object: that, container or not */
 	size_t asked_count;

@@ -235,6 +235,25 @@ static struct json_object *json_of_growth(const struct look_growth *growth)
 	return object;
 }
 
+static struct json_object *json_of_pools(const struct look *look)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < look->pool_count; i++) {
+		const struct look_pool *pool = &look->pools[i];
+		struct json_object *object = json_object_new_object();
+
+		json_add_string(object, "name", pool->name);
+		json_add_string(object, "type", pool->type);
+		json_add_count(object, "pools", pool->count);
+		json_add_count(object, "in_use", pool->in_use);
+		json_add_count(object, "idle", pool->idle);
+		add_known(object, "maximum", pool->maximum);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
 static struct json_object *json_of_uncertain(const struct look *look)
 {
 	struct json_object *object = json_object_new_object();
@@ -303,6 +322,7 @@ static struct json_object *json_of_summary(const struct look *look)
 	json_object_object_add(object, "hints", json_of_hints(look));
 	json_add_string(object, "lost_problem", look->lost_problem);
 	json_object_object_add(object, "gc", json_of_gc(&look->gc));
+	json_object_object_add(object, "connection_pools", json_of_pools(look));
 	json_object_object_add(object, "growth", json_of_growth(look->growth));
 	json_object_object_add(object, "uncertain", json_of_uncertain(look));
 	json_add_string(object, "asked_for", look->asked_for);

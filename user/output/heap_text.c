@@ -393,6 +393,27 @@ static void print_gc(struct columns *columns, const struct look_gc *gc)
 	end(columns);
 }
 
+static void print_pools(struct columns *columns, const struct look *look, size_t top)
+{
+	for (size_t i = 0; i < smaller(look->pool_count, top); i++) {
+		const struct look_pool *pool = &look->pools[i];
+
+		begin(columns, "pool");
+		columns_print_name(columns, pool->name, SCREEN_COLUMNS);
+		fputs(": ", columns->file);
+		quantity_print_count(columns->file, pool->in_use);
+		fputs(" in use, ", columns->file);
+		quantity_print_count(columns->file, pool->idle);
+		fputs(" idle", columns->file);
+		if (pool->maximum != LOOK_UNKNOWN) {
+			fputs(", ", columns->file);
+			quantity_print_count(columns->file, pool->maximum);
+			fputs(" at most", columns->file);
+		}
+		end(columns);
+	}
+}
+
 static void print_uncertain(struct columns *columns, const struct look *look)
 {
 	bool any = false;
@@ -459,6 +480,7 @@ static void print_all(struct columns *columns, const struct look *look, size_t t
 	print_problem(columns, "lost", look->lost_problem);
 	print_lost(columns, look, rest);
 	print_gc(columns, &look->gc);
+	print_pools(columns, look, rest);
 }
 
 int heap_text(const struct look *look, const struct heap_output_options *options, FILE *file)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "collector_state.h"
+#include "connections.h"
 #include "growth.h"
 #include "names.h"
 #include "report.h"
@@ -288,8 +289,10 @@ void objects_report(struct objects *objects, const struct objects_request *reque
 		report_chains(objects, request, look);
 		objects_report_garbage_streamed(objects, look);
 	}
-	if (objects->has_graph)
+	if (objects->has_graph) {
 		report_containers(objects, request, look);
+		objects_report_pools(objects, request, look);
+	}
 	if (request->holders && objects->streamed)
 		objects_report_holders_streamed(objects, request, look);
 	else if (request->holders)

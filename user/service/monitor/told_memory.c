@@ -69,6 +69,23 @@ static struct json_object *json_of_types(const struct look *look)
 	return array;
 }
 
+static struct json_object *json_of_pools(const struct look *look)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < look->pool_count; i++) {
+		struct json_object *object = json_object_new_object();
+
+		json_add_string(object, "name", look->pools[i].name);
+		json_add_string(object, "type", look->pools[i].type);
+		json_add_count(object, "in_use", look->pools[i].in_use);
+		json_add_count(object, "idle", look->pools[i].idle);
+		add_known(object, "maximum", look->pools[i].maximum);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
 static struct json_object *json_of_gc(const struct look_gc *gc)
 {
 	struct json_object *object = gc->known ? json_object_new_object() : NULL;
@@ -109,6 +126,7 @@ struct json_object *told_memory_write(const struct look *look)
 	json_object_object_add(object, "gc", json_of_gc(&look->gc));
 	json_object_object_add(object, "containers", json_of_containers(look));
 	json_object_object_add(object, "types", json_of_types(look));
+	json_object_object_add(object, "pools", json_of_pools(look));
 	return object;
 }
 
@@ -225,6 +243,22 @@ static void read_types(const struct json_object *array, struct told_memory *memo
 	}
 }
 
+static void read_pools(const struct json_object *array, struct told_memory *memory)
+{
+	const struct json_object *object;
+
+	memory->pools = calloc(LOOK_POOLS_MAX, sizeof(*memory->pools));
+	for (size_t i = 0; i < LOOK_POOLS_MAX && memory->pools && (object = json_element(array, i));
+	     i++)
+		memory->pools[memory->pool_count++] = (struct told_pool){
+			.name = read_name(object, "name"),
+			.type = read_name(object, "type"),
+			.in_use = read_count(object, "in_use"),
+			.idle = read_count(object, "idle"),
+			.maximum = read_known(object, "maximum"),
+		};
+}
+
 void told_memory_read(const struct json_object *object, struct told_memory *memory)
 {
 	const struct json_object *parts = json_member(object, "parts");
@@ -241,6 +275,7 @@ void told_memory_read(const struct json_object *object, struct told_memory *memo
 	read_gc(json_member(object, "gc"), &memory->gc);
 	read_containers(json_member(object, "containers"), memory);
 	read_types(json_member(object, "types"), memory);
+	read_pools(json_member(object, "pools"), memory);
 }
 
 void told_memory_release(struct told_memory *memory)
@@ -249,6 +284,11 @@ void told_memory_release(struct told_memory *memory)
 		container_release(&memory->containers[i]);
 	for (size_t i = 0; i < memory->type_count; i++)
 		free(memory->types[i].name);
+	for (size_t i = 0; i < memory->pool_count; i++) {
+		free(memory->pools[i].name);
+		free(memory->pools[i].type);
+	}
+	free(memory->pools);
 	free(memory->containers);
 	free(memory->types);
 	*memory = (struct told_memory){0};

@@ -29,6 +29,13 @@ struct told_type {
 	uint64_t count, bytes;
 };
 
+struct told_pool {
+	char *name;
+	char *type;
+	uint64_t in_use, idle;
+	uint64_t maximum; /* LOOK_UNKNOWN: none */
+};
+
 struct told_memory {
 	bool known;
 	pid_t pid;
@@ -42,6 +49,8 @@ struct told_memory {
 	size_t container_count;
 	struct told_type *types; /* likewise */
 	size_t type_count;
+	struct told_pool *pools; /* of connections */
+	size_t pool_count;
 };
 
 /* A new object, the caller's; NULL where the look does not say where memory is. */

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Pools of connections as `unfreed heap` and `unfreed monitor` see them, against what they say of themselves."""
+import http.server
+import json
+import pathlib
+import subprocess
+import threading
+
+import pytest
+
+from conftest import TIMEOUT, UNFREED
+from monitors import Monitor
+from pythons import find_rootless, of_system
+from servers import Postgres, Redis, directory  # noqa: F401
+
+PACKAGES = pathlib.Path("/usr/lib/python3/dist-packages")
+PURE = ["sqlalchemy", "redis", "urllib3", "six.py", "packaging", "async_timeout"]
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def web():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+class Pooled:
+    """connection_pools.py at work."""
+
+    def __init__(self, python, *args, **environment):
+        self.process = python.start("connection_pools.py", *args, environment=environment.items())
+        self.pid = self.process.pid
+        self.truth = json.loads(self.process.lines.until("^{"))
+        self.process.lines.until("^ready$")
+
+    def give_back(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        self.truth = json.loads(self.process.lines.until("^{"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait(TIMEOUT)
+
+
+def look(pid):
+    done = subprocess.run([str(UNFREED), "heap", "-p", str(pid), "-o", "-", "-f", "json"], capture_output=True,
+                          text=True, timeout=TIMEOUT)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)["connection_pools"]
+
+
+def seen(pid):
+    return {pool["name"]: {key: pool[key] for key in ("type", "in_use", "idle", "maximum")} for pool in look(pid)}
+
+
+@pytest.mark.parametrize("python", find_rootless())
+def test_pools_without_servers(python, tmp_path, web):
+    for name in PURE:
+        if (PACKAGES / name).exists():
+            (tmp_path / name).symlink_to(PACKAGES / name)
+    with Pooled(python, "--web", web, PYTHONPATH=str(tmp_path)) as pooled:
+        if not pooled.truth:
+            pytest.skip("none of the libraries is here")
+        assert seen(pooled.pid) == pooled.truth
+        pooled.give_back()
+        assert seen(pooled.pid) == pooled.truth
+
+
+def test_pools_of_real_servers(directory, web):  # noqa: F811
+    python = of_system()
+    with Redis(directory) as redis, Postgres(directory) as postgres, \
+            Pooled(python, "--web", web, "--redis", redis.path, "--postgres", postgres.socket) as pooled:
+        if len(pooled.truth) < 7:
+            pytest.skip(f"not all of the libraries are here: {list(pooled.truth)}")
+        assert seen(pooled.pid) == pooled.truth
+        assert sum(pool["in_use"] for pool in pooled.truth.values()) >= 12
+        text = subprocess.run([str(UNFREED), "heap", "-p", str(pooled.pid)], capture_output=True, text=True,
+                              timeout=TIMEOUT).stdout
+        assert "__main__.SERVICE.ENGINE: 4 in use, 3 idle, 15 at most" in " ".join(text.split())
+        with Monitor("-p", pooled.pid, "--budget", 100) as monitor:
+            for _ in range(2):
+                looks = monitor.metrics().one("unfreed_looks_total")
+                metrics = monitor.until(lambda page, looks=looks: page.one("unfreed_looks_total") >= looks + 2
+                                        and page.all("unfreed_pool_connections"), "nobody looks")
+                for name, truth in pooled.truth.items():
+                    of = {"name": name, "type": truth["type"], "pid": str(pooled.pid)}
+                    assert metrics.one("unfreed_pool_connections", state="in use", **of) == truth["in_use"]
+                    assert metrics.one("unfreed_pool_connections", state="idle", **of) == truth["idle"]
+                    assert metrics.get("unfreed_pool_maximum_connections", **of) == truth["maximum"]
+                pooled.give_back()
+            assert monitor.end() == 0
