@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from conftest import TIMEOUT, Lines, eventually
+from conftest import LOSSES, TIMEOUT, Lines, eventually
 from monitors import Monitor
 from servers import children
 
@@ -91,6 +91,9 @@ def test_collector_and_caches_of_one_that_does_not_grow():
         assert sum(value for _, value in metrics.all("unfreed_target_memory_bytes", **of)) \
             > metrics.one("unfreed_target_live_bytes", **of) > 1e6
         assert metrics.one("unfreed_inquiries_total") == metrics.one("unfreed_looks_failed_total") == 0
+        assert {labels["cause"] for labels, value in metrics.all("unfreed_losses_total")} >= {
+            *LOSSES, "no_room", "alerts_dropped", "history_not_written", "looks_failed"}
+        assert metrics.one("unfreed_losses_total", cause="looks_failed") == 0
         assert monitor.end() == 0
 
 
@@ -128,6 +131,15 @@ def test_a_look_ends_with_it():
             assert monitor.end() == 0
             eventually(lambda: not os.path.exists(f"/proc/{child}"), "it goes on")
         assert asked.process.poll() is None
+
+
+def test_what_could_not_be_seen_is_counted():
+    """Of one that holds more than the look may take, some stand for others."""
+    script = "KEPT = [[str(n)] for n in range(600000)]\nprint('ready', flush=True)\ninput()"
+    with Asked(script) as asked, Monitor("-p", asked.pid, "--budget", 100, "--max-memory", 16) as monitor:
+        metrics = monitor.until(lambda seen: seen.all("unfreed_target_live_bytes"), "nobody looks")
+        assert metrics.one("unfreed_losses_total", cause="sampled") > 0 \
+            or metrics.one("unfreed_losses_total", cause="no_room") > 0
 
 
 def test_hostile_names():

@@ -139,7 +139,12 @@ static void test_an_answer_comes_through(void **state)
 	struct told told;
 
 	(void)state;
+	const struct answer_loss losses[] = {{"stack_table_full", 7}, {"no_room", 2}, {"other", 5}};
+
 	add_findings(answer);
+	answer->losses = losses;
+	answer->loss_count = 3;
+	look->uncertain[UNCERTAIN_TORN_POOLS] = 11;
 	told = read_back(answer);
 	assert_null(told.failure);
 	assert_true(told.growth_known == answer->growth_known);
@@ -153,13 +158,63 @@ static void test_an_answer_comes_through(void **state)
 				 (long)(finding->rate.value + 0.5));
 		assert_true(*told.findings[i].name);
 		assert_true(!told.findings[i].filled_by == !finding->fill_count);
+		assert_int_equal(told.findings[i].frame_count,
+				 finding->fill_count ? finding->fills[0].frame_count : 0);
 	}
+	assert_int_equal(told.losses.looked[UNCERTAIN_TORN_POOLS], 11);
+	assert_int_equal(told.losses.recorded[LOSS_stack_table_full], 7);
+	assert_int_equal(told.losses.recorded[LOSS_ledger_full], 0);
+	assert_int_equal(told.memory.pid, look->pid);
+	assert_int_equal(told.memory.start_time, look->start_time);
+	assert_int_equal(told.memory.type_count, look->type_count);
+	assert_int_equal(told.memory.pool_count, look->pool_count);
+	assert_string_equal(told.memory.pools[0].name, look->pools[0].name);
+	assert_int_equal(told.memory.pools[0].maximum, 15);
+	assert_int_equal(told.memory.pools[1].maximum, LOOK_UNKNOWN);
+	assert_int_equal(told.memory.containers[0].bytes, look->containers[0].bytes);
 	assert_true(told.memory.known);
 	assert_int_equal(told.memory.parts[PART_PYTHON_LIVE],
 			 look->parts[PART_PYTHON_LIVE].resident_bytes);
 	assert_int_equal(told.memory.gc.generation_count, look->gc.generation_count);
 	assert_int_equal(told.memory.gc.generations[2].collections,
 			 look->gc.generations[2].collections);
+	told_release(&told);
+	look_free(look);
+}
+
+/* As many of each as there may be, and those that have one name and type added up. */
+static void test_what_a_look_found_is_bounded(void **state)
+{
+	static struct look_container containers[100];
+	struct look *look = service_look();
+	char names[100][300];
+	struct told told = {0};
+
+	(void)state;
+	memset(names, 'n', sizeof(names));
+	for (size_t i = 0; i < 100; i++) {
+		memset(names[i] + 280, 0, 20);
+		snprintf(names[i], 4, "%zu", i % 90);
+		names[i][3] = 'n';
+		containers[i] = (struct look_container){.name = names[i],
+							.type = i == 95 ? "other" : "dict",
+							.length = 1,
+							.bytes = 100 - i,
+							.bound = LOOK_UNKNOWN,
+							.hits = i < 80 ? LOOK_UNKNOWN : 5,
+							.misses = i < 80 ? LOOK_UNKNOWN : 6};
+	}
+	look->containers = containers;
+	look->container_count = 100;
+	struct json_object *object = told_memory_write(look);
+	told_memory_read(object, &told.memory);
+	json_object_put(object);
+	assert_int_equal(told.memory.container_count, TOLD_CONTAINERS_MAX + TOLD_CACHES_MAX - 5);
+	for (size_t i = 0; i < told.memory.container_count; i++)
+		assert_true(strlen(told.memory.containers[i].name) <= 200);
+	assert_int_equal(told.memory.containers[0].length, 2); /* 0 and 90 */
+	assert_int_equal(told.memory.containers[0].bytes, 100 + 10);
+	assert_int_equal(told.memory.containers[0].bound, LOOK_UNKNOWN);
 	told_release(&told);
 	look_free(look);
 }
@@ -189,7 +244,8 @@ static void test_what_is_no_answer(void **state)
 		"{}",
 		"{\"findings\":17,\"memory\":[],\"growth\":\"x\",\"failure\":3}",
 		"{\"findings\":[1,{},{\"name\":3},{\"name\":\"a\",\"verdict\":\"?\"}],"
-		"\"memory\":{\"parts\":[1],\"generations\":[{},{},{},{},{},{},{},{},{},{}]}}",
+		"\"memory\":{\"parts\":[1],\"gc\":{\"generations\":[{},{},{},{},{},{},{},{},{},{}]},"
+		"\"containers\":[1,{},{\"name\":\"a\"}],\"types\":{},\"pools\":\"x\"},\"losses\":[3]}",
 	};
 	struct told told;
 
@@ -212,6 +268,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_of_one_name_the_first_counts, teardown),
 		cmocka_unit_test_teardown(test_bounded, teardown),
 		cmocka_unit_test(test_an_answer_comes_through),
+		cmocka_unit_test(test_what_a_look_found_is_bounded),
 		cmocka_unit_test(test_a_failure_comes_through),
 		cmocka_unit_test(test_what_is_no_answer),
 	};

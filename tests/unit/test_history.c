@@ -269,8 +269,10 @@ static void test_a_full_disk(void **state)
 		history_add_answer(history, &shop, json);
 	limit_files(RLIM_INFINITY);
 	assert_int_equal(events, 1);
+	assert_int_equal(history_not_written(history), 3);
 	history_add_answer(history, &shop, json);
 	assert_int_equal(events, 1);
+	assert_int_equal(history_not_written(history), 3);
 	history_close(history);
 	free(json);
 	assert_string_equal(ask("SELECT count(*) FROM answer"), "1");

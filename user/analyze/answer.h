@@ -57,6 +57,12 @@ struct answer_fill {
 	size_t own; /* index of the frame put forward; frame_count: none is the service's own */
 };
 
+/* What a recording lost, by cause. */
+struct answer_loss {
+	const char *cause; /* "stack_table_full" */
+	uint64_t count;
+};
+
 enum evidence_source {
 	EVIDENCE_MEMORY = 1,
 	EVIDENCE_WATCH = 2,
@@ -125,9 +131,11 @@ struct answer {
 	size_t finding_count;
 	const struct answer_line *lines; /* none of merged answers */
 	size_t line_count;
-	const struct look *look; /* the last one; parts, gc, largest holders */
-	double look_uptime_s;    /* of the process that it is of */
-	const char *saved_as;    /* file of the JSON; NULL: not saved */
+	const struct look *look;          /* the last one; parts, gc, largest holders */
+	double look_uptime_s;             /* of the process that it is of */
+	const char *saved_as;             /* file of the JSON; NULL: not saved */
+	const struct answer_loss *losses; /* of what was recorded */
+	size_t loss_count;
 	const char *lacks;       /* what could not be used: "no BPF: …"; NULL: nothing */
 	const char *unexplained; /* where the unexplained growth seems to be; NULL: not known */
 };

@@ -232,6 +232,10 @@ static void add_figures(struct answer *sum, const struct answer *one, uint64_t *
 		sum->limit_bytes = one->limit_bytes;
 	if (!sum->lacks)
 		sum->lacks = one->lacks;
+	if (one->loss_count) { /* one alone is recorded */
+		sum->losses = one->losses;
+		sum->loss_count = one->loss_count;
+	}
 	if (one->look && (!sum->look || one->resident_bytes > *largest)) {
 		sum->look = one->look;
 		sum->look_uptime_s = one->look_uptime_s;

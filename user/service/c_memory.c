@@ -294,6 +294,17 @@ static bool is_of_interpreter(const struct stack *stack)
 	return !strncmp(name, "python", 6) || !strncmp(name, "libpython", 9);
 }
 
+static void copy_losses(struct zone *zone, const struct snapshot *snapshot, struct c_stacks *stacks)
+{
+	struct answer_loss *losses = zone_alloc(zone, LOSS_COUNT, sizeof(*losses));
+
+	for (size_t i = 0; i < LOSS_COUNT; i++)
+		if (snapshot->losses[i])
+			losses[stacks->loss_count++] =
+				(struct answer_loss){loss_name((enum loss)i), snapshot->losses[i]};
+	stacks->losses = losses;
+}
+
 void c_trace_end(struct c_trace *trace, bool is_python, const struct grown_size *sizes,
 		 size_t size_count, struct zone *zone, struct c_stacks *stacks)
 {
@@ -325,6 +336,7 @@ void c_trace_end(struct c_trace *trace, bool is_python, const struct grown_size 
 					   &fills[stacks->count++]);
 		}
 		stacks->fills = fills;
+		copy_losses(zone, snapshot, stacks);
 	}
 	snapshot_free(snapshot);
 	tracer_close(trace->tracer);

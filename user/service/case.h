@@ -19,6 +19,8 @@ struct c_stacks {
 	uint64_t blocks; /* that were not freed and are no mere part of what is under way */
 	uint64_t bytes;
 	bool of_sizes;           /* only of those that grow */
+	const struct answer_loss *losses;
+	size_t loss_count;
 	double seconds;          /* 0: none was made */
 	double cost_s;           /* processor time that it took of the target, about */
 	const char *why;         /* none was made; NULL: nobody asked */

@@ -257,6 +257,8 @@ struct answer *case_answer(struct patient_case *kase, double weight)
 	answer->uptime_s = answer->look_uptime_s = kase->uptime_s;
 	answer->watched_s = case_seen_s(kase);
 	answer->look = kase->look;
+	answer->losses = kase->c_stacks.losses;
+	answer->loss_count = kase->c_stacks.loss_count;
 	if (kase->look) {
 		answer->exe = kase->look->exe;
 		answer->resident_bytes = kase->look->resident_bytes;

@@ -124,6 +124,7 @@ static void end(struct history *history, bool done)
 					   .text = history->sqlite->errmsg(history->base)});
 	if (!done)
 		execute(history, "ROLLBACK");
+	history->not_written += !done;
 	history->failed = !done;
 }
 
@@ -201,6 +202,11 @@ struct history *history_open(const char *path, uint64_t bytes_max, const struct 
 		    wrong);
 	history_close(history);
 	return NULL;
+}
+
+uint64_t history_not_written(const struct history *history)
+{
+	return history ? history->not_written : 0;
 }
 
 void history_close(struct history *history)

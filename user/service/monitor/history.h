@@ -21,6 +21,9 @@ struct history;
 struct history *history_open(const char *path, uint64_t bytes_max, const struct listener *listener,
 			     struct failure *failure);
 
+/* How often it could not be written; accepts NULL. */
+uint64_t history_not_written(const struct history *history);
+
 /* Accepts NULL. */
 void history_close(struct history *history);
 

@@ -15,7 +15,8 @@ struct history {
 	uint64_t bytes_max;
 	const struct listener *listener;
 	double sampled_s, thinned_s; /* 0: not yet */
-	bool failed;                 /* so it was said */
+	uint64_t not_written;
+	bool failed; /* so it was said */
 };
 
 /*

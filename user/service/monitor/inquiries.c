@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../../lib/clock.h"
+#include "../../lib/saturate.h"
 
 #define GROWS_BYTES_PER_S (200e3 / 3600) /* surely at least: less is not asked about */
 #define USUAL_COST_S      2.0            /* of one, until the first has told */
@@ -43,7 +44,7 @@ static bool take_told(struct inquiries *inquiries, struct told *told, double now
 {
 	struct watched_service *service = inquiries->service;
 
-	inquiries_charge(inquiries, told->cost_s);
+	inquiries_charge(inquiries, told);
 	service->cost_s = told->cost_s;
 	if (told->failure) {
 		inquiries->failed++;
@@ -282,10 +283,16 @@ void inquiries_attend(struct inquiries *inquiries, double now_s)
 		ask(inquiries, fastest);
 }
 
-void inquiries_charge(struct inquiries *inquiries, double cost_s)
+void inquiries_charge(struct inquiries *inquiries, const struct told *told)
 {
-	inquiries->allowed_s -= cost_s;
-	inquiries->spent_s += cost_s;
+	struct told_losses *losses = &inquiries->losses;
+
+	inquiries->allowed_s -= told->cost_s;
+	inquiries->spent_s += told->cost_s;
+	for (size_t i = 0; i < UNCERTAIN_COUNT; i++)
+		losses->looked[i] = saturating_add(losses->looked[i], told->losses.looked[i]);
+	for (size_t i = 0; i < LOSS_COUNT; i++)
+		losses->recorded[i] = saturating_add(losses->recorded[i], told->losses.recorded[i]);
 }
 
 void inquiries_release(struct inquiries *inquiries)

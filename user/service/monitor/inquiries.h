@@ -32,6 +32,7 @@ struct inquiries {
 	double allowed_s;                /* processor time; negative: a debt */
 	double counted_s;                /* when that was counted; 0: not yet */
 	double spent_s;
+	struct told_losses losses; /* all in all */
 	uint64_t asked;
 	uint64_t failed;
 };
@@ -39,8 +40,8 @@ struct inquiries {
 /* After each roster_read(): takes the samples, and begins an inquiry where one is due. */
 void inquiries_attend(struct inquiries *inquiries, double now_s);
 
-/* What was spent beside them, of the same share. */
-void inquiries_charge(struct inquiries *inquiries, double cost_s);
+/* What was told beside them: its cost is of the same share, and what it could not see counts. */
+void inquiries_charge(struct inquiries *inquiries, const struct told *told);
 
 void inquiries_release(struct inquiries *inquiries);
 

@@ -19,7 +19,7 @@ static void end(struct looks *looks, struct told *told, double now_s)
 {
 	struct watched_service *service = looks->service;
 
-	inquiries_charge(looks->inquiries, told->cost_s);
+	inquiries_charge(looks->inquiries, told);
 	looks->after_s = now_s + told->cost_s / (SHARE * looks->inquiries->options->share);
 	looks->failed += !told->memory.known;
 	if (told->memory.known)

@@ -19,6 +19,7 @@ struct self {
 	uint64_t rounds;       /* how often all were read */
 	uint64_t requests;
 	uint64_t alerts_dropped;
+	uint64_t not_kept; /* writes of the history that failed */
 };
 
 struct metrics {

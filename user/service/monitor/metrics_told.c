@@ -232,6 +232,30 @@ static void write_memory(const struct roster *roster, FILE *file)
 	}
 }
 
+static void write_loss(FILE *file, const char *cause, uint64_t count)
+{
+	const struct openmetrics_label label = {"cause", cause};
+
+	openmetrics_sample(file, OPENMETRICS_COUNTER, "unfreed_losses", &label, 1, (double)count);
+}
+
+/* All that may be, so that the first one of a cause is seen to be more than none. */
+static void write_losses(const struct metrics *metrics, FILE *file)
+{
+	const struct told_losses *losses = &metrics->inquiries->losses;
+
+	openmetrics_family(file, OPENMETRICS_COUNTER, "unfreed_losses",
+			   "What could not be seen, kept or told, by cause.");
+	for (size_t i = 0; i < UNCERTAIN_COUNT; i++)
+		write_loss(file, look_uncertain_key((enum look_uncertain)i), losses->looked[i]);
+	for (size_t i = 0; i < LOSS_COUNT; i++)
+		write_loss(file, loss_name((enum loss)i), losses->recorded[i]);
+	write_loss(file, "alerts_dropped", metrics->self.alerts_dropped);
+	write_loss(file, "history_not_written", metrics->self.not_kept);
+	write_loss(file, "inquiries_failed", metrics->inquiries->failed);
+	write_loss(file, "looks_failed", metrics->looks->failed);
+}
+
 void metrics_write_told(const struct metrics *metrics, FILE *file)
 {
 	const struct inquiries *inquiries = metrics->inquiries;
@@ -240,6 +264,7 @@ void metrics_write_told(const struct metrics *metrics, FILE *file)
 	write_findings(metrics->roster, file);
 	write_memory(metrics->roster, file);
 	metrics_write_held(metrics->roster, file);
+	write_losses(metrics, file);
 	write_count(file, "unfreed_inquiries", "How often a service was asked why it grows.",
 		    inquiries->asked);
 	write_count(file, "unfreed_inquiries_failed", "Of these, how often nothing was told.",

@@ -161,6 +161,7 @@ static struct self describe_self(const struct monitor *monitor)
 		.open_files = (double)procfs_count_open_files(procfs, getpid()),
 		.rounds = monitor->rounds,
 		.requests = http_requests(monitor->http),
+		.not_kept = history_not_written(monitor->options->history),
 		.alerts_dropped = monitor->dropped + delivery_dropped(monitor->alerts.hook) +
 				  delivery_dropped(monitor->alerts.webhook),
 	};

@@ -71,6 +71,21 @@ static struct json_object *json_of_finding(const struct finding *finding)
 	return object;
 }
 
+/* Those that there are. */
+static struct json_object *json_of_losses(const struct look *look, const struct answer_loss *losses,
+					  size_t count)
+{
+	struct json_object *object = json_object_new_object();
+
+	for (size_t i = 0; look && i < UNCERTAIN_COUNT; i++)
+		if (look->uncertain[i])
+			json_add_count(object, look_uncertain_key((enum look_uncertain)i),
+				       look->uncertain[i]);
+	for (size_t i = 0; i < count; i++)
+		json_add_count(object, losses[i].cause, losses[i].count);
+	return object;
+}
+
 int told_write(const struct answer *answer, FILE *file)
 {
 	struct json_object *object = json_object_new_object();
@@ -85,6 +100,8 @@ int told_write(const struct answer *answer, FILE *file)
 	json_object_object_add(object, "cost_s",
 			       json_of_double(answer->core_percent * answer->watched_s / 100, 6));
 	json_object_object_add(object, "memory", told_memory_write(answer->look));
+	json_object_object_add(object, "losses",
+			       json_of_losses(answer->look, answer->losses, answer->loss_count));
 	json_object_object_add(object, "findings", findings);
 	return json_print(file, object, 0);
 }
@@ -94,6 +111,7 @@ int told_write_look(const struct look *look, FILE *file)
 	struct json_object *object = json_object_new_object();
 
 	json_object_object_add(object, "memory", told_memory_write(look));
+	json_object_object_add(object, "losses", json_of_losses(look, NULL, 0));
 	return json_print(file, object, 0);
 }
 
@@ -175,6 +193,14 @@ static void read_findings(const struct json_object *array, struct told *told)
 	}
 }
 
+static void read_losses(const struct json_object *object, struct told_losses *losses)
+{
+	for (size_t i = 0; i < UNCERTAIN_COUNT; i++)
+		losses->looked[i] = read_count(object, look_uncertain_key((enum look_uncertain)i));
+	for (size_t i = 0; i < LOSS_COUNT; i++)
+		losses->recorded[i] = read_count(object, loss_name((enum loss)i));
+}
+
 int told_read(const char *text, size_t size, struct told *told)
 {
 	struct json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
@@ -193,6 +219,7 @@ int told_read(const char *text, size_t size, struct told *told)
 	told->growth = read_rate(json_member(object, "growth"));
 	told->cost_s = read_double(object, "cost_s");
 	told_memory_read(json_member(object, "memory"), &told->memory);
+	read_losses(json_member(object, "losses"), &told->losses);
 	read_findings(json_member(object, "findings"), told);
 	json_object_put(object);
 	return 0;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "../../analyze/answer.h"
+#include "../../profile/snapshot.h"
 #include "told_memory.h"
 
 enum { TOLD_FINDINGS_MAX = 32, TOLD_FRAMES_MAX = 16, TOLD_BYTES_MAX = 1 << 20 };
@@ -32,12 +33,19 @@ struct told_finding {
 	uint64_t holds_bytes;
 };
 
+/* What could not be seen, by cause: objects, bytes or blocks, as its name says. */
+struct told_losses {
+	uint64_t looked[UNCERTAIN_COUNT]; /* of looks */
+	uint64_t recorded[LOSS_COUNT];    /* of recordings */
+};
+
 struct told {
 	bool growth_known;
 	struct rate growth;        /* of memory in use */
 	double cost_s;             /* processor time, ours and what watches took of the target's */
 	char *failure;             /* why there is no answer; NULL: there is one */
 	struct told_memory memory; /* of one process, the last one that was looked at */
+	struct told_losses losses;
 	struct told_finding findings[TOLD_FINDINGS_MAX];
 	size_t finding_count;
 };
