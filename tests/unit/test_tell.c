@@ -135,6 +135,8 @@ static const struct {
 		"/usr/lib/lib{path}.so did not take an alert, which is posted again: a: b; c: d"},
 	[EVENT_ALERT_DROPPED] = {VERBOSITY_QUIET,
 		"/usr/lib/lib{path}.so did not take an alert, which is dropped: a: b; c: d"},
+	[EVENT_ALERTS_LEFT] = {VERBOSITY_QUIET,
+		"alerts that were not delivered, 24, are lost; with --history they are kept"},
 	[EVENT_NOT_ASKED] = {VERBOSITY_VERBOSE,
 		"dict shop.CACHE: not asked why it grows: a: b; c: d"},
 	[EVENT_HISTORY_NOT_WRITTEN] = {VERBOSITY_QUIET,

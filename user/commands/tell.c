@@ -99,6 +99,8 @@ static const struct sentence {
 		"{path} did not take an alert, which is posted again: {text}"},
 	[EVENT_ALERT_DROPPED] = {VERBOSITY_QUIET,
 		"{path} did not take an alert, which is dropped: {text}"},
+	[EVENT_ALERTS_LEFT] = {VERBOSITY_QUIET,
+		"alerts that were not delivered, {count}, are lost; with --history they are kept"},
 	[EVENT_NOT_ASKED] = {VERBOSITY_VERBOSE, "{name}: not asked why it grows: {text}"},
 	[EVENT_HISTORY_NOT_WRITTEN] = {VERBOSITY_QUIET,
 		"what happens now is not kept in {path}: {text}"},

@@ -67,7 +67,8 @@ enum event_kind {
 	EVENT_HOOK_FAILED,
 	EVENT_ALERT_DELAYED, /* a server did not take it */
 	EVENT_ALERT_DROPPED,
-	EVENT_NOT_ASKED, /* why it grows: it could not be told */
+	EVENT_ALERTS_LEFT, /* at the end */
+	EVENT_NOT_ASKED,   /* why it grows: it could not be told */
 	EVENT_HISTORY_NOT_WRITTEN,
 	EVENT_NOT_REPORTED,
 	EVENT_COUNT

@@ -8,6 +8,7 @@
 #include "../../lib/clock.h"
 #include "../../lib/json.h"
 #include "../../lib/quantity.h"
+#include "history_alerts.h"
 #include "told_json.h"
 
 #define NEAR    0.70 /* of the limit, */
@@ -110,6 +111,48 @@ void alerts_finding(const struct alerts *alerts, const struct watched_service *s
 		   });
 	free(text);
 	send_alert(alerts, json_of_alert(alerts, service, change, finding));
+}
+
+/* --- kept --- */
+
+static int64_t keep(void *context, const char *text)
+{
+	const struct alert_keeper *keeper = context;
+
+	return history_keep_alert(keeper->history, keeper->receiver, text);
+}
+
+static void forget(void *context, int64_t id)
+{
+	const struct alert_keeper *keeper = context;
+
+	history_forget_alert(keeper->history, id);
+}
+
+static void send_again(void *context, int64_t id, const char *json)
+{
+	const struct alert_keeper *keeper = context;
+	struct json_object *alert = json_tokener_parse(json);
+	char *text = NULL;
+
+	if (json_object_is_type(alert, json_type_object)) {
+		json_object_object_add(alert, "pids", json_object_new_array());
+		text = json_take_text(alert);
+	} else {
+		json_object_put(alert);
+	}
+	delivery_send_kept(keeper->delivery, id, text);
+	free(text);
+}
+
+void alerts_keep(struct alert_keeper *keeper, struct delivery *delivery, struct history *history,
+		 const char *receiver)
+{
+	const struct delivery_store store = {keep, forget, keeper};
+
+	*keeper = (struct alert_keeper){history, receiver, delivery};
+	delivery_keep(delivery, &store);
+	history_each_alert(history, receiver, send_again, keeper);
 }
 
 /* --- limits --- */

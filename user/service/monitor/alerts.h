@@ -7,13 +7,29 @@
 #define UNFREED_SERVICE_MONITOR_ALERTS_H
 
 #include "delivery.h"
-#include "roster.h"
+#include "history.h"
+
+/* Where alerts for one receiver are kept until it has them. */
+struct alert_keeper {
+	struct history *history;
+	const char *receiver; /* as history_alerts.h has it */
+	struct delivery *delivery;
+};
 
 struct alerts {
 	const struct roster *roster;
 	const struct listener *listener; /* NULL: nobody */
 	struct delivery *hook, *webhook; /* NULL: none */
+	struct alert_keeper keepers[2];  /* of these */
 };
+
+/*
+ * Has a delivery that was just made keep what waits in a history, and go on with what it has for that
+ * receiver: of a monitor before this one, whose PIDs may be of others by now, so that none is told. The
+ * keeper must stay. Neither may be NULL.
+ */
+void alerts_keep(struct alert_keeper *keeper, struct delivery *delivery, struct history *history,
+		 const char *receiver);
 
 void alerts_finding(const struct alerts *alerts, const struct watched_service *service,
 		    enum finding_change change, const struct known_finding *finding);

@@ -18,25 +18,37 @@ enum { WAITING_MAX = 32 };
 
 #define PAUSE_MOST_S 300.0
 
+struct waiting {
+	char *text;
+	int64_t id; /* by which it is kept; negative: it is not */
+};
+
 struct delivery {
 	struct loop *loop;
 	struct delivery_way way;
-	char *texts[WAITING_MAX + 1]; /* first come first served; one on its way is the first */
+	struct delivery_store store; /* all NULL: none */
+	struct waiting
+		waiting[WAITING_MAX + 1]; /* first come first served; one on its way is the first */
 	size_t count;
 	pid_t child; /* 0: none */
 	struct loop_source *end, *timer;
 	uint64_t due_ns;         /* when the next one may begin */
 	struct delivery_try try; /* of the first one, at present or the last */
 	uint64_t dropped;
+	bool is_closed;
 };
 
 static void attend(struct delivery *delivery);
 
 static void shift(struct delivery *delivery)
 {
-	free(delivery->texts[0]);
+	struct waiting *first = &delivery->waiting[0];
+
+	if (first->id >= 0)
+		delivery->store.forget(delivery->store.context, first->id);
+	free(first->text);
 	delivery->count--;
-	memmove(delivery->texts, delivery->texts + 1, delivery->count * sizeof(*delivery->texts));
+	memmove(first, first + 1, delivery->count * sizeof(*first));
 	delivery->try.number = 0;
 }
 
@@ -93,7 +105,7 @@ static void begin(struct delivery *delivery)
 	delivery->due_ns = clock_ns(CLOCK_MONOTONIC);
 	delivery->try.is_late = false;
 	delivery->try.number++;
-	pid_t child = delivery->way.start(delivery->way.context, delivery->texts[0]);
+	pid_t child = delivery->way.start(delivery->way.context, delivery->waiting[0].text);
 	if (child < 0) {
 		delivery->try.status = child;
 		judge(delivery);
@@ -112,7 +124,7 @@ static void attend(struct delivery *delivery)
 {
 	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
 
-	if (delivery->child || !delivery->count)
+	if (delivery->child || !delivery->count || delivery->is_closed)
 		return;
 	if (now_ns < delivery->due_ns)
 		loop_set_timer(delivery->timer, delivery->due_ns - now_ns, 0);
@@ -162,20 +174,62 @@ struct delivery *delivery_new(struct loop *loop, const struct delivery_way *way)
 	return NULL;
 }
 
-void delivery_send(struct delivery *delivery, const char *text)
+static bool add(struct delivery *delivery, const char *text, int64_t id)
 {
-	if (!delivery)
-		return;
 	size_t waiting = delivery->count - (delivery->child != 0);
 	bool fits = text && waiting < WAITING_MAX && strlen(text) < ALERT_BYTES_MAX;
 	char *copy = fits ? strdup(text) : NULL;
 
 	if (!copy) {
 		delivery->dropped++;
-		return;
+		return false;
 	}
-	delivery->texts[delivery->count++] = copy;
+	delivery->waiting[delivery->count++] = (struct waiting){copy, id};
+	return true;
+}
+
+/* Kept first, as it may be delivered at once. */
+void delivery_send(struct delivery *delivery, const char *text)
+{
+	if (!delivery || !add(delivery, text, -1))
+		return;
+	if (delivery->store.keep)
+		delivery->waiting[delivery->count - 1].id =
+			delivery->store.keep(delivery->store.context, text);
 	attend(delivery);
+}
+
+void delivery_keep(struct delivery *delivery, const struct delivery_store *store)
+{
+	if (delivery)
+		delivery->store = *store;
+}
+
+/* One that there is no room for is not kept any longer. */
+void delivery_send_kept(struct delivery *delivery, int64_t id, const char *text)
+{
+	if (add(delivery, text, id))
+		attend(delivery);
+	else
+		delivery->store.forget(delivery->store.context, id);
+}
+
+bool delivery_close(struct delivery *delivery)
+{
+	if (delivery)
+		delivery->is_closed = true;
+	return delivery && delivery->child;
+}
+
+void delivery_drop(struct delivery *delivery)
+{
+	for (size_t i = 0; delivery && i < delivery->count; i++) {
+		struct waiting *waiting = &delivery->waiting[i];
+
+		if (waiting->id >= 0)
+			delivery->store.forget(delivery->store.context, waiting->id);
+		waiting->id = -1;
+	}
 }
 
 uint64_t delivery_dropped(const struct delivery *delivery)
@@ -185,7 +239,11 @@ uint64_t delivery_dropped(const struct delivery *delivery)
 
 size_t delivery_waiting(const struct delivery *delivery)
 {
-	return delivery ? delivery->count : 0;
+	size_t count = 0;
+
+	for (size_t i = 0; delivery && i < delivery->count; i++)
+		count += delivery->waiting[i].id < 0;
+	return count;
 }
 
 void delivery_free(struct delivery *delivery)
@@ -199,7 +257,7 @@ void delivery_free(struct delivery *delivery)
 		process_wait(delivery->child);
 	}
 	for (size_t i = 0; i < delivery->count; i++)
-		free(delivery->texts[i]);
+		free(delivery->waiting[i].text);
 	delivery->way.free(delivery->way.context);
 	free(delivery);
 }

@@ -41,6 +41,14 @@ struct delivery_way {
 
 struct delivery;
 
+/* Where those that are not delivered yet outlive us. */
+struct delivery_store {
+	/* Returns the number by which one is kept; negative: it is not. */
+	int64_t (*keep)(void *context, const char *text);
+	void (*forget)(void *context, int64_t id);
+	void *context;
+};
+
 /*
  * For `start`, as fork(2), but a negative errno: the child leads a process group, its signals are as if we
  * had never touched them, and it hands no capability on to what it executes.
@@ -59,13 +67,25 @@ struct delivery *delivery_new(struct loop *loop, const struct delivery_way *way)
 /* A text that is NULL is one that there was no memory for. Accepts NULL. */
 void delivery_send(struct delivery *delivery, const char *text);
 
+/* From now on what is sent is kept there until it is delivered or dropped. Accepts NULL. */
+void delivery_keep(struct delivery *delivery, const struct delivery_store *store);
+
+/* One that is kept by that number, of a delivery before this one. */
+void delivery_send_kept(struct delivery *delivery, int64_t id, const char *text);
+
+/* No more are begun. Returns whether one is on its way. Accepts NULL. */
+bool delivery_close(struct delivery *delivery);
+
+/* What waits is dropped, and kept no more. Accepts NULL. */
+void delivery_drop(struct delivery *delivery);
+
 /* How many alerts were dropped. Accepts NULL. */
 uint64_t delivery_dropped(const struct delivery *delivery);
 
-/* How many are not delivered yet. Accepts NULL. */
+/* How many are neither delivered nor kept. Accepts NULL. */
 size_t delivery_waiting(const struct delivery *delivery);
 
-/* Ends what runs; what waits is dropped. Accepts NULL. */
+/* Ends what runs; what waits and is not kept is gone. Accepts NULL. */
 void delivery_free(struct delivery *delivery);
 
 #endif

@@ -79,8 +79,7 @@ sqlite3_stmt *history_ask(const struct history *history, const char *text, const
 	return statement;
 }
 
-/* One that gives nothing back. Returns whether it was done. */
-static bool run(const struct history *history, const char *text, const char *kinds, ...)
+bool history_run(const struct history *history, const char *text, const char *kinds, ...)
 {
 	va_list values;
 
@@ -108,13 +107,12 @@ static bool execute(const struct history *history, const char *text)
 	return !history->sqlite->exec(history->base, text, NULL, NULL, NULL);
 }
 
-/* All or nothing of what stands between. */
-static bool begin(const struct history *history)
+bool history_begin(const struct history *history)
 {
 	return execute(history, "BEGIN IMMEDIATE");
 }
 
-static void end(struct history *history, bool done)
+bool history_end(struct history *history, bool done)
 {
 	done = done && execute(history, "COMMIT");
 	if (!done && !history->failed)
@@ -126,6 +124,7 @@ static void end(struct history *history, bool done)
 		execute(history, "ROLLBACK");
 	history->not_written += !done;
 	history->failed = !done;
+	return done;
 }
 
 /* --- the file --- */
@@ -155,7 +154,7 @@ static bool make_tables(const struct history *history)
 
 	snprintf(marks, sizeof(marks), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
 		 APPLICATION, VERSION);
-	return begin(history) && execute(history, marks) && execute(history, tables) &&
+	return history_begin(history) && execute(history, marks) && execute(history, tables) &&
 	       execute(history, "COMMIT");
 }
 
@@ -263,20 +262,20 @@ static bool thin_out(struct history *history, double now_s)
 	if (history->thinned_s && now_s - history->thinned_s < THIN_S)
 		return true;
 	history->thinned_s = now_s;
-	return run(history, "DELETE FROM sample WHERE at < ? AND at % 3600 >= 60", "i",
-		   now - SAMPLES_DAYS * DAY_S) &&
-	       run(history,
-		   "DELETE FROM answer WHERE at < ? AND id NOT IN"
-		   " (SELECT max(id) FROM answer GROUP BY service, at / 86400)",
-		   "i", now - ANSWERS_DAYS * DAY_S);
+	return history_run(history, "DELETE FROM sample WHERE at < ? AND at % 3600 >= 60", "i",
+			   now - SAMPLES_DAYS * DAY_S) &&
+	       history_run(history,
+			   "DELETE FROM answer WHERE at < ? AND id NOT IN"
+			   " (SELECT max(id) FROM answer GROUP BY service, at / 86400)",
+			   "i", now - ANSWERS_DAYS * DAY_S);
 }
 
 /* --- what is kept --- */
 
 static bool keep_service(const struct history *history, const struct watched_service *service)
 {
-	return run(history, "INSERT OR IGNORE INTO service (name, cgroup) VALUES (?, ?)", "ss",
-		   service->name, service->group);
+	return history_run(history, "INSERT OR IGNORE INTO service (name, cgroup) VALUES (?, ?)",
+			   "ss", service->name, service->group);
 }
 
 #define SERVICE "(SELECT id FROM service WHERE name = ? AND cgroup = ?)"
@@ -287,10 +286,11 @@ static bool keep_sample(const struct history *history, const struct roster *rost
 	struct memory_taken memory = roster_memory(roster, service);
 
 	return keep_service(history, service) &&
-	       run(history, "INSERT OR REPLACE INTO sample VALUES (" SERVICE ", ?, ?, ?, ?, ?)",
-		   "ssiiiii", service->name, service->group, real_now(),
-		   (int64_t)service->processes, (int64_t)memory.resident_bytes,
-		   (int64_t)memory.anonymous_bytes, (int64_t)memory.swapped_bytes);
+	       history_run(history,
+			   "INSERT OR REPLACE INTO sample VALUES (" SERVICE ", ?, ?, ?, ?, ?)",
+			   "ssiiiii", service->name, service->group, real_now(),
+			   (int64_t)service->processes, (int64_t)memory.resident_bytes,
+			   (int64_t)memory.anonymous_bytes, (int64_t)memory.swapped_bytes);
 }
 
 void history_add_samples(struct history *history, const struct roster *roster, double now_s)
@@ -298,23 +298,23 @@ void history_add_samples(struct history *history, const struct roster *roster, d
 	if (history->sampled_s && now_s - history->sampled_s < HISTORY_SAMPLE_S)
 		return;
 	history->sampled_s = now_s;
-	bool done = begin(history);
+	bool done = history_begin(history);
 
 	for (size_t i = 0; i < roster->service_count && done; i++)
 		if (roster->services[i]->processes)
 			done = keep_sample(history, roster, roster->services[i]);
-	end(history, done && thin_out(history, now_s) && drop_oldest(history));
+	history_end(history, done && thin_out(history, now_s) && drop_oldest(history));
 }
 
 void history_add_answer(struct history *history, const struct watched_service *service,
 			const char *json)
 {
-	bool done =
-		begin(history) && keep_service(history, service) &&
-		run(history, "INSERT INTO answer (service, at, json) VALUES (" SERVICE ", ?, ?)",
-		    "ssis", service->name, service->group, real_now(), json);
+	bool done = history_begin(history) && keep_service(history, service) &&
+		    history_run(history,
+				"INSERT INTO answer (service, at, json) VALUES (" SERVICE ", ?, ?)",
+				"ssis", service->name, service->group, real_now(), json);
 
-	end(history, done && drop_oldest(history));
+	history_end(history, done && drop_oldest(history));
 }
 
 /* --- reports --- */
@@ -322,11 +322,12 @@ void history_add_answer(struct history *history, const struct watched_service *s
 /* A history that is older than reports has no table of them. */
 void history_add_report(struct history *history, int64_t at)
 {
-	end(history,
-	    begin(history) &&
-		    execute(history,
-			    "CREATE TABLE IF NOT EXISTS report (at INTEGER PRIMARY KEY)") &&
-		    run(history, "INSERT OR REPLACE INTO report VALUES (?)", "i", at));
+	history_end(
+		history,
+		history_begin(history) &&
+			execute(history,
+				"CREATE TABLE IF NOT EXISTS report (at INTEGER PRIMARY KEY)") &&
+			history_run(history, "INSERT OR REPLACE INTO report VALUES (?)", "i", at));
 }
 
 int64_t history_last_report(const struct history *history)
@@ -342,20 +343,21 @@ static bool keep_finding(const struct history *history, const struct watched_ser
 	const struct told_finding *told = &finding->told;
 	int64_t now = real_now();
 
-	return run(history,
-		   "INSERT INTO finding (service, name, type, verdict, bytes_per_hour, low, high,"
-		   " holds_bytes, filled_by, reason, first_at, last_at) VALUES (" SERVICE
-		   ", ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (service, name)"
-		   " WHERE over_at IS NULL DO UPDATE SET type = excluded.type,"
-		   " verdict = excluded.verdict, bytes_per_hour = excluded.bytes_per_hour,"
-		   " low = excluded.low, high = excluded.high, holds_bytes = excluded.holds_bytes,"
-		   " filled_by = excluded.filled_by, reason = excluded.reason,"
-		   " last_at = excluded.last_at",
-		   "sssssdddissii", service->name, service->group, told->name, told->type,
-		   verdict_name(finding->verdict), told->rate.value, told->rate.low,
-		   told->rate.high, (int64_t)told->holds_bytes, told->filled_by, told->reason,
-		   now - seconds_of(now_s - finding->first_s),
-		   now - seconds_of(now_s - finding->last_s));
+	return history_run(
+		history,
+		"INSERT INTO finding (service, name, type, verdict, bytes_per_hour, low, high,"
+		" holds_bytes, filled_by, reason, first_at, last_at) VALUES (" SERVICE
+		", ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (service, name)"
+		" WHERE over_at IS NULL DO UPDATE SET type = excluded.type,"
+		" verdict = excluded.verdict, bytes_per_hour = excluded.bytes_per_hour,"
+		" low = excluded.low, high = excluded.high, holds_bytes = excluded.holds_bytes,"
+		" filled_by = excluded.filled_by, reason = excluded.reason,"
+		" last_at = excluded.last_at",
+		"sssssdddissii", service->name, service->group, told->name, told->type,
+		verdict_name(finding->verdict), told->rate.value, told->rate.low, told->rate.high,
+		(int64_t)told->holds_bytes, told->filled_by, told->reason,
+		now - seconds_of(now_s - finding->first_s),
+		now - seconds_of(now_s - finding->last_s));
 }
 
 /* Over is what is kept as if it were not, and the service has no more. */
@@ -371,7 +373,7 @@ static bool close_others(const struct history *history, const struct watched_ser
 
 		if (!name || findings_have(&service->findings, name))
 			continue;
-		done = run(
+		done = history_run(
 			history,
 			"UPDATE finding SET over_at = ? WHERE over_at IS NULL AND service = " SERVICE
 			" AND name = ?",
@@ -384,11 +386,11 @@ static bool close_others(const struct history *history, const struct watched_ser
 void history_add_findings(struct history *history, const struct watched_service *service,
 			  double now_s)
 {
-	bool done = begin(history) && keep_service(history, service);
+	bool done = history_begin(history) && keep_service(history, service);
 
 	for (size_t i = 0; i < service->findings.count && done; i++)
 		done = keep_finding(history, service, &service->findings.items[i], now_s);
-	end(history, done && close_others(history, service));
+	history_end(history, done && close_others(history, service));
 }
 
 static char *copy_text(const struct history *history, sqlite3_stmt *row, int column)

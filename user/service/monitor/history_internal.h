@@ -26,4 +26,11 @@ struct history {
  */
 sqlite3_stmt *history_ask(const struct history *history, const char *text, const char *kinds, ...);
 
+/* One that gives nothing back. Returns whether it was done. */
+bool history_run(const struct history *history, const char *text, const char *kinds, ...);
+
+/* All or nothing of what stands between; `done`: that it was. What cannot be written is said, and false. */
+bool history_begin(const struct history *history);
+bool history_end(struct history *history, bool done);
+
 #endif

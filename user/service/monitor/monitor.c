@@ -23,6 +23,8 @@
 #define OVERHEAD_S 60.0
 
 #define WEBHOOK_PAUSE_S 1.0
+#define FINISH_S        3.0 /* at the end, for alerts that are on their way */
+#define FINISH_STEP_MS  100
 
 /* Processor time at a moment. */
 struct mark {
@@ -192,6 +194,9 @@ static bool begin_hook(struct monitor *monitor)
 	monitor->alerts.hook = options->hook ? hook_new(monitor->loop, options->hook,
 							options->hook_timeout_s, options->listener)
 					     : NULL;
+	if (monitor->alerts.hook && options->history)
+		alerts_keep(&monitor->alerts.keepers[0], monitor->alerts.hook, options->history,
+			    "exec");
 	return !monitor->alerts.hook == !options->hook;
 }
 
@@ -208,12 +213,24 @@ static bool begin_webhook(struct monitor *monitor)
 						       .listener = options->listener,
 					       })
 				 : NULL;
+	if (monitor->alerts.webhook && options->history)
+		alerts_keep(&monitor->alerts.keepers[1], monitor->alerts.webhook, options->history,
+			    "webhook");
 	return !monitor->alerts.webhook == !options->webhook;
 }
 
 static bool is_same(const char *a, const char *b)
 {
 	return a && b ? !strcmp(a, b) : a == b;
+}
+
+/* Returns how many alerts were dropped with it, and before. */
+static uint64_t give_up(struct delivery *delivery)
+{
+	delivery_drop(delivery);
+	uint64_t dropped = delivery_dropped(delivery) + delivery_waiting(delivery);
+	delivery_free(delivery);
+	return dropped;
 }
 
 /* Where a receiver is another one, what waits for the former is dropped. */
@@ -225,14 +242,11 @@ static void take_options(struct monitor *monitor, const struct monitor_options *
 	monitor->options = options;
 	monitor->inquiries.options = &options->inquiries;
 	if (!is_same(before->hook, options->hook)) {
-		monitor->dropped += delivery_dropped(alerts->hook) + delivery_waiting(alerts->hook);
-		delivery_free(alerts->hook);
+		monitor->dropped += give_up(alerts->hook);
 		begin_hook(monitor);
 	}
 	if (!is_same(before->webhook, options->webhook)) {
-		monitor->dropped +=
-			delivery_dropped(alerts->webhook) + delivery_waiting(alerts->webhook);
-		delivery_free(alerts->webhook);
+		monitor->dropped += give_up(alerts->webhook);
 		begin_webhook(monitor);
 	}
 }
@@ -352,6 +366,24 @@ static void begin_watch(struct monitor *monitor)
 					   .path = monitor->options->token_path});
 }
 
+/* What is on its way may come there, or it would come twice; what waits is kept, or said to be lost. */
+static void finish_alerts(struct monitor *monitor)
+{
+	const struct alerts *alerts = &monitor->alerts;
+	double until_s = clock_s(CLOCK_MONOTONIC) + FINISH_S;
+	size_t left;
+
+	loop_set_timer(monitor->look_timer, 0, 0);
+	loop_set_timer(monitor->read_timer, 0, 0);
+	while (((int)delivery_close(alerts->hook) | (int)delivery_close(alerts->webhook)) &&
+	       clock_s(CLOCK_MONOTONIC) < until_s && loop_wait(monitor->loop, FINISH_STEP_MS) >= 0)
+		;
+	left = delivery_waiting(alerts->hook) + delivery_waiting(alerts->webhook);
+	if (left)
+		event_tell(monitor->options->listener,
+			   &(struct event){.kind = EVENT_ALERTS_LEFT, .count = left});
+}
+
 static int serve(struct monitor *monitor, struct failure *failure)
 {
 	int error = 0;
@@ -359,6 +391,7 @@ static int serve(struct monitor *monitor, struct failure *failure)
 	begin_watch(monitor);
 	while (!monitor->ended && error >= 0)
 		error = loop_wait(monitor->loop, -1);
+	finish_alerts(monitor);
 	if (*monitor->failure.text)
 		*failure = monitor->failure;
 	else if (error < 0)
