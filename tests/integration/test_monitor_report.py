@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What `unfreed monitor --report` writes each day, and `--report-now` at once, out of a history."""
+import calendar
 import os
 import sqlite3
 import stat
@@ -8,7 +9,7 @@ import time
 
 import pytest
 
-from conftest import TIMEOUT, UNFREED, eventually
+from conftest import TIMEOUT, UNFREED, Lines, eventually
 from monitors import Monitor, service  # noqa: F401
 
 FAILURE, USAGE = 1, 2
@@ -102,6 +103,88 @@ def test_one_that_cannot_be_written(service, tmp_path):  # noqa: F811
         monitor.until_round()
         assert monitor.end() == 0
     assert reports(history) == [yesterday]
+
+
+def days_ago(days):
+    return int(time.time()) - 86400 * days
+
+
+def make_reports(history, directory, *ages):
+    """As if there had been one at each of these days before today."""
+    for days in ages:
+        at = days_ago(days)
+        note_report(history, at)
+        for ending in ("txt", "html"):
+            (directory / time.strftime(f"unfreed-%Y-%m-%d.{ending}", time.gmtime(at))).write_text("old")
+
+
+def ages_of(directory):
+    """Of files, in days."""
+    today = time.time() // 86400
+    found = [calendar.timegm(time.strptime(path.name[8:18], "%Y-%m-%d")) // 86400
+             for path in directory.glob("unfreed-2*")]
+    return sorted({int(today - day) for day in found})
+
+
+@pytest.mark.parametrize("oldest, kept", [(1, [0, 10, 89]), (200, [0, 10, 89, 120, 199]),
+                                          (1000, [0, 10, 89, 120, 199, 300])])
+def test_old_reports_go(service, oldest, kept, tmp_path):  # noqa: F811
+    """Those of which the history has nothing any more; not before three months, and after a year and some."""
+    history, directory = tmp_path / "history", tmp_path / "reports"
+    directory.mkdir()
+    with Monitor("-p", service.pid, "--history", history, "--budget", 0) as monitor:
+        monitor.until_round()
+        assert monitor.end() == 0
+    with sqlite3.connect(history) as base:
+        base.execute("INSERT INTO sample SELECT service, at - ?, 1, 1, 1, 0 FROM sample LIMIT 1", [oldest * 86400])
+    base.close()
+    make_reports(history, directory, 10, 89, 120, 199, 300, 450, 3000)
+    others = [directory / name for name in ("unfreed-2001-01-01.txt", "unfreed-2001-01-01.html", "notes.txt")]
+    for path in others:
+        path.write_text("of somebody else")
+    assert report("--history", history, "--report", directory).returncode == 0
+    assert all(path.exists() for path in others)
+    for path in others:
+        path.unlink()
+    assert ages_of(directory) == kept
+    assert len(reports(history)) == len(kept)
+
+
+def test_what_looks_told(tmp_path):
+    """Of one that does not grow, so that nobody asks."""
+    script = """
+import functools, sqlite3
+@functools.lru_cache(maxsize=50)
+def price(product):
+    return product
+for product in range(80):
+    price(product % 40)
+try:
+    from sqlalchemy.pool import QueuePool
+    POOL = QueuePool(lambda: sqlite3.connect(":memory:"), pool_size=4, max_overflow=2)
+    HELD = [POOL.connect() for _ in range(3)]
+except ImportError:
+    POOL = None
+print("ready", POOL is not None, flush=True)
+input()
+"""
+    history = tmp_path / "history"
+    process = subprocess.Popen(["/usr/bin/python3", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        has_pool = Lines(process.stdout).until("^ready") == "ready True"
+        with Monitor("-p", process.pid, "--budget", 100, "--history", history) as monitor:
+            eventually(lambda: "  gc        on; " in report("--history", history).stdout, "it is not kept")
+            assert monitor.metrics().one("unfreed_inquiries_total") == 0
+            assert monitor.end() == 0
+        text = report("--history", history).stdout
+        assert "  cache     __main__.price: 40 of 50 entries, 50 % hits" in text
+        assert not has_pool or "  pool      __main__.POOL: 3 in use, 0 idle, 6 at most" in text, text
+        base = sqlite3.connect(history)
+        assert base.execute("SELECT count(*) FROM look").fetchall() == [(1,)], "one a day"
+        base.close()
+    finally:
+        process.kill()
+        process.wait(TIMEOUT)
 
 
 @pytest.mark.parametrize("args, status, told", [

@@ -100,6 +100,8 @@ static void fill(void)
 	shop->caches[shop->cache_count++] =
 		(struct health_cache){strdup("prices (shop/prices.py:12)"), 8912, 10000, 93, 7};
 	shop->caches[shop->cache_count++] = (struct health_cache){strdup("users"), 1, 0, 0, 0};
+	shop->pools[shop->pool_count++] =
+		(struct health_pool){strdup("shop.db.ENGINE.pool"), 4, 3, 15};
 	struct health_finding *leak = add_finding(shop, "shop.history", VERDICT_LEAK);
 	leak->type = strdup("dict");
 	leak->filled_by = strdup("remember (shop/behaviour.py:29) < recommend (views.py:18)");
@@ -114,6 +116,7 @@ static void fill(void)
 	fill_line(&other->day, 7200, 6e7, 0);
 	fill_line(&other->weeks, 7200, 6e7, 0);
 	other->caches[other->cache_count++] = (struct health_cache){strdup("<i>\x1b"), 5, 5, 0, 10};
+	other->pools[other->pool_count++] = (struct health_pool){strdup("<i>\x1b"), 1, 0, 0};
 	struct health_finding *hostile =
 		add_finding(other, "</li><script>alert(1)</script>\u202e", VERDICT_KEPT);
 	hostile->type = strdup("<i>");

@@ -129,6 +129,8 @@ static void release_service(struct health_service *service)
 	}
 	for (size_t i = 0; i < service->cache_count; i++)
 		free(service->caches[i].name);
+	for (size_t i = 0; i < service->pool_count; i++)
+		free(service->pools[i].name);
 	free(service->findings);
 	free(service->name);
 	free(service->group);

@@ -9,7 +9,7 @@
 #include "answer.h"
 #include "forecast.h"
 
-enum { HEALTH_SAMPLES = 400, HEALTH_CACHES_MAX = 8 };
+enum { HEALTH_SAMPLES = 400, HEALTH_CACHES_MAX = 8, HEALTH_POOLS_MAX = 8 };
 
 /* Anonymous memory and swap of all its processes. */
 struct health_line {
@@ -29,20 +29,27 @@ struct health_finding {
 	int64_t over_at; /* 0: it is not */
 };
 
-/* Python's garbage collector, of the process that was asked last. */
+/* Python's garbage collector, of the process that was asked, or looked at, last. */
 struct health_gc {
 	bool known, enabled;
 	uint64_t collections, collected, uncollectable;
-	/* Of the same process at an answer before the time of the report; 0: there is none. */
+	/* Of the same process before the time of the report; 0: there is none. */
 	uint64_t collections_before, collected_before;
 };
 
-/* One that counts its hits, as functools.lru_cache does, at the last answer. */
+/* One that counts its hits, as functools.lru_cache does, then. */
 struct health_cache {
 	char *name;
 	uint64_t entries;
 	uint64_t bound; /* 0: none */
 	uint64_t hits, misses;
+};
+
+/* Of connections, then. */
+struct health_pool {
+	char *name;
+	uint64_t in_use, idle;
+	uint64_t maximum; /* 0: none */
 };
 
 struct health_service {
@@ -60,6 +67,8 @@ struct health_service {
 	struct health_gc gc;
 	struct health_cache caches[HEALTH_CACHES_MAX]; /* those that hold most */
 	size_t cache_count;
+	struct health_pool pools[HEALTH_POOLS_MAX];
+	size_t pool_count;
 	struct health_finding *findings; /* those that are over last */
 	size_t finding_count;
 };

@@ -29,6 +29,8 @@ void health_print_limit(FILE *file, const struct health_service *service);
 void health_print_gc(FILE *file, const struct health_gc *gc);
 /* `8,912 of 10,000 entries, 93 % hits` */
 void health_print_cache(FILE *file, const struct health_cache *cache);
+/* `4 in use, 3 idle, 15 at most` */
+void health_print_pool(FILE *file, const struct health_pool *pool);
 /* `9.1 MB/h (8.8 to 9.9), holds 764 MB` */
 void health_print_rate(FILE *file, const struct health_finding *finding);
 const char *health_change_label(enum health_change change);

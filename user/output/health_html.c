@@ -130,6 +130,13 @@ static void print_facts(struct page *page, const struct health *health,
 		health_print_cache(page->file, &service->caches[i]);
 		fputs("</dd>\n", page->file);
 	}
+	for (size_t i = 0; i < service->pool_count; i++) {
+		fputs("<dt>pool</dt><dd><code>", page->file);
+		page_print_name(page, service->pools[i].name);
+		fputs("</code> ", page->file);
+		health_print_pool(page->file, &service->pools[i]);
+		fputs("</dd>\n", page->file);
+	}
 	fputs("</dl>\n", page->file);
 }
 

@@ -167,6 +167,19 @@ void health_print_cache(FILE *file, const struct health_cache *cache)
 	}
 }
 
+void health_print_pool(FILE *file, const struct health_pool *pool)
+{
+	quantity_print_count(file, pool->in_use);
+	fputs(" in use, ", file);
+	quantity_print_count(file, pool->idle);
+	fputs(" idle", file);
+	if (!pool->maximum)
+		return;
+	fputs(", ", file);
+	quantity_print_count(file, pool->maximum);
+	fputs(" at most", file);
+}
+
 void health_print_rate(FILE *file, const struct health_finding *finding)
 {
 	quantity_print_rate(file, finding->rate.value);

@@ -121,6 +121,13 @@ static void print_service(FILE *file, const struct health *health,
 		health_print_cache(file, &service->caches[i]);
 		fputc('\n', file);
 	}
+	for (size_t i = 0; i < service->pool_count; i++) {
+		fputs("  pool      ", file);
+		escape_print(file, service->pools[i].name);
+		fputs(": ", file);
+		health_print_pool(file, &service->pools[i]);
+		fputc('\n', file);
+	}
 	for (size_t i = 0; i < service->finding_count; i++)
 		if (!service->findings[i].over_at)
 			print_finding(file, &service->findings[i]);

@@ -174,12 +174,13 @@ static void receive(void *context)
 		return;
 	}
 	asking->too_long |= asking->size + (size_t)got > TOLD_BYTES_MAX;
-	text = asking->too_long ? NULL : realloc(asking->text, asking->size + (size_t)got);
+	text = asking->too_long ? NULL : realloc(asking->text, asking->size + (size_t)got + 1);
 	if (!text)
 		return;
 	asking->text = text;
 	memcpy(text + asking->size, bytes, (size_t)got);
 	asking->size += (size_t)got;
+	text[asking->size] = '\0';
 }
 
 /* What both sides need: the pipe's end that the child writes to is returned; -1 with errno. */
@@ -234,6 +235,11 @@ void asking_take(struct asking *asking, struct told *told)
 		*told = (struct told){.failure = strdup(why)};
 	}
 	told->cost_s = fmax(told->cost_s, asking->cpu_s);
+}
+
+const char *asking_text(const struct asking *asking)
+{
+	return asking->text;
 }
 
 char *asking_take_whole(struct asking *asking)

@@ -30,6 +30,9 @@ struct asking *asking_new(struct loop *loop, const struct asking_options *option
  * where it told nothing. */
 void asking_take(struct asking *asking, struct told *told);
 
+/* The text of that, of a look for one; NULL: there is none. Good until it is freed. */
+const char *asking_text(const struct asking *asking);
+
 /* The same answer whole, an unfreed/why/1, the caller's. NULL: there is none, or none was wanted. */
 char *asking_take_whole(struct asking *asking);
 

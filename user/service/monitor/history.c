@@ -42,6 +42,14 @@ static const char tables[] =
 	" at INTEGER NOT NULL, json TEXT NOT NULL);"
 	"CREATE INDEX answer_at ON answer (at);";
 
+/* What histories do not have that are older than it is. */
+static const char later_tables[] =
+	"CREATE TABLE IF NOT EXISTS look (service INTEGER NOT NULL REFERENCES service,"
+	" day INTEGER NOT NULL, at INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY (service, day));"
+	"CREATE TABLE IF NOT EXISTS alert (id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	" receiver TEXT NOT NULL, at INTEGER NOT NULL, json TEXT NOT NULL);"
+	"CREATE TABLE IF NOT EXISTS report (at INTEGER PRIMARY KEY);";
+
 /* --- sentences --- */
 
 static void bind(const struct sqlite *sqlite, sqlite3_stmt *statement, const char *kinds,
@@ -155,7 +163,7 @@ static bool make_tables(const struct history *history)
 	snprintf(marks, sizeof(marks), "PRAGMA application_id = %d; PRAGMA user_version = %d;",
 		 APPLICATION, VERSION);
 	return history_begin(history) && execute(history, marks) && execute(history, tables) &&
-	       execute(history, "COMMIT");
+	       execute(history, later_tables) && execute(history, "COMMIT");
 }
 
 /* One that has nothing in it yet gets its tables. Returns NULL, or what is wrong. */
@@ -168,8 +176,9 @@ static const char *take_up(const struct history *history)
 		return make_tables(history) ? NULL : history->sqlite->errmsg(history->base);
 	if (ask_number(history, "PRAGMA application_id") != APPLICATION)
 		return "it is no history that unfreed keeps";
-	return ask_number(history, "PRAGMA user_version") > VERSION ? "a newer unfreed keeps it"
-								    : NULL;
+	if (ask_number(history, "PRAGMA user_version") > VERSION)
+		return "a newer unfreed keeps it";
+	return execute(history, later_tables) ? NULL : history->sqlite->errmsg(history->base);
 }
 
 struct history *history_open(const char *path, uint64_t bytes_max, const struct listener *listener,
@@ -238,7 +247,7 @@ static bool is_too_large(const struct history *history)
 	       history->bytes_max;
 }
 
-/* The oldest answers first, then a day of samples at a time. */
+/* The oldest answers first, then looks, then a day of samples at a time. */
 static bool drop_oldest(const struct history *history)
 {
 	for (int i = 0; i < DROP_MAX && is_too_large(history); i++) {
@@ -246,6 +255,8 @@ static bool drop_oldest(const struct history *history)
 			ask_number(history, "SELECT count(*) FROM answer") > 1
 				? "DELETE FROM answer WHERE id IN"
 				  " (SELECT id FROM answer ORDER BY at LIMIT 1)"
+			: ask_number(history, "SELECT count(*) FROM look") > 0
+				? "DELETE FROM look WHERE at = (SELECT min(at) FROM look)"
 				: "DELETE FROM sample WHERE at < (SELECT min(at) + 86400 FROM sample)";
 
 		if (!execute(history, what))
@@ -267,7 +278,9 @@ static bool thin_out(struct history *history, double now_s)
 	       history_run(history,
 			   "DELETE FROM answer WHERE at < ? AND id NOT IN"
 			   " (SELECT max(id) FROM answer GROUP BY service, at / 86400)",
-			   "i", now - ANSWERS_DAYS * DAY_S);
+			   "i", now - ANSWERS_DAYS * DAY_S) &&
+	       history_run(history, "DELETE FROM look WHERE at < ?", "i",
+			   now - SAMPLES_DAYS * DAY_S);
 }
 
 /* --- what is kept --- */
@@ -317,16 +330,26 @@ void history_add_answer(struct history *history, const struct watched_service *s
 	history_end(history, done && drop_oldest(history));
 }
 
+/* The last one of a day. */
+void history_add_look(struct history *history, const struct watched_service *service,
+		      const char *json)
+{
+	int64_t now = real_now();
+	bool done =
+		history_begin(history) && keep_service(history, service) &&
+		history_run(history, "INSERT OR REPLACE INTO look VALUES (" SERVICE ", ?, ?, ?)",
+			    "ssiis", service->name, service->group, now / DAY_S, now, json);
+
+	history_end(history, done && drop_oldest(history));
+}
+
 /* --- reports --- */
 
-/* A history that is older than reports has no table of them. */
 void history_add_report(struct history *history, int64_t at)
 {
 	history_end(
 		history,
 		history_begin(history) &&
-			execute(history,
-				"CREATE TABLE IF NOT EXISTS report (at INTEGER PRIMARY KEY)") &&
 			history_run(history, "INSERT OR REPLACE INTO report VALUES (?)", "i", at));
 }
 

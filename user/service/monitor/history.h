@@ -41,6 +41,10 @@ void history_add_findings(struct history *history, const struct watched_service 
 void history_add_answer(struct history *history, const struct watched_service *service,
 			const char *json);
 
+/* What a look told, as told_write_look() writes it. */
+void history_add_look(struct history *history, const struct watched_service *service,
+		      const char *json);
+
 /* That there is a report of this moment, in seconds since the epoch; and the last one, -1: none. */
 void history_add_report(struct history *history, int64_t at);
 int64_t history_last_report(const struct history *history);

@@ -14,11 +14,6 @@ struct kept {
 	char *json;
 };
 
-/* A history that is older than they are has no table of them. */
-#define TABLE                                                                     \
-	"CREATE TABLE IF NOT EXISTS alert (id INTEGER PRIMARY KEY AUTOINCREMENT," \
-	" receiver TEXT NOT NULL, at INTEGER NOT NULL, json TEXT NOT NULL)"
-
 static int64_t now_s(void)
 {
 	return (int64_t)clock_s(CLOCK_REALTIME);
@@ -37,7 +32,7 @@ static int64_t last_id(const struct history *history)
 
 int64_t history_keep_alert(struct history *history, const char *receiver, const char *json)
 {
-	bool done = history_begin(history) && history_run(history, TABLE, "") &&
+	bool done = history_begin(history) &&
 		    history_run(history, "INSERT INTO alert (receiver, at, json) VALUES (?, ?, ?)",
 				"sis", receiver, now_s(), json);
 	int64_t id = done ? last_id(history) : -1;
@@ -79,9 +74,9 @@ void history_each_alert(struct history *history, const char *receiver, history_a
 	struct kept alerts[ALERTS_MAX];
 	size_t count;
 
-	history_end(history, history_begin(history) && history_run(history, TABLE, "") &&
-				     history_run(history, "DELETE FROM alert WHERE at < ?", "i",
-						 now_s() - HISTORY_ALERT_S));
+	history_end(history,
+		    history_begin(history) && history_run(history, "DELETE FROM alert WHERE at < ?",
+							  "i", now_s() - HISTORY_ALERT_S));
 	count = read_alerts(history, receiver, alerts);
 	for (size_t i = 0; i < count; i++) {
 		tell(context, alerts[i].id, alerts[i].json);

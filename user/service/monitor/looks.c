@@ -22,6 +22,8 @@ static void end(struct looks *looks, struct told *told, double now_s)
 	inquiries_charge(looks->inquiries, told);
 	looks->after_s = now_s + told->cost_s / (SHARE * looks->inquiries->options->share);
 	looks->failed += !told->memory.known;
+	if (told->memory.known && looks->inquiries->history)
+		history_add_look(looks->inquiries->history, service, asking_text(looks->asking));
 	if (told->memory.known)
 		roster_take_memory(service, &told->memory);
 	service->looked_s = now_s;

@@ -6,22 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include <json-c/json.h>
-
 #include "../../lib/clock.h"
-#include "../../lib/json.h"
 #include "../../output/file.h"
 #include "../../output/health.h"
 #include "history_internal.h"
+#include "report_seen.h"
 
 enum {
 	HOUR_S = 3600,
 	DAY_S = 86400,
 	WEEKS_S = 14 * DAY_S,
 	SERVICES_OF_REPORT_MAX = 200,
-	DEPTH_MAX = 32,
+	KEPT_DAYS_LEAST = 90,
+	KEPT_DAYS_MOST = 400,
+	REMOVED_MAX = 100, /* at once: there is another report tomorrow */
 };
 
 #define OWN "anonymous_bytes + swapped_bytes"
@@ -128,105 +129,6 @@ static void read_findings(const struct history *history, int64_t id, int64_t sin
 	history->sqlite->finalize(row);
 }
 
-/* --- answers --- */
-
-static struct json_object *read_answer(const struct history *history, int64_t id, int64_t until)
-{
-	sqlite3_stmt *row = history_ask(history,
-					"SELECT json FROM answer WHERE service = ? AND at <= ?"
-					" ORDER BY at DESC, id DESC LIMIT 1",
-					"ii", id, until);
-	const char *text = row && history->sqlite->step(row) == SQLITE_ROW
-				   ? (const char *)history->sqlite->column_text(row, 0)
-				   : NULL;
-	struct json_tokener *parser = text ? json_tokener_new_ex(DEPTH_MAX) : NULL;
-	struct json_object *answer =
-		parser ? json_tokener_parse_ex(parser, text, (int)strlen(text)) : NULL;
-
-	if (parser)
-		json_tokener_free(parser);
-	history->sqlite->finalize(row);
-	return answer;
-}
-
-static uint64_t number(struct json_object *object, const char *key)
-{
-	return json_object_get_uint64(json_member(object, key));
-}
-
-/* Of all generations of the collector that an answer has; 0: none. */
-static uint64_t sum(struct json_object *answer, const char *key)
-{
-	struct json_object *generations = json_member(json_member(answer, "gc"), "generations");
-	size_t count = json_object_is_type(generations, json_type_array)
-			       ? json_object_array_length(generations)
-			       : 0;
-	uint64_t all = 0;
-
-	for (size_t i = 0; i < count; i++)
-		all += number(json_object_array_get_idx(generations, i), key);
-	return all;
-}
-
-/* The process whose collector an answer has. */
-static struct json_object *process_of(struct json_object *answer)
-{
-	return json_member(json_member(answer, "look"), "target");
-}
-
-static bool is_same_process(struct json_object *a, struct json_object *b)
-{
-	return a && b && number(a, "pid") == number(b, "pid") &&
-	       number(a, "start_time") == number(b, "start_time");
-}
-
-/* Its containers stand in order of what they hold. */
-static void read_caches(struct json_object *answer, struct health_service *service)
-{
-	struct json_object *containers = json_member(json_member(answer, "look"), "containers");
-	size_t count = json_object_is_type(containers, json_type_array)
-			       ? json_object_array_length(containers)
-			       : 0;
-
-	for (size_t i = 0; i < count && service->cache_count < HEALTH_CACHES_MAX; i++) {
-		struct json_object *container = json_object_array_get_idx(containers, i);
-		const char *name = json_object_get_string(json_member(container, "name"));
-		char *copy = name && json_member(container, "hits") ? strdup(name) : NULL;
-
-		if (copy)
-			service->caches[service->cache_count++] = (struct health_cache){
-				copy,
-				number(container, "length"),
-				number(container, "bound"),
-				number(container, "hits"),
-				number(container, "misses"),
-			};
-	}
-}
-
-static void read_answers(const struct history *history, int64_t id, const struct health *health,
-			 struct health_service *service)
-{
-	struct json_object *last = read_answer(history, id, health->at);
-	struct json_object *before = read_answer(history, id, health->since);
-
-	service->limit_bytes = number(last, "limit_bytes");
-	service->gc = (struct health_gc){
-		.known = json_member(last, "gc"),
-		.enabled = json_object_get_boolean(json_member(json_member(last, "gc"), "enabled")),
-		.collections = sum(last, "collections"),
-		.collected = sum(last, "collected"),
-		.uncollectable = sum(last, "uncollectable"),
-	};
-	if (is_same_process(process_of(last), process_of(before))) {
-		service->gc.collections_before = sum(before, "collections");
-		service->gc.collected_before = sum(before, "collected");
-	}
-	read_caches(last, service);
-	json_object_put(last);
-	json_object_put(before);
-}
-
 /* --- all of it --- */
 
 static bool read_service(const struct history *history, sqlite3_stmt *row, struct health *health)
@@ -243,7 +145,7 @@ static bool read_service(const struct history *history, sqlite3_stmt *row, struc
 	service->last_at = history->sqlite->column_int64(row, 4);
 	read_sizes(history, id, health, service);
 	read_findings(history, id, health->since, service);
-	read_answers(history, id, health, service);
+	report_read_seen(history, id, health, service);
 	return service->name && service->group && service->findings;
 }
 
@@ -278,22 +180,74 @@ static int print_html(const void *health, FILE *file)
 	return health_html(health, file);
 }
 
-static int write_file(const struct health *health, const char *directory, const char *ending,
-		      file_writer *print, char path[REPORT_PATH_BYTES], struct failure *failure)
+/* Of the day of that moment; returns false where the path is too long. */
+static bool name_file(const char *directory, int64_t moment, const char *ending,
+		      char path[REPORT_PATH_BYTES])
 {
-	time_t at = (time_t)health->at;
+	time_t at = (time_t)moment;
 	struct tm utc;
 	char date[16] = "";
 
 	if (gmtime_r(&at, &utc))
 		strftime(date, sizeof(date), "%Y-%m-%d", &utc);
-	if (snprintf(path, REPORT_PATH_BYTES, "%s/unfreed-%s.%s", directory, date, ending) >=
-	    REPORT_PATH_BYTES)
+	return snprintf(path, REPORT_PATH_BYTES, "%s/unfreed-%s.%s", directory, date, ending) <
+	       REPORT_PATH_BYTES;
+}
+
+static int write_file(const struct health *health, const char *directory, const char *ending,
+		      file_writer *print, char path[REPORT_PATH_BYTES], struct failure *failure)
+{
+	if (!name_file(directory, health->at, ending, path))
 		return failure_set(failure, STATUS_FAILURE, "--report names too long a directory");
 	int error = file_write(path, print, health);
 	return error ? failure_set(failure, STATUS_FAILURE, "cannot write %.300s: %s", path,
 				   strerror(-error))
 		     : 0;
+}
+
+/* --- old ones --- */
+
+/* As far back as the history goes they stay, at least so many days, and at most. */
+static int64_t kept_since(const struct history *history, int64_t now)
+{
+	int64_t oldest = (int64_t)ask_number(
+		history, "SELECT min(at) FROM sample WHERE service > ? AND at > ? AND at <= ?", 0,
+		0, now);
+	int64_t least = now - KEPT_DAYS_LEAST * DAY_S, most = now - KEPT_DAYS_MOST * DAY_S;
+	int64_t since = oldest < least ? oldest : least;
+
+	return (since > most ? since : most) / DAY_S * DAY_S;
+}
+
+/* Whether it is not there any more. */
+static bool remove_file(const char *directory, int64_t at, const char *ending)
+{
+	char path[REPORT_PATH_BYTES];
+	struct stat status;
+
+	if (!name_file(directory, at, ending, path) || lstat(path, &status))
+		return true;
+	return S_ISREG(status.st_mode) && !unlink(path);
+}
+
+/* None but those that the history knows of: what else is there is somebody else's. */
+static void remove_old(struct history *history, const char *directory, int64_t now)
+{
+	sqlite3_stmt *rows =
+		history_ask(history, "SELECT at FROM report WHERE at < ? ORDER BY at LIMIT ?", "ii",
+			    kept_since(history, now), (int64_t)REMOVED_MAX);
+	int64_t removed[REMOVED_MAX];
+	size_t count = 0;
+
+	while (rows && count < REMOVED_MAX && history->sqlite->step(rows) == SQLITE_ROW) {
+		int64_t at = history->sqlite->column_int64(rows, 0);
+
+		if (remove_file(directory, at, "txt") & remove_file(directory, at, "html"))
+			removed[count++] = at;
+	}
+	history->sqlite->finalize(rows);
+	for (size_t i = 0; i < count; i++)
+		history_run(history, "DELETE FROM report WHERE at = ?", "i", removed[i]);
 }
 
 static int write_files(const struct health *health, struct history *history, const char *directory,
@@ -303,6 +257,7 @@ static int write_files(const struct health *health, struct history *history, con
 	    write_file(health, directory, "html", print_html, path, failure))
 		return -1;
 	history_add_report(history, health->at);
+	remove_old(history, directory, health->at);
 	return 0;
 }
 

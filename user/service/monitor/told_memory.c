@@ -120,6 +120,7 @@ struct json_object *told_memory_write(const struct look *look)
 	json_add_count(object, "start_time", look->start_time);
 	json_add_count(object, "taken_at_ns", (uint64_t)look->taken_at_ns);
 	json_add_count(object, "live_bytes", look_live_bytes(look));
+	json_add_count(object, "limit_bytes", look->limit_bytes); /* of reports */
 	for (size_t i = 0; i < PART_COUNT; i++)
 		json_object_array_add(parts, json_object_new_uint64(look->parts[i].resident_bytes));
 	json_object_object_add(object, "parts", parts);
