@@ -15,8 +15,6 @@ from cgroups import memory_group
 from conftest import TIMEOUT, UNFREED, Lines, eventually
 from monitors import Monitor, service  # noqa: F401
 
-KILLS = 10
-
 
 @pytest.fixture
 def history(tmp_path):
@@ -96,25 +94,43 @@ def test_what_filled_a_process_that_was_ended(history):
     assert finding["holds_bytes"] > 20e6 and finding["over_at"] is None
 
 
-def test_killed_at_any_moment(service, history):  # noqa: F811
-    """It can be opened, and nothing that was there is gone."""
-    rows = 0
-    for number in range(KILLS):
+def size_of(path):
+    return path.stat().st_size if path.exists() else 0
+
+
+def kill_as_it_writes(process, history, chance):
+    """A moment after the log of the file changed, or at any; whether it was at work by then."""
+    log = history.with_name("history-wal")
+    before, until = size_of(log), time.monotonic() + chance.uniform(0, 0.3)
+    while time.monotonic() < until and size_of(log) == before:
+        pass
+    time.sleep(chance.uniform(0, 0.004))
+    process.kill()
+    return "metrics at" in process.communicate(timeout=TIMEOUT)[1]
+
+
+@pytest.mark.parametrize("kills", [10, pytest.param(100, marks=pytest.mark.long)])
+def test_killed_as_it_writes(service, history, kills):  # noqa: F811
+    """It can be opened, nothing that was there is gone, and of what is new no more than what was being written:
+    one that said that it is at work had kept its first sample."""
+    rows, at_work = 0, 0
+    for number in range(kills):
+        began = int(time.time())
         process = subprocess.Popen(
-            [str(UNFREED), "monitor", "--listen", "127.0.0.1:0", "-q", "-p", str(service.pid),
-             "--history", str(history)], stderr=subprocess.PIPE)
-        time.sleep(random.Random(number).uniform(0, 0.3))
-        process.kill()
-        process.wait(TIMEOUT)
-        process.stderr.close()
+            [str(UNFREED), "monitor", "--listen", "127.0.0.1:0", "-p", str(service.pid), "--history", str(history)],
+            stderr=subprocess.PIPE, text=True)
+        was_at_work = kill_as_it_writes(process, history, random.Random(number))
+        at_work += was_at_work
         if not history.exists() or not query(history, "SELECT * FROM sqlite_master"):
+            assert not was_at_work
             continue
         assert query(history, "PRAGMA integrity_check") == [{"integrity_check": "ok"}]
-        kept = len(query(history, "SELECT * FROM sample"))
-        assert kept >= rows
-        rows = kept
+        kept = [row["at"] for row in query(history, "SELECT at FROM sample ORDER BY at")]
+        assert len(kept) >= rows and (not was_at_work or kept[-1] >= began), "more than the last is lost"
+        rows = len(kept)
+    assert at_work >= kills / 10, "none was ever at work"
     with Monitor("-p", service.pid, "--history", history) as monitor:
-        eventually(lambda: query(history, "SELECT * FROM sample"), "it is not kept")
+        eventually(lambda: len(query(history, "SELECT * FROM sample")) > rows, "it is not kept")
         assert monitor.end() == 0
 
 
