@@ -85,12 +85,13 @@ def test_twenty_growing_services(capsys):
         with Monitor("-p", pids, "-i", 1, "-d", 20) as monitor:
             share, most = measure(monitor, 900)
             metrics = monitor.metrics()
-            found = {labels["service"] for labels, _ in metrics.all("unfreed_finding", name="__main__.history")}
+            found = {labels["service"] for labels, _ in metrics.all("unfreed_finding")
+                     if labels["name"].startswith("__main__.history")}
             assert monitor.end() == 0
     with capsys.disabled():
         print(f"\n20 growing services: {100 * share:.2f} % of a core, {most / 1e6:.0f} MB, "
               f"{metrics.one('unfreed_inquiries_total'):.0f} inquiries, {metrics.one('unfreed_looks_total'):.0f} "
               f"looks, {len(found)} found")
-    reading = 0.01  # each second, all of them
+    reading = 0.01  # each second, all of them: ten times what it is by default
     assert share <= metrics.one("unfreed_budget_ratio") + 2 / 900 + reading
-    assert metrics.one("unfreed_inquiries_total") >= 2 and found
+    assert metrics.one("unfreed_inquiries_total") >= 2 and len(found) >= 2

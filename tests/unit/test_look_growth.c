@@ -73,7 +73,7 @@ static void assert_refused(const char *text, const char *reason)
 /* What is left out of a look that was read, so that the rest can be compared as text. */
 static void forget_what_stays_in_the_file(struct look *look)
 {
-	look->holder_count = look->garbage_count = look->hint_count = 0;
+	look->holder_count = look->garbage_count = look->hint_count = look->pool_count = 0;
 	look->lost = NULL;
 	look->held = NULL;
 	look->asked_for = NULL;

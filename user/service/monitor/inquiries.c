@@ -44,7 +44,8 @@ static bool take_told(struct inquiries *inquiries, struct told *told, double now
 {
 	struct watched_service *service = inquiries->service;
 
-	inquiries_charge(inquiries, told);
+	inquiries->allowed_s -= told->cost_s;
+	inquiries_count(inquiries, told);
 	service->cost_s = told->cost_s;
 	if (told->failure) {
 		inquiries->failed++;
@@ -249,7 +250,8 @@ static void count_allowance(struct inquiries *inquiries, double now_s)
 	if (!inquiries->counted_s)
 		inquiries->allowed_s = USUAL_COST_S;
 	else
-		inquiries->allowed_s += inquiries->options->share * (now_s - inquiries->counted_s);
+		inquiries->allowed_s += (1 - INQUIRIES_LOOK_SHARE) * inquiries->options->share *
+					(now_s - inquiries->counted_s);
 	inquiries->allowed_s = fmin(inquiries->allowed_s, ALLOWED_MOST_S);
 	inquiries->counted_s = now_s;
 }
@@ -283,11 +285,10 @@ void inquiries_attend(struct inquiries *inquiries, double now_s)
 		ask(inquiries, fastest);
 }
 
-void inquiries_charge(struct inquiries *inquiries, const struct told *told)
+void inquiries_count(struct inquiries *inquiries, const struct told *told)
 {
 	struct told_losses *losses = &inquiries->losses;
 
-	inquiries->allowed_s -= told->cost_s;
 	inquiries->spent_s += told->cost_s;
 	for (size_t i = 0; i < UNCERTAIN_COUNT; i++)
 		losses->looked[i] = saturating_add(losses->looked[i], told->losses.looked[i]);

@@ -40,8 +40,11 @@ struct inquiries {
 /* After each roster_read(): takes the samples, and begins an inquiry where one is due. */
 void inquiries_attend(struct inquiries *inquiries, double now_s);
 
-/* What was told beside them: its cost is of the same share, and what it could not see counts. */
-void inquiries_charge(struct inquiries *inquiries, const struct told *told);
+/* What looks beside them may have of their share. */
+#define INQUIRIES_LOOK_SHARE 0.2
+
+/* What was told, by these too: what it cost, and what it could not see. */
+void inquiries_count(struct inquiries *inquiries, const struct told *told);
 
 void inquiries_release(struct inquiries *inquiries);
 

@@ -7,7 +7,6 @@
 
 #include "../../lib/clock.h"
 
-#define SHARE           0.2   /* of that of inquiries */
 #define EVERY_INTERVALS 60    /* between two of one service, at least: ten minutes of 10 s */
 #define START_INTERVALS 10    /* in which a process starts, */
 #define START_S         10.0  /* at most so long */
@@ -19,8 +18,9 @@ static void end(struct looks *looks, struct told *told, double now_s)
 {
 	struct watched_service *service = looks->service;
 
-	inquiries_charge(looks->inquiries, told);
-	looks->after_s = now_s + told->cost_s / (SHARE * looks->inquiries->options->share);
+	inquiries_count(looks->inquiries, told);
+	looks->after_s =
+		now_s + told->cost_s / (INQUIRIES_LOOK_SHARE * looks->inquiries->options->share);
 	looks->failed += !told->memory.known;
 	if (told->memory.known && looks->inquiries->history)
 		history_add_look(looks->inquiries->history, service, asking_text(looks->asking));
