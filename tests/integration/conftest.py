@@ -155,9 +155,9 @@ class Lines:
 class Target:
     """A test program that waits for us."""
 
-    def __init__(self, name, *args, preload=None, wrap=(), **options):
+    def __init__(self, name, *args, preload=None, wrap=(), environment=(), **options):
         path = name if isinstance(name, pathlib.Path) else program(name)
-        environment = dict(os.environ)
+        environment = {**os.environ, **dict(environment)}
         if preload:
             environment["LD_PRELOAD"] = str(preload)
         self.process = subprocess.Popen(

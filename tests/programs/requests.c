@@ -9,6 +9,8 @@
  *   --blocks N    that a request allocates (40)
  *   --callocs N   of another function that a request calls, once it counts (0)
  *   --same        requests, leak and caches allocate blocks of one size
+ *   --child       what counts is done by a child that is forked then
+ *   --children N  forked a second, once it counts; each serves some requests and ends
  *
  * Is busy from `ready` on; a line on stdin, and it counts; another one, and it ends. The truth has what
  * was leaked between these; `cpu_ns`: processor time of all requests; `disturbed_ns`: of those that took
@@ -18,6 +20,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,6 +38,7 @@ enum {
 static uint64_t seed = 88172645463325252u;
 static uint64_t leaks_per_s, inserts_per_s, entries, blocks_per_request, callocs;
 static bool same, counting;
+static uint64_t children_per_s, children, failed_children;
 static void *leaked;
 static void *lru[ENTRIES_MAX], *ttl[ENTRIES_MAX];
 static uint64_t ttl_next;
@@ -163,6 +167,7 @@ static void prepare(void)
 	entries = truth_number("--entries", 3000);
 	blocks_per_request = truth_number("--blocks", 40);
 	callocs = truth_number("--callocs", 0);
+	children_per_s = truth_number("--children", 0);
 	same = truth_flag("--same");
 	if (entries > ENTRIES_MAX || blocks_per_request > BLOCKS_MAX)
 		truth_die("too many");
@@ -172,6 +177,23 @@ static void prepare(void)
 	}
 	for (int i = 0; i < 1000; i++)
 		serve();
+}
+
+/* In its own memory, and ends at once. */
+static void fork_one(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (!child) {
+		for (int i = 0; i < 10; i++)
+			serve();
+		leak_one();
+		_exit(0);
+	}
+	if (child < 0 || waitpid(child, &status, 0) != child || status)
+		failed_children++;
+	children++;
 }
 
 /* Until a line comes. Returns how many requests there were. */
@@ -192,11 +214,28 @@ static uint64_t run(uint64_t *leaked_blocks)
 			fill_lru();
 			fill_ttl();
 		}
+		while (counting && (double)children < passed_s * (double)children_per_s)
+			fork_one();
 		ticks = (cpu_ns() - before_ns) / 100;
 		took[ticks < TICKS ? ticks : TICKS - 1]++;
 		requests++;
 	}
 	return requests;
+}
+
+/* The child goes on; its parent ends as it does. */
+static void go_on_in_child(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child < 0)
+		truth_die("cannot fork");
+	if (!child)
+		return;
+	if (waitpid(child, &status, 0) != child)
+		truth_die("cannot wait");
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
 int main(int argc, char **argv)
@@ -207,10 +246,14 @@ int main(int argc, char **argv)
 	prepare();
 	truth_say("ready");
 	run(&leaked_blocks);
+	if (truth_flag("--child"))
+		go_on_in_child();
 	counting = true;
 	requests = run(&leaked_blocks);
 	truth_note("requests", requests);
 	truth_note("leaked", leaked_blocks);
+	truth_note("children", children);
+	truth_note("failed_children", failed_children);
 	note_disturbed(requests);
 	truth_finish();
 	return 0;

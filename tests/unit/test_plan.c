@@ -353,8 +353,6 @@ static void test_requests(void **state)
 		{{.budget = 5, .reachability = true}, REASON_BUDGET_ALONE},
 		{{.budget = 5, .malloc = MALLOC_EXACT}, REASON_BUDGET_ALONE},
 		{{.budget = 5, .python = PYTHON_POOLS}, REASON_BUDGET_ALONE},
-		{{.budget = 5, .newcomers = true}, REASON_BUDGET_OF_NEWCOMERS},
-		{{.newcomers = true}, REASON_NONE},
 		{{.old = true}, REASON_NONE},
 		{{.old = true, .malloc = MALLOC_OFF}, REASON_NONE},
 		/* clang-format on */

@@ -35,7 +35,6 @@ static const struct {
 	[REASON_PEAK_OF_NOTHING] = {STATUS_USAGE, "--peak is of malloc's blocks, and of Python's"},
 	[REASON_GROWTH_ALONE] = {STATUS_USAGE, "--growth is of new pages of memory, not of allocators' blocks"},
 	[REASON_BUDGET_ALONE] = {STATUS_USAGE, "--budget records malloc's calls for moments: leave --exact"},
-	[REASON_BUDGET_OF_NEWCOMERS] = {STATUS_USAGE, "--budget is of processes that run: leave --follow-forks"},
 	[REASON_NO_PRIVILEGE] = {STATUS_KERNEL, "not allowed to load BPF programs without CAP_BPF; run as root"},
 	[REASON_OTHER_PIDS] = {STATUS_KERNEL, "this PID namespace is not the host's: run unfreed on the host"},
 	[REASON_NO_SUCH_PROBES] = {STATUS_KERNEL, "Linux 6.1.0-test has no session probes; `unfreed doctor`"},

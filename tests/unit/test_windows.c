@@ -117,8 +117,11 @@ static void simulate(const struct simulated *stacks, size_t count, double slowed
 				.bytes = kept * 512,
 			};
 	}
-	for (size_t i = 0; i < CLASSES; i++)
+	for (size_t i = 0; i < CLASSES; i++) {
 		window_class_measure(&classes[i], samples[i], LOOKS);
+		classes[i].seconds = SECONDS;
+		classes[i].factor = evidence.factor;
+	}
 	windows_judge(&evidence, births, outcome->growth, count);
 }
 
@@ -139,8 +142,14 @@ static bool covers(const struct outcome *outcome, size_t stack)
 
 static void test_by_hand(void **state)
 {
-	const struct window_class class = {
-		.known = true, .grows = true, .per_s = 10, .low = 9, .high = 11, .least = 8};
+	const struct window_class class = {.known = true,
+					   .grows = true,
+					   .per_s = 10,
+					   .low = 9,
+					   .high = 11,
+					   .least = 8,
+					   .seconds = 100,
+					   .factor = 10};
 	const struct window_pair pairs[] = {{0, 0, 100, 51200}, {1, 0, 4, 2048}};
 	const struct window_evidence evidence = {
 		.classes = &class, .pairs = pairs, .pair_count = 2, .factor = 10, .seconds = 100};
@@ -164,7 +173,7 @@ static void test_by_hand(void **state)
 
 static void test_sizes_that_are_not_known(void **state)
 {
-	const struct window_class class = {0};
+	const struct window_class class = {.seconds = 100, .factor = 10};
 	const struct window_pair pair = {0, 0, 50, 5000};
 	const struct window_evidence evidence = {
 		.classes = &class, .pairs = &pair, .pair_count = 1, .factor = 10, .seconds = 100};

@@ -66,10 +66,9 @@ struct part {
 	bool small; /* it cannot be what its size grows by */
 };
 
-static struct part judge_part(const struct window_evidence *evidence,
-			      const struct window_class *class, double own, double all)
+static struct part judge_part(const struct window_class *class, double own, double all)
 {
-	double factor = evidence->factor, seconds = evidence->seconds, others = all - own;
+	double factor = class->factor, seconds = class->seconds, others = all - own;
 	double own_most = factor * FACTOR_SLACK * chance_high(own, Z95);
 	double surely =
 		class->least * seconds - factor * FACTOR_SLACK * chance_high(others, Z_VERDICT);
@@ -149,7 +148,7 @@ void windows_judge(const struct window_evidence *evidence, const uint64_t *birth
 
 		if (!i || pair->class != pair[-1].class)
 			all = sum_class(evidence, i);
-		struct part part = judge_part(evidence, class, (double)pair->blocks, (double)all);
+		struct part part = judge_part(class, (double)pair->blocks, (double)all);
 
 		add_part(pair, &part, evidence->seconds, class->known, &growth[pair->row],
 			 &stacks[pair->row]);

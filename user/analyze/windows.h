@@ -22,6 +22,8 @@ struct window_class {
 	/* Chunks a second; low and high of a 95 % interval, `least` is lower than what chance makes of
 	 * it once in thousands of sizes. */
 	double per_s, low, high, least;
+	double seconds; /* that the process was there */
+	double factor;  /* a block of a first half stands for so many of it */
 };
 
 /* Fills in what numbers of live chunks over time say. Returns false where they are too few. */
@@ -39,8 +41,8 @@ struct window_evidence {
 	const struct window_class *classes;
 	const struct window_pair *pairs; /* by class */
 	size_t pair_count;
-	double factor;  /* a block of a first half stands for so many, */
-	double seconds; /* of so long a time */
+	double factor;  /* of all processes together */
+	double seconds; /* that the recording lasted: what rates are of */
 };
 
 /*

@@ -214,7 +214,6 @@ static error_t check(struct record_options *record)
 	char text[REASON_SIZE];
 
 	record->config.how.old = record->config.older_than_ns > 0;
-	record->config.how.newcomers = record->config.follow_forks || record->target.command;
 	reason = request_check(&record->config.how);
 	if (reason == REASON_NONE)
 		return 0;

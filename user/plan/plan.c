@@ -146,7 +146,8 @@ static const struct source *find_asked(const struct sources *sources, const stru
 
 uint64_t plan_window_ns(const struct request *request, double percent, uint64_t duration_ns)
 {
-	double length = percent > SLOW_PERCENT ? WINDOW_OF_SLOW_NS : WINDOW_NS;
+	bool slow = percent > SLOW_PERCENT || percent < 0;
+	double length = slow ? WINDOW_OF_SLOW_NS : WINDOW_NS;
 	double spending = request->budget / 100 * WINDOW_APART_NS;
 	double affordable = (double)duration_ns * request->budget / 100 / WINDOWS_LEAST;
 

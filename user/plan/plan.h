@@ -67,7 +67,7 @@ struct plan {
 
 /*
  * How long a window is, in ns: long enough for blocks of one request to go again in it, and where
- * probes slow a target to less than half its pace (`percent`) not so long that it is felt, unless a
+ * probes slow a target to less than half its pace (`percent`), or that is not known (negative), not so long that it is felt, unless a
  * large budget could not be spent so; of a short recording (0: it is not known how long) so long that there are some.
  */
 uint64_t plan_window_ns(const struct request *request, double percent, uint64_t duration_ns);

@@ -40,8 +40,6 @@ static const struct sentence {
 	[REASON_BUDGET_ALONE] = {STATUS_USAGE,
 		"--budget records malloc's calls for moments: leave --exact, --growth, --peak, "
 		"--older-than, --reachability, --freeze, --malloc and --python out"},
-	[REASON_BUDGET_OF_NEWCOMERS] = {STATUS_USAGE,
-		"--budget is of processes that run: leave --follow-forks and a command out"},
 
 	[REASON_NO_PRIVILEGE] = {STATUS_KERNEL, "not allowed to load BPF programs {lacks}"},
 	[REASON_OTHER_PIDS] = {STATUS_KERNEL,

@@ -35,15 +35,14 @@ static enum reason check_growth(const struct request *request)
 	return REASON_NONE;
 }
 
-/* Of what is seen for moments no block's end is known for sure, and before there is a process nobody
- * knows what its calls cost. */
+/* Of what is seen for moments no block's end is known for sure. */
 static enum reason check_budget(const struct request *request)
 {
 	if (request->exact || request->growth || request->peak || request->old ||
 	    request->reachability || request->freeze || request->malloc != MALLOC_AUTO ||
 	    request->python != PYTHON_AUTO)
 		return REASON_BUDGET_ALONE;
-	return request->newcomers ? REASON_BUDGET_OF_NEWCOMERS : REASON_NONE;
+	return REASON_NONE;
 }
 
 enum reason request_check(const struct request *request)

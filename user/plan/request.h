@@ -37,7 +37,6 @@ struct request {
 	bool old;          /* only blocks of some age */
 	bool reachability; /* tell lost blocks from those that something refers to */
 	bool freeze;       /* stop processes for that, and read registers */
-	bool newcomers;    /* a command, or children: processes that are not there yet */
 };
 
 /* What in it contradicts itself. */

@@ -23,6 +23,8 @@ enum request_type {
 	REQUEST_REMOVE,
 	REQUEST_BEGIN_WINDOWS,
 	REQUEST_END_WINDOWS,
+	REQUEST_WATCH,  /* in windows: a process that came, */
+	REQUEST_FORGET, /* or ended */
 	REQUEST_RELEASE
 };
 
@@ -262,6 +264,12 @@ static struct reply serve(struct held *held, const struct request *request, stru
 	case REQUEST_END_WINDOWS:
 		opener_end(held->opener);
 		break;
+	case REQUEST_WATCH:
+		reply.error = opener_watch(held->opener, request->pid);
+		break;
+	case REQUEST_FORGET:
+		opener_forget(held->opener, request->pid);
+		break;
 	case REQUEST_RELEASE:
 		release_here(held);
 		break;
@@ -390,21 +398,24 @@ int keeper_attach(struct keeper *keeper, uint32_t group, const struct probe_set 
 	return error;
 }
 
-static void ask_plainly(struct keeper *keeper, enum request_type type, uint32_t group)
+static int ask_plainly(struct keeper *keeper, enum request_type type, uint32_t group, pid_t pid)
 {
 	struct request *request = calloc(1, sizeof(*request));
+	int error;
 
 	if (!request)
-		return;
+		return -ENOMEM;
 	request->type = type;
 	request->group = group;
-	ask(keeper, request, NULL);
+	request->pid = pid;
+	error = ask(keeper, request, NULL);
 	free(request);
+	return error;
 }
 
 void keeper_remove(struct keeper *keeper, uint32_t group)
 {
-	ask_plainly(keeper, REQUEST_REMOVE, group);
+	ask_plainly(keeper, REQUEST_REMOVE, group, 0);
 }
 
 int keeper_begin_windows(struct keeper *keeper, const struct window_start *start)
@@ -424,7 +435,17 @@ int keeper_begin_windows(struct keeper *keeper, const struct window_start *start
 
 void keeper_end_windows(struct keeper *keeper)
 {
-	ask_plainly(keeper, REQUEST_END_WINDOWS, 0);
+	ask_plainly(keeper, REQUEST_END_WINDOWS, 0, 0);
+}
+
+int keeper_watch(struct keeper *keeper, pid_t pid)
+{
+	return ask_plainly(keeper, REQUEST_WATCH, 0, pid);
+}
+
+void keeper_forget(struct keeper *keeper, pid_t pid)
+{
+	ask_plainly(keeper, REQUEST_FORGET, 0, pid);
 }
 
 const struct window_account *keeper_windows(const struct keeper *keeper)
@@ -434,5 +455,5 @@ const struct window_account *keeper_windows(const struct keeper *keeper)
 
 void keeper_release(struct keeper *keeper)
 {
-	ask_plainly(keeper, REQUEST_RELEASE, 0);
+	ask_plainly(keeper, REQUEST_RELEASE, 0, 0);
 }

@@ -41,6 +41,12 @@ void keeper_remove(struct keeper *keeper, uint32_t group);
  * the caller's. Returns as keeper_attach(). */
 int keeper_begin_windows(struct keeper *keeper, const struct window_start *start);
 void keeper_end_windows(struct keeper *keeper);
+
+/* A process that came since, whose processor time pays for windows too, or one that has ended. Returns as
+ * keeper_attach(). */
+int keeper_watch(struct keeper *keeper, pid_t pid);
+void keeper_forget(struct keeper *keeper, pid_t pid);
+
 const struct window_account *keeper_windows(const struct keeper *keeper);
 
 /* Takes all probes out and returns when the kernel has. The keeper can go on being used. */

@@ -15,6 +15,7 @@
 #include "../lib/array.h"
 #include "../lib/clock.h"
 #include "calibration.h"
+#include "cpu_clocks.h"
 
 #define WINDOWS_PER_S  10
 #define APART_NS       (UINT64_C(1000000000) / WINDOWS_PER_S)
@@ -38,12 +39,6 @@ struct placed {
 	struct links links;   /* of one that is in place between windows */
 };
 
-struct clock_of {
-	clockid_t clock;
-	uint64_t last_ns; /* of one that is gone: what it came to */
-	bool gone;
-};
-
 struct opener {
 	struct window_account *account; /* shared */
 	pthread_mutex_t lock;           /* of what is next */
@@ -54,7 +49,7 @@ struct opener {
 	volatile bool over;
 	pthread_t thread;
 	struct window_start start;
-	struct clock_of *clocks;
+	struct cpu_clocks clocks; /* of the targets */
 	volatile uint32_t *tracing;
 	const volatile uint64_t *hits;
 	void *memory;
@@ -88,7 +83,7 @@ struct opener *opener_new(void)
 	void *account = mmap(NULL, sizeof(*opener->account), PROT_READ | PROT_WRITE,
 			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (opener && account != MAP_FAILED) {
+	if (opener && account != MAP_FAILED && !cpu_clocks_init(&opener->clocks)) {
 		opener->account = account;
 		pthread_mutex_init(&opener->lock, NULL);
 		pthread_mutex_init(&opener->closing_lock, NULL);
@@ -106,6 +101,7 @@ void opener_free(struct opener *opener)
 	if (!opener)
 		return;
 	munmap(opener->account, sizeof(*opener->account));
+	cpu_clocks_release(&opener->clocks);
 	free(opener);
 }
 
@@ -162,21 +158,27 @@ void opener_remove(struct opener *opener, uint32_t group)
 
 /* --- time --- */
 
+int opener_watch(struct opener *opener, pid_t pid)
+{
+	int error = cpu_clocks_add(&opener->clocks, pid);
+
+	return error == -ESRCH ? 0 : error; /* it has ended */
+}
+
+void opener_forget(struct opener *opener, pid_t pid)
+{
+	cpu_clocks_drop(&opener->clocks, pid);
+}
+
 static uint64_t cpu_now(struct opener *opener)
 {
-	uint64_t sum = 0;
+	return cpu_clocks_read(&opener->clocks, false);
+}
 
-	for (uint32_t i = 0; i < opener->start.target_count; i++) {
-		struct clock_of *one = &opener->clocks[i];
-		struct timespec time;
-
-		if (!one->gone && clock_gettime(one->clock, &time))
-			one->gone = true;
-		if (!one->gone && clock_ns_of(&time) >= one->last_ns)
-			one->last_ns = clock_ns_of(&time);
-		sum += one->last_ns;
-	}
-	return sum;
+/* Of a window: what a target did in it that ended there is spent, too. */
+static uint64_t cpu_in_window(struct opener *opener)
+{
+	return cpu_clocks_read(&opener->clocks, true);
 }
 
 static void rest_until(uint64_t at_ns)
@@ -290,11 +292,11 @@ static void watch(struct opener *opener, struct links *first)
 	opener->half += 2;
 	if (opener->half < 2)
 		opener->half = 2;
-	began_cpu_ns = cpu_now(opener);
+	began_cpu_ns = cpu_in_window(opener);
 	began_ns = clock_ns(CLOCK_MONOTONIC);
 	__atomic_store_n(opener->tracing, opener->half, __ATOMIC_SEQ_CST);
 	rest_until(began_ns + length_ns / 2);
-	middle_cpu_ns = cpu_now(opener);
+	middle_cpu_ns = cpu_in_window(opener);
 	__atomic_store_n(opener->tracing, opener->half + 1, __ATOMIC_SEQ_CST);
 	end_ns = clock_ns(CLOCK_MONOTONIC) + length_ns / 2;
 	if (opener->prepared_ns < length_ns / 2)
@@ -303,7 +305,7 @@ static void watch(struct opener *opener, struct links *first)
 	rest_until(end_ns);
 	__atomic_store_n(opener->tracing, 0, __ATOMIC_SEQ_CST);
 	account->watched_ns += clock_ns(CLOCK_MONOTONIC) - began_ns;
-	account->watched_cpu_ns += cpu_now(opener) - began_cpu_ns;
+	account->watched_cpu_ns += cpu_in_window(opener) - began_cpu_ns;
 	account->first_cpu_ns += middle_cpu_ns - began_cpu_ns;
 	account->windows++;
 }
@@ -327,7 +329,7 @@ static void open_window(struct opener *opener)
 {
 	struct window_account *account = opener->account;
 	struct links first = {0};
-	uint64_t before_ns, took_ns;
+	uint64_t before_ns, after_ns, took_ns;
 	int error;
 
 	wait_closed(opener, CLOSING_MOST);
@@ -339,8 +341,9 @@ static void open_window(struct opener *opener)
 	close_links(opener, &opener->open);
 	wait_quiet(opener);
 	close_links(opener, &first);
-	account->total_cpu_ns = cpu_now(opener) - opener->begun_cpu_ns;
-	took_ns = cpu_now(opener) - before_ns;
+	after_ns = cpu_in_window(opener);
+	account->total_cpu_ns = after_ns - opener->begun_cpu_ns;
+	took_ns = after_ns - before_ns;
 	account->spent_cpu_ns += took_ns;
 	opener->taken_ns =
 		took_ns > opener->taken_ns ? took_ns : (3 * opener->taken_ns + took_ns) / 4;
@@ -471,12 +474,11 @@ static void *run(void *context)
 static int find_clocks(struct opener *opener)
 {
 	const struct window_start *start = &opener->start;
+	int error = 0;
 
-	opener->clocks = calloc(start->target_count + 1, sizeof(*opener->clocks));
-	for (uint32_t i = 0; opener->clocks && i < start->target_count; i++)
-		opener->clocks[i].gone =
-			clock_getcpuclockid(start->targets[i], &opener->clocks[i].clock);
-	return opener->clocks ? 0 : -ENOMEM;
+	for (uint32_t i = 0; i < start->target_count && !error; i++)
+		error = opener_watch(opener, start->targets[i]);
+	return error;
 }
 
 static int map_memory(struct opener *opener)
@@ -498,8 +500,6 @@ static void forget_start(struct opener *opener)
 	if (opener->memory)
 		munmap(opener->memory, opener->start.memory_bytes);
 	opener->memory = NULL;
-	free(opener->clocks);
-	opener->clocks = NULL;
 	close(opener->start.memory_fd);
 	close(opener->start.program_fd);
 	if (opener->first.file_fd > 0)

@@ -20,6 +20,7 @@
  *	opener_new      before the keeper's process is forked: both have its account
  *	opener_add      at any time: probes, attached at once (rare), or in windows alone
  *	opener_begin    windows are opened from now on
+ *	opener_watch    at any time then: processes come and go
  *	opener_end      no more; what is attached goes with opener_release
  */
 #ifndef UNFREED_PROBES_OPENER_H
@@ -75,6 +76,10 @@ const struct window_account *opener_account(const struct opener *opener);
 /* Copies the set; its descriptors become the opener's. Returns 0 or a negative errno. */
 int opener_add(struct opener *opener, uint32_t group, const struct probe_set *set);
 void opener_remove(struct opener *opener, uint32_t group);
+
+/* A target that came since, or one that has ended. Returns 0 or a negative errno. */
+int opener_watch(struct opener *opener, pid_t pid);
+void opener_forget(struct opener *opener, pid_t pid);
 
 /* Returns 0 or a negative errno. */
 int opener_begin(struct opener *opener, const struct window_start *start);

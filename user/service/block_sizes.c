@@ -13,6 +13,7 @@ enum {
 	BYTES_SURE = 16384,
 	LATE_SHARE = 4, /* of the growth, in the second half: less is warming up */
 	OF_C_SHARE = 4, /* of a size */
+	IMAGE = 1,      /* the one that is looked at */
 };
 
 void block_sizes_init(struct block_sizes *sizes, pid_t pid)
@@ -29,8 +30,11 @@ void block_sizes_release(struct block_sizes *sizes)
 static bool begin_look(struct block_sizes *sizes, const struct procfs *procfs, double now_s)
 {
 	sizes->looked_s = now_s;
-	if (!sizes->heap)
-		sizes->heap = heap_series_new(procfs, &sizes->pid, 1);
+	if (!sizes->heap) {
+		sizes->heap = heap_series_new(procfs);
+		if (sizes->heap)
+			heap_series_add(sizes->heap, IMAGE, sizes->pid);
+	}
 	return sizes->heap;
 }
 
@@ -46,7 +50,7 @@ void block_sizes_take(struct block_sizes *sizes, const struct procfs *procfs, do
 		      const struct look *look)
 {
 	if (begin_look(sizes, procfs, now_s))
-		heap_series_take(sizes->heap, sizes->pid, now_s, look);
+		heap_series_take(sizes->heap, IMAGE, now_s, look);
 }
 
 void block_sizes_take_python(struct block_sizes *sizes, const struct objects *objects)
@@ -96,7 +100,7 @@ static bool find_grown(const struct block_sizes *sizes, size_t class, enum grown
 		       struct grown_size *grown)
 {
 	struct sample samples[SERIES_MAX];
-	size_t count = heap_series_samples(sizes->heap, sizes->pid, class, samples);
+	size_t count = heap_series_samples(sizes->heap, IMAGE, class, samples);
 	struct slope slope;
 
 	if (count < 2 || count_ups(samples, count) < UPS_WORTH)

@@ -10,7 +10,13 @@
 #include "../lib/clock.h"
 #include "../memory/arenas.h"
 
-enum { LOOKS_MAX = 48, OVERHEAD_MOST = 32 /* of a chunk, over what was asked for */ };
+enum {
+	LOOKS_MAX = 48,
+	HEAPS_MAX = 64,    /* each takes up to 800 KB of our memory */
+	OVERHEAD_MOST = 32 /* of a chunk, over what was asked for */
+};
+
+static const char too_many[] = "there are too many processes to read the heap of each";
 
 struct heap_look {
 	double at_s;
@@ -18,7 +24,9 @@ struct heap_look {
 };
 
 struct heap {
+	uint32_t image;
 	pid_t pid;
+	bool over;
 	struct heap_look *looks;
 	size_t count;
 	char problem[160];
@@ -29,6 +37,7 @@ struct heap_series {
 	double cost_s;
 	struct heap *heaps;
 	size_t count;
+	bool full; /* there were more */
 };
 
 /* While a heap is walked over. */
@@ -38,50 +47,62 @@ struct counting {
 	size_t count;
 };
 
-struct heap_series *heap_series_new(const struct procfs *procfs, const pid_t *pids, size_t count)
+struct heap_series *heap_series_new(const struct procfs *procfs)
 {
 	struct heap_series *series = calloc(1, sizeof(*series));
 
-	if (!series)
-		return NULL;
-	series->procfs = procfs;
-	series->count = count;
-	series->heaps = calloc(count + 1, sizeof(*series->heaps));
-	for (size_t i = 0; series->heaps && i < count; i++) {
-		series->heaps[i].pid = pids[i];
-		series->heaps[i].looks = calloc(LOOKS_MAX, sizeof(*series->heaps[i].looks));
-		if (!series->heaps[i].looks) {
-			heap_series_free(series);
-			return NULL;
-		}
-	}
-	if (series->heaps)
-		return series;
-	heap_series_free(series);
-	return NULL;
+	if (series)
+		series->procfs = procfs;
+	return series;
 }
 
 void heap_series_free(struct heap_series *series)
 {
 	if (!series)
 		return;
-	for (size_t i = 0; series->heaps && i < series->count; i++)
+	for (size_t i = 0; i < series->count; i++)
 		free(series->heaps[i].looks);
 	free(series->heaps);
 	free(series);
 }
 
+static struct heap *find_heap(const struct heap_series *series, uint32_t image)
+{
+	for (size_t i = 0; i < series->count; i++)
+		if (series->heaps[i].image == image)
+			return &series->heaps[i];
+	return NULL;
+}
+
+bool heap_series_add(struct heap_series *series, uint32_t image, pid_t pid)
+{
+	const struct heap fresh = {.image = image, .pid = pid};
+
+	if (find_heap(series, image))
+		return true;
+	if (series->count < HEAPS_MAX && array_append(&series->heaps, &series->count, fresh))
+		return true;
+	series->full = true;
+	return false;
+}
+
+bool heap_series_end(struct heap_series *series, uint32_t image)
+{
+	struct heap *heap = find_heap(series, image);
+
+	if (!heap)
+		return false;
+	heap->over = true;
+	if (heap->count >= SLOPE_LEAST || *heap->problem)
+		return true;
+	free(heap->looks);
+	*heap = series->heaps[--series->count];
+	return false;
+}
+
 double heap_series_cost_s(const struct heap_series *series)
 {
 	return series->cost_s;
-}
-
-static struct heap *find_heap(const struct heap_series *series, pid_t pid)
-{
-	for (size_t i = 0; i < series->count; i++)
-		if (series->heaps[i].pid == pid)
-			return &series->heaps[i];
-	return NULL;
 }
 
 /* --- one look --- */
@@ -149,23 +170,28 @@ static int walk(struct heap_series *series, struct heap *heap, struct counting *
 	pages = pages_new(heap->pid, &regions);
 	error = pages ? arenas_find(pages, &arenas) : -errno;
 	if (!error && *arenas.problem)
-		snprintf(heap->problem, sizeof(heap->problem), "%s", arenas.problem);
+		error = -ENOTSUP;
 	else if (!error)
 		error = arenas_walk(pages, &arenas, count_chunk, counting, &numbers);
+	/* A program that has just begun may have no heap yet, one that ends none any more. */
+	if (!heap->count && (!error || error == -ENOTSUP))
+		snprintf(heap->problem, sizeof(heap->problem), "%s", arenas.problem);
 	if (pages)
 		arenas_release(&arenas);
 	pages_free(pages);
 	regions_release(&regions);
-	return error ? error : *heap->problem ? -ENOTSUP : 0;
+	return error;
 }
 
-/* The place of the next look, empty. */
-static struct heap_look *make_room(struct heap *heap, double at_s)
+/* The place of one more, empty. */
+static struct heap_look *take_look(struct heap *heap, double at_s)
 {
 	struct heap_look *look;
 
 	if (heap->count == LOOKS_MAX)
 		heap->count = array_thin(heap->looks, heap->count, sizeof(*heap->looks));
+	if (!array_reserve(&heap->looks, heap->count, sizeof(*heap->looks)))
+		return NULL;
 	look = &heap->looks[heap->count];
 	memset(look, 0, sizeof(*look));
 	look->at_s = at_s;
@@ -176,21 +202,25 @@ static struct heap_look *make_room(struct heap *heap, double at_s)
 static void look_at(struct heap_series *series, struct heap *heap, struct sought_block *blocks,
 		    size_t count)
 {
-	if (*heap->problem)
+	struct heap_look *look =
+		heap->over ? NULL : take_look(heap, clock_s(CLOCK_MONOTONIC));
+
+	if (!look)
 		return;
-	struct heap_look *look = make_room(heap, clock_s(CLOCK_MONOTONIC));
 	struct counting counting = {look, blocks, count};
 
 	heap->count += !walk(series, heap, &counting);
 }
 
-void heap_series_take(struct heap_series *series, pid_t pid, double at_s, const struct look *look)
+void heap_series_take(struct heap_series *series, uint32_t image, double at_s,
+		      const struct look *look)
 {
-	struct heap *heap = find_heap(series, pid);
+	struct heap *heap = find_heap(series, image);
+	struct heap_look *taken =
+		heap && !heap->over && look->malloc ? take_look(heap, at_s) : NULL;
 
-	if (!heap || *heap->problem || !look->malloc)
+	if (!taken)
 		return;
-	struct heap_look *taken = make_room(heap, at_s);
 	for (size_t i = 0; i < look->chunk_class_count; i++)
 		taken->counts[chunk_class_of(look->chunks[i].least)] =
 			(uint32_t)look->chunks[i].count;
@@ -206,10 +236,10 @@ void heap_series_look(struct heap_series *series)
 	series->cost_s = clock_s(CLOCK_PROCESS_CPUTIME_ID) - began_s;
 }
 
-void heap_series_find(struct heap_series *series, pid_t pid, struct sought_block *blocks,
+void heap_series_find(struct heap_series *series, uint32_t image, struct sought_block *blocks,
 		      size_t count)
 {
-	struct heap *heap = find_heap(series, pid);
+	struct heap *heap = find_heap(series, image);
 
 	for (size_t i = 0; i < count; i++) {
 		blocks[i].class = chunk_class_of(chunk_size_of_request(blocks[i].size));
@@ -221,17 +251,18 @@ void heap_series_find(struct heap_series *series, pid_t pid, struct sought_block
 
 /* --- what they come to --- */
 
-const char *heap_series_problem(const struct heap_series *series, pid_t pid)
+const char *heap_series_problem(const struct heap_series *series)
 {
-	const struct heap *heap = find_heap(series, pid);
-
-	return heap && *heap->problem ? heap->problem : NULL;
+	for (size_t i = 0; i < series->count; i++)
+		if (*series->heaps[i].problem)
+			return series->heaps[i].problem;
+	return series->full ? too_many : NULL;
 }
 
-size_t heap_series_samples(const struct heap_series *series, pid_t pid, size_t class,
+size_t heap_series_samples(const struct heap_series *series, uint32_t image, size_t class,
 			   struct sample *samples)
 {
-	const struct heap *heap = find_heap(series, pid);
+	const struct heap *heap = find_heap(series, image);
 
 	for (size_t i = 0; heap && i < heap->count; i++)
 		samples[i] = (struct sample){heap->looks[i].at_s, heap->looks[i].counts[class]};

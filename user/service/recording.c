@@ -31,8 +31,8 @@ void recording_free(struct recording *recording)
 {
 	if (!recording)
 		return;
-	tracer_close(recording->tracer);
 	windows_free(recording->windows);
+	tracer_close(recording->tracer);
 	waiting_free(recording->waiting);
 	footprints_free(recording->footprints);
 	since_free(recording->since);
@@ -207,7 +207,7 @@ static void fill_cost(const struct recording *recording, struct snapshot *snapsh
 	bool known = footprints_used(recording->footprints, &used);
 
 	if (recording->windows) {
-		windows_fill(recording->windows, recording->tracer, snapshot);
+		windows_fill(recording->windows, snapshot);
 		snapshot->overhead_percent = snapshot->windows.spent_percent;
 		return;
 	}
@@ -230,7 +230,7 @@ struct snapshot *recording_report(struct recording *recording, bool last)
 		tracer_halt(recording->tracer);
 	footprints_measure(recording->footprints, last);
 	if (recording->windows) {
-		growth = windows_rows(recording->windows, recording->tracer);
+		growth = windows_rows(recording->windows);
 		if (!growth)
 			return NULL;
 	}

@@ -12,13 +12,13 @@
 static struct window_terms window_terms(const struct recording *recording)
 {
 	const struct recording_config *config = &recording->config;
+	double percent = config->command ? -1 : recording->estimated.slowdown_percent;
 
 	if (!recording->plan.windows)
 		return (struct window_terms){0};
 	return (struct window_terms){
 		.share = config->how.budget / 100,
-		.length_ns = plan_window_ns(&config->how, recording->estimated.slowdown_percent,
-					    config->duration_ns),
+		.length_ns = plan_window_ns(&config->how, percent, config->duration_ns),
 	};
 }
 
@@ -28,8 +28,7 @@ static int begin_windows(struct recording *recording, struct failure *failure)
 	const struct windows_config windows = {
 		.procfs = recording->procfs,
 		.loop = recording->reading.loop,
-		.pids = recording->list.pids,
-		.pid_count = recording->list.count,
+		.tracer = recording->tracer,
 		.duration_ns = config->duration_ns,
 		.asked_percent = config->how.budget,
 		.call = recording->estimated.call,
@@ -167,6 +166,8 @@ static int command_mapped(void *context, pid_t pid, struct failure *failure)
 		if (tracer_add_process(recording->tracer, pid, failure))
 			return -1;
 		begin(recording, &pid, 1);
+		if (begin_windows(recording, failure))
+			return -1;
 	}
 	return tracer_attach(recording->tracer, pid, failure) < 0 ? -1 : 0;
 }

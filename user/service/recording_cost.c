@@ -21,6 +21,14 @@ void recording_cost_add(struct recording_cost *cost, const struct estimate *esti
 		cost->slowdown_percent = estimate->slowdown_percent;
 }
 
+void recording_cost_of_unknown(struct recording_cost *cost)
+{
+	cost->call = (struct call_times){
+		.cost_ns = estimate_typical_call_ns(&cost->traps, SITE_EMULATED),
+		.least_ns = cost->traps.pair_ns * LEAST_PAIRS,
+	};
+}
+
 void recording_cost_of_python(struct recording_cost *cost, enum site_kind kind)
 {
 	cost->call = (struct call_times){

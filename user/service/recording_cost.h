@@ -21,6 +21,9 @@ struct recording_cost {
 /* What a call costs is the average over all calls of all targets. */
 void recording_cost_add(struct recording_cost *cost, const struct estimate *estimate);
 
+/* Nothing is known of the calls but what probes on this machine cost: `traps`. */
+void recording_cost_of_unknown(struct recording_cost *cost);
+
 /* The calls are those of an interpreter's allocator, at sites of this kind. */
 void recording_cost_of_python(struct recording_cost *cost, enum site_kind kind);
 

@@ -140,10 +140,18 @@ static int check_targets(struct recording *recording, struct failure *failure)
 /* Of a command nothing is known but what a probe costs here. */
 static int check_traps(struct recording *recording, struct failure *failure)
 {
-	if (!recording->config.command || recording->config.how.growth ||
-	    recording->config.how.python == PYTHON_OFF)
+	const struct request *how = &recording->config.how;
+
+	if (!recording->config.command || how->growth ||
+	    (how->python == PYTHON_OFF && !how->budget))
 		return 0;
-	return estimate_trap_costs(recording->attach, &recording->estimated.traps, failure);
+	if (estimate_trap_costs(recording->attach, &recording->estimated.traps, failure))
+		return -1;
+	if (how->budget > 0) {
+		recording_cost_of_unknown(&recording->estimated);
+		note_frequent(recording, &(struct estimate){0});
+	}
+	return 0;
 }
 
 static int list_targets(struct recording *recording, struct failure *failure)

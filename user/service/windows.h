@@ -15,9 +15,8 @@ struct windows;
 struct windows_config {
 	const struct procfs *procfs;
 	struct loop *loop;
-	const pid_t *pids;
-	size_t pid_count;
-	uint64_t duration_ns; /* 0: not known */
+	struct tracer *tracer; /* that has begun */
+	uint64_t duration_ns;  /* 0: not known */
 	double asked_percent;
 	struct call_times call; /* of malloc's family, as estimated before */
 };
@@ -30,10 +29,9 @@ void windows_free(struct windows *windows); /* accepts NULL */
  * By row of the ledger, to be freed; NULL on out of memory. At the end of a recording windows are over
  * by then.
  */
-struct row_growth *windows_rows(struct windows *windows, struct tracer *tracer);
+struct row_growth *windows_rows(struct windows *windows);
 
 /* After that: what is said of the windows. */
-void windows_fill(const struct windows *windows, const struct tracer *tracer,
-		  struct snapshot *snapshot);
+void windows_fill(const struct windows *windows, struct snapshot *snapshot);
 
 #endif

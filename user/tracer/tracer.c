@@ -256,6 +256,7 @@ static void child_started(struct tracer *tracer, const struct fork_record *fork)
 	collector_take(tracer->collector, fork, sizeof(*fork));
 	if (tracer->growth)
 		growth_fork(tracer->growth, (pid_t)fork->child_pid, fork->child_space);
+	tracer_watch_in_windows(tracer, (pid_t)fork->child_pid);
 	attach_later(tracer,
 		     targets_add(tracer->targets, (pid_t)fork->child_pid, fork->child_space));
 }
@@ -286,6 +287,7 @@ static void image_changed(struct tracer *tracer, const struct exec_record *exec)
 			    exec->record.space);
 	if (!traced)
 		traced = targets_add(tracer->targets, (pid_t)exec->record.pid, exec->record.space);
+	tracer_watch_in_windows(tracer, (pid_t)exec->record.pid);
 	attach_later(tracer, traced);
 }
 
@@ -299,6 +301,7 @@ static void process_ended(struct tracer *tracer, const struct exit_record *end)
 	interpreters_forget(tracer->interpreters, end->record.space);
 	if (tracer->growth)
 		growth_end(tracer->growth, end->record.space);
+	tracer_forget_in_windows(tracer, traced->pid);
 	traced->state = TARGET_GONE;
 	traced->status = (int)end->status;
 }
@@ -439,6 +442,15 @@ uint64_t tracer_calls(const struct tracer *tracer)
 	struct counters counters;
 
 	if (ledger_view_counters(&tracer->loaded.view, &counters))
+		return 0;
+	return counters.alloc_blocks + counters.free_blocks + counters.unknown_frees;
+}
+
+uint64_t tracer_calls_of(const struct tracer *tracer, uint32_t space)
+{
+	struct counters counters;
+
+	if (spaces_counters(tracer->spaces, space, &counters))
 		return 0;
 	return counters.alloc_blocks + counters.free_blocks + counters.unknown_frees;
 }

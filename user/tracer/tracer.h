@@ -136,6 +136,7 @@ double tracer_growth_cost_s(const struct tracer *tracer);
 
 /* Calls of allocation functions that were recorded or recognised, so far. */
 uint64_t tracer_calls(const struct tracer *tracer);
+uint64_t tracer_calls_of(const struct tracer *tracer, uint32_t space); /* of one image */
 
 /* NULL where there are no windows. */
 const struct window_account *tracer_windows(const struct tracer *tracer);

@@ -37,6 +37,10 @@ struct tracer {
 /* Has the keeper open windows in the targets that are there. */
 void tracer_begin_windows(struct tracer *tracer);
 
+/* A target that came since, or one that has ended: nothing where there are no windows. */
+void tracer_watch_in_windows(struct tracer *tracer, pid_t pid);
+void tracer_forget_in_windows(struct tracer *tracer, pid_t pid);
+
 /* Sweeps out what was removed, where it is time for that. */
 void tracer_sweep(struct tracer *tracer);
 

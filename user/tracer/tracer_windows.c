@@ -42,3 +42,15 @@ const struct window_account *tracer_windows(const struct tracer *tracer)
 {
 	return tracer->config.windows.share > 0 ? keeper_windows(tracer->probes) : NULL;
 }
+
+void tracer_watch_in_windows(struct tracer *tracer, pid_t pid)
+{
+	if (tracer->config.windows.share > 0 && tracer->started && !tracer->stopped)
+		keeper_watch(tracer->probes, pid);
+}
+
+void tracer_forget_in_windows(struct tracer *tracer, pid_t pid)
+{
+	if (tracer->config.windows.share > 0 && tracer->started && !tracer->stopped)
+		keeper_forget(tracer->probes, pid);
+}
