@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What would slow a target by more than a quarter is refused, or done in a cheaper way."""
+"""What would slow a target by more than a twentieth is recorded for moments, a CPython by more than a
+quarter in a cheaper way; where each call is asked for that is refused."""
 import json
 import subprocess
 
@@ -43,17 +44,54 @@ def is_unhurt(process):
     return not any("steered" in line for line in probe("slots", process.pid))
 
 
-@pytest.mark.parametrize("options", [["--malloc", "exact"], ["--python", "off"]], ids=" ".join)
+@pytest.mark.parametrize("options", [["--malloc", "exact"], ["--peak"]], ids=" ".join)
 def test_a_hot_malloc_is_refused(options, hot):
     process = hot(PYTHONS[-1].values[0], "large")
     run = record(process, *options)
     assert run.returncode == 3, run.stderr
     last = run.stderr.splitlines()[-1]
     assert last.startswith("unfreed: refused: exact recording would slow")
-    assert "--budget 5 records for moments" in last
+    assert "needs each call; with fewer options it is recorded for moments" in last
     assert "tracing" not in run.stderr
     assert not run.stdout
     assert is_unhurt(process)
+
+
+def check_windows(run, pid):
+    assert run.returncode == 0, run.stderr
+    sentence = f"would slow process {pid} by about"
+    assert [line for line in run.stderr.splitlines()
+            if sentence in line and "recorded for moments instead" in line], run.stderr
+    report = json.loads(run.stdout)
+    assert report["mode"] == "windows"
+    assert report["windows"]["asked_percent"] == 5
+    assert report["windows"]["spent_percent"] <= 5 * 1.2
+    return report
+
+
+def test_a_hot_malloc_alone_is_seen_for_moments(hot):
+    process = hot(PYTHONS[-1].values[0], "large")
+    check_windows(record(process, "--python", "off"), process.pid)
+    assert is_unhurt(process)
+
+
+def test_a_busy_process_is_seen_for_moments():
+    """It is no CPython: nothing else would be seen of it."""
+    with Target("requests", "--leaks", 1000) as target:
+        run = record(target)
+        report = check_windows(run, target.pid)
+        assert report["windows"]["count"] > 0
+        assert "tracing" in run.stderr and "left out" not in run.stderr
+        run = record(target, "--exact")
+        assert run.returncode == 0 and json.loads(run.stdout)["mode"] == "exact"
+        assert target.process.poll() is None
+
+
+def test_an_idle_process_is_recorded_exactly():
+    with Target("lost_blocks") as target:
+        run = record(target)
+    assert run.returncode == 0 and json.loads(run.stdout)["mode"] == "exact"
+    assert "moments" not in run.stderr
 
 
 @pytest.mark.parametrize("python", PYTHONS)

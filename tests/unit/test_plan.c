@@ -119,7 +119,8 @@ static const struct cost_case {
 	/* what the pools show is worth having alone, or it is not */
 	{{.malloc = MALLOC_AUTO, .python = PYTHON_POOLS}, 26, REASON_NONE, REASON_NONE, true},
 	{{.malloc = MALLOC_AUTO, .python = PYTHON_EXACT}, 26, REASON_MALLOC_DEAR, REASON_NONE, false},
-	{{.malloc = MALLOC_AUTO, .python = PYTHON_OFF}, 26, REASON_MALLOC_DEAR, REASON_NONE, false},
+	{{.malloc = MALLOC_AUTO, .python = PYTHON_OFF, .old = true}, 26, REASON_MALLOC_DEAR, REASON_NONE, false},
+	{{.malloc = MALLOC_AUTO, .python = PYTHON_OFF}, 26, REASON_NONE, REASON_NONE, false},
 	{{.malloc = MALLOC_AUTO, .python = PYTHON_OFF}, 25, REASON_NONE, REASON_NONE, false},
 	{{.malloc = MALLOC_AUTO, .peak = true}, 26, REASON_MALLOC_DEAR, REASON_NONE, false},
 	{{.malloc = MALLOC_AUTO, .peak = true}, 25, REASON_NONE, REASON_NONE, false},
@@ -307,6 +308,54 @@ static void test_a_budget(void **state)
 	plan_make(&plan, &evidence_sources, &request, &(struct cost){0});
 	assert_ptr_equal(plan.malloc, &malloc_exact);
 	assert_true(plan.windows && plan.python.frames_alone && !plan.growth);
+	/* also where it was thought to be left out */
+	plan_make(&plan, &evidence_sources, &request, &(struct cost){.malloc_is_dear = true});
+	assert_ptr_equal(plan.malloc, &malloc_exact);
+	assert_int_equal(plan.notes[0], REASON_NONE);
+}
+
+/* What nobody asked to be recorded whatever it costs is recorded for moments. */
+static void test_windows_by_themselves(void **state)
+{
+	static const struct {
+		struct request request;
+		double percent;
+		bool objects, windows;
+	} cases[] = {
+		{{0}, BUDGET_PERCENT, false, false},
+		{{0}, BUDGET_PERCENT + 0.01, false, true},
+		{{0}, 30000, false, true},
+		/* a CPython has more to show */
+		{{0}, 20, true, false},
+		{{0}, 30000, true, false},
+		{{.python = PYTHON_OFF}, 20, false, true},
+		{{.python = PYTHON_OFF}, 30000, false, true},
+		/* asked for, or what moments cannot tell */
+		{{.exact = true}, 30000, false, false},
+		{{.budget = 1}, 30000, false, false},
+		{{.growth = true}, 30000, false, false},
+		{{.malloc = MALLOC_EXACT}, 20, false, false},
+		{{.malloc = MALLOC_OFF}, 30000, false, false},
+		{{.python = PYTHON_EXACT}, 20, false, false},
+		{{.python = PYTHON_POOLS}, 30000, false, false},
+		{{.peak = true}, 20, false, false},
+		{{.old = true}, 30000, false, false},
+		{{.reachability = true}, 30000, false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		const struct request *request = &cases[i].request;
+		struct ruling ruling = plan_malloc(request, cases[i].percent);
+		const struct cost cost = {.malloc_is_dear = ruling.dear};
+		struct plan plan;
+
+		plan_make(&plan, &evidence_sources, request, &cost);
+		if (plan_prefers_windows(&plan, request, ruling.over, cases[i].objects) !=
+			    cases[i].windows ||
+		    (cases[i].windows && ruling.refusal))
+			fail_msg("case %zu", i);
+	}
 }
 
 /* --- what contradicts itself --- */
@@ -379,17 +428,12 @@ static void test_names_of_requests(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kernel),
-		cmocka_unit_test(test_process),
-		cmocka_unit_test(test_cost_of_malloc),
-		cmocka_unit_test(test_cost_of_objects),
-		cmocka_unit_test(test_the_share),
-		cmocka_unit_test(test_plans),
-		cmocka_unit_test(test_what_is_seen),
-		cmocka_unit_test(test_growth),
-		cmocka_unit_test(test_a_budget),
-		cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_names_of_requests),
+		cmocka_unit_test(test_kernel),         cmocka_unit_test(test_process),
+		cmocka_unit_test(test_cost_of_malloc), cmocka_unit_test(test_cost_of_objects),
+		cmocka_unit_test(test_the_share),      cmocka_unit_test(test_plans),
+		cmocka_unit_test(test_what_is_seen),   cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_a_budget),       cmocka_unit_test(test_windows_by_themselves),
+		cmocka_unit_test(test_requests),       cmocka_unit_test(test_names_of_requests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,7 +48,9 @@ static const struct {
 			    "6.1.0-test would kill it (CVE-2025-21834); update the kernel, or let --growth"},
 	[REASON_NO_MALLOC] = {STATUS_TARGET, "found no malloc in process 4711: a static executable"},
 	[REASON_MALLOC_DEAR] = {STATUS_TARGET, "refused: exact recording would slow process 4711 by about 33 %, more "
-				"than 25 %; --budget 5 records for moments, at most 5 % of its time"},
+				"than 25 %, and what is asked for needs each call; with fewer options"},
+	[REASON_WINDOWS_INSTEAD] = {STATUS_OK, "exact recording would slow process 4711 by about 33 %: calls are "
+				    "recorded for moments instead, at most 5 % of its time"},
 	[REASON_MALLOC_DEAR_MEANWHILE] = {STATUS_TARGET, "recording malloc's calls would slow it by 33 %"},
 	[REASON_NO_OBJECTS] = {STATUS_TARGET, "process 4711 is no CPython whose objects can be seen"},
 	[REASON_MALLOC_LEFT_OUT] = {STATUS_OK, "that is more than 25 %: malloc's calls are left out"},

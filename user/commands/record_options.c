@@ -50,8 +50,9 @@ static const struct argp_option options[] = {
 	 0},
 	{"follow-forks", KEY_FOLLOW_FORKS, NULL, 0, "Trace children of the targets too", 2},
 	{"exact", KEY_EXACT, NULL, 0,
-	 "Record every call whatever it costs. Without it a slowdown of more than " SHARE_TEXT
-	 " is refused",
+	 "Record every call whatever it costs. Without it what would slow a process by more than " BUDGET_TEXT
+	 " is recorded for moments, as with --budget " BUDGET_NUMBER
+	 ", or, where options need each call and that is more than " SHARE_TEXT ", refused",
 	 2},
 	{"budget", KEY_BUDGET, "PCT", 0,
 	 "Record malloc's calls in short windows alone, which take at most this share of the "

@@ -77,7 +77,10 @@ static void print_sizes(struct columns *columns, const struct snapshot *snapshot
 	FILE *file = columns->file;
 
 	if (windows->problem) {
-		fprintf(file, "; which sizes of blocks grow cannot be told: %s", windows->problem);
+		fprintf(file,
+			"; which sizes of blocks grow cannot be told: %s; --growth says who touches new "
+			"memory, --exact records each call",
+			windows->problem);
 		return;
 	}
 	if (windows->bytes_per_hour <= 0 && named <= 0) {

@@ -50,13 +50,24 @@ static bool may_leave_malloc_out(const struct request *request)
 	       (request->python == PYTHON_AUTO || request->python == PYTHON_POOLS);
 }
 
+/* Whether moments tell what was asked for. */
+static bool may_window(const struct request *request)
+{
+	return !request->exact && request->budget == 0 && !request->growth && !request->peak &&
+	       !request->old && !request->reachability && request->malloc == MALLOC_AUTO &&
+	       (request->python == PYTHON_AUTO || request->python == PYTHON_OFF);
+}
+
 struct ruling plan_malloc(const struct request *request, double percent)
 {
+	struct ruling ruling = {.over = percent > BUDGET_PERCENT && may_window(request)};
+
 	if (request->malloc == MALLOC_OFF || !is_dear(request, percent))
-		return (struct ruling){REASON_NONE};
-	if (!may_leave_malloc_out(request))
-		return (struct ruling){.refusal = REASON_MALLOC_DEAR};
-	return (struct ruling){.dear = true};
+		return ruling;
+	ruling.dear = may_leave_malloc_out(request);
+	if (!ruling.dear && !ruling.over)
+		ruling.refusal = REASON_MALLOC_DEAR;
+	return ruling;
 }
 
 struct ruling plan_objects(const struct request *request, double percent)
@@ -161,7 +172,8 @@ uint64_t plan_window_ns(const struct request *request, double percent, uint64_t 
 void plan_make(struct plan *plan, const struct sources *sources, const struct request *request,
 	       const struct cost *cost)
 {
-	const struct choice choice = {.covers = COVERS_MALLOC, .dear = cost->malloc_is_dear};
+	const struct choice choice = {.covers = COVERS_MALLOC,
+				      .dear = cost->malloc_is_dear && request->budget == 0};
 	size_t notes = 0;
 
 	if (request->growth) {
@@ -182,6 +194,12 @@ void plan_make(struct plan *plan, const struct sources *sources, const struct re
 		plan->notes[notes++] = REASON_MALLOC_LEFT_OUT;
 	if (!plan->malloc && request->reachability)
 		plan->notes[notes++] = REASON_NOTHING_TO_JUDGE;
+}
+
+bool plan_prefers_windows(const struct plan *plan, const struct request *request, bool over,
+			  bool sees_objects)
+{
+	return may_window(request) && !sees_objects && (over || !plan->malloc);
 }
 
 enum reason plan_seen(const struct plan *plan, const struct request *request, bool sees_objects)

@@ -31,6 +31,7 @@ struct ruling {
 	enum reason refusal;
 	enum reason note;
 	bool dear; /* it is to be left out, or seen in a cheaper way: see struct cost */
+	bool over; /* more than the budget: rather for moments, unless objects are seen instead */
 };
 
 /* Of malloc's calls, where each of them would slow a process by so much. */
@@ -74,6 +75,14 @@ uint64_t plan_window_ns(const struct request *request, double percent, uint64_t 
 
 void plan_make(struct plan *plan, const struct sources *sources, const struct request *request,
 	       const struct cost *cost);
+
+/*
+ * Whether a target is rather recorded for moments, BUDGET_PERCENT of its time: one whose calls would cost
+ * more (`over`) or are left out, and whose objects are not seen instead; where nothing was asked for that
+ * moments cannot tell. Before its probes are in place, too, where only calls are asked for.
+ */
+bool plan_prefers_windows(const struct plan *plan, const struct request *request, bool over,
+			  bool sees_objects);
 
 /* Why a target of which objects are seen, or not, is not worth a recording by that plan. */
 enum reason plan_seen(const struct plan *plan, const struct request *request, bool sees_objects);

@@ -66,10 +66,15 @@ static const struct sentence {
 
 	[REASON_MALLOC_DEAR] = {STATUS_TARGET,
 		"refused: exact recording would slow process {pid} by about {percent} %, more than "
-		SHARE_TEXT "; --budget 5 records for moments, at most 5 % of its time, --growth says who "
-		"touches new memory, --exact records each call all the same"},
+		SHARE_TEXT ", and what is asked for needs each call; with fewer options it is recorded for "
+		"moments, at most " BUDGET_TEXT " of its time, --growth says who touches new memory, "
+		"--exact records each call all the same"},
 	[REASON_MALLOC_DEAR_MEANWHILE] = {STATUS_TARGET,
 		"recording malloc's calls would slow it by {percent} %"},
+	[REASON_WINDOWS_INSTEAD] = {STATUS_OK,
+		"exact recording would slow process {pid} by about {percent} %: calls are recorded for "
+		"moments instead, at most " BUDGET_TEXT " of its time, and what grows is estimated "
+		"(--budget " BUDGET_NUMBER "); --exact records each call"},
 	[REASON_NO_OBJECTS] = {STATUS_TARGET,
 		"process {pid} is no CPython whose objects can be seen: with --malloc off nothing of "
 		"it would be recorded"},

@@ -38,6 +38,7 @@ enum reason {
 	/* Each call of malloc costs too much, or there is nothing else to see. */
 	REASON_MALLOC_DEAR,
 	REASON_MALLOC_DEAR_MEANWHILE,
+	REASON_WINDOWS_INSTEAD,
 	REASON_NO_OBJECTS,
 	REASON_MALLOC_LEFT_OUT,
 	REASON_NOTHING_TO_JUDGE,

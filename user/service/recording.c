@@ -39,6 +39,7 @@ void recording_free(struct recording *recording)
 	spawn_release(&recording->spawn);
 	reading_end(&recording->reading);
 	target_list_release(&recording->list);
+	free(recording->over);
 	free(recording);
 }
 

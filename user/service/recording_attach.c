@@ -7,6 +7,7 @@
 #include "recording_internal.h"
 
 #include "../evidence/sources.h"
+#include "../plan/share.h"
 #include "../tracer/trial.h"
 
 static struct window_terms window_terms(const struct recording *recording)
@@ -78,6 +79,30 @@ static void begin(struct recording *recording, const pid_t *pids, size_t count)
 	tracer_start(recording->tracer);
 }
 
+static const struct over_budget *find_over(const struct recording *recording, pid_t pid)
+{
+	for (size_t i = 0; i < recording->over_count; i++)
+		if (recording->over[i].pid == pid)
+			return &recording->over[i];
+	return NULL;
+}
+
+/* Goes over to windows, where a process is rather recorded so: then there is another plan to be made. */
+static bool take_windows(struct recording *recording, pid_t pid, bool sees_objects)
+{
+	const struct over_budget *over = find_over(recording, pid);
+	const struct reason_words words = {
+		.pid = (int)pid,
+		.percent = over ? over->percent : recording->estimated.slowdown_percent,
+	};
+
+	if (!plan_prefers_windows(&recording->plan, &recording->config.how, over, sees_objects))
+		return false;
+	recording_tell_reason(recording, REASON_WINDOWS_INSTEAD, &words);
+	recording->config.how.budget = BUDGET_PERCENT;
+	return true;
+}
+
 /* Without malloc's calls a process is recorded for its objects. */
 static int check_objects(const struct recording *recording, pid_t pid, struct failure *failure)
 {
@@ -92,18 +117,25 @@ static int check_objects(const struct recording *recording, pid_t pid, struct fa
 static int attach_one(struct recording *recording, pid_t pid, void *context,
 		      struct failure *failure)
 {
-	(void)context;
+	bool *again = context;
+
+	if (*again)
+		return 0;
 	if (target_check_exists(recording->procfs, pid, failure) ||
 	    tracer_add_process(recording->tracer, pid, failure) ||
 	    tracer_attach(recording->tracer, pid, failure) < 0)
 		return -1;
-	return check_objects(recording, pid, failure);
+	*again = take_windows(recording, pid, tracer_sees_objects(recording->tracer, pid));
+	return *again ? 0 : check_objects(recording, pid, failure);
 }
 
-static int attach_all(struct recording *recording, struct failure *failure)
+static int attach_all(struct recording *recording, bool *again, struct failure *failure)
 {
-	if (recording_each(recording, attach_one, NULL, failure))
+	*again = false;
+	if (recording_each(recording, attach_one, again, failure))
 		return -1;
+	if (*again)
+		return 0;
 	for (int i = 0; i < PLAN_NOTES_MAX; i++)
 		recording_tell_reason(recording, recording->plan.notes[i], NULL);
 	begin(recording, recording->list.pids, recording->list.count);
@@ -149,9 +181,13 @@ static int attach_running(struct recording *recording, struct failure *failure)
 {
 	bool again;
 
+	/* where only calls are asked for, nothing more can be found out */
+	for (size_t i = 0; i < recording->over_count; i++)
+		if (recording->config.how.python == PYTHON_OFF)
+			take_windows(recording, recording->over[i].pid, false);
 	do {
-		if (open_tracer(recording, failure) || attach_all(recording, failure) ||
-		    try_objects(recording, &again, failure))
+		if (open_tracer(recording, failure) || attach_all(recording, &again, failure) ||
+		    (!again && try_objects(recording, &again, failure)))
 			return -1;
 	} while (again);
 	return 0;

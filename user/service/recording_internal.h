@@ -16,6 +16,12 @@
 
 enum { RECORDING_NAMED_MAX = 8 /* processes that are told of one by one */ };
 
+/* A process that recording each call would slow by more than the budget. */
+struct over_budget {
+	pid_t pid;
+	double percent;
+};
+
 struct recording {
 	struct recording_config config;
 	const struct procfs *procfs;
@@ -31,6 +37,8 @@ struct recording {
 	struct frequent frequent; /* under one: functions that are called often */
 	struct since *since;      /* NULL: there is one report only */
 	struct recording_cost estimated;
+	struct over_budget *over;
+	size_t over_count;
 	struct cost cost;
 	struct plan plan; /* by that */
 	bool told_stopped;

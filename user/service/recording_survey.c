@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "../lib/array.h"
 #include "survey.h"
 
 #define ESTIMATE_WINDOW_MS  200
@@ -92,6 +93,10 @@ static int check_cost(struct recording *recording, pid_t pid, void *context,
 		tell_cost(recording, pid, &check->estimate);
 	ruling = plan_malloc(&recording->config.how, words.percent);
 	recording->cost.malloc_is_dear |= ruling.dear;
+	if (ruling.over &&
+	    !array_append(&recording->over, &recording->over_count,
+			  ((struct over_budget){.pid = pid, .percent = words.percent})))
+		return failure_set(failure, STATUS_FAILURE, "out of memory");
 	return reason_fail(ruling.refusal, &words, failure);
 }
 
