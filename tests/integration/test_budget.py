@@ -252,26 +252,41 @@ def test_text_and_saved_profile_say_it_too(record, tmp_path):
     assert again.returncode == 0 and again.stdout == text.read_text()
 
 
+def kill_at_random(tmp_path, target, options, seed):
+    """Windows are open half of the time."""
+    moments = random.Random(seed)
+    clean = code_digest(target.pid)
+    target.go()
+    for _ in range(8):
+        before = {kind: bpf_objects(kind) for kind in ("link", "prog")}
+        recorder = Recorder(tmp_path, "-p", target.pid, options=["--budget", 50, *options])
+        recorder.wait_tracing()
+        with pytest.raises(subprocess.TimeoutExpired):
+            recorder.process.wait(moments.uniform(0.005, 0.6))
+        recorder.kill()
+        assert recorder.process.returncode == -signal.SIGKILL
+        eventually(lambda: not orphans(before, recorder.process.pid), "BPF links or programs stay")
+        assert target.process.poll() is None
+    eventually(lambda: code_digest(target.pid) == clean, "a probe is left in the target")
+    target.go()
+
+
 @pytest.mark.alone  # all links of the machine are counted, another tool's too
 @pytest.mark.parametrize("seed", range(3))
 def test_the_tool_is_killed_at_random_moments(tmp_path, seed):
-    """Windows are open half of the time. The target checks each block that it frees and ends itself
-    where one is wrong; then its truth must come."""
-    moments = random.Random(seed)
+    """The target checks each block that it frees and ends itself where one is wrong; then its truth must
+    come."""
     with Target("churn", "--threads", 2, "--slots", 200, "--stacks", 50, "--pause-us", 50) as target:
-        clean = code_digest(target.pid)
-        target.go()
-        for _ in range(8):
-            before = {kind: bpf_objects(kind) for kind in ("link", "prog")}
-            recorder = Recorder(tmp_path, "-p", target.pid, options=["--budget", 50])
-            recorder.wait_tracing()
-            with pytest.raises(subprocess.TimeoutExpired):
-                recorder.process.wait(moments.uniform(0.005, 0.6))
-            recorder.kill()
-            assert recorder.process.returncode == -signal.SIGKILL
-            eventually(lambda: not orphans(before, recorder.process.pid), "BPF links or programs stay")
-            assert target.process.poll() is None
-        eventually(lambda: code_digest(target.pid) == clean, "a probe is left in the target")
-        target.go()
+        kill_at_random(tmp_path, target, [], seed)
         assert target.truth()["live_blocks"] <= 200
+        assert target.finish() == 0
+
+
+@pytest.mark.alone
+def test_the_tool_is_killed_while_processes_come_and_go(tmp_path):
+    """In a window probes are in all of them, and a child has its parent's from its first instruction."""
+    with Target("requests", "--children", 20, environment=own_libc(tmp_path)) as target:
+        kill_at_random(tmp_path, target, ["--follow-forks"], 7)
+        truth = target.truth()
+        assert truth["children"] > 20 and truth["failed_children"] == 0
         assert target.finish() == 0
