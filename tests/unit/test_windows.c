@@ -107,8 +107,8 @@ static void simulate(const struct simulated *stacks, size_t count, double slowed
 
 		outcome->truth[i] = look_at(&stacks[i], samples[stacks[i].class]);
 		births[i] = chance_events(seen);
-		for (uint64_t j = 0; j < births[i] / 2; j++)
-			kept += is_kept(&stacks[i]);
+		for (uint64_t j = 0; j < births[i]; j++)
+			kept += chance() < 0.5 && is_kept(&stacks[i]);
 		if (kept)
 			pairs[evidence.pair_count++] = (struct window_pair){
 				.row = i,
@@ -130,12 +130,38 @@ static double blocks_of(double bytes_per_hour)
 	return bytes_per_hour / 512 * SECONDS / 3600;
 }
 
-static bool covers(const struct outcome *outcome, size_t stack)
+static bool covers(const struct outcome *outcome, size_t stack, double blocks)
 {
 	const struct stack_growth *growth = &outcome->growth[stack];
 
-	return outcome->truth[stack] >= blocks_of(growth->low) - 0.5 &&
-	       outcome->truth[stack] <= blocks_of(growth->high) + 0.5;
+	return blocks >= blocks_of(growth->low) - 0.5 && blocks <= blocks_of(growth->high) + 0.5;
+}
+
+/* Of runs in which a stack was said to grow: intervals that hold its rate, and what it happened to leak. */
+struct coverage {
+	unsigned int found, rate, leaked;
+};
+
+static void add_coverage(struct coverage *coverage, const struct outcome *outcome, size_t stack,
+			 const struct simulated *truth)
+{
+	if (outcome->growth[stack].verdict != GROWTH_GROWS)
+		return;
+	coverage->found++;
+	coverage->rate += covers(outcome, stack, truth->per_s * SECONDS);
+	coverage->leaked += covers(outcome, stack, outcome->truth[stack]);
+}
+
+/* Of 500 runs 3 % are off by up to 2 by chance. What grew is measured, and may be held each time. */
+static void check_coverage(const struct coverage *coverage, const char *what)
+{
+	double rate = (double)coverage->rate / coverage->found;
+	double leaked = (double)coverage->leaked / coverage->found;
+
+	print_message("%s: found %u, covered %.1f %% (what was leaked: %.1f %%)\n", what,
+		      coverage->found, rate * 100, leaked * 100);
+	if (rate < 0.93 || rate > 0.99 || leaked < 0.93)
+		fail_msg("%s", what);
 }
 
 /* --- by hand --- */
@@ -158,9 +184,9 @@ static void test_by_hand(void **state)
 
 	(void)state;
 	windows_judge(&evidence, births, growth, 3);
-	/* 900 less ten times what four may be of at most (10.2), of 1000 blocks 96 % */
+	/* 1000 less ten times four, and less the errors of both, 100 and 62, which are apart */
 	assert_int_equal(growth[0].verdict, GROWTH_GROWS);
-	assert_true(fabs(blocks_of(growth[0].low) / 6 - 797) < 1);
+	assert_true(fabs(blocks_of(growth[0].low) / 6 - 842) < 1);
 	assert_true(fabs(blocks_of(growth[0].high) / 6 - 1100) < 1);
 	assert_true(fabs(blocks_of(growth[0].bytes_per_hour) / 6 - 1000.0 * 100 / 104) < 1);
 	assert_int_equal(growth[0].samples, 100);
@@ -223,7 +249,7 @@ static void test_a_leak_of_its_own_size(void **state)
 {
 	static const struct simulated stacks[] = {
 		{LEAK, 8.1, 0, 0}, {TTL, 500, 60, 1}, {LRU, 300, 67, 2}, {REQUEST, 2500, 0.005, 3}};
-	unsigned int found = 0, covered = 0;
+	struct coverage coverage = {0};
 
 	(void)state;
 	chance_seed(1);
@@ -231,16 +257,14 @@ static void test_a_leak_of_its_own_size(void **state)
 		struct outcome outcome;
 
 		simulate(stacks, 4, 1, &outcome);
-		found += outcome.growth[0].verdict == GROWTH_GROWS;
-		covered += covers(&outcome, 0);
+		add_coverage(&coverage, &outcome, 0, &stacks[0]);
 		for (size_t i = 1; i < 4; i++)
 			assert_int_not_equal(outcome.growth[i].verdict, GROWTH_GROWS);
 		assert_int_equal(outcome.growth[1].verdict, GROWTH_STEADY);
 		assert_int_equal(outcome.growth[2].verdict, GROWTH_STEADY);
 	}
-	print_message("found %u, covered %u of %d\n", found, covered, RUNS);
-	if (found < RUNS * 0.95 || covered < RUNS * 0.95)
-		fail_msg("found %u, covered %u of %d", found, covered, RUNS);
+	check_coverage(&coverage, "of its own size");
+	assert_true(coverage.found >= RUNS * 0.95);
 }
 
 /* The windows stretch what is done in them by a fifth more than is thought. */
@@ -294,7 +318,7 @@ static void test_a_shared_size(void **state)
 static void test_two_leaks_of_one_size(void **state)
 {
 	static const struct simulated stacks[] = {{LEAK, 100, 0, 0}, {LEAK, 50, 0, 0}};
-	unsigned int found[2] = {0}, covered[2] = {0};
+	struct coverage coverage[2] = {0};
 
 	(void)state;
 	chance_seed(4);
@@ -302,18 +326,12 @@ static void test_two_leaks_of_one_size(void **state)
 		struct outcome outcome;
 
 		simulate(stacks, 2, 1, &outcome);
-		for (size_t i = 0; i < 2; i++) {
-			found[i] += outcome.growth[i].verdict == GROWTH_GROWS;
-			covered[i] += covers(&outcome, i);
-		}
+		for (size_t i = 0; i < 2; i++)
+			add_coverage(&coverage[i], &outcome, i, &stacks[i]);
 	}
-	print_message("found %u and %u, covered %u and %u\n", found[0], found[1], covered[0],
-		      covered[1]);
-	for (size_t i = 0; i < 2; i++)
-		if (covered[i] < RUNS * 0.95)
-			fail_msg("stack %zu: covered %u", i, covered[i]);
-	if (found[0] < RUNS * 0.95)
-		fail_msg("found %u and %u", found[0], found[1]);
+	check_coverage(&coverage[0], "the larger one");
+	check_coverage(&coverage[1], "the smaller one");
+	assert_true(coverage[0].found >= RUNS * 0.95);
 }
 
 int main(void)

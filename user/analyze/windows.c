@@ -59,6 +59,19 @@ static double chance_high(double events, double z)
 	return n * pow(1 - 1 / (9 * n) + z / (3 * sqrt(n)), 3);
 }
 
+/*
+ * The lower end of what is left of a size's growth without the others: of a difference of two numbers with
+ * intervals of their own, whose errors are apart (Zou and Donner 2008).
+ */
+static double left_at_least(const struct window_class *class, double others)
+{
+	double gone = class->factor * others;
+	double reach = (class->per_s - class->low) * class->seconds;
+	double more = class->factor * chance_high(others, Z95) - gone;
+
+	return class->per_s * class->seconds - gone - sqrt(reach * reach + more * more);
+}
+
 /* What one stack may have of what one size grew by, in blocks. */
 struct part {
 	double point, low, high;
@@ -73,7 +86,7 @@ static struct part judge_part(const struct window_class *class, double own, doub
 	double surely =
 		class->least * seconds - factor * FACTOR_SLACK * chance_high(others, Z_VERDICT);
 	struct part part = {
-		.low = fmax(class->low * seconds - factor * chance_high(others, Z95), 0),
+		.low = fmax(left_at_least(class, others), 0),
 		.high = class->known ? fmin(class->high * seconds, own_most) : own_most,
 		.grows = class->grows && own >= SAMPLES_LEAST && surely > 0,
 	};
