@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 
+from bench_budget import part_budget
 from bench_estimates import part_estimates
 from bench_looks import part_looks
 from bench_python import part_django, part_python
@@ -253,6 +254,7 @@ PARTS = {
     "django": part_django,
     "looks": part_looks,
     "estimates": part_estimates,
+    "budget": part_budget,
 }
 
 

@@ -169,6 +169,7 @@ class Floor(Tracer):
 
 class Unfreed(Tracer):
     name = "unfreed"
+    exact = True
 
     def __init__(self, *options, output=None):
         self.output = output or BENCH / "unfreed.json"
@@ -177,7 +178,7 @@ class Unfreed(Tracer):
     def attach(self, loop):
         if not UNFREED.exists():
             raise Unavailable("build/unfreed is not built")
-        command = [str(UNFREED), "record", "--exact", "-p", str(loop.pid)]
+        command = [str(UNFREED), "record", *(["--exact"] if self.exact else []), "-p", str(loop.pid)]
         self.process = subprocess.Popen(
             [*command, *self.options, "-o", str(self.output)],
             stdin=subprocess.DEVNULL,
