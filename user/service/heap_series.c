@@ -202,8 +202,7 @@ static struct heap_look *take_look(struct heap *heap, double at_s)
 static void look_at(struct heap_series *series, struct heap *heap, struct sought_block *blocks,
 		    size_t count)
 {
-	struct heap_look *look =
-		heap->over ? NULL : take_look(heap, clock_s(CLOCK_MONOTONIC));
+	struct heap_look *look = heap->over ? NULL : take_look(heap, clock_s(CLOCK_MONOTONIC));
 
 	if (!look)
 		return;
