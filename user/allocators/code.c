@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "code.h"
 
+#include "../lib/sorted.h"
+
 /* NULL where the address is not that of a known GOT word. */
 static const struct code_slot *find_slot(const struct code *code, uint64_t address)
 {
-	size_t low = 0, high = code->slot_count;
+	size_t low = sorted_below(code->slots, code->slot_count, address, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (code->slots[middle].address < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	if (low == code->slot_count || code->slots[low].address != address)
 		return NULL;
 	return &code->slots[low];

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "../lib/array.h"
+#include "../lib/sorted.h"
 
 enum {
 	STEPS_MAX = 40000,
@@ -231,16 +232,8 @@ bool code_walk_saw(const struct code_walk *walk, uint64_t offset)
 const struct code_step *code_walk_steps_to(const struct code_walk *walk, uint64_t offset,
 					   size_t *count)
 {
-	size_t low = 0, high = walk->step_count;
+	size_t low = sorted_below(walk->steps, walk->step_count, to, offset);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (walk->steps[middle].to < offset)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	for (*count = 0; low + *count < walk->step_count; (*count)++)
 		if (walk->steps[low + *count].to != offset)
 			break;

@@ -7,6 +7,7 @@
 
 #include "../elf/elf_file.h"
 #include "../lib/array.h"
+#include "../lib/sorted.h"
 #include "hidden_allocator.h"
 
 #define CODE_BYTES_MAX (UINT64_C(512) << 20)
@@ -280,16 +281,8 @@ const struct code *elf_object_code(const struct elf_object *object, uint64_t add
 const struct elf_function *elf_object_function(const struct elf_object *object, uint64_t address)
 {
 	const struct elf_function *functions = object->functions;
-	size_t low = 0, high = object->function_count;
+	size_t low = sorted_below(functions, object->function_count, address, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (functions[middle].address < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	if (low == object->function_count || functions[low].address != address)
 		return NULL;
 	return &functions[low];

@@ -7,6 +7,7 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
+#include "../lib/sorted.h"
 #include "../lib/zone.h"
 
 struct pair {
@@ -30,16 +31,8 @@ struct sum {
 
 struct judged_block *judged_find(const struct judged_blocks *judged, uint64_t key)
 {
-	size_t low = 0, high = judged->count;
+	size_t low = sorted_below(judged->items, judged->count, key, key);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (judged->items[middle].key < key)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < judged->count && judged->items[low].key == key ? &judged->items[low] : NULL;
 }
 

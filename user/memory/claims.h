@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "../lib/sorted.h"
+
 struct memory_claim {
 	uint64_t start;
 	uint64_t end;
@@ -26,16 +28,8 @@ struct memory_claims {
 static inline const struct memory_claim *claims_from(const struct memory_claims *claims,
 						     uint64_t address)
 {
-	size_t low = 0, high = claims ? claims->count : 0;
+	size_t low = sorted_count(claims->items, claims ? claims->count : 0, end, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (claims->items[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return claims && low < claims->count ? &claims->items[low] : NULL;
 }
 

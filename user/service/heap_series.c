@@ -8,6 +8,7 @@
 
 #include "../lib/array.h"
 #include "../lib/clock.h"
+#include "../lib/sorted.h"
 #include "../memory/arenas.h"
 
 enum {
@@ -115,17 +116,7 @@ static bool is_live(const struct chunk *chunk)
 /* The first that is at an address, or behind. */
 static size_t find_block(const struct counting *counting, uint64_t address)
 {
-	size_t low = 0, high = counting->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (counting->blocks[middle].address < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return sorted_below(counting->blocks, counting->count, address, address);
 }
 
 /* A chunk of another size is another block's, at the same address. */

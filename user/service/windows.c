@@ -9,6 +9,7 @@
 #include "../analyze/windows.h"
 #include "../lib/array.h"
 #include "../lib/clock.h"
+#include "../lib/sorted.h"
 #include "../process/usage.h"
 #include "heap_series.h"
 
@@ -349,17 +350,7 @@ static int add_blocks(struct judging *judging, const struct kept *kept, size_t c
 /* The first block of that space, or of one behind. */
 static size_t find_first(const struct keeping *keeping, uint32_t number)
 {
-	size_t low = 0, high = keeping->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (keeping->items[middle].space < number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return sorted_below(keeping->items, keeping->count, space, number);
 }
 
 static int add_targets(struct judging *judging)

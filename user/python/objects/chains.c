@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "../../lib/array.h"
+#include "../../lib/sorted.h"
 
 enum {
 	PASSES_MAX = 16,
@@ -64,16 +65,8 @@ static uint32_t find_holder(const struct search *search, uint64_t address)
 
 static const struct chain_root *find_root(const struct search *search, uint64_t address)
 {
-	size_t low = 0, high = search->root_count;
+	size_t low = sorted_below(search->roots, search->root_count, address, address);
 
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (search->roots[middle].address < address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
 	return low < search->root_count && search->roots[low].address == address
 		       ? &search->roots[low]
 		       : NULL;
