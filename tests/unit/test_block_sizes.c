@@ -43,25 +43,30 @@ static struct block_sizes look_at(const struct row *rows, size_t count)
 
 static size_t count_grown(struct block_sizes *sizes, bool is_python, enum grown_need need)
 {
-	struct grown_size grown[GROWN_SIZES_MAX];
+	struct c_growth growth;
+	bool any = block_sizes_grown(sizes, is_python, need, &growth);
 
-	return block_sizes_grown(sizes, is_python, need, grown);
+	assert_int_equal(any, growth.size_count > 0);
+	return growth.size_count;
 }
 
 static void test_what_is_forgotten_beside_what_comes_and_goes(void **state)
 {
 	const struct row rows[] = {busy, forgotten};
 	struct block_sizes sizes = look_at(rows, 2);
-	struct grown_size grown[GROWN_SIZES_MAX];
+	const struct grown_size *grown;
+	struct c_growth growth;
 	struct rate rate;
 
 	(void)state;
-	assert_int_equal(block_sizes_grown(&sizes, false, GROWN_OF_C, grown), 1);
+	assert_true(block_sizes_grown(&sizes, false, GROWN_OF_C, &growth));
+	assert_int_equal(growth.size_count, 1);
+	grown = growth.sizes;
 	assert_int_equal(grown[0].bytes, 8208);
 	assert_int_equal(grown[0].more, 5);
 	assert_int_equal(grown[0].looks, LOOKS);
 	assert_float_equal(grown[0].seconds, (LOOKS - 1) * EACH_S, 0.01);
-	assert_true(block_sizes_rate(grown, 1, &rate));
+	rate = growth.rate;
 	assert_float_equal(rate.value, 5 * 8208 * 3600.0 / grown[0].seconds, 0.2 * rate.value);
 	assert_true(rate.low > 0 && rate.low < rate.value && rate.high > rate.value);
 	block_sizes_release(&sizes);

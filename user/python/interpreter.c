@@ -83,7 +83,7 @@ static int check(struct python_interpreter *interpreter, struct failure *failure
 	return refuse(failure, interpreter->binary.path, interpreter->layout.version, why);
 }
 
-static bool is_named_python(const char *path)
+bool python_is_named(const char *path)
 {
 	const char *name = strrchr(path, '/');
 
@@ -94,7 +94,7 @@ static bool is_named_python(const char *path)
 static bool is_suspect(const char *path, int error)
 {
 	return error == -EPIPE || error == -ETIME ||
-	       (is_named_python(path) && (error == -ENOEXEC || error == -EFBIG));
+	       (python_is_named(path) && (error == -ENOEXEC || error == -EFBIG));
 }
 
 /* Opens the file of a mapping. Returns 0 if it holds the interpreter, -ENOENT if not. `unnamed`:
@@ -136,13 +136,13 @@ static int find_binary(const struct procfs *procfs, struct confined *confined, p
 
 	for (int likely = 1; likely >= 0; likely--)
 		for (size_t i = 0; i < count && error == -ENOENT; i++)
-			if (is_named_python(files[i]->path) == likely)
+			if (python_is_named(files[i]->path) == likely)
 				error = open_binary(procfs, confined, pid, files[i], false,
 						    interpreter, failure);
 	/* what names nothing is looked for where it must be: to look takes reading all of a file */
 	char *exe = error == -ENOENT ? procfs_read_exe(procfs, pid) : NULL;
 	for (size_t i = 0; i < count && error == -ENOENT; i++)
-		if (is_named_python(files[i]->path) || (exe && !strcmp(files[i]->path, exe)))
+		if (python_is_named(files[i]->path) || (exe && !strcmp(files[i]->path, exe)))
 			error = open_binary(procfs, confined, pid, files[i], true, interpreter,
 					    failure);
 	free(exe);

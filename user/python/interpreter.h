@@ -42,6 +42,9 @@ struct python_thread {
 int python_interpreter_find(const struct procfs *procfs, struct confined *confined, pid_t pid,
 			    const struct mappings *mappings, struct python_interpreter *interpreter,
 			    struct failure *failure);
+/* Whether a file is called as an interpreter, or its library, is. */
+bool python_is_named(const char *path);
+
 void python_interpreter_release(struct python_interpreter *interpreter);
 
 /* Whether a value may be the address of one of the interpreter's structures. */

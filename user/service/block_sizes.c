@@ -121,43 +121,38 @@ static bool find_grown(const struct block_sizes *sizes, size_t class, enum grown
 	return true;
 }
 
-static size_t keep_largest(struct grown_size *grown, size_t count, const struct grown_size *one)
+static void keep_largest(struct c_growth *growth, const struct grown_size *one)
 {
-	size_t at = count;
+	struct grown_size *sizes = growth->sizes;
+	size_t at = growth->size_count;
 
-	while (at && grown[at - 1].rate.value < one->rate.value)
+	while (at && sizes[at - 1].rate.value < one->rate.value)
 		at--;
 	if (at == GROWN_SIZES_MAX)
-		return count;
-	count += count < GROWN_SIZES_MAX;
-	memmove(&grown[at + 1], &grown[at], (count - 1 - at) * sizeof(*grown));
-	grown[at] = *one;
-	return count;
+		return;
+	growth->size_count += growth->size_count < GROWN_SIZES_MAX;
+	memmove(&sizes[at + 1], &sizes[at], (growth->size_count - 1 - at) * sizeof(*sizes));
+	sizes[at] = *one;
 }
 
-size_t block_sizes_grown(const struct block_sizes *sizes, bool is_python, enum grown_need need,
-			 struct grown_size *grown)
+bool block_sizes_grown(const struct block_sizes *sizes, bool is_python, enum grown_need need,
+		       struct c_growth *growth)
 {
-	size_t count = 0;
+	struct rate *rate = &growth->rate;
 
+	*growth = (struct c_growth){0};
 	if (!sizes->heap || (is_python && !sizes->python))
-		return 0;
+		return false;
 	for (size_t class = 0; class < CHUNK_CLASSES; class ++) {
 		struct grown_size one;
 
 		if (find_grown(sizes, class, need, &one))
-			count = keep_largest(grown, count, &one);
+			keep_largest(growth, &one);
 	}
-	return count;
-}
-
-bool block_sizes_rate(const struct grown_size *grown, size_t count, struct rate *rate)
-{
-	*rate = (struct rate){0};
-	for (size_t i = 0; i < count; i++) {
-		rate->value += grown[i].rate.value;
-		rate->low += grown[i].rate.low;
-		rate->high += grown[i].rate.high;
+	for (size_t i = 0; i < growth->size_count; i++) {
+		rate->value += growth->sizes[i].rate.value;
+		rate->low += growth->sizes[i].rate.low;
+		rate->high += growth->sizes[i].rate.high;
 	}
-	return count;
+	return growth->size_count;
 }

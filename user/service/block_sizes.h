@@ -36,6 +36,13 @@ struct grown_size {
 	struct rate rate;
 };
 
+/* How fast C memory grows; by sizes of its blocks, most bytes first, where these tell. */
+struct c_growth {
+	struct rate rate;
+	struct grown_size sizes[GROWN_SIZES_MAX];
+	size_t size_count; /* 0: all its bytes do */
+};
+
 void block_sizes_init(struct block_sizes *sizes, pid_t pid);
 void block_sizes_release(struct block_sizes *sizes);
 
@@ -54,13 +61,10 @@ enum grown_need {
 };
 
 /*
- * Those that became more and never fewer, most bytes first, at most GROWN_SIZES_MAX. `is_python`: none
- * before it is known what is Python's.
+ * Those that became more and never fewer, and how fast they grow together. Returns whether there are
+ * any. `is_python`: none before it is known what is Python's.
  */
-size_t block_sizes_grown(const struct block_sizes *sizes, bool is_python, enum grown_need need,
-			 struct grown_size *grown);
-
-/* How fast they grow together. Returns whether there are any. */
-bool block_sizes_rate(const struct grown_size *grown, size_t count, struct rate *rate);
+bool block_sizes_grown(const struct block_sizes *sizes, bool is_python, enum grown_need need,
+		       struct c_growth *growth);
 
 #endif

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "../lib/path.h"
 #include "../profile/own_code.h"
 #include "../profile/snapshot.h"
+#include "../python/interpreter.h"
 #include "../tracer/tracer.h"
 #include "survey.h"
 
@@ -153,12 +153,6 @@ bool c_memory_rate(const struct patient_case *kase, const struct finding *findin
 	return rate->low > 0;
 }
 
-size_t c_memory_sizes(const struct patient_case *kase, enum grown_need need,
-		      struct grown_size *grown)
-{
-	return block_sizes_grown(&kase->sizes, kase->patient.is_python, need, grown);
-}
-
 struct c_trace {
 	struct tracer *tracer;
 	double slowdown_percent;
@@ -271,15 +265,15 @@ static void copy_stack(struct zone *zone, const struct stack *stack, const char 
 }
 
 /* Whether its blocks, which may be of several sizes, are as large as some on the average. */
-static bool is_of_sizes(const struct stack *stack, const struct grown_size *sizes, size_t count)
+static bool is_of_sizes(const struct stack *stack, const struct c_growth *growth)
 {
 	size_t class;
 
 	if (!stack->live_blocks)
 		return false;
 	class = chunk_class_of(chunk_size_of_request(stack->live_bytes / stack->live_blocks));
-	for (size_t i = 0; i < count; i++)
-		if (chunk_class_of(sizes[i].bytes) == class)
+	for (size_t i = 0; i < growth->size_count; i++)
+		if (chunk_class_of(growth->sizes[i].bytes) == class)
 			return true;
 	return false;
 }
@@ -289,9 +283,8 @@ static bool is_of_interpreter(const struct stack *stack)
 {
 	const struct frame *last =
 		stack->frame_count ? stack->frames[stack->frame_count - 1] : NULL;
-	const char *name = last && last->module ? path_base(last->module) : "";
 
-	return !strncmp(name, "python", 6) || !strncmp(name, "libpython", 9);
+	return last && last->module && python_is_named(last->module);
 }
 
 static void copy_losses(struct zone *zone, const struct snapshot *snapshot, struct c_stacks *stacks)
@@ -305,8 +298,8 @@ static void copy_losses(struct zone *zone, const struct snapshot *snapshot, stru
 	stacks->losses = losses;
 }
 
-void c_trace_end(struct c_trace *trace, bool is_python, const struct grown_size *sizes,
-		 size_t size_count, struct zone *zone, struct c_stacks *stacks)
+void c_trace_end(struct c_trace *trace, bool is_python, const struct c_growth *growth,
+		 struct zone *zone, struct c_stacks *stacks)
 {
 	struct snapshot *snapshot;
 	uint64_t old_ns = (uint64_t)OLD_S * 1000000000, traced_ns;
@@ -314,7 +307,7 @@ void c_trace_end(struct c_trace *trace, bool is_python, const struct grown_size 
 	tracer_stop(trace->tracer);
 	traced_ns = tracer_duration_ns(trace->tracer);
 	old_ns = old_ns < traced_ns / 2 ? old_ns : traced_ns / 2;
-	stacks->of_sizes = size_count;
+	stacks->of_sizes = growth->size_count;
 	stacks->seconds = (double)traced_ns / 1e9;
 	stacks->cost_s = stacks->seconds * trace->slowdown_percent / 100;
 	snapshot = tracer_snapshot(trace->tracer, old_ns, NULL, NULL);
@@ -325,8 +318,8 @@ void c_trace_end(struct c_trace *trace, bool is_python, const struct grown_size 
 		for (size_t i = 0; i < snapshot->stack_count; i++) {
 			const struct stack *stack = &snapshot->stacks[i];
 
-			if (size_count && (!is_of_sizes(stack, sizes, size_count) ||
-					   (is_python && is_of_interpreter(stack))))
+			if (stacks->of_sizes && (!is_of_sizes(stack, growth) ||
+						 (is_python && is_of_interpreter(stack))))
 				continue;
 			stacks->blocks += stack->live_blocks;
 			stacks->bytes += stack->live_bytes;

@@ -24,10 +24,6 @@ bool c_memory_rises(const struct patient_case *kase);
 bool c_memory_rate(const struct patient_case *kase, const struct finding *findings, size_t count,
 		   struct rate *rate);
 
-/* The sizes of blocks that become ever more (block_sizes.h), beside whatever comes and goes. */
-size_t c_memory_sizes(const struct patient_case *kase, enum grown_need need,
-		      struct grown_size *grown);
-
 /* Tells by events what was taken for Python's, look by look, where that is measured. */
 void c_memory_tell(const struct patient_case *kase);
 
@@ -56,9 +52,9 @@ c_trace_slowdown_percent(const struct c_trace *trace); /* estimated, of what the
 
 /*
  * Ends it; the stacks that hold what was not freed, most bytes first, are copied into the zone: those
- * alone whose blocks are of certain sizes, where any are given, and not made by an interpreter.
+ * alone whose blocks are of the sizes that grow, where these tell, and not made by an interpreter.
  */
-void c_trace_end(struct c_trace *trace, bool is_python, const struct grown_size *sizes,
-		 size_t size_count, struct zone *zone, struct c_stacks *stacks);
+void c_trace_end(struct c_trace *trace, bool is_python, const struct c_growth *growth,
+		 struct zone *zone, struct c_stacks *stacks);
 
 #endif

@@ -130,10 +130,7 @@ void case_watch_end(struct patient_case *kase);
 
 /* How fast malloc's live blocks grow beyond what the subjects explain; whether they do, surely enough
  * for their calls to be recorded. */
-bool case_c_growth(struct patient_case *kase, struct rate *rate);
-
-/* The sizes by which alone that is told, where it does not show in all bytes. Returns how many. */
-size_t case_c_sizes(struct patient_case *kase, struct grown_size *grown);
+bool case_c_growth(struct patient_case *kase, struct c_growth *growth);
 
 /* Bytes, when it was last polled; 0: never. */
 uint64_t case_resident(const struct patient_case *kase);

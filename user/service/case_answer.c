@@ -48,13 +48,7 @@ static bool is_unexplained(const struct answer *answer, const struct finding *fi
 	return left > C_SHARE_LEAST * answer->growth.value;
 }
 
-/* C memory that grows, and the sizes of its blocks, where these tell. */
-struct c_growth {
-	struct rate rate;
-	struct grown_size sizes[GROWN_SIZES_MAX];
-	size_t size_count;
-};
-
+/* What grows: of what sizes, where these tell. */
 static void write_what_grows(const struct patient_case *kase, const struct c_growth *growth,
 			     char *text, size_t size)
 {
@@ -107,6 +101,12 @@ static enum finding_advice advise(const struct c_stacks *stacks)
 	return stacks->slowdown_percent > SHARE_PERCENT ? ADVICE_GROWTH : ADVICE_RECORD;
 }
 
+static bool find_sizes(const struct patient_case *kase, enum grown_need need,
+		       struct c_growth *growth)
+{
+	return block_sizes_grown(&kase->sizes, kase->patient.is_python, need, growth);
+}
+
 /*
  * By sizes of which there are ever more. They may be Python's, where it has some of that size, unless
  * it was seen who makes them, or no container explains as much.
@@ -117,12 +117,9 @@ static bool grows_by_sizes(const struct patient_case *kase, const struct answer 
 	const struct c_stacks *stacks = &kase->c_stacks;
 	bool seen = stacks->of_sizes && stacks->blocks;
 
-	growth->size_count = c_memory_sizes(kase, seen ? GROWN_SURE : GROWN_OF_C, growth->sizes);
-	if (block_sizes_rate(growth->sizes, growth->size_count, &growth->rate))
+	if (find_sizes(kase, seen ? GROWN_SURE : GROWN_OF_C, growth))
 		return true;
-	growth->size_count = c_memory_sizes(kase, GROWN_SURE, growth->sizes);
-	return block_sizes_rate(growth->sizes, growth->size_count, &growth->rate) &&
-	       answer->growth_known &&
+	return find_sizes(kase, GROWN_SURE, growth) && answer->growth_known &&
 	       unexplained_rate(answer, findings, count) >= growth->rate.value;
 }
 
@@ -165,19 +162,10 @@ static bool grows_by_bytes(struct patient_case *kase, struct rate *rate)
 	return grows;
 }
 
-size_t case_c_sizes(struct patient_case *kase, struct grown_size *grown)
+bool case_c_growth(struct patient_case *kase, struct c_growth *growth)
 {
-	struct rate rate;
-
-	return grows_by_bytes(kase, &rate) ? 0 : c_memory_sizes(kase, GROWN_MAYBE, grown);
-}
-
-bool case_c_growth(struct patient_case *kase, struct rate *rate)
-{
-	struct grown_size grown[GROWN_SIZES_MAX];
-
-	return grows_by_bytes(kase, rate) ||
-	       block_sizes_rate(grown, c_memory_sizes(kase, GROWN_MAYBE, grown), rate);
+	*growth = (struct c_growth){0};
+	return grows_by_bytes(kase, &growth->rate) || find_sizes(kase, GROWN_MAYBE, growth);
 }
 
 static bool is_trivial(const struct finding *finding)

@@ -122,12 +122,14 @@ struct inquiry *inquiry_new(const struct procfs *procfs, struct confined *confin
 
 static void end_trace(struct inquiry *inquiry)
 {
-	struct grown_size sizes[GROWN_SIZES_MAX];
 	struct patient_case *kase = inquiry->traced;
+	struct c_growth growth;
 
-	if (inquiry->trace)
-		c_trace_end(inquiry->trace, kase->patient.is_python, sizes,
-			    case_c_sizes(kase, sizes), kase->subjects.zone, &kase->c_stacks);
+	if (!inquiry->trace)
+		return;
+	case_c_growth(kase, &growth);
+	c_trace_end(inquiry->trace, kase->patient.is_python, &growth, kase->subjects.zone,
+		    &kase->c_stacks);
 	inquiry->trace = NULL;
 }
 
@@ -198,11 +200,10 @@ static uint64_t attend_watches(struct inquiry *inquiry)
 }
 
 /* Where growth shows in sizes of blocks alone, only what is left is spent on it. */
-static bool is_affordable(const struct inquiry *inquiry, struct patient_case *kase)
+static bool is_affordable(const struct inquiry *inquiry, const struct patient_case *kase,
+			  const struct c_growth *growth)
 {
-	struct grown_size grown[GROWN_SIZES_MAX];
-
-	return !case_c_sizes(kase, grown) ||
+	return !growth->size_count ||
 	       inquiry_left_s(inquiry, kase) - case_look_cost(kase, true) >= TRACE_OPEN_S;
 }
 
@@ -217,15 +218,18 @@ static void begin_trace(struct inquiry *inquiry)
 {
 	double duration = inquiry->options->duration_s, most = C_GROWTH_MIN;
 	struct failure failure;
-	struct rate rate;
+	struct c_growth growth;
 
 	inquiry->trace_tried = true;
-	for (size_t i = 0; i < inquiry->case_count; i++)
-		if (!inquiry->cases[i]->gone && case_c_growth(inquiry->cases[i], &rate) &&
-		    rate.value > most && is_affordable(inquiry, inquiry->cases[i])) {
-			inquiry->traced = inquiry->cases[i];
-			most = rate.value;
-		}
+	for (size_t i = 0; i < inquiry->case_count; i++) {
+		struct patient_case *kase = inquiry->cases[i];
+
+		if (kase->gone || !case_c_growth(kase, &growth) || growth.rate.value <= most ||
+		    !is_affordable(inquiry, kase, &growth))
+			continue;
+		inquiry->traced = kase;
+		most = growth.rate.value;
+	}
 	if (!inquiry->traced)
 		return;
 	const struct c_trace_config config = {
