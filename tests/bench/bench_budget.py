@@ -3,9 +3,9 @@
 
 import json
 import statistics
-import time
+from functools import partial
 
-from bench_estimates import Load
+from bench_estimates import Load, trace_a_while
 from lanes import BENCH, Loop, Redis, Unavailable, Unfreed
 
 TRACED_SECONDS = 10
@@ -29,21 +29,10 @@ def measure_once(load, percent):
     """Percent of processor time: spent by the report, and what a unit took more than around it."""
     output = BENCH / "budget.json"
     tracer = Budget("--budget", str(percent), output=output)
-    time.sleep(PLAIN_SECONDS)
-    before = time.monotonic()
-    tracer.attach(load.target)
-    start = time.monotonic()
-    time.sleep(TRACED_SECONDS)
-    end = time.monotonic()
-    tracer.stop()
-    over = time.monotonic()
-    time.sleep(PLAIN_SECONDS)
-    plain = statistics.mean(
-        [mean_between(load, before - PLAIN_SECONDS, before),
-         mean_between(load, over, time.monotonic())]
-    )  # fmt: skip
+    plain, traced = trace_a_while(load, tracer, partial(mean_between, load), PLAIN_SECONDS,
+                                  TRACED_SECONDS)
     spent = json.loads(output.read_text())["windows"]["spent_percent"]
-    return spent, (mean_between(load, start, end) / plain - 1) * 100
+    return spent, (traced / plain - 1) * 100
 
 
 def measure(title, target, count, rounds, report):

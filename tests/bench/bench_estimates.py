@@ -45,19 +45,24 @@ class Load(threading.Thread):
         self.join()
 
 
-def measure_once(load, tracer):
-    """What tracing adds to a unit in percent, by measurement and as the report says."""
-    time.sleep(PLAIN_SECONDS)
+def trace_a_while(load, tracer, between, plain_seconds, traced_seconds):
+    """What a unit took, by `between` two times: without the tracer, before and after, and with it."""
+    time.sleep(plain_seconds)
     before = time.monotonic()
     tracer.attach(load.target)
     start = time.monotonic()
-    time.sleep(TRACED_SECONDS)
+    time.sleep(traced_seconds)
     end = time.monotonic()
     tracer.stop()
     over = time.monotonic()
-    time.sleep(PLAIN_SECONDS)
-    around = [load.between(before - PLAIN_SECONDS, before), load.between(over, time.monotonic())]
-    plain, traced = statistics.mean(around), load.between(start, end)
+    time.sleep(plain_seconds)
+    around = [between(before - plain_seconds, before), between(over, time.monotonic())]
+    return statistics.mean(around), between(start, end)
+
+
+def measure_once(load, tracer):
+    """What tracing adds to a unit in percent, by measurement and as the report says."""
+    plain, traced = trace_a_while(load, tracer, load.between, PLAIN_SECONDS, TRACED_SECONDS)
     said = json.loads(tracer.output.read_text())["overhead_percent"]
     return (traced / plain - 1) * 100, said
 
