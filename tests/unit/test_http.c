@@ -158,43 +158,12 @@ static void test_arguments(void **state)
 	}
 }
 
-static void test_passwords(void **state)
-{
-	static const struct {
-		const char *raw, *text;
-	} cases[] = {
-		{"YTpi", "b"},                  /* a:b */
-		{"OnNlY3JldA==", "secret"},     /* :secret */
-		{"OnNlY3JldA", "secret"},       /* without what fills it up */
-		{"bmFtZTphOmI=", "a:b"},        /* name:a:b */
-		{"bmFtZTo=", ""},               /* name: */
-		{"bmFtZQ==", NULL},             /* name */
-		{"OjEyMzQ1Njc4OTAxMg==", NULL}, /* :123456789012 */
-		{"OgA=", NULL},                 /* a zero */
-		{"", NULL},
-		{"====", NULL},
-		{"Y!pi", NULL},
-		{"Y", NULL},
-	};
-	char text[12];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		bool is_text = http_text_password(cases[i].raw, text, sizeof(text));
-
-		if (is_text != (cases[i].text != NULL) ||
-		    (is_text && strcmp(text, cases[i].text) != 0))
-			fail_msg("%s", cases[i].raw);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_own_names),          cmocka_unit_test(test_names_of_others),
 		cmocka_unit_test(test_what_may_be_a_name), cmocka_unit_test(test_where_it_listens),
 		cmocka_unit_test(test_no_addresses),       cmocka_unit_test(test_arguments),
-		cmocka_unit_test(test_passwords),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,6 @@ enum {
 };
 
 #define SCHEME "Bearer "
-#define BASIC  "Basic "
 
 #define CONNECTION_NS UINT64_C(10000000000)
 #define SWEEP_NS      UINT64_C(1000000000)
@@ -190,16 +189,24 @@ static const char *header_of(const struct http *http, struct MHD_Connection *con
 }
 
 /* Or the password of what can give no other: a tool that is told an address alone. */
-static bool is_secret(const struct http *http, const char *given)
+static bool is_password(const struct http *http, struct MHD_Connection *connection)
 {
-	size_t length = strlen(SCHEME), basic = strlen(BASIC);
-	char password[TOKEN_MOST + 1];
+	char *password = NULL;
+	char *name = http->mhd->basic_auth_get_username_password(connection, &password);
+	bool is_right = name && password && token_is_secret(http->site->token, password);
 
-	if (!strncasecmp(given, SCHEME, length))
-		return token_is_secret(http->site->token, given + length);
-	return !strncasecmp(given, BASIC, basic) &&
-	       http_text_password(given + basic, password, sizeof(password)) &&
-	       token_is_secret(http->site->token, password);
+	http->mhd->free(name);
+	http->mhd->free(password);
+	return is_right;
+}
+
+static bool is_secret(const struct http *http, struct MHD_Connection *connection, const char *given)
+{
+	size_t length = strlen(SCHEME);
+
+	return strncasecmp(given, SCHEME, length)
+		       ? is_password(http, connection)
+		       : token_is_secret(http->site->token, given + length);
 }
 
 /* A header counts alone where there is one: whoever gives it wants to know whether it is right. */
@@ -208,7 +215,7 @@ static bool is_let_in(const struct http *http, struct MHD_Connection *connection
 	const char *given = header_of(http, connection, MHD_HTTP_HEADER_AUTHORIZATION);
 
 	if (given)
-		return is_secret(http, given);
+		return is_secret(http, connection, given);
 	return token_is_session(
 		http->site->token,
 		http->mhd->lookup_connection_value(connection, MHD_COOKIE_KIND, http->cookie));

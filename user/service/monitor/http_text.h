@@ -9,7 +9,4 @@
 /* An argument of an address, as in "?target=a%20b". False where it is no text, or does not fit. */
 bool http_text_argument(const char *raw, char *text, size_t size);
 
-/* The password of basic authentication (RFC 7617): of what stands behind "Basic ". The same. */
-bool http_text_password(const char *raw, char *text, size_t size);
-
 #endif

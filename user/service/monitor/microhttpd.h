@@ -10,17 +10,19 @@
 
 #include "../../lib/failure.h"
 
-#define MICROHTTPD_FUNCTIONS(X)        \
-	X(add_response_header)         \
-	X(create_response_from_buffer) \
-	X(destroy_response)            \
-	X(get_connection_info)         \
-	X(get_daemon_info)             \
-	X(get_timeout)                 \
-	X(lookup_connection_value)     \
-	X(queue_response)              \
-	X(run)                         \
-	X(start_daemon)                \
+#define MICROHTTPD_FUNCTIONS(X)             \
+	X(add_response_header)              \
+	X(basic_auth_get_username_password) \
+	X(create_response_from_buffer)      \
+	X(destroy_response)                 \
+	X(free)                             \
+	X(get_connection_info)              \
+	X(get_daemon_info)                  \
+	X(get_timeout)                      \
+	X(lookup_connection_value)          \
+	X(queue_response)                   \
+	X(run)                              \
+	X(start_daemon)                     \
 	X(stop_daemon)
 
 /* As its manual has them, without MHD_ in front. */
