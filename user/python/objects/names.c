@@ -19,8 +19,6 @@ enum {
 	DESCRIPTOR_NAME = 24,
 	MEMBER_DEFINITION = 40, /* of a member descriptor -> PyMemberDef {name, type, offset} */
 	MEMBER_OFFSET = 16,
-	INT_DIGITS = 24,
-	INT_DIGITS_OLD_SIZE = 16, /* up to 3.11 */
 };
 
 static void append(char name[OBJECT_NAME_BYTES], const char *text)

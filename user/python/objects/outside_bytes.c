@@ -17,13 +17,22 @@ static bool *find_repeated(const struct patterns *patterns)
 	return repeated;
 }
 
-static uint64_t bytes_of_object(const struct objects *objects, uint32_t node, uint32_t type)
+static bool is_repeated(const struct objects *objects, const bool *repeated, uint32_t node)
+{
+	return repeated[node < objects->patterns.node_count ? objects->patterns.of_nodes[node] : 0];
+}
+
+static uint64_t bytes_of_chunk(const struct objects *objects, uint32_t node, uint32_t type)
+{
+	return chunk_guess_bytes(objects->view, graph_address(&objects->graph, node) -
+							objects->types.items[type].header_bytes);
+}
+
+static uint64_t bytes_beside(const struct objects *objects, uint32_t node, uint32_t type)
 {
 	struct object_reader *reader = (struct object_reader *)&objects->reader;
-	uint64_t address = graph_address(&objects->graph, node);
 
-	return chunk_guess_bytes(reader->view, address - objects->types.items[type].header_bytes) +
-	       object_payload(reader, address, type);
+	return object_payload(reader, graph_address(&objects->graph, node), type);
 }
 
 /* By pattern: of raw memory behind what is one of many. Returns all else. */
@@ -34,13 +43,13 @@ static uint64_t sum_outside(const struct objects *objects, const bool *repeated,
 
 	for (size_t node = graph->pool_nodes; node < graph->count; node++) {
 		uint32_t type = graph_type(graph, (uint32_t)node);
-		uint32_t pattern =
-			node < objects->patterns.node_count ? objects->patterns.of_nodes[node] : 0;
 
 		if (type)
-			bytes += bytes_of_object(objects, (uint32_t)node, type);
-		else if (repeated[pattern])
-			raw[pattern] += graph_node_bytes(graph, (uint32_t)node);
+			bytes += bytes_of_chunk(objects, (uint32_t)node, type) +
+				 bytes_beside(objects, (uint32_t)node, type);
+		else if (is_repeated(objects, repeated, (uint32_t)node))
+			raw[objects->patterns.of_nodes[node]] +=
+				graph_node_bytes(graph, (uint32_t)node);
 	}
 	return bytes;
 }
@@ -91,12 +100,11 @@ uint64_t objects_outside_bytes(struct objects *objects)
 static void add_payload(const struct objects *objects, uint32_t node, uint32_t type,
 			struct chunk_classes *classes)
 {
-	struct object_reader *reader = (struct object_reader *)&objects->reader;
 	uint64_t bytes;
 
 	if (!object_kind_has_payload((enum object_kind)objects->types.items[type].kind))
 		return;
-	bytes = object_payload(reader, graph_address(&objects->graph, node), type);
+	bytes = bytes_beside(objects, node, type);
 	if (bytes > POOL_BLOCK_BYTES_MAX)
 		chunk_classes_add(classes, chunk_size_of_request(bytes));
 }
@@ -105,15 +113,11 @@ static void add_payload(const struct objects *objects, uint32_t node, uint32_t t
 static void add_outside(const struct objects *objects, const bool *repeated, uint32_t node,
 			uint32_t type, struct chunk_classes *classes)
 {
-	const struct patterns *patterns = &objects->patterns;
-	uint32_t pattern = node < patterns->node_count ? patterns->of_nodes[node] : 0;
 	uint64_t bytes = 0;
 
 	if (type)
-		bytes = chunk_guess_bytes(objects->view,
-					  graph_address(&objects->graph, node) -
-						  objects->types.items[type].header_bytes);
-	else if (repeated[pattern])
+		bytes = bytes_of_chunk(objects, node, type);
+	else if (is_repeated(objects, repeated, node))
 		bytes = graph_node_bytes(&objects->graph, node);
 	if (bytes)
 		chunk_classes_add(classes, chunk_size_of_request(bytes));

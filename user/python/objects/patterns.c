@@ -201,17 +201,16 @@ static bool make_room_for_nodes(struct patterns *patterns, size_t count)
 	return patterns->node_count;
 }
 
+static enum object_kind kind_of(const struct graph *graph, uint32_t node)
+{
+	return (enum object_kind)graph->reader->types->items[graph_type(graph, node)].kind;
+}
+
 /* A variable of a function that a greenlet is in, under whose name it stands: wherever the greenlet
  * is held at the moment. */
 static bool is_of_greenlet(const struct graph *graph, uint32_t parent, uint32_t label)
 {
-	return label_kind(label) == LABEL_VARIABLE &&
-	       graph->reader->types->items[graph_type(graph, parent)].kind == KIND_GREENLET;
-}
-
-static enum object_kind kind_of(const struct graph *graph, uint32_t node)
-{
-	return (enum object_kind)graph->reader->types->items[graph_type(graph, node)].kind;
+	return label_kind(label) == LABEL_VARIABLE && kind_of(graph, parent) == KIND_GREENLET;
 }
 
 /* What code is made of, and names of functions and classes: a program of many modules has more of
@@ -261,7 +260,7 @@ static uint32_t pattern_of(struct patterns *patterns, const struct graph *graph,
 
 static bool may_be_shared(const struct graph *graph, uint32_t node)
 {
-	enum object_kind kind = graph->reader->types->items[graph_type(graph, node)].kind;
+	enum object_kind kind = kind_of(graph, node);
 
 	return kind == KIND_INT || kind == KIND_STR || kind == KIND_BYTES;
 }
