@@ -242,7 +242,10 @@ static void remove_old(struct history *history, const char *directory, int64_t n
 	while (rows && count < REMOVED_MAX && history->sqlite->step(rows) == SQLITE_ROW) {
 		int64_t at = history->sqlite->column_int64(rows, 0);
 
-		if (remove_file(directory, at, "txt") & remove_file(directory, at, "html"))
+		bool no_text = remove_file(directory, at, "txt");
+		bool no_page = remove_file(directory, at, "html");
+
+		if (no_text && no_page)
 			removed[count++] = at;
 	}
 	history->sqlite->finalize(rows);
