@@ -107,10 +107,29 @@ static void test_objects_without_room(void **state)
 	assert_int_equal(object_bytes(reader, text, str), 80);
 }
 
+/* What Python has of malloc by sizes of chunks: a deque has a block for each 64 entries. */
+static void test_chunks_beside(void **state)
+{
+	enum { BLOCKS = 5 };
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	struct chunk_classes one = {0}, more = {0};
+	size_t of_blocks = chunk_class_of(chunk_size_of_request(DEQUE_BLOCK_BYTES));
+
+	look(fixture);
+	objects_chunks(&fixture->objects, &one);
+	assert_true(one.items[of_blocks].count >= 1);
+	space_put(space, space->deque + DEQUE_LENGTH, (BLOCKS - 1) * DEQUE_BLOCK_ITEMS);
+	look(fixture);
+	objects_chunks(&fixture->objects, &more);
+	assert_int_equal(more.items[of_blocks].count - one.items[of_blocks].count, BLOCKS - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_lengths),
+		TEST(test_chunks_beside),
 		TEST(test_lengths_without_room),
 		TEST(test_tables_that_lie),
 		TEST(test_objects_without_room),

@@ -96,17 +96,19 @@ uint64_t objects_outside_bytes(struct objects *objects)
 	return bytes;
 }
 
-/* What an object has beside itself is taken for one block, as all but a deque's is. */
+/* What an object has beside itself is one block, but for a deque. */
 static void add_payload(const struct objects *objects, uint32_t node, uint32_t type,
 			struct chunk_classes *classes)
 {
-	uint64_t bytes;
+	enum object_kind kind = (enum object_kind)objects->types.items[type].kind;
+	uint64_t bytes, block;
 
-	if (!object_kind_has_payload((enum object_kind)objects->types.items[type].kind))
+	if (!object_kind_has_payload(kind))
 		return;
 	bytes = bytes_beside(objects, node, type);
-	if (bytes > POOL_BLOCK_BYTES_MAX)
-		chunk_classes_add(classes, chunk_size_of_request(bytes));
+	block = kind == KIND_DEQUE ? DEQUE_BLOCK_BYTES : bytes;
+	for (; block > POOL_BLOCK_BYTES_MAX && bytes >= block; bytes -= block)
+		chunk_classes_add(classes, chunk_size_of_request(block));
 }
 
 /* The chunk of an object that is in no pool, or what is raw memory behind one of many objects. */

@@ -8,7 +8,6 @@
 #define BYTES_MAX (UINT64_C(1) << 46)
 
 enum {
-	DEQUE_BLOCK_BYTES = 8 * (DEQUE_BLOCK_ITEMS + 2),
 	SET_ENTRY_BYTES = 16,
 	STR_KIND_SHIFT = 2,
 	LIST_SPARE = 64,       /* room that a list may have beside twice its items */
