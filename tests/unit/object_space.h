@@ -54,6 +54,7 @@ enum space_type {
 	SPACE_PLAIN, /* a class of Python code, with attributes */
 	SPACE_WEAKREF,
 	SPACE_NONE,
+	SPACE_ORDERED,
 	SPACE_TYPES,
 };
 
@@ -91,6 +92,7 @@ static const struct {
 	[SPACE_PLAIN] = {"Plain", 16, 0, TYPE_HEAP | TYPE_HAVE_GC | TYPE_MANAGED_DICT},
 	[SPACE_WEAKREF] = {"weakref.ReferenceType", 64, 0, TYPE_HAVE_GC},
 	[SPACE_NONE] = {"NoneType", 16, 0, 0},
+	[SPACE_ORDERED] = {"collections.OrderedDict", 112, 0, TYPE_HAVE_GC | TYPE_DICT_SUBCLASS},
 };
 
 static inline uint8_t *space_at(struct object_space *space, uint64_t address)

@@ -125,14 +125,38 @@ static void test_chunks_beside(void **state)
 	assert_int_equal(more.items[of_blocks].count - one.items[of_blocks].count, BLOCKS - 1);
 }
 
+/* An OrderedDict has a pointer for each place of its table, in a block of its own. */
+static void test_order_beside(void **state)
+{
+	enum { PLACES = 256, BYTES = 8 * PLACES };
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t ordered = space_object(space, SPACE_ORDERED, 112);
+	uint64_t table = space_get(space, space->dict + DICT_KEYS);
+	struct chunk_classes classes = {0};
+	struct object_reader *reader = &fixture->objects.reader;
+
+	space_put(space, ordered + DICT_KEYS, table);
+	space_put(space, ordered + ORDERED_NODES, space_large(space, BYTES));
+	space_put(space, ordered + ORDERED_NODE_COUNT, PLACES);
+	space_dict_add(space, space->main, "ORDERED", ordered);
+	look(fixture);
+	objects_chunks(&fixture->objects, &classes);
+	assert_int_equal(
+		object_payload(reader, ordered, type_of(fixture, ordered)),
+		BYTES + object_payload(reader, space->dict, type_of(fixture, space->dict)));
+	assert_int_equal(classes.items[chunk_class_of(chunk_size_of_request(BYTES))].count, 1);
+	space_put(space, ordered + ORDERED_NODE_COUNT, PLACES + 1);
+	look(fixture);
+	assert_int_equal(object_order_bytes(reader, ordered), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_lengths),
-		TEST(test_chunks_beside),
-		TEST(test_lengths_without_room),
-		TEST(test_tables_that_lie),
-		TEST(test_objects_without_room),
+		TEST(test_lengths),         TEST(test_chunks_beside),
+		TEST(test_order_beside),    TEST(test_lengths_without_room),
+		TEST(test_tables_that_lie), TEST(test_objects_without_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,19 +96,29 @@ uint64_t objects_outside_bytes(struct objects *objects)
 	return bytes;
 }
 
-/* What an object has beside itself is one block, but for a deque. */
+static void add_blocks(struct chunk_classes *classes, uint64_t bytes, uint64_t block)
+{
+	for (; block > POOL_BLOCK_BYTES_MAX && bytes >= block; bytes -= block)
+		chunk_classes_add(classes, chunk_size_of_request(block));
+}
+
+/* What an object has beside itself is one block, but for deques and ordered dictionaries. */
 static void add_payload(const struct objects *objects, uint32_t node, uint32_t type,
 			struct chunk_classes *classes)
 {
-	enum object_kind kind = (enum object_kind)objects->types.items[type].kind;
-	uint64_t bytes, block;
+	struct object_reader *reader = (struct object_reader *)&objects->reader;
+	const struct python_type *known = &objects->types.items[type];
+	uint64_t bytes, order = 0;
 
-	if (!object_kind_has_payload(kind))
+	if (!object_kind_has_payload((enum object_kind)known->kind))
 		return;
 	bytes = bytes_beside(objects, node, type);
-	block = kind == KIND_DEQUE ? DEQUE_BLOCK_BYTES : bytes;
-	for (; block > POOL_BLOCK_BYTES_MAX && bytes >= block; bytes -= block)
-		chunk_classes_add(classes, chunk_size_of_request(block));
+	if (known->is_ordered)
+		order = object_order_bytes(reader, graph_address(&objects->graph, node));
+	order = order < bytes ? order : bytes;
+	add_blocks(classes, order, order);
+	bytes -= order;
+	add_blocks(classes, bytes, known->kind == KIND_DEQUE ? DEQUE_BLOCK_BYTES : bytes);
 }
 
 /* The chunk of an object that is in no pool, or what is raw memory behind one of many objects. */

@@ -177,6 +177,8 @@ static void refer_dict(struct visit *visit, const struct object *object,
 			   object_word(reader, object->address + DICT_KEYS), &keys) &&
 	    may_read(reader, keys.used))
 		dict_each(reader->view, reader->structs, object->address, refer_entry, visit);
+	if (type->is_ordered)
+		store(visit, object_word(visit->reader, object->address + ORDERED_NODES));
 	scan(visit, object->address, object->address + DICT_BYTES,
 	     object->address + type->basic_bytes, type->dict_offset);
 }

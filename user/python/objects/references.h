@@ -118,6 +118,9 @@ static inline struct object object_make(struct object_reader *reader, uint64_t a
 /* Bytes that it has outside of pools beside itself: items, tables, buffers of arrays. */
 uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t type);
 
+/* What of these an OrderedDict has for the order of its keys, a block of its own. */
+uint64_t object_order_bytes(struct object_reader *reader, uint64_t address);
+
 /* Whether objects of a kind may have any. */
 static inline bool object_kind_has_payload(enum object_kind kind)
 {

@@ -118,6 +118,15 @@ static uint64_t dict_payload(struct object_reader *reader, uint64_t address)
 	return outside(reader, table, keys.bytes);
 }
 
+uint64_t object_order_bytes(struct object_reader *reader, uint64_t address)
+{
+	uint64_t count = object_word(reader, address + ORDERED_NODE_COUNT);
+
+	if (count > BYTES_MAX / 8 || count & (count - 1))
+		return 0;
+	return outside(reader, object_word(reader, address + ORDERED_NODES), count * 8);
+}
+
 /* A list has room for an eighth more than its items, or, when it got shorter, for twice as many;
  * other figures are not of one moment. */
 static uint64_t list_payload(struct object_reader *reader, uint64_t address)
@@ -195,9 +204,12 @@ static uint64_t ndarray_payload(struct object_reader *reader, uint64_t address)
 
 uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t type)
 {
-	switch ((enum object_kind)reader->types->items[type].kind) {
+	const struct python_type *known = &reader->types->items[type];
+
+	switch ((enum object_kind)known->kind) {
 	case KIND_DICT:
-		return dict_payload(reader, address);
+		return dict_payload(reader, address) +
+		       (known->is_ordered ? object_order_bytes(reader, address) : 0);
 	case KIND_LIST:
 		return list_payload(reader, address);
 	case KIND_SET:

@@ -33,6 +33,9 @@ enum {
 	DICT_VALUES = 40,
 	DICT_BYTES = 48,
 
+	ORDERED_NODES = 64, /* of an OrderedDict: a pointer for each place of its table */
+	ORDERED_NODE_COUNT = 72,
+
 	LIST_LENGTH = 16,
 	LIST_ITEMS = 24,
 	LIST_ALLOCATED = 32,

@@ -271,6 +271,20 @@ static enum object_kind find_kind(struct view *view, struct type_object object)
 	return kind;
 }
 
+static bool is_ordered(struct view *view, struct type_object object)
+{
+	char name[40];
+
+	for (int i = 0; i < BASES_MAX && object.flags & TYPE_DICT_SUBCLASS; i++) {
+		read_c_string(view, object.name, name, sizeof(name));
+		if (!(object.flags & TYPE_HEAP) && !strcmp(name, "collections.OrderedDict"))
+			return true;
+		if (!object.base || !view_bytes(view, object.base, &object, sizeof(object)))
+			break;
+	}
+	return false;
+}
+
 static uint8_t header_bytes(const struct python_structs *structs, uint64_t flags)
 {
 	uint64_t pre = structs->minor >= 12   ? TYPE_MANAGED_DICT | TYPE_MANAGED_WEAKREF
@@ -302,6 +316,7 @@ static uint32_t add_type(struct python_object_types *types, struct view *view, u
 				       : 0,
 		.kind = (uint8_t)find_kind(view, *object),
 		.header_bytes = header_bytes(types->structs, object->flags),
+		.is_ordered = is_ordered(view, *object),
 		.name = read_name(types, view, address, object),
 	};
 	if (!type->name) {

@@ -51,6 +51,7 @@ struct python_type {
 	int32_t dict_offset;
 	uint8_t kind;         /* enum object_kind */
 	uint8_t header_bytes; /* in front of the object, in its block */
+	bool is_ordered;      /* OrderedDict, or of a class that is made of it */
 	char *name;           /* qualified, with its module unless that is builtins */
 	/* Of the look that is under way. */
 	uint64_t count;
