@@ -3,6 +3,8 @@
  * be: what is read from a busy process is not all of one moment. */
 #include "object_fixture.h"
 
+#include "python/objects/entry_bytes.h"
+
 enum { MANY = 1 << 20, FAR_MORE = 1 << 30 }; /* entries; all memory there is has room for fewer */
 
 static uint32_t type_of(const struct fixture *fixture, uint64_t address)
@@ -151,12 +153,35 @@ static void test_order_beside(void **state)
 	assert_int_equal(object_order_bytes(reader, ordered), 0);
 }
 
+/* What came last holds what lies behind the copy; what came before it tells all the same. */
+static void test_entries_behind_the_copy(void **state)
+{
+	enum { ENTRIES = 300, BEHIND = 64, BYTES = 8 * 100 };
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t list = space_list(space, ENTRIES), entry = space_list(space, 100);
+	uint64_t items = space_get(space, list + LIST_ITEMS);
+
+	for (uint64_t i = 0; i < ENTRIES; i++)
+		space_put(space, items + 8 * i, i < ENTRIES - BEHIND ? entry : 0);
+	space_dict_add(space, space->main, "GROWING", list);
+	look(fixture);
+
+	const struct graph *graph = &fixture->objects.graph;
+	assert_true(objects_entry_bytes(&fixture->objects, graph_find(graph, list, false),
+					(uint64_t)ENTRIES * BYTES, ENTRIES, ENTRIES - 1) >= BYTES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_lengths),         TEST(test_chunks_beside),
-		TEST(test_order_beside),    TEST(test_lengths_without_room),
-		TEST(test_tables_that_lie), TEST(test_objects_without_room),
+		TEST(test_lengths),
+		TEST(test_chunks_beside),
+		TEST(test_entries_behind_the_copy),
+		TEST(test_order_beside),
+		TEST(test_lengths_without_room),
+		TEST(test_tables_that_lie),
+		TEST(test_objects_without_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

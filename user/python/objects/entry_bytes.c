@@ -2,15 +2,16 @@
 /*
  * Mostly the mean of all entries: it is steady. But one that is large, such as a model that an
  * application keeps in the dictionary in which it also keeps something for each request, would make
- * each small newcomer count for a share of the model. So where those that came last, by the order
- * of the container, are far smaller than the mean, they tell instead. Of a set that order is none,
- * and they are as good as any. Where a single one is larger than many others, the mean is of these:
- * it is such a model, or what a torn entry seemed to hold.
+ * each small newcomer count for a share of the model. So where those that came, by the order of the
+ * container its last ones, are far smaller than the mean, they tell instead: some of them, from the
+ * first to the last, since what the very last ones hold may have come behind the copy. Of a set that
+ * order is none, and they are as good as any. Where a single one is larger than many others, the mean
+ * is of these: it is such a model, or what a torn entry seemed to hold.
  */
 #include "entry_bytes.h"
 
 enum {
-	NEWEST_MAX = 64,
+	SAMPLES_MAX = 64,
 	MEAN_LEAST =
 		256, /* of less the mean is good enough, and long containers are not gone through */
 	FAR_SMALLER = 2,
@@ -18,69 +19,80 @@ enum {
 	FAR_LARGER = 32,
 };
 
-struct newest {
+struct arrivals {
 	const struct graph *graph;
 	const uint64_t *below;
-	uint64_t bytes[NEWEST_MAX]; /* a ring, by entry */
-	uint64_t key_bytes;         /* of the entry that is to come */
-	uint64_t largest;           /* of all, not of the ring alone */
-	uint64_t count;
-	uint64_t max;
+	uint64_t key_bytes; /* of the entry that is to come */
+	uint64_t largest;   /* of all */
+	uint64_t count;     /* entries that were there so far */
+	uint64_t old;       /* entries that were there before */
+	uint64_t step;      /* each so many-th of those that came is taken */
+	uint64_t samples;
+	uint64_t sum;
 };
 
 static void take_entry(void *context, uint64_t target, uint32_t label)
 {
-	struct newest *newest = context;
+	struct arrivals *arrivals = context;
 	enum label_kind kind = label_kind(label);
 	uint32_t node;
 	uint64_t bytes;
 
 	if (kind != LABEL_ITEM && kind != LABEL_NAME && kind != LABEL_KEY)
 		return;
-	node = graph_find(newest->graph, target, false);
-	bytes = node ? newest->below[node] : 0; /* also where others hold it too, for the moment */
+	node = graph_find(arrivals->graph, target, false);
+	bytes = node ? arrivals->below[node]
+		     : 0; /* also where others hold it too, for the moment */
 	if (kind == LABEL_KEY) {
-		newest->key_bytes = bytes;
+		arrivals->key_bytes = bytes;
 		return;
 	}
-	bytes += newest->key_bytes;
-	newest->bytes[newest->count++ % newest->max] = bytes;
-	if (bytes > newest->largest)
-		newest->largest = bytes;
-	newest->key_bytes = 0;
+	bytes += arrivals->key_bytes;
+	if (arrivals->count >= arrivals->old &&
+	    (arrivals->count - arrivals->old) % arrivals->step == 0) {
+		arrivals->samples++;
+		arrivals->sum += bytes;
+	}
+	arrivals->count++;
+	if (bytes > arrivals->largest)
+		arrivals->largest = bytes;
+	arrivals->key_bytes = 0;
 }
 
 /* Of all entries, without the largest one where that is as much as many others. */
-static double mean_of_most(const struct newest *newest, uint64_t below, uint64_t length)
+static double mean_of_most(const struct arrivals *arrivals, uint64_t below, uint64_t length)
 {
 	double mean = (double)below / (double)length, others;
 
-	if (length < ENTRIES_MANY || newest->largest > below)
+	if (length < ENTRIES_MANY || arrivals->largest > below)
 		return mean;
-	others = (double)(below - newest->largest) / (double)(length - 1);
-	return (double)newest->largest > others * FAR_LARGER ? others : mean;
+	others = (double)(below - arrivals->largest) / (double)(length - 1);
+	return (double)arrivals->largest > others * FAR_LARGER ? others : mean;
 }
 
 double objects_entry_bytes(const struct objects *objects, uint32_t node, uint64_t below,
 			   uint64_t length, uint64_t grown)
 {
 	const struct graph *graph = &objects->graph;
-	struct newest newest = {.graph = graph, .below = objects->below};
-	double mean = length ? (double)below / (double)length : 0, sum = 0;
+	struct arrivals arrivals = {
+		.graph = graph,
+		.below = objects->below,
+		.old = length > grown ? length - grown : 0,
+		.step = (grown + SAMPLES_MAX - 1) / SAMPLES_MAX,
+	};
+	double mean = length ? (double)below / (double)length : 0, bytes;
 	struct object object;
 
-	newest.max = grown < NEWEST_MAX ? grown : NEWEST_MAX;
-	if (mean < MEAN_LEAST || !newest.max || !node || !objects->has_graph || !objects->below ||
+	if (mean < MEAN_LEAST || !grown || !node || !objects->has_graph || !objects->below ||
 	    !graph_object(graph, node, &object) ||
 	    !object_kind_is_container(objects->types.items[object.type].kind))
 		return mean;
 	object_references((struct object_reader *)&objects->reader, &object, take_entry, NULL,
-			  &newest);
-	if (newest.count < newest.max)
+			  &arrivals);
+	if (!arrivals.samples)
 		return mean;
-	mean = mean_of_most(&newest, below, length);
-	for (uint64_t i = 0; i < newest.max; i++)
-		sum += (double)newest.bytes[i];
-	sum = sum / (double)newest.max + (double)graph_node_bytes(graph, node) / (double)length;
-	return sum * FAR_SMALLER < mean ? sum : mean;
+	mean = mean_of_most(&arrivals, below, length);
+	bytes = (double)arrivals.sum / (double)arrivals.samples +
+		(double)graph_node_bytes(graph, node) / (double)length;
+	return bytes * FAR_SMALLER < mean ? bytes : mean;
 }

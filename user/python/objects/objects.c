@@ -117,7 +117,9 @@ void objects_see(void *context, uint64_t address, uint32_t type)
 	struct objects *objects = context;
 	uint64_t payload = find_payload(objects, address, type);
 
-	objects->beside_bytes += payload;
+	if (payload)
+		objects->beside_bytes +=
+			object_payload_chunks(&objects->reader, address, type, payload, NULL);
 	objects->types.items[type].payload += payload;
 	objects->types.items[type].bytes += payload;
 	containers_see(&objects->containers, address, type);

@@ -24,15 +24,20 @@ static bool is_repeated(const struct objects *objects, const bool *repeated, uin
 
 static uint64_t bytes_of_chunk(const struct objects *objects, uint32_t node, uint32_t type)
 {
-	return chunk_guess_bytes(objects->view, graph_address(&objects->graph, node) -
-							objects->types.items[type].header_bytes);
+	uint64_t bytes =
+		chunk_guess_bytes(objects->view, graph_address(&objects->graph, node) -
+							 objects->types.items[type].header_bytes);
+
+	return bytes ? chunk_size_of_request(bytes) : 0;
 }
 
 static uint64_t bytes_beside(const struct objects *objects, uint32_t node, uint32_t type)
 {
 	struct object_reader *reader = (struct object_reader *)&objects->reader;
+	uint64_t address = graph_address(&objects->graph, node);
 
-	return object_payload(reader, graph_address(&objects->graph, node), type);
+	return object_payload_chunks(reader, address, type, object_payload(reader, address, type),
+				     NULL);
 }
 
 /* By pattern: of raw memory behind what is one of many. Returns all else. */
@@ -49,7 +54,7 @@ static uint64_t sum_outside(const struct objects *objects, const bool *repeated,
 				 bytes_beside(objects, (uint32_t)node, type);
 		else if (is_repeated(objects, repeated, (uint32_t)node))
 			raw[objects->patterns.of_nodes[node]] +=
-				graph_node_bytes(graph, (uint32_t)node);
+				chunk_size_of_request(graph_node_bytes(graph, (uint32_t)node));
 	}
 	return bytes;
 }
@@ -96,29 +101,15 @@ uint64_t objects_outside_bytes(struct objects *objects)
 	return bytes;
 }
 
-static void add_blocks(struct chunk_classes *classes, uint64_t bytes, uint64_t block)
-{
-	for (; block > POOL_BLOCK_BYTES_MAX && bytes >= block; bytes -= block)
-		chunk_classes_add(classes, chunk_size_of_request(block));
-}
-
-/* What an object has beside itself is one block, but for deques and ordered dictionaries. */
 static void add_payload(const struct objects *objects, uint32_t node, uint32_t type,
 			struct chunk_classes *classes)
 {
 	struct object_reader *reader = (struct object_reader *)&objects->reader;
-	const struct python_type *known = &objects->types.items[type];
-	uint64_t bytes, order = 0;
+	uint64_t address = graph_address(&objects->graph, node);
 
-	if (!object_kind_has_payload((enum object_kind)known->kind))
-		return;
-	bytes = bytes_beside(objects, node, type);
-	if (known->is_ordered)
-		order = object_order_bytes(reader, graph_address(&objects->graph, node));
-	order = order < bytes ? order : bytes;
-	add_blocks(classes, order, order);
-	bytes -= order;
-	add_blocks(classes, bytes, known->kind == KIND_DEQUE ? DEQUE_BLOCK_BYTES : bytes);
+	if (object_kind_has_payload((enum object_kind)objects->types.items[type].kind))
+		object_payload_chunks(reader, address, type, object_payload(reader, address, type),
+				      classes);
 }
 
 /* The chunk of an object that is in no pool, or what is raw memory behind one of many objects. */
@@ -130,9 +121,9 @@ static void add_outside(const struct objects *objects, const bool *repeated, uin
 	if (type)
 		bytes = bytes_of_chunk(objects, node, type);
 	else if (is_repeated(objects, repeated, node))
-		bytes = graph_node_bytes(&objects->graph, node);
+		bytes = chunk_size_of_request(graph_node_bytes(&objects->graph, node));
 	if (bytes)
-		chunk_classes_add(classes, chunk_size_of_request(bytes));
+		chunk_classes_add(classes, bytes);
 }
 
 void objects_chunks(const struct objects *objects, struct chunk_classes *classes)

@@ -8,6 +8,7 @@
 #ifndef UNFREED_PYTHON_OBJECTS_REFERENCES_H
 #define UNFREED_PYTHON_OBJECTS_REFERENCES_H
 
+#include "../../memory/chunk_classes.h"
 #include "labels.h"
 #include "pools.h"
 #include "types.h"
@@ -117,6 +118,11 @@ static inline struct object object_make(struct object_reader *reader, uint64_t a
 
 /* Bytes that it has outside of pools beside itself: items, tables, buffers of arrays. */
 uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t type);
+
+/* The chunks of malloc that these bytes are in, with their headers: returns their bytes, and adds
+ * each to `classes`, which may be NULL. */
+uint64_t object_payload_chunks(struct object_reader *reader, uint64_t address, uint32_t type,
+			       uint64_t payload, struct chunk_classes *classes);
 
 /* What of these an OrderedDict has for the order of its keys, a block of its own. */
 uint64_t object_order_bytes(struct object_reader *reader, uint64_t address);

@@ -228,6 +228,31 @@ uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t
 	}
 }
 
+static uint64_t add_chunks(struct chunk_classes *classes, uint64_t bytes, uint64_t block)
+{
+	uint64_t chunk = chunk_size_of_request(block), count = block ? bytes / block : 0;
+
+	for (uint64_t i = 0; classes && i < count; i++)
+		chunk_classes_add(classes, chunk);
+	return count * chunk;
+}
+
+/* One block holds them all, but for deques and ordered dictionaries. */
+uint64_t object_payload_chunks(struct object_reader *reader, uint64_t address, uint32_t type,
+			       uint64_t payload, struct chunk_classes *classes)
+{
+	const struct python_type *known = &reader->types->items[type];
+	uint64_t order = 0;
+
+	if (known->kind == KIND_DEQUE)
+		return add_chunks(classes, payload, DEQUE_BLOCK_BYTES);
+	if (known->is_ordered)
+		order = object_order_bytes(reader, address);
+	order = order < payload ? order : payload;
+	return add_chunks(classes, order, order) +
+	       add_chunks(classes, payload - order, payload - order);
+}
+
 /* The same of what may have been moved since the mappings were read: to one that is not known. */
 static bool may_be_mapped(const struct object_reader *reader, uint64_t address, uint64_t bytes)
 {
