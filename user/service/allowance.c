@@ -10,7 +10,9 @@ double allowance_share(const struct allowance *allowance)
 	double rate = allowance->passed < KNOWN_AFTER_S ? allowance->usual
 							: allowance->used / allowance->passed;
 
-	return fmax(rate * ALLOWANCE_SHARE, ALLOWANCE_FLOOR);
+	double least = fmax(ALLOWANCE_LEAST_S / allowance->duration, ALLOWANCE_LOW);
+
+	return fmax(rate * ALLOWANCE_SHARE, fmin(least, ALLOWANCE_FLOOR));
 }
 
 /* What goes on takes as much in the time to come. */

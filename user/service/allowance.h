@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What we may take of the processor for one process: one percent of what it uses itself while it is
- * watched, or, of one that does little, half a percent of a processor and at least a second in all,
- * of which a few looks are made. Several that are looked at alike share that second. The last look is
+ * watched, or, of one that does little, at least a second in all, of which a few looks are made: that
+ * is no more than half a percent of a processor for what goes on all the time, and no less than a tenth
+ * of one. Several that are looked at alike share that second. The last look is
  * made whatever is left, and on a busy machine looks cost more than those before them: some of that
  * percent is kept for it. Knows nothing of what looks do.
  */
@@ -12,7 +13,8 @@
 #include <stdbool.h>
 
 #define ALLOWANCE_SHARE   0.0085 /* of the process's own processor time */
-#define ALLOWANCE_FLOOR   0.005  /* of a processor */
+#define ALLOWANCE_FLOOR   0.005  /* of a processor, for a short time */
+#define ALLOWANCE_LOW     0.001  /* the same for a long one */
 #define ALLOWANCE_LEAST_S 1.0
 
 /* Seconds. */
