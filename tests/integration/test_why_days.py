@@ -43,8 +43,9 @@ def is_right(language, kind, report):
 
 
 def is_right_by_slope(kind, report):
-    """As who looks at the growth of the memory in use alone."""
-    return (report["growth"]["low"] > 0) == kind.startswith("leak")
+    """As who looks at the growth of the memory in use alone, where that can be told."""
+    grows = report["growth"] is not None and report["growth"]["low"] > 0
+    return grows == kind.startswith("leak")
 
 
 def judge(run, directory, results):
