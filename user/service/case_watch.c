@@ -72,6 +72,16 @@ static struct subject *next_subject(struct patient_case *kase, const struct othe
 }
 
 static size_t choose_words(struct patient_case *kase, const struct others *others,
+static bool is_chosen(const struct watch_word *words, size_t count, uint64_t address)
+{
+	for (size_t i = 0; i < count; i++)
+		if (words[i].address == address)
+			return true;
+	return false;
+}
+
+/* Two subjects may have a word in common, such as the reference count of a class of which both hold
+ * instances. */
 			   struct watch_word *words)
 {
 	bool taken[SUBJECTS_MAX] = {false};
@@ -86,6 +96,8 @@ static size_t choose_words(struct patient_case *kase, const struct others *other
 		for (size_t i = 0; i < subject->word_count && kase->watched_count < SUBJECT_WORDS;
 		     i++) {
 			words[kase->watched_count] = (struct watch_word){
+			if (is_chosen(words, kase->watched_count, subject->words[i].address))
+				continue;
 				.address = subject->words[i].address,
 				.kind = watch_kind_of(subject->words[i].kind),
 			};
