@@ -37,6 +37,20 @@ class Link:
         self.behind = behind
 
 
+class Leaf:
+    __slots__ = ("key", "left", "right")
+
+    def __init__(self, key):
+        self.key, self.left, self.right = key, None, None
+
+
+class Node:
+    def __init__(self, parent):
+        self.parent, self.children = parent, []
+        if parent:
+            parent.children.append(self)
+
+
 def grows(name):
     def add(step):
         steps[step.__name__] = step
@@ -50,6 +64,8 @@ ORDERED, DEFAULT, INNER = collections.OrderedDict(), collections.defaultdict(lis
 BYTES, ARRAY, QUEUE, SIMPLE = bytearray(), array.array("q"), queue.Queue(), queue.SimpleQueue()
 USERS = {number: [] for number in range(50)}
 CHAIN = None
+TREE, DOCUMENT, TRIE = Leaf(0.5), Node(None), {}
+LAST = DOCUMENT
 VALUES, KEPT = weakref.WeakValueDictionary(), []
 LOCAL = threading.local()
 LOCAL.rows = []
@@ -141,6 +157,31 @@ def chain(number):
     CHAIN = Link(CHAIN)
 
 
+@grows("__main__.TREE")
+def tree(number):
+    key, at = random.random(), TREE
+    while at:
+        above, side = at, "left" if key < at.key else "right"
+        at = getattr(at, side)
+    setattr(above, side, Leaf(key))
+
+
+@grows("__main__.DOCUMENT")
+def document(number):
+    """Nodes know those above them, and one leads to where the last ones are."""
+    global LAST
+    if number % 5 == 0:
+        LAST = random.choice(LAST.children or [DOCUMENT])
+    Node(LAST)
+
+
+@grows("__main__.TRIE")
+def trie(number):
+    at = TRIE
+    for letter in "%06d" % random.randrange(1000000):
+        at = at.setdefault(letter, {})
+
+
 @grows("__main__.REPLACED")
 def replaced(number):
     global REPLACED
@@ -229,6 +270,9 @@ def churn():
     number = 0
     while not stop.is_set():
         number += 1
+        below = Node(None)
+        for _ in range(random.randrange(30)):
+            Node(below)
         table = {str(i): [i] * random.randrange(30) for i in range(random.randrange(200))}
         rows = []
         for i in range(random.randrange(400)):

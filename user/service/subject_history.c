@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "subject_history.h"
 
+#include "../python/objects/trees.h"
+
 enum { LATE_OF_GROWN = 8 /* so much more must older containers have grown by */ };
 
 static uint64_t length_at(const struct container *container, uint16_t look)
@@ -16,15 +18,30 @@ void history_of_container(struct subject *subject, const struct objects *objects
 				   LOOK_UNKNOWN);
 }
 
+/* As one pattern: all of a tree. */
+static struct pattern pattern_of(const struct subject *subject, const struct objects *objects)
+{
+	const struct patterns *patterns = &objects->patterns;
+	struct pattern pattern = patterns->items[subject->pattern];
+	struct trees trees;
+
+	if (!subject->tree || trees_find(&trees, patterns, &objects->types))
+		return pattern;
+	if (trees.heads[subject->pattern])
+		pattern = trees_sum(&trees, patterns, trees.heads[subject->pattern]);
+	trees_release(&trees);
+	return pattern;
+}
+
 static void add_pattern_history(struct subject *subject, const struct objects *objects)
 {
 	const struct patterns *patterns = &objects->patterns;
-	const struct pattern *pattern = &patterns->items[subject->pattern];
+	const struct pattern pattern = pattern_of(subject, objects);
 
 	subject->sample_count = 0;
-	subject->turns_over = !pattern_is_steady(pattern);
+	subject->turns_over = !pattern_is_steady(&pattern);
 	for (size_t i = 0; i < patterns->looks; i++)
-		subject_add_sample(subject, patterns->times[i], pattern->counts[i], LOOK_UNKNOWN);
+		subject_add_sample(subject, patterns->times[i], pattern.counts[i], LOOK_UNKNOWN);
 }
 
 /* What such containers hold at each look that counted it, whoever of them was there. */

@@ -174,7 +174,7 @@ struct subject *subjects_get(struct subjects *subjects, const char *key, double 
 
 static uint64_t below_of(const struct objects *objects, const struct grown *grown)
 {
-	if (grown->alike <= 1 && grown->node && objects->below)
+	if (grown->alike <= 1 && !grown->tree && grown->node && objects->below)
 		return objects->below[grown->node];
 	if (grown->entries > 0 && grown->bytes > 0)
 		return (uint64_t)((double)grown->length * (double)grown->bytes /
@@ -260,7 +260,8 @@ static bool is_replaced(const struct objects *objects, const struct grown *grown
 {
 	enum object_kind kind;
 
-	if (grown->container || grown->alike > 1 || !objects->has_graph || !grown->node)
+	if (grown->container || grown->tree || grown->alike > 1 || !objects->has_graph ||
+	    !grown->node)
 		return false;
 	kind = objects->types.items[graph_type(&objects->graph, grown->node)].kind;
 	return object_kind_is_container(kind) && kind != KIND_CACHE;
@@ -290,7 +291,8 @@ static void begin_alike(struct subject *subject, const struct objects *objects,
 	uint32_t type = grown->node ? graph_type(&objects->graph, grown->node) : TYPE_NONE;
 
 	/* the pattern is that of the containers, or of what is in them */
-	subject->of_lengths = grown->alike > 1 &&
+	subject->tree = grown->tree;
+	subject->of_lengths = grown->alike > 1 && !grown->tree &&
 			      patterns_of(&objects->patterns, grown->node) == grown->pattern &&
 			      object_kind_is_container(objects->types.items[type].kind);
 	history_of_many(subject, objects);

@@ -68,6 +68,7 @@ struct subject {
 	bool stays;           /* what was in it first still is */
 	bool turns_over;      /* many alike: nearly all that was in them at first is gone */
 	bool weak;            /* its entries keep nothing: what they refer to is held elsewhere */
+	bool tree;            /* its pattern is the head of a tree: see trees.h */
 	bool of_lengths;      /* of these: their lengths add up, else what they hold is counted */
 	double looked_s;      /* the last look that told of its growth */
 	unsigned int watches; /* how often it was watched */

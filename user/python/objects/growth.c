@@ -16,6 +16,7 @@
 #include "entry_bytes.h"
 #include "growth_internal.h"
 #include "growth_streamed.h"
+#include "growth_trees.h"
 #include "names.h"
 #include "report.h"
 #include "values.h"
@@ -145,22 +146,6 @@ static void take_container(struct growing *growing, uint32_t number)
 	grown->bytes += estimate_bytes(growing, container, node);
 }
 
-/* More at each look. One look of four or more may be torn: what is replaced while it is read looks
- * shorter than it is. What is bounded and changes all the time goes up now and then by chance: its
- * objects do not stay. */
-static bool pattern_grew(const struct patterns *patterns, const struct pattern *pattern)
-{
-	if (pattern->counts[patterns->looks - 1] <= pattern->counts[0] ||
-	    !pattern_is_steady(pattern))
-		return false;
-	if (pattern_goes_up(patterns, pattern, SIZE_MAX, 0))
-		return true;
-	for (size_t i = 0; i < patterns->looks && patterns->looks > 3; i++)
-		if (pattern_goes_up(patterns, pattern, i, 0))
-			return true;
-	return false;
-}
-
 static int64_t difference(const struct patterns *patterns, uint32_t number)
 {
 	const struct pattern *pattern = &patterns->items[number];
@@ -214,13 +199,11 @@ bool growing_is_fleeting(const struct objects *objects, uint32_t number)
 	       (patterns->looks < LOOKS_OF_FRAMES && comes_and_goes(objects, number));
 }
 
-/* Nor do more looks, where it is seen at one of them and not at the next. */
-static bool grew_by_chance(const struct objects *objects, uint32_t number)
+bool growing_by_chance(const struct objects *objects, uint32_t number,
+		       const struct pattern *pattern)
 {
-	const struct patterns *patterns = &objects->patterns;
-
 	return comes_and_goes(objects, number) &&
-	       !pattern_goes_up(patterns, &patterns->items[number], SIZE_MAX, SURE_UPS);
+	       !pattern_goes_up(&objects->patterns, pattern, SIZE_MAX, SURE_UPS);
 }
 
 static enum object_kind kind_of(const struct objects *objects, uint32_t number)
@@ -308,8 +291,8 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	}
 	/* small ints are counted or not as others refer to them: more of them, but no more bytes */
 	if (!example || !pattern->type || bytes <= 0 || growing_is_fleeting(objects, number) ||
-	    grew_by_chance(objects, number) || growing_is_told_elsewhere(objects, number) ||
-	    (above > 0 && grew <= 3 * above) ||
+	    growing_by_chance(objects, number, pattern) ||
+	    growing_is_told_elsewhere(objects, number) || (above > 0 && grew <= 3 * above) ||
 	    bound <= pattern->counts[objects->patterns.looks - 1] ||
 	    is_of_what_leaves(&objects->patterns, pattern, bound))
 		return;
@@ -334,6 +317,7 @@ static void take_pattern(struct growing *growing, uint32_t number)
 		.entries = grew,
 		.bytes = bytes,
 		.bound = bound,
+		.counted = true,
 		.still = pattern_stands_still(&objects->patterns, pattern),
 	};
 }
@@ -378,6 +362,7 @@ static void take_all(struct growing *growing)
 	for (uint32_t i = 1; i < objects->patterns.count; i++)
 		if (pattern_grew(&objects->patterns, &objects->patterns.items[i]))
 			take_pattern(growing, i);
+	growing_add_trees(growing);
 	growing_add_values(growing);
 }
 
@@ -407,7 +392,8 @@ static void drop_nested(struct growing *growing)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < growing->count; i++)
-		growing->items[i].nested = is_nested(growing, &growing->items[i]);
+		growing->items[i].nested =
+			growing->items[i].part || is_nested(growing, &growing->items[i]);
 	for (size_t i = 0; i < growing->count; i++)
 		if (!growing->items[i].nested)
 			growing->items[kept++] = growing->items[i];

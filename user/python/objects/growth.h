@@ -17,6 +17,9 @@ struct grown {
 	int64_t entries;
 	int64_t bytes;
 	uint64_t bound; /* of `length`, where all of them have one; UINT64_MAX: none seen */
+	bool counted;   /* objects under its pattern, and no entries of containers */
+	bool tree;      /* the objects of a tree, whose head is its pattern: see trees.h */
+	bool part;      /* of a tree that is told as a whole */
 	bool still;     /* not in the later half of the looks */
 	bool nested;    /* it lies in something that grows more */
 	bool value;     /* `alike` values, `length` bytes; no entries */

@@ -130,7 +130,25 @@ static uint32_t find_folded(const struct patterns *patterns, uint32_t parent, ui
 	return 0;
 }
 
-static uint32_t add(struct patterns *patterns, uint32_t parent, uint32_t label, uint32_t type)
+/* Modules, classes and functions refer to their like for other reasons, and dictionaries and lists hold
+ * others that mean something else, but for those that hold them directly. */
+static uint32_t find_like(const struct patterns *patterns, uint32_t parent, uint32_t number,
+			  const struct python_type *type)
+{
+	enum object_kind kind = (enum object_kind)type->kind;
+	int levels = type->flags & TYPE_HEAP ? FOLD_LEVELS : 1;
+
+	if (!number ||
+	    (kind != KIND_PLAIN && kind != KIND_DICT && kind != KIND_LIST && kind != KIND_TUPLE))
+		return 0;
+	for (uint32_t at = parent; at && levels--; at = patterns->items[at].parent)
+		if (patterns->items[at].type == number)
+			return at;
+	return 0;
+}
+
+static uint32_t add(struct patterns *patterns, const struct python_type *types, uint32_t parent,
+		    uint32_t label, uint32_t type)
 {
 	if (patterns->count >= patterns->max || !make_room(patterns))
 		return 0;
@@ -138,6 +156,7 @@ static uint32_t add(struct patterns *patterns, uint32_t parent, uint32_t label, 
 		.parent = parent,
 		.label = label,
 		.type = type,
+		.like = find_like(patterns, parent, type, &types[type]),
 		.depth = (uint16_t)(patterns->items[parent].depth + 1),
 	};
 	return (uint32_t)patterns->count++;
@@ -145,7 +164,8 @@ static uint32_t add(struct patterns *patterns, uint32_t parent, uint32_t label, 
 
 /* The pattern of what a label leads to from the end of another; 0 where there is no room for it. Most
  * steps are taken again and again. */
-static uint32_t step(struct patterns *patterns, uint32_t parent, uint32_t label, uint32_t type)
+static uint32_t step(struct patterns *patterns, const struct python_type *types, uint32_t parent,
+		     uint32_t label, uint32_t type)
 {
 	struct pattern_step *slot = find_slot(patterns, parent, label, type);
 
@@ -156,7 +176,7 @@ static uint32_t step(struct patterns *patterns, uint32_t parent, uint32_t label,
 		return parent;
 	bool has_room = make_room_for_step(patterns);
 	if (!pattern && has_room)
-		pattern = add(patterns, parent, label, type);
+		pattern = add(patterns, types, parent, label, type);
 	if (!pattern) {
 		patterns->full = true;
 		return 0;
@@ -252,7 +272,8 @@ static uint32_t pattern_of(struct patterns *patterns, const struct graph *graph,
 	if (label_kind(label) == LABEL_ROOT) /* the same in each thread */
 		label = label_make(LABEL_ROOT,
 				   labels_alike(graph->reader->labels, label_value(label)));
-	pattern = step(patterns, above, label, graph_type(graph, node));
+	pattern =
+		step(patterns, graph->reader->types->items, above, label, graph_type(graph, node));
 	if (!pattern)
 		patterns->places[node] = PLACE_NO_ROOM;
 	return pattern ? pattern : above;
@@ -283,6 +304,14 @@ static void sample(struct pattern_sum *sum, uint32_t node, uint32_t count)
 	sum->fresh[count < PATTERN_SAMPLES / 2 ? count : 2 + count % 2] = node;
 }
 
+/* Also where its way there is another one now, as it hangs on others of its type: see trees.h. */
+static bool has_stayed(const struct patterns *patterns, uint32_t number, uint32_t now)
+{
+	const struct pattern *pattern = &patterns->items[number], *other = &patterns->items[now];
+
+	return now == number || (pattern->like && other->like && pattern->type == other->type);
+}
+
 static void compare_samples(const struct patterns *patterns, const struct graph *graph,
 			    const struct pattern_sum *sum, uint32_t number)
 {
@@ -293,7 +322,7 @@ static void compare_samples(const struct patterns *patterns, const struct graph 
 		uint32_t node = address ? graph_find(graph, address, false) : 0;
 
 		pattern->sampled += address != 0;
-		pattern->stayed += node && patterns->of_nodes[node] == number;
+		pattern->stayed += node && has_stayed(patterns, number, patterns->of_nodes[node]);
 		node = sum->fresh[i];
 		pattern->samples[i] = node ? graph_address(graph, node) : 0;
 	}
@@ -330,6 +359,19 @@ bool pattern_goes_up(const struct patterns *patterns, const struct pattern *patt
 		last = pattern->counts[i];
 	}
 	return steps > 1 && last >= first + ENTRIES_MIN && ups * 2 >= steps - 1 && ups >= ups_min;
+}
+
+bool pattern_grew(const struct patterns *patterns, const struct pattern *pattern)
+{
+	if (pattern->counts[patterns->looks - 1] <= pattern->counts[0] ||
+	    !pattern_is_steady(pattern))
+		return false;
+	if (pattern_goes_up(patterns, pattern, SIZE_MAX, 0))
+		return true;
+	for (size_t i = 0; i < patterns->looks && patterns->looks > 3; i++)
+		if (pattern_goes_up(patterns, pattern, i, 0))
+			return true;
+	return false;
 }
 
 bool pattern_stands_still(const struct patterns *patterns, const struct pattern *pattern)

@@ -16,6 +16,8 @@ struct pattern {
 	uint32_t parent; /* 0: a root */
 	uint32_t label;
 	uint32_t type; /* of the object at its end; TYPE_NONE: raw memory */
+	uint32_t
+		like; /* above it, with objects of its type on which its own hang; 0: none. See trees.h */
 	uint16_t depth;
 	uint32_t counts[PATTERN_LOOKS];
 	uint64_t bytes[PATTERN_LOOKS];   /* of the objects at its end */
@@ -77,6 +79,13 @@ bool pattern_is_steady(const struct pattern *pattern);
  * at `ups_min` of them. A look that is `skipped` does not count; SIZE_MAX: none is. */
 bool pattern_goes_up(const struct patterns *patterns, const struct pattern *pattern, size_t skipped,
 		     size_t ups_min);
+
+/*
+ * Whether there are more at each look, and these stay. One look of four or more may be torn: what is
+ * replaced while it is read looks shorter than it is. What is bounded and changes all the time goes up now
+ * and then by chance: its objects do not stay.
+ */
+bool pattern_grew(const struct patterns *patterns, const struct pattern *pattern);
 
 /* Whether it was as many at the middle one of four looks or more as at the last. */
 bool pattern_stands_still(const struct patterns *patterns, const struct pattern *pattern);

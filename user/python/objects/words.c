@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "dicts.h"
+#include "trees.h"
 
 enum { SEARCH_MAX = 1 << 22, VALUES_SEARCHED = 256 };
 
@@ -89,9 +90,9 @@ uint64_t graph_slot(const struct graph *graph, uint32_t node)
 	return found ? found : find_word(reader, object.address + OBJECT_SIZE, object.end, value);
 }
 
-/* Of containers that are alike: those that grew most, one each. */
+/* Of containers that are alike: those that grew most, one each. `trees`: of a tree; NULL. */
 static size_t words_of_alike(const struct objects *objects, const struct grown *grown,
-			     struct word *words, size_t max)
+			     const struct trees *trees, struct word *words, size_t max)
 {
 	struct object_reader *reader = (struct object_reader *)&objects->reader;
 	int64_t least[8] = {0};
@@ -103,8 +104,10 @@ static size_t words_of_alike(const struct objects *objects, const struct grown *
 		int64_t grew = (int64_t)(container->length - container->length0);
 		uint32_t node = graph_find(&objects->graph, container->address, false);
 
-		if (!container_grew(&objects->containers, container, false) || !node ||
-		    patterns_of(&objects->patterns, node) != grown->pattern)
+		uint32_t pattern = node ? patterns_of(&objects->patterns, node) : 0;
+
+		if (!container_grew(&objects->containers, container, false) || !pattern ||
+		    (trees ? trees->heads[pattern] : pattern) != grown->pattern)
 			continue;
 		size_t at = count < max ? count++ : max - 1;
 		if (at == max - 1 && count == max && least[at] >= grew)
@@ -155,6 +158,23 @@ static struct word refcount_of(const struct objects *objects, uint32_t type)
 	return (struct word){.address = known->address, .kind = WORD_REFCOUNT};
 }
 
+/* Its nodes are made, or get others into them. */
+static size_t words_of_tree(const struct objects *objects, const struct grown *grown,
+			    struct word *words, size_t max)
+{
+	struct word refcount = refcount_of(objects, grown->type);
+	struct trees trees;
+	size_t count = 0;
+
+	if (refcount.address)
+		words[count++] = refcount;
+	if (trees_find(&trees, &objects->patterns, &objects->types))
+		return count;
+	count += words_of_alike(objects, grown, &trees, words + count, max - count);
+	trees_release(&trees);
+	return count;
+}
+
 size_t grown_words(const struct objects *objects, const struct grown *grown, struct word *words,
 		   size_t max)
 {
@@ -182,8 +202,10 @@ size_t grown_words(const struct objects *objects, const struct grown *grown, str
 		};
 		return words[0].address ? 1 : 0;
 	}
+	if (grown->tree)
+		return words_of_tree(objects, grown, words, max);
 	if (grown->alike > 1)
-		count = words_of_alike(objects, grown, words, max - 1);
+		count = words_of_alike(objects, grown, NULL, words, max - 1);
 	if (grown->alike <= 1 || is_chained(objects, grown)) {
 		uint32_t node = is_chained(objects, grown) ? head_of(&objects->graph, grown->node)
 							   : grown->node;

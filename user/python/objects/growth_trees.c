@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "growth_trees.h"
+
+#include <stdlib.h>
+
+#include "trees.h"
+
+struct growing_trees {
+	struct growing *growing;
+	struct trees trees;
+	int64_t *bytes; /* by head: by how much it grew, with what hangs on its nodes */
+	int64_t *told;  /* by head: most of that that one row tells */
+};
+
+/* The head of the tree that a pattern lies in, or is of; 0: none. */
+static uint32_t find_head(const struct growing_trees *all, uint32_t pattern)
+{
+	const struct patterns *patterns = &all->growing->objects->patterns;
+
+	while (pattern && !all->trees.heads[pattern])
+		pattern = patterns->items[pattern].parent;
+	return pattern ? all->trees.heads[pattern] : 0;
+}
+
+static void sum_bytes(struct growing_trees *all)
+{
+	const struct growing *growing = all->growing;
+	const struct patterns *patterns = &growing->objects->patterns;
+
+	for (uint32_t i = 1; i < all->trees.count; i++) {
+		uint32_t head = all->trees.heads[i];
+
+		/* the others are below these */
+		if (head && find_head(all, patterns->items[i].parent) != head)
+			all->bytes[head] +=
+				(int64_t)(growing->last_below[i] - growing->first_below[i]);
+	}
+}
+
+/* Objects that are nodes were counted, a part of the tree. */
+static bool is_part(const struct growing_trees *all, const struct grown *grown)
+{
+	return grown->counted && all->trees.heads[grown->pattern];
+}
+
+/* What hangs on an entry that is a node tells not what a new one brings: most of that came later. */
+static void weigh_entries(struct growing_trees *all)
+{
+	struct growing *growing = all->growing;
+	const struct patterns *patterns = &growing->objects->patterns;
+
+	for (uint32_t i = 1; i < all->trees.count; i++) {
+		uint32_t head = all->trees.heads[i], holder = patterns->items[i].parent;
+		uint32_t group = patterns->items[i].like ? growing->group_of[holder] : 0;
+
+		if (!group || !head || growing->items[group - 1].counted)
+			continue;
+		struct pattern sum = trees_sum(&all->trees, patterns, head);
+		int64_t nodes = (int64_t)sum.counts[patterns->looks - 1] - (int64_t)sum.counts[0];
+		struct grown *grown = &growing->items[group - 1];
+
+		if (nodes > 0 && grown->bytes > all->bytes[head] / nodes * grown->entries)
+			grown->bytes = all->bytes[head] / nodes * grown->entries;
+	}
+}
+
+static void list_told(struct growing_trees *all)
+{
+	const struct growing *growing = all->growing;
+
+	for (size_t i = 0; i < growing->count; i++) {
+		const struct grown *grown = &growing->items[i];
+		uint32_t head = is_part(all, grown) ? 0 : find_head(all, grown->pattern);
+
+		if (head && grown->bytes > all->told[head])
+			all->told[head] = grown->bytes;
+	}
+}
+
+static bool is_growth(const struct growing_trees *all, uint32_t head, const struct pattern *sum)
+{
+	const struct growing *growing = all->growing;
+	const struct patterns *patterns = &growing->objects->patterns;
+
+	return all->bytes[head] > 2 * all->told[head] && growing->examples[head] &&
+	       !growing_above(growing, patterns->items[head].parent, head) &&
+	       !growing_is_fleeting(growing->objects, head) &&
+	       !growing_is_told_elsewhere(growing->objects, head) &&
+	       !growing_by_chance(growing->objects, head, sum) && pattern_grew(patterns, sum);
+}
+
+static void take_tree(struct growing_trees *all, uint32_t head)
+{
+	struct growing *growing = all->growing;
+	const struct patterns *patterns = &growing->objects->patterns;
+	size_t last = patterns->looks - 1;
+	struct pattern sum = trees_sum(&all->trees, patterns, head);
+	struct grown *grown;
+
+	if (!is_growth(all, head, &sum) || !(grown = growing_add(growing)))
+		return;
+	grown->tree = true;
+	grown->pattern = head;
+	grown->node = growing->examples[head];
+	grown->type = patterns->items[head].type;
+	grown->alike = patterns->items[head].counts[last];
+	grown->length = sum.counts[last];
+	grown->entries = (int64_t)sum.counts[last] - (int64_t)sum.counts[0];
+	grown->bytes = all->bytes[head];
+	grown->still = pattern_stands_still(patterns, &sum);
+	growing->group_of[head] = (uint32_t)growing->count;
+	for (uint32_t i = 1; i < all->trees.count; i++)
+		if (all->trees.heads[i] == head)
+			growing->group_of[i] = (uint32_t)growing->count;
+}
+
+static void drop_parts(struct growing_trees *all, size_t before)
+{
+	struct growing *growing = all->growing;
+
+	for (size_t i = 0; i < before; i++) {
+		struct grown *grown = &growing->items[i];
+		uint32_t head = is_part(all, grown) ? all->trees.heads[grown->pattern] : 0;
+
+		grown->part = head && growing->group_of[head] > before;
+	}
+}
+
+static bool allocate(struct growing_trees *all)
+{
+	all->bytes = calloc(all->trees.count, sizeof(*all->bytes));
+	all->told = calloc(all->trees.count, sizeof(*all->told));
+	return all->bytes && all->told;
+}
+
+void growing_add_trees(struct growing *growing)
+{
+	const struct objects *objects = growing->objects;
+	struct growing_trees all = {.growing = growing};
+	size_t before = growing->count;
+
+	if (trees_find(&all.trees, &objects->patterns, &objects->types))
+		return;
+	if (allocate(&all)) {
+		sum_bytes(&all);
+		weigh_entries(&all);
+		list_told(&all);
+		for (uint32_t i = 1; i < all.trees.count; i++)
+			if (all.trees.heads[i] == i && all.bytes[i] > 0)
+				take_tree(&all, i);
+		drop_parts(&all, before);
+	}
+	free(all.bytes);
+	free(all.told);
+	trees_release(&all.trees);
+}
