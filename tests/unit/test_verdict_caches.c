@@ -322,6 +322,63 @@ static void test_some_that_stay(void **state)
 	assert_share(&caches, VERDICT_LEAK, 0, 0);
 }
 
+/* By chance: of `per_s` that come some stay for good, the others leave after a second or two; or all live
+ * for some time. Until `uptime_s` as it is to be expected, then for so many looks. */
+static void trial_by_chance(struct trial *trial, double per_s, double staying, double life_s,
+			    double uptime_s)
+{
+	double leaving = per_s * (1 - staying), before_s = uptime_s - (LOOKS - 1) * STEP_S;
+	double kept = chance_events(per_s * staying * before_s);
+	double passing = chance_events(leaving * life_s * (1 - exp(-before_s / life_s)));
+
+	trial_begin(trial, uptime_s);
+	for (size_t i = 0; i < LOOKS; i++) {
+		trial_add(trial, kept + passing);
+		double gone = fmin(chance_events(passing * (1 - exp(-STEP_S / life_s))), passing);
+		double soon = chance_events(leaving * STEP_S * fmax(1 - life_s / STEP_S, 0));
+		double came = chance_events(leaving * STEP_S) - soon;
+
+		kept += chance_events(per_s * staying * STEP_S);
+		passing += fmax(came, 0) - gone;
+		trial->history.shrunk += (uint64_t)(gone + soon);
+	}
+	trial->history.watched_s = LOOKS * STEP_S;
+}
+
+static void judge_by_chance(struct tally *tally, double per_s, double staying, double life_share,
+			    double uptime_s)
+{
+	struct trial trial;
+
+	trial_by_chance(&trial, per_s, staying, staying > 0 ? 1.5 : life_share * uptime_s,
+			uptime_s);
+	trial_judge(&trial);
+	trial_end(&trial, tally);
+}
+
+/* Half of what comes leaves soon, the other half never; and caches of which as much leaves as stays. */
+static void test_half_that_stays(void **state)
+{
+	static const double uptimes_s[] = {200, 600, 0.9 * HOUR};
+	static const double rates[] = {4, 30};
+	struct tally halves[2] = {0}, tenths = {0}, caches = {0};
+
+	(void)state;
+	chance_seed(7);
+	for (size_t i = 0; i < 6 * RUNS / 3; i++) {
+		double uptime_s = uptimes_s[i % 3], per_s = rates[i / 3 % 2];
+
+		judge_by_chance(&halves[i / 3 % 2], per_s, 0.5, 0, uptime_s);
+		judge_by_chance(&tenths, 10 * per_s, 0.1, 0, uptime_s);
+		judge_by_chance(&caches, per_s, 0, 0.7 + 1.3 * chance(), uptime_s);
+	}
+	assert_share(&halves[0], VERDICT_GROWS, 0.95, 1); /* some 200 stay in two minutes */
+	assert_share(&halves[1], VERDICT_GROWS, 0.99, 1);
+	assert_share(&tenths, VERDICT_GROWS, 0.9, 1);
+	assert_share(&caches, VERDICT_GROWS, 0, 0.01);
+	assert_share(&caches, VERDICT_LEAK, 0, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_churn_is_seen_by_the_watch),
 		cmocka_unit_test(test_what_is_emptied),
 		cmocka_unit_test(test_some_that_stay),
+		cmocka_unit_test(test_half_that_stays),
 		cmocka_unit_test(test_falls_between_looks_are_seen),
 		cmocka_unit_test(test_bends),
 	};

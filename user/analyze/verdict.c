@@ -30,13 +30,13 @@
 #include <string.h>
 
 #include "../lib/quantity.h"
+#include "leaving.h"
 #include "misses.h"
 
 #define HOUR_S        3600.0
 #define WARM_UP_S     600.0
 #define IN_PROPORTION 2.0
 #define FAR_OFF       4.0
-#define LEAVE_FOR_ONE 10.0
 #define BENDS_LEAST   0.7 /* of its earlier rate: more is no bend */
 #define WORK_LEAST_S  0.5 /* of processor time: by less, told in ticks, work cannot be compared */
 
@@ -471,18 +471,17 @@ static bool is_in_proportion(const struct facts *facts)
 	return facts->share >= 1 / IN_PROPORTION && facts->share <= IN_PROPORTION;
 }
 
-/*
- * Tasks, connections or requests under way, some of which are forgotten: for each that stays many leave.
- * Were all alike, as where entries live for some time, most would have come before any left: where ten
- * leave for one that stays, the present rate would have made a quarter of them.
- */
 static bool forgets_some(const struct facts *facts)
 {
-	const struct container_history *history = facts->history;
+	double first = facts->amounts[0].value, middle_s = facts->age_s - elapsed(facts) / 2;
+	const struct leaving leaving = {
+		.grown = facts->size - first,
+		.fallen = facts->fallen,
+		.share = facts->slope.per_s * middle_s / fmax((first + facts->size) / 2, 1),
+	};
 
-	return history->watched_s > 0 && !facts->of_bytes && !facts->slower &&
-	       is_in_proportion(facts) &&
-	       (double)history->shrunk >= LEAVE_FOR_ONE * facts->slope.per_s * history->watched_s;
+	return !facts->of_bytes && !facts->slower &&
+	       leaving_is_of_some(facts->history, facts->slope.per_s, &leaving);
 }
 
 /* Some leave, but not enough: a sound cache would stand still by now. */
