@@ -13,7 +13,7 @@
 #include "output/watched.h"
 #include "service/fills.h"
 
-enum { FRAMES_MOST = 24, FILLS_MOST = 8 };
+enum { FRAMES_MOST = 24, FILLS_MOST = 64 };
 
 /* --- as an answer has it --- */
 
@@ -97,7 +97,8 @@ static void test_what_counts_as_growth(void **state)
 	assert_int_equal(length.shrink_count, 1);
 	assert_int_equal(length.shrink[0].delta, -2);
 	fills_take(&slot, zone, WORD_SLOT, &result);
-	assert_int_equal(slot.grow_count, 2);
+	assert_int_equal(slot.grow_count, 1); /* from the same lines */
+	assert_int_equal(slot.grow[0].count, writers[0].count + writers[2].count);
 	assert_int_equal(slot.shrink_count, 0);
 	fills_take(&instances, zone, WORD_REFCOUNT, &result);
 	assert_int_equal(instances.grow_count, 1);
@@ -106,7 +107,7 @@ static void test_what_counts_as_growth(void **state)
 
 static void test_no_more_than_there_is_room_for(void **state)
 {
-	static struct watch_frame deep[FRAMES_MOST + 6];
+	static struct watch_frame deep[FILLS_MOST + 2][FRAMES_MOST + 6];
 	struct watch_writer writers[FILLS_MOST + 2];
 	const struct watch_result result = {.writers = writers, .writer_count = FILLS_MOST + 2};
 	struct fills fills = {0};
@@ -114,16 +115,45 @@ static void test_no_more_than_there_is_room_for(void **state)
 	(void)state;
 	for (size_t i = 0; i < FILLS_MOST + 2; i++) {
 		writers[i] = writer_of(WATCH_GREW, 100 - (int64_t)i);
-		writers[i].frames = deep;
+		deep[i][0].line = (uint32_t)i + 1;
+		deep[i][FRAMES_MOST].own = true;
+		writers[i].frames = deep[i];
 		writers[i].frame_count = FRAMES_MOST + 6;
 	}
-	deep[FRAMES_MOST].own = true;
 	fills_take(&fills, zone, WORD_LENGTH, &result);
 	assert_int_equal(fills.grow_count, FILLS_MOST);
 	assert_int_equal(fills.grow[0].delta, 100);
-	assert_int_equal(fills.grow[FILLS_MOST - 1].delta, 93);
+	assert_int_equal(fills.grow[FILLS_MOST - 1].delta, 101 - FILLS_MOST);
+	assert_int_equal(fills_told(FILLS_MOST), 8);
+	assert_int_equal(fills_told(3), 3);
 	assert_int_equal(fills.grow[0].frame_count, FRAMES_MOST);
 	assert_int_equal(fills.grow[0].own, FRAMES_MOST);
+}
+
+/* Of two watches, the second of which sees who fills it for good. */
+static void test_what_stays_is_put_first(void **state)
+{
+	struct watch_frame often = {.function = "begin", .line = 1};
+	struct watch_frame seldom = {.function = "forget", .line = 2};
+	struct watch_writer writers[] = {writer_of(WATCH_GREW, 900), writer_of(WATCH_SHRANK, -900),
+					 writer_of(WATCH_GREW, 4)};
+	struct watch_result result = {.writers = writers, .writer_count = 2};
+	struct fills fills = {0};
+
+	(void)state;
+	assert_false(fills_tell(&fills, 4));
+	writers[0].frames = writers[1].frames = &often;
+	writers[2].frames = &seldom;
+	writers[0].frame_count = writers[1].frame_count = writers[2].frame_count = 1;
+	fills_take(&fills, zone, WORD_LENGTH, &result);
+	assert_false(fills_tell(&fills, 4));
+	result.writer_count = 3;
+	fills_take(&fills, zone, WORD_LENGTH, &result);
+	fills_put_first(&fills, 4);
+	assert_int_equal(fills.grow_count, 2);
+	assert_string_equal(fills.grow[0].frames[0].function, "forget");
+	assert_int_equal(fills.grow[1].delta, 1800);
+	assert_true(fills_tell(&fills, 4));
 }
 
 static void test_how_a_word_is_watched(void **state)
@@ -274,6 +304,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_what_counts_as_growth, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_more_than_there_is_room_for, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_what_stays_is_put_first, setup, teardown),
 		cmocka_unit_test(test_how_a_word_is_watched),
 		cmocka_unit_test(test_little_happened),
 		cmocka_unit_test(test_who_filled_and_emptied_it),

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "../lib/saturate.h"
+#include "fill_order.h"
 
 static bool is_equal(const char *a, const char *b)
 {
@@ -85,9 +86,8 @@ static void add_fills(struct answer_fill *fills, size_t *count, const struct ans
 	}
 }
 
-static const struct answer_fill *merge_fills(struct zone *zone, const struct answer_fill *a,
-					     size_t *count, const struct answer_fill *b,
-					     size_t b_count)
+static struct answer_fill *merge_fills(struct zone *zone, const struct answer_fill *a,
+				       size_t *count, const struct answer_fill *b, size_t b_count)
 {
 	struct answer_fill *fills = zone_alloc(zone, *count + b_count, sizeof(*fills));
 	size_t merged = 0;
@@ -147,6 +147,30 @@ static void vote(struct merged *merged, const struct finding *finding)
 	}
 }
 
+static double sum_deltas(const struct answer_fill *fills, size_t count)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		sum += (double)fills[i].delta;
+	return sum;
+}
+
+/* What fills it all, and what empties it. */
+static void merge_all_fills(struct finding *sum, const struct finding *finding, struct zone *zone)
+{
+	struct answer_fill *fills = merge_fills(zone, sum->fills, &sum->fill_count, finding->fills,
+						finding->fill_count);
+
+	sum->empties = merge_fills(zone, sum->empties, &sum->empty_count, finding->empties,
+				   finding->empty_count);
+	if (sum->empty_count)
+		fills_order(fills, sum->fill_count,
+			    sum_deltas(fills, sum->fill_count) +
+				    sum_deltas(sum->empties, sum->empty_count));
+	sum->fills = fills;
+}
+
 static void add_to(struct merged *merged, const struct finding *finding, struct zone *zone)
 {
 	struct finding *sum = &merged->finding;
@@ -155,10 +179,7 @@ static void add_to(struct merged *merged, const struct finding *finding, struct 
 	sum->holds_bytes = saturating_add(sum->holds_bytes, finding->holds_bytes);
 	if (sum->container)
 		sum->container = merge_containers(zone, sum->container, finding->container);
-	sum->fills = merge_fills(zone, sum->fills, &sum->fill_count, finding->fills,
-				 finding->fill_count);
-	sum->empties = merge_fills(zone, sum->empties, &sum->empty_count, finding->empties,
-				   finding->empty_count);
+	merge_all_fills(sum, finding, zone);
 	sum->watched_s = fmax(sum->watched_s, finding->watched_s);
 	sum->evidence |= finding->evidence;
 	merged->processes++;

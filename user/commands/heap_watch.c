@@ -134,6 +134,7 @@ static void take_result(const struct watch_result *result, enum word_kind kind, 
 	struct fills fills = {0};
 
 	fills_take(&fills, zone, kind, result);
+	fills_put_first(&fills, (double)result->net);
 	watched->value = result->value;
 	watched->hits = result->hits;
 	watched->grew = result->grew;
@@ -145,9 +146,9 @@ static void take_result(const struct watch_result *result, enum word_kind kind, 
 	watched->hit_us = result->hits ? result->cost_s / (double)result->hits * 1e6 : 0;
 	watched->end = describe_end(result->end);
 	watched->fills = fills.grow;
-	watched->fill_count = fills.grow_count;
+	watched->fill_count = fills_told(fills.grow_count);
 	watched->empties = fills.shrink;
-	watched->empty_count = fills.shrink_count;
+	watched->empty_count = fills_told(fills.shrink_count);
 }
 
 /* Where another object was put in its place, the length of the one that was there says nothing. */

@@ -51,7 +51,8 @@ static bool comes_before(const struct subject *a, const struct subject *b,
 
 /*
  * The subject whose growth weighs most of those that were watched least often. One that showed who
- * fills it needs no more watching; one that did not is watched again, as it may grow seldom.
+ * fills it needs no more watching; one that did not is watched again, as it may grow seldom, or be
+ * filled and emptied far more often than it grows.
  */
 static struct subject *next_subject(struct patient_case *kase, const struct others *others,
 				    const bool *taken)
@@ -61,7 +62,7 @@ static struct subject *next_subject(struct patient_case *kase, const struct othe
 	for (size_t i = 0; i < kase->subjects.count; i++) {
 		struct subject *subject = &kase->subjects.items[i];
 
-		if (taken[i] || subject->fills.grow_count || subject->gone || subject->weak ||
+		if (taken[i] || subject_is_told(subject) || subject->gone || subject->weak ||
 		    replaced_is_doubtful(subject) || examples_are_over(subject) ||
 		    !subject->word_count)
 			continue;
@@ -71,7 +72,6 @@ static struct subject *next_subject(struct patient_case *kase, const struct othe
 	return best;
 }
 
-static size_t choose_words(struct patient_case *kase, const struct others *others,
 static bool is_chosen(const struct watch_word *words, size_t count, uint64_t address)
 {
 	for (size_t i = 0; i < count; i++)
@@ -82,6 +82,7 @@ static bool is_chosen(const struct watch_word *words, size_t count, uint64_t add
 
 /* Two subjects may have a word in common, such as the reference count of a class of which both hold
  * instances. */
+static size_t choose_words(struct patient_case *kase, const struct others *others,
 			   struct watch_word *words)
 {
 	bool taken[SUBJECTS_MAX] = {false};
@@ -95,9 +96,9 @@ static bool is_chosen(const struct watch_word *words, size_t count, uint64_t add
 		taken[index] = true;
 		for (size_t i = 0; i < subject->word_count && kase->watched_count < SUBJECT_WORDS;
 		     i++) {
-			words[kase->watched_count] = (struct watch_word){
 			if (is_chosen(words, kase->watched_count, subject->words[i].address))
 				continue;
+			words[kase->watched_count] = (struct watch_word){
 				.address = subject->words[i].address,
 				.kind = watch_kind_of(subject->words[i].kind),
 			};
@@ -179,8 +180,10 @@ void case_watch_end(struct patient_case *kase)
 	watch_stop_all(kase->watch);
 	for (size_t i = 0; i < kase->watched_count; i++)
 		take_result(kase, i, watched_s);
-	for (size_t i = 0; i < kase->subjects.count; i++)
+	for (size_t i = 0; i < kase->subjects.count; i++) {
 		kase->subjects.items[i].watched_s += watched_s[i];
+		subject_order_fills(&kase->subjects.items[i]);
+	}
 	watch_close(kase->watch);
 	kase->watch = NULL;
 }

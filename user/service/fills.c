@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "fills.h"
 
-enum { FILLS_MAX = 8, FILL_FRAMES_MAX = 24 };
+#include <string.h>
+
+#include "../analyze/fill_order.h"
+
+/* More than are told: the line that counts may be one of those with few hits. */
+enum { FILLS_MAX = 64, FILL_FRAMES_MAX = 24 };
+
+#define EXPLAINS_LEAST 0.25
 
 enum watch_kind watch_kind_of(enum word_kind kind)
 {
@@ -32,9 +39,39 @@ static void copy_frames(struct zone *zone, const struct watch_writer *writer,
 	fill->frames = frames;
 }
 
+static bool is_text_equal(const char *a, const char *b)
+{
+	return a == b || (a && b && !strcmp(a, b));
+}
+
+static bool is_of(const struct answer_fill *fill, const struct watch_writer *writer)
+{
+	size_t count =
+		writer->frame_count < FILL_FRAMES_MAX ? writer->frame_count : FILL_FRAMES_MAX;
+
+	if (fill->frame_count != count)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const struct answer_frame *frame = &fill->frames[i];
+		const struct watch_frame *other = &writer->frames[i];
+
+		if (frame->line != other->line || !is_text_equal(frame->file, other->file) ||
+		    !is_text_equal(frame->function, other->function ? other->function : "?"))
+			return false;
+	}
+	return true;
+}
+
 static void append(struct zone *zone, struct answer_fill **fills, size_t *count,
 		   const struct watch_writer *writer)
 {
+	for (size_t i = 0; i < *count; i++) {
+		if (!is_of(&(*fills)[i], writer))
+			continue;
+		(*fills)[i].delta += writer->net;
+		(*fills)[i].count += writer->count;
+		return;
+	}
 	if (!*fills)
 		*fills = zone_alloc(zone, FILLS_MAX, sizeof(**fills));
 	if (*count == FILLS_MAX)
@@ -61,4 +98,17 @@ void fills_take(struct fills *fills, struct zone *zone, enum word_kind kind,
 		else if (kind == WORD_LENGTH && writer->net < 0)
 			append(zone, &fills->shrink, &fills->shrink_count, writer);
 	}
+}
+
+void fills_put_first(struct fills *fills, double stayed)
+{
+	if (fills->shrink_count)
+		fills_order(fills->grow, fills->grow_count, stayed);
+}
+
+bool fills_tell(const struct fills *fills, double stayed)
+{
+	return fills->grow_count &&
+	       (!fills->shrink_count ||
+		fills_explain(fills->grow, fills->grow_count, 0, stayed) >= EXPLAINS_LEAST);
 }

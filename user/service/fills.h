@@ -8,16 +8,29 @@
 #include "../python/objects/words.h"
 
 struct fills {
-	struct answer_fill *grow; /* those that make it grow, most first */
+	struct answer_fill
+		*grow; /* those that make it grow, most first, or as fills_put_first has it */
 	size_t grow_count;
 	struct answer_fill *shrink;
 	size_t shrink_count;
 };
 
+/* So many of them a reader is told. */
+static inline size_t fills_told(size_t count)
+{
+	return count < 8 ? count : 8;
+}
+
 enum watch_kind watch_kind_of(enum word_kind kind);
 
-/* Adds copies of what a watch found, in the zone. */
+/* Adds copies of what a watch found, in the zone; to those from the same lines that are there. */
 void fills_take(struct fills *fills, struct zone *zone, enum word_kind kind,
 		const struct watch_result *result);
+
+/* Of what entries leave too: puts those first whose entries stay. See analyze/fill_order.h. */
+void fills_put_first(struct fills *fills, double stayed);
+
+/* Whether the first ones explain what stayed: else who filled it is not seen yet. */
+bool fills_tell(const struct fills *fills, double stayed);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../analyze/fill_order.h"
 #include "../lib/array.h"
 #include "../python/objects/entry_bytes.h"
 #include "../python/objects/names.h"
@@ -14,6 +15,8 @@
 #include "lost.h"
 #include "replaced.h"
 #include "subject_history.h"
+
+enum { WATCHES_MOST = 3 /* where those that fill it for good were not seen so far */ };
 
 #define BROUGHT_LEAST 0.75 /* of the mean; less is the first look's error more likely */
 
@@ -409,17 +412,28 @@ bool subject_take_result(struct subjects *subjects, struct subject *subject, enu
 	return true;
 }
 
-static bool is_same_line(const struct answer_fill *a, const struct answer_fill *b)
+/* Entries that came while it was watched, and are still there. What is under way at an end of a watch
+ * says little where that is counted all the time. */
+static double stayed_of(const struct subject *subject)
 {
-	size_t of_a = a->own < a->frame_count ? a->own : 0;
-	size_t of_b = b->own < b->frame_count ? b->own : 0;
+	const struct container_sample *samples = subject->samples;
+	size_t last = subject->sample_count - 1;
 
-	if (!a->frame_count || !b->frame_count)
-		return false;
-	const struct answer_frame *left = &a->frames[of_a], *right = &b->frames[of_b];
+	if (subject->alike || subject->sample_count < 2 || samples[last].at_s <= samples[0].at_s)
+		return (double)subject->grown - (double)subject->shrunk;
+	return ((double)samples[last].length - (double)samples[0].length) /
+	       (samples[last].at_s - samples[0].at_s) * subject->watched_s;
+}
 
-	return left->line == right->line && !strcmp(left->function, right->function) &&
-	       !strcmp(left->file ? left->file : "", right->file ? right->file : "");
+void subject_order_fills(struct subject *subject)
+{
+	fills_put_first(&subject->fills, stayed_of(subject));
+}
+
+bool subject_is_told(const struct subject *subject)
+{
+	return fills_tell(&subject->fills, stayed_of(subject)) ||
+	       (subject->fills.grow_count && subject->watches >= WATCHES_MOST);
 }
 
 /* By the line that is put forward, whoever called it. */
@@ -428,7 +442,7 @@ static uint64_t grown_by_first(const struct fills *fills)
 	uint64_t count = 0;
 
 	for (size_t i = 0; i < fills->grow_count; i++)
-		if (!i || is_same_line(&fills->grow[0], &fills->grow[i]))
+		if (!i || fills_share_line(&fills->grow[0], &fills->grow[i]))
 			count += fills->grow[i].count;
 	return count;
 }
@@ -473,8 +487,8 @@ bool subject_finding(const struct subject *subject, double uptime_s, const struc
 		finding->container = &subject->container;
 	finding->of = subject->of;
 	finding->fills = subject->fills.grow;
-	finding->fill_count = subject->fills.grow_count;
+	finding->fill_count = fills_told(subject->fills.grow_count);
 	finding->empties = subject->fills.shrink;
-	finding->empty_count = subject->fills.shrink_count;
+	finding->empty_count = fills_told(subject->fills.shrink_count);
 	return true;
 }

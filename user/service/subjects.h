@@ -113,6 +113,12 @@ void subjects_end(struct subjects *subjects);
 bool subject_take_result(struct subjects *subjects, struct subject *subject, enum word_kind kind,
 			 const struct watch_result *result);
 
+/* After all words of a watch: puts those first who fill it for good. */
+void subject_order_fills(struct subject *subject);
+
+/* Whether it is known who fills it, as far as it can be. */
+bool subject_is_told(const struct subject *subject);
+
 /*
  * The finding about a subject, in the zone; false where there is nothing to say. `used`: processor
  * time of the process over the same time.
