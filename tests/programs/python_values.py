@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Values that are replaced by longer ones, beside others that are replaced by any, amid threads that
+"""Values and containers that are replaced by longer ones, beside others that are replaced by any, amid threads that
 allocate.
 
 Prints {kind: [name, type, line's function]} of what grows, `ready`, and goes on until a line comes.
 Arguments: replacements a second of each, threads that allocate.
 """
+import collections
 import gc
 import json
 import random
@@ -56,6 +57,8 @@ class Busy:
         self.page = b""
         self.buffer = ""
         self.window = ()
+        self.seen = frozenset()
+        self.layers = collections.ChainMap({})
 
 
 class Slotted:
@@ -67,6 +70,7 @@ class Slotted:
 
 LOG, STORE, SERIES, SLOTTED, BUSY = Log(), Store(), Series(), Slotted(), Busy()
 MARKS = []
+SEEN, NAMES, TABLE, LAYERS = frozenset(), set(), {}, collections.ChainMap({})
 ARRAY = numpy.zeros(100) if numpy else None
 FRAME = pandas.DataFrame({"a": [0.0], "b": [1.0]}) if pandas else None
 GLOBAL = ""
@@ -93,6 +97,30 @@ def add_size(number):
 def add_mark(number):
     global MARKS
     MARKS = MARKS + [None] * 8
+
+
+@grows("__main__.SEEN", "frozenset")
+def add_seen(number):
+    global SEEN
+    SEEN = SEEN | {"seen %d" % number}
+
+
+@grows("__main__.NAMES", "set")
+def add_name(number):
+    global NAMES
+    NAMES = NAMES | {"name %d" % number}
+
+
+@grows("__main__.TABLE", "dict")
+def add_row(number):
+    global TABLE
+    TABLE = {**TABLE, number: "row %d" % number}
+
+
+@grows("__main__.LAYERS.maps", "list")
+def add_layer(number):
+    global LAYERS
+    LAYERS = LAYERS.new_child({"number": "layer %d" % number})
 
 
 @grows("__main__.SLOTTED.text", "str")
@@ -142,6 +170,8 @@ def hold(number):
     BUSY.status = "s" * random.randrange(20000)
     BUSY.page = b"p" * random.randrange(2000)
     BUSY.window = tuple(range(random.randrange(200)))
+    BUSY.seen = frozenset(random.sample(range(1000, 9000), random.randrange(100)))
+    BUSY.layers = BUSY.layers.new_child() if number % 20 else collections.ChainMap({})
     ANSWERS[number % 50] = "a" * random.randrange(3000)
     BUSY.buffer += "b" * 100
     if len(BUSY.buffer) > 3000:

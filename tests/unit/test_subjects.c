@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What is followed from look to look of a made-up interpreter (object_space.h). */
+#include <unistd.h>
+
 #include "subject_fixture.h"
 
 enum { LISTS = 4, ROOM = 12 };
@@ -104,12 +106,105 @@ static void test_alike_that_stop_growing(void **state)
 	subjects_release(&subjects);
 }
 
+/* Memory of our own, in which an attribute refers to one container after another. */
+struct replaced {
+	uint64_t containers[2][3]; /* a reference count, a type, a length */
+	uint64_t slot;
+	struct subject subject;
+};
+
+static void replace(struct replaced *replaced, size_t place, uint64_t length)
+{
+	struct memory memory = process_memory(getpid());
+	struct subjects subjects = {.items = &replaced->subject, .count = 1};
+	uint64_t *container = replaced->containers[place];
+
+	replaced->containers[1 - place][0] = 0;
+	container[0] = 1;
+	container[1] = 0x1000;
+	container[2] = length;
+	replaced->slot = (uint64_t)(uintptr_t)container;
+	subjects_poll(&subjects, &memory, (double)replaced->subject.sample_count);
+}
+
+static bool takes(struct replaced *replaced, enum word_kind kind, uint64_t address)
+{
+	const struct watch_result result = {.grew = 1, .replaced = 1};
+	const struct word word = {.address = address, .kind = kind};
+	struct subjects subjects = {0};
+
+	return subject_take_result(&subjects, &replaced->subject, &word, &result);
+}
+
+/* Its length is where it is now; what is replaced again and again is watched where it is held. */
+static void test_what_is_replaced_is_followed(void **state)
+{
+	struct replaced replaced = {0};
+	struct subject *subject = &replaced.subject;
+	uint64_t first = (uint64_t)(uintptr_t)replaced.containers[0];
+
+	(void)state;
+	subject->slot_address = (uint64_t)(uintptr_t)&replaced.slot;
+	subject->container.address = first;
+	subject->length_address = first + 16;
+	subject->type_address = 0x1000;
+	replace(&replaced, 0, 5);
+	assert_int_equal(subject->moves, 0);
+	assert_true(takes(&replaced, WORD_LENGTH, first + 16));
+	replace(&replaced, 1, 6);
+	assert_int_equal(subject->samples[1].length, 6);
+	assert_int_equal(subject->word_count, 2);
+	assert_int_equal(subject->words[0].kind, WORD_SLOT);
+	assert_false(takes(&replaced, WORD_LENGTH, first + 16));
+	assert_true(takes(&replaced, WORD_LENGTH, subject->length_address));
+	replace(&replaced, 0, 7);
+	replace(&replaced, 1, 9);
+	assert_int_equal(subject->samples[3].length, 9);
+	assert_int_equal(subject->word_count, 1);
+	assert_int_equal(subject->grown, 0);
+	assert_false(takes(&replaced, WORD_LENGTH, subject->length_address));
+	assert_true(takes(&replaced, WORD_SLOT, subject->slot_address));
+}
+
+static enum verdict verdict_of(struct replaced *replaced, const uint64_t *lengths, size_t count)
+{
+	struct subject *subject = &replaced->subject;
+	struct series used = {0};
+	struct finding finding;
+	struct zone *zone = zone_new();
+
+	subject->sample_count = 0;
+	subject->bytes_per_entry = 100000;
+	subject->container.bound = LOOK_UNKNOWN;
+	for (size_t i = 0; i < count; i++)
+		subject_add_sample(subject, (double)i, lengths[i], LOOK_UNKNOWN);
+	bool found = subject_finding(subject, 100, &used, zone, &finding);
+	enum verdict verdict = found ? finding.verdict : VERDICT_COUNT;
+	zone_free(zone);
+	return verdict;
+}
+
+/* By chance half of what is replaced is longer than what was there before. */
+static void test_what_is_replaced_by_any_is_not_told(void **state)
+{
+	static const uint64_t grown[] = {100, 140, 190, 230, 270}, few[] = {100, 170, 270, 270},
+			      any[] = {100, 180, 150, 200, 220, 290};
+	struct replaced replaced = {.subject = {.replaced = true}};
+
+	(void)state;
+	assert_int_equal(verdict_of(&replaced, grown, 5), VERDICT_GROWS);
+	assert_int_equal(verdict_of(&replaced, few, 4), VERDICT_COUNT);
+	assert_int_equal(verdict_of(&replaced, any, 6), VERDICT_COUNT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_many_alike_that_are_replaced),
 		TEST(test_some_of_many_alike_are_replaced),
 		TEST(test_alike_that_stop_growing),
+		cmocka_unit_test(test_what_is_replaced_is_followed),
+		cmocka_unit_test(test_what_is_replaced_by_any_is_not_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,7 +22,8 @@ static void begin(struct given *given)
 {
 	*given = (struct given){
 		.patterns = {.items = given->items, .count = 1, .looks = 3},
-		.types = {[NODE] = {.kind = KIND_PLAIN}, [LISTS] = {.kind = KIND_LIST}},
+		.types = {[NODE] = {.kind = KIND_PLAIN, .flags = TYPE_HEAP},
+			  [LISTS] = {.kind = KIND_LIST}},
 		.all = {.items = given->types, .count = TYPES},
 	};
 }
@@ -115,12 +116,33 @@ static void test_others_are_by_themselves(void **state)
 	trees_release(&given.trees);
 }
 
+/* Tuples in tuples are many things: two that grow alike have nothing to do with each other. */
+static void test_dictionaries_in_dictionaries(void **state)
+{
+	struct given given;
+
+	(void)state;
+	begin(&given);
+	uint32_t order = add(&given, 0, 0, LABEL_NAME, LISTS, 1, 1);
+	uint32_t flat = add(&given, order, order, LABEL_ITEM, LISTS, 3, 6);
+	uint32_t trie = add(&given, 0, 0, LABEL_NAME, LISTS, 1, 1);
+	uint32_t inner = add(&given, trie, trie, LABEL_ITEM, LISTS, 20, 50);
+
+	given.items[inner].folds = true;
+	given.items[trie].stayed = 1;
+	assert_int_equal(sum_of(&given, inner).counts[2], 51);
+	assert_int_equal(given.trees.heads[inner], trie);
+	assert_int_equal(given.trees.heads[flat], 0);
+	trees_release(&given.trees);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_tree_is_one),
 		cmocka_unit_test(test_what_a_way_that_wanders_finds_is_of_what_stays),
 		cmocka_unit_test(test_others_are_by_themselves),
+		cmocka_unit_test(test_dictionaries_in_dictionaries),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,7 +30,7 @@ struct c_stacks {
 
 struct watched_word {
 	size_t subject; /* index */
-	enum word_kind kind;
+	struct word word;
 };
 
 struct patient_case {

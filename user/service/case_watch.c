@@ -103,7 +103,7 @@ static size_t choose_words(struct patient_case *kase, const struct others *other
 				.kind = watch_kind_of(subject->words[i].kind),
 			};
 			kase->watched[kase->watched_count++] =
-				(struct watched_word){index, subject->words[i].kind};
+				(struct watched_word){index, subject->words[i]};
 		}
 	}
 	return kase->watched_count;
@@ -166,7 +166,7 @@ static void take_result(struct patient_case *kase, size_t word, double *watched_
 			   .seconds = result.watched_s,
 			   .each_us = result.hits ? result.cost_s / (double)result.hits * 1e6 : 0,
 		   });
-	if (subject_take_result(&kase->subjects, subject, watched->kind, &result))
+	if (subject_take_result(&kase->subjects, subject, &watched->word, &result))
 		watched_s[watched->subject] = fmax(watched_s[watched->subject], result.watched_s);
 	watch_result_release(&result);
 }

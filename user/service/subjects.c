@@ -16,7 +16,12 @@
 #include "replaced.h"
 #include "subject_history.h"
 
-enum { WATCHES_MOST = 3 /* where those that fill it for good were not seen so far */ };
+enum {
+	KEY_BYTES = 2 * OBJECT_NAME_BYTES,
+	MOVES_MANY = 3,
+	WATCHES_MOST = 3, /* where those that fill it for good were not seen so far */
+	TRIES = 3,
+};
 
 #define BROUGHT_LEAST 0.75 /* of the mean; less is the first look's error more likely */
 
@@ -50,6 +55,21 @@ void subject_add_sample(struct subject *subject, double at_s, uint64_t length, u
 	};
 }
 
+/* What is replaced now and then gets longer where it is; what is replaced all the time lies in turn where
+ * others lay, and what these did is not to be told of it. */
+static void watch_place(struct subject *subject)
+{
+	subject->words[0] = (struct word){.address = subject->slot_address, .kind = WORD_SLOT};
+	subject->words[1] = (struct word){.address = subject->length_address, .kind = WORD_LENGTH};
+	subject->word_count = ++subject->moves < MOVES_MANY ? 2 : 1;
+	if (subject->moves != MOVES_MANY)
+		return;
+	subject->replaced = true;
+	subject->fills = (struct fills){0};
+	subject->grown = subject->shrunk = 0;
+	subject->watched_s = 0;
+}
+
 /* Where its holder has got another one of its type instead, that is the one from now on. */
 static void follow_slot(struct subject *subject, const struct memory *memory)
 {
@@ -63,6 +83,7 @@ static void follow_slot(struct subject *subject, const struct memory *memory)
 	subject->container.address = address;
 	subject->length_address = address + length_offset;
 	subject->gone = false;
+	watch_place(subject);
 }
 
 /* What cannot be read twice is free too; once, its process may have ended. */
@@ -77,21 +98,43 @@ static bool is_gone(struct subject *subject, const struct memory *memory)
 	return is_free_of_type(words, subject->type_address);
 }
 
+/* What lies in its place when it is replaced may be another one's already. */
+static bool has_left(const struct subject *subject, const struct memory *memory)
+{
+	uint64_t address;
+
+	return subject->slot_address && !memory_read_u64(memory, subject->slot_address, &address) &&
+	       address != subject->container.address;
+}
+
+static void poll_length(struct subject *subject, const struct memory *memory, double now_s)
+{
+	for (int i = 0; i < TRIES; i++) {
+		uint64_t length;
+
+		follow_slot(subject, memory);
+		bool gone = subject->gone || is_gone(subject, memory);
+		bool known = !gone && !memory_read_u64(memory, subject->length_address, &length);
+		if (has_left(subject, memory))
+			continue;
+		subject->gone = gone;
+		if (known)
+			subject_add_sample(subject, now_s, length, LOOK_UNKNOWN);
+		return;
+	}
+}
+
 void subjects_poll(struct subjects *subjects, const struct memory *memory, double now_s)
 {
 	for (size_t i = 0; i < subjects->count; i++) {
 		struct subject *subject = &subjects->items[i];
-		uint64_t length;
 
 		if (subject->value.known)
 			replaced_poll(subject, memory, now_s);
 		examples_poll(subject, memory, now_s);
 		if (!subject->length_address)
 			continue;
-		follow_slot(subject, memory);
-		subject->gone = subject->gone || is_gone(subject, memory);
-		if (!subject->gone && !memory_read_u64(memory, subject->length_address, &length))
-			subject_add_sample(subject, now_s, length, LOOK_UNKNOWN);
+		poll_length(subject, memory, now_s);
 	}
 }
 
@@ -111,18 +154,17 @@ void subjects_end(struct subjects *subjects)
 
 /* What it is called among the subjects; NULL where it has no name. Several may have the same one:
  * then those of one type are alike. */
-static const char *key_of(struct subjects *subjects, const struct objects *objects,
-			  const struct grown *grown)
+static bool make_key(const struct objects *objects, uint32_t node, char key[KEY_BYTES])
 {
-	char name[OBJECT_NAME_BYTES], key[2 * OBJECT_NAME_BYTES];
+	char name[OBJECT_NAME_BYTES];
 	const char *type;
 
-	if (!objects->has_graph || !grown->node ||
-	    !name_of_node(&objects->graph, grown->node, NAME_GENERIC, name))
-		return NULL;
-	type = objects->types.items[graph_type(&objects->graph, grown->node)].name;
-	snprintf(key, sizeof(key), "%s %s", type ? type : "", name);
-	return zone_strdup(subjects->zone, key);
+	if (!objects->has_graph || !node ||
+	    !name_of_node(&objects->graph, node, NAME_GENERIC, name))
+		return false;
+	type = objects->types.items[graph_type(&objects->graph, node)].name;
+	snprintf(key, KEY_BYTES, "%s %s", type ? type : "", name);
+	return true;
 }
 
 struct subject *subjects_find(struct subjects *subjects, const char *key, uint64_t address)
@@ -270,12 +312,23 @@ static bool is_replaced(const struct objects *objects, const struct grown *grown
 	return object_kind_is_container(kind) && kind != KIND_CACHE;
 }
 
+/* Else the word that refers to it is in what is free soon, and then in another one. */
+static bool has_holder_that_stays(const struct objects *objects, uint32_t node)
+{
+	const struct patterns *patterns = &objects->patterns;
+	uint32_t holder = patterns->items[patterns_of(patterns, node)].parent;
+
+	return !holder || pattern_is_steady(&patterns->items[holder]);
+}
+
 /* Starts to poll the length of a container that is replaced. False where nothing tells when. */
 static bool follow_replaced(struct subject *subject, struct objects *objects,
 			    const struct grown *grown)
 {
 	uint64_t address = graph_address(&objects->graph, grown->node), length;
 
+	if (!has_holder_that_stays(objects, grown->node))
+		return false;
 	follow(subject, objects, address, graph_type(&objects->graph, grown->node));
 	if (!subject->slot_address || !subject->length_address ||
 	    !view_u64(objects->reader.view, subject->length_address, &length)) {
@@ -283,6 +336,7 @@ static bool follow_replaced(struct subject *subject, struct objects *objects,
 		return false;
 	}
 	subject->alike = false;
+	subject->replaced = true;
 	subject->container.length = length;
 	subject_add_sample(subject, objects->last_time, length, LOOK_UNKNOWN);
 	return true;
@@ -291,6 +345,8 @@ static bool follow_replaced(struct subject *subject, struct objects *objects,
 static void begin_alike(struct subject *subject, const struct objects *objects,
 			const struct grown *grown)
 {
+	subject->length_address = subject->container.address = 0;
+	subject->gone = false;
 	uint32_t type = grown->node ? graph_type(&objects->graph, grown->node) : TYPE_NONE;
 
 	/* the pattern is that of the containers, or of what is in them */
@@ -301,12 +357,26 @@ static void begin_alike(struct subject *subject, const struct objects *objects,
 	history_of_many(subject, objects);
 }
 
+static void weigh_again(struct subject *subject, const struct objects *objects,
+			const struct grown *grown)
+{
+	uint64_t bytes = below_of(objects, grown), length;
+
+	if (!subject->sample_count || !bytes)
+		return;
+	length = subject->samples[subject->sample_count - 1].length;
+	subject->container.length = length;
+	subject->container.bytes = bytes;
+}
+
 static void take_up(struct subjects *subjects, struct objects *objects, const struct grown *grown)
 {
 	const struct container *container =
 		grown->container ? &objects->containers.items[grown->container - 1] : NULL;
 	uint64_t address = container ? container->address : 0;
-	const char *key = key_of(subjects, objects, grown);
+	char name[KEY_BYTES];
+	const char *key =
+		make_key(objects, grown->node, name) ? zone_strdup(subjects->zone, name) : NULL;
 
 	if (grown->value) {
 		replaced_take_up(subjects, objects, grown, key);
@@ -317,8 +387,12 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 
 	if (is_new && !(subject = add_subject(subjects, (double)grown->bytes)))
 		return;
-	if (!is_new && subject->length_address && !subject->gone && !container)
+	if (!is_new && subject->length_address && !subject->gone && !container) {
+		weigh_again(subject, objects, grown);
 		return; /* it is followed word by word already */
+	}
+	/* what holds it was replaced too: looks alone can tell how long it is */
+	bool lost = !is_new && subject->length_address && !container;
 	if (!is_new && subject->length_address && container &&
 	    subject->container.address != address)
 		return; /* another one of that name */
@@ -339,7 +413,7 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 	if (container)
 		subject_add_sample(subject, objects->last_time, container->length,
 				   subject->container.bytes);
-	else if (is_replaced(objects, grown) && follow_replaced(subject, objects, grown))
+	else if (!lost && is_replaced(objects, grown) && follow_replaced(subject, objects, grown))
 		return;
 	else
 		begin_alike(subject, objects, grown);
@@ -356,14 +430,19 @@ static void follow_alike(struct subjects *subjects, const struct objects *object
 	}
 }
 
-/* Tables of attributes move when they grow. */
+/* Tables of attributes move when they grow. What lies where the container was may be another one, if that
+ * was replaced. */
 static void renew_slots(struct subjects *subjects, const struct objects *objects)
 {
 	for (size_t i = 0; i < subjects->count; i++) {
 		struct subject *subject = &subjects->items[i];
+		uint64_t address = subject->container.address;
+		char key[KEY_BYTES];
 
-		if (subject->length_address && !subject->gone && objects->has_graph)
-			subject->slot_address = find_slot(objects, subject->container.address);
+		if (subject->length_address && !subject->gone && objects->has_graph &&
+		    make_key(objects, graph_find(&objects->graph, address, false), key) &&
+		    subject->key && !strcmp(key, subject->key))
+			subject->slot_address = find_slot(objects, address);
 	}
 }
 
@@ -400,11 +479,21 @@ static bool tells_nothing_new(const struct subject *subject, enum word_kind kind
 	       (subject->fills.grow_count || result->net * 2 < (int64_t)result->grew / 2);
 }
 
-bool subject_take_result(struct subjects *subjects, struct subject *subject, enum word_kind kind,
-			 const struct watch_result *result)
+/* Its length is not that of what was put in its place meanwhile. */
+static bool is_of_another(const struct subject *subject, const struct word *word)
 {
+	return word->kind == WORD_LENGTH && subject->length_address && !subject->alike &&
+	       (word->address != subject->length_address || subject->moves >= MOVES_MANY);
+}
+
+bool subject_take_result(struct subjects *subjects, struct subject *subject,
+			 const struct word *word, const struct watch_result *result)
+{
+	enum word_kind kind = word->kind;
+
 	subject->cost_s += result->cost_s;
-	if (subject->gone || examples_are_over(subject) || tells_nothing_new(subject, kind, result))
+	if (subject->gone || is_of_another(subject, word) || examples_are_over(subject) ||
+	    tells_nothing_new(subject, kind, result))
 		return false;
 	subject->grown += kind == WORD_SLOT ? result->replaced : result->grew;
 	subject->shrunk += kind == WORD_LENGTH ? result->shrank : 0;
@@ -447,6 +536,21 @@ static uint64_t grown_by_first(const struct fills *fills)
 	return count;
 }
 
+/* Of what is replaced by any other half is longer than before: see replaced.h. */
+static bool may_be_any(const struct subject *subject)
+{
+	size_t ups = 0;
+
+	for (size_t i = 1; i < subject->sample_count; i++) {
+		uint64_t before = subject->samples[i - 1].length, now = subject->samples[i].length;
+
+		if (now < before)
+			return true;
+		ups += now > before;
+	}
+	return ups < SURE_UPS;
+}
+
 bool subject_finding(const struct subject *subject, double uptime_s, const struct series *used,
 		     struct zone *zone, struct finding *finding)
 {
@@ -476,8 +580,9 @@ bool subject_finding(const struct subject *subject, double uptime_s, const struc
 			samples[i].length = 1;
 	}
 	*finding = (struct finding){0};
-	if (subject->gone || subject->weak || replaced_is_doubtful(subject) ||
-	    examples_deny_growth(subject) || !verdict_of_container(&history, zone, finding))
+	if (subject->gone || (subject->replaced && !subject->alike && may_be_any(subject)) ||
+	    subject->weak || replaced_is_doubtful(subject) || examples_deny_growth(subject) ||
+	    !verdict_of_container(&history, zone, finding))
 		return false;
 	if (subject->container.bytes)
 		finding->holds_bytes = subject->container.bytes;

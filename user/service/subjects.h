@@ -53,6 +53,8 @@ struct subject {
 	uint64_t type_address;   /* at the container's second word, as long as it is the one */
 	uint64_t length_address; /* 0: its length is no word of memory */
 	uint64_t slot_address;   /* which points to it, where it is replaced too; 0: unknown */
+	unsigned int moves;      /* how often it was seen to be replaced */
+	bool replaced;           /* again and again */
 	struct word words[SUBJECT_WORDS];
 	size_t word_count;
 	double bytes_per_entry;
@@ -110,8 +112,8 @@ void subjects_end(struct subjects *subjects);
 
 /* Takes what a watch of the subject's words found, word by word. Returns whether that says anything
  * of it. */
-bool subject_take_result(struct subjects *subjects, struct subject *subject, enum word_kind kind,
-			 const struct watch_result *result);
+bool subject_take_result(struct subjects *subjects, struct subject *subject,
+			 const struct word *word, const struct watch_result *result);
 
 /* After all words of a watch: puts those first who fill it for good. */
 void subject_order_fills(struct subject *subject);

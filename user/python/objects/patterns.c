@@ -172,6 +172,7 @@ static uint32_t step(struct patterns *patterns, const struct python_type *types,
 	if (slot->pattern)
 		return slot->pattern;
 	uint32_t pattern = find_folded(patterns, parent, label, type);
+	patterns->items[pattern].folds |= pattern == parent;
 	if (!pattern && patterns->items[parent].depth == DEPTH_MAX)
 		return parent;
 	bool has_room = make_room_for_step(patterns);

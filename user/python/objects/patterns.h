@@ -19,6 +19,7 @@ struct pattern {
 	uint32_t
 		like; /* above it, with objects of its type on which its own hang; 0: none. See trees.h */
 	uint16_t depth;
+	bool folds; /* an object of it holds another one, directly */
 	uint32_t counts[PATTERN_LOOKS];
 	uint64_t bytes[PATTERN_LOOKS];   /* of the objects at its end */
 	uint32_t largest[PATTERN_LOOKS]; /* of them, in PATTERN_UNIT bytes */

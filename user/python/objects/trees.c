@@ -14,12 +14,19 @@ static bool is_held(const struct patterns *patterns, uint32_t number)
 	       label_kind(patterns->items[number].label) != LABEL_VARIABLE;
 }
 
-static void hang_up(struct trees *trees, const struct patterns *patterns)
+static bool is_own(const struct python_object_types *types, uint32_t type)
+{
+	return types->items[type].flags & TYPE_HEAP;
+}
+
+/* Dictionaries in a dictionary are a tree where there are others in these, too. */
+static void hang_up(struct trees *trees, const struct patterns *patterns,
+		    const struct python_object_types *types)
 {
 	for (uint32_t i = 1; i < patterns->count; i++) {
 		uint32_t like = patterns->items[i].like;
 
-		if (!like)
+		if (!like || !(is_own(types, patterns->items[i].type) || patterns->items[i].folds))
 			continue;
 		if (!trees->heads[like])
 			trees->sizes[trees->heads[like] = like] = 1;
@@ -28,9 +35,9 @@ static void hang_up(struct trees *trees, const struct patterns *patterns)
 	}
 }
 
-/* By type, the head of most patterns that was always there and stays. */
+/* By type of one's own, the head of most patterns that was always there and stays. */
 static void choose_heads(const struct trees *trees, const struct patterns *patterns,
-			 uint32_t *chosen)
+			 const struct python_object_types *types, uint32_t *chosen)
 {
 	for (uint32_t i = 1; i < patterns->count; i++) {
 		const struct pattern *pattern = &patterns->items[i];
@@ -38,7 +45,8 @@ static void choose_heads(const struct trees *trees, const struct patterns *patte
 
 		if (trees->heads[i] == i && pattern->counts[0] &&
 		    pattern->counts[patterns->looks - 1] && pattern_is_steady(pattern) &&
-		    is_held(patterns, i) && (!*best || trees->sizes[i] > trees->sizes[*best]))
+		    is_held(patterns, i) && is_own(types, pattern->type) &&
+		    (!*best || trees->sizes[i] > trees->sizes[*best]))
 			*best = i;
 	}
 }
@@ -94,8 +102,8 @@ int trees_find(struct trees *trees, const struct patterns *patterns,
 		trees_release(trees);
 		return -ENOMEM;
 	}
-	hang_up(trees, patterns);
-	choose_heads(trees, patterns, chosen);
+	hang_up(trees, patterns, types);
+	choose_heads(trees, patterns, types, chosen);
 	join_wandering(trees, patterns, chosen);
 	drop_chains(trees, patterns, types);
 	free(chosen);
