@@ -322,6 +322,40 @@ def test_what_nobody_explains_has_a_next_step(tmp_path):
     assert f"record -p {script.pid} -d 60 --growth" in " ".join(text.split())
 
 
+SIZES = """
+    import ctypes, random, select, sys, time
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    held, began, kept = [], time.monotonic(), 0
+    print("ready", flush=True)
+    while not select.select([sys.stdin], [], [], 0.01)[0]:
+        for _ in range(random.randrange(40)):
+            held.append(libc.malloc(random.choice([500, 9000, 40000])))
+        random.shuffle(held)
+        while len(held) > random.randrange(50, 1500):
+            libc.free(held.pop())
+        while kept < 5 * (time.monotonic() - began):
+            kept += bool(libc.malloc(3000))
+    print(kept / (time.monotonic() - began), flush=True)
+"""
+
+
+def test_what_grows_by_sizes_of_blocks_alone(tmp_path):
+    """Five blocks a second are forgotten, and forty megabytes come and go beside them: bytes tell
+    nothing, but of this size there are ever more."""
+    with Script(SIZES) as script:
+        answer, text = ask(script.pid, tmp_path, 12)
+        script.process.stdin.write("\n")
+        script.process.stdin.flush()
+        truth = 3600 * 3008 * float(script.process.stdout.readline())
+    grown = [found for found in answer["findings"] if found["verdict"] == "grows, no bound seen"]
+    assert [found["subject"] for found in grown] == ["C memory"], text
+    assert grown[0]["low"] <= truth <= grown[0]["high"], (truth, text)
+    assert 0.7 * truth < grown[0]["bytes_per_hour"] < 1.4 * truth, (truth, text)
+    reason = grown[0]["reason"]  # of sizes, or of what a recording of those saw
+    assert "blocks of 3.0 kB of malloc" in reason or "not freed" in reason, text
+
+
 def ask_cpp_fills(tmp_path, **environment):
     """The answer, in which the line that fills stands first."""
     program = subprocess.Popen([PROGRAMS / "cpp_fills"], stdout=subprocess.PIPE, text=True,
