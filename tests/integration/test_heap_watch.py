@@ -37,6 +37,7 @@ def test_who_fills_it(python, started):  # noqa: F811
         told = json.loads(run.stdout)
         assert told["schema"] == "unfreed/watch/1"
         assert told["type"] == kind
+        assert told["name"] == name + ".queue" * (kind == "collections.deque")
         first = told["filled_by"][0]
         assert function in {frame["name"].rpartition(".")[2] for frame in first["frames"][:3]}
         assert first["own"] is not None

@@ -4,6 +4,7 @@
 Prints `ready`, and as one line of JSON which names are filled by which functions.
 """
 import json
+import queue
 import select
 import sys
 import time
@@ -24,6 +25,7 @@ ENGINE = Engine()
 HISTORY = {}
 SEEN = set()
 REPLACED = []
+QUEUE = queue.Queue()
 
 
 def remember(number):
@@ -47,8 +49,12 @@ def replace(number):
     REPLACED = REPLACED + [number]
 
 
+def put(number):
+    QUEUE.put(number)
+
+
 def serve():
-    fillers = [remember, train, chain, see, replace]
+    fillers = [remember, train, chain, see, replace, put]
     number = 0
     while not select.select([sys.stdin], [], [], 0)[0]:
         number += 1
@@ -64,6 +70,7 @@ def main():
         "__main__.HISTORY": ["dict", "remember"], "__main__.ENGINE.rows": ["list", "train"],
         "__main__.SEEN": ["set", "see"], "__main__.REPLACED": ["list", "replace"],
         "__main__.ENGINE.head": ["__main__.Link", "chain"], "__main__.Link": [None, "chain"],
+        "__main__.QUEUE": ["collections.deque", "put"],
     }), flush=True)  # fmt: skip
     serve()
 

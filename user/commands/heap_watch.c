@@ -59,6 +59,57 @@ static bool find_object(struct patient *patient, uint32_t node, struct zone *zon
 	return wanted->count;
 }
 
+/* The object itself, or one whose dictionary of attributes leads there. */
+static bool is_attribute_of(const struct graph *graph, uint32_t node, uint32_t object)
+{
+	uint32_t parent = graph->parents[node];
+
+	if (label_kind(graph->labels[node]) == LABEL_NAMESPACE)
+		return false;
+	return parent == object || (label_kind(graph->labels[parent]) == LABEL_NAMESPACE &&
+				    graph->parents[parent] == object);
+}
+
+/* A queue has no length of its own, but an attribute that does: of several the longest. */
+static uint32_t find_filled(struct objects *objects, uint32_t object)
+{
+	const struct graph *graph = &objects->graph;
+	uint64_t most = 0;
+	uint32_t best = 0;
+
+	for (size_t i = 0; i < graph->order_count; i++) {
+		uint32_t node = graph->order[i];
+		uint64_t at, length;
+
+		if (node == object || !is_attribute_of(graph, node, object))
+			continue;
+		at = object_length_word(&objects->reader, graph_address(graph, node),
+					graph_type(graph, node));
+		length = at ? object_word(&objects->reader, at) : 0;
+		if (!at || (best && length <= most))
+			continue;
+		best = node;
+		most = length;
+	}
+	return best;
+}
+
+/* What is found by its name, or what fills up in it, which is then named instead. */
+static uint32_t find_named(struct objects *objects, struct zone *zone, struct watched *watched)
+{
+	uint32_t node = objects_find_named(objects, watched->name);
+	char name[OBJECT_NAME_BYTES];
+
+	if (!node || object_length_word(&objects->reader, graph_address(&objects->graph, node),
+					graph_type(&objects->graph, node)))
+		return node;
+	uint32_t filled = find_filled(objects, node);
+	if (!filled || !name_of_node(&objects->graph, filled, 0, name))
+		return node;
+	watched->name = zone_strdup(zone, name);
+	return filled;
+}
+
 static bool find_in_python(struct patient *patient, const char *wish, struct zone *zone,
 			   struct watched *watched, struct wanted *wanted)
 {
@@ -70,7 +121,7 @@ static bool find_in_python(struct patient *patient, const char *wish, struct zon
 			 "instances");
 		return true;
 	}
-	uint32_t node = objects_find_named(objects, wish);
+	uint32_t node = find_named(objects, zone, watched);
 	return node && find_object(patient, node, zone, watched, wanted);
 }
 
