@@ -69,6 +69,10 @@ static void test_a_tree_is_one(void **state)
 	assert_int_equal(sum.counts[0], 91);
 	assert_int_equal(sum.counts[2], 201);
 	assert_true(pattern_grew(&given.patterns, &sum));
+	sum.stayed = 3; /* of 24 that were looked at again */
+	assert_false(pattern_grew(&given.patterns, &sum));
+	sum.stayed = sum.sampled = 0;
+	assert_false(pattern_grew(&given.patterns, &sum));
 	trees_release(&given.trees);
 }
 

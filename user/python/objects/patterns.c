@@ -365,7 +365,7 @@ bool pattern_goes_up(const struct patterns *patterns, const struct pattern *patt
 bool pattern_grew(const struct patterns *patterns, const struct pattern *pattern)
 {
 	if (pattern->counts[patterns->looks - 1] <= pattern->counts[0] ||
-	    !pattern_is_steady(pattern))
+	    !pattern_is_steady(pattern) || (patterns->looks > 2 && !pattern->sampled))
 		return false;
 	if (pattern_goes_up(patterns, pattern, SIZE_MAX, 0))
 		return true;

@@ -84,7 +84,7 @@ bool pattern_goes_up(const struct patterns *patterns, const struct pattern *patt
 /*
  * Whether there are more at each look, and these stay. One look of four or more may be torn: what is
  * replaced while it is read looks shorter than it is. What is bounded and changes all the time goes up now
- * and then by chance: its objects do not stay.
+ * and then by chance: its objects do not stay. What is seen for the first time may do either.
  */
 bool pattern_grew(const struct patterns *patterns, const struct pattern *pattern);
 
