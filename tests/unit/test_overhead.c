@@ -138,10 +138,33 @@ static void test_slowdown(void **state)
 			   idle = {.cpu_s = 0.1, .sleeps = 3}, waits = {.cpu_s = 0.1};
 
 	(void)state;
-	assert_near(overhead_slowdown(0.5, 0.1, &busy, 1), 500);  /* of what it has left */
-	assert_near(overhead_slowdown(0.5, 0.1, &idle, 1), 50);   /* of a processor */
-	assert_near(overhead_slowdown(0.5, 0.1, &waits, 1), 500); /* it never slept */
-	assert_near(overhead_slowdown(0, 0, &idle, 0), 0);
+	assert_true(overhead_is_full(&busy, 1));
+	assert_false(overhead_is_full(&idle, 1));
+	assert_true(overhead_is_full(&waits, 1));               /* it never slept */
+	assert_near(overhead_slowdown(0.5, 0.1, true, 1), 500); /* of what it has left */
+	assert_near(overhead_slowdown(0.5, 0.1, false, 1), 50); /* of a processor */
+	assert_near(overhead_slowdown(0, 0, false, 0), 0);
+}
+
+/* Three threads, each of which sleeps for most of the time, take a whole processor with probes, or wait
+ * for one where others are busy. */
+static void test_threads_fill_a_processor_together(void **state)
+{
+	const struct usage before = {.cpu_s = 0.02, .waited_s = 0.1, .wall_s = 0.6, .sleeps = 180};
+	struct usage used = {.cpu_s = 0.08, .waited_s = 0.28, .wall_s = 0.2, .sleeps = 30};
+
+	(void)state;
+	assert_true(overhead_is_full(&used, 0.2));
+	assert_near(overhead_more(&used, &before), 2);
+	used.sleeps = 90; /* it is asked for more than before */
+	assert_near(overhead_more(&used, &before), 1);
+	used.sleeps = 2; /* one event loop, which has always something to do now */
+	assert_near(overhead_more(&used, &before), 0);
+	used.sleeps = 30; /* it was full without probes, too */
+	assert_near(
+		overhead_more(&used, &(struct usage){.cpu_s = 0.99, .wall_s = 1, .sleeps = 200}),
+		0);
+	assert_near(overhead_more(&used, &(struct usage){.wall_s = 1}), 0);
 }
 
 int main(void)
@@ -156,6 +179,7 @@ int main(void)
 		cmocka_unit_test(test_what_a_call_takes),
 		cmocka_unit_test(test_what_samples_say),
 		cmocka_unit_test(test_slowdown),
+		cmocka_unit_test(test_threads_fill_a_processor_together),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

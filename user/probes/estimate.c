@@ -248,11 +248,11 @@ static int fill_rates(struct estimate_subject *subject, bool direct, int map_fd,
  * without any probe.
  */
 static void share_out(struct estimate *estimate, const struct window_sums *sums,
-		      const struct usage *usage, double left_s)
+		      const struct usage *usage, double left_s, bool full)
 {
 	const struct usage *unprobed = &estimate->unprobed;
 
-	if (overhead_is_full(usage, estimate->window_s)) {
+	if (full) {
 		estimate->cpu_percent = estimate->slowdown_percent;
 		return;
 	}
@@ -276,7 +276,8 @@ static double sampled_call_ns(const struct estimate *estimate, const struct wind
 static void conclude(struct estimate *estimate, const struct window_sums *sums,
 		     const struct usage *usage, const struct sample_share *share)
 {
-	double left_s = overhead_left(usage->cpu_s, sums->counting_s);
+	double left_s = overhead_left(usage->cpu_s, sums->counting_s), more = 1;
+	bool full = overhead_is_full(usage, estimate->window_s);
 
 	estimate->calls_per_s = sums->hits / estimate->window_s;
 	estimate->cpu_used = usage->cpu_s / estimate->window_s;
@@ -286,14 +287,19 @@ static void conclude(struct estimate *estimate, const struct window_sums *sums,
 			sampled_call_ns(estimate, sums, share), share->inside);
 		left_s = estimate->call_base_ns * sums->hits / 1e9;
 	}
-	if (overhead_is_full(usage, estimate->window_s))
-		estimate->calls_per_s *= usage->cpu_s / fmin(left_s, usage->cpu_s);
+	if (full) {
+		more = overhead_more(usage, &estimate->unprobed);
+		full = !more || more * left_s > estimate->window_s;
+		more = full ? usage->cpu_s / fmin(left_s, usage->cpu_s) : more;
+	}
+	estimate->calls_per_s *= more;
 	estimate->call_cost_ns =
 		sums->hits ? sums->added_s * 1e9 / sums->hits
 			   : estimate_typical_call_ns(&estimate->costs, SITE_EMULATED);
 	estimate->slowdown_percent =
-		overhead_slowdown(sums->added_s, left_s, usage, estimate->window_s);
-	share_out(estimate, sums, usage, left_s);
+		overhead_slowdown(full ? sums->added_s : more * sums->added_s,
+				  full ? left_s : more * left_s, full, estimate->window_s);
+	share_out(estimate, sums, usage, left_s, full);
 	overhead_take_left(&estimate->unprobed, usage, left_s, sums->counting_s);
 }
 

@@ -23,6 +23,9 @@
 /* Of one that woke up as often what it does in a second is known. */
 #define WAKES_ENOUGH 50
 
+/* Of fewer it cannot be told how often it wakes up. */
+#define WAKES_LEAST 10
+
 /* What a target does once that it woke up is more than a look at the clock. */
 #define WAKES_CPU_S 0.0005
 
@@ -84,6 +87,14 @@ static bool has_time_left(const struct usage *usage)
 	       !overhead_is_full(usage, usage->wall_s);
 }
 
+double overhead_more(const struct usage *used, const struct usage *unprobed)
+{
+	if (!has_time_left(unprobed) || unprobed->sleeps < WAKES_LEAST ||
+	    used->sleeps < WAKES_LEAST || used->wall_s <= 0)
+		return 0;
+	return fmax(unprobed->sleeps / unprobed->wall_s * used->wall_s / used->sleeps, 1);
+}
+
 double overhead_base_s(const struct usage *used, const struct usage *unprobed)
 {
 	bool had_time = has_time_left(used) && has_time_left(unprobed);
@@ -120,9 +131,9 @@ double overhead_over(double added_s, double used_s, double base_s)
 	return really_s * 100 / fmax(used_s - really_s, fmin(base_s, used_s));
 }
 
-double overhead_slowdown(double added_s, double left_s, const struct usage *usage, double wall_s)
+double overhead_slowdown(double added_s, double left_s, bool full, double wall_s)
 {
-	double base_s = overhead_is_full(usage, wall_s) ? left_s : fmax(left_s, wall_s);
+	double base_s = full ? left_s : fmax(left_s, wall_s);
 
 	return base_s > 0 ? added_s * 100 / base_s : 0;
 }

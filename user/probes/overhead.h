@@ -14,6 +14,14 @@
 /* A target that always ran, or was ready to: probes take from what it gets done. */
 bool overhead_is_full(const struct usage *usage, double wall_s);
 
+/*
+ * How many times as much one that looks so would have done in that time without probes: 0: that cannot be
+ * told, it is to be taken for full. Its threads may fill a processor together, or wait for one, each of
+ * which has time left. One that had time left before does as much each time that it wakes up, and is
+ * slowed by what that takes longer.
+ */
+double overhead_more(const struct usage *used, const struct usage *unprobed);
+
 /* What is left of a time of which so much was taken: never nothing. */
 double overhead_left(double cpu_s, double taken_s);
 
@@ -65,6 +73,6 @@ double overhead_over(double added_s, double used_s, double base_s);
  * (`left_s`), or of one processor where it is not always busy and uses less. One that had always
  * something to run did what it did in what they left: it would have done more without them.
  */
-double overhead_slowdown(double added_s, double left_s, const struct usage *usage, double wall_s);
+double overhead_slowdown(double added_s, double left_s, bool full, double wall_s);
 
 #endif

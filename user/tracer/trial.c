@@ -59,7 +59,8 @@ bool trial_run(struct trial *trial, const struct trial_config *config)
 	added_s = calls * config->call_cost_ns / 1e9;
 	trial->calls_per_s = calls / wall_s;
 	if (used.cpu_s > 0)
-		trial->slowdown_percent = overhead_slowdown(
-			added_s, overhead_left(used.cpu_s, added_s), &used, wall_s);
+		trial->slowdown_percent =
+			overhead_slowdown(added_s, overhead_left(used.cpu_s, added_s),
+					  overhead_is_full(&used, wall_s), wall_s);
 	return whole;
 }
