@@ -235,7 +235,8 @@ static struct look *later_look(struct look_container *containers, size_t count)
 	look->resident_bytes += 4096;
 	look->parts[PART_PYTHON_LIVE].bytes += 1000;
 	look->parts[PART_MALLOC_LIVE].bytes -= 300;
-	look->parts[PART_FILES].bytes += 5;
+	look->parts[PART_FILES].bytes += 5; /* mapped, and not touched */
+	look->parts[PART_SHARED].resident_bytes += 7;
 	look->containers = containers;
 	look->container_count = count;
 	return look;
@@ -266,6 +267,8 @@ static void test_diff_of_one_process(void **state)
 	assert_true(growth->seconds == 90);
 	assert_true(growth->resident_bytes == 4096);
 	assert_true(look_growth_live(growth) == 700);
+	assert_true(growth->parts[PART_FILES] == 0);
+	assert_true(growth->parts[PART_SHARED] == 7);
 	assert_false(growth->collected);
 	assert_int_equal(growth->type_count, 0);
 	assert_int_equal(growth->container_count, 4);
@@ -334,6 +337,28 @@ static void test_diff_of_types(void **state)
 	look_free(after);
 }
 
+/* A look of `why` counts no objects of C++: that they are there now is no growth. */
+static void test_diff_of_a_language_that_was_not_counted(void **state)
+{
+	struct look_type old[] = {{"a", "python", 10, 1000}};
+	struct look_type new[] = {{"a", "python", 12, 1200}, {"Session", "c++", 5000, 440000}};
+	struct look *before = service_look(), *after = service_look();
+	const struct look_growth *growth;
+
+	(void)state;
+	before->types = old;
+	before->type_count = 1;
+	after->types = new;
+	after->type_count = 2;
+	growth = look_diff(before, after);
+	assert_int_equal(growth->type_count, 1);
+	assert_string_equal(growth->types[0].name, "a");
+	before->type_count = 0;
+	assert_int_equal(look_diff(before, after)->type_count, 0);
+	look_free(before);
+	look_free(after);
+}
+
 /* One class is new, one is gone, one is as it was. */
 static void test_diff_of_chunks(void **state)
 {
@@ -395,6 +420,7 @@ int main(void)
 		cmocka_unit_test(test_diff_of_one_process),
 		cmocka_unit_test(test_diff_of_two_processes),
 		cmocka_unit_test(test_diff_of_types),
+		cmocka_unit_test(test_diff_of_a_language_that_was_not_counted),
 		cmocka_unit_test(test_diff_of_chunks),
 		cmocka_unit_test(test_diff_of_extremes),
 	};

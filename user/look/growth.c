@@ -83,7 +83,7 @@ static void add_type(struct look_growth *growth, struct look_count *types, struc
 	};
 }
 
-/* The types of a look, sorted; of one language alone where that is not NULL. */
+/* The types of a look that are of one language, sorted. */
 struct type_list {
 	const struct look_type **items;
 	size_t count;
@@ -94,10 +94,19 @@ static struct type_list list_types(const struct look *look, const char *language
 	struct type_list list = {zone_alloc(zone, look->type_count, sizeof(*list.items)), 0};
 
 	for (size_t i = 0; i < look->type_count; i++)
-		if (!language || !strcmp(look->types[i].language, language))
+		if (!strcmp(look->types[i].language, language))
 			list.items[list.count++] = &look->types[i];
 	qsort(list.items, list.count, sizeof(*list.items), compare_types);
 	return list;
+}
+
+/* A look that counted none of a language, as those of `why` none of C++, says nothing of its growth. */
+static bool has_types(const struct look *look, const char *language)
+{
+	for (size_t i = 0; i < look->type_count; i++)
+		if (!strcmp(look->types[i].language, language))
+			return true;
+	return false;
 }
 
 /* Both lists sorted, walked as one; adds to what the growth has. */
@@ -349,17 +358,32 @@ static void diff_chunks(const struct look *before, const struct look *after, str
 	growth->chunk_count = count;
 }
 
+/* What is mapped of stacks, files and shared memory takes nothing before it is touched. */
+static uint64_t amount_of(const struct look *look, size_t part)
+{
+	switch (part) {
+	case PART_STACKS:
+	case PART_FILES:
+	case PART_SHARED:
+	case PART_OTHER:
+		return look->parts[part].resident_bytes;
+	default:
+		return look->parts[part].bytes;
+	}
+}
+
 void look_diff_memory(const struct look *before, const struct look *after, struct zone *zone,
 		      struct look_growth *growth)
 {
 	growth->resident_bytes = difference(before->resident_bytes, after->resident_bytes);
 	for (size_t i = 0; i < PART_COUNT && before->parts_known && after->parts_known; i++)
-		growth->parts[i] = difference(before->parts[i].bytes, after->parts[i].bytes);
+		growth->parts[i] = difference(amount_of(before, i), amount_of(after, i));
 	diff_chunks(before, after, zone, growth);
 }
 
 struct look_growth *look_diff(const struct look *before, struct look *after)
 {
+	static const char *const languages[] = {"python", "c++"};
 	struct look_growth *growth = zone_alloc(after->zone, 1, sizeof(*growth));
 	struct zone *scratch = zone_new();
 	int64_t elapsed_ns;
@@ -371,7 +395,9 @@ struct look_growth *look_diff(const struct look *before, struct look *after)
 	look_diff_memory(before, after, after->zone, growth);
 	growth->collected =
 		is_same_process(before, after) && is_collected_between(&before->gc, &after->gc);
-	diff_types(growth, before, after, NULL, after->zone);
+	for (size_t i = 0; i < sizeof(languages) / sizeof(*languages); i++)
+		if (has_types(before, languages[i]))
+			diff_types(growth, before, after, languages[i], after->zone);
 	diff_containers(growth, before, after, scratch);
 	zone_free(scratch);
 	return growth;

@@ -222,7 +222,7 @@ struct look_growth {
 	size_t container_count;
 	const struct look_edge *edges; /* most first; none where holders were not looked at twice */
 	size_t edge_count;
-	int64_t parts[PART_COUNT]; /* bytes as their owners count them */
+	int64_t parts[PART_COUNT]; /* as their owners count them; resident where nobody does */
 	/* Sizes of malloc's live chunks whose number changed, what grew most bytes first: count and
 	   bytes as signed differences (int64_t). */
 	const struct look_chunks *chunks;
