@@ -208,6 +208,41 @@ static void test_a_malloc_that_nobody_calls(void **state)
 	assert_refused(*state, "glibc's malloc is not in use: jemalloc");
 }
 
+/* As mallinfo and malloc_trim leave it. Without another allocator it is one that has just begun. */
+static void test_a_malloc_that_is_only_ready(void **state)
+{
+	struct pages *space = *state;
+	struct arenas arenas;
+
+	space_arena(space, SPACE_MAIN, SPACE_MAIN, SPACE_MAIN + arena_layouts[0].top, 0);
+	space->items[3].mapping.path = (char *)"/usr/lib/libjemalloc.so.2";
+	assert_refused(space, "glibc's malloc is not in use: jemalloc");
+	space->items[3].mapping.path = (char *)"/usr/lib/libm.so.6";
+	assert_int_equal(arenas_find(space, &arenas), 0);
+	assert_false(arenas.is_other);
+	arenas_release(&arenas);
+}
+
+/* Nobody calls Go's allocator as malloc. */
+static void test_the_heap_of_a_language(void **state)
+{
+	struct pages *space = *state;
+	struct arenas arenas;
+
+	memset(space_word(space, SPACE_MAIN), 0, arena_layouts[0].size);
+	*space_word(space, SPACE_MAIN + arena_layouts[0].next) = SPACE_MAIN;
+	*space_word(space, SPACE_MAIN + arena_layouts[0].attached_threads) = 1;
+	space->items[3].mapping.path = (char *)"[anon: Go: heap]";
+	assert_int_equal(arenas_find(space, &arenas), 0);
+	assert_string_equal(arenas.problem, "glibc's malloc is not in use: Go's");
+	assert_true(arenas.is_runtime);
+	arenas_release(&arenas);
+	space->items[3].mapping.path = (char *)"/usr/lib/libjemalloc.so.2";
+	assert_int_equal(arenas_find(space, &arenas), 0);
+	assert_false(arenas.is_runtime);
+	arenas_release(&arenas);
+}
+
 static void test_structures_in_swap(void **state)
 {
 	struct pages *space = *state;
@@ -265,6 +300,8 @@ int main(void)
 		SPACE_TEST(test_heaps_that_go_round),
 		SPACE_TEST(test_a_heap_of_another_arena),
 		SPACE_TEST(test_a_malloc_that_nobody_calls),
+		SPACE_TEST(test_a_malloc_that_is_only_ready),
+		SPACE_TEST(test_the_heap_of_a_language),
 		SPACE_TEST(test_structures_in_swap),
 		SPACE_TEST(test_an_unused_malloc_beside_what_is_in_swap),
 		SPACE_TEST(test_blocks_aligned_to_any_power),

@@ -207,7 +207,8 @@ static int divide_malloc(struct divider *divider)
 		name_allocator(divider);
 		divider->look->malloc_problem =
 			zone_strdup(divider->look->zone, divider->arenas.problem);
-		if (divider->arenas.is_other && divider->arenas.other)
+		if (divider->arenas.is_other && divider->arenas.other &&
+		    !divider->arenas.is_runtime)
 			divider->look->other_malloc =
 				zone_strdup(divider->look->zone, divider->arenas.other);
 		return 0;

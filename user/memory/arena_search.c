@@ -30,6 +30,7 @@ struct candidate {
 	const struct arena_layout *layout;
 	enum arena_use use;
 	struct span span;
+	bool alone; /* there is no other arena */
 };
 
 struct search {
@@ -154,7 +155,8 @@ static void judge_arena(struct search *search, const struct span *span, const ui
 			use = arena_judge(layout, bytes, address, true);
 		if (use == ARENA_INVALID || !ring_closes(search->pages, address, layout))
 			continue;
-		struct candidate found = {address, layout, use, *span};
+		bool alone = word_at(bytes, layout->next) == address;
+		struct candidate found = {address, layout, use, *span, alone};
 		if (use == ARENA_UNUSED) {
 			search->unused = found;
 			continue;
@@ -222,11 +224,8 @@ static const struct {
 	{"libjemalloc", "jemalloc"}, {"libtcmalloc", "tcmalloc"}, {"libmimalloc", "mimalloc"},
 	{"ld-musl-", "musl"},        {"libc.musl-", "musl"},      {"-linux-musl/libc.so", "musl"},
 	{"libsnmalloc", "snmalloc"}, {"libhoard", "Hoard"},       {"librpmalloc", "rpmalloc"},
-	{"libscudo", "Scudo"},       {"libasan", "ASan's"},       {"[anon: Go: ", "Go's"},
+	{"libscudo", "Scudo"},       {"libasan", "ASan's"},
 };
-
-/* Go lays its heap out from here on. */
-#define GO_HEAP UINT64_C(0xc000000000)
 
 static const char *other_allocator(const struct regions *regions)
 {
@@ -234,10 +233,22 @@ static const char *other_allocator(const struct regions *regions)
 		for (size_t i = 0; i < regions->count; i++)
 			if (strstr(regions->items[i].mapping.path, other_allocators[k].part))
 				return other_allocators[k].name;
-	for (size_t i = 0; i < regions->count; i++)
-		if (regions->items[i].mapping.start == GO_HEAP && !regions->items[i].mapping.inode)
-			return "Go's";
 	return NULL;
+}
+
+/* Go lays its heap out from here on. */
+#define GO_HEAP UINT64_C(0xc000000000)
+
+static bool has_go(const struct regions *regions)
+{
+	for (size_t i = 0; i < regions->count; i++) {
+		const struct mapping *mapping = &regions->items[i].mapping;
+
+		if (strstr(mapping->path, "[anon: Go: ") ||
+		    (mapping->start == GO_HEAP && !mapping->inode))
+			return true;
+	}
+	return false;
 }
 
 void arenas_name_other(struct arenas *arenas, const char *name)
@@ -252,12 +263,25 @@ void arenas_name_other(struct arenas *arenas, const char *name)
 
 static void refuse_other(struct search *search, struct arenas *arenas)
 {
+	const struct regions *regions = pages_regions(search->pages);
+	const char *other = other_allocator(regions);
+
 	arenas->is_unused = search->unused.address;
 	arenas->swapped_bytes += search->swapped_bytes;
-	if (search->swapped_bytes && !arenas->is_unused)
+	if (search->swapped_bytes && !arenas->is_unused) {
 		arenas_refuse(arenas, "the data of its C library is in swap");
-	else
-		arenas_name_other(arenas, other_allocator(pages_regions(search->pages)));
+		return;
+	}
+	arenas->is_runtime = !other && has_go(regions);
+	arenas_name_other(arenas, arenas->is_runtime ? "Go's" : other);
+}
+
+/* Who calls mallinfo or malloc_trim has glibc's ready, and takes nothing from it where another one stands
+ * in its place. */
+static bool is_only_ready(const struct search *search)
+{
+	return search->used_count == 1 && search->used.use == ARENA_FRESH && search->used.alone &&
+	       other_allocator(pages_regions(search->pages));
 }
 
 static int search_all(struct search *search, struct arenas *arenas)
@@ -272,6 +296,11 @@ static int search_all(struct search *search, struct arenas *arenas)
 	if (!search->used_count && search->has_libc && !search->unused.address &&
 	    !search->swapped_bytes)
 		return ARENAS_TORN;
+	if (is_only_ready(search)) {
+		search->unused = search->used;
+		refuse_other(search, arenas);
+		return 0;
+	}
 	if (search->used_count != 1) {
 		if (search->used_count)
 			arenas_refuse(arenas, "%zu arenas look like the main one of glibc",

@@ -43,6 +43,7 @@ struct arenas {
 	bool is_other;       /* the problem is that another allocator is in use … */
 	bool is_unused;      /* … while glibc's is there */
 	const char *other;   /* its name; NULL: no mapping tells it */
+	bool is_runtime;     /* it is a language's, which nobody calls as malloc */
 	const char *version; /* which releases of glibc have these structures: static string */
 	struct arena *items;
 	size_t count;
