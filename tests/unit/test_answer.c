@@ -357,6 +357,34 @@ static void test_merge_keeps_apart_what_differs(void **state)
 	(void)state;
 	make_worker(&workers[0], VERDICT_LEAK, 4, "a");
 	make_worker(&workers[1], VERDICT_LEAK, 3, "b");
+/* What was seen of it is told of the one that was watched in the act, though another grew faster. */
+static void test_merged_reason_is_of_who_was_watched(void **state)
+{
+	struct worker workers[2];
+	const struct answer *answers[2];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		make_worker(&workers[i], VERDICT_GROWS, i ? 3 : 2,
+			    i ? "showed too late" : "12 blocks");
+		workers[i].findings[0].fill_count = !i;
+		workers[i].findings[0].advice = i ? ADVICE_RECORD : ADVICE_NONE;
+		answer_set_findings(workers[i].answer, workers[i].findings, 2);
+	}
+	for (size_t order = 0; order < 2; order++) {
+		answers[order] = workers[0].answer;
+		answers[!order] = workers[1].answer;
+		struct answer *merged = answer_merge(answers, 2, 1);
+
+		assert_string_equal(merged->findings[0].reason,
+				    "12 blocks; the same in 1 more process");
+		assert_int_equal(merged->findings[0].advice, ADVICE_NONE);
+		answer_free(merged);
+	}
+	for (size_t i = 0; i < 2; i++)
+		answer_free(workers[i].answer);
+}
+
 	answers[0] = workers[0].answer;
 	answers[1] = workers[1].answer;
 	workers[1].container.type = "list";
@@ -397,3 +425,4 @@ int main(void)
 
 	return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
 }
+		cmocka_unit_test(test_merged_reason_is_of_who_was_watched),

@@ -125,10 +125,29 @@ struct merged {
 	struct finding finding;
 	size_t processes;
 	double by_verdict[VERDICT_COUNT];
-	double fastest; /* of those whose verdict leads */
+	double fastest;  /* of those whose verdict leads */
+	bool has_stacks; /* the one whose reason is told */
 };
 
-/* The verdict of most of the growth, and the reason of the fastest that has it. */
+/* A reason belongs to what it was seen by: that of who was watched in the act, else of the fastest. */
+static bool tells_more(const struct merged *merged, const struct finding *finding)
+{
+	bool has_stacks = finding->fill_count;
+
+	return has_stacks != merged->has_stacks ? has_stacks
+						: finding->rate.value > merged->fastest;
+}
+
+static void take_reason(struct merged *merged, const struct finding *finding)
+{
+	merged->fastest = finding->rate.value;
+	merged->has_stacks = finding->fill_count;
+	merged->finding.verdict = finding->verdict;
+	merged->finding.reason = finding->reason;
+	merged->finding.advice = finding->advice;
+}
+
+/* The verdict of most of the growth, and the reason of one that has it. */
 static void vote(struct merged *merged, const struct finding *finding)
 {
 	struct finding *sum = &merged->finding;
@@ -138,12 +157,9 @@ static void vote(struct merged *merged, const struct finding *finding)
 	if (finding->verdict != sum->verdict) {
 		if (by_verdict[finding->verdict] <= by_verdict[sum->verdict])
 			return;
-		merged->fastest = -INFINITY;
-	}
-	if (finding->rate.value > merged->fastest) {
-		merged->fastest = finding->rate.value;
-		sum->verdict = finding->verdict;
-		sum->reason = finding->reason;
+		take_reason(merged, finding);
+	} else if (tells_more(merged, finding)) {
+		take_reason(merged, finding);
 	}
 }
 
@@ -201,12 +217,12 @@ static void add_finding(struct merged *merged, size_t *count, const struct findi
 	}
 	merged[place].finding = *finding;
 	merged[place].processes = 1;
-	merged[place].fastest = finding->rate.value;
+	take_reason(&merged[place], finding);
 	merged[place].by_verdict[finding->verdict] = fmax(finding->rate.value, 0);
 	(*count)++;
 }
 
-/* A reason speaks of one process, the fastest, and says so. */
+/* A reason speaks of one process, and says so. */
 static const char *reason_of(const struct merged *merged, struct zone *zone)
 {
 	const char *reason = merged->finding.reason;
