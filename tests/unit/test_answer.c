@@ -113,6 +113,28 @@ static void test_unexplained_is_more_than_error(void **state)
 	answer_free(answer);
 }
 
+/* Of a level that jumped, the upper end is far off, and says nothing of the lower one. */
+static void test_unexplained_with_one_wide_side(void **state)
+{
+	struct finding some = finding_of(VERDICT_LEAK, 15, 0.3);
+	struct answer *answer = answer_new();
+
+	(void)state;
+	answer->growth_known = true;
+	answer->growth = (struct rate){1500 * MB, 150 * MB, 8300 * MB};
+	answer_set_findings(answer, NULL, 0);
+	assert_int_equal(answer->finding_count, 1);
+	assert_true(answer->findings[0].rate.low == 150 * MB);
+	assert_true(answer->findings[0].rate.high == 8300 * MB);
+	some.rate.low = -5000 * MB; /* it may explain less, which leaves more */
+	answer_set_findings(answer, &some, 1);
+	assert_int_equal(answer->finding_count, 2);
+	some.rate.high = 1600 * MB; /* it may be all of it */
+	answer_set_findings(answer, &some, 1);
+	assert_int_equal(answer->finding_count, 1);
+	answer_free(answer);
+}
+
 static void test_full_in(void **state)
 {
 	struct answer *answer = answer_with(NULL, 0);
@@ -320,6 +342,34 @@ static void test_merged_growth_is_of_all_that_was_measured(void **state)
 		answer_free(workers[i].answer);
 }
 
+/* What was seen of it is told of the one that was watched in the act, though another grew faster. */
+static void test_merged_reason_is_of_who_was_watched(void **state)
+{
+	struct worker workers[2];
+	const struct answer *answers[2];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		make_worker(&workers[i], VERDICT_GROWS, i ? 3 : 2,
+			    i ? "showed too late" : "12 blocks");
+		workers[i].findings[0].fill_count = !i;
+		workers[i].findings[0].advice = i ? ADVICE_RECORD : ADVICE_NONE;
+		answer_set_findings(workers[i].answer, workers[i].findings, 2);
+	}
+	for (size_t order = 0; order < 2; order++) {
+		answers[order] = workers[0].answer;
+		answers[!order] = workers[1].answer;
+		struct answer *merged = answer_merge(answers, 2, 1);
+
+		assert_string_equal(merged->findings[0].reason,
+				    "12 blocks; the same in 1 more process");
+		assert_int_equal(merged->findings[0].advice, ADVICE_NONE);
+		answer_free(merged);
+	}
+	for (size_t i = 0; i < 2; i++)
+		answer_free(workers[i].answer);
+}
+
 static void test_merged_verdict_is_of_most_growth(void **state)
 {
 	struct worker workers[3];
@@ -357,34 +407,6 @@ static void test_merge_keeps_apart_what_differs(void **state)
 	(void)state;
 	make_worker(&workers[0], VERDICT_LEAK, 4, "a");
 	make_worker(&workers[1], VERDICT_LEAK, 3, "b");
-/* What was seen of it is told of the one that was watched in the act, though another grew faster. */
-static void test_merged_reason_is_of_who_was_watched(void **state)
-{
-	struct worker workers[2];
-	const struct answer *answers[2];
-
-	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		make_worker(&workers[i], VERDICT_GROWS, i ? 3 : 2,
-			    i ? "showed too late" : "12 blocks");
-		workers[i].findings[0].fill_count = !i;
-		workers[i].findings[0].advice = i ? ADVICE_RECORD : ADVICE_NONE;
-		answer_set_findings(workers[i].answer, workers[i].findings, 2);
-	}
-	for (size_t order = 0; order < 2; order++) {
-		answers[order] = workers[0].answer;
-		answers[!order] = workers[1].answer;
-		struct answer *merged = answer_merge(answers, 2, 1);
-
-		assert_string_equal(merged->findings[0].reason,
-				    "12 blocks; the same in 1 more process");
-		assert_int_equal(merged->findings[0].advice, ADVICE_NONE);
-		answer_free(merged);
-	}
-	for (size_t i = 0; i < 2; i++)
-		answer_free(workers[i].answer);
-}
-
 	answers[0] = workers[0].answer;
 	answers[1] = workers[1].answer;
 	workers[1].container.type = "list";
@@ -414,15 +436,16 @@ int main(void)
 		cmocka_unit_test(test_kept_stands_by_what_is_sure),
 		cmocka_unit_test(test_churn_stands_by_what_is_sure),
 		cmocka_unit_test(test_unexplained_is_more_than_error),
+		cmocka_unit_test(test_unexplained_with_one_wide_side),
 		cmocka_unit_test(test_full_in),
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_slow_growth_in_waves),
 		cmocka_unit_test(test_merged_workers),
 		cmocka_unit_test(test_merged_growth_is_of_all_that_was_measured),
 		cmocka_unit_test(test_merged_verdict_is_of_most_growth),
+		cmocka_unit_test(test_merged_reason_is_of_who_was_watched),
 		cmocka_unit_test(test_merge_keeps_apart_what_differs),
 	};
 
 	return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
 }
-		cmocka_unit_test(test_merged_reason_is_of_who_was_watched),

@@ -114,25 +114,26 @@ bool finding_explains_growth(const struct finding *finding)
 	}
 }
 
-/* How far a rate reaches to its wider side. */
-static double reach_of(const struct rate *rate)
-{
-	return fmax(rate->high - rate->value, rate->value - rate->low);
-}
-
-/* What is left of the growth, with the errors of all that it is left from. */
+/* What is left of the growth, with the errors of all that it is left from: what it grows by at least less
+ * what is explained at most, and the other way round. */
 static struct rate unexplained_of(const struct answer *answer, const struct finding *findings,
 				  size_t count)
 {
-	double left = answer->growth.value, square = pow(reach_of(&answer->growth), 2);
+	const struct rate *growth = &answer->growth;
+	double left = growth->value;
+	double below = pow(growth->value - growth->low, 2);
+	double above = pow(growth->high - growth->value, 2);
 
 	for (size_t i = 0; i < count; i++) {
 		if (!finding_explains_growth(&findings[i]))
 			continue;
-		left -= findings[i].rate.value;
-		square += pow(reach_of(&findings[i].rate), 2);
+		const struct rate *rate = &findings[i].rate;
+
+		left -= rate->value;
+		below += pow(rate->high - rate->value, 2);
+		above += pow(rate->value - rate->low, 2);
 	}
-	return (struct rate){left, left - sqrt(square), left + sqrt(square)};
+	return (struct rate){left, left - sqrt(below), left + sqrt(above)};
 }
 
 static void set_full_in(struct answer *answer)
