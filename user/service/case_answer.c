@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "c_memory.h"
+#include "../lib/quantity.h"
 #include "../look/anonymous.h"
 #include "../plan/share.h"
 
@@ -53,12 +54,13 @@ static void write_what_grows(const struct patient_case *kase, const struct c_gro
 			     char *text, size_t size)
 {
 	const struct grown_size *first = growth->sizes;
+	char bytes[QUANTITY_SIZE];
 
 	if (growth->size_count)
 		snprintf(text, size,
-			 "%zu more blocks of %.1f kB of malloc in %.0f s, never fewer%s; no "
+			 "%zu more blocks of %s of malloc in %.0f s, never fewer%s; no "
 			 "container explains them",
-			 first->more, (double)first->bytes / 1e3, first->seconds,
+			 first->more, quantity_bytes(bytes, first->bytes), first->seconds,
 			 growth->size_count > 1 ? ", and more of other sizes" : "");
 	else if (kase->other_malloc)
 		snprintf(text, size, "memory of %s, in use or kept free", kase->other_malloc);
@@ -70,14 +72,14 @@ static const char *reason_of_c_memory(const struct patient_case *kase,
 				      const struct c_growth *growth, struct zone *zone)
 {
 	const struct c_stacks *stacks = &kase->c_stacks;
-	char what[160], text[400];
+	char what[160], text[400], blocks[QUANTITY_SIZE], bytes[QUANTITY_SIZE];
 
 	write_what_grows(kase, growth, what, sizeof(what));
 	if (stacks->blocks)
 		snprintf(text, sizeof(text),
-			 "%llu block%s of %.1f kB in all %s made in %.0f s and not freed",
-			 (unsigned long long)stacks->blocks, stacks->blocks == 1 ? "" : "s",
-			 (double)stacks->bytes / 1e3, stacks->blocks == 1 ? "was" : "were",
+			 "%s block%s of %s in all %s made in %.0f s and not freed",
+			 quantity_count(blocks, stacks->blocks), stacks->blocks == 1 ? "" : "s",
+			 quantity_bytes(bytes, stacks->bytes), stacks->blocks == 1 ? "was" : "were",
 			 stacks->seconds);
 	else if (stacks->seconds > 0)
 		snprintf(text, sizeof(text),
