@@ -93,6 +93,60 @@ static void test_enough_looks_tell_the_rate_themselves(void **state)
 	free(kase);
 }
 
+/* The finding of a program that is no Python, and grows by 40 kB a second; nothing was recorded, for that
+ * would have slowed it. */
+static struct answer *answer_of(struct patient_case *kase, double slowdown_percent)
+{
+	kase->patient.is_python = false;
+	kase->live = kase->parts[kase->other_malloc ? PART_ANONYMOUS : PART_MALLOC_LIVE];
+	kase->c_stacks.why = "dear";
+	kase->c_stacks.slowdown_percent = slowdown_percent;
+	return case_answer(kase, 1);
+}
+
+/* Moments tell what stays by the sizes of glibc's blocks, and of no others. */
+static void test_how_to_get_the_stacks(void **state)
+{
+	static const struct {
+		const char *other_malloc;
+		double slowdown_percent;
+		enum finding_advice advice;
+	} cases[] = {
+		{NULL, 4, ADVICE_RECORD},       {NULL, 300, ADVICE_RECORD},
+		{"jemalloc", 4, ADVICE_RECORD}, {"jemalloc", 8, ADVICE_GROWTH},
+		{NULL, 0, ADVICE_GROWTH}, /* nothing can be recorded */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct patient_case *kase = grow(&(struct growth){.all = 40e3, .looks = 8});
+
+		kase->parts[PART_ANONYMOUS] = kase->parts[PART_MALLOC_LIVE];
+		kase->other_malloc = cases[i].other_malloc;
+		struct answer *answer = answer_of(kase, cases[i].slowdown_percent);
+
+		assert_int_equal(answer->finding_count, 1);
+		assert_string_equal(answer->findings[0].subject, "C memory");
+		assert_int_equal(answer->findings[0].advice, cases[i].advice);
+		answer_free(answer);
+		free(kase);
+	}
+}
+
+static void test_what_was_recorded(void **state)
+{
+	struct patient_case *kase = grow(&(struct growth){.all = 40e3, .looks = 8});
+
+	(void)state;
+	kase->c_stacks = (struct c_stacks){.blocks = 23988, .bytes = 97435800, .seconds = 11};
+	struct answer *answer = answer_of(kase, 0);
+
+	assert_string_equal(answer->findings[0].reason,
+			    "23,988 blocks of 97.4 MB in all were made in 11 s and not freed");
+	answer_free(answer);
+	free(kase);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -100,6 +154,8 @@ int main(void)
 		cmocka_unit_test(test_three_looks_alone_tell_no_rate),
 		cmocka_unit_test(test_what_python_has_in_malloc),
 		cmocka_unit_test(test_enough_looks_tell_the_rate_themselves),
+		cmocka_unit_test(test_how_to_get_the_stacks),
+		cmocka_unit_test(test_what_was_recorded),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

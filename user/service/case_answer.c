@@ -94,13 +94,26 @@ static const char *reason_of_c_memory(const struct patient_case *kase,
 	return zone_strdup(zone, text);
 }
 
-static enum finding_advice advise(const struct c_stacks *stacks)
+/*
+ * Up to what slowdown `record` has the stacks. Beyond it sees calls for moments, of which the sizes of
+ * glibc's blocks tell what stays; of a CPython it leaves them out.
+ */
+static double recorded_percent(const struct patient_case *kase)
 {
+	if (kase->patient.is_python)
+		return SHARE_PERCENT;
+	return kase->other_malloc ? BUDGET_PERCENT : INFINITY;
+}
+
+static enum finding_advice advise(const struct patient_case *kase)
+{
+	const struct c_stacks *stacks = &kase->c_stacks;
+
 	if (stacks->count || stacks->impossible)
 		return ADVICE_NONE;
 	if (stacks->why && !(stacks->slowdown_percent > 0))
 		return ADVICE_GROWTH;
-	return stacks->slowdown_percent > SHARE_PERCENT ? ADVICE_GROWTH : ADVICE_RECORD;
+	return stacks->slowdown_percent > recorded_percent(kase) ? ADVICE_GROWTH : ADVICE_RECORD;
 }
 
 static bool find_sizes(const struct patient_case *kase, enum grown_need need,
@@ -145,7 +158,7 @@ static bool find_c_memory(const struct patient_case *kase, const struct answer *
 		.fill_count = stacks->count,
 		.evidence = EVIDENCE_MEMORY | (stacks->seconds > 0 ? EVIDENCE_PROBES : 0),
 		.reason = reason_of_c_memory(kase, &growth, answer->zone),
-		.advice = advise(stacks),
+		.advice = advise(kase),
 	};
 	return true;
 }
