@@ -135,6 +135,21 @@ static void test_unexplained_with_one_wide_side(void **state)
 	answer_free(answer);
 }
 
+/* What is shared with others grows beside what is in use. */
+static void test_what_is_apart_explains_nothing(void **state)
+{
+	struct finding shared = finding_of(VERDICT_FILLING_CACHE, 15, 0.3);
+	struct answer *answer;
+
+	(void)state;
+	shared.apart = true;
+	answer = answer_with(&shared, 1);
+	assert_true(answer->explained == 0);
+	assert_int_equal(answer->finding_count, 2);
+	assert_int_equal(answer->findings[1].verdict, VERDICT_UNEXPLAINED);
+	answer_free(answer);
+}
+
 static void test_full_in(void **state)
 {
 	struct answer *answer = answer_with(NULL, 0);
@@ -437,6 +452,7 @@ int main(void)
 		cmocka_unit_test(test_churn_stands_by_what_is_sure),
 		cmocka_unit_test(test_unexplained_is_more_than_error),
 		cmocka_unit_test(test_unexplained_with_one_wide_side),
+		cmocka_unit_test(test_what_is_apart_explains_nothing),
 		cmocka_unit_test(test_full_in),
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_slow_growth_in_waves),

@@ -232,6 +232,38 @@ static void test_why_without_growth(void **state)
 	look_free(look);
 }
 
+static void assert_first_lines(const struct answer *answer, const char *wanted)
+{
+	char *text = render_answer(answer, why_text);
+
+	bool found = strstr(text, wanted) != NULL;
+
+	free(text);
+	assert_true(found);
+}
+
+static void test_what_is_known_of_the_growth_is_said(void **state)
+{
+	static const struct finding shared[] = {{.verdict = VERDICT_FILLING_CACHE,
+						 .rate = {60e6, 50e6, 70e6},
+						 .subject = "shared memory",
+						 .apart = true}};
+	struct look *look = service_look();
+	struct answer *answer = answer_new_of(look);
+
+	(void)state;
+	answer->explained = 0;
+	answer->growth = (struct rate){0.1e6, -0.3e6, 0.5e6};
+	answer->findings = COPY(answer->zone, shared, &answer->finding_count);
+	assert_first_lines(answer,
+			   "does not grow (0.1 MB/h, ± 0.4); shared memory grows 60.0 MB/h");
+	answer->growth_known = false;
+	answer->growth_measured = true;
+	answer->growth = (struct rate){10e6, -30e6, 50e6};
+	assert_first_lines(answer, "too early to tell, -30.0 to 50.0 MB/h so far: watch 10 min");
+	look_free(look);
+}
+
 static void add_hostile_findings(struct answer *answer)
 {
 	static const struct answer_frame frames[] = {{HOSTILE_NAME, HOSTILE_NAME, 4294967295, true},
@@ -576,6 +608,7 @@ int main(void)
 		cmocka_unit_test(test_why),
 		cmocka_unit_test(test_names_are_whole),
 		cmocka_unit_test(test_why_without_growth),
+		cmocka_unit_test(test_what_is_known_of_the_growth_is_said),
 		cmocka_unit_test(test_hostile_names),
 		cmocka_unit_test(test_what_is_known_before_the_whole),
 		cmocka_unit_test(test_stacks_of_c_memory),

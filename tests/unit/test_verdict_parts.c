@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "analyze/verdict.h"
 #include "chance.h"
 
@@ -66,12 +68,37 @@ static void test_what_does_not_grow(void **state)
 	assert_false(judge(PART_PYTHON_FREE, samples, LOOKS));
 }
 
+static void test_shared_memory(void **state)
+{
+	struct sample touched[LOOKS], mapped[LOOKS];
+	struct finding finding = {0};
+	struct zone *zone = zone_new();
+
+	(void)state;
+	grow(touched, 20000 * STEP_S, 500);
+	for (size_t i = 0; i < LOOKS; i++)
+		mapped[i] = (struct sample){touched[i].at_s, 2e8};
+	assert_true(verdict_of_shared(touched, mapped, LOOKS, zone, &finding));
+	assert_int_equal(finding.verdict, VERDICT_FILLING_CACHE);
+	assert_true(finding.apart);
+	assert_non_null(strstr(finding.reason, "more of the 200.0 MB that are mapped"));
+	for (size_t i = 0; i < LOOKS; i++)
+		mapped[i].value = touched[i].value + 4096;
+	assert_true(verdict_of_shared(touched, mapped, LOOKS, zone, &finding));
+	assert_int_equal(finding.verdict, VERDICT_GROWS);
+	grow(touched, 0, 500);
+	assert_false(verdict_of_shared(touched, mapped, LOOKS, zone, &finding));
+	assert_false(verdict_of_shared(touched, mapped, 0, zone, &finding));
+	zone_free(zone);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_malloc_keeps),
 		cmocka_unit_test(test_memory_in_use_is_no_part_that_is_kept),
 		cmocka_unit_test(test_what_does_not_grow),
+		cmocka_unit_test(test_shared_memory),
 	};
 
 	return cmocka_run_group_tests_name("verdict of parts", tests, NULL, NULL);

@@ -103,6 +103,8 @@ static int compare_findings(const void *left, const void *right)
 
 bool finding_explains_growth(const struct finding *finding)
 {
+	if (finding->apart)
+		return false;
 	switch (finding->verdict) {
 	case VERDICT_KEPT:
 	case VERDICT_SAWTOOTH:
@@ -125,10 +127,10 @@ static struct rate unexplained_of(const struct answer *answer, const struct find
 	double above = pow(growth->high - growth->value, 2);
 
 	for (size_t i = 0; i < count; i++) {
-		if (!finding_explains_growth(&findings[i]))
-			continue;
 		const struct rate *rate = &findings[i].rate;
 
+		if (!finding_explains_growth(&findings[i]))
+			continue;
 		left -= rate->value;
 		below += pow(rate->high - rate->value, 2);
 		above += pow(rate->value - rate->low, 2);

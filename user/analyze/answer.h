@@ -91,6 +91,7 @@ struct finding {
 	unsigned int evidence; /* enum evidence_source */
 	const char *reason;    /* one sentence of figures: what the verdict stands on */
 	enum finding_advice advice;
+	bool apart; /* what grows is no memory in use of its own, and explains none of its growth */
 };
 
 /* Bytes over the seconds of the watch, for the eye. */
@@ -159,7 +160,8 @@ void rate_scale(struct rate *rate, double factor);
 void answer_set_growth(struct answer *answer, const struct sample *live, size_t live_count,
 		       const struct sample *resident, size_t resident_count);
 
-/* Whether it is memory in use that becomes more: not what is free, nor what comes and goes. */
+/* Whether it is memory in use that becomes more: not what is free, nor what comes and goes, nor what is
+ * shared with others. */
 bool finding_explains_growth(const struct finding *finding);
 
 /*

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What an allocator keeps free, and whether that gets more. */
+/* What an allocator keeps free, and what is shared with others; whether that gets more. */
 #include <math.h>
+#include <stdio.h>
 
+#include "../lib/quantity.h"
 #include "verdict.h"
 
 #define HOUR_S 3600.0
@@ -39,20 +41,60 @@ static const char *kept_reason(enum look_part_id part)
 /* Caches and gaps come and go by some hundred kilobytes in any process. */
 #define KEPT_LEAST_BYTES 1e6
 
-bool verdict_of_part(enum look_part_id part, const struct sample *bytes, size_t count,
-		     struct zone *zone, struct finding *finding)
+/* Nothing moves the share that a process has of what is shared but who touches it, comes or goes. */
+#define SHARED_LEAST_BYTES 250e3
+
+static bool grows_by_enough(const struct sample *bytes, size_t count, double least_bytes,
+			    struct rate *rate)
 {
 	struct slope slope;
 
-	if (!kept_subject(part) || !slope_of_level(bytes, count, &slope) || slope.low <= 0 ||
-	    bytes[count - 1].value - bytes[0].value < KEPT_LEAST_BYTES)
+	if (!slope_of_level(bytes, count, &slope) || slope.low <= 0 ||
+	    bytes[count - 1].value - bytes[0].value < least_bytes)
+		return false;
+	*rate = (struct rate){slope.per_s * HOUR_S, slope.low * HOUR_S, slope.high * HOUR_S};
+	return true;
+}
+
+static uint64_t last_of(const struct sample *bytes, size_t count)
+{
+	return (uint64_t)fmin(fmax(bytes[count - 1].value, 0), 1e19);
+}
+
+bool verdict_of_part(enum look_part_id part, const struct sample *bytes, size_t count,
+		     struct zone *zone, struct finding *finding)
+{
+	if (!kept_subject(part) || !grows_by_enough(bytes, count, KEPT_LEAST_BYTES, &finding->rate))
 		return false;
 	finding->verdict = VERDICT_KEPT;
-	finding->rate =
-		(struct rate){slope.per_s * HOUR_S, slope.low * HOUR_S, slope.high * HOUR_S};
-	finding->holds_bytes = (uint64_t)fmin(fmax(bytes[count - 1].value, 0), 1e19);
+	finding->holds_bytes = last_of(bytes, count);
 	finding->subject = zone_strdup(zone, kept_subject(part));
 	finding->reason = zone_strdup(zone, kept_reason(part));
 	finding->evidence |= EVIDENCE_MEMORY;
+	return true;
+}
+
+bool verdict_of_shared(const struct sample *bytes, const struct sample *mapped_bytes, size_t count,
+		       struct zone *zone, struct finding *finding)
+{
+	char text[200], mapped[QUANTITY_SIZE];
+	bool maps_more;
+
+	if (!grows_by_enough(bytes, count, SHARED_LEAST_BYTES, &finding->rate))
+		return false;
+	maps_more = mapped_bytes[count - 1].value - mapped_bytes[0].value >=
+		    (bytes[count - 1].value - bytes[0].value) / 2;
+	snprintf(text, sizeof(text),
+		 maps_more ? "it maps ever more of it, %s now: segments, memfd or files of "
+			     "/dev/shm that are not unmapped"
+			   : "more of the %s that are mapped is touched: a cache that several "
+			     "processes share, or a file that is read; it ends with the mapping",
+		 quantity_bytes(mapped, last_of(mapped_bytes, count)));
+	finding->verdict = maps_more ? VERDICT_GROWS : VERDICT_FILLING_CACHE;
+	finding->holds_bytes = last_of(bytes, count);
+	finding->subject = "shared memory";
+	finding->reason = zone_strdup(zone, text);
+	finding->evidence |= EVIDENCE_MEMORY;
+	finding->apart = true;
 	return true;
 }

@@ -273,6 +273,7 @@ struct look {
 	bool parts_known;
 	struct look_part parts[PART_COUNT];
 	uint64_t proportional_bytes;      /* with its share of what is shared: Pss */
+	uint64_t shared_bytes;            /* its share of PART_SHARED alone */
 	uint64_t huge_bytes;              /* of the resident ones: in transparent huge pages */
 	const struct look_malloc *malloc; /* NULL: not understood, see malloc_problem */
 	const struct look_chunks *chunks; /* by size */

@@ -435,6 +435,7 @@ static int add_up(struct divider *divider)
 		enum look_part_id part = i == moved ? PART_MALLOC_LIVE : judge_region(divider, i);
 		look->parts[part].resident_bytes += region->resident_bytes;
 		look->parts[part].bytes += region_bytes(region, part);
+		look->shared_bytes += part == PART_SHARED ? region->proportional_bytes : 0;
 		if (part == PART_ANONYMOUS && region->resident_bytes)
 			room &= add_guess(&guesses,
 					  anonymous_guess(&owner, region, text, sizeof(text)), 1,

@@ -49,7 +49,23 @@ static void print_flat(FILE *file, const struct rate *rate)
 	putc(')', file);
 }
 
-/* Five times as long as it was watched, and ten minutes at least. */
+/* What is shared is no memory of its own, but who saw it grow means that as well. */
+static void print_apart(FILE *file, const struct answer *answer)
+{
+	for (size_t i = 0; i < answer->finding_count; i++) {
+		const struct finding *finding = &answer->findings[i];
+
+		if (!finding->apart)
+			continue;
+		fprintf(file, "; %s grows ", finding_subject(finding));
+		quantity_print_rate(file, finding->rate.value);
+		fputs(" MB/h", file);
+		return;
+	}
+}
+
+/* Within what it is known already, where all of it is unknown. Five times as long as it was watched, and
+ * ten minutes at least. */
 static void print_too_early(FILE *file, const struct answer *answer)
 {
 	if (answer->explained > 0) {
@@ -57,7 +73,15 @@ static void print_too_early(FILE *file, const struct answer *answer)
 		quantity_print_rate(file, answer->explained);
 		fputs(" MB/h; of the rest it is ", file);
 	}
-	fputs("too early to tell: watch ", file);
+	fputs("too early to tell", file);
+	if (answer->growth_measured && !(answer->explained > 0)) {
+		fputs(", ", file);
+		quantity_print_rate(file, answer->growth.low);
+		fputs(" to ", file);
+		quantity_print_rate(file, answer->growth.high);
+		fputs(" MB/h so far", file);
+	}
+	fputs(": watch ", file);
 	quantity_print_span(file, fmax(600, 5 * answer->watched_s));
 }
 
@@ -81,6 +105,8 @@ void why_print_growth(FILE *file, const struct answer *answer)
 	} else {
 		print_flat(file, rate);
 	}
+	if (answer->growth_known && !why_grows(answer))
+		print_apart(file, answer);
 }
 
 static bool has_workers(const struct answer *answer)

@@ -91,6 +91,7 @@ static void add_parts(struct patient_case *kase, const struct look *look)
 	series_add(&kase->others, at_s, live - objects);
 	for (int i = 0; i < PART_COUNT; i++)
 		series_add(&kase->parts[i], at_s, (double)look->parts[i].bytes);
+	series_add(&kase->shared, at_s, (double)look->shared_bytes);
 	if (!kase->newcomer)
 		block_sizes_take(&kase->sizes, kase->patient.procfs, at_s, look);
 	if (look->other_malloc && !kase->other_malloc)
@@ -120,6 +121,7 @@ static void renew_memory(struct look *look, const struct look *now)
 	look->resident_bytes = now->resident_bytes;
 	look->swapped_bytes = now->swapped_bytes;
 	look->proportional_bytes = now->proportional_bytes;
+	look->shared_bytes = now->shared_bytes;
 	look->huge_bytes = now->huge_bytes;
 	look->limit_bytes = now->limit_bytes;
 	look->malloc = now->malloc;
@@ -186,7 +188,7 @@ static bool report(struct patient_case *kase, bool graph, const struct objects_r
 static void begin_anew(struct patient_case *kase)
 {
 	kase->live.count = kase->objects.count = kase->others.count = kase->resident.count = 0;
-	kase->beside.count = kase->outside.count = 0;
+	kase->beside.count = kase->outside.count = kase->shared.count = 0;
 	for (int i = 0; i < PART_COUNT; i++)
 		kase->parts[i].count = 0;
 	kase->counted = false;

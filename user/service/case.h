@@ -47,6 +47,7 @@ struct patient_case {
 	struct series beside;   /* what objects have in malloc beside themselves: as of looks */
 	struct series outside;  /* what of malloc else is Python's: as of looks with a graph */
 	struct series parts[PART_COUNT];
+	struct series shared;     /* its share of what it shares with others */
 	struct block_sizes sizes; /* of malloc's blocks */
 	double born_s;            /* CLOCK_MONOTONIC */
 	double began_s;           /* likewise: first and last seen */

@@ -200,6 +200,8 @@ static size_t find_all(struct patient_case *kase, struct answer *answer, struct 
 	for (size_t i = 0; i < PART_COUNT; i++)
 		count += verdict_of_part(i, kase->parts[i].items, kase->parts[i].count,
 					 answer->zone, &findings[count]);
+	count += verdict_of_shared(kase->shared.items, kase->parts[PART_SHARED].items,
+				   kase->shared.count, answer->zone, &findings[count]);
 	count += find_c_memory(kase, answer, findings, count);
 	return count;
 }
@@ -253,7 +255,7 @@ struct answer *case_answer(struct patient_case *kase, double weight)
 	struct finding *findings;
 
 	case_watch_end(kase);
-	findings = zone_alloc(answer->zone, SUBJECTS_MAX + PART_COUNT + 1, sizeof(*findings));
+	findings = zone_alloc(answer->zone, SUBJECTS_MAX + PART_COUNT + 2, sizeof(*findings));
 	answer->pid = kase->patient.pid;
 	answer->comm = zone_strdup(answer->zone, kase->patient.status.comm);
 	answer->process_count = 1;
