@@ -409,6 +409,8 @@ static void test_owners_by_their_files(void **state)
 	assert_string_equal(owner_of("", false, 0, UINT64_C(0xc000000000)), "Go");
 	assert_null(owner_of("/file", false, 5, UINT64_C(0xc000000000)));
 	assert_true(anonymous_is_allocator("jemalloc"));
+	assert_true(anonymous_is_collected("Java") && anonymous_is_collected("Go"));
+	assert_false(anonymous_is_collected("PHP") || anonymous_is_collected("jemalloc"));
 	assert_false(anonymous_is_allocator("Java"));
 	assert_false(anonymous_is_allocator("none"));
 }

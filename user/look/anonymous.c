@@ -8,34 +8,41 @@
 /* Go lays its heap out from here on. */
 #define GO_HEAP UINT64_C(0xc000000000)
 
+/* Garbage lies in it until its collector runs. */
+#define COLLECTED .collected = true
+
 /* A file that a runtime maps, by a part of its name. The first row that fits decides. */
 static const struct {
 	const char *file;
 	const char *name;
 	bool allocator; /* that programs call as malloc */
+	bool collected;
 } owners[] = {
 	{"libcuda.so", "CUDA"},
 	{"libamdhip64.so", "ROCm"},
 	{"libze_loader.so", "Level Zero"},
-	{"libjvm.so", "Java"},
-	{"libnode.so", "V8 (Node.js)"},
-	{"/node", "V8 (Node.js)"},
-	{"/deno", "V8 (Deno)"},
-	{"/bun", "JavaScriptCore (Bun)"},
-	{"/chrome", "V8 (Chromium)"},
-	{"libcoreclr.so", ".NET"},
+	{"libjvm.so", "Java", COLLECTED},
+	{"libnode.so", "V8 (Node.js)", COLLECTED},
+	{"/node", "V8 (Node.js)", COLLECTED},
+	{"/deno", "V8 (Deno)", COLLECTED},
+	{"/bun", "JavaScriptCore (Bun)", COLLECTED},
+	{"/chrome", "V8 (Chromium)", COLLECTED},
+	{"libcoreclr.so", ".NET", COLLECTED},
 	{"libruby", "Ruby"},
 	{"/ruby", "Ruby"},
-	{"libluajit", "LuaJIT"},
-	{"libmozjs", "SpiderMonkey"},
+	{"libluajit", "LuaJIT", COLLECTED},
+	{"libmozjs", "SpiderMonkey", COLLECTED},
 	{"libphp", "PHP"},
 	{"/php", "PHP"},
-	{"/beam.smp", "Erlang"},
+	{"/beam.smp", "Erlang", COLLECTED},
 	{"libjemalloc", "jemalloc", true},
 	{"libtcmalloc", "tcmalloc", true},
 	{"libmimalloc", "mimalloc", true},
 	{"ld-musl-", "musl's malloc", true},
 };
+
+/* It maps no file, and lays its heap out from GO_HEAP on. */
+static const char go[] = "Go";
 
 /* A name that begins with a slash is that of the file itself, as in /usr/bin/php8.2. */
 static bool is_file(const char *path, const char *part)
@@ -56,7 +63,7 @@ struct anonymous_owner anonymous_owner_guess(const struct regions *regions)
 				return (struct anonymous_owner){owners[k].name};
 	for (size_t i = 0; i < regions->count; i++)
 		if (regions->items[i].mapping.start == GO_HEAP && !regions->items[i].mapping.inode)
-			return (struct anonymous_owner){"Go"};
+			return (struct anonymous_owner){go};
 	return (struct anonymous_owner){NULL};
 }
 
@@ -66,6 +73,14 @@ bool anonymous_is_allocator(const char *name)
 		if (owners[i].allocator && !strcmp(owners[i].name, name))
 			return true;
 	return false;
+}
+
+bool anonymous_is_collected(const char *name)
+{
+	for (size_t i = 0; i < sizeof(owners) / sizeof(*owners); i++)
+		if (owners[i].collected && !strcmp(owners[i].name, name))
+			return true;
+	return !strcmp(name, go);
 }
 
 const char *anonymous_guess(const struct anonymous_owner *owner, const struct region *region,

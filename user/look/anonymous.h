@@ -14,6 +14,9 @@ struct anonymous_owner anonymous_owner_guess(const struct regions *regions);
 /* Whether what a guess named is an allocator that programs call as malloc, and no runtime's heap. */
 bool anonymous_is_allocator(const char *name);
 
+/* Whether what was named frees garbage at times: until then it is in memory as what is kept. */
+bool anonymous_is_collected(const char *name);
+
 /*
  * What an anonymous mapping that is no stack and no heap of malloc is, as far as its name, its
  * rights and the process's runtime say: a static string, or one written to `text`.

@@ -234,12 +234,15 @@ static const char *guess_unexplained(const struct patient_case *kase, const stru
 	if (!look || !slope_of_level(anonymous->items, anonymous->count, &slope) ||
 	    slope.per_s * HOUR_S < left / 2)
 		return kase->newcomer ? started : NULL;
-	snprintf(text, sizeof(text), "in memory %s%s%.100s",
+	snprintf(text, sizeof(text), "in memory %s%s%.100s%s",
 		 of_allocator ? "of its allocator" : "that it maps itself, not by malloc",
 		 !name          ? ""
 		 : of_allocator ? ": "
 				: ": most of that is ",
-		 name ?: "");
+		 name ?: "",
+		 name && anonymous_is_collected(name)
+			 ? ", garbage that its collector has not freed yet included"
+			 : "");
 	return zone_strdup(answer->zone, text);
 }
 
