@@ -135,6 +135,25 @@ static void test_unexplained_with_one_wide_side(void **state)
 	answer_free(answer);
 }
 
+/* A trifle that is explained is not the first thing to say. */
+static void test_unexplained_stands_first_where_nearly_all_is(void **state)
+{
+	struct finding findings[] = {finding_of(VERDICT_GROWS, 1.4, 0.1),
+				     finding_of(VERDICT_KEPT, 9, 0.1)};
+	struct answer *answer = answer_with(findings, 2);
+
+	(void)state;
+	assert_int_equal(answer->finding_count, 3);
+	assert_int_equal(answer->findings[0].verdict, VERDICT_UNEXPLAINED);
+	assert_int_equal(answer->findings[1].verdict, VERDICT_KEPT);
+	assert_int_equal(answer->findings[2].verdict, VERDICT_GROWS);
+	answer_free(answer);
+	findings[0] = finding_of(VERDICT_GROWS, 1.6, 0.1);
+	answer = answer_with(findings, 2);
+	assert_int_equal(answer->findings[2].verdict, VERDICT_UNEXPLAINED);
+	answer_free(answer);
+}
+
 /* What is shared with others grows beside what is in use. */
 static void test_what_is_apart_explains_nothing(void **state)
 {
@@ -146,7 +165,7 @@ static void test_what_is_apart_explains_nothing(void **state)
 	answer = answer_with(&shared, 1);
 	assert_true(answer->explained == 0);
 	assert_int_equal(answer->finding_count, 2);
-	assert_int_equal(answer->findings[1].verdict, VERDICT_UNEXPLAINED);
+	assert_int_equal(answer->findings[0].verdict, VERDICT_UNEXPLAINED);
 	answer_free(answer);
 }
 
@@ -453,6 +472,7 @@ int main(void)
 		cmocka_unit_test(test_unexplained_is_more_than_error),
 		cmocka_unit_test(test_unexplained_with_one_wide_side),
 		cmocka_unit_test(test_what_is_apart_explains_nothing),
+		cmocka_unit_test(test_unexplained_stands_first_where_nearly_all_is),
 		cmocka_unit_test(test_full_in),
 		cmocka_unit_test(test_growth),
 		cmocka_unit_test(test_slow_growth_in_waves),

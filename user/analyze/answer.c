@@ -151,6 +151,21 @@ static void set_full_in(struct answer *answer)
 		answer->full_in_s = fmax(room, 0) / rate * HOUR_S;
 }
 
+/* What is a trifle of the growth is not the first thing to be said of it. */
+#define TRIFLE 0.1
+
+static void put_unexplained_first(struct answer *answer, struct finding *sorted, size_t count)
+{
+	struct finding last;
+
+	if (!count || sorted[count - 1].verdict != VERDICT_UNEXPLAINED ||
+	    answer->explained > TRIFLE * answer->growth.value)
+		return;
+	last = sorted[count - 1];
+	memmove(sorted + 1, sorted, (count - 1) * sizeof(*sorted));
+	sorted[0] = last;
+}
+
 void answer_set_findings(struct answer *answer, const struct finding *findings, size_t count)
 {
 	struct finding *sorted = zone_alloc(answer->zone, count + 1, sizeof(*sorted));
@@ -172,5 +187,6 @@ void answer_set_findings(struct answer *answer, const struct finding *findings, 
 	answer->explained = 0;
 	for (size_t i = 0; i < count; i++)
 		answer->explained += finding_explains_growth(&sorted[i]) ? sorted[i].rate.value : 0;
+	put_unexplained_first(answer, sorted, count);
 	set_full_in(answer);
 }

@@ -126,9 +126,10 @@ struct answer {
 	struct rate resident_growth;
 	double explained; /* bytes an hour, of the findings that are not "unexplained" */
 	uint64_t resident_bytes;
-	uint64_t limit_bytes;           /* 0: none */
-	double full_in_s;               /* negative: never at this rate, or not known */
-	const struct finding *findings; /* by rate, fastest first; unexplained last */
+	uint64_t limit_bytes; /* 0: none */
+	double full_in_s;     /* negative: never at this rate, or not known */
+	const struct finding
+		*findings; /* by rate, fastest first; unexplained last, unless nearly all is */
 	size_t finding_count;
 	const struct answer_line *lines; /* none of merged answers */
 	size_t line_count;

@@ -147,7 +147,7 @@ static void print_finding(struct columns *columns, const struct finding *finding
 /* Beyond the first ones what they are is enough to go on with; beyond these, how much they are. */
 static void print_findings(struct columns *columns, const struct answer *answer, size_t top)
 {
-	size_t shown = 0, left = 0;
+	size_t shown = 0, left = 0, number = 0;
 	double rate = 0;
 
 	for (size_t i = 0; i < answer->finding_count; i++) {
@@ -156,10 +156,11 @@ static void print_findings(struct columns *columns, const struct answer *answer,
 		if (finding->verdict == VERDICT_UNEXPLAINED && shown > top)
 			continue;
 		shown++;
+		number += finding->verdict != VERDICT_UNEXPLAINED;
 		if (finding->verdict == VERDICT_UNEXPLAINED || shown <= top) {
-			print_finding(columns, finding, shown);
+			print_finding(columns, finding, number);
 		} else if (shown <= 2 * top) {
-			print_headline(columns, finding, shown);
+			print_headline(columns, finding, number);
 		} else {
 			left++;
 			rate += finding->rate.value;
