@@ -422,14 +422,24 @@ static void test_stacks_of_c_memory(void **state)
 	};
 	static const struct answer_frame nameless[] = {{"[app+0x11]", "/srv/app", 0, true},
 						       {"[app+0x12]", "/srv/app", 0, true}};
-	const struct answer_fill fills[] = {
-		{1, 1, ruby, 6, 4}, {1, 1, program, 4, 3}, {1, 1, nameless, 2, 0}};
+	static const struct answer_frame stripped[] = {
+		{"[postgres+0x5c7860]", "/usr/bin/postgres", 0, true},
+		{"palloc", "/usr/bin/postgres", 0, true},
+		{"[postgres+0x362167]", "/usr/bin/postgres", 0, true},
+		{"PG_qsort", "/usr/lib/libpq.so", 0, false},
+		{"StorePreparedStatement", "/usr/bin/postgres", 0, true},
+	};
+	const struct answer_fill fills[] = {{1, 1, ruby, 6, 4},
+					    {1, 1, program, 4, 3},
+					    {1, 1, nameless, 2, 0},
+					    {1, 1, stripped, 5, 0}};
 	static const char *const read[] = {
 		"allocated rb_str_plus (lib/libruby-3.1.so) < rb_vm_exec "
 		"(libruby-3.1.so) holds",
 		"allocated g_malloc (lib/libglib-2.0.so.0) < g_list_append "
 		"(libglib-2.0.so.0) < main (main.c:12) holds",
 		"allocated [app+0x11] < [app+0x12] holds",
+		"allocated palloc (bin/postgres) < StorePreparedStatement (postgres) holds",
 	};
 	struct look *look = service_look();
 

@@ -183,18 +183,26 @@ static bool has_named(const struct answer_fill *fill)
 	return false;
 }
 
+static bool has_named_own(const struct answer_fill *fill)
+{
+	for (size_t i = fill->own; i < fill->frame_count; i++)
+		if (fill->frames[i].own && is_named(&fill->frames[i]))
+			return true;
+	return false;
+}
+
 /* Which frames are shown: the service's own from the innermost on, where there are any that tell
  * something; else the innermost that have names. */
 static size_t choose_frames(const struct answer_fill *fill, size_t frames[1 + MOST_CALLERS])
 {
 	bool own_alone = fill->own < fill->frame_count && !starts_alone(fill);
-	bool named_alone = !own_alone && has_named(fill);
+	bool named_alone = own_alone ? has_named_own(fill) : has_named(fill);
 	size_t count = 0;
 
 	for (size_t i = own_alone ? fill->own : 0; i < fill->frame_count; i++) {
-		if (named_alone && i > fill->own)
+		if (!own_alone && named_alone && i > fill->own)
 			break;
-		if ((own_alone && count && !fill->frames[i].own) ||
+		if ((own_alone && (count || named_alone) && !fill->frames[i].own) ||
 		    (named_alone && !is_named(&fill->frames[i])))
 			continue;
 		frames[count++] = i;
