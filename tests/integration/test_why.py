@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import textwrap
+import threading
 
 import pytest
 
@@ -96,6 +97,20 @@ GENERATIONS = """
             os.waitpid(pid, 0)
     time.sleep(1000)
 """
+
+
+def test_a_target_that_is_killed_meanwhile(tmp_path):
+    with Script("""
+        import time
+        print("ready", flush=True)
+        time.sleep(1000)
+    """) as script:
+        killer = threading.Timer(2, script.process.kill)
+        killer.start()
+        answer, text = ask(script.pid, tmp_path, 20)
+        killer.join()
+    assert answer["ended"] and answer["watched_s"] < 10, text
+    assert ", ended after " in text and "unfreed heap" not in text
 
 
 def test_nobody_is_there_at_the_end(tmp_path):

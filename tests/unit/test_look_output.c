@@ -261,6 +261,15 @@ static void test_what_is_known_of_the_growth_is_said(void **state)
 	answer->growth_measured = true;
 	answer->growth = (struct rate){10e6, -30e6, 50e6};
 	assert_first_lines(answer, "too early to tell, -30.0 to 50.0 MB/h so far: watch 10 min");
+	answer->saved_as = "why.json";
+	assert_first_lines(answer, "next    unfreed heap -p");
+	answer->ended = true; /* nothing can be asked of it any more */
+	assert_first_lines(answer, "too early to tell, -30.0 to 50.0 MB/h so far\n");
+	assert_first_lines(answer, ", ended after 3.5 d");
+	char *text = render_answer(answer, why_text);
+
+	assert_null(strstr(text, "unfreed heap"));
+	free(text);
 	look_free(look);
 }
 

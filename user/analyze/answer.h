@@ -117,6 +117,7 @@ struct answer {
 	size_t process_count; /* that are there: a master's workers, or the one process */
 	struct answer_crew crew;
 	double uptime_s;
+	bool ended; /* nobody of it is there any more: nothing can be asked of it */
 	double watched_s;
 	double cost_percent;  /* of the targets' CPU time: their hits and our own CPU */
 	double core_percent;  /* the same as a share of one processor's time */

@@ -159,6 +159,7 @@ static struct json_object *json_of_answer(const struct answer *answer)
 	json_add_count(object, "processes", answer->process_count);
 	json_object_object_add(object, "workers", json_of_crew(&answer->crew));
 	json_object_object_add(object, "uptime_s", json_of_double(answer->uptime_s, 3));
+	json_object_object_add(object, "ended", json_object_new_boolean(answer->ended));
 	json_object_object_add(object, "watched_s", json_of_double(answer->watched_s, 3));
 	json_object_object_add(object, "cost_percent", json_of_double(answer->cost_percent, 3));
 	json_object_object_add(object, "core_percent", json_of_double(answer->core_percent, 3));

@@ -81,6 +81,8 @@ static void print_too_early(FILE *file, const struct answer *answer)
 		quantity_print_rate(file, answer->growth.high);
 		fputs(" MB/h so far", file);
 	}
+	if (answer->ended)
+		return;
 	fputs(": watch ", file);
 	quantity_print_span(file, fmax(600, 5 * answer->watched_s));
 }
@@ -122,7 +124,7 @@ void why_print_target(FILE *file, const struct answer *answer)
 	if (has_workers(answer))
 		fprintf(file, " + %zu %s", answer->process_count,
 			answer->process_count == 1 ? "worker" : "workers");
-	fputs(", up ", file);
+	fputs(answer->ended ? ", ended after " : ", up ", file);
 	quantity_print_span(file, answer->uptime_s);
 }
 
@@ -470,6 +472,8 @@ static const char *runtime_of(const struct answer *answer)
 
 bool why_has_command(const struct answer *answer, enum why_command command)
 {
+	if (answer->ended && command != WHY_MENDED)
+		return false;
 	switch (command) {
 	case WHY_HOLDERS:
 		return first_named(answer);

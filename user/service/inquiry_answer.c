@@ -27,6 +27,14 @@ static double uptime(const struct inquiry *inquiry, double otherwise)
 	return most;
 }
 
+static bool is_ended(const struct inquiry *inquiry)
+{
+	for (size_t i = 0; i < inquiry->case_count; i++)
+		if (!inquiry->cases[i]->gone)
+			return false;
+	return !inquiry->crew.count;
+}
+
 /* All of our own processor time, and what watches took of theirs. */
 static void set_cost(const struct inquiry *inquiry, struct answer *answer)
 {
@@ -170,6 +178,7 @@ struct answer *inquiry_answer(struct inquiry *inquiry)
 	answer->exe = inquiry->answers[0]->exe;
 	answer->resident_bytes += other_bytes(inquiry);
 	answer->uptime_s = uptime(inquiry, answer->uptime_s);
+	answer->ended = is_ended(inquiry);
 	if (inquiry->of_workers)
 		set_crew(inquiry, told, answer);
 	set_cost(inquiry, answer);
