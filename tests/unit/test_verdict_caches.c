@@ -131,6 +131,23 @@ static void test_cache_that_is_never_hit(void **state)
 	trial_end(&trial, &tally);
 }
 
+/* Its keys came to an end: it will never be full. */
+static void test_a_bound_that_is_not_reached_any_more(void **state)
+{
+	struct trial trial;
+	struct tally tally = {0};
+
+	(void)state;
+	trial_begin(&trial, 60);
+	for (size_t i = 0; i < LOOKS; i++)
+		trial_add(&trial, 300 + fmin((double)i * STEP_S * 40, 600));
+	trial.history.bound = 1000;
+	trial_judge(&trial);
+	assert_int_equal(trial.verdict, VERDICT_FILLING_CACHE);
+	assert_reason(&trial, "900 of 1,000 entries, none new in the later half of the watch");
+	trial_end(&trial, &tally);
+}
+
 static void test_bounds(void **state)
 {
 	struct trial trial;
@@ -387,6 +404,7 @@ int main(void)
 		cmocka_unit_test(test_memo_of_finite_keys),
 		cmocka_unit_test(test_cache_that_is_never_hit),
 		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_a_bound_that_is_not_reached_any_more),
 		cmocka_unit_test(test_stationary_containers),
 		cmocka_unit_test(test_sawtooth),
 		cmocka_unit_test(test_churn_is_seen_by_the_watch),

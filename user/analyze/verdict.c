@@ -3,25 +3,21 @@
  * A leak and a cache that still fills look alike for a while: both grow, and nothing leaves them.
  * So `leak` is said only where more speaks for it than growth: there is no bound, nothing was seen
  * to leave, and the container has grown like this all its life, an hour or more: its size is its
- * rate times its age, within a factor of two. What grows as surely but is younger, or not in
- * proportion, is called `grows, no bound seen`, and ranked like a leak.
+ * rate times its age, within a factor of two. Else it is called `grows, no bound seen`, ranked alike.
  *
- * A cache shows itself by a bound that it has not reached; by entries that leave; by a miss rate
- * that falls, as that of lru_cache(None) over a finite set of keys does; or by growth that bends:
- * during the watch, or against its whole life, where its size is more than four times what the
- * present rate would have made. What counts hits is a cache by construction and never called a
- * leak.
+ * A cache shows itself by a bound that it has not reached; by entries that leave; by a miss rate that
+ * falls, as that of lru_cache(None) over a finite set of keys does; or by growth that bends: during the
+ * watch, or against its whole life, where its size is more than four times what the present rate would
+ * have made. What counts hits is a cache by construction and never called a leak.
  *
  * A service of which less is asked fills everything more slowly, a leak too. So growth that becomes
- * slower by no more than the process's own work does, told by its processor time, bends by nothing
- * of its own. That is not the other way round: a cache whose misses are most of the work makes its
- * process do less as it fills, and cannot be told from that. What both are called is `grows, no bound
- * seen`, and the reason says why.
+ * slower by no more than the process's own work does, told by its processor time, bends by nothing of
+ * its own. A cache whose misses are most of the work makes its process do less as it fills, and cannot
+ * be told from that: both are called `grows, no bound seen`, and the reason says why.
  *
- * Limits: what was loaded at start and grows slowly since, or a leak under a load that has fallen
- * to a quarter, bends as well. A cache of a finite set of keys that counts no hits and is filled to
- * less than half is in proportion. A time to live longer than the uptime cannot be seen. The
- * figures are in the reason, so that a reader who knows more can judge for himself.
+ * Limits: what was loaded at start and grows slowly since, or a leak under a load that has fallen to a
+ * quarter, bends as well. A cache of a finite set of keys that is filled to less than half is in
+ * proportion. A time to live longer than the uptime cannot be seen. So the figures are in the reason.
  */
 #include "verdict.h"
 
@@ -346,20 +342,25 @@ static double elapsed(const struct facts *facts)
 static bool judge_bounded(const struct facts *facts, FILE *reason, enum verdict *verdict)
 {
 	uint64_t bound = facts->history->bound, length = last_length(facts);
+	double per_s = facts->slower ? facts->late : facts->slope.per_s;
 
 	if (length >= bound || !facts->grows || facts->of_bytes)
 		return false;
 	quantity_print_count(reason, length);
 	fputs(" of ", reason);
 	quantity_print_count(reason, bound);
+	*verdict = VERDICT_FILLING_CACHE;
+	if (per_s * elapsed(facts) < 2) {
+		fputs(" entries, none new in the later half of the watch", reason);
+		return true;
+	}
 	fputs(" entries: full in ", reason);
-	quantity_print_span(reason, (double)(bound - length) / facts->slope.per_s);
+	quantity_print_span(reason, (double)(bound - length) / per_s);
 	if (bytes_of_entry(facts) > 0) {
 		fputs(", then ", reason);
 		quantity_print_amount(reason,
 				      (uint64_t)fmin((double)bound * bytes_of_entry(facts), 1e19));
 	}
-	*verdict = VERDICT_FILLING_CACHE;
 	return true;
 }
 
