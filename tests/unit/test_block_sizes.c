@@ -99,6 +99,7 @@ static void set_of_python(struct block_sizes *sizes, uint64_t count)
 	if (!sizes->python)
 		sizes->python = calloc(1, sizeof(*sizes->python));
 	sizes->python->items[chunk_class_of(forgotten.size)].count = count;
+	sizes->python_s = sizes->looked_s;
 }
 
 static void test_what_is_of_python(void **state)
@@ -117,12 +118,28 @@ static void test_what_is_of_python(void **state)
 	block_sizes_release(&sizes);
 }
 
+/* Strings of one length that a list got after the last look that knows of Python's. */
+static void test_what_came_since_python_was_asked(void **state)
+{
+	struct block_sizes sizes = look_at(&forgotten, 1);
+
+	(void)state;
+	set_of_python(&sizes, 1);
+	sizes.python_s = EACH_S;
+	assert_int_equal(count_grown(&sizes, true, GROWN_OF_C), 0);
+	assert_int_equal(count_grown(&sizes, true, GROWN_SURE), 1); /* where nothing explains it */
+	sizes.python_s = 7 * EACH_S;
+	assert_int_equal(count_grown(&sizes, true, GROWN_OF_C), 1);
+	block_sizes_release(&sizes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_forgotten_beside_what_comes_and_goes),
 		cmocka_unit_test(test_what_is_not_sure),
 		cmocka_unit_test(test_what_is_of_python),
+		cmocka_unit_test(test_what_came_since_python_was_asked),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,7 @@ void block_sizes_take_python(struct block_sizes *sizes, const struct objects *ob
 	if (!sizes->python && !(sizes->python = calloc(1, sizeof(*sizes->python))))
 		return;
 	memset(sizes->python, 0, sizeof(*sizes->python));
+	sizes->python_s = sizes->looked_s;
 	objects_chunks(objects, sizes->python);
 }
 
@@ -83,16 +84,29 @@ static bool grows_evenly(const struct sample *samples, size_t count, uint64_t by
 	       late * LATE_SHARE >= more;
 }
 
+/* How many there were at the last look by which it is known what is Python's. */
+static double count_then(const struct block_sizes *sizes, const struct sample *samples,
+			 size_t count)
+{
+	size_t i = count - 1;
+
+	while (sizes->python && i && samples[i].at_s > sizes->python_s)
+		i--;
+	return samples[i].value;
+}
+
 /*
  * What Python has of a size may be what grows, unless it has less than that. Where C code has a good
  * part too it may be either, which a recording of its calls tells.
  */
-static bool may_be_of_c(const struct block_sizes *sizes, size_t class, double more, double last,
-			enum grown_need need)
+static bool may_be_of_c(const struct block_sizes *sizes, size_t class, const struct sample *samples,
+			size_t count, enum grown_need need)
 {
 	double of_python = sizes->python ? (double)sizes->python->items[class].count : 0;
+	double last = samples[count - 1].value;
+	double since = last - count_then(sizes, samples, count);
 
-	return 2 * of_python < more ||
+	return 2 * (of_python + since) < last - samples[0].value ||
 	       (need != GROWN_OF_C && OF_C_SHARE * (last - of_python) >= last);
 }
 
@@ -105,14 +119,13 @@ static bool find_grown(const struct block_sizes *sizes, size_t class, enum grown
 
 	if (count < 2 || count_ups(samples, count) < UPS_WORTH)
 		return false;
-	double last = samples[count - 1].value, more = last - samples[0].value;
 	*grown = (struct grown_size){
 		.bytes = chunk_class_least(class),
-		.more = (size_t)more,
+		.more = (size_t)(samples[count - 1].value - samples[0].value),
 		.looks = count,
 		.seconds = samples[count - 1].at_s - samples[0].at_s,
 	};
-	if (!may_be_of_c(sizes, class, more, last, need) ||
+	if (!may_be_of_c(sizes, class, samples, count, need) ||
 	    !slope_of_counter(samples, count, &slope) ||
 	    (need != GROWN_MAYBE && !grows_evenly(samples, count, grown->bytes)))
 		return false;

@@ -2,7 +2,8 @@
 /*
  * Sizes of malloc's blocks of which there are ever more: what C code keeps shows here long before it
  * shows in bytes, since what comes and goes beside it has other sizes. The heap is read without a
- * probe (heap_series.h), glibc's alone. What is Python's, by the last look that knows, is left out.
+ * probe (heap_series.h), glibc's alone. What is Python's, by the last look that knows, is left out, and so
+ * is what came since: it may be.
  *
  *	block_sizes_init         nothing is read
  *	block_sizes_look         again and again
@@ -22,6 +23,7 @@ struct block_sizes {
 	pid_t pid;
 	struct heap_series *heap;     /* NULL: not looked at yet */
 	struct chunk_classes *python; /* NULL: not known */
+	double python_s;              /* as of when */
 	double looked_s;              /* when it was, of CLOCK_MONOTONIC */
 	double cost_s;                /* our processor time for the last look */
 };
@@ -57,7 +59,7 @@ void block_sizes_take_python(struct block_sizes *sizes, const struct objects *ob
 enum grown_need {
 	GROWN_MAYBE, /* to record calls for: seldom chance */
 	GROWN_SURE,  /* at so many looks and so evenly that it is hardly chance, or warming up */
-	GROWN_OF_C,  /* and none of Python's */
+	GROWN_OF_C,  /* and none of Python's, as far as is known */
 };
 
 /*
