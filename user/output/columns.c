@@ -10,6 +10,7 @@
 
 #include "../lib/escape.h"
 #include "../lib/utf8.h"
+#include "template_name.h"
 
 #define ELLIPSIS "…"
 
@@ -217,11 +218,14 @@ static void print_short(FILE *out, const char *text, size_t room)
 void columns_print_text(struct columns *columns, const char *text, size_t room)
 {
 	size_t left = columns_left(columns);
+	char *shorter = NULL;
 
 	room = room < left ? room : left;
 	print_spaces(columns->out, columns->spaces);
 	columns->column += columns->spaces;
 	columns->spaces = 0;
+	if (columns_count(text) > room && (shorter = template_name_short(text)))
+		text = shorter;
 	if (columns_count(text) <= room) {
 		fputs(text, columns->out);
 		columns->column += columns_count(text);
@@ -229,6 +233,7 @@ void columns_print_text(struct columns *columns, const char *text, size_t room)
 		print_short(columns->out, text, room);
 		columns->column += room;
 	}
+	free(shorter);
 }
 
 void columns_print_name(struct columns *columns, const char *name, size_t room)

@@ -36,8 +36,9 @@ void columns_pad(struct columns *columns, size_t column);
 size_t columns_left(struct columns *columns);
 
 /*
- * Prints a raw name, escaped, in at most `room` columns of this line: its middle gives way to "…"
- * where it is longer, more of its end is kept than of its beginning.
+ * Prints a raw name, escaped, in at most `room` columns of this line. Where it is longer, of a C++
+ * template what is there by default is left out (template_name.h), and then its middle gives way to
+ * "…": more of its end is kept than of its beginning.
  */
 void columns_print_name(struct columns *columns, const char *name, size_t room);
 

@@ -11,6 +11,7 @@
 #include "../lib/quantity.h"
 #include "look_label.h"
 #include "runtime_tools.h"
+#include "template_name.h"
 
 #define MOST_CALLERS 2
 
@@ -157,7 +158,10 @@ static bool is_named(const struct answer_frame *frame)
 
 void why_print_frame(FILE *file, const struct answer_frame *frame, size_t directories)
 {
-	escape_print(file, frame->function ? frame->function : "?");
+	char *shorter = frame->function ? template_name_short(frame->function) : NULL;
+
+	escape_print(file, shorter ?: frame->function ?: "?");
+	free(shorter);
 	if (!frame->file || !is_named(frame)) /* which has its file in it */
 		return;
 	fputs(" (", file);
