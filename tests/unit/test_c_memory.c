@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "service/c_memory.h"
 
@@ -147,6 +148,41 @@ static void test_what_was_recorded(void **state)
 	free(kase);
 }
 
+/* Not that of which there are most, nor a trifle of what grows. */
+static void test_the_class_that_grows(void **state)
+{
+	static struct look_type first[] = {{"Session", "c++", 1000, 88000},
+					   {"Page", "c++", 50000, 900000}};
+	static struct look_type last[] = {
+		{"Page", "c++", 50001, 900018},
+		{"Session", "c++", 3000, 264000},
+		{"std::vector<int, std::allocator<int> >", "c++", 900, 64800}};
+	struct look look = {.types = last, .type_count = 3};
+	struct patient_case *kase = grow(&(struct growth){.all = 40e3, .looks = 8});
+	struct look_count grown;
+
+	(void)state;
+	kase->look = &look;
+	assert_false(c_memory_class(kase, &grown));
+	kase->classes = first;
+	kase->class_count = 2;
+	assert_true(c_memory_class(kase, &grown));
+	assert_string_equal(grown.name, "Session");
+	struct answer *answer = answer_of(kase, 0);
+
+	assert_non_null(strstr(answer->findings[0].reason,
+			       "; 2,000 more objects of Session, 176.0 kB; stack not watched"));
+	answer_free(answer);
+	first[0].count = last[1].count;
+	answer = answer_of(kase, 0);
+	assert_non_null(
+		strstr(answer->findings[0].reason, "; 900 more objects of std::vector<int>"));
+	answer_free(answer);
+	look.type_count = 1;
+	assert_false(c_memory_class(kase, &grown));
+	free(kase);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +192,7 @@ int main(void)
 		cmocka_unit_test(test_enough_looks_tell_the_rate_themselves),
 		cmocka_unit_test(test_how_to_get_the_stacks),
 		cmocka_unit_test(test_what_was_recorded),
+		cmocka_unit_test(test_the_class_that_grows),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

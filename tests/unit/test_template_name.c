@@ -45,8 +45,15 @@ static void test_defaults_are_left_out(void **state)
 static void test_what_stays(void **state)
 {
 	static const char *const names[] = {
-		"main", "", "remember(int)", "std::vector<int, Arena<int> >", "operator<", "a < b",
-		"std::vector<int, std::allocator<int", "<, std::less<<<", "recommend.HISTORY[*]",
+		"main",
+		"",
+		"remember(int)",
+		"std::vector<int, Arena<int> >",
+		"operator<",
+		"a < b",
+		"std::vector<int, std::allocator<int",
+		"<, std::less<<<",
+		"recommend.HISTORY[*]",
 	};
 
 	(void)state;

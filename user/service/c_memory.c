@@ -19,6 +19,10 @@
 #define LEAST_BYTES     65536
 #define LEAST_OF_PYTHON 524288
 
+/* What hangs on an object is no part of it, and mostly larger. */
+#define CLASS_SHARE_LEAST 0.02
+#define CLASS_BYTES_LEAST 16384
+
 enum {
 	MAX_BLOCKS = 200000,
 	MAX_STACKS = 16384,
@@ -97,6 +101,31 @@ bool c_memory_rises(const struct patient_case *kase)
 	struct series left;
 
 	return find_beside_python(kase, &left) && rises(&left);
+}
+
+static const struct look_type *find_class(const struct patient_case *kase, const char *name)
+{
+	for (size_t i = 0; i < kase->class_count; i++)
+		if (!strcmp(kase->classes[i].name, name))
+			return &kase->classes[i];
+	return NULL;
+}
+
+bool c_memory_class(const struct patient_case *kase, struct look_count *grown)
+{
+	const struct look *look = kase->look;
+
+	*grown = (struct look_count){0};
+	for (size_t i = 0; kase->classes && look && i < look->type_count; i++) {
+		const struct look_type *now = &look->types[i], *first = find_class(kase, now->name);
+		uint64_t bytes = first ? first->bytes : 0, count = first ? first->count : 0;
+
+		if (now->count > count && now->bytes > bytes && now->bytes - bytes > grown->bytes)
+			*grown = (struct look_count){now->name, now->count - count,
+						     now->bytes - bytes};
+	}
+	return (double)grown->bytes >= CLASS_SHARE_LEAST * series_rise(series_of(kase)) &&
+	       grown->bytes >= CLASS_BYTES_LEAST;
 }
 
 void c_memory_tell(const struct patient_case *kase)

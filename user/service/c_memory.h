@@ -24,6 +24,12 @@ bool c_memory_rises(const struct patient_case *kase);
 bool c_memory_rate(const struct patient_case *kase, const struct finding *findings, size_t count,
 		   struct rate *rate);
 
+/*
+ * Whose objects, in C++, most of its growth seems to be: how many more there are, and bytes. Returns
+ * whether any class has a share that is worth a word; the name is the look's.
+ */
+bool c_memory_class(const struct patient_case *kase, struct look_count *grown);
+
 /* Tells by events what was taken for Python's, look by look, where that is measured. */
 void c_memory_tell(const struct patient_case *kase);
 

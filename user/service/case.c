@@ -34,6 +34,7 @@ struct patient_case *case_new(const struct procfs *procfs, struct confined *conf
 		free(kase);
 		return NULL;
 	}
+	kase->patient.with_classes = !kase->patient.is_python;
 	subjects_init(&kase->subjects);
 	block_sizes_init(&kase->sizes, pid);
 	kase->began_s = kase->seen_s = clock_s(CLOCK_MONOTONIC);
@@ -98,6 +99,19 @@ static void add_parts(struct patient_case *kase, const struct look *look)
 		kase->other_malloc = zone_strdup(kase->subjects.zone, look->other_malloc);
 }
 
+static void keep_first_classes(struct patient_case *kase, const struct look *look)
+{
+	struct zone *zone = kase->subjects.zone;
+
+	if (kase->classes || kase->patient.is_python || !look->type_count)
+		return;
+	kase->classes = zone_alloc(zone, look->type_count, sizeof(*kase->classes));
+	memcpy(kase->classes, look->types, look->type_count * sizeof(*kase->classes));
+	for (size_t i = 0; i < look->type_count; i++)
+		kase->classes[i].name = zone_strdup(zone, look->types[i].name);
+	kase->class_count = look->type_count;
+}
+
 /* What of malloc's blocks is Python's, as of the look behind the parts that were added last. */
 static void add_share_of_python(struct patient_case *kase, bool graph)
 {
@@ -130,6 +144,10 @@ static void renew_memory(struct look *look, const struct look *now)
 	look->mappings = now->mappings;
 	look->mapping_count = now->mapping_count;
 	look->malloc_problem = now->malloc_problem;
+	if (now->type_count) {
+		look->types = now->types;
+		look->type_count = now->type_count;
+	}
 }
 
 static void take_graph(struct patient_case *kase, struct look *look)
@@ -172,6 +190,7 @@ static bool report(struct patient_case *kase, bool graph, const struct objects_r
 		return false;
 	}
 	add_parts(kase, look);
+	keep_first_classes(kase, look);
 	if (graph) {
 		take_graph(kase, look);
 	} else if (kase->look && look->parts_known) {
@@ -191,7 +210,9 @@ static void begin_anew(struct patient_case *kase)
 	kase->beside.count = kase->outside.count = kase->shared.count = 0;
 	for (int i = 0; i < PART_COUNT; i++)
 		kase->parts[i].count = 0;
-	kase->counted = false;
+	kase->counted = kase->patient.with_classes = false;
+	kase->classes = NULL;
+	kase->class_count = 0;
 	block_sizes_release(&kase->sizes);
 	block_sizes_init(&kase->sizes, kase->patient.pid);
 	kase->renewed = true;
