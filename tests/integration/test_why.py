@@ -371,6 +371,26 @@ def test_what_grows_by_sizes_of_blocks_alone(tmp_path):
     assert "blocks of 3.0 kB of malloc" in reason or "not freed" in reason, text
 
 
+SHARED = """
+    import mmap, time
+    cache, at = mmap.mmap(-1, 64 << 20), 0
+    print("ready", flush=True)
+    while True:
+        cache[at:at + 65536] = bytes(65536)
+        at += 65536
+        time.sleep(0.05)
+"""
+
+
+def test_shared_memory_is_told_beside_the_growth(tmp_path):
+    with Script(SHARED) as script:
+        answer, text = ask(script.pid, tmp_path, 6)
+    [shared] = [found for found in answer["findings"] if found["subject"] == "shared memory"]
+    assert shared["verdict"] == "filling cache" and "67.1 MB that are mapped" in shared["reason"]
+    assert shared["low"] < 65536 * 20 * 3600 and shared["bytes_per_hour"] > 65536 * 10 * 3600, text
+    assert answer["explained_bytes_per_hour"] in (0, None), text
+
+
 def ask_cpp_fills(tmp_path, **environment):
     """The answer, in which the line that fills stands first."""
     program = subprocess.Popen([PROGRAMS / "cpp_fills"], stdout=subprocess.PIPE, text=True,
