@@ -3,6 +3,7 @@
 say, and what it must not miss."""
 import json
 import os
+import signal
 import subprocess
 import textwrap
 import threading
@@ -111,6 +112,17 @@ def test_a_target_that_is_killed_meanwhile(tmp_path):
         killer.join()
     assert answer["ended"] and answer["watched_s"] < 10, text
     assert ", ended after " in text and "unfreed heap" not in text
+
+
+def test_a_target_that_is_stopped(tmp_path):
+    with Script("""
+        import time
+        print("ready", flush=True)
+        time.sleep(1000)
+    """) as script:
+        os.kill(script.pid, signal.SIGSTOP)
+        answer, text = ask(script.pid, tmp_path, 2)
+    assert "it was stopped" in answer["lacks"] and "lacks   it was stopped" in text
 
 
 def test_nobody_is_there_at_the_end(tmp_path):

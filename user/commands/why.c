@@ -239,15 +239,19 @@ static enum exit_status ask(const struct why_options *why, const struct procfs *
 	enum exit_status status = STATUS_FAILURE;
 	struct failure failure = {0};
 	struct answer *answer = NULL;
+	bool stopped = false;
 	struct inquiry *inquiry = inquiry_new(procfs, confined, &inquiry_options, &failure);
 
 	if (inquiry) {
 		message_info("asking process %d for %g s", (int)pid, why->duration_s);
-		survey_tell_stopped(procfs, pid, &people);
+		stopped = survey_tell_stopped(procfs, pid, &people);
 		if (!inquiry_run(inquiry, &failure))
 			answer = inquiry_answer(inquiry);
 	}
 	if (answer) {
+		if (stopped && !answer->lacks)
+			answer->lacks = "it was stopped, by a signal or a debugger: what does not "
+					"run does not grow";
 		status = write_all(why, answer);
 		if (!status && grows_too_fast(why, answer)) {
 			message_error("it grows faster than --fail-above allows");
