@@ -394,6 +394,37 @@ static const char *owner_of(const char *path, bool executable, uint64_t inode, u
 	return anonymous_owner_guess(&all).name;
 }
 
+/* A module that was loaded below PHP's heap has it behind its zeroes: both are one mapping. */
+static void test_a_heap_behind_a_module(void **state)
+{
+	static const struct {
+		uint64_t zeroes, heap;
+		bool of_file;
+	} cases[] = {{12 * KB, 0, true},
+		     {1 << 20, 0, true},
+		     {12 * KB, 2 << 20, false},
+		     {0, 2 << 20, false},
+		     {12 * KB, (2 << 20) - 4 * KB, true}};
+
+	uint64_t of_file = LIBC_BYTES;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct region *module = add_region("/usr/lib/sockets.so", 4 * KB, 0);
+		struct region *behind = add_region("", cases[i].zeroes + cases[i].heap, 0);
+		uint64_t heap_at = SHARED_AT + (regions.count << 28);
+
+		behind->mapping.start = heap_at - cases[i].zeroes;
+		behind->mapping.end = heap_at + cases[i].heap;
+		module->mapping.inode = 9;
+		module->mapping.end = behind->mapping.start;
+		module->mapping.start = module->mapping.end - 4 * KB;
+		of_file += 4 * KB + (cases[i].of_file ? behind->resident_bytes : 0);
+	}
+	look_at(NULL);
+	assert_int_equal(resident(PART_FILES), of_file);
+}
+
 static void test_owners_by_their_files(void **state)
 {
 	(void)state;
@@ -548,6 +579,7 @@ int main(void)
 		TEST(test_two_blocks_that_are_missing_are_not_guessed_at),
 		TEST(test_a_heap_that_is_not_understood),
 		TEST(test_each_mapping_is_in_one_part),
+		TEST(test_a_heap_behind_a_module),
 		TEST(test_a_mapping_beside_a_block_is_none),
 		TEST(test_what_is_only_reserved_does_not_count),
 		TEST(test_mappings_by_name_most_first),

@@ -288,6 +288,27 @@ static bool is_kernels(const char *path)
 	       strncmp(path, "[anon", 5);
 }
 
+/* What allocators align their heaps to: PHP's, jemalloc's, mimalloc's, Go's. */
+#define HEAP_UNIT (UINT64_C(2) << 20)
+
+/*
+ * A module that is loaded below a heap has it right behind its own zeroes, in one mapping with these.
+ * No module has as much of them, or it is memory in use as any other.
+ */
+static bool has_heap_unit(const struct mapping *mapping)
+{
+	uint64_t first = (mapping->start + HEAP_UNIT - 1) & ~(HEAP_UNIT - 1);
+
+	return first + HEAP_UNIT <= mapping->end;
+}
+
+static bool is_of_file(const struct regions *regions, size_t index)
+{
+	const struct mapping *mapping = &regions->items[index].mapping;
+
+	return mapping->inode || (region_is_module_data(regions, index) && !has_heap_unit(mapping));
+}
+
 static enum look_part_id judge_region(const struct divider *divider, size_t index)
 {
 	const struct regions *regions = divider->request->regions;
@@ -297,7 +318,7 @@ static enum look_part_id judge_region(const struct divider *divider, size_t inde
 		return PART_OTHER;
 	if (region->flags & REGION_SHARED)
 		return PART_SHARED;
-	if (region->mapping.inode || region_is_module_data(regions, index))
+	if (is_of_file(regions, index))
 		return PART_FILES;
 	return divider->stacks[index] ? PART_STACKS : PART_ANONYMOUS;
 }
