@@ -2,8 +2,6 @@
 #include "estimate.h"
 
 #include <errno.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,17 +11,11 @@
 
 #include "../../bpf/rate.h"
 #include "../lib/clock.h"
+#include "estimate_counted.h"
 #include "keeper.h"
-#include "overhead.h"
 #include "rate.skel.h"
 #include "sampling.h"
 #include "window.h"
-
-/*
- * What the ledger and the stack add to empty probes, as a share of these: `make bench` shows 1.3 to
- * 1.6, by how many blocks are live.
- */
-#define TRACKING_FACTOR 1.5
 
 enum { WINDOW_STEP_MS = 100, UNPROBED_MS = 200, UNPROBED_MOST_MS = 2000 };
 
@@ -87,31 +79,10 @@ int estimate_trap_costs(enum attach_kind kind, struct trap_costs *costs, struct 
 	return 0;
 }
 
-static size_t sites_of(const struct allocator *allocator)
-{
-	return allocator->entry_count + allocator->return_count;
-}
-
-/* Those at entries come first. */
-static const struct site *site_at(const struct allocator *allocator, size_t i)
-{
-	return i < allocator->entry_count ? &allocator->entry_sites[i]
-					  : &allocator->return_sites[i - allocator->entry_count];
-}
-
-static size_t count_all(const struct allocators *allocators)
-{
-	size_t total = 0;
-
-	for (size_t i = 0; i < allocators->count; i++)
-		total += sites_of(&allocators->items[i]);
-	return total;
-}
-
 /* Those that are counted apart. */
 static uint32_t count_sites(const struct allocators *allocators)
 {
-	size_t total = count_all(allocators);
+	size_t total = counted_all(allocators);
 
 	return total < RATE_SITES_MAX ? (uint32_t)total : RATE_SITES_MAX;
 }
@@ -138,8 +109,9 @@ static int attach_counters(struct keeper *keeper, const struct rate_bpf *skeleto
 			.probes = probes,
 		};
 
-		while (set.count < sites_of(allocator) && number < RATE_SITES_MAX) {
-			probes[set.count].file_offset = site_at(allocator, set.count)->file_offset;
+		while (set.count < counted_sites(allocator) && number < RATE_SITES_MAX) {
+			probes[set.count].file_offset =
+				counted_site(allocator, set.count)->file_offset;
 			probes[set.count++].cookie = number++;
 		}
 		error = keeper_attach(keeper, keeper_group(keeper), &set);
@@ -160,161 +132,6 @@ static double read_hits(int map_fd, uint32_t site)
 			sum += (double)by_cpu[cpu];
 	free(by_cpu);
 	return sum;
-}
-
-/* What the program adds to a call's probes; single-stepping does not make it dearer. */
-static double tracking_ns(const struct trap_costs *costs, double returns)
-{
-	return (costs->entry_ns[SITE_EMULATED] + costs->return_ns * returns) *
-	       (TRACKING_FACTOR - 1);
-}
-
-/*
- * Nanoseconds that exact tracing adds to one hit. What a function that may throw allocates is
- * recorded where it ends.
- */
-static double hit_cost_ns(const struct trap_costs *costs, const struct site *site, bool at_return)
-{
-	double cost = costs->entry_ns[site->kind];
-
-	if (site->function->flags & FUNCTION_THROWS)
-		return at_return ? cost + tracking_ns(costs, 0) : cost;
-	if (PROBE_COOKIE_OP(site->cookie) == PROBE_FREE)
-		return cost + tracking_ns(costs, 0);
-	return cost + costs->return_ns + tracking_ns(costs, 1);
-}
-
-/* The same where the calls of a function are seen at its direct sites. */
-static double direct_cost_ns(const struct trap_costs *costs)
-{
-	return costs->entry_ns[SITE_EMULATED] + tracking_ns(costs, 0);
-}
-
-bool estimate_nops_emulated(const struct trap_costs *costs)
-{
-	return costs->entry_ns[SITE_EMULATED_NOP] <
-	       (costs->entry_ns[SITE_EMULATED] + costs->entry_ns[SITE_STEPPED]) / 2;
-}
-
-double estimate_typical_call_ns(const struct trap_costs *costs, enum site_kind kind)
-{
-	return costs->entry_ns[kind] + costs->return_ns / 2 + tracking_ns(costs, 0.5);
-}
-
-struct window_sums {
-	double hits;
-	double sampled_hits; /* of these, those of functions whose share is sampled */
-	double counting_s;   /* time that the counting itself took */
-	double added_s;      /* time that exact tracing of the same calls would have added */
-};
-
-static int fill_rates(struct estimate_subject *subject, bool direct, int map_fd,
-		      struct window_sums *sums)
-{
-	const struct allocators *allocators = subject->allocators;
-	struct estimate *estimate = &subject->estimate;
-	uint32_t number = 0;
-
-	estimate->rates = calloc(count_all(allocators) + 1, sizeof(*estimate->rates));
-	if (!estimate->rates)
-		return -ENOMEM;
-	for (size_t i = 0; i < allocators->count; i++) {
-		const struct allocator *allocator = &allocators->items[i];
-
-		for (size_t j = 0; j < sites_of(allocator); j++) {
-			const struct site *site = site_at(allocator, j);
-			bool at_return = j >= allocator->entry_count;
-			double hits = number < RATE_SITES_MAX
-					      ? read_hits(map_fd, subject->first_site + number++)
-					      : 0;
-
-			estimate->rates[estimate->rate_count++] = (struct site_rate){
-				site, allocator, at_return, hits / estimate->window_s};
-			sums->hits += at_return ? 0 : hits;
-			sums->sampled_hits += !at_return && sampling_sees(site) ? hits : 0;
-			sums->counting_s += hits * estimate->costs.entry_ns[site->kind] / 1e9;
-			double cost_ns = direct && allocator_has_direct(allocator, site->function)
-						 ? direct_cost_ns(&estimate->costs)
-						 : hit_cost_ns(&estimate->costs, site, at_return);
-			sums->added_s += hits * cost_ns / 1e9;
-		}
-	}
-	return 0;
-}
-
-/*
- * One that has always something to run takes no more processors than before: it gets less done. Where
- * the counting took the larger part of what was used, what it left (`left_s`) says less than the time
- * without any probe.
- */
-static void share_out(struct estimate *estimate, const struct window_sums *sums,
-		      const struct usage *usage, double left_s, bool full)
-{
-	const struct usage *unprobed = &estimate->unprobed;
-
-	if (full) {
-		estimate->cpu_percent = estimate->slowdown_percent;
-		return;
-	}
-	estimate->core_percent = sums->added_s * 100 / estimate->window_s;
-	if (left_s > sums->counting_s && usage->cpu_s >= OVERHEAD_CPU_ENOUGH_S)
-		estimate->cpu_percent = sums->added_s * 100 / left_s;
-	else if (unprobed->cpu_s >= OVERHEAD_CPU_ENOUGH_S)
-		estimate->cpu_percent = estimate->core_percent * unprobed->wall_s / unprobed->cpu_s;
-}
-
-/* What a call takes by the share of the time that its function does: 0: cannot be told. */
-static double sampled_call_ns(const struct estimate *estimate, const struct window_sums *sums,
-			      const struct sample_share *share)
-{
-	if (!share->inside || !sums->hits)
-		return 0;
-	return sampling_call_ns(share, estimate->costs.pair_ns) * sums->sampled_hits / sums->hits;
-}
-
-/* A busy target made fewer calls than it would have without the counting. */
-static void conclude(struct estimate *estimate, const struct window_sums *sums,
-		     const struct usage *usage, const struct sample_share *share)
-{
-	double left_s = overhead_left(usage->cpu_s, sums->counting_s), more = 1;
-	bool full = overhead_is_full(usage, estimate->window_s);
-
-	estimate->calls_per_s = sums->hits / estimate->window_s;
-	estimate->cpu_used = usage->cpu_s / estimate->window_s;
-	if (sums->hits) {
-		estimate->call_base_ns = overhead_call_base(
-			usage->cpu_s * 1e9 / sums->hits, sums->counting_s * 1e9 / sums->hits,
-			sampled_call_ns(estimate, sums, share), share->inside);
-		left_s = estimate->call_base_ns * sums->hits / 1e9;
-	}
-	if (full) {
-		more = overhead_more(usage, &estimate->unprobed);
-		full = !more || more * left_s > estimate->window_s;
-		more = full ? usage->cpu_s / fmin(left_s, usage->cpu_s) : more;
-	}
-	estimate->calls_per_s *= more;
-	estimate->call_cost_ns =
-		sums->hits ? sums->added_s * 1e9 / sums->hits
-			   : estimate_typical_call_ns(&estimate->costs, SITE_EMULATED);
-	estimate->slowdown_percent =
-		overhead_slowdown(full ? sums->added_s : more * sums->added_s,
-				  full ? left_s : more * left_s, full, estimate->window_s);
-	share_out(estimate, sums, usage, left_s, full);
-	overhead_take_left(&estimate->unprobed, usage, left_s, sums->counting_s);
-}
-
-const char *estimate_cost_text(const struct estimate *estimate, char text[ESTIMATE_COST_SIZE])
-{
-	double cpu = estimate->cpu_percent, core = estimate->core_percent;
-	int size = 0;
-
-	if (cpu > 0)
-		size = snprintf(text, ESTIMATE_COST_SIZE, "about %.*f %% to its CPU time%s",
-				cpu < 10 ? 1 : 0, cpu, core > 0 ? ", " : "");
-	if (cpu <= 0 || core > 0)
-		snprintf(text + size, ESTIMATE_COST_SIZE - (size_t)size, "%s%.*f %% of a core",
-			 size ? "" : "about ", core < 10 ? 1 : 0, core);
-	return text;
 }
 
 static void wait_ms(struct loop *loop, unsigned int ms)
@@ -431,26 +248,40 @@ static int begin_subject(const struct counting *counting, struct estimate_subjec
 	return error ? error : let_count(counting, subject);
 }
 
+/* Of each of its sites that is counted apart; NULL where there is no memory. */
+static double *read_all_hits(int map_fd, const struct estimate_subject *subject)
+{
+	uint32_t sites = count_sites(subject->allocators);
+	double *hits = calloc((size_t)sites + 1, sizeof(*hits));
+
+	for (uint32_t i = 0; hits && i < sites; i++)
+		hits[i] = read_hits(map_fd, subject->first_site + i);
+	return hits;
+}
+
 static int conclude_subject(struct counting *counting, struct estimate_subject *subject)
 {
-	int map_fd = bpf_map__fd(counting->skeleton->maps.hits_by_site);
-	struct usage used = {0}, after;
-	struct window_sums sums = {0};
-	struct sample_share share = {0};
+	struct counted counted = {
+		.allocators = subject->allocators,
+		.hit_count = count_sites(subject->allocators),
+		.direct = !counting->request->entry_sites,
+	};
+	struct usage after;
 	int error = usage_read(counting->request->procfs, subject->pid, &after);
 
 	let_count_no_more(counting, subject);
 	if (error)
 		return error;
-	usage_add(&used, &subject->before, &after);
-	subject->estimate.window_s = used.wall_s;
-	error = fill_rates(subject, !counting->request->entry_sites, map_fd, &sums);
-	if (error)
-		return error;
+	usage_add(&counted.used, &subject->before, &after);
+	double *hits = read_all_hits(bpf_map__fd(counting->skeleton->maps.hits_by_site), subject);
+	if (!hits)
+		return -ENOMEM;
 	sampling_share(counting->sampling, counting->request->procfs, subject->pid,
-		       subject->allocators, &share);
-	conclude(&subject->estimate, &sums, &used, &share);
-	return 0;
+		       subject->allocators, &counted.share);
+	counted.hits = hits;
+	error = estimate_conclude(&subject->estimate, &counted);
+	free(hits);
+	return error;
 }
 
 /* What it used without probes, so far. Returns whether more of that time may tell more. */
