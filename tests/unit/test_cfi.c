@@ -248,6 +248,97 @@ static void test_rows_of_a_small_frame(void **state)
 	cfi_table_release(&table);
 }
 
+/* The rule from 0x1000 on under which a program of instructions leaves a function. */
+static struct unwind_rule rule_after(const uint8_t *program, size_t size)
+{
+	enum { HEADS = sizeof(small_frame) - 7, FDE = 24 };
+	uint8_t bytes[sizeof(small_frame) + 32];
+	const uint32_t length = 4 + 16 + 1 + (uint32_t)size;
+	struct cfi_table table;
+
+	memcpy(bytes, small_frame, HEADS);
+	memcpy(bytes + FDE, &length, sizeof(length));
+	memcpy(bytes + HEADS, program, size);
+	assert_int_equal(small_build(bytes, HEADS + size, &table), 0);
+	const struct unwind_rule rule = *cfi_table_find(&table, 0x10ff);
+	cfi_table_release(&table);
+	return rule;
+}
+
+/* Those that compilers hardly write. Offsets that are factored are in units of -8. */
+static void test_rare_instructions(void **state)
+{
+	enum { RBP = 6, RSP = 7, RBX = 3 };
+	static const struct {
+		uint8_t program[12];
+		int32_t cfa, cfa_offset, fp, fp_offset;
+	} cases[] = {
+		{{DW_CFA_def_cfa_sf, RBP, 0x7e}, UNWIND_CFA_FP, 16, UNWIND_SAVED_NOT, 0},
+		{{DW_CFA_def_cfa_offset_sf, 0x7d}, UNWIND_CFA_SP, 24, UNWIND_SAVED_NOT, 0},
+		{{DW_CFA_def_cfa_register, RBP}, UNWIND_CFA_FP, 8, UNWIND_SAVED_NOT, 0},
+		{{DW_CFA_offset_extended, RBP, 3}, UNWIND_CFA_SP, 8, UNWIND_SAVED_AT_CFA, -24},
+		{{DW_CFA_offset_extended_sf, RBP, 4}, UNWIND_CFA_SP, 8, UNWIND_SAVED_AT_CFA, -32},
+		{{DW_CFA_GNU_negative_offset_extended, RBP, 2},
+		 UNWIND_CFA_SP,
+		 8,
+		 UNWIND_SAVED_AT_CFA,
+		 16},
+		/* of a register that nobody asks for */
+		{{DW_CFA_offset_extended, RBX, 3}, UNWIND_CFA_SP, 8, UNWIND_SAVED_NOT, 0},
+		{{DW_CFA_offset | RBP, 2, DW_CFA_restore | RBP},
+		 UNWIND_CFA_SP,
+		 8,
+		 UNWIND_SAVED_NOT,
+		 0},
+		{{DW_CFA_offset | RBP, 2, DW_CFA_restore_extended, RBP},
+		 UNWIND_CFA_SP,
+		 8,
+		 UNWIND_SAVED_NOT,
+		 0},
+		{{DW_CFA_offset | RBP, 2, DW_CFA_same_value, RBP},
+		 UNWIND_CFA_SP,
+		 8,
+		 UNWIND_SAVED_NOT,
+		 0},
+		{{DW_CFA_remember_state, DW_CFA_def_cfa_offset, 48, DW_CFA_restore_state},
+		 UNWIND_CFA_SP,
+		 8,
+		 UNWIND_SAVED_NOT,
+		 0},
+		{{DW_CFA_GNU_args_size, 100, DW_CFA_def_cfa_offset, 32},
+		 UNWIND_CFA_SP,
+		 32,
+		 UNWIND_SAVED_NOT,
+		 0},
+		{{DW_CFA_advance_loc1, 8, DW_CFA_def_cfa_offset, 40},
+		 UNWIND_CFA_SP,
+		 40,
+		 UNWIND_SAVED_NOT,
+		 0},
+		{{DW_CFA_advance_loc2, 8, 0, DW_CFA_def_cfa_offset, 56},
+		 UNWIND_CFA_SP,
+		 56,
+		 UNWIND_SAVED_NOT,
+		 0},
+		{{DW_CFA_advance_loc4, 8, 0, 0, 0, DW_CFA_def_cfa_offset, 64},
+		 UNWIND_CFA_SP,
+		 64,
+		 UNWIND_SAVED_NOT,
+		 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct unwind_rule rule =
+			rule_after(cases[i].program, sizeof(cases[i].program));
+
+		assert_int_equal(rule.cfa, cases[i].cfa);
+		assert_int_equal(rule.cfa_offset, cases[i].cfa_offset);
+		assert_int_equal(rule.fp, cases[i].fp);
+		assert_int_equal(rule.fp_offset, cases[i].fp_offset);
+	}
+}
+
 static void test_every_truncation_is_survived(void **state)
 {
 	struct cfi_table table;
@@ -343,6 +434,7 @@ int main(void)
 		cmocka_unit_test(test_agrees_with_libdw),
 		cmocka_unit_test(test_frames_without_section_headers),
 		cmocka_unit_test(test_rows_of_a_small_frame),
+		cmocka_unit_test(test_rare_instructions),
 		cmocka_unit_test(test_every_truncation_is_survived),
 		cmocka_unit_test(test_damage_costs_the_range_of_its_function),
 		cmocka_unit_test(test_work_is_bounded),

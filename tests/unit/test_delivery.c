@@ -175,6 +175,108 @@ static void test_nobody(void **state)
 	delivery_free(NULL);
 }
 
+/* --- those that outlive us --- */
+
+static int64_t next_id;
+static char kept[100]; /* what the store was asked for */
+
+static int64_t keep(void *context, const char *text)
+{
+	assert_ptr_equal(context, kept);
+	snprintf(kept + strlen(kept), sizeof(kept) - strlen(kept), "+%s ", text);
+	return next_id < 0 ? next_id : next_id++;
+}
+
+static void forget(void *context, int64_t id)
+{
+	assert_ptr_equal(context, kept);
+	snprintf(kept + strlen(kept), sizeof(kept) - strlen(kept), "-%d ", (int)id);
+}
+
+static const struct delivery_store store = {keep, forget, kept};
+
+static void begin_keeping(void)
+{
+	*kept = 0;
+	next_id = 0;
+	delivery_keep(delivery, &store);
+}
+
+/* Until it is delivered, or dropped for good. */
+static void test_kept_until_it_is_done(void **state)
+{
+	(void)state;
+	begin_keeping();
+	delivery_send(delivery, "ad");
+	delivery_send(delivery, "o");
+	assert_string_equal(kept, "+ad +o ");
+	assert_int_equal(delivery_waiting(delivery), 0);
+	wait_until("ad:1\nad:2\no:1 dropped\n");
+	assert_string_equal(kept, "+ad +o -0 -1 ");
+}
+
+static void test_what_cannot_be_kept(void **state)
+{
+	(void)state;
+	hangs = 1;
+	begin_keeping();
+	delivery_send(delivery, "a");
+	next_id = -1;
+	delivery_send(delivery, "b");
+	assert_int_equal(delivery_waiting(delivery), 1);
+	assert_true(delivery_close(delivery)); /* one is on its way */
+}
+
+/* What another receiver was to get is none of this one's. */
+static void test_kept_ones_are_dropped(void **state)
+{
+	(void)state;
+	hangs = 1;
+	begin_keeping();
+	delivery_send(delivery, "a");
+	delivery_send_kept(delivery, 7, "b");
+	next_id = -1;
+	delivery_send(delivery, "c");
+	*kept = 0;
+	delivery_drop(delivery);
+	assert_string_equal(kept, "-0 -7 ");
+	assert_int_equal(delivery_waiting(delivery), 3);
+	delivery_drop(NULL);
+	assert_int_equal(delivery_waiting(NULL), 0);
+	assert_false(delivery_close(NULL));
+}
+
+/* Of a delivery before this one, with others before it. */
+static void test_sent_again(void **state)
+{
+	(void)state;
+	begin_keeping();
+	delivery_send_kept(delivery, 3, "ad");
+	assert_string_equal(kept, "");
+	wait_until("ad:1\nad:2\n");
+	assert_string_equal(kept, "-3 ");
+}
+
+/* The one on its way, and 32 that wait, are as many as there is room for. */
+static void test_sent_again_without_room(void **state)
+{
+	(void)state;
+	hangs = 1;
+	begin_keeping();
+	for (int64_t id = 10; id < 50; id++)
+		delivery_send_kept(delivery, id, "d");
+	assert_string_equal(kept, "-43 -44 -45 -46 -47 -48 -49 ");
+}
+
+static void test_closed(void **state)
+{
+	(void)state;
+	assert_false(delivery_close(delivery));
+	delivery_send(delivery, "d");
+	assert_string_equal(told, "");
+	assert_int_equal(delivery_waiting(delivery), 1);
+}
+
 /* --- a server that is not there: for about an hour, at these pauses a second --- */
 
 static size_t delayed, dropped;
@@ -218,10 +320,19 @@ int main(void)
 {
 #define WITH_ONE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		WITH_ONE(test_one_after_the_other),       WITH_ONE(test_without_a_child),
-		WITH_ONE(test_one_that_takes_too_long),   WITH_ONE(test_later_and_later),
-		WITH_ONE(test_what_there_is_no_room_for), WITH_ONE(test_nobody),
+		WITH_ONE(test_one_after_the_other),
+		WITH_ONE(test_without_a_child),
+		WITH_ONE(test_one_that_takes_too_long),
+		WITH_ONE(test_later_and_later),
+		WITH_ONE(test_what_there_is_no_room_for),
+		WITH_ONE(test_nobody),
 		WITH_ONE(test_a_webhook_gives_up),
+		WITH_ONE(test_kept_until_it_is_done),
+		WITH_ONE(test_what_cannot_be_kept),
+		WITH_ONE(test_kept_ones_are_dropped),
+		WITH_ONE(test_sent_again),
+		WITH_ONE(test_sent_again_without_room),
+		WITH_ONE(test_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

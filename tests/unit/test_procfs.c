@@ -114,6 +114,30 @@ static void test_status_is_read_from_a_recorded_tree(void **state)
 	assert_int_equal(status.stack_start, 0x7ffd0000);
 }
 
+static int inner_pid_of(struct tree *tree, const char *line)
+{
+	struct process_status status;
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s%s", recorded_status, line);
+	write_file(tree->root, "1234/status", text, strlen(text));
+	assert_int_equal(procfs_read_status(&tree->procfs, 1234, &status), 0);
+	return status.inner_pid;
+}
+
+/* The one in the innermost namespace, whatever else a line says. */
+static void test_pid_of_a_namespace(void **state)
+{
+	struct tree *tree = *state;
+
+	assert_int_equal(inner_pid_of(tree, ""), 1234);
+	assert_int_equal(inner_pid_of(tree, "NSpid:\t1234\nNSpgid:\t77\n"), 1234);
+	assert_int_equal(inner_pid_of(tree, "NSpid:\t1234\t56\t7\nNSpgid:\t1\n"), 7);
+	assert_int_equal(inner_pid_of(tree, "NSpid:\t1234\t56\t7"), 7);
+	assert_int_equal(inner_pid_of(tree, "NSpid:\t1234\t56\tx\n"), 0);
+	assert_int_equal(inner_pid_of(tree, "NSpid:\n"), 1234);
+}
+
 static void test_status_failures_leave_the_output_alone(void **state)
 {
 	struct tree *tree = *state;
@@ -263,6 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_status_is_read_from_a_recorded_tree, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_pid_of_a_namespace, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_status_failures_leave_the_output_alone, setup,
 						teardown),
 		cmocka_unit_test(test_status_of_ourselves),
