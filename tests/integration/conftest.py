@@ -32,10 +32,14 @@ TOTALS = ["live_bytes", "live_blocks", "alloc_bytes", "alloc_blocks", "free_byte
 LOSSES = re.findall(r"^\tX\((\w+),", (ROOT / "bpf/losses.h").read_text(), re.MULTILINE)
 
 
-# The best kind of link, which auto takes, and another one are tested everywhere; the rest, where a
-# probe of perf takes a tenth of a second to go, in what is about attaching, and in the long tests.
+# The best kind of link, which auto takes, and another one are tested wherever probes could differ by it;
+# the rest in the long tests, and in what is about attaching: that of perf, of which a probe takes a
+# tenth of a second to go, and what doctor says of each.
 EVERYWHERE = ["auto", "multi"]
-ABOUT_ATTACHING = ["test_doctor", "test_fork_exec", "test_lifecycle"]
+ABOUT_ATTACHING = {"test_doctor": ATTACH_KINDS, "test_lifecycle": ["perf"]}
+# What children do is filtered otherwise by the kernel there.
+ALSO_PERF = ["test_children_do_not_count[perf-child_frees]", "test_children_are_followed[perf-tree]",
+             "test_a_vfork_child_allocates_in_its_parent[perf]", "test_exec_in_mid_trace[perf]"]  # fmt: skip
 
 # Files that take longest begin first, where files run beside each other: one that is begun late would
 # be waited for.
@@ -45,8 +49,11 @@ BEGUN_FIRST = ["test_django", "test_allocators", "test_hostile", "test_why", "te
 
 
 def is_long(item):
-    kind = getattr(item, "callspec", None) and item.callspec.params.get("attach")
-    return kind and kind not in EVERYWHERE and item.module.__name__ not in ABOUT_ATTACHING
+    kinds = getattr(item, "callspec", None) and item.callspec.params
+    if not kinds or item.name in ALSO_PERF:
+        return False
+    about = [*EVERYWHERE, *ABOUT_ATTACHING.get(item.module.__name__, [])]
+    return kinds.get("attach", "auto") not in about or kinds.get("attach_any", "auto") != "auto"
 
 
 def mark_long(items):
@@ -393,14 +400,24 @@ def doctor_says(kind):
     return release >= needed, f"doctor does not name {kind}; kernel {platform.release()}"
 
 
+def options_of(kind):
+    if kind != "auto":
+        offered, line = doctor_says(kind)
+        if not offered:
+            pytest.skip(f"doctor: {line}")
+    return ["--attach", kind]
+
+
 @pytest.fixture(params=ATTACH_KINDS)
 def attach(request):
     """Options that force each attach kind that this kernel has."""
-    if request.param != "auto":
-        offered, line = doctor_says(request.param)
-        if not offered:
-            pytest.skip(f"doctor: {line}")
-    return ["--attach", request.param]
+    return options_of(request.param)
+
+
+@pytest.fixture(params=ATTACH_KINDS)
+def attach_any(request):
+    """The same, for what does not depend on how a probe is attached: one kind, all in the long tests."""
+    return options_of(request.param)
 
 
 def assert_totals(truth, result):

@@ -14,8 +14,8 @@ PRELOADED = ["libjemalloc.so.2", "libtcmalloc_minimal.so.4", "libmimalloc.so.2"]
 
 
 @pytest.mark.parametrize("variant", LINKED)
-def test_linked_family(measure, attach, variant):
-    assert_exact(*measure(f"family.{variant}", *FAMILY.get(variant, []), options=attach))
+def test_linked_family(measure, attach_any, variant):
+    assert_exact(*measure(f"family.{variant}", *FAMILY.get(variant, []), options=attach_any))
 
 
 @pytest.mark.parametrize("variant", LINKED)
@@ -39,8 +39,8 @@ def test_linked_churn(measure, variant):
 
 
 @pytest.mark.parametrize("name", PRELOADED)
-def test_preloaded_family(measure, attach, name):
-    assert_exact(*measure("family", *FAMILY.get(name, []), preload=library(name), options=attach))
+def test_preloaded_family(measure, attach_any, name):
+    assert_exact(*measure("family", *FAMILY.get(name, []), preload=library(name), options=attach_any))
 
 
 @pytest.mark.parametrize("name", PRELOADED)
@@ -70,8 +70,8 @@ def test_a_command_from_its_first_allocation(measure_command, variant):
     assert_functions(truth, result.by_leaf())
 
 
-def test_jemallocs_own_functions(measure, attach):
-    truth, result = measure("jemalloc_family", options=attach)
+def test_jemallocs_own_functions(measure, attach_any):
+    truth, result = measure("jemalloc_family", options=attach_any)
     assert truth["resized"] > 0
     assert_exact(truth, result)
 
@@ -115,10 +115,10 @@ def test_a_stripped_prefixed_allocator_is_noticed(record, tmp_path):
     assert "is in mappings that it made itself" in doctor.stdout
 
 
-def test_a_library_loaded_later_with_its_own_malloc(record, attach):
+def test_a_library_loaded_later_with_its_own_malloc(record, attach_any):
     """-v says when the new file is probed; what was allocated by then is not this test's."""
     with Target("plugin", "--library", program("libbump.so")) as target:
-        recorder = record(target, options=attach + ["-v"])
+        recorder = record(target, options=attach_any + ["-v"])
         target.go()
         target.lines.until("^loaded$")
         recorder.stderr.until(r"libbump\.so")

@@ -17,15 +17,15 @@ def assert_leaks(truth, result):
 
 
 @pytest.mark.parametrize("program", ["cpp_leaks", "cpp_leaks.static"])
-def test_cpp_leaks(measure, attach, program):
-    truth, result = measure(program, options=attach)
+def test_cpp_leaks(measure, attach_any, program):
+    truth, result = measure(program, options=attach_any)
     assert len(truth["by_function"]) == 9
     assert_leaks(truth, result)
 
 
 @pytest.mark.parametrize("name", ALLOCATORS)
-def test_cpp_leaks_with_another_operator_new(measure, attach, name):
-    assert_leaks(*measure("cpp_leaks", preload=library(name), options=attach))
+def test_cpp_leaks_with_another_operator_new(measure, attach_any, name):
+    assert_leaks(*measure("cpp_leaks", preload=library(name), options=attach_any))
 
 
 def test_cpp_names_are_demangled(measure):
@@ -69,8 +69,8 @@ def test_exceptions_leave_nothing_behind(measure):
     assert result.totals["live_blocks"] == truth["live_blocks"]
 
 
-def test_rust_leaks(measure, attach):
-    truth, result = measure("rust_leaks", options=attach)
+def test_rust_leaks(measure, attach_any):
+    truth, result = measure("rust_leaks", options=attach_any)
     assert len(truth["by_function"]) == 5
     assert_leaks(truth, result)
     assert result.totals["live_bytes"] == truth["live_bytes"]
@@ -92,10 +92,10 @@ def test_every_way_to_end(measure, attach):
 
 
 @pytest.mark.parametrize("name", ALLOCATORS)
-def test_every_form_of_new_and_malloc(measure, attach, name):
+def test_every_form_of_new_and_malloc(measure, attach_any, name):
     """By the address that each returned: one that was seen otherwise is not known when it is freed."""
     args = ["--no-bad-alloc"] if "mimalloc" in name else []
-    truth, result = measure("cpp_churn", "--steps", 4000, *args, preload=library(name), options=attach)
+    truth, result = measure("cpp_churn", "--steps", 4000, *args, preload=library(name), options=attach_any)
     assert_functions(truth, result.by_frame({"churn"}))
     assert not result.losses
     assert result.totals["live_bytes"] == truth["live_bytes"]

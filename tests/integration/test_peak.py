@@ -27,8 +27,8 @@ def expected(truth):
 
 
 @pytest.mark.parametrize("case", ["wander", "temporaries"])
-def test_to_the_byte(measure, attach, case):
-    truth, result = measure("peak", "--case", case, options=["--peak", *attach])
+def test_to_the_byte(measure, attach_any, case):
+    truth, result = measure("peak", "--case", case, options=["--peak", *attach_any])
     assert result.totals["live_bytes"] == truth["peak_bytes"] > 0
     assert held_by(result, FUNCTIONS) == expected(truth)
     assert result.report["peak_s"] > 0
