@@ -119,6 +119,15 @@ def eventually(condition, what):
         time.sleep(0.02)
 
 
+def has_ended(pid):
+    """Also where whoever is to wait for it, as init for what lost its parent, takes its time."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+    return stat.rpartition(")")[2].split()[0] in "ZX"
+
+
 class Lines:
     """Lines of a pipe, to be waited for with a deadline."""
 

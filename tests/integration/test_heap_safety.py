@@ -2,7 +2,6 @@
 """Looks that harm nobody: no page of a target becomes resident, private or un-swapped by them, no
 handler is woken, no system call interrupted, and a tool that is killed leaves nothing behind."""
 import json
-import os
 import pathlib
 import random
 import re
@@ -13,7 +12,7 @@ import time
 
 import pytest
 
-from conftest import TIMEOUT, UNFREED, eventually
+from conftest import TIMEOUT, UNFREED, eventually, has_ended
 from pythons import choose, find_rootless
 
 # a page of a library is private or shared by what other processes run
@@ -187,16 +186,8 @@ def test_a_killed_tool_leaves_nothing(tmp_path):
             helpers = children(tool.pid)
             tool.send_signal(signal.SIGKILL)
             tool.wait()
-            for helper in helpers:
-                wait_until_gone(helper)
+            eventually(lambda: all(map(has_ended, helpers)), "they go on")
             status = pathlib.Path(f"/proc/{target.pid}/status").read_text()
             assert re.search(r"^TracerPid:\t0$", status, re.M)
         assert footprint(target.pid) == before
         assert target.ask()["interrupted"] == 0
-
-
-def wait_until_gone(pid):
-    deadline = time.monotonic() + TIMEOUT
-    while os.path.exists(f"/proc/{pid}") and time.monotonic() < deadline:
-        os.sched_yield()
-    assert not os.path.exists(f"/proc/{pid}")

@@ -64,9 +64,9 @@ def test_a_killed_monitor_is_followed_by_one_that_knows(service, history):  # no
 
 FILLS = """
 import time
+KEPT = [bytes(20000) for _ in range(1800)]
 print("ready", flush=True)
 input()
-KEPT = []
 while True:
     KEPT.append(bytes(20000))
     time.sleep(0.01)
@@ -129,6 +129,8 @@ def test_killed_as_it_writes(service, history, kills):  # noqa: F811
         assert len(kept) >= rows and (not was_at_work or kept[-1] >= began), "more than the last is lost"
         rows = len(kept)
     assert at_work >= kills / 10, "none was ever at work"
+    # a sample of the same second would take the last one's place
+    eventually(lambda: int(time.time()) > max(kept), "time stands still")
     with Monitor("-p", service.pid, "--history", history) as monitor:
         eventually(lambda: len(query(history, "SELECT * FROM sample")) > rows, "it is not kept")
         assert monitor.end() == 0

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What `unfreed monitor` knows of what is in processes that do not grow: by a look now and then."""
 import json
-import os
 import subprocess
 import sys
 
-from conftest import LOSSES, TIMEOUT, Lines, eventually
+from conftest import LOSSES, TIMEOUT, Lines, eventually, has_ended
 from monitors import Monitor
 from servers import children
 
@@ -129,7 +128,7 @@ def test_a_look_ends_with_it():
             eventually(lambda: children(monitor.pid), "nobody looks")
             [child] = children(monitor.pid)
             assert monitor.end() == 0
-            eventually(lambda: not os.path.exists(f"/proc/{child}"), "it goes on")
+            eventually(lambda: has_ended(child), "it goes on")
         assert asked.process.poll() is None
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`unfreed monitor` asks by itself why a service grows, and says what it is told: once."""
 import json
-import os
 import re
 import signal
 import subprocess
@@ -11,7 +10,7 @@ import time
 import pytest
 
 from cgroups import memory_group
-from conftest import TIMEOUT, UNFREED, Lines, eventually
+from conftest import TIMEOUT, UNFREED, Lines, eventually, has_ended
 from monitors import Master, Monitor, service  # noqa: F401
 from servers import children
 
@@ -136,7 +135,7 @@ def test_what_asks_ends_with_it(service, number):  # noqa: F811
         eventually(lambda: children(child), "it reads files in processes of its own")
         family = [child, *children(child)]
         assert monitor.end(number) == (0 if number == signal.SIGTERM else -number)
-        eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in family), "they go on")
+        eventually(lambda: all(map(has_ended, family)), "they go on")
         assert service.poll() is None
 
 
