@@ -82,6 +82,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
+def seeds(few, many):
+    """The parameters of a test that draws: as many in the long tests, the first few everywhere."""
+    return [pytest.param(seed, marks=pytest.mark.long if seed >= few else ()) for seed in range(many)]
+
+
 def program(name):
     """The path of a test program; skips the test where it could not be built here."""
     path = PROGRAMS / name

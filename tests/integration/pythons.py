@@ -108,6 +108,15 @@ def with_long(pythons, *minors):
             for one in pythons]
 
 
+def one_of_each(pythons):
+    """All of them; of several of one version all but the last only in the long tests: layouts are those
+    of versions, however they were built."""
+    last = {one.values[0].minor: one.id for one in pythons}
+    return [pytest.param(*one.values, id=one.id,
+                         marks=() if last[one.values[0].minor] == one.id else pytest.mark.long)
+            for one in pythons]
+
+
 def probe(command, pid):
     """What tests/programs/python_probe.c prints, split into words."""
     found = subprocess.run([program("python_probe"), command, str(pid)], stdout=subprocess.PIPE,

@@ -46,8 +46,10 @@ def test_types_without_pools(python, tmp_path):
         assert types["float"]["bytes"] == pytest.approx(24 * types["float"]["count"], rel=0.01)
 
 
-@pytest.mark.parametrize("room", ["512", "16"])
-@pytest.mark.parametrize("allocator", ["debug", "malloc_debug"])
+@pytest.mark.parametrize("allocator, room", [
+    ("debug", "16"), ("malloc_debug", "512"),
+    pytest.param("debug", "512", marks=pytest.mark.long),
+    pytest.param("malloc_debug", "16", marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     "python", with_long(with_system(choose(find_pythons(), 8, 11, 12, 13)), 11))
 def test_allocators_for_debugging(python, allocator, room, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 
 from conftest import TIMEOUT, UNFREED
 from monitors import Monitor
-from pythons import find_rootless, of_system
+from pythons import find_rootless, of_system, with_long
 from servers import Postgres, Redis, directory  # noqa: F401
 
 PACKAGES = pathlib.Path("/usr/lib/python3/dist-packages")
@@ -82,7 +82,7 @@ def told(metrics, pooled):
     return {name: row(name, truth["type"]) for name, truth in pooled.truth.items()}
 
 
-@pytest.mark.parametrize("python", find_rootless())
+@pytest.mark.parametrize("python", with_long(find_rootless(), 8, 11, 13))
 def test_pools_without_servers(python, tmp_path, web):
     for name in PURE:
         if (PACKAGES / name).exists():

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 
-from conftest import TIMEOUT, UNFREED, Recorder, Target, assert_exact, eventually, needs
+from conftest import TIMEOUT, UNFREED, Recorder, Target, assert_exact, eventually, needs, seeds
 
 
 def bpf_objects(kind):
@@ -160,7 +160,7 @@ def test_attach_and_detach_again(record, attach):
     with Target("churn", "--threads", 2, "--pause-us", 100) as target:
         clean = code_digest(target.pid)
         target.go()
-        for _ in range(3):
+        for _ in range(2):
             recorder = record(target, options=attach)
             assert code_digest(target.pid) != clean
             result = recorder.stop()
@@ -186,7 +186,7 @@ def kill_the_tool(directory, target, delay_s):
 
 
 @pytest.mark.alone  # all links of the machine are counted, another tool's too
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", seeds(2, 5))
 def test_the_tool_is_killed_at_random_moments(tmp_path, seed):
     """10 moments each, from the start of the process to well into the trace. The target checks each
     block that it frees and ends itself where one is wrong; then its truth must come."""

@@ -2,7 +2,9 @@
 """`unfreed record` of live interpreters, compared with what they say of themselves."""
 import pytest
 
-from pythons import begin, choose, find_pythons, run, started, tell, truth_of  # noqa: F401: a fixture
+from pythons import (  # noqa: F401
+    begin, choose, find_pythons, one_of_each, run, started, tell, truth_of,
+)  # fmt: skip
 
 PYTHONS = find_pythons()
 INLINING = [python for python in PYTHONS if python.values[0].inlines]
@@ -111,7 +113,7 @@ RUNS = 3
 
 
 @pytest.mark.alone  # a name is read before its code object may be gone, unless we are kept waiting
-@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("python", one_of_each(PYTHONS))
 def test_frames_equal_pythons_own(python, record, started):  # noqa: F811
     """A machine that stands still for a moment keeps us waiting, but not each time."""
     for _ in range(RUNS):

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import TIMEOUT, Recorder
 from pythons import (  # noqa: F401
-    begin, choose, find_pythons, prefer, probe, started, tell, truth_of,
+    begin, choose, find_pythons, prefer, probe, started, tell, truth_of, with_long,
 )  # fmt: skip
 
 PYTHONS = find_pythons()
@@ -110,7 +110,7 @@ def wait_for_a_round(process):
 
 
 @pytest.mark.parametrize("rounds", [10, pytest.param(200, marks=pytest.mark.long)])
-@pytest.mark.parametrize("python", prefer(INLINING, 11) + choose(PYTHONS, 12))
+@pytest.mark.parametrize("python", with_long(prefer(INLINING, 11) + choose(PYTHONS, 12), 11))
 def test_rounds(python, rounds, record, started):  # noqa: F811
     """Attached again and again; every second tool is killed, at any moment of its attach, a bit
     later, or once it traces."""
