@@ -168,6 +168,30 @@ static void test_where(void **state)
 	assert_int_equal(where, PART_COUNT);
 }
 
+/* What was seen of Python's blocks is none of malloc's, and the other way round. */
+static void test_where_beside_python(void **state)
+{
+	struct snapshot *snapshot = *state;
+	struct target *target = &snapshot->targets[0];
+	enum look_part_id where;
+	struct grown grown;
+
+	target->first = moment(10 * MB, 0, 0);
+	target->last = moment(20 * MB, 0, 0);
+	target->last.parts[PART_PYTHON_LIVE] = 20 * MB;
+	target->last.anonymous_bytes += 20 * MB;
+	target->last.resident_bytes += 20 * MB;
+	see(snapshot, 0, 19 * MB);
+	snapshot->stacks[0].domain = DOMAIN_PYTHON;
+	grown_sum(snapshot, &grown);
+	assert_true(grown_is_unexplained(&grown, &where));
+	assert_int_equal(where, PART_MALLOC_LIVE);
+	snapshot->stacks[0].domain = DOMAIN_MALLOC;
+	grown_sum(snapshot, &grown);
+	assert_true(grown_is_unexplained(&grown, &where));
+	assert_int_equal(where, PART_PYTHON_LIVE);
+}
+
 /* What an allocator keeps is worth a word by its size, or by its growth. */
 static void test_kept(void **state)
 {
@@ -205,6 +229,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_more_was_seen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_where, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_where_beside_python, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kept, setup, teardown),
 	};
 
