@@ -120,6 +120,9 @@ def test_what_grows(service, pprof, tmp_path):  # noqa: F811
         until_looks(monitor, 2)
         rows = rows_of(pprof("-top", "-unit=B", fetch(monitor, "/debug/pprof/growth", tmp_path / "looks.pb.gz")))
         assert rows["__main__.history"][1] > 1e6, rows
+        saved = fetch(monitor, "/debug/pprof/growth?by=type", tmp_path / "types.pb.gz")
+        types = rows_of(pprof("-top", "-unit=B", saved))
+        assert max((flat for flat, _ in types.values()), default=0) > 1e6, "what is found has no part in that"
         monitor.until(lambda seen: seen.all("unfreed_finding", name="__main__.history"), "not found")
         saved = fetch(monitor, "/debug/pprof/growth", tmp_path / "growth.pb.gz")
         report = pprof("-top", "-unit=B", "-nodecount=200", saved)
