@@ -102,9 +102,10 @@ static const char *reason_of_c_memory(const struct patient_case *kase,
 			 stacks->seconds, class);
 	else if (stacks->seconds > 0)
 		snprintf(text, sizeof(text),
-			 "%s%s; none that was made in the %.0f s in which its calls were recorded "
-			 "stayed",
-			 what, class, stacks->seconds);
+			 "%s%s; %s in the %.0f s in which its calls were recorded", what, class,
+			 stacks->of_sizes ? "no stack kept blocks of such a size alone"
+					  : "none that was made stayed",
+			 stacks->seconds);
 	else
 		snprintf(text, sizeof(text), "%s%s; stack not watched: %s", what, class,
 			 stacks->why          ? stacks->why
