@@ -60,8 +60,14 @@ struct call {
 	struct block fresh; /* working memory for the block being recorded */
 	__u32 old_block;    /* enum old_block */
 	__u32 space;
-	__u32 half; /* where config.windows: in which half of a window the thread was seen last */
-	__u32 reserved;
+	__u32 half;  /* where config.windows: in which half of a window the thread was seen last */
+	__u32 proof; /* number of the pending call's, if it is compared; 0 */
+	__u32 proof_window; /* see struct space_state */
+	__u32 proof_hits;   /* direct sites that it passed, and what the last one showed: */
+	__u64 site_result;
+	__u64 site_size;
+	__u64 site_fp;
+	__u64 site_extra;
 };
 
 #define SIZE_OVERFLOW (~0ull)

@@ -37,7 +37,7 @@ enum domain {
  * takes a pool of 2^n bytes into use and returns an address in it: the pool is the block. Bit 20:
  * a word with the size lies before each block, as glibc's malloc has it. Bit 21: frees of these
  * blocks are not seen, so that they count for no peak. Bits 22-38: see PROBE_PLACE, 39-54:
- * PROBE_DIRECT.
+ * PROBE_DIRECT, 55-63: PROBE_PROOF.
  */
 #define PROBE_COOKIE(op, domain, pointer_arg, size_arg, count_arg)                       \
 	((unsigned long long)(op) | (unsigned long long)(domain) << 4 |                  \
@@ -87,6 +87,14 @@ enum domain {
 #define PROBE_COOKIE_SIZE_REGISTER(cookie) ((cookie) >> 39 & 15)
 #define PROBE_COOKIE_FP_AT(cookie)         ((cookie) >> 43 & 63)
 #define PROBE_COOKIE_EXTRA_AT(cookie)      ((cookie) >> 49 & 63)
+
+/*
+ * Of a function that has direct sites: its number, see proof.h. And a jump out of it that is probed as
+ * an entry is.
+ */
+#define PROBE_PROOF(number)        ((unsigned long long)(number) << 55)
+#define PROBE_COOKIE_PROOF(cookie) ((cookie) >> 55 & 255)
+#define PROBE_EXIT                 (1ull << 63)
 
 /* 0: always; else the machine's code of a conditional branch that is taken. */
 #define PROBE_CONDITION(code)           (16u | (code))

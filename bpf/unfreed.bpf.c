@@ -10,6 +10,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "calls.bpf.h"
+#include "direct.bpf.h"
 #include "growth.bpf.h"
 #include "ledger.bpf.h"
 #include "processes.bpf.h"
@@ -128,15 +129,18 @@ static __always_inline void realloc_begin(struct call *call)
 	}
 }
 
-/* A realloc that is passed on to one of an allocator that knows the size. */
-static __noinline int realloc_pass_on(struct pt_regs *ctx, struct call *call)
+/* A call that is passed on: a realloc to one of an allocator that knows the size, a call on trial to
+ * where it will be seen in any case. */
+static __noinline int call_pass_on(struct pt_regs *ctx, struct call *call)
 {
 	__u64 cookie;
 
-	if (call->old_block != OLD_UNKNOWN || call->old.size)
+	if (!call->proof && (call->old_block != OLD_UNKNOWN || call->old.size))
 		return 0;
 	cookie = bpf_get_attach_cookie(ctx);
-	if (PROBE_COOKIE_OP(cookie) == PROBE_REALLOC &&
+	proof_exit(call, cookie, regs_sp(ctx));
+	if (call->old_block == OLD_UNKNOWN && !call->old.size &&
+	    PROBE_COOKIE_OP(cookie) == PROBE_REALLOC &&
 	    regs_argument(ctx, PROBE_COOKIE_POINTER(cookie)) == call->pointer)
 		call->old.size = block_usable_size(cookie, call->pointer);
 	return 0;
@@ -167,11 +171,14 @@ static __always_inline bool alloc_begin(struct pt_regs *ctx)
 	if (!call || state->gate == GATE_OFF)
 		return false;
 	if (call->sp && call_is_inside(call, sp)) {
-		realloc_pass_on(ctx, call);
+		call_pass_on(ctx, call);
 		return false;
 	}
 	cookie = bpf_get_attach_cookie(ctx);
+	if (proof_holds(cookie))
+		return false;
 	call_begin(call, sp, cookie);
+	proof_begin(call, cookie, state->window);
 	call->size = size_argument(ctx, cookie);
 	call->pointer = regs_argument(ctx, PROBE_COOKIE_POINTER(cookie));
 	call->sp = sp;
@@ -235,6 +242,8 @@ static __always_inline void alloc_end(struct pt_regs *ctx)
 	call->caller.extra = regs_extra(ctx);
 	op = PROBE_COOKIE_OP(call->cookie);
 	result = regs_result(ctx);
+	if (call->proof)
+		proof_end(call, result, state->window);
 	if (op == PROBE_RESIZE)
 		result = resize_end(call, result);
 	else if (op == PROBE_MEMALIGN)
@@ -303,22 +312,6 @@ int throwing_enter(struct pt_regs *ctx)
 	return 0;
 }
 
-/* Where the return address of the call lies whose end is near, as PROBE_PLACE says. */
-static __always_inline __u64 place_sp(struct pt_regs *ctx, __u64 cookie)
-{
-	return regs_sp(ctx) + PROBE_COOKIE_WORDS(cookie) * sizeof(__u64);
-}
-
-/* What it will return; 0 also where it does not end this way. */
-static __always_inline __u64 place_result(struct pt_regs *ctx, __u64 cookie)
-{
-	__u32 condition = PROBE_COOKIE_CONDITION(cookie);
-
-	if (condition && !regs_condition(ctx, PROBE_CONDITION_CODE(condition)))
-		return 0;
-	return regs_numbered(ctx, PROBE_COOKIE_RESULT(cookie));
-}
-
 /*
  * On a `ret` of such a function, or on the last branch before one: then the cookie says what a call
  * that goes on to the `ret` looks like there.
@@ -352,25 +345,6 @@ int throwing_return(struct pt_regs *ctx)
 	return 0;
 }
 
-/* The caller's registers, behind the frame of the allocation function itself. */
-static __always_inline bool caller_behind(struct pt_regs *ctx, struct call *call, __u64 cookie)
-{
-	__u32 words = PROBE_COOKIE_WORDS(cookie) & PROBE_DIRECT_WORDS_MAX;
-	__u32 fp_at = PROBE_COOKIE_FP_AT(cookie), extra_at = PROBE_COOKIE_EXTRA_AT(cookie);
-	__u64 sp = regs_sp(ctx);
-
-	if (bpf_probe_read_user(call->frame, (words + 1) * sizeof(__u64), (void *)sp))
-		return false;
-	call->caller.pc = call->frame[words];
-	call->caller.sp = sp + words * sizeof(__u64) + REGS_RETURN_POPS;
-	call->caller.fp = PROBE_IS_AT_WORD(fp_at) ? call->frame[fp_at & PROBE_DIRECT_WORDS_MAX]
-						  : regs_numbered(ctx, fp_at);
-	call->caller.extra = PROBE_IS_AT_WORD(extra_at)
-				     ? call->frame[extra_at & PROBE_DIRECT_WORDS_MAX]
-				     : regs_numbered(ctx, extra_at);
-	return true;
-}
-
 /* Where a slow path of an allocation function still has the size, which it loses. */
 SEC("uprobe")
 int alloc_note(struct pt_regs *ctx)
@@ -384,23 +358,6 @@ int alloc_note(struct pt_regs *ctx)
 	call->noted_sp = place_sp(ctx, cookie);
 	call->noted_size = regs_numbered(ctx, PROBE_COOKIE_SIZE_REGISTER(cookie));
 	return 0;
-}
-
-/* False where the size was to be noted, and the call began before we came. */
-static __always_inline bool direct_size(struct pt_regs *ctx, struct call *call, __u64 cookie,
-					__u64 sp)
-{
-	__u32 number = PROBE_COOKIE_SIZE_REGISTER(cookie);
-
-	if (number != PROBE_SIZE_NOTED) {
-		call->size = regs_numbered(ctx, number);
-		return true;
-	}
-	if (call->noted_sp != sp)
-		return false;
-	call->noted_sp = 0;
-	call->size = call->noted_size;
-	return true;
 }
 
 /*
@@ -420,11 +377,18 @@ int alloc_direct(struct pt_regs *ctx)
 	call = result ? call_recorded(&state) : NULL;
 	if (!call || state->gate == GATE_OFF)
 		return 0;
+	if (!proof_is_over(cookie))
+		return proof_hit(ctx, call, result);
 	if (call->sp && call_is_inside(call, sp))
 		return 0;
 	call_begin(call, sp, cookie);
-	if (direct_size(ctx, call, cookie, sp) && caller_behind(ctx, call, cookie))
-		block_open(call, result, state->window);
+	call->site_result = result; /* from here on, to keep the frame small */
+	if (!direct_size(ctx, call, cookie) || !caller_behind(ctx, call, cookie))
+		return 0;
+	call->size = call->site_size;
+	if (proofs[PROBE_COOKIE_PROOF(cookie)].state == PROOF_HOLDS)
+		caller_unhide(call);
+	block_open(call, call->site_result, state->window);
 	return 0;
 }
 

@@ -53,7 +53,7 @@ def measured(record, target, options):
     return truth, recorder.stop()
 
 
-@pytest.mark.parametrize("sites", ["auto", "entry"])
+@pytest.mark.parametrize("sites", ["auto", "direct", "entry"])
 @pytest.mark.parametrize("preload", [None, "libjemalloc.so.2", "libmimalloc.so.2"])
 def test_both_ways(measure, preload, sites):
     assert_exact(*measure("churn", *CHURN, preload=preload and library(preload),
@@ -93,4 +93,4 @@ def test_a_kind_that_there_is_not():
     done = subprocess.run([UNFREED, "record", "-p", "1", "--sites", "some"], capture_output=True,
                           text=True)
     assert done.returncode == 2
-    assert 'takes auto or entry, not "some"' in done.stderr
+    assert 'takes auto, direct or entry, not "some"' in done.stderr

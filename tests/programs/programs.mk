@@ -20,7 +20,7 @@ programs_classes := .plain .stripped .no-rtti .static-stripped .no-pie
 # Built twice: to be looked at, and to be judged by LeakSanitizer.
 programs_lost    := lost_shapes lost_objects
 programs_library := libwrapper.so libwrapper-tail.so libbump.so libfake_python.so libswap-a.so \
-                    libswap-b.so
+                    libswap-b.so libliar.so
 
 programs_all := $(programs_c) heap_truth heap_truth.static memory_parts demo_leaky python_probe watch_probe watch_counter watch_counter.static bare_stacks $(programs_cpp) $(programs_library) \
                 $(programs_static:%=%.static) cpp_leaks.static \
@@ -210,6 +210,11 @@ $(programs_dir)/libswap-a.so $(programs_dir)/libswap-b.so: tests/programs/swap_l
 	$(call say,PROGRAM,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(programs_bare) $(swap) -shared -fPIC -o $@ $<
+
+$(programs_dir)/libliar.so: tests/programs/liar.c
+	$(call say,PROGRAM,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(programs_flags) -shared -fPIC -o $@ $<
 
 $(programs_dir)/libbump.so: tests/programs/bump.c tests/programs/truth.h
 	$(call say,PROGRAM,$@)

@@ -65,6 +65,12 @@ static const struct {
 	[EVENT_NOT_READ] = {VERBOSITY_VERBOSE, "process 4711: not read: a: b; c: d"},
 	[EVENT_FILE_TROUBLE] = {VERBOSITY_VERBOSE, "a: b; c: d"},
 	[EVENT_NO_WINDOWS] = {VERBOSITY_QUIET, "no window can be opened: Device or resource busy"},
+	[EVENT_SITES_PROVEN] = {VERBOSITY_VERBOSE,
+		"/usr/lib/lib{path}.so: dict shop.CACHE is seen at one place inside of it from now on: "
+		"24 calls were the same there as at their entry and return"},
+	[EVENT_SITES_DIFFER] = {VERBOSITY_NORMAL,
+		"/usr/lib/lib{path}.so: dict shop.CACHE is seen at its entry and return: places inside "
+		"of it differ from these in a: b; c: d, after 24 calls that were the same"},
 	[EVENT_NOT_ATTACHED] = {VERBOSITY_NORMAL, "cannot: {pid}"},
 	[EVENT_PYTHON] = {VERBOSITY_VERBOSE, "process 4711: CPython 3.11, pools"},
 	[EVENT_PYTHON_NOTE] = {VERBOSITY_NORMAL, "process 4711: CPython 3.11: process 12 is gone"},

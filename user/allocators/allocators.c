@@ -87,22 +87,6 @@ bool allocator_has_direct(const struct allocator *allocator, const struct alloc_
 	return false;
 }
 
-const struct site **allocator_sites(const struct allocator *allocator, bool direct, size_t *count)
-{
-	size_t all = allocator->entry_count + allocator->return_count + allocator->direct_count;
-	const struct site **sites = calloc(all + 1, sizeof(*sites));
-
-	*count = 0;
-	for (size_t i = 0; sites && i < allocator->entry_count; i++)
-		if (!direct || !allocator_has_direct(allocator, allocator->entry_sites[i].function))
-			sites[(*count)++] = &allocator->entry_sites[i];
-	for (size_t i = 0; sites && i < allocator->return_count; i++)
-		sites[(*count)++] = &allocator->return_sites[i];
-	for (size_t i = 0; sites && direct && i < allocator->direct_count; i++)
-		sites[(*count)++] = &allocator->direct_sites[i];
-	return sites;
-}
-
 static const char *find_kind(const struct survey *survey, const struct mapping *mapping)
 {
 	const char *slash = strrchr(mapping->path, '/');

@@ -26,7 +26,9 @@ struct allocator {
 	struct site *return_sites; /* where functions that may throw end (returns.h); they go with
 				      an entry site */
 	size_t return_count;
-	struct site *direct_sites; /* instead of the entry sites of the same functions: direct.h */
+	struct site
+		*direct_sites; /* instead of the entry sites of the same functions, once they are
+				      proven: direct.h; those of a function behind each other */
 	size_t direct_count;
 };
 
@@ -50,13 +52,6 @@ struct allocators {
 
 /* Whether there are direct sites that see all calls of a function. */
 bool allocator_has_direct(const struct allocator *allocator, const struct alloc_function *function);
-
-/*
- * All sites that are to be probed: those of the functions' entries and ends, or, with `direct`, the
- * direct ones instead where a function has some. An array of *count that the caller frees, or NULL
- * where there is no memory.
- */
-const struct site **allocator_sites(const struct allocator *allocator, bool direct, size_t *count);
 
 /*
  * Looks through the executable mappings of a process; its files are read in the confined process.

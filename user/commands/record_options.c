@@ -99,9 +99,9 @@ static const struct argp_option options[] = {
 	 "Kind of probes: auto, session, multi, perf (default auto: the best that the kernel has)",
 	 2},
 	{"sites", KEY_SITES, "KIND", 0,
-	 "Where malloc is probed: entry, at each call's entry and return; auto, the default, at "
-	 "one "
-	 "place inside of it that knows both size and result, where one is found on each way",
+	 "Where malloc is probed: entry, at each call's entry and return; direct, at one place "
+	 "inside of it that knows both size and result, where one is found on each way; auto, "
+	 "the default, there once it was compared with entry and return, and is the same",
 	 2},
 	{"max-blocks", KEY_MAX_BLOCKS, "N", 0,
 	 "Room for this many live blocks (default 1000000; about 80 bytes of kernel memory each)",
@@ -178,10 +178,13 @@ static error_t parse_attach(struct record_options *record, const char *text)
 
 static error_t parse_sites(struct record_options *record, const char *text)
 {
-	record->config.how.entry_sites = !strcmp(text, "entry");
-	if (record->config.how.entry_sites || !strcmp(text, "auto"))
+	for (enum sites_choice choice = SITES_AUTO; choice < SITES_CHOICES; choice++) {
+		if (strcmp(text, sites_choice_name(choice)))
+			continue;
+		record->config.how.sites = choice;
 		return 0;
-	message_error("--sites takes auto or entry, not \"%s\"", text);
+	}
+	message_error("--sites takes auto, direct or entry, not \"%s\"", text);
 	return EINVAL;
 }
 

@@ -28,6 +28,12 @@ static const struct sentence {
 	[EVENT_NOT_READ] = {VERBOSITY_VERBOSE, "process {pid}: not read: {text}"},
 	[EVENT_FILE_TROUBLE] = {VERBOSITY_VERBOSE, "{text}"},
 	[EVENT_NO_WINDOWS] = {VERBOSITY_QUIET, "no window can be opened: {error}"},
+	[EVENT_SITES_PROVEN] = {VERBOSITY_VERBOSE,
+		"{path}: {name} is seen at one place inside of it from now on: {count} calls were the "
+		"same there as at their entry and return"},
+	[EVENT_SITES_DIFFER] = {VERBOSITY_NORMAL,
+		"{path}: {name} is seen at its entry and return: places inside of it differ from "
+		"these in {text}, after {count} calls that were the same"},
 	[EVENT_NOT_ATTACHED] = {VERBOSITY_NORMAL, "{failure}"},
 
 	[EVENT_PYTHON] = {VERBOSITY_VERBOSE, "process {pid}: CPython {version}, {mode}"},

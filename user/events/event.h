@@ -22,6 +22,8 @@ enum event_kind {
 	EVENT_NOT_READ,
 	EVENT_FILE_TROUBLE, /* it could not be used, or a part of it */
 	EVENT_NO_WINDOWS,   /* under a budget */
+	EVENT_SITES_PROVEN, /* direct ones of a function: they show what its entry and returns do */
+	EVENT_SITES_DIFFER, /* they do not */
 	EVENT_NOT_ATTACHED, /* to what came later: a library, a child, an interpreter */
 	/* Interpreters. */
 	EVENT_PYTHON,

@@ -4,6 +4,7 @@
 #define UNFREED_PLAN_REQUEST_H
 
 #include "../probes/attach.h"
+#include "../probes/proofs.h"
 #include "reason.h"
 
 enum malloc_request {
@@ -29,7 +30,7 @@ struct request {
 	enum malloc_request malloc;
 	enum python_request python;
 	enum attach_kind attach;
-	bool entry_sites;  /* probes at entry and return, also where direct sites are found */
+	enum sites_choice sites;
 	bool exact;        /* at any cost */
 	double budget;     /* percent of the targets' processor time, in windows; 0: all the time */
 	bool growth;       /* new pages of memory, in the place of allocators' blocks */

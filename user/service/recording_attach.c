@@ -51,7 +51,7 @@ static int open_tracer(struct recording *recording, struct failure *failure)
 	plan_make(&recording->plan, &evidence_sources, &config->how, &recording->cost);
 	const struct tracer_config tracer = {
 		.attach = recording->attach,
-		.entry_sites = config->how.entry_sites,
+		.sites = config->how.sites,
 		.follow_forks = config->follow_forks,
 		.peak = config->how.peak,
 		.malloc_off = !recording->plan.malloc,

@@ -107,7 +107,7 @@ static int make_checks(struct recording *recording, struct checks *checks, struc
 		.procfs = recording->procfs,
 		.confined = recording->reading.confined,
 		.kind = recording->attach,
-		.entry_sites = recording->config.how.entry_sites,
+		.entry_sites = recording->config.how.sites == SITES_ENTRY,
 		.everyone = recording->config.follow_forks, /* as the recording's own probes */
 		.window = {ESTIMATE_WINDOW_MS, ESTIMATE_LONGEST_MS},
 		.loop = recording->reading.loop,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "interpreter_files.h"
 
+#include <stdlib.h>
+
 #include "../lib/array.h"
 
 bool interpreter_files_has(const struct interpreter_files *files,
@@ -14,9 +16,17 @@ bool interpreter_files_has(const struct interpreter_files *files,
 	return false;
 }
 
-void interpreter_files_add(struct interpreter_files *files, const struct interpreter_file *file)
+void interpreter_files_add(struct interpreter_files *files, struct interpreter_file *file)
 {
-	array_append(&files->items, &files->count, *file);
+	if (!array_append(&files->items, &files->count, *file))
+		installed_release(&file->installed);
+}
+
+void interpreter_files_release(struct interpreter_files *files)
+{
+	for (size_t i = 0; i < files->count; i++)
+		installed_release(&files->items[i].installed);
+	free(files->items);
 }
 
 void interpreter_files_evict(struct interpreter_files *files, struct keeper *keeper,
@@ -29,7 +39,7 @@ void interpreter_files_evict(struct interpreter_files *files, struct keeper *kee
 		if (is_used(context, &files->items[i]))
 			files->items[kept++] = files->items[i];
 		else
-			keeper_remove(keeper, files->items[i].group);
+			installed_remove(&files->items[i].installed, keeper);
 	}
 	files->count = kept;
 }

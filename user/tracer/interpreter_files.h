@@ -7,16 +7,16 @@
 #define UNFREED_INTERPRETER_FILES_H
 
 #include "../plan/source.h"
-#include "../probes/keeper.h"
+#include "../probes/install.h"
 
 struct interpreter_file {
 	uint64_t inode;
 	uint64_t device;
 	const struct source *source; /* whose probes these are */
-	uint32_t group;              /* the keeper's */
+	struct installed installed;
 };
 
-/* Starts zeroed; `items` is the owner's to free. */
+/* Starts zeroed. */
 struct interpreter_files {
 	struct interpreter_file *items;
 	size_t count;
@@ -25,8 +25,11 @@ struct interpreter_files {
 bool interpreter_files_has(const struct interpreter_files *files,
 			   const struct interpreter_file *file);
 
-/* Where there is no memory to keep it its probes stay until the end. */
-void interpreter_files_add(struct interpreter_files *files, const struct interpreter_file *file);
+/* Takes what is installed over. Where there is no memory to keep it its probes stay until the end. */
+void interpreter_files_add(struct interpreter_files *files, struct interpreter_file *file);
+
+/* What is in place stays, until the keeper ends. */
+void interpreter_files_release(struct interpreter_files *files);
 
 void interpreter_files_evict(struct interpreter_files *files, struct keeper *keeper,
 			     bool (*is_used)(void *context, const struct interpreter_file *file),

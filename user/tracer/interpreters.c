@@ -28,9 +28,9 @@ struct interpreter {
 	pid_t probed;
 	unsigned int tries; /* left; 0: it is settled what it is */
 	uint64_t next_try_ns;
-	struct failure why; /* of the last try */
-	bool ready;         /* the rest is filled */
-	uint32_t group;     /* the keeper's, of probes for this process alone; 0: none */
+	struct failure why;         /* of the last try */
+	bool ready;                 /* the rest is filled */
+	struct installed installed; /* for this process alone */
 	char version[16];
 	struct python_slots slots;
 	struct python_plan plan;
@@ -63,10 +63,12 @@ void interpreters_free(struct interpreters *interpreters)
 	if (!interpreters)
 		return;
 	interpreters_stop(interpreters);
-	for (size_t i = 0; i < interpreters->count; i++)
+	for (size_t i = 0; i < interpreters->count; i++) {
+		installed_release(&interpreters->items[i]->installed);
 		free(interpreters->items[i]);
+	}
 	free(interpreters->items);
-	free(interpreters->files.items);
+	interpreter_files_release(&interpreters->files);
 	free(interpreters);
 }
 
@@ -199,12 +201,14 @@ static int install(struct interpreters *interpreters, struct interpreter *interp
 {
 	const struct source *source = interpreter->plan.source;
 	const struct python_interpreter *facts = facts_of(interpreter);
-	struct interpreter_file probed = {facts->binary.inode, facts->binary.device, source};
+	struct interpreter_file probed = {facts->binary.inode, facts->binary.device, source, {0}};
 	struct site sites[SOURCE_SITES_MAX];
 	struct allocator allocator = {
 		.path = facts->binary.path,
 		.kind = "pymalloc",
 		.fd = facts->binary.fd,
+		.device = facts->binary.device,
+		.inode = facts->binary.inode,
 		.entry_sites = sites,
 	};
 	int error;
@@ -217,11 +221,11 @@ static int install(struct interpreters *interpreters, struct interpreter *interp
 	    (!interpreter->probed && interpreter_files_has(&interpreters->files, &probed)))
 		return 0;
 	error = allocator_install(interpreters->config.keeper, interpreters->config.programs,
-				  interpreter->probed, &allocator, &probed.group);
+				  interpreter->probed, &allocator, &probed.installed);
 	if (error)
 		return error;
 	if (interpreter->probed)
-		interpreter->group = probed.group;
+		interpreter->installed = probed.installed;
 	else
 		interpreter_files_add(&interpreters->files, &probed);
 	return 0;
@@ -406,6 +410,18 @@ void interpreters_retry(struct interpreters *interpreters)
 	}
 }
 
+void interpreters_settle_sites(struct interpreters *interpreters)
+{
+	const struct interpreters_config *config = &interpreters->config;
+
+	for (size_t i = 0; i < interpreters->count; i++)
+		installed_settle(&interpreters->items[i]->installed, config->keeper,
+				 config->programs->proofs);
+	for (size_t i = 0; i < interpreters->files.count; i++)
+		installed_settle(&interpreters->files.items[i].installed, config->keeper,
+				 config->programs->proofs);
+}
+
 bool interpreters_exact(const struct interpreters *interpreters, enum site_kind *costliest)
 {
 	bool exact = false;
@@ -514,8 +530,7 @@ void interpreters_remove(struct interpreters *interpreters, const struct image *
 		return;
 	if (interpreter->steered)
 		unsteer(interpreters, interpreter);
-	if (interpreter->group)
-		keeper_remove(interpreters->config.keeper, interpreter->group);
+	installed_remove(&interpreter->installed, interpreters->config.keeper);
 	interpreters_forget(interpreters, image->space);
 	for (size_t i = 0; i < interpreters->count; i++)
 		if (interpreters->items[i] != interpreter)

@@ -51,6 +51,9 @@ void interpreters_forget(struct interpreters *interpreters, uint32_t space);
 /* Tries those again that were starting. */
 void interpreters_retry(struct interpreters *interpreters);
 
+/* As probing_settle(). */
+void interpreters_settle_sites(struct interpreters *interpreters);
+
 /* Whether a process is one of them, and its plan more than to see what it takes from malloc. */
 bool interpreters_see(const struct interpreters *interpreters, pid_t pid);
 

@@ -197,7 +197,8 @@ static void note_programs(struct loaded *loaded, const struct loaded_config *con
 
 	loaded->programs = (struct probe_programs){
 		.kind = config->attach,
-		.direct = !config->entry_sites,
+		.sites = config->sites,
+		.proofs = loaded->proofs,
 		.alloc_session = bpf_program__fd(skeleton->progs.alloc_session),
 		.alloc_enter = bpf_program__fd(skeleton->progs.alloc_enter),
 		.alloc_return = bpf_program__fd(skeleton->progs.alloc_return),
@@ -222,6 +223,9 @@ int loaded_open(struct loaded *loaded, const struct loaded_config *config)
 	error = unfreed_bpf__load(loaded->skeleton);
 	if (error)
 		return error;
+	loaded->proofs = proofs_new(loaded->skeleton->bss->proofs);
+	if (!loaded->proofs)
+		return -ENOMEM;
 	note_programs(loaded, config);
 	error = open_view(loaded);
 	if (!error)
@@ -244,6 +248,7 @@ void loaded_close(struct loaded *loaded)
 	unmap_memory(skeleton->maps.unwind_mappings, loaded->unwind_memory.mappings);
 	unmap_memory(skeleton->maps.unwind_spaces, loaded->unwind_memory.spaces);
 	unmap_memory(skeleton->maps.unwind_unloads, loaded->unwind_memory.unloads);
+	proofs_free(loaded->proofs);
 	unfreed_bpf__destroy(skeleton);
 	loaded->skeleton = NULL;
 }

@@ -8,6 +8,7 @@
 
 #include "../../bpf/config.h"
 #include "../../bpf/growth.h"
+#include "../../bpf/proof.h"
 #include "../collect/ledger_view.h"
 #include "../probes/attach.h"
 #include "../probes/install.h"
@@ -16,7 +17,7 @@
 
 struct loaded_config {
 	enum attach_kind attach; /* a definite one */
-	bool entry_sites;        /* no use is made of direct sites */
+	enum sites_choice sites;
 	bool follow_forks;
 	bool peak;
 	bool growth; /* with the program of page faults */
@@ -30,6 +31,7 @@ struct loaded {
 	struct ledger_view view;
 	struct unwind_memory unwind_memory;
 	struct space_state *space_states; /* by number */
+	struct proofs *proofs;
 	struct probe_programs programs;
 	struct links tracepoints;
 };

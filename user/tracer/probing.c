@@ -64,40 +64,40 @@ static struct probed_file *note_file_at(const struct look *look, const char *pat
 	return NULL;
 }
 
-/* Probes that nobody could take out again are taken out at once. */
-static int keep_group(const struct look *look, const char *path, uint32_t group, bool linker)
+static struct probed_file *note_file_of(const struct look *look, const struct allocator *allocator)
 {
-	struct probed_file *file = note_file_at(look, path);
-
-	if (!file) {
-		keeper_remove(look->probing->keeper, group);
-		return -ENOMEM;
-	}
-	*(linker ? &file->linker_group : &file->group) = group;
-	return 0;
+	for (size_t i = 0; i < look->fresh->count; i++)
+		if (mapping_is_of(&look->fresh->items[i], allocator->device, allocator->inode))
+			return note_file(look->files, &look->fresh->items[i]);
+	return NULL;
 }
 
 static int install_linker(const struct look *look)
 {
 	struct probing *probing = look->probing;
+	struct probed_file *file;
 	uint32_t group;
 	int error = linker_install(probing->keeper, probing->programs, look->files->pid,
 				   look->allocators, &group);
 
 	if (error || !look->allocators->linker_hook)
 		return error;
-	return keep_group(look, look->allocators->linker_path, group, true);
+	file = note_file_at(look, look->allocators->linker_path);
+	if (file)
+		file->linker_group = group;
+	else /* nobody could take it out again */
+		keeper_remove(probing->keeper, group);
+	return file ? 0 : -ENOMEM;
 }
 
 static int install_one(const struct look *look, const struct allocator *allocator)
 {
 	struct probing *probing = look->probing;
-	uint32_t group;
-	int error = allocator_install(probing->keeper, probing->programs, look->files->pid,
-				      allocator, &group);
+	struct probed_file *file = note_file_of(look, allocator);
+	int error = file ? allocator_install(probing->keeper, probing->programs, look->files->pid,
+					     allocator, &file->installed)
+			 : -ENOMEM;
 
-	if (!error)
-		error = keep_group(look, allocator->path, group, false);
 	if (!error)
 		event_tell(probing->listener, &(struct event){
 						      .kind = EVENT_PROBED,
@@ -213,10 +213,25 @@ int probing_attach(struct probing *probing, pid_t pid, struct probed_files *file
 	return result;
 }
 
-static void detach_file(struct probing *probing, const struct probed_file *file)
+void probed_files_release(struct probed_files *files)
 {
-	if (file->group)
-		keeper_remove(probing->keeper, file->group);
+	for (size_t i = 0; i < files->count; i++)
+		installed_release(&files->items[i].installed);
+	free(files->items);
+	files->items = NULL;
+	files->count = 0;
+}
+
+void probing_settle(struct probing *probing, struct probed_files *files)
+{
+	for (size_t i = 0; i < files->count; i++)
+		installed_settle(&files->items[i].installed, probing->keeper,
+				 probing->programs->proofs);
+}
+
+static void detach_file(struct probing *probing, struct probed_file *file)
+{
+	installed_remove(&file->installed, probing->keeper);
 	if (file->linker_group)
 		keeper_remove(probing->keeper, file->linker_group);
 }
@@ -225,9 +240,7 @@ void probing_detach(struct probing *probing, struct probed_files *files)
 {
 	for (size_t i = 0; i < files->count; i++)
 		detach_file(probing, &files->items[i]);
-	free(files->items);
-	files->items = NULL;
-	files->count = 0;
+	probed_files_release(files);
 }
 
 void probing_evict(struct probing *probing, struct probed_files *files,
@@ -236,7 +249,7 @@ void probing_evict(struct probing *probing, struct probed_files *files,
 	size_t kept = 0;
 
 	for (size_t i = 0; i < files->count; i++) {
-		const struct probed_file *file = &files->items[i];
+		struct probed_file *file = &files->items[i];
 
 		if (is_used(context, file->device, file->inode))
 			files->items[kept++] = *file;

@@ -13,8 +13,8 @@
 struct probed_file {
 	dev_t device;
 	uint64_t inode;
-	uint32_t group;        /* the keeper's; 0: no probes */
-	uint32_t linker_group; /* likewise, of the dynamic linker's own probe */
+	struct installed installed; /* zeroed: no probes */
+	uint32_t linker_group;      /* the keeper's, of the dynamic linker's own probe; 0: none */
 };
 
 /* Starts zeroed. */
@@ -41,6 +41,12 @@ struct probing {
  */
 int probing_attach(struct probing *probing, pid_t pid, struct probed_files *files, bool *linker,
 		   struct failure *failure);
+
+/* What is in place stays, until the keeper ends. */
+void probed_files_release(struct probed_files *files);
+
+/* Takes those out that have nothing to do any more. */
+void probing_settle(struct probing *probing, struct probed_files *files);
 
 /* Takes the probes of all files out. */
 void probing_detach(struct probing *probing, struct probed_files *files);

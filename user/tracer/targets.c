@@ -33,7 +33,7 @@ struct targets *targets_new(void)
 static void traced_free(struct traced *traced)
 {
 	free(traced->old_spaces);
-	free(traced->files.items);
+	probed_files_release(&traced->files);
 	free(traced);
 }
 

@@ -22,7 +22,7 @@ static int load(struct tracer *tracer)
 {
 	const struct loaded_config config = {
 		.attach = tracer->config.attach,
-		.entry_sites = tracer->config.entry_sites,
+		.sites = tracer->config.sites,
 		.follow_forks = tracer->config.follow_forks,
 		.peak = tracer->config.peak,
 		.growth = tracer->config.growth,
@@ -113,7 +113,7 @@ void tracer_close(struct tracer *tracer)
 	intake_free(tracer->intake);
 	spaces_free(tracer->spaces);
 	loaded_close(&tracer->loaded);
-	free(tracer->shared_files.items);
+	probed_files_release(&tracer->shared_files);
 	targets_free(tracer->targets);
 	free(tracer);
 }
@@ -422,6 +422,7 @@ void tracer_drain(struct tracer *tracer)
 	if (tracer->stopped)
 		return;
 	interpreters_retry(tracer->interpreters);
+	tracer_settle_sites(tracer);
 	tracer_sweep(tracer);
 	if (tracer->growth)
 		growth_poll(tracer->growth);

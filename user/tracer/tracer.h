@@ -13,7 +13,7 @@
 
 struct tracer_config {
 	enum attach_kind attach; /* a definite one */
-	bool entry_sites;        /* probes at entry and return, also where direct sites are found */
+	enum sites_choice sites;
 	bool follow_forks;
 	bool peak;                   /* snapshots are of the highest moment */
 	bool malloc_off;             /* no probes on malloc's family */

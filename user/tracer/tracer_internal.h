@@ -41,6 +41,9 @@ void tracer_begin_windows(struct tracer *tracer);
 void tracer_watch_in_windows(struct tracer *tracer, pid_t pid);
 void tracer_forget_in_windows(struct tracer *tracer, pid_t pid);
 
+/* Takes probes out that are of no use any more, as direct sites are proven, or not. */
+void tracer_settle_sites(struct tracer *tracer);
+
 /* Sweeps out what was removed, where it is time for that. */
 void tracer_sweep(struct tracer *tracer);
 

@@ -119,6 +119,33 @@ void tracer_sweep(struct tracer *tracer)
 		tracer->sweep_due_ns = clock_ns(CLOCK_MONOTONIC) + SWEEP_AFTER_NS;
 }
 
+static void tell_proof(const struct tracer *tracer, const struct proof_end *end)
+{
+	event_tell(tracer->config.listener,
+		   &(struct event){
+			   .kind = end->failed ? EVENT_SITES_DIFFER : EVENT_SITES_PROVEN,
+			   .path = end->path,
+			   .name = end->function->name,
+			   .count = end->compared,
+			   .text = end->differences,
+		   });
+}
+
+void tracer_settle_sites(struct tracer *tracer)
+{
+	struct proofs *proofs = tracer->loaded.proofs;
+	struct traced *traced;
+	struct proof_end end;
+
+	proofs_poll(proofs, clock_ns(CLOCK_MONOTONIC));
+	while (proofs_next_end(proofs, &end))
+		tell_proof(tracer, &end);
+	probing_settle(&tracer->probing, &tracer->shared_files);
+	for (uint32_t id = 0; (traced = targets_next(tracer->targets, id)); id = traced->id)
+		probing_settle(&tracer->probing, &traced->files);
+	interpreters_settle_sites(tracer->interpreters);
+}
+
 struct claiming {
 	uint32_t number;
 	uint32_t window;
