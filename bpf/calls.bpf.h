@@ -54,6 +54,10 @@ struct call {
 	struct position caller; /* of the call that returns now */
 	__u64 noted_sp;         /* as sp, of a call whose size was noted on the way; 0: none */
 	__u64 noted_size;
+	__u64 outer_sp; /* as sp, of a call seen at a direct site to come, inside of which others
+				   are made; 0: none */
+	__u64 outer_return;                      /* to where it returns */
+	__u64 outer_size;                        /* its size, where that was noted on the way */
 	__u64 frame[PROBE_DIRECT_WORDS_MAX + 1]; /* of an allocation function, at a direct site */
 	struct block old;   /* the block that a pending realloc took out of the ledger; of one
 				   that was not in it the size alone, 0: not known */
@@ -120,6 +124,7 @@ static __always_inline void call_reset(struct call *call, __u32 space)
 	call->sp = 0;
 	call->throwing_sp = 0;
 	call->noted_sp = 0;
+	call->outer_sp = 0;
 	call->last_allocated = 0;
 	call->last_freed = 0;
 	call->stack_end = 0;
@@ -182,12 +187,32 @@ static __noinline bool call_is_pending(struct call *call)
 }
 
 /*
+ * Whether a function entered at `sp` was called from within a call that will be seen at a direct site.
+ * That one may return nothing and so pass none: then its return address is soon overwritten.
+ */
+static __noinline bool call_is_in_outer(struct call *call, __u64 sp)
+{
+	__u64 return_address = 0;
+
+	if (sp == call->outer_sp)
+		return false; /* it is at its site */
+	if (sp < call->outer_sp && call->outer_sp - sp < NESTING_BYTES &&
+	    !bpf_probe_read_user(&return_address, sizeof(return_address), (void *)call->outer_sp) &&
+	    return_address == call->outer_return)
+		return true;
+	call->outer_sp = 0;
+	return false;
+}
+
+/*
  * Whether a function entered at `sp` was called from within the pending call, or jumped to by it
  * (realloc(NULL, n) ends in a jump to malloc).
  */
 static __always_inline bool call_is_inside(struct call *call, __u64 sp)
 {
-	return sp <= call->sp && call->sp - sp < NESTING_BYTES && call_is_pending(call);
+	if (call->sp && sp <= call->sp && call->sp - sp < NESTING_BYTES && call_is_pending(call))
+		return true;
+	return call->outer_sp && call_is_in_outer(call, sp);
 }
 
 /* Key of a block of this thread's process. 0 where the address has no key. */

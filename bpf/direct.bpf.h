@@ -64,19 +64,51 @@ static __always_inline bool caller_behind(struct pt_regs *ctx, struct call *call
 }
 
 /* Into call->site_size. False where it was to be noted, and the call began before we came. */
-static __always_inline bool direct_size(struct pt_regs *ctx, struct call *call, __u64 cookie)
+static __noinline bool direct_size(struct pt_regs *ctx, struct call *call, __u64 cookie)
 {
 	__u32 number = PROBE_COOKIE_SIZE_REGISTER(cookie);
+	__u64 sp = place_sp(ctx, cookie);
+	bool outer = call->outer_sp == sp;
 
+	if (outer)
+		call->outer_sp = 0;
 	if (number != PROBE_SIZE_NOTED) {
 		call->site_size = regs_numbered(ctx, number);
 		return true;
 	}
-	if (call->noted_sp != place_sp(ctx, cookie))
+	if (!outer && call->noted_sp != sp)
 		return false;
-	call->noted_sp = 0;
-	call->site_size = call->noted_size;
+	call->site_size = outer ? call->outer_size : call->noted_size;
+	if (!outer)
+		call->noted_sp = 0;
 	return true;
+}
+
+/* On a call out of an allocation function: what of it is known there, and not any more behind it. */
+static __always_inline void note_size(struct pt_regs *ctx, struct call *call, __u64 cookie)
+{
+	__u32 number = PROBE_COOKIE_SIZE_REGISTER(cookie);
+
+	if (number == PROBE_SIZE_NOTED) /* it was noted before */
+		return;
+	call->noted_sp = place_sp(ctx, cookie);
+	call->noted_size = regs_numbered(ctx, number);
+}
+
+/*
+ * What is called allocates for it, and may note sizes of its own. Nothing is marked inside of a call that
+ * is seen by its return.
+ */
+static __always_inline void note_outer(struct pt_regs *ctx, struct call *call, __u64 cookie)
+{
+	__u64 sp = place_sp(ctx, cookie);
+
+	if (call->sp != sp && call_is_inside(call, sp))
+		return;
+	if (call->noted_sp == sp)
+		call->outer_size = call->noted_size;
+	if (!bpf_probe_read_user(&call->outer_return, sizeof(call->outer_return), (void *)sp))
+		call->outer_sp = sp;
 }
 
 /* A call that is entered is to be compared, where its function is on trial. */
@@ -111,10 +143,12 @@ static __noinline int proof_hit(struct pt_regs *ctx, struct call *call, __u64 re
 	if (!call->proof || PROBE_COOKIE_PROOF(cookie) != call->proof ||
 	    call->sp != place_sp(ctx, cookie))
 		return 0;
-	if (!direct_size(ctx, call, cookie) || !caller_behind(ctx, call, cookie)) {
+	if (!caller_behind(ctx, call, cookie)) {
 		call->proof = 0;
 		return 0;
 	}
+	if (!direct_size(ctx, call, cookie))
+		call->site_size = ~call->size; /* what should have been noted was not */
 	call->proof_hits++;
 	call->site_result = result;
 	call->site_fp = call->caller.fp;

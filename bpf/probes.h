@@ -79,7 +79,9 @@ enum domain {
 	((unsigned long long)(size) << 39 | (unsigned long long)(fp) << 43 | \
 	 (unsigned long long)(extra) << 49)
 
-#define PROBE_SIZE_NOTED                   4u /* in no register: noted on the way (the stack pointer's number) */
+#define PROBE_SIZE_NOTED 4u /* in no register: noted on the way (the stack pointer's number) */
+#define PROBE_NOTE_OUTER \
+	PROBE_PLACE(1, 0, 0) /* where it is noted: what is called there allocates for it */
 #define PROBE_DIRECT_WORDS_MAX             15u /* between the stack pointer and the return address */
 #define PROBE_AT_WORD(word)                (16u + (word))
 #define PROBE_IS_AT_WORD(at)               ((at) >= 16u)

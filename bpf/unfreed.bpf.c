@@ -95,6 +95,7 @@ static __noinline __u32 call_cross(struct call *call)
 		call->sp = 0;
 		call->throwing_sp = 0;
 		call->noted_sp = 0;
+		call->outer_sp = 0;
 		call->last_allocated = 0;
 		call->last_freed = 0;
 	}
@@ -170,7 +171,7 @@ static __always_inline bool alloc_begin(struct pt_regs *ctx)
 	call = call_recorded(&state);
 	if (!call || state->gate == GATE_OFF)
 		return false;
-	if (call->sp && call_is_inside(call, sp)) {
+	if (call_is_inside(call, sp)) {
 		call_pass_on(ctx, call);
 		return false;
 	}
@@ -302,7 +303,7 @@ int throwing_enter(struct pt_regs *ctx)
 	struct space_state *state;
 	struct call *call = call_recorded(&state);
 
-	if (!call || state->gate == GATE_OFF || (call->sp && call_is_inside(call, regs_sp(ctx))))
+	if (!call || state->gate == GATE_OFF || call_is_inside(call, regs_sp(ctx)))
 		return 0;
 	call->throwing_sp = regs_sp(ctx);
 	call->throwing_fp = regs_fp(ctx);
@@ -345,7 +346,8 @@ int throwing_return(struct pt_regs *ctx)
 	return 0;
 }
 
-/* Where a slow path of an allocation function still has the size, which it loses. */
+/* Where a slow path of an allocation function still has the size, which it loses, or calls others that
+ * allocate. */
 SEC("uprobe")
 int alloc_note(struct pt_regs *ctx)
 {
@@ -355,8 +357,9 @@ int alloc_note(struct pt_regs *ctx)
 
 	if (!call)
 		return 0;
-	call->noted_sp = place_sp(ctx, cookie);
-	call->noted_size = regs_numbered(ctx, PROBE_COOKIE_SIZE_REGISTER(cookie));
+	note_size(ctx, call, cookie);
+	if (cookie & PROBE_NOTE_OUTER)
+		note_outer(ctx, call, cookie);
 	return 0;
 }
 
@@ -379,7 +382,7 @@ int alloc_direct(struct pt_regs *ctx)
 		return 0;
 	if (!proof_is_over(cookie))
 		return proof_hit(ctx, call, result);
-	if (call->sp && call_is_inside(call, sp))
+	if (call_is_inside(call, sp))
 		return 0;
 	call_begin(call, sp, cookie);
 	call->site_result = result; /* from here on, to keep the frame small */
@@ -405,7 +408,7 @@ int free_enter(struct pt_regs *ctx)
 	if (!address)
 		return 0;
 	call = call_recorded(&state);
-	if (!call || state->gate < GATE_ALL || (call->sp && call_is_inside(call, regs_sp(ctx))))
+	if (!call || state->gate < GATE_ALL || call_is_inside(call, regs_sp(ctx)))
 		return 0;
 	key = call_key(call, address);
 	if (!key)

@@ -241,11 +241,32 @@ static void take_python_site(const struct confined_answer *answer)
 		abort();
 }
 
+static void take_python_direct(const struct confined_answer *answer)
+{
+	struct site *sites;
+	ssize_t count = code_direct_decode(answer, &binary, &function, CODE_AT, &sites);
+
+	for (ssize_t i = 0; i < count; i++)
+		if (!binary_is_code(&binary, CODE_AT + sites[i].file_offset) ||
+		    sites[i].kind > SITE_STEPPED || sites[i].role >= ROLE_COUNT)
+			abort();
+	if (count >= 0)
+		free(sites);
+	else if (sites)
+		abort();
+}
+
+static void take_python_sites(const struct confined_answer *answer)
+{
+	take_python_site(answer);
+	take_python_direct(answer);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const take[])(const struct confined_answer *) = {
 		take_survey, take_table, take_perf_map,   take_lists,
-		take_parts,  take_scan,  take_references, take_python_site};
+		take_parts,  take_scan,  take_references, take_python_sites};
 	struct confined_answer answer;
 	unsigned int kind;
 

@@ -163,6 +163,91 @@ static const struct direct_case cases[] = {
 	   PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))},
 	  {0x2a, ROLE_DIRECT,
 	   PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))}}},
+	{"a size that is kept on the stack",
+	 CODE(0x48, 0x83, 0xec, 0x08,       /* sub $8,%rsp */
+	      0x48, 0x89, 0x3c, 0x24,       /* mov %rdi,(%rsp) */
+	      0xe8, 0x0e, 0, 0, 0,          /* call 0x1b */
+	      0x48, 0x8b, 0x34, 0x24,       /* mov (%rsp),%rsi */
+	      0x48, 0x85, 0xc0,             /* test %rax,%rax */
+	      0x74, 0x00,                   /* je 0x16 */
+	      0x48, 0x83, 0xc4, 0x08, 0xc3, /* 0x16: add $8,%rsp; ret */
+	      0xc3),                        /* 0x1b: ret */
+	 0, 2,
+	 {{0x14, ROLE_DIRECT, PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(RSI, RBP, RBX)},
+	  {0x14, ROLE_DIRECT, PROBE_PLACE(RAX, NOT_ZERO, 1) | PROBE_DIRECT(RSI, RBP, RBX)}}},
+	{"a size on the stack that is written over, in part",
+	 CODE(0x48, 0x83, 0xec, 0x08,       /* sub $8,%rsp */
+	      0x48, 0x89, 0x3c, 0x24,       /* mov %rdi,(%rsp) */
+	      0xc6, 0x44, 0x24, 0x04, 0,    /* movb $0,4(%rsp) */
+	      0xe8, 0x0e, 0, 0, 0,          /* call 0x20 */
+	      0x48, 0x8b, 0x34, 0x24,       /* mov (%rsp),%rsi */
+	      0x48, 0x85, 0xc0,             /* test %rax,%rax */
+	      0x74, 0x00,                   /* je 0x1b */
+	      0x48, 0x83, 0xc4, 0x08, 0xc3, /* 0x1b: add $8,%rsp; ret */
+	      0xc3),                        /* 0x20: ret */
+	 0, 3,
+	 {{0x0d, ROLE_NOTE, PROBE_PLACE(0, 0, 1) | PROBE_DIRECT(RDI, 0, 0)},
+	  {0x19, ROLE_DIRECT, PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(PROBE_SIZE_NOTED, RBP, RBX)},
+	  {0x19, ROLE_DIRECT,
+	   PROBE_PLACE(RAX, NOT_ZERO, 1) | PROBE_DIRECT(PROBE_SIZE_NOTED, RBP, RBX)}}},
+	{"a size that is lost before a branch that ends on both sides",
+	 CODE(0x48, 0x8b, 0x41, 0x08,       /* mov 8(%rcx),%rax */
+	      0x48, 0x85, 0xd2,             /* test %rdx,%rdx */
+	      0x74, 0x01,                   /* je 0x0a */
+	      0xc3,                         /* ret */
+	      0x89, 0xd7,                   /* 0x0a: mov %edx,%edi */
+	      0x39, 0xca,                   /* cmp %ecx,%edx */
+	      0x72, 0x01,                   /* jb 0x11 */
+	      0xc3, 0xc3),                  /* ret; 0x11: ret */
+	 0, 2,
+	 {{0x07, ROLE_DIRECT, PROBE_PLACE(RAX, ZERO, 0) | PROBE_DIRECT(RDI, RBP, RBX)},
+	  {0x07, ROLE_DIRECT, PROBE_PLACE(RAX, NOT_ZERO, 0) | PROBE_DIRECT(RDI, RBP, RBX)}}},
+};
+
+/* Of an allocator that takes its memory from another one; the second argument is the size. */
+static const struct direct_case on_top_cases[] = {
+	{"a slow way that allocates",
+	 CODE(0x53,                         /* push %rbx */
+	      0x48, 0x89, 0xf3,             /* mov %rsi,%rbx */
+	      0x48, 0x8b, 0x41, 0x08,       /* mov 8(%rcx),%rax */
+	      0x48, 0x85, 0xc0,             /* test %rax,%rax */
+	      0x74, 0x02,                   /* je 0x0f */
+	      0x5b, 0xc3,                   /* 0x0d: pop %rbx; ret */
+	      0x48, 0x89, 0xdf,             /* 0x0f: mov %rbx,%rdi */
+	      0xff, 0xd1,                   /* call *%rcx */
+	      0x48, 0x85, 0xc0,             /* test %rax,%rax */
+	      0x74, 0xf4,                   /* je 0x0d */
+	      0xeb, 0xf2),                  /* jmp 0x0d */
+	 0, 4,
+	 {{0x0b, ROLE_DIRECT,
+	   PROBE_PLACE(RAX, NOT_ZERO, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))},
+	  {0x12, ROLE_NOTE, PROBE_NOTE_OUTER | PROBE_PLACE(0, 0, 1) | PROBE_DIRECT(RBX, 0, 0)},
+	  {0x17, ROLE_DIRECT, PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))},
+	  {0x19, ROLE_DIRECT, PROBE_PLACE(RAX, 0, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))}}},
+	{"a size that is lost on a slow way that allocates",
+	 CODE(0x55,                         /* push %rbp */
+	      0x48, 0x8b, 0x41, 0x08,       /* mov 8(%rcx),%rax */
+	      0x48, 0x85, 0xc0,             /* test %rax,%rax */
+	      0x74, 0x02,                   /* je 0x0c */
+	      0x5d, 0xc3,                   /* 0x0a: pop %rbp; ret */
+	      0xff, 0xd1,                   /* 0x0c: call *%rcx */
+	      0xff, 0xd1,                   /* call *%rcx */
+	      0xeb, 0xf8),                  /* jmp 0x0a */
+	 0, 4,
+	 {{0x08, ROLE_DIRECT, PROBE_PLACE(RAX, NOT_ZERO, 1) | PROBE_DIRECT(RSI, RBP, RBX)},
+	  {0x0c, ROLE_NOTE, PROBE_NOTE_OUTER | PROBE_PLACE(0, 0, 1) | PROBE_DIRECT(RSI, 0, 0)},
+	  {0x0e, ROLE_NOTE,
+	   PROBE_NOTE_OUTER | PROBE_PLACE(0, 0, 1) | PROBE_DIRECT(PROBE_SIZE_NOTED, 0, 0)},
+	  {0x10, ROLE_DIRECT,
+	   PROBE_PLACE(RAX, 0, 1) | PROBE_DIRECT(PROBE_SIZE_NOTED, RBP, RBX)}}},
+	{"nothing but ways that allocate",
+	 CODE(0x53,                         /* push %rbx */
+	      0x48, 0x89, 0xf3,             /* mov %rsi,%rbx */
+	      0xff, 0xd1,                   /* call *%rcx */
+	      0x48, 0x85, 0xc0,             /* test %rax,%rax */
+	      0x74, 0x00,                   /* je 0x0b */
+	      0x5b, 0xc3),                  /* 0x0b: pop %rbx; ret */
+	 0, 0, {{0}}},
 };
 /* clang-format on */
 
@@ -175,10 +260,11 @@ static int compare_sites(const void *a, const void *b)
 	return left->cookie < right->cookie ? -1 : left->cookie > right->cookie;
 }
 
-static int find(const struct direct_case *c, const char *name, struct site *sites)
+static int find(const struct direct_case *c, const struct alloc_function *function,
+		size_t own_bytes, struct site *sites)
 {
 	struct elf_function functions[] = {
-		{alloc_function_find(name), 0x1000, c->own_bytes ?: c->size},
+		{function, 0x1000, own_bytes},
 		{alloc_function_find("free"), 0x1000 + FREE_AT, 0},
 	};
 	const struct elf_object object = {.functions = functions, .function_count = 2};
@@ -194,11 +280,12 @@ static int find(const struct direct_case *c, const char *name, struct site *site
 	return count;
 }
 
-static void check(const struct direct_case *c)
+static void check(const struct direct_case *c, const struct alloc_function *function,
+		  size_t own_bytes)
 {
-	const uint64_t cookie = alloc_function_find("malloc")->cookie;
+	const uint64_t cookie = function->cookie;
 	struct site sites[DIRECT_SITES_MAX];
-	int count = find(c, "malloc", sites);
+	int count = find(c, function, own_bytes, sites);
 
 	if (count != c->count)
 		fail_msg("%s: %d sites", c->what, count);
@@ -217,7 +304,20 @@ static void test_sites(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-		check(&cases[i]);
+		check(&cases[i], alloc_function_find("malloc"),
+		      cases[i].own_bytes ?: cases[i].size);
+}
+
+/* It is found by its address, and nobody knows how long it is. */
+static void test_on_top_of_another_allocator(void **state)
+{
+	static const struct alloc_function function = {
+		"pymalloc malloc",
+		PROBE_COOKIE(PROBE_ALLOC, DOMAIN_PYTHON, PROBE_NO_ARG, 1, PROBE_NO_ARG)};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(on_top_cases) / sizeof(*on_top_cases); i++)
+		check(&on_top_cases[i], &function, 0);
 }
 
 /* What returns a block in another way than malloc does, or may throw, is probed as ever. */
@@ -228,13 +328,16 @@ static void test_other_functions(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		assert_int_equal(find(&cases[0], names[i], sites), 0);
+		assert_int_equal(
+			find(&cases[0], alloc_function_find(names[i]), cases[0].size, sites), 0);
+	assert_int_equal(find(&cases[0], alloc_function_find("malloc"), 0, sites), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sites),
+		cmocka_unit_test(test_on_top_of_another_allocator),
 		cmocka_unit_test(test_other_functions),
 	};
 

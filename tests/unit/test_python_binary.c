@@ -219,6 +219,46 @@ static void test_answers_about_a_site(void **state)
 	close(binary.fd);
 }
 
+/* Several, of what has no such sites, and of what is no ELF file. */
+static void test_answers_about_direct_sites(void **state)
+{
+	static const struct alloc_function function = {
+		"f", PROBE_COOKIE(PROBE_ALLOC, DOMAIN_PYTHON, PROBE_NO_ARG, 1, PROBE_NO_ARG)};
+	const uint8_t bytes[512] = {0};
+	struct python_binary binary = binary_of(bytes, sizeof(bytes));
+	const struct site_entry good = {
+		8, function.cookie | PROBE_PLACE(3, 0, 1), 8, SITE_EMULATED, ROLE_DIRECT, "je 8"};
+	struct site_entry entries[2] = {good, good};
+	const struct confined_answer answer = {entries, sizeof(entries)}, none = {entries, 0};
+	const struct confined_answer cut = {entries, sizeof(entries) - 1};
+	struct site *sites;
+
+	(void)state;
+#define TAKE(answer) code_direct_decode(answer, &binary, &function, 0x10000, &sites)
+	assert_int_equal(TAKE(&answer), 2);
+	assert_int_equal(sites[1].file_offset, 8);
+	free(sites);
+	assert_int_equal(TAKE(&none), 0);
+	free(sites);
+	assert_int_equal(TAKE(&cut), -EPROTO);
+	entries[1].file_offset = 9;
+	assert_int_equal(TAKE(&answer), -EPROTO);
+	assert_null(sites);
+	entries[1].file_offset = entries[1].skipped = 0x100000;
+	assert_int_equal(TAKE(&answer), -EPROTO);
+	entries[1] = good;
+	entries[1].role = ROLE_END;
+	assert_int_equal(TAKE(&answer), -EPROTO);
+	entries[1] = good;
+	entries[1].cookie ^= PROBE_POOL(12);
+	assert_int_equal(TAKE(&answer), -EPROTO);
+#undef TAKE
+	assert_int_equal(code_direct_request(&binary, &function, 0x10000, &sites), -ENOEXEC);
+	assert_int_equal(code_direct_request(&binary, &function, 0x20000, &sites), -EFAULT);
+	assert_null(sites);
+	close(binary.fd);
+}
+
 static int open_file(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -282,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_answers_about_code),
 		cmocka_unit_test(test_a_site),
 		cmocka_unit_test(test_answers_about_a_site),
+		cmocka_unit_test(test_answers_about_direct_sites),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_answers_about_parts),
 	};

@@ -15,6 +15,7 @@ struct callees {
 	size_t count;
 	size_t steps; /* of the walks so far */
 	bool deep;    /* past the function itself */
+	bool strict;  /* callees_call_allocates_nothing() */
 };
 
 static int meet(struct callees *callees, uint64_t entry)
@@ -44,16 +45,19 @@ static int look_at_call(struct callees *callees, struct code_walk *walk,
 			const struct instruction *call)
 {
 	const struct code_slot *slot = instruction_slot(callees->code, call);
+	uint64_t target = call->target;
 
-	if (!slot && call->target != CODE_NOWHERE)
-		slot = code_stub_slot(walk->decoder, callees->code, call->target);
-	if (slot)
+	if (!slot && target != CODE_NOWHERE)
+		slot = code_stub_slot(walk->decoder, callees->code, target);
+	if (slot && callees->strict && !slot->function && slot->target != CODE_NOWHERE)
+		target = code_offset(callees->code, slot->target);
+	else if (slot)
 		return !slot->function;
-	if (call->target == CODE_NOWHERE)
-		return callees->deep;
-	if (is_stub(callees, walk, call->target) || code_walk_never_returns(walk, call))
+	if (target == CODE_NOWHERE)
+		return callees->deep && !callees->strict;
+	if (is_stub(callees, walk, target) || code_walk_never_returns(walk, call))
 		return 1;
-	return allocates(callees, call->target) ? 0 : meet(callees, call->target);
+	return allocates(callees, target) ? 0 : meet(callees, target);
 }
 
 /* Through the GOT, as linkage stubs do, or it is not known where to. */
@@ -103,16 +107,38 @@ static int look_at_callee(struct callees *callees, uint64_t entry)
 	return result;
 }
 
+/* On from those that were met. */
+static int look_deeper(struct callees *callees)
+{
+	int result = 1;
+
+	callees->deep = true;
+	for (size_t depth = 0, i = 0; depth < DEPTH_MAX; depth++)
+		for (size_t met = callees->count; result > 0 && i < met; i++)
+			result = look_at_callee(callees, callees->entries[i]);
+	return result;
+}
+
+int callees_call_allocates_nothing(const struct elf_object *object, struct code_walk *walk,
+				   const struct instruction *call)
+{
+	struct callees callees = {.object = object, .code = walk->code, .strict = true};
+	int result = look_at_call(&callees, walk, call);
+
+	if (result > 0)
+		result = look_deeper(&callees);
+	free(callees.entries);
+	return result;
+}
+
 int callees_allocate_nothing(const struct elf_object *object, const struct elf_function *function,
 			     struct code_walk *walk)
 {
 	struct callees callees = {.object = object, .code = walk->code};
 	int result = look_at_all(&callees, walk, code_offset(walk->code, function->address));
 
-	callees.deep = true;
-	for (size_t depth = 0, i = 0; depth < DEPTH_MAX; depth++)
-		for (size_t met = callees.count; result > 0 && i < met; i++)
-			result = look_at_callee(&callees, callees.entries[i]);
+	if (result > 0)
+		result = look_deeper(&callees);
 	free(callees.entries);
 	return result;
 }

@@ -16,4 +16,12 @@
 int callees_allocate_nothing(const struct elf_object *object, const struct elf_function *function,
 			     struct code_walk *walk);
 
+/*
+ * Whether a call that `walk` reached allocates nothing, in the same sense; but whatever is called by a
+ * pointer may allocate, and calls through the GOT are followed where they lead to the same code. Returns
+ * 1, 0 or -ENOMEM.
+ */
+int callees_call_allocates_nothing(const struct elf_object *object, struct code_walk *walk,
+				   const struct instruction *call);
+
 #endif

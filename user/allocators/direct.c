@@ -12,7 +12,8 @@
  *
  * What is called may allocate by itself: callees.h must say that it does not. And code outside of the
  * function may be run for others (musl's malloc is a jump to what its aligned_alloc calls too): sites
- * lie inside.
+ * lie inside. An allocator that takes its memory from another one calls what allocates on its slow ways:
+ * these calls are marked, so that what is allocated there is known to be for it.
  */
 #include "direct.h"
 
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/array.h"
 #include "callees.h"
 #include "code_walk.h"
 #include "returns.h"
@@ -33,6 +35,7 @@ enum { THE_SIZE = 1, THE_FRAME = 2, THE_EXTRA = 4 };
 struct state {
 	bool reached;
 	bool noted;    /* the size is lost, and was known at a call before */
+	bool marked;   /* such a call may allocate: see is_outer() */
 	int32_t words; /* from the stack pointer up to the return address */
 	uint8_t registers[REGISTER_COUNT];
 	uint8_t stack[WORDS_MAX]; /* counted from the return address down */
@@ -44,6 +47,8 @@ struct flow {
 	const struct code *code;
 	struct code_walk walk;
 	struct state *states; /* by the first step that leads to an instruction */
+	uint64_t *outer;      /* offsets of calls that may allocate, where that is allowed for */
+	size_t outer_count;
 	struct site *sites;
 	size_t count;
 };
@@ -53,10 +58,15 @@ static bool is_eligible(const struct alloc_function *function)
 	uint64_t cookie = function->cookie;
 
 	return frame_register != REGISTER_NONE && PROBE_COOKIE_OP(cookie) == PROBE_ALLOC &&
-	       PROBE_COOKIE_DOMAIN(cookie) == DOMAIN_MALLOC &&
 	       PROBE_COOKIE_SIZE(cookie) != PROBE_NO_ARG &&
 	       PROBE_COOKIE_COUNT(cookie) == PROBE_NO_ARG && !PROBE_COOKIE_POOL(cookie) &&
 	       !(function->flags & FUNCTION_THROWS);
+}
+
+/* Of an allocator that takes its memory from another one. */
+static bool is_on_top(const struct alloc_function *function)
+{
+	return PROBE_COOKIE_DOMAIN(function->cookie) != DOMAIN_MALLOC;
 }
 
 /* --- what an instruction does --- */
@@ -79,6 +89,32 @@ static bool move_stack(struct state *state, const struct state *before,
 		state->stack[words - 1] =
 			before->registers[instruction->pushed] & (THE_FRAME | THE_EXTRA);
 	return true;
+}
+
+/* A word that lies between the stack pointer and the return address; NULL: none does. */
+static uint8_t *stack_word(struct state *state, int32_t bytes)
+{
+	int32_t above = bytes / WORD;
+
+	return bytes < 0 || bytes % WORD || above >= state->words
+		       ? NULL
+		       : &state->stack[state->words - 1 - above];
+}
+
+/* Stores that are not understood may have gone anywhere; where registers were pushed is known better
+ * than that. */
+static void pass_stack_word(struct state *state, const struct state *before,
+			    const struct instruction *instruction)
+{
+	uint8_t *word = stack_word(state, instruction->stack_at);
+
+	if (instruction->stored != REGISTER_NONE && word)
+		*word = before->registers[instruction->stored];
+	else if (instruction->loaded != REGISTER_NONE && word)
+		state->registers[instruction->loaded] = *word;
+	else if (instruction->moves_stack && !instruction->pops && instruction->flow == FLOW_NEXT)
+		for (int32_t i = 0; i < WORDS_MAX; i++)
+			state->stack[i] &= (uint8_t)~THE_SIZE;
 }
 
 static bool find_register(const struct state *state, uint8_t what, uint64_t *number)
@@ -106,13 +142,31 @@ static bool is_note(const struct state *before, const struct instruction *instru
 	return known;
 }
 
+/*
+ * A call of an allocator's own that allocates: what it allocates belongs to the block that is returned.
+ * That is for an allocator that sits on another one, as CPython's does. A probe on the call marks that
+ * all is nested from there to the direct site.
+ */
+static bool is_outer(const struct flow *flow, const struct instruction *instruction)
+{
+	for (size_t i = 0; i < flow->outer_count; i++)
+		if (flow->outer[i] == instruction->offset)
+			return true;
+	return false;
+}
+
 /* False where the stack cannot be followed. */
-static bool pass(struct state *state, const struct instruction *instruction)
+static bool pass(const struct flow *flow, struct state *state,
+		 const struct instruction *instruction)
 {
 	const struct state before = *state;
+	bool outer = is_outer(flow, instruction);
 	uint32_t lost = instruction->writes;
+	uint64_t size;
 
-	state->noted |= is_note(&before, instruction);
+	state->noted |=
+		is_note(&before, instruction) || (outer && find_register(&before, THE_SIZE, &size));
+	state->marked |= outer;
 	if (instruction->flow == FLOW_CALL)
 		lost |= call_clobbered_registers;
 	for (unsigned int i = 0; i < REGISTER_COUNT; i++)
@@ -120,6 +174,7 @@ static bool pass(struct state *state, const struct instruction *instruction)
 			state->registers[i] = 0;
 	if (instruction->copy_to != REGISTER_NONE)
 		state->registers[instruction->copy_to] = before.registers[instruction->copy_from];
+	pass_stack_word(state, &before, instruction);
 	if (instruction->flow == FLOW_CALL || !instruction->pops)
 		return true;
 	return move_stack(state, &before, instruction);
@@ -138,8 +193,9 @@ static int meet(struct state *state, const struct state *other)
 	}
 	if (state->words != other->words)
 		return -1;
-	less |= state->noted && !other->noted;
+	less |= (state->noted && !other->noted) || (state->marked && !other->marked);
 	state->noted &= other->noted;
+	state->marked &= other->marked;
 	for (size_t i = 0; i < REGISTER_COUNT; i++) {
 		less |= (state->registers[i] & ~other->registers[i]) != 0;
 		state->registers[i] &= other->registers[i];
@@ -210,7 +266,7 @@ static int step_over(const struct flow *flow, const struct code_step *step, bool
 	if (calls && is_barrier(flow, step->to))
 		return 0;
 	struct state after = *before;
-	if (!pass(&after, &instruction))
+	if (!pass(flow, &after, &instruction))
 		return -1;
 	int less = meet(state, &after);
 	return less < 0 && calls ? 0 : less;
@@ -302,26 +358,35 @@ static bool add_site(struct flow *flow, enum site_role role, uint64_t cookie,
 	return true;
 }
 
-static bool add_notes(struct flow *flow)
+/* A probe on a call: the size is known there, or was noted before. */
+static bool add_note(struct flow *flow, const struct state *state,
+		     const struct instruction *instruction)
+{
+	uint64_t cookie = flow->function->function->cookie, size = PROBE_SIZE_NOTED;
+
+	if (is_outer(flow, instruction))
+		cookie |= PROBE_NOTE_OUTER;
+	find_register(state, THE_SIZE, &size);
+	if ((uint32_t)state->words > PROBE_DIRECT_WORDS_MAX)
+		return false;
+	return add_site(flow, ROLE_NOTE,
+			cookie | PROBE_PLACE(0, 0, (uint64_t)state->words) |
+				PROBE_DIRECT(size, 0, 0),
+			instruction);
+}
+
+static bool add_notes(struct flow *flow, bool noted)
 {
 	struct instruction instruction;
-	uint64_t size;
 
 	for (size_t i = 0; i < flow->walk.step_count; i++) {
 		uint64_t from = flow->walk.steps[i].from;
 		const struct state *state = state_at(flow, from);
 
-		if (!state || !state->reached ||
-		    !code_walk_decode(&flow->walk, from, &instruction) ||
-		    !is_note(state, &instruction))
+		if (!state || !state->reached || !code_walk_decode(&flow->walk, from, &instruction))
 			continue;
-		if (!find_register(state, THE_SIZE, &size) ||
-		    (uint32_t)state->words > PROBE_DIRECT_WORDS_MAX)
-			return false;
-		uint64_t cookie = flow->function->function->cookie |
-				  PROBE_PLACE(0, 0, (uint64_t)state->words) |
-				  PROBE_DIRECT(size, 0, 0);
-		if (!add_site(flow, ROLE_NOTE, cookie, &instruction))
+		if (((noted && is_note(state, &instruction)) || is_outer(flow, &instruction)) &&
+		    !add_note(flow, state, &instruction))
 			return false;
 	}
 	return true;
@@ -347,6 +412,15 @@ static bool add_exits(struct flow *flow)
 	return true;
 }
 
+/* Whether some calls need no probe but that at their site: else nothing is gained. */
+static bool has_quick_way(const struct flow *flow)
+{
+	for (size_t i = 0; i < flow->count; i++)
+		if (!state_at(flow, flow->sites[i].file_offset - flow->code->file_offset)->marked)
+			return true;
+	return false;
+}
+
 static bool complete_sites(struct flow *flow)
 {
 	bool noted = false;
@@ -356,27 +430,30 @@ static bool complete_sites(struct flow *flow)
 	for (size_t i = 0; i < flow->count; i++)
 		if (!complete_site(flow, &flow->sites[i], &noted))
 			return false;
-	return (!noted || add_notes(flow)) && add_exits(flow);
+	return has_quick_way(flow) && add_notes(flow, noted) && add_exits(flow);
 }
 
-/* All inside of the function, and cheap: what need not be followed to be known. */
+/* All inside of the function, where it is known how long that is, and cheap: what need not be followed
+ * to be known. */
 static bool may_be_direct(const struct flow *flow)
 {
+	uint64_t size = flow->function->size ? flow->function->size : UINT64_MAX;
+
 	for (size_t i = 0; i < flow->count; i++)
-		if (flow->sites[i].skipped >= flow->function->size ||
-		    flow->sites[i].kind != SITE_EMULATED)
+		if (flow->sites[i].skipped >= size || flow->sites[i].kind != SITE_EMULATED)
 			return false;
 	return flow->count && flow->walk.step_count <= STEPS_MAX;
 }
 
 /* Fills the sites with what returns.h says of the walk, and sets their number; 0: none will do. */
-static int find_in_walk(struct flow *flow, bool before_jumps)
+static int find_in_walk(struct flow *flow, bool before_jumps, bool before_forks)
 {
 	const struct returns_request request = {
 		.function = flow->function->function,
 		.entry = code_offset(flow->code, flow->function->address),
 		.entry_site = CODE_NOWHERE,
 		.before_jumps = before_jumps,
+		.before_forks = before_forks,
 	};
 	bool complete;
 	int count = returns_find(&flow->walk, &request, flow->sites, DIRECT_SITES_MAX, &complete);
@@ -395,8 +472,37 @@ static int find_in_walk(struct flow *flow, bool before_jumps)
 	return 0;
 }
 
+/* Each call once, however many ways lead on from it. */
+static int find_outer(struct flow *flow)
+{
+	struct instruction instruction;
+	int result = 0;
+
+	for (size_t i = 0; i < flow->walk.step_count && result >= 0; i++) {
+		uint64_t from = flow->walk.steps[i].from;
+
+		if (from == CODE_NOWHERE || !code_walk_decode(&flow->walk, from, &instruction) ||
+		    instruction.flow != FLOW_CALL || is_outer(flow, &instruction))
+			continue;
+		result = callees_call_allocates_nothing(flow->object, &flow->walk, &instruction);
+		if (!result && !array_append(&flow->outer, &flow->outer_count, from))
+			result = -ENOMEM;
+	}
+	return result < 0 ? result : 0;
+}
+
+static int check_callees(struct flow *flow)
+{
+	int result = callees_allocate_nothing(flow->object, flow->function, &flow->walk);
+
+	if (result <= 0)
+		flow->count = 0;
+	return result < 0 ? result : 0;
+}
+
 static int find(struct flow *flow)
 {
+	bool on_top = is_on_top(flow->function->function);
 	const struct code_walk_request request = {
 		.code = flow->code,
 		.entry = code_offset(flow->code, flow->function->address),
@@ -407,16 +513,14 @@ static int find(struct flow *flow)
 
 	if (error)
 		return error;
-	error = find_in_walk(flow, false);
-	if (!error && !flow->count)
-		error = find_in_walk(flow, true);
-	if (!error && flow->count) {
-		int result = callees_allocate_nothing(flow->object, flow->function, &flow->walk);
-
-		flow->count = result > 0 ? flow->count : 0;
-		error = result < 0 ? result : 0;
-	}
+	if (on_top)
+		error = find_outer(flow);
+	for (int i = 0; i < 4 && !error && !flow->count; i++)
+		error = find_in_walk(flow, i & 1, i & 2);
+	if (!error && flow->count && !on_top)
+		error = check_callees(flow);
 	code_walk_release(&flow->walk);
+	free(flow->outer);
 	return error;
 }
 
@@ -425,7 +529,7 @@ int direct_find(const struct elf_object *object, const struct elf_function *func
 {
 	struct flow flow = {.object = object, .function = function, .code = code, .sites = sites};
 
-	if (!is_eligible(function->function) || !function->size)
+	if (!is_eligible(function->function) || (!function->size && !is_on_top(function->function)))
 		return 0;
 	int error = find(&flow);
 	return error ? error : (int)flow.count;

@@ -96,6 +96,7 @@ struct reader {
 	struct elf_object *object;
 	enum kind_rank kind;
 	bool has_start; /* defines __libc_start_main, and so is a C library */
+	bool wants_code;
 };
 
 static int add_function(struct elf_object *object, const struct alloc_function *function,
@@ -236,7 +237,7 @@ static int read_object(struct reader *reader)
 		reader->kind = KIND_MUSL;
 	object->kind = kind_names[reader->kind];
 	sort_functions(object);
-	if (!object->defines_malloc && !object->linker_hook) {
+	if (!object->defines_malloc && !object->linker_hook && !reader->wants_code) {
 		object->hidden = hidden_allocator_find(&reader->file);
 		return 0;
 	}
@@ -248,9 +249,9 @@ static int read_object(struct reader *reader)
 	return error;
 }
 
-int elf_object_read(int fd, struct elf_object *object)
+static int read_file(int fd, struct elf_object *object, bool wants_code)
 {
-	struct reader reader = {.object = object};
+	struct reader reader = {.object = object, .wants_code = wants_code};
 
 	*object = (struct elf_object){.kind = kind_names[KIND_UNKNOWN]};
 	int error = elf_file_open(&reader.file, fd) ?: read_object(&reader);
@@ -258,6 +259,16 @@ int elf_object_read(int fd, struct elf_object *object)
 	if (error)
 		elf_object_release(object);
 	return error;
+}
+
+int elf_object_read(int fd, struct elf_object *object)
+{
+	return read_file(fd, object, false);
+}
+
+int elf_object_read_code(int fd, struct elf_object *object)
+{
+	return read_file(fd, object, true);
 }
 
 void elf_object_release(struct elf_object *object)
@@ -275,6 +286,18 @@ const struct code *elf_object_code(const struct elf_object *object, uint64_t add
 	for (size_t i = 0; i < object->code_count; i++)
 		if (code_offset(&object->codes[i], address) != CODE_NOWHERE)
 			return &object->codes[i];
+	return NULL;
+}
+
+const struct code *elf_object_code_at(const struct elf_object *object, uint64_t file_offset)
+{
+	for (size_t i = 0; i < object->code_count; i++) {
+		const struct code *code = &object->codes[i];
+
+		if (file_offset >= code->file_offset &&
+		    file_offset - code->file_offset < code->size)
+			return code;
+	}
 	return NULL;
 }
 

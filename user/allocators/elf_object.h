@@ -36,10 +36,14 @@ struct elf_object {
  * where it is not for 64-bit x86, -EFBIG where a part exceeds the limits.
  */
 int elf_object_read(int fd, struct elf_object *object);
+
+/* The same, with its code also where there seems nothing to probe. */
+int elf_object_read_code(int fd, struct elf_object *object);
 void elf_object_release(struct elf_object *object);
 
-/* The segment that holds a virtual address, or NULL. */
+/* The segment that holds a virtual address, or a place in the file; NULL: none. */
 const struct code *elf_object_code(const struct elf_object *object, uint64_t address);
+const struct code *elf_object_code_at(const struct elf_object *object, uint64_t file_offset);
 
 /* The allocation function whose entry is at a virtual address, or NULL. */
 const struct elf_function *elf_object_function(const struct elf_object *object, uint64_t address);

@@ -151,18 +151,26 @@ static bool look_before(struct search *search, struct tail *tail, size_t index)
 	return true;
 }
 
+/* From where it ends. */
+static bool tail_grow(struct search *search, uint64_t at, const struct place *place,
+		      struct tail *tail)
+{
+	if (!append(tail, at, place))
+		return false;
+	for (size_t i = 0; i < tail->length; i++)
+		if (!look_before(search, tail, i))
+			return false;
+	return true;
+}
+
 static bool tail_find(struct search *search, uint64_t at, struct tail *tail)
 {
 	const struct place place = {.result = result_register};
 	struct instruction end;
 
-	if (!code_walk_decode(search->walk, at, &end) || end.cost == COST_EMULATED ||
-	    !append(tail, at, &place))
-		return false; /* the `ret` itself is as cheap */
-	for (size_t i = 0; i < tail->length; i++)
-		if (!look_before(search, tail, i))
-			return false;
-	return true;
+	return code_walk_decode(search->walk, at, &end) &&
+	       end.cost != COST_EMULATED && /* else the `ret` itself is as cheap */
+	       tail_grow(search, at, &place, tail);
 }
 
 /* A jump from code that was not reached. */
@@ -269,6 +277,50 @@ static bool append_sites(struct search *search, const struct tail *tail, struct 
 	return true;
 }
 
+/* --- forks --- */
+
+static bool is_fork(const struct site *a, const struct site *b)
+{
+	uint64_t a_if = PROBE_COOKIE_CONDITION(a->cookie), b_if = PROBE_COOKIE_CONDITION(b->cookie);
+	uint64_t same = PROBE_PLACE(PROBE_PLACE_RESULT_MAX, 0, PROBE_PLACE_WORDS_MAX);
+
+	return a->file_offset == b->file_offset && a_if && b_if && a_if != b_if &&
+	       !((a->cookie ^ b->cookie) & same);
+}
+
+/* Replaces two sites at one branch by what leads to it. False where that cannot be told. */
+static bool go_before(struct search *search, struct site *sites, size_t a, size_t b, size_t *count,
+		      size_t max)
+{
+	uint64_t at = sites[a].file_offset - search->code->file_offset;
+	const struct place place = {
+		.result = (uint8_t)PROBE_COOKIE_RESULT(sites[a].cookie),
+		.bytes = (int32_t)PROBE_COOKIE_WORDS(sites[a].cookie) * WORD,
+	};
+	struct tail *tail = calloc(1, sizeof(*tail));
+	bool found =
+		tail && tail_grow(search, at, &place, tail) && tail->site_count <= max - *count + 2;
+
+	if (found) {
+		sites[b] = sites[--*count];
+		sites[a] = sites[--*count];
+		for (size_t i = 0; i < tail->site_count; i++)
+			sites[(*count)++] = tail->sites[i];
+	}
+	free(tail);
+	return found;
+}
+
+static void replace_forks(struct search *search, struct site *sites, size_t *count, size_t max)
+{
+	for (size_t i = 0; i < *count; i++)
+		for (size_t j = i + 1; j < *count; j++)
+			if (is_fork(&sites[i], &sites[j])) {
+				go_before(search, sites, i, j, count, max);
+				break;
+			}
+}
+
 static int find(struct search *search, struct site *sites, size_t max, bool *complete)
 {
 	size_t count = 0;
@@ -289,6 +341,8 @@ static int find(struct search *search, struct site *sites, size_t max, bool *com
 		if (!append_sites(search, &search->tails[i], sites, &count, max))
 			*complete = false;
 	}
+	if (search->request->before_forks)
+		replace_forks(search, sites, &count, max);
 	free(search->tails);
 	return (int)count;
 }

@@ -17,6 +17,7 @@ struct returns_request {
 	uint64_t entry_site; /* file offset of the probe at its entry, which is no place for another
 				one; CODE_NOWHERE: there is none */
 	bool before_jumps;   /* a jump without a condition is no site: what leads to it is */
+	bool before_forks; /* nor is a branch that leads to a `ret` on both sides, with one result */
 };
 
 /*

@@ -43,6 +43,8 @@ void instruction_begin(struct instruction *instruction, uint64_t offset)
 		.zeroed = REGISTER_NONE,
 		.pushed = REGISTER_NONE,
 		.popped = REGISTER_NONE,
+		.stored = REGISTER_NONE,
+		.loaded = REGISTER_NONE,
 	};
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../allocators/direct.h"
 #include "../allocators/site_codec.h"
 #include "code_scan.h"
 #include "binary_codec.h"
@@ -166,4 +167,74 @@ int code_site_request(const struct python_binary *binary, const struct alloc_fun
 		return error;
 	return binary_settle(binary, &answer,
 			     code_site_decode(&answer, binary, function, address, site));
+}
+
+static int direct_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
+{
+	struct site_entry entries[DIRECT_SITES_MAX];
+	struct python_binary binary;
+	struct site *sites;
+	uint64_t words[QUESTION_WORDS];
+	int error = binary_asked(fd, input, length, &binary, words);
+
+	if (error)
+		return error;
+	const struct alloc_function function = {.cookie = words[1], .flags = words[2]};
+	ssize_t count = code_direct_read(&binary, &function, words[0], &sites);
+	if (count < 0)
+		return (int)count;
+	for (ssize_t i = 0; i < count; i++)
+		entries[i] = site_put(&sites[i]);
+	free(sites);
+	return confined_answer_copy(answer, entries, (size_t)count * sizeof(entries[0]));
+}
+
+/* It may lie in a part of the function that is elsewhere. */
+static bool take_direct(const struct site_entry *entry, const struct python_binary *binary,
+			const struct alloc_function *function, uint64_t address, struct site *site)
+{
+	uint64_t place = address + (uint64_t)(int64_t)(int32_t)entry->skipped;
+
+	return site_take(entry, function, site) && site->role != ROLE_END &&
+	       binary_is_code(binary, place) &&
+	       site->file_offset == binary_file_offset(binary, place);
+}
+
+ssize_t code_direct_decode(const struct confined_answer *answer, const struct python_binary *binary,
+			   const struct alloc_function *function, uint64_t address,
+			   struct site **sites)
+{
+	struct site_entry entry;
+	size_t count = answer->length / sizeof(entry);
+
+	*sites = NULL;
+	if (answer->length % sizeof(entry) || count > DIRECT_SITES_MAX)
+		return -EPROTO;
+	*sites = calloc(count + 1, sizeof(**sites));
+	if (!*sites)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		memcpy(&entry, (const char *)answer->data + i * sizeof(entry), sizeof(entry));
+		if (take_direct(&entry, binary, function, address, &(*sites)[i]))
+			continue;
+		free(*sites);
+		*sites = NULL;
+		return -EPROTO;
+	}
+	return (ssize_t)count;
+}
+
+ssize_t code_direct_request(const struct python_binary *binary,
+			    const struct alloc_function *function, uint64_t address,
+			    struct site **sites)
+{
+	const uint64_t words[QUESTION_WORDS] = {address, function->cookie, function->flags};
+	struct confined_answer answer;
+	int error = binary_ask(binary, direct_confined, words, &answer);
+
+	*sites = NULL;
+	if (error)
+		return error;
+	ssize_t count = code_direct_decode(&answer, binary, function, address, sites);
+	return binary_settle(binary, &answer, count < 0 ? (int)count : 0) ?: count;
 }

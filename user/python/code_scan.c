@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "../allocators/direct.h"
+
 enum { CHUNK_BYTES = 1 << 20 };
 
 ssize_t code_scan_read(const struct python_binary *binary, uint64_t address, size_t size,
@@ -47,6 +49,40 @@ int code_site_read(const struct python_binary *binary, const struct alloc_functi
 		return (int)size;
 	site_choose(function, code, (size_t)size, binary_file_offset(binary, address), site);
 	return 0;
+}
+
+static int find_direct(const struct elf_object *object, const struct alloc_function *function,
+		       uint64_t file_offset, struct site sites[DIRECT_SITES_MAX])
+{
+	const struct code *code = elf_object_code_at(object, file_offset);
+	struct elf_function found = {.function = function};
+
+	if (!code)
+		return -EFAULT;
+	found.address = code->address + (file_offset - code->file_offset);
+	return direct_find(object, &found, code, sites);
+}
+
+ssize_t code_direct_read(const struct python_binary *binary, const struct alloc_function *function,
+			 uint64_t address, struct site **sites)
+{
+	struct elf_object object;
+	int count = binary_is_code(binary, address) ? 0 : -EFAULT;
+
+	*sites = NULL;
+	if (!count)
+		count = elf_object_read_code(binary->fd, &object);
+	if (count)
+		return count;
+	*sites = calloc(DIRECT_SITES_MAX, sizeof(**sites));
+	count = *sites ? find_direct(&object, function, binary_file_offset(binary, address), *sites)
+		       : -ENOMEM;
+	elf_object_release(&object);
+	if (count <= 0) {
+		free(*sites);
+		*sites = NULL;
+	}
+	return count;
 }
 
 static void count_in(const uint8_t *bytes, size_t size, uint64_t address,

@@ -47,6 +47,16 @@ int code_site_read(const struct python_binary *binary, const struct alloc_functi
 int code_site_request(const struct python_binary *binary, const struct alloc_function *function,
 		      uint64_t address, struct site *site);
 
+/*
+ * Finds the direct sites of such a function (direct.h), in *sites, malloc'd. Returns how many there are,
+ * 0 where it has none, or a negative errno as above.
+ */
+ssize_t code_direct_read(const struct python_binary *binary, const struct alloc_function *function,
+			 uint64_t address, struct site **sites);
+ssize_t code_direct_request(const struct python_binary *binary,
+			    const struct alloc_function *function, uint64_t address,
+			    struct site **sites);
+
 /* Bytes of NOPs at an address that end before `end`, all of them or 0. */
 size_t code_nops(const uint8_t *bytes, size_t size);
 
@@ -55,6 +65,9 @@ ssize_t code_scan_decode(const struct confined_answer *answer, uint64_t address,
 			 struct scanned **scanned);
 int code_references_decode(const struct confined_answer *answer, struct code_references *references,
 			   size_t count);
+ssize_t code_direct_decode(const struct confined_answer *answer, const struct python_binary *binary,
+			   const struct alloc_function *function, uint64_t address,
+			   struct site **sites);
 int code_site_decode(const struct confined_answer *answer, const struct python_binary *binary,
 		     const struct alloc_function *function, uint64_t address, struct site *site);
 

@@ -7,6 +7,7 @@
 #include "slot_functions.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "code_scan.h"
@@ -77,11 +78,10 @@ static bool differ_in_one_byte(uint64_t a, uint64_t b)
 			      ~(UINT64_C(255) << (__builtin_ctzll(differing) / 8 * 8)));
 }
 
-/* Whether the process has a function mapped as code where its probe would go. */
+/* Whether the process has the file mapped as code where a probe would go. */
 static bool is_mapped(const struct python_binary *binary, const struct mappings *mappings,
-		      uint64_t address, const struct site *site)
+		      uint64_t probed, const struct site *site)
 {
-	uint64_t probed = address + site->skipped;
 	const struct mapping *mapping = mappings_find(mappings, probed);
 
 	return mapping && mapping->executable &&
@@ -94,7 +94,8 @@ static int choose_site(const struct python_binary *binary, const struct mappings
 {
 	int error = code_site_request(binary, function, address, site);
 
-	return error || is_mapped(binary, mappings, address, site) ? error : -EFAULT;
+	return error || is_mapped(binary, mappings, address + site->skipped, site) ? error
+										   : -EFAULT;
 }
 
 static void take_alias(struct python_function *function, uint64_t alias)
@@ -143,6 +144,28 @@ static int find_site(const struct python_binary *binary, const struct mappings *
 const struct site *python_function_site(const struct python_function *function, bool steered)
 {
 	return steered && function->has_alias_site ? &function->alias_site : &function->site;
+}
+
+/* All of them, or none. */
+ssize_t python_direct_sites(const struct python_interpreter *interpreter,
+			    const struct mappings *mappings, const struct python_slots *slots,
+			    struct site **sites)
+{
+	const struct python_binary *binary = &interpreter->binary;
+	uint64_t address = slots->functions[CALL_MALLOC].address;
+	ssize_t count =
+		code_direct_request(binary, &alloc_functions_of[CALL_MALLOC], address, sites);
+
+	for (ssize_t i = 0; i < count; i++) {
+		uint64_t skipped = (uint64_t)(int64_t)(int32_t)(*sites)[i].skipped;
+
+		if (is_mapped(binary, mappings, address + skipped, &(*sites)[i]))
+			continue;
+		free(*sites);
+		*sites = NULL;
+		return -EFAULT;
+	}
+	return count;
 }
 
 struct calls {

@@ -197,6 +197,20 @@ static void begin_count(struct interpreters *interpreters, struct interpreter *i
 	interpreter->old_frees_before = read_old_frees(interpreters, interpreter);
 }
 
+/* Where there are none calls are seen at entry and return. */
+static void find_direct(const struct interpreters *interpreters,
+			const struct interpreter *interpreter, struct allocator *allocator)
+{
+	ssize_t count;
+
+	if (!interpreter->plan.source->every_block ||
+	    interpreters->config.programs->sites == SITES_ENTRY)
+		return;
+	count = python_direct_sites(facts_of(interpreter), &interpreter->image->mappings,
+				    &interpreter->slots, &allocator->direct_sites);
+	allocator->direct_count = count > 0 ? (size_t)count : 0;
+}
+
 static int install(struct interpreters *interpreters, struct interpreter *interpreter)
 {
 	const struct source *source = interpreter->plan.source;
@@ -220,8 +234,10 @@ static int install(struct interpreters *interpreters, struct interpreter *interp
 	if (!allocator.entry_count ||
 	    (!interpreter->probed && interpreter_files_has(&interpreters->files, &probed)))
 		return 0;
+	find_direct(interpreters, interpreter, &allocator);
 	error = allocator_install(interpreters->config.keeper, interpreters->config.programs,
 				  interpreter->probed, &allocator, &probed.installed);
+	free(allocator.direct_sites);
 	if (error)
 		return error;
 	if (interpreter->probed)

@@ -278,6 +278,31 @@ static void find_conditions(const uint8_t *bytes, struct instruction *out)
 	out->passed_if = PROBE_CONDITION(code ^ 1);
 }
 
+/* A word of the stack, by its distance from the stack pointer alone. */
+static bool is_stack_word(const cs_x86_op *operand)
+{
+	return operand->type == X86_OP_MEM && operand->size == 8 &&
+	       operand->mem.base == X86_REG_RSP && operand->mem.index == X86_REG_INVALID &&
+	       operand->mem.segment == X86_REG_INVALID &&
+	       operand->mem.disp == (int16_t)operand->mem.disp;
+}
+
+static void find_stack_word(const cs_insn *insn, struct instruction *out)
+{
+	const cs_x86 *x86 = &insn->detail->x86;
+	const cs_x86_op *first = &x86->operands[0], *second = &x86->operands[1];
+
+	if (insn->id != X86_INS_MOV || x86->op_count != 2)
+		return;
+	if (is_stack_word(first) && is_whole_register(second)) {
+		out->stored = register_number(second->reg);
+		out->stack_at = (int32_t)first->mem.disp;
+	} else if (is_whole_register(first) && is_stack_word(second)) {
+		out->loaded = register_number(first->reg);
+		out->stack_at = (int32_t)second->mem.disp;
+	}
+}
+
 static void find_meaning(const cs_insn *insn, struct instruction *out)
 {
 	const cs_x86 *x86 = &insn->detail->x86;
@@ -289,6 +314,7 @@ static void find_meaning(const cs_insn *insn, struct instruction *out)
 		out->pushed = register_number(first->reg);
 	if (insn->id == X86_INS_POP && is_whole_register(first))
 		out->popped = register_number(first->reg);
+	find_stack_word(insn, out);
 	out->branches_on_zero = insn->id == X86_INS_JE;
 	out->branches_on_other = insn->id == X86_INS_JNE;
 	if (x86->op_count != 2 || !is_whole_register(first) || !is_whole_register(second))
