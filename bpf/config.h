@@ -15,6 +15,7 @@ struct config {
 	__u32 follow_forks;  /* children of traced processes are traced from birth */
 	__u32 peak;          /* keep what was held at the highest moment */
 	__u32 windows;       /* recording goes on and off: see `tracing` */
+	__u32 proof_calls; /* that prove direct sites, see bpf/proof.h; 0: they are compared for good */
 };
 
 #endif

@@ -13,7 +13,7 @@
 #include "types.h"
 
 #define PROOFS      256
-#define PROOF_CALLS 4096 /* that are compared */
+#define PROOF_CALLS 4096 /* that are compared, unless all are */
 
 enum proof_state {
 	PROOF_WAITS = 0, /* not all probes are in place */

@@ -102,7 +102,7 @@ _unfreed()
         return
         ;;
     --sites)
-        COMPREPLY=($(compgen -W "auto direct entry" -- "$word"))
+        COMPREPLY=($(compgen -W "auto direct entry both" -- "$word"))
         return
         ;;
     --by)

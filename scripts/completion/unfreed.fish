@@ -91,7 +91,7 @@ complete -c unfreed -n '__unfreed_after -f --format; and test (__unfreed_command
 complete -c unfreed -n '__unfreed_after -f --format; and not contains (__unfreed_command) heap diff' \
     -a 'text folded svg html pprof json'
 complete -c unfreed -n '__unfreed_after --attach' -a 'auto session multi perf'
-complete -c unfreed -n '__unfreed_after --sites' -a 'auto direct entry'
+complete -c unfreed -n '__unfreed_after --sites' -a 'auto direct entry both'
 complete -c unfreed -n '__unfreed_after --by --count --malloc --python' -a '(__unfreed_choices)'
 complete -c unfreed -n '__unfreed_free; and string match -q -- "-*" (commandline -ct)' \
     -a '(__unfreed_options)'

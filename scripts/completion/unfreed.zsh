@@ -80,7 +80,7 @@ _unfreed()
         fi
         ;;
     --attach) compadd auto session multi perf ;;
-    --sites) compadd auto direct entry ;;
+    --sites) compadd auto direct entry both ;;
     --by | --count | --malloc | --python) _unfreed_choices $command $words[CURRENT-1] ;;
     -d | --duration | -i | --interval | --older-than | --top | --max-* | --history-size | --budget | --fail-above | --host | --listen | --webhook | --looks | \
         --watch | --holders) ;;

@@ -93,4 +93,4 @@ def test_a_kind_that_there_is_not():
     done = subprocess.run([UNFREED, "record", "-p", "1", "--sites", "some"], capture_output=True,
                           text=True)
     assert done.returncode == 2
-    assert 'takes auto, direct or entry, not "some"' in done.stderr
+    assert 'takes auto, direct, entry or both, not "some"' in done.stderr

@@ -145,22 +145,37 @@ static void test_ends_are_told_once(void **state)
 
 	proofs_number(fixture->proofs, &fixture->allocator, alloc_function_find("calloc"));
 	proofs_begin(fixture->proofs, 1);
-	assert_false(proofs_next_end(fixture->proofs, &end));
+	assert_false(proofs_next_end(fixture->proofs, false, &end));
 	memory[1] = (struct proof){.state = PROOF_HOLDS, .compared = PROOF_CALLS};
 	memory[2] = (struct proof){
 		.state = PROOF_FAILED, .compared = 7, .differs = PROOF_SIZE | PROOF_CALLER};
-	assert_true(proofs_next_end(fixture->proofs, &end));
+	assert_true(proofs_next_end(fixture->proofs, false, &end));
 	assert_string_equal(end.path, "libfirst.so");
 	assert_string_equal(end.function->name, "malloc");
-	assert_false(end.failed);
+	assert_int_equal(end.state, PROOF_HOLDS);
 	assert_int_equal(end.compared, PROOF_CALLS);
-	assert_true(proofs_next_end(fixture->proofs, &end));
+	assert_true(proofs_next_end(fixture->proofs, false, &end));
 	assert_string_equal(end.function->name, "calloc");
-	assert_true(end.failed);
+	assert_int_equal(end.state, PROOF_FAILED);
 	assert_int_equal(end.compared, 7);
 	assert_string_equal(end.differences, "how large these are");
 	memory[1].state = PROOF_SETTLED;
-	assert_false(proofs_next_end(fixture->proofs, &end));
+	assert_false(proofs_next_end(fixture->proofs, false, &end));
+}
+
+static void test_what_was_under_way_at_the_end(void **state)
+{
+	struct fixture *fixture = *state;
+	struct proof_end end;
+
+	proofs_begin(fixture->proofs, 1);
+	assert_false(proofs_next_end(fixture->proofs, true, &end));
+	memory[1].compared = 3;
+	assert_false(proofs_next_end(fixture->proofs, false, &end));
+	assert_true(proofs_next_end(fixture->proofs, true, &end));
+	assert_int_equal(end.state, PROOF_RUNS);
+	assert_int_equal(end.compared, 3);
+	assert_false(proofs_next_end(fixture->proofs, true, &end));
 }
 
 int main(void)
@@ -177,6 +192,8 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_a_long_pause, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ends_are_told_once, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_what_was_under_way_at_the_end, set_up,
+						tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,6 +68,9 @@ static const struct {
 	[EVENT_SITES_PROVEN] = {VERBOSITY_VERBOSE,
 		"/usr/lib/lib{path}.so: dict shop.CACHE is seen at one place inside of it from now on: "
 		"24 calls were the same there as at their entry and return"},
+	[EVENT_SITES_COMPARED] = {VERBOSITY_VERBOSE,
+		"/usr/lib/lib{path}.so: 24 calls of dict shop.CACHE were the same at places inside of "
+		"it as at their entry and return"},
 	[EVENT_SITES_DIFFER] = {VERBOSITY_NORMAL,
 		"/usr/lib/lib{path}.so: dict shop.CACHE is seen at its entry and return: places inside "
 		"of it differ from these in a: b; c: d, after 24 calls that were the same"},

@@ -101,7 +101,8 @@ static const struct argp_option options[] = {
 	{"sites", KEY_SITES, "KIND", 0,
 	 "Where malloc is probed: entry, at each call's entry and return; direct, at one place "
 	 "inside of it that knows both size and result, where one is found on each way; auto, "
-	 "the default, there once it was compared with entry and return, and is the same",
+	 "the default, there once it was compared with entry and return, and is the same; both, "
+	 "to compare all calls (-v says how many)",
 	 2},
 	{"max-blocks", KEY_MAX_BLOCKS, "N", 0,
 	 "Room for this many live blocks (default 1000000; about 80 bytes of kernel memory each)",
@@ -184,7 +185,7 @@ static error_t parse_sites(struct record_options *record, const char *text)
 		record->config.how.sites = choice;
 		return 0;
 	}
-	message_error("--sites takes auto, direct or entry, not \"%s\"", text);
+	message_error("--sites takes auto, direct, entry or both, not \"%s\"", text);
 	return EINVAL;
 }
 

@@ -31,6 +31,9 @@ static const struct sentence {
 	[EVENT_SITES_PROVEN] = {VERBOSITY_VERBOSE,
 		"{path}: {name} is seen at one place inside of it from now on: {count} calls were the "
 		"same there as at their entry and return"},
+	[EVENT_SITES_COMPARED] = {VERBOSITY_VERBOSE,
+		"{path}: {count} calls of {name} were the same at places inside of it as at their "
+		"entry and return"},
 	[EVENT_SITES_DIFFER] = {VERBOSITY_NORMAL,
 		"{path}: {name} is seen at its entry and return: places inside of it differ from "
 		"these in {text}, after {count} calls that were the same"},

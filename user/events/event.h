@@ -24,7 +24,8 @@ enum event_kind {
 	EVENT_NO_WINDOWS,   /* under a budget */
 	EVENT_SITES_PROVEN, /* direct ones of a function: they show what its entry and returns do */
 	EVENT_SITES_DIFFER, /* they do not */
-	EVENT_NOT_ATTACHED, /* to what came later: a library, a child, an interpreter */
+	EVENT_SITES_COMPARED, /* they did, so far as they were compared */
+	EVENT_NOT_ATTACHED,   /* to what came later: a library, a child, an interpreter */
 	/* Interpreters. */
 	EVENT_PYTHON,
 	EVENT_PYTHON_NOTE,

@@ -218,7 +218,7 @@ static int install_function(struct installation *installation,
 	int error = 0;
 
 	installation->function = function;
-	if (programs->sites == SITES_AUTO) {
+	if (programs->sites != SITES_DIRECT) {
 		made.number = proofs_number(programs->proofs, installation->allocator, function);
 		state = made.number ? proofs_state(programs->proofs, made.number) : PROOF_FAILED;
 	}

@@ -35,7 +35,7 @@ struct proofs {
 
 const char *sites_choice_name(enum sites_choice choice)
 {
-	static const char *const names[SITES_CHOICES] = {"auto", "direct", "entry"};
+	static const char *const names[SITES_CHOICES] = {"auto", "direct", "entry", "both"};
 
 	return names[choice];
 }
@@ -142,20 +142,20 @@ static const char *name_differences(uint32_t differs)
 					: "who called";
 }
 
-bool proofs_next_end(struct proofs *proofs, struct proof_end *end)
+bool proofs_next_end(struct proofs *proofs, bool all, struct proof_end *end)
 {
 	for (uint32_t i = 1; i < proofs->count; i++) {
 		struct proved *proved = &proofs->items[i];
 		const struct proof *proof = &proofs->memory[i];
 		enum proof_state state = proofs_state(proofs, i);
 
-		if (proved->told || state < PROOF_HOLDS)
+		if (proved->told || (state < PROOF_HOLDS && !(all && proof->compared)))
 			continue;
 		proved->told = true;
 		*end = (struct proof_end){
 			.path = proved->path,
 			.function = proved->function,
-			.failed = state == PROOF_FAILED,
+			.state = state,
 			.compared = proof->compared,
 			.differences =
 				state == PROOF_FAILED ? name_differences(proof->differs) : NULL,

@@ -17,6 +17,7 @@ enum sites_choice {
 	SITES_AUTO,   /* there, once they are proven */
 	SITES_DIRECT, /* there, from the first call on */
 	SITES_ENTRY,  /* at entry and return */
+	SITES_BOTH,   /* likewise; there is compared with it, for good */
 	SITES_CHOICES
 };
 
@@ -47,12 +48,13 @@ void proofs_poll(struct proofs *proofs, uint64_t now_ns);
 struct proof_end {
 	const char *path; /* of the file; the proofs' own */
 	const struct alloc_function *function;
-	bool failed;
+	enum proof_state state;
 	uint64_t compared;       /* calls */
 	const char *differences; /* where it failed: in what; static */
 };
 
-/* The next that is over and was not told yet. */
-bool proofs_next_end(struct proofs *proofs, struct proof_end *end);
+/* The next that is over and was not told yet; or, where nothing is compared any more (`all`), also one
+ * that was under way. */
+bool proofs_next_end(struct proofs *proofs, bool all, struct proof_end *end);
 
 #endif

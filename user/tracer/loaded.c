@@ -86,6 +86,7 @@ static void size_maps(struct loaded *loaded, const struct loaded_config *config)
 	skeleton->rodata->config.follow_forks = config->follow_forks;
 	skeleton->rodata->config.peak = config->peak;
 	skeleton->rodata->config.windows = config->windows;
+	skeleton->rodata->config.proof_calls = config->sites == SITES_BOTH ? 0 : PROOF_CALLS;
 	bpf_map__set_max_entries(skeleton->maps.records, record_bytes_for(config->max_stacks));
 	bpf_map__set_max_entries(skeleton->maps.buckets, buckets);
 	bpf_map__set_max_entries(skeleton->maps.totals_by_stack, rows + STACK_ROWS_EXTRA);

@@ -393,6 +393,7 @@ void tracer_stop(struct tracer *tracer)
 		return;
 	tracer_halt(tracer);
 	tracer->stopped = true;
+	tracer_tell_proofs(tracer, true);
 	interpreters_measure(tracer->interpreters);
 	interpreters_stop(tracer->interpreters);
 	keeper_release(tracer->probes);

@@ -44,6 +44,9 @@ void tracer_forget_in_windows(struct tracer *tracer, pid_t pid);
 /* Takes probes out that are of no use any more, as direct sites are proven, or not. */
 void tracer_settle_sites(struct tracer *tracer);
 
+/* Says what came of comparing them, as proofs_next_end() has it. */
+void tracer_tell_proofs(const struct tracer *tracer, bool all);
+
 /* Sweeps out what was removed, where it is time for that. */
 void tracer_sweep(struct tracer *tracer);
 

@@ -123,7 +123,9 @@ static void tell_proof(const struct tracer *tracer, const struct proof_end *end)
 {
 	event_tell(tracer->config.listener,
 		   &(struct event){
-			   .kind = end->failed ? EVENT_SITES_DIFFER : EVENT_SITES_PROVEN,
+			   .kind = end->state == PROOF_FAILED ? EVENT_SITES_DIFFER
+				   : end->state == PROOF_RUNS ? EVENT_SITES_COMPARED
+							      : EVENT_SITES_PROVEN,
 			   .path = end->path,
 			   .name = end->function->name,
 			   .count = end->compared,
@@ -131,15 +133,21 @@ static void tell_proof(const struct tracer *tracer, const struct proof_end *end)
 		   });
 }
 
+void tracer_tell_proofs(const struct tracer *tracer, bool all)
+{
+	struct proof_end end;
+
+	while (proofs_next_end(tracer->loaded.proofs, all, &end))
+		tell_proof(tracer, &end);
+}
+
 void tracer_settle_sites(struct tracer *tracer)
 {
 	struct proofs *proofs = tracer->loaded.proofs;
 	struct traced *traced;
-	struct proof_end end;
 
 	proofs_poll(proofs, clock_ns(CLOCK_MONOTONIC));
-	while (proofs_next_end(proofs, &end))
-		tell_proof(tracer, &end);
+	tracer_tell_proofs(tracer, false);
 	probing_settle(&tracer->probing, &tracer->shared_files);
 	for (uint32_t id = 0; (traced = targets_next(tracer->targets, id)); id = traced->id)
 		probing_settle(&tracer->probing, &traced->files);
