@@ -16,6 +16,7 @@ BOTH = ["-v", "--sites", "both"]
 # Small blocks of several threads, and some so large that malloc maps them.
 LOADS = {"small": (0.8, ["--threads", 4, "--slots", 256, "--stacks", 20]),
          "large": (0.2, ["--threads", 1, "--slots", 64, "--bytes", 300_000])}  # fmt: skip
+THIRD_OF_SMALL = 0.8 / 3  # by --calloc
 LEAVES = ["libjemalloc.so.2", "sid"]  # by a jump for a slow way, to where its return is seen
 PYTHONS = [python for python in find_pythons() if python.values[0].minor > 8]
 
@@ -51,6 +52,16 @@ def test_malloc(record, allocator, load, calls):
         truth, result = measured(record, target, BOTH)
     if load == "small" or allocator not in LEAVES:
         assert compared(result, "malloc") >= calls * share
+    assert_exact(truth, result)
+
+
+@pytest.mark.parametrize("allocator, calls", combine(["glibc"], ["glibc", "trixie"]))
+def test_calloc(record, allocator, calls):
+    share, args = LOADS["small"]
+    rounds = int(calls * share * 2.2 / args[1])
+    with start(allocator, [*args, "--calloc", "--rounds", rounds]) as target:
+        truth, result = measured(record, target, BOTH)
+    assert compared(result, "calloc") >= calls * THIRD_OF_SMALL
     assert_exact(truth, result)
 
 

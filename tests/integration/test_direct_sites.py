@@ -71,7 +71,8 @@ def test_other_releases_of_glibc(record, suite, threads):
 def test_where_there_are_some():
     """Else all of the above shows nothing."""
     with Target("churn", "--rounds", 1) as target:
-        assert "direct" in direct_sites(target.pid)["malloc"]
+        found = direct_sites(target.pid)
+        assert "direct" in found["malloc"] and "direct" in found["calloc"]
     with Target("churn", "--rounds", 1, preload=library("libjemalloc.so.2")) as target:
         assert "direct" in direct_sites(target.pid)["malloc"]
 

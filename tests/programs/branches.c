@@ -7,9 +7,11 @@
 
 static void *branch_left(unsigned long path, unsigned int depth, size_t bytes);
 
+bool branch_by_calloc;
+
 TRUTH_LEAF static void *branch_leaf(size_t bytes)
 {
-	void *block = malloc(bytes);
+	void *block = branch_by_calloc && bytes % 3 == 0 ? calloc(3, bytes / 3) : malloc(bytes);
 
 	TRUTH_NO_TAIL_CALL();
 	return block;

@@ -5,7 +5,11 @@
 #ifndef UNFREED_BRANCHES_H
 #define UNFREED_BRANCHES_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+/* Where the bytes are a multiple of three they are asked for by calloc, in thirds. */
+extern bool branch_by_calloc;
 
 /* The depth that gives at least `stacks` distinct paths. */
 unsigned int branch_depth(size_t stacks);

@@ -9,6 +9,7 @@
  *   --bytes N     largest block (256); sizes are mixed from 16 up
  *   --rounds N    steps of each worker; 0 (the default): until a line arrives on stdin
  *   --pause-us N  sleep between bursts of 64 steps, for a modest load (0)
+ *   --calloc      blocks of a third of the sizes are got by calloc
  *   --realloc     every fourth step takes a block, gives it another size and puts it back
  *   --list        says `live ADDRESS BYTES` of each block that is left, before the truth
  *
@@ -159,6 +160,7 @@ static void configure(void)
 	rounds = truth_number("--rounds", 0);
 	pause_us = truth_number("--pause-us", 0);
 	reallocs = truth_flag("--realloc");
+	branch_by_calloc = truth_flag("--calloc");
 	depth = branch_depth(stack_count);
 	if (!slot_count || !stack_count || largest < SMALLEST)
 		truth_die("churn: bad option");

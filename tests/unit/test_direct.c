@@ -204,6 +204,54 @@ static const struct direct_case cases[] = {
 	  {0x07, ROLE_DIRECT, PROBE_PLACE(RAX, NOT_ZERO, 0) | PROBE_DIRECT(RDI, RBP, RBX)}}},
 };
 
+/* By a number and the size of each. */
+static const struct direct_case product_cases[] = {
+	{"a product, and a jump to what fills the block",
+	 CODE(0x48, 0x89, 0xf8,             /* mov %rdi,%rax */
+	      0x48, 0xf7, 0xe6,             /* mul %rsi */
+	      0x53,                         /* push %rbx */
+	      0x48, 0x89, 0xc3,             /* mov %rax,%rbx */
+	      0x48, 0x8b, 0x41, 0x08,       /* mov 8(%rcx),%rax */
+	      0x48, 0x85, 0xc0,             /* test %rax,%rax */
+	      0x74, 0x08,                   /* je 0x1b */
+	      0x5b,                         /* pop %rbx */
+	      0x48, 0x89, 0xc7,             /* mov %rax,%rdi */
+	      0xeb, 0x04,                   /* jmp 0x1d */
+	      0xcc, 0xcc,
+	      0x5b, 0xc3,                   /* 0x1b: pop %rbx; ret */
+	      0xff, 0x25, 0, 0x10, 0, 0),   /* 0x1d: jmp *0x1000(%rip) */
+	 0x1d, 2,
+	 {{0x11, ROLE_DIRECT, PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))},
+	  {0x11, ROLE_DIRECT,
+	   PROBE_PLACE(RAX, NOT_ZERO, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))}}},
+	{"a product of two other things",
+	 CODE(0x48, 0x89, 0xf8,             /* mov %rdi,%rax */
+	      0x48, 0xf7, 0xe2,             /* mul %rdx */
+	      0x48, 0x89, 0xc6,             /* mov %rax,%rsi */
+	      0x48, 0x8b, 0x41, 0x08,       /* mov 8(%rcx),%rax */
+	      0x48, 0x85, 0xc0,             /* test %rax,%rax */
+	      0x74, 0x00, 0xc3),            /* je 0x12; 0x12: ret */
+	 0, 0, {{0}}},
+	{"a product by imul",
+	 CODE(0x48, 0x0f, 0xaf, 0xf7,       /* imul %rdi,%rsi */
+	      0x48, 0x8b, 0x41, 0x08,       /* mov 8(%rcx),%rax */
+	      0x48, 0x85, 0xc0,             /* test %rax,%rax */
+	      0x74, 0x01, 0xc3,             /* je 0x0e; ret */
+	      0x0f, 0x0b),                  /* 0x0e: ud2 */
+	 0, 1, {{0x0b, ROLE_DIRECT, PROBE_PLACE(RAX, NOT_ZERO, 0) | PROBE_DIRECT(RSI, RBP, RBX)}}},
+	{"a jump to what is no filling of memory",
+	 CODE(0x53,                         /* push %rbx */
+	      0x48, 0x0f, 0xaf, 0xf7,       /* imul %rdi,%rsi */
+	      0x48, 0x8b, 0x79, 0x08,       /* mov 8(%rcx),%rdi */
+	      0x48, 0x85, 0xff,             /* test %rdi,%rdi */
+	      0x74, 0x03,                   /* je 0x11 */
+	      0x5b,                         /* pop %rbx */
+	      0xeb, 0x04,                   /* jmp 0x15 */
+	      0x31, 0xc0, 0x5b, 0xc3,       /* 0x11: xor %eax,%eax; pop %rbx; ret */
+	      0xc3),
+	 0x15, 0, {{0}}},
+};
+
 /* Of an allocator that takes its memory from another one; the second argument is the size. */
 static const struct direct_case on_top_cases[] = {
 	{"a slow way that allocates",
@@ -308,6 +356,14 @@ static void test_sites(void **state)
 		      cases[i].own_bytes ?: cases[i].size);
 }
 
+static void test_products(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(product_cases) / sizeof(*product_cases); i++)
+		check(&product_cases[i], alloc_function_find("calloc"),
+		      product_cases[i].own_bytes ?: product_cases[i].size);
+}
+
 /* It is found by its address, and nobody knows how long it is. */
 static void test_on_top_of_another_allocator(void **state)
 {
@@ -338,6 +394,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sites),
 		cmocka_unit_test(test_on_top_of_another_allocator),
+		cmocka_unit_test(test_products),
 		cmocka_unit_test(test_other_functions),
 	};
 

@@ -15,6 +15,7 @@ struct code_slot {
 	uint64_t target;  /* virtual, as in the file; CODE_NOWHERE where another file defines it */
 	const struct alloc_function *function; /* NULL: no allocation function */
 	bool never_returns;
+	bool fills; /* memset and the like: returns its first argument */
 };
 
 /* An executable segment. */

@@ -148,7 +148,9 @@ static int step_on(struct code_walk *walk, const struct instruction *instruction
 		return error ? error : step_to(walk, at, next);
 	case FLOW_JUMP:
 		return step_jump(walk, instruction);
-	case FLOW_CALL:
+	case FLOW_CALL: /* a function does not run on into the next one */
+		if (walk->request->own_bytes && !is_own(walk->request, next))
+			return 0;
 		return never_returns(walk, instruction, 0) ? 0 : step_to(walk, at, next);
 	case FLOW_NEXT:
 		return step_to(walk, at, next);
@@ -222,6 +224,19 @@ void code_walk_release(struct code_walk *walk)
 bool code_walk_never_returns(struct code_walk *walk, const struct instruction *call)
 {
 	return never_returns(walk, call, 0);
+}
+
+bool code_walk_ends_in_fill(const struct code_walk *walk, uint64_t exit)
+{
+	const struct code *code = walk->code;
+	struct instruction jump;
+
+	if (!code_walk_decode(walk, exit, &jump) || jump.target == CODE_NOWHERE)
+		return false;
+	const struct code_slot *slot = code_stub_slot(walk->decoder, code, jump.target);
+	return slot ? slot->fills
+		    : stub_decode(walk->decoder, code->bytes, code->size, code->address,
+				  jump.target) != CODE_NOWHERE;
 }
 
 bool code_walk_saw(const struct code_walk *walk, uint64_t offset)

@@ -10,6 +10,8 @@
  * that call notes it. Or the function leaves by a jump to another, with its arguments and its stack
  * as they were at its entry: then that jump is as good as an entry, and is probed like one.
  *
+ * A size may be the product of two arguments (calloc's).
+ *
  * What is called may allocate by itself: callees.h must say that it does not. And code outside of the
  * function may be run for others (musl's malloc is a jump to what its aligned_alloc calls too): sites
  * lie inside. An allocator that takes its memory from another one calls what allocates on its slow ways:
@@ -29,7 +31,7 @@
 enum { STEPS_MAX = 5000, ROUNDS_MAX = 64, WORD = 8, WORDS_MAX = 64, ALIGNMENT = 8 };
 
 /* What is followed; in a place's bit mask. */
-enum { THE_SIZE = 1, THE_FRAME = 2, THE_EXTRA = 4 };
+enum { THE_SIZE = 1, THE_FRAME = 2, THE_EXTRA = 4, THE_NUMBER = 8, THE_EACH = 16 };
 
 /* What holds before an instruction. */
 struct state {
@@ -58,8 +60,7 @@ static bool is_eligible(const struct alloc_function *function)
 	uint64_t cookie = function->cookie;
 
 	return frame_register != REGISTER_NONE && PROBE_COOKIE_OP(cookie) == PROBE_ALLOC &&
-	       PROBE_COOKIE_SIZE(cookie) != PROBE_NO_ARG &&
-	       PROBE_COOKIE_COUNT(cookie) == PROBE_NO_ARG && !PROBE_COOKIE_POOL(cookie) &&
+	       PROBE_COOKIE_SIZE(cookie) != PROBE_NO_ARG && !PROBE_COOKIE_POOL(cookie) &&
 	       !(function->flags & FUNCTION_THROWS);
 }
 
@@ -142,6 +143,15 @@ static bool is_note(const struct state *before, const struct instruction *instru
 	return known;
 }
 
+static bool is_size_product(const struct state *before, const struct instruction *instruction)
+{
+	if (instruction->product == REGISTER_NONE)
+		return false;
+	uint8_t a = before->registers[instruction->factors[0]];
+	uint8_t b = before->registers[instruction->factors[1]];
+	return (a & THE_NUMBER && b & THE_EACH) || (b & THE_NUMBER && a & THE_EACH);
+}
+
 /*
  * A call of an allocator's own that allocates: what it allocates belongs to the block that is returned.
  * That is for an allocator that sits on another one, as CPython's does. A probe on the call marks that
@@ -175,6 +185,8 @@ static bool pass(const struct flow *flow, struct state *state,
 	if (instruction->copy_to != REGISTER_NONE)
 		state->registers[instruction->copy_to] = before.registers[instruction->copy_from];
 	pass_stack_word(state, &before, instruction);
+	if (is_size_product(&before, instruction))
+		state->registers[instruction->product] = THE_SIZE;
 	if (instruction->flow == FLOW_CALL || !instruction->pops)
 		return true;
 	return move_stack(state, &before, instruction);
@@ -275,8 +287,12 @@ static int step_over(const struct flow *flow, const struct code_step *step, bool
 static struct state state_of_entry(const struct alloc_function *function)
 {
 	struct state state = {.reached = true};
+	uint64_t number = PROBE_COOKIE_COUNT(function->cookie);
 
-	state.registers[argument_registers[PROBE_COOKIE_SIZE(function->cookie)]] = THE_SIZE;
+	state.registers[argument_registers[PROBE_COOKIE_SIZE(function->cookie)]] =
+		number == PROBE_NO_ARG ? THE_SIZE : THE_EACH;
+	if (number != PROBE_NO_ARG)
+		state.registers[argument_registers[number]] = THE_NUMBER;
 	state.registers[frame_register] |= THE_FRAME;
 	state.registers[extra_register] |= THE_EXTRA;
 	return state;
@@ -402,6 +418,8 @@ static bool add_exits(struct flow *flow)
 		const struct state *state = state_at(flow, flow->walk.exits[i]);
 		bool same = state && state->reached && !state->words;
 
+		if (code_walk_ends_in_fill(&flow->walk, flow->walk.exits[i]))
+			continue; /* it has a site */
 		for (size_t j = 0; same && j < REGISTER_COUNT; j++)
 			same = (state->registers[j] & entry.registers[j]) == entry.registers[j];
 		if (!same || !code_walk_decode(&flow->walk, flow->walk.exits[i], &instruction) ||

@@ -74,6 +74,8 @@ static const char *const noreturn_names[] = {
 	"__chk_fail",
 };
 
+static const char *const fill_names[] = {"memset", "memcpy", "memmove"};
+
 static bool is_one_of(const char *name, const char *const *names, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -143,6 +145,7 @@ static int add_slot(void *context, uint64_t address, const GElf_Sym *symbol, con
 		.target = defined ? symbol->st_value : CODE_NOWHERE,
 		.function = alloc_function_find(name),
 		.never_returns = is_noreturn(name),
+		.fills = is_one_of(name, fill_names, COUNT(fill_names)),
 	};
 
 	return array_append(&object->slots, &object->slot_count, slot) ? 0 : -ENOMEM;

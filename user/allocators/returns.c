@@ -48,8 +48,10 @@ struct search {
 	const struct returns_request *request;
 	const struct code_walk *walk;
 	const struct code *code;
-	struct tail *tails; /* one a `ret` */
+	struct tail *tails; /* one a `ret`, then one a jump to what fills memory */
 	size_t tail_count;
+	uint64_t ends[RETURNS_MAX]; /* their offsets */
+	size_t return_count;
 };
 
 static bool add_site(struct search *search, struct tail *tail, const struct place *place,
@@ -163,14 +165,15 @@ static bool tail_grow(struct search *search, uint64_t at, const struct place *pl
 	return true;
 }
 
-static bool tail_find(struct search *search, uint64_t at, struct tail *tail)
+static bool tail_find(struct search *search, size_t index, struct tail *tail)
 {
-	const struct place place = {.result = result_register};
+	bool fills = index >= search->return_count;
+	const struct place place = {.result = fills ? argument_registers[0] : result_register};
 	struct instruction end;
 
-	return code_walk_decode(search->walk, at, &end) &&
-	       end.cost != COST_EMULATED && /* else the `ret` itself is as cheap */
-	       tail_grow(search, at, &place, tail);
+	return code_walk_decode(search->walk, search->ends[index], &end) &&
+	       (fills || end.cost != COST_EMULATED) && /* else the `ret` itself is as cheap */
+	       tail_grow(search, search->ends[index], &place, tail);
 }
 
 /* A jump from code that was not reached. */
@@ -237,7 +240,7 @@ static void prove(struct search *search)
 	for (size_t i = 0; i < search->tail_count; i++) {
 		struct tail *tail = &search->tails[i];
 
-		tail->proven = tail_find(search, search->walk->returns[i], tail);
+		tail->proven = tail_find(search, i, tail);
 		any |= tail->proven;
 	}
 	if (!any)
@@ -252,16 +255,18 @@ static void prove(struct search *search)
 	find_jumps_far(search);
 }
 
-static bool append_sites(struct search *search, const struct tail *tail, struct site *sites,
-			 size_t *count, size_t max)
+static bool append_sites(struct search *search, size_t index, struct site *sites, size_t *count,
+			 size_t max)
 {
+	const struct tail *tail = &search->tails[index];
 	const struct site *from = tail->sites;
 	size_t added = tail->site_count;
 	struct instruction instruction;
 	struct site own;
 
 	if (!tail->proven) {
-		if (!code_walk_decode(search->walk, tail->code[0], &instruction))
+		if (index >= search->return_count ||
+		    !code_walk_decode(search->walk, tail->code[0], &instruction))
 			return false;
 		site_fill(search->request->function, search->code->file_offset,
 			  search->request->entry, search->request->function->cookie, &instruction,
@@ -321,24 +326,35 @@ static void replace_forks(struct search *search, struct site *sites, size_t *cou
 			}
 }
 
+/* False where there are too many. */
+static bool collect_ends(struct search *search)
+{
+	const struct code_walk *walk = search->walk;
+	bool room = true;
+
+	for (size_t i = 0; i < walk->return_count && (room = i < RETURNS_MAX); i++)
+		search->ends[search->tail_count++] = walk->returns[i];
+	search->return_count = search->tail_count;
+	for (size_t i = 0; i < walk->exit_count && room; i++)
+		if (code_walk_ends_in_fill(walk, walk->exits[i]) &&
+		    (room = search->tail_count < RETURNS_MAX))
+			search->ends[search->tail_count++] = walk->exits[i];
+	return room;
+}
+
 static int find(struct search *search, struct site *sites, size_t max, bool *complete)
 {
 	size_t count = 0;
 
-	search->tail_count = search->walk->return_count;
-	*complete = search->walk->complete;
-	if (search->tail_count > RETURNS_MAX) {
-		search->tail_count = RETURNS_MAX;
-		*complete = false;
-	}
+	*complete = collect_ends(search) && search->walk->complete;
 	search->tails = calloc(search->tail_count + 1, sizeof(*search->tails));
 	if (!search->tails)
 		return -ENOMEM;
 	if (*complete)
 		prove(search);
 	for (size_t i = 0; i < search->tail_count; i++) {
-		search->tails[i].code[0] = search->walk->returns[i];
-		if (!append_sites(search, &search->tails[i], sites, &count, max))
+		search->tails[i].code[0] = search->ends[i];
+		if (!append_sites(search, i, sites, &count, max))
 			*complete = false;
 	}
 	if (search->request->before_forks)

@@ -45,6 +45,7 @@ void instruction_begin(struct instruction *instruction, uint64_t offset)
 		.popped = REGISTER_NONE,
 		.stored = REGISTER_NONE,
 		.loaded = REGISTER_NONE,
+		.product = REGISTER_NONE,
 	};
 }
 

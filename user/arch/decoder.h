@@ -51,20 +51,22 @@ struct instruction {
 	unsigned int size; /* bytes */
 	enum code_flow flow;
 	enum probe_cost cost;
-	uint64_t target;   /* of a direct branch, jump or call; CODE_NOWHERE otherwise */
-	uint64_t slot;     /* of one through a GOT word: its address; CODE_NOWHERE otherwise */
-	uint32_t writes;   /* general registers, bit mask */
-	bool moves_stack;  /* changes the stack pointer, or stores through it */
-	int32_t pops;      /* bytes by which it raises the stack pointer, or STACK_UNKNOWN */
-	uint8_t pushed;    /* the whole register that it pushes, or REGISTER_NONE */
-	uint8_t popped;    /* the one that it pops */
-	uint8_t stored;    /* the whole register that it stores at `stack_at`, or REGISTER_NONE */
-	uint8_t loaded;    /* the one that it loads from there */
-	int32_t stack_at;  /* bytes above the stack pointer */
-	uint8_t zeroed;    /* a whole register set to zero, or REGISTER_NONE */
-	uint8_t copy_to;   /* a whole register copied ... */
-	uint8_t copy_from; /* ... or REGISTER_NONE */
-	uint8_t tested;    /* compared with zero (also to branch on it), or REGISTER_NONE */
+	uint64_t target;    /* of a direct branch, jump or call; CODE_NOWHERE otherwise */
+	uint64_t slot;      /* of one through a GOT word: its address; CODE_NOWHERE otherwise */
+	uint32_t writes;    /* general registers, bit mask */
+	bool moves_stack;   /* changes the stack pointer, or stores through it */
+	int32_t pops;       /* bytes by which it raises the stack pointer, or STACK_UNKNOWN */
+	uint8_t pushed;     /* the whole register that it pushes, or REGISTER_NONE */
+	uint8_t popped;     /* the one that it pops */
+	uint8_t stored;     /* the whole register that it stores at `stack_at`, or REGISTER_NONE */
+	uint8_t loaded;     /* the one that it loads from there */
+	int32_t stack_at;   /* bytes above the stack pointer */
+	uint8_t zeroed;     /* a whole register set to zero, or REGISTER_NONE */
+	uint8_t copy_to;    /* a whole register copied ... */
+	uint8_t copy_from;  /* ... or REGISTER_NONE */
+	uint8_t product;    /* a whole register set to what two others come to, multiplied ... */
+	uint8_t factors[2]; /* ... or REGISTER_NONE */
+	uint8_t tested;     /* compared with zero (also to branch on it), or REGISTER_NONE */
 	bool branches_on_zero;  /* if what was tested is 0 */
 	bool branches_on_other; /* if it is not */
 	uint8_t taken_if;       /* of an emulated conditional branch: as PROBE_PLACE has it ... */

@@ -303,6 +303,21 @@ static void find_stack_word(const cs_insn *insn, struct instruction *out)
 	}
 }
 
+/* By `mul`, the lower half; what is above it is in another register. */
+static void find_product(const cs_insn *insn, struct instruction *out)
+{
+	const cs_x86 *x86 = &insn->detail->x86;
+	const cs_x86_op *first = &x86->operands[0], *second = &x86->operands[1];
+	bool one = insn->id == X86_INS_MUL && x86->op_count == 1;
+	bool two = insn->id == X86_INS_IMUL && x86->op_count == 2;
+
+	if ((!one && !two) || !is_whole_register(first) || (two && !is_whole_register(second)))
+		return;
+	out->product = one ? RAX : register_number(first->reg);
+	out->factors[0] = register_number(first->reg);
+	out->factors[1] = one ? RAX : register_number(second->reg);
+}
+
 static void find_meaning(const cs_insn *insn, struct instruction *out)
 {
 	const cs_x86 *x86 = &insn->detail->x86;
@@ -315,6 +330,7 @@ static void find_meaning(const cs_insn *insn, struct instruction *out)
 	if (insn->id == X86_INS_POP && is_whole_register(first))
 		out->popped = register_number(first->reg);
 	find_stack_word(insn, out);
+	find_product(insn, out);
 	out->branches_on_zero = insn->id == X86_INS_JE;
 	out->branches_on_other = insn->id == X86_INS_JNE;
 	if (x86->op_count != 2 || !is_whole_register(first) || !is_whole_register(second))
