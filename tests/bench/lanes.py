@@ -21,6 +21,8 @@ BENCH = BUILD / "bench"
 UNFREED = BUILD / "unfreed"
 ATTACH_SECONDS = 60
 ROUND_NS = 40e6
+PROOF_PAIRS = 6000  # more than are compared at first, see bpf/proof.h
+PROOF_SECONDS = 5  # until the probes that this takes are gone
 
 
 class Unavailable(Exception):
@@ -110,6 +112,9 @@ class Tracer:
     def attach(self, loop):
         pass
 
+    def settle(self):
+        """After some thousand pairs: until what it does at first alone is over."""
+
     def stop(self):
         if not self.process:
             return
@@ -187,6 +192,9 @@ class Unfreed(Tracer):
             text=True,
         )
         wait_for_line(self.process.stderr, "tracing", self.process)
+
+    def settle(self):
+        time.sleep(PROOF_SECONDS)
 
 
 class Peers:
@@ -373,7 +381,8 @@ class Lane(TracedLane):
 
     def warm_up(self, live):
         """Until every block that was live at the attach has been replaced; then sizes a round."""
-        self.target.run(max(8 * live, 2000))
+        self.target.run(max(8 * live, PROOF_PAIRS))
+        self.tracer.settle()
         self.pairs = max(500, int(ROUND_NS / self.target.run(max(live, 1000))))
 
     def round(self):
