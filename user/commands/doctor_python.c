@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "../python/coverage.h"
 #include "../evidence/sources.h"
@@ -28,6 +29,27 @@ static void print_functions(const struct python_slots *slots)
 	if (slots->refill)
 		printf("  %-20s %s, %s\n", slots->refill_pools > 1 ? "arenas" : "pool refill",
 		       site_kind_name(slots->refill_site.kind), slots->refill_site.instruction);
+}
+
+/* They stand for the entry and the return of malloc. */
+static void print_direct(const struct python_interpreter *interpreter,
+			 const struct mappings *mappings, const struct python_slots *slots)
+{
+	struct site *sites;
+	size_t direct = 0;
+	ssize_t count;
+
+	if (slots->backend != BACKEND_PYMALLOC)
+		return;
+	count = python_direct_sites(interpreter, mappings, slots, &sites);
+	for (ssize_t i = 0; i < count; i++)
+		direct += sites[i].role == ROLE_DIRECT;
+	if (count > 0)
+		printf("  %-20s malloc's %zu, and %zu on calls that allocate for it\n",
+		       "direct sites", direct, (size_t)count - direct);
+	else
+		printf("  %-20s malloc has none\n", "direct sites");
+	free(sites);
 }
 
 static const char *mode_name(const struct python_slots *slots, const struct source *source)
@@ -88,6 +110,7 @@ static void print_interpreter(const struct python_interpreter *interpreter,
 	       slots.hook == HOOK_NONE ? "" : ", with ",
 	       slots.hook == HOOK_NONE ? "" : python_hook_name(slots.hook));
 	print_functions(&slots);
+	print_direct(interpreter, mappings, &slots);
 	printf("  %-20s not in the rate above: what exact costs, record sees in its first moment\n",
 	       "its own calls");
 	for (int request = PYTHON_AUTO; request < PYTHON_OFF; request++)
