@@ -40,10 +40,8 @@ static const struct direct_case cases[] = {
 	      0x74, 0x00,                   /* je 0x0e */
 	      0x5b, 0xc3,                   /* 0x0e: pop %rbx; ret */
 	      0xc3),                        /* 0x10: ret */
-	 0, 2,
-	 {{0x0c, ROLE_DIRECT, PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))},
-	  {0x0c, ROLE_DIRECT,
-	   PROBE_PLACE(RAX, NOT_ZERO, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))}}},
+	 0, 1,
+	 {{0x0c, ROLE_DIRECT, PROBE_PLACE(RAX, 0, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))}}},
 	{"a size that is lost in a call",
 	 CODE(0x55,                         /* push %rbp */
 	      0x48, 0x89, 0xfe,             /* mov %rdi,%rsi */
@@ -53,13 +51,9 @@ static const struct direct_case cases[] = {
 	      0x48, 0x8d, 0x49, 0x01,       /* lea 1(%rcx),%rcx */
 	      0x5d, 0xc3,                   /* 0x12: pop %rbp; ret */
 	      0xc3),                        /* 0x14: ret */
-	 0, 3,
+	 0, 2,
 	 {{0x04, ROLE_NOTE, PROBE_PLACE(0, 0, 1) | PROBE_DIRECT(RSI, 0, 0)},
-	  {0x0c, ROLE_DIRECT,
-	   PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(PROBE_SIZE_NOTED, RBP, RBX)},
-	  {0x0c, ROLE_DIRECT,
-	   PROBE_PLACE(RAX, NOT_ZERO, 1) |
-		   PROBE_DIRECT(PROBE_SIZE_NOTED, RBP, RBX)}}},
+	  {0x0c, ROLE_DIRECT, PROBE_PLACE(RAX, 0, 1) | PROBE_DIRECT(PROBE_SIZE_NOTED, RBP, RBX)}}},
 	{"a slow path elsewhere",
 	 CODE(0x48, 0x83, 0xff, 0x40,       /* cmp $64,%rdi */
 	      0x77, 0x0d,                   /* ja 0x13 */
@@ -172,9 +166,8 @@ static const struct direct_case cases[] = {
 	      0x74, 0x00,                   /* je 0x16 */
 	      0x48, 0x83, 0xc4, 0x08, 0xc3, /* 0x16: add $8,%rsp; ret */
 	      0xc3),                        /* 0x1b: ret */
-	 0, 2,
-	 {{0x14, ROLE_DIRECT, PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(RSI, RBP, RBX)},
-	  {0x14, ROLE_DIRECT, PROBE_PLACE(RAX, NOT_ZERO, 1) | PROBE_DIRECT(RSI, RBP, RBX)}}},
+	 0, 1,
+	 {{0x14, ROLE_DIRECT, PROBE_PLACE(RAX, 0, 1) | PROBE_DIRECT(RSI, RBP, RBX)}}},
 	{"a size on the stack that is written over, in part",
 	 CODE(0x48, 0x83, 0xec, 0x08,       /* sub $8,%rsp */
 	      0x48, 0x89, 0x3c, 0x24,       /* mov %rdi,(%rsp) */
@@ -185,11 +178,9 @@ static const struct direct_case cases[] = {
 	      0x74, 0x00,                   /* je 0x1b */
 	      0x48, 0x83, 0xc4, 0x08, 0xc3, /* 0x1b: add $8,%rsp; ret */
 	      0xc3),                        /* 0x20: ret */
-	 0, 3,
+	 0, 2,
 	 {{0x0d, ROLE_NOTE, PROBE_PLACE(0, 0, 1) | PROBE_DIRECT(RDI, 0, 0)},
-	  {0x19, ROLE_DIRECT, PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(PROBE_SIZE_NOTED, RBP, RBX)},
-	  {0x19, ROLE_DIRECT,
-	   PROBE_PLACE(RAX, NOT_ZERO, 1) | PROBE_DIRECT(PROBE_SIZE_NOTED, RBP, RBX)}}},
+	  {0x19, ROLE_DIRECT, PROBE_PLACE(RAX, 0, 1) | PROBE_DIRECT(PROBE_SIZE_NOTED, RBP, RBX)}}},
 	{"a size that is lost before a branch that ends on both sides",
 	 CODE(0x48, 0x8b, 0x41, 0x08,       /* mov 8(%rcx),%rax */
 	      0x48, 0x85, 0xd2,             /* test %rdx,%rdx */
@@ -199,9 +190,8 @@ static const struct direct_case cases[] = {
 	      0x39, 0xca,                   /* cmp %ecx,%edx */
 	      0x72, 0x01,                   /* jb 0x11 */
 	      0xc3, 0xc3),                  /* ret; 0x11: ret */
-	 0, 2,
-	 {{0x07, ROLE_DIRECT, PROBE_PLACE(RAX, ZERO, 0) | PROBE_DIRECT(RDI, RBP, RBX)},
-	  {0x07, ROLE_DIRECT, PROBE_PLACE(RAX, NOT_ZERO, 0) | PROBE_DIRECT(RDI, RBP, RBX)}}},
+	 0, 1,
+	 {{0x07, ROLE_DIRECT, PROBE_PLACE(RAX, 0, 0) | PROBE_DIRECT(RDI, RBP, RBX)}}},
 };
 
 /* By a number and the size of each. */
@@ -220,10 +210,8 @@ static const struct direct_case product_cases[] = {
 	      0xcc, 0xcc,
 	      0x5b, 0xc3,                   /* 0x1b: pop %rbx; ret */
 	      0xff, 0x25, 0, 0x10, 0, 0),   /* 0x1d: jmp *0x1000(%rip) */
-	 0x1d, 2,
-	 {{0x11, ROLE_DIRECT, PROBE_PLACE(RAX, ZERO, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))},
-	  {0x11, ROLE_DIRECT,
-	   PROBE_PLACE(RAX, NOT_ZERO, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))}}},
+	 0x1d, 1,
+	 {{0x11, ROLE_DIRECT, PROBE_PLACE(RAX, 0, 1) | PROBE_DIRECT(RBX, RBP, PROBE_AT_WORD(0))}}},
 	{"a product of two other things",
 	 CODE(0x48, 0x89, 0xf8,             /* mov %rdi,%rax */
 	      0x48, 0xf7, 0xe2,             /* mul %rdx */

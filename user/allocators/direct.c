@@ -439,6 +439,23 @@ static bool has_quick_way(const struct flow *flow)
 	return false;
 }
 
+/* A branch of which both sides are sites, with all in one place, is one whichever way it goes: so its
+ * program is run once. */
+static void join_sides(struct flow *flow)
+{
+	for (size_t i = 0; i < flow->count; i++)
+		for (size_t j = i + 1; j < flow->count; j++) {
+			uint64_t differ = flow->sites[i].cookie ^ flow->sites[j].cookie;
+
+			if (flow->sites[i].file_offset != flow->sites[j].file_offset ||
+			    differ & ~PROBE_PLACE(0, PROBE_CONDITION(15), 0))
+				continue;
+			flow->sites[i].cookie &= ~PROBE_PLACE(0, PROBE_CONDITION(15), 0);
+			flow->sites[j] = flow->sites[--flow->count];
+			break;
+		}
+}
+
 static bool complete_sites(struct flow *flow)
 {
 	bool noted = false;
@@ -448,6 +465,7 @@ static bool complete_sites(struct flow *flow)
 	for (size_t i = 0; i < flow->count; i++)
 		if (!complete_site(flow, &flow->sites[i], &noted))
 			return false;
+	join_sides(flow);
 	return has_quick_way(flow) && add_notes(flow, noted) && add_exits(flow);
 }
 
