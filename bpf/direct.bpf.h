@@ -64,7 +64,7 @@ static __always_inline bool caller_behind(struct pt_regs *ctx, struct call *call
 }
 
 /* Into call->site_size. False where it was to be noted, and the call began before we came. */
-static __noinline bool direct_size(struct pt_regs *ctx, struct call *call, __u64 cookie)
+static __always_inline bool direct_size(struct pt_regs *ctx, struct call *call, __u64 cookie)
 {
 	__u32 number = PROBE_COOKIE_SIZE_REGISTER(cookie);
 	__u64 sp = place_sp(ctx, cookie);
@@ -215,6 +215,17 @@ static __noinline int caller_unhide(struct call *call)
 		call->caller.pc = BPF_CORE_READ((struct task_struct___proof *)task, utask,
 						return_instances, orig_ret_vaddr);
 	return 0;
+}
+
+/* All that is to be known of a call at its site. Apart, to keep the frame of the program small. */
+static __noinline bool direct_take(struct pt_regs *ctx, struct call *call, __u64 cookie)
+{
+	if (!direct_size(ctx, call, cookie) || !caller_behind(ctx, call, cookie))
+		return false;
+	call->size = call->site_size;
+	if (proofs[PROBE_COOKIE_PROOF(cookie)].state == PROOF_HOLDS)
+		caller_unhide(call);
+	return true;
 }
 
 #endif

@@ -385,13 +385,9 @@ int alloc_direct(struct pt_regs *ctx)
 	if (call_is_inside(call, sp))
 		return 0;
 	call_begin(call, sp, cookie);
-	call->site_result = result; /* from here on, to keep the frame small */
-	if (!direct_size(ctx, call, cookie) || !caller_behind(ctx, call, cookie))
-		return 0;
-	call->size = call->site_size;
-	if (proofs[PROBE_COOKIE_PROOF(cookie)].state == PROOF_HOLDS)
-		caller_unhide(call);
-	block_open(call, call->site_result, state->window);
+	call->site_result = result; /* kept there, for a small frame */
+	if (direct_take(ctx, call, cookie))
+		block_open(call, call->site_result, state->window);
 	return 0;
 }
 
