@@ -119,6 +119,28 @@ def of_psycopg2(directory):
     NOTE.append(note)
 
 
+def of_psycopg_pool(directory):
+    from psycopg_pool import ConnectionPool
+
+    SERVICE.POOL = ConnectionPool(f"host={directory or '/nonexistent'} dbname=postgres user=test", min_size=2,
+                                  max_size=7, open=bool(directory))
+    if directory:
+        SERVICE.POOL.wait()
+    held = [SERVICE.POOL.getconn() for _ in range(4)] if directory else []
+
+    def note():
+        TRUTH["__main__.SERVICE.POOL"] = {
+            "type": "psycopg_pool.pool.ConnectionPool", "in_use": len(held),
+            "idle": SERVICE.POOL.get_stats().get("pool_available", 0), "maximum": 7}
+
+    def give_back():
+        while held:
+            SERVICE.POOL.putconn(held.pop())
+
+    GIVE_BACK.append(give_back)
+    NOTE.append(note)
+
+
 def say():
     for note in NOTE:
         note()
@@ -132,7 +154,7 @@ def main():
     parser.add_argument("--postgres")
     given = parser.parse_args()
     for make in (of_sqlalchemy, lambda: of_redis(given.redis), lambda: of_urllib3(given.web),
-                 lambda: of_psycopg2(given.postgres)):
+                 lambda: of_psycopg2(given.postgres), lambda: of_psycopg_pool(given.postgres)):
         try:
             make()
         except ImportError as error:

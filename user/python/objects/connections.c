@@ -189,10 +189,13 @@ static struct connections read_urllib3(struct object_reader *reader, uint64_t po
 	return (struct connections){rest_of(size, there), filled_of(reader, queue, "queue"), size};
 }
 
+/* Before it is opened, those that it will begin with count as made. */
 static struct connections read_psycopg(struct object_reader *reader, uint64_t pool)
 {
 	int64_t idle = length_of(reader, pool, "_pool"), made = number_of(reader, pool, "_nconns");
 
+	if (number_of(reader, pool, "_closed") == 1)
+		made = idle;
 	return (struct connections){rest_of(made, idle), idle,
 				    number_of(reader, pool, "_max_size")};
 }
