@@ -180,5 +180,6 @@ include scripts/install.mk
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 
-# build/roots holds other releases of Debian: nothing of ours is in there.
--include $(shell find $(BUILD) -name roots -prune -o -type f -name '*.d' -print 2>/dev/null)
+# build/roots holds other releases of Debian, build/check what tests make: nothing of ours is in there.
+-include $(shell find $(BUILD) \( -name roots -o -path $(BUILD)/check \) -prune -o \
+	-type f -name '*.d' -print 2>/dev/null)
