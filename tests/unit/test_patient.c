@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -21,28 +22,37 @@ extern char **environ;
 
 static const struct procfs procfs = {"/proc"};
 static struct confined *confined;
-static pid_t sleeper;
+static pid_t echo;
+static int to_echo;
 
+/* It is all there when it has said back what it was told. */
 static int begin(void **state)
 {
-	char *const arguments[] = {"sleep", "1000", NULL};
+	char *const arguments[] = {"cat", NULL};
+	posix_spawn_file_actions_t actions;
+	int ends[2];
+	char said = '\n';
 
 	(void)state;
 	confined = confined_new();
-	if (!confined || posix_spawnp(&sleeper, "sleep", NULL, NULL, arguments, environ))
+	if (!confined || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
 		return -1;
-	struct process_status status = {0};
-	while (strcmp(status.comm, "sleep") != 0) /* until it is executed */
-		if (procfs_read_status(&procfs, sleeper, &status))
-			return -1;
-	return 0;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], STDIN_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+	int error = posix_spawnp(&echo, "cat", &actions, NULL, arguments, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(ends[1]);
+	to_echo = ends[0];
+	return error || write(to_echo, &said, 1) != 1 || read(to_echo, &said, 1) != 1 ? -1 : 0;
 }
 
 static int finish(void **state)
 {
 	(void)state;
-	kill(sleeper, SIGKILL);
-	waitpid(sleeper, NULL, 0);
+	kill(echo, SIGKILL);
+	waitpid(echo, NULL, 0);
+	close(to_echo);
 	confined_free(confined);
 	return 0;
 }
@@ -60,8 +70,8 @@ static uint64_t sum_of_parts(const struct look *look)
 
 static void check_look(const struct look *look)
 {
-	assert_int_equal(look->pid, sleeper);
-	assert_string_equal(look->comm, "sleep");
+	assert_int_equal(look->pid, echo);
+	assert_string_equal(look->comm, "cat");
 	assert_non_null(look->exe);
 	assert_non_null(strrchr(look->exe, '/'));
 	assert_true(look->start_time > 0);
@@ -83,7 +93,7 @@ static void test_one_that_is_measured(void **state)
 	struct failure failure;
 
 	(void)state;
-	assert_int_equal(patient_open(&patient, &procfs, confined, sleeper, BUDGET, &failure), 0);
+	assert_int_equal(patient_open(&patient, &procfs, confined, echo, BUDGET, &failure), 0);
 	assert_false(patient.is_python);
 	assert_int_equal(patient_measure(&patient, &failure), 0);
 	struct look *look = patient_report(&patient, NULL);
@@ -102,7 +112,7 @@ static void test_several_looks(void **state)
 	struct look *look;
 
 	(void)state;
-	assert_int_equal(patient_open(&patient, &procfs, confined, sleeper, BUDGET, &failure), 0);
+	assert_int_equal(patient_open(&patient, &procfs, confined, echo, BUDGET, &failure), 0);
 	assert_int_equal(patient_look(&patient, true, &failure), 0);
 	patient_mark(&patient);
 	look = patient_report(&patient, &request);
@@ -128,7 +138,7 @@ static void test_lost_blocks(void **state)
 	struct failure failure;
 
 	(void)state;
-	assert_int_equal(patient_open(&patient, &procfs, confined, sleeper, BUDGET, &failure), 0);
+	assert_int_equal(patient_open(&patient, &procfs, confined, echo, BUDGET, &failure), 0);
 	patient.with_classes = true;
 	assert_int_equal(patient_seek_lost(&patient), 0);
 	assert_int_equal(patient_look(&patient, false, &failure), 0);
@@ -264,7 +274,7 @@ static void test_other_images(void **state)
 	assert_false(footprints_used(footprints, &used)); /* one has ended */
 	add_target(snapshot, (uint32_t)getpid(), "sh", "/bin/sh", "");
 	add_target(snapshot, (uint32_t)getpid(), "test", exe, "");
-	add_target(snapshot, (uint32_t)sleeper, "sleep", "/bin/sleep", "");
+	add_target(snapshot, (uint32_t)echo, "cat", "/bin/sleep", "");
 	add_target(snapshot, NOBODY, "gone", "/bin/gone", "");
 	footprints_fill(footprints, snapshot);
 	assert_false(snapshot->targets[0].first.known || snapshot->targets[0].last.known);
