@@ -31,13 +31,17 @@ static uint64_t bytes_of_chunk(const struct objects *objects, uint32_t node, uin
 	return bytes ? chunk_size_of_request(bytes) : 0;
 }
 
-static uint64_t bytes_beside(const struct objects *objects, uint32_t node, uint32_t type)
+/* Of what an object has beside itself; adds them to `classes`, which may be NULL. */
+static uint64_t chunks_beside(const struct objects *objects, uint32_t node, uint32_t type,
+			      struct chunk_classes *classes)
 {
 	struct object_reader *reader = (struct object_reader *)&objects->reader;
 	uint64_t address = graph_address(&objects->graph, node);
 
+	if (!object_kind_has_payload((enum object_kind)objects->types.items[type].kind))
+		return 0;
 	return object_payload_chunks(reader, address, type, object_payload(reader, address, type),
-				     NULL);
+				     classes);
 }
 
 /* By pattern: of raw memory behind what is one of many. Returns all else. */
@@ -51,7 +55,7 @@ static uint64_t sum_outside(const struct objects *objects, const bool *repeated,
 
 		if (type)
 			bytes += bytes_of_chunk(objects, (uint32_t)node, type) +
-				 bytes_beside(objects, (uint32_t)node, type);
+				 chunks_beside(objects, (uint32_t)node, type, NULL);
 		else if (is_repeated(objects, repeated, (uint32_t)node))
 			raw[objects->patterns.of_nodes[node]] +=
 				chunk_size_of_request(graph_node_bytes(graph, (uint32_t)node));
@@ -101,17 +105,6 @@ uint64_t objects_outside_bytes(struct objects *objects)
 	return bytes;
 }
 
-static void add_payload(const struct objects *objects, uint32_t node, uint32_t type,
-			struct chunk_classes *classes)
-{
-	struct object_reader *reader = (struct object_reader *)&objects->reader;
-	uint64_t address = graph_address(&objects->graph, node);
-
-	if (object_kind_has_payload((enum object_kind)objects->types.items[type].kind))
-		object_payload_chunks(reader, address, type, object_payload(reader, address, type),
-				      classes);
-}
-
 /* The chunk of an object that is in no pool, or what is raw memory behind one of many objects. */
 static void add_outside(const struct objects *objects, const bool *repeated, uint32_t node,
 			uint32_t type, struct chunk_classes *classes)
@@ -135,7 +128,7 @@ void objects_chunks(const struct objects *objects, struct chunk_classes *classes
 		uint32_t node = (uint32_t)i, type = graph_type(graph, node);
 
 		if (type)
-			add_payload(objects, node, type, classes);
+			chunks_beside(objects, node, type, classes);
 		if (node >= graph->pool_nodes)
 			add_outside(objects, repeated, node, type, classes);
 	}

@@ -256,6 +256,12 @@ static enum object_kind kind_by_flags(uint64_t flags)
 					     : KIND_PLAIN;
 }
 
+/* False where it has none, or that cannot be read. */
+static bool go_to_base(struct view *view, struct type_object *object)
+{
+	return object->base && view_bytes(view, object->base, object, sizeof(*object));
+}
+
 /* The type's own, or that of the nearest type that it inherits from. */
 static enum object_kind find_kind(struct view *view, struct type_object object)
 {
@@ -265,7 +271,7 @@ static enum object_kind find_kind(struct view *view, struct type_object object)
 	for (int i = 0; i < BASES_MAX && kind == KIND_PLAIN; i++) {
 		read_c_string(view, object.name, name, sizeof(name));
 		kind = kind_by_name(name, object.flags);
-		if (!object.base || !view_bytes(view, object.base, &object, sizeof(object)))
+		if (!go_to_base(view, &object))
 			break;
 	}
 	return kind;
@@ -279,7 +285,7 @@ static bool is_ordered(struct view *view, struct type_object object)
 		read_c_string(view, object.name, name, sizeof(name));
 		if (!(object.flags & TYPE_HEAP) && !strcmp(name, "collections.OrderedDict"))
 			return true;
-		if (!object.base || !view_bytes(view, object.base, &object, sizeof(object)))
+		if (!go_to_base(view, &object))
 			break;
 	}
 	return false;
