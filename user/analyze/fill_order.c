@@ -5,17 +5,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is_same_frame(const struct answer_frame *a, const struct answer_frame *b)
+{
+	return a->line == b->line &&
+	       !strcmp(a->function ? a->function : "", b->function ? b->function : "") &&
+	       !strcmp(a->file ? a->file : "", b->file ? b->file : "");
+}
+
+bool fills_share_stack(const struct answer_fill *a, const struct answer_fill *b)
+{
+	if (a->frame_count != b->frame_count)
+		return false;
+	for (size_t i = 0; i < a->frame_count; i++)
+		if (!is_same_frame(&a->frames[i], &b->frames[i]))
+			return false;
+	return true;
+}
+
 bool fills_share_line(const struct answer_fill *a, const struct answer_fill *b)
 {
 	size_t of_a = a->own < a->frame_count ? a->own : 0;
 	size_t of_b = b->own < b->frame_count ? b->own : 0;
 
-	if (!a->frame_count || !b->frame_count)
-		return false;
-	const struct answer_frame *left = &a->frames[of_a], *right = &b->frames[of_b];
-
-	return left->line == right->line && !strcmp(left->function, right->function) &&
-	       !strcmp(left->file ? left->file : "", right->file ? right->file : "");
+	return a->frame_count && b->frame_count &&
+	       is_same_frame(&a->frames[of_a], &b->frames[of_b]);
 }
 
 double fills_explain(const struct answer_fill *fills, size_t count, size_t at, double stayed)

@@ -10,6 +10,9 @@
 
 #include "answer.h"
 
+/* Whether they are one stack. */
+bool fills_share_stack(const struct answer_fill *a, const struct answer_fill *b);
+
 /* Whether the same line is put forward for both, whoever called it. */
 bool fills_share_line(const struct answer_fill *a, const struct answer_fill *b);
 

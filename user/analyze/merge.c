@@ -45,18 +45,6 @@ static bool is_same_finding(const struct finding *a, const struct finding *b)
 	       (a->verdict == VERDICT_KEPT) == (b->verdict == VERDICT_KEPT);
 }
 
-static bool is_same_fill(const struct answer_fill *a, const struct answer_fill *b)
-{
-	if (a->frame_count != b->frame_count)
-		return false;
-	for (size_t i = 0; i < a->frame_count; i++)
-		if (a->frames[i].line != b->frames[i].line ||
-		    !is_equal(a->frames[i].function, b->frames[i].function) ||
-		    !is_equal(a->frames[i].file, b->frames[i].file))
-			return false;
-	return true;
-}
-
 static int compare_fills(const void *left, const void *right)
 {
 	const struct answer_fill *a = left, *b = right;
@@ -74,7 +62,7 @@ static void add_fills(struct answer_fill *fills, size_t *count, const struct ans
 	for (size_t i = 0; i < added_count; i++) {
 		size_t place = 0;
 
-		while (place < *count && !is_same_fill(&fills[place], &added[i]))
+		while (place < *count && !fills_share_stack(&fills[place], &added[i]))
 			place++;
 		if (place == *count) {
 			fills[(*count)++] = added[i];

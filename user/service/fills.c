@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "fills.h"
 
-#include <string.h>
-
 #include "../analyze/fill_order.h"
 
-/* More than are told: the line that counts may be one of those with few hits. */
-enum { FILLS_MAX = 64, FILL_FRAMES_MAX = 24 };
+enum {
+	FILLS_MAX = 64, /* more than are told: the line that counts may have few hits */
+	FILL_FRAMES_MAX = 24,
+};
 
 #define EXPLAINS_LEAST 0.25
 
@@ -39,46 +39,24 @@ static void copy_frames(struct zone *zone, const struct watch_writer *writer,
 	fill->frames = frames;
 }
 
-static bool is_text_equal(const char *a, const char *b)
-{
-	return a == b || (a && b && !strcmp(a, b));
-}
-
-static bool is_of(const struct answer_fill *fill, const struct watch_writer *writer)
-{
-	size_t count =
-		writer->frame_count < FILL_FRAMES_MAX ? writer->frame_count : FILL_FRAMES_MAX;
-
-	if (fill->frame_count != count)
-		return false;
-	for (size_t i = 0; i < count; i++) {
-		const struct answer_frame *frame = &fill->frames[i];
-		const struct watch_frame *other = &writer->frames[i];
-
-		if (frame->line != other->line || !is_text_equal(frame->file, other->file) ||
-		    !is_text_equal(frame->function, other->function ? other->function : "?"))
-			return false;
-	}
-	return true;
-}
-
 static void append(struct zone *zone, struct answer_fill **fills, size_t *count,
 		   const struct watch_writer *writer)
 {
-	for (size_t i = 0; i < *count; i++) {
-		if (!is_of(&(*fills)[i], writer))
-			continue;
-		(*fills)[i].delta += writer->net;
-		(*fills)[i].count += writer->count;
+	struct answer_fill fill = {.delta = writer->net, .count = writer->count};
+	size_t place = 0;
+
+	copy_frames(zone, writer, &fill);
+	while (place < *count && !fills_share_stack(&(*fills)[place], &fill))
+		place++;
+	if (place < *count) {
+		(*fills)[place].delta += fill.delta;
+		(*fills)[place].count += fill.count;
 		return;
 	}
 	if (!*fills)
 		*fills = zone_alloc(zone, FILLS_MAX, sizeof(**fills));
-	if (*count == FILLS_MAX)
-		return;
-	struct answer_fill *fill = &(*fills)[(*count)++];
-	*fill = (struct answer_fill){.delta = writer->net, .count = writer->count};
-	copy_frames(zone, writer, fill);
+	if (*count < FILLS_MAX)
+		(*fills)[(*count)++] = fill;
 }
 
 static bool grows(const struct watch_writer *writer, enum word_kind kind)

@@ -8,17 +8,19 @@
 #include "../python/objects/words.h"
 
 struct fills {
-	struct answer_fill
-		*grow; /* those that make it grow, most first, or as fills_put_first has it */
+	/* Those that make it grow, most first, or as fills_put_first has it. */
+	struct answer_fill *grow;
 	size_t grow_count;
 	struct answer_fill *shrink;
 	size_t shrink_count;
 };
 
+enum { FILLS_TOLD = 8 };
+
 /* So many of them a reader is told. */
 static inline size_t fills_told(size_t count)
 {
-	return count < 8 ? count : 8;
+	return count < FILLS_TOLD ? count : FILLS_TOLD;
 }
 
 enum watch_kind watch_kind_of(enum word_kind kind);
