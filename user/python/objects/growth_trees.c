@@ -8,7 +8,8 @@
 struct growing_trees {
 	struct growing *growing;
 	struct trees trees;
-	int64_t *bytes; /* by head: by how much it grew, with what hangs on its nodes */
+	int64_t *nodes; /* by head: by how many it grew, */
+	int64_t *bytes; /* and by how much, with what hangs on them */
 	int64_t *told;  /* by head: most of that that one row tells */
 };
 
@@ -22,7 +23,12 @@ static uint32_t find_head(const struct growing_trees *all, uint32_t pattern)
 	return pattern ? all->trees.heads[pattern] : 0;
 }
 
-static void sum_bytes(struct growing_trees *all)
+static int64_t more_objects(const struct patterns *patterns, const struct pattern *pattern)
+{
+	return (int64_t)pattern->counts[patterns->looks - 1] - (int64_t)pattern->counts[0];
+}
+
+static void sum_growth(struct growing_trees *all)
 {
 	const struct growing *growing = all->growing;
 	const struct patterns *patterns = &growing->objects->patterns;
@@ -30,6 +36,8 @@ static void sum_bytes(struct growing_trees *all)
 	for (uint32_t i = 1; i < all->trees.count; i++) {
 		uint32_t head = all->trees.heads[i];
 
+		if (head)
+			all->nodes[head] += more_objects(patterns, &patterns->items[i]);
 		/* the others are below these */
 		if (head && find_head(all, patterns->items[i].parent) != head)
 			all->bytes[head] +=
@@ -53,14 +61,13 @@ static void weigh_entries(struct growing_trees *all)
 		uint32_t head = all->trees.heads[i], holder = patterns->items[i].parent;
 		uint32_t group = patterns->items[i].like ? growing->group_of[holder] : 0;
 
-		if (!group || !head || growing->items[group - 1].counted)
+		if (!group || !head || all->nodes[head] <= 0 || growing->items[group - 1].counted)
 			continue;
-		struct pattern sum = trees_sum(&all->trees, patterns, head);
-		int64_t nodes = (int64_t)sum.counts[patterns->looks - 1] - (int64_t)sum.counts[0];
 		struct grown *grown = &growing->items[group - 1];
+		int64_t brought = all->bytes[head] / all->nodes[head] * grown->entries;
 
-		if (nodes > 0 && grown->bytes > all->bytes[head] / nodes * grown->entries)
-			grown->bytes = all->bytes[head] / nodes * grown->entries;
+		if (grown->bytes > brought)
+			grown->bytes = brought;
 	}
 }
 
@@ -105,7 +112,7 @@ static void take_tree(struct growing_trees *all, uint32_t head)
 	grown->type = patterns->items[head].type;
 	grown->alike = patterns->items[head].counts[last];
 	grown->length = sum.counts[last];
-	grown->entries = (int64_t)sum.counts[last] - (int64_t)sum.counts[0];
+	grown->entries = all->nodes[head];
 	grown->bytes = all->bytes[head];
 	grown->still = pattern_stands_still(patterns, &sum);
 	growing->group_of[head] = (uint32_t)growing->count;
@@ -128,9 +135,10 @@ static void drop_parts(struct growing_trees *all, size_t before)
 
 static bool allocate(struct growing_trees *all)
 {
+	all->nodes = calloc(all->trees.count, sizeof(*all->nodes));
 	all->bytes = calloc(all->trees.count, sizeof(*all->bytes));
 	all->told = calloc(all->trees.count, sizeof(*all->told));
-	return all->bytes && all->told;
+	return all->nodes && all->bytes && all->told;
 }
 
 void growing_add_trees(struct growing *growing)
@@ -142,7 +150,7 @@ void growing_add_trees(struct growing *growing)
 	if (trees_find(&all.trees, &objects->patterns, &objects->types))
 		return;
 	if (allocate(&all)) {
-		sum_bytes(&all);
+		sum_growth(&all);
 		weigh_entries(&all);
 		list_told(&all);
 		for (uint32_t i = 1; i < all.trees.count; i++)
@@ -150,6 +158,7 @@ void growing_add_trees(struct growing *growing)
 				take_tree(&all, i);
 		drop_parts(&all, before);
 	}
+	free(all.nodes);
 	free(all.bytes);
 	free(all.told);
 	trees_release(&all.trees);
