@@ -5,9 +5,6 @@
 
 #include "look.h"
 
-/* Go lays its heap out from here on. */
-#define GO_HEAP UINT64_C(0xc000000000)
-
 /* Garbage lies in it until its collector runs. */
 #define COLLECTED .collected = true
 
@@ -41,7 +38,7 @@ static const struct {
 	{"ld-musl-", "musl's malloc", true},
 };
 
-/* It maps no file, and lays its heap out from GO_HEAP on. */
+/* It maps no file that would tell. */
 static const char go[] = "Go";
 
 /* A name that begins with a slash is that of the file itself, as in /usr/bin/php8.2. */
@@ -61,10 +58,7 @@ struct anonymous_owner anonymous_owner_guess(const struct regions *regions)
 			    regions->items[i].mapping.inode &&
 			    is_file(regions->items[i].mapping.path, owners[k].file))
 				return (struct anonymous_owner){owners[k].name};
-	for (size_t i = 0; i < regions->count; i++)
-		if (regions->items[i].mapping.start == GO_HEAP && !regions->items[i].mapping.inode)
-			return (struct anonymous_owner){go};
-	return (struct anonymous_owner){NULL};
+	return (struct anonymous_owner){regions_have_go_heap(regions) ? go : NULL};
 }
 
 bool anonymous_is_allocator(const char *name)

@@ -236,21 +236,6 @@ static const char *other_allocator(const struct regions *regions)
 	return NULL;
 }
 
-/* Go lays its heap out from here on. */
-#define GO_HEAP UINT64_C(0xc000000000)
-
-static bool has_go(const struct regions *regions)
-{
-	for (size_t i = 0; i < regions->count; i++) {
-		const struct mapping *mapping = &regions->items[i].mapping;
-
-		if (strstr(mapping->path, "[anon: Go: ") ||
-		    (mapping->start == GO_HEAP && !mapping->inode))
-			return true;
-	}
-	return false;
-}
-
 void arenas_name_other(struct arenas *arenas, const char *name)
 {
 	arenas->is_other = true;
@@ -272,7 +257,7 @@ static void refuse_other(struct search *search, struct arenas *arenas)
 		arenas_refuse(arenas, "the data of its C library is in swap");
 		return;
 	}
-	arenas->is_runtime = !other && has_go(regions);
+	arenas->is_runtime = !other && regions_have_go_heap(regions);
 	arenas_name_other(arenas, arenas->is_runtime ? "Go's" : other);
 }
 

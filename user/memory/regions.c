@@ -323,3 +323,18 @@ bool region_is_module_data(const struct regions *regions, size_t index)
 	}
 	return is_module_part(region);
 }
+
+/* runtime/malloc.go, arenaHints: where there is nothing yet, from here on. */
+#define GO_HEAP UINT64_C(0xc000000000)
+
+bool regions_have_go_heap(const struct regions *regions)
+{
+	for (size_t i = 0; i < regions->count; i++) {
+		const struct mapping *mapping = &regions->items[i].mapping;
+
+		if (strstr(mapping->path, "[anon: Go: ") ||
+		    (mapping->start == GO_HEAP && !mapping->inode))
+			return true;
+	}
+	return false;
+}

@@ -61,4 +61,7 @@ bool region_is_data(const struct region *region);
 /* Whether it is writable data of a program or library: its file's, or the zeroed rest behind it. */
 bool region_is_module_data(const struct regions *regions, size_t index);
 
+/* Whether Go's heap is among them: where it lays that out, or by the name that it gives it. */
+bool regions_have_go_heap(const struct regions *regions);
+
 #endif
