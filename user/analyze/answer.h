@@ -129,8 +129,8 @@ struct answer {
 	uint64_t resident_bytes;
 	uint64_t limit_bytes; /* 0: none */
 	double full_in_s;     /* negative: never at this rate, or not known */
-	const struct finding
-		*findings; /* by rate, fastest first; unexplained last, unless nearly all is */
+	/* By rate, fastest first; unexplained last, unless nearly all is. */
+	const struct finding *findings;
 	size_t finding_count;
 	const struct answer_line *lines; /* none of merged answers */
 	size_t line_count;

@@ -75,9 +75,8 @@ struct patient_case {
 	struct failure failure; /* of the look that could not be */
 	struct look *look;      /* the last report */
 	struct c_stacks c_stacks;
-	const char *other_malloc; /* of a look; NULL: glibc's, or not known */
-	struct look_type
-		*classes; /* objects of C++ at the first look that saw some; not of a Python */
+	const char *other_malloc;  /* of a look; NULL: glibc's, or not known */
+	struct look_type *classes; /* of C++, at the first look that saw some; not of a Python */
 	size_t class_count;
 	struct watch *watch;
 	struct loop *loop;               /* the caller's, as in watch_config */

@@ -152,7 +152,7 @@ void subjects_end(struct subjects *subjects)
 
 /* --- taking up --- */
 
-/* What it is called among the subjects; NULL where it has no name. Several may have the same one:
+/* What it is called among the subjects; false where it has no name. Several may have the same one:
  * then those of one type are alike. */
 static bool make_key(const struct objects *objects, uint32_t node, char key[KEY_BYTES])
 {
@@ -345,10 +345,10 @@ static bool follow_replaced(struct subject *subject, struct objects *objects,
 static void begin_alike(struct subject *subject, const struct objects *objects,
 			const struct grown *grown)
 {
-	subject->length_address = subject->container.address = 0;
-	subject->gone = false;
 	uint32_t type = grown->node ? graph_type(&objects->graph, grown->node) : TYPE_NONE;
 
+	subject->length_address = subject->container.address = 0;
+	subject->gone = false;
 	/* the pattern is that of the containers, or of what is in them */
 	subject->tree = grown->tree;
 	subject->of_lengths = grown->alike > 1 && !grown->tree &&

@@ -41,8 +41,8 @@ static void take_entry(void *context, uint64_t target, uint32_t label)
 	if (kind != LABEL_ITEM && kind != LABEL_NAME && kind != LABEL_KEY)
 		return;
 	node = graph_find(arrivals->graph, target, false);
-	bytes = node ? arrivals->below[node]
-		     : 0; /* also where others hold it too, for the moment */
+	/* also where others hold it too, for the moment */
+	bytes = node ? arrivals->below[node] : 0;
 	if (kind == LABEL_KEY) {
 		arrivals->key_bytes = bytes;
 		return;

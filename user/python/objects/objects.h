@@ -45,8 +45,7 @@ struct objects {
 	struct chains chains;        /* of a look that was streamed; see objects_find_chains */
 	struct newcomers newcomers;  /* over looks that were */
 	struct type_samples samples; /* of the last look, if it was */
-	uint64_t
-		beside_bytes; /* chunks of tables, items and the like that pools' objects have in malloc */
+	uint64_t beside_bytes; /* chunks of malloc that pools' objects have for tables and items */
 	struct root_counts roots;
 	struct garbage garbage;
 	bool has_garbage;           /* it was looked for at the last look */

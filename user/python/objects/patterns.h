@@ -16,8 +16,7 @@ struct pattern {
 	uint32_t parent; /* 0: a root */
 	uint32_t label;
 	uint32_t type; /* of the object at its end; TYPE_NONE: raw memory */
-	uint32_t
-		like; /* above it, with objects of its type on which its own hang; 0: none. See trees.h */
+	uint32_t like; /* the one above with objects of its type; 0: none. See trees.h */
 	uint16_t depth;
 	bool folds; /* an object of it holds another one, directly */
 	uint32_t counts[PATTERN_LOOKS];
