@@ -13,8 +13,8 @@
 
 #include "golden.h"
 #include "looks.h"
+#include "screen.h"
 #include "look/hints.h"
-#include "output/columns.h"
 #include "output/heap.h"
 #include "output/why.h"
 
@@ -40,25 +40,6 @@ static char *render_answer(const struct answer *answer, why_output_fn *write)
 	assert_int_equal(write(answer, &options, file), 0);
 	fclose(file);
 	return text;
-}
-
-/* Every line fits a screen, holds nothing that steers a terminal, and ends without a blank. */
-static void assert_screen(const char *text)
-{
-	for (const char *line = text; *line;) {
-		size_t length = strcspn(line, "\n");
-		char *copy = strndup(line, length);
-
-		if (columns_count(copy) > SCREEN_COLUMNS)
-			fail_msg("%zu columns: %s", columns_count(copy), copy);
-		assert_true(length == 0 || line[length - 1] != ' ');
-		for (size_t i = 0; i < length; i++)
-			assert_true((unsigned char)copy[i] >= 0x20 && copy[i] != 0x7f);
-		assert_null(strstr(copy, "\xe2\x80\xae"));
-		assert_null(strstr(copy, "\xc2\x9b"));
-		free(copy);
-		line += length + (line[length] == '\n');
-	}
 }
 
 static void compare_look(const struct look *look, heap_output_fn *write, const char *golden)
@@ -545,76 +526,6 @@ static void test_next_is_a_word(void **state)
 	look_free(look);
 }
 
-static char *in_columns(const char *text, size_t hang)
-{
-	struct columns columns;
-	char *out = NULL;
-	size_t size;
-	FILE *file = open_memstream(&out, &size);
-
-	assert_int_equal(columns_init(&columns, file), 0);
-	columns_hang(&columns, hang);
-	fputs(text, columns.file);
-	columns_release(&columns);
-	fclose(file);
-	return out;
-}
-
-static void test_columns_break_at_words(void **state)
-{
-	char *text = in_columns("  label  one two three four five six seven eight nine ten eleven "
-				"twelve 13 entries fourteen\nnext   one\n",
-				8);
-
-	(void)state;
-	assert_string_equal(text,
-			    "  label  one two three four five six seven eight nine ten eleven "
-			    "twelve\n        13 entries fourteen\nnext   one\n");
-	free(text);
-	text = in_columns("123456789 123456789 123456789 123456789 123456789 123456789 123456789 "
-			  "123456789 123456789 123456789",
-			  0);
-	assert_screen(text);
-	free(text);
-}
-
-static void test_columns_break_words_that_no_line_holds(void **state)
-{
-	char word[2000], *text;
-
-	(void)state;
-	memset(word, 'x', sizeof(word));
-	word[sizeof(word) - 1] = '\0';
-	text = in_columns(word, 10);
-	assert_screen(text);
-	size_t letters = 0;
-
-	for (char *c = text; *c; c++)
-		letters += *c == 'x';
-	assert_int_equal(letters, sizeof(word) - 1);
-	free(text);
-}
-
-static void test_columns_shorten_names_in_the_middle(void **state)
-{
-	struct columns columns;
-	char *out = NULL;
-	size_t size;
-	FILE *file = open_memstream(&out, &size);
-
-	(void)state;
-	assert_int_equal(columns_init(&columns, file), 0);
-	columns_print_name(&columns, "recommend.behaviour.HISTORY", 16);
-	fputs(" |", columns.file);
-	columns_print_name(&columns, "世界世界世界", 7);
-	fputs("| ", columns.file);
-	columns_print_name(&columns, "short", 5);
-	columns_release(&columns);
-	fclose(file);
-	assert_string_equal(out, "recom…ur.HISTORY |世…世界| short");
-	free(out);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -634,9 +545,6 @@ int main(void)
 		cmocka_unit_test(test_what_to_do_about_c_memory),
 		cmocka_unit_test(test_many_findings),
 		cmocka_unit_test(test_next_is_a_word),
-		cmocka_unit_test(test_columns_break_at_words),
-		cmocka_unit_test(test_columns_break_words_that_no_line_holds),
-		cmocka_unit_test(test_columns_shorten_names_in_the_middle),
 	};
 
 	return cmocka_run_group_tests_name("look_output", tests, NULL, NULL);
