@@ -100,6 +100,53 @@ struct {
 	__type(value, struct call);
 } empty_call SEC(".maps");
 
+struct return_instance___hidden {
+	unsigned long stack;
+	unsigned long orig_ret_vaddr;
+	struct return_instance___hidden *next;
+} __attribute__((preserve_access_index));
+
+struct uprobe_task___hidden {
+	struct return_instance___hidden *return_instances;
+} __attribute__((preserve_access_index));
+
+struct task_struct___hidden {
+	struct uprobe_task___hidden *utask;
+} __attribute__((preserve_access_index));
+
+#define TRAMPOLINE_BYTES 4096 /* it begins a page, as code that is returned to hardly does */
+#define HIDDEN_MAX       64   /* return probes in each other that are gone through */
+
+static __always_inline __u64 trampoline_of(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
+}
+
+static __noinline __u64 return_find(__u64 address, __u64 sp)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct return_instance___hidden *instance;
+
+	if (address != trampoline_of(task))
+		return address;
+	instance = BPF_CORE_READ((struct task_struct___hidden *)task, utask, return_instances);
+	for (int i = 0; i < HIDDEN_MAX && instance; i++) {
+		if (BPF_CORE_READ(instance, stack) == sp)
+			return BPF_CORE_READ(instance, orig_ret_vaddr);
+		instance = BPF_CORE_READ(instance, next);
+	}
+	return address;
+}
+
+/*
+ * The return address that a call was given, where `address` is what lies at `sp`, on the stack: a return
+ * probe, of ours or of whoever else traces the process, has put its trampoline there.
+ */
+static __always_inline __u64 return_given(__u64 address, __u64 sp)
+{
+	return address % TRAMPOLINE_BYTES ? address : return_find(address, sp);
+}
+
 static __noinline struct call *call_fallback(void)
 {
 	__u32 tid = bpf_get_current_pid_tgid();
@@ -176,11 +223,10 @@ static __always_inline struct call *call_current(struct space_state **state)
  */
 static __noinline bool call_is_pending(struct call *call)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
 	__u64 return_address = 0;
 
 	if (!call->trampoline)
-		call->trampoline = BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
+		call->trampoline = trampoline_of(bpf_get_current_task_btf());
 	if (!call_return_read(call->sp, &return_address))
 		return true;
 	return return_address && return_address == call->trampoline;

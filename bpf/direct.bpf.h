@@ -16,18 +16,6 @@
 /* By number. W, R: programs; user space, mapped. */
 struct proof proofs[PROOFS] = {};
 
-struct return_instance___proof {
-	unsigned long orig_ret_vaddr;
-} __attribute__((preserve_access_index));
-
-struct uprobe_task___proof {
-	struct return_instance___proof *return_instances;
-} __attribute__((preserve_access_index));
-
-struct task_struct___proof {
-	struct uprobe_task___proof *utask;
-} __attribute__((preserve_access_index));
-
 /* Where the return address of the call lies whose end is near, as PROBE_PLACE says. */
 static __always_inline __u64 place_sp(struct pt_regs *ctx, __u64 cookie)
 {
@@ -124,9 +112,7 @@ static __always_inline void proof_begin(struct call *call, __u64 cookie, __u32 w
 /* Calls are recorded at the sites. */
 static __always_inline bool proof_is_over(__u64 cookie)
 {
-	__u32 state = proofs[PROBE_COOKIE_PROOF(cookie)].state;
-
-	return state == PROOF_HOLDS || state == PROOF_SETTLED;
+	return proofs[PROBE_COOKIE_PROOF(cookie)].state == PROOF_HOLDS;
 }
 
 /* The sites see what is entered here. */
@@ -201,30 +187,13 @@ static __noinline int proof_end(struct call *call, __u64 result, __u32 window)
 	return 0;
 }
 
-/*
- * The return address that a call was given, where a return probe that is still in place has put its
- * trampoline there: also of a call that was entered when that had nothing to do any more.
- */
-static __noinline int caller_unhide(struct call *call)
-{
-	struct task_struct *task = bpf_get_current_task_btf();
-
-	if (!call->trampoline)
-		call->trampoline = BPF_CORE_READ(task, mm, uprobes_state.xol_area, vaddr);
-	if (call->caller.pc == call->trampoline)
-		call->caller.pc = BPF_CORE_READ((struct task_struct___proof *)task, utask,
-						return_instances, orig_ret_vaddr);
-	return 0;
-}
-
 /* All that is to be known of a call at its site. Apart, to keep the frame of the program small. */
 static __noinline bool direct_take(struct pt_regs *ctx, struct call *call, __u64 cookie)
 {
 	if (!direct_size(ctx, call, cookie) || !caller_behind(ctx, call, cookie))
 		return false;
 	call->size = call->site_size;
-	if (proofs[PROBE_COOKIE_PROOF(cookie)].state == PROOF_HOLDS)
-		caller_unhide(call);
+	call->caller.pc = return_given(call->caller.pc, place_sp(ctx, cookie));
 	return true;
 }
 

@@ -5,7 +5,7 @@
  * Both are probed for the first calls, and compared. Until that is over, and for good where they
  * differ, calls are recorded by entry and return; else then by the sites.
  *
- * A function has a number, which its cookies carry (PROBE_PROOF); that of 0 is settled.
+ * A function has a number, which its cookies carry (PROBE_PROOF); that of 0 needs none.
  */
 #ifndef UNFREED_PROOF_H
 #define UNFREED_PROOF_H
@@ -19,9 +19,8 @@ enum proof_state {
 	PROOF_WAITS = 0, /* not all probes are in place */
 	PROOF_RUNS = 1,  /* calls are compared */
 	PROOF_HOLDS = 2, /* sites record; probes at entry and return, which do nothing, may still be
-			     there */
-	PROOF_SETTLED = 3, /* they are not */
-	PROOF_FAILED = 4,
+			    there */
+	PROOF_FAILED = 3,
 };
 
 /* In what they differed; bits. */

@@ -26,6 +26,17 @@ static __always_inline bool is_eval_loop(const struct scratch *scratch)
 	return address - scratch->eval_start < scratch->eval_bytes;
 }
 
+/* What lies on the stack there does not tell callers apart: such a walk is not kept. */
+static __always_inline void walk_past_trampoline(struct scratch *scratch)
+{
+	__u64 given = return_given(scratch->unwind.pc, scratch->unwind.sp - REGS_RETURN_POPS);
+
+	if (given == scratch->unwind.pc)
+		return;
+	scratch->unwind.pc = given;
+	scratch->word_count = NOTED_WORDS + 1;
+}
+
 /*
  * Notes the frame that the walk is in and goes on to its caller. Returns 1 at the end. A frame
  * where no code is mapped is none: it is left out, but for the caller, which did make the call.
@@ -45,6 +56,7 @@ static long walk_step(__u32 index, struct walk *walk)
 		return 1;
 	}
 	scratch->stop = unwind_step(&scratch->unwind);
+	walk_past_trampoline(scratch);
 	scratch->hash ^= unwind_file_mark(&scratch->unwind.mapping);
 	if (scratch->entry && scratch->unwind.sp > scratch->entry) {
 		scratch->record.eval_frame = index + 1;

@@ -336,6 +336,7 @@ int throwing_return(struct pt_regs *ctx)
 		return 0;
 	if (regs_return_address(ctx, sp, &call->caller.pc))
 		return 0;
+	call->caller.pc = return_given(call->caller.pc, sp);
 	call->caller.sp = sp + REGS_RETURN_POPS;
 	call->caller.fp = call->throwing_fp;
 	call->caller.extra = call->throwing_extra;

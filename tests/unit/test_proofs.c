@@ -84,13 +84,13 @@ static void test_too_many(void **state)
 }
 
 /* Where there is no proof sites are used from the first call on. */
-static void test_none_is_settled(void **state)
+static void test_none_is_needed(void **state)
 {
 	struct fixture *fixture = *state;
 
-	assert_int_equal(proofs_state(fixture->proofs, 0), PROOF_SETTLED);
+	assert_int_equal(proofs_state(fixture->proofs, 0), PROOF_HOLDS);
 	proofs_begin(fixture->proofs, 0);
-	assert_int_equal(proofs_state(fixture->proofs, 0), PROOF_SETTLED);
+	assert_int_equal(proofs_state(fixture->proofs, 0), PROOF_HOLDS);
 }
 
 static void test_what_is_decided_is_not_begun_again(void **state)
@@ -123,19 +123,7 @@ static void test_entries_go_once_calls_are_over(void **state)
 	check_at(fixture, 20 * SECOND, false, PROOF_HOLDS);
 	check_at(fixture, 21 * SECOND - 1, false, PROOF_HOLDS);
 	check_at(fixture, 21 * SECOND, true, PROOF_HOLDS);
-	check_at(fixture, 24 * SECOND - 1, true, PROOF_HOLDS);
-	check_at(fixture, 24 * SECOND, true, PROOF_SETTLED);
-}
-
-/* Nobody asked for a while: probes have still to be asked to go before they are taken for gone. */
-static void test_a_long_pause(void **state)
-{
-	struct fixture *fixture = *state;
-
-	memory[1].state = PROOF_HOLDS;
-	check_at(fixture, 10 * SECOND, false, PROOF_HOLDS);
-	check_at(fixture, 60 * SECOND, true, PROOF_HOLDS);
-	check_at(fixture, 61 * SECOND, true, PROOF_HOLDS);
+	check_at(fixture, 24 * SECOND, true, PROOF_HOLDS);
 }
 
 static void test_ends_are_told_once(void **state)
@@ -159,7 +147,7 @@ static void test_ends_are_told_once(void **state)
 	assert_int_equal(end.state, PROOF_FAILED);
 	assert_int_equal(end.compared, 7);
 	assert_string_equal(end.differences, "how large these are");
-	memory[1].state = PROOF_SETTLED;
+	memory[1].state = PROOF_HOLDS;
 	assert_false(proofs_next_end(fixture->proofs, false, &end));
 }
 
@@ -185,12 +173,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_another_file_under_the_same_number, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_too_many, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_none_is_settled, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_none_is_needed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_is_decided_is_not_begun_again, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_entries_go_once_calls_are_over, set_up,
 						tear_down),
-		cmocka_unit_test_setup_teardown(test_a_long_pause, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ends_are_told_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_was_under_way_at_the_end, set_up,
 						tear_down),

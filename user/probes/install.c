@@ -214,7 +214,7 @@ static int install_function(struct installation *installation,
 {
 	const struct probe_programs *programs = installation->programs;
 	struct installed_function made = {0};
-	enum proof_state state = PROOF_SETTLED;
+	enum proof_state state = PROOF_HOLDS;
 	int error = 0;
 
 	installation->function = function;
@@ -227,7 +227,7 @@ static int install_function(struct installation *installation,
 		error = install_part(installation, PART_DIRECT);
 		made.direct = installation->group;
 	}
-	if (!error && state != PROOF_SETTLED && state != PROOF_HOLDS) {
+	if (!error && state != PROOF_HOLDS) {
 		error = install_part(installation, PART_ENTRIES);
 		made.entries = installation->group;
 	}

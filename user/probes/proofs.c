@@ -8,7 +8,6 @@
 #include "../lib/clock.h"
 
 #define CALLS_END_NS 1000000000u /* that were under way, or few of them */
-#define GONE_NS      3000000000u /* probes that were asked to go */
 
 /* What a file is: another one of later days may have its number. */
 struct file_state {
@@ -23,7 +22,7 @@ struct proved {
 	const struct alloc_function *function;
 	char *path;
 	uint64_t held_ns; /* since when it is known; 0 */
-	uint64_t done_ns; /* since when its entries have nothing to do; 0 */
+	bool done;        /* its entries have nothing to do any more */
 	bool told;
 };
 
@@ -48,7 +47,7 @@ struct proofs *proofs_new(struct proof *memory)
 		return NULL;
 	proofs->memory = memory;
 	proofs->count = 1;
-	memory[0].state = PROOF_SETTLED;
+	memory[0].state = PROOF_HOLDS;
 	return proofs;
 }
 
@@ -110,7 +109,7 @@ void proofs_begin(struct proofs *proofs, uint32_t number)
 
 bool proofs_entries_done(const struct proofs *proofs, uint32_t number)
 {
-	return proofs->items[number].done_ns;
+	return proofs->items[number].done;
 }
 
 static void poll_one(struct proofs *proofs, uint32_t number, uint64_t now_ns)
@@ -121,10 +120,8 @@ static void poll_one(struct proofs *proofs, uint32_t number, uint64_t now_ns)
 		return;
 	if (!proved->held_ns)
 		proved->held_ns = now_ns;
-	else if (!proved->done_ns && now_ns - proved->held_ns >= CALLS_END_NS)
-		proved->done_ns = now_ns;
-	else if (proved->done_ns && now_ns - proved->done_ns >= GONE_NS)
-		__atomic_store_n(&proofs->memory[number].state, PROOF_SETTLED, __ATOMIC_RELEASE);
+	else if (now_ns - proved->held_ns >= CALLS_END_NS)
+		proved->done = true;
 }
 
 void proofs_poll(struct proofs *proofs, uint64_t now_ns)
