@@ -219,8 +219,9 @@ static void assert_first_lines(const struct answer *answer, const char *wanted)
 
 	bool found = strstr(text, wanted) != NULL;
 
+	if (!found)
+		fail_msg("\"%s\" is not in:\n%s", wanted, text);
 	free(text);
-	assert_true(found);
 }
 
 static void test_what_is_known_of_the_growth_is_said(void **state)
@@ -241,7 +242,9 @@ static void test_what_is_known_of_the_growth_is_said(void **state)
 	answer->growth_known = false;
 	answer->growth_measured = true;
 	answer->growth = (struct rate){10e6, -30e6, 50e6};
-	assert_first_lines(answer, "too early to tell, -30.0 to 50.0 MB/h so far: watch 10 min");
+	assert_first_lines(answer, "too early to tell, -30.0 to 50.0 MB/h so far; shared memory "
+				   "grows 60.0 MB/h:\nwatch 10 min");
+	answer->finding_count = 0;
 	answer->saved_as = "why.json";
 	assert_first_lines(answer, "next    unfreed heap -p");
 	answer->ended = true; /* nothing can be asked of it any more */
@@ -349,7 +352,7 @@ static void test_what_is_known_before_the_whole(void **state)
 	answer->growth_known = false;
 	char *text = render_answer(answer, why_text);
 
-	assert_non_null(strstr(text, "\ngrows at least 14.5 MB/h; of the rest it is too early to "
+	assert_non_null(strstr(text, "\ngrows at least 13.6 MB/h; of the rest it is too early to "
 				     "tell: watch 10 min\n"));
 	assert_null(strstr(text, "largest holders"));
 	free(text);
@@ -357,6 +360,46 @@ static void test_what_is_known_before_the_whole(void **state)
 	text = render_answer(answer, why_text);
 	assert_non_null(strstr(text, "watch 50 min\n"));
 	free(text);
+	look_free(look);
+}
+
+/* What a process takes in as it starts does not go on to come. */
+static void test_a_warm_up_is_no_growth_at_least(void **state)
+{
+	static const struct finding findings[] = {
+		{.verdict = VERDICT_WARM_UP, .rate = {9e6, 8e6, 10e6}, .subject = "C memory"},
+		{.verdict = VERDICT_GROWS, .rate = {2e6, 1.5e6, 2.5e6}, .subject = "C memory"}};
+	struct look *look = service_look();
+	struct answer *answer = answer_new_of(look);
+
+	(void)state;
+	answer->growth_known = false;
+	answer->growth_measured = true;
+	answer->growth = (struct rate){10e6, -30e6, 50e6};
+	answer_set_findings(answer, findings, 1);
+	assert_first_lines(answer, "too early to tell, -30.0 to 50.0 MB/h so far: watch 10 min");
+	answer_set_findings(answer, findings, 2);
+	assert_first_lines(answer,
+			   "grows at least 1.5 MB/h; of the rest it is too early to tell: watch");
+	look_free(look);
+}
+
+/* The sum of what containers show has errors of its own. */
+static void test_more_than_all_is_explained(void **state)
+{
+	struct finding finding = {.verdict = VERDICT_GROWS,
+				  .rate = {10.3e6, 10e6, 10.6e6},
+				  .subject = "C memory"};
+	struct look *look = service_look();
+	struct answer *answer = answer_new_of(look);
+
+	(void)state;
+	answer->growth = (struct rate){10e6, 9.5e6, 10.5e6};
+	answer_set_findings(answer, &finding, 1);
+	assert_first_lines(answer, "grows 10.0 MB/h (9.5 to 10.5), all explained\n");
+	finding.rate.value = 11e6;
+	answer_set_findings(answer, &finding, 1);
+	assert_first_lines(answer, "grows 10.0 MB/h (9.5 to 10.5), explained 11.0\n");
 	look_free(look);
 }
 
@@ -541,6 +584,8 @@ int main(void)
 		cmocka_unit_test(test_what_is_known_of_the_growth_is_said),
 		cmocka_unit_test(test_hostile_names),
 		cmocka_unit_test(test_what_is_known_before_the_whole),
+		cmocka_unit_test(test_a_warm_up_is_no_growth_at_least),
+		cmocka_unit_test(test_more_than_all_is_explained),
 		cmocka_unit_test(test_stacks_of_c_memory),
 		cmocka_unit_test(test_what_to_do_about_c_memory),
 		cmocka_unit_test(test_many_findings),

@@ -116,6 +116,21 @@ bool finding_explains_growth(const struct finding *finding)
 	}
 }
 
+double answer_least_growth(const struct answer *answer)
+{
+	double sum = 0, below = 0;
+
+	for (size_t i = 0; i < answer->finding_count; i++) {
+		const struct finding *finding = &answer->findings[i];
+
+		if (!finding_explains_growth(finding) || finding->verdict == VERDICT_WARM_UP)
+			continue;
+		sum += finding->rate.value;
+		below += pow(finding->rate.value - finding->rate.low, 2);
+	}
+	return fmax(sum - sqrt(below), 0);
+}
+
 /* What is left of the growth, with the errors of all that it is left from: what it grows by at least less
  * what is explained at most, and the other way round. */
 static struct rate unexplained_of(const struct answer *answer, const struct finding *findings,

@@ -166,6 +166,10 @@ void answer_set_growth(struct answer *answer, const struct sample *live, size_t 
  * shared with others. */
 bool finding_explains_growth(const struct finding *finding);
 
+/* What it grows by at least by what is found in it, in bytes an hour: the lower end of the sum, without
+ * what will not go on. */
+double answer_least_growth(const struct answer *answer);
+
 /*
  * Takes copies of the findings (not of what they point to), fastest first; sums up what they
  * explain of the growth, appends what they leave unexplained where that is more than measuring

@@ -69,23 +69,39 @@ static void print_apart(FILE *file, const struct answer *answer)
  * ten minutes at least. */
 static void print_too_early(FILE *file, const struct answer *answer)
 {
-	if (answer->explained > 0) {
+	double least = answer_least_growth(answer);
+
+	if (least > 0) {
 		fputs("grows at least ", file);
-		quantity_print_rate(file, answer->explained);
+		quantity_print_rate(file, least);
 		fputs(" MB/h; of the rest it is ", file);
 	}
 	fputs("too early to tell", file);
-	if (answer->growth_measured && !(answer->explained > 0)) {
+	if (answer->growth_measured && !(least > 0)) {
 		fputs(", ", file);
 		quantity_print_rate(file, answer->growth.low);
 		fputs(" to ", file);
 		quantity_print_rate(file, answer->growth.high);
 		fputs(" MB/h so far", file);
 	}
+	print_apart(file, answer);
 	if (answer->ended)
 		return;
 	fputs(": watch ", file);
 	quantity_print_span(file, fmax(600, 5 * answer->watched_s));
+}
+
+/* Both are measured, each with its error: a sum that is larger within that explains all. */
+static void print_explained(FILE *file, const struct answer *answer)
+{
+	const struct rate *rate = &answer->growth;
+
+	if (answer->explained >= rate->value && answer->explained <= rate->high) {
+		fputs(", all explained", file);
+		return;
+	}
+	fputs(", explained ", file);
+	quantity_print_rate(file, answer->explained);
 }
 
 void why_print_growth(FILE *file, const struct answer *answer)
@@ -99,8 +115,7 @@ void why_print_growth(FILE *file, const struct answer *answer)
 		quantity_print_rate(file, rate->value);
 		fputs(" MB/h", file);
 		print_interval(file, rate);
-		fputs(", explained ", file);
-		quantity_print_rate(file, answer->explained);
+		print_explained(file, answer);
 	} else if (rate->high < 0) {
 		fputs("shrinks ", file);
 		quantity_print_rate(file, -rate->value);
