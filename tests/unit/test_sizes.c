@@ -172,12 +172,36 @@ static void test_entries_behind_the_copy(void **state)
 					(uint64_t)ENTRIES * BYTES, ENTRIES, ENTRIES - 1) >= BYTES);
 }
 
+/* Of a set that has just become four times as large, an entry is not told to bring all of that. */
+static void test_tables_that_grow_by_leaps(void **state)
+{
+	enum { SLOTS = 4096, ENTRY = 16, OF_INT = 32, LONG_RUN = 53 };
+	static const uint64_t lengths[] = {620, 1200, 2400};
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t set = space_object(space, SPACE_SET, 200);
+
+	space_put(space, set + SET_MASK, SLOTS - 1);
+	space_put(space, set + SET_TABLE, space_large(space, SLOTS * ENTRY));
+	space_dict_add(space, space->main, "GROWING", set);
+	look(fixture);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+		uint64_t below = SLOTS * ENTRY + OF_INT * lengths[i];
+		uint32_t node = graph_find(&fixture->objects.graph, set, false);
+		double bytes = objects_entry_bytes(&fixture->objects, node, below, lengths[i],
+						   lengths[i] / 8);
+
+		assert_true(bytes > OF_INT + LONG_RUN - 1 && bytes < OF_INT + LONG_RUN + 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_lengths),
 		TEST(test_chunks_beside),
 		TEST(test_entries_behind_the_copy),
+		TEST(test_tables_that_grow_by_leaps),
 		TEST(test_order_beside),
 		TEST(test_lengths_without_room),
 		TEST(test_tables_that_lie),

@@ -6,13 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../analyze/fill_order.h"
 #include "../lib/array.h"
 #include "../python/objects/entry_bytes.h"
 #include "../python/objects/names.h"
 #include "../python/objects/report.h"
+#include "../python/objects/value_now.h"
 #include "examples.h"
-#include "lost.h"
 #include "replaced.h"
 #include "subject_history.h"
 
@@ -321,24 +320,41 @@ static bool has_holder_that_stays(const struct objects *objects, uint32_t node)
 	return !holder || pattern_is_steady(&patterns->items[holder]);
 }
 
+/* As it is now: each one that takes its place has a table or items of its own, beside what is in it. False
+ * where it cannot be read, as it is replaced too often. */
+static bool weigh_replaced(struct subject *subject, struct objects *objects,
+			   const struct grown *grown)
+{
+	uint32_t type = graph_type(&objects->graph, grown->node);
+	double entries_bytes =
+		grown->entries > 0 ? (double)grown->bytes / (double)grown->entries : 0;
+	struct value_now now;
+
+	if (!value_read(&objects->reader, subject->slot_address, type, &now) || !now.length)
+		return false;
+	subject->container.length = now.length;
+	subject->container.bytes = now.bytes + (uint64_t)(entries_bytes * (double)now.length);
+	subject->bytes_per_entry = entries_bytes + now.entry_bytes;
+	return true;
+}
+
 /* Starts to poll the length of a container that is replaced. False where nothing tells when. */
 static bool follow_replaced(struct subject *subject, struct objects *objects,
 			    const struct grown *grown)
 {
-	uint64_t address = graph_address(&objects->graph, grown->node), length;
+	uint64_t address = graph_address(&objects->graph, grown->node);
 
 	if (!has_holder_that_stays(objects, grown->node))
 		return false;
 	follow(subject, objects, address, graph_type(&objects->graph, grown->node));
 	if (!subject->slot_address || !subject->length_address ||
-	    !view_u64(objects->reader.view, subject->length_address, &length)) {
+	    !weigh_replaced(subject, objects, grown)) {
 		subject->length_address = subject->container.address = 0;
 		return false;
 	}
 	subject->alike = false;
 	subject->replaced = true;
-	subject->container.length = length;
-	subject_add_sample(subject, objects->last_time, length, LOOK_UNKNOWN);
+	subject_add_sample(subject, objects->last_time, subject->container.length, LOOK_UNKNOWN);
 	return true;
 }
 
@@ -357,16 +373,18 @@ static void begin_alike(struct subject *subject, const struct objects *objects,
 	history_of_many(subject, objects);
 }
 
-static void weigh_again(struct subject *subject, const struct objects *objects,
-			const struct grown *grown)
+static void weigh_again(struct subject *subject, struct objects *objects, const struct grown *grown)
 {
 	uint64_t bytes = below_of(objects, grown), length;
 
-	if (!subject->sample_count || !bytes)
-		return;
-	length = subject->samples[subject->sample_count - 1].length;
-	subject->container.length = length;
-	subject->container.bytes = bytes;
+	if (is_replaced(objects, grown)) {
+		if (subject->slot_address)
+			weigh_replaced(subject, objects, grown);
+	} else if (subject->sample_count && bytes) {
+		length = subject->samples[subject->sample_count - 1].length;
+		subject->container.length = length;
+		subject->container.bytes = bytes;
+	}
 }
 
 static void take_up(struct subjects *subjects, struct objects *objects, const struct grown *grown)
@@ -523,77 +541,4 @@ bool subject_is_told(const struct subject *subject)
 {
 	return fills_tell(&subject->fills, stayed_of(subject)) ||
 	       (subject->fills.grow_count && subject->watches >= WATCHES_MOST);
-}
-
-/* By the line that is put forward, whoever called it. */
-static uint64_t grown_by_first(const struct fills *fills)
-{
-	uint64_t count = 0;
-
-	for (size_t i = 0; i < fills->grow_count; i++)
-		if (!i || fills_share_line(&fills->grow[0], &fills->grow[i]))
-			count += fills->grow[i].count;
-	return count;
-}
-
-/* Of what is replaced by any other half is longer than before: see replaced.h. */
-static bool may_be_any(const struct subject *subject)
-{
-	size_t ups = 0;
-
-	for (size_t i = 1; i < subject->sample_count; i++) {
-		uint64_t before = subject->samples[i - 1].length, now = subject->samples[i].length;
-
-		if (now < before)
-			return true;
-		ups += now > before;
-	}
-	return ups < SURE_UPS;
-}
-
-bool subject_finding(const struct subject *subject, double uptime_s, const struct series *used,
-		     struct zone *zone, struct finding *finding)
-{
-	struct container_sample *samples =
-		zone_alloc(zone, subject->sample_count + 1, sizeof(*samples));
-	struct container_history history = {
-		.samples = samples,
-		.count = subject->sample_count,
-		.bound = subject->container.bound,
-		.watched_s = subject->watched_s,
-		.grown = subject->grown,
-		.shrunk = subject->shrunk,
-		.by_first = grown_by_first(&subject->fills),
-		.emptied = subject->fills.shrink_count > 0,
-		.stays = subject->alike || subject->stays, /* as patterns that grow do */
-		.turns_over = subject->alike && subject->turns_over,
-		.uptime_s = uptime_s,
-		.of_objects = subject->lost,
-		.of_value = subject->value.known,
-	};
-
-	for (size_t i = 0; i < subject->sample_count; i++) {
-		samples[i] = subject->samples[i];
-		samples[i].bytes = (uint64_t)((double)samples[i].length * subject->bytes_per_entry);
-		samples[i].used_s = series_at(used, samples[i].at_s);
-		if (subject->value.known)
-			samples[i].length = 1;
-	}
-	*finding = (struct finding){0};
-	if (subject->gone || (subject->replaced && !subject->alike && may_be_any(subject)) ||
-	    subject->weak || replaced_is_doubtful(subject) || examples_deny_growth(subject) ||
-	    !verdict_of_container(&history, zone, finding))
-		return false;
-	if (subject->container.bytes)
-		finding->holds_bytes = subject->container.bytes;
-	if (subject->lost)
-		lost_describe(subject, zone, finding);
-	else
-		finding->container = &subject->container;
-	finding->of = subject->of;
-	finding->fills = subject->fills.grow;
-	finding->fill_count = fills_told(subject->fills.grow_count);
-	finding->empties = subject->fills.shrink;
-	finding->empty_count = fills_told(subject->fills.shrink_count);
-	return true;
 }

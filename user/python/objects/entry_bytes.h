@@ -12,4 +12,8 @@
 double objects_entry_bytes(const struct objects *objects, uint32_t node, uint64_t below,
 			   uint64_t length, uint64_t grown);
 
+/* Likewise of what the container itself takes, its table or its items. */
+double object_own_entry_bytes(struct object_reader *reader, uint64_t address, uint32_t type,
+			      uint64_t length);
+
 #endif

@@ -273,6 +273,25 @@ static void join_entries(const struct growing *growing, const struct pattern *en
 	group->bytes = bytes;
 }
 
+/* A key comes with its value, and is told with that; so is its place in a tuple. */
+static int64_t bytes_beside(const struct growing *growing, const struct pattern *entries)
+{
+	const struct patterns *patterns = &growing->objects->patterns;
+	enum object_kind holder = kind_of(growing->objects, entries->parent);
+	int64_t bytes = 0;
+
+	if (!entries->parent || label_kind(entries->label) != LABEL_ITEM)
+		return 0;
+	if (holder == KIND_TUPLE) /* what gets longer tells its own bytes */
+		return 8 * ((int64_t)entries->counts[patterns->looks - 1] -
+			    (int64_t)entries->counts[0]);
+	for (size_t i = entries->parent + 1; i < patterns->count; i++)
+		if (patterns->items[i].parent == entries->parent &&
+		    label_kind(patterns->items[i].label) == LABEL_KEY)
+			bytes += (int64_t)(growing->last_below[i] - growing->first_below[i]);
+	return bytes > 0 ? bytes : 0;
+}
+
 static void take_pattern(struct growing *growing, uint32_t number)
 {
 	const struct objects *objects = growing->objects;
@@ -315,7 +334,7 @@ static void take_pattern(struct growing *growing, uint32_t number)
 					 : 1,
 		.length = pattern->counts[objects->patterns.looks - 1],
 		.entries = grew,
-		.bytes = bytes,
+		.bytes = bytes + bytes_beside(growing, pattern),
 		.bound = bound,
 		.counted = true,
 		.still = pattern_stands_still(&objects->patterns, pattern),

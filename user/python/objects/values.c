@@ -13,13 +13,12 @@
 
 #include <stdlib.h>
 
+#include "value_now.h"
 #include "words.h"
 
 enum {
-	GREW_LEAST = 256, /* bytes: less is a number with another digit, a name */
-	HEADER_MOST = 32, /* of a list or the like */
-	HEAD_BYTES = 64,
-	TRIES = 3,
+	GREW_LEAST = 256,     /* bytes: less is a number with another digit, a name */
+	HEADER_MOST = 32,     /* of a list or the like */
 	SLOTS_MAX = 1024,     /* that are looked for at a look, */
 	READ_AGAIN_MAX = 256, /* and read */
 	ONE = 2,              /* of a value, what was in its place before may be found too */
@@ -230,38 +229,6 @@ void growing_add_values(struct growing *growing)
 
 /* --- reading again --- */
 
-/* What tells how long it is, which may be outside of it. */
-static void refresh_head(struct object_reader *reader, uint64_t address, uint32_t type)
-{
-	view_refresh(reader->view, address - reader->types->items[type].header_bytes, HEAD_BYTES);
-	if (reader->types->items[type].kind != KIND_NDARRAY)
-		return;
-	view_refresh(reader->view, object_word(reader, address + NDARRAY_SHAPE), HEAD_BYTES);
-	view_refresh(reader->view, object_word(reader, address + NDARRAY_STRIDES), HEAD_BYTES);
-	view_refresh(reader->view, object_word(reader, address + NDARRAY_DATA) - 16, 16);
-}
-
-/* What a word refers to now, if that is of a type: its bytes; 0 where it is not there long enough to
- * be read. */
-static uint64_t read_value(struct object_reader *reader, uint64_t slot, uint32_t type)
-{
-	for (int i = 0; i < TRIES; i++) {
-		view_refresh(reader->view, slot, 8);
-		uint64_t address = object_word(reader, slot);
-
-		view_refresh(reader->view, address, OBJECT_SIZE);
-		if (object_type_at(reader, address) != type)
-			continue;
-		refresh_head(reader, address, type);
-		uint64_t bytes =
-			object_bytes(reader, address, type) + object_payload(reader, address, type);
-		view_refresh(reader->view, slot, 8);
-		if (object_word(reader, slot) == address && object_type_at(reader, address) == type)
-			return bytes;
-	}
-	return 0;
-}
-
 /* Whether it only became longer up to a look, and is that still or seems to be `shorter`. */
 static bool is_promising(const struct values *values, const struct pattern *pattern, size_t look,
 			 bool *shorter)
@@ -289,8 +256,9 @@ static void find_slot(struct pattern *pattern, bool shorter, const struct graph 
 /* What cannot be read is missed at this look. */
 static void read_again(struct pattern *pattern, size_t look, const struct graph *graph)
 {
+	struct value_now now;
 	uint64_t bytes =
-		pattern->slot ? read_value(graph->reader, pattern->slot, pattern->type) : 0;
+		pattern->slot ? value_read(graph->reader, pattern->slot, pattern->type, &now) : 0;
 
 	pattern->largest[look] = pattern_units(bytes);
 	if (bytes && !pattern->counts[look])
