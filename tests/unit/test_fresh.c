@@ -122,6 +122,32 @@ static void test_what_is_new_takes_the_place(void **state)
 	assert_string_equal(name_of(fixture, left, 0), "");
 }
 
+/* A list that is replaced all the time: where one was there is a list of a function's by then. */
+static void test_what_is_replaced_all_the_time(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t first = space_list(space, 1), freed = space_list(space, 1);
+	uint64_t left = space_list(space, 1), kept = space_list(space, 1);
+	uint64_t slot = space_get(space, space->plain - 32);
+
+	for (size_t i = 0; i < IN_BETWEEN; i++)
+		space_list(space, 0);
+	uint64_t now = space_list(space, 1);
+	const uint64_t before[] = {freed};
+	space_put(space, space_get(space, freed + LIST_ITEMS), left);
+	space_put(space, space_get(space, now + LIST_ITEMS), kept);
+	space_put(space, slot, first);
+	look(fixture);
+	space_put(space, slot, now);
+	lates[0] = (struct late){.start = slot, .bytes = 8, .before = before};
+	lates[1] = (struct late){0};
+	look_at_lates(fixture);
+	assert_string_equal(name_of(fixture, now, 0), "main.PLAIN.rows");
+	assert_string_equal(name_of(fixture, kept, NAME_GENERIC), "main.PLAIN.rows[*]");
+	assert_string_equal(name_of(fixture, left, 0), "");
+}
+
 /* Where an entry of a cache was there are other things soon. */
 static void test_entry_that_was_dropped(void **state)
 {
@@ -201,6 +227,7 @@ int main(void)
 		TEST(test_table_that_is_new),
 		TEST(test_attribute_that_is_new),
 		TEST(test_what_is_new_takes_the_place),
+		TEST(test_what_is_replaced_all_the_time),
 		TEST(test_entry_that_was_dropped),
 		TEST(test_another_object_beside),
 		TEST(test_what_is_referred_to_is_not_lost),

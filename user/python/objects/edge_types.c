@@ -15,8 +15,14 @@ struct edge {
 	uint16_t types[TYPES_KNOWN];
 };
 
+struct edge_target {
+	uint64_t edge; /* 0: free */
+	uint64_t target;
+};
+
 struct edge_types {
 	struct edge edges[PLACES];
+	struct edge_target targets[PLACES];
 };
 
 struct edge_types *edge_types_new(void)
@@ -72,4 +78,21 @@ void edge_types_note(struct edge_types *edges, uint32_t holder_type, uint32_t la
 		edge->types[i] = (uint16_t)type;
 		return;
 	}
+}
+
+uint64_t edge_targets_exchange(struct edge_types *edges, uint64_t holder, uint32_t label,
+			       uint64_t target)
+{
+	uint64_t edge = (holder ^ (uint64_t)label << 40) * UINT64_C(0x9E3779B97F4A7C15) | 1;
+
+	for (unsigned int i = 0; i < PROBES; i++) {
+		struct edge_target *place = &edges->targets[((edge >> 40) + i) % PLACES];
+		uint64_t before = place->target;
+
+		if (place->edge && place->edge != edge)
+			continue;
+		*place = (struct edge_target){edge, target};
+		return before;
+	}
+	return 0;
 }

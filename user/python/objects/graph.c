@@ -15,15 +15,14 @@
 #include <string.h>
 
 #include "../../memory/chunk_guess.h"
-#include "edge_types.h"
 #include "first_reading.h"
 #include "fresh.h"
+#include "graph_expect.h"
 #include "graph_internal.h"
 
 enum {
 	SLOTS_MIN = 1 << 14,
 	OUTSIDES_AT_FIRST = 1 << 14,
-	REFRESHES_MAX = 1 << 13,
 	REFRESHED = 1 << 16, /* more bytes count as several */
 	AHEAD = 12,          /* so many nodes are fetched before they are followed */
 };
@@ -238,8 +237,7 @@ static uint32_t repair_new(struct graph *graph, uint64_t address)
 	return node;
 }
 
-/* Of a block that was no object when its pool was read: as it is now. */
-static uint32_t repair(struct graph *graph, uint64_t address)
+uint32_t graph_repair(struct graph *graph, uint64_t address)
 {
 	struct object_reader *reader = graph->reader;
 	uint32_t number = object_pools_block(reader->pools, address), header = 0;
@@ -348,59 +346,6 @@ static void enter(struct graph *graph, uint32_t node, uint32_t parent, uint32_t 
 		append(&graph->waiting, &graph->waiting_count, node);
 }
 
-/* A word of an instance of a class that Python code made: by __slots__, if it is any. */
-static bool is_slot(const struct graph *graph, uint32_t type, uint32_t label)
-{
-	const struct python_type *known = &graph->reader->types->items[type];
-
-	return type && label_kind(label) == LABEL_FIELD && known->flags & TYPE_HEAP &&
-	       known->kind == KIND_PLAIN && label_value(label) < known->basic_bytes;
-}
-
-/* An attribute that leads to what it never did: to a block that was something else when it was
- * copied, perhaps. Of what it is now; the node itself where that is the same, or is not known. */
-static uint32_t read_again(struct graph *graph, uint32_t node, uint64_t target)
-{
-	uint32_t type = graph_type(graph, node);
-
-	graph->reader->pools->blocks[node] = BLOCK_FREE;
-	uint32_t now = repair(graph, target);
-	if (!now)
-		graph->reader->pools->blocks[node] = (uint16_t)type;
-	return now ? now : node;
-}
-
-/* Of objects in pools that an attribute or a variable leads to. */
-static uint32_t expect(struct graph *graph, uint32_t node, uint64_t target, uint32_t label)
-{
-	uint32_t holder = graph_type(graph, graph->from);
-	struct edge_types *edges = graph->reader->edge_types;
-	enum label_kind kind = label_kind(label);
-
-	if (!holder || node >= graph->pool_nodes || graph->parents[node] ||
-	    (kind != LABEL_NAME && kind != LABEL_VARIABLE && !is_slot(graph, holder, label)))
-		return node;
-	if (!edge_types_expect(edges, holder, label, graph_type(graph, node)))
-		node = read_again(graph, node, target);
-	edge_types_note(edges, holder, label, graph_type(graph, node));
-	return node;
-}
-
-/*
- * What an object leads to that is read a second time, and did not at first: its table is of now, and
- * the copy of what is new in it of before, when another object may have lain there.
- */
-static uint32_t make_as_new(struct graph *graph, uint32_t node, uint64_t target)
-{
-	const struct first_reading *first = graph->first_reading;
-
-	if (!first || node >= graph->pool_nodes || graph->parents[node] ||
-	    graph->refreshes >= REFRESHES_MAX || first_reading_has(first, node))
-		return node;
-	graph->refreshes++;
-	return read_again(graph, node, target);
-}
-
 static void refer(void *context, uint64_t target, uint32_t label)
 {
 	struct graph *graph = context;
@@ -415,12 +360,12 @@ static void refer(void *context, uint64_t target, uint32_t label)
 			: graph->follow_raw;
 	uint32_t node = resolve(graph, &place, target, raw);
 
-	if (!node && (!guess || is_slot(graph, type, label))) {
-		node = repair(graph, target);
+	if (!node && (!guess || graph_is_slot(graph, type, label))) {
+		node = graph_repair(graph, target);
 		graph->is_stale |= !node;
 	}
 	if (node)
-		node = expect(graph, make_as_new(graph, node, target), target, label);
+		node = graph_expect(graph, node, target, label);
 	if (!node || graph->parents[node] || graph_is_left_out(graph, node))
 		return;
 	if (type && kind == LABEL_FIELD && !graph_type(graph, node))
@@ -510,7 +455,7 @@ static void follow_object(struct graph *graph, uint32_t node, struct object *obj
 	graph->is_stale = false;
 	object_references(reader, object, refer, store, graph);
 	if ((!graph->is_stale && !object_is_torn(reader, object->address, object->type)) ||
-	    graph->refreshes >= REFRESHES_MAX || !can_be_read_again(graph, object->type))
+	    graph->refreshes >= GRAPH_REFRESHES_MAX || !can_be_read_again(graph, object->type))
 		return;
 	graph->refreshes += 1 + object_payload(reader, object->address, object->type) / REFRESHED;
 	object_refresh(reader, object->address, object->type);

@@ -14,6 +14,7 @@
 
 enum {
 	DICT_LENGTH_MIN = 10,
+	HEAP_MOVES_BY = 1 << 20,
 	OUTSIDES_MIN = 1 << 15, /* that there is room for at least: static objects, large ones */
 	NEWCOMERS_SHARE = 16,   /* of the budget */
 	SAMPLES_SHARE = 64,
@@ -382,10 +383,30 @@ static int look_either_way(struct objects *objects, bool graph, double time)
 	return error;
 }
 
+/* The end of malloc's heap moves while it is looked at, as far as the blocks at its top come and go. */
+static void widen_heap(const struct regions *regions)
+{
+	for (size_t i = 0; i < regions->count && !regions->core; i++) {
+		struct mapping *heap = &regions->items[i].mapping;
+		uint64_t room = i + 1 < regions->count ? regions->items[i + 1].mapping.start : 0;
+
+		if (strcmp(heap->path, "[heap]"))
+			continue;
+		uint64_t wanted = heap->end + HEAP_MOVES_BY;
+		if (room > heap->end)
+			heap->end = room < wanted ? room : wanted;
+	}
+}
+
 static int renew_regions(struct objects *objects)
 {
 	regions_release(&objects->regions);
-	return regions_read(objects->procfs, objects->interpreter->memory.pid, &objects->regions);
+	int error =
+		regions_read(objects->procfs, objects->interpreter->memory.pid, &objects->regions);
+
+	if (!error)
+		widen_heap(&objects->regions);
+	return error;
 }
 
 int objects_forget_copy(struct objects *objects)

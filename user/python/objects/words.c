@@ -73,11 +73,17 @@ static uint64_t find_in_values(struct object_reader *reader, uint64_t address,
 uint64_t graph_slot(const struct graph *graph, uint32_t node)
 {
 	uint32_t parent = graph->parents[node];
+
+	return parent == node ? 0 : graph_slot_of(graph, parent, graph_address(graph, node));
+}
+
+uint64_t graph_slot_of(const struct graph *graph, uint32_t holder, uint64_t value)
+{
 	struct object_reader *reader = graph->reader;
-	uint64_t value = graph_address(graph, node), items, found = 0;
+	uint64_t items, found = 0;
 	struct object object;
 
-	if (parent == node || !graph_object(graph, parent, &object))
+	if (!graph_object(graph, holder, &object))
 		return 0;
 	const struct python_type *type = &reader->types->items[object.type];
 	if (type->kind == KIND_DICT)

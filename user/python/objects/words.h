@@ -28,6 +28,9 @@ uint64_t object_length_word(struct object_reader *reader, uint64_t address, uint
  */
 uint64_t graph_slot(const struct graph *graph, uint32_t node);
 
+/* The same of any value in an object. */
+uint64_t graph_slot_of(const struct graph *graph, uint32_t holder, uint64_t value);
+
 /* Up to `max` words that show who makes something grow, the best first. Returns how many. */
 size_t grown_words(const struct objects *objects, const struct grown *grown, struct word *words,
 		   size_t max);
