@@ -76,6 +76,7 @@ struct look_chunks {
 
 /* The name of anonymous mappings of which nothing more is known. */
 #define LOOK_PLAIN_MAPPING "mmap"
+#define LOOK_STATIC_DATA   "static data" /* zeroes of a program or library, .bss */
 
 /* Why a number of the look may be off, counted by cause. */
 #define LOOK_UNCERTAIN_LIST(X)                                                                     \

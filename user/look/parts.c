@@ -18,6 +18,7 @@
 #include "../memory/arena_objects.h"
 #include "../memory/chunk_classes.h"
 #include "../memory/free_runs.h"
+#include "../memory/module_end.h"
 #include "../memory/stacks.h"
 #include "../allocators/allocators.h"
 #include "../lib/sorted.h"
@@ -349,6 +350,37 @@ static size_t find_moved_block(const struct divider *divider)
 	return SIZE_MAX;
 }
 
+#define BEHIND_LEAST (UINT64_C(64) << 10)
+
+/* Whether it is zeroes of a module alone. */
+static bool is_static_data(const struct divider *divider, struct file_pages *files, size_t index)
+{
+	const struct parts_request *request = divider->request;
+	const struct region *region = &request->regions->items[index];
+
+	return !region->mapping.inode && !request->regions->core &&
+	       region_is_module_data(request->regions, index) &&
+	       module_end(files, request->pid, request->regions, index) >= region->mapping.end;
+}
+
+/* What of a mapping that begins with a module's zeroes lies behind these, and is a heap of someone's. */
+static struct page_bytes count_behind(const struct divider *divider, struct file_pages *files,
+				      size_t index)
+{
+	const struct parts_request *request = divider->request;
+	const struct region *region = &request->regions->items[index];
+	const struct mapping *mapping = &region->mapping;
+	uint64_t end;
+
+	if (mapping->inode || request->regions->core || region->resident_bytes < BEHIND_LEAST)
+		return (struct page_bytes){0};
+	end = module_end(files, request->pid, request->regions, index);
+	if (!end || end >= mapping->end)
+		return (struct page_bytes){0};
+	return pages_count(divider->pages, end > mapping->start ? end : mapping->start,
+			   mapping->end);
+}
+
 /* Of anonymous memory what was ever touched counts, since runtimes reserve much more than they use;
  * of the rest the mapping's size, but for what is only reserved. */
 static uint64_t region_bytes(const struct region *region, enum look_part_id part)
@@ -358,6 +390,21 @@ static uint64_t region_bytes(const struct region *region, enum look_part_id part
 	return region->mapping.readable || region->resident_bytes
 		       ? region->mapping.end - region->mapping.start
 		       : 0;
+}
+
+/* Returns how much of it is resident. */
+static uint64_t move_behind(const struct divider *divider, struct file_pages *files, size_t index)
+{
+	struct look_part *of_files = &divider->look->parts[PART_FILES];
+	struct look_part *anonymous = &divider->look->parts[PART_ANONYMOUS];
+	struct page_bytes behind = count_behind(divider, files, index);
+
+	if (behind.resident > of_files->resident_bytes)
+		behind.resident = of_files->resident_bytes;
+	of_files->resident_bytes -= behind.resident;
+	anonymous->resident_bytes += behind.resident;
+	anonymous->bytes += behind.resident + behind.swapped;
+	return behind.resident;
 }
 
 struct guesses {
@@ -438,6 +485,7 @@ static int add_up(struct divider *divider)
 	struct guesses guesses = {.zone = look->zone};
 	uint64_t divided = 0;
 	size_t moved = find_moved_block(divider);
+	struct file_pages files = {0};
 	bool room = true;
 	char text[64];
 
@@ -457,11 +505,19 @@ static int add_up(struct divider *divider)
 		look->parts[part].resident_bytes += region->resident_bytes;
 		look->parts[part].bytes += region_bytes(region, part);
 		look->shared_bytes += part == PART_SHARED ? region->proportional_bytes : 0;
-		if (part == PART_ANONYMOUS && region->resident_bytes)
-			room &= add_guess(&guesses,
-					  anonymous_guess(&owner, region, text, sizeof(text)), 1,
-					  region->resident_bytes);
+		uint64_t anonymous = part == PART_ANONYMOUS ? region->resident_bytes : 0;
+
+		if (part == PART_FILES)
+			anonymous = move_behind(divider, &files, i);
+		if (!anonymous)
+			continue;
+		const char *guess = part == PART_ANONYMOUS && is_static_data(divider, &files, i)
+					    ? LOOK_STATIC_DATA
+					    : anonymous_guess(&owner, region, text, sizeof(text));
+
+		room &= add_guess(&guesses, guess, 1, anonymous);
 	}
+	file_pages_close(&files);
 	uint64_t left = add_up_divided(divider, divided);
 	look->parts[PART_ANONYMOUS].resident_bytes += left;
 	look->parts[PART_ANONYMOUS].bytes += left;
