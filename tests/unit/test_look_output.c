@@ -245,6 +245,9 @@ static void test_what_is_known_of_the_growth_is_said(void **state)
 	assert_first_lines(answer, "too early to tell, -30.0 to 50.0 MB/h so far; shared memory "
 				   "grows 60.0 MB/h:\nwatch 10 min");
 	answer->finding_count = 0;
+	answer->aside = "what collections leave does not grow";
+	assert_first_lines(answer, "so far; what collections leave does not\ngrow: watch 10 min");
+	answer->aside = NULL;
 	answer->saved_as = "why.json";
 	assert_first_lines(answer, "next    unfreed heap -p");
 	answer->ended = true; /* nothing can be asked of it any more */
@@ -387,9 +390,8 @@ static void test_a_warm_up_is_no_growth_at_least(void **state)
 /* The sum of what containers show has errors of its own. */
 static void test_more_than_all_is_explained(void **state)
 {
-	struct finding finding = {.verdict = VERDICT_GROWS,
-				  .rate = {10.3e6, 10e6, 10.6e6},
-				  .subject = "C memory"};
+	struct finding finding = {
+		.verdict = VERDICT_GROWS, .rate = {10.3e6, 10e6, 10.6e6}, .subject = "C memory"};
 	struct look *look = service_look();
 	struct answer *answer = answer_new_of(look);
 

@@ -92,6 +92,51 @@ static void test_shared_memory(void **state)
 	zone_free(zone);
 }
 
+static void test_what_collections_leave(void **state)
+{
+	struct sample samples[LOOKS];
+	struct finding finding = {0};
+	struct zone *zone = zone_new();
+	struct survivors survivors = {samples, LOOKS, .collections = 38, .uptime_s = 7200};
+
+	(void)state;
+	grow(samples, 20000 * STEP_S, 500);
+	assert_true(verdict_of_survivors(&survivors, zone, &finding));
+	assert_int_equal(finding.verdict, VERDICT_GROWS);
+	assert_true(fabs(finding.rate.value - 7.2e7) < 1e5);
+	assert_non_null(strstr(finding.reason, "2.3 MB more after 38 collections, never less;"));
+	assert_null(strstr(finding.reason, "; up"));
+	survivors.fell = true;
+	survivors.uptime_s = 120;
+	assert_true(verdict_of_survivors(&survivors, zone, &finding));
+	assert_non_null(strstr(finding.reason, ", less after some;"));
+	assert_non_null(strstr(finding.reason, "; up less than ten minutes"));
+	grow(samples, 5000, 100); /* less than what regions are told in */
+	assert_false(verdict_of_survivors(&survivors, zone, &finding));
+	survivors.count = 4;
+	assert_false(verdict_of_survivors(&survivors, zone, &finding));
+	zone_free(zone);
+}
+
+/* Classes are loaded and caches filled when a program starts. */
+static void test_what_collections_leave_at_first(void **state)
+{
+	struct sample samples[LOOKS];
+	struct finding finding = {0};
+	struct zone *zone = zone_new();
+	struct survivors survivors = {samples, LOOKS, .collections = 38, .uptime_s = 120};
+
+	(void)state;
+	for (size_t i = 0; i < LOOKS; i++)
+		samples[i] = (struct sample){(double)i * STEP_S, 3e7 * (1 - exp(-(double)i / 5))};
+	assert_true(verdict_of_survivors(&survivors, zone, &finding));
+	assert_int_equal(finding.verdict, VERDICT_WARM_UP);
+	survivors.uptime_s = 7200;
+	assert_true(verdict_of_survivors(&survivors, zone, &finding));
+	assert_int_equal(finding.verdict, VERDICT_FILLING_CACHE);
+	zone_free(zone);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -99,6 +144,8 @@ int main(void)
 		cmocka_unit_test(test_memory_in_use_is_no_part_that_is_kept),
 		cmocka_unit_test(test_what_does_not_grow),
 		cmocka_unit_test(test_shared_memory),
+		cmocka_unit_test(test_what_collections_leave),
+		cmocka_unit_test(test_what_collections_leave_at_first),
 	};
 
 	return cmocka_run_group_tests_name("verdict of parts", tests, NULL, NULL);

@@ -140,6 +140,7 @@ struct answer {
 	const struct answer_loss *losses; /* of what was recorded */
 	size_t loss_count;
 	const char *lacks;       /* what could not be used: "no BPF: …"; NULL: nothing */
+	const char *aside;       /* what is sure where it is too early to tell; NULL: nothing */
 	const char *unexplained; /* where the unexplained growth seems to be; NULL: not known */
 };
 

@@ -289,6 +289,8 @@ struct answer *answer_merge(const struct answer *const *answers, size_t count, p
 		add_figures(sum, answers[i], &largest);
 	for (size_t i = 0; i < count && !sum->unexplained; i++)
 		sum->unexplained = answers[i]->unexplained;
+	if (count == 1)
+		sum->aside = answers[0]->aside;
 	sum->growth_measured = is_measured_of_most(answers, count);
 	sum->growth_known = sum->growth_measured && rate_tells(&sum->growth, sum->resident_bytes);
 	merge_findings(sum, answers, count);

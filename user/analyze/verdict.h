@@ -59,4 +59,17 @@ bool verdict_of_part(enum look_part_id part, const struct sample *bytes, size_t 
 bool verdict_of_shared(const struct sample *bytes, const struct sample *mapped_bytes, size_t count,
 		       struct zone *zone, struct finding *finding);
 
+/* What a collector that moves objects leaves where those lie that live for long. */
+struct survivors {
+	const struct sample *bytes; /* after collections */
+	size_t count;
+	uint64_t collections; /* that were made meanwhile */
+	bool fell;            /* after one of them there was less than before */
+	double uptime_s;      /* of the process */
+};
+
+/* The same of that: less than 1 MB more is nothing to tell. */
+bool verdict_of_survivors(const struct survivors *survivors, struct zone *zone,
+			  struct finding *finding);
+
 #endif

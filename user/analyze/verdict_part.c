@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What an allocator keeps free, and what is shared with others; whether that gets more. */
+/* What an allocator keeps free, what is shared with others, and what a collector leaves; whether that gets
+ * more. */
 #include <math.h>
 #include <stdio.h>
 
 #include "../lib/quantity.h"
 #include "verdict.h"
 
-#define HOUR_S 3600.0
+#define HOUR_S    3600.0
+#define WARM_UP_S 600.0
 
 static const char *kept_subject(enum look_part_id part)
 {
@@ -96,5 +98,42 @@ bool verdict_of_shared(const struct sample *bytes, const struct sample *mapped_b
 	finding->reason = zone_strdup(zone, text);
 	finding->evidence |= EVIDENCE_MEMORY;
 	finding->apart = true;
+	return true;
+}
+
+/* A JVM counts what it has taken for the old generation by regions of a megabyte and more. */
+#define SURVIVING_LEAST_BYTES 1e6
+
+static bool ends_bend(const struct sample *bytes, size_t count)
+{
+	double early, late;
+
+	return slope_bends(bytes, count, &early, &late);
+}
+
+bool verdict_of_survivors(const struct survivors *survivors, struct zone *zone,
+			  struct finding *finding)
+{
+	const struct sample *bytes = survivors->bytes;
+	size_t count = survivors->count;
+	char text[300], more[QUANTITY_SIZE], times[QUANTITY_SIZE];
+
+	if (!grows_by_enough(bytes, count, SURVIVING_LEAST_BYTES, &finding->rate))
+		return false;
+	bool bends = ends_bend(bytes, count), young = survivors->uptime_s < WARM_UP_S;
+
+	snprintf(text, sizeof(text),
+		 "%s more after %s collections, %s; garbage there counts until one of the whole "
+		 "heap%s%s",
+		 quantity_bytes(more, (uint64_t)(bytes[count - 1].value - bytes[0].value)),
+		 quantity_count(times, survivors->collections),
+		 survivors->fell ? "less after some" : "never less", bends ? "; ever slower" : "",
+		 young ? "; up less than ten minutes" : "");
+	finding->verdict = !bends ? VERDICT_GROWS : young ? VERDICT_WARM_UP : VERDICT_FILLING_CACHE;
+	finding->holds_bytes = last_of(bytes, count);
+	finding->subject = "old generation of Java's heap";
+	finding->reason = zone_strdup(zone, text);
+	finding->evidence |= EVIDENCE_MEMORY;
+	finding->advice = ADVICE_GROWTH;
 	return true;
 }

@@ -85,6 +85,8 @@ static void print_too_early(FILE *file, const struct answer *answer)
 		fputs(" MB/h so far", file);
 	}
 	print_apart(file, answer);
+	if (answer->aside)
+		fprintf(file, "; %s", answer->aside);
 	if (answer->ended)
 		return;
 	fputs(": watch ", file);

@@ -254,6 +254,8 @@ void case_look(struct patient_case *kase, bool graph, const struct objects_reque
 		return;
 	if (kase->patient.is_python && !was_python)
 		begin_anew(kase);
+	if (!kase->patient.is_python && !kase->java.counters.old_used)
+		java_case_begin(&kase->java, kase->patient.procfs, kase->patient.pid);
 	take_up_subjects(kase, graph);
 	if (report(kase, graph, request))
 		add_share_of_python(kase, graph);
@@ -337,6 +339,7 @@ void case_poll(struct patient_case *kase, double now)
 	if (!(kase->graph.resident > 0))
 		kase->graph.resident = (double)status.resident_bytes;
 	subjects_poll(&kase->subjects, &memory, now);
+	java_case_poll(&kase->java, &memory, now);
 	count_live(kase, now);
 	look_at_sizes(kase, now);
 }

@@ -6,6 +6,7 @@
 #include "../events/event.h"
 #include "allowance.h"
 #include "block_sizes.h"
+#include "java_heap.h"
 #include "schedule.h"
 #include "series.h"
 #include "subjects.h"
@@ -49,8 +50,9 @@ struct patient_case {
 	struct series parts[PART_COUNT];
 	struct series shared;     /* its share of what it shares with others */
 	struct block_sizes sizes; /* of malloc's blocks */
-	double born_s;            /* CLOCK_MONOTONIC */
-	double began_s;           /* likewise: first and last seen */
+	struct java_case java;
+	double born_s;  /* CLOCK_MONOTONIC */
+	double began_s; /* likewise: first and last seen */
 	double seen_s;
 	double uptime_s;
 	uint64_t cpu_ticks;     /* of the process, when it was polled last */

@@ -51,6 +51,18 @@ static bool is_unexplained(const struct answer *answer, const struct finding *fi
 	return left > C_SHARE_LEAST * answer->growth.value;
 }
 
+/* Together with what the findings are sure of, it is not more than all: malloc's blocks and what of them is
+ * Python's are counted one after the other, between which a large table may come and go. */
+static bool is_possible(const struct answer *answer, const struct finding *findings, size_t count,
+			const struct rate *rate)
+{
+	double sum = rate->low;
+
+	for (size_t i = 0; i < count; i++)
+		sum += finding_explains_growth(&findings[i]) ? fmax(findings[i].rate.low, 0) : 0;
+	return !answer->growth_known || sum <= answer->growth.high;
+}
+
 /* What grows: of what sizes, where these tell. */
 static void write_what_grows(const struct patient_case *kase, const struct c_growth *growth,
 			     char *text, size_t size)
@@ -59,15 +71,15 @@ static void write_what_grows(const struct patient_case *kase, const struct c_gro
 	char bytes[QUANTITY_SIZE];
 
 	if (growth->size_count)
-		snprintf(text, size,
-			 "%zu more blocks of %s of malloc in %.0f s, never fewer%s; no "
-			 "container explains them",
+		snprintf(text, size, "%zu more blocks of %s of malloc in %.0f s, never fewer%s%s",
 			 first->more, quantity_bytes(bytes, first->bytes), first->seconds,
-			 growth->size_count > 1 ? ", and more of other sizes" : "");
+			 growth->size_count > 1 ? ", and more of other sizes" : "",
+			 kase->patient.is_python ? "; no container explains them" : "");
 	else if (kase->other_malloc)
 		snprintf(text, size, "memory of %s, in use or kept free", kase->other_malloc);
 	else
-		snprintf(text, size, "live blocks of malloc that no container explains");
+		snprintf(text, size, "live blocks of malloc%s",
+			 kase->patient.is_python ? " that no container explains" : "");
 }
 
 /* By class, where that is known: `; 5,000 more objects of Session, 440 kB`. */
@@ -165,8 +177,9 @@ static bool find_c_memory(const struct patient_case *kase, const struct answer *
 	const struct c_stacks *stacks = &kase->c_stacks;
 	struct c_growth growth = {0};
 	bool by_bytes = c_memory_rate(kase, findings, count, &growth.rate) &&
-			(c_memory_is_measured(kase) ||
-			 is_unexplained(answer, findings, count, &growth.rate));
+			(c_memory_is_measured(kase)
+				 ? is_possible(answer, findings, count, &growth.rate)
+				 : is_unexplained(answer, findings, count, &growth.rate));
 
 	if (!by_bytes && !grows_by_sizes(kase, answer, findings, count, &growth))
 		return false;
@@ -209,6 +222,16 @@ static bool is_trivial(const struct finding *finding)
 	       (!finding_explains_growth(finding) || finding->rate.high < TRIVIAL_RATE);
 }
 
+/* Where its heap as a whole tells nothing of it, it stands beside the growth. */
+static bool find_survivors(const struct patient_case *kase, const struct answer *answer,
+			   struct finding *finding)
+{
+	if (!java_case_finding(&kase->java, kase->uptime_s, answer->zone, finding))
+		return false;
+	finding->apart = !answer->growth_known || answer->growth.low <= 0;
+	return true;
+}
+
 static size_t find_all(struct patient_case *kase, struct answer *answer, struct finding *findings)
 {
 	size_t count = 0;
@@ -222,6 +245,7 @@ static size_t find_all(struct patient_case *kase, struct answer *answer, struct 
 					 answer->zone, &findings[count]);
 	count += verdict_of_shared(kase->shared.items, kase->parts[PART_SHARED].items,
 				   kase->shared.count, answer->zone, &findings[count]);
+	count += find_survivors(kase, answer, &findings[count]);
 	count += find_c_memory(kase, answer, findings, count);
 	return count;
 }
@@ -249,12 +273,18 @@ static const char *guess_unexplained(const struct patient_case *kase, const stru
 	static const char started[] = "in no container and from no line that was seen; a worker "
 				      "that has just started takes in more than what it leaks";
 	const struct series *anonymous = &kase->parts[PART_ANONYMOUS];
-	char text[200];
+	const char *still = java_case_still(&kase->java);
+	char text[300];
 
 	if (!look || !slope_of_level(anonymous->items, anonymous->count, &slope) ||
 	    slope.per_s * HOUR_S < left / 2)
 		return kase->newcomer ? started : NULL;
-	snprintf(text, sizeof(text), "in memory %s%s%.100s%s",
+	if (name && !strcmp(name, LOOK_STATIC_DATA))
+		return "in static data (.bss) of the program or a library, touched for the first "
+		       "time";
+	if (name && !strcmp(name, LOOK_PLAIN_MAPPING))
+		name = NULL;
+	snprintf(text, sizeof(text), "in memory %s%s%.100s%s%s%s",
 		 of_allocator ? "of its allocator" : "that it maps itself, not by malloc",
 		 !name          ? ""
 		 : of_allocator ? ": "
@@ -262,7 +292,8 @@ static const char *guess_unexplained(const struct patient_case *kase, const stru
 		 name ?: "",
 		 name && anonymous_is_collected(name)
 			 ? ", garbage that its collector has not freed yet included"
-			 : "");
+			 : "",
+		 still ? "; " : "", still ?: "");
 	return zone_strdup(answer->zone, text);
 }
 
@@ -278,7 +309,7 @@ struct answer *case_answer(struct patient_case *kase, double weight)
 	struct finding *findings;
 
 	case_watch_end(kase);
-	findings = zone_alloc(answer->zone, SUBJECTS_MAX + PART_COUNT + 2, sizeof(*findings));
+	findings = zone_alloc(answer->zone, SUBJECTS_MAX + PART_COUNT + 3, sizeof(*findings));
 	answer->pid = kase->patient.pid;
 	answer->comm = zone_strdup(answer->zone, kase->patient.status.comm);
 	answer->process_count = 1;
@@ -300,6 +331,7 @@ struct answer *case_answer(struct patient_case *kase, double weight)
 	size_t count = find_all(kase, answer, findings);
 	answer->unexplained =
 		guess_unexplained(kase, answer, unexplained_rate(answer, findings, count));
+	answer->aside = java_case_still(&kase->java);
 	c_memory_tell(kase);
 	rate_scale(&answer->growth, weight);
 	rate_scale(&answer->resident_growth, weight);
