@@ -156,6 +156,30 @@ static void test_what_stays_is_put_first(void **state)
 	assert_true(fills_tell(&fills, 4));
 }
 
+/* A key is referred to for a moment by all who look it up. */
+static void test_who_makes_dictionaries_with_a_key(void **state)
+{
+	struct watch_writer writers[] = {
+		writer_of(WATCH_SAME, 0),
+		writer_of(WATCH_GREW, 1),
+		writer_of(WATCH_GREW, 7),
+		writer_of(WATCH_GREW, 5),
+	};
+	const struct watch_result result = {.writers = writers, .writer_count = 4, .grew = 900};
+	struct fills fills = {0};
+
+	(void)state;
+	writers[0].count = 800;
+	writers[1].count = 1;
+	writers[2].count = 7;
+	writers[3].count = 45;
+	fills_take(&fills, zone, WORD_KEY, &result);
+	assert_int_equal(fills.grow_count, 1);
+	assert_int_equal(fills.grow[0].delta, 7);
+	assert_int_equal(fills_entries(WORD_KEY, &result), 7);
+	assert_int_equal(fills_entries(WORD_LENGTH, &result), 900);
+}
+
 static void test_how_a_word_is_watched(void **state)
 {
 	(void)state;
@@ -302,6 +326,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_frames_are_copied, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_where_nothing_is_ones_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_what_counts_as_growth, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_who_makes_dictionaries_with_a_key, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_no_more_than_there_is_room_for, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_what_stays_is_put_first, setup, teardown),

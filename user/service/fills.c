@@ -59,8 +59,30 @@ static void append(struct zone *zone, struct answer_fill **fills, size_t *count,
 		(*fills)[(*count)++] = fill;
 }
 
+/* Who looks something up by a key gives up again what it refers to it by; who makes a dictionary with it
+ * does not. The last one to look up may not have given it up yet. */
+static bool keeps_key(const struct watch_writer *writer)
+{
+	return writer->net > 1 && (uint64_t)writer->net == writer->count;
+}
+
+uint64_t fills_entries(enum word_kind kind, const struct watch_result *result)
+{
+	uint64_t count = 0;
+
+	if (kind == WORD_SLOT)
+		return result->replaced;
+	if (kind != WORD_KEY)
+		return result->grew;
+	for (size_t i = 0; i < result->writer_count; i++)
+		count += keeps_key(&result->writers[i]) ? result->writers[i].count : 0;
+	return count;
+}
+
 static bool grows(const struct watch_writer *writer, enum word_kind kind)
 {
+	if (kind == WORD_KEY)
+		return keeps_key(writer);
 	return kind == WORD_SLOT ? writer->change == WATCH_REPLACED || writer->change == WATCH_GREW
 				 : writer->net > 0;
 }

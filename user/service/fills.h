@@ -25,6 +25,9 @@ static inline size_t fills_told(size_t count)
 
 enum watch_kind watch_kind_of(enum word_kind kind);
 
+/* How many came, as far as a watch of such a word tells. */
+uint64_t fills_entries(enum word_kind kind, const struct watch_result *result);
+
 /* Adds copies of what a watch found, in the zone; to those from the same lines that are there. */
 void fills_take(struct fills *fills, struct zone *zone, enum word_kind kind,
 		const struct watch_result *result);

@@ -513,7 +513,7 @@ bool subject_take_result(struct subjects *subjects, struct subject *subject,
 	if (subject->gone || is_of_another(subject, word) || examples_are_over(subject) ||
 	    tells_nothing_new(subject, kind, result))
 		return false;
-	subject->grown += kind == WORD_SLOT ? result->replaced : result->grew;
+	subject->grown += fills_entries(kind, result);
 	subject->shrunk += kind == WORD_LENGTH ? result->shrank : 0;
 	fills_take(&subject->fills, subjects->zone, kind, result);
 	return true;

@@ -164,6 +164,43 @@ static struct word refcount_of(const struct objects *objects, uint32_t type)
 	return (struct word){.address = known->address, .kind = WORD_REFCOUNT};
 }
 
+/* A key that each of many dictionaries has, as they were made by one literal: the one with fewest other
+ * uses. From 3.12 on names are not counted. */
+struct common_key {
+	struct object_reader *reader;
+	uint64_t least; /* references that it has to have */
+	uint64_t found; /* 0: none */
+	uint64_t uses;
+};
+
+static bool take_key(void *context, uint64_t key, uint64_t value)
+{
+	struct common_key *common = context;
+	uint64_t count;
+
+	(void)value;
+	if (!view_u64(common->reader->view, key, &count))
+		return true;
+	count = python_refcount(common->reader->structs, count);
+	if (count >= common->least && (!common->found || count < common->uses)) {
+		common->found = key;
+		common->uses = count;
+	}
+	return true;
+}
+
+static struct word key_of_all(const struct objects *objects, const struct grown *grown)
+{
+	struct common_key common = {(struct object_reader *)&objects->reader, grown->length, 0, 0};
+
+	if (objects->reader.structs->minor < 12 &&
+	    objects->types.items[grown->type].kind == KIND_DICT)
+		dict_each(common.reader->view, common.reader->structs,
+			  graph_address(&objects->graph, grown->node), take_key, &common);
+	return common.found ? (struct word){.address = common.found, .kind = WORD_KEY}
+			    : (struct word){0};
+}
+
 /* Its nodes are made, or get others into them. */
 static size_t words_of_tree(const struct objects *objects, const struct grown *grown,
 			    struct word *words, size_t max)
@@ -178,6 +215,8 @@ static size_t words_of_tree(const struct objects *objects, const struct grown *g
 		return count;
 	count += words_of_alike(objects, grown, &trees, words + count, max - count);
 	trees_release(&trees);
+	if (!count && (words[0] = key_of_all(objects, grown)).address)
+		count = 1;
 	return count;
 }
 

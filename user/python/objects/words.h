@@ -9,6 +9,7 @@ enum word_kind {
 	WORD_LENGTH,   /* of a container */
 	WORD_SLOT,     /* that holds what is replaced */
 	WORD_REFCOUNT, /* of a class made by a class statement: its instances refer to it */
+	WORD_KEY, /* of a name that is a key of each of many dictionaries; others use it, too */
 };
 
 struct word {
