@@ -106,6 +106,31 @@ static void test_alike_that_stop_growing(void **state)
 	subjects_release(&subjects);
 }
 
+/* Each of some objects gets a list as an attribute, one after another: it is lists that become more, with
+ * what a list takes, however many entries each has. */
+static void test_containers_that_become_more(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t plains[LISTS], items = space_get(space, space->list + LIST_ITEMS);
+	struct subjects subjects;
+
+	subjects_init(&subjects);
+	for (size_t i = 0; i < LISTS; i++)
+		space_put(space, items + 8 * i, plains[i] = space_plain(space, 0));
+	for (size_t i = 0; i + 1 < LISTS; i++) {
+		space_put(space, space_get(space, plains[i] - 32), space_list(space, ROOM));
+		look_and_update(fixture, &subjects, 2);
+	}
+	const struct subject *subject = find(&subjects, "LIST[*].");
+	assert_non_null(subject);
+	assert_int_equal(subject->samples[subject->sample_count - 1].length, LISTS - 1);
+	assert_int_equal(subject->container.length, LISTS - 1);
+	assert_int_equal(subject->container.bound, LISTS);
+	assert_true(subject->bytes_per_entry >= ROOM * 8);
+	subjects_release(&subjects);
+}
+
 /* Memory of our own, in which an attribute refers to one container after another. */
 struct replaced {
 	uint64_t containers[2][3]; /* a reference count, a type, a length */
@@ -203,6 +228,7 @@ int main(void)
 		TEST(test_many_alike_that_are_replaced),
 		TEST(test_some_of_many_alike_are_replaced),
 		TEST(test_alike_that_stop_growing),
+		TEST(test_containers_that_become_more),
 		cmocka_unit_test(test_what_is_replaced_is_followed),
 		cmocka_unit_test(test_what_is_replaced_by_any_is_not_told),
 	};

@@ -365,9 +365,10 @@ static void begin_alike(struct subject *subject, const struct objects *objects,
 
 	subject->length_address = subject->container.address = 0;
 	subject->gone = false;
-	/* the pattern is that of the containers, or of what is in them */
+	/* the pattern is that of containers that get longer, or of what is in them, or there are more of it,
+	 * containers or not */
 	subject->tree = grown->tree;
-	subject->of_lengths = grown->alike > 1 && !grown->tree &&
+	subject->of_lengths = grown->alike > 1 && !grown->tree && !grown->counted &&
 			      patterns_of(&objects->patterns, grown->node) == grown->pattern &&
 			      object_kind_is_container(objects->types.items[type].kind);
 	history_of_many(subject, objects);
