@@ -285,6 +285,34 @@ static void test_what_grows_on_inside(void **state)
 	}
 }
 
+/* Objects of a growing dictionary, all of which lead to the same other one, in which something grows for
+ * reasons of its own. */
+static void test_what_entries_lead_to(void **state)
+{
+	enum { LOOKS = 6, ENTRIES = 4 };
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t dict = space_dict(space), shared = space_dict(space);
+	struct grown *grown;
+	size_t count;
+
+	space_dict_add(space, space->main, "OUTER", dict);
+	for (size_t i = 0; i < LOOKS; i++) {
+		for (size_t j = 0; j < ENTRIES; j++)
+			space_dict_add(space, dict, "n", space_plain(space, shared));
+		space_dict_add(space, shared, "n", space->kept);
+		look(fixture);
+	}
+	grown = objects_grown(&fixture->objects, &count);
+	const struct grown *outer = find_grown(grown, count, dict, &fixture->objects.graph);
+	const struct grown *inner = find_grown(grown, count, shared, &fixture->objects.graph);
+
+	assert_non_null(outer);
+	assert_non_null(inner);
+	assert_true(inner->bytes < outer->bytes / 2);
+	free(grown);
+}
+
 /* Entries of a cache of which some were missed, and what code refers to beside others. */
 static void test_what_is_told_elsewhere(void **state)
 {
@@ -517,6 +545,7 @@ int main(void)
 		TEST(test_attributes_of_what_comes_and_goes),
 		TEST(test_bounds_of_many_alike),
 		TEST(test_what_grows_on_inside),
+		TEST(test_what_entries_lead_to),
 		TEST(test_what_is_told_elsewhere),
 		TEST(test_without_room_for_patterns),
 		TEST(test_code_takes_no_room),

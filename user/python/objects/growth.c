@@ -161,11 +161,19 @@ static bool is_old_name(const struct patterns *patterns, uint32_t number)
 	       patterns->items[number].counts[0];
 }
 
+/* What becomes no more as entries come is none that they bring: they lead to it, as requests that are
+ * kept do to the application, and what grows in it grows by itself. */
+static bool is_led_to(const struct patterns *patterns, uint32_t number)
+{
+	return number && patterns->items[number].counts[0] && difference(patterns, number) <= 0;
+}
+
 struct grown *growing_above(const struct growing *growing, uint32_t pattern, uint32_t below)
 {
 	const struct patterns *patterns = &growing->objects->patterns;
 
-	for (; pattern; below = pattern, pattern = patterns->items[pattern].parent)
+	for (; pattern && !is_led_to(patterns, below);
+	     below = pattern, pattern = patterns->items[pattern].parent)
 		if (growing->group_of[pattern] && !is_old_name(patterns, below))
 			return &growing->items[growing->group_of[pattern] - 1];
 	return NULL;
