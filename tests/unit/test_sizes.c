@@ -153,6 +153,29 @@ static void test_order_beside(void **state)
 	assert_int_equal(object_order_bytes(reader, ordered), 0);
 }
 
+/* A class has keys for the attributes of its instances; one of C code has what lies there by chance. */
+static void test_keys_of_a_class(void **state)
+{
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	struct object_reader *reader = &fixture->objects.reader;
+	uint64_t plain = space_plain(space, 0), class = space_type(SPACE_PLAIN),
+		 keys = 32 + 8 + 5 * 16;
+	struct chunk_classes without = {0}, with = {0};
+	size_t of_keys = chunk_class_of(chunk_size_of_request(keys));
+
+	space_dict_add(space, space->main, "PLAIN", plain);
+	space_dict_add(space, space->main, "CLASS", class);
+	look(fixture);
+	assert_int_equal(object_payload(reader, class, type_of(fixture, class)), keys);
+	objects_chunks(&fixture->objects, &with);
+	space_put(space, class + TYPE_FLAGS, space_get(space, class + TYPE_FLAGS) & ~TYPE_HEAP);
+	look(fixture);
+	assert_int_equal(object_payload(reader, class, type_of(fixture, class)), 0);
+	objects_chunks(&fixture->objects, &without);
+	assert_int_equal(with.items[of_keys].count - without.items[of_keys].count, 1);
+}
+
 /* What came last holds what lies behind the copy; what came before it tells all the same. */
 static void test_entries_behind_the_copy(void **state)
 {
@@ -203,6 +226,7 @@ int main(void)
 		TEST(test_entries_behind_the_copy),
 		TEST(test_tables_that_grow_by_leaps),
 		TEST(test_order_beside),
+		TEST(test_keys_of_a_class),
 		TEST(test_lengths_without_room),
 		TEST(test_tables_that_lie),
 		TEST(test_objects_without_room),

@@ -131,7 +131,8 @@ uint64_t object_order_bytes(struct object_reader *reader, uint64_t address);
 static inline bool object_kind_has_payload(enum object_kind kind)
 {
 	return kind == KIND_DICT || kind == KIND_LIST || kind == KIND_SET || kind == KIND_DEQUE ||
-	       kind == KIND_BYTEARRAY || kind == KIND_ARRAY || kind == KIND_NDARRAY;
+	       kind == KIND_BYTEARRAY || kind == KIND_ARRAY || kind == KIND_NDARRAY ||
+	       kind == KIND_TYPE;
 }
 
 /* How many entries a container has. False, and 0, where it has no room for so many: what was read is

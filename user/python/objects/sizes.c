@@ -202,6 +202,23 @@ static uint64_t ndarray_payload(struct object_reader *reader, uint64_t address)
 	return outside(reader, object_word(reader, address + NDARRAY_DATA), largest);
 }
 
+/* A class that Python code made has keys for the attributes of its instances, with more room than
+ * may be used. */
+static uint64_t type_payload(struct object_reader *reader, uint64_t address)
+{
+	struct dict_keys keys;
+	uint64_t table, bytes, block;
+
+	if (!(object_word(reader, address + TYPE_FLAGS) & TYPE_HEAP))
+		return 0;
+	table = object_word(reader, address + reader->structs->type_cached_keys);
+	if (!dict_keys_read(reader->view, reader->structs, table, &keys))
+		return 0;
+	bytes = outside(reader, table, keys.bytes);
+	block = bytes ? chunk_guess_bytes(reader->view, table) : 0;
+	return block ? block : bytes;
+}
+
 uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t type)
 {
 	const struct python_type *known = &reader->types->items[type];
@@ -223,6 +240,8 @@ uint64_t object_payload(struct object_reader *reader, uint64_t address, uint32_t
 		return array_payload(reader, address);
 	case KIND_NDARRAY:
 		return ndarray_payload(reader, address);
+	case KIND_TYPE:
+		return type_payload(reader, address);
 	default:
 		return 0;
 	}
