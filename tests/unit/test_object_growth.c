@@ -490,48 +490,6 @@ static void test_what_turns_over(void **state)
 	see_both(state, see_what_turns_over);
 }
 
-/* A list of weak references grows because what they refer to does, as long as that is there and
- * something else holds it. */
-static void test_weak_references(void **state)
-{
-	struct fixture *fixture = *state;
-	struct object_space *space = fixture->space;
-	uint64_t weak = space_list(space, 8), items = space_get(space, weak + LIST_ITEMS);
-	uint64_t held = space_get(space, space->list + LIST_ITEMS);
-	uint64_t none = space_object(space, SPACE_NONE, 16), lost = space_list(space, 0);
-
-	space_dict_add(space, space->main, "WEAK", weak);
-	space_dict_add(space, space->main, "NONE", none);
-	for (uint64_t i = 0; i < 8; i++) {
-		uint64_t reference = space_object(space, SPACE_WEAKREF, 64);
-
-		space_put(space, reference + WEAKREF_OBJECT, space_get(space, held + 8 * i));
-		space_put(space, items + 8 * i, reference);
-	}
-	look(fixture);
-	const struct graph *graph = &fixture->objects.graph;
-	assert_true(objects_hold_weakly(&fixture->objects, graph_find(graph, weak, false)));
-	assert_false(objects_hold_weakly(&fixture->objects, graph_find(graph, space->list, false)));
-	assert_false(objects_hold_weakly(&fixture->objects, 0));
-	for (int own = 0; own < 2; own++) { /* a callback for all, as of a WeakSet; one for each */
-		for (uint64_t i = 0; i < 8; i++)
-			space_put(space, space_get(space, items + 8 * i) + WEAKREF_CALLBACK,
-				  own ? space_list(space, 2) : none);
-		look(fixture);
-		assert_int_equal(
-			objects_hold_weakly(&fixture->objects, graph_find(graph, weak, false)),
-			!own);
-	}
-	for (int gone = 0; gone < 2; gone++) {
-		for (uint64_t i = 0; i < 8; i++)
-			space_put(space, space_get(space, items + 8 * i) + WEAKREF_OBJECT,
-				  gone ? none : lost);
-		look(fixture);
-		assert_false(
-			objects_hold_weakly(&fixture->objects, graph_find(graph, weak, false)));
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -552,7 +510,6 @@ int main(void)
 		TEST(test_container_of_a_running_function),
 		TEST(test_objects_of_a_running_function),
 		TEST(test_what_turns_over),
-		TEST(test_weak_references),
 		TEST(test_entries_spread_over_many),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

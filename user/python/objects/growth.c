@@ -326,6 +326,8 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	uint32_t node = example;
 	if (label_kind(objects->graph.labels[example]) == LABEL_ITEM)
 		node = objects->graph.parents[example];
+	if (objects->graph.labels[node] == label_make(LABEL_FIELD, TYPE_SUBCLASSES))
+		return; /* weak: something else holds the classes */
 	if (is_hidden(objects, node) &&
 	    !is_tuple(objects, node)) /* the dictionary of an lru_cache */
 		node = objects->graph.parents[node];
