@@ -22,8 +22,7 @@
 #include "values.h"
 
 enum {
-	FEW_TELL =
-		2, /* of all entries, those in containers that grow visibly are fewer than half */
+	FEW_TELL = 2, /* of all entries, fewer than half are in those that grow visibly */
 	TYPES_REPORTED = 40,
 	GROWN_REPORTED = 40,
 	GROWN_MAX = 4096
@@ -161,8 +160,7 @@ static bool is_old_name(const struct patterns *patterns, uint32_t number)
 	       patterns->items[number].counts[0];
 }
 
-/* What becomes no more as entries come is none that they bring: they lead to it, as requests that are
- * kept do to the application, and what grows in it grows by itself. */
+/* As many as before while entries come: they lead to it, as requests do to the application. */
 static bool is_led_to(const struct patterns *patterns, uint32_t number)
 {
 	return number && patterns->items[number].counts[0] && difference(patterns, number) <= 0;
@@ -326,10 +324,9 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	uint32_t node = example;
 	if (label_kind(objects->graph.labels[example]) == LABEL_ITEM)
 		node = objects->graph.parents[example];
-	if (objects->graph.labels[node] == label_make(LABEL_FIELD, TYPE_SUBCLASSES))
-		return; /* weak: something else holds the classes */
-	if (is_hidden(objects, node) &&
-	    !is_tuple(objects, node)) /* the dictionary of an lru_cache */
+	if (objects->graph.labels[node] == label_make(LABEL_FIELD, TYPE_SUBCLASSES)) /* weak */
+		return;
+	if (is_hidden(objects, node) && !is_tuple(objects, node)) /* as an lru_cache's dict */
 		node = objects->graph.parents[node];
 	struct grown *grown = growing_add(growing);
 	if (!grown)
