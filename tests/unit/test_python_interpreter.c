@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "confine/confined_internal.h"
+#include "lib/clock.h"
 #include "python/steer.h"
 #include "python/validate.h"
 
@@ -33,7 +34,16 @@ static const char script[] = "import sys, threading\n"
 			     "    sys.stdin.read()\n"
 			     "wait(20)\n";
 
+/* Code without a file, and such as templates are compiled to. */
+static const char without_file[] = "import sys; sys.stdout.write('ready\\n'); sys.stdout.flush(); "
+				   "sys.stdin.read()";
+static const char nameless[] =
+	"import importlib._bootstrap_external as b, sys\n"
+	"code = compile(open(sys.argv[1]).read(), '<template>', 'exec')\n"
+	"open(sys.argv[1] + 'c', 'wb').write(b._code_to_timestamp_pyc(code))\n";
+
 static bool at_same_addresses; /* those that are started */
+static char *arguments[] = {NULL, "-S", script_path, NULL, NULL};
 
 struct target {
 	pid_t pid;
@@ -48,7 +58,8 @@ static void run_python(const char *path, int input, int output)
 	dup2(output, 1);
 	if (at_same_addresses)
 		personality(ADDR_NO_RANDOMIZE);
-	execl(path, path, "-S", script_path, NULL);
+	arguments[0] = (char *)path;
+	execv(path, arguments);
 	_exit(127);
 }
 
@@ -167,6 +178,76 @@ static void test_pythons(void **state)
 		print_message("skipped: no CPython 3.8 to 3.15 here\n");
 		skip();
 	}
+}
+
+/* The least of some, in ms: others may have the processor meanwhile. */
+static double validated_in_ms(struct python_interpreter *interpreter)
+{
+	double least_ms = 1e9;
+	const char *what;
+
+	for (int i = 0; i < 5; i++) {
+		uint64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
+
+		assert_int_equal(python_validate(interpreter, &what), 0);
+		double ms = (double)(clock_ns(CLOCK_MONOTONIC) - begun_ns) / 1e6;
+
+		least_ms = ms < least_ms ? ms : least_ms;
+	}
+	return least_ms;
+}
+
+static void check_quick(const char *path, bool frames_checked)
+{
+	struct target target;
+
+	if (start(path, &target))
+		return;
+	find(&target);
+	assert_int_equal(target.interpreter.frames_checked, frames_checked);
+	assert_true(validated_in_ms(&target.interpreter) < 60);
+	release(&target);
+	stop(&target);
+}
+
+/* Workers of `python -c`: CPython has names of its own for what has no file. */
+static void test_code_without_a_file(void **state)
+{
+	(void)state;
+	arguments[2] = "-c";
+	arguments[3] = (char *)without_file;
+	for (size_t i = 0; i < pythons.gl_pathc; i++)
+		check_quick(pythons.gl_pathv[i], true);
+	arguments[2] = script_path;
+	arguments[3] = NULL;
+}
+
+static bool compile_nameless(const char *path)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		execl(path, path, "-S", "-c", nameless, script_path, NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return !status;
+}
+
+/* Names that say nothing are looked at again only while others may come. */
+static void test_what_does_nothing_is_not_waited_for(void **state)
+{
+	char compiled_path[sizeof(script_path) + 1];
+
+	(void)state;
+	snprintf(compiled_path, sizeof(compiled_path), "%sc", script_path);
+	arguments[2] = compiled_path;
+	for (size_t i = 0; i < pythons.gl_pathc; i++)
+		if (compile_nameless(pythons.gl_pathv[i]))
+			check_quick(pythons.gl_pathv[i], false);
+	arguments[2] = script_path;
+	unlink(compiled_path);
 }
 
 /* As what is forked is: of its file nothing is asked that was asked for another one. */
@@ -343,6 +424,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pythons),
+		cmocka_unit_test(test_code_without_a_file),
+		cmocka_unit_test(test_what_does_nothing_is_not_waited_for),
 		cmocka_unit_test(test_a_second_process_of_the_same_file),
 		cmocka_unit_test(test_a_process_that_is_gone),
 		cmocka_unit_test(test_no_python),
