@@ -32,6 +32,7 @@ static bool find_bias(const struct binary_parts *parts, const struct mapping *ma
 static void place(const struct binary_parts *parts, uint64_t bias, struct python_binary *binary,
 		  struct binary_symbol *symbols)
 {
+	binary->bias = bias;
 	binary->segment_count = parts->segment_count;
 	for (size_t i = 0; i < parts->segment_count; i++) {
 		binary->segments[i] = parts->segments[i];

@@ -59,6 +59,7 @@ struct python_binary {
 	char *path;
 	uint64_t device; /* with the inode: the identity of the file, as in mappings */
 	uint64_t inode;
+	uint64_t bias; /* of the process's addresses over the file's */
 	struct elf_segment segments[BINARY_SEGMENTS_MAX];
 	size_t segment_count;
 	uint64_t runtime_section;

@@ -5,8 +5,19 @@
 
 #include "binary_codec.h"
 
+uint64_t binary_to_file(const struct python_binary *binary, uint64_t address)
+{
+	return address ? address - binary->bias : 0;
+}
+
+uint64_t binary_from_file(const struct python_binary *binary, uint64_t address)
+{
+	return address ? address + binary->bias : 0;
+}
+
 int binary_ask(const struct python_binary *binary, confined_fn *function,
-	       const uint64_t words[QUESTION_WORDS], struct confined_answer *answer)
+	       const uint64_t words[QUESTION_WORDS], size_t addresses,
+	       struct confined_answer *answer)
 {
 	struct binary_question question = {.segment_count = binary->segment_count};
 	const struct confined_call call = {
@@ -20,7 +31,10 @@ int binary_ask(const struct python_binary *binary, confined_fn *function,
 	};
 
 	memcpy(question.segments, binary->segments, sizeof(question.segments));
-	memcpy(question.words, words, sizeof(question.words));
+	for (size_t i = 0; i < binary->segment_count; i++)
+		question.segments[i].address -= binary->bias;
+	for (size_t i = 0; i < QUESTION_WORDS; i++)
+		question.words[i] = i < addresses ? binary_to_file(binary, words[i]) : words[i];
 	return confined_call(binary->confined, &call, answer);
 }
 
@@ -114,7 +128,7 @@ ssize_t binary_bytes_request(const struct python_binary *binary, uint64_t addres
 	const uint64_t words[QUESTION_WORDS] = {address,
 						size < BINARY_BYTES_MAX ? size : BINARY_BYTES_MAX};
 	struct confined_answer answer;
-	int error = binary_ask(binary, bytes_confined, words, &answer);
+	int error = binary_ask(binary, bytes_confined, words, 1, &answer);
 
 	if (error)
 		return error;

@@ -64,16 +64,25 @@ ssize_t code_scan_decode(const struct confined_answer *answer, uint64_t address,
 	return -EPROTO;
 }
 
+static void place_scanned(const struct python_binary *binary, struct scanned *scanned)
+{
+	scanned->address = binary_from_file(binary, scanned->address);
+	scanned->operand = binary_from_file(binary, scanned->operand);
+	scanned->target = binary_from_file(binary, scanned->target);
+}
+
 ssize_t code_scan_request(const struct python_binary *binary, uint64_t address, size_t size,
 			  struct scanned **scanned)
 {
 	const uint64_t words[QUESTION_WORDS] = {address, size};
 	struct confined_answer answer;
-	int error = binary_ask(binary, scan_confined, words, &answer);
+	int error = binary_ask(binary, scan_confined, words, 1, &answer);
 
 	if (error)
 		return error;
-	ssize_t count = code_scan_decode(&answer, address, size, scanned);
+	ssize_t count = code_scan_decode(&answer, binary_to_file(binary, address), size, scanned);
+	for (ssize_t i = 0; i < count; i++)
+		place_scanned(binary, &(*scanned)[i]);
 	return binary_settle(binary, &answer, count < 0 ? (int)count : 0) ?: count;
 }
 
@@ -111,15 +120,21 @@ int code_references_decode(const struct confined_answer *answer, struct code_ref
 int code_references_request(const struct python_binary *binary, struct code_references *references,
 			    size_t count)
 {
+	struct code_references asked[REFERENCES_MAX];
 	uint64_t words[QUESTION_WORDS] = {0};
 	struct confined_answer answer;
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		words[i] = references[i].address;
-	int error = binary_ask(binary, references_confined, words, &answer);
+		asked[i].address = binary_to_file(binary, references[i].address);
+	}
+	int error = binary_ask(binary, references_confined, words, QUESTION_WORDS, &answer);
 	if (error)
 		return error;
-	return binary_settle(binary, &answer, code_references_decode(&answer, references, count));
+	error = code_references_decode(&answer, asked, count);
+	for (size_t i = 0; i < count && !error; i++)
+		references[i].count = asked[i].count;
+	return binary_settle(binary, &answer, error);
 }
 
 static int site_confined(int fd, const void *input, size_t length, struct confined_answer *answer)
@@ -161,7 +176,7 @@ int code_site_request(const struct python_binary *binary, const struct alloc_fun
 {
 	const uint64_t words[QUESTION_WORDS] = {address, function->cookie, function->flags};
 	struct confined_answer answer;
-	int error = binary_ask(binary, site_confined, words, &answer);
+	int error = binary_ask(binary, site_confined, words, 1, &answer);
 
 	if (error)
 		return error;
@@ -230,7 +245,7 @@ ssize_t code_direct_request(const struct python_binary *binary,
 {
 	const uint64_t words[QUESTION_WORDS] = {address, function->cookie, function->flags};
 	struct confined_answer answer;
-	int error = binary_ask(binary, direct_confined, words, &answer);
+	int error = binary_ask(binary, direct_confined, words, 1, &answer);
 
 	*sites = NULL;
 	if (error)

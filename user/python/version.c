@@ -131,7 +131,7 @@ uint32_t python_version_request(const struct python_binary *binary)
 	struct confined_answer answer;
 	uint32_t version = 0;
 
-	if (binary_ask(binary, version_confined, words, &answer))
+	if (binary_ask(binary, version_confined, words, 0, &answer))
 		return 0;
 	bool is_version = answer.length == sizeof(version);
 	if (is_version)
