@@ -3,6 +3,7 @@
 say, and what it must not miss."""
 import json
 import os
+import re
 import signal
 import subprocess
 import textwrap
@@ -10,7 +11,7 @@ import threading
 
 import pytest
 
-from conftest import PROGRAMS, UNFREED, library
+from conftest import PROGRAMS, TIMEOUT, UNFREED, library
 
 PYTHON = "/usr/bin/python3"
 
@@ -262,6 +263,29 @@ def test_an_answer_is_not_lost_with_its_output(tmp_path):
         run = why(tmp_path, "-p", program.pid, "-d", 1, "-o", "/dev/full")
     assert run.returncode == 1 and "cannot write /dev/full" in run.stderr
     assert run.stdout.startswith(f"python3 {program.pid}, up ")
+
+
+def on_a_full_disk(directory, *arguments):
+    """There is a file system of one page there, and a file that fills it."""
+    shell = 'mount -t tmpfs -o size=4k none "$0" && cd "$0" && ! cat /dev/zero > fill 2> /dev/null && exec "$@"'
+    return subprocess.run(["unshare", "-m", "sh", "-c", shell, directory, UNFREED, "why", *map(str, arguments)],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=TIMEOUT)
+
+
+def test_an_answer_that_cannot_be_saved_is_a_failure(tmp_path):
+    """Whoever asks again later would look for it in vain; elsewhere it can be."""
+    elsewhere = tmp_path / "elsewhere.json"
+    full = tmp_path / "full"
+    full.mkdir()
+    with Script("import time; print('ready', flush=True); time.sleep(60)") as program:
+        run = on_a_full_disk(full, "-p", program.pid, "-d", 1)
+        other = on_a_full_disk(full, "-p", program.pid, "-d", 1, "-o", elsewhere)
+    assert run.returncode == 1
+    assert re.search(r"^unfreed: cannot save the answer as why-\d+-[\d-]+\.json: No space left on device; "
+                     "-o FILE.json saves it elsewhere$", run.stderr, re.MULTILINE), run.stderr
+    assert run.stdout.startswith(f"python3 {program.pid}, up ")
+    assert "unfreed diff why-" not in run.stdout
+    assert other.returncode == 0 and json.loads(elsewhere.read_text()), other.stderr
 
 
 IDLE = """

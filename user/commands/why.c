@@ -135,7 +135,8 @@ static int print_answer(const void *context, FILE *file)
 	return writing->print(writing->answer, &writing->options, file);
 }
 
-static enum exit_status write_answer(const struct answer *answer, const char *path, long top)
+/* Returns 0 or a negative errno. */
+static int write_to(const struct answer *answer, const char *path, long top)
 {
 	struct writing writing = {answer, why_text, {.top = (size_t)top}};
 
@@ -143,7 +144,13 @@ static enum exit_status write_answer(const struct answer *answer, const char *pa
 		writing.print = why_json;
 	else if (path_ends_in(path, ".html"))
 		writing.print = why_html;
-	int error = file_write(path, print_answer, &writing);
+	return file_write(path, print_answer, &writing);
+}
+
+static enum exit_status write_answer(const struct answer *answer, const char *path, long top)
+{
+	int error = write_to(answer, path, top);
+
 	if (!error)
 		return STATUS_OK;
 	message_error("cannot write %s: %s", path, strerror(-error));
@@ -175,6 +182,19 @@ static const char *choose_saved(const struct why_options *why, pid_t pid, char *
 	return name;
 }
 
+static enum exit_status save(const struct why_options *why, struct answer *answer, const char *path)
+{
+	int error = write_to(answer, path, why->top);
+
+	if (error) {
+		message_error("cannot save the answer as %s: %s; -o FILE.json saves it elsewhere",
+			      path, strerror(-error));
+		return STATUS_FAILURE;
+	}
+	answer->saved_as = path;
+	return STATUS_OK;
+}
+
 /* How it grows, for whoever looks at the terminal alone. */
 static void tell_written(const char *path, const struct answer *answer)
 {
@@ -197,8 +217,8 @@ static enum exit_status write_all(const struct why_options *why, struct answer *
 	const char *saved = choose_saved(why, answer->pid, name, sizeof(name));
 	size_t written = 0;
 
-	if (saved && !write_answer(answer, saved, why->top))
-		answer->saved_as = saved;
+	if (saved)
+		status = save(why, answer, saved);
 	for (size_t i = 0; i < why->output_count; i++) {
 		if (write_answer(answer, why->outputs[i], why->top)) {
 			status = STATUS_FAILURE;
