@@ -180,6 +180,17 @@ include scripts/install.mk
 include tests/bench/bench.mk
 include tests/fuzz/fuzz.mk
 
+# These build by a make of their own, when what that needs is installed. It would write the files of this
+# one at the same moment: they wait for the other goals, and for each other.
+by_themselves := check-build check soak fuzz demo demo-django install deb release bench check-kernels
+others        := $(filter-out $(by_themselves),$(MAKECMDGOALS))
+ifneq ($(others),)
+$(by_themselves): | $(others)
+endif
+ifneq ($(word 2,$(filter $(by_themselves),$(MAKECMDGOALS))),)
+.NOTPARALLEL:
+endif
+
 # build/roots holds other releases of Debian, build/check what tests make: nothing of ours is in there.
 -include $(shell find $(BUILD) \( -name roots -o -path $(BUILD)/check \) -prune -o \
 	-type f -name '*.d' -print 2>/dev/null)

@@ -33,6 +33,21 @@ def test_help_names_targets_that_are_there():
 
 
 @pytest.mark.unprivileged
+def test_what_builds_by_itself_waits_for_the_other_goals():
+    """Two makes beside each other would link the same test twice, each into the other's file."""
+    makefiles = "".join(path.read_text() for path in [ROOT / "Makefile", *ROOT.glob("scripts/*.mk"),
+                                                      *ROOT.glob("tests/*/*.mk")])
+    building = re.findall(r"^([a-z-]+):(?!=)[^\n]*\n(?:\t.*\n)*?\t\+.*\$\(MAKE\)(?!.* -C )", makefiles, re.M)
+    assert {"check-build", "install", "bench"} <= set(building)
+    rules = run("make", "-npq", "help", "dist").stdout
+    for target in building:
+        assert re.search(rf"^{target}:(?!=).*\| .*\bhelp dist\b", rules, re.M), target
+    for goals, alone in ((["help", "demo"], False), (["demo", "bench"], True)):
+        rules = run("make", "-npq", *goals).stdout
+        assert (".NOTPARALLEL" in rules) == alone, goals
+
+
+@pytest.mark.unprivileged
 @pytest.mark.parametrize("arguments, said", [
     (["demo", "pid=12"], "PID=1234"), (["demo", "PID="], "PID= is empty"),
     (["demo-django", "duration=3"], "DURATION=30")])
