@@ -218,7 +218,9 @@ static void obey(struct tracer *tracer, const char *command, pid_t pid)
 {
 	uint32_t id = tracer_target(tracer, pid);
 
-	tracer_drain(tracer);
+	do
+		tracer_drain(tracer);
+	while (tracer_is_behind(tracer));
 	if (!strcmp(command, "add"))
 		add(tracer, pid);
 	else if (!strcmp(command, "pause"))

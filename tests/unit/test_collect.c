@@ -11,6 +11,7 @@
 
 #include "collect/pools.h"
 #include "collect/stack_table.h"
+#include "lib/clock.h"
 #include "replay_quiet.h"
 
 enum { PID = 10, SPACE = 1 };
@@ -116,6 +117,28 @@ static void test_records_that_are_cut(void **state)
 		take(replay, &record, types[i].bytes);
 		replay_quiet_free(replay);
 	}
+}
+
+/* Of a process that has just begun, hundreds of stacks come with code that was not listed. */
+static void test_mappings_are_not_read_again_for_what_came_before(void **state)
+{
+	struct replay *replay = replay_with_process();
+	struct stack_record record = whole_stack();
+	const struct image *image;
+	uint64_t read_ns;
+
+	(void)state;
+	record.flags = STACK_UNLISTED;
+	image = take(replay, &record, WHOLE_BYTES);
+	assert_non_null(image);
+	read_ns = image->refreshed_ns;
+	collector_told_before(replay->collector, read_ns - 1);
+	take(replay, &record, WHOLE_BYTES);
+	assert_int_equal(image->refreshed_ns, read_ns);
+	collector_told_before(replay->collector, clock_ns(CLOCK_MONOTONIC));
+	take(replay, &record, WHOLE_BYTES);
+	assert_true(image->refreshed_ns > read_ns);
+	replay_quiet_free(replay);
 }
 
 /* Where a file lies: the names of its path, the last one first, each with its NUL. */
@@ -457,6 +480,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counts_of_a_stack),
 		cmocka_unit_test(test_records_that_are_cut),
+		cmocka_unit_test(test_mappings_are_not_read_again_for_what_came_before),
 		cmocka_unit_test(test_paths_of_files),
 		cmocka_unit_test(test_names_of_programs),
 		cmocka_unit_test(test_noise),

@@ -172,7 +172,8 @@ static struct image *take_stack(struct collector *collector, struct image *image
 	if (!image || places > words || record->frame_count > words - places ||
 	    record->python_count > (words - places - record->frame_count) / 2)
 		return NULL;
-	if (record->flags & (STACK_NO_MAPPING | STACK_UNLISTED) && image_refresh_due(image))
+	if (record->flags & (STACK_NO_MAPPING | STACK_UNLISTED) &&
+	    image_refresh_due(&collector->images, image))
 		refresh(collector, image);
 	stack_table_add(&collector->stacks, &collector->images, &collector->modules, image, record);
 	return image;
@@ -195,6 +196,11 @@ static size_t record_bytes_min(const struct record *record)
 	default:
 		return sizeof(struct record);
 	}
+}
+
+void collector_told_before(struct collector *collector, uint64_t moment_ns)
+{
+	collector->images.told_before_ns = moment_ns;
 }
 
 struct image *collector_take(struct collector *collector, const void *data, size_t size)

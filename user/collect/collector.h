@@ -73,6 +73,12 @@ void collector_refresh(struct collector *collector, uint32_t pid);
 struct image *collector_take(struct collector *collector, const void *record, size_t size);
 
 /*
+ * What is taken in from now on was made before that moment of CLOCK_MONOTONIC: mappings that were read
+ * since need not be read again for it. 0: at any time.
+ */
+void collector_told_before(struct collector *collector, uint64_t moment_ns);
+
+/*
  * Looks the names up that a snapshot would need by now, except those of perf maps, which change. It
  * may take long; a snapshot that follows soon then does not.
  */

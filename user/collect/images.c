@@ -91,8 +91,10 @@ static bool has_same_code(const struct mappings *before, const struct mappings *
 	return true;
 }
 
-bool image_refresh_due(const struct image *image)
+bool image_refresh_due(const struct images *images, const struct image *image)
 {
+	if (images->told_before_ns && image->refreshed_ns > images->told_before_ns)
+		return false;
 	return !image->refresh_after_ns || clock_ns(CLOCK_MONOTONIC) >= image->refresh_after_ns;
 }
 
@@ -189,6 +191,7 @@ static int read_mappings(const struct images *images, struct image *image,
 	int error = mappings_read(images->procfs, (pid_t)image->pid, mappings);
 	uint64_t end_ns = clock_ns(CLOCK_MONOTONIC);
 
+	image->refreshed_ns = start_ns;
 	if (!error) {
 		date_mappings(image, mappings, unloads, count_unloads(images, image));
 		image->unloads = unloads;
@@ -352,7 +355,7 @@ const struct mapping *image_find_mapping(const struct images *images, struct ima
 {
 	const struct mapping *mapping = mappings_find(&image->mappings, address);
 
-	if ((!mapping || unloads > mapping->seen_until) && image_refresh_due(image)) {
+	if ((!mapping || unloads > mapping->seen_until) && image_refresh_due(images, image)) {
 		image_refresh(images, image);
 		mapping = mappings_find(&image->mappings, address);
 	}

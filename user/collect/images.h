@@ -60,6 +60,7 @@ struct image {
 	bool spared;               /* it was gone when mappings were forgotten last */
 	bool removed;              /* to be forgotten */
 	size_t number;             /* its place in a snapshot in the making */
+	uint64_t refreshed_ns;     /* when they were read last, or could not be */
 	uint64_t refresh_after_ns; /* a search for an address waits until then */
 	struct perf_map *perf_map; /* names from a JIT; NULL: none */
 	struct file_stamp perf_map_stamp;
@@ -80,6 +81,8 @@ struct images {
 	struct image **by_number; /* of their spaces; made with the first one */
 	struct image *by_pid;     /* the newest of each */
 	struct file_users *users; /* those that are not gone; made with the first image */
+	/* What is taken in was made before this moment of CLOCK_MONOTONIC; 0: not known. */
+	uint64_t told_before_ns;
 };
 
 /* The image of a space, NULL where it is not known. */
@@ -112,10 +115,11 @@ struct image *images_add_executed(struct images *images, uint32_t space, uint32_
 bool image_refresh(const struct images *images, struct image *image);
 
 /*
- * Whether to read the mappings again because an address is in none of them. With tens of thousands
- * of them that takes long, and may be in vain each time: then not always.
+ * Whether to read the mappings again because an address is in none of them. Not where they were read
+ * since what names it was made: of a process that has just begun there are hundreds of such stacks. With
+ * tens of thousands of mappings it takes long, and may be in vain each time: then not always.
  */
-bool image_refresh_due(const struct image *image);
+bool image_refresh_due(const struct images *images, const struct image *image);
 
 /*
  * The mapping that held an address when libraries had been unloaded so often: in another time

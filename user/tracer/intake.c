@@ -7,12 +7,15 @@
 
 #include <bpf/libbpf.h>
 
+#include "../lib/clock.h"
+
 /* Beyond so much, the rest waits in the ring buffer. */
 #define ASIDE_BYTES ((size_t)128 << 20)
 
 struct aside {
 	struct aside *next;
 	size_t size;
+	uint64_t at_ns;
 	char bytes[];
 };
 
@@ -39,6 +42,7 @@ static int set_aside(void *context, void *data, size_t size)
 	}
 	aside->next = NULL;
 	aside->size = size;
+	aside->at_ns = clock_ns(CLOCK_MONOTONIC);
 	memcpy(aside->bytes, data, size);
 	*intake->end = aside;
 	intake->end = &aside->next;
@@ -109,6 +113,16 @@ const void *intake_next(struct intake *intake, size_t *size)
 	intake->bytes -= aside->size;
 	*size = aside->size;
 	return aside->bytes;
+}
+
+uint64_t intake_aside_ns(const struct intake *intake)
+{
+	return intake->handed ? intake->handed->at_ns : 0;
+}
+
+bool intake_has_some(const struct intake *intake)
+{
+	return intake->first != NULL;
 }
 
 size_t intake_lost(const struct intake *intake)

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../lib/loop.h"
 
@@ -33,6 +34,12 @@ void intake_fetch(struct intake *intake);
  * The oldest record that is set aside, NULL: none. It is there until the next call.
  */
 const void *intake_next(struct intake *intake, size_t *size);
+
+/* When the one that intake_next() gave last was set aside, CLOCK_MONOTONIC: it was made before. */
+uint64_t intake_aside_ns(const struct intake *intake);
+
+/* Whether there are any. */
+bool intake_has_some(const struct intake *intake);
 
 /* How many records there was no memory for. */
 size_t intake_lost(const struct intake *intake);

@@ -37,6 +37,7 @@ struct traced {
 	uint32_t *old_spaces; /* of the images before, whose blocks are still known */
 	size_t old_space_count;
 	struct probed_files files; /* with probes for this process alone */
+	uint64_t looked_ns;        /* when what it has mapped was looked at last */
 	bool asked;                /* by its number, so that its end is told */
 	bool told;
 	int status; /* once it is gone: as wait(2) has it */

@@ -16,7 +16,10 @@
 #include "../profile/snapshot_merge.h"
 #include "../probes/install.h"
 
-#define DRAIN_ROUNDS 64
+/* For records: while others wait for their turn, before a report, at the end. */
+#define TURN_NS   100000000u
+#define REPORT_NS UINT64_C(2000000000)
+#define LAST_NS   UINT64_C(20000000000)
 
 static int load(struct tracer *tracer)
 {
@@ -197,6 +200,7 @@ static int attach(struct tracer *tracer, struct traced *traced, struct failure *
 	bool linker;
 	int result;
 
+	traced->looked_ns = clock_ns(CLOCK_MONOTONIC);
 	collector_refresh(tracer->collector, pid);
 	tell_troubles(tracer);
 	result = probing_attach(&tracer->probing, traced->pid, files, &linker, failure);
@@ -321,9 +325,20 @@ bool tracer_next_end(struct tracer *tracer, pid_t *pid, int *status)
 	return false;
 }
 
+/* Of a program that starts many libraries are told one after the other. */
+static void loaded(struct tracer *tracer, const struct record *record)
+{
+	struct traced *traced = targets_find_space(tracer->targets, record->space);
+
+	if (traced && traced->looked_ns <= intake_aside_ns(tracer->intake))
+		attach_later(tracer, traced);
+}
+
 static void take_record(struct tracer *tracer, const void *data, size_t size)
 {
 	const struct record *record = data;
+
+	collector_told_before(tracer->collector, intake_aside_ns(tracer->intake));
 
 	if (tracer->stopped || record->type == RECORD_STACK || record->type == RECORD_FILE) {
 		collector_take(tracer->collector, data, size);
@@ -332,7 +347,7 @@ static void take_record(struct tracer *tracer, const void *data, size_t size)
 	switch (record->type) {
 	case RECORD_LOADED:
 		collector_take(tracer->collector, data, size);
-		attach_later(tracer, targets_find_space(tracer->targets, record->space));
+		loaded(tracer, record);
 		break;
 	case RECORD_EXEC:
 		image_changed(tracer, data);
@@ -402,24 +417,33 @@ void tracer_stop(struct tracer *tracer)
 	tracer_drain(tracer);
 }
 
-/* Of records that come faster than they can be taken there is no end. */
-static void take_records(struct tracer *tracer)
+/* Of records that come faster than they can be taken there is no end: so for so long at the most. */
+static void take_records(struct tracer *tracer, uint64_t most_ns)
 {
-	for (int round = 0; round < DRAIN_ROUNDS; round++) {
-		const void *record;
-		size_t size, count = 0;
+	uint64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
+	const void *record;
+	size_t size;
 
+	for (;;) {
 		intake_fetch(tracer->intake);
-		for (; (record = intake_next(tracer->intake, &size)); count++)
+		if (!intake_has_some(tracer->intake))
+			return;
+		while ((record = intake_next(tracer->intake, &size))) {
 			take_record(tracer, record, size);
-		if (!count)
-			break;
+			if (clock_ns(CLOCK_MONOTONIC) - begun_ns > most_ns)
+				return;
+		}
 	}
+}
+
+bool tracer_is_behind(const struct tracer *tracer)
+{
+	return intake_has_some(tracer->intake);
 }
 
 void tracer_drain(struct tracer *tracer)
 {
-	take_records(tracer);
+	take_records(tracer, tracer->stopped ? LAST_NS : TURN_NS);
 	if (tracer->stopped)
 		return;
 	interpreters_retry(tracer->interpreters);
@@ -539,7 +563,7 @@ struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
 
 	if (!tracer->stopped) {
 		collector_find_names(tracer->collector);
-		take_records(tracer);
+		take_records(tracer, REPORT_NS);
 		interpreters_measure(tracer->interpreters);
 		if (tracer->growth)
 			growth_settle(tracer->growth);

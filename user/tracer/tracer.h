@@ -116,8 +116,11 @@ struct tracer_usage {
 
 void tracer_usage(const struct tracer *tracer, struct tracer_usage *usage);
 
-/* Takes in what the programs have sent; attaches to what was loaded since. */
+/* Takes in what the programs have sent, for a moment; attaches to what was loaded since. */
 void tracer_drain(struct tracer *tracer);
+
+/* Whether there was more than that. */
+bool tracer_is_behind(const struct tracer *tracer);
 
 /*
  * The next of the processes of tracer_add_process() that has ended since this was asked; false:

@@ -90,7 +90,7 @@ enum wait_result waiting_next(struct waiting *waiting, struct tracer *tracer)
 			waiting->due = false;
 			return WAIT_INTERVAL;
 		}
-		if (loop_wait(waiting->loop, IDLE_MS) < 0)
+		if (loop_wait(waiting->loop, tracer_is_behind(tracer) ? 0 : IDLE_MS) < 0)
 			return WAIT_END;
 	}
 }
