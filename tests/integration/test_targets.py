@@ -107,6 +107,26 @@ def test_children_leave_nothing_behind(kind, count):
         assert report["live_blocks"] == 0
 
 
+def test_what_has_ended_makes_room():
+    """Of many children that come and go in a long recording the first ones are left out, with all that is
+    known of them, before there is no room for the stacks of those that come."""
+    rows, lives = 512, 600
+    with Target("lives") as parent, Tracer("--follow", "--max-stacks", str(rows)) as tracer:
+        tracer.do("add", parent.pid)
+        tracer.do("start")
+        for _ in range(lives // 20):
+            parent.process.stdin.write("fork 20\n")
+            parent.process.stdin.flush()
+            parent.lines.until("^done$")
+            tracer.until("usage", 0, lambda now: now["stacks"] <= rows // 2)
+        targets = tracer.ask("list")
+        report = tracer.ask("report")
+    assert targets[0]["pid"] == parent.pid and 1 < len(targets) < lives
+    assert report["losses"]["ended_left_out"] == lives + 1 - len(targets)
+    assert set(report["losses"]) <= {"ended_left_out", "unwind_busy"}, report
+    assert report["live_blocks"] == (len(targets) - 1) * LIFE_BLOCKS
+
+
 @pytest.mark.parametrize("count", [40, pytest.param(LONG, marks=pytest.mark.long)])
 def test_each_alone_leaves_nothing_behind(count):
     """Each with probes of its own; some are removed while they live, and go on unharmed."""

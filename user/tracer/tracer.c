@@ -448,6 +448,7 @@ void tracer_drain(struct tracer *tracer)
 		return;
 	interpreters_retry(tracer->interpreters);
 	tracer_settle_sites(tracer);
+	tracer_make_room(tracer);
 	tracer_sweep(tracer);
 	if (tracer->growth)
 		growth_poll(tracer->growth);

@@ -26,6 +26,7 @@ struct tracer {
 	struct probed_files shared_files; /* with probes for all processes */
 	struct targets *targets;
 	uint64_t sweep_due_ns; /* where something was removed */
+	uint64_t room_due_ns;  /* when it is looked at how much of it is taken */
 	bool started;
 	bool stopped;
 	int64_t started_at_ns;
@@ -46,6 +47,9 @@ void tracer_settle_sites(struct tracer *tracer);
 
 /* Says what came of comparing them, as proofs_next_end() has it. */
 void tracer_tell_proofs(const struct tracer *tracer, bool all);
+
+/* Leaves targets that have ended out where there is not room for all that may come. */
+void tracer_make_room(struct tracer *tracer);
 
 /* Sweeps out what was removed, where it is time for that. */
 void tracer_sweep(struct tracer *tracer);

@@ -10,6 +10,10 @@
 #define SWEEP_SPACES   64
 #define SWEEP_AFTER_NS 1000000000u
 
+/* Of the room for stacks, blocks and processes, for targets that have ended too: what comes needs the rest. */
+#define ROOM_SHARE    2 /* half */
+#define ROOM_APART_NS 100000000u
+
 uint32_t tracer_target(const struct tracer *tracer, pid_t pid)
 {
 	const struct traced *traced = targets_find_pid(tracer->targets, pid);
@@ -89,6 +93,64 @@ int tracer_remove(struct tracer *tracer, uint32_t id)
 	if (!tracer->sweep_due_ns)
 		tracer->sweep_due_ns = clock_ns(CLOCK_MONOTONIC) + SWEEP_AFTER_NS;
 	return 0;
+}
+
+static size_t count_gone(const struct tracer *tracer)
+{
+	const struct traced *traced;
+	size_t gone = 0;
+
+	for (uint32_t id = 0; (traced = targets_next(tracer->targets, id)); id = traced->id)
+		gone += traced->state == TARGET_GONE;
+	return gone;
+}
+
+static bool is_room_scarce(const struct tracer *tracer, size_t gone)
+{
+	const struct tracer_config *config = &tracer->config;
+	struct counters counters;
+
+	if (gone > SPACE_MAX / ROOM_SHARE / 2 || /* most have been executed, and have two */
+	    tracer->loaded.skeleton->bss->stacks_used > config->max_stacks / ROOM_SHARE)
+		return true;
+	return !ledger_view_counters(&tracer->loaded.view, &counters) &&
+	       counters.alloc_blocks - counters.free_blocks > config->max_blocks / ROOM_SHARE;
+}
+
+/* Those that came first; many at a time, as each sweep goes through all that is known. */
+static void leave_out(struct tracer *tracer, size_t count)
+{
+	struct traced *traced;
+
+	for (uint32_t id = 0; count && (traced = targets_next(tracer->targets, id));) {
+		id = traced->id;
+		if (traced->state != TARGET_GONE || (traced->asked && !traced->told))
+			continue;
+		if (tracer_remove(tracer, id))
+			return;
+		tracer->losses[LOSS_ended_left_out]++;
+		count--;
+	}
+}
+
+/*
+ * What was removed is not swept out yet: how much room that makes is seen afterwards. Before the
+ * recording begins nothing is known of anybody.
+ */
+void tracer_make_room(struct tracer *tracer)
+{
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	size_t gone;
+
+	if (!tracer->started || tracer->config.peak || now_ns < tracer->room_due_ns ||
+	    spaces_removed(tracer->spaces))
+		return;
+	tracer->room_due_ns = now_ns + ROOM_APART_NS;
+	gone = count_gone(tracer);
+	if (!gone || !is_room_scarce(tracer, gone))
+		return;
+	leave_out(tracer, (gone + 1) / 2);
+	tracer->sweep_due_ns = now_ns;
 }
 
 static bool is_mapped(void *context, dev_t device, uint64_t inode)
