@@ -33,7 +33,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
-        self.asked = threading.Event()
+        self.asked = threading.Semaphore(0)
         self.let = threading.Event()
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -48,7 +48,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.server.asked.set()
+        self.server.asked.release()
         self.server.let.wait(TIMEOUT)
         self.send_error(404)
 
@@ -107,7 +107,7 @@ def test_stacks_that_come_while_names_are_awaited(tmp_path, server, stripped):
         errors.until("^unfreed: tracing ")
         one.go()
         truths = [one.truth()]
-        assert server.asked.wait(TIMEOUT)
+        assert server.asked.acquire(timeout=TIMEOUT)
         for other in others:
             other.go()
             truths.append(other.truth())
@@ -117,3 +117,50 @@ def test_stacks_that_come_while_names_are_awaited(tmp_path, server, stripped):
     assert not any(report["losses"].values()), report["losses"]
     assert {key: report["totals"][key] for key in TOTALS} == {
         key: sum(truth[key] for truth in truths) for key in TOTALS}
+
+
+@pytest.fixture
+def reporting(tmp_path, server, stripped):
+    """A recording with options of a program that has allocated, whose first report waits for names."""
+    with contextlib.ExitStack() as ends:
+        def start(*options):
+            target = ends.enter_context(Target(stripped))
+            recorder = ends.enter_context(subprocess.Popen(
+                [UNFREED, "record", "--exact", "-i", "1", *options, "-o", tmp_path / "report.json", "-p",
+                 str(target.pid)], stderr=subprocess.PIPE, text=True))
+            ends.callback(recorder.kill)
+            recorder.errors = Lines(recorder.stderr)
+            recorder.errors.until("^unfreed: tracing ")
+            target.go()
+            recorder.truth = target.truth()
+            assert server.asked.acquire(timeout=TIMEOUT)
+            return recorder
+        yield start
+
+
+def ended(recorder, tmp_path):
+    assert recorder.wait(TIMEOUT) == 0, recorder.errors.rest()
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert {key: report["totals"][key] for key in TOTALS} == {key: recorder.truth[key] for key in TOTALS}
+    return {frame["name"] for stack in report["stacks"] for frame in stack["frames"]}
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_the_end_is_not_waited_for_behind_names(interrupted, reporting, server, tmp_path):
+    """A report on the way to it gives them up, and the last one asks for them anew."""
+    recorder = reporting(*([] if interrupted else ["-d", "3"]))
+    if interrupted:
+        recorder.send_signal(signal.SIGINT)
+    assert server.asked.acquire(timeout=60), "it still waits, as it would for two minutes"
+    server.let.set()
+    assert {"main", "malloc"} & ended(recorder, tmp_path)
+
+
+def test_a_second_interrupt_waits_for_no_network(reporting, server, tmp_path):
+    """Names that are on this machine are there all the same."""
+    recorder = reporting()
+    recorder.send_signal(signal.SIGINT)
+    assert server.asked.acquire(timeout=60)
+    recorder.send_signal(signal.SIGINT)
+    recorder.wait(60)
+    assert "main" in ended(recorder, tmp_path)

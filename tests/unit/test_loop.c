@@ -295,6 +295,10 @@ static void test_a_wait_has_an_end(void **state)
 		-ETIME);
 	put_bytes(&fixture, 1);
 	assert_int_equal(loop_wait_for(NULL, fixture.ends[0], POLLIN, UINT64_MAX), 0);
+	assert_int_equal(
+		loop_wait_unless(NULL, fixture.ends[0], POLLIN, UINT64_MAX, &(bool){false}), 0);
+	assert_int_equal(loop_wait_unless(NULL, fixture.ends[0], POLLIN, UINT64_MAX, &(bool){true}),
+			 -ECANCELED);
 	assert_int_equal(loop_wait_for(fixture.loop, fixture.ends[1], POLLOUT, UINT64_MAX), 0);
 	end(&fixture);
 }

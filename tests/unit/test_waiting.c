@@ -23,6 +23,11 @@ static void test_a_signal_is_noticed_at_once(void **state)
 	assert_false(waiting_interrupted(waiting));
 	loop_serve(loop);
 	assert_true(waiting_interrupted(waiting));
+	assert_true(*waiting_over(waiting));
+	assert_false(*waiting_hurried(waiting));
+	raise(SIGTERM);
+	loop_serve(loop);
+	assert_true(*waiting_hurried(waiting));
 	waiting_free(waiting);
 	loop_free(loop);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "names.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,8 +104,8 @@ static int by_module(const void *left, const void *right)
 	return 0;
 }
 
-/* Resolves a run of names in one module. */
-static void resolve_module(struct names *names, struct name **run, size_t count)
+/* Resolves a run of names in one module. Returns whether that was given up: then it is for another time. */
+static bool resolve_module(struct names *names, struct name **run, size_t count)
 {
 	struct module *module = run[0]->address.module;
 	uint64_t *offsets = calloc(count, sizeof(*offsets));
@@ -123,12 +124,13 @@ static void resolve_module(struct names *names, struct name **run, size_t count)
 	}
 	free(offsets);
 	free(lists);
+	return module->names_error == -ECANCELED;
 }
 
 void names_resolve(struct names *names)
 {
 	struct name **pending = names->pending;
-	size_t count = names->pending_count;
+	size_t count = names->pending_count, left = 0;
 
 	if (!count)
 		return;
@@ -138,11 +140,16 @@ void names_resolve(struct names *names)
 		while (end < count &&
 		       pending[end]->address.module == pending[start]->address.module)
 			end++;
-		resolve_module(names, pending + start, end - start);
+		if (!resolve_module(names, pending + start, end - start))
+			continue;
+		memmove(pending + left, pending + start, (end - start) * sizeof(struct name *));
+		left += end - start;
 	}
+	names->pending_count = left;
+	if (left)
+		return;
 	free(pending);
 	names->pending = NULL;
-	names->pending_count = 0;
 }
 
 struct name_counts names_count(const struct names *names)

@@ -35,7 +35,8 @@ struct need {
 	ino_t inode;
 	bool asked;
 	bool mixed;
-	size_t calls; /* of all readers */
+	size_t calls;         /* of all readers */
+	const bool *given_up; /* NULL: never */
 	struct patience patience;
 };
 
@@ -101,6 +102,15 @@ void confined_use_loop(struct confined *confined, struct loop *loop)
 	confined->loop = loop;
 }
 
+void confined_give_up_if(struct confined *confined, const bool *given_up, bool network)
+{
+	for (int which = 0; which < CONFINED_NEEDS; which++) {
+		struct need *need = &confined->needs[which];
+
+		need->given_up = need->network || !network ? given_up : NULL;
+	}
+}
+
 void confined_set_timeout_ms(struct confined *confined, unsigned int timeout_ms)
 {
 	confined->forced_timeout_ms = timeout_ms;
@@ -131,13 +141,19 @@ struct exchange {
 	int socket;
 	struct loop *loop;
 	uint64_t deadline_ns;
+	const bool *given_up;
 };
+
+static int wait_for(const struct exchange *exchange, short events)
+{
+	return loop_wait_unless(exchange->loop, exchange->socket, events, exchange->deadline_ns,
+				exchange->given_up);
+}
 
 static int send_all(const struct exchange *exchange, const void *data, size_t length)
 {
 	while (length) {
-		int error = loop_wait_for(exchange->loop, exchange->socket, POLLOUT,
-					  exchange->deadline_ns);
+		int error = wait_for(exchange, POLLOUT);
 		ssize_t sent;
 
 		if (error)
@@ -156,8 +172,7 @@ static int send_all(const struct exchange *exchange, const void *data, size_t le
 static int receive_all(const struct exchange *exchange, void *data, size_t length)
 {
 	while (length) {
-		int error = loop_wait_for(exchange->loop, exchange->socket, POLLIN,
-					  exchange->deadline_ns);
+		int error = wait_for(exchange, POLLIN);
 		ssize_t got;
 
 		if (error)
@@ -239,7 +254,8 @@ static int exchange_messages(struct confined *confined, const struct confined_ca
 		.magic = CALL_MAGIC, .length = (uint32_t)call->length, .function = call->function};
 	int status = 0;
 	int error = reader_provide(confined, call, file);
-	const struct exchange exchange = {need->reader.socket, confined->loop, deadline_ns};
+	const struct exchange exchange = {need->reader.socket, confined->loop, deadline_ns,
+					  need->given_up};
 
 	if (error)
 		return error;
@@ -257,6 +273,7 @@ static int exchange_messages(struct confined *confined, const struct confined_ca
 static int call_timed(struct confined *confined, const struct confined_call *call,
 		      const struct stat *file, struct confined_answer *answer)
 {
+	const struct need *need = &confined->needs[call->need];
 	struct patience *patience = &confined->needs[call->need].patience;
 	int64_t start_ms = now_ms();
 	int64_t wait_ms = patience_for(patience, file, start_ms);
@@ -264,6 +281,8 @@ static int call_timed(struct confined *confined, const struct confined_call *cal
 
 	if (!wait_ms)
 		return -ETIME;
+	if (need->given_up && *need->given_up)
+		return -ECANCELED;
 	if (confined->forced_timeout_ms != MS_UNSET)
 		wait_ms = confined->forced_timeout_ms;
 	error = exchange_messages(confined, call, file, (uint64_t)(start_ms + wait_ms) * 1000000,
@@ -336,6 +355,8 @@ const char *confined_error_text(int error)
 		return "its reader crashed";
 	case -ETIME:
 		return "reading it took too long";
+	case -ECANCELED:
+		return "given up, as the recording ended";
 	case -EREMOTE:
 		return "on a file system that a user's process serves";
 	default:

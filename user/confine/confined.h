@@ -82,6 +82,13 @@ bool confined_has_network(void);
 void confined_use_loop(struct confined *confined, struct loop *loop);
 
 /*
+ * No answer is waited for any longer as soon as *given_up, which something that is LOOP_ALWAYS may set: a
+ * call then returns -ECANCELED, unless what it asks is kept. NULL: never. `network`: that goes for
+ * CONFINED_DEBUGINFOD alone.
+ */
+void confined_give_up_if(struct confined *confined, const bool *given_up, bool network);
+
+/*
  * Returns what the function returned, or -EPIPE (it crashed, or answered nonsense), -ETIME (it took
  * too long, or the file did so before for this need), -ENOEXEC (no regular file), or another negative
  * errno. The answer is the caller's to free where 0 is returned, and empty otherwise.

@@ -259,12 +259,18 @@ void loop_rest(struct loop *loop, uint64_t until_ns)
 
 int loop_wait_for(struct loop *loop, int fd, short events, uint64_t deadline_ns)
 {
+	return loop_wait_unless(loop, fd, events, deadline_ns, NULL);
+}
+
+int loop_wait_unless(struct loop *loop, int fd, short events, uint64_t deadline_ns,
+		     const bool *given_up)
+{
 	struct pollfd ready[] = {
 		{.fd = fd, .events = events},
 		{.fd = loop ? loop->always : -1, .events = POLLIN},
 	};
 
-	for (;;) {
+	while (!given_up || !*given_up) {
 		int left_ms = until_ms(deadline_ns);
 		int count = left_ms ? poll(ready, 2, left_ms) : 0;
 
@@ -277,4 +283,5 @@ int loop_wait_for(struct loop *loop, int fd, short events, uint64_t deadline_ns)
 		if (count > 0 && ready[0].revents)
 			return 0;
 	}
+	return -ECANCELED;
 }

@@ -90,4 +90,8 @@ void loop_rest(struct loop *loop, uint64_t until_ns);
  */
 int loop_wait_for(struct loop *loop, int fd, short events, uint64_t deadline_ns);
 
+/* The same; -ECANCELED as soon as *given_up, which what is served meanwhile may set. NULL: never. */
+int loop_wait_unless(struct loop *loop, int fd, short events, uint64_t deadline_ns,
+		     const bool *given_up);
+
 #endif

@@ -168,6 +168,7 @@ void recording_end(const struct recording *recording)
 
 bool recording_wait(struct recording *recording)
 {
+	confined_give_up_if(recording->reading.confined, waiting_over(recording->waiting), false);
 	bool more = waiting_next(recording->waiting, recording->tracer) == WAIT_INTERVAL;
 
 	tell_ends(recording);
@@ -227,8 +228,11 @@ struct snapshot *recording_report(struct recording *recording, bool last)
 	struct row_growth *growth = NULL;
 	struct snapshot *snapshot;
 
-	if (last)
+	if (last) {
+		confined_give_up_if(recording->reading.confined,
+				    waiting_hurried(recording->waiting), true);
 		tracer_halt(recording->tracer);
+	}
 	footprints_measure(recording->footprints, last);
 	if (recording->windows) {
 		growth = windows_rows(recording->windows);

@@ -63,7 +63,7 @@ static int resolve_part(struct confined *confined, int fd, const char *path,
 		int error =
 			resolve_as(confined, CONFINED_DEBUGINFOD, fd, path, offsets, count, lists);
 
-		if (error != -ETIME)
+		if (error != -ETIME && error != -ECANCELED)
 			return error;
 	}
 	return resolve_as(confined, CONFINED_NAMES, fd, path, offsets, count, lists);

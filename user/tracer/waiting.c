@@ -17,6 +17,7 @@ struct waiting {
 	struct loop_source *interval;
 	bool started;
 	bool interrupted;
+	bool hurried;
 	bool over;
 	bool due; /* a report */
 };
@@ -30,6 +31,7 @@ static void note_signal(void *context)
 {
 	struct waiting *waiting = context;
 
+	waiting->hurried = waiting->interrupted;
 	waiting->interrupted = waiting->over = true;
 }
 
@@ -51,7 +53,7 @@ struct waiting *waiting_new(struct loop *loop, uint64_t duration_ns, uint64_t in
 	signals_of_end(&signals);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
 	waiting->signals = loop_on_signals(loop, &signals, LOOP_ALWAYS, note_signal, waiting);
-	waiting->end = loop_on_timer(loop, LOOP_IN_TURN, note_end, waiting);
+	waiting->end = loop_on_timer(loop, LOOP_ALWAYS, note_end, waiting);
 	waiting->interval = loop_on_timer(loop, LOOP_IN_TURN, note_interval, waiting);
 	if (waiting->signals && waiting->end && waiting->interval)
 		return waiting;
@@ -72,6 +74,16 @@ void waiting_free(struct waiting *waiting)
 bool waiting_interrupted(const struct waiting *waiting)
 {
 	return waiting->interrupted;
+}
+
+const bool *waiting_over(const struct waiting *waiting)
+{
+	return &waiting->over;
+}
+
+const bool *waiting_hurried(const struct waiting *waiting)
+{
+	return &waiting->hurried;
 }
 
 /* What came while a report was written was set aside, so that records are taken before the wait. */
