@@ -152,7 +152,7 @@ $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
 
-units: $(units) $(BUILD)/tests/stream_record $(BUILD)/tests/targets
+units: $(units) $(patsubst %,$(BUILD)/tests/%,stream_record targets bpf_entries)
 
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libunfreed.a
 	$(call say,TEST,$@)

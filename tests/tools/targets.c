@@ -21,15 +21,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <bpf/bpf.h>
-#include <linux/bpf.h>
-
 #include "commands/tell.h"
 #include "confine/confined.h"
 #include "lib/message.h"
 #include "probes/kernel.h"
 #include "tracer/tracer.h"
 #include "../unit/count_descriptors.h"
+#include "map_entries.h"
 
 static size_t resident_kb(void)
 {
@@ -66,33 +64,14 @@ static pid_t keeper_pid(void)
 	return found;
 }
 
-static size_t count_entries(int map, size_t key_size)
-{
-	char key[64];
-	void *before = NULL;
-	size_t count = 0;
-
-	if (key_size > sizeof(key))
-		return 0;
-	while (!bpf_map_get_next_key(map, before, key)) {
-		before = key;
-		count++;
-	}
-	return count;
-}
-
 /* Of this process's hash maps, by name: its libbpf has no way to ask it for them. */
 static void print_map_entries(void)
 {
 	for (int fd = 0; fd < 256; fd++) {
-		struct bpf_map_info info = {0};
-		__u32 size = sizeof(info);
+		struct bpf_map_info info;
 
-		if (bpf_obj_get_info_by_fd(fd, &info, &size) || !info.key_size ||
-		    !info.value_size ||
-		    (info.type != BPF_MAP_TYPE_HASH && info.type != BPF_MAP_TYPE_PERCPU_HASH))
-			continue;
-		printf(", \"%s\": %zu", info.name, count_entries(fd, info.key_size));
+		if (map_is_hash(fd, &info))
+			printf(", \"%s\": %zu", info.name, map_count_entries(fd, info.key_size));
 	}
 }
 
