@@ -90,12 +90,12 @@ static int run(struct record_options *options)
 int record_main(int argc, char **argv)
 {
 	struct record_options options;
-	int status = STATUS_FAILURE;
+	int status = STATUS_USAGE;
 
-	record_options_parse(argc, argv, &options);
-	options.outputs.fresh = true;
-	if (output_check_all(&options.outputs))
-		status = run(&options);
+	if (!record_options_parse(argc, argv, &options)) {
+		options.outputs.fresh = true;
+		status = output_check_all(&options.outputs) ? run(&options) : STATUS_FAILURE;
+	}
 	record_options_release(&options);
 	return status;
 }

@@ -310,17 +310,14 @@ static const struct argp argp = {
 	.children = children,
 };
 
-void record_options_parse(int argc, char **argv, struct record_options *record)
+int record_options_parse(int argc, char **argv, struct record_options *record)
 {
 	*record = (struct record_options){
 		.target = {.verb = "record traces", .many = true, .may_start = true},
 		.config = {.max_blocks = MAX_BLOCKS_DEFAULT, .max_stacks = MAX_STACKS_DEFAULT},
 	};
 	output_plan_init(&record->outputs);
-	if (argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, record)) {
-		record_options_release(record);
-		exit(STATUS_USAGE);
-	}
+	return argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, record);
 }
 
 void record_options_release(struct record_options *record)

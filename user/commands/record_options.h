@@ -19,8 +19,8 @@ struct record_options {
 	struct output_plan outputs;
 };
 
-/* Parses; on a mistake prints one sentence and exits with STATUS_USAGE. Also serves --help. */
-void record_options_parse(int argc, char **argv, struct record_options *options);
+/* Parses. Returns 0, or non-zero on a mistake, which was told; to be released in any case. */
+int record_options_parse(int argc, char **argv, struct record_options *options);
 void record_options_release(struct record_options *options);
 
 #endif

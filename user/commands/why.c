@@ -2,7 +2,6 @@
 /* `unfreed why`: parse, ask for as long as it takes, write one answer. */
 #include "why.h"
 
-#include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -21,98 +20,11 @@
 #include "../output/why.h"
 #include "../output/why_label.h"
 #include "../service/inquiry.h"
-#include "arguments.h"
-#include "../service/reading.h"
 #include "../service/survey.h"
-#include "target_options.h"
 #include "tell.h"
+#include "why_options.h"
 
-#define DURATION_S     120
-#define DURATION_MAX_S (7.0 * 86400)
-
-enum {
-	KEY_FAIL_ABOVE = 0x7100,
-	KEY_TOP,
-	TOP_MAX = 1000,
-	OUTPUTS_MAX = 16,
-	END_TRIES = 500,
-	END_TRY_US = 10000,
-};
-
-struct why_options {
-	struct target_choice target;
-	struct look_options look;
-	struct reading reading;
-	double duration_s;
-	double fail_above_bytes; /* an hour; negative: never */
-	long top;
-	const char *outputs[OUTPUTS_MAX];
-	size_t output_count;
-};
-
-static const struct argp_option options[] = {
-	{"duration", 'd', "SECS", 0, "Ask for so long (default 120)", 0},
-	{"output", 'o', "FILE", 0,
-	 "Write there: text, JSON where the name ends in .json, a page where in .html. Repeatable",
-	 1},
-	{"top", KEY_TOP, "N", 0,
-	 "So many findings in full as text, as many more by name (default 6)", 1},
-	{"fail-above", KEY_FAIL_ABOVE, "RATE", 0,
-	 "Exit with status 1 where it surely grows faster, as in 1MB/h", 1},
-	{0},
-};
-
-static error_t add_output(struct why_options *why, const char *path)
-{
-	if (why->output_count == OUTPUTS_MAX) {
-		message_error("-o can be given %d times", OUTPUTS_MAX);
-		return EINVAL;
-	}
-	why->outputs[why->output_count++] = path;
-	return 0;
-}
-
-static error_t parse_option(int key, char *argument, struct argp_state *state)
-{
-	struct why_options *why = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = &why->target;
-		state->child_inputs[1] = &why->look;
-		return 0;
-	case 'd':
-		return argument_number("--duration", argument, 1, DURATION_MAX_S, &why->duration_s);
-	case 'o':
-		return add_output(why, argument);
-	case KEY_TOP:
-		return argument_count("--top", argument, TOP_MAX, &why->top);
-	case KEY_FAIL_ABOVE:
-		return argument_rate("--fail-above", argument, &why->fail_above_bytes);
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static const struct argp_child children[] = {
-	{&target_options_one, 0, NULL, 0},
-	{&look_options_argp, 0, NULL, 0},
-	{&message_options, 0, NULL, 0},
-	{0},
-};
-
-static const struct argp argp = {
-	.options = options,
-	.parser = parse_option,
-	.children = children,
-	.args_doc = "[-p] PID\n-- COMMAND [ARG...]",
-	.doc = "Says why a process grows: what grows in it, what holds it, which line fills it, "
-	       "and "
-	       "whether that is a leak. A master that forks workers stands for these. The process "
-	       "is not stopped and nothing is written into it.\v"
-	       "Exit status: 0 done, 1 a failure while running or growth above --fail-above, 2 "
-	       "usage, 3 the target (no such process), 4 the kernel or the permissions.",
-};
+enum { END_TRIES = 500, END_TRY_US = 10000 };
 
 static volatile bool interrupted;
 
@@ -388,14 +300,10 @@ static enum exit_status run(struct why_options *why)
 
 int why_main(int argc, char **argv)
 {
-	struct why_options why = {
-		.target = {.verb = "why asks about", .workers = true, .may_start = true},
-		.duration_s = DURATION_S,
-		.fail_above_bytes = -1,
-	};
+	struct why_options why;
 	enum exit_status status = STATUS_USAGE;
 
-	if (!argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &why))
+	if (!why_options_parse(argc, argv, &why))
 		status = run(&why);
 	target_choice_release(&why.target);
 	return status;
