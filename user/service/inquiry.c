@@ -22,6 +22,7 @@
 enum {
 	CASES_MAX = 64,
 	BATCHES = 6,
+	CONTAINERS = 24,
 	POLL_HITS = 16, /* between two polls, far from the limit of a word, if they go on alike */
 	POLL_LEAST_NS = 4000000,
 	POLL_MOST_NS = 50000000,
@@ -274,6 +275,35 @@ static void poll_all(struct inquiry *inquiry)
 	add_workers(inquiry, true);
 }
 
+static void look(const struct inquiry *inquiry, struct patient_case *kase, enum chosen_look chosen)
+{
+	const struct objects_request request = {.containers = CONTAINERS,
+						.with_keys = inquiry->options->with_keys};
+
+	if (chosen == MEASURE)
+		case_measure(kase);
+	else if (chosen != NO_LOOK)
+		case_look(kase, chosen == GRAPH_LOOK, &request);
+}
+
+static void look_where_due(struct inquiry *inquiry)
+{
+	for (size_t i = 0; i < inquiry->case_count; i++)
+		look(inquiry, inquiry->cases[i], inquiry_choose_look(inquiry, inquiry->cases[i]));
+}
+
+static void look_last(struct inquiry *inquiry)
+{
+	for (size_t i = 0; i < inquiry->case_count; i++) {
+		struct patient_case *kase = inquiry->cases[i];
+		enum chosen_look chosen = inquiry_choose_last(inquiry, kase);
+
+		look(inquiry, kase, chosen);
+		kase->ends_without_graph =
+			(chosen == PLAIN_LOOK || chosen == MEASURE) && !case_is_still(kase);
+	}
+}
+
 static uint64_t pause_after(uint64_t hits, uint64_t paused_ns)
 {
 	uint64_t pause_ns = hits ? paused_ns * POLL_HITS / hits : POLL_MOST_NS;
@@ -297,7 +327,7 @@ static void ask(struct inquiry *inquiry)
 			next_poll_s = clock_s(CLOCK_MONOTONIC) + poll_pause_s(inquiry);
 			poll_all(inquiry);
 		}
-		inquiry_look(inquiry);
+		look_where_due(inquiry);
 		if (clock_s(CLOCK_MONOTONIC) >= trace_s && !inquiry->trace_tried)
 			begin_trace(inquiry);
 		pause_ns = pause_after(hits, pause_ns);
@@ -317,7 +347,7 @@ int inquiry_run(struct inquiry *inquiry, struct failure *failure)
 	for (size_t i = 0; i < inquiry->case_count; i++)
 		case_watch_end(inquiry->cases[i]);
 	end_trace(inquiry);
-	inquiry_look_last(inquiry);
+	look_last(inquiry);
 	inquiry->ended_s = clock_s(CLOCK_MONOTONIC);
 	poll_all(inquiry);
 	for (size_t i = 0; i < inquiry->case_count; i++)

@@ -47,9 +47,13 @@ double inquiry_until_s(const struct inquiry *inquiry);
 
 /* --- which looks are made --- */
 
-/* Those that are due, and those at the end of all. */
-void inquiry_look(struct inquiry *inquiry);
-void inquiry_look_last(struct inquiry *inquiry);
+enum chosen_look { NO_LOOK, MEASURE, PLAIN_LOOK, GRAPH_LOOK };
+
+/* The one of a process that is due, as far as that is affordable: its step is none any more. */
+enum chosen_look inquiry_choose_look(const struct inquiry *inquiry, struct patient_case *kase);
+
+/* The one at the end of all. */
+enum chosen_look inquiry_choose_last(const struct inquiry *inquiry, struct patient_case *kase);
 
 /* Gives a process that was just taken up its schedule. */
 void inquiry_plan(struct inquiry *inquiry, struct patient_case *kase, bool newcomer);

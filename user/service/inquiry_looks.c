@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * Which looks an inquiry makes. Each process has its schedule (schedule.h), and an allowance of its own; a
+ * Which looks an inquiry makes: decided here, and made elsewhere. Each process has its schedule (schedule.h), and an allowance of its own; a
  * look that is too dear falls away.
  *
  * Of workers that come and go not each can be looked at: looks cost as much of one that lives for
@@ -24,8 +24,6 @@
 #define LIFE_SPENT 0.3   /* of a life: later is too late to begin */
 #define TIME_LEAST 0.05  /* of the inquiry's: less is too short to tell */
 #define MOVED_S    0.5   /* less is no other end */
-
-enum { CONTAINERS = 24 };
 
 static double now_s(void)
 {
@@ -132,15 +130,13 @@ static double find_left(const struct inquiry *inquiry, const struct patient_case
 
 /* --- which look it is to be --- */
 
-enum chosen_look { NO_LOOK, MEASURE, PLAIN_LOOK, GRAPH_LOOK };
-
 /*
  * The last one shows what grew, and where it is too dear, at least where the memory is, to which
  * objects add nothing but whether those that were lost still are.
  */
-static enum chosen_look choose_last(const struct inquiry *inquiry, struct patient_case *kase)
+enum chosen_look inquiry_choose_last(const struct inquiry *inquiry, struct patient_case *kase)
 {
-	if (!kase->patient.looks)
+	if (kase->gone || is_idle_master(inquiry, kase) || !kase->patient.looks)
 		return NO_LOOK;
 	if (!kase->patient.is_python || !kase->look)
 		return GRAPH_LOOK;
@@ -207,51 +203,19 @@ static enum chosen_look choose_look(const struct inquiry *inquiry, const struct 
 	return step->graph && case_is_still(kase) ? NO_LOOK : wanted;
 }
 
-static void look(struct inquiry *inquiry, struct patient_case *kase, enum chosen_look chosen)
-{
-	const struct objects_request request = {.containers = CONTAINERS,
-						.with_keys = inquiry->options->with_keys};
-
-	if (chosen == MEASURE)
-		case_measure(kase);
-	else if (chosen != NO_LOOK)
-		case_look(kase, chosen == GRAPH_LOOK, &request);
-}
-
 /* The schedule of a master that does nothing waits until it does something. */
-static void look_if_due(struct inquiry *inquiry, struct patient_case *kase)
+enum chosen_look inquiry_choose_look(const struct inquiry *inquiry, struct patient_case *kase)
 {
 	if (kase->gone)
-		return;
+		return NO_LOOK;
 	bool idle = is_idle_master(inquiry, kase);
 	if (idle && !kase->patient.looks) {
 		schedule_begin(&kase->schedule, SCHEDULE_OF_ALL, now_s(), inquiry_until_s(inquiry));
-		return;
+		return NO_LOOK;
 	}
 	const struct schedule_step *step = schedule_take(&kase->schedule, now_s());
-	if (step && !idle)
-		look(inquiry, kase, choose_look(inquiry, kase, step));
-}
 
-void inquiry_look(struct inquiry *inquiry)
-{
-	for (size_t i = 0; i < inquiry->case_count; i++)
-		look_if_due(inquiry, inquiry->cases[i]);
-}
-
-void inquiry_look_last(struct inquiry *inquiry)
-{
-	for (size_t i = 0; i < inquiry->case_count; i++) {
-		struct patient_case *kase = inquiry->cases[i];
-
-		if (kase->gone || is_idle_master(inquiry, kase))
-			continue;
-		enum chosen_look chosen = choose_last(inquiry, kase);
-
-		look(inquiry, kase, chosen);
-		kase->ends_without_graph =
-			(chosen == PLAIN_LOOK || chosen == MEASURE) && !case_is_still(kase);
-	}
+	return step && !idle ? choose_look(inquiry, kase, step) : NO_LOOK;
 }
 
 /* --- workers that come and go --- */
