@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -16,16 +15,10 @@
 #include "../lib/clock.h"
 #include "calibration.h"
 #include "cpu_clocks.h"
+#include "pace.h"
 
 #define WINDOWS_PER_S  10
 #define APART_NS       (UINT64_C(1000000000) / WINDOWS_PER_S)
-#define HASTE_MOST     4 /* times the share, in the short run */
-#define REST_LEAST_NS  500000
-#define REST_MOST_NS   50000000
-#define RARE_CHECK_NS  100000000
-#define RARE_HIT_NS    2000        /* about what a probe costs, */
-#define RARE_LEAST_NS  100000.0    /* some hits come after each window */
-#define RARE_SHARE     0.25        /* of which so much of the budget may be spent between windows */
 #define PERF_TAIL_NS   100000000.0 /* for each probe */
 #define SETTLE_NS      2000000     /* with so few hits: only rare functions are left */
 #define QUIET_HITS     2
@@ -55,15 +48,12 @@ struct opener {
 	void *memory;
 	uint32_t half;
 	uint64_t begun_cpu_ns;
-	uint64_t chance;
 	/* In the window's thread: */
+	struct pace pace;
 	struct links open;
 	struct probe first_probe;
 	struct probe_set first;
 	uint64_t prepared_ns; /* how long that took last */
-	uint64_t taken_ns;    /* processor time that windows take lately, at most, */
-	uint64_t last_cpu_ns; /* and as of when, since it all began */
-	uint64_t hits_before, hits_cpu_ns, hits_at_ns;
 	/* Of all threads that close: */
 	pthread_mutex_t closing_lock;
 	pthread_cond_t closed;
@@ -187,15 +177,6 @@ static void rest_until(uint64_t at_ns)
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
 		;
-}
-
-/* Evenly in [0, 1). */
-static double chance(struct opener *opener)
-{
-	opener->chance ^= opener->chance << 13;
-	opener->chance ^= opener->chance >> 7;
-	opener->chance ^= opener->chance << 17;
-	return (double)(opener->chance >> 11) * 0x1p-53;
 }
 
 /* --- closing --- */
@@ -344,10 +325,8 @@ static void open_window(struct opener *opener)
 	after_ns = cpu_in_window(opener);
 	account->total_cpu_ns = after_ns - opener->begun_cpu_ns;
 	took_ns = after_ns - before_ns;
-	account->spent_cpu_ns += took_ns;
-	opener->taken_ns =
-		took_ns > opener->taken_ns ? took_ns : (3 * opener->taken_ns + took_ns) / 4;
-	opener->last_cpu_ns = account->total_cpu_ns;
+	pace_took(&opener->pace, took_ns, account->total_cpu_ns);
+	account->spent_cpu_ns = opener->pace.spent_ns;
 	if (!error)
 		return;
 	account->failed++;
@@ -373,22 +352,6 @@ static void promote(struct opener *opener)
 	pthread_mutex_unlock(&opener->lock);
 }
 
-static void check_rare(struct opener *opener, uint64_t cpu_ns)
-{
-	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), hits = *opener->hits;
-	double allowed_ns;
-
-	if (now_ns < opener->hits_at_ns + RARE_CHECK_NS)
-		return;
-	allowed_ns = RARE_LEAST_NS + opener->start.terms.share * RARE_SHARE *
-					     (double)(cpu_ns - opener->hits_cpu_ns);
-	if (opener->hits_at_ns && (double)(hits - opener->hits_before) * RARE_HIT_NS > allowed_ns)
-		promote(opener);
-	opener->hits_before = hits;
-	opener->hits_cpu_ns = cpu_ns;
-	opener->hits_at_ns = now_ns;
-}
-
 /* How long probes of perf stay when a window is over: the kernel takes them out one by one. */
 static double tail_ns(struct opener *opener)
 {
@@ -404,53 +367,30 @@ static double tail_ns(struct opener *opener)
 	return (double)probes * PERF_TAIL_NS;
 }
 
-/* Processor time of a window, by those before and by what was used since: rather too much. */
-static double expect(struct opener *opener, double pace)
+static double window_ns(struct opener *opener)
 {
-	double length_ns = (double)opener->start.terms.length_ns + SETTLE_NS + tail_ns(opener);
-
-	return fmax((double)opener->taken_ns, pace * length_ns);
-}
-
-/*
- * When the targets will have used enough for the next window, on their clock. What was left unused is
- * not made up for at once.
- */
-static double find_due(struct opener *opener, double chance, double pace)
-{
-	double share = opener->start.terms.share, expected_ns = expect(opener, pace);
-	double paid_ns = ((double)opener->account->spent_cpu_ns + expected_ns) / share;
-	double apart_ns = (double)opener->last_cpu_ns + expected_ns / share / HASTE_MOST;
-
-	return fmax(paid_ns, apart_ns) + chance * expected_ns / share / 2;
-}
-
-/* How long it takes to use so much more. */
-static uint64_t rest_for(double left_ns, double pace)
-{
-	double rest_ns = pace > 0 ? left_ns / pace : REST_MOST_NS;
-
-	return (uint64_t)fmin(fmax(rest_ns, REST_LEAST_NS), REST_MOST_NS);
+	return (double)opener->start.terms.length_ns + SETTLE_NS + tail_ns(opener);
 }
 
 /* Returns when the next window is paid for; false: there is none any more. */
 static bool wait_due(struct opener *opener)
 {
 	uint64_t from_ns = clock_ns(CLOCK_MONOTONIC), from_cpu_ns = cpu_now(opener);
-	double by_chance = chance(opener);
+	double chance = pace_chance(&opener->pace);
 
 	while (!opener->over) {
 		uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), cpu_ns = cpu_now(opener);
 		double used_ns = (double)(cpu_ns - opener->begun_cpu_ns);
-		double pace = (double)(cpu_ns - from_cpu_ns) / (double)(now_ns - from_ns + 1);
-		double due_ns = find_due(opener, by_chance, pace);
+		double rate = (double)(cpu_ns - from_cpu_ns) / (double)(now_ns - from_ns + 1);
+		double due_ns = pace_due_ns(&opener->pace, chance, rate, window_ns(opener));
 
 		opener->account->total_cpu_ns = cpu_ns - opener->begun_cpu_ns;
-		check_rare(opener, cpu_ns);
+		if (pace_is_frequent(&opener->pace, *opener->hits, cpu_ns, now_ns))
+			promote(opener);
 		if (now_ns < from_ns + APART_NS)
 			rest_until(from_ns + APART_NS);
 		else if (used_ns < due_ns)
-			rest_until(now_ns + rest_for(due_ns - used_ns, pace));
+			rest_until(now_ns + pace_rest_ns(due_ns - used_ns, rate));
 		else
 			return true;
 	}
@@ -525,17 +465,20 @@ int opener_begin(struct opener *opener, const struct window_start *start)
 {
 	int error;
 
+	if (opener->running) {
+		close(start->memory_fd);
+		close(start->program_fd);
+		return -EBUSY;
+	}
 	opener->start = *start;
-	if (opener->running)
-		error = -EBUSY;
-	else
-		error = find_clocks(opener);
+	error = find_clocks(opener);
 	if (!error)
 		error = map_memory(opener);
 	if (!error) {
 		find_first(opener);
 		opener->over = false;
-		opener->chance = start->terms.seed | 1;
+		opener->pace.share = start->terms.share;
+		opener->pace.chance = start->terms.seed | 1;
 		opener->begun_cpu_ns = cpu_now(opener);
 		error = -pthread_create(&opener->thread, NULL, run, opener);
 	}
