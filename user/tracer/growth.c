@@ -2,7 +2,6 @@
 #include "growth.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,22 +9,17 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "../arch/memory.h"
 #include "../evidence/page_faults.h"
 #include "../lib/array.h"
 #include "../lib/clock.h"
 #include "../memory/page_set.h"
+#include "page_share.h"
 
 /* A program runs before its page is there: what is younger than that is not asked about. */
 #define YOUNG_NS 10000000
 
 #define POLL_NS     1000000000
-#define SETTLE_PART 0.01  /* of our time, at most, goes into looking at pages */
-#define COST_SHARE  0.03  /* of the targets' processor time may go into what is taken, */
-#define COST_LEAST  0.005 /* and so much of a processor at any rate */
-#define FAR         4     /* times less is cheap */
-
-#define MASK_MOST 4095 /* of bpf/growth.h */
+#define SETTLE_PART 0.01 /* of our time, at most, goes into looking at pages */
 
 struct grown_process {
 	pid_t pid;
@@ -253,28 +247,13 @@ static void run_settle(struct settling *settling)
 	settling->settled = 0;
 }
 
-static uint64_t weight_of(const struct seen_block *block)
-{
-	return block->bytes / MACHINE_PAGE_BYTES;
-}
-
-/*
- * Where fewer pages are taken than when the block was made, those of them that still are stand for the
- * others too. A huge page is made by one fault; what was seen as a small one and became a part of one
- * later, by the kernel's own doing, is as small as it was.
- */
 static uint64_t bytes_now(const struct growth *growth, const struct grown_process *process,
 			  const struct page_fate *fate, const struct seen_block *block)
 {
-	bool huge = fate->huge && block->time_ns > growth->settled_ns;
-	uint64_t bytes = block->bytes;
-
-	if (!fate->there || page_set_has(process->before, fate->address) ||
-	    !PAGE_IS_TAKEN(fate->address, growth->mask))
+	if (page_set_has(process->before, fate->address))
 		return 0;
-	if (weight_of(block) < growth->mask + 1)
-		bytes = (growth->mask + 1) * MACHINE_PAGE_BYTES;
-	return huge ? bytes * (PAGE_HUGE_BYTES / MACHINE_PAGE_BYTES) : bytes;
+	return page_share_bytes(growth->mask, fate, block->time_ns > growth->settled_ns,
+				block->bytes);
 }
 
 static void settle_process(struct settling *settling, const struct grown_process *process)
@@ -377,24 +356,14 @@ static double take_used_s(struct growth *growth)
 	return used_s;
 }
 
-/*
- * Half as many pages, until the rest is cheap enough; what every fault costs stays. Twice as many again
- * where that is far from dear, as after a start that touched much: blocks that were made meanwhile go
- * on to stand for as many pages as then.
- */
 static void see_to_cost(struct growth *growth, double passed_s)
 {
 	struct unfreed_bpf__bss *shared = growth->loaded->skeleton->bss;
-	double used_s = take_used_s(growth);
-	double program_s = (double)(shared->fault_counts.program_ns - growth->program_ns) / 1e9;
-	double allowed_s = fmax(used_s * COST_SHARE, passed_s * COST_LEAST);
-	uint64_t before = growth->mask;
+	uint64_t program_ns = shared->fault_counts.program_ns, before = growth->mask;
 
-	growth->program_ns = shared->fault_counts.program_ns;
-	for (; program_s > allowed_s && growth->mask < MASK_MOST; program_s /= 2)
-		growth->mask = 2 * growth->mask + 1;
-	if (growth->mask == before && program_s * FAR < allowed_s)
-		growth->mask /= 2;
+	growth->mask = page_share_next(before, (double)(program_ns - growth->program_ns) / 1e9,
+				       take_used_s(growth), passed_s);
+	growth->program_ns = program_ns;
 	__atomic_store_n(&shared->fault_mask, growth->mask, __ATOMIC_SEQ_CST);
 	if (growth->mask > before)
 		growth_settle(growth);
