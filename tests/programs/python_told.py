@@ -3,8 +3,10 @@
 
     object ADDRESS TYPE SIZE LENGTH BOUND NAME REFERENT…    sizes without the collector's header, -1: none
 
-then `ready`. A line `grow` makes what GROWING… name longer, `drop` makes garbage of ROUND cycles; each
-is answered by `ready`.
+    malloc ARENA MMAPPED MMAPPED_BYTES FREE                 as mallinfo2() has them; not where there is none
+
+then `ready`. A line `grow` makes what GROWING… name longer, `drop` makes garbage of ROUND cycles, `leak`
+has a thread put lists into GROWING from then on; each is answered by `ready`.
 """
 import array
 import collections
@@ -13,6 +15,7 @@ import functools
 import gc
 import sys
 import threading
+import time
 import types
 import weakref
 
@@ -195,6 +198,21 @@ def tell_all():
             tell(name, value)
 
 
+def tell_malloc():
+    names = ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost")
+    mallinfo = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if mallinfo:
+        mallinfo.restype = type("Mallinfo", (ctypes.Structure,), {"_fields_": [(name, ctypes.c_size_t) for name in names]})
+        now = mallinfo()
+        print("malloc", now.arena, now.hblks, now.hblkhd, now.fordblks)
+
+
+def leak():
+    while True:
+        GROWING.append([len(GROWING)] * 20)
+        time.sleep(0.001)
+
+
 def drop():
     for _ in range(ROUND):
         node = Node()
@@ -207,6 +225,7 @@ if hasattr(ctypes.CDLL(None), "prctl"):  # who is no ancestor of ours looks at u
 gc.disable()
 gc.collect()
 tell_all()
+tell_malloc()
 print("ready", flush=True)
 for line in sys.stdin:
     if line == "grow\n":
@@ -216,4 +235,6 @@ for line in sys.stdin:
             GROWING_DEQUE.append([number])
     elif line == "drop\n":
         drop()
+    elif line == "leak\n":
+        threading.Thread(target=leak, daemon=True).start()
     print("ready", flush=True)

@@ -8,57 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <string.h>
 
+#include "answer_text.h"
 #include "cases.h"
-#include "service/inquiry_internal.h"
-
-enum { KB_H = 1000, HOUR_S = 3600 };
-
-static void put_rate(FILE *out, const char *name, const struct rate *rate)
-{
-	fprintf(out, "%s%.0f[%.0f,%.0f]", name, rate->value / KB_H, rate->low / KB_H,
-		rate->high / KB_H);
-}
-
-static void put_finding(FILE *out, const struct finding *finding)
-{
-	static const char *const advices[] = {"", ", record", ", growth"};
-
-	fprintf(out, "\n%s: %s", verdict_name(finding->verdict),
-		finding->container ? finding->container->name
-		: finding->subject ? finding->subject
-				   : "-");
-	put_rate(out, " ", &finding->rate);
-	fprintf(out, " holds %llu, evidence %u%s: %s", (unsigned long long)finding->holds_bytes,
-		finding->evidence, advices[finding->advice], finding->reason);
-}
-
-/* To be freed. */
-static char *write_out(const struct answer *answer)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	fprintf(out, "%s x%zu, up %.0f, %llu of %llu", answer->comm ? answer->comm : "-",
-		answer->process_count, answer->uptime_s, (unsigned long long)answer->resident_bytes,
-		(unsigned long long)answer->limit_bytes);
-	if (answer->full_in_s >= 0)
-		fprintf(out, ", full in %.0f", answer->full_in_s);
-	put_rate(out, answer->growth_known ? "; grows " : "; unknown ", &answer->growth);
-	put_rate(out, " resident ", &answer->resident_growth);
-	fprintf(out, " explained %.0f", answer->explained / KB_H);
-	for (size_t i = 0; i < answer->finding_count; i++)
-		put_finding(out, &answer->findings[i]);
-	fclose(out);
-	return text;
-}
 
 static void check_answer(struct patient_case *kase, double weight, const char *expected)
 {
 	struct answer *answer = case_answer(kase, weight);
-	char *text = write_out(answer);
+	char *text = answer_text(answer);
 
 	assert_string_equal(text, expected);
 	free(text);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "command_run.h"
 #include "commands/diff.h"
 #include "commands/heap.h"
 #include "commands/monitor.h"
@@ -17,51 +18,9 @@
 #include "commands/report.h"
 #include "commands/why.h"
 #include "golden.h"
-#include "made_tree.h"
-#include "said.h"
 #include "snapshots.h"
 
-enum { WORDS_MAX = 32 };
-
 #define G "tests/golden/"
-
-struct run {
-	int status;
-	char *out, *err;
-};
-
-static void run_release(struct run *run)
-{
-	free(run->out);
-	free(run->err);
-}
-
-/* Words are separated by spaces; a % in front of one stands for the directory of the test. */
-static struct run run_words(int (*command)(int argc, char **argv), const char *line)
-{
-	char *text = strdup(line), *words[WORDS_MAX] = {(char *)"unfreed"}, *rest = text;
-	struct said out = said_begin(STDOUT_FILENO), err = said_begin(STDERR_FILENO);
-	struct run run;
-	int count = 1;
-
-	for (char *word; (word = strsep(&rest, " "));) {
-		const char *here = strchr(word, '%');
-
-		if (here && asprintf(&words[count++], "%.*s%s/%s", (int)(here - word), word,
-				     tree_root, here + 1) < 0)
-			abort();
-		if (!here && *word)
-			words[count++] = strdup(word);
-	}
-	message_set_verbosity(VERBOSITY_NORMAL);
-	run.status = command(count, words);
-	run.err = said_end(&err);
-	run.out = said_end(&out);
-	while (--count)
-		free(words[count]);
-	free(text);
-	return run;
-}
 
 static void check(int (*command)(int argc, char **argv), const char *line, int status,
 		  const char *golden, const char *err)

@@ -11,116 +11,22 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <glob.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "confine/confined.h"
+#include "living.h"
 #include "python/objects/growth.h"
 #include "python/objects/names.h"
 #include "service/patient.h"
 
-#define PROGRAM "tests/programs/python_told.py"
-
-enum { ROUND = 400, TOLD_MAX = 128, SOME = 2, BUDGET_MB = 256, LITTLE_MB = 2 };
-
-/* What the interpreter says of one. */
-struct told {
-	uint64_t address;
-	char type[80], name[40];
-	long size, length, bound; /* -1: nothing */
-	uint64_t *referents;
-	size_t referent_count;
-};
-
-struct living {
-	pid_t pid;
-	FILE *ask, *says;
-	struct told told[TOLD_MAX];
-	size_t count;
-};
+enum { SOME = 2, BUDGET_MB = 256, LITTLE_MB = 2 };
 
 static const struct procfs procfs = {.root = "/proc"};
 static struct confined *confined;
 static glob_t pythons;
 
-/* --- the interpreter --- */
-
-static void take_line(struct living *living, char *line)
-{
-	struct told *told = &living->told[living->count++];
-	char *rest = strchr(line, ' '), *end;
-	int used = 0;
-
-	if (living->count == TOLD_MAX ||
-	    sscanf(rest, "%lu %79s %ld %ld %ld %39s%n", &told->address, told->type, &told->size,
-		   &told->length, &told->bound, told->name, &used) != 6)
-		fail_msg("told: %s", line);
-	told->referents = calloc(strlen(line) / 2 + 1, sizeof(*told->referents));
-	for (rest += used; *rest == ' '; rest = end)
-		told->referents[told->referent_count++] = strtoull(rest, &end, 10);
-}
-
-static void wait_ready(struct living *living)
-{
-	char *line = NULL;
-	size_t room = 0;
-
-	while (getline(&line, &room, living->says) > 0 && strcmp(line, "ready\n") != 0)
-		if (!strncmp(line, "object ", 7))
-			take_line(living, line);
-	if (feof(living->says))
-		fail_msg("it ended: %s", line);
-	free(line);
-}
-
-static void tell(struct living *living, const char *what)
-{
-	fprintf(living->ask, "%s\n", what);
-	fflush(living->ask);
-	wait_ready(living);
-}
-
-static struct living *start(const char *path)
-{
-	struct living *living = calloc(1, sizeof(*living));
-	int asks[2], says[2];
-
-	assert_int_equal(pipe(asks) | pipe(says), 0);
-	living->pid = fork();
-	if (!living->pid) {
-		dup2(asks[0], STDIN_FILENO);
-		dup2(says[1], STDOUT_FILENO);
-		for (int fd = STDERR_FILENO; fd < 64; fd++)
-			close(fd);
-		execl(path, path, PROGRAM, NULL);
-		_exit(127);
-	}
-	close(asks[0]);
-	close(says[1]);
-	living->ask = fdopen(asks[1], "w");
-	living->says = fdopen(says[0], "r");
-	wait_ready(living);
-	return living;
-}
-
-static void stop(struct living *living)
-{
-	kill(living->pid, SIGKILL);
-	waitpid(living->pid, NULL, 0);
-	fclose(living->ask);
-	fclose(living->says);
-	for (size_t i = 0; i < living->count; i++)
-		free(living->told[i].referents);
-	free(living);
-}
-
 /* --- a look at it --- */
 
-static void look(struct patient *patient)
+static void take_look(struct patient *patient)
 {
 	struct failure failure = {0};
 
@@ -270,13 +176,49 @@ static void check_name(const struct patient *patient, const struct told *told)
 	assert_string_equal(name, expected);
 }
 
+static struct look *report(struct patient *patient)
+{
+	const struct objects_request request = {.containers = 100};
+
+	return patient_report(patient, &request);
+}
+
+static void check_near(const char *what, uint64_t is, uint64_t wanted, uint64_t most)
+{
+	if (is > wanted + most || is + most < wanted)
+		fail_msg("%s: %lu, not %lu", what, is, wanted);
+}
+
+/* Where it is, by whom, and what malloc says of itself; the parts are all of it. */
+static void check_memory(const struct living *living, const struct look *look)
+{
+	uint64_t resident = 0;
+
+	assert_true(look->parts_known);
+	for (size_t i = 0; i < PART_COUNT; i++)
+		resident += look->parts[i].resident_bytes;
+	assert_int_equal(resident, look->resident_bytes);
+	assert_true(look->parts[PART_PYTHON_LIVE].bytes > 500000);
+	assert_true(look->parts[PART_STACKS].resident_bytes > 4096);
+	assert_true(look->parts[PART_FILES].resident_bytes > 1000000);
+	assert_true(look->swapped_bytes || look->anonymous_bytes < look->resident_bytes);
+	if (!living->system_bytes)
+		return; /* its C library does not say */
+	assert_non_null(look->malloc);
+	assert_int_equal(look->malloc->system_bytes, living->system_bytes);
+	assert_int_equal(look->malloc->mmapped_chunks, living->mmapped_chunks);
+	assert_int_equal(look->malloc->mmapped_bytes, living->mmapped_bytes);
+	/* what printing that took is not */
+	check_near("free", look->malloc->free_bytes, living->free_bytes, 16384);
+}
+
 static void check_told(const char *path)
 {
 	struct living *living = start(path);
 	struct patient *patient = open_patient(living, BUDGET_MB);
 
 	assert_true(living->count > 40);
-	look(patient);
+	take_look(patient);
 	assert_true(patient->objects.has_graph);
 	for (size_t i = 0; i < living->count; i++) {
 		const struct told *told = &living->told[i];
@@ -287,6 +229,11 @@ static void check_told(const char *path)
 		check_figures(patient, told);
 		check_references(patient, told);
 	}
+	struct look *look = report(patient);
+
+	check_memory(living, look);
+	assert_true(look->gc.known);
+	look_free(look);
 	close_patient(patient);
 	stop(living);
 }
@@ -301,13 +248,6 @@ static void test_told(void **state)
 }
 
 /* --- what grew --- */
-
-static struct look *report(struct patient *patient)
-{
-	const struct objects_request request = {.containers = 100};
-
-	return patient_report(patient, &request);
-}
 
 static const struct look_grown *find_grown(const struct look *look, const char *name)
 {
@@ -342,10 +282,10 @@ static void check_growth(const char *path, uint64_t megabytes)
 	struct living *living = start(path);
 	struct patient *patient = open_patient(living, megabytes);
 
-	look(patient);
+	take_look(patient);
 	for (int i = 0; i < 2; i++) {
 		tell(living, "grow");
-		look(patient);
+		take_look(patient);
 	}
 	bool streamed = patient->objects.streamed;
 
@@ -411,11 +351,11 @@ static void check_garbage(const char *path)
 	struct living *living = start(path);
 	struct patient *patient = open_patient(living, BUDGET_MB);
 
-	look(patient);
+	take_look(patient);
 	struct look *before = report(patient);
 	tell(living, "drop");
-	look(patient);
-	look(patient); /* what is garbage at one look alone may just have been torn */
+	take_look(patient);
+	take_look(patient); /* what is garbage at one look alone may just have been torn */
 	struct look *after = report(patient);
 
 	assert_int_equal(garbage_of(before, "__main__.Node"), 0);
