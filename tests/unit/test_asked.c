@@ -220,9 +220,9 @@ static int end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_heap),     cmocka_unit_test(test_heap_as_text),
-		cmocka_unit_test(test_holders),  cmocka_unit_test(test_growth),
-		cmocka_unit_test(test_lost),     cmocka_unit_test(test_nobody_there),
+		cmocka_unit_test(test_heap),    cmocka_unit_test(test_heap_as_text),
+		cmocka_unit_test(test_holders), cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_lost),    cmocka_unit_test(test_nobody_there),
 		cmocka_unit_test(test_why),
 	};
 

@@ -118,8 +118,8 @@ static void test_one(void **state)
 	made.inquiry.lacks = (struct failure){.text = "a debugger"};
 	check(&made,
 	      "a x1, up 1100, 4180000 of 0; grows 72000[72000,72000] resident 72000[72000,72000] "
-	      "explained 72000\n" C_MEMORY("72000[72000,72000]")
-	      " crew 0 ended 0 told 0 life 0; cost 5.0 core 1.0, lacks a debugger");
+	      "explained 72000\n" C_MEMORY(
+		      "72000[72000,72000]") " crew 0 ended 0 told 0 life 0; cost 5.0 core 1.0, lacks a debugger");
 }
 
 static void test_one_that_ended(void **state)
@@ -131,8 +131,8 @@ static void test_one_that_ended(void **state)
 	add(&made, 50, 20e3)->gone = true;
 	check(&made,
 	      "a x1, up 1050, 4180000 of 0; grows 36000[36000,36000] resident 36000[36000,36000] "
-	      "explained 36000\n" C_MEMORY("36000[36000,36000]")
-	      " crew 0 ended 0 told 0 life 0; cost 5.0 core 1.0, ended");
+	      "explained 36000\n" C_MEMORY(
+		      "36000[36000,36000]") " crew 0 ended 0 told 0 life 0; cost 5.0 core 1.0, ended");
 }
 
 /* The master keeps nothing itself. */
@@ -149,8 +149,8 @@ static void test_workers(void **state)
 	join(&made, true);
 	check(&made,
 	      "a x2, up 1100, 12360000 of 0; grows 144000[144000,144000] resident "
-	      "144000[144000,144000] explained 144000\n" C_MEMORY("144000[144000,144000]")
-	      "; the same in 1 more process crew 2 ended 0 told 2 life 0; cost 2.5 core 1.0");
+	      "144000[144000,144000] explained 144000\n" C_MEMORY(
+		      "144000[144000,144000]") "; the same in 1 more process crew 2 ended 0 told 2 life 0; cost 2.5 core 1.0");
 }
 
 /* One was looked at, for all of the time; the other one for none. */
@@ -171,8 +171,8 @@ static void test_those_that_have_told_stand_for_all(void **state)
 	join(&made, false);
 	check(&made,
 	      "a x3, up 1100, 13630000 of 0; grows 216000[216000,216000] resident "
-	      "216000[216000,216000] explained 216000\n" C_MEMORY("216000[216000,216000]")
-	      " crew 3 ended 0 told 1 life 0; cost 2.0 core 1.0");
+	      "216000[216000,216000] explained 216000\n" C_MEMORY(
+		      "216000[216000,216000]") " crew 3 ended 0 told 1 life 0; cost 2.0 core 1.0");
 }
 
 /* It was there for half of the time, and others took its place. */
@@ -193,8 +193,8 @@ static void test_workers_that_are_replaced(void **state)
 	join(&made, false)->born_s = made.inquiry.ended_s - 50;
 	check(&made,
 	      "a x1, up 1100, 5000000 of 0; grows 108000[108000,108000] resident "
-	      "108000[108000,108000] explained 108000\n" C_MEMORY("108000[108000,108000]")
-	      " crew 3 ended 2 told 1 life 50; cost 3.3 core 1.0");
+	      "108000[108000,108000] explained 108000\n" C_MEMORY(
+		      "108000[108000,108000]") " crew 3 ended 2 told 1 life 50; cost 3.3 core 1.0");
 }
 
 static void test_nothing_was_seen(void **state)
