@@ -116,6 +116,29 @@ static void test_diff(void **state)
 	      "unfreed: diff needs two files: one from before, one from after\n");
 }
 
+/* The page, from its body on: its style is another matter. */
+static void test_diff_page(void **state)
+{
+	static const char *const cases[][2] = {
+		{G "why.json " G "why-early.json -f html", "diff-of-answers.html"},
+		{G "heap.json " G "heap-empty.json -f html", "diff-of-looks.html"},
+		{G "mapped.pb.gz " G "service.pb.gz -f html", "diff-of-profiles.html"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct run run = run_words(diff_main, cases[i][0]);
+		char *body = strstr(run.out, "<body"), *script = strstr(run.out, "<script");
+
+		assert_int_equal(run.status, 0);
+		assert_int_equal(strncmp(run.out, "<!DOCTYPE html>", 15), 0);
+		assert_non_null(body);
+		compare_with_file(body, script ? (size_t)(script - body) : strlen(body),
+				  cases[i][1]);
+		run_release(&run);
+	}
+}
+
 /* What is written is written in any case. */
 static void test_diff_that_fails(void **state)
 {
@@ -352,6 +375,7 @@ int main(void)
 		cmocka_unit_test(test_report),
 		cmocka_unit_test(test_reports_are_added),
 		cmocka_unit_test(test_diff),
+		cmocka_unit_test(test_diff_page),
 		cmocka_unit_test(test_diff_that_fails),
 		cmocka_unit_test(test_suppressions),
 		cmocka_unit_test(test_files),
