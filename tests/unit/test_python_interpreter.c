@@ -8,16 +8,19 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "confine/confined_internal.h"
 #include "lib/clock.h"
+#include "made_tree.h"
 #include "python/steer.h"
 #include "python/validate.h"
 
@@ -320,6 +323,50 @@ static void test_no_python(void **state)
 	mappings_release(&mappings);
 }
 
+/* What a process of ours has mapped of it; what is called so may have been the interpreter. */
+static void check_damaged(const char *name, bool is_told)
+{
+	struct python_interpreter interpreter;
+	struct failure failure = {0};
+	struct mappings mappings, one = {0};
+	const char *path = tree_path(name);
+
+	tree_write(name, "this is no program");
+	int fd = open(path, O_RDONLY);
+	void *mapped = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+
+	assert_true(mapped != MAP_FAILED);
+	close(fd);
+	assert_int_equal(mappings_read(&procfs, getpid(), &mappings), 0);
+	for (size_t i = 0; i < mappings.count; i++)
+		if (mappings.items[i].start == (uint64_t)(uintptr_t)mapped)
+			one = (struct mappings){.items = &mappings.items[i], .count = 1};
+	assert_int_equal(one.count, 1);
+	assert_int_equal(
+		python_interpreter_find(&procfs, confined, getpid(), &one, &interpreter, &failure),
+		-ENOENT);
+	if (is_told)
+		assert_int_equal(strncmp(failure.text, path, strlen(path)), 0);
+	else
+		assert_string_equal(failure.text, "");
+	mappings_release(&mappings);
+	munmap(mapped, 4096);
+}
+
+static void test_damaged_files(void **state)
+{
+	(void)state;
+	assert_true(python_is_named("/usr/bin/python3.11"));
+	assert_true(python_is_named("/usr/lib/libpython3.11.so.1.0"));
+	assert_false(python_is_named("/usr/lib/python3/other.so"));
+	assert_false(python_is_named("/usr/bin/bpython"));
+	tree_make("/tmp/unfreed-damaged");
+	check_damaged("python3.99", true);
+	check_damaged("libpython3.99.so", true);
+	check_damaged("other.so", false);
+	tree_remove();
+}
+
 static void check_name(uint32_t version, const char *expected)
 {
 	char name[16];
@@ -424,6 +471,7 @@ int main(void)
 		cmocka_unit_test(test_a_second_process_of_the_same_file),
 		cmocka_unit_test(test_a_process_that_is_gone),
 		cmocka_unit_test(test_no_python),
+		cmocka_unit_test(test_damaged_files),
 		cmocka_unit_test(test_version_names),
 		cmocka_unit_test(test_debug_offsets_that_are_not_known),
 	};
