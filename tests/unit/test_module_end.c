@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <link.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -76,14 +78,17 @@ static void test_a_heap_right_behind(void **state)
 	void *heap = mmap((void *)end, 8 * PAGE, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 
-	assert_true(heap == (void *)end);
+	assert_true(heap == (void *)end || errno == EEXIST);
 	assert_int_equal(regions_read(&procfs, getpid(), &regions), 0);
-	at = regions_from(&regions, (uintptr_t)heap);
-	assert_true(region_is_module_data(&regions, at));
-	assert_true(module_end(&files, getpid(), &regions, at) == end);
+	at = regions_from(&regions, end);
+	if (strcmp(regions.items[at].mapping.path, "[heap]")) { /* as without randomization */
+		assert_true(region_is_module_data(&regions, at));
+		assert_true(module_end(&files, getpid(), &regions, at) == end);
+	}
 	file_pages_close(&files);
 	regions_release(&regions);
-	munmap(heap, 8 * PAGE);
+	if (heap != MAP_FAILED)
+		munmap(heap, 8 * PAGE);
 }
 
 int main(void)
