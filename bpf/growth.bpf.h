@@ -24,7 +24,7 @@ struct {
 	__uint(max_entries, SETTLED_MAX);
 	__type(key, __u32);
 	__type(value, struct settled);
-} settled_pages SEC(".maps");
+} settled_blocks SEC(".maps");
 
 struct fault_counts fault_counts = {};
 __u64 fault_mask = 0; /* W: user space */
@@ -68,7 +68,7 @@ static __always_inline void settle_block(const struct settled *settled, struct b
 #pragma clang diagnostic ignored "-Wframe-larger-than"
 static long settle_one(__u32 index, void *context)
 {
-	struct settled *settled = bpf_map_lookup_elem(&settled_pages, &index);
+	struct settled *settled = bpf_map_lookup_elem(&settled_blocks, &index);
 	struct block block = {};
 
 	if (!settled)

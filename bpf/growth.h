@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Contract: pages that were touched for the first time, as blocks of the ledger, and what user space
- * tells of them later.
+ * tells of blocks whose end no program sees.
  */
 #ifndef UNFREED_GROWTH_H
 #define UNFREED_GROWTH_H
@@ -10,11 +10,11 @@
 
 #define SETTLED_MAX 4096 /* in one run of `settle` */
 
-/* What became of a page. W: user space, mapped. */
+/* What became of a block. W: user space, mapped. */
 struct settled {
-	__u64 key;     /* of its block */
+	__u64 key;
 	__u64 time_ns; /* of the block that was looked at: a newer one is left as it is */
-	__u64 bytes;   /* what it stands for; 0: it is gone, or is no growth */
+	__u64 bytes;   /* what it stands for; 0: it is gone, or, a page, no growth */
 };
 
 /*

@@ -4,9 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "../evidence/page_faults.h"
@@ -14,6 +11,7 @@
 #include "../lib/clock.h"
 #include "../memory/page_set.h"
 #include "page_share.h"
+#include "settled.h"
 
 /* A program runs before its page is there: what is younger than that is not asked about. */
 #define YOUNG_NS 10000000
@@ -33,7 +31,7 @@ struct growth {
 	const struct procfs *procfs;
 	const struct loaded *loaded;
 	bool follow_forks;
-	struct settled *settled; /* mapped */
+	struct settled_blocks settled;
 	struct grown_process *items;
 	size_t count;
 	double trap_ns;
@@ -45,16 +43,6 @@ struct growth {
 	uint64_t program_ns; /* of programs, as of the last poll */
 };
 
-static const struct bpf_map *settled_map(const struct growth *growth)
-{
-	return growth->loaded->skeleton->maps.settled_pages;
-}
-
-static size_t settled_bytes(void)
-{
-	return SETTLED_MAX * sizeof(struct settled);
-}
-
 struct growth *growth_new(const struct procfs *procfs, const struct loaded *loaded,
 			  bool follow_forks)
 {
@@ -65,9 +53,7 @@ struct growth *growth_new(const struct procfs *procfs, const struct loaded *load
 	growth->procfs = procfs;
 	growth->loaded = loaded;
 	growth->follow_forks = follow_forks;
-	growth->settled = mmap(NULL, settled_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED,
-			       bpf_map__fd(settled_map(growth)), 0);
-	if (growth->settled != MAP_FAILED) {
+	if (!settled_open(&growth->settled, loaded)) {
 		growth->trap_ns =
 			page_faults_trap_ns(bpf_program__fd(loaded->skeleton->progs.page_fault));
 		return growth;
@@ -91,7 +77,7 @@ void growth_free(struct growth *growth)
 	growth_stop(growth);
 	for (size_t i = 0; i < growth->count; i++)
 		page_set_free(growth->items[i].before);
-	munmap(growth->settled, settled_bytes());
+	settled_close(&growth->settled);
 	free(growth->items);
 	free(growth);
 }
@@ -216,7 +202,6 @@ struct settling {
 	size_t count;
 	struct page_fate *fates; /* of one process */
 	size_t fate_count;
-	uint32_t settled; /* in growth->settled */
 	bool failed;
 };
 
@@ -234,17 +219,6 @@ static int compare_keys(const void *a, const void *b)
 	const struct seen_block *left = a, *right = b;
 
 	return left->key < right->key ? -1 : left->key > right->key;
-}
-
-static void run_settle(struct settling *settling)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &settling->settled,
-		    .ctx_size_in = sizeof(settling->settled));
-	const struct unfreed_bpf *skeleton = settling->growth->loaded->skeleton;
-
-	if (settling->settled)
-		bpf_prog_test_run_opts(bpf_program__fd(skeleton->progs.settle), &options);
-	settling->settled = 0;
 }
 
 static uint64_t bytes_now(const struct growth *growth, const struct grown_process *process,
@@ -268,12 +242,9 @@ static void settle_process(struct settling *settling, const struct grown_process
 
 		if (bytes == block->bytes)
 			continue;
-		growth->settled[settling->settled++] =
-			(struct settled){block->key, block->time_ns, bytes};
-		if (settling->settled == SETTLED_MAX)
-			run_settle(settling);
+		settled_add(&growth->settled, &(struct settled){block->key, block->time_ns, bytes});
 	}
-	run_settle(settling);
+	settled_run(&growth->settled);
 }
 
 static const struct grown_process *find_number(const struct growth *growth, uint32_t number)

@@ -35,7 +35,8 @@ static void use_program(struct bpf_program *program, bool wanted, enum attach_ki
 	bpf_program__set_expected_attach_type(program, attach_kind_program_type(kind));
 }
 
-static void choose_programs(struct unfreed_bpf *skeleton, enum attach_kind kind, bool growth)
+static void choose_programs(struct unfreed_bpf *skeleton, enum attach_kind kind,
+			    const struct loaded_config *config)
 {
 	bool session = kind == ATTACH_SESSION;
 	enum attach_kind plain = session ? ATTACH_MULTI : kind;
@@ -49,9 +50,9 @@ static void choose_programs(struct unfreed_bpf *skeleton, enum attach_kind kind,
 	use_program(skeleton->progs.alloc_note, true, plain);
 	use_program(skeleton->progs.free_enter, true, plain);
 	use_program(skeleton->progs.library_loaded, true, plain);
-	bpf_program__set_autoload(skeleton->progs.page_fault, growth);
-	bpf_program__set_autoload(skeleton->progs.settle, growth);
-	bpf_map__set_autocreate(skeleton->maps.settled_pages, growth);
+	bpf_program__set_autoload(skeleton->progs.page_fault, config->growth);
+	bpf_program__set_autoload(skeleton->progs.settle, config->settles);
+	bpf_map__set_autocreate(skeleton->maps.settled_blocks, config->settles);
 }
 
 /* The last CPU, too, finds buffers behind its own. */
@@ -219,7 +220,7 @@ int loaded_open(struct loaded *loaded, const struct loaded_config *config)
 	*loaded = (struct loaded){.skeleton = unfreed_bpf__open()};
 	if (!loaded->skeleton)
 		return -errno;
-	choose_programs(loaded->skeleton, config->attach, config->growth);
+	choose_programs(loaded->skeleton, config->attach, config);
 	size_maps(loaded, config);
 	error = unfreed_bpf__load(loaded->skeleton);
 	if (error)

@@ -20,7 +20,8 @@ struct loaded_config {
 	enum sites_choice sites;
 	bool follow_forks;
 	bool peak;
-	bool growth; /* with the program of page faults */
+	bool growth;  /* with the program of page faults */
+	bool settles; /* with the one that takes blocks out: settled.h */
 	bool windows;
 	uint32_t max_blocks;
 	uint32_t max_stacks;

@@ -29,6 +29,7 @@ static int load(struct tracer *tracer)
 		.follow_forks = tracer->config.follow_forks,
 		.peak = tracer->config.peak,
 		.growth = tracer->config.growth,
+		.settles = tracer->config.growth,
 		.windows = tracer->config.windows.share > 0,
 		.max_blocks = tracer->config.max_blocks,
 		.max_stacks = tracer->config.max_stacks,
