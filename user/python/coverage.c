@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/array.h"
 #include "../lib/bytes.h"
 #include "code_scan.h"
 
@@ -128,21 +129,41 @@ int python_pools_read(const struct python_interpreter *interpreter, const uint64
 	return got < 0 && got != -EFAULT ? (int)got : 0;
 }
 
-/* The pools of an arena that were ever taken into use, one behind the other. */
-static int read_arena(const struct python_interpreter *interpreter, const uint8_t *arena,
-		      struct python_blocks *blocks)
+/* The pools of an arena that were ever taken into use, one behind the other: how many. */
+static size_t pools_of(const struct python_interpreter *interpreter, const uint8_t *arena,
+		       uint64_t addresses[POOLS_MAX])
 {
 	const uint64_t size = interpreter->layout.pool_bytes;
-	uint64_t addresses[POOLS_MAX] = {0}, start = bytes_u64(arena, ARENA_ADDRESS);
+	uint64_t start = bytes_u64(arena, ARENA_ADDRESS);
 	uint64_t end = bytes_u64(arena, ARENA_POOL_ADDRESS);
-	struct python_pool pools[POOLS_MAX];
 	size_t count = 0;
 
-	if (!start)
-		return 0;
-	for (uint64_t at = (start + size - 1) & ~(size - 1); at < end && count < POOLS_MAX;
+	for (uint64_t at = (start + size - 1) & ~(size - 1); start && at < end && count < POOLS_MAX;
 	     at += size)
 		addresses[count++] = at;
+	return count;
+}
+
+struct counting {
+	struct python_blocks *blocks;
+	bool lists; /* pools too */
+	uint64_t *pools;
+	size_t pool_count;
+};
+
+static int read_arena(const struct python_interpreter *interpreter, const uint8_t *arena,
+		      struct counting *counting)
+{
+	struct python_blocks *blocks = counting->blocks;
+	uint64_t addresses[POOLS_MAX] = {0};
+	struct python_pool pools[POOLS_MAX];
+	size_t count = pools_of(interpreter, arena, addresses);
+
+	if (!bytes_u64(arena, ARENA_ADDRESS))
+		return 0;
+	for (size_t i = 0; i < count && counting->lists; i++)
+		if (!array_append(&counting->pools, &counting->pool_count, addresses[i]))
+			return -ENOMEM;
 	int error = count ? python_pools_read(interpreter, addresses, count, pools) : 0;
 	for (size_t i = 0; !error && i < count; i++) {
 		blocks->pool_blocks += pools[i].blocks;
@@ -154,7 +175,7 @@ static int read_arena(const struct python_interpreter *interpreter, const uint8_
 }
 
 static int read_arenas(const struct python_interpreter *interpreter, uint64_t address,
-		       uint32_t count, struct python_blocks *blocks)
+		       uint32_t count, struct counting *counting)
 {
 	size_t size = (size_t)count * ARENA_OBJECT_BYTES;
 	int error;
@@ -166,14 +187,14 @@ static int read_arenas(const struct python_interpreter *interpreter, uint64_t ad
 		return -ENOMEM;
 	error = memory_read(&interpreter->memory, address, arenas, size);
 	for (uint32_t i = 0; !error && i < count; i++)
-		error = read_arena(interpreter, arenas + (size_t)i * ARENA_OBJECT_BYTES, blocks);
+		error = read_arena(interpreter, arenas + (size_t)i * ARENA_OBJECT_BYTES, counting);
 	free(arenas);
 	return error == -EFAULT ? -EBADMSG : error;
 }
 
 /* By the addresses of the three variables. */
 static int read_state(const struct python_interpreter *interpreter,
-		      const struct python_counters *counters, struct python_blocks *blocks)
+		      const struct python_counters *counters, struct counting *counting)
 {
 	const struct memory *memory = &interpreter->memory;
 	uint64_t arenas = 0, raw;
@@ -186,13 +207,13 @@ static int read_state(const struct python_interpreter *interpreter,
 		error = memory_read_u32(memory, counters->arena_count, &count);
 	if (error)
 		return error;
-	blocks->raw_blocks += raw;
-	return count ? read_arenas(interpreter, arenas, count, blocks) : 0;
+	counting->blocks->raw_blocks += raw;
+	return count ? read_arenas(interpreter, arenas, count, counting) : 0;
 }
 
 /* The state of one interpreter, unless it is the one that is shared with the main one. */
 static int read_interpreter(const struct python_interpreter *interpreter, uint64_t address,
-			    uint64_t shared, struct python_blocks *blocks)
+			    uint64_t shared, struct counting *counting)
 {
 	uint64_t state = address + interpreter->layout.interpreter_obmalloc;
 	int error = 0;
@@ -206,7 +227,7 @@ static int read_interpreter(const struct python_interpreter *interpreter, uint64
 		.arenas = state + STATE_ARENAS,
 		.arena_count = state + STATE_ARENA_COUNT,
 	};
-	return read_state(interpreter, &counters, blocks);
+	return read_state(interpreter, &counters, counting);
 }
 
 /* The main interpreter is the last of the list, and its state the one that others share. */
@@ -220,7 +241,7 @@ static int main_state(const struct python_interpreter *interpreter, uint64_t add
 }
 
 static int read_interpreters(const struct python_interpreter *interpreter,
-			     struct python_blocks *blocks)
+			     struct counting *counting)
 {
 	const struct python_layout *layout = &interpreter->layout;
 	uint64_t addresses[INTERPRETERS_MAX], next, shared = 0;
@@ -239,21 +260,49 @@ static int read_interpreters(const struct python_interpreter *interpreter,
 		error = main_state(interpreter, addresses[count - 1], &shared);
 	for (size_t i = 0; !error && i < count; i++)
 		error = read_interpreter(interpreter, addresses[i], i + 1 < count ? shared : 0,
-					 blocks);
+					 counting);
 	return error;
+}
+
+static int count(const struct python_interpreter *interpreter,
+		 const struct python_counters *counters, struct counting *counting)
+{
+	return interpreter->layout.interpreter_obmalloc == PYTHON_ABSENT
+		       ? read_state(interpreter, counters, counting)
+		       : read_interpreters(interpreter, counting);
 }
 
 int python_blocks_read(const struct python_interpreter *interpreter,
 		       const struct python_counters *counters, struct python_blocks *blocks)
 {
 	struct python_blocks found = {0};
-	int error = interpreter->layout.interpreter_obmalloc == PYTHON_ABSENT
-			    ? read_state(interpreter, counters, &found)
-			    : read_interpreters(interpreter, &found);
+	struct counting counting = {.blocks = &found};
+	int error = count(interpreter, counters, &counting);
 
 	if (error)
 		return error;
 	found.blocks = found.raw_blocks + found.pool_blocks;
 	*blocks = found;
 	return 0;
+}
+
+bool python_pools_are_listed(const struct python_interpreter *interpreter,
+			     const struct python_counters *counters)
+{
+	return interpreter->layout.interpreter_obmalloc != PYTHON_ABSENT || counters->arenas;
+}
+
+ssize_t python_pools_list(const struct python_interpreter *interpreter,
+			  const struct python_counters *counters, uint64_t **addresses)
+{
+	struct python_blocks found = {0};
+	struct counting counting = {.blocks = &found, .lists = true};
+	int error = count(interpreter, counters, &counting);
+
+	*addresses = counting.pools;
+	if (!error)
+		return (ssize_t)counting.pool_count;
+	free(counting.pools);
+	*addresses = NULL;
+	return error;
 }

@@ -38,6 +38,15 @@ int python_counters_find(const struct python_interpreter *interpreter,
 int python_blocks_read(const struct python_interpreter *interpreter,
 		       const struct python_counters *counters, struct python_blocks *blocks);
 
+/* Whether its pools can be listed; of 3.8 they cannot. */
+bool python_pools_are_listed(const struct python_interpreter *interpreter,
+			     const struct python_counters *counters);
+
+/* The addresses of all pools that were ever taken into use, malloc'd. Returns how many, or as
+ * python_blocks_read(). */
+ssize_t python_pools_list(const struct python_interpreter *interpreter,
+			  const struct python_counters *counters, uint64_t **addresses);
+
 /*
  * Reads the headers of pools at the given addresses. Returns 0, or a negative errno where the
  * process cannot be read; then `pools` holds nothing.

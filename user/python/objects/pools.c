@@ -21,7 +21,6 @@ enum {
 	HEADER_BYTES = POOL_HEADER_BYTES,
 	SIZE_CLASSES = 32,
 	READINGS = 4,
-	POOL_BYTES_MAX = 16384,
 	LOWEST_ADDRESS = 65536,
 	CLAIMS_MAX = 1 << 16,
 	LIVE_JUDGED = 4,
@@ -109,10 +108,10 @@ void object_pools_begin(struct object_pools *pools, bool keep)
 }
 
 /* How many blocks were ever used; 0 where this is no header of a pool. */
-static uint32_t check_header(const struct object_pools *pools, const struct pool_header *header,
+static uint32_t check_header(uint32_t pool_bytes, const struct pool_header *header,
 			     uint64_t address)
 {
-	uint32_t pool_bytes = 1u << pools->structs->pool_shift, size, blocks;
+	uint32_t size, blocks;
 
 	if (header->size_class >= SIZE_CLASSES)
 		return 0;
@@ -135,7 +134,7 @@ bool object_pool_header(const struct object_pools *pools, uint64_t address,
 {
 	const struct pool_header *header = (const void *)bytes;
 
-	if (!check_header(pools, header, address))
+	if (!check_header(1u << pools->structs->pool_shift, header, address))
 		return false;
 	*size = (header->size_class + 1) * POOL_BLOCK_UNIT;
 	*used = header->used;
@@ -160,6 +159,19 @@ static bool mark_free(const uint8_t *pool, uint64_t address, uint32_t size, uint
 		memcpy(&at, pool + HEADER_BYTES + offset, sizeof(at));
 	}
 	return blocks - length == header->used;
+}
+
+enum pool_result object_pool_parse(const uint8_t *pool, uint32_t pool_bytes, uint64_t address,
+				   struct pool_blocks *found)
+{
+	const struct pool_header *header = (const void *)pool;
+
+	found->count = check_header(pool_bytes, header, address);
+	if (!found->count)
+		return POOL_NONE;
+	found->size = (header->size_class + 1) * POOL_BLOCK_UNIT;
+	return mark_free(pool, address, found->size, found->count, found->is_free) ? POOL_READ
+										   : POOL_TORN;
 }
 
 /* A compact string's type says a larger size than it has. */
@@ -383,19 +395,18 @@ static int read_pool(const struct reading *reading, uint64_t address)
 	struct object_pools *pools = reading->pools;
 	uint32_t bytes = 1u << pools->structs->pool_shift;
 	_Alignas(8) uint8_t buffer[POOL_BYTES_MAX];
-	bool is_free[POOL_BLOCKS_MAX];
+	struct pool_blocks found;
 
 	for (int i = 0; i < READINGS; i++) {
 		const uint8_t *pool = view_span(reading->view, address, bytes, buffer);
-		const struct pool_header *header = (const void *)pool;
-		uint32_t blocks = check_header(pools, header, address);
+		enum pool_result result = object_pool_parse(pool, bytes, address, &found);
 
-		if (!blocks)
+		if (result == POOL_NONE)
 			return 0;
-		uint32_t size = (header->size_class + 1) * POOL_BLOCK_UNIT;
-		if (mark_free(pool, address, size, blocks, is_free)) {
-			judge_marks(pools, pool, size, blocks, is_free);
-			return read_blocks(reading, pool, address, size, blocks, is_free);
+		if (result == POOL_READ) {
+			judge_marks(pools, pool, found.size, found.count, found.is_free);
+			return read_blocks(reading, pool, address, found.size, found.count,
+					   found.is_free);
 		}
 		pools->read_again++;
 		if (view_refresh(reading->view, address, bytes))
@@ -425,24 +436,21 @@ bool object_pools_inspect(const struct object_pools *pools, struct view *view, u
 	uint32_t bytes = 1u << pools->structs->pool_shift;
 	uint64_t start = address & ~(uint64_t)(bytes - 1), offset = address - start;
 	_Alignas(8) uint8_t buffer[POOL_BYTES_MAX];
-	bool is_free[POOL_BLOCKS_MAX];
+	struct pool_blocks found;
 
 	if (!view_page(view, start) || offset < HEADER_BYTES)
 		return false;
 	for (uint32_t page = VIEW_PAGE_BYTES; page < bytes; page += VIEW_PAGE_BYTES)
 		view_page(view, start + page);
 	const uint8_t *pool = view_span(view, start, bytes, buffer);
-	const struct pool_header *header = (const void *)pool;
-	uint32_t blocks = check_header(pools, header, start);
-	if (!blocks)
+	enum pool_result result = object_pool_parse(pool, bytes, start, &found);
+	if (result == POOL_NONE)
 		return false;
-	uint32_t size = (header->size_class + 1) * POOL_BLOCK_UNIT;
-	uint64_t index = (offset - HEADER_BYTES) / size;
-	bool agrees = mark_free(pool, start, size, blocks, is_free);
+	uint64_t index = (offset - HEADER_BYTES) / found.size;
 	*block = (struct pool_block){
-		.start = start + HEADER_BYTES + index * size + pools->head,
-		.bytes = block_room(pools, size),
-		.free = index >= blocks || (agrees && is_free[index]),
+		.start = start + HEADER_BYTES + index * found.size + pools->head,
+		.bytes = block_room(pools, found.size),
+		.free = index >= found.count || (result == POOL_READ && found.is_free[index]),
 	};
 	return true;
 }

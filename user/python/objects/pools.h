@@ -21,6 +21,7 @@ enum {
 	POOL_HEADER_BYTES = 48,
 	POOL_BLOCK_UNIT = 16, /* sizes of blocks are multiples of it */
 	POOL_BLOCK_BYTES_MAX = 512,
+	POOL_BYTES_MAX = 16384,
 };
 
 /* What a block holds: an index of a type, or one of these. */
@@ -83,6 +84,22 @@ void object_pools_drop_claims(struct object_pools *pools);
  * many are in use. */
 bool object_pool_header(const struct object_pools *pools, uint64_t address,
 			const uint8_t header[POOL_HEADER_BYTES], uint32_t *size, uint32_t *used);
+
+enum pool_result {
+	POOL_NONE, /* no pool, or one that nobody uses */
+	POOL_READ,
+	POOL_TORN, /* its numbers do not agree: it was changing */
+};
+
+struct pool_blocks {
+	uint32_t size;  /* of a block */
+	uint32_t count; /* that were ever used */
+	bool is_free[POOL_BLOCKS_MAX];
+};
+
+/* Which blocks of a pool are free, of its memory, aligned by 8, as it was read at an address. */
+enum pool_result object_pool_parse(const uint8_t *pool, uint32_t pool_bytes, uint64_t address,
+				   struct pool_blocks *found);
 
 /* What is done with each object, at its address behind its header. */
 typedef void object_fn(void *context, uint64_t address, uint32_t type);
