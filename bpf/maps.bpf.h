@@ -100,13 +100,31 @@ struct {
 volatile __u32 python_used = 0;
 
 /*
- * Whether a code object was freed at one of the addresses that share a slot. W: free_enter. R: the
- * walk of Python frames.
+ * Whether a code object was freed at one of the addresses that share a slot. W: free_enter,
+ * block_open. R: the walk of Python frames.
  */
 #define CODE_SLOTS         (1u << 14)
 #define CODE_SLOT(address) ((__u32)((address) >> 4 ^ (address) >> 18) & (CODE_SLOTS - 1))
 volatile __u8 code_was_freed[CODE_SLOTS] = {0};
 volatile __u32 codes_freed = 0; /* whether any is set */
+
+/*
+ * Where frees of an interpreter's blocks are not probed (PROBE_FREES_UNSEEN) a code object has gone when
+ * its address is given out again: so those that stacks name are kept, by space and address. W, R:
+ * programs.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1 << 16);
+	__type(key, __u64);
+	__type(value, __u8);
+} named_codes SEC(".maps");
+volatile __u8 code_was_named[CODE_SLOTS] = {0};
+volatile __u32 frees_are_read = 0; /* W: user space: there are such interpreters */
+
+/* Blocks that were closed when their address was given out again, without a trap at their free. */
+__u64 frees_untrapped = 0;
 
 /* Interpreters. W: user space at attach, processes.bpf.h, free_enter. R: programs, user space. */
 struct {

@@ -6,8 +6,9 @@
  * (a line further on calls the same function), so that they are walked at every capture, for a
  * hash. Only for a stack that is new they are taken into the record, and then the checksums of
  * their code objects, which tell reused addresses. Where a code object was seen to be freed its
- * checksum is part of the hash as well. Those that pymalloc serves itself are not seen to be freed
- * in pools mode, which has no probe there.
+ * checksum is part of the hash as well; so it is where its address was given out again, if frees are not
+ * probed. Those that pymalloc serves itself are not seen to be freed in pools mode, which has no probe
+ * for either.
  */
 #ifndef UNFREED_PYTHON_FRAMES_BPF_H
 #define UNFREED_PYTHON_FRAMES_BPF_H
@@ -145,6 +146,21 @@ static long python_take_frame(__u32 index, struct walk *walk)
 	return 0;
 }
 
+/* So that it is noticed when its address is given out again. Where there is no room its checksum tells
+ * it from the next one from now on. */
+static __noinline int python_keep_code(__u32 space, __u64 code)
+{
+	__u64 key = BLOCK_KEY(space, code & ((1ull << BLOCK_KEY_SHIFT) - 1));
+	__u8 named = 1;
+
+	if (bpf_map_update_elem(&named_codes, &key, &named, BPF_ANY)) {
+		code_was_freed[CODE_SLOT(code)] = 1;
+		codes_freed = 1;
+	}
+	code_was_named[CODE_SLOT(code)] = 1;
+	return 0;
+}
+
 static long python_check_frame(__u32 index, struct walk *walk)
 {
 	struct scratch *scratch = walk->scratch;
@@ -155,6 +171,8 @@ static long python_check_frame(__u32 index, struct walk *walk)
 		return 1;
 	check = python_walk_check(&scratch->python, walk->layout, *code & ~7ull);
 	code[1] |= check << 32;
+	if (frees_are_read)
+		python_keep_code(scratch->code_space, *code & ~7ull);
 	return 0;
 }
 
@@ -173,6 +191,7 @@ static __noinline int python_take_frames(struct scratch *scratch, struct call *c
 		return 1;
 	walk.layout = &python->process.layout;
 	scratch->python_taken = 0;
+	scratch->code_space = call->space;
 	bpf_loop(2 * PYTHON_FRAMES_MAX, python_take_frame, &walk, 0);
 	if (scratch->python_taken != scratch->record.python_count)
 		return 1;

@@ -66,6 +66,7 @@ struct scratch {
 	__u32 stale;        /* UNWIND_STALE where the list may be out of date, else 0 */
 	__u32 python_stop;  /* enum python_step of the last step */
 	__u32 python_taken; /* Python frames in the record so far, of those that were counted */
+	__u32 code_space;   /* that their code objects are of */
 	__u64 start_sp;     /* of the walk */
 	__u32 word_count;   /* noted; more than NOTED_WORDS: too many */
 	__u32 noted_bytes;  /* from start_sp to the end of the farthest noted word */

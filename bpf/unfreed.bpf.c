@@ -52,7 +52,10 @@ static __always_inline void block_open(struct call *call, __u64 address, __u32 w
 
 	if (!key)
 		return;
-	block_close(call, key, seen);
+	if (!seen && call->size >= CODE_BYTES_MIN)
+		python_note_reuse(key);
+	if (block_close(call, key, seen) && !seen)
+		count(&frees_untrapped, 1);
 	call->fresh.window = config.windows ? call->half : window;
 	call->fresh.size = call->size;
 	call->fresh.stack = stack_current(call);
@@ -124,10 +127,13 @@ static __always_inline void realloc_begin(struct call *call)
 	if (!key)
 		return;
 	call->old_block = OLD_TAKEN;
-	if (ledger_take(key, &call->old)) {
-		call->old_block = OLD_UNKNOWN;
-		call->old.size = unknown_size(call, call->cookie, call->pointer);
-	}
+	if (!ledger_take(key, &call->old))
+		return;
+	call->old_block = OLD_UNKNOWN;
+	call->old.size = unknown_size(call, call->cookie, call->pointer);
+	/* one in a pool, where user space sees what is gone of older blocks */
+	if (call->old.size && call->cookie & PROBE_FREES_UNSEEN)
+		call->old_block = OLD_NONE;
 }
 
 /* A call that is passed on: a realloc to one of an allocator that knows the size, a call on trial to
@@ -197,7 +203,7 @@ static __noinline int realloc_end(struct call *call, bool replaced)
 	if (!replaced && call->old_block == OLD_UNKNOWN)
 		call->old_block = OLD_NONE;
 	if (call->old_block == OLD_TAKEN)
-		call->born_ns = call->old.time_ns;
+		call->born_ns = call->old.time_ns + 1; /* no two at an address are of one time */
 	old_close(call);
 	return 0;
 }
@@ -526,10 +532,10 @@ int page_fault(struct bpf_perf_event_data *ctx)
 	return 0;
 }
 
-/* Run by user space: the first so many of settled_pages. */
+/* Run by user space: the first so many of settled_blocks. */
 SEC("syscall")
-int settle(__u32 *pages)
+int settle(__u32 *blocks)
 {
-	bpf_loop(*pages, settle_one, NULL, 0);
+	bpf_loop(*blocks, settle_one, NULL, 0);
 	return 0;
 }

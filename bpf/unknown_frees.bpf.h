@@ -117,6 +117,18 @@ static __noinline int python_note_free(struct call *call, __u64 address)
 	return 0;
 }
 
+/* Where frees are not seen: what is at that address now is another one. */
+static __noinline int python_note_reuse(__u64 key)
+{
+	__u64 address = BLOCK_KEY_ADDRESS(key);
+
+	if (!code_was_named[CODE_SLOT(address)] || !bpf_map_lookup_elem(&named_codes, &key))
+		return 0;
+	code_was_freed[CODE_SLOT(address)] = 1;
+	codes_freed = 1;
+	return 0;
+}
+
 static __always_inline void size_unknown_free(struct call *call, __u64 cookie, __u64 address)
 {
 	__u64 size = unknown_size(call, cookie, address);

@@ -314,6 +314,34 @@ static void test_a_budget(void **state)
 	assert_int_equal(plan.notes[0], REASON_NONE);
 }
 
+/* Frees of Python's objects are read where nobody may end before, and large ones are seen. */
+static void test_reading_frees(void **state)
+{
+	static const struct {
+		struct request request;
+		bool read;
+	} cases[] = {
+		{{.there = true}, true},
+		{{.there = true, .python = PYTHON_EXACT, .exact = true}, true},
+		{{.there = true, .old = true}, true},
+		{{.there = false}, false},
+		{{.there = true, .peak = true}, false},
+		{{.there = true, .reachability = true}, false},
+		{{.there = true, .malloc = MALLOC_OFF}, false},
+		{{.there = true, .growth = true}, false},
+		{{.there = true, .budget = 1}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct plan plan;
+
+		plan_make(&plan, &evidence_sources, &cases[i].request, &(struct cost){0});
+		if (plan.python.frees_read != cases[i].read)
+			fail_msg("case %zu: %d", i, plan.python.frees_read);
+	}
+}
+
 /* What nobody asked to be recorded whatever it costs is recorded for moments. */
 static void test_windows_by_themselves(void **state)
 {
@@ -428,12 +456,19 @@ static void test_names_of_requests(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kernel),         cmocka_unit_test(test_process),
-		cmocka_unit_test(test_cost_of_malloc), cmocka_unit_test(test_cost_of_objects),
-		cmocka_unit_test(test_the_share),      cmocka_unit_test(test_plans),
-		cmocka_unit_test(test_what_is_seen),   cmocka_unit_test(test_growth),
-		cmocka_unit_test(test_a_budget),       cmocka_unit_test(test_windows_by_themselves),
-		cmocka_unit_test(test_requests),       cmocka_unit_test(test_names_of_requests),
+		cmocka_unit_test(test_kernel),
+		cmocka_unit_test(test_process),
+		cmocka_unit_test(test_cost_of_malloc),
+		cmocka_unit_test(test_cost_of_objects),
+		cmocka_unit_test(test_the_share),
+		cmocka_unit_test(test_plans),
+		cmocka_unit_test(test_what_is_seen),
+		cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_a_budget),
+		cmocka_unit_test(test_windows_by_themselves),
+		cmocka_unit_test(test_reading_frees),
+		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_names_of_requests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -274,6 +274,36 @@ static void test_table(void **state)
 	}
 }
 
+/* Where each block is recorded, and nothing stands in front of pymalloc. */
+static void test_frees_read(void **state)
+{
+	static const struct {
+		void (*change)(struct python_slots *slots);
+		struct python_terms terms;
+		bool read;
+	} cases[] = {
+		{as_it_is, {PYTHON_AUTO, .frees_read = true}, true},
+		{as_it_is, {PYTHON_EXACT, .frees_read = true}, true},
+		{as_it_is, {PYTHON_EXACT}, false},
+		{as_it_is, {PYTHON_POOLS, .frees_read = true}, false},
+		{as_it_is, {PYTHON_OFF, .frees_read = true}, false},
+		{debug, {PYTHON_AUTO, .frees_read = true}, false},
+		{tracemalloc, {PYTHON_EXACT, .frees_read = true}, false},
+		{of_system, {PYTHON_EXACT, .frees_read = true}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LENGTH(cases); i++) {
+		struct python_slots slots = plain();
+		struct python_plan plan;
+
+		cases[i].change(&slots);
+		plan_python(&plan, &evidence_sources, &slots, &cases[i].terms);
+		if (plan.frees_read != cases[i].read)
+			fail_msg("case %zu: %d", i, plan.frees_read);
+	}
+}
+
 static void test_names(void **state)
 {
 	static const struct {
@@ -369,9 +399,8 @@ static void test_small_tables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_table),
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_another_source),
+		cmocka_unit_test(test_table),        cmocka_unit_test(test_frees_read),
+		cmocka_unit_test(test_names),        cmocka_unit_test(test_another_source),
 		cmocka_unit_test(test_small_tables),
 	};
 

@@ -62,6 +62,14 @@ struct image *collector_add_image(struct collector *collector, uint32_t space, u
 	return images_add(&collector->images, space, pid);
 }
 
+int collector_domain(const struct collector *collector, uint32_t row)
+{
+	const struct known_stack *known =
+		row < collector->stacks.row_count ? collector->stacks.by_row[row] : NULL;
+
+	return known ? (int)known->domain : -1;
+}
+
 int collector_each_image(const struct collector *collector,
 			 int (*act)(void *context, const struct image *image), void *context)
 {

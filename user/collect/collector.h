@@ -54,6 +54,9 @@ bool collector_maps(const struct collector *collector, dev_t device, uint64_t in
  * memory. */
 struct image *collector_add_image(struct collector *collector, uint32_t space, uint32_t pid);
 
+/* Whose memory a row's blocks are (bpf/probes.h); -1: its stack is not known. */
+int collector_domain(const struct collector *collector, uint32_t row);
+
 /* Calls `act` with each process image, the newest last; stops at the first that returns not 0. */
 int collector_each_image(const struct collector *collector,
 			 int (*act)(void *context, const struct image *image), void *context);
@@ -108,6 +111,7 @@ struct snapshot_request {
 	enum trace_mode mode;
 	bool last;                          /* no other one follows, so that there is time */
 	uint64_t losses[LOSS_COUNT];        /* noticed in user space, added to the programs' */
+	struct amount older_freed;          /* likewise: blocks that are older than the trace */
 	const struct judged_blocks *judged; /* NULL: nobody asked what is lost */
 	const struct row_growth *growth;    /* with MODE_WINDOWS: one a row */
 };

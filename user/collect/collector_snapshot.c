@@ -36,6 +36,7 @@ static size_t target_of(struct snapshot *snapshot, const struct image *image,
 		target->cmdline[i] = snapshot_intern(snapshot, image->cmdline[i]);
 	target->python_mode = snapshot_intern(snapshot, image->account.mode);
 	target->python_version = snapshot_intern(snapshot, image->account.version);
+	target->python_frees_read = image->account.frees_are_read;
 	return index_by_image[number];
 }
 
@@ -154,9 +155,9 @@ static void fill_totals(struct snapshot *snapshot, const struct counters *counte
 	totals->free_blocks = counters->free_blocks;
 	totals->live_bytes = counters->alloc_bytes - counters->free_bytes;
 	totals->live_blocks = counters->alloc_blocks - counters->free_blocks;
-	snapshot->unknown_frees = counters->unknown_frees;
-	snapshot->sized_frees = counters->sized_frees;
-	snapshot->sized_bytes = counters->sized_bytes;
+	snapshot->unknown_frees = counters->unknown_frees + request->older_freed.blocks;
+	snapshot->sized_frees = counters->sized_frees + request->older_freed.blocks;
+	snapshot->sized_bytes = counters->sized_bytes + request->older_freed.bytes;
 	for (size_t i = 0; i < LOSS_COUNT; i++)
 		snapshot->losses[i] = counters->losses[i] + request->losses[i];
 }
@@ -355,6 +356,82 @@ static void fill_peak(const struct collector *collector, struct snapshot *snapsh
 		snapshot->peak_ns = peak->time_ns - began_ns;
 }
 
+/* In the ledger, of a row. */
+struct held {
+	struct amount blocks;
+	struct amount young;
+};
+
+struct holding {
+	const struct collector *collector;
+	struct held *rows;
+};
+
+/* When the pools of a row's interpreter were read for its frees; 0: it has none such. */
+static uint64_t frees_read_ns(const struct collector *collector, size_t row)
+{
+	const struct known_stack *known = collector->stacks.by_row[row];
+
+	return known && known->domain == DOMAIN_PYTHON ? known->image->account.frees_read_ns : 0;
+}
+
+static void add_held(void *context, uint64_t key, const struct block *block)
+{
+	const struct holding *holding = context;
+	struct held *row = &holding->rows[block->stack];
+	uint64_t read_ns = frees_read_ns(holding->collector, block->stack);
+	struct amount *amount = block->time_ns > read_ns ? &row->young : &row->blocks;
+
+	(void)key;
+	if (!read_ns)
+		return;
+	amount->bytes += block->size;
+	amount->blocks++;
+}
+
+static void set_held(struct live_blocks *row, const struct held *held)
+{
+	uint64_t bytes = row->alloc_bytes - held->young.bytes;
+	uint64_t blocks = row->alloc_blocks - held->young.blocks;
+
+	/* what came between two looks at the ledger was not allocated yet at the first one */
+	if (blocks > row->alloc_blocks || blocks < held->blocks.blocks) {
+		bytes = held->blocks.bytes;
+		blocks = held->blocks.blocks;
+	}
+	row->alloc_bytes = bytes > held->blocks.bytes ? bytes : held->blocks.bytes;
+	row->alloc_blocks = blocks;
+	row->free_bytes = row->alloc_bytes - held->blocks.bytes;
+	row->free_blocks = blocks - held->blocks.blocks;
+}
+
+/*
+ * Where frees are read from an interpreter's pools, a report is of the moment at which that began: of
+ * younger blocks it is not known whether they are there. Returns 0 or a negative errno.
+ */
+static int leave_out_young(const struct collector *collector, struct live_blocks *live)
+{
+	struct holding holding = {collector,
+				  calloc(collector->view->row_count, sizeof(*holding.rows))};
+	int error = holding.rows
+			    ? ledger_view_visit(collector->view, UINT64_MAX, add_held, &holding)
+			    : -ENOMEM;
+
+	for (size_t row = 0; row < collector->view->row_count && !error; row++)
+		if (frees_read_ns(collector, row))
+			set_held(&live[row], &holding.rows[row]);
+	free(holding.rows);
+	return error;
+}
+
+static bool reads_frees(const struct collector *collector)
+{
+	for (size_t i = 0; i < collector->images.count; i++)
+		if (collector->images.items[i]->account.frees_read_ns)
+			return true;
+	return false;
+}
+
 struct snapshot *collector_snapshot(struct collector *collector,
 				    const struct snapshot_request *request)
 {
@@ -370,7 +447,9 @@ struct snapshot *collector_snapshot(struct collector *collector,
 		error = ledger_view_counters(collector->view, &counters);
 	if (!error)
 		ledger_view_totals(collector->view, live);
-	if (!error && !request->last)
+	if (!error && reads_frees(collector))
+		error = leave_out_young(collector, live);
+	if (!error && (!request->last || reads_frees(collector)))
 		amounts_sum_rows(collector->view, live, &counters);
 	if (!error)
 		error = ledger_view_scan(collector->view, newest_ns, live);

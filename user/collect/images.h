@@ -31,6 +31,8 @@ struct python_account {
 	struct python_blocks first; /* all that it counted when tracing began, */
 	struct python_blocks last;  /* and when last looked */
 	bool last_known;            /* it could be asked then */
+	bool frees_are_read;        /* from its pools: its blocks' frees are not probed */
+	uint64_t frees_read_ns;     /* its younger blocks are none of a report; 0: all are of it */
 	const char *version;        /* owned by the account's filler */
 };
 

@@ -199,7 +199,7 @@ static const char *python_meaning(const char *mode)
 static bool interpreters_equal(const struct target *a, const struct target *b)
 {
 	return b->python_mode && a->python_version == b->python_version &&
-	       a->python_mode == b->python_mode;
+	       a->python_mode == b->python_mode && a->python_frees_read == b->python_frees_read;
 }
 
 /* Of the targets from `first` on that are the same kind: how many, and the lowest coverage. */
@@ -252,6 +252,8 @@ void label_print_python(FILE *file, const struct snapshot *snapshot)
 		if (coverage >= 0)
 			fprintf(file, "; seen: %s%.1f %% of the blocks that it counts itself",
 				count > 1 ? "at least " : "", coverage);
+		if (target->python_frees_read)
+			fputs("; what was freed was read from its pools", file);
 		putc('\n', file);
 	}
 }

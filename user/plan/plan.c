@@ -169,6 +169,16 @@ uint64_t plan_window_ns(const struct request *request, double percent, uint64_t 
 	return (uint64_t)(length > WINDOW_LEAST_NS ? length : WINDOW_LEAST_NS);
 }
 
+/*
+ * Whether frees of Python's objects may be read from its pools when a report is due, in the place of a
+ * probe: not where some may have ended by then, nor what needs the moment of each. What is beyond pools
+ * malloc's probes see.
+ */
+static bool may_read_frees(const struct request *request, const struct source *malloc)
+{
+	return malloc && request->there && !request->peak && !request->reachability;
+}
+
 void plan_make(struct plan *plan, const struct sources *sources, const struct request *request,
 	       const struct cost *cost)
 {
@@ -186,6 +196,7 @@ void plan_make(struct plan *plan, const struct sources *sources, const struct re
 			   .dear = cost->malloc_is_dear || cost->objects_are_dear,
 			   .nops_emulated = cost->nops_emulated},
 	};
+	plan->python.frees_read = may_read_frees(request, plan->malloc);
 	if (request->budget > 0) {
 		plan->windows = true;
 		plan->python = (struct python_terms){.frames_alone = true};
@@ -251,6 +262,7 @@ static void take(struct python_plan *plan, const struct python_slots *slots,
 	plan->notice = reason_of_hook(slots->hook);
 	if (!plan->source->every_block)
 		return;
+	plan->frees_read = terms->frees_read && slots->hook == HOOK_NONE;
 	if (plan->costliest == SITE_STEPPED)
 		plan->notice = REASON_STEPPED;
 	see_to_slots(plan, slots, terms->request);

@@ -53,6 +53,7 @@ struct python_terms {
 	bool dear;          /* not each block, unless that is asked for */
 	bool nops_emulated; /* as above */
 	bool frames_alone;  /* its stacks are wanted, its objects are not */
+	bool frees_read;    /* from its pools, where that can be; see tracer/python_frees.h */
 };
 
 enum { PLAN_NOTES_MAX = 2 };
@@ -91,6 +92,7 @@ struct python_plan {
 	const struct source *source; /* NULL: malloc's probes see what they see */
 	bool steer;                  /* by writing: slots get other values, and these back */
 	bool frames_alone;           /* as the terms have it */
+	bool frees_read;             /* from its pools: they are not probed */
 	enum site_kind costliest;    /* of the sites that are probed */
 	enum reason notice;          /* what a person should know about it */
 	enum reason steered;         /* likewise, of what another tool left */

@@ -38,6 +38,7 @@ struct request {
 	bool old;          /* only blocks of some age */
 	bool reachability; /* tell lost blocks from those that something refers to */
 	bool freeze;       /* stop processes for that, and read registers */
+	bool there;        /* only of processes that are there, without their children */
 };
 
 /* What in it contradicts itself. */

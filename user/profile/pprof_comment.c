@@ -205,6 +205,17 @@ static bool read_own_count(struct target *target, const struct json_object *pyth
 	       read_amount(own, "last", &target->python_last);
 }
 
+/* Likewise. */
+static bool read_frees(struct target *target, const struct json_object *python)
+{
+	struct json_object *member = NULL;
+
+	if (!json_object_object_get_ex(python, "frees_read", &member))
+		return true;
+	target->python_frees_read = json_object_get_boolean(member);
+	return json_object_is_type(member, json_type_boolean);
+}
+
 /* Present for interpreters alone. */
 static bool read_python(struct snapshot *snapshot, struct target *target,
 			const struct json_object *object)
@@ -216,7 +227,8 @@ static bool read_python(struct snapshot *snapshot, struct target *target,
 	return json_object_is_type(python, json_type_object) &&
 	       json_read_string(snapshot, python, "mode", &target->python_mode) &&
 	       json_read_string(snapshot, python, "version", &target->python_version) &&
-	       read_coverage(target, python) && read_own_count(target, python);
+	       read_coverage(target, python) && read_own_count(target, python) &&
+	       read_frees(target, python);
 }
 
 /* Present where it was asked what is lost. */

@@ -172,6 +172,7 @@ struct target {
 	size_t cmdline_count;
 	const char *python_mode; /* how its interpreter's blocks are seen; NULL: no interpreter */
 	const char *python_version;
+	bool python_frees_read; /* what was freed was read from its pools, not seen by probes */
 	/* What the interpreter itself counts, when recording began and at the last look: blocks,
 	   and the bytes of those in pools. */
 	bool python_counted;

@@ -32,6 +32,8 @@ static struct json_object *json_of_python(const struct target *target)
 	json_object_object_add(object, "version", json_of_string(target->python_version));
 	json_object_object_add(object, "coverage_percent",
 			       json_of_percent(target->python_coverage));
+	json_object_object_add(object, "frees_read",
+			       json_object_new_boolean(target->python_frees_read));
 	add_own_count(object, target);
 	return object;
 }

@@ -62,6 +62,7 @@ static void merge_python(struct snapshot *result, struct target *target, const s
 		return;
 	target->python_mode = snapshot_intern(result, part->python_mode);
 	target->python_version = snapshot_intern(result, part->python_version);
+	target->python_frees_read |= part->python_frees_read;
 	if (part->python_coverage >= 0 &&
 	    (target->python_coverage < 0 || part->python_coverage < target->python_coverage))
 		target->python_coverage = part->python_coverage;

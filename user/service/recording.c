@@ -20,6 +20,7 @@ struct recording *recording_new(const struct recording_config *config, const str
 		return NULL;
 	}
 	recording->config = *config;
+	recording->config.how.there = !config->command && !config->follow_forks;
 	recording->procfs = procfs;
 	if (!reading_begin(&recording->reading, failure))
 		return recording;

@@ -121,10 +121,13 @@ static int make_plan(struct interpreters *interpreters, struct interpreter *inte
 	const struct python_interpreter *facts = facts_of(interpreter);
 	const struct reason_words words = {.pid = (int)interpreter->image->pid,
 					   .version = interpreter->version};
+	struct python_terms terms = interpreters->config.terms;
 	bool found;
 
 	python_version_name(facts->layout.version, interpreter->version);
 	interpreter->has_counters = !python_counters_find(facts, &interpreter->counters);
+	terms.frees_read &=
+		interpreter->has_counters && python_pools_are_listed(facts, &interpreter->counters);
 	if (relative) {
 		interpreter->slots = relative->slots;
 		interpreter->plan = relative->plan;
@@ -133,8 +136,7 @@ static int make_plan(struct interpreters *interpreters, struct interpreter *inte
 	}
 	found = !python_slots_read(facts, &interpreter->image->mappings, &interpreter->slots);
 	return reason_fail(plan_python(&interpreter->plan, &evidence_sources,
-				       found ? &interpreter->slots : NULL,
-				       &interpreters->config.terms),
+				       found ? &interpreter->slots : NULL, &terms),
 			   &words, failure);
 }
 
@@ -211,6 +213,20 @@ static void find_direct(const struct interpreters *interpreters,
 	allocator->direct_count = count > 0 ? (size_t)count : 0;
 }
 
+/* Where frees are read no program is to see them. Returns how many sites are left. */
+static size_t leave_frees_out(struct site *sites, size_t count)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (PROBE_COOKIE_OP(sites[i].cookie) == PROBE_FREE)
+			continue;
+		sites[kept] = sites[i];
+		sites[kept++].cookie |= PROBE_FREES_UNSEEN;
+	}
+	return kept;
+}
+
 static int install(struct interpreters *interpreters, struct interpreter *interpreter)
 {
 	const struct source *source = interpreter->plan.source;
@@ -235,6 +251,10 @@ static int install(struct interpreters *interpreters, struct interpreter *interp
 	    (!interpreter->probed && interpreter_files_has(&interpreters->files, &probed)))
 		return 0;
 	find_direct(interpreters, interpreter, &allocator);
+	if (interpreter->plan.frees_read) {
+		allocator.entry_count = leave_frees_out(sites, allocator.entry_count);
+		leave_frees_out(allocator.direct_sites, allocator.direct_count);
+	}
 	error = allocator_install(interpreters->config.keeper, interpreters->config.programs,
 				  interpreter->probed, &allocator, &probed.installed);
 	free(allocator.direct_sites);
@@ -319,6 +339,14 @@ static void settle(struct interpreters *interpreters, struct interpreter *interp
 		     (struct event){.kind = EVENT_PYTHON_NOTE, .reason = interpreter->plan.notice});
 }
 
+static int read_frees(struct interpreters *interpreters, const struct interpreter *interpreter)
+{
+	return interpreter->plan.frees_read
+		       ? python_frees_add(interpreters->config.frees, interpreter->image,
+					  &interpreter->counters)
+		       : 0;
+}
+
 /* The interpreter is known: image->python. */
 static int take_up(struct interpreters *interpreters, struct interpreter *interpreter,
 		   struct failure *failure)
@@ -341,6 +369,11 @@ static int take_up(struct interpreters *interpreters, struct interpreter *interp
 				   (int)interpreter->image->pid, strerror(-error));
 	if (take_slots(interpreters, interpreter, failure))
 		return -1;
+	error = read_frees(interpreters, interpreter);
+	if (error)
+		return failure_set(failure, STATUS_TARGET,
+				   "cannot read the memory of process %d: %s",
+				   (int)interpreter->image->pid, strerror(-error));
 	settle(interpreters, interpreter);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "../events/event.h"
 #include "../plan/plan.h"
 #include "../probes/install.h"
+#include "python_frees.h"
 
 struct interpreters_config {
 	const struct procfs *procfs;
@@ -20,6 +21,7 @@ struct interpreters_config {
 	volatile uint32_t *used; /* python_used */
 	struct keeper *keeper;
 	const struct probe_programs *programs;
+	struct python_frees *frees; /* NULL: the terms have none read */
 	const struct listener *listener;
 };
 

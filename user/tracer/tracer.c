@@ -29,7 +29,7 @@ static int load(struct tracer *tracer)
 		.follow_forks = tracer->config.follow_forks,
 		.peak = tracer->config.peak,
 		.growth = tracer->config.growth,
-		.settles = tracer->config.growth,
+		.settles = tracer->config.growth || tracer->config.python.frees_read,
 		.windows = tracer->config.windows.share > 0,
 		.max_blocks = tracer->config.max_blocks,
 		.max_stacks = tracer->config.max_stacks,
@@ -54,6 +54,7 @@ static struct interpreters *find_interpreters(struct tracer *tracer)
 		.used = &tracer->loaded.skeleton->bss->python_used,
 		.keeper = tracer->probes,
 		.programs = &tracer->loaded.programs,
+		.frees = tracer->python_frees,
 		.listener = tracer->config.listener,
 	};
 
@@ -92,11 +93,14 @@ struct tracer *tracer_open(const struct tracer_config *config, const struct proc
 		.listener = config->listener,
 		.malloc_off = config->malloc_off,
 	};
+	if (config->python.frees_read)
+		tracer->python_frees = python_frees_new(&tracer->loaded, tracer->collector);
 	tracer->interpreters = find_interpreters(tracer);
 	if (config->growth)
 		tracer->growth = growth_new(procfs, &tracer->loaded, config->follow_forks);
-	if ((tracer->growth || !config->growth) && tracer->collector && tracer->interpreters &&
-	    tracer->spaces && tracer->targets)
+	if ((tracer->growth || !config->growth) &&
+	    (tracer->python_frees || !config->python.frees_read) && tracer->collector &&
+	    tracer->interpreters && tracer->spaces && tracer->targets)
 		return tracer;
 	error = -ENOMEM;
 failed:
@@ -112,6 +116,7 @@ void tracer_close(struct tracer *tracer)
 		return;
 	interpreters_free(tracer->interpreters);
 	growth_free(tracer->growth);
+	python_frees_free(tracer->python_frees);
 	keeper_free(tracer->probes);
 	collector_free(tracer->collector);
 	intake_free(tracer->intake);
@@ -379,6 +384,7 @@ void tracer_start(struct tracer *tracer)
 		tracer_begin_windows(tracer);
 	else
 		tracer->loaded.skeleton->bss->tracing = 1;
+	python_frees_start(tracer->python_frees);
 }
 
 bool tracer_sees_objects(const struct tracer *tracer, pid_t pid)
@@ -389,33 +395,6 @@ bool tracer_sees_objects(const struct tracer *tracer, pid_t pid)
 bool tracer_exact_python(const struct tracer *tracer, enum site_kind *costliest)
 {
 	return interpreters_exact(tracer->interpreters, costliest);
-}
-
-void tracer_halt(struct tracer *tracer)
-{
-	if (tracer->stopped_monotonic_ns)
-		return;
-	if (tracer->config.windows.share > 0)
-		keeper_end_windows(tracer->probes);
-	tracer->loaded.skeleton->bss->tracing = 0;
-	tracer->stopped_monotonic_ns = clock_ns(CLOCK_MONOTONIC);
-	if (tracer->growth)
-		growth_settle_last(tracer->growth);
-}
-
-void tracer_stop(struct tracer *tracer)
-{
-	if (tracer->stopped)
-		return;
-	tracer_halt(tracer);
-	tracer->stopped = true;
-	tracer_tell_proofs(tracer, true);
-	interpreters_measure(tracer->interpreters);
-	interpreters_stop(tracer->interpreters);
-	keeper_release(tracer->probes);
-	if (tracer->growth)
-		growth_stop(tracer->growth);
-	tracer_drain(tracer);
 }
 
 /* Of records that come faster than they can be taken there is no end: so for so long at the most. */
@@ -442,6 +421,48 @@ bool tracer_is_behind(const struct tracer *tracer)
 	return intake_has_some(tracer->intake);
 }
 
+/* While allocations are seen: an address that is given out again meanwhile is noticed. What has ended
+ * is to be known by then. */
+static void settle_frees(struct tracer *tracer)
+{
+	take_records(tracer, TURN_NS);
+	python_frees_settle(tracer->python_frees);
+}
+
+static void measure_interpreters(struct tracer *tracer)
+{
+	interpreters_measure(tracer->interpreters);
+	python_frees_account(tracer->python_frees);
+}
+
+void tracer_halt(struct tracer *tracer)
+{
+	if (tracer->stopped_monotonic_ns)
+		return;
+	if (tracer->config.windows.share > 0)
+		keeper_end_windows(tracer->probes);
+	settle_frees(tracer);
+	tracer->loaded.skeleton->bss->tracing = 0;
+	tracer->stopped_monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+	if (tracer->growth)
+		growth_settle_last(tracer->growth);
+}
+
+void tracer_stop(struct tracer *tracer)
+{
+	if (tracer->stopped)
+		return;
+	tracer_halt(tracer);
+	tracer->stopped = true;
+	tracer_tell_proofs(tracer, true);
+	measure_interpreters(tracer);
+	interpreters_stop(tracer->interpreters);
+	keeper_release(tracer->probes);
+	if (tracer->growth)
+		growth_stop(tracer->growth);
+	tracer_drain(tracer);
+}
+
 void tracer_drain(struct tracer *tracer)
 {
 	take_records(tracer, tracer->stopped ? LAST_NS : TURN_NS);
@@ -453,6 +474,7 @@ void tracer_drain(struct tracer *tracer)
 	tracer_sweep(tracer);
 	if (tracer->growth)
 		growth_poll(tracer->growth);
+	python_frees_poll(tracer->python_frees);
 }
 
 size_t tracer_alive(const struct tracer *tracer)
@@ -471,27 +493,8 @@ uint64_t tracer_calls(const struct tracer *tracer)
 
 	if (ledger_view_counters(&tracer->loaded.view, &counters))
 		return 0;
-	return counters.alloc_blocks + counters.free_blocks + counters.unknown_frees;
-}
-
-uint64_t tracer_calls_of(const struct tracer *tracer, uint32_t space)
-{
-	struct counters counters;
-
-	if (spaces_counters(tracer->spaces, space, &counters))
-		return 0;
-	return counters.alloc_blocks + counters.free_blocks + counters.unknown_frees;
-}
-
-struct live_blocks *tracer_rows(const struct tracer *tracer, size_t *count)
-{
-	const struct ledger_view *view = &tracer->loaded.view;
-	struct live_blocks *rows = calloc(view->row_count, sizeof(*rows));
-
-	*count = view->row_count;
-	if (rows)
-		ledger_view_totals(view, rows);
-	return rows;
+	return counters.alloc_blocks + counters.free_blocks + counters.unknown_frees -
+	       python_frees_found(tracer->python_frees).untrapped;
 }
 
 static uint64_t end_of(const struct tracer *tracer)
@@ -566,7 +569,8 @@ struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
 	if (!tracer->stopped) {
 		collector_find_names(tracer->collector);
 		take_records(tracer, REPORT_NS);
-		interpreters_measure(tracer->interpreters);
+		settle_frees(tracer);
+		measure_interpreters(tracer);
 		if (tracer->growth)
 			growth_settle(tracer->growth);
 	}
@@ -575,6 +579,9 @@ struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
 	memcpy(request.losses, tracer->losses, sizeof(request.losses));
 	request.losses[LOSS_events_dropped] += intake_lost(tracer->intake);
 	request.losses[LOSS_allocator_unprobed] += tracer->probing.unprobed;
+	request.losses[LOSS_python_frees_unread] +=
+		python_frees_found(tracer->python_frees).uncertain;
+	request.older_freed = python_frees_found(tracer->python_frees).older;
 	snapshot = merge_equal(collector_snapshot(tracer->collector, &request));
 	tell_troubles(tracer);
 	return snapshot;

@@ -8,6 +8,7 @@
 #include "growth.h"
 #include "intake.h"
 #include "loaded.h"
+#include "python_frees.h"
 #include "tracer.h"
 #include "spaces.h"
 
@@ -20,7 +21,8 @@ struct tracer {
 	struct intake *intake;
 	struct collector *collector;
 	struct interpreters *interpreters;
-	struct growth *growth; /* NULL: not asked for */
+	struct growth *growth;             /* NULL: not asked for */
+	struct python_frees *python_frees; /* NULL: they are probed */
 	struct keeper *probes;
 	struct probing probing;
 	struct probed_files shared_files; /* with probes for all processes */

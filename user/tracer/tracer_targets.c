@@ -2,6 +2,7 @@
 #include "tracer_internal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../lib/clock.h"
@@ -68,6 +69,7 @@ static int remove_space(struct tracer *tracer, const struct traced *traced, uint
 		return error;
 	if (tracer->growth)
 		growth_end(tracer->growth, space);
+	python_frees_remove(tracer->python_frees, collector_space(tracer->collector, space));
 	interpreters_remove(tracer->interpreters, collector_space(tracer->collector, space));
 	collector_remove(tracer->collector, space);
 	return 0;
@@ -263,4 +265,24 @@ void tracer_usage(const struct tracer *tracer, struct tracer_usage *usage)
 		.stacks = tracer->loaded.skeleton->bss->stacks_used,
 		.files = tracer->shared_files.count,
 	};
+}
+
+uint64_t tracer_calls_of(const struct tracer *tracer, uint32_t space)
+{
+	struct counters counters;
+
+	if (spaces_counters(tracer->spaces, space, &counters))
+		return 0;
+	return counters.alloc_blocks + counters.free_blocks + counters.unknown_frees;
+}
+
+struct live_blocks *tracer_rows(const struct tracer *tracer, size_t *count)
+{
+	const struct ledger_view *view = &tracer->loaded.view;
+	struct live_blocks *rows = calloc(view->row_count, sizeof(*rows));
+
+	*count = view->row_count;
+	if (rows)
+		ledger_view_totals(view, rows);
+	return rows;
 }
