@@ -99,6 +99,20 @@ def test_busy_threads_at_intervals(python, record, started, tmp_path):  # noqa: 
     assert process.wait(TIMEOUT) == 0
 
 
+@pytest.mark.parametrize("python", PYTHONS)
+def test_code_at_the_same_address(python, record, started):  # noqa: F811
+    """Frames of a function that is gone are not taken for those of the next one."""
+    count = 1000
+    _, truth, result = run(python, started, record, "python_made.py", count, options=EXACT)
+    assert truth["addresses"] < count - 20
+    kept = {}
+    for stack in result.report["stacks"]:
+        frames = [frame for frame in stack["frames"] if frame["kind"] == "python"]
+        if frames and frames[-1]["name"].startswith("made_") and stack["live_blocks"]:
+            kept[frames[-1]["name"]] = stack["live_blocks"]
+    assert kept == {f"made_{number}": 1 for number in range(count)}
+
+
 @pytest.mark.parametrize("python", PYTHONS[:1])
 def test_what_a_process_freed_before_it_ended_is_uncertain(python, record, started):  # noqa: F811
     process = begin(python, started, SCRIPT, 1, KEPT)
