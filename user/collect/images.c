@@ -418,7 +418,8 @@ void image_read_perf_map(const struct images *images, struct image *image)
 		return;
 	}
 	map = perf_map_request(images->confined, fd);
-	if (!map)
+	image->perf_map_due = !map && errno == ECANCELED;
+	if (!map && !image->perf_map_due)
 		image->perf_map_error = -errno;
 	close(fd);
 	if (!map)
@@ -433,7 +434,7 @@ void images_read_perf_maps(const struct images *images)
 	for (size_t i = 0; i < images->count; i++) {
 		struct image *image = images->items[i];
 
-		if (image->perf_map && !image->gone)
+		if ((image->perf_map || image->perf_map_due) && !image->gone)
 			image_read_perf_map(images, image);
 	}
 }

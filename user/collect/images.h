@@ -66,6 +66,7 @@ struct image {
 	uint64_t refresh_after_ns; /* a search for an address waits until then */
 	struct perf_map *perf_map; /* names from a JIT; NULL: none */
 	struct file_stamp perf_map_stamp;
+	bool perf_map_due;  /* it was given up for now */
 	int perf_map_error; /* 0, or why it is not looked at again */
 	bool perf_map_told;
 	struct python_target *python;  /* NULL: no interpreter, or not known yet */

@@ -169,8 +169,13 @@ void recording_end(const struct recording *recording)
 
 bool recording_wait(struct recording *recording)
 {
-	confined_give_up_if(recording->reading.confined, waiting_over(recording->waiting), false);
+	struct confined *confined = recording->reading.confined;
+
+	confined_give_up_if(confined, waiting_over(recording->waiting), false);
 	bool more = waiting_next(recording->waiting, recording->tracer) == WAIT_INTERVAL;
+
+	/* a report is made of all that there is; who is in a hurry does without what the network has */
+	confined_give_up_if(confined, waiting_hurried(recording->waiting), true);
 
 	tell_ends(recording);
 	tell_stopped(recording);
@@ -229,11 +234,8 @@ struct snapshot *recording_report(struct recording *recording, bool last)
 	struct row_growth *growth = NULL;
 	struct snapshot *snapshot;
 
-	if (last) {
-		confined_give_up_if(recording->reading.confined,
-				    waiting_hurried(recording->waiting), true);
+	if (last)
 		tracer_halt(recording->tracer);
-	}
 	footprints_measure(recording->footprints, last);
 	if (recording->windows) {
 		growth = windows_rows(recording->windows);

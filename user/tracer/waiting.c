@@ -86,7 +86,8 @@ const bool *waiting_hurried(const struct waiting *waiting)
 	return &waiting->hurried;
 }
 
-/* What came while a report was written was set aside, so that records are taken before the wait. */
+/* What came while a report was written was set aside, so that records are taken before the wait. Once it is
+ * over the last report takes what there is: no answer that they need is waited for here any more. */
 enum wait_result waiting_next(struct waiting *waiting, struct tracer *tracer)
 {
 	if (!waiting->started) {
@@ -95,7 +96,8 @@ enum wait_result waiting_next(struct waiting *waiting, struct tracer *tracer)
 		waiting->started = true;
 	}
 	for (;;) {
-		tracer_drain(tracer);
+		if (!waiting->over)
+			tracer_drain(tracer);
 		if (waiting->over || !tracer_alive(tracer))
 			return WAIT_END;
 		if (waiting->due) {
