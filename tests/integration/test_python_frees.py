@@ -101,7 +101,8 @@ def test_busy_threads_at_intervals(python, record, started, tmp_path):  # noqa: 
 
 @pytest.mark.parametrize("python", PYTHONS)
 def test_code_at_the_same_address(python, record, started):  # noqa: F811
-    """Frames of a function that is gone are not taken for those of the next one."""
+    """Frames of a function that is gone are not taken for those of the next one. On a busy machine it may be
+    gone before its name is read, which is counted."""
     count = 1000
     _, truth, result = run(python, started, record, "python_made.py", count, options=EXACT)
     assert truth["addresses"] < count - 20
@@ -110,7 +111,9 @@ def test_code_at_the_same_address(python, record, started):  # noqa: F811
         frames = [frame for frame in stack["frames"] if frame["kind"] == "python"]
         if frames and frames[-1]["name"].startswith("made_") and stack["live_blocks"]:
             kept[frames[-1]["name"]] = stack["live_blocks"]
-    assert kept == {f"made_{number}": 1 for number in range(count)}
+    assert kept.items() <= {f"made_{number}": 1 for number in range(count)}.items()
+    assert count - len(kept) <= result.losses.get("python_unnamed", 0)
+    assert len(kept) > count / 10
 
 
 @pytest.mark.parametrize("python", PYTHONS[:1])
