@@ -167,12 +167,6 @@ void recording_end(const struct recording *recording)
 
 /* --- reports --- */
 
-/* The last report is made of all that there is; who is in a hurry does without what the network has. */
-static void wait_for_all(const struct recording *recording)
-{
-	confined_give_up_if(recording->reading.confined, waiting_hurried(recording->waiting), true);
-}
-
 bool recording_wait(struct recording *recording)
 {
 	struct confined *confined = recording->reading.confined;
@@ -180,8 +174,9 @@ bool recording_wait(struct recording *recording)
 	confined_give_up_if(confined, waiting_over(recording->waiting), false);
 	bool more = waiting_next(recording->waiting, recording->tracer) == WAIT_INTERVAL;
 
+	/* the last report is made of all that there is; who is in a hurry does without the network */
 	if (!more)
-		wait_for_all(recording);
+		confined_give_up_if(confined, waiting_hurried(recording->waiting), true);
 	tell_ends(recording);
 	tell_stopped(recording);
 	return more;
@@ -239,10 +234,8 @@ struct snapshot *recording_report(struct recording *recording, bool last)
 	struct row_growth *growth = NULL;
 	struct snapshot *snapshot;
 
-	if (last) {
-		wait_for_all(recording);
+	if (last)
 		tracer_halt(recording->tracer);
-	}
 	footprints_measure(recording->footprints, last);
 	if (recording->windows) {
 		growth = windows_rows(recording->windows);
