@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "module_end.h"
 
-#include <elf.h>
-#include <string.h>
+#include "../elf/first_page.h"
 
 #define PAGE ((uint64_t)MACHINE_PAGE_BYTES)
 
@@ -50,19 +49,15 @@ uint64_t module_end(struct file_pages *files, pid_t pid, const struct regions *r
 {
 	const struct region *headers = find_headers(regions, index);
 	uint8_t page[MACHINE_PAGE_BYTES];
+	Elf64_Phdr segments[sizeof(page) / sizeof(Elf64_Phdr)];
 	Elf64_Ehdr header;
 
 	if (!headers || !file_pages_has(headers) ||
 	    !file_pages_read(files, pid, headers, headers->mapping.start, page))
 		return 0;
-	memcpy(&header, page, sizeof(header));
-	if (memcmp(header.e_ident, ELFMAG, SELFMAG) || header.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phoff % 8 ||
-	    header.e_phoff > sizeof(page) ||
-	    header.e_phnum > (sizeof(page) - header.e_phoff) / sizeof(Elf64_Phdr))
+	size_t count = elf_first_page(page, sizeof(page), &header, segments,
+				      sizeof(segments) / sizeof(*segments));
+	if (!count || count < header.e_phnum || header.e_phoff % 8)
 		return 0;
-	Elf64_Phdr segments[MACHINE_PAGE_BYTES / sizeof(Elf64_Phdr)];
-
-	memcpy(segments, page + header.e_phoff, header.e_phnum * sizeof(Elf64_Phdr));
 	return end_of(&header, segments, headers->mapping.start);
 }

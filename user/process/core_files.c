@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../arch/memory.h"
+#include "../elf/first_page.h"
 #include "../lib/array.h"
 #include "../lib/path.h"
 #include "../lib/sorted.h"
@@ -147,21 +148,11 @@ struct window {
 	size_t size;
 };
 
-/* Copies of an ELF file's program headers; returns how many. */
 static size_t read_headers(const struct window *window, Elf64_Phdr headers[HEADERS_MAX])
 {
 	Elf64_Ehdr head;
 
-	if (window->size < sizeof(head))
-		return 0;
-	memcpy(&head, window->bytes, sizeof(head));
-	size_t count = head.e_phnum < HEADERS_MAX ? head.e_phnum : HEADERS_MAX;
-	if (memcmp(head.e_ident, ELFMAG, SELFMAG) || head.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    head.e_phentsize != sizeof(*headers) || head.e_phoff > window->size ||
-	    count * sizeof(*headers) > window->size - head.e_phoff)
-		return 0;
-	memcpy(headers, window->bytes + head.e_phoff, count * sizeof(*headers));
-	return count;
+	return elf_first_page(window->bytes, window->size, &head, headers, HEADERS_MAX);
 }
 
 static const uint8_t *find_id_in_notes(const uint8_t *notes, size_t size, size_t *length)
