@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <bpf/libbpf.h>
 
 #include "../evidence/page_faults.h"
 #include "../lib/array.h"
 #include "../lib/clock.h"
 #include "../memory/page_set.h"
+#include "open_blocks.h"
 #include "page_share.h"
 #include "settled.h"
 
@@ -190,39 +192,8 @@ void growth_end(struct growth *growth, uint32_t space)
 
 /* --- what is still there --- */
 
-struct seen_block {
-	uint64_t key;
-	uint64_t time_ns;
-	uint64_t bytes;
-};
-
-struct settling {
-	struct growth *growth;
-	struct seen_block *blocks;
-	size_t count;
-	struct page_fate *fates; /* of one process */
-	size_t fate_count;
-	bool failed;
-};
-
-static void gather(void *context, uint64_t key, const struct block *block)
-{
-	struct settling *settling = context;
-	const struct seen_block seen = {key, block->time_ns, block->size};
-
-	if (!array_append(&settling->blocks, &settling->count, seen))
-		settling->failed = true;
-}
-
-static int compare_keys(const void *a, const void *b)
-{
-	const struct seen_block *left = a, *right = b;
-
-	return left->key < right->key ? -1 : left->key > right->key;
-}
-
 static uint64_t bytes_now(const struct growth *growth, const struct grown_process *process,
-			  const struct page_fate *fate, const struct seen_block *block)
+			  const struct page_fate *fate, const struct open_block *block)
 {
 	if (page_set_has(process->before, fate->address))
 		return 0;
@@ -230,15 +201,18 @@ static uint64_t bytes_now(const struct growth *growth, const struct grown_proces
 				block->bytes);
 }
 
-static void settle_process(struct settling *settling, const struct grown_process *process)
+/* `fates` has room for all of them. */
+static void settle_process(struct growth *growth, const struct grown_process *process,
+			   const struct open_blocks *blocks, struct page_fate *fates)
 {
-	struct growth *growth = settling->growth;
-
-	if (page_fates_read(process->pid, settling->fates, settling->fate_count))
+	for (size_t i = 0; i < blocks->count; i++)
+		fates[i] = (struct page_fate){.address = BLOCK_KEY_ADDRESS(blocks->items[i].key),
+					      .tag = i};
+	if (page_fates_read(process->pid, fates, blocks->count))
 		return;
-	for (size_t i = 0; i < settling->fate_count; i++) {
-		const struct seen_block *block = &settling->blocks[settling->fates[i].tag];
-		uint64_t bytes = bytes_now(growth, process, &settling->fates[i], block);
+	for (size_t i = 0; i < blocks->count; i++) {
+		const struct open_block *block = &blocks->items[fates[i].tag];
+		uint64_t bytes = bytes_now(growth, process, &fates[i], block);
 
 		if (bytes == block->bytes)
 			continue;
@@ -247,50 +221,33 @@ static void settle_process(struct settling *settling, const struct grown_process
 	settled_run(&growth->settled);
 }
 
-static const struct grown_process *find_number(const struct growth *growth, uint32_t number)
+static void settle_all(struct growth *growth, const struct open_blocks *blocks,
+		       struct page_fate *fates)
 {
-	for (size_t i = growth->count; i-- > 0;)
-		if (SPACE_NUMBER(growth->items[i].space) == number)
-			return &growth->items[i];
-	return NULL;
-}
+	for (size_t i = 0; i < growth->count; i++) {
+		const struct grown_process *process = &growth->items[i];
+		const struct open_blocks own = open_blocks_of(blocks, SPACE_NUMBER(process->space));
 
-static void settle_all(struct settling *settling)
-{
-	for (size_t i = 0, end; i < settling->count; i = end) {
-		uint32_t number = BLOCK_KEY_SPACE(settling->blocks[i].key);
-		const struct grown_process *process = find_number(settling->growth, number);
-
-		settling->fate_count = 0;
-		for (end = i;
-		     end < settling->count && BLOCK_KEY_SPACE(settling->blocks[end].key) == number;
-		     end++)
-			settling->fates[settling->fate_count++] = (struct page_fate){
-				.address = BLOCK_KEY_ADDRESS(settling->blocks[end].key),
-				.tag = end,
-			};
-		if (process)
-			settle_process(settling, process);
+		if (own.count)
+			settle_process(growth, process, &own, fates);
 	}
 }
 
 void growth_settle(struct growth *growth)
 {
 	uint64_t began_ns = clock_ns(CLOCK_MONOTONIC), newest_ns = began_ns - YOUNG_NS;
-	struct settling settling = {.growth = growth};
+	struct page_fate *fates = NULL;
+	struct open_blocks blocks;
 
-	if (ledger_view_visit(&growth->loaded->view, newest_ns, gather, &settling) ||
-	    settling.failed || !settling.count)
-		goto end;
-	settling.fates = calloc(settling.count, sizeof(*settling.fates));
-	if (!settling.fates)
-		goto end;
-	qsort(settling.blocks, settling.count, sizeof(*settling.blocks), compare_keys);
-	settle_all(&settling);
-	growth->settled_ns = newest_ns;
-end:
-	free(settling.blocks);
-	free(settling.fates);
+	if (!open_blocks_gather(&blocks, &growth->loaded->view, newest_ns, NULL, NULL) &&
+	    blocks.count)
+		fates = calloc(blocks.count, sizeof(*fates));
+	if (fates) {
+		settle_all(growth, &blocks, fates);
+		growth->settled_ns = newest_ns;
+	}
+	free(fates);
+	open_blocks_release(&blocks);
 	growth->settle_cost_ns = clock_ns(CLOCK_MONOTONIC) - began_ns;
 }
 

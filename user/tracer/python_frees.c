@@ -10,6 +10,7 @@
 #include "../lib/clock.h"
 #include "../python/objects/pool_states.h"
 #include "../python/objects/pools.h"
+#include "open_blocks.h"
 #include "settled.h"
 
 /* A program has put a block in before the allocator is done with it: by then it is. */
@@ -76,20 +77,6 @@ void python_frees_free(struct python_frees *frees)
 
 /* --- blocks of the ledger --- */
 
-struct held_block {
-	uint64_t key;
-	uint64_t time_ns;
-	uint64_t bytes;
-	bool unsure; /* whose it is: its stack is not known */
-};
-
-struct gathering {
-	struct python_frees *frees;
-	struct held_block *blocks; /* that lie in pools, or may */
-	size_t count;
-	bool failed;
-};
-
 static struct reader *find_number(const struct python_frees *frees, uint32_t number)
 {
 	for (size_t i = frees->count; i-- > 0;)
@@ -98,43 +85,35 @@ static struct reader *find_number(const struct python_frees *frees, uint32_t num
 	return NULL;
 }
 
-static void gather(void *context, uint64_t key, const struct block *block)
+/* Those that lie in pools, or may; `unsure`: whose it is, as its stack is not known. */
+static bool is_in_pools(void *context, const struct block *block, struct open_block *open)
 {
-	struct gathering *gathering = context;
-	int domain = collector_domain(gathering->frees->collector, block->stack);
-	const struct held_block held = {key, block->time_ns, block->size, domain < 0};
-	struct reader *reader = find_number(gathering->frees, BLOCK_KEY_SPACE(key));
+	const struct python_frees *frees = context;
+	int domain = collector_domain(frees->collector, block->stack);
+	struct reader *reader = find_number(frees, BLOCK_KEY_SPACE(open->key));
 
+	open->unsure = domain < 0;
 	if (!reader || (domain >= 0 && domain != DOMAIN_PYTHON))
-		return;
+		return false;
 	if (!block->size || block->size > POOL_BLOCK_BYTES_MAX)
 		reader->large += domain == DOMAIN_PYTHON;
 	else if (reader->image->gone)
 		reader->uncertain++;
-	else if (!array_append(&gathering->blocks, &gathering->count, held))
-		gathering->failed = true;
+	else
+		return true;
+	return false;
 }
 
-static int compare_keys(const void *a, const void *b)
+static int gather(struct python_frees *frees, struct open_blocks *blocks)
 {
-	const struct held_block *left = a, *right = b;
-
-	return left->key < right->key ? -1 : left->key > right->key;
-}
-
-static int gather_all(struct python_frees *frees, struct gathering *gathering)
-{
-	*gathering = (struct gathering){.frees = frees};
 	for (size_t i = 0; i < frees->count; i++)
 		frees->items[i].large = frees->items[i].uncertain = 0;
-	int error = ledger_view_visit(&frees->loaded->view, UINT64_MAX, gather, gathering);
+	return open_blocks_gather(blocks, &frees->loaded->view, UINT64_MAX, is_in_pools, frees);
+}
 
-	if (!error && gathering->failed)
-		error = -ENOMEM;
-	if (!error && gathering->count)
-		qsort(gathering->blocks, gathering->count, sizeof(*gathering->blocks),
-		      compare_keys);
-	return error;
+static struct open_blocks blocks_of(const struct open_blocks *blocks, const struct reader *reader)
+{
+	return open_blocks_of(blocks, SPACE_NUMBER(reader->image->space));
 }
 
 /* --- their pools --- */
@@ -145,7 +124,7 @@ struct pool_list {
 };
 
 /* All pools of an interpreter, and those in which the ledger has blocks, whatever the lists say. */
-static int list_pools(const struct reader *reader, const struct held_block *blocks, size_t count,
+static int list_pools(const struct reader *reader, const struct open_blocks *blocks,
 		      struct pool_list *list)
 {
 	const struct python_interpreter *facts = python_target_interpreter(reader->image->python);
@@ -153,10 +132,10 @@ static int list_pools(const struct reader *reader, const struct held_block *bloc
 	ssize_t listed = python_pools_list(facts, &reader->counters, &list->addresses);
 
 	list->count = listed > 0 ? (size_t)listed : 0;
-	for (size_t i = 0; i < count; i++) {
-		uint64_t pool = BLOCK_KEY_ADDRESS(blocks[i].key) & mask;
+	for (size_t i = 0; i < blocks->count; i++) {
+		uint64_t pool = BLOCK_KEY_ADDRESS(blocks->items[i].key) & mask;
 
-		if (pool == last || blocks[i].unsure)
+		if (pool == last || blocks->items[i].unsure)
 			continue;
 		last = pool;
 		if (!array_append(&list->addresses, &list->count, pool))
@@ -166,13 +145,12 @@ static int list_pools(const struct reader *reader, const struct held_block *bloc
 }
 
 /* NULL with errno. */
-static struct pool_states *read_pools(const struct reader *reader, const struct held_block *blocks,
-				      size_t count)
+static struct pool_states *read_pools(const struct reader *reader, const struct open_blocks *blocks)
 {
 	const struct python_interpreter *facts = python_target_interpreter(reader->image->python);
 	struct pool_states *states = NULL;
 	struct pool_list list;
-	int error = list_pools(reader, blocks, count, &list);
+	int error = list_pools(reader, blocks, &list);
 
 	if (error)
 		errno = -error;
@@ -184,19 +162,19 @@ static struct pool_states *read_pools(const struct reader *reader, const struct 
 }
 
 static void close_freed(struct python_frees *frees, struct reader *reader,
-			const struct pool_states *states, struct held_block *blocks, size_t count)
+			const struct pool_states *states, const struct open_blocks *blocks)
 {
-	for (size_t i = 0; i < count; i++) {
-		uint64_t address = BLOCK_KEY_ADDRESS(blocks[i].key);
-		enum pool_block_state state = pool_states_of(states, address, blocks[i].bytes);
+	for (size_t i = 0; i < blocks->count; i++) {
+		const struct open_block *block = &blocks->items[i];
+		uint64_t address = BLOCK_KEY_ADDRESS(block->key);
+		enum pool_block_state state = pool_states_of(states, address, block->bytes);
 
-		if (blocks[i].unsure && !pool_states_have(states, address))
+		if (block->unsure && !pool_states_have(states, address))
 			continue; /* rather one of malloc */
 		reader->uncertain += state == POOL_BLOCK_UNREAD;
 		if (state != POOL_BLOCK_GONE)
 			continue;
-		settled_add(&frees->settled,
-			    &(struct settled){blocks[i].key, blocks[i].time_ns, 0});
+		settled_add(&frees->settled, &(struct settled){block->key, block->time_ns, 0});
 		frees->closed++;
 	}
 	settled_run(&frees->settled);
@@ -207,8 +185,7 @@ static void close_freed(struct python_frees *frees, struct reader *reader,
 struct comparing {
 	struct reader *reader;
 	const struct pool_states *states; /* as they are now */
-	const struct held_block *blocks;  /* in the ledger */
-	size_t count;
+	const struct open_blocks *blocks; /* in the ledger */
 };
 
 static void sum(void *context, uint64_t address, uint32_t class_bytes)
@@ -222,11 +199,8 @@ static void sum(void *context, uint64_t address, uint32_t class_bytes)
 
 static bool is_held(const struct comparing *comparing, uint64_t address)
 {
-	const struct held_block wanted = {
-		.key = BLOCK_KEY(SPACE_NUMBER(comparing->reader->image->space), address)};
-
-	return comparing->count &&
-	       bsearch(&wanted, comparing->blocks, comparing->count, sizeof(wanted), compare_keys);
+	return open_blocks_have(comparing->blocks,
+				BLOCK_KEY(SPACE_NUMBER(comparing->reader->image->space), address));
 }
 
 static void leave_out_new(void *context, uint64_t address, uint32_t class_bytes)
@@ -265,34 +239,18 @@ static void compare(const struct comparing *comparing)
 /* --- all of them --- */
 
 static void settle_one(struct python_frees *frees, struct reader *reader, uint64_t began_ns,
-		       struct held_block *blocks, size_t count)
+		       const struct open_blocks *blocks)
 {
-	struct pool_states *states = read_pools(reader, blocks, count);
+	struct pool_states *states = read_pools(reader, blocks);
 
 	if (!states) { /* it has ended, or goes on in another image */
-		reader->uncertain += count;
+		reader->uncertain += blocks->count;
 		return;
 	}
-	close_freed(frees, reader, states, blocks, count);
-	compare(&(struct comparing){reader, states, blocks, count});
+	close_freed(frees, reader, states, blocks);
+	compare(&(struct comparing){reader, states, blocks});
 	reader->image->account.frees_read_ns = began_ns;
 	pool_states_free(states);
-}
-
-/* The blocks of one reader lie behind one another. */
-static struct held_block *blocks_of(const struct gathering *gathering, const struct reader *reader,
-				    size_t *count)
-{
-	uint32_t number = SPACE_NUMBER(reader->image->space);
-	size_t first = 0, end;
-
-	while (first < gathering->count && BLOCK_KEY_SPACE(gathering->blocks[first].key) != number)
-		first++;
-	for (end = first;
-	     end < gathering->count && BLOCK_KEY_SPACE(gathering->blocks[end].key) == number;)
-		end++;
-	*count = end - first;
-	return gathering->blocks + first;
 }
 
 static void wait_until_old(uint64_t began_ns)
@@ -307,22 +265,21 @@ static void wait_until_old(uint64_t began_ns)
 void python_frees_settle(struct python_frees *frees)
 {
 	uint64_t began_ns = clock_ns(CLOCK_MONOTONIC), cost_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-	struct gathering gathering;
-	int error = frees && frees->count ? gather_all(frees, &gathering) : -ENOENT;
+	struct open_blocks blocks;
 
+	if (!frees || !frees->count)
+		return;
+	int error = gather(frees, &blocks);
 	if (!error)
 		wait_until_old(began_ns);
 	for (size_t i = 0; !error && i < frees->count; i++) {
-		size_t count;
-		struct held_block *blocks = blocks_of(&gathering, &frees->items[i], &count);
+		const struct open_blocks own = blocks_of(&blocks, &frees->items[i]);
 
 		frees->items[i].image->account.frees_read_ns = 0;
 		if (!frees->items[i].image->gone)
-			settle_one(frees, &frees->items[i], began_ns, blocks, count);
+			settle_one(frees, &frees->items[i], began_ns, &own);
 	}
-	if (error == -ENOENT)
-		return;
-	free(gathering.blocks);
+	open_blocks_release(&blocks);
 	frees->settled_ns = clock_ns(CLOCK_MONOTONIC);
 	frees->cost_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID) - cost_ns;
 }
@@ -339,17 +296,18 @@ void python_frees_poll(struct python_frees *frees)
 /* What was allocated while its pools were read is left out: it is in the ledger by then. */
 static void begin(struct python_frees *frees, struct reader *reader)
 {
-	struct gathering gathering;
+	struct open_blocks blocks = {0};
 
-	reader->before = read_pools(reader, NULL, 0);
-	if (!reader->before || gather_all(frees, &gathering))
-		return;
-	struct comparing comparing = {.reader = reader};
-	comparing.blocks = blocks_of(&gathering, reader, &comparing.count);
-	pool_states_each(reader->before, leave_out_new, &comparing);
-	reader->older = (struct amount){0};
-	pool_states_each(reader->before, sum, &reader->older);
-	free(gathering.blocks);
+	reader->before = read_pools(reader, &blocks);
+	if (reader->before && !gather(frees, &blocks)) {
+		const struct open_blocks own = blocks_of(&blocks, reader);
+		struct comparing comparing = {.reader = reader, .blocks = &own};
+
+		pool_states_each(reader->before, leave_out_new, &comparing);
+		reader->older = (struct amount){0};
+		pool_states_each(reader->before, sum, &reader->older);
+	}
+	open_blocks_release(&blocks);
 }
 
 void python_frees_start(struct python_frees *frees)
