@@ -39,6 +39,14 @@ error_t argument_count(const char *name, const char *text, long high, long *coun
 	return 0;
 }
 
+error_t argument_once_more(const char *name, size_t count, size_t most)
+{
+	if (count < most)
+		return 0;
+	message_error("%s can be given %zu times", name, most);
+	return EINVAL;
+}
+
 /* "1MB/h", "500 kB/h", "2e6" (bytes an hour). */
 error_t argument_rate(const char *name, const char *text, double *bytes)
 {

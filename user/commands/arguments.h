@@ -13,6 +13,9 @@
 error_t argument_number(const char *name, const char *text, double low, double high, double *value);
 error_t argument_count(const char *name, const char *text, long high, long *count);
 
+/* Of an option that was given `count` times before, and may be `most` times. */
+error_t argument_once_more(const char *name, size_t count, size_t most);
+
 /* "1MB/h", "500 kB/h", "2e6" (bytes an hour). */
 error_t argument_rate(const char *name, const char *text, double *bytes);
 

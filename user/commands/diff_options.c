@@ -62,10 +62,10 @@ static const struct diff_format *format_by_path(const char *path)
 
 static error_t add_output(struct diff_options *diff, const char *path)
 {
-	if (diff->output_count == DIFF_OUTPUTS_MAX) {
-		message_error("-o can be given %d times", DIFF_OUTPUTS_MAX);
-		return EINVAL;
-	}
+	error_t error = argument_once_more("-o", diff->output_count, DIFF_OUTPUTS_MAX);
+
+	if (error)
+		return error;
 	diff->outputs[diff->output_count++] = (struct diff_request){path, format_by_path(path)};
 	return 0;
 }

@@ -2,9 +2,6 @@
 #include "why_options.h"
 
 #include <argp.h>
-#include <errno.h>
-
-#include "../lib/message.h"
 
 #define DURATION_S     120
 #define DURATION_MAX_S (7.0 * 86400)
@@ -25,10 +22,10 @@ static const struct argp_option options[] = {
 
 static error_t add_output(struct why_options *why, const char *path)
 {
-	if (why->output_count == WHY_OUTPUTS_MAX) {
-		message_error("-o can be given %d times", WHY_OUTPUTS_MAX);
-		return EINVAL;
-	}
+	error_t error = argument_once_more("-o", why->output_count, WHY_OUTPUTS_MAX);
+
+	if (error)
+		return error;
 	why->outputs[why->output_count++] = path;
 	return 0;
 }
