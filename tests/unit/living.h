@@ -3,6 +3,7 @@
 #ifndef UNFREED_TESTS_LIVING_H
 #define UNFREED_TESTS_LIVING_H
 
+#include <glob.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,20 @@ struct living {
 	size_t count;
 	unsigned long system_bytes, mmapped_chunks, mmapped_bytes, free_bytes; /* mallinfo2() */
 };
+
+/* The system's and those of pyenv that there are: `minors` as glob(3) has it with braces. To be given to
+ * globfree(). */
+static inline void find_pythons(const char *minors, glob_t *pythons)
+{
+	char pattern[512];
+
+	glob("/usr/bin/python3", 0, NULL, pythons);
+	if (!getenv("HOME"))
+		return;
+	snprintf(pattern, sizeof(pattern), "%s/.pyenv/versions/3.%s.*/bin/python3", getenv("HOME"),
+		 minors);
+	glob(pattern, GLOB_APPEND | GLOB_BRACE, NULL, pythons);
+}
 
 static inline void take_line(struct living *living, char *line)
 {

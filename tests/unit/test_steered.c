@@ -10,7 +10,6 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <sys/ptrace.h>
 
 #include "confine/confined.h"
@@ -291,14 +290,7 @@ static int begin(void **state)
 {
 	(void)state;
 	confined = confined_new();
-	glob("/usr/bin/python3", 0, NULL, &pythons);
-	if (getenv("HOME")) {
-		char pattern[512];
-
-		snprintf(pattern, sizeof(pattern), "%s/.pyenv/versions/3.1[1-3].*/bin/python3",
-			 getenv("HOME"));
-		glob(pattern, GLOB_APPEND, NULL, &pythons);
-	}
+	find_pythons("1[1-3]", &pythons);
 	return confined ? 0 : -1;
 }
 

@@ -10,7 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <glob.h>
 
 #include "confine/confined.h"
 #include "living.h"
@@ -384,17 +383,7 @@ static int begin(void **state)
 {
 	(void)state;
 	confined = confined_new();
-	glob("/usr/bin/python3", 0, NULL, &pythons);
-	if (getenv("HOME")) {
-		char pattern[512];
-
-		snprintf(pattern, sizeof(pattern), "%s/.pyenv/versions/3.[89].*/bin/python3",
-			 getenv("HOME"));
-		glob(pattern, GLOB_APPEND, NULL, &pythons);
-		snprintf(pattern, sizeof(pattern), "%s/.pyenv/versions/3.1[0-4].*/bin/python3",
-			 getenv("HOME"));
-		glob(pattern, GLOB_APPEND, NULL, &pythons);
-	}
+	find_pythons("{[89],1[0-4]}", &pythons);
 	return confined ? 0 : -1;
 }
 
