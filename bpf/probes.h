@@ -36,8 +36,8 @@ enum domain {
  * count argument (the size is their product) in 12-13. Where bits 14-19 are not 0 the function
  * takes a pool of 2^n bytes into use and returns an address in it: the pool is the block. Bit 20:
  * a word with the size lies before each block, as glibc's malloc has it. Bit 21: frees of these
- * blocks are not seen, so that they count for no peak: what has gone user space reads later. Bits 22-38: see PROBE_PLACE, 39-54:
- * PROBE_DIRECT, 55-63: PROBE_PROOF.
+ * blocks are not seen, so that they count for no peak: what has gone user space reads later. Bits
+ * 22-38: see PROBE_PLACE, 39-54: PROBE_DIRECT, 55-63: PROBE_PROOF.
  */
 #define PROBE_COOKIE(op, domain, pointer_arg, size_arg, count_arg)                       \
 	((unsigned long long)(op) | (unsigned long long)(domain) << 4 |                  \

@@ -30,7 +30,6 @@
 #include "misses.h"
 
 #define HOUR_S        3600.0
-#define WARM_UP_S     600.0
 #define IN_PROPORTION 2.0
 #define FAR_OFF       4.0
 #define BENDS_LEAST   0.7 /* of its earlier rate: more is no bend */

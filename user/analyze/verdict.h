@@ -59,6 +59,8 @@ bool verdict_of_part(enum look_part_id part, const struct sample *bytes, size_t 
 bool verdict_of_shared(const struct sample *bytes, const struct sample *mapped_bytes, size_t count,
 		       struct zone *zone, struct finding *finding);
 
+#define WARM_UP_S 600.0 /* so long a process is young: it takes in what it will not take in again */
+
 /* What a collector that moves objects leaves where those lie that live for long. */
 struct survivors {
 	const struct sample *bytes; /* after collections */

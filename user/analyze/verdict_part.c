@@ -7,8 +7,7 @@
 #include "../lib/quantity.h"
 #include "verdict.h"
 
-#define HOUR_S    3600.0
-#define WARM_UP_S 600.0
+#define HOUR_S 3600.0
 
 static const char *kept_subject(enum look_part_id part)
 {

@@ -253,7 +253,8 @@ static int install(struct interpreters *interpreters, struct interpreter *interp
 	find_direct(interpreters, interpreter, &allocator);
 	if (interpreter->plan.frees_read) {
 		allocator.entry_count = leave_frees_out(sites, allocator.entry_count);
-		leave_frees_out(allocator.direct_sites, allocator.direct_count);
+		allocator.direct_count =
+			leave_frees_out(allocator.direct_sites, allocator.direct_count);
 	}
 	error = allocator_install(interpreters->config.keeper, interpreters->config.programs,
 				  interpreter->probed, &allocator, &probed.installed);

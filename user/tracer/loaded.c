@@ -35,9 +35,9 @@ static void use_program(struct bpf_program *program, bool wanted, enum attach_ki
 	bpf_program__set_expected_attach_type(program, attach_kind_program_type(kind));
 }
 
-static void choose_programs(struct unfreed_bpf *skeleton, enum attach_kind kind,
-			    const struct loaded_config *config)
+static void choose_programs(struct unfreed_bpf *skeleton, const struct loaded_config *config)
 {
+	enum attach_kind kind = config->attach;
 	bool session = kind == ATTACH_SESSION;
 	enum attach_kind plain = session ? ATTACH_MULTI : kind;
 
@@ -220,7 +220,7 @@ int loaded_open(struct loaded *loaded, const struct loaded_config *config)
 	*loaded = (struct loaded){.skeleton = unfreed_bpf__open()};
 	if (!loaded->skeleton)
 		return -errno;
-	choose_programs(loaded->skeleton, config->attach, config);
+	choose_programs(loaded->skeleton, config);
 	size_maps(loaded, config);
 	error = unfreed_bpf__load(loaded->skeleton);
 	if (error)
