@@ -186,7 +186,14 @@ def test_no_leak(record):
 
 
 def test_a_small_budget(record):
-    truth, result = watch(record, percent=1)
+    """Requests of one beside it that nobody records are disturbed, too, by other things than ours: on a
+    busy machine by as much as is asked for."""
+    with Target("requests", "--leaks", LEAKS) as other:
+        other.go()
+        truth, result = watch(record, percent=1)
+        other.go()
+        alone = other.truth()
+    truth["disturbed_ns"] -= truth["cpu_ns"] * alone["disturbed_ns"] / alone["cpu_ns"]
     check_cost(truth, result.report, 1)
     for name in FUNCTIONS[1:]:
         assert "grows" not in verdicts(result.report, name), name

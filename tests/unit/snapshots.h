@@ -378,6 +378,7 @@ static inline struct snapshot *windows_snapshot(void)
 		.spent_percent = 4.875,
 		.count = 1234,
 		.failed = 2,
+		.given_up = 4,
 		.promoted = 3,
 		.watched_ns = 12500000000,
 		.bytes_per_hour = 15.5e6,

@@ -52,6 +52,8 @@ static void test_taken(void **state)
 	assert_int_equal(pace.taken_ns, 700);
 	pace_took(&pace, 900, 7000);
 	assert_int_equal(pace.taken_ns, 900);
+	assert_float_equal(pace_expected_ns(&pace, 0.5, 1000), 900, 1e-9);
+	assert_float_equal(pace_expected_ns(&pace, 2, 1000), 2000, 1e-9);
 	assert_int_equal(pace.spent_ns, 2100);
 	assert_int_equal(pace.last_ns, 7000);
 }

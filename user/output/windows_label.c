@@ -109,6 +109,9 @@ void windows_print(struct columns *columns, const struct snapshot *snapshot)
 		(double)windows->watched_ns / 1e9, windows->spent_percent, windows->asked_percent);
 	if (windows->failed)
 		fprintf(file, "; %" PRIu64 " could not be opened", windows->failed);
+	if (windows->given_up)
+		fprintf(file, "; %" PRIu64 " given up: this machine took too long to open them",
+			windows->given_up);
 	if (windows->promoted)
 		fputs("; functions that were rarely called at first became frequent, and were "
 		      "seen in windows alone from then on",

@@ -50,6 +50,7 @@ struct opener {
 	uint64_t begun_cpu_ns;
 	/* In the window's thread: */
 	struct pace pace;
+	double paid_ns; /* for the window that is due */
 	struct links open;
 	struct probe first_probe;
 	struct probe_set first;
@@ -237,7 +238,8 @@ static void close_links(struct opener *opener, struct links *links)
 
 /* --- a window --- */
 
-static int attach_all(struct opener *opener)
+/* -ETIMEDOUT: it is given up. */
+static int attach_all(struct opener *opener, uint64_t before_ns)
 {
 	int error = 0;
 
@@ -249,6 +251,8 @@ static int attach_all(struct opener *opener)
 			error = links_attach(&opener->open, &placed->set);
 		if (error == -ESRCH) /* it has ended */
 			error = 0;
+		if (!error && (double)(cpu_in_window(opener) - before_ns) > opener->paid_ns)
+			error = -ETIMEDOUT;
 	}
 	pthread_mutex_unlock(&opener->lock);
 	return error;
@@ -316,7 +320,7 @@ static void open_window(struct opener *opener)
 	wait_closed(opener, CLOSING_MOST);
 	prepare_kernel(opener, &first);
 	before_ns = cpu_now(opener);
-	error = attach_all(opener);
+	error = attach_all(opener, before_ns);
 	if (!error)
 		watch(opener, &first);
 	close_links(opener, &opener->open);
@@ -327,7 +331,9 @@ static void open_window(struct opener *opener)
 	took_ns = after_ns - before_ns;
 	pace_took(&opener->pace, took_ns, account->total_cpu_ns);
 	account->spent_cpu_ns = opener->pace.spent_ns;
-	if (!error)
+	if (error == -ETIMEDOUT)
+		account->given_up++;
+	if (!error || error == -ETIMEDOUT)
 		return;
 	account->failed++;
 	account->error = error;
@@ -382,7 +388,8 @@ static bool wait_due(struct opener *opener)
 		uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), cpu_ns = cpu_now(opener);
 		double used_ns = (double)(cpu_ns - opener->begun_cpu_ns);
 		double rate = (double)(cpu_ns - from_cpu_ns) / (double)(now_ns - from_ns + 1);
-		double due_ns = pace_due_ns(&opener->pace, chance, rate, window_ns(opener));
+		double length_ns = window_ns(opener);
+		double due_ns = pace_due_ns(&opener->pace, chance, rate, length_ns);
 
 		opener->account->total_cpu_ns = cpu_ns - opener->begun_cpu_ns;
 		if (pace_is_frequent(&opener->pace, *opener->hits, cpu_ns, now_ns))
@@ -391,8 +398,10 @@ static bool wait_due(struct opener *opener)
 			rest_until(from_ns + APART_NS);
 		else if (used_ns < due_ns)
 			rest_until(now_ns + pace_rest_ns(due_ns - used_ns, rate));
-		else
+		else {
+			opener->paid_ns = pace_expected_ns(&opener->pace, rate, length_ns);
 			return true;
+		}
 	}
 	return false;
 }

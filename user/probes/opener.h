@@ -14,6 +14,10 @@
  * one takes 40 to 150 ms, and holds up those behind it: each has a thread of its own. A probe of perf
  * is in place until that is over; of the other kinds hits end at once.
  *
+ * While others make and take out probes, too, each link may wait for as long as a second, and those that are
+ * made already are traps meanwhile. A window of which all that is paid for is used up before it is open
+ * is given up.
+ *
  * Functions that are rarely called keep their probes between windows: to make links takes time, in
  * which the target is slowed too. Should such a one become frequent, it is taken out like the others.
  *
@@ -42,6 +46,7 @@ struct window_account {
 	uint64_t windows;
 	uint64_t failed;     /* windows that could not be opened, */
 	int32_t error;       /* and why the last of them */
+	uint64_t given_up;   /* while they were opened: that took too long */
 	uint32_t promoted;   /* sets of probes on functions that were rare at first */
 	uint64_t watched_ns; /* by the clock */
 	uint64_t watched_cpu_ns;

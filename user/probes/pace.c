@@ -26,10 +26,14 @@ void pace_took(struct pace *pace, uint64_t took_ns, uint64_t cpu_ns)
 	pace->taken_ns = took_ns > pace->taken_ns ? took_ns : (3 * pace->taken_ns + took_ns) / 4;
 }
 
+double pace_expected_ns(const struct pace *pace, double rate, double length_ns)
+{
+	return fmax((double)pace->taken_ns, rate * length_ns);
+}
+
 double pace_due_ns(const struct pace *pace, double chance, double rate, double length_ns)
 {
-	/* by those before and by what was used since: rather too much */
-	double expected_ns = fmax((double)pace->taken_ns, rate * length_ns);
+	double expected_ns = pace_expected_ns(pace, rate, length_ns);
 	double paid_ns = ((double)pace->spent_ns + expected_ns) / pace->share;
 	double apart_ns = (double)pace->last_ns + expected_ns / pace->share / HASTE_MOST;
 

@@ -27,6 +27,10 @@ double pace_chance(struct pace *pace);
 /* A window is over; `cpu_ns` is as of now. */
 void pace_took(struct pace *pace, uint64_t took_ns, uint64_t cpu_ns);
 
+/* What a window will take that lasts so long, where the targets use `rate` of a processor: by those before
+ * and by what is used now, rather too much. As much is paid for when it is due. */
+double pace_expected_ns(const struct pace *pace, double rate, double length_ns);
+
 /*
  * When the targets will have used enough for the next window, on their clock: one that lasts so long,
  * where they use `rate` of a processor. What was left unused is not made up for at once. `chance`, of

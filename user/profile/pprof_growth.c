@@ -94,6 +94,8 @@ bool windows_read(struct snapshot *snapshot, const struct json_object *measureme
 	    !read_number(object, "spent_percent", &windows->spent_percent) ||
 	    !json_read_count(object, "count", &windows->count) ||
 	    !json_read_count(object, "failed", &windows->failed) ||
+	    (json_object_object_get_ex(object, "given_up", NULL) && /* not in older ones */
+	     !json_read_count(object, "given_up", &windows->given_up)) ||
 	    !json_read_count(object, "promoted", &windows->promoted) ||
 	    !read_number(object, "watched_s", &seconds) ||
 	    !(seconds >= 0 && seconds <= SECONDS_MOST) ||

@@ -201,7 +201,8 @@ struct recorded_windows {
 	double asked_percent; /* of the targets' processor time, */
 	double spent_percent; /* and what it came to */
 	uint64_t count;
-	uint64_t failed;   /* that could not be opened */
+	uint64_t failed;   /* that could not be opened, */
+	uint64_t given_up; /* or not soon enough */
 	uint64_t promoted; /* sets of probes that were kept in place until they were hit often */
 	uint64_t watched_ns;
 	double bytes_per_hour; /* by which all sizes of chunks grow that surely do */

@@ -196,6 +196,7 @@ struct json_object *json_of_windows(const struct recorded_windows *windows)
 			       json_object_new_double(windows->spent_percent));
 	json_add_count(object, "count", windows->count);
 	json_add_count(object, "failed", windows->failed);
+	json_add_count(object, "given_up", windows->given_up);
 	json_add_count(object, "promoted", windows->promoted);
 	json_object_object_add(object, "watched_s",
 			       json_object_new_double((double)windows->watched_ns / 1e9));

@@ -247,6 +247,7 @@ static void merge_windows(struct snapshot *result, const struct recorded_windows
 	sum->spent_percent = fmax(sum->spent_percent, part->spent_percent);
 	sum->count = saturating_add(sum->count, part->count);
 	sum->failed = saturating_add(sum->failed, part->failed);
+	sum->given_up = saturating_add(sum->given_up, part->given_up);
 	sum->promoted = saturating_add(sum->promoted, part->promoted);
 	sum->watched_ns = saturating_add(sum->watched_ns, part->watched_ns);
 	sum->bytes_per_hour += part->bytes_per_hour;

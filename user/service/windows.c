@@ -458,6 +458,7 @@ void windows_fill(const struct windows *windows, struct snapshot *snapshot)
 		.asked_percent = windows->config.asked_percent,
 		.count = account->windows,
 		.failed = account->failed,
+		.given_up = account->given_up,
 		.promoted = account->promoted,
 		.watched_ns = account->watched_ns,
 		.bytes_per_hour = windows->bytes_per_hour,
