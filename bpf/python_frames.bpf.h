@@ -79,12 +79,14 @@ static long python_skip_frames(__u32 index, struct walk *walk)
 }
 
 /* The walk to the innermost frame of this thread: enum python_step. */
-static __noinline int python_begin(struct scratch *scratch, struct python_space *python)
+static __noinline int python_begin(struct scratch *scratch, struct python_space *python,
+				   const struct call *call)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 
-	if (!python)
+	if (!python || !call)
 		return PYTHON_NO_THREAD;
+	scratch->python.stack = call->caller.sp;
 	return python_walk_begin(&scratch->python, &python->process, thread_pointer(task));
 }
 
@@ -102,7 +104,7 @@ static __noinline int python_capture(struct scratch *scratch, struct call *call)
 	scratch->entry = 0;
 	scratch->eval_bytes = 0;
 	scratch->python_stop = PYTHON_NO_THREAD;
-	if (!python || python_begin(scratch, python) != PYTHON_FRAME)
+	if (!python || python_begin(scratch, python, call) != PYTHON_FRAME)
 		return 0;
 	walk.layout = &python->process.layout;
 	scratch->python_hash = STACK_HASH_SEED;
@@ -187,7 +189,7 @@ static __noinline int python_take_frames(struct scratch *scratch, struct call *c
 
 	if (!scratch->record.python_count)
 		return 0;
-	if (!python || python_begin(scratch, python) != PYTHON_FRAME)
+	if (!python || python_begin(scratch, python, call) != PYTHON_FRAME)
 		return 1;
 	walk.layout = &python->process.layout;
 	scratch->python_taken = 0;

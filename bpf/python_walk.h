@@ -11,8 +11,9 @@
  * From 3.11 on the frames of a thread mostly lie behind one another in chunks of memory, the outer
  * ones at lower addresses. Where the caller's frame turns out to be near, its page is read up to
  * the frame in one go, a window that serves some twenty frames. Below that page may be nothing to
- * read, and a read that fails costs as much as fifty that do not. Frames of generators, all frames
- * before 3.11 and the shims, which lie on the C stack, are read one by one, beside the window.
+ * read, and a read that fails costs as much as fifty that do not. Frames of generators and all frames
+ * before 3.11 are read one by one, beside the window. Shims lie on the C stack, those of callers at
+ * higher addresses: the rest of a shim's page is read with it, which serves some five.
  *
  * 3.12 and later put a frame of their own, a shim, wherever C calls into the interpreter; 3.11
  * marks the frame that was called so; before, every frame was. All three come out as
@@ -32,6 +33,7 @@
 #define PYTHON_WINDOW      4096u
 #define PYTHON_FRAME_BYTES 128u
 #define PYTHON_BYTES       (2 * PYTHON_WINDOW)
+#define PYTHON_STACK_MOST  (64ull << 20)
 
 enum python_step {
 	PYTHON_FRAME = 0,
@@ -45,12 +47,15 @@ struct python_walk {
 	__u64 frame; /* the next one; 0: none */
 	__u64 word;  /* what was read last */
 	__u64 near;  /* the last frame that was no shim */
+	__u64 stack; /* how far the thread's C stack goes, set before the walk; 0: unknown */
 	__u64 window_start;
+	__u64 shims_start;
 	__u32 window_size; /* offsets in the window at which a whole frame begins */
+	__u32 shims_size;  /* in what was read of the C stack, or of a single frame */
 	__u32 offset;      /* of the frame in `bytes` */
 	__u32 called_c;
 	struct python_frame found;
-	__u8 bytes[PYTHON_BYTES] __attribute__((aligned(8))); /* the window, then a single frame */
+	__u8 bytes[PYTHON_BYTES] __attribute__((aligned(8))); /* the window, then shims */
 };
 
 static __attribute__((always_inline)) inline int python_read_word(struct python_walk *walk,
@@ -95,16 +100,30 @@ PYTHON_FUNCTION int python_walk_begin(struct python_walk *walk,
 	    python_read_word(walk, walk->word + process->layout.cframe_frame))
 		return PYTHON_NO_THREAD;
 	walk->frame = walk->word;
-	walk->near = 0;
+	/* the innermost frame mostly lies in a chunk, too, where frames do */
+	walk->near = process->layout.frame_owner == PYTHON_ABSENT ? 0 : walk->frame + 1;
 	walk->window_size = 0;
+	walk->shims_size = 0;
 	walk->called_c = PYTHON_FRAME_CALLED_C;
 	return walk->frame ? PYTHON_FRAME : PYTHON_NO_THREAD;
 }
 
-/* Reads walk->frame, with what lies below it where that may serve. */
+/* How much is read of a frame that is not in a chunk: on the C stack, the rest of its page. */
+static __attribute__((always_inline)) inline __u32 python_walk_rest(const struct python_walk *walk,
+								    __u32 frame_bytes)
+{
+	__u32 rest = PYTHON_WINDOW - (walk->frame & (PYTHON_WINDOW - 1));
+
+	if (!walk->stack || walk->frame - walk->stack >= PYTHON_STACK_MOST || rest < frame_bytes)
+		return frame_bytes;
+	return rest;
+}
+
+/* Reads walk->frame, with what lies below or above it where that may serve. */
 PYTHON_FUNCTION int python_walk_fill(struct python_walk *walk, __u32 frame_bytes)
 {
 	__u64 start, size;
+	__u32 rest;
 
 	if (!walk || frame_bytes > PYTHON_FRAME_BYTES)
 		return 1;
@@ -118,7 +137,14 @@ PYTHON_FUNCTION int python_walk_fill(struct python_walk *walk, __u32 frame_bytes
 		return 0;
 	}
 	walk->offset = PYTHON_WINDOW;
-	return python_read_user(walk->bytes + PYTHON_WINDOW, frame_bytes, walk->frame) != 0;
+	walk->shims_size = 0;
+	rest = python_walk_rest(walk, frame_bytes);
+	if (rest > PYTHON_WINDOW ||
+	    python_read_user(walk->bytes + PYTHON_WINDOW, rest, walk->frame))
+		return 1;
+	walk->shims_start = walk->frame;
+	walk->shims_size = rest - frame_bytes + 1;
+	return 0;
 }
 
 /* Offsets are bounded by a mask alone: compilers move comparisons where verifiers miss them. */
@@ -157,6 +183,8 @@ python_walk_reach(struct python_walk *walk, const struct python_walk_layout *lay
 		return PYTHON_UNREADABLE;
 	if (walk->frame - walk->window_start < walk->window_size)
 		walk->offset = walk->frame - walk->window_start;
+	else if (walk->frame - walk->shims_start < walk->shims_size)
+		walk->offset = PYTHON_WINDOW + (walk->frame - walk->shims_start);
 	else if (python_walk_fill(walk, layout->frame_bytes))
 		return PYTHON_UNREADABLE;
 	return PYTHON_FRAME;

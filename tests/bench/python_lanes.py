@@ -57,6 +57,7 @@ class PythonRoot:
         )
         if made.returncode:
             raise Unavailable("the root of Debian 13 could not be made")
+        shutil.rmtree(BENCH / "python", ignore_errors=True)  # of a run that was cut off
         self.root = Path(tempfile.mkdtemp(prefix="python.", dir=self.tarball.parent))
         subprocess.run(["tar", "-C", self.root, "-xpf", self.tarball], check=True)
         for name in ("bench", "tests", "features"):

@@ -19,6 +19,7 @@ static uint8_t arena[BYTES];
 static size_t mapped_from, mapped_to;
 static uint64_t state_word; /* of the thread, at FS_BASE */
 static unsigned int reads;
+static uint64_t stack_from, farthest; /* the C stack, and the end of what was read of it */
 static bool noisy;
 
 static long python_read_user(void *buffer, __u32 bytes, __u64 address)
@@ -37,6 +38,8 @@ static long python_read_user(void *buffer, __u32 bytes, __u64 address)
 	    bytes > BASE + mapped_to - address)
 		return -1;
 	memcpy(buffer, arena + (address - BASE), bytes);
+	if (address >= stack_from && address < BASE + BYTES - 1024 && address + bytes > farthest)
+		farthest = address + bytes;
 	return 0;
 }
 
@@ -60,6 +63,7 @@ static void begin(uint32_t minor)
 	mapped_from = 0;
 	mapped_to = BYTES;
 	reads = 0;
+	farthest = 0;
 }
 
 static void put_frame(uint64_t frame, uint64_t code, uint64_t instruction, uint64_t previous)
@@ -227,6 +231,54 @@ static void test_chunk(void **state)
 	assert_in_range(reads, 4, 3 + 3 * (count * size / PAGE + 1));
 }
 
+/* A Python frame that each calls the one behind it through C: the shims lie on the C stack. */
+static void put_calls_through_c(int count, uint64_t chunk, uint64_t stack, int apart)
+{
+	for (int i = 0; i < count; i++) {
+		uint64_t frame = chunk - (uint64_t)(i * 104), shim = stack + (uint64_t)(i * apart);
+
+		put_frame(frame, CODE + 16 * (uint64_t)i, 2, shim);
+		put_frame(shim, 1, 0, i < count - 1 ? frame - 104 : 0);
+		put_owner(shim, PYTHON_OWNER_SHIM);
+	}
+}
+
+/* Reads of a walk over all of them. */
+static unsigned int walk_calls_through_c(int count)
+{
+	unsigned int before = reads;
+
+	assert_int_equal(python_walk_begin(&walk, &process, FS_BASE), PYTHON_FRAME);
+	for (int i = 0; i < count; i++) {
+		expect(PYTHON_FRAME, CODE + 16 * (uint64_t)i, 2, PYTHON_FRAME_CALLED_C);
+		expect(i < count - 1 ? PYTHON_SHIM : PYTHON_BOTTOM, 0, 0, 0);
+	}
+	walk.stack = 0;
+	return reads - before;
+}
+
+/* Shims of one page of the C stack share a read, and none goes beyond that page. */
+static void test_shims_on_the_stack(void **state)
+{
+	const uint64_t chunk = BASE + 2 * PAGE - 200, stack = BASE + 4 * PAGE + 104;
+	const int count = 8, apart = 600;
+
+	(void)state;
+	begin(12);
+	put_calls_through_c(count, chunk, stack, apart);
+	put_thread(chunk);
+	assert_int_equal(walk_calls_through_c(count), 3 + 1 + count);
+	walk.stack = stack_from = stack - 64;
+	assert_int_equal(walk_calls_through_c(count), 3 + 1 + 2);
+	assert_int_equal(farthest, BASE + 6 * PAGE);    /* of the second page that they lie in */
+	walk.stack = stack + (uint64_t)(2 * apart) + 1; /* the first three lie elsewhere */
+	assert_int_equal(walk_calls_through_c(count), 3 + 1 + 3 + 2);
+	/* the first one lies alone in its page, the last one reaches over the end of the next */
+	put_calls_through_c(count, chunk, BASE + 5 * PAGE - 40 - 7 * (uint64_t)apart, apart);
+	walk.stack = BASE + 3 * PAGE;
+	assert_int_equal(walk_calls_through_c(count), 3 + 1 + 3);
+}
+
 static void test_at_the_end_of_what_is_mapped(void **state)
 {
 	(void)state;
@@ -301,6 +353,7 @@ static void test_noise(void **state)
 			step = python_walk_step(&walk, &process.layout);
 			if (rand() % 4 == 0)
 				walk.frame = walk.near - (uint64_t)(rand() % 8192);
+			walk.stack = rand() % 2 ? walk.frame - (uint64_t)(rand() % 8192) : 0;
 		}
 		python_walk_check(&walk, &process.layout, CODE);
 	}
@@ -316,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_shims),
 		cmocka_unit_test(test_tags_are_masked),
 		cmocka_unit_test(test_chunk),
+		cmocka_unit_test(test_shims_on_the_stack),
 		cmocka_unit_test(test_at_the_end_of_what_is_mapped),
 		cmocka_unit_test(test_no_thread),
 		cmocka_unit_test(test_current),
