@@ -464,17 +464,31 @@ static void test_stacks_of_c_memory(void **state)
 		{"PG_qsort", "/usr/lib/libpq.so", 0, false},
 		{"StorePreparedStatement", "/usr/bin/postgres", 0, true},
 	};
-	const struct answer_fill fills[] = {{1, 1, ruby, 6, 4},
-					    {1, 1, program, 4, 3},
-					    {1, 1, nameless, 2, 0},
-					    {1, 1, stripped, 5, 0}};
+	static const struct answer_frame extension[] = {
+		{"keep_row", "/usr/lib/python3/features.so", 0, false},
+		{"[libffi.so.8+0x7e2e]", "/usr/lib/libffi.so.8", 0, false},
+		{"compute", "/srv/app/shop/engine.py", 40, true},
+		{"loads", "/usr/lib/python3.11/json/__init__.py", 9, false},
+		{"recommend", "/srv/app/shop/views.py", 18, true},
+	};
+	static const struct answer_frame library[] = {
+		{"loads", "/usr/lib/python3.11/json/__init__.py", 9, false},
+		{"compute", "/srv/app/shop/engine.py", 41, true},
+		{"recommend", "/srv/app/shop/views.py", 18, true},
+	};
+	const struct answer_fill fills[] = {{1, 1, ruby, 6, 4},      {1, 1, program, 4, 3},
+					    {1, 1, nameless, 2, 0},  {1, 1, stripped, 5, 0},
+					    {1, 1, extension, 5, 2}, {1, 1, library, 3, 1}};
 	static const char *const read[] = {
-		"allocated rb_str_plus (lib/libruby-3.1.so) < rb_vm_exec "
+		"allocated rb_str_plus (libruby-3.1.so) < rb_vm_exec "
 		"(libruby-3.1.so) holds",
-		"allocated g_malloc (lib/libglib-2.0.so.0) < g_list_append "
-		"(libglib-2.0.so.0) < main (main.c:12) holds",
+		"allocated g_malloc (libglib-2.0.so.0) < g_list_append "
+		"(libglib-2.0.so.0) < main (app/main.c:12) holds",
 		"allocated [app+0x11] < [app+0x12] holds",
-		"allocated palloc (bin/postgres) < StorePreparedStatement (postgres) holds",
+		"allocated palloc (postgres) < StorePreparedStatement (postgres) holds",
+		"allocated keep_row (features.so) < compute (shop/engine.py:40) < "
+		"recommend (views.py:18) holds",
+		"allocated compute (shop/engine.py:41) < recommend (views.py:18) holds",
 	};
 	struct look *look = service_look();
 

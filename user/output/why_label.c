@@ -182,7 +182,7 @@ void why_print_frame(FILE *file, const struct answer_frame *frame, size_t direct
 	if (!frame->file || !is_named(frame)) /* which has its file in it */
 		return;
 	fputs(" (", file);
-	escape_print(file, path_end(frame->file, directories));
+	escape_print(file, path_end(frame->file, frame->line ? directories : 0));
 	if (frame->line)
 		fprintf(file, ":%" PRIu32, frame->line);
 	putc(')', file);
@@ -214,6 +214,20 @@ static bool has_named_own(const struct answer_fill *fill)
 	return false;
 }
 
+static bool is_of_python(const struct answer_frame *frame)
+{
+	size_t length = frame->file ? strlen(frame->file) : 0;
+
+	return length > 3 && (*frame->file == '<' || !strcmp(frame->file + length - 3, ".py"));
+}
+
+/* Which function of a library, in C, a service's line in Python called. */
+static bool is_called_from_python(const struct answer_fill *fill)
+{
+	return fill->own && !is_of_python(fill->frames) && is_named(fill->frames) &&
+	       is_of_python(&fill->frames[fill->own]);
+}
+
 /* Which frames are shown: the service's own from the innermost on, where there are any that tell
  * something; else the innermost that have names. */
 static size_t choose_frames(const struct answer_fill *fill, size_t frames[1 + MOST_CALLERS])
@@ -222,6 +236,8 @@ static size_t choose_frames(const struct answer_fill *fill, size_t frames[1 + MO
 	bool named_alone = own_alone ? has_named_own(fill) : has_named(fill);
 	size_t count = 0;
 
+	if (own_alone && is_called_from_python(fill))
+		frames[count++] = 0;
 	for (size_t i = own_alone ? fill->own : 0; i < fill->frame_count; i++) {
 		if (!own_alone && named_alone && i > fill->own)
 			break;
@@ -246,7 +262,8 @@ void why_print_fill(FILE *file, const struct answer_fill *fill)
 		fputs("an unknown line", file);
 	for (size_t i = 0; i < count; i++) {
 		fputs(i ? " < " : "", file);
-		why_print_frame(file, &fill->frames[frames[i]], i ? 0 : 1);
+		why_print_frame(file, &fill->frames[frames[i]],
+				i && frames[i] != fill->own ? 0 : 1);
 	}
 }
 

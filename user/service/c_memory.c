@@ -215,7 +215,8 @@ static int open_tracer(const struct c_trace_config *config, const struct kernel 
 {
 	const struct tracer_config tracer = {
 		.attach = kernel_best_attach(kernel),
-		.python.request = PYTHON_OFF,
+		.python = {.request = PYTHON_AUTO, .frames_alone = true},
+		.native_interpreter = true, /* who called malloc is asked: is_of_interpreter() */
 		.max_blocks = MAX_BLOCKS,
 		.max_stacks = MAX_STACKS,
 		.loop = config->loop,
@@ -264,33 +265,53 @@ double c_trace_slowdown_percent(const struct c_trace *trace)
 	return trace->slowdown_percent;
 }
 
+/* What runs Python's functions says nothing once these are there. */
+static bool is_machinery(const struct frame *frame, bool inside)
+{
+	return frame->kind != FRAME_PYTHON &&
+	       (!inside || (frame->module && python_is_named(frame->module)));
+}
+
+static bool has_python(const struct stack *stack)
+{
+	for (size_t i = 0; i < stack->frame_count; i++)
+		if (stack->frames[i]->kind == FRAME_PYTHON)
+			return true;
+	return false;
+}
+
 /* Innermost first, as answers have them. */
 static void copy_stack(struct zone *zone, const struct stack *stack, const char *exe,
 		       struct answer_fill *fill)
 {
-	size_t count = stack->frame_count < FRAMES_KEPT ? stack->frame_count : FRAMES_KEPT;
-	struct answer_frame *frames = zone_alloc(zone, count, sizeof(*frames));
+	struct answer_frame *frames = zone_alloc(zone, FRAMES_KEPT, sizeof(*frames));
+	bool python = has_python(stack), inside = true;
 
 	*fill = (struct answer_fill){
 		.delta = (int64_t)stack->live_bytes,
 		.count = stack->live_blocks,
 		.frames = frames,
-		.frame_count = count,
-		.own = count,
+		.own = SIZE_MAX,
 	};
-	for (size_t i = 0; i < count; i++) {
-		const struct frame *frame = stack->frames[stack->frame_count - 1 - i];
+	for (size_t i = stack->frame_count; i-- > 0 && fill->frame_count < FRAMES_KEPT;) {
+		const struct frame *frame = stack->frames[i];
 		const char *file = frame->file ? frame->file : frame->module;
 
-		frames[i] = (struct answer_frame){
+		inside &= frame->kind != FRAME_PYTHON;
+		if (python && is_machinery(frame, inside))
+			continue;
+		frames[fill->frame_count] = (struct answer_frame){
 			.function = zone_strdup(zone, frame->name),
 			.file = file ? zone_strdup(zone, file) : NULL,
 			.line = frame->line,
 			.own = frame_is_of_user(frame, exe),
 		};
-		if (frames[i].own && fill->own == count)
-			fill->own = i;
+		if (frames[fill->frame_count].own && fill->own == SIZE_MAX)
+			fill->own = fill->frame_count;
+		fill->frame_count++;
 	}
+	if (fill->own == SIZE_MAX)
+		fill->own = fill->frame_count;
 }
 
 /* Whether its blocks, which may be of several sizes, are as large as some on the average. */
