@@ -427,6 +427,49 @@ def test_shared_memory_is_told_beside_the_growth(tmp_path):
     assert answer["explained_bytes_per_hour"] in (0, None), text
 
 
+BESIDE_A_CACHE = """
+    import ctypes, time
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+    cache, number = [libc.malloc(3000) for _ in range(4000)], 0
+
+    def lookup():
+        libc.free(cache[number % len(cache)])
+        cache[number % len(cache)] = libc.malloc(3000)
+
+    def remember():
+        libc.malloc(700)
+
+    print("ready", flush=True)
+    began = time.monotonic()
+    while True:
+        lookup()
+        lookup()
+        remember()
+        number += 1
+        time.sleep(max(began + number / 100 - time.monotonic(), 0))
+"""
+
+
+def test_a_leak_in_c_beside_a_cache_that_is_full(tmp_path):
+    """The cache makes eight times as many bytes, and frees as many, which are older than the recording.
+    Put forward is the line that leaks."""
+    script = tmp_path / "beside.py"
+    script.write_text(textwrap.dedent(BESIDE_A_CACHE))
+    with subprocess.Popen([PYTHON, script], stdout=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stdout.readline() == "ready\n"
+            answer, text = ask(program.pid, tmp_path, 24)
+        finally:
+            program.kill()
+    [finding] = [found for found in answer["findings"] if found["subject"] == "C memory"]
+    fills = finding["filled_by"]
+    assert fills[0]["frames"][fills[0]["own"]]["name"] == "remember", text
+    assert fills[0]["delta"] > 0.8 * sum(fill["delta"] for fill in fills), text
+    assert re.search(r"allocated .*remember \(\S*beside\.py:12\)", " ".join(text.split())), text
+    assert "took the place of others" in " ".join(text.split()), text
+
+
 def ask_cpp_fills(tmp_path, **environment):
     """The answer, in which the line that fills stands first."""
     program = subprocess.Popen([PROGRAMS / "cpp_fills"], stdout=subprocess.PIPE, text=True,

@@ -133,6 +133,26 @@ static void test_what_came_since_python_was_asked(void **state)
 	block_sizes_release(&sizes);
 }
 
+/* A cache that is full has as many as before, whatever comes and goes; halves of the looks tell. */
+static void test_how_many_more_there_come_to_be(void **state)
+{
+	static const struct row rows[] = {{1040, {90, 92, 89, 91, 90, 90, 91, 89, 92, 90}},
+					  {8208, {10, 20, 30, 40, 50, 60, 70, 80, 90, 100}}};
+	struct block_sizes sizes = look_at(rows, 2), none;
+	double more;
+
+	(void)state;
+	assert_true(block_sizes_more(&sizes, chunk_class_of(8208), 24, &more));
+	assert_float_equal(more, 20, 0.001);
+	assert_true(block_sizes_more(&sizes, chunk_class_of(1040), 24, &more));
+	assert_float_equal(more, 0, 0.5);
+	assert_true(block_sizes_more(&sizes, chunk_class_of(48), 24, &more));
+	assert_float_equal(more, 0, 0.001);
+	block_sizes_release(&sizes);
+	block_sizes_init(&none, 1);
+	assert_false(block_sizes_more(&none, chunk_class_of(8208), 24, &more));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +160,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_not_sure),
 		cmocka_unit_test(test_what_is_of_python),
 		cmocka_unit_test(test_what_came_since_python_was_asked),
+		cmocka_unit_test(test_how_many_more_there_come_to_be),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -169,3 +169,22 @@ bool block_sizes_grown(const struct block_sizes *sizes, bool is_python, enum gro
 	}
 	return growth->size_count;
 }
+
+/* The means of the samples' halves are as far apart as half of their time. */
+bool block_sizes_more(const struct block_sizes *sizes, size_t class, double seconds, double *more)
+{
+	struct sample samples[SERIES_MAX];
+	size_t count = sizes->heap ? heap_series_samples(sizes->heap, IMAGE, class, samples) : 0;
+	double rise = 0, apart_s = 0;
+
+	for (size_t i = 0; i < count / 2; i++) {
+		const struct sample *late = &samples[count - 1 - i];
+
+		rise += late->value - samples[i].value;
+		apart_s += late->at_s - samples[i].at_s;
+	}
+	if (apart_s <= 0)
+		return false;
+	*more = rise / apart_s * seconds;
+	return true;
+}

@@ -9,7 +9,7 @@
  *	block_sizes_look         again and again
  *	block_sizes_take         after looks that others made
  *	block_sizes_take_python  after each look with a graph
- *	block_sizes_grown        at any time
+ *	block_sizes_grown        and block_sizes_more: at any time
  *	block_sizes_release
  */
 #ifndef UNFREED_SERVICE_BLOCK_SIZES_H
@@ -68,5 +68,11 @@ enum grown_need {
  */
 bool block_sizes_grown(const struct block_sizes *sizes, bool is_python, enum grown_need need,
 		       struct c_growth *growth);
+
+/*
+ * How many more chunks of a class there come to be in so many seconds, on the average of all looks;
+ * fewer are negative. Returns whether that is known: of glibc's heap, after two looks.
+ */
+bool block_sizes_more(const struct block_sizes *sizes, size_t class, double seconds, double *more);
 
 #endif

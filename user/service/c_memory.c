@@ -7,10 +7,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "../lib/clock.h"
 #include "../profile/own_code.h"
 #include "../profile/snapshot.h"
 #include "../python/interpreter.h"
 #include "../tracer/tracer.h"
+#include "kept_blocks.h"
 #include "survey.h"
 
 #define HOUR_S 3600.0
@@ -348,40 +350,71 @@ static void copy_losses(struct zone *zone, const struct snapshot *snapshot, stru
 	stacks->losses = losses;
 }
 
-void c_trace_end(struct c_trace *trace, bool is_python, const struct c_growth *growth,
-		 struct zone *zone, struct c_stacks *stacks)
+static bool is_wanted(const struct stack *stack, const struct c_trace_subject *subject)
+{
+	return !subject->growth.size_count || (is_of_sizes(stack, &subject->growth) &&
+					       !(subject->is_python && is_of_interpreter(stack)));
+}
+
+static void copy_stacks(struct zone *zone, struct snapshot *snapshot,
+			const struct c_trace_subject *subject, struct c_stacks *stacks)
+{
+	struct answer_fill *fills = zone_alloc(zone, FILLS_MAX, sizeof(*fills));
+
+	snapshot_sort(snapshot);
+	for (size_t i = 0; i < snapshot->stack_count; i++) {
+		const struct stack *stack = &snapshot->stacks[i];
+
+		if (!is_wanted(stack, subject))
+			continue;
+		stacks->blocks += stack->live_blocks;
+		stacks->bytes += stack->live_bytes;
+		if (stack->growth)
+			stacks->in_place += stack->alloc_blocks - stack->live_blocks;
+		if (stack->live_bytes && stacks->count < FILLS_MAX)
+			copy_stack(zone, stack,
+				   subject->is_python ? NULL : snapshot->targets[stack->target].exe,
+				   &fills[stacks->count++]);
+	}
+	stacks->fills = fills;
+	copy_losses(zone, snapshot, stacks);
+}
+
+/* NULL where sizes do not tell. */
+static struct row_growth *find_kept(const struct c_trace *trace,
+				    const struct c_trace_subject *subject, double seconds,
+				    uint64_t old_ns)
+{
+	const struct kept_request request = {
+		.tracer = trace->tracer,
+		.sizes = subject->sizes,
+		.seconds = seconds,
+		.newest_ns = clock_ns(CLOCK_MONOTONIC) - old_ns,
+		.bytes_at_least = subject->growth.rate.low * seconds / HOUR_S,
+	};
+
+	return subject->sizes ? kept_blocks_rows(&request) : NULL;
+}
+
+void c_trace_end(struct c_trace *trace, const struct c_trace_subject *subject, struct zone *zone,
+		 struct c_stacks *stacks)
 {
 	struct snapshot *snapshot;
+	struct row_growth *kept;
 	uint64_t old_ns = (uint64_t)OLD_S * 1000000000, traced_ns;
 
 	tracer_stop(trace->tracer);
 	traced_ns = tracer_duration_ns(trace->tracer);
 	old_ns = old_ns < traced_ns / 2 ? old_ns : traced_ns / 2;
-	stacks->of_sizes = growth->size_count;
+	stacks->of_sizes = subject->growth.size_count;
 	stacks->seconds = (double)traced_ns / 1e9;
 	stacks->cost_s = stacks->seconds * trace->slowdown_percent / 100;
-	snapshot = tracer_snapshot(trace->tracer, old_ns, NULL, NULL);
-	if (snapshot) {
-		struct answer_fill *fills = zone_alloc(zone, FILLS_MAX, sizeof(*fills));
-
-		snapshot_sort(snapshot);
-		for (size_t i = 0; i < snapshot->stack_count; i++) {
-			const struct stack *stack = &snapshot->stacks[i];
-
-			if (stacks->of_sizes && (!is_of_sizes(stack, growth) ||
-						 (is_python && is_of_interpreter(stack))))
-				continue;
-			stacks->blocks += stack->live_blocks;
-			stacks->bytes += stack->live_bytes;
-			if (stack->live_bytes && stacks->count < FILLS_MAX)
-				copy_stack(zone, stack,
-					   is_python ? NULL : snapshot->targets[stack->target].exe,
-					   &fills[stacks->count++]);
-		}
-		stacks->fills = fills;
-		copy_losses(zone, snapshot, stacks);
-	}
+	kept = find_kept(trace, subject, stacks->seconds, old_ns);
+	snapshot = tracer_snapshot(trace->tracer, old_ns, NULL, kept);
+	if (snapshot)
+		copy_stacks(zone, snapshot, subject, stacks);
 	snapshot_free(snapshot);
+	free(kept);
 	tracer_close(trace->tracer);
 	free(trace);
 }

@@ -56,11 +56,19 @@ void c_trace_poll(struct c_trace *trace);
 double
 c_trace_slowdown_percent(const struct c_trace *trace); /* estimated, of what the process uses */
 
+/* What is known of the process that is recorded. */
+struct c_trace_subject {
+	bool is_python;
+	struct c_growth growth;
+	const struct block_sizes *sizes; /* NULL: another allocator's than glibc's */
+};
+
 /*
- * Ends it; the stacks that hold what was not freed, most bytes first, are copied into the zone: those
- * alone whose blocks are of the sizes that grow, where these tell, and not made by an interpreter.
+ * Ends it; the stacks that hold what was not freed, and did not take the place of others that were,
+ * most bytes first, are copied into the zone: those alone whose blocks are of the sizes that grow,
+ * where these tell, and not made by an interpreter.
  */
-void c_trace_end(struct c_trace *trace, bool is_python, const struct c_growth *growth,
-		 struct zone *zone, struct c_stacks *stacks);
+void c_trace_end(struct c_trace *trace, const struct c_trace_subject *subject, struct zone *zone,
+		 struct c_stacks *stacks);
 
 #endif

@@ -19,7 +19,8 @@ struct c_stacks {
 	size_t count;
 	uint64_t blocks; /* that were not freed and are no mere part of what is under way */
 	uint64_t bytes;
-	bool of_sizes; /* only of those that grow */
+	uint64_t in_place; /* blocks besides, which took the place of others of their sizes */
+	bool of_sizes;     /* only of those that grow */
 	const struct answer_loss *losses;
 	size_t loss_count;
 	double seconds;          /* 0: none was made */

@@ -19,6 +19,8 @@
 #define TRIVIAL_RATE  20e3
 #define TRIVIAL_BYTES 100000
 
+#define IN_PLACE_SHARE 10 /* of the blocks that are more: fewer are not worth a word */
+
 uint64_t case_resident(const struct patient_case *kase)
 {
 	const struct series *resident = &kase->resident;
@@ -98,20 +100,33 @@ static void write_class(const struct patient_case *kase, char *text, size_t size
 	free(name);
 }
 
+/* What a cache that is full makes, as long as it keeps it. */
+static void write_in_place(const struct c_stacks *stacks, char *text, size_t size)
+{
+	char blocks[QUANTITY_SIZE];
+
+	*text = '\0';
+	if (stacks->in_place > stacks->blocks / IN_PLACE_SHARE)
+		snprintf(text, size, "; %s more took the place of others of their sizes",
+			 quantity_count(blocks, stacks->in_place));
+}
+
 static const char *reason_of_c_memory(const struct patient_case *kase,
 				      const struct c_growth *growth, struct zone *zone)
 {
 	const struct c_stacks *stacks = &kase->c_stacks;
-	char what[160], class[240], text[700], blocks[QUANTITY_SIZE], bytes[QUANTITY_SIZE];
+	char what[160], class[240], place[80], text[700], blocks[QUANTITY_SIZE],
+		bytes[QUANTITY_SIZE];
 
 	write_what_grows(kase, growth, what, sizeof(what));
 	write_class(kase, class, sizeof(class));
+	write_in_place(stacks, place, sizeof(place));
 	if (stacks->blocks)
 		snprintf(text, sizeof(text),
-			 "%s block%s of %s in all %s made in %.0f s and not freed%s",
+			 "%s block%s of %s in all %s made in %.0f s and not freed%s%s",
 			 quantity_count(blocks, stacks->blocks), stacks->blocks == 1 ? "" : "s",
 			 quantity_bytes(bytes, stacks->bytes), stacks->blocks == 1 ? "was" : "were",
-			 stacks->seconds, class);
+			 stacks->seconds, place, class);
 	else if (stacks->seconds > 0)
 		snprintf(text, sizeof(text),
 			 "%s%s; %s in the %.0f s in which its calls were recorded", what, class,

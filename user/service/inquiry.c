@@ -124,13 +124,16 @@ struct inquiry *inquiry_new(const struct procfs *procfs, struct confined *confin
 static void end_trace(struct inquiry *inquiry)
 {
 	struct patient_case *kase = inquiry->traced;
-	struct c_growth growth;
 
 	if (!inquiry->trace)
 		return;
-	case_c_growth(kase, &growth);
-	c_trace_end(inquiry->trace, kase->patient.is_python, &growth, kase->subjects.zone,
-		    &kase->c_stacks);
+	struct c_trace_subject subject = {
+		.is_python = kase->patient.is_python,
+		.sizes = kase->other_malloc ? NULL : &kase->sizes,
+	};
+
+	case_c_growth(kase, &subject.growth);
+	c_trace_end(inquiry->trace, &subject, kase->subjects.zone, &kase->c_stacks);
 	inquiry->trace = NULL;
 }
 
