@@ -118,6 +118,23 @@ static void test_more_was_seen(void **state)
 		"        was free, or freed since\n");
 }
 
+/* No more than was seen can be in the place of anything. */
+static void test_it_shrank(void **state)
+{
+	struct snapshot *snapshot = *state;
+
+	snapshot->targets[0].first = moment(10 * MB, 8 * MB, 0);
+	snapshot->targets[0].last = moment(10 * MB, 2 * MB, 0);
+	assert_says(snapshot, "memory  12.0 MB resident, -6.0 MB: anonymous -6.0 MB\n"
+			      "        seen and not freed: nothing\n");
+	see(snapshot, 0, 16);
+	assert_says(
+		snapshot,
+		"memory  12.0 MB resident, -6.0 MB: anonymous -6.0 MB\n"
+		"        seen and not freed: malloc +16 B; 16 B of it in the place of what was\n"
+		"        free, or freed since\n");
+}
+
 /* One that came later has no first moment: the rest is told of the others. */
 static void test_several(void **state)
 {
@@ -227,6 +244,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_all_was_seen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mappings_of_its_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_more_was_seen, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_it_shrank, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_several, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_where, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_where_beside_python, setup, teardown),

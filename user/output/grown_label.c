@@ -108,6 +108,26 @@ static const char *explain(const struct snapshot *snapshot, enum look_part_id wh
 	}
 }
 
+/* As much of what was seen as the process did not grow by; it may have shrunk by more besides. */
+static uint64_t bytes_in_place(const struct grown *grown)
+{
+	uint64_t seen = 0, over = 0 - (uint64_t)grown->unexplained;
+
+	for (size_t i = 0; i < DOMAIN_COUNT; i++)
+		seen += grown->seen[i] > 0 ? (uint64_t)grown->seen[i] : 0;
+	return over < seen ? over : seen;
+}
+
+static void print_in_place(FILE *file, uint64_t bytes)
+{
+	if (bytes) {
+		fputs("; ", file);
+		quantity_print_bytes(file, bytes);
+		fputs(" of it in the place of what was free, or freed since", file);
+	}
+	putc('\n', file);
+}
+
 static void print_unexplained(struct columns *columns, const struct snapshot *snapshot,
 			      const struct grown *grown)
 {
@@ -116,9 +136,7 @@ static void print_unexplained(struct columns *columns, const struct snapshot *sn
 	const char *why = worth ? explain(snapshot, where) : NULL;
 
 	if (grown->unexplained < 0) {
-		fputs("; ", columns->file);
-		quantity_print_bytes(columns->file, (uint64_t)-grown->unexplained);
-		fputs(" of it in the place of what was free, or freed since\n", columns->file);
+		print_in_place(columns->file, bytes_in_place(grown));
 		return;
 	}
 	fputs("; unexplained ", columns->file);
