@@ -185,6 +185,12 @@ def test_no_leak(record):
     assert result.report["totals"]["live_bytes"] == 0
 
 
+def test_too_short_to_tell(record):
+    """After three looks at the heap nobody knows what grows: not that nothing does."""
+    _, result = watch(record, seconds=0.25)
+    assert "too seldom" in result.report["windows"]["problem"]
+
+
 def test_a_small_budget(record):
     """Requests of one beside it that nobody records are disturbed, too, by other things than ours: on a
     busy machine by as much as is asked for."""

@@ -85,6 +85,17 @@ static void test_each_look_counts_live_chunks(void **state)
 	assert_null(heap_series_problem(series));
 }
 
+static void test_few_looks_tell_nothing(void **state)
+{
+	(void)state;
+	assert_true(heap_series_is_short(series));
+	for (size_t i = 1; i < SLOPE_LEAST; i++)
+		heap_series_look(series);
+	assert_true(heap_series_is_short(series));
+	heap_series_look(series);
+	assert_false(heap_series_is_short(series));
+}
+
 static void test_who_cannot_be_read_has_no_samples(void **state)
 {
 	struct sample samples[LOOKS_MOST];
@@ -201,6 +212,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_each_look_counts_live_chunks),
+		TEST(test_few_looks_tell_nothing),
 		TEST(test_who_cannot_be_read_has_no_samples),
 		TEST(test_many_looks_are_thinned),
 		TEST(test_blocks_that_are_there),

@@ -249,6 +249,14 @@ const char *heap_series_problem(const struct heap_series *series)
 	return series->full ? too_many : NULL;
 }
 
+bool heap_series_is_short(const struct heap_series *series)
+{
+	for (size_t i = 0; i < series->count; i++)
+		if (series->heaps[i].count >= SLOPE_LEAST)
+			return false;
+	return true;
+}
+
 size_t heap_series_samples(const struct heap_series *series, uint32_t image, size_t class,
 			   struct sample *samples)
 {

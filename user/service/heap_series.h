@@ -59,6 +59,9 @@ void heap_series_find(struct heap_series *series, uint32_t image, struct sought_
 /* Why sizes of some heap cannot be told, as a clause; NULL: they can. */
 const char *heap_series_problem(const struct heap_series *series);
 
+/* Whether none was looked at often enough to tell what grows. */
+bool heap_series_is_short(const struct heap_series *series);
+
 /* Numbers of live chunks of a class over time; at most SERIES_MAX samples. Returns how many. */
 size_t heap_series_samples(const struct heap_series *series, uint32_t image, size_t class,
 			   struct sample *samples);

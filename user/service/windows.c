@@ -454,6 +454,8 @@ void windows_fill(const struct windows *windows, struct snapshot *snapshot)
 	const struct window_account *account = tracer_windows(windows->config.tracer);
 	const char *problem = heap_series_problem(windows->heaps);
 
+	if (!problem && heap_series_is_short(windows->heaps))
+		problem = "heaps were read too seldom for that: a longer recording tells more";
 	snapshot->windows = (struct recorded_windows){
 		.asked_percent = windows->config.asked_percent,
 		.count = account->windows,
