@@ -131,6 +131,36 @@ static void test_containers_that_become_more(void **state)
 	subjects_release(&subjects);
 }
 
+/* A busy pool may be read half changed, and what lies in it be missed: it did not become shorter. */
+static void test_what_a_look_misses_is_no_shorter(void **state)
+{
+	struct fixture *fixture = *state;
+	struct objects *objects = &fixture->objects;
+	uint64_t list = space_list(fixture->space, ROOM);
+	struct patient patient = {0};
+	struct subjects subjects;
+
+	subjects_init(&subjects);
+	space_dict_add(fixture->space, fixture->space->main, "GROWS", list);
+	for (uint64_t length = 9; length <= ROOM; length++) {
+		space_put(fixture->space, list + LIST_LENGTH, length);
+		look_and_update(fixture, &subjects, 2);
+	}
+	assert_non_null(find(&subjects, "GROWS"));
+	assert_int_equal(subjects.count, 1);
+	struct subject *subject = &subjects.items[0];
+
+	subject_add_sample(subject, objects->last_time + 1, ROOM + 5, LOOK_UNKNOWN);
+	objects->last_time += 2;
+	containers_begin(&objects->containers, objects->last_time);
+	patient.objects = *objects;
+	subjects_update(&subjects, &patient);
+	for (size_t i = 1; i < subject->sample_count; i++)
+		assert_true(subject->samples[i].length >= subject->samples[i - 1].length);
+	assert_int_equal(subject->samples[subject->sample_count - 1].length, ROOM + 5);
+	subjects_release(&subjects);
+}
+
 /* Memory of our own, in which an attribute refers to one container after another. */
 struct replaced {
 	uint64_t containers[2][3]; /* a reference count, a type, a length */
@@ -229,6 +259,7 @@ int main(void)
 		TEST(test_some_of_many_alike_are_replaced),
 		TEST(test_alike_that_stop_growing),
 		TEST(test_containers_that_become_more),
+		TEST(test_what_a_look_misses_is_no_shorter),
 		cmocka_unit_test(test_what_is_replaced_is_followed),
 		cmocka_unit_test(test_what_is_replaced_by_any_is_not_told),
 	};

@@ -429,9 +429,11 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 		follow(subject, objects, address, container->type);
 		history_of_container(subject, objects, container);
 	}
-	if (container)
+	if (container && container_was_seen(&objects->containers, container))
 		subject_add_sample(subject, objects->last_time, container->length,
 				   subject->container.bytes);
+	else if (container)
+		return; /* as long as at the look before, of which words have told more since */
 	else if (!lost && is_replaced(objects, grown) && follow_replaced(subject, objects, grown))
 		return;
 	else

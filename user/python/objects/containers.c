@@ -305,6 +305,11 @@ static uint64_t fallen(const struct containers *containers, const struct contain
 	return sum;
 }
 
+bool container_was_seen(const struct containers *containers, const struct container *container)
+{
+	return container->look + 1 == containers->looks;
+}
+
 bool container_grew_surely(const struct containers *containers, const struct container *container)
 {
 	unsigned int steps = containers->looks - 1;

@@ -60,6 +60,9 @@ bool container_grew(const struct containers *containers, const struct container 
 /* Whether it was as long at the middle one of four looks or more as at the last. */
 bool container_stands_still(const struct containers *containers, const struct container *container);
 
+/* Whether the last look came upon it: its length is that of the last one that did. */
+bool container_was_seen(const struct containers *containers, const struct container *container);
+
 /* Whether it grew so often, and fell so little, that what goes up and down at random hardly does. */
 bool container_grew_surely(const struct containers *containers, const struct container *container);
 
