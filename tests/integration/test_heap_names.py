@@ -3,6 +3,7 @@
 that people do (tests/programs/python_graphs.py) judges each name itself."""
 import json
 import subprocess
+import textwrap
 
 import pytest
 
@@ -100,3 +101,31 @@ def look_text(process, path, *options):
                          capture_output=True, text=True, timeout=TIMEOUT)
     assert run.returncode == 0, run.stderr
     return path.read_text()
+
+
+HELD_BY_C = """
+    import ctypes
+    freed = [{} for _ in range(79)]
+    del freed                               # into the interpreter's free list, from which they come again
+    taken = [{} for _ in range(60)]
+    held = taken[20]
+    held.update((number, None) for number in range(50000))
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(held))
+    ctypes.c_void_p.in_dll(ctypes.CDLL(None), "obstack_alloc_failed_handler").value = id(held)
+    del held, taken[20]
+    print("ready", flush=True)
+    input()
+"""
+
+
+def test_what_a_library_holds_is_not_of_the_interpreter(tmp_path):
+    """The interpreter's free list still refers to what it gave out; a variable of C code holds it."""
+    script = tmp_path / "held.py"
+    script.write_text(textwrap.dedent(HELD_BY_C))
+    with subprocess.Popen(["/usr/bin/python3", script], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout.readline() == "ready\n"
+        report, _ = look(program.pid, tmp_path / "held.json")
+        program.kill()
+    [found] = [one for one in report["containers"] if one["length"] == 50000]
+    assert found["name"].startswith("C data of libc"), found

@@ -2,9 +2,9 @@
 /*
  * The order matters, since an object belongs to the root that reaches it first. Modules give the
  * names that people know. Variables of functions that run come next, then what these functions
- * compute with, since nobody says how much of that is still in use. The interpreter's own
- * structure comes late, because its free lists still point to what they gave out; C data and stacks
- * come last, because they hold leftovers.
+ * compute with, since nobody says how much of that is still in use. Variables of extensions are next:
+ * the interpreter's own structure comes late, because its free lists still point to what they gave
+ * out; its C data and stacks come last, because they hold leftovers.
  */
 #include "roots.h"
 
@@ -302,6 +302,11 @@ static void take_range(struct rooting *rooting, uint64_t start, uint64_t end, co
 	}
 }
 
+static void name_c_data(const char *path, char *name, size_t size)
+{
+	snprintf(name, size, "C data of %s", path_base(path));
+}
+
 /* Variables of libraries: mappings of files that are writable, and what zeroes follow them. */
 bool roots_c_data(const struct regions *regions, size_t index, char *name, size_t size)
 {
@@ -317,17 +322,21 @@ bool roots_c_data(const struct regions *regions, size_t index, char *name, size_
 		if (!file->inode || file->end != region->mapping.start)
 			return false;
 	}
-	snprintf(name, size, "C data of %s", path_base(file->path));
+	name_c_data(file->path, name, size);
 	return true;
 }
 
-static void take_c_data(struct rooting *rooting)
+/* The interpreter's own, or that of all other files. */
+static void take_c_data(struct rooting *rooting, bool own)
 {
 	const struct regions *regions = view_regions(rooting->reader->view);
-	char name[NAME_BYTES];
+	char name[NAME_BYTES], of_interpreter[NAME_BYTES];
 
+	name_c_data(rooting->interpreter->binary.path ?: "", of_interpreter,
+		    sizeof(of_interpreter));
 	for (size_t i = 0; i < regions->count; i++)
-		if (roots_c_data(regions, i, name, sizeof(name)))
+		if (roots_c_data(regions, i, name, sizeof(name)) &&
+		    !strcmp(name, of_interpreter) == own)
 			take_range(rooting, regions->items[i].mapping.start,
 				   regions->items[i].mapping.end, name);
 }
@@ -402,10 +411,12 @@ void roots_follow_guesses(struct graph *graph, const struct python_interpreter *
 
 	rooting.procfs = procfs;
 	graph_follow_raw(graph);
+	take_c_data(&rooting, false);
+	graph_follow(graph);
 	each_interpreter(&rooting, take_interpreter);
 	graph_follow(graph);
 	counts->raw = graph->order_count;
-	take_c_data(&rooting);
+	take_c_data(&rooting, true);
 	procfs_each_thread(procfs, interpreter->memory.pid, take_stack, &rooting);
 	graph_follow(graph);
 	counts->c = graph->order_count;

@@ -10,8 +10,9 @@
 struct root_counts {
 	size_t modules;
 	size_t frames; /* and thread states */
-	size_t raw;    /* through memory whose form is not known, and the interpreter's own */
-	size_t c;      /* variables and stacks of C code */
+	size_t raw;    /* through memory whose form is not known, variables of extensions, and the
+		       interpreter's own structure */
+	size_t c;      /* its variables, and stacks of C code */
 };
 
 /* The object at an address, and what leads to it: LABEL_ROOT, LABEL_C, LABEL_NAME of what is kept
