@@ -85,6 +85,25 @@ static void test_c_memory(void **state)
 }
 
 /* A rate as often as it stands for, and by when the limit is reached at it. */
+/* Not told of a runtime that frees at once, nor without a look. */
+static void test_garbage_may_be_in_it(void **state)
+{
+	struct look look = {.collector = "Lua"};
+	struct patient_case *kase = growing(false, 20e3);
+
+	(void)state;
+	kase->look = &look;
+	struct answer *answer = case_answer(kase, 1);
+
+	assert_string_equal(
+		answer->findings[0].reason,
+		"live blocks of malloc; stack not watched: that it grows showed too late; "
+		"garbage that the collector of Lua has not freed yet may be in it: a longer "
+		"watch tells");
+	answer_free(answer);
+	kase_free(kase);
+}
+
 static void test_weight_and_limit(void **state)
 {
 	struct patient_case *kase = growing(false, 20e3);
@@ -233,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_grows),
 		cmocka_unit_test(test_c_memory),
+		cmocka_unit_test(test_garbage_may_be_in_it),
 		cmocka_unit_test(test_weight_and_limit),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_containers),

@@ -425,6 +425,32 @@ static void test_a_heap_behind_a_module(void **state)
 	assert_int_equal(resident(PART_FILES), of_file);
 }
 
+static void test_collectors_whose_garbage_is_malloc_s(void **state)
+{
+	static const struct {
+		const char *path, *name;
+	} cases[] = {{"/usr/lib/liblua5.3.so.0.0.0", "Lua"},
+		     {"/usr/bin/lua5.4", "Lua"},
+		     {"/usr/lib/libruby-3.1.so.3.1", "Ruby"},
+		     {"/usr/lib/R/lib/libR.so", "R"},
+		     {"/usr/bin/haproxy", NULL}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct region region = {.mapping = {
+						.path = (char *)cases[i].path,
+						.executable = true,
+						.inode = 5,
+					}};
+		const struct regions code = {.items = &region, .count = 1};
+		const char *name = anonymous_collector_guess(&code);
+
+		assert_true(name == cases[i].name || !strcmp(name, cases[i].name));
+		region.mapping.executable = false;
+		assert_null(anonymous_collector_guess(&code));
+	}
+}
+
 static void test_owners_by_their_files(void **state)
 {
 	(void)state;
@@ -432,6 +458,9 @@ static void test_owners_by_their_files(void **state)
 	assert_string_equal(owner_of("/usr/lib/libcuda.so.1", true, 5, 0), "CUDA");
 	assert_string_equal(owner_of("/usr/bin/node", true, 5, 0), "V8 (Node.js)");
 	assert_string_equal(owner_of("/usr/bin/nodejs-18", true, 5, 0), "V8 (Node.js)");
+	assert_string_equal(owner_of("/usr/bin/luajit-2.1.0-beta3", true, 5, 0), "LuaJIT");
+	assert_string_equal(owner_of("/usr/bin/mono-sgen", true, 5, 0), "Mono");
+	assert_true(anonymous_is_collected("LuaJIT") && anonymous_is_collected("Mono"));
 	assert_string_equal(owner_of("/lib/libjemalloc.so.2", true, 5, 0), "jemalloc");
 	/* a directory's name is none, and data of a file is no sign of its code */
 	assert_null(owner_of("/node/app", true, 5, 0));
@@ -584,6 +613,8 @@ int main(void)
 		TEST(test_what_is_only_reserved_does_not_count),
 		TEST(test_mappings_by_name_most_first),
 		TEST(test_who_owns_what_has_no_name),
+		cmocka_unit_test(test_collectors_whose_garbage_is_malloc_s),
+		cmocka_unit_test(test_collectors_whose_garbage_is_malloc_s),
 		cmocka_unit_test(test_owners_by_their_files),
 		TEST(test_claims_are_in_use_or_free),
 		TEST(test_what_of_a_claim_is_not_there),

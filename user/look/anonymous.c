@@ -28,14 +28,30 @@ static const struct {
 	{"libruby", "Ruby"},
 	{"/ruby", "Ruby"},
 	{"libluajit", "LuaJIT", COLLECTED},
+	{"/luajit", "LuaJIT", COLLECTED},
+	{"libmono", "Mono", COLLECTED},
+	{"/mono", "Mono", COLLECTED},
+	{"libguile", "Guile", COLLECTED},
+	{"libjulia", "Julia", COLLECTED},
+	{"/sbcl", "SBCL", COLLECTED},
 	{"libmozjs", "SpiderMonkey", COLLECTED},
 	{"libphp", "PHP"},
 	{"/php", "PHP"},
 	{"/beam.smp", "Erlang", COLLECTED},
+	{"libgc.so", "the Boehm collector", COLLECTED},
 	{"libjemalloc", "jemalloc", true},
 	{"libtcmalloc", "tcmalloc", true},
 	{"libmimalloc", "mimalloc", true},
 	{"ld-musl-", "musl's malloc", true},
+};
+
+/* Likewise those whose objects, or what belongs to them, are blocks of malloc. */
+static const struct {
+	const char *file;
+	const char *name;
+} collectors[] = {
+	{"liblua5", "Lua"}, {"/lua5", "Lua"}, {"libruby", "Ruby"},
+	{"/ruby", "Ruby"},  {"libR.so", "R"},
 };
 
 /* It maps no file that would tell. */
@@ -50,14 +66,28 @@ static bool is_file(const char *path, const char *part)
 			    : strstr(path, part) != NULL;
 }
 
+static bool maps_code(const struct regions *regions, const char *file)
+{
+	for (size_t i = 0; i < regions->count; i++)
+		if (regions->items[i].mapping.executable && regions->items[i].mapping.inode &&
+		    is_file(regions->items[i].mapping.path, file))
+			return true;
+	return false;
+}
+
+const char *anonymous_collector_guess(const struct regions *regions)
+{
+	for (size_t k = 0; k < sizeof(collectors) / sizeof(*collectors); k++)
+		if (maps_code(regions, collectors[k].file))
+			return collectors[k].name;
+	return NULL;
+}
+
 struct anonymous_owner anonymous_owner_guess(const struct regions *regions)
 {
 	for (size_t k = 0; k < sizeof(owners) / sizeof(*owners); k++)
-		for (size_t i = 0; i < regions->count; i++)
-			if (regions->items[i].mapping.executable &&
-			    regions->items[i].mapping.inode &&
-			    is_file(regions->items[i].mapping.path, owners[k].file))
-				return (struct anonymous_owner){owners[k].name};
+		if (maps_code(regions, owners[k].file))
+			return (struct anonymous_owner){owners[k].name};
 	return (struct anonymous_owner){regions_have_go_heap(regions) ? go : NULL};
 }
 

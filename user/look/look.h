@@ -260,6 +260,7 @@ struct look {
 	const char *python_note;    /* how its objects were found, where not as usual; NULL */
 	const char *malloc_problem; /* why malloc's heap is not told apart; NULL: it is */
 	const char *other_malloc;   /* "jemalloc": its malloc, which is not looked into; or NULL */
+	const char *collector;      /* whose garbage may lie in malloc's blocks; NULL: nobody's */
 	struct look_workers workers;
 	uint64_t start_time; /* in clock ticks since boot */
 	int64_t taken_at_ns; /* since the epoch */

@@ -518,6 +518,7 @@ static int add_up(struct divider *divider)
 		room &= add_guess(&guesses, guess, 1, anonymous);
 	}
 	file_pages_close(&files);
+	look->collector = anonymous_collector_guess(regions);
 	uint64_t left = add_up_divided(divider, divided);
 	look->parts[PART_ANONYMOUS].resident_bytes += left;
 	look->parts[PART_ANONYMOUS].bytes += left;

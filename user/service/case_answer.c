@@ -111,6 +111,22 @@ static void write_in_place(const struct c_stacks *stacks, char *text, size_t siz
 			 quantity_count(blocks, stacks->in_place));
 }
 
+/* A wave of a collector that is longer than the watch is a trend to it. */
+static const char *with_garbage(const struct patient_case *kase, const char *text,
+				struct zone *zone)
+{
+	const char *collector = kase->look ? kase->look->collector : NULL;
+	char both[800];
+
+	if (!collector)
+		return zone_strdup(zone, text);
+	snprintf(
+		both, sizeof(both),
+		"%s; garbage that the collector of %s has not freed yet may be in it: a longer watch tells",
+		text, collector);
+	return zone_strdup(zone, both);
+}
+
 static const char *reason_of_c_memory(const struct patient_case *kase,
 				      const struct c_growth *growth, struct zone *zone)
 {
@@ -138,7 +154,7 @@ static const char *reason_of_c_memory(const struct patient_case *kase,
 			 stacks->why          ? stacks->why
 			 : growth->size_count ? "it showed too late for what could still be spent"
 					      : "that it grows showed too late");
-	return zone_strdup(zone, text);
+	return with_garbage(kase, text, zone);
 }
 
 /*
