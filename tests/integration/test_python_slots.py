@@ -2,11 +2,14 @@
 """The slots that `--python exact` writes into: given back in the end, whatever became of the tool,
 and the target's own results are right all the while."""
 import random
+import re
+import subprocess
+import textwrap
 import time
 
 import pytest
 
-from conftest import TIMEOUT, Recorder
+from conftest import TIMEOUT, UNFREED, Recorder
 from pythons import (  # noqa: F401
     begin, choose, find_pythons, prefer, probe, started, tell, truth_of, with_long,
 )  # fmt: skip
@@ -100,6 +103,31 @@ def test_two_tools_do_not_steer_at_once(busy, record, tmp_path):
     assert is_steered(busy)
     assert_given_back(busy, first.stop())
     assert_unhurt(busy)
+
+
+PACED = """
+    import time
+    print("ready", flush=True)
+    while True:
+        made = [bytes(200 + number) for number in range(250)]
+        time.sleep(0.01)
+"""
+
+
+def test_what_its_objects_cost_is_told_before():
+    """Malloc is hardly called: what is told of its calls says nothing of some 40,000 of Python's."""
+    with subprocess.Popen(["/usr/bin/python3", "-c", textwrap.dedent(PACED)],
+                          stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "ready\n"
+        result = subprocess.run([UNFREED, "record", "-p", str(process.pid), *EXACT, "-d", "1"],
+                                capture_output=True, text=True, timeout=TIMEOUT)
+        process.kill()
+    assert result.returncode == 0, result.stderr
+    told = re.search(r"with Python's objects (\d+) allocator calls per second are recorded, which "
+                     r"takes about ([\d.]+) % of a core", result.stderr)
+    assert told, result.stderr
+    assert int(told[1]) > 10000 and 1 <= float(told[2]) < 25
+    assert told.start() < result.stderr.index("tracing")
 
 
 def wait_for_a_round(process):

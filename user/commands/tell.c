@@ -68,6 +68,9 @@ static const struct sentence {
 	[EVENT_COST_OF_ALL] = {VERBOSITY_NORMAL,
 		"{count} processes make {calls} allocator calls per second; exact recording slows "
 		"none of them by more than {percent} %"},
+	[EVENT_COST_WITH_OBJECTS] = {VERBOSITY_NORMAL,
+		"with Python's objects {calls} allocator calls per second are recorded, which takes "
+		"about {percent} % of a core"},
 	[EVENT_LEFT_OUT] = {VERBOSITY_NORMAL, "process {pid} is not traced: {failure}"},
 	[EVENT_TRACING] = {VERBOSITY_NORMAL, "tracing {pid} ({comm})"},
 	[EVENT_TRACING_MORE] = {VERBOSITY_NORMAL, "and {count} more"},

@@ -43,6 +43,7 @@ enum event_kind {
 	EVENT_WORKERS_NOW, /* they are not */
 	EVENT_COST,
 	EVENT_COST_OF_ALL,
+	EVENT_COST_WITH_OBJECTS, /* where an interpreter's are recorded exactly, too */
 	EVENT_LEFT_OUT,
 	EVENT_TRACING,
 	EVENT_TRACING_MORE,

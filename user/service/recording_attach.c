@@ -10,6 +10,8 @@
 #include "../plan/share.h"
 #include "../tracer/trial.h"
 
+#define CORE_PERCENT_TOLD 1 /* of it: less is not worth a line */
+
 static struct window_terms window_terms(const struct recording *recording)
 {
 	const struct recording_config *config = &recording->config;
@@ -142,6 +144,19 @@ static int attach_all(struct recording *recording, bool *again, struct failure *
 	return begin_windows(recording, failure);
 }
 
+/* What was told before is of malloc's calls alone. */
+static void tell_objects(const struct recording *recording, const struct trial *trial)
+{
+	const struct event event = {
+		.kind = EVENT_COST_WITH_OBJECTS,
+		.calls_per_s = trial->calls_per_s,
+		.percent = trial->calls_per_s * recording->estimated.call.cost_ns / 1e7,
+	};
+
+	if (event.percent >= CORE_PERCENT_TOLD)
+		event_tell(recording->config.listener, &event);
+}
+
 /* *again: there is another plan to be made. */
 static int try_objects(struct recording *recording, bool *again, struct failure *failure)
 {
@@ -172,6 +187,8 @@ static int try_objects(struct recording *recording, bool *again, struct failure 
 
 	ruling = plan_objects(&recording->config.how, trial.slowdown_percent);
 	recording_tell_reason(recording, ruling.note, &words);
+	if (ruling.note == REASON_NONE)
+		tell_objects(recording, &trial);
 	recording->cost.objects_are_dear |= ruling.dear;
 	*again = ruling.dear;
 	return reason_fail(ruling.refusal, &words, failure);
