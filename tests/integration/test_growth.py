@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from conftest import UNFREED, Target, program
+from conftest import UNFREED, Target, library, program
 
 GROWN = 40_000_000
 NEAR = GROWN // 5
@@ -44,6 +44,15 @@ def test_who_touches_new_memory(measure, case, function):
     assert function in leaves
     assert not any(re.match("(__)?mem|_int_|sysmalloc|malloc", name) for name in leaves)
     assert len({stack["id"] for stack in report["stacks"]}) == len(report["stacks"])
+
+
+def test_another_allocator_is_not_put_forward(measure):
+    """It writes into blocks that it has not given out yet."""
+    _, result = measure("grow", "--case", "malloc", options=["--growth"],
+                        preload=library("libtcmalloc_minimal.so.4"))
+    leaves = {stack["frames"][-1]["name"] for stack in result.report["stacks"]
+              if stack["live_bytes"] > LITTLE}
+    assert leaves == {"keep"}
 
 
 def test_memory_that_another_one_keeps(measure):

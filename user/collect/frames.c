@@ -77,10 +77,12 @@ static bool is_allocator(const struct frame *frame)
 	       alloc_function_find(frame->name);
 }
 
-/* The C library's, glibc's or musl's, by the name of its file. */
-static bool is_c_librarys(const struct frame *frame)
+/* The C library's, glibc's or musl's, or that of another malloc, by the name of its file. */
+static bool is_allocating_librarys(const struct frame *frame)
 {
-	static const char *const names[] = {"libc.so.", "libc-2.", "ld-musl-", "libc.musl-"};
+	static const char *const names[] = {"libc.so.",   "libc-2.",      "ld-musl-",
+					    "libc.musl-", "libjemalloc.", "libtcmalloc",
+					    "libmimalloc"};
 	const char *base = frame->module ? path_base(frame->module) : "";
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
@@ -91,11 +93,13 @@ static bool is_c_librarys(const struct frame *frame)
 
 /*
  * Whether what calls it is put forward: of blocks, an allocation function; of pages, whatever of the
- * C library touched them, malloc or one of the many instructions of memcpy, on the caller's behalf.
+ * C library, or of another malloc's, touched them on the caller's behalf: malloc, or one of the many
+ * instructions of memcpy.
  */
 static bool is_passed_over(const struct known_stack *known, const struct frame *frame)
 {
-	return is_allocator(frame) || (known->domain == DOMAIN_MMAP && is_c_librarys(frame));
+	return is_allocator(frame) ||
+	       (known->domain == DOMAIN_MMAP && is_allocating_librarys(frame));
 }
 
 static bool is_interpreters(const struct known_stack *known, size_t frame)
