@@ -148,6 +148,26 @@ static void test_a_bound_that_is_not_reached_any_more(void **state)
 	trial_end(&trial, &tally);
 }
 
+/* What it grew by until then is a part of the growth, and nobody else's; not where that was at once. */
+static void test_a_bound_that_is_reached_in_the_watch(void **state)
+{
+	struct trial trial;
+	struct tally tally = {0};
+
+	(void)state;
+	for (size_t full = 3; full <= 15; full += 12) {
+		trial_begin(&trial, 60);
+		for (size_t i = 0; i < LOOKS; i++)
+			trial_add(&trial, 300 + fmin((double)i, (double)full) * 10);
+		trial.history.bound = 300 + full * 10;
+		trial_judge(&trial);
+		assert_int_equal(trial.verdict, full > 3 ? VERDICT_FILLING_CACHE : NONE);
+		if (full > 3)
+			assert_reason(&trial, "full with 450 entries for the last 24 s");
+		trial_end(&trial, &tally);
+	}
+}
+
 static void test_bounds(void **state)
 {
 	struct trial trial;
@@ -403,6 +423,7 @@ int main(void)
 		cmocka_unit_test(test_cache_of_finite_keys_is_no_leak),
 		cmocka_unit_test(test_memo_of_finite_keys),
 		cmocka_unit_test(test_cache_that_is_never_hit),
+		cmocka_unit_test(test_a_bound_that_is_reached_in_the_watch),
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_a_bound_that_is_not_reached_any_more),
 		cmocka_unit_test(test_stationary_containers),

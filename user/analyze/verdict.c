@@ -28,12 +28,14 @@
 #include "../lib/quantity.h"
 #include "leaving.h"
 #include "misses.h"
+#include "verdict_words.h"
 
 #define HOUR_S        3600.0
 #define IN_PROPORTION 2.0
 #define FAR_OFF       4.0
-#define BENDS_LEAST   0.7 /* of its earlier rate: more is no bend */
-#define WORK_LEAST_S  0.5 /* of processor time: by less, told in ticks, work cannot be compared */
+#define FULL_MOST     0.75 /* of the watch: longer is as good as all the time */
+#define BENDS_LEAST   0.7  /* of its earlier rate: more is no bend */
+#define WORK_LEAST_S  0.5  /* of processor time: by less, told in ticks, work cannot be compared */
 
 enum {
 	FEW_SAMPLES = 12,  /* whether it turns over does not show in fewer */
@@ -276,31 +278,6 @@ static void take_rate(const struct facts *facts, struct finding *finding)
 		finding->evidence |= EVIDENCE_WATCH;
 }
 
-static void print_watch(FILE *file, const struct container_history *history)
-{
-	if (!(history->watched_s > 0) || !history->grown || !history->by_first)
-		return;
-	const char *what = history->of_value ? "replacement" : "insertion";
-
-	if (history->by_first >= history->grown && history->grown == 1) {
-		fprintf(file, ", the one %s seen in ", what);
-		quantity_print_span(file, history->watched_s);
-		fputs(" came from this line", file);
-		return;
-	}
-	if (history->by_first >= history->grown) {
-		fputs(", all ", file);
-	} else {
-		fputs(", ", file);
-		quantity_print_count(file, history->by_first);
-		fputs(" of ", file);
-	}
-	quantity_print_count(file, history->grown);
-	fprintf(file, " %ss seen in ", what);
-	quantity_print_span(file, history->watched_s);
-	fputs(" came from this line", file);
-}
-
 static void print_leaving(FILE *file, const struct facts *facts)
 {
 	const struct container_history *history = facts->history;
@@ -337,13 +314,38 @@ static double elapsed(const struct facts *facts)
 	return facts->amounts[facts->count - 1].at_s - facts->amounts[0].at_s;
 }
 
-/* Returns false where it is none of the kinds of container that have a bound, or is full. */
+/* For how long it has been as long as its bound allows, at the end of the watch. */
+static double full_s(const struct facts *facts)
+{
+	size_t first = facts->count - 1;
+
+	while (first && facts->amounts[first - 1].value >= (double)facts->history->bound)
+		first--;
+	return facts->amounts[facts->count - 1].at_s - facts->amounts[first].at_s;
+}
+
+/* It became full in the watch: a part of what grew is its, though no more will be. */
+static bool judge_full(const struct facts *facts, FILE *reason, enum verdict *verdict)
+{
+	if (!facts->grows || facts->of_bytes || full_s(facts) > FULL_MOST * elapsed(facts))
+		return false;
+	fputs("full with ", reason);
+	quantity_print_count(reason, last_length(facts));
+	fputs(" entries for the last ", reason);
+	quantity_print_span(reason, full_s(facts));
+	*verdict = VERDICT_FILLING_CACHE;
+	return true;
+}
+
+/* Returns false where it is none of the kinds of container that have a bound, or was full before. */
 static bool judge_bounded(const struct facts *facts, FILE *reason, enum verdict *verdict)
 {
 	uint64_t bound = facts->history->bound, length = last_length(facts);
 	double per_s = facts->slower ? facts->late : facts->slope.per_s;
 
-	if (length >= bound || !facts->grows || facts->of_bytes)
+	if (length >= bound)
+		return judge_full(facts, reason, verdict);
+	if (!facts->grows || facts->of_bytes)
 		return false;
 	quantity_print_count(reason, length);
 	fputs(" of ", reason);
@@ -544,7 +546,7 @@ static bool judge_growth(const struct facts *facts, FILE *reason, enum verdict *
 		return false;
 	print_speed(reason, facts, facts->slope.per_s);
 	print_leaving(reason, facts);
-	print_watch(reason, facts->history);
+	verdict_print_watch(reason, facts->history);
 	if (facts->of_work)
 		fputs(", slower only as the process does less", reason);
 	*verdict = print_doubt(reason, facts) ? VERDICT_LEAK : VERDICT_GROWS;
