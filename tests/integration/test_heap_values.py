@@ -2,6 +2,7 @@
 """A value that is replaced by longer ones is told by `heap -i` and `why` under its name, and what is
 replaced by any length is not (tests/programs/python_values.py)."""
 import json
+import re
 import subprocess
 
 import pytest
@@ -99,3 +100,21 @@ def test_the_line_that_replaces_it(started, tmp_path):  # noqa: F811
                      for fill in finding["filled_by"] if fill["own"] is not None)
     assert right >= 2, run.stdout
     assert told, run.stdout
+
+
+@pytest.mark.parametrize("python", with_long(choose(PYTHONS, 8, 9, 11, 13, 14), 11, 13))
+def test_a_list_below_what_is_replaced(python, started, tmp_path):  # noqa: F811
+    """The way to it is torn at half of the looks, at which other ways lead there first: it has one name,
+    that by which it is held."""
+    process = python.start("python_torn.py", 800, 100)
+    started.append(process)
+    name = json.loads(process.lines.until('^"'))
+    process.lines.until("^ready$")
+    for _ in range(5):
+        path = tmp_path / "heap.json"
+        subprocess.run([UNFREED, "heap", "-p", str(process.pid), "-o", path, "-i", "0.4", "--looks",
+                        "6"], check=True, timeout=TIMEOUT)
+        rows = [row for row in json.loads(path.read_text())["growth"]["containers"]
+                if row["type"] == "list" and row["grown"] > 20]
+        assert [re.sub(r"\[\d+]", "[*]", row["name"]) for row in rows] == [name], rows
+        assert 100 < rows[0]["grown"] < 1000, rows

@@ -153,16 +153,17 @@ void subjects_end(struct subjects *subjects)
 
 /* What it is called among the subjects; false where it has no name. Several may have the same one:
  * then those of one type are alike. */
-static bool make_key(const struct objects *objects, uint32_t node, char key[KEY_BYTES])
+static bool make_key(const struct objects *objects, uint32_t node, const char *known,
+		     char key[KEY_BYTES])
 {
 	char name[OBJECT_NAME_BYTES];
 	const char *type;
 
 	if (!objects->has_graph || !node ||
-	    !name_of_node(&objects->graph, node, NAME_GENERIC, name))
+	    (!known && !name_of_node(&objects->graph, node, NAME_GENERIC, name)))
 		return false;
 	type = objects->types.items[graph_type(&objects->graph, node)].name;
-	snprintf(key, KEY_BYTES, "%s %s", type ? type : "", name);
+	snprintf(key, KEY_BYTES, "%s %s", type ? type : "", known ? known : name);
 	return true;
 }
 
@@ -260,6 +261,8 @@ static void describe(struct subjects *subjects, struct subject *subject,
 	if (objects->has_graph && grown->node)
 		objects_describe(objects, grown->node, bytes, subject->alike ? NAME_GENERIC : 0,
 				 &place, &subject->container);
+	if (grown->name)
+		subject->container.name = zone_strdup(subjects->zone, grown->name);
 	subject->weak = objects_hold_weakly(objects, grown->node);
 	subject->container.length = grown->length;
 	subject->container.bytes = bytes;
@@ -394,8 +397,9 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 		grown->container ? &objects->containers.items[grown->container - 1] : NULL;
 	uint64_t address = container ? container->address : 0;
 	char name[KEY_BYTES];
-	const char *key =
-		make_key(objects, grown->node, name) ? zone_strdup(subjects->zone, name) : NULL;
+	const char *key = make_key(objects, grown->node, grown->name, name)
+				  ? zone_strdup(subjects->zone, name)
+				  : NULL;
 
 	if (grown->value) {
 		replaced_take_up(subjects, objects, grown, key);
@@ -427,6 +431,8 @@ static void take_up(struct subjects *subjects, struct objects *objects, const st
 	}
 	if (container && (is_new || !subject->length_address)) {
 		follow(subject, objects, address, container->type);
+		if (grown->name) /* the way to it was torn */
+			subject->slot_address = 0;
 		history_of_container(subject, objects, container);
 	}
 	if (container && container_was_seen(&objects->containers, container))
@@ -461,7 +467,7 @@ static void renew_slots(struct subjects *subjects, const struct objects *objects
 		char key[KEY_BYTES];
 
 		if (subject->length_address && !subject->gone && objects->has_graph &&
-		    make_key(objects, graph_find(&objects->graph, address, false), key) &&
+		    make_key(objects, graph_find(&objects->graph, address, false), NULL, key) &&
 		    subject->key && !strcmp(key, subject->key))
 			subject->slot_address = find_slot(objects, address);
 	}

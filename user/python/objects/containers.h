@@ -25,6 +25,10 @@ struct container {
 	uint16_t look0; /* at which it was seen first */
 	uint16_t look;  /* at which it was seen last */
 	bool turns;     /* its first entry became another one: it is emptied from there */
+	/* See homes.h. */
+	uint8_t home_votes;
+	uint32_t home; /* the pattern under which it is; 0: not known */
+	uint32_t home_name;
 };
 
 struct containers {

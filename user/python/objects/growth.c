@@ -16,6 +16,7 @@
 #include "growth_internal.h"
 #include "growth_streamed.h"
 #include "growth_trees.h"
+#include "homes.h"
 #include "report.h"
 #include "values.h"
 
@@ -106,13 +107,15 @@ static void take_container(struct growing *growing, uint32_t number)
 		objects->has_graph ? graph_find(&objects->graph, container->address, false) : 0;
 	uint32_t pattern = node ? patterns_of(&objects->patterns, node) : 0;
 	struct grown *grown;
+	const char *name;
 
+	pattern = homes_of(objects, container, pattern, &name);
 	const struct chain *chain = chains_at(&objects->chains, container->address);
 
 	if (is_hidden(objects, node) || (chain && chain->hidden))
 		return;
 	/* what nothing leads to may be another one in the same place at each look */
-	if (objects->has_graph && (!node || !graph_reached(&objects->graph, node)) &&
+	if (objects->has_graph && !name && (!node || !graph_reached(&objects->graph, node)) &&
 	    container->ups + 1u < objects->containers.looks)
 		return;
 	if (grows_by_chance(objects, container, pattern))
@@ -128,6 +131,7 @@ static void take_container(struct growing *growing, uint32_t number)
 			growing->group_of[pattern] = (uint32_t)growing->count;
 		grown->container = number + 1;
 		grown->node = node;
+		grown->name = name;
 		grown->pattern = pattern;
 	}
 	grown->still = (!grown->alike || grown->still) &&

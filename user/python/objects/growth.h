@@ -11,8 +11,10 @@ struct grown {
 	uint32_t container; /* index in objects->containers + 1; 0: none of its own */
 	uint32_t pattern;   /* of the container, or of what is chained; 0: not reached */
 	uint32_t node;      /* the container's, or an example of the pattern's objects */
-	uint32_t type;      /* of the entries, TYPE_NONE: not known */
-	uint64_t alike;     /* containers that grow under this pattern */
+	const char
+		*name; /* of the container, where its node's is not to be told: see homes.h; NULL */
+	uint32_t type; /* of the entries, TYPE_NONE: not known */
+	uint64_t alike; /* containers that grow under this pattern */
 	uint64_t length;
 	int64_t entries;
 	int64_t bytes;

@@ -68,9 +68,12 @@ static void describe(const struct objects *objects, const struct grown *grown, s
 	row->type = zone_strdup(look->zone, type ? objects->types.items[type].name : "?");
 	if (grown->type)
 		row->of = zone_strdup(look->zone, objects->types.items[grown->type].name);
-	if (grown->node &&
-	    name_of_node(&objects->graph, grown->node,
-			 container || (grown->value && grown->alike <= 1) ? 0 : NAME_GENERIC, name))
+	if (grown->name)
+		row->name = zone_strdup(look->zone, grown->name);
+	else if (grown->node &&
+		 name_of_node(&objects->graph, grown->node,
+			      container || (grown->value && grown->alike <= 1) ? 0 : NAME_GENERIC,
+			      name))
 		row->name = zone_strdup(look->zone, name);
 	const struct chain *chain =
 		container ? chains_at(&objects->chains, container->address) : NULL;

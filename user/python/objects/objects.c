@@ -9,6 +9,7 @@
 #include "../../lib/clock.h"
 #include "chunks.h"
 #include "collector_state.h"
+#include "homes.h"
 #include "stream.h"
 #include "values.h"
 
@@ -275,8 +276,10 @@ static int make_graph(struct objects *objects, double time)
 	if (!objects->has_graph)
 		return -ENOMEM;
 	error = patterns_count(&objects->patterns, &objects->graph, objects->below, time);
-	if (!error)
+	if (!error) {
+		homes_note(objects);
 		values_read_again(&objects->patterns, &objects->graph);
+	}
 	sum_below(&objects->graph, objects->below);
 	return error;
 }
