@@ -28,7 +28,7 @@
 #include "../lib/quantity.h"
 #include "leaving.h"
 #include "misses.h"
-#include "verdict_words.h"
+#include "verdict_internal.h"
 
 #define HOUR_S        3600.0
 #define IN_PROPORTION 2.0
@@ -40,32 +40,6 @@
 enum {
 	FEW_SAMPLES = 12,  /* whether it turns over does not show in fewer */
 	STILL_ENTRIES = 8, /* fewer may all have come in one half by chance */
-};
-
-/* What follows from a history. Amounts are entries; bytes where the length stands still. */
-struct facts {
-	const struct container_history *history;
-	struct sample *amounts;
-	struct sample *used; /* processor time at each of them; behind them */
-	size_t count;
-	bool of_bytes;
-	double size; /* the last amount */
-	double least;
-	double most;
-	double most_at_s; /* when it was so for the first time */
-	double fallen;    /* the sum of all falls */
-	size_t clears;    /* falls of most of it */
-	struct slope slope;
-	bool grows;
-	bool leaves;
-	bool bends;
-	bool of_work; /* it bends as the work of its process does: by that it tells nothing */
-	double early; /* rates of the two halves */
-	double late;
-	bool slower; /* the late one, as far as that can be seen */
-	double age_s;
-	double share; /* of its size that the present rate makes in its age */
-	double share_high;
 };
 
 /* A sentence under construction; its text goes to a zone. */
@@ -90,35 +64,6 @@ static const char *sentence_end(struct sentence *sentence, struct zone *zone)
 		text = zone_strdup(zone, sentence->text);
 	free(sentence->text);
 	return text;
-}
-
-static void print_whole(FILE *file, double amount)
-{
-	quantity_print_count(file, (uint64_t)fmin(fmax(amount + 0.5, 0), 1e18));
-}
-
-static const char *things(const struct facts *facts)
-{
-	return facts->history->of_objects ? "objects" : "entries";
-}
-
-/* `+1,920 entries/min`, `-2.5 entries/h`, `+12.1 kB/min` */
-static void print_speed(FILE *file, const struct facts *facts, double per_s)
-{
-	double a_minute = fabs(per_s) * 60;
-	bool slow = a_minute < (facts->of_bytes ? 1000 : 1);
-	double amount = slow ? a_minute * 60 : a_minute;
-
-	putc(per_s < 0 ? '-' : '+', file);
-	if (facts->of_bytes)
-		quantity_print_amount(file, (uint64_t)fmin(amount, 1e18));
-	else if (amount < 9.95)
-		fprintf(file, "%.2g", amount);
-	else
-		print_whole(file, amount);
-	if (!facts->of_bytes)
-		fprintf(file, " %s", things(facts));
-	fputs(slow ? "/h" : "/min", file);
 }
 
 static uint64_t last_length(const struct facts *facts)
@@ -278,37 +223,6 @@ static void take_rate(const struct facts *facts, struct finding *finding)
 		finding->evidence |= EVIDENCE_WATCH;
 }
 
-static void print_leaving(FILE *file, const struct facts *facts)
-{
-	const struct container_history *history = facts->history;
-
-	if (!facts->leaves) {
-		fputs(history->of_value ? ", never shorter" : ", none leaves", file);
-	} else if (history->shrunk) {
-		fprintf(file, ", ");
-		quantity_print_count(file, history->shrunk);
-		fputs(" left while ", file);
-		quantity_print_count(file, history->grown);
-		fputs(" came in ", file);
-		quantity_print_span(file, history->watched_s);
-	} else {
-		fputs(", others leave", file);
-	}
-}
-
-static void print_proportion(FILE *file, const struct facts *facts)
-{
-	const char *age = facts->age_s < facts->history->uptime_s ? "age" : "uptime";
-	double times = facts->share > 0 ? 1 / facts->share : INFINITY;
-
-	if (times > 0.8 && times < 1.25)
-		fprintf(file, "; its size is its rate x %s", age);
-	else if (times < 9.95)
-		fprintf(file, "; its size is %.1f times its rate x %s", times, age);
-	else if (times < 1e6)
-		fprintf(file, "; its size is %.0f times its rate x %s", times, age);
-}
-
 static double elapsed(const struct facts *facts)
 {
 	return facts->amounts[facts->count - 1].at_s - facts->amounts[0].at_s;
@@ -370,9 +284,9 @@ static bool judge_sawtooth(const struct facts *facts, FILE *reason, enum verdict
 	if (!facts->clears)
 		return false;
 	fputs("between ", reason);
-	print_whole(reason, facts->least);
+	reason_whole(reason, facts->least);
 	fputs(" and ", reason);
-	print_whole(reason, facts->most);
+	reason_whole(reason, facts->most);
 	fprintf(reason, facts->of_bytes ? " bytes" : " entries");
 	fprintf(reason, ", cleared %zu %s in ", facts->clears,
 		facts->clears == 1 ? "time" : "times");
@@ -386,7 +300,7 @@ static bool judge_churn(const struct facts *facts, FILE *reason, enum verdict *v
 	if (facts->grows || !facts->leaves)
 		return false;
 	fputs("comes and goes", reason);
-	print_leaving(reason, facts);
+	reason_leaving(reason, facts);
 	*verdict = VERDICT_CHURN;
 	return true;
 }
@@ -397,7 +311,7 @@ static bool judge_misses(const struct facts *facts, FILE *reason, enum verdict *
 
 	if (!misses_fall(facts->history, &before, &now))
 		return false;
-	print_speed(reason, facts, facts->slope.per_s);
+	reason_speed(reason, facts, facts->slope.per_s);
 	fprintf(reason, ", misses %.2g %% now and %.2g %% before: its keys come to an end",
 		100 * now, 100 * before);
 	*verdict = VERDICT_FILLING_CACHE;
@@ -416,9 +330,9 @@ static bool judge_bend(const struct facts *facts, FILE *reason, enum verdict *ve
 	if (!facts->bends || facts->of_work)
 		return false;
 	fputs("from ", reason);
-	print_speed(reason, facts, facts->early);
+	reason_speed(reason, facts, facts->early);
 	fputs(" to ", reason);
-	print_speed(reason, facts, facts->late);
+	reason_speed(reason, facts, facts->late);
 	fputs(" in ", reason);
 	quantity_print_span(reason, elapsed(facts));
 	if (facts->history->uptime_s < WARM_UP_S) {
@@ -440,7 +354,7 @@ static bool judge_still(const struct facts *facts, FILE *reason, enum verdict *v
 	    last_s - facts->most_at_s < elapsed(facts) / 2)
 		return false;
 	putc('+', reason);
-	print_whole(reason, grown);
+	reason_whole(reason, grown);
 	fputs(" entries, none in the last ", reason);
 	quantity_print_span(reason, last_s - facts->most_at_s);
 	print_young(facts, reason, verdict);
@@ -455,9 +369,9 @@ static bool judge_life(const struct facts *facts, FILE *reason, enum verdict *ve
 
 	if (facts->share_high >= 1 / FAR_OFF || (young && !facts->slower))
 		return false;
-	print_speed(reason, facts, facts->slope.per_s);
+	reason_speed(reason, facts, facts->slope.per_s);
 	fputs(" now, ", reason);
-	print_speed(reason, facts, facts->size / facts->age_s);
+	reason_speed(reason, facts, facts->size / facts->age_s);
 	fputs(" over its life", reason);
 	if (young) {
 		print_young(facts, reason, verdict);
@@ -491,12 +405,12 @@ static bool judge_emptied(const struct facts *facts, FILE *reason, enum verdict 
 {
 	if (!facts->leaves)
 		return false;
-	print_speed(reason, facts, facts->slope.per_s);
-	print_leaving(reason, facts);
+	reason_speed(reason, facts, facts->slope.per_s);
+	reason_leaving(reason, facts);
 	bool steady = facts->age_s >= HOUR_S && is_in_proportion(facts), some = forgets_some(facts);
 
 	if (steady)
-		print_proportion(reason, facts);
+		reason_proportion(reason, facts);
 	else if (some)
 		fputs("; some stay, as many all the time", reason);
 	*verdict = steady || some ? VERDICT_GROWS : VERDICT_FILLING_CACHE;
@@ -530,11 +444,11 @@ static bool print_doubt(FILE *file, const struct facts *facts)
 		fputs(": too young to tell it from a cache", file);
 	} else if (!is_known_well(facts)) {
 		fputs("; its rate is not known well: ", file);
-		print_speed(file, facts, facts->slope.low);
+		reason_speed(file, facts, facts->slope.low);
 		fputs(" to ", file);
-		print_speed(file, facts, facts->slope.high);
+		reason_speed(file, facts, facts->slope.high);
 	} else {
-		print_proportion(file, facts);
+		reason_proportion(file, facts);
 		return is_in_proportion(facts);
 	}
 	return false;
@@ -544,9 +458,9 @@ static bool judge_growth(const struct facts *facts, FILE *reason, enum verdict *
 {
 	if (!facts->grows)
 		return false;
-	print_speed(reason, facts, facts->slope.per_s);
-	print_leaving(reason, facts);
-	verdict_print_watch(reason, facts->history);
+	reason_speed(reason, facts, facts->slope.per_s);
+	reason_leaving(reason, facts);
+	reason_watch(reason, facts->history);
 	if (facts->of_work)
 		fputs(", slower only as the process does less", reason);
 	*verdict = print_doubt(reason, facts) ? VERDICT_LEAK : VERDICT_GROWS;
