@@ -161,6 +161,16 @@ static bool falls_with_work(const struct facts *facts)
 	       facts->late * early >= BENDS_LEAST * facts->early * late;
 }
 
+/* What is left each time that it is cleared is its size, and by that it grows. */
+static void take_rising(struct facts *facts)
+{
+	if (facts->of_bytes || facts->history->turns_over ||
+	    !rising_find(facts->amounts, facts->count, &facts->rising))
+		return;
+	facts->slope = facts->rising.slope;
+	facts->size = facts->rising.left;
+}
+
 /* Returns false where nothing is known of its growth. */
 static bool take_facts(struct facts *facts)
 {
@@ -170,6 +180,7 @@ static bool take_facts(struct facts *facts)
 	take_falls(facts);
 	if (!take_slope(facts))
 		return false;
+	take_rising(facts);
 	facts->grows = facts->slope.low > 0 && !may_be_chance(facts);
 	facts->leaves = facts->fallen > 0 || history->shrunk || history->emptied;
 	facts->bends = slope_bends(facts->amounts, facts->count, &facts->early, &facts->late);
@@ -454,6 +465,18 @@ static bool print_doubt(FILE *file, const struct facts *facts)
 	return false;
 }
 
+static bool judge_rising(const struct facts *facts, FILE *reason, enum verdict *verdict)
+{
+	if (!facts->rising.clears)
+		return false;
+	reason_speed(reason, facts, facts->slope.per_s);
+	fprintf(reason, " stay: cleared %zu times in ", facts->rising.clears);
+	quantity_print_span(reason, elapsed(facts));
+	fputs(", and each time more is left", reason);
+	*verdict = print_doubt(reason, facts) ? VERDICT_LEAK : VERDICT_GROWS;
+	return true;
+}
+
 static bool judge_growth(const struct facts *facts, FILE *reason, enum verdict *verdict)
 {
 	if (!facts->grows)
@@ -471,7 +494,8 @@ static bool judge(const struct facts *facts, FILE *reason, enum verdict *verdict
 {
 	if (facts->history->bound != LOOK_UNKNOWN)
 		return judge_bounded(facts, reason, verdict);
-	return judge_sawtooth(facts, reason, verdict) || judge_churn(facts, reason, verdict) ||
+	return judge_rising(facts, reason, verdict) || judge_sawtooth(facts, reason, verdict) ||
+	       judge_churn(facts, reason, verdict) ||
 	       (facts->grows && judge_misses(facts, reason, verdict)) ||
 	       (facts->grows && judge_bend(facts, reason, verdict)) ||
 	       (facts->grows && judge_still(facts, reason, verdict)) ||
@@ -486,6 +510,21 @@ static void level_out(const struct facts *facts, struct finding *finding)
 		       bytes_of_entry(facts);
 
 	finding->rate = (struct rate){0, -range, range};
+}
+
+bool verdict_is_rising(const struct container_history *history)
+{
+	struct facts facts = {.history = history};
+
+	if (!history->count)
+		return false;
+	facts.amounts = calloc(2 * history->count, sizeof(*facts.amounts));
+	if (facts.amounts) {
+		take_amounts(&facts);
+		take_rising(&facts);
+	}
+	free(facts.amounts);
+	return facts.rising.clears;
 }
 
 bool verdict_of_container(const struct container_history *history, struct zone *zone,

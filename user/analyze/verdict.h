@@ -43,6 +43,9 @@ struct container_history {
 bool verdict_of_container(const struct container_history *history, struct zone *zone,
 			  struct finding *finding);
 
+/* Whether it is cleared again and again, and more is left each time: see rising.h. */
+bool verdict_is_rising(const struct container_history *history);
+
 /*
  * The same of memory that an allocator keeps free (python_free, malloc_free_returnable,
  * malloc_free_pinned, malloc_cache; false for all other parts): `bytes` as its owner counts them.

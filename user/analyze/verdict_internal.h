@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "rising.h"
 #include "verdict.h"
 
 /* What follows from a history. Amounts are entries; bytes where the length stands still. */
@@ -21,6 +22,7 @@ struct facts {
 	double fallen;    /* the sum of all falls */
 	size_t clears;    /* falls of most of it */
 	struct slope slope;
+	struct rising rising; /* of what is left each time; no clears: it is no such */
 	bool grows;
 	bool leaves;
 	bool bends;
