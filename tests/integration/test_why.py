@@ -200,6 +200,71 @@ def test_a_list_that_is_replaced_is_no_leak(tmp_path):
     assert found["__main__.kept"] == "grows, no bound seen"
 
 
+TIMERS = """
+    import asyncio, os, random, time
+    rate, cancelled = RATES
+    def later(data): pass
+    async def wait():
+        try:
+            await asyncio.wait_for(asyncio.sleep(0.05 * random.random()), 30)
+        except asyncio.TimeoutError:
+            pass
+    async def main():
+        loop = asyncio.get_running_loop()
+        for number in range(BEFORE):
+            loop.call_later(36000 + number, later, os.urandom(1000))
+        start, kept, waits = time.monotonic(), 0, 0
+        print("ready", flush=True)
+        while True:
+            while kept < (time.monotonic() - start) * rate:
+                loop.call_later(36000 + kept, later, os.urandom(1000))
+                kept += 1
+            while waits < (time.monotonic() - start) * cancelled:
+                asyncio.ensure_future(wait())
+                waits += 1
+            await asyncio.sleep(0.02)
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("rates, before", [("20, 150", 300), ("20, 60", 900)])
+def test_timers_that_never_come_among_many_that_are_cancelled(tmp_path, rates, before):
+    """Those that are cancelled are taken out all at once, where they are more than half: each few seconds,
+    or less often than a watch lasts. The list tells, or what those have that are not."""
+    with Script(TIMERS.replace("RATES", rates).replace("BEFORE", str(before))) as program:
+        answer, text = ask(program.pid, tmp_path, 25)
+    found = [finding for finding in answer["findings"]
+             if "._scheduled" in ((finding["container"] or {}).get("name") or "")]
+    assert len(found) == 1, text
+    assert found[0]["verdict"] in ("grows, no bound seen", "filling cache"), text
+    assert 0.4 < found[0]["bytes_per_hour"] / (20 * 1300 * 3600) < 2, text
+
+
+FORGOTTEN = """
+    import os, time
+    sessions = {}
+    print("ready", flush=True)
+    start, number, purged = time.monotonic(), 0, 0
+    while True:
+        while number < (time.monotonic() - start) * 200:
+            sessions[number] = (number % 10 < FORGOTTEN, os.urandom(300))
+            number += 1
+        if number - purged > 300:
+            sessions = dict(item for item in sessions.items() if item[1][0])
+            purged = number
+        time.sleep(0.005)
+"""
+
+
+@pytest.mark.parametrize("forgotten", [0, 1])
+def test_a_purge_that_forgets_some(tmp_path, forgotten):
+    with Script(FORGOTTEN.replace("FORGOTTEN", str(forgotten))) as program:
+        answer, text = ask(program.pid, tmp_path, 25)
+    found = [finding["reason"] for finding in answer["findings"]
+             if finding["verdict"] in ("leak", "grows, no bound seen", "filling cache")]
+    assert ["each time more is left" in reason for reason in found] == [True] * forgotten, text
+
+
 GROWS = """
 import time
 kept = []

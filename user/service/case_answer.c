@@ -231,11 +231,8 @@ static bool grows_by_bytes(struct patient_case *kase, struct rate *rate)
 {
 	struct zone *zone = zone_new();
 	struct finding *findings = zone_alloc(zone, SUBJECTS_MAX, sizeof(*findings));
-	size_t count = 0;
-
-	for (size_t i = 0; i < kase->subjects.count; i++)
-		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, &kase->used,
-					 zone, &findings[count]);
+	size_t count =
+		subjects_findings(&kase->subjects, kase->uptime_s, &kase->used, zone, findings);
 	bool grows = c_memory_rate(kase, findings, count, rate);
 	zone_free(zone);
 	return grows;
@@ -265,12 +262,13 @@ static bool find_survivors(const struct patient_case *kase, const struct answer 
 
 static size_t find_all(struct patient_case *kase, struct answer *answer, struct finding *findings)
 {
+	size_t found = subjects_findings(&kase->subjects, kase->uptime_s, &kase->used, answer->zone,
+					 findings);
 	size_t count = 0;
 
-	for (size_t i = 0; i < kase->subjects.count; i++)
-		count += subject_finding(&kase->subjects.items[i], kase->uptime_s, &kase->used,
-					 answer->zone, &findings[count]) &&
-			 !is_trivial(&findings[count]);
+	for (size_t i = 0; i < found; i++)
+		if (!is_trivial(&findings[i]))
+			findings[count++] = findings[i];
 	for (size_t i = 0; i < PART_COUNT; i++)
 		count += verdict_of_part(i, kase->parts[i].items, kase->parts[i].count,
 					 answer->zone, &findings[count]);

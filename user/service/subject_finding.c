@@ -7,6 +7,8 @@
 #include "lost.h"
 #include "replaced.h"
 
+enum { FALL_FORGIVEN = 10 }; /* of what it grows by */
+
 /* By the line that is put forward, whoever called it. */
 static uint64_t grown_by_first(const struct fills *fills)
 {
@@ -18,27 +20,38 @@ static uint64_t grown_by_first(const struct fills *fills)
 	return count;
 }
 
-/* Of what is replaced by any other half is longer than before: see replaced.h. */
-static bool may_be_any(const struct subject *subject)
+/* Of what is replaced by any other half is longer than before, and the others are shorter: see replaced.h.
+ * What is cleared so, and of which more is left each time, is not. */
+static bool may_be_any(const struct subject *subject, const struct container_history *history)
 {
+	const struct container_sample *samples = subject->samples;
+	uint64_t fallen = 0, grown = 0;
 	size_t ups = 0;
 
 	for (size_t i = 1; i < subject->sample_count; i++) {
-		uint64_t before = subject->samples[i - 1].length, now = subject->samples[i].length;
+		uint64_t before = samples[i - 1].length, now = samples[i].length;
 
-		if (now < before)
-			return true;
+		fallen += now < before ? before - now : 0;
+		grown += now > before ? now - before : 0;
 		ups += now > before;
 	}
-	return ups < SURE_UPS;
+	return (fallen * FALL_FORGIVEN > grown || ups < SURE_UPS) && !verdict_is_rising(history);
 }
 
-bool subject_finding(const struct subject *subject, double uptime_s, const struct series *used,
-		     struct zone *zone, struct finding *finding)
+static struct container_history history_of(const struct subject *subject, double uptime_s,
+					   const struct series *used, struct zone *zone)
 {
 	struct container_sample *samples =
 		zone_alloc(zone, subject->sample_count + 1, sizeof(*samples));
-	struct container_history history = {
+
+	for (size_t i = 0; i < subject->sample_count; i++) {
+		samples[i] = subject->samples[i];
+		samples[i].bytes = (uint64_t)((double)samples[i].length * subject->bytes_per_entry);
+		samples[i].used_s = series_at(used, samples[i].at_s);
+		if (subject->value.known)
+			samples[i].length = 1;
+	}
+	return (struct container_history){
 		.samples = samples,
 		.count = subject->sample_count,
 		.bound = subject->container.bound,
@@ -53,16 +66,16 @@ bool subject_finding(const struct subject *subject, double uptime_s, const struc
 		.of_objects = subject->lost,
 		.of_value = subject->value.known,
 	};
+}
 
-	for (size_t i = 0; i < subject->sample_count; i++) {
-		samples[i] = subject->samples[i];
-		samples[i].bytes = (uint64_t)((double)samples[i].length * subject->bytes_per_entry);
-		samples[i].used_s = series_at(used, samples[i].at_s);
-		if (subject->value.known)
-			samples[i].length = 1;
-	}
+bool subject_finding(const struct subject *subject, double uptime_s, const struct series *used,
+		     struct zone *zone, struct finding *finding)
+{
+	const struct container_history history = history_of(subject, uptime_s, used, zone);
+
 	*finding = (struct finding){0};
-	if (subject->gone || (subject->replaced && !subject->alike && may_be_any(subject)) ||
+	if (subject->gone ||
+	    (subject->replaced && !subject->alike && may_be_any(subject, &history)) ||
 	    subject->weak || replaced_is_doubtful(subject) || examples_deny_growth(subject) ||
 	    !verdict_of_container(&history, zone, finding))
 		return false;
@@ -78,4 +91,29 @@ bool subject_finding(const struct subject *subject, double uptime_s, const struc
 	finding->empties = subject->fills.shrink;
 	finding->empty_count = fills_told(subject->fills.shrink_count);
 	return true;
+}
+
+/* In one that is told though much of it comes and goes: with what is left in it each time. */
+static bool is_told_within(const struct subjects *subjects, const struct subject *subject,
+			   double uptime_s, const struct series *used, struct zone *zone)
+{
+	const struct subject *within =
+		subject->within ? &subjects->items[subject->within - 1] : NULL;
+	struct finding finding;
+
+	return within && subject_comes_and_goes(within) &&
+	       subject_finding(within, uptime_s, used, zone, &finding) &&
+	       finding_explains_growth(&finding);
+}
+
+size_t subjects_findings(const struct subjects *subjects, double uptime_s,
+			 const struct series *used, struct zone *zone, struct finding *findings)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < subjects->count; i++)
+		count += subject_finding(&subjects->items[i], uptime_s, used, zone,
+					 &findings[count]) &&
+			 !is_told_within(subjects, &subjects->items[i], uptime_s, used, zone);
+	return count;
 }

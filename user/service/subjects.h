@@ -80,7 +80,8 @@ struct subject {
 	double cost_s; /* processor time that watching took of the target */
 	struct fills fills;
 	struct replaced_value value;
-	bool lost; /* it is all objects of a type that nothing refers to: see lost.h */
+	size_t within; /* another one, by its place + 1, in which it lies; 0: none */
+	bool lost;     /* it is all objects of a type that nothing refers to: see lost.h */
 };
 
 struct subjects {
@@ -121,11 +122,21 @@ void subject_order_fills(struct subject *subject);
 /* Whether it is known who fills it, as far as it can be. */
 bool subject_is_told(const struct subject *subject);
 
+/* Whether what it lost between samples is half or more of what it got: what is in it that stays tells
+ * more. */
+bool subject_comes_and_goes(const struct subject *subject);
+
 /*
  * The finding about a subject, in the zone; false where there is nothing to say. `used`: processor
  * time of the process over the same time.
  */
 bool subject_finding(const struct subject *subject, double uptime_s, const struct series *used,
 		     struct zone *zone, struct finding *finding);
+
+/*
+ * The findings about all of them, at most SUBJECTS_MAX, each growth once; returns how many there are.
+ */
+size_t subjects_findings(const struct subjects *subjects, double uptime_s,
+			 const struct series *used, struct zone *zone, struct finding *findings);
 
 #endif

@@ -229,6 +229,21 @@ bool growing_is_told_elsewhere(const struct objects *objects, uint32_t number)
 	return false;
 }
 
+static bool comes_and_stays(const struct patterns *patterns, uint32_t number)
+{
+	return !patterns->items[number].falls && pattern_grew(patterns, &patterns->items[number]);
+}
+
+/* What stays, of things of which most leave, as those timers do that are not cancelled: more of it is no
+ * part of what these do. `group`: in which it lies; NULL. */
+static bool stays_behind(const struct patterns *patterns, const struct pattern *pattern,
+			 const struct grown *group)
+{
+	return pattern->parent && !comes_and_stays(patterns, pattern->parent) &&
+	       (!group || patterns->items[group->pattern].falls) && pattern_is_firm(pattern) &&
+	       pattern_goes_up(patterns, pattern, SIZE_MAX, patterns->looks - 1);
+}
+
 /* An attribute or a field is there once for each object that has it: as many as there are of these
  * are all there will be. A chain is not so, as its links count as one pattern. */
 static uint64_t bound_of_attribute(const struct patterns *patterns, const struct pattern *pattern)
@@ -304,9 +319,10 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	int64_t bytes = (int64_t)(growing->last_below[number] - growing->first_below[number]);
 	uint32_t example = growing->examples[number];
 	struct grown *group = growing_above(growing, number, 0);
-	uint64_t bound = bound_of_attribute(&objects->patterns, pattern);
+	bool stays = stays_behind(&objects->patterns, pattern, group);
+	uint64_t bound = stays ? UINT64_MAX : bound_of_attribute(&objects->patterns, pattern);
 
-	if (group && !grows_on(growing, number, group)) {
+	if (group && !stays && !grows_on(growing, number, group)) {
 		if (group->pattern == pattern->parent)
 			join_entries(growing, pattern, grew, bytes, group);
 		return;
@@ -314,7 +330,8 @@ static void take_pattern(struct growing *growing, uint32_t number)
 	/* small ints are counted or not as others refer to them: more of them, but no more bytes */
 	if (!example || !pattern->type || bytes <= 0 || growing_is_fleeting(objects, number) ||
 	    growing_by_chance(objects, number, pattern) ||
-	    growing_is_told_elsewhere(objects, number) || (above > 0 && grew <= 3 * above) ||
+	    growing_is_told_elsewhere(objects, number) ||
+	    (!stays && above > 0 && grew <= 3 * above) ||
 	    bound <= pattern->counts[objects->patterns.looks - 1] ||
 	    is_of_what_leaves(&objects->patterns, pattern, bound))
 		return;

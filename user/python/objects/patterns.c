@@ -14,7 +14,9 @@ enum {
 	LOOKS_OF_HALVES = 4,
 	STEADY = 2, /* of STEADY_OF */
 	STEADY_OF = 3,
-	AHEAD = 24, /* so many nodes are fetched before they are counted */
+	FIRM_SAMPLES = 12,
+	FIRM_SHARE = 12, /* of which one may be gone */
+	AHEAD = 24,      /* so many nodes are fetched before they are counted */
 };
 
 /* What a step from the end of a pattern leads to. */
@@ -30,7 +32,8 @@ struct pattern_sum {
 	uint32_t count;
 	uint32_t largest;
 	uint32_t largest_node;
-	uint32_t fresh[PATTERN_SAMPLES];
+	uint32_t fresh[PATTERN_SAMPLES]; /* those of the lowest marks, the highest one last */
+	uint32_t marks[PATTERN_SAMPLES];
 };
 
 int patterns_init(struct patterns *patterns, size_t max)
@@ -299,10 +302,25 @@ static bool is_shared(const struct graph *graph, uint32_t node)
 	       python_refcount(reader->structs, count) > SHARED_REFERENCES;
 }
 
-/* Its first two objects, and the last two so far. */
-static void sample(struct pattern_sum *sum, uint32_t node, uint32_t count)
+/* Any of its objects, others at each look: what comes first and last on the way may be what is about to
+ * leave, as timers that are due soon are in a heap. */
+static void sample(struct pattern_sum *sum, uint32_t node, size_t look)
 {
-	sum->fresh[count < PATTERN_SAMPLES / 2 ? count : 2 + count % 2] = node;
+	uint64_t value = ((uint64_t)look << 32 | node) * UINT64_C(0x9E3779B97F4A7C15);
+	uint32_t mark = (uint32_t)((value ^ value >> 29) * UINT64_C(0xBF58476D1CE4E5B9) >> 32);
+	size_t at = sum->count++;
+
+	if (at >= PATTERN_SAMPLES) {
+		at = PATTERN_SAMPLES - 1;
+		if (mark >= sum->marks[at])
+			return;
+	}
+	for (; at && sum->marks[at - 1] > mark; at--) {
+		sum->marks[at] = sum->marks[at - 1];
+		sum->fresh[at] = sum->fresh[at - 1];
+	}
+	sum->marks[at] = mark;
+	sum->fresh[at] = node;
 }
 
 /* Also where its way there is another one now, as it hangs on others of its type: see trees.h. */
@@ -339,6 +357,12 @@ uint32_t patterns_of(const struct patterns *patterns, uint32_t node)
 bool pattern_is_steady(const struct pattern *pattern)
 {
 	return pattern->stayed * STEADY_OF >= pattern->sampled * STEADY;
+}
+
+bool pattern_is_firm(const struct pattern *pattern)
+{
+	return pattern->sampled >= FIRM_SAMPLES &&
+	       (pattern->sampled - pattern->stayed) * FIRM_SHARE <= pattern->sampled;
 }
 
 bool pattern_goes_up(const struct patterns *patterns, const struct pattern *pattern, size_t skipped,
@@ -471,7 +495,7 @@ static int sum_up(struct patterns *patterns, const struct graph *graph, const ui
 		sum->bytes += bytes[node];
 		take_largest(sum, patterns, graph, node, bytes[node]);
 		if (patterns->places[node] == PLACE_OWN && !is_shared(graph, node))
-			sample(sum, node, sum->count++);
+			sample(sum, node, patterns->looks);
 	}
 	return make_room_for_sums(patterns, sums, &count) ? 0 : -ENOMEM;
 }

@@ -19,12 +19,13 @@ struct pattern {
 	uint32_t like; /* the one above with objects of its type; 0: none. See trees.h */
 	uint16_t depth;
 	bool folds; /* an object of it holds another one, directly */
+	bool falls; /* it was seen to become fewer between looks, by whoever counts it then */
 	uint32_t counts[PATTERN_LOOKS];
 	uint64_t bytes[PATTERN_LOOKS];   /* of the objects at its end */
 	uint32_t largest[PATTERN_LOOKS]; /* of them, in PATTERN_UNIT bytes */
 	uint32_t largest_node;           /* of the last look; 0: there was none */
-	/* Some of its objects, the first ones and the last ones on the way: from look to look those
-	 * of what fills up stay, those of what only comes and goes do not. */
+	/* Some of its objects, any of them, others at each look: from look to look those of what
+	 * fills up stay, those of what only comes and goes do not. */
 	uint64_t samples[PATTERN_SAMPLES]; /* addresses, of the last look */
 	uint16_t sampled;                  /* at all looks but the last */
 	uint16_t stayed;                   /* of these */
@@ -74,6 +75,9 @@ uint32_t patterns_of(const struct patterns *patterns, uint32_t node);
 
 /* Whether nearly all of its objects stay that were ever looked at again. */
 bool pattern_is_steady(const struct pattern *pattern);
+
+/* Whether none or hardly any of many of its objects that were looked at again was gone. */
+bool pattern_is_firm(const struct pattern *pattern);
 
 /* Whether its counts go up, and never down: by two at least, at half of the steps between looks, and
  * at `ups_min` of them. A look that is `skipped` does not count; SIZE_MAX: none is. */
