@@ -39,3 +39,21 @@ def test_greenlets():
         target.process.stdin.close()
     counts = {row["name"]: row["count"] for row in found["holders"]}
     assert counts == truth
+
+
+@pytest.mark.parametrize("python", with_long(PYTHONS, 8, 11, 12, 13, 14))
+def test_streams_in_memory(python, started):  # noqa: F811
+    """What was written has no attribute: it is told under the stream's own name."""
+    process = python.start("python_streams.py")
+    started.append(process)
+    process.lines.until("^ready$")
+    names, expected = set(), {"__main__.LOG.raw", "__main__.TEXT"}
+    if python.minor >= 14:  # which keeps text behind memory of a form that is not known
+        expected.remove("__main__.TEXT")
+    for _ in range(4):
+        grown = look(process, "-i", "0.5", "--looks", "6")["growth"]["containers"]
+        names |= {row["name"] for row in grown}
+        if expected <= names:
+            break
+    assert expected <= names
+    assert not [name for name in names if "<C" in name]

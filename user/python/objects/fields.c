@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Sources: Modules/itertoolsmodule.c, Python/bltinmodule.c, Python/context.c, Python/hamt.c,
- * Modules/_asynciomodule.c, Modules/_operator.c, Modules/_queuemodule.c, Objects. These structures
- * are the same in 3.8 to 3.14 but where a version is given; tests/programs/python_c_containers.py
- * holds something in each, and says what that must be called.
+ * Modules/_asynciomodule.c, Modules/_io, Modules/_operator.c, Modules/_queuemodule.c, Objects. These
+ * structures are the same in 3.8 to 3.14 but where a version is given;
+ * tests/programs/python_c_containers.py holds something in each, and says what that must be called.
  */
 #include "fields.h"
 
@@ -72,6 +72,12 @@ static const struct fields known[] = {
 	{"operator.itemgetter", 24, {"item"}, 0, 0},
 	{"operator.attrgetter", 24, {"attr"}, 0, 0},
 	{"operator.methodcaller", 16, {"name", "args", "kwds"}, 0, 0},
+	{"_io.BytesIO", 16, {""}, 0, 0}, /* what it holds is what it is */
+	{"_io.StringIO",
+	 56,
+	 {"", ""},
+	 0,
+	 0}, /* all that was written: two lists of it, or one str */
 	{"_queue.SimpleQueue", 32, {"lst"}, 0, 12},
 	{"Context", 16, {"prev", "vars"}, 0, 0},
 	{"ContextVar", 16, {"name", "default"}, 0, 0},
