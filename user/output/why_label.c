@@ -368,7 +368,8 @@ void why_print_memory(FILE *file, const struct answer *answer)
 	}
 	if (!answer->growth_known || answer->resident_growth.low <= 0)
 		return;
-	fputs("; resident grows ", file);
+	fputs(has_workers(answer) ? "; resident of all together grows " : "; resident grows ",
+	      file);
 	quantity_print_rate(file, answer->resident_growth.value);
 	fputs(" MB/h", file);
 	print_interval(file, &answer->resident_growth);
