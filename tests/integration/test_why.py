@@ -265,6 +265,56 @@ def test_a_purge_that_forgets_some(tmp_path, forgotten):
     assert ["each time more is left" in reason for reason in found] == [True] * forgotten, text
 
 
+TRIE_OF_DICTS = """
+    import random, time
+    TRIE = {}
+    def add(number):
+        node = TRIE
+        for letter in random.choices("abcdefghijklmnopqrstuvwxyz", k=random.randrange(2, 6)):
+            node = node.setdefault(letter, {})
+        node.setdefault("of", []).append("document %d" % number)
+"""
+TRIE_OF_NODES = """
+    import random, time
+    class Node:
+        def __init__(self):
+            self.below, self.count = {}, 0
+    class Trie:
+        def __init__(self):
+            self.root = Node()
+    TRIE = Trie()
+    def add(number):
+        node = TRIE.root
+        for letter in random.choices("abcdefgh", k=random.randrange(3, 12)):
+            if letter not in node.below:
+                node.below[letter] = Node()
+            node = node.below[letter]
+        node.count += 1
+"""
+FILL_TRIE = """
+    for number in range(1000):
+        add(number)
+    print("ready", flush=True)
+    start, number = time.monotonic(), 0
+    while True:
+        while number < (time.monotonic() - start) * 100:
+            add(number)
+            number += 1
+        time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize("trie", [TRIE_OF_DICTS, TRIE_OF_NODES], ids=["dicts", "nodes"])
+def test_a_trie_is_told_once(tmp_path, trie):
+    """Though at some looks it is told as a tree, and at others by what its nodes have for those below."""
+    with Script(trie + FILL_TRIE) as script:
+        answer, text = ask(script.pid, tmp_path, 20)
+    found = [finding for finding in answer["findings"]
+             if ((finding["container"] or {}).get("name") or "").startswith("__main__.TRIE")]
+    assert len(found) == 1, text
+    assert found[0]["bytes_per_hour"] < 1.5 * answer["growth"]["bytes_per_hour"], text
+
+
 GROWS = """
 import time
 kept = []

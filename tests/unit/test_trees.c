@@ -137,6 +137,10 @@ static void test_dictionaries_in_dictionaries(void **state)
 	assert_int_equal(sum_of(&given, inner).counts[2], 51);
 	assert_int_equal(given.trees.heads[inner], trie);
 	assert_int_equal(given.trees.heads[flat], 0);
+	assert_true(trees_hold_nodes(&given.trees, &given.patterns, inner, trie));
+	assert_true(trees_hold_nodes(&given.trees, &given.patterns, trie, trie));
+	assert_false(trees_hold_nodes(&given.trees, &given.patterns, order, trie));
+	assert_false(trees_hold_nodes(&given.trees, &given.patterns, flat, trie));
 	trees_release(&given.trees);
 }
 

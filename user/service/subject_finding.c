@@ -93,7 +93,7 @@ bool subject_finding(const struct subject *subject, double uptime_s, const struc
 	return true;
 }
 
-/* In one that is told though much of it comes and goes: with what is left in it each time. */
+/* In a tree, or in one that is told though much of it comes and goes: with what is left in it each time. */
 static bool is_told_within(const struct subjects *subjects, const struct subject *subject,
 			   double uptime_s, const struct series *used, struct zone *zone)
 {
@@ -101,7 +101,7 @@ static bool is_told_within(const struct subjects *subjects, const struct subject
 		subject->within ? &subjects->items[subject->within - 1] : NULL;
 	struct finding finding;
 
-	return within && subject_comes_and_goes(within) &&
+	return within && (within->tree || subject_comes_and_goes(within)) &&
 	       subject_finding(within, uptime_s, used, zone, &finding) &&
 	       finding_explains_growth(&finding);
 }

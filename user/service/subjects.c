@@ -14,6 +14,7 @@
 #include "examples.h"
 #include "replaced.h"
 #include "subject_history.h"
+#include "subject_parts.h"
 
 enum {
 	KEY_BYTES = 2 * OBJECT_NAME_BYTES,
@@ -473,41 +474,6 @@ static void renew_slots(struct subjects *subjects, const struct objects *objects
 	}
 }
 
-bool subject_comes_and_goes(const struct subject *subject)
-{
-	uint64_t fallen = 0, grown = 0;
-
-	for (size_t i = 1; i < subject->sample_count; i++) {
-		uint64_t before = subject->samples[i - 1].length, now = subject->samples[i].length;
-
-		fallen += now < before ? before - now : 0;
-		grown += now > before ? now - before : 0;
-	}
-	return fallen * 2 > grown;
-}
-
-static void mark_falling(const struct subjects *subjects, struct patterns *patterns)
-{
-	for (size_t i = 0; i < subjects->count; i++) {
-		const struct subject *subject = &subjects->items[i];
-
-		if (subject->length_address && subject->pattern && !subject->value.known)
-			patterns->items[subject->pattern].falls = subject_comes_and_goes(subject);
-	}
-}
-
-/* In which of those that are one container each it lies. */
-static size_t find_within(const struct subjects *subjects, const struct patterns *patterns,
-			  const struct subject *subject)
-{
-	for (uint32_t at = subject->alike ? subject->pattern : 0; at;
-	     at = patterns->items[at].parent)
-		for (size_t i = 0; i < subjects->count; i++)
-			if (subjects->items[i].length_address && subjects->items[i].pattern == at)
-				return i + 1;
-	return 0;
-}
-
 /* What nothing leads to is garbage, or will be told as lost. */
 static bool is_held(const struct objects *objects, const struct grown *grown)
 {
@@ -520,7 +486,7 @@ void subjects_update(struct subjects *subjects, struct patient *patient)
 	size_t count;
 
 	renew_slots(subjects, objects);
-	mark_falling(subjects, &objects->patterns);
+	subject_parts_mark(subjects, &objects->patterns);
 	struct grown *grown = objects_grown(objects, &count);
 
 	for (size_t i = 0; i < count; i++)
@@ -529,9 +495,7 @@ void subjects_update(struct subjects *subjects, struct patient *patient)
 	free(grown);
 	follow_alike(subjects, objects);
 	replaced_end_look(subjects, objects);
-	for (size_t i = 0; i < subjects->count && objects->has_graph; i++)
-		subjects->items[i].within =
-			find_within(subjects, &objects->patterns, &subjects->items[i]);
+	subject_parts_find(subjects, objects);
 }
 
 /* --- what a watch found --- */

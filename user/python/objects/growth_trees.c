@@ -121,15 +121,26 @@ static void take_tree(struct growing_trees *all, uint32_t head)
 			growing->group_of[i] = (uint32_t)growing->count;
 }
 
+/* The tree that it is nodes of, or that its entries are nodes of; 0: none. */
+static uint32_t part_of(const struct growing_trees *all, const struct grown *grown)
+{
+	uint32_t head = find_head(all, grown->pattern);
+
+	if (is_part(all, grown) ||
+	    (head &&
+	     trees_hold_nodes(&all->trees, &all->growing->objects->patterns, grown->pattern, head)))
+		return head;
+	return 0;
+}
+
 static void drop_parts(struct growing_trees *all, size_t before)
 {
 	struct growing *growing = all->growing;
 
 	for (size_t i = 0; i < before; i++) {
-		struct grown *grown = &growing->items[i];
-		uint32_t head = is_part(all, grown) ? all->trees.heads[grown->pattern] : 0;
+		uint32_t head = part_of(all, &growing->items[i]);
 
-		grown->part = head && growing->group_of[head] > before;
+		growing->items[i].part = head && growing->group_of[head] > before;
 	}
 }
 

@@ -117,6 +117,17 @@ void trees_release(struct trees *trees)
 	*trees = (struct trees){0};
 }
 
+bool trees_hold_nodes(const struct trees *trees, const struct patterns *patterns, uint32_t number,
+		      uint32_t head)
+{
+	if (trees->heads[number] == head && patterns->items[number].folds)
+		return true;
+	for (uint32_t i = number + 1; i < trees->count; i++)
+		if (trees->heads[i] == head && patterns->items[i].parent == number)
+			return true;
+	return false;
+}
+
 static uint16_t add_up(uint16_t a, uint16_t b)
 {
 	return a + b < UINT16_MAX ? (uint16_t)(a + b) : UINT16_MAX;

@@ -27,6 +27,11 @@ int trees_find(struct trees *trees, const struct patterns *patterns,
 	       const struct python_object_types *types);
 void trees_release(struct trees *trees);
 
+/* Whether what is in the objects of a pattern are nodes of the tree of a head, as in the dictionary that
+ * each node has for those below it. */
+bool trees_hold_nodes(const struct trees *trees, const struct patterns *patterns, uint32_t number,
+		      uint32_t head);
+
 /* A tree as if it were one pattern: how many objects it has at each look, and whether these stay. */
 struct pattern trees_sum(const struct trees *trees, const struct patterns *patterns, uint32_t head);
 
