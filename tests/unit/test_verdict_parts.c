@@ -86,6 +86,12 @@ static void test_shared_memory(void **state)
 		mapped[i].value = touched[i].value + 4096;
 	assert_true(verdict_of_shared(touched, mapped, LOOKS, zone, &finding));
 	assert_int_equal(finding.verdict, VERDICT_GROWS);
+	grow(touched, 1000 * STEP_S, 500); /* 120 kB: of workers' segments some each */
+	assert_false(verdict_of_shared(touched, touched + LOOKS - 1, 1, zone, &finding));
+	assert_true(verdict_of_shared(touched, touched, LOOKS, zone, &finding));
+	for (size_t i = 0; i < LOOKS; i++)
+		mapped[i].value = 2e8;
+	assert_false(verdict_of_shared(touched, mapped, LOOKS, zone, &finding));
 	grow(touched, 0, 500);
 	assert_false(verdict_of_shared(touched, mapped, LOOKS, zone, &finding));
 	assert_false(verdict_of_shared(touched, mapped, 0, zone, &finding));

@@ -44,6 +44,7 @@ static const char *kept_reason(enum look_part_id part)
 
 /* Nothing moves the share that a process has of what is shared but who touches it, comes or goes. */
 #define SHARED_LEAST_BYTES 250e3
+#define MAPPED_LEAST_BYTES 64e3 /* where as much more is mapped, that is not so */
 
 static bool grows_by_enough(const struct sample *bytes, size_t count, double least_bytes,
 			    struct rate *rate)
@@ -81,10 +82,13 @@ bool verdict_of_shared(const struct sample *bytes, const struct sample *mapped_b
 	char text[200], mapped[QUANTITY_SIZE];
 	bool maps_more;
 
-	if (!grows_by_enough(bytes, count, SHARED_LEAST_BYTES, &finding->rate))
+	if (!count)
 		return false;
 	maps_more = mapped_bytes[count - 1].value - mapped_bytes[0].value >=
 		    (bytes[count - 1].value - bytes[0].value) / 2;
+	if (!grows_by_enough(bytes, count, maps_more ? MAPPED_LEAST_BYTES : SHARED_LEAST_BYTES,
+			     &finding->rate))
+		return false;
 	snprintf(text, sizeof(text),
 		 maps_more ? "it maps ever more of it, %s now: segments, memfd or files of "
 			     "/dev/shm that are not unmapped"
