@@ -3,8 +3,7 @@
  * Answers that hang on a file and the question alone, kept: forty workers of one program have one
  * executable and one libpython, and the same is asked about these for each.
  *
- * A file is known by its numbers, its size, and when it was changed. Where there is no room for
- * another answer those that were kept longest go.
+ * Where there is no room for another answer those that were kept longest go.
  */
 #ifndef UNFREED_KEPT_H
 #define UNFREED_KEPT_H
