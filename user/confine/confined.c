@@ -3,38 +3,30 @@
  * The parent's side. It believes nothing that comes back: a reply that is malformed, late or cut
  * short costs the process its life and the call its answer.
  *
- * A call waits for its answer, as whoever asks cannot go on without it; what cannot wait meanwhile is
- * in the loop.
+ * A call waits for its answer where whoever asks cannot go on without it; what cannot wait meanwhile is
+ * in the loop. Where he can, the call is left to the loop (errands.h): its process works on it alone, and
+ * the need's next call gets another process.
  */
 #include "confined.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "../arch/elf_machine.h"
 #include "../lib/clock.h"
 #include "confined_internal.h"
+#include "errands.h"
 #include "kept.h"
-#include "privileges.h"
-#include "protocol.h"
-#include "zygote.h"
 
 #define TIMEOUT_MS         20000
 #define TIMEOUT_NETWORK_MS 120000
 #define MS_UNSET           UINT32_MAX
 
 struct need {
-	struct reader reader;
+	struct reader reader; /* that works on nothing */
 	bool network;
-	/* Of this reader: the file that it has read, unless it was asked nothing, or has read another. */
-	dev_t device;
-	ino_t inode;
-	bool asked;
-	bool mixed;
 	size_t calls;         /* of all readers */
 	const bool *given_up; /* NULL: never */
 	struct patience patience;
@@ -45,6 +37,8 @@ struct confined {
 	struct kept *kept;
 	struct loop *loop; /* served while an answer is awaited; NULL: none */
 	bool busy;
+	uint64_t until_ns; /* for answers that may be late; 0: as long as for others */
+	struct errands errands;
 	unsigned int forced_timeout_ms;
 	struct need needs[CONFINED_NEEDS];
 };
@@ -83,8 +77,10 @@ void confined_free(struct confined *confined)
 {
 	if (!confined)
 		return;
-	for (int which = 0; which < CONFINED_NEEDS; which++)
+	for (int which = 0; which < CONFINED_NEEDS; which++) {
+		errands_forget(&confined->errands, which);
 		reader_stop(&confined->needs[which].reader);
+	}
 	zygote_stop(&confined->zygote);
 	kept_free(confined->kept);
 	free(confined);
@@ -99,7 +95,19 @@ bool confined_has_network(void)
 
 void confined_use_loop(struct confined *confined, struct loop *loop)
 {
+	for (int which = 0; which < CONFINED_NEEDS; which++)
+		errands_forget(&confined->errands, which);
 	confined->loop = loop;
+}
+
+void confined_wait_until(struct confined *confined, uint64_t moment_ns)
+{
+	confined->until_ns = moment_ns;
+}
+
+size_t confined_ended(const struct confined *confined)
+{
+	return confined->errands.ended;
 }
 
 void confined_give_up_if(struct confined *confined, const bool *given_up, bool network)
@@ -131,164 +139,101 @@ struct patience *confined_patience(struct confined *confined, enum confined_need
 	return &confined->needs[which].patience;
 }
 
-static bool is_passing(int error)
+static bool is_alone_with(const struct reader *reader, const struct stat *file)
 {
-	return error == EAGAIN || error == EINTR;
+	return !reader->asked ||
+	       (!reader->mixed && reader->device == file->st_dev && reader->inode == file->st_ino);
 }
 
-/* A call that is under way. */
-struct exchange {
-	int socket;
-	struct loop *loop;
-	uint64_t deadline_ns;
-	const bool *given_up;
-};
-
-static int wait_for(const struct exchange *exchange, short events)
-{
-	return loop_wait_unless(exchange->loop, exchange->socket, events, exchange->deadline_ns,
-				exchange->given_up);
-}
-
-static int send_all(const struct exchange *exchange, const void *data, size_t length)
-{
-	while (length) {
-		int error = wait_for(exchange, POLLOUT);
-		ssize_t sent;
-
-		if (error)
-			return error;
-		sent = send(exchange->socket, data, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (sent < 0 && !is_passing(errno))
-			return -EPIPE;
-		if (sent > 0) {
-			data = (const char *)data + sent;
-			length -= (size_t)sent;
-		}
-	}
-	return 0;
-}
-
-static int receive_all(const struct exchange *exchange, void *data, size_t length)
-{
-	while (length) {
-		int error = wait_for(exchange, POLLIN);
-		ssize_t got;
-
-		if (error)
-			return error;
-		got = recv(exchange->socket, data, length, MSG_DONTWAIT);
-		if (got == 0 || (got < 0 && !is_passing(errno)))
-			return -EPIPE;
-		if (got > 0) {
-			data = (char *)data + got;
-			length -= (size_t)got;
-		}
-	}
-	return 0;
-}
-
-static bool reply_valid(const struct reply_header *reply)
-{
-	return reply->magic == REPLY_MAGIC && reply->status <= 0 && reply->status > -4096 &&
-	       reply->length <= CONFINED_ANSWER_MAX && (reply->status == 0 || reply->length == 0);
-}
-
-/* Puts what the function returned into `status`; returns what became of the exchange. */
-static int receive_reply(const struct exchange *exchange, int *status,
-			 struct confined_answer *answer)
-{
-	struct reply_header reply;
-	int error = receive_all(exchange, &reply, sizeof(reply));
-
-	if (error)
-		return error;
-	if (!reply_valid(&reply))
-		return -EPIPE;
-	*status = reply.status;
-	if (reply.status)
-		return 0;
-	answer->data = malloc(reply.length + 1);
-	if (!answer->data)
-		return -ENOMEM;
-	answer->length = reply.length;
-	return receive_all(exchange, answer->data, answer->length);
-}
-
-static bool is_alone_with(const struct need *need, const struct stat *file)
-{
-	return !need->asked ||
-	       (!need->mixed && need->device == file->st_dev && need->inode == file->st_ino);
-}
-
-/* A reader for a call about a file. */
-static int reader_provide(struct confined *confined, const struct confined_call *call,
+/* The need gets a reader for a call about a file. */
+static int provide_reader(struct confined *confined, const struct confined_call *call,
 			  const struct stat *file)
 {
 	struct need *need = &confined->needs[call->need];
 
-	if (call->alone && !is_alone_with(need, file))
+	if (call->alone && !is_alone_with(&need->reader, file))
 		reader_stop(&need->reader);
 	if (reader_alive(&need->reader))
 		return 0;
-	need->asked = need->mixed = false;
 	return reader_start(&confined->zygote, confined->loop, need->network, &need->reader);
 }
 
 static void note_call(struct need *need, const struct stat *file)
 {
+	struct reader *reader = &need->reader;
+
 	need->calls++;
-	need->mixed = !is_alone_with(need, file);
-	need->asked = true;
-	need->device = file->st_dev;
-	need->inode = file->st_ino;
+	reader->mixed = !is_alone_with(reader, file);
+	reader->asked = true;
+	reader->device = file->st_dev;
+	reader->inode = file->st_ino;
 }
 
-/* The socket is empty when a call begins, so that a header always fits in one go. */
-static int exchange_messages(struct confined *confined, const struct confined_call *call,
-			     const struct stat *file, uint64_t deadline_ns,
-			     struct confined_answer *answer)
+static bool may_be_left(const struct confined *confined, const struct confined_call *call)
+{
+	return call->may_be_late && confined->until_ns && confined->loop;
+}
+
+/* Sends a call on its way. */
+static int begin(struct confined *confined, const struct confined_call *call,
+		 const struct stat *file, struct errand **errand)
 {
 	struct need *need = &confined->needs[call->need];
-	const struct call_header header = {
-		.magic = CALL_MAGIC, .length = (uint32_t)call->length, .function = call->function};
-	int status = 0;
-	int error = reader_provide(confined, call, file);
-	const struct exchange exchange = {need->reader.socket, confined->loop, deadline_ns,
-					  need->given_up};
-
-	if (error)
-		return error;
-	note_call(need, file);
-	error = protocol_send_fd(exchange.socket, &header, sizeof(header), call->fd);
-	if (!error)
-		error = send_all(&exchange, call->input, call->length);
-	if (!error)
-		error = receive_reply(&exchange, &status, answer);
-	if (error)
-		reader_stop(&need->reader);
-	return error ? error : status;
-}
-
-static int call_timed(struct confined *confined, const struct confined_call *call,
-		      const struct stat *file, struct confined_answer *answer)
-{
-	const struct need *need = &confined->needs[call->need];
-	struct patience *patience = &confined->needs[call->need].patience;
-	int64_t start_ms = now_ms();
-	int64_t wait_ms = patience_for(patience, file, start_ms);
+	int64_t wait_ms = patience_for(&need->patience, file, now_ms());
 	int error;
 
 	if (!wait_ms)
 		return -ETIME;
 	if (need->given_up && *need->given_up)
 		return -ECANCELED;
+	if (may_be_left(confined, call) && !errands_have_room(&confined->errands))
+		return -EINPROGRESS;
 	if (confined->forced_timeout_ms != MS_UNSET)
 		wait_ms = confined->forced_timeout_ms;
-	error = exchange_messages(confined, call, file, (uint64_t)(start_ms + wait_ms) * 1000000,
-				  answer);
-	if (error == -ETIME)
-		patience_note(patience, file, now_ms() - start_ms, now_ms());
+	error = provide_reader(confined, call, file);
+	if (error)
+		return error;
+	note_call(need, file);
+	*errand = errand_begin(&confined->errands, call, file, &need->reader, confined->loop,
+			       (uint64_t)(now_ms() + wait_ms) * 1000000);
+	return *errand ? 0 : -ENOMEM;
+}
+
+/* What came of it: the exchange's error, or what the function returned. */
+static int end(struct confined *confined, const struct confined_call *call, struct errand *errand,
+	       struct confined_answer *answer, bool *alone)
+{
+	struct need *need = &confined->needs[call->need];
+	int error = errand->result ? errand->result : errand->exchange.reply.status;
+
+	if (errand->result == -ETIME)
+		patience_note(&need->patience, &errand->file,
+			      now_ms() - (int64_t)(errand->begun_ns / 1000000), now_ms());
+	if (!error) {
+		*answer = errand->exchange.answer;
+		errand->exchange.answer = (struct confined_answer){0};
+	}
+	*alone = !errand->exchange.reader.mixed;
+	errand_end(errand, &need->reader);
+	return error;
+}
+
+static int ask(struct confined *confined, const struct confined_call *call, const struct stat *file,
+	       struct confined_answer *answer, bool *alone)
+{
+	struct errand *errand = errands_find(&confined->errands, call, file);
+	bool leave = may_be_left(confined, call);
+	int error = errand ? 0 : begin(confined, call, file, &errand);
+
+	if (error)
+		return error;
+	if (leave && errand_is_left(errand))
+		return -EINPROGRESS;
+	error = errand_wait(errand, confined->loop, leave ? confined->until_ns : UINT64_MAX,
+			    confined->needs[call->need].given_up);
+	if (error != -EINPROGRESS)
+		return end(confined, call, errand, answer, alone);
+	errand_leave(errand, confined->loop);
 	return error;
 }
 
@@ -296,14 +241,14 @@ static int call_timed(struct confined *confined, const struct confined_call *cal
 static int find_answer(struct confined *confined, const struct confined_call *call,
 		       const struct stat *file, struct confined_answer *answer)
 {
+	bool alone;
 	int error;
 
 	if (call->keep && kept_find(confined->kept, call, file, answer))
 		return 0;
-	error = call_timed(confined, call, file, answer);
+	error = ask(confined, call, file, answer, &alone);
 	if (!error && call->keep)
-		kept_add(confined->kept, call, file, answer,
-			 is_alone_with(&confined->needs[call->need], file));
+		kept_add(confined->kept, call, file, answer, alone);
 	return error;
 }
 
@@ -326,15 +271,12 @@ int confined_call(struct confined *confined, const struct confined_call *call,
 	if (!error)
 		error = find_answer(confined, call, &file, answer);
 	confined->busy = false;
-	if (error) {
-		free(answer->data);
-		*answer = (struct confined_answer){0};
-	}
 	return error;
 }
 
 int confined_reject(struct confined *confined, enum confined_need which)
 {
+	errands_forget(&confined->errands, which);
 	reader_stop(&confined->needs[which].reader);
 	kept_forget(confined->kept, which);
 	return -EPIPE;

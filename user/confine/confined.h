@@ -10,7 +10,8 @@
  *
  * What files are read for are the needs. Each has a process of its own, from its first call on, and
  * an account of its own of how long answers are waited for (patience.h): a file whose names take for
- * ever has its unwind table all the same. What a need means is its callers' business.
+ * ever has its unwind table all the same. What a need means is its callers' business. An answer that
+ * nobody waits for (confined_wait_until()) has a process to itself until it is there.
  */
 #ifndef UNFREED_CONFINED_H
 #define UNFREED_CONFINED_H
@@ -61,6 +62,8 @@ struct confined_call {
 	/* The answer hangs on the file and the input alone: it is kept, and the same call about a file
 	 * that did not change is not made again. */
 	bool keep;
+	/* The caller can go on without it, and ask again: see confined_wait_until(). */
+	bool may_be_late;
 };
 
 /*
@@ -77,9 +80,22 @@ bool confined_has_network(void);
 
 /*
  * While an answer is awaited, which can take minutes, what is LOOP_ALWAYS in this loop is served; it
- * makes no calls of its own: they get -EBUSY. NULL: no loop any more.
+ * makes no calls of its own: they get -EBUSY. NULL: no loop any more. What is under way is given up. It must
+ * outlive the confined processes.
  */
 void confined_use_loop(struct confined *confined, struct loop *loop);
+
+/*
+ * An answer that may be late is waited for until this moment of CLOCK_MONOTONIC alone, where there is a
+ * loop; 0: as all others are. One that is not there by then is under way: the call returns -EINPROGRESS, its
+ * process works on, and what comes is taken in while the loop is served. The same call made again has the
+ * answer, or waits no more for it; without such a moment it waits for that one as for any. Of many that are
+ * under way the next one is not begun: it, too, is to be asked again.
+ */
+void confined_wait_until(struct confined *confined, uint64_t moment_ns);
+
+/* How many that were under way have ended, so far: until it is another number there is nothing to ask for. */
+size_t confined_ended(const struct confined *confined);
 
 /*
  * No answer is waited for any longer as soon as *given_up, which something that is LOOP_ALWAYS may set: a
@@ -90,8 +106,8 @@ void confined_give_up_if(struct confined *confined, const bool *given_up, bool n
 
 /*
  * Returns what the function returned, or -EPIPE (it crashed, or answered nonsense), -ETIME (it took
- * too long, or the file did so before for this need), -ENOEXEC (no regular file), or another negative
- * errno. The answer is the caller's to free where 0 is returned, and empty otherwise.
+ * too long, or the file did so before for this need), -ENOEXEC (no regular file), -EINPROGRESS (it may
+ * be late, and is), or another negative errno. The answer is the caller's to free where 0 is returned, and empty otherwise.
  */
 int confined_call(struct confined *confined, const struct confined_call *call,
 		  struct confined_answer *answer);

@@ -175,7 +175,7 @@ static void forget(struct reader *reader)
 {
 	close(reader->socket);
 	close(reader->process);
-	*reader = (struct reader){0, -1, -1};
+	*reader = (struct reader){.process = -1, .socket = -1};
 }
 
 static bool has_ended(const struct reader *reader, int wait_ms)

@@ -25,6 +25,11 @@ struct reader {
 	pid_t pid; /* 0: none runs */
 	int process;
 	int socket;
+	/* The file that it has read, unless it was asked nothing, or has read another. */
+	dev_t device;
+	ino_t inode;
+	bool asked;
+	bool mixed;
 };
 
 /* Returns 0 or a negative errno. */
