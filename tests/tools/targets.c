@@ -170,7 +170,7 @@ static void print_blocks(const struct tracer *tracer, uint32_t id)
 
 static void print_report(struct tracer *tracer)
 {
-	struct snapshot *snapshot = tracer_snapshot(tracer, 0, NULL, NULL);
+	struct snapshot *snapshot = tracer_snapshot(tracer, 0, NULL, NULL, NULL);
 	const char *separator = "";
 	uint64_t live = 0;
 

@@ -157,12 +157,13 @@ static void test_text_hints_at_a_native_leaf(void **state)
 	snapshot_free(snapshot);
 }
 
-/* Two snapshots of one recording: one stack grew, one shrank, one is new. */
+/* Two snapshots of one recording: one stack grew, whose name was not known yet, one shrank, one is new. */
 static void test_reports_say_what_changed(void **state)
 {
 	static const struct frame frames[] = {{"grows", "a.c", "/a", 1, 1, FRAME_NATIVE},
 					      {"shrinks", "a.c", "/a", 2, 2, FRAME_NATIVE},
 					      {"comes", "a.c", "/a", 3, 3, FRAME_NATIVE}};
+	static const struct frame unnamed = {"[a+0x1]", NULL, "/a", 1, 0, FRAME_NATIVE};
 	static const uint64_t sizes[][3] = {{1000000, 5000000, 0}, {3500000, 2000000, 1000000}};
 	struct since *since = since_new();
 
@@ -174,9 +175,11 @@ static void test_reports_say_what_changed(void **state)
 		add_target(snapshot, 7, "app", "/a", "");
 		snapshot->duration_ns = (i + 1) * 10000000000;
 		for (size_t j = 0; j < 3; j++)
-			if (sizes[i][j])
-				add_stack(snapshot, 0, &frames[j], 1, sizes[i][j],
-					  sizes[i][j] / 1000);
+			if (sizes[i][j]) {
+				add_stack(snapshot, 0, i || j ? &frames[j] : &unnamed, 1,
+					  sizes[i][j], sizes[i][j] / 1000);
+				snapshot->stacks[snapshot->stack_count - 1].number = j + 1;
+			}
 		since_fill(since, snapshot);
 		snapshot_sort(snapshot);
 		text = render(snapshot, "text", NULL, NULL);

@@ -35,15 +35,6 @@ static uint64_t id_of(const struct snapshot *snapshot, size_t stack)
 	return id;
 }
 
-static uint64_t key_of(const struct snapshot *snapshot, size_t stack)
-{
-	struct stack_ids *ids = stack_ids_new(snapshot);
-	uint64_t key = stack_key(ids, &snapshot->stacks[stack]);
-
-	stack_ids_free(ids);
-	return key;
-}
-
 /* main, a JIT's code, a Python function and, inlined into a native one, an allocator. */
 static struct snapshot *snapshot_of(const struct run *run)
 {
@@ -163,40 +154,8 @@ static void test_different_stacks_have_different_ids(void **state)
 	add_stack(snapshot, 0, &bare[0], 1, 1, 1);
 	add_stack(snapshot, 0, &bare[1], 1, 1, 1);
 	for (size_t i = 0; i < snapshot->stack_count; i++)
-		for (size_t j = 0; j < i; j++) {
+		for (size_t j = 0; j < i; j++)
 			assert_true(id_of(snapshot, i) != id_of(snapshot, j));
-			assert_true(key_of(snapshot, i) != key_of(snapshot, j));
-		}
-	snapshot_free(snapshot);
-}
-
-/* What a recording tells apart, and other runs do not. */
-static void test_keys_tell_processes_apart(void **state)
-{
-	struct snapshot *snapshot = snapshot_of(&one_run), *other;
-	struct run run = one_run;
-	struct stack *again;
-	uint64_t key = key_of(snapshot, 0);
-
-	(void)state;
-	run.pid = 2;
-	other = snapshot_of(&run);
-	assert_true(key_of(other, 0) != key);
-	snapshot_free(other);
-	run = one_run;
-	run.jit = "[0x7fffbeef]";
-	run.address = 0x7fffbeef;
-	other = snapshot_of(&run);
-	assert_true(key_of(other, 0) != key);
-	snapshot_free(other);
-	run = one_run;
-	run.build_id = NULL; /* it was read in the course of the recording */
-	other = snapshot_of(&run);
-	assert_true(key_of(other, 0) == key);
-	snapshot_free(other);
-	again = &snapshot->stacks[0];
-	again->guessed = true;
-	assert_true(key_of(snapshot, 0) != key);
 	snapshot_free(snapshot);
 }
 
@@ -280,7 +239,6 @@ int main(void)
 		cmocka_unit_test(test_other_programs_have_others),
 		cmocka_unit_test(test_files_without_a_build_id),
 		cmocka_unit_test(test_different_stacks_have_different_ids),
-		cmocka_unit_test(test_keys_tell_processes_apart),
 		cmocka_unit_test(test_saved_profiles_keep_them),
 		cmocka_unit_test(test_ids_by_names_outlive_a_build),
 		cmocka_unit_test(test_ids_stay_what_they_are),

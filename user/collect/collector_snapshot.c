@@ -63,6 +63,7 @@ static void add_stack(struct collector *collector, struct frames_filler *filler,
 	struct stack *stack = snapshot_add_stack(snapshot);
 
 	stack->target = target;
+	stack->number = (uint64_t)(known ? image->space : 0) << 32 | (row + 1);
 	stack->domain = known && known->domain < DOMAIN_COUNT ? known->domain : DOMAIN_MALLOC;
 	stack->truncated = !known;
 	stack->guessed = known && known->guessed;

@@ -130,6 +130,7 @@ struct stack_growth {
 
 struct stack {
 	size_t target;      /* index into targets */
+	uint64_t number;    /* of no other stack of this recording, ever; 0: not known */
 	uint32_t processes; /* of the target's that have it */
 	enum domain domain;
 	bool truncated; /* the walk did not reach the bottom */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Snapshots share no rows: of each stack is kept what it held, by its key. */
+/* Snapshots share no rows: of each stack is kept what it held, by its number. */
 #include "snapshot_since.h"
 
 #include <stdlib.h>
@@ -8,11 +8,10 @@
 #include <uthash.h>
 
 #include "../lib/zone.h"
-#include "stack_ids.h"
 
 struct held {
 	UT_hash_handle hh;
-	uint64_t key;
+	uint64_t number;
 	struct amount amount;
 };
 
@@ -23,11 +22,11 @@ struct since {
 	uint64_t duration_ns;
 };
 
-static struct held *find(struct held *held, uint64_t key)
+static struct held *find(struct held *held, uint64_t number)
 {
 	struct held *found;
 
-	HASH_FIND(hh, held, &key, sizeof(key), found);
+	HASH_FIND(hh, held, &number, sizeof(number), found);
 	return found;
 }
 
@@ -37,14 +36,14 @@ static struct change change_of(struct amount now, struct amount before)
 			       (int64_t)(now.blocks - before.blocks)};
 }
 
-static void remember(struct zone *zone, struct held **list, uint64_t key, struct amount now)
+static void remember(struct zone *zone, struct held **list, uint64_t number, struct amount now)
 {
-	struct held *known = find(*list, key);
+	struct held *known = find(*list, number);
 
 	if (!known) {
 		known = zone_alloc(zone, 1, sizeof(*known));
-		known->key = key;
-		HASH_ADD(hh, *list, key, sizeof(key), known);
+		known->number = number;
+		HASH_ADD(hh, *list, number, sizeof(number), known);
 	}
 	known->amount.bytes += now.bytes;
 	known->amount.blocks += now.blocks;
@@ -73,7 +72,6 @@ void since_fill(struct since *since, struct snapshot *snapshot)
 {
 	const struct totals *totals = &snapshot->totals;
 	struct amount total = {totals->live_bytes, totals->live_blocks};
-	struct stack_ids *ids = stack_ids_new(snapshot);
 	struct zone *zone = zone_new();
 	struct held *now = NULL;
 
@@ -84,15 +82,13 @@ void since_fill(struct since *since, struct snapshot *snapshot)
 	for (size_t i = 0; i < snapshot->stack_count; i++) {
 		struct stack *stack = &snapshot->stacks[i];
 		struct amount amount = {stack->live_bytes, stack->live_blocks};
-		uint64_t key = stack_key(ids, stack);
-		const struct held *before = find(since->held, key);
+		const struct held *before = find(since->held, stack->number);
 
 		if (since->zone)
 			stack->change =
 				change_of(amount, before ? before->amount : (struct amount){0, 0});
-		remember(zone, &now, key, amount);
+		remember(zone, &now, stack->number, amount);
 	}
 	forget(since);
-	stack_ids_free(ids);
 	*since = (struct since){zone, now, total, snapshot->duration_ns};
 }

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What changed from one snapshot of a recording to the next: of interval reports. */
+/*
+ * What changed from one snapshot of a recording to the next: of interval reports. Their stacks are told by
+ * their numbers, as names may become known from one report to the next. So it is for snapshots that are
+ * made, not merged: there stacks have become one.
+ */
 #ifndef UNFREED_SNAPSHOT_SINCE_H
 #define UNFREED_SNAPSHOT_SINCE_H
 

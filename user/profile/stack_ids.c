@@ -19,7 +19,6 @@ struct frame_hashes {
 	UT_hash_handle hh;
 	const struct frame *frame;
 	uint64_t id;
-	uint64_t key;
 	uint64_t name_id;
 };
 
@@ -133,14 +132,6 @@ static uint64_t mix_module(uint64_t hash, const char *module, const char *exe)
 	return mix(hash_bytes(hash, base, end ? (size_t)(end - base) : strlen(base)), 2);
 }
 
-static uint64_t frame_key(const struct frame *frame)
-{
-	uint64_t hash =
-		mix_text(mix_text(mix_text(FNV_SEED, frame->name), frame->file), frame->module);
-
-	return mix(mix(mix(hash, frame->line), frame->offset), frame->kind);
-}
-
 static const struct frame_hashes *find_hashes(struct stack_ids *ids, const struct frame *frame)
 {
 	struct frame_hashes *known;
@@ -151,7 +142,6 @@ static const struct frame_hashes *find_hashes(struct stack_ids *ids, const struc
 	known = zone_alloc(ids->zone, 1, sizeof(*known));
 	known->frame = frame;
 	known->id = frame_id(ids->snapshot, frame);
-	known->key = frame_key(frame);
 	known->name_id = frame_name_id(ids->snapshot, frame);
 	HASH_ADD_PTR(ids->frames, frame, known);
 	return known;
@@ -205,15 +195,4 @@ uint64_t stack_name_id(struct stack_ids *ids, const struct stack *stack)
 			hash = mix_module(hash, stack->frames[i]->module, exe);
 	}
 	return hash ? hash : 1;
-}
-
-uint64_t stack_key(struct stack_ids *ids, const struct stack *stack)
-{
-	const struct target *target = &ids->snapshot->targets[stack->target];
-	uint64_t hash = mix_text(mix(mix(FNV_SEED, stack->domain), target->pid), target->exe);
-
-	hash = mix(hash, (uint64_t)stack->truncated << 1 | stack->guessed);
-	for (size_t i = 0; i < stack->frame_count; i++)
-		hash = mix(hash, find_hashes(ids, stack->frames[i])->key);
-	return hash;
 }

@@ -30,10 +30,4 @@ uint64_t stack_id(struct stack_ids *ids, const struct stack *stack);
  */
 uint64_t stack_name_id(struct stack_ids *ids, const struct stack *stack);
 
-/*
- * Of all that is told apart within one recording: of which process it is, addresses outside of
- * files too, and what became known of a file in its course does not count.
- */
-uint64_t stack_key(struct stack_ids *ids, const struct stack *stack);
-
 #endif

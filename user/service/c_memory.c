@@ -410,7 +410,7 @@ void c_trace_end(struct c_trace *trace, const struct c_trace_subject *subject, s
 	stacks->seconds = (double)traced_ns / 1e9;
 	stacks->cost_s = stacks->seconds * trace->slowdown_percent / 100;
 	kept = find_kept(trace, subject, stacks->seconds, old_ns);
-	snapshot = tracer_snapshot(trace->tracer, old_ns, NULL, kept);
+	snapshot = tracer_snapshot(trace->tracer, old_ns, NULL, kept, NULL);
 	if (snapshot)
 		copy_stacks(zone, snapshot, subject, stacks);
 	snapshot_free(snapshot);

@@ -244,15 +244,13 @@ struct snapshot *recording_report(struct recording *recording, bool last)
 	}
 	if (last)
 		tracer_stop(recording->tracer);
-	snapshot =
-		tracer_snapshot(recording->tracer, recording->config.older_than_ns, judged, growth);
+	snapshot = tracer_snapshot(recording->tracer, recording->config.older_than_ns, judged,
+				   growth, recording->since);
 	free(growth);
 	reachability_free(judged);
 	if (!snapshot)
 		return NULL;
 	footprints_fill(recording->footprints, snapshot);
 	fill_cost(recording, snapshot);
-	if (recording->since)
-		since_fill(recording->since, snapshot);
 	return snapshot;
 }

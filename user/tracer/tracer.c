@@ -551,7 +551,7 @@ int tracer_each_block(const struct tracer *tracer,
  */
 struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
 				 const struct judged_blocks *judged,
-				 const struct row_growth *growth)
+				 const struct row_growth *growth, struct since *since)
 {
 	struct snapshot_request request = {
 		.started_at_ns = tracer->started_at_ns,
@@ -582,7 +582,10 @@ struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
 	request.losses[LOSS_python_frees_unread] +=
 		python_frees_found(tracer->python_frees).uncertain;
 	request.older_freed = python_frees_found(tracer->python_frees).older;
-	snapshot = merge_equal(collector_snapshot(tracer->collector, &request));
+	snapshot = collector_snapshot(tracer->collector, &request);
+	if (snapshot && since)
+		since_fill(since, snapshot);
+	snapshot = merge_equal(snapshot);
 	tell_troubles(tracer);
 	return snapshot;
 }

@@ -10,6 +10,7 @@
 #include "../events/event.h"
 #include "../probes/attach.h"
 #include "../process/procfs.h"
+#include "../profile/snapshot_since.h"
 
 struct tracer_config {
 	enum attach_kind attach; /* a definite one */
@@ -157,10 +158,11 @@ int tracer_each_block(const struct tracer *tracer,
 
 /*
  * What is outstanding now (or was at tracer_stop). `judged` NULL: nobody asked what is lost.
- * `growth`: with windows, what each row of the ledger grew by; else NULL. NULL with errno.
+ * `growth`: with windows, what each row of the ledger grew by; else NULL. `since` NULL: nobody asked what
+ * changed. NULL with errno.
  */
 struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
 				 const struct judged_blocks *judged,
-				 const struct row_growth *growth);
+				 const struct row_growth *growth, struct since *since);
 
 #endif
