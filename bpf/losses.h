@@ -32,7 +32,8 @@
 	X(python_unnamed, "Python frames whose code was gone before it was read (made by exec, or a busy machine: raise the priority of unfreed)") \
 	X(unwind_busy, "stacks cut at code whose place could not be asked for, as the address space was being changed (few of many: record longer)") \
 	X(ended_left_out, "processes that had ended, left out for room, the first ones first (raise --max-stacks, or --max-blocks)") \
-	X(python_frees_unread, "blocks of Python that may have been freed: their process ended, or their pools were in swap (reports at intervals: -i)")
+	X(python_frees_unread, "blocks of Python that may have been freed: their process ended, or their pools were in swap (reports at intervals: -i)") \
+	X(names_late, "places in code without all of their names, as these were still being looked up (a later report has them)")
 /* clang-format on */
 
 enum loss {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""While a file is read that takes its time, nothing that the programs send is lost.
+"""While a file is read that takes its time, all else goes on: nothing that the programs send is lost,
+and reports come when they are due.
 
 A server of debug information that does not answer until it is let is such a file: which moment of a
 recording it holds up, and for how long, is then the test's to say.
@@ -10,6 +11,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import tempfile
@@ -18,6 +20,7 @@ import threading
 import pytest
 
 from conftest import TIMEOUT, TOTALS, UNFREED, Lines, Target, eventually, needs, program
+from servers import children
 
 # The records of these stacks are more than the ring buffer holds, those of each target are not.
 OTHERS = 3
@@ -27,12 +30,13 @@ TABLES = ["--case", "refill", "--blocks", STACKS, "--stacks", STACKS, "--again",
 
 
 class Server(http.server.ThreadingHTTPServer):
-    """Has nothing, and says so only when it is let."""
+    """Has what the test gives it, by build id, and says so only when it is let."""
 
     daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), Handler)
+        self.files = {}
         self.asked = threading.Semaphore(0)
         self.let = threading.Event()
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -50,7 +54,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.asked.release()
         self.server.let.wait(TIMEOUT)
-        self.send_error(404)
+        parts = self.path.split("/")
+        path = self.server.files.get(parts[2]) if parts[3:] == ["debuginfo"] else None
+        if not path:
+            self.send_error(404)
+            return
+        data = path.read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        with contextlib.suppress(BrokenPipeError):  # who asked was given up
+            self.wfile.write(data)
 
     def log_message(self, *_):
         pass
@@ -70,10 +84,13 @@ def server(monkeypatch):
 
 
 @pytest.fixture
-def stripped(tmp_path):
+def stripped(tmp_path, server):
     """A program whose lines only the server could tell."""
     path = tmp_path / "family"
     subprocess.run([needs("strip"), "-g", "-o", path, program("family")], check=True)
+    notes = subprocess.run([needs("readelf"), "-n", path], check=True, capture_output=True, text=True)
+    build_id = re.search("Build ID: (\\w+)", notes.stdout).group(1)
+    server.files[build_id] = pathlib.Path(program("family"))
     return path
 
 
@@ -121,13 +138,13 @@ def test_stacks_that_come_while_names_are_awaited(tmp_path, server, stripped):
 
 @pytest.fixture
 def reporting(tmp_path, server, stripped):
-    """A recording with options of a program that has allocated, whose first report waits for names."""
+    """A recording with options of a program that has allocated, for whose names the server was asked."""
     with contextlib.ExitStack() as ends:
         def start(*options):
             target = ends.enter_context(Target(stripped))
             recorder = ends.enter_context(subprocess.Popen(
-                [UNFREED, "record", "--exact", "-i", "1", *options, "-o", tmp_path / "report.json", "-p",
-                 str(target.pid)], stderr=subprocess.PIPE, text=True))
+                [UNFREED, "record", "--exact", "-i", "1", *options, "-o", tmp_path / "report-%t.json",
+                 "-p", str(target.pid)], stderr=subprocess.PIPE, text=True))
             ends.callback(recorder.kill)
             recorder.errors = Lines(recorder.stderr)
             recorder.errors.until("^unfreed: tracing ")
@@ -138,29 +155,82 @@ def reporting(tmp_path, server, stripped):
         yield start
 
 
+def halted(pid):
+    """Whether it has taken its probes out: all that is left is its last report. Each is a descriptor of
+    the process that keeps them."""
+    for child in children(pid):
+        for descriptor in pathlib.Path(f"/proc/{child}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if os.readlink(descriptor) in ("anon_inode:bpf_link", "anon_inode:[perf_event]"):
+                    return False
+    return True
+
+
+def reports(directory):
+    """In the order of their numbers."""
+    paths = sorted(directory.glob("report-*.json"), key=lambda path: path.stat().st_mtime_ns)
+    return [json.loads(path.read_text()) for path in paths]
+
+
+def totals(report):
+    return {key: report["totals"][key] for key in TOTALS}
+
+
+def frames(report):
+    return [frame for stack in report["stacks"] for frame in stack["frames"]]
+
+
+def names(report):
+    return {frame["name"] for frame in frames(report)}
+
+
+def lines(report):
+    return {frame["line"] for frame in frames(report) if frame["name"] == "main"} - {0}
+
+
 def ended(recorder, tmp_path):
     assert recorder.wait(TIMEOUT) == 0, recorder.errors.rest()
-    report = json.loads((tmp_path / "report.json").read_text())
-    assert {key: report["totals"][key] for key in TOTALS} == {key: recorder.truth[key] for key in TOTALS}
-    return {frame["name"] for stack in report["stacks"] for frame in stack["frames"]}
+    report = reports(tmp_path)[-1]
+    assert totals(report) == {key: recorder.truth[key] for key in TOTALS}
+    assert not any(report["losses"].values()), report["losses"]
+    return report
+
+
+def test_reports_do_not_wait_for_names(reporting, server, tmp_path):
+    """They have those that are on this machine; what the server tells stands in a later one, which does
+    not take it for a change."""
+    recorder = reporting()
+    eventually(lambda: len(reports(tmp_path)) >= 4, "reports wait for the names")
+    eventually(lambda: "main" in names(reports(tmp_path)[-1]), "names on this machine wait for the server")
+    for report in reports(tmp_path):
+        assert totals(report) == {key: recorder.truth[key] for key in TOTALS}
+        assert report["losses"]["names_late"] > 0 and not lines(report)
+    server.let.set()
+    eventually(lambda: lines(reports(tmp_path)[-1]), "the names never come")
+    recorder.send_signal(signal.SIGINT)
+    assert lines(ended(recorder, tmp_path))
+    for report in reports(tmp_path)[1:]:
+        assert report["change"] == {"bytes": 0, "blocks": 0}
+        assert not any(stack["change"]["bytes"] for stack in report["stacks"])
 
 
 @pytest.mark.parametrize("interrupted", [True, False])
-def test_the_end_is_not_waited_for_behind_names(interrupted, reporting, server, tmp_path):
-    """A report on the way to it gives them up, and the last one asks for them anew."""
+def test_the_last_report_waits_for_names(interrupted, reporting, server, tmp_path):
+    """For those that are awaited already."""
     recorder = reporting(*([] if interrupted else ["-d", "3"]))
     if interrupted:
         recorder.send_signal(signal.SIGINT)
-    assert server.asked.acquire(timeout=60), "it still waits, as it would for two minutes"
+    eventually(lambda: halted(recorder.pid), "it records on, as it would for two minutes")
     server.let.set()
-    assert {"main", "malloc"} & ended(recorder, tmp_path)
+    assert lines(ended(recorder, tmp_path))
 
 
 def test_a_second_interrupt_waits_for_no_network(reporting, server, tmp_path):
     """Names that are on this machine are there all the same."""
     recorder = reporting()
     recorder.send_signal(signal.SIGINT)
-    assert server.asked.acquire(timeout=60)
+    eventually(lambda: halted(recorder.pid), "it records on")
     recorder.send_signal(signal.SIGINT)
     recorder.wait(60)
-    assert "main" in ended(recorder, tmp_path)
+    report = ended(recorder, tmp_path)
+    assert "main" in names(report) and not lines(report)

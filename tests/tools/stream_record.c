@@ -380,11 +380,12 @@ struct snapshot *__wrap_collector_snapshot(struct collector *collector,
 }
 
 int __real_symbolizer_resolve(struct confined *, int, const char *, const uint64_t *, size_t,
-			      struct symbol_list *);
+			      enum confined_wait, struct symbol_list *);
 int __wrap_symbolizer_resolve(struct confined *confined, int fd, const char *path,
-			      const uint64_t *offsets, size_t count, struct symbol_list *lists)
+			      const uint64_t *offsets, size_t count, enum confined_wait network,
+			      struct symbol_list *lists)
 {
-	int error = __real_symbolizer_resolve(confined, fd, path, offsets, count, lists);
+	int error = __real_symbolizer_resolve(confined, fd, path, offsets, count, network, lists);
 	const struct file *file = NULL;
 
 	for (size_t i = 0; i < file_count; i++)

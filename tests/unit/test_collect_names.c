@@ -78,6 +78,69 @@ static void test_names_of_new_stacks_alone(void **state)
 	replay_quiet_free(replay);
 }
 
+/* Nobody waits for any answer: a report has the places, and the next one the names. */
+static void test_names_that_come_late(void **state)
+{
+	static const char *const first[] = {"stack 1 3 at 0x401110 0x401120",
+					    "block 3 1 0x1000 100 5", "snapshot", NULL};
+	static const char *const more[] = {"stack 1 4 at 0x401130 0x401120",
+					   "block 4 1 0x2000 900 5", "snapshot", NULL};
+	static const char *const same[] = {"snapshot", NULL};
+	struct replay *replay = replay_at(0x400000);
+	struct loop *loop = loop_new();
+	size_t ended = confined_ended(confined);
+
+	(void)state;
+	looked_up(replay);
+	confined_use_loop(confined, loop);
+	confined_wait_until(confined, 1);
+	replay_steps(replay, first);
+	/* what came since is not asked for before that has come */
+	replay_steps(replay, more);
+	assert_string_equal(leaf_of(replay->snapshots[1], 0), "[app+0x1130]");
+	assert_int_equal(replay->snapshots[0]->losses[LOSS_names_late], 2);
+	assert_int_equal(replay->snapshots[1]->losses[LOSS_names_late], 3);
+	assert_int_equal(looked_up(replay).resolved, 2);
+	while (confined_ended(confined) < ended + 2) /* and the build id */
+		assert_true(loop_wait(loop, -1) >= 0);
+	confined_wait_until(confined, 0);
+	replay_steps(replay, same);
+	assert_string_equal(leaf_of(replay->snapshots[2], 0), "main");
+	assert_string_equal(leaf_of(replay->snapshots[2], 1), "main");
+	assert_int_equal(replay->snapshots[2]->losses[LOSS_names_late], 0);
+	assert_int_equal(replay->snapshots[0]->stacks[0].number,
+			 replay->snapshots[2]->stacks[1].number);
+	assert_int_equal(looked_up(replay).resolved, 1);
+	confined_use_loop(confined, NULL);
+	loop_free(loop);
+	replay_quiet_free(replay);
+}
+
+/* More places of one file than are asked for at once. */
+static void test_many_names_of_a_file(void **state)
+{
+	enum { STACKS = 50, FRAMES = 100 };
+	struct replay *replay = replay_at(0x400000);
+	char line[FRAMES * 10 + 32];
+	const char *const steps[] = {line, NULL};
+	static const char *const report[] = {"block 3 1 0x1000 100 5", "snapshot", NULL};
+	size_t length;
+
+	(void)state;
+	looked_up(replay);
+	for (unsigned int i = 0; i < STACKS; i++) {
+		length = (size_t)snprintf(line, sizeof(line), "stack 1 %u at", i + 3);
+		for (unsigned int k = 0; k < FRAMES; k++)
+			length += (size_t)snprintf(line + length, sizeof(line) - length, " %#x",
+						   0x400010 + i * FRAMES + k);
+		replay_steps(replay, steps);
+	}
+	replay_steps(replay, report);
+	assert_int_equal(looked_up(replay).resolved, STACKS * FRAMES);
+	assert_int_equal(replay->snapshots[0]->losses[LOSS_names_late], 0);
+	replay_quiet_free(replay);
+}
+
 static uint64_t id_at(uint64_t start, uint64_t offset)
 {
 	struct replay *replay = replay_at(start);
@@ -173,6 +236,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names_of_new_stacks_alone),
+		cmocka_unit_test(test_names_that_come_late),
+		cmocka_unit_test(test_many_names_of_a_file),
 		cmocka_unit_test(test_ids_wherever_code_lies),
 		cmocka_unit_test(test_a_jit_goes_on),
 		cmocka_unit_test(test_a_jit_of_another_process),

@@ -5,6 +5,7 @@
  */
 #include "symbol_fixture.h"
 
+#include <errno.h>
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <netinet/in.h>
@@ -140,7 +141,7 @@ static void network_that_is_silent_costs_nothing_else(void **state)
 static void stripped_program_has_names(void **state)
 {
 	struct confined *confined = confined_new();
-	struct symbol_list list;
+	struct symbol_list list = {0};
 	struct truths truths;
 	int fd;
 
@@ -148,7 +149,7 @@ static void stripped_program_has_names(void **state)
 	truths_read(&truths, "whole");
 	fd = fixture_open("bare");
 	assert_int_equal(symbolizer_resolve(confined, fd, fixture_path("bare"),
-					    &truths.items[0].offset, 1, &list),
+					    &truths.items[0].offset, 1, CONFINED_WAIT_NOT, &list),
 			 0);
 	assert_truth(&truths.items[0], &list);
 	symbol_lists_release(&list, 1);
@@ -159,7 +160,7 @@ static void stripped_program_has_names(void **state)
 static void program_has_the_names_that_are_here(void **state)
 {
 	struct confined *confined = confined_new();
-	struct symbol_list list;
+	struct symbol_list list = {0};
 	struct truths truths;
 	int fd;
 
@@ -168,7 +169,7 @@ static void program_has_the_names_that_are_here(void **state)
 	truths_read(&truths, "whole");
 	fd = fixture_open("half");
 	assert_int_equal(symbolizer_resolve(confined, fd, fixture_path("half"),
-					    &truths.items[0].offset, 1, &list),
+					    &truths.items[0].offset, 1, CONFINED_WAIT_NOT, &list),
 			 0);
 	assert_int_equal(confined_patience(confined, CONFINED_DEBUGINFOD)->files[0].tries, 1);
 	assert_int_equal(list.count, 1);
@@ -178,6 +179,43 @@ static void program_has_the_names_that_are_here(void **state)
 	confined_free(confined);
 }
 
+static void serve_until(const struct confined *confined, struct loop *loop, size_t ended)
+{
+	while (confined_ended(confined) < ended)
+		assert_true(loop_wait(loop, -1) >= 0);
+}
+
+/* Nobody waits for either: what is here is there first, and stays when the network has had its time. */
+static void program_has_the_names_that_are_here_meanwhile(void **state)
+{
+	struct confined *confined = confined_new();
+	struct loop *loop = loop_new();
+	struct symbol_list list = {0};
+	struct truths truths;
+	int fd;
+
+	(void)state;
+	confined_use_loop(confined, loop);
+	confined_wait_until(confined, 1);
+	confined_patience(confined, CONFINED_DEBUGINFOD)->wait_ms = 2000;
+	truths_read(&truths, "whole");
+	fd = fixture_open("half");
+	for (size_t ended = 0; ended <= 2; ended++) {
+		serve_until(confined, loop, ended);
+		assert_int_equal(symbolizer_resolve(confined, fd, fixture_path("half"),
+						    &truths.items[0].offset, 1, CONFINED_WAIT_NOT,
+						    &list),
+				 ended == 2 ? 0 : -EINPROGRESS);
+		assert_int_equal(list.count, ended > 0);
+	}
+	assert_string_equal(list.symbols[0].name, "outer");
+	assert_int_equal(confined_calls(confined, CONFINED_NAMES), 1);
+	symbol_lists_release(&list, 1);
+	close(fd);
+	confined_free(confined);
+	loop_free(loop);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest outer[] = {
@@ -185,7 +223,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(network_that_is_silent_costs_nothing_else),
 	};
 	const struct CMUnitTest inner[] = {cmocka_unit_test(stripped_program_has_names)};
-	const struct CMUnitTest silent[] = {cmocka_unit_test(program_has_the_names_that_are_here)};
+	const struct CMUnitTest silent[] = {
+		cmocka_unit_test(program_has_the_names_that_are_here),
+		cmocka_unit_test(program_has_the_names_that_are_here_meanwhile),
+	};
 
 	if (argc < 2)
 		return cmocka_run_group_tests(outer, fixture_setup, fixture_teardown);

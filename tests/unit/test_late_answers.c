@@ -68,7 +68,7 @@ static int ask_late(const struct late *late, enum confined_need need, uint8_t nu
 		.fd = file,
 		.input = &number,
 		.length = 1,
-		.may_be_late = true,
+		.wait = CONFINED_WAIT_FIRST,
 	};
 	uint8_t answer = UINT8_MAX;
 	int error = confined_call_for(late->confined, &call, &answer, 1);

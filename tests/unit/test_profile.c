@@ -181,6 +181,7 @@ static void test_saved_profiles_stay_readable(void **state)
 	hostile->losses[LOSS_unwind_busy] = 0;    /* it was not told from others then, */
 	hostile->losses[LOSS_ended_left_out] = 0; /* and there were no such things */
 	hostile->losses[LOSS_python_frees_unread] = 0;
+	hostile->losses[LOSS_names_late] = 0;
 	check_saved(service_snapshot(), "tests/golden/service.pb.gz");
 	check_saved(hostile, "tests/golden/hostile.pb.gz");
 	check_saved(wide_snapshot(), "tests/golden/wide.pb.gz");

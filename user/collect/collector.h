@@ -83,7 +83,8 @@ void collector_told_before(struct collector *collector, uint64_t moment_ns);
 
 /*
  * Looks the names up that a snapshot would need by now, except those of perf maps, which change. It
- * may take long; a snapshot that follows soon then does not.
+ * may take long; a snapshot that follows soon then does not. Of names that are late (confined_wait_until())
+ * a snapshot says how many there are, and shows the places.
  */
 void collector_find_names(struct collector *collector);
 

@@ -468,6 +468,7 @@ struct snapshot *collector_snapshot(struct collector *collector,
 		snapshot->mode = request->mode;
 		fill_totals(snapshot, &counters, request);
 		snapshot->losses[LOSS_python_unnamed] += collector->stacks.unnamed;
+		snapshot->losses[LOSS_names_late] += names_late(collector->names);
 		error = fill_stacks(collector, snapshot, request, live, newest_ns, index_by_image);
 	}
 	free(live);

@@ -15,11 +15,20 @@ struct name {
 	UT_hash_handle hh;
 };
 
+/* Names in one file, whose answer is under way. */
+struct batch {
+	struct module *module;
+	struct name **names;
+	size_t count;
+};
+
 struct names {
 	struct confined *confined;
 	struct name *by_address;
-	struct name **pending; /* wanted, and not looked up */
+	struct name **pending; /* wanted, and not asked for */
 	size_t pending_count;
+	struct batch *batches; /* one a module */
+	size_t batch_count;
 	struct name_counts counts;
 };
 
@@ -49,14 +58,39 @@ void names_free(struct names *names)
 		return;
 	HASH_ITER (hh, names->by_address, name, next)
 		name_free(names, name);
+	for (size_t i = 0; i < names->batch_count; i++)
+		free(names->batches[i].names);
+	free(names->batches);
 	free(names->pending);
 	free(names);
+}
+
+/* Takes a batch out of the list, with what it has of memory. */
+static void drop_batch(struct names *names, size_t number)
+{
+	free(names->batches[number].names);
+	names->batches[number] = names->batches[--names->batch_count];
+}
+
+/* Nobody needs those of modules that are leaving. */
+static void forget_wanted(struct names *names)
+{
+	size_t kept = 0;
+
+	for (size_t i = names->batch_count; i-- > 0;)
+		if (names->batches[i].module->leaving)
+			drop_batch(names, i);
+	for (size_t i = 0; i < names->pending_count; i++)
+		if (!names->pending[i]->address.module->leaving)
+			names->pending[kept++] = names->pending[i];
+	names->pending_count = kept;
 }
 
 void names_evict(struct names *names)
 {
 	struct name *name, *next;
 
+	forget_wanted(names);
 	HASH_ITER (hh, names->by_address, name, next) {
 		if (name->address.module->leaving)
 			name_free(names, name);
@@ -104,52 +138,137 @@ static int by_module(const void *left, const void *right)
 	return 0;
 }
 
-/* Resolves a run of names in one module. Returns whether that was given up: then it is for another time. */
-static bool resolve_module(struct names *names, struct name **run, size_t count)
+/* Returns as symbolizer_resolve(); what is known of names stays theirs. */
+static int resolve(struct names *names, struct name *const *run, size_t count,
+		   enum confined_wait network)
 {
 	struct module *module = run[0]->address.module;
 	uint64_t *offsets = calloc(count, sizeof(*offsets));
 	struct symbol_list *lists = calloc(count, sizeof(*lists));
+	int error = -ENOMEM;
 
-	names->counts.resolved += count;
-	if (module->fd >= 0 && !module->build_id[0])
-		build_id_read(names->confined, module->fd, module->build_id);
-	if (offsets && lists && module->fd >= 0) {
-		for (size_t i = 0; i < count; i++)
+	if (offsets && lists) {
+		for (size_t i = 0; i < count; i++) {
 			offsets[i] = run[i]->address.value;
-		module->names_error = symbolizer_resolve(names->confined, module->fd, module->path,
-							 offsets, count, lists);
+			lists[i] = run[i]->list;
+		}
+		error = symbolizer_resolve(names->confined, module->fd, module->path, offsets,
+					   count, network, lists);
 		for (size_t i = 0; i < count; i++)
 			run[i]->list = lists[i];
 	}
 	free(offsets);
 	free(lists);
-	return module->names_error == -ECANCELED;
+	return error;
 }
 
+/* Names in one module. Returns -EINPROGRESS where more is to come, -ECANCELED where it was given up: then
+ * they are for another time. */
+static int ask(struct names *names, struct name *const *run, size_t count,
+	       enum confined_wait network)
+{
+	struct module *module = run[0]->address.module;
+	int id = 0, error;
+
+	if (module->fd < 0)
+		return 0;
+	if (!module->build_id[0])
+		id = build_id_read(names->confined, module->fd, module->build_id);
+	error = resolve(names, run, count, network);
+	module->names_error = error == -EINPROGRESS ? 0 : error;
+	return error == 0 && id == -EINPROGRESS ? id : error;
+}
+
+static bool is_asked(const struct names *names, const struct module *module)
+{
+	for (size_t i = 0; i < names->batch_count; i++)
+		if (names->batches[i].module == module)
+			return true;
+	return false;
+}
+
+/* For those of batches from the first one on that is given. */
+static void ask_again(struct names *names, size_t first, enum confined_wait network)
+{
+	for (size_t i = names->batch_count; i-- > first;) {
+		const struct batch *batch = &names->batches[i];
+		int error = ask(names, batch->names, batch->count, network);
+
+		if (error == -EINPROGRESS)
+			continue;
+		for (size_t k = 0; error == -ECANCELED && k < batch->count; k++)
+			array_append(&names->pending, &names->pending_count, batch->names[k]);
+		drop_batch(names, i);
+	}
+}
+
+/* Returns whether it is done with, or a batch has it. */
+static bool ask_first(struct names *names, struct name *const *run, size_t count)
+{
+	struct batch batch = {.module = run[0]->address.module, .count = count};
+	int error;
+
+	if (is_asked(names, batch.module))
+		return false;
+	error = ask(names, run, count, CONFINED_WAIT_NOT);
+	names->counts.resolved += error == -ECANCELED ? 0 : count;
+	if (error != -EINPROGRESS)
+		return error != -ECANCELED;
+	batch.names = malloc(count * sizeof(*run));
+	if (!batch.names || !array_append(&names->batches, &names->batch_count, batch)) {
+		free(batch.names);
+		return true;
+	}
+	memcpy(batch.names, run, count * sizeof(*run));
+	return true;
+}
+
+/* How many of those that begin there are in one module, and can be asked for at once. */
+static size_t run_length(struct name *const *pending, size_t count)
+{
+	size_t length = 1;
+
+	while (length < count && length < SYMBOL_OFFSETS_MAX &&
+	       pending[length]->address.module == pending[0]->address.module)
+		length++;
+	return length;
+}
+
+/* The network is waited for when all have the names that are here, but where it is waited for anyway. */
 void names_resolve(struct names *names)
 {
-	struct name **pending = names->pending;
-	size_t count = names->pending_count, left = 0;
+	struct name **pending;
+	size_t count, left = 0, old;
 
+	ask_again(names, 0, CONFINED_WAIT_NOT);
+	old = names->batch_count;
+	pending = names->pending;
+	count = names->pending_count;
 	if (!count)
 		return;
 	qsort(pending, count, sizeof(struct name *), by_module);
-	for (size_t start = 0, end; start < count; start = end) {
-		end = start + 1;
-		while (end < count &&
-		       pending[end]->address.module == pending[start]->address.module)
-			end++;
-		if (!resolve_module(names, pending + start, end - start))
+	for (size_t start = 0, length; start < count; start += length) {
+		length = run_length(pending + start, count - start);
+		if (ask_first(names, pending + start, length))
 			continue;
-		memmove(pending + left, pending + start, (end - start) * sizeof(struct name *));
-		left += end - start;
+		memmove(pending + left, pending + start, length * sizeof(struct name *));
+		left += length;
 	}
 	names->pending_count = left;
-	if (left)
-		return;
-	free(pending);
-	names->pending = NULL;
+	if (!left) {
+		free(pending);
+		names->pending = NULL;
+	}
+	ask_again(names, old, CONFINED_WAIT_AGAIN);
+}
+
+size_t names_late(const struct names *names)
+{
+	size_t count = names->pending_count;
+
+	for (size_t i = 0; i < names->batch_count; i++)
+		count += names->batches[i].count;
+	return count;
 }
 
 struct name_counts names_count(const struct names *names)

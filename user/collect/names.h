@@ -24,9 +24,14 @@ const struct name *names_want(struct names *names, const struct address *address
 /* Forgets those of modules that are leaving. */
 void names_evict(struct names *names);
 
-/* Looks up everything wanted and not yet known, a file at a time. A file that fails costs its
- * names. */
+/*
+ * Looks up everything wanted and not yet known, a file at a time. A file that fails costs its names. Where
+ * answers may be late (confined_wait_until()), so may be names: they are filled in by a later call.
+ */
 void names_resolve(struct names *names);
+
+/* How many were wanted when they were looked up last, and are not known, or not in full. */
+size_t names_late(const struct names *names);
 
 /* How often a name was wanted, and how many were looked up. */
 struct name_counts {

@@ -171,7 +171,7 @@ static void note_call(struct need *need, const struct stat *file)
 
 static bool may_be_left(const struct confined *confined, const struct confined_call *call)
 {
-	return call->may_be_late && confined->until_ns && confined->loop;
+	return call->wait != CONFINED_WAIT && confined->until_ns && confined->loop;
 }
 
 /* Sends a call on its way. */
@@ -218,6 +218,14 @@ static int end(struct confined *confined, const struct confined_call *call, stru
 	return error;
 }
 
+static uint64_t wait_until(const struct confined *confined, const struct confined_call *call,
+			   bool leave)
+{
+	if (!leave)
+		return UINT64_MAX;
+	return call->wait == CONFINED_WAIT_NOT ? 0 : confined->until_ns;
+}
+
 static int ask(struct confined *confined, const struct confined_call *call, const struct stat *file,
 	       struct confined_answer *answer, bool *alone)
 {
@@ -227,9 +235,9 @@ static int ask(struct confined *confined, const struct confined_call *call, cons
 
 	if (error)
 		return error;
-	if (leave && errand_is_left(errand))
+	if (leave && errand_is_left(errand) && call->wait != CONFINED_WAIT_AGAIN)
 		return -EINPROGRESS;
-	error = errand_wait(errand, confined->loop, leave ? confined->until_ns : UINT64_MAX,
+	error = errand_wait(errand, confined->loop, wait_until(confined, call, leave),
 			    confined->needs[call->need].given_up);
 	if (error != -EINPROGRESS)
 		return end(confined, call, errand, answer, alone);

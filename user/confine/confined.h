@@ -51,6 +51,14 @@ typedef int confined_fn(int fd, const void *input, size_t length, struct confine
 /* Of the function: an answer that is a copy of `length` bytes. Returns 0 or -ENOMEM. */
 int confined_answer_copy(struct confined_answer *answer, const void *data, size_t length);
 
+/* How long an answer is waited for where the caller can go on without: see confined_wait_until(). */
+enum confined_wait {
+	CONFINED_WAIT,       /* it cannot */
+	CONFINED_WAIT_FIRST, /* until the moment, when it is asked for the first time; */
+	CONFINED_WAIT_AGAIN, /* each time */
+	CONFINED_WAIT_NOT,
+};
+
 struct confined_call {
 	enum confined_need need;
 	confined_fn *function;
@@ -62,8 +70,7 @@ struct confined_call {
 	/* The answer hangs on the file and the input alone: it is kept, and the same call about a file
 	 * that did not change is not made again. */
 	bool keep;
-	/* The caller can go on without it, and ask again: see confined_wait_until(). */
-	bool may_be_late;
+	enum confined_wait wait;
 };
 
 /*
@@ -86,11 +93,11 @@ bool confined_has_network(void);
 void confined_use_loop(struct confined *confined, struct loop *loop);
 
 /*
- * An answer that may be late is waited for until this moment of CLOCK_MONOTONIC alone, where there is a
- * loop; 0: as all others are. One that is not there by then is under way: the call returns -EINPROGRESS, its
- * process works on, and what comes is taken in while the loop is served. The same call made again has the
- * answer, or waits no more for it; without such a moment it waits for that one as for any. Of many that are
- * under way the next one is not begun: it, too, is to be asked again.
+ * An answer that its caller can go on without is waited for until this moment of CLOCK_MONOTONIC at the
+ * most, where there is a loop; 0: as all others are. One that is not there is under way: the call returns
+ * -EINPROGRESS, its process works on, and what comes is taken in while the loop is served. The same call
+ * made again has the answer, or is told the same; without such a moment it waits for that one as for any.
+ * Of many that are under way the next one is not begun: it, too, is to be asked again.
  */
 void confined_wait_until(struct confined *confined, uint64_t moment_ns);
 

@@ -92,7 +92,11 @@ static bool is_hexadecimal(const char *text, size_t length)
 int build_id_read(struct confined *confined, int fd, char text[BUILD_ID_TEXT_MAX])
 {
 	const struct confined_call call = {
-		.need = CONFINED_NAMES, .function = read_confined, .fd = fd};
+		.need = CONFINED_NAMES,
+		.function = read_confined,
+		.fd = fd,
+		.wait = CONFINED_WAIT_FIRST,
+	};
 	struct confined_answer answer;
 	int error = confined_call(confined, &call, &answer);
 

@@ -15,9 +15,8 @@
 
 #include "symbolizer.h"
 
-#define SYMBOL_OFFSETS_MAX 4096u
-#define SYMBOL_PATH_MAX    4096u
-#define SYMBOL_ANSWER_MAX  (32u << 20)
+#define SYMBOL_PATH_MAX   4096u
+#define SYMBOL_ANSWER_MAX (32u << 20)
 
 struct symbol_question {
 	char path[SYMBOL_PATH_MAX + 1];

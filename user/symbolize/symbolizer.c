@@ -37,50 +37,76 @@ static int resolve_confined(int fd, const void *input, size_t length,
 	return error;
 }
 
-static int resolve_as(struct confined *confined, enum confined_need need, int fd, const char *path,
-		      const uint64_t *offsets, size_t count, struct symbol_list *lists)
+/* What is asked for in one call. */
+struct query {
+	struct confined *confined;
+	int fd;
+	const char *path;
+	const uint64_t *offsets;
+	size_t count;
+};
+
+/* What the lists have stays where there is no answer. */
+static int resolve_as(const struct query *query, enum confined_need need, enum confined_wait wait,
+		      struct symbol_list *lists)
 {
-	struct confined_call call = {.need = need, .function = resolve_confined, .fd = fd};
+	struct confined_call call = {
+		.need = need, .function = resolve_confined, .fd = query->fd, .wait = wait};
 	struct confined_answer answer;
 	void *question;
-	int error =
-		symbol_question_encode(path ? path : "", offsets, count, &question, &call.length);
+	int error = symbol_question_encode(query->path ? query->path : "", query->offsets,
+					   query->count, &question, &call.length);
 
 	call.input = question;
 	if (!error)
-		error = confined_call(confined, &call, &answer);
+		error = confined_call(query->confined, &call, &answer);
 	free(question);
 	if (error)
 		return error;
-	return confined_settle(confined, need, &answer, symbol_lists_decode(&answer, lists, count));
+	symbol_lists_release(lists, query->count);
+	return confined_settle(query->confined, need, &answer,
+			       symbol_lists_decode(&answer, lists, query->count));
 }
 
-/* What the network does not answer in time has the names that are here. */
-static int resolve_part(struct confined *confined, int fd, const char *path,
-			const uint64_t *offsets, size_t count, struct symbol_list *lists)
+static int resolve_here(const struct query *query, struct symbol_list *lists)
 {
-	if (confined_has_network()) {
-		int error =
-			resolve_as(confined, CONFINED_DEBUGINFOD, fd, path, offsets, count, lists);
+	return resolve_as(query, CONFINED_NAMES, CONFINED_WAIT_FIRST, lists);
+}
 
-		if (error != -ETIME && error != -ECANCELED)
-			return error;
-	}
-	return resolve_as(confined, CONFINED_NAMES, fd, path, offsets, count, lists);
+static bool has_some(const struct symbol_list *lists, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (lists[i].count)
+			return true;
+	return false;
+}
+
+/* What the network does not answer in time has the names that are here, and so has what it is still
+ * asked for. */
+static int resolve_anywhere(const struct query *query, enum confined_wait wait,
+			    struct symbol_list *lists)
+{
+	int error = resolve_as(query, CONFINED_DEBUGINFOD, wait, lists);
+	bool has = has_some(lists, query->count);
+
+	if (error == -EINPROGRESS && !has)
+		resolve_here(query, lists);
+	if (error == -ETIME && has)
+		return 0;
+	return error == -ETIME || error == -ECANCELED ? resolve_here(query, lists) : error;
 }
 
 int symbolizer_resolve(struct confined *confined, int fd, const char *path, const uint64_t *offsets,
-		       size_t count, struct symbol_list *lists)
+		       size_t count, enum confined_wait network, struct symbol_list *lists)
 {
-	int error = 0;
+	const struct query query = {confined, fd, path, offsets, count};
+	int error;
 
-	if (count)
-		memset(lists, 0, count * sizeof(*lists));
-	for (size_t done = 0, part; done < count && !error; done += part) {
-		part = count - done < SYMBOL_OFFSETS_MAX ? count - done : SYMBOL_OFFSETS_MAX;
-		error = resolve_part(confined, fd, path, offsets + done, part, lists + done);
-	}
-	if (error)
+	if (!count)
+		return 0;
+	error = confined_has_network() ? resolve_anywhere(&query, network, lists)
+				       : resolve_here(&query, lists);
+	if (error && error != -EINPROGRESS)
 		symbol_lists_release(lists, count);
 	return error;
 }

@@ -21,6 +21,9 @@
 #define REPORT_NS UINT64_C(2000000000)
 #define LAST_NS   UINT64_C(20000000000)
 
+/* For names that a report needs, where another one follows. */
+#define NAMES_NS UINT64_C(1000000000)
+
 static int load(struct tracer *tracer)
 {
 	const struct loaded_config config = {
@@ -547,7 +550,8 @@ int tracer_each_block(const struct tracer *tracer,
 
 /*
  * Names first: files may take long to be read, and the figures are then those of the moment when all
- * is at hand. What came meanwhile is in them.
+ * is at hand. What came meanwhile is in them. Where another report follows, it is soon: that one has the
+ * names that are not there by then.
  */
 struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
 				 const struct judged_blocks *judged,
@@ -567,6 +571,7 @@ struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
 	struct snapshot *snapshot;
 
 	if (!tracer->stopped) {
+		confined_wait_until(tracer->confined, clock_ns(CLOCK_MONOTONIC) + NAMES_NS);
 		collector_find_names(tracer->collector);
 		take_records(tracer, REPORT_NS);
 		settle_frees(tracer);
@@ -585,6 +590,7 @@ struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
 	snapshot = collector_snapshot(tracer->collector, &request);
 	if (snapshot && since)
 		since_fill(since, snapshot);
+	confined_wait_until(tracer->confined, 0);
 	snapshot = merge_equal(snapshot);
 	tell_troubles(tracer);
 	return snapshot;
