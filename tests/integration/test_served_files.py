@@ -37,10 +37,11 @@ class Server:
         self.lines.until("^ready$")
         self.library = directory / "lib.so"
 
-    def fall_silent(self):
-        self.process.stdin.write("\n")
+    def do(self, what):
+        """hold, let, silent"""
+        self.process.stdin.write(f"{what}\n")
         self.process.stdin.flush()
-        self.lines.until("^silent$")
+        self.lines.until(f"^{what}$")
 
     def requests(self):
         """Those of its silence; what ran into it ends with the server."""
@@ -62,7 +63,7 @@ def run(server, command, directory, wrap=()):
     """A command on a target that has the library, while its server is silent: status, what it said, what
     was asked of the server."""
     with Target("hostile", "--library", server.library) as target:
-        server.fall_silent()
+        server.do("silent")
         process = subprocess.Popen([*wrap, UNFREED, *command, str(target.pid)], text=True,
                                    cwd=directory, stdout=subprocess.DEVNULL,
                                    stderr=subprocess.PIPE)

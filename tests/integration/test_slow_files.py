@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """While a file is read that takes its time, all else goes on: nothing that the programs send is lost,
-and reports come when they are due.
+reports come when they are due, and other targets get their probes.
 
 A server of debug information that does not answer until it is let is such a file: which moment of a
 recording it holds up, and for how long, is then the test's to say.
@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -19,8 +20,9 @@ import threading
 
 import pytest
 
-from conftest import TIMEOUT, TOTALS, UNFREED, Lines, Target, eventually, needs, program
+from conftest import TIMEOUT, TOTALS, UNFREED, Lines, Target, eventually, needs, own_libc, program, sums
 from servers import children
+from test_served_files import Server as FileServer
 
 # The records of these stacks are more than the ring buffer holds, those of each target are not.
 OTHERS = 3
@@ -234,3 +236,68 @@ def test_a_second_interrupt_waits_for_no_network(reporting, server, tmp_path):
     recorder.wait(60)
     report = ended(recorder, tmp_path)
     assert "main" in names(report) and not lines(report)
+
+
+class Child:
+    """A program that a shell starts, which waits as a Target does."""
+
+    def __init__(self, shell, path, directory):
+        self.path = path
+        ends = [directory / f"{path.parent.name}-{end}" for end in ("in", "out")]
+        for end in ends:
+            os.mkfifo(end)
+        shell.process.stdin.write(f"{path} {ends[0]} {ends[1]}\n")
+        shell.process.stdin.flush()
+        self.input = open(ends[0], "w")
+        self.lines = Lines(open(ends[1]))
+        self.lines.until("^ready$")
+
+    def probed(self, errors):
+        """Once its allocator has its probes."""
+        pattern = f"process [0-9]+: {self.path} "
+        line = next((line for line in errors.seen if re.search(pattern, line)), None) or errors.until(pattern)
+        self.pid = int(re.search("process ([0-9]+)", line).group(1))
+
+    def go(self):
+        print(file=self.input, flush=True)
+        self.truth = json.loads(self.lines.until("^{"))
+
+
+SHELL = 'echo ready; while read program in out; do "$program" <"$in" >"$out" & done; wait'
+
+
+def test_others_are_attached_while_a_file_is_read(tmp_path):
+    """Two programs with allocators of their own; the first one lies where reading takes its time."""
+    quick = tmp_path / "quick/program"
+    quick.parent.mkdir()
+    shutil.copy(program("family.static"), quick)
+    path = tmp_path / "report.json"
+    with contextlib.ExitStack() as ends:
+        server = ends.enter_context(FileServer(tmp_path / "slow", program("family.static"), 0))
+        shell = ends.enter_context(Target(pathlib.Path("/bin/sh"), "-c", SHELL, environment=own_libc(tmp_path)))
+        recorder = ends.enter_context(subprocess.Popen(
+            [UNFREED, "record", "--exact", "-v", "--follow-forks", "--all-stacks", "-o", path, "-p", str(shell.pid)],
+            stderr=subprocess.PIPE, text=True))
+        ends.callback(recorder.kill)
+        ends.callback(server.process.kill)  # what waits for it cannot be killed
+        errors = Lines(recorder.stderr)
+        errors.until("^unfreed: tracing ")
+        recorder.send_signal(signal.SIGSTOP)  # so that it sees it when it is slow
+        slow = Child(shell, server.library, tmp_path)
+        server.do("hold")
+        recorder.send_signal(signal.SIGCONT)
+        quick = Child(shell, quick, tmp_path)
+        quick.probed(errors)
+        quick.go()
+        server.do("let")
+        slow.probed(errors)
+        slow.go()
+        report = stop(recorder, errors, path)
+    assert "took too long" not in errors.rest()
+    for child in (quick, slow):
+        seen = sums(report, lambda stack: stack["frames"][-1]["name"], child.pid)
+        for name, truth in child.truth["by_function"].items():
+            assert seen[name] == {key: truth[key] for key in TOTALS[:4]}, (child.path, name)
+    # the walker learns of a new image's mappings a moment after the exec
+    assert {cause for cause, count in report["losses"].items() if count} <= {
+        "unwind_no_mapping", "unwind_busy"}

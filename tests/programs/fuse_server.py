@@ -2,7 +2,8 @@
 """A file system of one file, lib.so, that is served by this process: fuse_server.py DIRECTORY FILE UID.
 
 It is mounted at DIRECTORY, as the user's with that number, and has the contents of FILE. Says "ready".
-After a line of input it answers nothing more, and prints each request. Ends with its input."""
+After the line "hold" nothing that is to be read is answered, until the line "let"; after "silent" nothing
+at all any more, and each request is printed. Ends with its input."""
 import ctypes
 import os
 import struct
@@ -13,6 +14,7 @@ LOOKUP, FORGET, GETATTR, OPEN, READ, STATFS, RELEASE, FLUSH, INIT, OPENDIR = \
     1, 2, 3, 14, 15, 17, 18, 25, 26, 27  # fmt: skip
 ENOENT, ENOSYS = 2, 38
 ROOT, FILE = 1, 2
+KEEP_CACHE = 2  # else the kernel drops what it has read of a file when that is opened, and waits for it
 HEADER = struct.Struct("<IIQQIII4x")  # length, opcode, unique, node, uid, gid, pid
 
 directory, path, uid = sys.argv[1:]
@@ -24,6 +26,8 @@ options = f"fd={device},rootmode=40000,user_id={uid},group_id=0,allow_other"
 if libc.mount(b"served", directory.encode(), b"fuse.served", 0, options.encode()):
     sys.exit(f"cannot mount: {os.strerror(ctypes.get_errno())}")
 silent = threading.Event()
+holding = threading.Lock()
+held = None  # the answers, while they are held
 
 
 def attributes(node):
@@ -41,13 +45,35 @@ def answer(opcode, node, body):
     if opcode == GETATTR:
         return 0, struct.pack("<Q2I", 0, 0, 0) + attributes(node)
     if opcode in (OPEN, OPENDIR):
-        return 0, struct.pack("<Q2I", 1, 0, 0)
+        return 0, struct.pack("<Q2I", 1, KEEP_CACHE, 0)
     if opcode == READ:
         _, offset, size = struct.unpack_from("<QQI", body)
         return 0, content[offset:offset + size]
     if opcode == STATFS:
         return 0, struct.pack("<5Q4I24x", 1, 1, 1, 1, 1, 4096, 255, 4096, 0)
     return (0 if opcode in (RELEASE, FLUSH) else ENOENT if opcode == LOOKUP else ENOSYS), b""
+
+
+def send(message):
+    with holding:
+        if held is not None and message[0] == READ:
+            held.append(message)
+        else:
+            os.write(device, message[1])
+
+
+def hold():
+    global held
+    with holding:
+        held = []
+
+
+def let():
+    global held
+    with holding:
+        messages, held = held, None
+    for message in messages:
+        send(message)
 
 
 def serve():
@@ -58,13 +84,12 @@ def serve():
             print(f"opcode {opcode} of {pid}", flush=True)
         elif opcode != FORGET:
             error, data = answer(opcode, node, request[40:])
-            os.write(device, struct.pack("<IiQ", 16 + len(data), -error, unique) + data)
+            send((opcode, struct.pack("<IiQ", 16 + len(data), -error, unique) + data))
 
 
 threading.Thread(target=serve, daemon=True).start()
 print("ready", flush=True)
-if sys.stdin.readline():
-    silent.set()
-    print("silent", flush=True)
-    sys.stdin.read()
+for line in sys.stdin:
+    {"hold": hold, "let": let, "silent": silent.set}[line.strip()]()
+    print(line.strip(), flush=True)
 libc.umount2(directory.encode(), 2)

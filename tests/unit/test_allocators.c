@@ -387,13 +387,55 @@ static void test_a_process_that_is_gone(void **state)
 	mappings_release(&mappings);
 }
 
+/* Files that are still being read are told, and found when they have been. */
+static void test_files_that_come_late(void **state)
+{
+	struct loop *loop = loop_new();
+	struct allocators allocators;
+	struct mappings mappings;
+	size_t ended, late = 1;
+	char *skipped;
+
+	(void)state;
+	need_privilege();
+	build("cc", "-static", "program.c", "late");
+	pid_t pid = start("late", NULL);
+	assert_int_equal(mappings_read(&procfs, pid, &mappings), 0);
+	confined_use_loop(confined, loop);
+	confined_wait_until(confined, 1);
+	/* it is read once more where the first reader had read other files */
+	for (ended = confined_ended(confined); late; ended++) {
+		while (confined_ended(confined) < ended)
+			assert_true(loop_wait(loop, -1) >= 0);
+		assert_int_equal(
+			allocators_find(&procfs, confined, pid, &mappings, &allocators, &skipped),
+			0);
+		late = allocators.late_count;
+		assert_null(skipped);
+		assert_int_equal(allocators.count, !late);
+		assert_true(!late || allocators.late[0].inode == mappings.items[0].inode);
+		allocators_release(&allocators);
+	}
+	assert_in_range(ended, 2, 3);
+	confined_wait_until(confined, 0);
+	confined_use_loop(confined, NULL);
+	loop_free(loop);
+	mappings_release(&mappings);
+	stop(pid);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_glibc),    cmocka_unit_test(test_static_glibc),
-		cmocka_unit_test(test_musl),     cmocka_unit_test(test_static_musl),
-		cmocka_unit_test(test_jemalloc), cmocka_unit_test(test_tcmalloc),
-		cmocka_unit_test(test_mimalloc), cmocka_unit_test(test_a_process_that_is_gone),
+		cmocka_unit_test(test_glibc),
+		cmocka_unit_test(test_static_glibc),
+		cmocka_unit_test(test_musl),
+		cmocka_unit_test(test_static_musl),
+		cmocka_unit_test(test_jemalloc),
+		cmocka_unit_test(test_tcmalloc),
+		cmocka_unit_test(test_mimalloc),
+		cmocka_unit_test(test_a_process_that_is_gone),
+		cmocka_unit_test(test_files_that_come_late),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

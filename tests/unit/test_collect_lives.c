@@ -126,9 +126,43 @@ static void test_nothing_is_left_of_the_removed(void **state)
 	replay_quiet_free(replay);
 }
 
+/* Of a file that is still being read: its code is not in the list, so that nothing is guessed there. */
+static void test_tables_that_come_late(void **state)
+{
+	static const char *const begin[] = {"file app /srv/app",
+					    "symbol 0x1100 0x100 main",
+					    "process 10 app /srv/app --serve",
+					    "maps 10 0x400000 0x402000 0 app",
+					    "trace 1 10",
+					    NULL};
+	struct replay *replay = replay_quiet();
+	const uint64_t *list = &replay->unwind.spaces[1];
+	struct loop *loop = loop_new();
+	size_t ended = confined_ended(confined);
+
+	(void)state;
+	replay_steps(replay, begin);
+	confined_use_loop(confined, loop);
+	confined_wait_until(confined, 1);
+	assert_false(collector_refresh(replay->collector, 10));
+	assert_int_equal(UNWIND_LIST_COUNT(*list), 0);
+	collector_refresh_late(replay->collector);
+	assert_false(collector_refresh(replay->collector, 10));
+	while (confined_ended(confined) == ended)
+		assert_true(loop_wait(loop, -1) >= 0);
+	collector_refresh_late(replay->collector);
+	assert_int_equal(UNWIND_LIST_COUNT(*list), 1);
+	assert_true(collector_refresh(replay->collector, 10));
+	confined_wait_until(confined, 0);
+	confined_use_loop(confined, NULL);
+	loop_free(loop);
+	replay_quiet_free(replay);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_tables_that_come_late),
 		cmocka_unit_test(test_files_of_the_dead_are_closed),
 		cmocka_unit_test(test_files_of_stacks_stay),
 		cmocka_unit_test(test_nothing_is_left_of_the_removed),

@@ -176,11 +176,20 @@ static int add_hidden(struct finder *finder, const struct survey *survey,
 	return -ENOMEM;
 }
 
+static int add_late(struct finder *finder, const struct mapping *mapping)
+{
+	struct allocators *found = finder->found;
+
+	return array_append(&found->late, &found->late_count, mapping_file(mapping)) ? 0 : -ENOMEM;
+}
+
 static int add_object(struct finder *finder, const struct mapping *mapping, int fd)
 {
 	struct survey survey;
 	int error = survey_request(finder->confined, fd, &survey);
 
+	if (error == -EINPROGRESS)
+		return add_late(finder, mapping);
 	if (error) {
 		skip(finder, mapping->path, confined_error_text(error));
 		return error == -ENOMEM ? error : 0;
@@ -262,6 +271,7 @@ void allocators_release(struct allocators *allocators)
 	for (size_t i = 0; i < allocators->hidden_count; i++)
 		free(allocators->hidden[i].path);
 	free(allocators->hidden);
+	free(allocators->late);
 	free(allocators->items);
 	free(allocators->linker_path);
 	if (allocators->linker_fd >= 0)

@@ -43,6 +43,9 @@ struct allocators {
 	size_t count;
 	struct hidden_allocator *hidden;
 	size_t hidden_count;
+	/* Files that are still being looked through: see confined_wait_until(). */
+	struct file_numbers *late;
+	size_t late_count;
 	/* The dynamic linker's rendezvous function, called after each dlopen and dlclose. */
 	int linker_fd; /* -1: none (static executable) */
 	char *linker_path;

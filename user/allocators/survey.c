@@ -205,6 +205,7 @@ static int call_survey(struct confined *confined, int fd, bool alone, struct sur
 		.fd = fd,
 		.alone = alone,
 		.keep = true,
+		.wait = CONFINED_WAIT_FIRST,
 	};
 	struct confined_answer answer;
 	int error = confined_call(confined, &call, &answer);

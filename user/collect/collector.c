@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "collector_internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -87,16 +88,31 @@ static void refresh(struct collector *collector, struct image *image)
 		unwinding_confirm(collector->unwinding, image);
 		return;
 	}
-	image->unwound = !unwinding_update(collector->unwinding, &collector->modules,
-					   collector->images.procfs, image);
+	int error = unwinding_update(collector->unwinding, &collector->modules,
+				     collector->images.procfs, image);
+
+	image->unwound = !error;
+	image->late = error == -EINPROGRESS;
 }
 
-void collector_refresh(struct collector *collector, uint32_t pid)
+bool collector_refresh(struct collector *collector, uint32_t pid)
 {
 	struct image *image = images_find_pid(&collector->images, pid);
 
 	if (image)
 		refresh(collector, image);
+	return !image || !image->late;
+}
+
+void collector_refresh_late(struct collector *collector)
+{
+	unwinding_learn_late(collector->unwinding, &collector->modules);
+	for (size_t i = 0; i < collector->images.count; i++) {
+		struct image *image = collector->images.items[i];
+
+		if (image->late && !image->gone)
+			refresh(collector, image);
+	}
 }
 
 /* Lets go what nobody needs any more: mappings, files, their tables and names. */

@@ -64,9 +64,13 @@ int collector_each_image(const struct collector *collector,
 /*
  * Looks at what a process has mapped now: opens the files of its code, so that names can be found
  * when the process is gone, and gives the walker their tables. To be called while it lives,
- * whenever it may have mapped more.
+ * whenever it may have mapped more. Returns whether all tables are there, as far as they can be: where
+ * answers may be late (confined_wait_until()) some may be.
  */
-void collector_refresh(struct collector *collector, uint32_t pid);
+bool collector_refresh(struct collector *collector, uint32_t pid);
+
+/* Gives the walker those tables that were late and are there now. */
+void collector_refresh_late(struct collector *collector);
 
 /*
  * Takes a record (of any type) from the ring buffer in. Returns the image that it concerns (of a

@@ -58,6 +58,7 @@ struct image {
 	struct mappings former;    /* code that was unmapped since: records of it may still come */
 	uint32_t unloads;          /* libraries had been unloaded so often when they were read */
 	bool unwound;              /* the walker has its tables */
+	bool late;                 /* but for some that are being made */
 	bool gone;                 /* the process exited or went on to another image */
 	bool spared;               /* it was gone when mappings were forgotten last */
 	bool removed;              /* to be forgotten */

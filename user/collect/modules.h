@@ -15,6 +15,7 @@ struct module {
 	char *path;               /* as the target sees it; "[vdso]" */
 	int fd;                   /* negative: an errno, it could not be opened */
 	int table_error;          /* 0, or why there is no unwind table */
+	bool table_late;          /* it is being made */
 	int names_error;          /* 0, or why there are no names */
 	bool told;                /* that one of the three is so */
 	bool spared;              /* nobody used it when that was looked at last */

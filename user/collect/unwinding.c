@@ -54,7 +54,7 @@ static int read_table(struct unwinding *unwinding, struct module *module)
 	struct unwind_key key = unwind_key_vdso;
 	struct unwind_file file = {0};
 	struct stat status;
-	int number;
+	int number, error;
 
 	if (!module || module->fd < 0)
 		return UNWIND_NO_FILE;
@@ -64,12 +64,17 @@ static int read_table(struct unwinding *unwinding, struct module *module)
 		key = unwind_key_of(&status);
 	}
 	number = unwind_tables_find(unwinding->tables, &key);
-	if (number >= 0)
+	if (number >= 0) {
+		module->table_late = false;
 		return number;
+	}
+	error = is_vdso(module) ? unwind_file_build_vdso(&file)
+				: unwind_file_request(unwinding->confined, module->fd, &file);
+	module->table_late = error == -EINPROGRESS;
+	if (module->table_late)
+		return UNWIND_NO_FILE;
 	/* A file without a table is added too, so that it is not read again. */
-	module->table_error = is_vdso(module)
-				      ? unwind_file_build_vdso(&file)
-				      : unwind_file_request(unwinding->confined, module->fd, &file);
+	module->table_error = error;
 	number = unwind_tables_add(unwinding->tables, &key, &file);
 	unwind_file_release(&file);
 	if (number >= 0)
@@ -176,6 +181,7 @@ int unwinding_update(struct unwinding *unwinding, struct modules *modules,
 	const struct mappings *mappings = &image->mappings;
 	struct unwind_placement *placements = calloc(mappings->count + 1, sizeof(*placements));
 	size_t count = 0, vanished = 0;
+	bool late = false;
 	int error;
 
 	if (!placements)
@@ -186,13 +192,18 @@ int unwinding_update(struct unwinding *unwinding, struct modules *modules,
 		if (!mapping->executable || !strcmp(mapping->path, "[vsyscall]"))
 			continue;
 		struct module *module = modules_get(modules, procfs, (pid_t)image->pid, mapping);
+		int file = find_table(unwinding, module);
 
 		vanished += mapping->inode && !module;
+		if (module && module->table_late) { /* a walk ends there, and guesses nothing */
+			late = true;
+			continue;
+		}
 		placements[count++] = (struct unwind_placement){
 			.start = mapping->start,
 			.end = mapping->end,
 			.file_offset = mapping->file_offset,
-			.file = find_table(unwinding, module),
+			.file = file,
 			.stays = mapping_stays(image, mapping),
 			.mark = mark_of(mapping),
 		};
@@ -205,7 +216,7 @@ int unwinding_update(struct unwinding *unwinding, struct modules *modules,
 	if (error)
 		return error;
 	unwinding_confirm(unwinding, image);
-	return vanished ? -ESTALE : 0;
+	return vanished ? -ESTALE : late ? -EINPROGRESS : 0;
 }
 
 void unwinding_learn(struct unwinding *unwinding, struct module *module)
@@ -214,6 +225,13 @@ void unwinding_learn(struct unwinding *unwinding, struct module *module)
 
 	if (number >= 0)
 		unwind_tables_put(unwinding->tables, number);
+}
+
+void unwinding_learn_late(struct unwinding *unwinding, const struct modules *modules)
+{
+	for (size_t i = 0; i < modules->count; i++)
+		if (modules->items[i]->table_late)
+			unwinding_learn(unwinding, modules->items[i]);
 }
 
 void unwinding_forget(struct unwinding *unwinding, const struct module *module)

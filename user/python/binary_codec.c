@@ -91,6 +91,7 @@ static int call_parts(struct confined *confined, int fd, bool alone, struct bina
 		.fd = fd,
 		.alone = alone,
 		.keep = true,
+		.wait = CONFINED_WAIT_FIRST,
 	};
 	struct confined_answer answer;
 	int error = confined_call(confined, &call, &answer);

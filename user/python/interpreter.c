@@ -106,7 +106,7 @@ static int open_binary(const struct procfs *procfs, struct confined *confined, p
 	int error = binary_open(procfs, confined, pid, mapping, &interpreter->binary,
 				interpreter->symbols);
 
-	if (error == -ENOMEM || error == -EMFILE)
+	if (error == -ENOMEM || error == -EMFILE || error == -EINPROGRESS)
 		return error;
 	if (error && is_suspect(mapping->path, error))
 		failure_set(failure, STATUS_TARGET, "%s: %s", mapping->path,

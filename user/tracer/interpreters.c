@@ -417,7 +417,7 @@ static int look(struct interpreters *interpreters, struct interpreter *interpret
 		tell_why(interpreters, interpreter, EVENT_NO_PYTHON);
 		return 0;
 	}
-	if (--interpreter->tries == 0)
+	if (error != -EINPROGRESS && --interpreter->tries == 0)
 		tell_not_understood(interpreters, interpreter);
 	return 0;
 }

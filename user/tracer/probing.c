@@ -178,8 +178,16 @@ static int fail_to_read(pid_t pid, int error, struct failure *failure)
 			   strerror(-error));
 }
 
-int probing_attach(struct probing *probing, pid_t pid, struct probed_files *files, bool *linker,
-		   struct failure *failure)
+static bool is_late(const struct allocators *allocators, const struct mapping *mapping)
+{
+	for (size_t i = 0; i < allocators->late_count; i++)
+		if (mapping_is_of(mapping, allocators->late[i].device, allocators->late[i].inode))
+			return true;
+	return false;
+}
+
+int probing_attach(struct probing *probing, pid_t pid, struct probed_files *files,
+		   struct probing_result *found, struct failure *failure)
 {
 	struct mappings all = {0}, fresh = {0};
 	struct allocators allocators = {.linker_fd = -1};
@@ -187,7 +195,7 @@ int probing_attach(struct probing *probing, pid_t pid, struct probed_files *file
 	char *skipped = NULL;
 	int result = mappings_read(probing->procfs, pid, &all);
 
-	*linker = false;
+	*found = (struct probing_result){0};
 	if (!result)
 		result = select_new_files(files, &all, &fresh);
 	if (!result && fresh.count)
@@ -202,9 +210,10 @@ int probing_attach(struct probing *probing, pid_t pid, struct probed_files *file
 								      .text = skipped});
 		result = install_found(&look, failure);
 		note_hidden(&look);
-		*linker = allocators.linker_hook;
+		*found = (struct probing_result){allocators.linker_hook, allocators.late_count};
 		for (size_t i = 0; i < fresh.count; i++)
-			note_file(files, &fresh.items[i]);
+			if (!is_late(&allocators, &fresh.items[i]))
+				note_file(files, &fresh.items[i]);
 	}
 	free(skipped);
 	allocators_release(&allocators);

@@ -34,13 +34,18 @@ struct probing {
 	uint64_t unprobed; /* allocators that could not be probed, so far */
 };
 
+/* What came of it, beside probes. */
+struct probing_result {
+	bool linker; /* the dynamic linker's was one of them */
+	bool late;   /* files are still being looked through: it is to be called again */
+};
+
 /*
  * Puts probes on the allocators that a process has mapped by now and that `files` does not have yet.
- * *linker: whether the dynamic linker's probe was one of them. Returns the number of allocators that
- * got probes, or -1 with `failure` filled.
+ * Returns the number of allocators that got probes, or -1 with `failure` filled.
  */
-int probing_attach(struct probing *probing, pid_t pid, struct probed_files *files, bool *linker,
-		   struct failure *failure);
+int probing_attach(struct probing *probing, pid_t pid, struct probed_files *files,
+		   struct probing_result *found, struct failure *failure);
 
 /* What is in place stays, until the keeper ends. */
 void probed_files_release(struct probed_files *files);

@@ -2,8 +2,9 @@
 /*
  * The processes of a tracer, as they come and go.
  *
- *   found     it is traced, under a space of its own; nothing is known of it yet
- *   surveyed  its files were looked at
+ *   found     it is traced, under a space of its own; nothing is known of it yet, as where the table of
+ *             one of its files is still being made
+ *   surveyed  its files were looked at, but for those that are late
  *   attached  its probes are in place
  *   watching  what it allocates is recorded
  *   paused    its probes are in place, and nothing is recorded
@@ -38,7 +39,8 @@ struct traced {
 	size_t old_space_count;
 	struct probed_files files; /* with probes for this process alone */
 	uint64_t looked_ns;        /* when what it has mapped was looked at last */
-	bool asked;                /* by its number, so that its end is told */
+	bool late;  /* files of it are still being read: it is not attached in full */
+	bool asked; /* by its number, so that its end is told */
 	bool told;
 	int status; /* once it is gone: as wait(2) has it */
 };

@@ -178,80 +178,6 @@ int tracer_add_process(struct tracer *tracer, pid_t pid, struct failure *failure
 			   strerror(-error));
 }
 
-/*
- * A child must be traced from its first instruction on, so that with follow_forks the probes are for
- * every process, and the programs sort out which one is traced.
- */
-static struct probed_files *files_of(struct tracer *tracer, struct traced *traced)
-{
-	return tracer->config.follow_forks ? &tracer->shared_files : &traced->files;
-}
-
-static void tell_troubles(struct tracer *tracer)
-{
-	char text[512];
-
-	while (collector_next_trouble(tracer->collector, text, sizeof(text)))
-		event_tell(tracer->config.listener,
-			   &(struct event){.kind = EVENT_FILE_TROUBLE, .text = text});
-}
-
-static void reach(struct traced *traced, enum target_state state)
-{
-	if (traced->state < state)
-		traced->state = state;
-}
-
-static int attach(struct tracer *tracer, struct traced *traced, struct failure *failure)
-{
-	uint32_t pid = (uint32_t)traced->pid;
-	struct probed_files *files = files_of(tracer, traced);
-	bool linker;
-	int result;
-
-	traced->looked_ns = clock_ns(CLOCK_MONOTONIC);
-	collector_refresh(tracer->collector, pid);
-	tell_troubles(tracer);
-	result = probing_attach(&tracer->probing, traced->pid, files, &linker, failure);
-	if (linker) /* what came and went before it was watched */
-		collector_refresh(tracer->collector, pid);
-	if (result < 0)
-		return -1;
-	reach(traced, TARGET_SURVEYED);
-	if (interpreters_attach(tracer->interpreters,
-				collector_space(tracer->collector, traced->space), files->pid,
-				failure))
-		return -1;
-	if (tracer->growth && traced->asked &&
-	    growth_add(tracer->growth, traced->pid, traced->space, failure))
-		return -1;
-	reach(traced, tracer->started ? TARGET_WATCHING : TARGET_ATTACHED);
-	return result;
-}
-
-int tracer_attach(struct tracer *tracer, pid_t pid, struct failure *failure)
-{
-	struct traced *traced = targets_find_pid(tracer->targets, pid);
-
-	if (!traced)
-		return failure_set(failure, STATUS_TARGET, "process %d is not traced", (int)pid);
-	return attach(tracer, traced, failure);
-}
-
-/* Nobody waits for these: a failure costs what this process allocates with this library, and is
- * said. */
-static void attach_later(struct tracer *tracer, struct traced *traced)
-{
-	struct failure failure;
-
-	if (!traced || attach(tracer, traced, &failure) >= 0 || failure.status == STATUS_TARGET)
-		return;
-	tracer->losses[LOSS_allocator_unprobed]++;
-	event_tell(tracer->config.listener, &(struct event){.kind = EVENT_NOT_ATTACHED,
-							    .pid = (int)traced->pid,
-							    .failure = &failure});
-}
-
 /* The programs had begun with it before they heard that its parent is no target any more. */
 static void refuse(struct tracer *tracer, uint32_t space, uint32_t pid)
 {
@@ -270,8 +196,8 @@ static void child_started(struct tracer *tracer, const struct fork_record *fork)
 	if (tracer->growth)
 		growth_fork(tracer->growth, (pid_t)fork->child_pid, fork->child_space);
 	tracer_watch_in_windows(tracer, (pid_t)fork->child_pid);
-	attach_later(tracer,
-		     targets_add(tracer->targets, (pid_t)fork->child_pid, fork->child_space));
+	tracer_attach_later(
+		tracer, targets_add(tracer->targets, (pid_t)fork->child_pid, fork->child_space));
 }
 
 /* A vfork child is one of its own from here on. */
@@ -301,7 +227,7 @@ static void image_changed(struct tracer *tracer, const struct exec_record *exec)
 	if (!traced)
 		traced = targets_add(tracer->targets, (pid_t)exec->record.pid, exec->record.space);
 	tracer_watch_in_windows(tracer, (pid_t)exec->record.pid);
-	attach_later(tracer, traced);
+	tracer_attach_later(tracer, traced);
 }
 
 static void process_ended(struct tracer *tracer, const struct exit_record *end)
@@ -340,7 +266,7 @@ static void loaded(struct tracer *tracer, const struct record *record)
 	struct traced *traced = targets_find_space(tracer->targets, record->space);
 
 	if (traced && traced->looked_ns <= intake_aside_ns(tracer->intake))
-		attach_later(tracer, traced);
+		tracer_attach_later(tracer, traced);
 }
 
 static void take_record(struct tracer *tracer, const void *data, size_t size)
@@ -401,7 +327,7 @@ bool tracer_exact_python(const struct tracer *tracer, enum site_kind *costliest)
 }
 
 /* Of records that come faster than they can be taken there is no end: so for so long at the most. */
-static void take_records(struct tracer *tracer, uint64_t most_ns)
+static void take_for(struct tracer *tracer, uint64_t most_ns)
 {
 	uint64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
 	const void *record;
@@ -417,6 +343,15 @@ static void take_records(struct tracer *tracer, uint64_t most_ns)
 				return;
 		}
 	}
+}
+
+/* What has to be read for them is not waited for longer than a turn takes. */
+static void take_records(struct tracer *tracer, uint64_t most_ns)
+{
+	if (!tracer->stopped)
+		confined_wait_until(tracer->confined, clock_ns(CLOCK_MONOTONIC) + TURN_NS);
+	take_for(tracer, most_ns);
+	confined_wait_until(tracer->confined, 0);
 }
 
 bool tracer_is_behind(const struct tracer *tracer)
@@ -471,7 +406,10 @@ void tracer_drain(struct tracer *tracer)
 	take_records(tracer, tracer->stopped ? LAST_NS : TURN_NS);
 	if (tracer->stopped)
 		return;
+	confined_wait_until(tracer->confined, clock_ns(CLOCK_MONOTONIC) + TURN_NS);
+	tracer_attach_late(tracer);
 	interpreters_retry(tracer->interpreters);
+	confined_wait_until(tracer->confined, 0);
 	tracer_settle_sites(tracer);
 	tracer_make_room(tracer);
 	tracer_sweep(tracer);
@@ -568,10 +506,11 @@ struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
 		.last = tracer->stopped,
 	};
 
+	uint64_t names_by_ns = tracer->stopped ? 0 : clock_ns(CLOCK_MONOTONIC) + NAMES_NS;
 	struct snapshot *snapshot;
 
 	if (!tracer->stopped) {
-		confined_wait_until(tracer->confined, clock_ns(CLOCK_MONOTONIC) + NAMES_NS);
+		confined_wait_until(tracer->confined, names_by_ns);
 		collector_find_names(tracer->collector);
 		take_records(tracer, REPORT_NS);
 		settle_frees(tracer);
@@ -587,11 +526,12 @@ struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
 	request.losses[LOSS_python_frees_unread] +=
 		python_frees_found(tracer->python_frees).uncertain;
 	request.older_freed = python_frees_found(tracer->python_frees).older;
+	confined_wait_until(tracer->confined, names_by_ns);
 	snapshot = collector_snapshot(tracer->collector, &request);
 	if (snapshot && since)
 		since_fill(since, snapshot);
 	confined_wait_until(tracer->confined, 0);
 	snapshot = merge_equal(snapshot);
-	tell_troubles(tracer);
+	tracer_tell_troubles(tracer);
 	return snapshot;
 }

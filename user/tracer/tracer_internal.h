@@ -29,6 +29,7 @@ struct tracer {
 	struct targets *targets;
 	uint64_t sweep_due_ns; /* where something was removed */
 	uint64_t room_due_ns;  /* when it is looked at how much of it is taken */
+	size_t answers;        /* that had come late when it was looked for those last */
 	bool started;
 	bool stopped;
 	int64_t started_at_ns;
@@ -36,6 +37,16 @@ struct tracer {
 	uint64_t stopped_monotonic_ns;
 	uint64_t losses[LOSS_COUNT];
 };
+
+/* Nobody waits for this one: a failure costs what the process allocates with this library, and is said.
+ * `traced` NULL: nothing. */
+void tracer_attach_later(struct tracer *tracer, struct traced *traced);
+
+/* Those that were late, where answers have come since. */
+void tracer_attach_late(struct tracer *tracer);
+
+/* Says which files could not be used. */
+void tracer_tell_troubles(struct tracer *tracer);
 
 /* Has the keeper open windows in the targets that are there. */
 void tracer_begin_windows(struct tracer *tracer);

@@ -81,7 +81,11 @@ static int build_confined(int fd, const void *input, size_t length, struct confi
 int unwind_file_request(struct confined *confined, int fd, struct unwind_file *file)
 {
 	const struct confined_call call = {
-		.need = CONFINED_TABLES, .function = build_confined, .fd = fd};
+		.need = CONFINED_TABLES,
+		.function = build_confined,
+		.fd = fd,
+		.wait = CONFINED_WAIT_FIRST,
+	};
 	struct confined_answer answer;
 	int error = confined_call(confined, &call, &answer);
 
