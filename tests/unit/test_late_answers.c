@@ -190,15 +190,17 @@ static void test_so_many_are_under_way_at_once(void **state)
 	for (uint8_t i = 0; i <= ERRANDS_LEFT_MAX; i++)
 		assert_int_equal(ask_late(&late, CONFINED_NAMES, i), -EINPROGRESS);
 	assert_int_equal(confined_calls(late.confined, CONFINED_NAMES), ERRANDS_LEFT_MAX);
-	/* one whose answer must be had is, all the same */
+	/* one whose answer must be had is, all the same, and so is another need's */
 	ask_now(&late, CONFINED_NAMES);
+	assert_int_equal(ask_late(&late, CONFINED_TABLES, 0), -EINPROGRESS);
+	assert_int_equal(confined_calls(late.confined, CONFINED_TABLES), 1);
 	is_let[0] = true;
-	serve_until(&late, 1);
+	serve_until(&late, 2);
 	/* nobody asks for what came: it goes */
 	assert_int_equal(ask_late(&late, CONFINED_NAMES, ERRANDS_LEFT_MAX), -EINPROGRESS);
 	assert_int_equal(confined_calls(late.confined, CONFINED_NAMES), ERRANDS_LEFT_MAX + 2);
 	is_let[1] = true;
-	serve_until(&late, 2);
+	serve_until(&late, 3);
 	assert_int_equal(ask_late(&late, CONFINED_NAMES, 0), -EINPROGRESS);
 	assert_int_equal(confined_calls(late.confined, CONFINED_NAMES), ERRANDS_LEFT_MAX + 3);
 	late_end(&late);

@@ -186,7 +186,7 @@ static int begin(struct confined *confined, const struct confined_call *call,
 		return -ETIME;
 	if (need->given_up && *need->given_up)
 		return -ECANCELED;
-	if (may_be_left(confined, call) && !errands_have_room(&confined->errands))
+	if (may_be_left(confined, call) && !errands_have_room(&confined->errands, call->need))
 		return -EINPROGRESS;
 	if (confined->forced_timeout_ms != MS_UNSET)
 		wait_ms = confined->forced_timeout_ms;

@@ -97,7 +97,7 @@ void confined_use_loop(struct confined *confined, struct loop *loop);
  * most, where there is a loop; 0: as all others are. One that is not there is under way: the call returns
  * -EINPROGRESS, its process works on, and what comes is taken in while the loop is served. The same call
  * made again has the answer, or is told the same; without such a moment it waits for that one as for any.
- * Of many that are under way the next one is not begun: it, too, is to be asked again.
+ * Of many that are under way for a need the next one is not begun: it, too, is to be asked again.
  */
 void confined_wait_until(struct confined *confined, uint64_t moment_ns);
 

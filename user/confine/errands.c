@@ -28,12 +28,14 @@ struct errand *errands_find(const struct errands *errands, const struct confined
 }
 
 /* What is there when one is begun was left. */
-bool errands_have_room(struct errands *errands)
+bool errands_have_room(struct errands *errands, enum confined_need need)
 {
 	struct errand *unasked = NULL;
 	size_t count = 0;
 
 	for (struct errand *errand = errands->first; errand; errand = errand->next) {
+		if (errand->question->need != need)
+			continue;
 		count++;
 		if (!errand_is_left(errand))
 			unasked = errand;

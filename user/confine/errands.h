@@ -14,7 +14,8 @@
 #include "exchange.h"
 #include "question.h"
 
-#define ERRANDS_LEFT_MAX 8 /* processes that may be at work while nobody waits for them */
+#define ERRANDS_LEFT_MAX \
+	4 /* of a need, processes that may be at work while nobody waits for them */
 
 struct errand {
 	struct errand *next;
@@ -40,8 +41,8 @@ struct errands {
 struct errand *errands_find(const struct errands *errands, const struct confined_call *call,
 			    const struct stat *file);
 
-/* Whether another one may be left; where that takes it, an answer that nobody asked for goes. */
-bool errands_have_room(struct errands *errands);
+/* Whether another one of a need may be left; where that takes it, an answer that nobody asked for goes. */
+bool errands_have_room(struct errands *errands, enum confined_need need);
 
 /*
  * Sends a call to a reader, which is the errand's from then on, also on failure, which is its result. NULL

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "../lib/clock.h"
 #include "../memory/budget.h"
 #include "reachability.h"
 #include "survey.h"
@@ -227,6 +228,29 @@ static void fill_cost(const struct recording *recording, struct snapshot *snapsh
 	recording_cost_fill(&recording->estimated, wall_s, calls, known ? &used : NULL, snapshot);
 }
 
+/* For files that have to be read to see what a target holds, where another report follows. */
+#define FOOTPRINT_NS UINT64_C(200000000)
+
+/* Without what such files tell a report has sums, not what is in them. */
+static void measure(struct recording *recording, bool last)
+{
+	struct confined *confined = recording->reading.confined;
+
+	confined_wait_until(confined, last ? 0 : clock_ns(CLOCK_MONOTONIC) + FOOTPRINT_NS);
+	footprints_measure(recording->footprints, last);
+	confined_wait_until(confined, 0);
+}
+
+/* The same, of targets that were not there to be measured. */
+static void fill_measured(struct recording *recording, bool last, struct snapshot *snapshot)
+{
+	struct confined *confined = recording->reading.confined;
+
+	confined_wait_until(confined, last ? 0 : clock_ns(CLOCK_MONOTONIC) + FOOTPRINT_NS);
+	footprints_fill(recording->footprints, snapshot);
+	confined_wait_until(confined, 0);
+}
+
 /* What is lost is looked for while the targets are traced: by the end they may be gone. */
 struct snapshot *recording_report(struct recording *recording, bool last)
 {
@@ -236,7 +260,7 @@ struct snapshot *recording_report(struct recording *recording, bool last)
 
 	if (last)
 		tracer_halt(recording->tracer);
-	footprints_measure(recording->footprints, last);
+	measure(recording, last);
 	if (recording->windows) {
 		growth = windows_rows(recording->windows);
 		if (!growth)
@@ -250,7 +274,7 @@ struct snapshot *recording_report(struct recording *recording, bool last)
 	reachability_free(judged);
 	if (!snapshot)
 		return NULL;
-	footprints_fill(recording->footprints, snapshot);
+	fill_measured(recording, last, snapshot);
 	fill_cost(recording, snapshot);
 	return snapshot;
 }
