@@ -267,16 +267,17 @@ SHELL = 'echo ready; while read program in out; do "$program" <"$in" >"$out" & d
 
 
 def test_others_are_attached_while_a_file_is_read(tmp_path):
-    """Two programs with allocators of their own; the first one lies where reading takes its time."""
+    """Two programs with allocators of their own; the first one lies where reading takes its time. Reports
+    come meanwhile."""
     quick = tmp_path / "quick/program"
     quick.parent.mkdir()
     shutil.copy(program("family.static"), quick)
-    path = tmp_path / "report.json"
     with contextlib.ExitStack() as ends:
         server = ends.enter_context(FileServer(tmp_path / "slow", program("family.static"), 0))
         shell = ends.enter_context(Target(pathlib.Path("/bin/sh"), "-c", SHELL, environment=own_libc(tmp_path)))
         recorder = ends.enter_context(subprocess.Popen(
-            [UNFREED, "record", "--exact", "-v", "--follow-forks", "--all-stacks", "-o", path, "-p", str(shell.pid)],
+            [UNFREED, "record", "--exact", "-v", "--follow-forks", "--all-stacks", "-i", "1", "-o",
+             tmp_path / "report-%t.json", "-p", str(shell.pid)],
             stderr=subprocess.PIPE, text=True))
         ends.callback(recorder.kill)
         ends.callback(server.process.kill)  # what waits for it cannot be killed
@@ -289,10 +290,14 @@ def test_others_are_attached_while_a_file_is_read(tmp_path):
         quick = Child(shell, quick, tmp_path)
         quick.probed(errors)
         quick.go()
+        before = len(reports(tmp_path))
+        eventually(lambda: len(reports(tmp_path)) >= before + 2, "reports wait for the file")
         server.do("let")
         slow.probed(errors)
         slow.go()
-        report = stop(recorder, errors, path)
+        recorder.send_signal(signal.SIGINT)
+        assert recorder.wait(TIMEOUT) == 0, errors.rest()
+    report = reports(tmp_path)[-1]
     assert "took too long" not in errors.rest()
     for child in (quick, slow):
         seen = sums(report, lambda stack: stack["frames"][-1]["name"], child.pid)
