@@ -295,10 +295,23 @@ static void watch(struct opener *opener, struct links *first)
 	account->windows++;
 }
 
-/* Until there are no hits any more: with perf's probes when all are closed. */
+static bool all_closed(struct opener *opener)
+{
+	bool closed;
+
+	pthread_mutex_lock(&opener->closing_lock);
+	closed = !opener->closing;
+	pthread_mutex_unlock(&opener->closing_lock);
+	return closed;
+}
+
+/*
+ * Until there are no hits any more: with perf's probes when all are closed. Where the targets do nothing
+ * none says that the probes are gone: a machine that is busy may let them wait for longer than this.
+ */
 static void wait_quiet(struct opener *opener)
 {
-	uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + SETTLE_MOST_NS, before;
+	uint64_t end_ns = clock_ns(CLOCK_MONOTONIC) + SETTLE_MOST_NS, before, before_cpu_ns;
 
 	if (opener->start.kind == ATTACH_PERF) {
 		wait_closed(opener, 0);
@@ -306,8 +319,11 @@ static void wait_quiet(struct opener *opener)
 	}
 	do {
 		before = *opener->hits;
+		before_cpu_ns = cpu_in_window(opener);
 		rest_until(clock_ns(CLOCK_MONOTONIC) + SETTLE_NS);
-	} while (*opener->hits > before + QUIET_HITS && clock_ns(CLOCK_MONOTONIC) < end_ns);
+	} while ((*opener->hits > before + QUIET_HITS ||
+		  (cpu_in_window(opener) == before_cpu_ns && !all_closed(opener))) &&
+		 clock_ns(CLOCK_MONOTONIC) < end_ns);
 }
 
 static void open_window(struct opener *opener)
