@@ -18,11 +18,19 @@ LEAKS = 1000
 SECONDS = 12
 COST_SECONDS = 6  # windows enough to see what they cost
 FUNCTIONS = ["leak_one", "fill_lru", "fill_ttl", "serve"]
+ALONE = {}  # environment of the programs
+
+
+@pytest.fixture(scope="module", autouse=True)
+def libc_of_their_own(tmp_path_factory):
+    """What another test records of all processes (--follow-forks) would disturb them, not what is
+    recorded here."""
+    ALONE.update(own_libc(tmp_path_factory.mktemp("libc")))
 
 
 def watch(record, *args, percent=5, leaks=LEAKS, seconds=SECONDS, options=()):
     """The program is busy before and after; it counts from when the tracer says that it is there."""
-    with Target("requests", "--leaks", leaks, *args) as target:
+    with Target("requests", "--leaks", leaks, *args, environment=ALONE) as target:
         recorder = record(target, options=["--budget", percent, "-d", seconds, *options])
         target.go()
         result = recorder.wait()
@@ -95,9 +103,9 @@ def check_leak(report, expected, pid=None):
     assert abs(grows[0]["growth"]["blocks"] - expected) < expected / 5, (expected, said)
 
 
-def test_a_child_that_comes_meanwhile(record, tmp_path):
+def test_a_child_that_comes_meanwhile(record):
     """Its processor time pays for windows, too, and its heap is its own."""
-    with Target("requests", "--leaks", LEAKS, "--child", environment=own_libc(tmp_path)) as target:
+    with Target("requests", "--leaks", LEAKS, "--child", environment=ALONE) as target:
         recorder = record(target, options=["--budget", 20, "-d", SECONDS + 1, "--follow-forks"])
         target.go()
         result = recorder.wait()
@@ -111,11 +119,10 @@ def test_a_child_that_comes_meanwhile(record, tmp_path):
     check_leak(result.report, truth["leaked"], truth["pid"])
 
 
-def test_children_that_hardly_live(record, tmp_path):
+def test_children_that_hardly_live(record):
     """Hundreds of them, some of which end within a window: the target is watched on, and each is told
     of what it is, or it is said that it cannot be told."""
-    with Target("requests", "--leaks", LEAKS, "--children", 20,
-                environment=own_libc(tmp_path)) as target:
+    with Target("requests", "--leaks", LEAKS, "--children", 20, environment=ALONE) as target:
         recorder = record(target, options=["--budget", 20, "-d", SECONDS, "--follow-forks"])
         target.go()
         result = recorder.wait()
@@ -133,7 +140,8 @@ def test_a_command(tmp_path):
     command = [UNFREED, "record", "--budget", "20", "-o", report, "--all-stacks", "--",
                program("requests"), "--leaks", LEAKS]  # fmt: skip
     process = subprocess.Popen(list(map(str, command)), stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                               env={**os.environ, **ALONE})
     lines, said = Lines(process.stdout), Lines(process.stderr)
     try:
         lines.until("^ready$")
@@ -194,7 +202,7 @@ def test_too_short_to_tell(record):
 def test_a_small_budget(record):
     """Requests of one beside it that nobody records are disturbed, too, by other things than ours: on a
     busy machine by as much as is asked for."""
-    with Target("requests", "--leaks", LEAKS) as other:
+    with Target("requests", "--leaks", LEAKS, environment=ALONE) as other:
         other.go()
         truth, result = watch(record, percent=1)
         other.go()
@@ -213,7 +221,8 @@ def test_a_function_that_becomes_frequent(record):
 
 
 def test_several_share_one_budget(record):
-    with Target("requests", "--leaks", LEAKS) as first, Target("requests") as second:
+    with (Target("requests", "--leaks", LEAKS, environment=ALONE) as first,
+          Target("requests", environment=ALONE) as second):
         recorder = record(first, second, options=["--budget", 5, "-d", COST_SECONDS])
         for target in (first, second):
             target.go()
@@ -243,7 +252,7 @@ def test_another_allocator(record):
 
 
 def test_the_target_ends(record):
-    with Target("requests", "--leaks", LEAKS) as target:
+    with Target("requests", "--leaks", LEAKS, environment=ALONE) as target:
         recorder = record(target, options=["--budget", 5])
         target.go()
         target.go()
