@@ -7,7 +7,6 @@
 #include <cmocka.h>
 
 #include "heap_space.h"
-#include "look/anonymous.h"
 #include "look/parts.h"
 #include "made_tree.h"
 
@@ -383,17 +382,6 @@ static void test_who_owns_what_has_no_name(void **state)
 	assert_mapping(1, "PHP", 1, 8 * KB);
 }
 
-static const char *owner_of(const char *path, bool executable, uint64_t inode, uint64_t start)
-{
-	struct region region = {.mapping = {.start = start,
-					    .path = (char *)path,
-					    .executable = executable,
-					    .inode = inode}};
-	const struct regions all = {.items = &region, .count = 1};
-
-	return anonymous_owner_guess(&all).name;
-}
-
 /* A module that was loaded below PHP's heap has it behind its zeroes: both are one mapping. */
 static void test_a_heap_behind_a_module(void **state)
 {
@@ -423,56 +411,6 @@ static void test_a_heap_behind_a_module(void **state)
 	}
 	look_at(NULL);
 	assert_int_equal(resident(PART_FILES), of_file);
-}
-
-static void test_collectors_whose_garbage_is_malloc_s(void **state)
-{
-	static const struct {
-		const char *path, *name;
-	} cases[] = {{"/usr/lib/liblua5.3.so.0.0.0", "Lua"},
-		     {"/usr/bin/lua5.4", "Lua"},
-		     {"/usr/lib/libruby-3.1.so.3.1", "Ruby"},
-		     {"/usr/lib/R/lib/libR.so", "R"},
-		     {"/usr/bin/haproxy", NULL}};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct region region = {.mapping = {
-						.path = (char *)cases[i].path,
-						.executable = true,
-						.inode = 5,
-					}};
-		const struct regions code = {.items = &region, .count = 1};
-		const char *name = anonymous_collector_guess(&code);
-
-		assert_true(name == cases[i].name || !strcmp(name, cases[i].name));
-		region.mapping.executable = false;
-		assert_null(anonymous_collector_guess(&code));
-	}
-}
-
-static void test_owners_by_their_files(void **state)
-{
-	(void)state;
-	assert_string_equal(owner_of("/usr/lib/jvm/lib/server/libjvm.so", true, 5, 0), "Java");
-	assert_string_equal(owner_of("/usr/lib/libcuda.so.1", true, 5, 0), "CUDA");
-	assert_string_equal(owner_of("/usr/bin/node", true, 5, 0), "V8 (Node.js)");
-	assert_string_equal(owner_of("/usr/bin/nodejs-18", true, 5, 0), "V8 (Node.js)");
-	assert_string_equal(owner_of("/usr/bin/luajit-2.1.0-beta3", true, 5, 0), "LuaJIT");
-	assert_string_equal(owner_of("/usr/bin/mono-sgen", true, 5, 0), "Mono");
-	assert_true(anonymous_is_collected("LuaJIT") && anonymous_is_collected("Mono"));
-	assert_string_equal(owner_of("/lib/libjemalloc.so.2", true, 5, 0), "jemalloc");
-	/* a directory's name is none, and data of a file is no sign of its code */
-	assert_null(owner_of("/node/app", true, 5, 0));
-	assert_null(owner_of("/usr/bin/node", false, 5, 0));
-	assert_null(owner_of("/usr/bin/node", true, 0, 0));
-	assert_string_equal(owner_of("", false, 0, UINT64_C(0xc000000000)), "Go");
-	assert_null(owner_of("/file", false, 5, UINT64_C(0xc000000000)));
-	assert_true(anonymous_is_allocator("jemalloc"));
-	assert_true(anonymous_is_collected("Java") && anonymous_is_collected("Go"));
-	assert_false(anonymous_is_collected("PHP") || anonymous_is_collected("jemalloc"));
-	assert_false(anonymous_is_allocator("Java"));
-	assert_false(anonymous_is_allocator("none"));
 }
 
 /* --- CPython's allocator --- */
@@ -613,9 +551,6 @@ int main(void)
 		TEST(test_what_is_only_reserved_does_not_count),
 		TEST(test_mappings_by_name_most_first),
 		TEST(test_who_owns_what_has_no_name),
-		cmocka_unit_test(test_collectors_whose_garbage_is_malloc_s),
-		cmocka_unit_test(test_collectors_whose_garbage_is_malloc_s),
-		cmocka_unit_test(test_owners_by_their_files),
 		TEST(test_claims_are_in_use_or_free),
 		TEST(test_what_of_a_claim_is_not_there),
 		TEST(test_free_memory_of_arenas_is_known_by_their_list),
