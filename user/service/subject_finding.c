@@ -6,6 +6,7 @@
 #include "examples.h"
 #include "lost.h"
 #include "replaced.h"
+#include "subject_history.h"
 
 enum { FALL_FORGIVEN = 10 }; /* of what it grows by */
 
@@ -24,18 +25,10 @@ static uint64_t grown_by_first(const struct fills *fills)
  * What is cleared so, and of which more is left each time, is not. */
 static bool may_be_any(const struct subject *subject, const struct container_history *history)
 {
-	const struct container_sample *samples = subject->samples;
-	uint64_t fallen = 0, grown = 0;
-	size_t ups = 0;
+	struct moves moves = history_moves(subject);
 
-	for (size_t i = 1; i < subject->sample_count; i++) {
-		uint64_t before = samples[i - 1].length, now = samples[i].length;
-
-		fallen += now < before ? before - now : 0;
-		grown += now > before ? now - before : 0;
-		ups += now > before;
-	}
-	return (fallen * FALL_FORGIVEN > grown || ups < SURE_UPS) && !verdict_is_rising(history);
+	return (moves.fallen * FALL_FORGIVEN > moves.grown || moves.ups < SURE_UPS) &&
+	       !verdict_is_rising(history);
 }
 
 static struct container_history history_of(const struct subject *subject, double uptime_s,

@@ -3,6 +3,20 @@
 
 #include "../python/objects/trees.h"
 
+struct moves history_moves(const struct subject *subject)
+{
+	struct moves moves = {0};
+
+	for (size_t i = 1; i < subject->sample_count; i++) {
+		uint64_t before = subject->samples[i - 1].length, now = subject->samples[i].length;
+
+		moves.fallen += now < before ? before - now : 0;
+		moves.grown += now > before ? now - before : 0;
+		moves.ups += now > before;
+	}
+	return moves;
+}
+
 enum { LATE_OF_GROWN = 8 /* so much more must older containers have grown by */ };
 
 static uint64_t length_at(const struct container *container, uint16_t look)

@@ -5,6 +5,15 @@
 
 #include "subjects.h"
 
+/* From sample to sample, in all. */
+struct moves {
+	uint64_t grown;
+	uint64_t fallen;
+	size_t ups; /* times that it grew */
+};
+
+struct moves history_moves(const struct subject *subject);
+
 /* Of one container: the looks before the last. */
 void history_of_container(struct subject *subject, const struct objects *objects,
 			  const struct container *container);

@@ -2,18 +2,13 @@
 #include "subject_parts.h"
 
 #include "../python/objects/trees.h"
+#include "subject_history.h"
 
 bool subject_comes_and_goes(const struct subject *subject)
 {
-	uint64_t fallen = 0, grown = 0;
+	struct moves moves = history_moves(subject);
 
-	for (size_t i = 1; i < subject->sample_count; i++) {
-		uint64_t before = subject->samples[i - 1].length, now = subject->samples[i].length;
-
-		fallen += now < before ? before - now : 0;
-		grown += now > before ? now - before : 0;
-	}
-	return fallen * 2 > grown;
+	return moves.fallen * 2 > moves.grown;
 }
 
 void subject_parts_mark(const struct subjects *subjects, struct patterns *patterns)
