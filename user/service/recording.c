@@ -231,24 +231,26 @@ static void fill_cost(const struct recording *recording, struct snapshot *snapsh
 /* For files that have to be read to see what a target holds, where another report follows. */
 #define FOOTPRINT_NS UINT64_C(200000000)
 
-/* Without what such files tell a report has sums, not what is in them. */
+/* Without what they tell a report has sums, not what is in them. */
+static void limit_reading(const struct recording *recording, bool last)
+{
+	confined_wait_until(recording->reading.confined,
+			    last ? 0 : clock_ns(CLOCK_MONOTONIC) + FOOTPRINT_NS);
+}
+
 static void measure(struct recording *recording, bool last)
 {
-	struct confined *confined = recording->reading.confined;
-
-	confined_wait_until(confined, last ? 0 : clock_ns(CLOCK_MONOTONIC) + FOOTPRINT_NS);
+	limit_reading(recording, last);
 	footprints_measure(recording->footprints, last);
-	confined_wait_until(confined, 0);
+	confined_wait_until(recording->reading.confined, 0);
 }
 
 /* The same, of targets that were not there to be measured. */
 static void fill_measured(struct recording *recording, bool last, struct snapshot *snapshot)
 {
-	struct confined *confined = recording->reading.confined;
-
-	confined_wait_until(confined, last ? 0 : clock_ns(CLOCK_MONOTONIC) + FOOTPRINT_NS);
+	limit_reading(recording, last);
 	footprints_fill(recording->footprints, snapshot);
-	confined_wait_until(confined, 0);
+	confined_wait_until(recording->reading.confined, 0);
 }
 
 /* What is lost is looked for while the targets are traced: by the end they may be gone. */
