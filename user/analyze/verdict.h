@@ -57,7 +57,8 @@ bool verdict_of_part(enum look_part_id part, const struct sample *bytes, size_t 
 /*
  * The same of memory that it shares with others: `bytes` are its own share of what has been touched,
  * `mapped_bytes` how much of that kind is mapped, at each look. What is mapped is the bound, unless it
- * becomes more as well. Less than 250 kB more is nothing to tell, then less than 64 kB.
+ * becomes more as well. Less than 250 kB more is nothing to tell; less than 64 kB where as much more is
+ * mapped.
  */
 bool verdict_of_shared(const struct sample *bytes, const struct sample *mapped_bytes, size_t count,
 		       struct zone *zone, struct finding *finding);

@@ -37,22 +37,16 @@ void reason_watch(FILE *file, const struct container_history *history)
 	if (!(history->watched_s > 0) || !history->grown || !history->by_first)
 		return;
 	const char *what = history->of_value ? "replacement" : "insertion";
+	bool all = history->by_first >= history->grown, one = all && history->grown == 1;
 
-	if (history->by_first >= history->grown && history->grown == 1) {
-		fprintf(file, ", the one %s seen in ", what);
-		quantity_print_span(file, history->watched_s);
-		fputs(" came from this line", file);
-		return;
-	}
-	if (history->by_first >= history->grown) {
-		fputs(", all ", file);
-	} else {
-		fputs(", ", file);
+	fputs(one ? ", the one" : all ? ", all " : ", ", file);
+	if (!all) {
 		quantity_print_count(file, history->by_first);
 		fputs(" of ", file);
 	}
-	quantity_print_count(file, history->grown);
-	fprintf(file, " %ss seen in ", what);
+	if (!one)
+		quantity_print_count(file, history->grown);
+	fprintf(file, " %s%s seen in ", what, one ? "" : "s");
 	quantity_print_span(file, history->watched_s);
 	fputs(" came from this line", file);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../lib/escape.h"
+#include "../lib/path.h"
 #include "../lib/quantity.h"
 #include "look_label.h"
 #include "runtime_tools.h"
@@ -216,9 +217,7 @@ static bool has_named_own(const struct answer_fill *fill)
 
 static bool is_of_python(const struct answer_frame *frame)
 {
-	size_t length = frame->file ? strlen(frame->file) : 0;
-
-	return length > 3 && (*frame->file == '<' || !strcmp(frame->file + length - 3, ".py"));
+	return frame->file && (*frame->file == '<' || path_ends_in(frame->file, ".py"));
 }
 
 /* Which function of a library, in C, a service's line in Python called. */
