@@ -18,7 +18,9 @@ from conftest import ROOT, TIMEOUT, UNFREED, Lines, eventually
 @pytest.fixture
 def service():
     """One that forgets nothing."""
-    process = subprocess.Popen([sys.executable, str(ROOT / "tests/programs/demo_service.py")])
+    process = subprocess.Popen([sys.executable, str(ROOT / "tests/programs/demo_service.py")],
+                               stdout=subprocess.PIPE, text=True)
+    Lines(process.stdout).until("^ready$")
     yield process
     process.kill()
     process.wait(TIMEOUT)

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-2-Clause
 """A service of a hundred requests a second, for `make demo`: it remembers what users did and never
-forgets, keeps each request that was slow, and has a cache with a bound."""
+forgets, keeps each request that was slow, and has a cache with a bound. Prints `ready` before the first."""
 import collections
 import functools
 import time
@@ -51,4 +51,5 @@ def serve():
 
 
 if __name__ == "__main__":
+    print("ready", flush=True)
     serve()
