@@ -146,20 +146,26 @@ static void fill_small(struct object_space *space, uint64_t lists[SMALL])
 	}
 }
 
-/* Each gets one entry once: none of them is seen to grow, and newcomers come in there. */
-static void test_newcomers_in_many_places(void **state)
-{
-	enum { OF_A_LOOK = SMALL / (LOOKS - 1) };
-	struct fixture *fixture = *state;
-	uint64_t lists[SMALL];
-	struct look *look;
+enum { OF_A_LOOK = SMALL / (LOOKS - 1) };
 
-	fill_small(fixture->space, lists);
+/* Each gets one entry once: none of them is seen to grow, and newcomers come in there. */
+static void look_while_small_ones_grow(struct fixture *fixture, uint64_t lists[SMALL])
+{
 	for (int i = 0; i < LOOKS; i++) {
 		for (int j = 0; i && j < OF_A_LOOK; j++)
 			append_some(fixture->space, lists[(i - 1) * OF_A_LOOK + j], 1);
 		look_streamed(fixture);
 	}
+}
+
+static void test_newcomers_in_many_places(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t lists[SMALL];
+	struct look *look;
+
+	fill_small(fixture->space, lists);
+	look_while_small_ones_grow(fixture, lists);
 	look = report(fixture);
 	assert_int_equal(look->growth->container_count, 1);
 	const struct look_grown *row = &look->growth->containers[0];
@@ -170,6 +176,60 @@ static void test_newcomers_in_many_places(void **state)
 	assert_in_range(row->grown, SMALL - OF_A_LOOK - 3, SMALL);
 	assert_int_equal(row->length, row->grown);
 	assert_in_range(row->bytes, row->grown * PLAIN_BYTES, row->grown * 2 * PLAIN_BYTES);
+	look_free(look);
+}
+
+/* More of the type were there at the first look alone than come to stay, as those are that wait for a
+ * collection. */
+static void test_newcomers_beside_what_comes_and_goes(void **state)
+{
+	enum { GONE = 2 * SMALL };
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t lists[SMALL], gone[GONE];
+	struct look *look;
+
+	fill_small(space, lists);
+	for (int i = 0; i < GONE; i++)
+		gone[i] = fresh(space);
+	look_streamed(fixture);
+	for (int i = 0; i < GONE; i++)
+		space_put(space, gone[i] + OBJECT_TYPE, 0);
+	look_while_small_ones_grow(fixture, lists);
+	look = report(fixture);
+	assert_int_equal(look->growth->container_count, 1);
+	assert_row(&look->growth->containers[0], "main.DICT[*]", "list");
+	assert_in_range(look->growth->containers[0].grown, SMALL - OF_A_LOOK - 3, SMALL);
+	look_free(look);
+}
+
+/* Nodes get one below them, of which the first ones were there: trees are told by these. */
+static void test_newcomers_in_trees(void **state)
+{
+	enum { EACH = 4 };
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t last[SMALL];
+	struct look *look;
+	char name[8];
+
+	for (int i = 0; i < SMALL; i++) {
+		snprintf(name, sizeof(name), "k%d", i);
+		last[i] = space_another_plain(space, fresh(space));
+		space_dict_add(space, space->dict, name, last[i]);
+	}
+	for (int i = 0; i < LOOKS; i++) {
+		for (int j = i - 1; i && j < SMALL; j += EACH) {
+			uint64_t node = fresh(space);
+
+			space_put(space, space_get(space, last[j] - 32), node);
+			last[j] = node;
+		}
+		look_streamed(fixture);
+	}
+	look = report(fixture);
+	assert_int_equal(look->growth->container_count, 1);
+	assert_row(&look->growth->containers[0], "main.DICT[*]", "Plain");
 	look_free(look);
 }
 
@@ -273,6 +333,8 @@ int main(void)
 		TEST(test_a_list),
 		TEST(test_lists_alike),
 		TEST(test_newcomers_in_many_places),
+		TEST(test_newcomers_beside_what_comes_and_goes),
+		TEST(test_newcomers_in_trees),
 		TEST(test_an_exchange),
 		TEST(test_a_value_that_is_replaced),
 		TEST(test_a_chain),

@@ -8,7 +8,10 @@
  *
  * What is bounded has newcomers that stay too, as long as its entries live. So a place in a
  * container that did not get longer does not count, and all that is told of one type is no more
- * than by what that type grew. A value that is replaced as a whole has newcomers of one age alone.
+ * than by what that type grew. That is those that came and stayed less those that went of what had
+ * stayed before: of a type whose objects come and go the number at two moments tells nothing, by
+ * hundreds where they wait for a collection. A value that is replaced as a whole has newcomers of
+ * one age alone.
  *
  * A chain that gets links faster than they are followed back is found from its head (heads.h).
  */
@@ -53,6 +56,7 @@ struct place {
 
 struct placing {
 	struct objects *objects;
+	const double *grew; /* by type */
 	struct look *look;
 	struct place *places;
 	size_t count;
@@ -64,18 +68,25 @@ struct placing {
 	} * counts; /* by type */
 };
 
-static int64_t type_growth(const struct objects *objects, uint32_t type)
+/* By type, by how many those got more that stay, from the second look to the last but one: an array,
+ * the caller's. NULL: no memory. */
+static double *types_growth(const struct objects *objects)
 {
-	const struct type_series *series = &objects->series[type];
+	const struct newcomers *newcomers = &objects->newcomers;
+	double *grew = calloc(objects->types.count, sizeof(*grew));
 
-	return (int64_t)series->counts[1] - (int64_t)series->counts[0];
+	for (size_t i = 1; grew && i < objects->types.count; i++)
+		grew[i] = (double)objects->series[i].old[1] - (double)objects->series[i].old[0];
+	for (size_t i = 0; grew && i < newcomers->count; i++)
+		if (newcomers_stayed(newcomers, &newcomers->items[i]))
+			grew[newcomers->items[i].type] += newcomers_weight(newcomers);
+	return grew;
 }
 
 /* By how much a type grew that is told nowhere; 0 where that is not most of it. */
 static double untold(const struct placing *placing, uint32_t type)
 {
-	double grew = (double)type_growth(placing->objects, type);
-	double left = grew - placing->counts[type].told;
+	double grew = placing->grew[type], left = grew - placing->counts[type].told;
 
 	return left >= LINKS_MIN && left * 2 >= grew ? left : 0;
 }
@@ -125,14 +136,14 @@ static void choose_linked(struct objects *objects, const bool *linked)
 		}
 }
 
-static void choose_some(struct objects *objects, struct sampler *sampler)
+static void choose_some(struct objects *objects, const double *grew, struct sampler *sampler)
 {
 	const struct newcomers *newcomers = &objects->newcomers;
 
 	for (size_t i = 0; i < newcomers->count; i++) {
 		const struct newcomer *item = &newcomers->items[i];
 
-		if (newcomers_stayed(newcomers, item) && type_growth(objects, item->type) > 1)
+		if (newcomers_stayed(newcomers, item) && grew[item->type] > 1)
 			sampler_see(sampler, item->address, item->type);
 	}
 	for (size_t i = 0; i < sampler->count; i++)
@@ -143,32 +154,61 @@ static void choose_some(struct objects *objects, struct sampler *sampler)
 void growth_choose_newcomers(struct objects *objects)
 {
 	bool *linked = calloc(objects->types.count, sizeof(*linked));
+	double *grew = types_growth(objects);
 	struct sampler sampler = {0};
 
-	if (linked && objects->newcomers.looks > 2 && !sampler_init(&sampler, FOLLOWED_MAX)) {
+	if (linked && grew && objects->newcomers.looks > 2 &&
+	    !sampler_init(&sampler, FOLLOWED_MAX)) {
 		find_linked(objects, NULL, linked);
 		choose_linked(objects, linked);
-		choose_some(objects, &sampler);
+		choose_some(objects, grew, &sampler);
 	}
 	sampler_release(&sampler);
+	free(grew);
 	free(linked);
 }
 
-/* The first step to what was not there at the first look; the last one where there is none. Of what
- * lies outside of pools nothing is known. */
-static size_t find_place(const struct objects *objects, const struct chain *chain)
+/* Of what lies outside of pools nothing is known. */
+static bool is_new(const struct objects *objects, uint64_t address, uint32_t type)
 {
 	struct pool_block block;
 
-	for (size_t i = 0; i + 1 < chain->step_count; i++) {
-		const struct chain_step *step = &chain->steps[i];
+	return type && newcomers_is_new(&objects->newcomers, address, type) &&
+	       object_pools_inspect(&objects->pools, objects->view, address, &block);
+}
 
-		if (!chain_step_is_silent(step) && step->target_type &&
-		    newcomers_is_new(&objects->newcomers, step->target, step->target_type) &&
-		    object_pools_inspect(&objects->pools, objects->view, step->target, &block))
+static bool is_own(const struct objects *objects, uint32_t type)
+{
+	return objects->types.items[type].flags & TYPE_HEAP;
+}
+
+/* The first step to what was not there at the first look; the last one where there is none. A step
+ * that stands for several, as from node to node of a tree, leads on from the last of them. */
+static size_t find_place(const struct objects *objects, const struct chain *chain)
+{
+	for (size_t i = 0; i + 1 < chain->step_count; i++) {
+		const struct chain_step *step = &chain->steps[i], *next = step + 1;
+
+		if (!chain_step_is_silent(step) &&
+		    (is_new(objects, step->target, step->target_type) ||
+		     (is_own(objects, next->holder_type) &&
+		      next->holder_type == step->target_type &&
+		      is_new(objects, next->holder, next->holder_type))))
 			return i;
 	}
 	return chain->step_count - 1;
+}
+
+/* The step to the root of the tree of which the step to a newcomer leads to another node: to the first
+ * object of its type, which is of one's own. The same step where there is none. */
+static size_t find_root(const struct objects *objects, const struct chain *chain, size_t at)
+{
+	uint32_t type = chain->steps[at].target_type;
+
+	for (size_t i = 0; i < at && is_own(objects, type); i++)
+		if (chain->steps[i].target_type == type)
+			return i;
+	return at;
 }
 
 /* What only C code seems to hold are mostly leftovers; what running functions hold comes and goes.
@@ -193,8 +233,11 @@ static bool is_settled(const struct objects *objects, uint64_t address)
 
 /* Whether a container on the way is told, whose entries, which have the newcomer, are as many more:
  * that the entry is new was not seen then. */
-static bool is_in_told(const struct objects *objects, const struct chain *chain, size_t at)
+static bool is_in_told(const struct placing *placing, const struct chain *chain, size_t at)
 {
+	const struct objects *objects = placing->objects;
+	unsigned int looks = objects->newcomers.looks;
+
 	while (at--) {
 		const struct chain_step *step = &chain->steps[at];
 		const struct container *container =
@@ -203,8 +246,8 @@ static bool is_in_told(const struct objects *objects, const struct chain *chain,
 				: NULL;
 
 		if (container && container_grew(&objects->containers, container, false) &&
-		    type_growth(objects, step->target_type) * 2 >=
-			    (int64_t)(container->length - container->length0))
+		    placing->grew[step->target_type] * 2 * (looks - 1) >=
+			    (double)(container->length - container->length0) * (looks - 2))
 			return true;
 	}
 	return false;
@@ -212,8 +255,9 @@ static bool is_in_told(const struct objects *objects, const struct chain *chain,
 
 /* Whether what holds the newcomer, which is no container, gets more itself, as much as it does:
  * that it is new too was not seen then. */
-static bool is_below_growth(const struct objects *objects, const struct chain *chain, size_t at)
+static bool is_below_growth(const struct placing *placing, const struct chain *chain, size_t at)
 {
+	const struct objects *objects = placing->objects;
 	const struct chain_step *step = &chain->steps[at];
 	enum object_kind kind = (enum object_kind)objects->types.items[step->holder_type].kind;
 
@@ -221,8 +265,8 @@ static bool is_below_growth(const struct objects *objects, const struct chain *c
 		return false;
 	while (at && chain_step_is_silent(&chain->steps[at - 1]))
 		at--;
-	return at && type_growth(objects, chain->steps[at - 1].target_type) * 3 >=
-			     type_growth(objects, step->target_type);
+	return at && placing->grew[chain->steps[at - 1].target_type] * 3 >=
+			     placing->grew[step->target_type];
 }
 
 static struct place *find_named(struct placing *placing, const char *name, uint32_t type)
@@ -284,9 +328,10 @@ static void take_newcomer(struct placing *placing, const struct newcomer *item,
 			  const struct chain *chain)
 {
 	struct objects *objects = placing->objects;
-	size_t at = find_place(objects, chain), named = at + 1;
+	size_t at = find_place(objects, chain);
 	const struct chain_step *step = &chain->steps[at];
 	bool is_item = label_kind(step->label) == LABEL_ITEM;
+	size_t root = is_item ? at : find_root(objects, chain, at);
 	char name[OBJECT_NAME_BYTES];
 
 	if (is_fleeting(objects, chain, at))
@@ -294,11 +339,10 @@ static void take_newcomer(struct placing *placing, const struct newcomer *item,
 	struct counts *counts = &placing->counts[item->type];
 	double weight = placing->weight * counts->stayed / counts->chosen;
 	counts->told += weight;
-	if ((is_item && is_settled(objects, step->holder)) || is_below_growth(objects, chain, at) ||
-	    is_in_told(objects, chain, at))
+	if ((is_item && is_settled(objects, step->holder)) ||
+	    (root == at && is_below_growth(placing, chain, at)) || is_in_told(placing, chain, at))
 		return;
-	named -= is_item;
-	chain_steps_name(&objects->reader, chain->steps, named, NAME_GENERIC, name);
+	chain_steps_name(&objects->reader, chain->steps, root + !is_item, NAME_GENERIC, name);
 	struct place *place =
 		find_named(placing, name, is_item ? step->holder_type : step->target_type);
 	if (!place)
@@ -336,8 +380,7 @@ static void take_newcomers(struct placing *placing)
 /* What is told of a type is no more than what it grew by. */
 static double share(const struct placing *placing, uint32_t type)
 {
-	double told = placing->counts[type].told;
-	double grew = (double)type_growth(placing->objects, type);
+	double told = placing->counts[type].told, grew = placing->grew[type];
 
 	return told > grew ? grew / told : 1;
 }
@@ -519,10 +562,12 @@ static int compare_grown(const void *a, const void *b)
 size_t growth_add_streamed(struct objects *objects, struct look *look, struct look_grown *rows,
 			   size_t count, size_t max)
 {
+	double *grew = types_growth(objects);
 	struct placing placing = {
 		.objects = objects,
+		.grew = grew,
 		.look = look,
-		.counts = calloc(objects->types.count, sizeof(*placing.counts)),
+		.counts = grew ? calloc(objects->types.count, sizeof(*placing.counts)) : NULL,
 		.weight = newcomers_weight(&objects->newcomers),
 	};
 
@@ -542,6 +587,7 @@ size_t growth_add_streamed(struct objects *objects, struct look *look, struct lo
 		count = add_heads(&placing, rows, count, max);
 	free(placing.places);
 	free(placing.counts);
+	free(grew);
 	if (count)
 		qsort(rows, count, sizeof(*rows), compare_grown);
 	return count;

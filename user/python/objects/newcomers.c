@@ -128,7 +128,7 @@ bool newcomers_is_new(const struct newcomers *newcomers, uint64_t address, uint3
 	return !has_bit(newcomers, bits[0]) || !has_bit(newcomers, bits[1]);
 }
 
-void newcomers_see(struct newcomers *newcomers, uint64_t address, uint32_t type)
+bool newcomers_see(struct newcomers *newcomers, uint64_t address, uint32_t type)
 {
 	uint64_t bits[2];
 
@@ -136,10 +136,13 @@ void newcomers_see(struct newcomers *newcomers, uint64_t address, uint32_t type)
 		find_bits(newcomers, address, type, bits);
 		set_bit(newcomers, bits[0]);
 		set_bit(newcomers, bits[1]);
-	} else if (sampler_hash(address) <= newcomers->limit &&
-		   newcomers_is_new(newcomers, address, type)) {
-		follow(newcomers, address, type);
+		return true;
 	}
+	if (!newcomers_is_new(newcomers, address, type))
+		return true;
+	if (sampler_hash(address) <= newcomers->limit)
+		follow(newcomers, address, type);
+	return false;
 }
 
 bool newcomers_stayed(const struct newcomers *newcomers, const struct newcomer *newcomer)

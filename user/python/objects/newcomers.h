@@ -38,7 +38,9 @@ void newcomers_release(struct newcomers *newcomers);
 
 /* A look begins: those that the one before did not see are forgotten. */
 void newcomers_begin(struct newcomers *newcomers);
-void newcomers_see(struct newcomers *newcomers, uint64_t address, uint32_t type);
+
+/* Takes an object of a look. Returns whether it was there at the first one. */
+bool newcomers_see(struct newcomers *newcomers, uint64_t address, uint32_t type);
 
 /* Whether an object of a pool was not there at the first look. */
 bool newcomers_is_new(const struct newcomers *newcomers, uint64_t address, uint32_t type);

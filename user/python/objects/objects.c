@@ -126,7 +126,7 @@ void objects_see(void *context, uint64_t address, uint32_t type)
 	objects->types.items[type].bytes += payload;
 	containers_see(&objects->containers, address, type);
 	if (objects->streamed && objects->newcomers.bits)
-		newcomers_see(&objects->newcomers, address, type);
+		objects->types.items[type].old += newcomers_see(&objects->newcomers, address, type);
 	if (objects->streamed && objects->types.items[type].flags & TYPE_HAVE_GC)
 		type_samples_see(&objects->samples, address, type);
 }
@@ -301,6 +301,9 @@ static void note_series(struct objects *objects, double time)
 
 		series->counts[1] = objects->types.items[i].count;
 		series->bytes[1] = objects->types.items[i].bytes;
+		series->old[1] = objects->types.items[i].old;
+		if (objects->newcomers.looks == 2)
+			series->old[0] = series->old[1];
 		if (!first)
 			continue;
 		series->counts[0] = series->counts[1];

@@ -63,6 +63,7 @@ struct objects {
 struct type_series {
 	uint64_t counts[2];
 	uint64_t bytes[2];
+	uint64_t old[2]; /* those that were there at the first look, at the second and the last */
 };
 
 /*

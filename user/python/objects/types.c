@@ -96,7 +96,8 @@ void python_types_begin(struct python_object_types *types)
 	types->look++;
 	types->refused = 0;
 	for (size_t i = 0; i < types->count; i++)
-		types->items[i].count = types->items[i].bytes = types->items[i].payload = 0;
+		types->items[i].count = types->items[i].bytes = types->items[i].payload =
+			types->items[i].old = 0;
 	memset(types->negatives, 0, NEGATIVES * sizeof(*types->negatives));
 }
 

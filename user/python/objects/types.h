@@ -57,6 +57,7 @@ struct python_type {
 	uint64_t count;
 	uint64_t bytes;   /* blocks, with what lists, dictionaries and the like have beside them */
 	uint64_t payload; /* the latter alone */
+	uint64_t old;     /* of `count`, those that were there at the first look; see newcomers.h */
 };
 
 /* Indices; TYPE_NONE is no type. */
