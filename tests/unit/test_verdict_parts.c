@@ -98,6 +98,34 @@ static void test_shared_memory(void **state)
 	zone_free(zone);
 }
 
+static void test_what_open_files_hold(void **state)
+{
+	const struct open_memory some = {.files = 1200,
+					 .file_bytes = 3000000,
+					 .sockets = 2,
+					 .unread_bytes = 70000,
+					 .unsent_bytes = 8000};
+	struct sample samples[LOOKS];
+	struct finding finding = {0};
+	struct zone *zone = zone_new();
+
+	(void)state;
+	grow(samples, 20000 * STEP_S, 500);
+	assert_true(verdict_of_open_files(samples, LOOKS, &some, zone, &finding));
+	assert_int_equal(finding.verdict, VERDICT_GROWS);
+	assert_true(finding.apart && !finding_explains_growth(&finding));
+	assert_int_equal(finding.holds_bytes, 3000000);
+	assert_non_null(strstr(finding.reason, "1,200 memfds or deleted files of a tmpfs, open"));
+	assert_true(verdict_of_sockets(samples, LOOKS, &some, zone, &finding));
+	assert_int_equal(finding.holds_bytes, 78000);
+	assert_non_null(
+		strstr(finding.reason, "in 2 sockets: 70.0 kB that it has not read, 8.0 kB"));
+	grow(samples, 1000 * STEP_S, 500); /* 120 kB */
+	assert_false(verdict_of_open_files(samples, LOOKS, &some, zone, &finding));
+	assert_false(verdict_of_sockets(samples, LOOKS, &some, zone, &finding));
+	zone_free(zone);
+}
+
 static void test_what_collections_leave(void **state)
 {
 	struct sample samples[LOOKS];
@@ -150,6 +178,7 @@ int main(void)
 		cmocka_unit_test(test_memory_in_use_is_no_part_that_is_kept),
 		cmocka_unit_test(test_what_does_not_grow),
 		cmocka_unit_test(test_shared_memory),
+		cmocka_unit_test(test_what_open_files_hold),
 		cmocka_unit_test(test_what_collections_leave),
 		cmocka_unit_test(test_what_collections_leave_at_first),
 	};

@@ -43,6 +43,12 @@ static void test_why(void **state)
 	struct answer *answer = answer_new_of(look);
 
 	(void)state;
+	answer->open_known = true;
+	answer->open = (struct open_memory){.files = 3,
+					    .file_bytes = 512000000,
+					    .sockets = 97,
+					    .unread_bytes = 8242304,
+					    .unsent_bytes = 147456};
 	add_findings(answer);
 	compare_answer(answer, why_text, "why.txt");
 	compare_answer(answer, why_json, "why.json");

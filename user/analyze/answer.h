@@ -8,6 +8,7 @@
 #define UNFREED_ANALYZE_ANSWER_H
 
 #include "../look/look.h"
+#include "../process/open_memory.h"
 #include "slope.h"
 
 struct sample;
@@ -129,6 +130,8 @@ struct answer {
 	uint64_t resident_bytes;
 	uint64_t limit_bytes; /* 0: none */
 	double full_in_s;     /* negative: never at this rate, or not known */
+	bool open_known;
+	struct open_memory open; /* beside what is resident */
 	/* By rate, fastest first; unexplained last, unless nearly all is. */
 	const struct finding *findings;
 	size_t finding_count;

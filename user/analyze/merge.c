@@ -245,6 +245,16 @@ static void merge_findings(struct answer *sum, const struct answer *const *answe
 	answer_set_findings(sum, findings, merged_count);
 }
 
+static void add_open(struct open_memory *sum, const struct open_memory *one)
+{
+	sum->files += one->files;
+	sum->file_bytes = saturating_add(sum->file_bytes, one->file_bytes);
+	sum->sockets += one->sockets;
+	sum->unread_bytes = saturating_add(sum->unread_bytes, one->unread_bytes);
+	sum->unsent_bytes = saturating_add(sum->unsent_bytes, one->unsent_bytes);
+	sum->cut |= one->cut;
+}
+
 static void add_figures(struct answer *sum, const struct answer *one, uint64_t *largest)
 {
 	sum->uptime_s = fmax(sum->uptime_s, one->uptime_s);
@@ -255,6 +265,8 @@ static void add_figures(struct answer *sum, const struct answer *one, uint64_t *
 	sum->resident_bytes = saturating_add(sum->resident_bytes, one->resident_bytes);
 	if (one->limit_bytes > sum->limit_bytes)
 		sum->limit_bytes = one->limit_bytes;
+	sum->open_known |= one->open_known;
+	add_open(&sum->open, &one->open);
 	if (!sum->lacks)
 		sum->lacks = one->lacks;
 	if (one->loss_count) { /* one alone is recorded */

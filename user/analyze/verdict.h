@@ -63,6 +63,15 @@ bool verdict_of_part(enum look_part_id part, const struct sample *bytes, size_t 
 bool verdict_of_shared(const struct sample *bytes, const struct sample *mapped_bytes, size_t count,
 		       struct zone *zone, struct finding *finding);
 
+/*
+ * The same of what it has by its open files alone, at each look, and as it is `now`: of files without a
+ * name, and of what waits in sockets. Less than 250 kB more is nothing to tell.
+ */
+bool verdict_of_open_files(const struct sample *bytes, size_t count, const struct open_memory *now,
+			   struct zone *zone, struct finding *finding);
+bool verdict_of_sockets(const struct sample *bytes, size_t count, const struct open_memory *now,
+			struct zone *zone, struct finding *finding);
+
 #define WARM_UP_S 600.0 /* so long a process is young: it takes in what it will not take in again */
 
 /* What a collector that moves objects leaves where those lie that live for long. */

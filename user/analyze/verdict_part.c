@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* What an allocator keeps free, what is shared with others, and what a collector leaves; whether that gets
- * more. */
+/* What an allocator keeps free, what is shared with others, what is had by open files alone, and what a
+ * collector leaves; whether that gets more. */
 #include <math.h>
 #include <stdio.h>
 
@@ -45,6 +45,9 @@ static const char *kept_reason(enum look_part_id part)
 /* Nothing moves the share that a process has of what is shared but who touches it, comes or goes. */
 #define SHARED_LEAST_BYTES 250e3
 #define MAPPED_LEAST_BYTES 64e3 /* where as much more is mapped, that is not so */
+
+/* What waits in sockets comes and goes. */
+#define OPEN_LEAST_BYTES 250e3
 
 static bool grows_by_enough(const struct sample *bytes, size_t count, double least_bytes,
 			    struct rate *rate)
@@ -101,6 +104,52 @@ bool verdict_of_shared(const struct sample *bytes, const struct sample *mapped_b
 	finding->reason = zone_strdup(zone, text);
 	finding->evidence |= EVIDENCE_MEMORY;
 	finding->apart = true;
+	return true;
+}
+
+/* None of it is resident in the process, which its growth is told of. */
+static void take_open(struct finding *finding, const char *subject, const char *reason)
+{
+	finding->verdict = VERDICT_GROWS;
+	finding->subject = subject;
+	finding->reason = reason;
+	finding->evidence |= EVIDENCE_MEMORY;
+	finding->apart = true;
+}
+
+bool verdict_of_open_files(const struct sample *bytes, size_t count, const struct open_memory *now,
+			   struct zone *zone, struct finding *finding)
+{
+	char text[200], files[QUANTITY_SIZE];
+
+	if (!grows_by_enough(bytes, count, OPEN_LEAST_BYTES, &finding->rate))
+		return false;
+	snprintf(
+		text, sizeof(text),
+		"%s memfd%s or deleted file%s of a tmpfs, open and not mapped: memory of its cgroup "
+		"that is not resident in it; it ends when they are closed",
+		quantity_count(files, now->files), now->files == 1 ? "" : "s",
+		now->files == 1 ? "" : "s");
+	finding->holds_bytes = now->file_bytes;
+	take_open(finding, "memory of files without a name", zone_strdup(zone, text));
+	return true;
+}
+
+bool verdict_of_sockets(const struct sample *bytes, size_t count, const struct open_memory *now,
+			struct zone *zone, struct finding *finding)
+{
+	char text[200], sockets[QUANTITY_SIZE], unread[QUANTITY_SIZE], unsent[QUANTITY_SIZE];
+
+	if (!grows_by_enough(bytes, count, OPEN_LEAST_BYTES, &finding->rate))
+		return false;
+	snprintf(text, sizeof(text),
+		 "in %s socket%s: %s that it has not read, %s that the other end has not taken; at "
+		 "least as much memory of its cgroup, not resident in it",
+		 quantity_count(sockets, now->sockets), now->sockets == 1 ? "" : "s",
+		 quantity_bytes(unread, now->unread_bytes),
+		 quantity_bytes(unsent, now->unsent_bytes));
+	finding->holds_bytes = now->unread_bytes + now->unsent_bytes;
+	take_open(finding, "what waits in sockets", zone_strdup(zone, text));
 	return true;
 }
 

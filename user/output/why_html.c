@@ -180,6 +180,11 @@ static void print_conditions(struct page *page, const struct answer *answer)
 		why_print_gc(page->file, answer);
 		fputs("</dd>\n", page->file);
 	}
+	if (why_has_open(answer)) {
+		fputs("<dt>beside what is resident</dt><dd>", page->file);
+		why_print_open(page->file, answer);
+		fputs("</dd>\n", page->file);
+	}
 	if (why_has_crew(answer)) {
 		fputs("<dt>workers</dt><dd>", page->file);
 		why_print_crew(page->file, answer);

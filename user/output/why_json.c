@@ -114,6 +114,19 @@ static struct json_object *json_of_findings(const struct answer *answer)
 	return array;
 }
 
+static struct json_object *json_of_open(const struct open_memory *open)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_add_count(object, "files", open->files);
+	json_add_count(object, "file_bytes", open->file_bytes);
+	json_add_count(object, "sockets", open->sockets);
+	json_add_count(object, "unread_bytes", open->unread_bytes);
+	json_add_count(object, "unsent_bytes", open->unsent_bytes);
+	json_object_object_add(object, "complete", json_object_new_boolean(!open->cut));
+	return object;
+}
+
 static void add_growth(struct json_object *object, const struct answer *answer)
 {
 	bool known = answer->growth_known;
@@ -167,6 +180,8 @@ static struct json_object *json_of_answer(const struct answer *answer)
 	json_object_object_add(object, "findings", json_of_findings(answer));
 	json_add_string(object, "lacks", answer->lacks);
 	json_object_object_add(object, "memory", look ? json_of_memory(look) : NULL);
+	json_object_object_add(object, "open_files",
+			       answer->open_known ? json_of_open(&answer->open) : NULL);
 	json_object_object_add(object, "gc", look ? json_of_gc(&look->gc) : NULL);
 	return object;
 }

@@ -10,6 +10,7 @@
 #include "../lib/escape.h"
 #include "../lib/path.h"
 #include "../lib/quantity.h"
+#include "../lib/saturate.h"
 #include "look_label.h"
 #include "runtime_tools.h"
 #include "template_name.h"
@@ -51,13 +52,14 @@ static void print_flat(FILE *file, const struct rate *rate)
 	putc(')', file);
 }
 
-/* What is shared is no memory of its own, but who saw it grow means that as well. */
-static void print_apart(FILE *file, const struct answer *answer)
+/* What is shared is no memory of its own, and what open files hold is resident nowhere, but who saw it grow
+ * means that as well. */
+static void print_apart(FILE *file, const struct answer *answer, double least)
 {
 	for (size_t i = 0; i < answer->finding_count; i++) {
 		const struct finding *finding = &answer->findings[i];
 
-		if (!finding->apart)
+		if (!finding->apart || finding->rate.value < least)
 			continue;
 		fprintf(file, "; %s grows ", finding_subject(finding));
 		quantity_print_rate(file, finding->rate.value);
@@ -85,7 +87,7 @@ static void print_too_early(FILE *file, const struct answer *answer)
 		quantity_print_rate(file, answer->growth.high);
 		fputs(" MB/h so far", file);
 	}
-	print_apart(file, answer);
+	print_apart(file, answer, 0);
 	if (answer->aside)
 		fprintf(file, "; %s", answer->aside);
 	if (answer->ended)
@@ -126,8 +128,8 @@ void why_print_growth(FILE *file, const struct answer *answer)
 	} else {
 		print_flat(file, rate);
 	}
-	if (answer->growth_known && !why_grows(answer))
-		print_apart(file, answer);
+	if (answer->growth_known)
+		print_apart(file, answer, why_grows(answer) ? rate->value : 0);
 }
 
 static bool has_workers(const struct answer *answer)
@@ -348,6 +350,44 @@ static void print_sum(FILE *file, const struct look *look, double unit)
 			putc(')', file);
 		}
 		any = true;
+	}
+}
+
+/* Less than that is beside the point. */
+#define OPEN_LEAST_BYTES 1000000
+#define OPEN_LEAST_SHARE 0.005
+
+static bool is_told(const struct answer *answer, uint64_t bytes)
+{
+	return (double)bytes >=
+	       fmax(OPEN_LEAST_BYTES, OPEN_LEAST_SHARE * (double)answer->resident_bytes);
+}
+
+static uint64_t waiting_bytes(const struct answer *answer)
+{
+	return saturating_add(answer->open.unread_bytes, answer->open.unsent_bytes);
+}
+
+bool why_has_open(const struct answer *answer)
+{
+	return is_told(answer, answer->open.file_bytes) || is_told(answer, waiting_bytes(answer));
+}
+
+void why_print_open(FILE *file, const struct answer *answer)
+{
+	const struct open_memory *open = &answer->open;
+	bool has_files = is_told(answer, open->file_bytes);
+
+	if (has_files) {
+		quantity_print_amount(file, open->file_bytes);
+		fprintf(file, " in %zu open file%s without a name, not mapped", open->files,
+			open->files == 1 ? "" : "s");
+	}
+	if (is_told(answer, waiting_bytes(answer))) {
+		fputs(has_files ? ", " : "", file);
+		quantity_print_amount(file, waiting_bytes(answer));
+		fprintf(file, " waiting in %zu socket%s", open->sockets,
+			open->sockets == 1 ? "" : "s");
 	}
 }
 

@@ -36,6 +36,11 @@ size_t why_group_fills(const struct answer_fill *fills, size_t count, struct ans
 /* `1.42 GB = Python 0.91 + malloc 0.22 + …` */
 void why_print_memory(FILE *file, const struct answer *answer);
 
+/* `512 MB in 3 open files without a name, not mapped, 2.1 MB waiting in 8 sockets`: what is not resident,
+ * where it is some. */
+bool why_has_open(const struct answer *answer);
+void why_print_open(FILE *file, const struct answer *answer);
+
 /* `on; generation 2 every 41 s, frees 12 objects each time` */
 void why_print_gc(FILE *file, const struct answer *answer);
 void why_print_cost(FILE *file, const struct answer *answer);

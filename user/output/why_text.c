@@ -202,6 +202,11 @@ static void print_conditions(struct columns *columns, const struct answer *answe
 		why_print_memory(columns->file, answer);
 		end(columns);
 	}
+	if (why_has_open(answer)) {
+		begin(columns, 0, "beside", LABEL_COLUMN);
+		why_print_open(columns->file, answer);
+		end(columns);
+	}
 	if (answer->look && answer->look->gc.known) {
 		begin(columns, 0, "gc", LABEL_COLUMN);
 		why_print_gc(columns->file, answer);

@@ -13,11 +13,13 @@
 #define NS_PER_S    1e9
 #define COUNT_SHARE 0.1  /* of what is allowed */
 #define SIZES_SHARE 0.15 /* likewise */
+#define OPEN_SHARE  0.1  /* likewise */
 
 enum {
 	COUNT_EACH_S = 3,
 	COUNTS_LEAST = 12,
 	SIZES_LOOKS = 16,
+	OPEN_LOOKS = 16,
 	SIZES_OF_LOOK = 4, /* what they cost, of a look, before it is known */
 };
 
@@ -172,6 +174,7 @@ static bool is_there(const struct patient_case *kase, struct process_status *sta
 static void end_case(struct patient_case *kase)
 {
 	kase->gone = true;
+	open_claims_drop(kase->claims, kase->patient.pid);
 	case_watch_end(kase);
 	subjects_end(&kase->subjects);
 	patient_forget(&kase->patient);
@@ -320,6 +323,18 @@ static void look_at_sizes(struct patient_case *kase, double now)
 	kase->own_cpu_ns += (uint64_t)(kase->sizes.cost_s * NS_PER_S);
 }
 
+static void look_at_open_files(struct patient_case *kase, double now)
+{
+	struct allowance allowance = case_allowance(kase, kase->schedule.end_s);
+	double each_s = (kase->schedule.end_s - kase->schedule.began_s) / OPEN_LOOKS;
+	double pause_s = kase->open.cost_s / (OPEN_SHARE * allowance_share(&allowance));
+
+	if (kase->open.looked_s > 0 && now - kase->open.looked_s < fmax(each_s, pause_s))
+		return;
+	open_series_look(&kase->open, kase->patient.procfs, kase->patient.pid, kase->claims, now);
+	kase->own_cpu_ns += (uint64_t)(kase->open.cost_s * NS_PER_S);
+}
+
 void case_poll(struct patient_case *kase, double now)
 {
 	struct memory memory = process_memory(kase->patient.pid);
@@ -342,4 +357,5 @@ void case_poll(struct patient_case *kase, double now)
 	java_case_poll(&kase->java, &memory, now);
 	count_live(kase, now);
 	look_at_sizes(kase, now);
+	look_at_open_files(kase, now);
 }

@@ -7,6 +7,7 @@
 #include "allowance.h"
 #include "block_sizes.h"
 #include "java_heap.h"
+#include "open_series.h"
 #include "schedule.h"
 #include "series.h"
 #include "subjects.h"
@@ -52,8 +53,10 @@ struct patient_case {
 	struct series shared;     /* its share of what it shares with others */
 	struct block_sizes sizes; /* of malloc's blocks */
 	struct java_case java;
-	double born_s;  /* CLOCK_MONOTONIC */
-	double began_s; /* likewise: first and last seen */
+	struct open_series open;    /* what it has by its open files alone */
+	struct open_claims *claims; /* the caller's: which of them count for whom */
+	double born_s;              /* CLOCK_MONOTONIC */
+	double began_s;             /* likewise: first and last seen */
 	double seen_s;
 	double uptime_s;
 	uint64_t cpu_ticks;     /* of the process, when it was polled last */

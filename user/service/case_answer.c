@@ -274,6 +274,7 @@ static size_t find_all(struct patient_case *kase, struct answer *answer, struct 
 					 answer->zone, &findings[count]);
 	count += verdict_of_shared(kase->shared.items, kase->parts[PART_SHARED].items,
 				   kase->shared.count, answer->zone, &findings[count]);
+	count += open_series_findings(&kase->open, answer->zone, &findings[count]);
 	count += find_survivors(kase, answer, &findings[count]);
 	count += find_c_memory(kase, answer, findings, count);
 	return count;
@@ -338,13 +339,15 @@ struct answer *case_answer(struct patient_case *kase, double weight)
 	struct finding *findings;
 
 	case_watch_end(kase);
-	findings = zone_alloc(answer->zone, SUBJECTS_MAX + PART_COUNT + 3, sizeof(*findings));
+	findings = zone_alloc(answer->zone, SUBJECTS_MAX + PART_COUNT + 5, sizeof(*findings));
 	answer->pid = kase->patient.pid;
 	answer->comm = zone_strdup(answer->zone, kase->patient.status.comm);
 	answer->process_count = 1;
 	answer->uptime_s = answer->look_uptime_s = kase->uptime_s;
 	answer->watched_s = case_seen_s(kase);
 	answer->look = kase->look;
+	answer->open_known = kase->open.files.count > 0;
+	answer->open = kase->open.last;
 	answer->losses = kase->c_stacks.losses;
 	answer->loss_count = kase->c_stacks.loss_count;
 	if (kase->look) {

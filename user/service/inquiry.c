@@ -75,6 +75,7 @@ static struct patient_case *add_case(struct inquiry *inquiry, pid_t pid, bool ne
 	kase->loop = inquiry->options->loop;
 	kase->listener = inquiry->options->listener;
 	kase->programs = &inquiry->programs;
+	kase->claims = &inquiry->claims;
 	inquiry_plan(inquiry, kase, newcomer);
 	return kase;
 }
@@ -148,6 +149,7 @@ void inquiry_free(struct inquiry *inquiry)
 	for (size_t i = 0; i < inquiry->case_count; i++)
 		case_free(inquiry->cases[i]);
 	watch_programs_release(&inquiry->programs);
+	open_claims_release(&inquiry->claims);
 	crew_release(&inquiry->crew);
 	free(inquiry->cases);
 	free(inquiry);

@@ -24,6 +24,7 @@ struct inquiry {
 	struct patient_case *traced; /* whose calls of malloc are being recorded */
 	struct c_trace *trace;
 	struct watch_programs programs;
+	struct open_claims claims;
 	double trace_end_s;
 	struct failure lacks; /* why nothing can be watched */
 	bool cannot_watch;
