@@ -122,12 +122,12 @@ _unfreed()
         return
         ;;
     -d | --duration | -i | --interval | --older-than | --top | --max-blocks | --max-stacks | \
-        --budget | --history-size | --fail-above | --host | --listen | --webhook | --looks | --watch | --holders | --max-memory)
+        --budget | --history-size | --fail-above | --host | --listen | --webhook | --looks | --watch | --holders | --max-memory | --alloc-fn)
         return
         ;;
     esac
 
-    local output="-o --output -f --format --count --by --app --top --all-stacks"
+    local output="-o --output -f --format --count --by --app --alloc-fn --top --all-stacks"
     local target="-p --pid --comm --container --cgroup"
     case $command in
     why)

@@ -74,7 +74,7 @@ function __unfreed_free
     and not __unfreed_after -p --pid --comm --container --cgroup -o --output -f --format --diff \
         --core --root --config --exec --history --report --token-file --app --attach --sites --by --count --malloc --python -d --duration -i --interval \
         --older-than --top --max-blocks --max-stacks --max-memory --history-size --budget --fail-above --host --listen --webhook --looks --watch \
-        --holders
+        --holders --alloc-fn
 end
 
 complete -c unfreed -f

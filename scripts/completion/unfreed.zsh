@@ -83,7 +83,7 @@ _unfreed()
     --sites) compadd auto direct entry both ;;
     --by | --count | --malloc | --python) _unfreed_choices $command $words[CURRENT-1] ;;
     -d | --duration | -i | --interval | --older-than | --top | --max-* | --history-size | --budget | --fail-above | --host | --listen | --webhook | --looks | \
-        --watch | --holders) ;;
+        --watch | --holders | --alloc-fn) ;;
     *)
         if [[ $words[CURRENT] == -* ]]; then
             _unfreed_options $command

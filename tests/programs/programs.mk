@@ -9,7 +9,7 @@ programs_flags := -O2 -g -fno-omit-frame-pointer -mno-omit-leaf-frame-pointer -f
 program_libs   := /usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)
 
 programs_c       := family hostile ledger churn tables threads stack_shapes own_malloc plugin forks \
-                    swap fragments hidden_malloc
+                    swap fragments hidden_malloc alloc_wrappers
 programs_c       += exits memory_harm reachable grow moving peak prefork lives requests simulated
 programs_static  := family ledger churn own_malloc
 programs_musl    := family ledger churn tables threads forks

@@ -11,7 +11,7 @@
 #include "../output/file.h"
 #include "../profile/snapshot_merge.h"
 
-enum { KEY_TOP = 0x6f00, KEY_COUNT, KEY_BY, KEY_APP, KEY_ALL_STACKS };
+enum { KEY_TOP = 0x6f00, KEY_COUNT, KEY_BY, KEY_APP, KEY_ALLOC_FN, KEY_ALL_STACKS };
 
 static const struct argp_option options[] = {
 	{"output", 'o', "FILE", 0,
@@ -36,6 +36,11 @@ static const struct argp_option options[] = {
 	 "PATH: a directory or file of the target's, or the end of one (shop, shop/views.py). "
 	 "Repeatable. Without it: what is no library's, else the executable",
 	 1},
+	{"alloc-fn", KEY_ALLOC_FN, "NAME", 0,
+	 "A function of the user's own that allocates for others, as malloc does: what it allocates is "
+	 "said of who calls it. Repeatable. Most are found by themselves, by their names or as they "
+	 "pass on the size that each caller wants",
+	 1},
 	{"count", KEY_COUNT, "bytes|blocks", 0,
 	 "What numbers and widths mean in folded stacks and drawings (default bytes)", 1},
 	{"all-stacks", KEY_ALL_STACKS, NULL, 0,
@@ -52,6 +57,7 @@ void output_plan_release(struct output_plan *plan)
 {
 	free(plan->requests);
 	free(plan->options.app.paths);
+	free(plan->options.app.alloc_names);
 	output_plan_init(plan);
 }
 
@@ -67,17 +73,18 @@ static error_t add_request(struct output_plan *plan, const char *path)
 	return 0;
 }
 
-static error_t add_app(struct app_paths *app, const char *path)
+/* `lacks`: what to say of an empty one. */
+static error_t add_text(const char ***texts, size_t *count, const char *text, const char *lacks)
 {
-	const char **larger = reallocarray(app->paths, app->count + 1, sizeof(*larger));
+	const char **larger = reallocarray(*texts, *count + 1, sizeof(*larger));
 
-	if (!*path || !larger) {
-		message_error(*path ? "out of memory" : "--app needs a path");
-		app->paths = larger ? larger : app->paths;
-		return *path ? ENOMEM : EINVAL;
+	if (!*text || !larger) {
+		message_error(*text ? "out of memory" : lacks);
+		*texts = larger ? larger : *texts;
+		return *text ? ENOMEM : EINVAL;
 	}
-	app->paths = larger;
-	larger[app->count++] = path;
+	*texts = larger;
+	larger[(*count)++] = text;
 	return 0;
 }
 
@@ -186,7 +193,11 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		plan->options.all_stacks = true;
 		return 0;
 	case KEY_APP:
-		return add_app(&plan->options.app, argument);
+		return add_text(&plan->options.app.paths, &plan->options.app.count, argument,
+				"--app needs a path");
+	case KEY_ALLOC_FN:
+		return add_text(&plan->options.app.alloc_names, &plan->options.app.alloc_name_count,
+				argument, "--alloc-fn needs the name of a function");
 	case KEY_BY:
 		return parse_by(plan, argument);
 	case ARGP_KEY_SUCCESS:

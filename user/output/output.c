@@ -57,7 +57,14 @@ static int write_request(const void *context, FILE *file)
 int output_write(const char *path, const struct output_format *format,
 		 const struct snapshot *snapshot, const struct output_options *options)
 {
-	struct request request = {format, snapshot, options};
+	struct alloc_functions found;
+	struct output_options with_found = *options;
+	struct request request = {format, snapshot, &with_found};
+	int error;
 
-	return file_write(path, write_request, &request);
+	alloc_functions_find(&found, snapshot);
+	with_found.app.alloc_functions = &found;
+	error = file_write(path, write_request, &request);
+	alloc_functions_release(&found);
+	return error;
 }

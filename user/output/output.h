@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "../profile/snapshot.h"
+#include "../profile/alloc_functions.h"
 
 enum count_unit { COUNT_BYTES, COUNT_BLOCKS };
 
@@ -23,6 +23,10 @@ enum group_by { BY_STACK, BY_PID, BY_LINE, BY_FUNCTION, BY_APP, BY_FILE, BY_MODU
 struct app_paths {
 	const char **paths; /* absolute, or the last parts of a path: "shop", "shop/views.py" */
 	size_t count;
+	/* What allocates for it, as --alloc-fn says it, beside what is found by itself. */
+	const char **alloc_names;
+	size_t alloc_name_count;
+	const struct alloc_functions *alloc_functions; /* output_write() has them found; or NULL */
 };
 
 struct output_options {

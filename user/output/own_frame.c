@@ -30,9 +30,21 @@ static bool is_below(const char *path, const char *wanted)
 	return false;
 }
 
+static bool allocates(const struct frame *frame, const struct app_paths *app)
+{
+	if (frame->kind == FRAME_PYTHON)
+		return false;
+	for (size_t i = 0; i < app->alloc_name_count; i++)
+		if (alloc_function_is_called(frame->name, app->alloc_names[i]))
+			return true;
+	return app->alloc_functions && alloc_functions_have(app->alloc_functions, frame);
+}
+
 bool frame_is_users(const struct target *target, const struct frame *frame,
 		    const struct app_paths *app)
 {
+	if (allocates(frame, app))
+		return false;
 	for (size_t i = 0; i < app->count; i++)
 		if (is_below(frame->file, app->paths[i]) || is_below(frame->module, app->paths[i]))
 			return true;

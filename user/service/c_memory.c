@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "../lib/clock.h"
+#include "../profile/alloc_functions.h"
 #include "../profile/own_code.h"
 #include "../profile/snapshot.h"
 #include "../python/interpreter.h"
@@ -284,7 +285,7 @@ static bool has_python(const struct stack *stack)
 
 /* Innermost first, as answers have them. */
 static void copy_stack(struct zone *zone, const struct stack *stack, const char *exe,
-		       struct answer_fill *fill)
+		       const struct alloc_functions *allocating, struct answer_fill *fill)
 {
 	struct answer_frame *frames = zone_alloc(zone, FRAMES_KEPT, sizeof(*frames));
 	bool python = has_python(stack), inside = true;
@@ -306,7 +307,8 @@ static void copy_stack(struct zone *zone, const struct stack *stack, const char 
 			.function = zone_strdup(zone, frame->name),
 			.file = file ? zone_strdup(zone, file) : NULL,
 			.line = frame->line,
-			.own = frame_is_of_user(frame, exe),
+			.own = frame_is_of_user(frame, exe) &&
+			       !alloc_functions_have(allocating, frame),
 		};
 		if (frames[fill->frame_count].own && fill->own == SIZE_MAX)
 			fill->own = fill->frame_count;
@@ -360,8 +362,10 @@ static void copy_stacks(struct zone *zone, struct snapshot *snapshot,
 			const struct c_trace_subject *subject, struct c_stacks *stacks)
 {
 	struct answer_fill *fills = zone_alloc(zone, FILLS_MAX, sizeof(*fills));
+	struct alloc_functions allocating;
 
 	snapshot_sort(snapshot);
+	alloc_functions_find(&allocating, snapshot);
 	for (size_t i = 0; i < snapshot->stack_count; i++) {
 		const struct stack *stack = &snapshot->stacks[i];
 
@@ -374,8 +378,9 @@ static void copy_stacks(struct zone *zone, struct snapshot *snapshot,
 		if (stack->live_bytes && stacks->count < FILLS_MAX)
 			copy_stack(zone, stack,
 				   subject->is_python ? NULL : snapshot->targets[stack->target].exe,
-				   &fills[stacks->count++]);
+				   &allocating, &fills[stacks->count++]);
 	}
+	alloc_functions_release(&allocating);
 	stacks->fills = fills;
 	copy_losses(zone, snapshot, stacks);
 }
