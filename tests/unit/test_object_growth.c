@@ -285,6 +285,40 @@ static void test_what_grows_on_inside(void **state)
 	}
 }
 
+/* A trie of dictionaries that is empty at first. Some of them get entries at each look, with what hangs on
+ * these: one row tells it. */
+static void test_a_trie_that_was_empty(void **state)
+{
+	enum { LOOKS = 7, BRANCHES = 4, DEEP = 4 };
+	struct fixture *fixture = *state;
+	struct object_space *space = fixture->space;
+	uint64_t trie = space_dict(space), branches[BRANCHES];
+	struct grown *grown;
+	size_t count;
+
+	space_dict_add(space, space->main, "TRIE", trie);
+	look(fixture);
+	for (size_t i = 1; i < LOOKS; i++) {
+		for (size_t j = 0; j < BRANCHES; j++) {
+			if (i == 1)
+				space_dict_add(space, trie, "n", branches[j] = space_dict(space));
+			for (uint64_t k = 0, at = branches[j]; k < DEEP; k++) {
+				uint64_t below = space_dict(space);
+
+				space_dict_add(space, at, "n", below);
+				at = below;
+			}
+		}
+		look(fixture);
+	}
+	grown = objects_grown(&fixture->objects, &count);
+	assert_int_equal(count, 1);
+	assert_true(grown->tree);
+	assert_int_equal(graph_address(&fixture->objects.graph, grown->node), trie);
+	assert_int_equal(grown->entries, BRANCHES + (LOOKS - 1) * BRANCHES * DEEP);
+	free(grown);
+}
+
 /* Objects of a growing dictionary, all of which lead to the same other one, in which something grows for
  * reasons of its own. */
 static void test_what_entries_lead_to(void **state)
@@ -503,6 +537,7 @@ int main(void)
 		TEST(test_attributes_of_what_comes_and_goes),
 		TEST(test_bounds_of_many_alike),
 		TEST(test_what_grows_on_inside),
+		TEST(test_a_trie_that_was_empty),
 		TEST(test_what_entries_lead_to),
 		TEST(test_what_is_told_elsewhere),
 		TEST(test_without_room_for_patterns),

@@ -51,23 +51,35 @@ static bool is_part(const struct growing_trees *all, const struct grown *grown)
 	return grown->counted && all->trees.heads[grown->pattern];
 }
 
-/* What hangs on an entry that is a node tells not what a new one brings: most of that came later. */
+/* `group`: of what the entries are nodes of the tree. */
+static void weigh_group(const struct growing_trees *all, uint32_t group, uint32_t head)
+{
+	struct grown *grown = group ? &all->growing->items[group - 1] : NULL;
+
+	if (!grown || grown->counted)
+		return;
+	int64_t brought = all->bytes[head] / all->nodes[head] * grown->entries;
+
+	if (grown->bytes > brought)
+		grown->bytes = brought;
+}
+
+/* What hangs on an entry that is a node tells not what a new one brings: most of that came later. The
+ * entries of a pattern that others fold into are nodes under it as well. */
 static void weigh_entries(struct growing_trees *all)
 {
-	struct growing *growing = all->growing;
+	const struct growing *growing = all->growing;
 	const struct patterns *patterns = &growing->objects->patterns;
 
 	for (uint32_t i = 1; i < all->trees.count; i++) {
-		uint32_t head = all->trees.heads[i], holder = patterns->items[i].parent;
-		uint32_t group = patterns->items[i].like ? growing->group_of[holder] : 0;
+		uint32_t head = all->trees.heads[i];
 
-		if (!group || !head || all->nodes[head] <= 0 || growing->items[group - 1].counted)
+		if (!head || all->nodes[head] <= 0)
 			continue;
-		struct grown *grown = &growing->items[group - 1];
-		int64_t brought = all->bytes[head] / all->nodes[head] * grown->entries;
-
-		if (grown->bytes > brought)
-			grown->bytes = brought;
+		if (patterns->items[i].like)
+			weigh_group(all, growing->group_of[patterns->items[i].parent], head);
+		if (patterns->items[i].folds)
+			weigh_group(all, growing->group_of[i], head);
 	}
 }
 
