@@ -189,6 +189,25 @@ static void test_containers(void **state)
 		"entries/min, none leaves; a cache without a bound");
 }
 
+/* Some hundred bytes of a short watch are no megabytes an hour, but where a line was seen to fill them. */
+static void test_next_to_nothing(void **state)
+{
+	struct answer_fill fill = {.delta = 1, .count = 1};
+	struct patient_case *kase = python(0, 0);
+	struct answer *answer;
+
+	(void)state;
+	add_list(kase, "main.TINY", 100, 1)->container.bytes = 560;
+	add_list(kase, "main.SEEN", 100, 1)->container.bytes = 560;
+	kase->subjects.items[1].fills = (struct fills){.grow = &fill, .grow_count = 1};
+	answer = case_answer(kase, 1);
+	assert_int_equal(answer->finding_count, 1);
+	assert_string_equal(answer->findings[0].container->name, "main.SEEN");
+	answer_free(answer);
+	kase->subjects.items[1].fills = (struct fills){0};
+	kase_free(kase);
+}
+
 /* Half of what grows is found. */
 static void test_what_is_left(void **state)
 {
@@ -256,6 +275,7 @@ int main(void)
 		cmocka_unit_test(test_weight_and_limit),
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_containers),
+		cmocka_unit_test(test_next_to_nothing),
 		cmocka_unit_test(test_what_is_left),
 		cmocka_unit_test(test_where_the_rest_seems_to_be),
 	};

@@ -19,6 +19,9 @@
 #define TRIVIAL_RATE  20e3
 #define TRIVIAL_BYTES 100000
 
+/* An hour's growth is nothing that a few objects of a watch of seconds can tell, unless the line is known. */
+#define TINY_BYTES 1000
+
 #define IN_PLACE_SHARE 10 /* of the blocks that are more: fewer are not worth a word */
 
 uint64_t case_resident(const struct patient_case *kase)
@@ -246,6 +249,10 @@ bool case_c_growth(struct patient_case *kase, struct c_growth *growth)
 
 static bool is_trivial(const struct finding *finding)
 {
+	bool sure = finding->fill_count || finding->verdict == VERDICT_LEAK;
+
+	if (!sure && finding->holds_bytes && finding->holds_bytes < TINY_BYTES)
+		return true;
 	return finding->holds_bytes < TRIVIAL_BYTES &&
 	       (!finding_explains_growth(finding) || finding->rate.high < TRIVIAL_RATE);
 }
