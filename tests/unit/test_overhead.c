@@ -167,6 +167,23 @@ static void test_threads_fill_a_processor_together(void **state)
 	assert_near(overhead_more(&used, &(struct usage){.wall_s = 1}), 0);
 }
 
+/* A service that wakes up twenty times a second: in a window of 0.2 s it may not go to sleep once. */
+static void test_one_that_seldom_wakes_up(void **state)
+{
+	const struct usage before = {.cpu_s = 0.004, .waited_s = 0.001, .wall_s = 0.5, .sleeps = 9};
+	struct usage used = {.cpu_s = 0.11, .waited_s = 0.01, .wall_s = 0.2};
+
+	(void)state;
+	assert_true(overhead_is_full(&used, 0.2));
+	assert_near(overhead_more(&used, &before), 3.6);
+	used.waited_s = 0.08; /* or it waits for a processor, on a busy machine */
+	assert_near(overhead_more(&used, &before), 3.6);
+	used.sleeps = 2;
+	assert_near(overhead_more(&used, &before), 1.8);
+	used.sleeps = 0; /* it is not known that it sleeps */
+	assert_near(overhead_more(&used, &(struct usage){.cpu_s = 0.02, .wall_s = 0.5}), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +197,7 @@ int main(void)
 		cmocka_unit_test(test_what_samples_say),
 		cmocka_unit_test(test_slowdown),
 		cmocka_unit_test(test_threads_fill_a_processor_together),
+		cmocka_unit_test(test_one_that_seldom_wakes_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

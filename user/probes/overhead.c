@@ -23,17 +23,21 @@
 /* Of one that woke up as often what it does in a second is known. */
 #define WAKES_ENOUGH 50
 
-/* Of fewer it cannot be told how often it wakes up. */
+/* One that was to wake up so often, and did less, has always something to do. */
 #define WAKES_LEAST 10
 
 /* What a target does once that it woke up is more than a look at the clock. */
 #define WAKES_CPU_S 0.0005
 
+static bool runs_or_waits(const struct usage *usage, double wall_s)
+{
+	return usage->cpu_s + usage->waited_s > wall_s * 0.9;
+}
+
 /* A wait counts when it is over: on a machine that is overloaded some are longer than a window. */
 bool overhead_is_full(const struct usage *usage, double wall_s)
 {
-	return usage->cpu_s + usage->waited_s > wall_s * 0.9 ||
-	       (usage->cpu_s > 0 && usage->sleeps < 1);
+	return runs_or_waits(usage, wall_s) || (usage->cpu_s > 0 && usage->sleeps < 1);
 }
 
 double overhead_left(double cpu_s, double taken_s)
@@ -89,10 +93,15 @@ static bool has_time_left(const struct usage *usage)
 
 double overhead_more(const struct usage *used, const struct usage *unprobed)
 {
-	if (!has_time_left(unprobed) || unprobed->sleeps < WAKES_LEAST ||
-	    used->sleeps < WAKES_LEAST || used->wall_s <= 0)
+	double expected;
+
+	if (!has_time_left(unprobed) || unprobed->sleeps < 1 || used->wall_s <= 0)
 		return 0;
-	return fmax(unprobed->sleeps / unprobed->wall_s * used->wall_s / used->sleeps, 1);
+	expected = unprobed->sleeps / unprobed->wall_s * used->wall_s;
+	if (expected >= WAKES_LEAST && used->sleeps < WAKES_LEAST &&
+	    runs_or_waits(used, used->wall_s))
+		return 0;
+	return fmax(expected / fmax(used->sleeps, 1), 1);
 }
 
 double overhead_base_s(const struct usage *used, const struct usage *unprobed)

@@ -18,7 +18,8 @@ bool overhead_is_full(const struct usage *usage, double wall_s);
  * How many times as much one that looks so would have done in that time without probes: 0: that cannot be
  * told, it is to be taken for full. Its threads may fill a processor together, or wait for one, each of
  * which has time left. One that had time left before does as much each time that it wakes up, and is
- * slowed by what that takes longer.
+ * slowed by what that takes longer. Where it was to wake up a few times at most, that is not exact, but
+ * far nearer than to take it for full.
  */
 double overhead_more(const struct usage *used, const struct usage *unprobed);
 
