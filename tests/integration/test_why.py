@@ -585,6 +585,38 @@ def test_a_leak_in_c_beside_a_cache_that_is_full(tmp_path):
     assert "took the place of others" in " ".join(text.split()), text
 
 
+BUSY_BESIDE = """
+    import ctypes, time
+    libc = ctypes.CDLL(None)
+
+    def forget():
+        libc.malloc(700)
+
+    print("ready", flush=True)
+    began, number = time.monotonic(), 0
+    while True:
+        for _ in range(300):
+            bytes(5000)
+        forget()
+        number += 1
+        time.sleep(max(began + number / 100 - time.monotonic(), 0))
+"""
+
+
+def test_a_leak_in_c_of_what_calls_malloc_often(tmp_path):
+    """Recording its calls costs it more than it may for long: it is done for the shorter."""
+    script = tmp_path / "often.py"
+    script.write_text(textwrap.dedent(BUSY_BESIDE))
+    with subprocess.Popen([PYTHON, script], stdout=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stdout.readline() == "ready\n"
+            answer, text = ask(program.pid, tmp_path, 24)
+        finally:
+            program.kill()
+    [finding] = [found for found in answer["findings"] if found["subject"] == "C memory"]
+    assert re.search(r"allocated .*forget \(\S*often\.py:6\)", " ".join(text.split())), text
+
+
 def ask_cpp_fills(tmp_path, **environment):
     """The answer, in which the line that fills stands first."""
     program = subprocess.Popen([PROGRAMS / "cpp_fills"], stdout=subprocess.PIPE, text=True,

@@ -11,13 +11,15 @@
 
 #include "../lib/array.h"
 #include "../lib/clock.h"
+#include "../plan/share.h"
 
 #define WATCH_SHARE  0.002 /* for a word */
-#define TRACE_SHARE  0.15  /* of the duration, in which malloc's calls are recorded, */
-#define TRACE_MOST   0.35  /* or more where they cost little */
+#define TRACE_COST   0.005 /* of its time a process may lose while malloc's calls are recorded: */
+#define TRACE_MOST   0.35  /* for so much of the duration where they cost little, */
+#define TRACE_LEAST  0.15  /* and not for less, */
+#define LEAST_S      1.0   /* or, in a long one, than this */
 #define TRACE_AT     0.55
-#define TRACE_COST   0.005 /* of the process's own processor time, for that */
-#define TRACE_OPEN_S 0.6   /* of processor time: to load programs, count calls, and find names */
+#define TRACE_OPEN_S 0.6 /* of processor time: to load programs, count calls, and find names */
 
 enum {
 	CASES_MAX = 64,
@@ -213,10 +215,18 @@ static bool is_affordable(const struct inquiry *inquiry, const struct patient_ca
 	       inquiry_left_s(inquiry, kase) - case_look_cost(kase, true) >= TRACE_OPEN_S;
 }
 
-/* For how long, so that it costs no more than it may. */
-static double trace_share(double slowdown_percent)
+/* What would cost more could only be recorded for so short that it tells nothing. */
+static double slowdown_max_percent(double duration_s)
 {
-	return fmin(TRACE_MOST, fmax(TRACE_SHARE, TRACE_COST * 100 / fmax(slowdown_percent, 0.1)));
+	double least_s = fmin(LEAST_S, TRACE_LEAST * duration_s);
+
+	return fmin(SHARE_PERCENT, 100 * TRACE_COST * duration_s / least_s);
+}
+
+/* For how long, so that it costs no more than it may. */
+static double trace_s(double duration_s, double slowdown_percent)
+{
+	return duration_s * fmin(TRACE_MOST, TRACE_COST * 100 / fmax(slowdown_percent, 0.1));
 }
 
 /* Where malloc's blocks grow most, if recording is worth it and affordable. */
@@ -244,16 +254,15 @@ static void begin_trace(struct inquiry *inquiry)
 		.loop = inquiry->options->loop,
 		.listener = inquiry->options->listener,
 		.pid = inquiry->traced->patient.pid,
-		.slowdown_max_percent = 100 * TRACE_COST / TRACE_SHARE,
+		.slowdown_max_percent = slowdown_max_percent(duration),
 	};
 
 	struct c_stacks *stacks = &inquiry->traced->c_stacks;
 
 	inquiry->trace = c_trace_begin(&config, &stacks->slowdown_percent, &failure);
 	if (inquiry->trace) {
-		inquiry->trace_end_s =
-			clock_s(CLOCK_MONOTONIC) +
-			duration * trace_share(c_trace_slowdown_percent(inquiry->trace));
+		inquiry->trace_end_s = clock_s(CLOCK_MONOTONIC) +
+				       trace_s(duration, c_trace_slowdown_percent(inquiry->trace));
 		return;
 	}
 	stacks->why = zone_strdup(inquiry->traced->subjects.zone, failure.text);
