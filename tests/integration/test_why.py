@@ -617,6 +617,35 @@ def test_a_leak_in_c_of_what_calls_malloc_often(tmp_path):
     assert re.search(r"allocated .*forget \(\S*often\.py:6\)", " ".join(text.split())), text
 
 
+WIDER = """
+    import numpy, time
+    table = numpy.zeros((3, 100))
+    print("ready", flush=True)
+    while True:
+        table = numpy.hstack([table, numpy.ones((3, 40))])
+        time.sleep(0.1)
+"""
+
+
+def test_an_array_that_becomes_wider(tmp_path):
+    """What its first dimension has stays as it was."""
+    pytest.importorskip("numpy")
+    script = tmp_path / "wider.py"
+    script.write_text(textwrap.dedent(WIDER))
+    with subprocess.Popen([PYTHON, script], stdout=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stdout.readline() == "ready\n"
+            answer, text = ask(program.pid, tmp_path, 16)
+        finally:
+            program.kill()
+    finding = answer["findings"][0]
+    assert (finding["verdict"], finding["container"]["name"]) == (
+        "grows, no bound seen", "__main__.table"), text
+    assert finding["filled_by"][0]["frames"][0]["line"] == 6, text
+    # 960 bytes each time, ten times a second at most
+    assert 15e6 < finding["bytes_per_hour"] < 36e6, text
+
+
 def ask_cpp_fills(tmp_path, **environment):
     """The answer, in which the line that fills stands first."""
     program = subprocess.Popen([PROGRAMS / "cpp_fills"], stdout=subprocess.PIPE, text=True,

@@ -117,14 +117,40 @@ static void test_length_in_a_shape(void **state)
 	struct subject subject = begin();
 
 	(void)state;
-	subject.value.of_shape = true;
+	subject.value.dimensions = 1;
 	subject.value.item_bytes = 8;
 	put(SHAPE, 1000);
+	put(FIRST + NDARRAY_DIMENSIONS, UINT64_C(0x700000001)); /* a word, and what fills up */
 	poll(&subject, FIRST, SHAPE, 1);
 	assert_int_equal(subject.value.length, 1000);
 	assert_int_equal(subject.samples[0].length, 8000);
 	poll(&subject, FIRST, UNKNOWN, 2); /* its shape cannot be read */
 	assert_int_equal(subject.sample_count, 1);
+}
+
+/* It may become longer in any of its dimensions. */
+static void test_lengths_in_a_shape(void **state)
+{
+	struct subject subject = begin();
+
+	(void)state;
+	subject.value.dimensions = 2;
+	subject.value.item_bytes = 8;
+	put(FIRST + NDARRAY_DIMENSIONS, 2);
+	put(SHAPE, 3);
+	put(SHAPE + 8, 100);
+	poll(&subject, FIRST, SHAPE, 1);
+	put(SHAPE + 8, 140);
+	poll(&subject, FIRST, SHAPE, 2);
+	assert_int_equal(subject.value.ups, 1);
+	assert_int_equal(subject.samples[1].length, 3 * 140 * 8);
+	put(SHAPE + 8, UINT64_MAX / 2); /* no array is so large */
+	poll(&subject, FIRST, SHAPE, 3);
+	put(FIRST + NDARRAY_DIMENSIONS,
+	    1); /* another form: what is behind its shape is no extent */
+	poll(&subject, FIRST, SHAPE, 4);
+	assert_int_equal(subject.sample_count, 2);
+	assert_false(subject.value.fell);
 }
 
 /* Nothing is said of what is not there, of another type, or has no length. */
@@ -224,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_longer_and_longer),
 		cmocka_unit_test(test_shorter),
 		cmocka_unit_test(test_length_in_a_shape),
+		cmocka_unit_test(test_lengths_in_a_shape),
 		cmocka_unit_test(test_what_cannot_be_read),
 		cmocka_unit_test(test_replaced_meanwhile),
 		cmocka_unit_test(test_a_length_that_lies),

@@ -10,6 +10,7 @@ enum {
 	VALUES_MAX = 10, /* of all subjects */
 	TRIES = 3,
 	STR_WIDTH_MAX = 4,
+	DIMENSIONS_MAX = 8,
 };
 
 #define BYTES_MAX 1e18
@@ -24,17 +25,35 @@ bool replaced_is_doubtful(const struct subject *subject)
 
 /* --- between looks --- */
 
+/* All numbers of an array; one of other dimensions is no longer or shorter one. */
+static bool read_extents(const struct replaced_value *value, const struct memory *memory,
+			 uint64_t object, uint64_t shape, uint64_t *length)
+{
+	uint64_t dimensions, extent;
+
+	if (memory_read_u64(memory, object + NDARRAY_DIMENSIONS, &dimensions) ||
+	    (uint32_t)dimensions != value->dimensions)
+		return false;
+	*length = 1;
+	for (uint32_t i = 0; i < value->dimensions; i++)
+		if (memory_read_u64(memory, shape + 8 * i, &extent) ||
+		    __builtin_mul_overflow(*length, extent, length))
+			return false;
+	return true;
+}
+
 /* How long the value is that a word refers to. False where it is none of its type. */
 static bool read_length(const struct subject *subject, const struct memory *memory, uint64_t object,
 			uint64_t *length)
 {
-	uint64_t type, at = object + subject->value.length_offset;
+	const struct replaced_value *value = &subject->value;
+	uint64_t type, word;
 
-	if (memory_read_u64(memory, object + OBJECT_TYPE, &type) || type != subject->type_address)
+	if (memory_read_u64(memory, object + OBJECT_TYPE, &type) || type != subject->type_address ||
+	    memory_read_u64(memory, object + value->length_offset, &word))
 		return false;
-	if (subject->value.of_shape && memory_read_u64(memory, at, &at))
-		return false;
-	return !memory_read_u64(memory, at, length);
+	*length = word;
+	return !value->dimensions || read_extents(value, memory, object, word, length);
 }
 
 void replaced_poll(struct subject *subject, const struct memory *memory, double now_s)
@@ -80,28 +99,59 @@ static struct subject *make_room(struct subjects *subjects)
 	return fell;
 }
 
-/* What each of its characters, items or rows takes. */
-static double bytes_of_item(const struct objects *objects, uint32_t node, enum object_kind kind,
-			    uint64_t length)
+/* Of an array: those of the dimension whose items lie nearest to each other. */
+static double bytes_of_number(const struct object_reader *reader, uint64_t address,
+			      uint32_t dimensions)
 {
-	const struct object_reader *reader = &objects->reader;
-	uint64_t address = graph_address(&objects->graph, node);
-	int64_t stride;
+	uint64_t strides = object_word(reader, address + NDARRAY_STRIDES);
+	double least = BYTES_MAX;
 
+	for (uint32_t i = 0; i < dimensions; i++)
+		least = fmin(least, fabs((double)(int64_t)object_word(reader, strides + 8 * i)));
+	return least;
+}
+
+/* What each of its characters, items or numbers takes. */
+static double bytes_of_item(const struct objects *objects, uint32_t node, enum object_kind kind,
+			    const struct replaced_value *value)
+{
 	switch (kind) {
 	case KIND_NDARRAY:
-		stride = (int64_t)object_word(reader,
-					      object_word(reader, address + NDARRAY_STRIDES));
-		return fabs((double)stride);
+		return bytes_of_number(&objects->reader, graph_address(&objects->graph, node),
+				       value->dimensions);
 	case KIND_TUPLE:
 	case KIND_LIST:
 		return 8;
 	case KIND_STR:
-		return fmin((double)graph_node_bytes(&objects->graph, node) / (double)length,
+		return fmin((double)graph_node_bytes(&objects->graph, node) / (double)value->length,
 			    STR_WIDTH_MAX);
 	default:
 		return 1;
 	}
+}
+
+/* How many there are of what it has; an array as many as its dimensions make. */
+static uint64_t length_of(const struct object_reader *reader, uint64_t at, uint32_t dimensions)
+{
+	uint64_t length = 1;
+
+	if (!dimensions)
+		return object_word(reader, at);
+	at = object_word(reader, at);
+	for (uint32_t i = 0; i < dimensions; i++)
+		if (__builtin_mul_overflow(length, object_word(reader, at + 8 * i), &length))
+			return 0;
+	return length;
+}
+
+static uint32_t dimensions_of(const struct object_reader *reader, uint64_t address)
+{
+	uint32_t dimensions;
+
+	return view_u32(reader->view, address + NDARRAY_DIMENSIONS, &dimensions) &&
+			       dimensions <= DIMENSIONS_MAX
+		       ? dimensions
+		       : 0;
 }
 
 /* Where its length stands, if that is in it or, of an array, in its shape. */
@@ -113,15 +163,15 @@ static void find_length(struct subject *subject, struct objects *objects, uint32
 	uint64_t offset = kind == KIND_NDARRAY ? NDARRAY_SHAPE
 			  : kind == KIND_STR   ? objects->reader.layout->str_length
 					       : OBJECT_SIZE;
-	uint64_t at = graph_address(&objects->graph, node) + offset, length;
+	uint64_t address = graph_address(&objects->graph, node);
 
-	value->of_shape = kind == KIND_NDARRAY;
-	length = object_word(&objects->reader,
-			     value->of_shape ? object_word(&objects->reader, at) : at);
-	if (kind == KIND_PLAIN || kind == KIND_ARRAY || !length)
+	value->dimensions = kind == KIND_NDARRAY ? dimensions_of(&objects->reader, address) : 0;
+	value->length = length_of(&objects->reader, address + offset, value->dimensions);
+	if (kind == KIND_PLAIN || kind == KIND_ARRAY || !value->length ||
+	    (kind == KIND_NDARRAY && !value->dimensions))
 		return;
 	value->length_offset = offset;
-	value->item_bytes = bytes_of_item(objects, node, kind, length);
+	value->item_bytes = bytes_of_item(objects, node, kind, value);
 }
 
 static void describe(struct subjects *subjects, struct subject *subject,

@@ -21,7 +21,7 @@ struct replaced_value {
 	bool known;             /* it is one */
 	uint64_t slot;          /* the word that refers to it */
 	uint64_t length_offset; /* in it, of the word that says how long it is; 0: none does */
-	bool of_shape;          /* that word points to the one that does */
+	uint32_t dimensions;    /* of an array: that word points to so many; 0: it says it itself */
 	double item_bytes;
 	uint64_t length; /* when it was polled last; `polled`: it was */
 	bool polled;
