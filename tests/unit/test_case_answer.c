@@ -225,6 +225,37 @@ static void test_what_is_left(void **state)
 		"line that was seen");
 }
 
+/* Known to be malloc's at two looks, which tell no rate. */
+static void test_what_is_left_in_malloc(void **state)
+{
+	static const struct {
+		double per_s; /* of malloc's blocks */
+		const char *expected;
+	} cases[] = {
+		{11e3,
+		 "in blocks of malloc: what C code keeps, or Python's objects have behind them; too few "
+		 "looks were affordable to say which: a longer watch tells"},
+		{9e3, "in no container and from no line that was seen"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct patient_case *kase = python(0, 20e3);
+		struct look look = {0};
+
+		kase->look = &look;
+		series_add(&kase->parts[PART_MALLOC_LIVE], 0, 1e6);
+		series_add(&kase->parts[PART_MALLOC_LIVE], 9, 1e6 + 9 * cases[i].per_s);
+		struct answer *answer = case_answer(kase, 1);
+
+		assert_int_equal(answer->finding_count, 1);
+		assert_int_equal(answer->findings[0].verdict, VERDICT_UNEXPLAINED);
+		assert_string_equal(answer->findings[0].reason, cases[i].expected);
+		answer_free(answer);
+		kase_free(kase);
+	}
+}
+
 static void test_where_the_rest_seems_to_be(void **state)
 {
 	static const struct {
@@ -277,6 +308,7 @@ int main(void)
 		cmocka_unit_test(test_containers),
 		cmocka_unit_test(test_next_to_nothing),
 		cmocka_unit_test(test_what_is_left),
+		cmocka_unit_test(test_what_is_left_in_malloc),
 		cmocka_unit_test(test_where_the_rest_seems_to_be),
 	};
 

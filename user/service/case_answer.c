@@ -298,6 +298,22 @@ static void sum_live(const struct patient_case *kase, struct series *live)
 		live->items[i].value += series_at(&kase->others, live->items[i].at_s);
 }
 
+/* Of a Python that is so busy that few looks are affordable, a tree of lxml for one is known by its object
+ * alone. */
+static const char *guess_in_malloc(const struct patient_case *kase, double left)
+{
+	const struct series *malloc_live = &kase->parts[PART_MALLOC_LIVE];
+	double seconds = malloc_live->count ? malloc_live->items[malloc_live->count - 1].at_s -
+						      malloc_live->items[0].at_s
+					    : 0;
+
+	if (!kase->patient.is_python || seconds <= 0 ||
+	    series_rise(malloc_live) / seconds * HOUR_S < left / 2)
+		return NULL;
+	return "in blocks of malloc: what C code keeps, or Python's objects have behind them; too few "
+	       "looks were affordable to say which: a longer watch tells";
+}
+
 /* Runtimes with a heap of their own (V8, Go, the JVM, PHP) map it themselves: a sentence that says
  * so where at least half of what is left unexplained is in such mappings. */
 static const char *guess_unexplained(const struct patient_case *kase, const struct answer *answer,
@@ -315,7 +331,7 @@ static const char *guess_unexplained(const struct patient_case *kase, const stru
 
 	if (!look || !slope_of_level(anonymous->items, anonymous->count, &slope) ||
 	    slope.per_s * HOUR_S < left / 2)
-		return kase->newcomer ? started : NULL;
+		return kase->newcomer ? started : guess_in_malloc(kase, left);
 	if (name && !strcmp(name, LOOK_STATIC_DATA))
 		return "in static data (.bss) of the program or a library, touched for the first "
 		       "time";
