@@ -64,11 +64,12 @@ static void test_golden_hostile(void **state)
 
 static void test_golden_lost(void **state)
 {
-	struct output_options blocks = {.count = COUNT_BLOCKS}, by_file = {.by = BY_FILE};
+	struct output_options blocks = {.count = COUNT_BLOCKS}, by_file = {.by = BY_FILE},
+			      all = {.top = 20};
 	struct snapshot *snapshot = judged_snapshot();
 
 	(void)state;
-	compare_golden(snapshot, "text", NULL, "lost.txt");
+	compare_golden(snapshot, "text", &all, "lost.txt");
 	compare_golden(snapshot, "text", &by_file, "lost-by-file.txt");
 	compare_golden(snapshot, "folded", NULL, "lost.folded");
 	compare_golden(snapshot, "folded", &blocks, "lost-blocks.folded");

@@ -41,6 +41,34 @@ static void test_text_names_own_code_behind_a_library(void **state)
 	snapshot_free(snapshot);
 }
 
+/* What holds next to nothing fills no second screen, unless it is asked for. */
+static void test_text_leaves_trifles_out(void **state)
+{
+	struct output_options all = {.top = 20};
+	struct snapshot *snapshot = snapshot_new();
+	char name[16], *text;
+
+	(void)state;
+	add_target(snapshot, 7, "broker", "/usr/sbin/broker", "broker");
+	for (int i = 0; i < 13; i++) {
+		struct frame frame = {name, "/usr/sbin/broker", NULL, 0, i + 1, FRAME_NATIVE};
+
+		snprintf(name, sizeof(name), "keep_%d", i);
+		add_stack(snapshot, 0, &frame, 1, i ? 490 + (uint64_t)i : 1000000, 1);
+	}
+	snapshot_sort(snapshot);
+	text = render(snapshot, "text", NULL, NULL);
+	assert_non_null(strstr(text, "10. 494 B  0.0 %  1 block"));
+	assert_non_null(strstr(text, "    3 more stacks with 1.5 kB\n"));
+	assert_null(strstr(text, "11. "));
+	free(text);
+	text = render(snapshot, "text", &all, NULL);
+	assert_non_null(strstr(text, "13. "));
+	assert_null(strstr(text, "more stacks"));
+	free(text);
+	snapshot_free(snapshot);
+}
+
 static void test_text_says_when_a_place_is_of_several_processes(void **state)
 {
 	struct output_options by_line = {.by = BY_LINE}, apart = {.by = BY_PID};
@@ -349,6 +377,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_text_names_own_code_behind_a_library),
 		cmocka_unit_test(test_how_python_was_seen_is_said),
+		cmocka_unit_test(test_text_leaves_trifles_out),
 		cmocka_unit_test(test_text_says_when_a_place_is_of_several_processes),
 		cmocka_unit_test(test_overhead_of_what_hardly_runs),
 		cmocka_unit_test(test_text_by_own_code),

@@ -23,7 +23,9 @@ static const struct argp_option options[] = {
 	 "pprof",
 	 1},
 	{"top", KEY_TOP, "N", 0,
-	 "Stacks to show in text (default 20) and in drawings (default all)", 1},
+	 "Stacks to show in text (default 20, from the eleventh on without those of 0.0 %) and in "
+	 "drawings (default all)",
+	 1},
 	{"by", KEY_BY, "stack|pid|line|function|app|file|module", 0,
 	 "What an entry of the text report is: a stack (the default), or all stacks of one line, "
 	 "function, file or module, or of one function of the user's own code with all that "

@@ -15,6 +15,8 @@
 #include "windows_label.h"
 
 #define DEFAULT_TOP    20
+#define TRIFLES_FROM   10   /* on are left out where nothing is asked for */
+#define TRIFLE_OF      2000 /* of all, which reads as 0.0 % */
 #define HINT_STACKS    10
 #define HINT_SHARE     2
 #define SUSPECTS_SHOWN 5
@@ -26,10 +28,22 @@ static void print_rest(FILE *file, size_t count, uint64_t bytes, const char *one
 	putc('\n', file);
 }
 
-static int print_stacks(struct text_report *report, const struct stack *const *stacks, size_t count,
-			size_t top)
+/* How many stand in the report, of those that hold most. */
+static size_t count_shown(const struct text_report *report, const struct stack *const *stacks,
+			  size_t count)
 {
+	size_t top = report->options->top ? report->options->top : DEFAULT_TOP;
 	size_t shown = count < top ? count : top;
+
+	while (!report->options->top && shown > TRIFLES_FROM &&
+	       stacks[shown - 1]->live_bytes < report->snapshot->totals.live_bytes / TRIFLE_OF)
+		shown--;
+	return shown;
+}
+
+static int print_stacks(struct text_report *report, const struct stack *const *stacks, size_t count,
+			size_t shown)
+{
 	uint64_t rest = 0;
 	int error = text_print_stacks(report, stacks, shown);
 
@@ -161,17 +175,18 @@ static int print_report(struct text_report *report, const struct stack *const *s
 {
 	size_t top = report->options->top ? report->options->top : DEFAULT_TOP;
 	bool by_stack = report->options->by <= BY_PID;
+	size_t shown = by_stack ? count_shown(report, stacks, count) : count;
 	int error = print_head(report);
 
 	if (!error && by_stack)
 		error = print_hint(report, stacks, count)
-				?: print_stacks(report, stacks, count, top);
+				?: print_stacks(report, stacks, count, shown);
 	else if (!error)
 		error = print_groups(report, stacks, count, top);
 	if (!error)
 		error = print_suspects(report);
 	name_hints_print(&report->columns, report->snapshot);
-	print_marks(report, stacks, by_stack && count > top ? top : count);
+	print_marks(report, stacks, shown);
 	label_print_losses(report->columns.file, report->snapshot, "        ");
 	putc('\n', report->columns.file);
 	return error;
