@@ -646,6 +646,21 @@ def test_an_array_that_becomes_wider(tmp_path):
     assert 15e6 < finding["bytes_per_hour"] < 36e6, text
 
 
+def test_who_calls_a_program_s_own_allocator(tmp_path):
+    """All its stacks begin with that."""
+    with subprocess.Popen([PROGRAMS / "wrapped"], stdout=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stdout.readline() == "ready\n"
+            answer, text = ask(program.pid, tmp_path, 12)
+        finally:
+            program.kill()
+    fill = answer["findings"][0]["filled_by"][0]
+    assert [frame["name"] for frame in fill["frames"][fill["own"]:]][:3] == [
+        "open_session", "serve", "main"], text
+    assert re.search(r"allocated +open_session \(\S*wrapped\.c:\d+\) < serve", text), text
+    assert fill["frames"][fill["own"] - 1]["name"] == "pool_alloc"  # nothing is left out of JSON
+
+
 def ask_cpp_fills(tmp_path, **environment):
     """The answer, in which the line that fills stands first."""
     program = subprocess.Popen([PROGRAMS / "cpp_fills"], stdout=subprocess.PIPE, text=True,

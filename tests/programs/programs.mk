@@ -10,7 +10,8 @@ program_libs   := /usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)
 
 programs_c       := family hostile ledger churn tables threads stack_shapes own_malloc plugin forks \
                     swap fragments hidden_malloc alloc_wrappers
-programs_c       += exits memory_harm reachable grow moving peak prefork lives requests simulated
+programs_c       += exits memory_harm reachable grow moving peak prefork lives requests simulated \
+                    wrapped
 programs_static  := family ledger churn own_malloc
 programs_musl    := family ledger churn tables threads forks
 programs_linked  := family ledger churn

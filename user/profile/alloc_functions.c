@@ -32,23 +32,32 @@ static void plain_name(const char *name, char plain[NAME_MAX_BYTES])
 	plain[length] = '\0';
 }
 
-/* Behind it nothing is left, or a suffix. */
 static bool ends_in(const char *name, const char *end)
 {
-	const char *found = strstr(name, end);
+	size_t length = strlen(name), end_length = strlen(end);
 
-	return found && (!found[strlen(end)] || found[strlen(end)] == '_');
+	return length >= end_length && !strcmp(name + length - end_length, end);
+}
+
+/* Behind it nothing is left, or a suffix. */
+static bool has_name_of_libc(const char *name, const char *wanted)
+{
+	const char *found = strstr(name, wanted);
+
+	return found && (!found[strlen(wanted)] || found[strlen(wanted)] == '_');
 }
 
 static bool is_like_libc(const char *name)
 {
-	static const char *const ends[] = {"malloc",  "calloc", "realloc",  "strdup",
-					   "strndup", "memdup", "memalign", NULL};
+	static const char *const wanted[] = {"malloc",  "calloc", "realloc",  "strdup",
+					     "strndup", "memdup", "memalign", NULL};
 	char plain[NAME_MAX_BYTES];
 
 	plain_name(name, plain);
-	for (const char *const *end = ends; *end; end++)
-		if (ends_in(plain, *end))
+	if (ends_in(plain, "alloc") || ends_in(plain, "allocate"))
+		return true;
+	for (const char *const *one = wanted; *one; one++)
+		if (has_name_of_libc(plain, *one))
 			return true;
 	return false;
 }

@@ -4,8 +4,8 @@
  * What they return was asked for by who called them, and so they say as little as malloc would: such a
  * frame is taken for a library's, and the one that called it for the user's own. (massif's --alloc-fn.)
  *
- * One is known by its name where that ends like one of the C library's: malloc, calloc, realloc, strdup,
- * strndup, memdup, memalign; with suffixes such as _usable too. Others are known by what they do: they
+ * One is known by its name where that ends in alloc or allocate, or like one of the C library's: malloc,
+ * calloc, realloc, strdup, strndup, memdup, memalign; these with suffixes such as _usable too. Others are known by what they do: they
  * stand directly above the allocator, and pass the size that is wanted on to it, so that it is another one
  * under each caller. Where the name speaks of allocating two callers are enough, else ten with as many
  * sizes less two, and it never calls code of the user's that allocates. What makes objects of one size, as

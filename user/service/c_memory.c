@@ -31,7 +31,8 @@ enum {
 	MAX_STACKS = 16384,
 	OLD_S = 4, /* younger blocks may just be in use; of a short trace, those of its later half */
 	FILLS_MAX = 4,
-	FRAMES_KEPT = 24,
+	FRAMES_KEPT =
+		48, /* of Rust two dozen may lie between malloc and the function of one's own */
 };
 
 static bool slope_of(const struct series *series, struct rate *rate)
