@@ -84,6 +84,11 @@ static const struct row rows[] = {
 	{EXE, "alloc::vec::Vec<T>::push", NULL, EXE, false},
 	{EXE, "grow_one", "/rustc/90b35a6/library/alloc/src/raw_vec.rs", EXE, false},
 	{EXE, "_start", NULL, EXE, false},
+	{EXE, "insert", "/rust/deps/hashbrown-0.16.1/src/map.rs", EXE, false},
+	{EXE, "poll", "/home/ann/.cargo/registry/src/index.crates.io-6f/tokio-1.40.0/src/a.rs", EXE, false},
+	{EXE, "poll", "/usr/share/cargo/registry/tokio-1.24.2/src/a.rs", EXE, false},
+	{EXE, "poll", "/root/.cargo/git/checkouts/hyper-1f/0a1b/src/a.rs", EXE, false},
+	{EXE, "poll", "/srv/cargo/src/main.rs", EXE, true},
 	{"/srv/shop/lib/libshop.so", "std::string::append", NULL, EXE, false},
 	/* an interpreter, and one that nobody knows */
 	{EXE, "serve", NULL, NULL, false},

@@ -13,15 +13,18 @@ static bool begins_with_one(const char *text, const char *const *beginnings)
 	return false;
 }
 
-/* What headers brought into a program was not written by its author either. */
-static bool is_of_language(const struct frame *frame)
+/* What headers and crates brought into a program was not written by its author either. */
+static bool is_brought_in(const struct frame *frame)
 {
-	static const char *const places[] = {"/usr/include/", "/usr/lib/", "/rustc/", NULL};
+	static const char *const places[] = {"/usr/include/", "/usr/lib/", "/rustc/", "/rust/deps/",
+					     NULL};
 	static const char *const spaces[] = {"std::",    "__gnu_cxx::", "operator new", "alloc::",
 					     "<alloc::", "core::",      "_start",       NULL};
 
-	return frame->file ? begins_with_one(frame->file, places)
-			   : begins_with_one(frame->name, spaces);
+	if (!frame->file)
+		return begins_with_one(frame->name, spaces);
+	return begins_with_one(frame->file, places) || strstr(frame->file, "cargo/registry/") ||
+	       strstr(frame->file, "cargo/git/checkouts/");
 }
 
 bool frame_is_of_user(const struct frame *frame, const char *exe)
@@ -34,5 +37,5 @@ bool frame_is_of_user(const struct frame *frame, const char *exe)
 		return false;
 	bool is_library = begins_with_one(frame->module, places) || !frame_is_own(frame->module);
 
-	return (!is_library || !strcmp(frame->module, exe)) && !is_of_language(frame);
+	return (!is_library || !strcmp(frame->module, exe)) && !is_brought_in(frame);
 }
