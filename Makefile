@@ -48,7 +48,7 @@ skeletons := $(patsubst bpf/%.bpf.c,$(BUILD)/gen/%.skel.h,$(wildcard bpf/*.bpf.c
 assets    := $(patsubst user/%,$(BUILD)/gen/%.o,$(sort $(wildcard user/*/*.css))) \
              $(foreach page,output monitor,$(BUILD)/gen/$(page)/page.js.o $(BUILD)/gen/$(page)/page.css.o)
 page_parts := data view dom tree table graph start
-of_monitor := ask services chart flames findings answers start
+of_monitor := ask services chart flames findings held answers start
 page      := $(BUILD)/gen/output/page_hashes.h $(BUILD)/gen/monitor/page_hashes.h
 units     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 

@@ -4,6 +4,7 @@
 #include "../../lib/clock.h"
 #include "../../lib/json.h"
 #include "../../output/why_json.h"
+#include "api_memory.h"
 #include "history_read.h"
 #include "told_json.h"
 
@@ -116,22 +117,6 @@ static struct json_object *json_of_growth(const struct watched_service *service)
 	return object;
 }
 
-static struct json_object *json_of_memory(const struct told_memory *memory)
-{
-	struct json_object *object = memory->known ? json_object_new_object() : NULL;
-	struct json_object *parts;
-
-	if (!object)
-		return NULL;
-	parts = json_object_new_object();
-	for (size_t i = 0; i < PART_COUNT; i++)
-		json_add_count(parts, look_part_name((enum look_part_id)i), memory->parts[i]);
-	json_object_object_add(object, "pid", json_object_new_int(memory->pid));
-	json_add_count(object, "live_bytes", memory->live_bytes);
-	json_object_object_add(object, "parts", parts);
-	return object;
-}
-
 static struct json_object *json_of_finding(const struct known_finding *finding)
 {
 	struct json_object *object = json_object_new_object();
@@ -160,7 +145,7 @@ static struct json_object *json_of_service(const struct api *api,
 	add_processes(object, api->roster, service);
 	json_object_object_add(object, "limit", json_of_limit(api->roster, service));
 	json_object_object_add(object, "growth", json_of_growth(service));
-	json_object_object_add(object, "memory", json_of_memory(&service->memory));
+	json_object_object_add(object, "memory", api_json_of_memory(service));
 	json_object_object_add(object, "findings", findings);
 	return object;
 }

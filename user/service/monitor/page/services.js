@@ -88,15 +88,20 @@ function drawReached(cell, reached) {
 	element(cell, "small", "", early + " to " + late);
 }
 
-function drawLimit(cell, row) {
-	if (row.limit < 0)
-		return;
-	const share = Math.max(0, Math.min(1, row.limit));
+/* Near to its end it is red. */
+function drawShareBar(cell, of) {
+	const share = Math.max(0, Math.min(1, of));
 	const bar = shape(cell, "svg", {class: share >= 0.7 ? "share near" : "share",
 		viewBox: "0 0 40 8", "aria-hidden": "true"});
 
 	shape(bar, "rect", {class: "all", width: 40, height: 8, rx: 2});
 	shape(bar, "rect", {class: "used", width: (40 * share).toFixed(1), height: 8, rx: 2});
+}
+
+function drawLimit(cell, row) {
+	if (row.limit < 0)
+		return;
+	drawShareBar(cell, row.limit);
 	element(cell, "span", "", formatShare(row.limit, 1));
 	if (row.reached)
 		drawReached(cell, row.reached);

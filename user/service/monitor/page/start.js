@@ -90,27 +90,6 @@ async function askDetails(service) {
 			!service.findings.some(now => now.name === finding.name)))};
 }
 
-function drawParts(parent, service) {
-	const memory = service.memory;
-
-	parent.textContent = "";
-	if (!memory)
-		return;
-	const parts = Object.entries(memory.parts).filter(part => part[1]).sort((a, b) => b[1] - a[1]);
-	const all = parts.reduce((sum, part) => sum + part[1], 0);
-
-	element(parent, "h2", "", "Parts, of process " + memory.pid + " at the last inquiry");
-	const body = drawTable(parent, "parts", [["part", "name"], ["resident", ""], ["share", ""]]);
-
-	for (const [name, bytes] of parts) {
-		const row = element(body, "tr");
-
-		element(row, "td", "name", plain(name.replace(/_/g, " ")));
-		element(row, "td", "", formatBytes(bytes));
-		element(row, "td", "", formatShare(bytes, all));
-	}
-}
-
 function drawProcesses(parent, service) {
 	parent.textContent = "";
 	if (!service.processes.length)
@@ -146,7 +125,7 @@ function drawDetails() {
 	drawChart(page.chart, Object.assign({limit: service.limit ? service.limit.limit_bytes : 0}, details),
 		showAnswer);
 	drawFindings(page.findings, details.findings);
-	drawParts(page.parts, service);
+	drawHeld(page.held, service);
 	drawProcesses(page.processes, service);
 	const ids = details.answers.map(answer => answer.id).join();
 
@@ -307,10 +286,8 @@ function buildDetails(app) {
 	page.chart = element(page.details, "div", "lines");
 	const columns = element(page.details, "div", "columns");
 
-	for (const name of ["findings", "answers", "answer", "compared", "now"])
+	for (const name of ["findings", "held", "answers", "answer", "compared", "processes"])
 		page[name] = element(columns, "section", "of-" + name);
-	for (const name of ["parts", "processes"])
-		page[name] = element(page.now, "div");
 	page.details.hidden = true;
 	forgetDetails();
 }
