@@ -162,3 +162,33 @@ input()
         assert max(map(len, names)) <= 1024
 
 
+
+
+def test_caches_that_inquiries_saw():
+    """A small one beside many containers that are larger: it is told by the look of an inquiry too."""
+    script = """
+import functools, time
+LARGER = {f"table_{number}": list(range(2000)) for number in range(60)}
+for name, table in LARGER.items():
+    globals()[name] = {key: str(key) for key in table}
+history = {}
+
+@functools.lru_cache(maxsize=8)
+def rate(currency):
+    return currency
+
+for currency in range(12):
+    rate(currency % 6)
+print("ready", flush=True)
+while True:
+    for _ in range(50):
+        history[len(history)] = bytearray(1000)
+    time.sleep(0.02)
+"""
+    with Asked(script) as asked, Monitor("-p", asked.pid, "-d", 3, "--budget", 100) as monitor:
+        monitor.stderr.until(r"__main__\.history")
+        metrics = monitor.metrics()
+        cache = {"name": "__main__.rate", "pid": str(asked.pid)}
+        assert metrics.one("unfreed_cache_entries", **cache) == metrics.one("unfreed_cache_hits_total", **cache) == 6
+        assert metrics.one("unfreed_cache_bound_entries", **cache) == 8
+        assert len(metrics.all("unfreed_container_entries")) <= 10

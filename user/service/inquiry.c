@@ -25,6 +25,7 @@ enum {
 	CASES_MAX = 64,
 	BATCHES = 6,
 	CONTAINERS = 24,
+	CACHES = 16,
 	POLL_HITS = 16, /* between two polls, far from the limit of a word, if they go on alike */
 	POLL_LEAST_NS = 4000000,
 	POLL_MOST_NS = 50000000,
@@ -292,6 +293,7 @@ static void poll_all(struct inquiry *inquiry)
 static void look(const struct inquiry *inquiry, struct patient_case *kase, enum chosen_look chosen)
 {
 	const struct objects_request request = {.containers = CONTAINERS,
+						.caches = CACHES,
 						.with_keys = inquiry->options->with_keys};
 
 	if (chosen == MEASURE)

@@ -110,7 +110,8 @@ void objects_chunks(const struct objects *objects, struct chunk_classes *classes
 bool objects_hold_weakly(const struct objects *objects, uint32_t node);
 
 struct objects_request {
-	size_t containers; /* at most so many of the largest */
+	size_t containers; /* at most so many of the largest, */
+	size_t caches;     /* and beside them of those that count their hits */
 	bool with_keys;
 	const char *holders; /* of what: a type, a name or an address; NULL: nothing */
 };

@@ -207,21 +207,53 @@ static bool is_among_largest(const uint32_t *nodes, size_t count, size_t max, co
 	return count < max || (max && below[nodes[count - 1]] < below[node]);
 }
 
-static void report_containers(const struct objects *objects, const struct objects_request *request,
-			      struct look *look)
+static bool is_any(const struct graph *graph, uint32_t node)
+{
+	(void)graph;
+	(void)node;
+	return true;
+}
+
+static bool is_cache(const struct graph *graph, uint32_t node)
+{
+	return graph->reader->types->items[graph_type(graph, node)].kind == KIND_CACHE;
+}
+
+/* The largest of those that are such, largest first, but for the `told` that stand before `nodes`. */
+static size_t find_largest(const struct objects *objects, size_t max,
+			   bool is_such(const struct graph *graph, uint32_t node), uint32_t *nodes,
+			   size_t told)
 {
 	const struct graph *graph = &objects->graph;
 	const uint64_t *below = objects->below;
-	uint32_t *nodes = zone_alloc(look->zone, request->containers + 1, sizeof(*nodes));
 	size_t count = 0;
 
-	for (size_t i = 0; i < graph->order_count; i++)
-		if (is_among_largest(nodes, count, request->containers, below, graph->order[i]) &&
-		    objects_is_shown(graph, graph->order[i]))
-			keep_largest(nodes, &count, request->containers, below, graph->order[i]);
+	for (size_t i = 0; i < graph->order_count; i++) {
+		uint32_t node = graph->order[i];
+		bool is_told = false;
+
+		if (!is_among_largest(nodes, count, max, below, node) || !is_such(graph, node) ||
+		    !objects_is_shown(graph, node))
+			continue;
+		for (size_t j = 1; j <= told && !is_told; j++)
+			is_told = nodes[-(ptrdiff_t)j] == node;
+		if (!is_told)
+			keep_largest(nodes, &count, max, below, node);
+	}
+	return count;
+}
+
+static void report_containers(const struct objects *objects, const struct objects_request *request,
+			      struct look *look)
+{
+	size_t max = request->containers + request->caches;
+	uint32_t *nodes = zone_alloc(look->zone, max + 1, sizeof(*nodes));
+	size_t count = find_largest(objects, request->containers, is_any, nodes, 0);
+
+	count += find_largest(objects, request->caches, is_cache, nodes + count, count);
 	struct look_container *containers = zone_alloc(look->zone, count, sizeof(*containers));
 	for (size_t i = 0; i < count; i++)
-		objects_describe(objects, nodes[i], below[nodes[i]],
+		objects_describe(objects, nodes[i], objects->below[nodes[i]],
 				 request->with_keys ? NAME_WITH_KEYS : 0, look, &containers[i]);
 	look->containers = containers;
 	look->container_count = count;

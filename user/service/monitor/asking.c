@@ -23,8 +23,6 @@
 #include "../patient.h"
 #include "../reading.h"
 
-enum { CONTAINERS = 400 }; /* that are looked through for caches, which may be small */
-
 enum { PIPE_FD = 3, WHOLE_FD, READ_BYTES = 65536, WHOLE_BYTES_MAX = 64 << 20 };
 
 struct asking {
@@ -65,7 +63,8 @@ static uint64_t find_budget(const struct asking_options *options)
 
 static int look(const struct asking_options *options, struct confined *confined, FILE *file)
 {
-	const struct objects_request request = {.containers = CONTAINERS,
+	const struct objects_request request = {.containers = TOLD_CONTAINERS_MAX,
+						.caches = TOLD_CACHES_MAX,
 						.with_keys = options->with_keys};
 	struct failure failure = {0};
 	struct patient patient;
