@@ -40,6 +40,23 @@ def test_a_service_that_leaks(service):  # noqa: F811
         assert service.poll() is None, "and it never noticed"
 
 
+def test_what_has_no_name_is_told_by_its_figures():
+    """Memory of C that no container holds: of what size its blocks are, not that it holds nothing."""
+    script = ("import ctypes, time\nlibc = ctypes.CDLL(None)\nprint('ready', flush=True)\n"
+              "while True:\n    libc.malloc(5000), time.sleep(0.005)")
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    try:
+        Lines(process.stdout).until("^ready$")
+        with Monitor("-p", process.pid, "-d", 8, "--budget", 100) as monitor:
+            line = monitor.stderr.until(r"\]: C memory: ")
+            assert "holds 0 B" not in line
+            assert re.search(r"C memory: grows, no bound seen, [\d.]+ MB/h(, filled by |; .* blocks of 5\.0 kB )", line)
+            assert monitor.end() == 0
+    finally:
+        process.kill()
+        process.wait(TIMEOUT)
+
+
 def test_workers_that_are_replaced_give_one_finding():
     """None of them lives for long enough that the service would grow; each does."""
     with Master(2, "replaced", "leak") as master, \

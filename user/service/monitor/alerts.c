@@ -76,10 +76,15 @@ static char *describe(const struct known_finding *finding)
 	fprintf(file, "%s%s%s: %s, ", told->type ? told->type : "", told->type ? " " : "",
 		told->name, verdict_name(finding->verdict));
 	quantity_print_rate(file, told->rate.value);
-	fputs(" MB/h, holds ", file);
-	quantity_print_amount(file, told->holds_bytes);
+	fputs(" MB/h", file);
+	if (told->holds_bytes) {
+		fputs(", holds ", file);
+		quantity_print_amount(file, told->holds_bytes);
+	}
 	if (told->filled_by)
 		fprintf(file, ", filled by %s", told->filled_by);
+	else if (!told->type && told->reason) /* no name says what it is */
+		fprintf(file, "; %s", told->reason);
 	fclose(file);
 	return text;
 }
