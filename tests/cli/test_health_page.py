@@ -62,3 +62,16 @@ def test_is_readable(show, width, scheme):
     assert what_sticks_out(driver) == []
     worst = least_contrast(driver)
     assert worst[0] >= 4.5, worst
+
+
+def test_stacks_that_fill_it(show):
+    """As wide as what grows by way of them, each below its caller."""
+    driver = show()
+    [figure] = driver.find_elements("css selector", "figure.stacks")
+    boxes = {box.get_attribute("title").split(" (")[0]: box.rect for box in
+             figure.find_elements("css selector", ".flames div")}
+    assert boxes["recommend"]["y"] < boxes["remember"]["y"] == boxes["emit"]["y"]
+    assert abs(boxes["remember"]["width"] / boxes["emit"]["width"] - 3) < 0.05
+    assert boxes["remember"]["width"] + boxes["emit"]["width"] <= boxes["recommend"]["width"] + 1
+    assert boxes["emit"]["x"] >= boxes["remember"]["x"] + boxes["remember"]["width"] - 1
+    assert "as of 2026-03-31 22:33 UTC" in figure.text

@@ -2,6 +2,7 @@
 """What `unfreed monitor --report` writes each day, and `--report-now` at once, out of a history."""
 import calendar
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -56,6 +57,9 @@ def test_of_a_service_that_leaks(service, tmp_path):  # noqa: F811
         assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in (page, plain))
         for path in (page, plain):
             assert "remember (" in path.read_text() and "__main__.history" in path.read_text()
+        stacks = re.findall(r'<div class="(?:own|library)".*title="(.*): ([\d.]+) MB/h"', page.read_text())
+        assert any(re.match(r"remember \(\S+/demo_service\.py:\d+\)", frame) for frame, _ in stacks), stacks
+        assert stacks[0][0].startswith("&lt;module&gt; ("), "it begins with what was called first"
         [at] = reports(history)
         assert abs(at - time.time()) < TIMEOUT
         second = report("--history", history)

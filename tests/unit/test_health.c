@@ -83,6 +83,42 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* Two ways to one function, of three, and one that nothing fills; their names are hostile. */
+static void answer(struct health_service *service)
+{
+	static const struct answer_frame remember[] = {
+		{"remember", "/srv/shop/behaviour.py", 29, true},
+		{"recommend", "/srv/shop/views.py", 18, true},
+		{"<b>\x1b[2J&\"", "/usr/lib/\u202e.py", 7, false},
+	};
+	static const struct answer_frame emit[] = {
+		{"emit", "/srv/shop/audit.py", 24, true},
+		{"recommend", "/srv/shop/views.py", 18, true},
+		{"<b>\x1b[2J&\"", "/usr/lib/\u202e.py", 7, false},
+	};
+	static const struct answer_frame start = {"start", NULL, 0, false};
+	static const struct answer_fill fills[] = {{30, 3, remember, 3, 0}, {10, 1, emit, 3, 0}},
+					native[] = {{1, 1, &start, 1, 1}, {1, 1, NULL, 0, 0}};
+	static const struct finding findings[] = {
+		{.verdict = VERDICT_LEAK, .rate = {8e6, 7e6, 9e6}, .fills = fills, .fill_count = 2},
+		{.verdict = VERDICT_GROWS,
+		 .rate = {2e6, 1e6, 3e6},
+		 .fills = native,
+		 .fill_count = 2},
+		{.verdict = VERDICT_UNEXPLAINED, .rate = {1e6, 0, 2e6}},
+		{.verdict = VERDICT_CHURN,
+		 .rate = {-1e6, -2e6, 1e6},
+		 .fills = fills,
+		 .fill_count = 2},
+	};
+
+	service->answer = answer_new();
+	assert_non_null(service->answer);
+	service->answer->findings = findings;
+	service->answer->finding_count = sizeof(findings) / sizeof(*findings);
+	service->answered_at = AT - 3600;
+}
+
 /* A service that leaks, and one whose names are hostile. */
 static void fill(void)
 {
@@ -123,6 +159,7 @@ static void fill(void)
 	hostile->filled_by = strdup("f\n(<b>.py:1)");
 	hostile->reason = strdup("\x1b[31m");
 	hostile->first_at = AT - 60;
+	answer(shop);
 	health_judge(health);
 }
 
@@ -151,6 +188,33 @@ static void test_page(void **state)
 	(void)state;
 	fill();
 	compare(health_html, "health.html");
+}
+
+static bool has_stacks(void)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	assert_non_null(file);
+	assert_int_equal(health_html(health, file), 0);
+	fclose(file);
+	bool has = strstr(text, "<figure class=\"stacks\">");
+	free(text);
+	return has;
+}
+
+/* What a service was once filled by, of which all is over, fills it no more. */
+static void test_stacks_of_what_grows_alone(void **state)
+{
+	(void)state;
+	struct health_service *shop = add_service("shop", "");
+	struct health_finding *leak = add_finding(shop, "history", VERDICT_LEAK);
+	assert_false(has_stacks());
+	answer(shop);
+	assert_true(has_stacks());
+	leak->over_at = AT - 60;
+	assert_false(has_stacks());
 }
 
 static void test_nothing_to_tell(void **state)
@@ -237,6 +301,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		OF_HEALTH(test_text),
 		OF_HEALTH(test_page),
+		OF_HEALTH(test_stacks_of_what_grows_alone),
 		OF_HEALTH(test_nothing_to_tell),
 		OF_HEALTH(test_what_is_judged),
 		OF_HEALTH(test_what_changed),

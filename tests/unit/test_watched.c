@@ -13,7 +13,7 @@
 #include "output/watched.h"
 #include "service/fills.h"
 
-enum { FRAMES_MOST = 24, FILLS_MOST = 64 };
+enum { FRAMES_MOST = 64, FILLS_MOST = 64 };
 
 /* --- as an answer has it --- */
 

@@ -131,6 +131,7 @@ static void release_service(struct health_service *service)
 		free(service->caches[i].name);
 	for (size_t i = 0; i < service->pool_count; i++)
 		free(service->pools[i].name);
+	answer_free(service->answer);
 	free(service->findings);
 	free(service->name);
 	free(service->group);

@@ -71,6 +71,8 @@ struct health_service {
 	size_t pool_count;
 	struct health_finding *findings; /* those that are over last */
 	size_t finding_count;
+	struct answer *answer; /* the last one, for its stacks; NULL: none */
+	int64_t answered_at;   /* when it was given */
 };
 
 struct health {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* As a page, of the parts that the page of an answer is made of. */
 #include "health.h"
+
+#include <stdlib.h>
+
 #include "page.h"
 #include "why_page.h"
 
@@ -94,6 +97,30 @@ static void print_findings(struct page *page, const struct health_service *servi
 	fputs("</ol>\n", page->file);
 }
 
+static bool is_open(const struct health_service *service)
+{
+	for (size_t i = 0; i < service->finding_count; i++)
+		if (!service->findings[i].over_at)
+			return true;
+	return false;
+}
+
+/* Of an answer whose findings are all over nothing fills it now. */
+static void print_stacks(struct page *page, const struct health_service *service)
+{
+	char *heading = NULL;
+	size_t size;
+	FILE *file = service->answer && is_open(service) ? open_memstream(&heading, &size) : NULL;
+
+	if (!file)
+		return;
+	fputs("The stacks that fill it, callers on top, as of ", file);
+	health_print_time(file, service->answered_at);
+	if (!fclose(file))
+		why_page_flames(page, service->answer, heading);
+	free(heading);
+}
+
 static void print_line(struct page *page, const char *name, const struct health_line *line)
 {
 	why_page_line(page, &(struct answer_line){name, line->samples, line->count});
@@ -152,6 +179,7 @@ static void print_service(struct page *page, const struct health *health,
 	print_line(page, "the last two weeks", &service->weeks);
 	fputs("</div>\n", page->file);
 	print_findings(page, service);
+	print_stacks(page, service);
 	fputs("</section>\n", page->file);
 }
 

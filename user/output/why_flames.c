@@ -13,7 +13,7 @@
 #include "../lib/quantity.h"
 #include "why_label.h"
 
-enum { WAYS_MAX = 256, DEEPEST = 40, ROW_HEIGHT = 18 };
+enum { WAYS_MAX = 256, DEEPEST = 64, ROW_HEIGHT = 18 };
 
 /* Narrower ones cannot be read, nor pointed at. */
 #define NARROWEST 0.002
@@ -74,7 +74,7 @@ static void print_box(const struct flames *flames, const struct answer_frame *fr
 {
 	FILE *file = flames->page->file;
 
-	fprintf(file, "<i class=\"%s\" style=\"left:%.3f%%;top:%zupx;width:%.3f%%\" title=\"",
+	fprintf(file, "<div class=\"%s\" style=\"left:%.3f%%;top:%zupx;width:%.3f%%\" title=\"",
 		frame->own ? "own" : "library", 100 * start / flames->all, depth * ROW_HEIGHT,
 		100 * rate / flames->all);
 	why_print_frame(flames->page->text, frame, SIZE_MAX);
@@ -82,7 +82,7 @@ static void print_box(const struct flames *flames, const struct answer_frame *fr
 	quantity_print_rate(file, rate);
 	fputs(" MB/h\">", file);
 	why_print_frame(flames->page->text, frame, 1);
-	fputs("</i>\n", file);
+	fputs("</div>\n", file);
 }
 
 /* Those of `ways` with the same frame at that depth as the first that is in no box yet; they are moved

@@ -163,7 +163,9 @@ static void print_findings(struct page *page, const struct answer *answer)
 	fputs("<ol class=\"findings\">\n", page->file);
 	for (size_t i = 0; i < answer->finding_count; i++)
 		print_finding(page, &answer->findings[i]);
-	fputs("</ol>\n</section>\n", page->file);
+	fputs("</ol>\n", page->file);
+	why_page_flames(page, answer, "The stacks that fill it, callers on top");
+	fputs("</section>\n", page->file);
 }
 
 static const char *const command_labels[WHY_COMMAND_COUNT] = {

@@ -5,7 +5,7 @@
 
 enum {
 	FILLS_MAX = 64, /* more than are told: the line that counts may have few hits */
-	FILL_FRAMES_MAX = 24,
+	FILL_FRAMES_MAX = 64,
 };
 
 #define EXPLAINS_LEAST 0.25

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../analyze/answer_read.h"
 #include "../../lib/json.h"
 #include "history_internal.h"
 
@@ -158,6 +159,29 @@ static void read_pools(const struct seen *seen, struct health_service *service)
 	}
 }
 
+/* --- its stacks --- */
+
+static void read_stacks(const struct history *history, int64_t id, int64_t until,
+			struct health_service *service)
+{
+	const struct sqlite *sqlite = history->sqlite;
+	sqlite3_stmt *row = history_ask(history,
+					"SELECT json, at FROM answer WHERE service = ? AND at <= ?"
+					" ORDER BY at DESC, id DESC LIMIT 1",
+					"ii", id, until);
+	const char *text = row && sqlite->step(row) == SQLITE_ROW
+				   ? (const char *)sqlite->column_text(row, 0)
+				   : NULL;
+	char error[200];
+
+	if (text) {
+		service->answer =
+			answer_read_text(history->path, text, strlen(text), error, sizeof(error));
+		service->answered_at = sqlite->column_int64(row, 1);
+	}
+	sqlite->finalize(row);
+}
+
 void report_read_seen(const struct history *history, int64_t id, const struct health *health,
 		      struct health_service *service)
 {
@@ -178,6 +202,7 @@ void report_read_seen(const struct history *history, int64_t id, const struct he
 	}
 	read_caches(&last, service);
 	read_pools(&last, service);
+	read_stacks(history, id, health->at, service);
 	json_object_put(last.root);
 	json_object_put(before.root);
 }

@@ -1,6 +1,6 @@
 /* The stacks that fill what grows, as a graph: what was called stands below its caller, as wide as what
  * grows by way of it. */
-const FLAME_HEIGHT = 18, FLAME_DEEPEST = 40, FLAME_LETTER = 6.7;
+const FLAME_HEIGHT = 18, FLAME_DEEPEST = 64, FLAME_LETTER = 6.7;
 
 function growFlame(node, frames, bytes) {
 	node.bytes += bytes;
