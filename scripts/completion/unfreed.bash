@@ -128,7 +128,7 @@ _unfreed()
     esac
 
     local output="-o --output -f --format --count --by --app --alloc-fn --top --all-stacks"
-    local target="-p --pid --comm --container --cgroup"
+    local target="-p --pid --comm --match --container --cgroup"
     case $command in
     why)
         options="$target -d --duration -o --output --top --fail-above --with-keys --max-memory

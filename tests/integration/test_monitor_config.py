@@ -132,8 +132,8 @@ def test_of_lines_there_are_so_many(config):
 
 
 @pytest.mark.parametrize("text, status, told", [
-    ("", USAGE, "monitor watches a process: give its PID, --container, --cgroup or --comm"),
-    ("comm = x\npid = 1\n", USAGE, "give a PID, or --container, --cgroup or --comm: one of these"),
+    ("", USAGE, "monitor watches a process: give its PID, --container, --cgroup, --comm or --match"),
+    ("comm = x\npid = 1\n", USAGE, "give a PID, or --container, --cgroup, --comm or --match: one of these"),
     ("report = /\ncomm = x\n", USAGE, "--report needs the file of --history"),
     ("pid = 4194303\n", TARGET, ".*4194303.*"),
 ])

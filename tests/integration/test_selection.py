@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""--comm, --container and --cgroup, of every command that looks at a process, on processes whose name
+"""--comm, --match, --container and --cgroup, of every command that looks at a process, on processes whose name
 and cgroup are made here."""
 import contextlib
 import json
@@ -128,6 +128,16 @@ def looked_at(*arguments):
 def test_heap_by_name(start, name):
     process, _ = start()
     assert looked_at("--comm", name) == process.pid
+
+
+def test_heap_by_command_line(start, name):
+    """What starts it has the pattern in its own command line, and is not meant."""
+    process, _ = start()
+    assert looked_at("--match", f"/{name} -c ") == process.pid
+    shell = subprocess.run(["sh", "-c", f'"$1" heap --match "/{name} -c " -f json; exit $?', "sh", UNFREED],
+                           capture_output=True, text=True, timeout=TIMEOUT)
+    assert json.loads(shell.stdout)["target"]["pid"] == process.pid, shell.stderr
+    assert "Unmatched" in refused("heap", "--match", "(", status=USAGE)
 
 
 def test_heap_in_a_container_or_cgroup(group, start):

@@ -104,7 +104,8 @@ static void test_targets(void **state)
 		{"--container ab12", "container:ab12 top=10 f=text"},
 		{"--cgroup system.slice/x", "cgroup:system.slice/x top=10 f=text"},
 		{"--comm shop", "comm:shop top=10 f=text"},
-		{"", "heap looks at a process: give its PID, --container, --cgroup or --comm"},
+		{"",
+		 "heap looks at a process: give its PID, --container, --cgroup, --comm or --match"},
 		{"0", "-p needs a process number, not \"0\""},
 		{"-p -1", "-p needs a process number, not \"-1\""},
 		{"12x", "-p needs a process number, not \"12x\""},
@@ -116,8 +117,10 @@ static void test_targets(void **state)
 		{"--container ''", "--container needs an ID, not \"\""},
 		{"--cgroup ''", "--cgroup needs a path below /sys/fs/cgroup, not \"\""},
 		{"--comm ''", "--comm needs a name, not \"\""},
-		{"--comm a --comm b", "--container, --cgroup and --comm: give one of them, once"},
-		{"12 --comm a", "give a PID, or --container, --cgroup or --comm: one of these"},
+		{"--comm a --comm b",
+		 "--container, --cgroup, --comm and --match: give one of them, once"},
+		{"12 --comm a",
+		 "give a PID, or --container, --cgroup, --comm or --match: one of these"},
 	};
 
 	(void)state;
@@ -262,7 +265,8 @@ static void test_monitor(void **state)
 		{"--report-now --history h", " budget=1 d=120 i=10 history=h size=256 now" PAGE},
 		{"7 --with-keys --max-memory 16",
 		 "7 keys memory=16000000 budget=1 d=120 i=10 size=256" PAGE},
-		{"", "monitor watches a process: give its PID, --container, --cgroup or --comm"},
+		{"",
+		 "monitor watches a process: give its PID, --container, --cgroup, --comm or --match"},
 		{"7 --budget 101", "--budget needs a number from 0 to 100, not \"101\""},
 		{"7 -d 0", "--duration needs a number from 1 to 3600, not \"0\""},
 		{"7 -i 0.01", "--interval needs a number from 0.1 to 3600, not \"0.01\""},

@@ -332,7 +332,7 @@ static void test_mistakes(void **state)
 		const char *err;
 	} cases[] = {
 		{record_main, "", 2,
-		 "unfreed: record traces a process: give its PID, --container, --cgroup or --comm, or "
+		 "unfreed: record traces a process: give its PID, --container, --cgroup, --comm or --match, or "
 		 "-- and a command\n"},
 		{record_main, "-o /no/such/a.json 1", 1,
 		 "unfreed: cannot write /no/such/a.json: No such file or directory: choose a directory "

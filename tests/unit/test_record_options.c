@@ -85,10 +85,10 @@ static void test_record(void **state)
 		{"--max-blocks 1 --max-stacks 16777216 7", "7 blocks=1 stacks=16777216 -:text"},
 		{"--max-blocks 268435456 7", "7 blocks=268435456 stacks=65536 -:text"},
 		{"",
-		 "record traces a process: give its PID, --container, --cgroup or --comm, or -- and "
+		 "record traces a process: give its PID, --container, --cgroup, --comm or --match, or -- and "
 		 "a command"},
 		{"7 -- ls",
-		 "give a PID, a command behind --, --container, --cgroup or --comm: one of "
+		 "give a PID, a command behind --, --container, --cgroup, --comm or --match: one of "
 		 "these"},
 		{"ls", "put -- in front of the command to start: \"ls\" is no process number"},
 		{"1,,2", "-p needs a process number, not \"\""},

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Who is meant by a name, a container or a cgroup, in recorded trees. */
+/* Who is meant by a name, a command line, a container or a cgroup, in recorded trees. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <unistd.h>
 
 #include "made_tree.h"
 #include "process/selection.h"
@@ -35,6 +36,8 @@ static void write_process(pid_t pid, pid_t parent, const char *comm, int kilobyt
 	if (*exe)
 		tree_link(path, exe);
 }
+
+#define write_arguments(pid, text) tree_write_bytes(#pid "/cmdline", text, sizeof(text))
 
 static int setup(void **state)
 {
@@ -69,6 +72,12 @@ static int setup(void **state)
 	write_process(32, 1, "cafe", 400, "0::/default/cafe\n", "/bin/cafe");
 	write_process(33, 1, "odd", 300, "0::/system.slice\n", "/bin/odd");
 	write_process(34, 1, "web", 300, "0::/web.service\n", "/bin/web");
+	write_arguments(10, "/bin/python3\0-m\0gunicorn\0shop.wsgi:application\0--workers\0"
+			    "4");
+	write_arguments(12, "/bin/python3\0-m\0gunicorn\0shop.wsgi:application\0--workers\0"
+			    "4");
+	write_arguments(20, "server\0\0-x\0");
+	tree_write("34/cmdline", "");
 	tree_write("one/kept/cgroup.procs", "");
 	tree_write("two/web.slice/cgroup.procs", "10\n");
 	tree_write("two/web.slice/below/cgroup.procs", "12\n0\n4194304\n");
@@ -130,6 +139,42 @@ static void test_by_name(void **state)
 	assert_string_equal(list(SELECT_COMM, "kthreadd"),
 			    "3: there is no process named \"kthreadd\"");
 	assert_string_equal(list(SELECT_COMM, ""), "3: there is no process named \"\"");
+}
+
+static void test_by_command_line(void **state)
+{
+	(void)state;
+	assert_string_equal(list(SELECT_MATCH, "gunicorn shop\\.wsgi"), "12 10");
+	assert_string_equal(list(SELECT_MATCH, "gunicorn (shop|other)\\.wsgi:.*-workers [0-9]$"),
+			    "12 10");
+	assert_string_equal(list(SELECT_MATCH, "^server  -x"), "20");
+	assert_string_equal(list(SELECT_MATCH, "^$"),
+			    "3: no process has a command line that matches \"^$\"");
+	assert_string_equal(list(SELECT_MATCH, "celery"),
+			    "3: no process has a command line that matches \"celery\"");
+	assert_string_equal(choose(SELECT_MATCH, "gunicorn", true), "10");
+	assert_string_equal(
+		list(SELECT_MATCH, "gunicorn (shop"),
+		"2: --match needs an extended regular expression, not \"gunicorn (shop\": "
+		"Unmatched ( or \\(");
+}
+
+/* sudo has ours in its command line, and so has the shell that started it. */
+static void test_who_started_us_is_not_meant(void **state)
+{
+	char path[64];
+
+	(void)state;
+	write_process(40, 1, "sh", 100, "0::/\n", "/bin/sh");
+	write_process(41, 40, "sudo", 100, "0::/\n", "/bin/sudo");
+	write_process(42, 40, "celery", 100, "0::/\n", "/bin/python3");
+	write_arguments(40, "sh\0-c\0sudo unfreed why --match 'worker of queue'");
+	write_arguments(41, "sudo\0unfreed\0why\0--match\0worker of queue");
+	write_arguments(42, "celery\0worker of queue");
+	write_process(getpid(), 41, "unfreed", 100, "0::/\n", "/bin/unfreed");
+	snprintf(path, sizeof(path), "%d/cmdline", (int)getpid());
+	tree_write(path, "unfreed --match worker of queue");
+	assert_string_equal(list(SELECT_MATCH, "worker of queue"), "42");
 }
 
 static void test_by_container(void **state)
@@ -206,6 +251,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_by_name),
+		cmocka_unit_test(test_by_command_line),
+		cmocka_unit_test(test_who_started_us_is_not_meant),
 		cmocka_unit_test(test_by_container),
 		cmocka_unit_test(test_no_such_container),
 		cmocka_unit_test(test_by_cgroup),

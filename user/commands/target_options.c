@@ -8,7 +8,7 @@
 #include "../lib/array.h"
 #include "../lib/message.h"
 
-enum { KEY_CONTAINER = 0x7200, KEY_CGROUP, KEY_COMM, PID_MAX = 1 << 22 };
+enum { KEY_CONTAINER = 0x7200, KEY_CGROUP, KEY_COMM, KEY_MATCH, PID_MAX = 1 << 22 };
 
 /* clang-format off */
 #define SELECTIONS                                                                                 \
@@ -17,6 +17,8 @@ enum { KEY_CONTAINER = 0x7200, KEY_CGROUP, KEY_COMM, PID_MAX = 1 << 22 };
 	{"cgroup", KEY_CGROUP, "PATH", 0,                                                          \
 	 "What runs in this cgroup and in those below it: a path below /sys/fs/cgroup", 0},        \
 	{"comm", KEY_COMM, "NAME", 0, "What is named so, as ps -o comm has it", 0},                \
+	{"match", KEY_MATCH, "REGEX", 0,                                                           \
+	 "What has this in its command line, an extended regular expression, as pgrep -f", 0},     \
 	{0}
 /* clang-format on */
 
@@ -72,6 +74,7 @@ static bool is_empty(enum selection_kind kind, const char *name)
 		[SELECT_CONTAINER] = "--container needs an ID",
 		[SELECT_CGROUP] = "--cgroup needs a path below /sys/fs/cgroup",
 		[SELECT_COMM] = "--comm needs a name",
+		[SELECT_MATCH] = "--match needs a regular expression",
 	};
 
 	if (!*name)
@@ -81,13 +84,19 @@ static bool is_empty(enum selection_kind kind, const char *name)
 
 static error_t select_by(struct target_choice *choice, enum selection_kind kind, const char *name)
 {
+	struct failure failure;
+
 	if (is_empty(kind, name))
 		return EINVAL;
 	if (choice->selection.name) {
-		message_error("--container, --cgroup and --comm: give one of them, once");
+		message_error("--container, --cgroup, --comm and --match: give one of them, once");
 		return EINVAL;
 	}
 	choice->selection = (struct selection){kind, name};
+	if (selection_check(&choice->selection, &failure)) {
+		message_error("%s", failure.text);
+		return EINVAL;
+	}
 	return 0;
 }
 
@@ -114,13 +123,15 @@ static error_t check(const struct target_choice *choice)
 		   (choice->command != NULL);
 
 	if (ways > 1) {
-		message_error("give a PID, %s --container, --cgroup or --comm: one of these",
-			      choice->may_start ? "a command behind --," : "or");
+		message_error(
+			"give a PID, %s --container, --cgroup, --comm or --match: one of these",
+			choice->may_start ? "a command behind --," : "or");
 		return EINVAL;
 	}
 	if (!ways && !choice->may_be_none) {
-		message_error("%s a process: give its PID, --container, --cgroup or --comm%s",
-			      choice->verb, choice->may_start ? ", or -- and a command" : "");
+		message_error(
+			"%s a process: give its PID, --container, --cgroup, --comm or --match%s",
+			choice->verb, choice->may_start ? ", or -- and a command" : "");
 		return EINVAL;
 	}
 	return 0;
@@ -139,6 +150,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return select_by(choice, SELECT_CGROUP, argument);
 	case KEY_COMM:
 		return select_by(choice, SELECT_COMM, argument);
+	case KEY_MATCH:
+		return select_by(choice, SELECT_MATCH, argument);
 	case ARGP_KEY_ARG:
 		return take_argument(choice, argument, state);
 	case ARGP_KEY_END:

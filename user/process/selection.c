@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fts.h>
 #include <limits.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ struct search {
 	size_t count;
 	char id[ID_BYTES];    /* of the container that was found; "": none */
 	char other[ID_BYTES]; /* another one whose ID begins alike */
+	regex_t pattern;
 };
 
 static bool is_listed(const struct search *search, pid_t pid)
@@ -86,6 +88,77 @@ static int add_of_name(void *context, pid_t pid)
 	    strncmp(comm, search->name, sizeof(comm) - 2))
 		return 0;
 	return add_pid(search, pid);
+}
+
+/* --- command lines --- */
+
+static pid_t parent_of(const struct procfs *procfs, pid_t pid)
+{
+	struct process_status status;
+
+	return procfs_read_status(procfs, pid, &status) ? 0 : status.parent;
+}
+
+/* As sudo and a shell are, that were told what to match. */
+static bool started_us(const struct procfs *procfs, pid_t pid)
+{
+	pid_t ancestor = getpid();
+
+	for (int i = 0; i < ANCESTORS_MAX && ancestor > 0 && ancestor != pid; i++)
+		ancestor = parent_of(procfs, ancestor);
+	return ancestor == pid;
+}
+
+/* Its arguments with spaces between them, malloc'd; NULL where it has none. */
+static char *read_command_line(const struct procfs *procfs, pid_t pid)
+{
+	size_t count, size;
+	char **arguments = procfs_read_cmdline(procfs, pid, &count), *line = NULL;
+	FILE *file = arguments && count ? open_memstream(&line, &size) : NULL;
+
+	for (size_t i = 0; file && i < count; i++)
+		fprintf(file, "%s%s", i ? " " : "", arguments[i]);
+	if (file && fclose(file)) {
+		free(line);
+		line = NULL;
+	}
+	free(arguments);
+	return line;
+}
+
+static int add_of_command_line(void *context, pid_t pid)
+{
+	struct search *search = context;
+	char *line = read_command_line(search->procfs, pid);
+	bool matches = line && !regexec(&search->pattern, line, 0, NULL, 0);
+
+	free(line);
+	return matches && !started_us(search->procfs, pid) ? add_pid(search, pid) : 0;
+}
+
+static int compile(const struct selection *selection, regex_t *pattern, struct failure *failure)
+{
+	int error = regcomp(pattern, selection->name, REG_EXTENDED | REG_NOSUB);
+	char why[200];
+
+	if (!error)
+		return 0;
+	regerror(error, pattern, why, sizeof(why));
+	return failure_set(failure, STATUS_USAGE,
+			   "--match needs an extended regular expression, not \"%.100s\": %s",
+			   selection->name, why);
+}
+
+int selection_check(const struct selection *selection, struct failure *failure)
+{
+	regex_t pattern;
+
+	if (selection->kind != SELECT_MATCH)
+		return 0;
+	if (compile(selection, &pattern, failure))
+		return -1;
+	regfree(&pattern);
+	return 0;
 }
 
 /* --- containers --- */
@@ -228,6 +301,9 @@ static int say_none(const struct selection *selection, bool is_group, struct fai
 				   is_group ? "no process is in cgroup %.200s"
 					    : "there is no cgroup %.200s below /sys/fs/cgroup",
 				   name);
+	case SELECT_MATCH:
+		return failure_set(failure, STATUS_TARGET,
+				   "no process has a command line that matches \"%.100s\"", name);
 	default:
 		return failure_set(failure, STATUS_TARGET, "there is no process named \"%.100s\"",
 				   name);
@@ -242,6 +318,8 @@ static int find_all(struct search *search, const struct selection *selection, bo
 	case SELECT_CGROUP:
 		return cgroup_each_directory(search->procfs, search->name, add_of_group, search,
 					     is_group);
+	case SELECT_MATCH:
+		return procfs_each_process(search->procfs, add_of_command_line, search);
 	default:
 		return procfs_each_process(search->procfs, add_of_name, search);
 	}
@@ -252,8 +330,13 @@ int selection_list(const struct procfs *procfs, const struct selection *selectio
 {
 	struct search search = {.procfs = procfs, .name = selection->name};
 	bool is_group = false;
+
+	if (selection->kind == SELECT_MATCH && compile(selection, &search.pattern, failure))
+		return -1;
 	int error = *search.name ? find_all(&search, selection, &is_group) : 0;
 
+	if (selection->kind == SELECT_MATCH)
+		regfree(&search.pattern);
 	if (error < 0)
 		failure_set(failure, STATUS_FAILURE, "cannot look for processes: %s",
 			    strerror(-error));
@@ -275,13 +358,6 @@ int selection_list(const struct procfs *procfs, const struct selection *selectio
 }
 
 /* --- one of them --- */
-
-static pid_t parent_of(const struct procfs *procfs, pid_t pid)
-{
-	struct process_status status;
-
-	return procfs_read_status(procfs, pid, &status) ? 0 : status.parent;
-}
 
 /* Whether another of the list forked it, perhaps by way of a third, and runs the same program. */
 static bool is_worker(const struct search *list, const struct selected *item)
@@ -322,6 +398,7 @@ static const char *option_of(enum selection_kind kind)
 		[SELECT_COMM] = "--comm",
 		[SELECT_CONTAINER] = "--container",
 		[SELECT_CGROUP] = "--cgroup",
+		[SELECT_MATCH] = "--match",
 	};
 
 	return names[kind];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Processes by what they are called or run in, where nobody wants to look their numbers up first:
- * all of one name, of one container, of one cgroup with those below it. Kernel threads, zombies and
+ * all of one name, of one command line, of one container, of one cgroup with those below it. Kernel threads, zombies and
  * we ourselves are none of them. What is listed may have ended when the list is used.
  */
 #ifndef UNFREED_SELECTION_H
@@ -14,6 +14,8 @@ enum selection_kind {
 	SELECT_COMM,      /* the name in PID/comm; what is beyond 15 bytes does not count */
 	SELECT_CONTAINER, /* an ID, or how it begins, as it stands in PID/cgroup */
 	SELECT_CGROUP,    /* a path below /sys/fs/cgroup, or as it stands in PID/cgroup */
+	SELECT_MATCH, /* an extended regular expression, of the arguments with spaces between them; who
+			     started us, whose arguments may have ours in them, is none */
 };
 
 struct selection {
@@ -27,6 +29,9 @@ struct selected {
 	uint64_t resident_bytes;
 	char comm[17];
 };
+
+/* Whether it can be looked for: as a regular expression. Returns 0, or -1 with `failure` filled. */
+int selection_check(const struct selection *selection, struct failure *failure);
 
 /*
  * Those with the largest memory first: malloc'd, the caller's. Returns 0 where there is one at
