@@ -79,7 +79,8 @@ def test_twenty_idle_services(capsys):
 
 @pytest.mark.long
 def test_twenty_growing_services(capsys):
-    """What is asked, looked at and read, over time. It may begin with what two seconds are of it."""
+    """What is asked, looked at and read, over time, and read ten times as often as by default. It may begin with
+    two seconds of it."""
     with started(str(ROOT / "tests/programs/demo_service.py")) as processes:
         pids = ",".join(str(process.pid) for process in processes)
         with Monitor("-p", pids, "-i", 1, "-d", 20) as monitor:
@@ -92,6 +93,5 @@ def test_twenty_growing_services(capsys):
         print(f"\n20 growing services: {100 * share:.2f} % of a core, {most / 1e6:.0f} MB, "
               f"{metrics.one('unfreed_inquiries_total'):.0f} inquiries, {metrics.one('unfreed_looks_total'):.0f} "
               f"looks, {len(found)} found")
-    reading = 0.01  # each second, all of them: ten times what it is by default
-    assert share <= metrics.one("unfreed_budget_ratio") + 2 / 900 + reading
+    assert share <= metrics.one("unfreed_budget_ratio") + 2 / 900
     assert metrics.one("unfreed_inquiries_total") >= 2 and len(found) >= 2

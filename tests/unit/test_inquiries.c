@@ -175,8 +175,8 @@ static void test_debts(void **state)
 	(void)state;
 	made_begin(&made);
 	made.grows[0] = 5 * MB_H;
-	made.inquiries.counted_s = made.now_s;
-	made.inquiries.allowed_s = -14;
+	made.inquiries.spending.counted_s = made.now_s;
+	made.inquiries.spending.allowed_s = -14;
 	double waited_s = pass(&made, 7200);
 
 	assert_true(waited_s >= 2000 && waited_s <= 2020);
@@ -207,8 +207,8 @@ static void test_near_to_a_limit(void **state)
 	(void)state;
 	made_begin(&made);
 	made.instances[1].group = &group;
-	made.inquiries.counted_s = made.now_s;
-	made.inquiries.allowed_s = -100;
+	made.inquiries.spending.counted_s = made.now_s;
+	made.inquiries.spending.allowed_s = -100;
 	assert_float_equal(pass(&made, 3600), INTERVAL_S, 1e-6);
 	check_asked(&made, "b", NOBODY + 1);
 	assert_float_equal(pass(&made, 3600), 3600, 1e-6);

@@ -31,7 +31,8 @@ enum {
 
 static const struct argp_option options[] = {
 	{"budget", KEY_BUDGET, "PERCENT", 0,
-	 "Of a processor, over time, for asking why a service grows, and for looks (default: 1; 0: none)",
+	 "Of a processor, over time, for reading, looks and asking why a service grows (default: 1; 0: "
+	 "nobody is asked)",
 	 1},
 	{"config", KEY_CONFIG, "FILE", 0,
 	 "Take options from there too, as lines such as budget = 0.5; SIGHUP reads it again", 1},

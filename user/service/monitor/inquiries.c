@@ -9,8 +9,6 @@
 #include "../../lib/saturate.h"
 
 #define GROWS_BYTES_PER_S (200e3 / 3600) /* surely at least: less is not asked about */
-#define USUAL_COST_S      2.0            /* of one, until the first has told */
-#define ALLOWED_MOST_S    20.0           /* that is put by */
 #define START_S           10.0           /* in which a process starts, */
 #define START_INTERVALS   10             /* at most so many */
 #define LATE_TIMES        2     /* an answer that takes longer than so many times as long */
@@ -44,7 +42,7 @@ static bool take_told(struct inquiries *inquiries, struct told *told, double now
 {
 	struct watched_service *service = inquiries->service;
 
-	inquiries->allowed_s -= told->cost_s;
+	inquiries->spending.allowed_s -= told->cost_s;
 	inquiries_count(inquiries, told);
 	service->cost_s = told->cost_s;
 	if (told->failure) {
@@ -101,7 +99,7 @@ static void take_answer(void *context)
 /* What should long have answered never will. */
 static void give_up(struct inquiries *inquiries, double now_s)
 {
-	struct told told = {.failure = strdup("no answer came"), .cost_s = USUAL_COST_S};
+	struct told told = {.failure = strdup("no answer came"), .cost_s = SPENDING_USUAL_S};
 
 	end(inquiries, &told, now_s);
 }
@@ -245,22 +243,6 @@ static void ask(struct inquiries *inquiries, struct watched_service *service)
 	service->urgent = false;
 }
 
-static void count_allowance(struct inquiries *inquiries, double now_s)
-{
-	if (!inquiries->counted_s)
-		inquiries->allowed_s = USUAL_COST_S;
-	else
-		inquiries->allowed_s += (1 - INQUIRIES_LOOK_SHARE) * inquiries->options->share *
-					(now_s - inquiries->counted_s);
-	inquiries->allowed_s = fmin(inquiries->allowed_s, ALLOWED_MOST_S);
-	inquiries->counted_s = now_s;
-}
-
-static double expected_cost_s(const struct watched_service *service)
-{
-	return service->cost_s > 0 ? fmin(service->cost_s, ALLOWED_MOST_S) : USUAL_COST_S;
-}
-
 void inquiries_attend(struct inquiries *inquiries, double now_s)
 {
 	struct watched_service *fastest = NULL;
@@ -268,7 +250,8 @@ void inquiries_attend(struct inquiries *inquiries, double now_s)
 
 	if (!(inquiries->options->share > 0))
 		return;
-	count_allowance(inquiries, now_s);
+	spending_count(&inquiries->spending, inquiries->options->share, now_s,
+		       clock_s(CLOCK_PROCESS_CPUTIME_ID));
 	if (inquiries->asking &&
 	    now_s - inquiries->began_s > LATE_TIMES * inquiries->options->duration_s + LATE_S)
 		give_up(inquiries, now_s);
@@ -281,7 +264,7 @@ void inquiries_attend(struct inquiries *inquiries, double now_s)
 			fastest = service;
 		}
 	}
-	if (fastest && (fastest->urgent || inquiries->allowed_s >= expected_cost_s(fastest)))
+	if (fastest && (fastest->urgent || spending_allows(&inquiries->spending, fastest->cost_s)))
 		ask(inquiries, fastest);
 }
 

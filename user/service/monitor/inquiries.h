@@ -12,9 +12,10 @@
 #include "alerts.h"
 #include "asking.h"
 #include "history.h"
+#include "spending.h"
 
 struct inquiries_options {
-	double share; /* of a processor, for inquiries, what they cost the targets, and looks; 0: none */
+	double share; /* of a processor, for all of it (spending.h), and what it costs the targets; 0: nobody is asked */
 	double duration_s;         /* of one */
 	uint64_t max_memory_bytes; /* of what asks; 0: by what there is */
 	bool with_keys;
@@ -29,9 +30,8 @@ struct inquiries {
 	struct asking *asking;           /* NULL: none goes on */
 	struct watched_service *service; /* that it is about */
 	double began_s;                  /* when it began */
-	double allowed_s;                /* processor time; negative: a debt */
-	double counted_s;                /* when that was counted; 0: not yet */
-	double spent_s;
+	struct spending spending;
+	double spent_s;            /* of processor time, by them and looks */
 	struct told_losses losses; /* all in all */
 	uint64_t asked;
 	uint64_t failed;
@@ -39,9 +39,6 @@ struct inquiries {
 
 /* After each roster_read(): takes the samples, and begins an inquiry where one is due. */
 void inquiries_attend(struct inquiries *inquiries, double now_s);
-
-/* What looks beside them may have of their share. */
-#define INQUIRIES_LOOK_SHARE 0.2
 
 /* What was told, by these too: what it cost, and what it could not see. */
 void inquiries_count(struct inquiries *inquiries, const struct told *told);

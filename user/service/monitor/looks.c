@@ -20,7 +20,7 @@ static void end(struct looks *looks, struct told *told, double now_s)
 
 	inquiries_count(looks->inquiries, told);
 	looks->after_s =
-		now_s + told->cost_s / (INQUIRIES_LOOK_SHARE * looks->inquiries->options->share);
+		now_s + told->cost_s / (SPENDING_LOOK_SHARE * looks->inquiries->options->share);
 	looks->failed += !told->memory.known;
 	if (told->memory.known && looks->inquiries->history)
 		history_add_look(looks->inquiries->history, service, asking_text(looks->asking));
