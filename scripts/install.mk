@@ -24,6 +24,7 @@ install:
 	sed 's,/usr/bin/unfreed,$(bindir)/unfreed,' deploy/unfreed-monitor.service | \
 		install -D -m 644 /dev/stdin $(DESTDIR)$(unitdir)/unfreed-monitor.service
 	install -D -m 644 -t $(DESTDIR)$(exampledir) deploy/unfreed.rules.yml deploy/unfreed-dashboard.json
+	install -D -m 755 -t $(DESTDIR)$(exampledir) deploy/recycle-gunicorn
 	install -d $(DESTDIR)$(docdir)/LICENSES
 	install -m 644 $(documents) $(DESTDIR)$(docdir)
 	install -m 644 $(wildcard LICENSES/*) $(DESTDIR)$(docdir)/LICENSES

@@ -23,6 +23,7 @@ usr/share/doc/unfreed/changelog.Debian.gz
 usr/share/doc/unfreed/changelog.gz
 usr/share/doc/unfreed/copyright
 usr/share/doc/unfreed/estimators.md
+usr/share/doc/unfreed/examples/recycle-gunicorn
 usr/share/doc/unfreed/examples/unfreed-dashboard.json
 usr/share/doc/unfreed/examples/unfreed.rules.yml
 usr/share/doc/unfreed/formats.md

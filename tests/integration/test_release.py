@@ -37,6 +37,7 @@ share/doc/unfreed/deploy/daemonset.yaml
 share/doc/unfreed/deploy/unfreed-monitor.default
 share/doc/unfreed/deploy/unfreed-monitor.service
 share/doc/unfreed/estimators.md
+share/doc/unfreed/examples/recycle-gunicorn
 share/doc/unfreed/examples/unfreed-dashboard.json
 share/doc/unfreed/examples/unfreed.rules.yml
 share/doc/unfreed/formats.md
