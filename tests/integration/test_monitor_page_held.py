@@ -16,7 +16,7 @@ from chromium import browser, complaints, least_contrast, needs_chromium, what_s
 
 # A line has it ask its caches and collect; then it says what they say of themselves.
 HOLDING = """
-import functools, gc, json, sqlite3, sys
+import functools, gc, json, socket, sqlite3, sys
 gc.disable()
 
 @functools.lru_cache(maxsize=4000)
@@ -27,6 +27,7 @@ def price(product):
 def greeting(language):
     return "<b>" + language
 
+PAIR = socket.socketpair()
 TABLE = {number: str(number) for number in range(20000)}
 try:
     from sqlalchemy.pool import QueuePool
@@ -147,6 +148,7 @@ def test_what_is_shown(page, monitor):
     [_, _, oldest] = rows_of(page, "collector")
     assert oldest[0] == "2" and oldest[1].startswith("1\nevery ") and int(oldest[2]) >= 30
     assert any("__main__.TABLE" in cells[0] and cells[1] == "20,000" for cells in rows_of(page, "containers"))
+    assert rows_of(page, "connections") == [["unix", "2", "0"]]
     if monitor.holding.has_pool:
         assert [cells[1:] for cells in rows_of(page, "pools")] == [["3", "0", "4", "75 %"]]
         assert page.count("table.pools .share.near") == 1

@@ -64,6 +64,27 @@ static void add_processes(struct json_object *object, const struct roster *roste
 	json_object_object_add(object, "processes", array);
 }
 
+/* NULL: not known yet. */
+static struct json_object *json_of_connections(const struct roster *roster,
+					       const struct watched_service *service)
+{
+	const struct peers peers = roster_peers(roster, service);
+	struct json_object *array = peers.known ? json_object_new_array() : NULL;
+
+	for (size_t i = 0; i < peers.count && array; i++) {
+		const struct peer *peer = &peers.items[i];
+		struct json_object *object = json_object_new_object();
+
+		json_add_string(object, "with", peer_kind_name(peer->kind));
+		json_object_object_add(object, "port",
+				       peer->port ? json_object_new_int(peer->port) : NULL);
+		json_add_count(object, "open", peer->open);
+		json_add_count(object, "closed_by_peer", peer->closed);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
 /* Of the cgroup of it that is nearest to its limit. */
 static struct json_object *json_of_limit(const struct roster *roster,
 					 const struct watched_service *service)
@@ -143,6 +164,7 @@ static struct json_object *json_of_service(const struct api *api,
 	json_add_string(object, "cgroup", service->group);
 	json_object_object_add(object, "is_asked", json_object_new_boolean(service->is_asked));
 	add_processes(object, api->roster, service);
+	json_object_object_add(object, "connections", json_of_connections(api->roster, service));
 	json_object_object_add(object, "limit", json_of_limit(api->roster, service));
 	json_object_object_add(object, "growth", json_of_growth(service));
 	json_object_object_add(object, "memory", api_json_of_memory(service));

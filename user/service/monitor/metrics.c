@@ -379,6 +379,7 @@ void metrics_write(const struct metrics *metrics, FILE *file)
 
 	write_instances(metrics->roster, file);
 	write_services(metrics->roster, file);
+	metrics_write_peers(metrics->roster, file);
 	write_groups(&metrics->roster->groups, file);
 	write_forecasts(&metrics->roster->groups, file);
 	metrics_write_told(metrics, file);

@@ -36,6 +36,9 @@ void metrics_write_told(const struct metrics *metrics, FILE *file);
 /* Of what is in their memory: containers and caches. */
 void metrics_write_held(const struct roster *roster, FILE *file);
 
+/* Connections of services, by whom they are with. */
+void metrics_write_peers(const struct roster *roster, FILE *file);
+
 /* Writes all of it as OpenMetrics. */
 void metrics_write(const struct metrics *metrics, FILE *file);
 

@@ -349,6 +349,7 @@ static void read_dear(struct roster *roster, double now_s)
 
 		instance->proportional_bytes = procfs_read_proportional(roster->procfs, pid);
 		instance->open_files = procfs_count_open_files(roster->procfs, pid);
+		peers_read(roster->procfs, pid, &instance->peers);
 		instance->dear_at_s = now_s;
 		roster->dear_s -= clock_s(CLOCK_PROCESS_CPUTIME_ID) - began_s;
 	}
@@ -384,6 +385,16 @@ struct memory_taken roster_memory(const struct roster *roster,
 		sum.anonymous_bytes += status->anonymous_bytes;
 		sum.swapped_bytes += status->swapped_bytes;
 	}
+	return sum;
+}
+
+struct peers roster_peers(const struct roster *roster, const struct watched_service *service)
+{
+	struct peers sum = {0};
+
+	for (size_t i = 0; i < roster->instance_count; i++)
+		if (roster->instances[i].service == service)
+			peers_add(&sum, &roster->instances[i].peers);
 	return sum;
 }
 

@@ -18,6 +18,7 @@
 #define UNFREED_SERVICE_MONITOR_ROSTER_H
 
 #include "../../events/event.h"
+#include "../../process/peers.h"
 #include "../../process/selection.h"
 #include "findings.h"
 #include "groups.h"
@@ -64,6 +65,7 @@ struct instance {
 	/* Dear, and so read as often as a thousandth of a processor allows; negative: not known. */
 	int64_t open_files;
 	int64_t proportional_bytes;
+	struct peers peers;
 	double dear_at_s; /* when that was tried last; 0: never */
 };
 
@@ -107,6 +109,9 @@ struct memory_taken {
 /* What a service takes: the sums over its processes. */
 struct memory_taken roster_memory(const struct roster *roster,
 				  const struct watched_service *service);
+
+/* With whom it has connections: all its processes that were asked for that by now. */
+struct peers roster_peers(const struct roster *roster, const struct watched_service *service);
 
 /* Takes over what a look at a process of it told; what one told before stays for what grew since, for a
  * day at most. */

@@ -48,7 +48,7 @@ function rowOfService(service) {
 function pastService(kept) {
 	return {
 		id: kept.id, name: kept.name, cgroup: kept.cgroup, last_at: kept.last_at, processes: [],
-		resident_bytes: 0, anonymous_bytes: 0, swapped_bytes: 0, limit: null, memory: null,
+		resident_bytes: 0, anonymous_bytes: 0, swapped_bytes: 0, limit: null, memory: null, connections: null,
 		findings: [], growth: {hour: null, day: null, inquiry: null},
 	};
 }

@@ -109,6 +109,23 @@ function drawProcesses(parent, service) {
 	}
 }
 
+function drawConnections(parent, service) {
+	parent.textContent = "";
+	if (!service.connections || !service.connections.length)
+		return;
+	element(parent, "h2", "", "Connections");
+	const body = drawTable(element(parent, "div", "scrolled"), "connections",
+		[["with", "name"], ["open", ""], ["closed by the other side", ""]]);
+
+	for (const one of Array.from(service.connections).sort((a, b) => b.open - a.open)) {
+		const row = element(body, "tr");
+
+		element(row, "td", "name", one.with + (one.port === null ? "" : " port " + one.port));
+		element(row, "td", "", formatCount(one.open));
+		element(row, "td", "", formatCount(one.closed_by_peer));
+	}
+}
+
 function drawRanges(parent) {
 	parent.textContent = "";
 	for (const [key, title] of RANGES)
@@ -126,7 +143,8 @@ function drawDetails() {
 		showAnswer);
 	drawFindings(page.findings, details.findings);
 	drawHeld(page.held, service);
-	drawProcesses(page.processes, service);
+	drawConnections(page.connections, service);
+	drawProcesses(page.list, service);
 	const ids = details.answers.map(answer => answer.id).join();
 
 	if (page.answers.dataset.ids !== view.service + ids) {
@@ -288,6 +306,8 @@ function buildDetails(app) {
 
 	for (const name of ["findings", "held", "answers", "answer", "compared", "processes"])
 		page[name] = element(columns, "section", "of-" + name);
+	for (const name of ["connections", "list"])
+		page[name] = element(page.processes, "div");
 	page.details.hidden = true;
 	forgetDetails();
 }
