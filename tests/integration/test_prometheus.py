@@ -91,7 +91,7 @@ scrape_configs:
 
 # A megabyte a second, beside what is most of what it may take from the beginning on.
 FILLS = """
-import functools, time
+import functools, socket, time
 try:
     from sqlalchemy.pool import QueuePool
     POOL = QueuePool(object, pool_size=3)
@@ -100,6 +100,7 @@ except ImportError:
 @functools.lru_cache(maxsize=10)
 def price(product):
     return product * 2
+PAIR = socket.socketpair()
 print("ready", flush=True)
 others, history = b"x" * (185 << 20), []
 def remember():
