@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`unfreed monitor` asks by itself why a service grows, and says what it is told: once."""
+import contextlib
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -38,6 +40,29 @@ def test_a_service_that_leaks(service):  # noqa: F811
         assert metrics.one("unfreed_inquiries_failed_total") == 0
         assert monitor.end() == 0
         assert service.poll() is None, "and it never noticed"
+
+
+def test_a_slow_one_is_asked_though_many_are_faster(tmp_path):
+    """These are due again before all have been asked for the first time."""
+    script = ("import sys, time\nhistory = []\nprint('ready', flush=True)\n"
+              "while True:\n    history.append(bytearray(int(sys.argv[1]))), time.sleep(0.02)")
+    processes = [subprocess.Popen([sys.executable, "-c", script, str(size)], stdout=subprocess.PIPE, text=True)
+                 for size in [100_000] * 7 + [3000]]
+    try:
+        for process in processes:
+            Lines(process.stdout).until("^ready$")
+        pids = ",".join(str(process.pid) for process in processes)
+        history = tmp_path / "history"
+        with Monitor("-p", pids, "-d", 2, "--budget", 100, "--history", history) as monitor:
+            monitor.until(lambda seen: seen.one("unfreed_inquiries_total") > len(processes), "too few are asked")
+            assert monitor.end() == 0
+        with contextlib.closing(sqlite3.connect(history)) as base:
+            asked = base.execute("SELECT service FROM answer ORDER BY id LIMIT ?", [len(processes)]).fetchall()
+        assert len(set(asked)) == len(processes)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait(TIMEOUT)
 
 
 def test_what_has_no_name_is_told_by_its_figures():

@@ -243,9 +243,21 @@ static void ask(struct inquiries *inquiries, struct watched_service *service)
 	service->urgent = false;
 }
 
+/* One that nobody has asked yet comes before those that were: many that grow fast, and are due again, would
+ * else keep a slow one from ever being asked. Of others the faster one. */
+static bool comes_before(const struct watched_service *service, double grows,
+			 const struct watched_service *other, double other_grows)
+{
+	bool is_asked = service->pause_s > 0, other_is_asked = other && other->pause_s > 0;
+
+	if (!other || service->urgent || other->urgent || is_asked == other_is_asked)
+		return grows > other_grows;
+	return !is_asked;
+}
+
 void inquiries_attend(struct inquiries *inquiries, double now_s)
 {
-	struct watched_service *fastest = NULL;
+	struct watched_service *next = NULL;
 	double most = 0;
 
 	if (!(inquiries->options->share > 0))
@@ -259,13 +271,13 @@ void inquiries_attend(struct inquiries *inquiries, double now_s)
 		struct watched_service *service = inquiries->roster->services[i];
 		double grows = attend_one(inquiries, service, now_s);
 
-		if (grows > most) {
+		if (grows > 0 && comes_before(service, grows, next, most)) {
 			most = grows;
-			fastest = service;
+			next = service;
 		}
 	}
-	if (fastest && (fastest->urgent || spending_allows(&inquiries->spending, fastest->cost_s)))
-		ask(inquiries, fastest);
+	if (next && (next->urgent || spending_allows(&inquiries->spending, next->cost_s)))
+		ask(inquiries, next);
 }
 
 void inquiries_count(struct inquiries *inquiries, const struct told *told)
