@@ -133,6 +133,27 @@ static void test_what_came_since_python_was_asked(void **state)
 	block_sizes_release(&sizes);
 }
 
+/* Strings that a list gets all the time, in a size of which C code has next to none: the last look that
+ * knows is an early one, as where no other could be paid for. */
+static void test_what_python_had_nearly_all_of(void **state)
+{
+	static const struct row strings = {
+		544, {100, 400, 700, 1000, 1300, 1600, 1900, 2200, 2500, 2800}};
+	struct block_sizes sizes = look_at(&strings, 1);
+	size_t class = chunk_class_of(strings.size);
+
+	(void)state;
+	sizes.first_python = calloc(1, sizeof(*sizes.first_python));
+	sizes.python = calloc(1, sizeof(*sizes.python));
+	sizes.first_python->items[class].count = 95;
+	sizes.python->items[class].count = 394;
+	sizes.python_s = EACH_S;
+	assert_int_equal(count_grown(&sizes, true, GROWN_SURE), 0);
+	sizes.python->items[class].count = 295; /* 100 of 300 that came are of C code */
+	assert_int_equal(count_grown(&sizes, true, GROWN_SURE), 1);
+	block_sizes_release(&sizes);
+}
+
 /* A cache that is full has as many as before, whatever comes and goes; halves of the looks tell. */
 static void test_how_many_more_there_come_to_be(void **state)
 {
@@ -160,6 +181,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_not_sure),
 		cmocka_unit_test(test_what_is_of_python),
 		cmocka_unit_test(test_what_came_since_python_was_asked),
+		cmocka_unit_test(test_what_python_had_nearly_all_of),
 		cmocka_unit_test(test_how_many_more_there_come_to_be),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,9 +11,10 @@ enum {
 	UPS_SURE = 4, /* looks at which there were more */
 	UPS_WORTH = 2,
 	BYTES_SURE = 16384,
-	LATE_SHARE = 4, /* of the growth, in the second half: less is warming up */
-	OF_C_SHARE = 4, /* of a size */
-	IMAGE = 1,      /* the one that is looked at */
+	LATE_SHARE = 4,  /* of the growth, in the second half: less is warming up */
+	OF_C_SHARE = 4,  /* of a size, or of what came of it */
+	OF_C_LEAST = 16, /* blocks that came: both counts are of one moment only nearly */
+	IMAGE = 1,       /* the one that is looked at */
 };
 
 void block_sizes_init(struct block_sizes *sizes, pid_t pid)
@@ -25,6 +26,7 @@ void block_sizes_release(struct block_sizes *sizes)
 {
 	heap_series_free(sizes->heap);
 	free(sizes->python);
+	free(sizes->first_python);
 }
 
 static bool begin_look(struct block_sizes *sizes, const struct procfs *procfs, double now_s)
@@ -53,6 +55,15 @@ void block_sizes_take(struct block_sizes *sizes, const struct procfs *procfs, do
 		heap_series_take(sizes->heap, IMAGE, now_s, look);
 }
 
+static void keep_first(struct block_sizes *sizes)
+{
+	sizes->first_python = malloc(sizeof(*sizes->first_python));
+	if (!sizes->first_python)
+		return;
+	*sizes->first_python = *sizes->python;
+	sizes->first_python_s = sizes->python_s;
+}
+
 void block_sizes_take_python(struct block_sizes *sizes, const struct objects *objects)
 {
 	if (!sizes->python && !(sizes->python = calloc(1, sizeof(*sizes->python))))
@@ -60,6 +71,8 @@ void block_sizes_take_python(struct block_sizes *sizes, const struct objects *ob
 	memset(sizes->python, 0, sizeof(*sizes->python));
 	sizes->python_s = sizes->looked_s;
 	objects_chunks(objects, sizes->python);
+	if (!sizes->first_python)
+		keep_first(sizes);
 }
 
 /* How many of the last `count` samples are larger than the one before; 0 where one is smaller. */
@@ -84,30 +97,49 @@ static bool grows_evenly(const struct sample *samples, size_t count, uint64_t by
 	       late * LATE_SHARE >= more;
 }
 
-/* How many there were at the last look by which it is known what is Python's. */
-static double count_then(const struct block_sizes *sizes, const struct sample *samples,
-			 size_t count)
+/* How many there were at a look. */
+static double count_at(const struct sample *samples, size_t count, double at_s)
 {
 	size_t i = count - 1;
 
-	while (sizes->python && i && samples[i].at_s > sizes->python_s)
+	while (i && samples[i].at_s > at_s)
 		i--;
 	return samples[i].value;
 }
 
+/* Whether C code has a good part of a size, or of what came of it, where it is known what is Python's: what
+ * came since is of either. */
+static bool was_of_c(const struct block_sizes *sizes, size_t class, const struct sample *samples,
+		     size_t count)
+{
+	if (!sizes->python)
+		return true;
+	double then = count_at(samples, count, sizes->python_s);
+	double of_c = then - (double)sizes->python->items[class].count;
+
+	if (OF_C_SHARE * of_c >= then)
+		return true;
+	if (!sizes->first_python)
+		return false;
+	double first = count_at(samples, count, sizes->first_python_s);
+	double more = of_c - (first - (double)sizes->first_python->items[class].count);
+
+	return more >= OF_C_LEAST && OF_C_SHARE * more >= then - first;
+}
+
 /*
- * What Python has of a size may be what grows, unless it has less than that. Where C code has a good
- * part too it may be either, which a recording of its calls tells.
+ * What Python has of a size may be what grows, unless it has less than that. Where C code has a part too
+ * it may be either, which a recording of its calls tells.
  */
 static bool may_be_of_c(const struct block_sizes *sizes, size_t class, const struct sample *samples,
 			size_t count, enum grown_need need)
 {
 	double of_python = sizes->python ? (double)sizes->python->items[class].count : 0;
 	double last = samples[count - 1].value;
-	double since = last - count_then(sizes, samples, count);
+	double since = sizes->python ? last - count_at(samples, count, sizes->python_s) : 0;
 
 	return 2 * (of_python + since) < last - samples[0].value ||
-	       (need != GROWN_OF_C && OF_C_SHARE * (last - of_python) >= last);
+	       (need != GROWN_OF_C && was_of_c(sizes, class, samples, count));
 }
 
 static bool find_grown(const struct block_sizes *sizes, size_t class, enum grown_need need,

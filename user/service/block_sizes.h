@@ -21,11 +21,13 @@
 
 struct block_sizes {
 	pid_t pid;
-	struct heap_series *heap;     /* NULL: not looked at yet */
-	struct chunk_classes *python; /* NULL: not known */
-	double python_s;              /* as of when */
-	double looked_s;              /* when it was, of CLOCK_MONOTONIC */
-	double cost_s;                /* our processor time for the last look */
+	struct heap_series *heap;           /* NULL: not looked at yet */
+	struct chunk_classes *python;       /* NULL: not known */
+	double python_s;                    /* as of when */
+	struct chunk_classes *first_python; /* when it was known first */
+	double first_python_s;
+	double looked_s; /* when it was, of CLOCK_MONOTONIC */
+	double cost_s;   /* our processor time for the last look */
 };
 
 enum { GROWN_SIZES_MAX = 4 };
