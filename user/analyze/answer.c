@@ -5,9 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "slope.h"
-
-#define HOUR_S 3600.0
+#include "../lib/clock.h"
 
 const char *verdict_name(enum verdict verdict)
 {
@@ -51,7 +49,7 @@ void rate_scale(struct rate *rate, double factor)
 	rate->high *= factor;
 }
 
-static bool rate_of_level(const struct sample *samples, size_t count, struct rate *rate)
+bool rate_of_level(const struct sample *samples, size_t count, struct rate *rate)
 {
 	struct slope slope;
 

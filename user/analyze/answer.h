@@ -159,6 +159,9 @@ bool rate_tells(const struct rate *rate, uint64_t resident_bytes);
 
 void rate_scale(struct rate *rate, double factor);
 
+/* Of a level of bytes. Returns false where it bears no interval, see slope_of_level(). */
+bool rate_of_level(const struct sample *samples, size_t count, struct rate *rate);
+
 /*
  * How fast memory in use and resident memory grow, from series of bytes over seconds.
  * `growth_known` is false where the first is too uncertain, see rate_tells().

@@ -10,9 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/clock.h"
 #include "../look/growth.h"
-
-#define NS_PER_S 1e9
 
 static bool are_of_one_process(const struct look *before, const struct look *after)
 {

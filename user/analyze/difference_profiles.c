@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/clock.h"
 #include "../lib/hash.h"
 #include "../lib/saturate.h"
 #include "../lib/zone.h"
@@ -15,8 +16,6 @@
 #include "../profile/snapshot_merge.h"
 #include "../profile/stack_ids.h"
 #include "net.h"
-
-#define NS_PER_S 1e9
 
 struct side_sums {
 	struct stack *sums; /* of each entry, in the order in which they were found */

@@ -25,12 +25,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lib/clock.h"
 #include "../lib/quantity.h"
 #include "leaving.h"
 #include "misses.h"
 #include "verdict_internal.h"
 
-#define HOUR_S        3600.0
 #define IN_PROPORTION 2.0
 #define FAR_OFF       4.0
 #define FULL_MOST     0.75 /* of the watch: longer is as good as all the time */

@@ -7,8 +7,6 @@
 #include "../lib/quantity.h"
 #include "verdict.h"
 
-#define HOUR_S 3600.0
-
 static const char *kept_subject(enum look_part_id part)
 {
 	switch (part) {
@@ -52,13 +50,8 @@ static const char *kept_reason(enum look_part_id part)
 static bool grows_by_enough(const struct sample *bytes, size_t count, double least_bytes,
 			    struct rate *rate)
 {
-	struct slope slope;
-
-	if (!slope_of_level(bytes, count, &slope) || slope.low <= 0 ||
-	    bytes[count - 1].value - bytes[0].value < least_bytes)
-		return false;
-	*rate = (struct rate){slope.per_s * HOUR_S, slope.low * HOUR_S, slope.high * HOUR_S};
-	return true;
+	return rate_of_level(bytes, count, rate) && rate->low > 0 &&
+	       bytes[count - 1].value - bytes[0].value >= least_bytes;
 }
 
 static uint64_t last_of(const struct sample *bytes, size_t count)

@@ -6,9 +6,12 @@
 #include <stdint.h>
 #include <time.h>
 
+#define NS_PER_S 1000000000
+#define HOUR_S   3600
+
 static inline uint64_t clock_ns_of(const struct timespec *time)
 {
-	return (uint64_t)time->tv_sec * 1000000000 + (uint64_t)time->tv_nsec;
+	return (uint64_t)time->tv_sec * NS_PER_S + (uint64_t)time->tv_nsec;
 }
 
 static inline uint64_t clock_ns(clockid_t clock)
@@ -21,7 +24,7 @@ static inline uint64_t clock_ns(clockid_t clock)
 
 static inline double clock_s(clockid_t clock)
 {
-	return (double)clock_ns(clock) / 1e9;
+	return (double)clock_ns(clock) / NS_PER_S;
 }
 
 #endif

@@ -8,9 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "utf8.h"
-
-#define NS_PER_S 1000000000
 
 /* Names and paths are a target's bytes; JSON is UTF-8. */
 struct json_object *json_of_string(const char *string)

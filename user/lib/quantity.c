@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#define NS_PER_S 1000000000.0
+#include "clock.h"
 
 const char *quantity_bytes(char text[QUANTITY_SIZE], uint64_t bytes)
 {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define HOUR_S 3600.0
+#include "../lib/clock.h"
 
 enum {
 	UPS_SURE = 4, /* looks at which there were more */

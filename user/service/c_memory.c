@@ -16,8 +16,6 @@
 #include "kept_blocks.h"
 #include "survey.h"
 
-#define HOUR_S 3600.0
-
 /* What malloc's blocks come and go by in processes that keep nothing, CPython's most of all. */
 #define LEAST_BYTES     65536
 #define LEAST_OF_PYTHON 524288
@@ -37,12 +35,7 @@ enum {
 
 static bool slope_of(const struct series *series, struct rate *rate)
 {
-	struct slope slope;
-
-	if (!slope_of_level(series->items, series->count, &slope))
-		return false;
-	*rate = (struct rate){slope.per_s * HOUR_S, slope.low * HOUR_S, slope.high * HOUR_S};
-	return true;
+	return rate_of_level(series->items, series->count, rate);
 }
 
 /* Malloc's live blocks. Of another allocator than glibc's it is all that it has mapped, in use or kept,

@@ -10,7 +10,6 @@
 #include "../python/objects/live.h"
 #include "lost.h"
 
-#define NS_PER_S    1e9
 #define COUNT_SHARE 0.1  /* of what is allowed */
 #define SIZES_SHARE 0.15 /* likewise */
 #define OPEN_SHARE  0.1  /* likewise */

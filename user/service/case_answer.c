@@ -6,13 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "c_memory.h"
+#include "../lib/clock.h"
 #include "../lib/quantity.h"
 #include "../look/anonymous.h"
 #include "../output/template_name.h"
 #include "../plan/share.h"
+#include "c_memory.h"
 
-#define HOUR_S        3600.0
 #define C_SHARE_LEAST 0.1 /* of the growth: less is within what the findings may be off */
 
 /* A container that surely grows by less, an hour, and holds less, is not worth a line. */

@@ -9,7 +9,6 @@
 /* What looks cost before one was made, and what a graph does beside a look without. */
 #define LOOK_S_PER_BYTE 3e-9
 #define GRAPH_FACTOR    4
-#define NS_PER_S        1e9
 #define STILL_SHARE     0.005 /* of a processor */
 
 enum { STILL_BYTES = 256 /* less is no growth */ };

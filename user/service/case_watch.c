@@ -9,8 +9,6 @@
 #include "examples.h"
 #include "replaced.h"
 
-#define NS_PER_S 1e9
-
 static double weight_of(const struct subject *subject)
 {
 	if (subject->sample_count < 2)

@@ -12,8 +12,7 @@
 #include "../../profile/pprof.h"
 #include "api.h"
 
-#define HOUR_S 3600
-#define REST   "in no container or type that is listed"
+#define REST "in no container or type that is listed"
 
 enum { NAME_BYTES = 512, DEPTH_MAX = 8, ITEMS_MAX = TOLD_CONTAINERS_MAX + TOLD_CACHES_MAX };
 

@@ -16,7 +16,6 @@
 #include "report_seen.h"
 
 enum {
-	HOUR_S = 3600,
 	DAY_S = 86400,
 	WEEKS_S = 14 * DAY_S,
 	SERVICES_OF_REPORT_MAX = 200,
