@@ -68,6 +68,7 @@ static APART void keep(void *block)
 		__asm__ volatile("" ::: "memory"); \
 	}
 
+/* clang-format off */
 LEAK(load_table, xmalloc(4096))
 LEAK(note_name, xstrdup("a name that is kept"))
 LEAK(get_1, memory_get(100))
@@ -76,11 +77,16 @@ LEAK(get_3, memory_get(300))
 LEAK(get_4, memory_get(400))
 LEAK(get_5, memory_get(500))
 LEAK(get_6, memory_get(600))
-LEAK(get_7, memory_get(700)) LEAK(get_8, memory_get(800)) LEAK(get_9, memory_get(900))
-	LEAK(get_10, memory_get(1000)) LEAK(node_1, make_node()) LEAK(node_2, make_node())
-		LEAK(node_3, make_node())
+LEAK(get_7, memory_get(700))
+LEAK(get_8, memory_get(800))
+LEAK(get_9, memory_get(900))
+LEAK(get_10, memory_get(1000))
+LEAK(node_1, make_node())
+LEAK(node_2, make_node())
+LEAK(node_3, make_node())
+/* clang-format on */
 
-			int main(void)
+int main(void)
 {
 	static void (*const leaks[])(void) = {load_table, note_name, get_1,  get_2,  get_3,
 					      get_4,      get_5,     get_6,  get_7,  get_8,
