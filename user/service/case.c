@@ -12,7 +12,7 @@
 
 #define COUNT_SHARE 0.1  /* of what is allowed */
 #define SIZES_SHARE 0.15 /* likewise */
-#define OPEN_SHARE  0.1  /* likewise */
+#define OPEN_SHARE  0.05 /* likewise */
 
 enum {
 	COUNT_EACH_S = 3,
