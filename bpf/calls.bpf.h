@@ -139,8 +139,8 @@ static __noinline __u64 return_find(__u64 address, __u64 sp)
 }
 
 /*
- * The return address that a call was given, where `address` is what lies at `sp`, on the stack: a return
- * probe, of ours or of whoever else traces the process, has put its trampoline there.
+ * The return address that a call was given, where `address` is what lies at `sp`, on the stack: a
+ * return probe, of ours or of whoever else traces the process, has put its trampoline there.
  */
 static __always_inline __u64 return_given(__u64 address, __u64 sp)
 {
@@ -233,8 +233,8 @@ static __noinline bool call_is_pending(struct call *call)
 }
 
 /*
- * Whether a function entered at `sp` was called from within a call that will be seen at a direct site.
- * That one may return nothing and so pass none: then its return address is soon overwritten.
+ * Whether a function entered at `sp` was called from within a call that will be seen at a direct
+ * site. That one may return nothing and so pass none: then its return address is soon overwritten.
  */
 static __noinline bool call_is_in_outer(struct call *call, __u64 sp)
 {

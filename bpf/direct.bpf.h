@@ -3,9 +3,9 @@
  * Direct sites: what is read there of a call, and the proof that it is what entry and return show
  * (proof.h).
  *
- * A call is compared from its entry on, and only where it goes all the way under the same conditions:
- * what was entered before all probes were in place, while nothing is recorded, or is left by a jump,
- * says nothing.
+ * A call is compared from its entry on, and only where it goes all the way under the same
+ * conditions: what was entered before all probes were in place, while nothing is recorded, or is
+ * left by a jump, says nothing.
  */
 #ifndef UNFREED_DIRECT_BPF_H
 #define UNFREED_DIRECT_BPF_H
@@ -72,7 +72,8 @@ static __always_inline bool direct_size(struct pt_regs *ctx, struct call *call, 
 	return true;
 }
 
-/* On a call out of an allocation function: what of it is known there, and not any more behind it. */
+/* On a call out of an allocation function: what of it is known there,
+ * and not any more behind it. */
 static __always_inline void note_size(struct pt_regs *ctx, struct call *call, __u64 cookie)
 {
 	__u32 number = PROBE_COOKIE_SIZE_REGISTER(cookie);
@@ -84,8 +85,8 @@ static __always_inline void note_size(struct pt_regs *ctx, struct call *call, __
 }
 
 /*
- * What is called allocates for it, and may note sizes of its own. Nothing is marked inside of a call that
- * is seen by its return.
+ * What is called allocates for it, and may note sizes of its own. Nothing is marked inside of a
+ * call that is seen by its return.
  */
 static __always_inline void note_outer(struct pt_regs *ctx, struct call *call, __u64 cookie)
 {

@@ -2,8 +2,8 @@
 /*
  * Growth without an allocator: which stack was the first to touch each page.
  *
- * A page fault on memory that is of no file makes a block of the ledger, at the page's address. It is
- * seen by an event of software of the thread. That a page is gone again no program sees (munmap,
+ * A page fault on memory that is of no file makes a block of the ledger, at the page's address. It
+ * is seen by an event of software of the thread. That a page is gone again no program sees (munmap,
  * MADV_DONTNEED, brk, the allocator of a runtime, each in its own way): user space asks the kernel
  * which pages are there, and has the blocks of the others closed by settle_one.
  */

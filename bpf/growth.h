@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Contract: pages that were touched for the first time, as blocks of the ledger, and what user space
- * tells of blocks whose end no program sees.
+ * Contract: pages that were touched for the first time, as blocks of the ledger, and what user
+ * space tells of blocks whose end no program sees.
  */
 #ifndef UNFREED_GROWTH_H
 #define UNFREED_GROWTH_H
@@ -18,8 +18,9 @@ struct settled {
 };
 
 /*
- * Pages are sampled by address: of one that is taken every fault is seen, so that a block never stands
- * for a page that another stack has touched since. `mask` 0: all are taken, else one of mask + 1.
+ * Pages are sampled by address: of one that is taken every fault is seen, so that a
+ * block never stands for a page that another stack has touched since. `mask` 0: all are
+ * taken, else one of mask + 1.
  */
 #define PAGE_IS_TAKEN(address, mask) (!(((address) >> 12) * 0x9e3779b97f4a7c15ull >> 40 & (mask)))
 

@@ -79,8 +79,8 @@ struct stack_totals {
 };
 
 /*
- * Where config.windows, recording is on for short windows, each of two halves of one length, which are
- * numbered through: 2, 3 the first one's, 4, 5 the next one's.
+ * Where config.windows, recording is on for short windows, each of two halves of one length, which
+ * are numbered through: 2, 3 the first one's, 4, 5 the next one's.
  */
 #define WINDOW_OF(half)       ((half) >> 1)
 #define WINDOW_IS_FIRST(half) (!((half)&1))

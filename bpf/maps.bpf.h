@@ -13,11 +13,12 @@
 
 const volatile struct config config = {};
 
-/* W: user space. While the ledger is open 1, or, where config.windows, the half of the window that is
- * open, see WINDOW_OF(); else 0: nothing is recorded. */
+/* W: user space. While the ledger is open 1, or, where config.windows, the half of the window
+ * that is open, see WINDOW_OF(); else 0: nothing is recorded. */
 volatile __u32 tracing = 0;
 
-/* W: programs. R: user space. Hits while nothing was recorded; some of many at once go uncounted. */
+/* W: programs. R: user space. Hits while nothing was recorded; some of
+ * many at once go uncounted. */
 __u64 hits_unrecorded = 0;
 
 /* W: programs. Stacks in use, blocks in the spill table, the last address space given out. */
@@ -109,9 +110,9 @@ volatile __u8 code_was_freed[CODE_SLOTS] = {0};
 volatile __u32 codes_freed = 0; /* whether any is set */
 
 /*
- * Where frees of an interpreter's blocks are not probed (PROBE_FREES_UNSEEN) a code object has gone when
- * its address is given out again: so those that stacks name are kept, by space and address. W, R:
- * programs.
+ * Where frees of an interpreter's blocks are not probed (PROBE_FREES_UNSEEN) a code object
+ * has gone when its address is given out again: so those that stacks name are kept, by space
+ * and address. W, R: programs.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

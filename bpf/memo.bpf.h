@@ -5,10 +5,10 @@
  * A walk is a function of the registers that it starts from, of the tables (known by the list of
  * mappings, which carries a generation) and of the words of the stack that it reads, and of nothing
  * else of the target. So the walker notes each return address, each saved register that it came to
- * use, and whether it used the given registers fp and extra. When the next walk starts from the same
- * place and every one of those words is unchanged, its outcome is the same to the last frame, and the
- * row of the stack is known without a step. Where outer frames differ under the same inner ones, some
- * return address among the words differs: a miss.
+ * use, and whether it used the given registers fp and extra. When the next walk starts from the
+ * same place and every one of those words is unchanged, its outcome is the same to the last frame,
+ * and the row of the stack is known without a step. Where outer frames differ under the same inner
+ * ones, some return address among the words differs: a miss.
  *
  * Where a walk was kept is told by the words too, so that a site that is reached in a thousand ways
  * has a thousand places. Which words those are is looked up first, by the start alone: its shape,

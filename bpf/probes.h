@@ -72,8 +72,8 @@ enum domain {
 
 /*
  * Where such an instruction is the one probe that a call needs (a direct site): the register that
- * holds the size that was asked for, and where the caller's registers are that unwinding needs: in a
- * register, or so many words above the stack pointer.
+ * holds the size that was asked for, and where the caller's registers are that unwinding needs: in
+ * a register, or so many words above the stack pointer.
  */
 #define PROBE_DIRECT(size, fp, extra)                                        \
 	((unsigned long long)(size) << 39 | (unsigned long long)(fp) << 43 | \
@@ -91,8 +91,8 @@ enum domain {
 #define PROBE_COOKIE_EXTRA_AT(cookie)      ((cookie) >> 49 & 63)
 
 /*
- * Of a function that has direct sites: its number, see proof.h. And a jump out of it that is probed as
- * an entry is.
+ * Of a function that has direct sites: its number, see proof.h. And a jump out of it that
+ * is probed as an entry is.
  */
 #define PROBE_PROOF(number)        ((unsigned long long)(number) << 55)
 #define PROBE_COOKIE_PROOF(cookie) ((cookie) >> 55 & 255)

@@ -32,10 +32,10 @@ struct python_walk_layout {
 #define PYTHON_OBJECT_TYPE 8 /* any object -> its type */
 
 /*
- * Where a thread keeps its thread state, also while it has released the GIL: in the word at
- * the thread's own memory + first, or (indirect) in the word `second` bytes behind where that word
- * points. It is one pthread key for glibc (second level from key 32 on) and musl, and a thread-local
- * variable from 3.15 on.
+ * Where a thread keeps its thread state, also while it has released the GIL: in the word at the
+ * thread's own memory + first, or (indirect) in the word `second` bytes behind where that word
+ * points. It is one pthread key for glibc (second level from key 32 on) and musl, and a
+ * thread-local variable from 3.15 on.
  */
 enum python_access {
 	PYTHON_ACCESS_NONE = 0,

@@ -2,13 +2,13 @@
 /*
  * The Python frames of the current thread, into the stack record and a hash of their own.
  *
- * They lie in the interpreter's memory and change while the native stack below them stays as it is
- * (a line further on calls the same function), so that they are walked at every capture, for a
- * hash. Only for a stack that is new they are taken into the record, and then the checksums of
+ * They lie in the interpreter's memory and change while the native stack below them stays as it
+ * is (a line further on calls the same function), so that they are walked at every capture, for
+ * a hash. Only for a stack that is new they are taken into the record, and then the checksums of
  * their code objects, which tell reused addresses. Where a code object was seen to be freed its
- * checksum is part of the hash as well; so it is where its address was given out again, if frees are not
- * probed. Those that pymalloc serves itself are not seen to be freed in pools mode, which has no probe
- * for either.
+ * checksum is part of the hash as well; so it is where its address was given out again, if frees
+ * are not probed. Those that pymalloc serves itself are not seen to be freed in pools mode,
+ * which has no probe for either.
  */
 #ifndef UNFREED_PYTHON_FRAMES_BPF_H
 #define UNFREED_PYTHON_FRAMES_BPF_H
@@ -148,8 +148,8 @@ static long python_take_frame(__u32 index, struct walk *walk)
 	return 0;
 }
 
-/* So that it is noticed when its address is given out again. Where there is no room its checksum tells
- * it from the next one from now on. */
+/* So that it is noticed when its address is given out again. Where there is no room its checksum
+ * tells it from the next one from now on. */
 static __noinline int python_keep_code(__u32 space, __u64 code)
 {
 	__u64 key = BLOCK_KEY(space, code & ((1ull << BLOCK_KEY_SHIFT) - 1));

@@ -11,9 +11,9 @@
  * From 3.11 on the frames of a thread mostly lie behind one another in chunks of memory, the outer
  * ones at lower addresses. Where the caller's frame turns out to be near, its page is read up to
  * the frame in one go, a window that serves some twenty frames. Below that page may be nothing to
- * read, and a read that fails costs as much as fifty that do not. Frames of generators and all frames
- * before 3.11 are read one by one, beside the window. Shims lie on the C stack, those of callers at
- * higher addresses: the rest of a shim's page is read with it, which serves some five.
+ * read, and a read that fails costs as much as fifty that do not. Frames of generators and all
+ * frames before 3.11 are read one by one, beside the window. Shims lie on the C stack, those of
+ * callers at higher addresses: the rest of a shim's page is read with it, which serves some five.
  *
  * 3.12 and later put a frame of their own, a shim, wherever C calls into the interpreter; 3.11
  * marks the frame that was called so; before, every frame was. All three come out as

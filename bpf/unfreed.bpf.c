@@ -87,8 +87,8 @@ static __noinline int call_abandon(struct call *call)
 	return 0;
 }
 
-/* What the thread was in the middle of in an earlier window has ended in the time between. Returns the
- * half of the window that is open, 0 where it has closed just now. */
+/* What the thread was in the middle of in an earlier window has ended in the time between.
+ * Returns the half of the window that is open, 0 where it has closed just now. */
 static __noinline __u32 call_cross(struct call *call)
 {
 	__u32 half = tracing;
@@ -136,8 +136,8 @@ static __always_inline void realloc_begin(struct call *call)
 		call->old_block = OLD_NONE;
 }
 
-/* A call that is passed on: a realloc to one of an allocator that knows the size, a call on trial to
- * where it will be seen in any case. */
+/* A call that is passed on: a realloc to one of an allocator that knows the size, a call on
+ * trial to where it will be seen in any case. */
 static __noinline int call_pass_on(struct pt_regs *ctx, struct call *call)
 {
 	__u64 cookie;
@@ -353,8 +353,8 @@ int throwing_return(struct pt_regs *ctx)
 	return 0;
 }
 
-/* Where a slow path of an allocation function still has the size, which it loses, or calls others that
- * allocate. */
+/* Where a slow path of an allocation function still has the size, which it loses, or
+ * calls others that allocate. */
 SEC("uprobe")
 int alloc_note(struct pt_regs *ctx)
 {

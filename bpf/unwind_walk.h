@@ -56,8 +56,8 @@
 #define UNWIND_WINDOW       4096u
 #define UNWIND_WINDOW_BELOW 512u /* bytes kept below the word that a window was read for */
 
-/* To begin, set pc, sp, fp, extra, list and flags, and zero mapping, stack_limit, window_size, fp_at
- * and extra_at. */
+/* To begin, set pc, sp, fp, extra, list and flags, and zero mapping, stack_limit,
+ * window_size, fp_at and extra_at. */
 struct unwind_state {
 	__u64 pc;
 	__u64 sp;

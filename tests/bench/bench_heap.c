@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Holds so many MB in blocks of malloc, as a program does that has run for a while: sizes of 16
  * bytes to 2 KiB, a third of all blocks freed again, in no order. Prints "ready" and waits.

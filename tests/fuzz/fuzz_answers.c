@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * libFuzzer: what the confined process would answer if a file had got hold of it. The first byte
  * chooses the kind of answer; the others are edits of a real one: five bytes each, where and what,

@@ -3,8 +3,8 @@
  * libFuzzer: an interpreter (object_space.h) some of whose words were overwritten, looked at three
  * times. Each 11 bytes of input are a change: which look it comes before, which part of the word is
  * changed, where, and what is put there, as it is or as an address. Whatever they say, looks end,
- * stay within bounds, and make a report. By the length of the input memory is streamed, where a chain
- * gets links at its head, and who holds something is asked for.
+ * stay within bounds, and make a report. By the length of the input memory is streamed, where a
+ * chain gets links at its head, and who holds something is asked for.
  */
 #include "object_space.h"
 #include "python/objects/heads.h"

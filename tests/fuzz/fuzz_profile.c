@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Feeds the reader of saved profiles. gzip would hide the format from the fuzzer, so each input is
  * packed here first; what is read must be written and read again to the same.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * libFuzzer: bytes as the file of an interpreter, read, scanned and searched as the confined
  * process does. Whatever comes out must pass the check of the other side.

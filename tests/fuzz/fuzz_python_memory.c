@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * libFuzzer: bytes as the memory of an interpreter. The first byte chooses the version, the second
  * what else is known of it, the next four the instruction; the others lie at BASE, where _PyRuntime

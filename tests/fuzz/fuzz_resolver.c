@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * libFuzzer on the ELF resolver, in this process. elfutils itself is not instrumented: what it does
  * wrong ends as a signal here and as one file's names in the symbolizer. Seeds: small programs with

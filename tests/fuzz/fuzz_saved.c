@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * libFuzzer: JSON that is said to be a report, a look or an answer. What is read is compared with
  * itself, in which nothing may differ but what cannot be told, and shown in every format.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * libFuzzer: bytes as a file that may define an allocator. What is found must lie in the file and
  * come through the transfer between processes as it is.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A program with allocation functions of its own, above which its leaks are: xmalloc() over do_malloc(),
- * memory_get() which no name tells, and make_node(), which is none as it makes objects of one size.
+ * A program with allocation functions of its own, above which its leaks are: xmalloc()
+ * over do_malloc(), memory_get() which no name tells, and make_node(), which is none as it
+ * makes objects of one size.
  */
 #include <stdio.h>
 #include <stdlib.h>

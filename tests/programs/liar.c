@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An allocator whose malloc is not what it reads like, to be preloaded: all that can be read of it says
- * that its result and its size are in registers at the branch behind a call, but from the 1000th call on
- * what it calls breaks the calling convention, so that there is, by LIE,
+ * An allocator whose malloc is not what it reads like, to be preloaded: all that can be read of it
+ * says that its result and its size are in registers at the branch behind a call, but from the
+ * 1000th call on what it calls breaks the calling convention, so that there is, by LIE,
  *
  *   size     another size
  *   count    no branch passed

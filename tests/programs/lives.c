@@ -6,9 +6,9 @@
  *   fork N   N children, one after the other, each a life
  *   exec N   the same, by fork and exec of this program
  *   end
- * `--library PATH`: the library; `--copies DIRECTORY`: each life has a copy of it there, which goes with
- * it. `--life`: this is an exec'd one; with `--wait` it says `ready` before
- * its life and `lived` after it, unloads the library and ends when a line comes.
+ * `--library PATH`: the library; `--copies DIRECTORY`: each life has a copy of it there, which goes
+ * with it. `--life`: this is an exec'd one; with `--wait` it says `ready` before its life and
+ * `lived` after it, unloads the library and ends when a line comes.
  */
 #include <dlfcn.h>
 #include <stdio.h>

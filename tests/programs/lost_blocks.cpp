@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * lost_blocks [busy|large|register|behind]: loses blocks of malloc in every shape that losing has, and keeps others by
- * every way of keeping. Each kind has a size of its own. Prints what it lost and what it kept, by
- * usable size, as one line of JSON, and waits for the end of its input. busy: with threads that
- * allocate, hand over and free all the time, and lose nothing. large: with 400 MB of heap more, of
- * which nearly nothing is resident. register: it waits for good, and one register alone refers to a
- * block. behind: what it lost with mappings of their own lies right behind variables of a module, as
- * it does by chance in a process of a few hundred.
+ * lost_blocks [busy|large|register|behind]: loses blocks of malloc in every shape that losing has,
+ * and keeps others by every way of keeping. Each kind has a size of its own. Prints what it lost
+ * and what it kept, by usable size, as one line of JSON, and waits for the end of its input. busy:
+ * with threads that allocate, hand over and free all the time, and lose nothing. large: with 400 MB
+ * of heap more, of which nearly nothing is resident. register: it waits for good, and one register
+ * alone refers to a block. behind: what it lost with mappings of their own lies right behind
+ * variables of a module, as it does by chance in a process of a few hundred.
  */
 #include <atomic>
 #include <cstdint>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* lost_objects SHAPE | --list: see lost_shapes.h. What `new` gives is counted while it is losing. */
+/* lost_objects SHAPE | --list: see lost_shapes.h. What `new` gives is
+ * counted while it is losing. */
 #include <cstdint>
 #include <deque>
 #include <exception>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A block with a mapping of its own that grows by a page a thousand times a second, from 40 to 80 MB
- * and again: realloc moves it (mremap), as there is no room behind it. Prints `ready`.
+ * A block with a mapping of its own that grows by a page a thousand times a second, from 40 to 80
+ * MB and again: realloc moves it (mremap), as there is no room behind it. Prints `ready`.
  */
 #include <stdio.h>
 #include <stdlib.h>

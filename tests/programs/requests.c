@@ -12,10 +12,10 @@
  *   --child       what counts is done by a child that is forked then
  *   --children N  forked a second, once it counts; each serves some requests and ends
  *
- * Is busy from `ready` on; a line on stdin, and it counts; another one, and it ends. The truth has what
- * was leaked between these; `cpu_ns`: processor time of all requests; `disturbed_ns`: of those that took
- * over three times as long as the median one, as those do in which calls are traps; `longest_ns`: of
- * these the longest.
+ * Is busy from `ready` on; a line on stdin, and it counts; another one, and it ends. The truth has
+ * what was leaked between these; `cpu_ns`: processor time of all requests; `disturbed_ns`: of those
+ * that took over three times as long as the median one, as those do in which calls are traps;
+ * `longest_ns`: of these the longest.
  */
 #include <poll.h>
 #include <stdlib.h>

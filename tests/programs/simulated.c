@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * As tests/services/simulated.py, of malloc's memory: `simulated KIND SEED`, KIND one of leak1,
- * leak15, leak150 (MB an hour, times ten, in blocks of one size amid churn of others), fragments (what
- * lives stays the same; what is free does not) and day_night. Says `ready`, and ends with its input.
+ * As tests/services/simulated.py, of malloc's memory: `simulated KIND SEED`, KIND one of
+ * leak1, leak15, leak150 (MB an hour, times ten, in blocks of one size amid churn of
+ * others), fragments (what lives stays the same; what is free does not) and day_night. Says
+ * `ready`, and ends with its input.
  */
 #include <poll.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A server whose memory goes through functions of its own, as that of most does: serve() opens a session
- * that is never closed, 200 times a second. Says `ready`, and ends when it is killed.
+ * A server whose memory goes through functions of its own, as that of most does: serve() opens a
+ * session that is never closed, 200 times a second. Says `ready`, and ends when it is killed.
  */
 #include <stdio.h>
 #include <stdlib.h>

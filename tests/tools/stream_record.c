@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * `unfreed record`, which also writes what user/collect/ was given, and what came of it, as a stream
- * of tests/replay/:
+ * `unfreed record`, which also writes what user/collect/ was given, and what came of it, as
+ * a stream of tests/replay/:
  *
  *   stream_record STREAM OPTION…
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A tracer that does as it is told: a command a line on stdin, an answer of one line of JSON to each.
- * For tests of targets that come and go, which no command of unfreed makes by itself.
+ * A tracer that does as it is told: a command a line on stdin, an answer of one line of JSON to
+ * each. For tests of targets that come and go, which no command of unfreed makes by itself.
  *
  *   targets [--follow] [--attach session|multi|perf] [--max-stacks N] [--max-blocks N]
  *

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Programs and libraries that a test builds, in a directory of its own, to look for allocators in. */
+/* Programs and libraries that a test builds, in a directory of its own,
+ * to look for allocators in. */
 #ifndef UNFREED_TESTS_BUILT_FILES_H
 #define UNFREED_TESTS_BUILT_FILES_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Command lines: what each says, written out, or the one sentence that refuses it. Of what is written
- * out, what nobody asked for and that is nothing is left out.
+ * Command lines: what each says, written out, or the one sentence that refuses it. Of what is
+ * written out, what nobody asked for and that is nothing is left out.
  */
 #ifndef UNFREED_TESTS_COMMAND_LINES_H
 #define UNFREED_TESTS_COMMAND_LINES_H

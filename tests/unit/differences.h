@@ -8,8 +8,9 @@
 #include "snapshots.h"
 
 /*
- * A service that keeps what users did, and an hour long a look at it. `mended`: another build, on
- * another host, whose lines have moved: it keeps a thirtieth of it, no more reads a file, and counts.
+ * A service that keeps what users did, and an hour long a look at it. `mended`: another
+ * build, on another host, whose lines have moved: it keeps a thirtieth of it, no more
+ * reads a file, and counts.
  */
 static inline struct snapshot *mended_snapshot(bool mended)
 {

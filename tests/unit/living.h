@@ -32,8 +32,8 @@ struct living {
 	unsigned long system_bytes, mmapped_chunks, mmapped_bytes, free_bytes; /* mallinfo2() */
 };
 
-/* The system's and those of pyenv that there are: `minors` as glob(3) has it with braces. To be given to
- * globfree(). */
+/* The system's and those of pyenv that there are: `minors` as glob(3) has it with braces.
+ * To be given to globfree(). */
 static inline void find_pythons(const char *minors, glob_t *pythons)
 {
 	char pattern[512];

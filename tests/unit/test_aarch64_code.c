@@ -265,8 +265,8 @@ static void test_far_jumps(void **state)
 static void test_scanned(void **state)
 {
 	/* adrp x0, 0x12000; ldr x1, [x0, #24]; add x2, x0, #0x10; ldr w3, [x2, #4];
-	 * mrs x3, tpidr_el0; add x3, x3, #0x20; ldr x0, [x3, #16]; cmp x0, #512; bl; ldr x1, [x0, #24];
-	 * ret */
+	 * mrs x3, tpidr_el0; add x3, x3, #0x20; ldr x0, [x3, #16]; cmp x0, #512;
+	 * bl; ldr x1, [x0, #24]; ret */
 	const uint32_t words[] = {0xd0000000, 0xf9400c01, 0x91004002, 0xb9400443,
 				  0xd53bd043, 0x91008063, 0xf9400860, 0xf108001f,
 				  0x94000000, 0xf9400c01, RET};

@@ -92,8 +92,8 @@ static bool is_slot(void *context, uint64_t address)
 	return false;
 }
 
-/* Each entry of a linkage table jumps through a slot of its own, which both readings of it find; but
- * for what the linker puts at its ends, of 32 bytes each. */
+/* Each entry of a linkage table jumps through a slot of its own, which both readings of it find;
+ * but for what the linker puts at its ends, of 32 bytes each. */
 static void test_linkage_stubs(void **state)
 {
 	struct slots slots = {.count = 0};

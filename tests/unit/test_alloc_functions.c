@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Which functions of a program allocate for others: by name, and by what they do. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,8 @@
 
 enum { MANY = 12 };
 
-/* `names`: from the outermost to what called the allocator; of a library those that begin with a dot. */
+/* `names`: from the outermost to what called the allocator; of a library
+ * those that begin with a dot. */
 static void add(struct snapshot *snapshot, const char *const *names, uint64_t size)
 {
 	struct frame frames[8];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which files count as allocators, and what is made of damaged ones: bytes of built libraries, looked
- * at as if this process had mapped them. */
+/* Which files count as allocators, and what is made of damaged ones: bytes of built libraries,
+ * looked at as if this process had mapped them. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Answers: what is explained and what is not, when it is full, and many workers as one. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -376,7 +376,8 @@ static void test_merged_growth_is_of_all_that_was_measured(void **state)
 		answer_free(workers[i].answer);
 }
 
-/* What was seen of it is told of the one that was watched in the act, though another grew faster. */
+/* What was seen of it is told of the one that was watched in the act,
+ * though another grew faster. */
 static void test_merged_reason_is_of_who_was_watched(void **state)
 {
 	struct worker workers[2];

@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * heap and why, asked about a living interpreter (living.h) that is ours, so that it takes no rights: what
- * they write is read again and held against what it says of itself. Run from the top directory.
+ * heap and why, asked about a living interpreter (living.h) that is ours, so that it
+ * takes no rights: what they write is read again and held against what it says of itself.
+ * Run from the top directory.
  */
 #include <setjmp.h>
 #include <stdarg.h>

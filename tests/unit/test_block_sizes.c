@@ -133,8 +133,8 @@ static void test_what_came_since_python_was_asked(void **state)
 	block_sizes_release(&sizes);
 }
 
-/* Strings that a list gets all the time, in a size of which C code has next to none: the last look that
- * knows is an early one, as where no other could be paid for. */
+/* Strings that a list gets all the time, in a size of which C code has next to none: the last
+ * look that knows is an early one, as where no other could be paid for. */
 static void test_what_python_had_nearly_all_of(void **state)
 {
 	static const struct row strings = {

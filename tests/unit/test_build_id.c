@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The truth is the note that the kernel mapped with this program. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -94,8 +94,8 @@ static void test_enough_looks_tell_the_rate_themselves(void **state)
 	free(kase);
 }
 
-/* The finding of a program that is no Python, and grows by 40 kB a second; nothing was recorded, for that
- * would have slowed it. */
+/* The finding of a program that is no Python, and grows by 40 kB a second; nothing was recorded,
+ * for that would have slowed it. */
 static struct answer *answer_of(struct patient_case *kase, double slowdown_percent)
 {
 	kase->patient.is_python = false;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What an inquiry makes of what it saw of processes, written out: of one, and of a master's workers
  * together. Rates in kB an hour; whoever grows does so for ten samples, a second apart.
@@ -189,7 +189,8 @@ static void test_containers(void **state)
 		"entries/min, none leaves; a cache without a bound");
 }
 
-/* Some hundred bytes of a short watch are no megabytes an hour, but where a line was seen to fill them. */
+/* Some hundred bytes of a short watch are no megabytes an hour, but where a
+ * line was seen to fill them. */
 static void test_next_to_nothing(void **state)
 {
 	struct answer_fill fill = {.delta = 1, .count = 1};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Chunks that are objects of C++, by the classes of the library that all of C++ links: in this process. */
+/* Chunks that are objects of C++, by the classes of the library that all of
+ * C++ links: in this process. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>

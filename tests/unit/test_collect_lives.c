@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Many short lives, each with a library of its own: what the collector keeps of those that ended, and
- * of those that were removed. It holds a descriptor of each file that somebody needs.
+ * Many short lives, each with a library of its own: what the collector keeps of those that ended,
+ * and of those that were removed. It holds a descriptor of each file that somebody needs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -126,7 +126,8 @@ static void test_nothing_is_left_of_the_removed(void **state)
 	replay_quiet_free(replay);
 }
 
-/* Of a file that is still being read: its code is not in the list, so that nothing is guessed there. */
+/* Of a file that is still being read: its code is not in the list, so that
+ * nothing is guessed there. */
 static void test_tables_that_come_late(void **state)
 {
 	static const char *const begin[] = {"file app /srv/app",

@@ -292,7 +292,8 @@ static void test_code_that_is_gone(void **state)
 				    "[unknown Python function]");
 }
 
-/* A worker has its parent's code, also when it is gone; a process that is no interpreter has none. */
+/* A worker has its parent's code, also when it is gone; a process that
+ * is no interpreter has none. */
 static void test_children(void **state)
 {
 	const struct live *live = need(state);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The command lines of heap, why, diff and monitor, and how each names a process. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What commands that need no process write, say and return: over saved files of tests/golden, into a
- * directory of their own. Run from the top directory.
+ * What commands that need no process write, say and return: over saved files of tests/golden, into
+ * a directory of their own. Run from the top directory.
  */
 #include <setjmp.h>
 #include <stdarg.h>

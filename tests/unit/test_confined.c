@@ -397,7 +397,8 @@ static void test_what_was_kept_longest_goes(void **state)
 	confined_free(confined);
 }
 
-/* With AddressSanitizer what was freed stays resident, and frames of functions that have returned. */
+/* With AddressSanitizer what was freed stays resident, and frames of
+ * functions that have returned. */
 const char *__asan_default_options(void);
 
 const char *__asan_default_options(void)

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Debug information from the network. libdw looks at DEBUGINFOD_URLS when a program starts, so this
  * program starts itself again with a server of its own, on a port that the kernel chooses.
@@ -61,8 +61,8 @@ static int open_port(int *port)
 	return listener;
 }
 
-/* Runs this program with a server at the port, and more of an environment and of arguments. What it says
- * is no result of ours. */
+/* Runs this program with a server at the port, and more of an environment and of arguments. What
+ * it says is no result of ours. */
 static int run_again(int port, const char *environment, const char *argument)
 {
 	char command[1024];
@@ -185,7 +185,8 @@ static void serve_until(const struct confined *confined, struct loop *loop, size
 		assert_true(loop_wait(loop, -1) >= 0);
 }
 
-/* Nobody waits for either: what is here is there first, and stays when the network has had its time. */
+/* Nobody waits for either: what is here is there first, and stays when the
+ * network has had its time. */
 static void program_has_the_names_that_are_here_meanwhile(void **state)
 {
 	struct confined *confined = confined_new();

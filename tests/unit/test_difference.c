@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What changed between two profiles: matched by names, judged by rates where there are any. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What changed between two looks, and between two answers, also as they are read back. */
 #include <setjmp.h>
 #include <stdarg.h>

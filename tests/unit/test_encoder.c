@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What an encoder wrote, read with a cursor: all of it, cut anywhere, and with numbers that lie. */
 #include <setjmp.h>
 #include <stdarg.h>

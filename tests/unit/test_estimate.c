@@ -130,7 +130,8 @@ static void test_by_kind_of_site(void **state)
 	assert_near(cost_of_hit(&allocator, 0, false), STEP + RETURN + 0.5 * (TRAP + RETURN));
 }
 
-/* One that may throw has a probe where it is called and one where it ends: that is no other call. */
+/* One that may throw has a probe where it is called and one where it
+ * ends: that is no other call. */
 static void test_one_that_may_throw(void **state)
 {
 	struct site entry = site_of("tc_new", SITE_EMULATED), end = site_of("tc_new", SITE_STEPPED);

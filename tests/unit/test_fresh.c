@@ -94,8 +94,8 @@ static void test_attribute_that_is_new(void **state)
 	assert_string_equal(name_of(fixture, list, 0), "main.PLAIN.rows");
 }
 
-/* A list that had other entries when it was copied, one of them gone by then, and has now one in the
- * place of another list, whose copy still leads to what that one had. */
+/* A list that had other entries when it was copied, one of them gone by then, and has now one in
+ * the place of another list, whose copy still leads to what that one had. */
 static void test_what_is_new_takes_the_place(void **state)
 {
 	struct fixture *fixture = *state;
@@ -164,8 +164,8 @@ static void test_entry_that_was_dropped(void **state)
 	assert_string_equal(name_of(fixture, list, 0), "");
 }
 
-/* What lies beside a list that is read again, and is another object by then: what that refers to is not
- * held by what held the one that it was. */
+/* What lies beside a list that is read again, and is another object by then: what that refers to
+ * is not held by what held the one that it was. */
 static void test_another_object_beside(void **state)
 {
 	struct fixture *fixture = *state;
@@ -191,8 +191,8 @@ static uint64_t sum_lost(const struct fixture *fixture, uint32_t type)
 	return fixture->objects.garbage.sums[type].lost[1];
 }
 
-/* A word anywhere refers to it, though no object that was reached has that: C code, or a list of which
- * the graph saw a torn copy. */
+/* A word anywhere refers to it, though no object that was reached has that: C code, or a list of
+ * which the graph saw a torn copy. */
 static void test_what_is_referred_to_is_not_lost(void **state)
 {
 	struct fixture *fixture = *state;

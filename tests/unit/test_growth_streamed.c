@@ -179,8 +179,8 @@ static void test_newcomers_in_many_places(void **state)
 	look_free(look);
 }
 
-/* More of the type were there at the first look alone than come to stay, as those are that wait for a
- * collection. */
+/* More of the type were there at the first look alone than come to stay, as those are
+ * that wait for a collection. */
 static void test_newcomers_beside_what_comes_and_goes(void **state)
 {
 	enum { GONE = 2 * SMALL };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reports on services: what is told of their growth, limits and changes; as text and as a page, against
- * tests/golden. */
+/* Reports on services: what is told of their growth, limits and changes; as text and as a
+ * page, against tests/golden. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who holds what is asked for, in a made-up interpreter (object_space.h): by a graph of it, and where
- * its memory is streamed. What both say is the same.
+ * Who holds what is asked for, in a made-up interpreter (object_space.h): by a graph of it, and
+ * where its memory is streamed. What both say is the same.
  */
 #include "object_fixture.h"
 
@@ -226,7 +226,8 @@ static void test_many_that_are_held_alike(struct fixture *fixture, look_fn *look
 }
 EITHER_WAY(test_many_that_are_held_alike)
 
-/* What only itself refers to is garbage, as a graph shows; what nothing refers to, C code may hold. */
+/* What only itself refers to is garbage, as a graph shows; what nothing
+ * refers to, C code may hold. */
 static void test_what_nothing_reaches(struct fixture *fixture, look_fn *look_at)
 {
 	struct object_space *space = fixture->space;

@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which service a monitor asks why it grows, and when: over simulated hours. Whoever is asked is a process
- * that is not there, as its PIDs are beyond all that there can be; what is told of it names it.
+ * Which service a monitor asks why it grows, and when: over simulated hours. Whoever is
+ * asked is a process that is not there, as its PIDs are beyond all that there can be;
+ * what is told of it names it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -167,7 +168,8 @@ static void test_who_is_not_asked(void **state)
 	}
 }
 
-/* What was spent is paid off before another one begins: eight in a thousand, as looks have the rest. */
+/* What was spent is paid off before another one begins: eight in a
+ * thousand, as looks have the rest. */
 static void test_debts(void **state)
 {
 	struct made made;

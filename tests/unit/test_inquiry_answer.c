@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What an inquiry makes of several processes together: of a master the workers that were looked at stand
- * for all, by how long they were followed. Each grows by 20 kB in each of ten seconds, 72 MB an hour.
+ * What an inquiry makes of several processes together: of a master the workers that were
+ * looked at stand for all, by how long they were followed. Each grows by 20 kB in each of
+ * ten seconds, 72 MB an hour.
  */
 #include <setjmp.h>
 #include <stdarg.h>

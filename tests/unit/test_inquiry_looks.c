@@ -1,8 +1,8 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which looks an inquiry makes: by the step that is due, by what looks cost, and by what is left. A
- * hundred seconds, of which ninety have passed; of a process that does little a second of ours may be
- * spent in all.
+ * Which looks an inquiry makes: by the step that is due, by what looks cost, and by what is
+ * left. A hundred seconds, of which ninety have passed; of a process that does little a second
+ * of ours may be spent in all.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -207,7 +207,8 @@ static void test_measured_where_looks_are_too_dear(void **state)
 	}
 }
 
-/* It waits for its workers; of what it did before, that counts which it did since it started long ago. */
+/* It waits for its workers; of what it did before, that counts which it did
+ * since it started long ago. */
 static void test_a_master_that_does_nothing(void **state)
 {
 	static const struct {
@@ -285,8 +286,8 @@ static void test_the_last_look(void **state)
 	}
 }
 
-/* A share of the processor time of a busy one; less what was spent for it, and its part of what goes on
- * for all. */
+/* A share of the processor time of a busy one; less what was spent for it, and its
+ * part of what goes on for all. */
 static void test_what_is_left(void **state)
 {
 	uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);

@@ -194,7 +194,8 @@ static void test_records_come_while_an_answer_is_awaited(void **state)
 	close(answering.answer);
 }
 
-/* A flood is taken as far as there is room for it, and the loop does not turn in vain for the rest. */
+/* A flood is taken as far as there is room for it, and the loop does not
+ * turn in vain for the rest. */
 static void test_what_is_set_aside_has_a_bound(void **state)
 {
 	struct loop *loop = loop_new();

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A JVM's counters, as its file has them. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The process that keeps probes, and opens windows, as far as that needs no rights: it is asked for what
- * the kernel refuses, and opens windows in which there is no probe, over a memory that stands for the
- * programs'.
+ * The process that keeps probes, and opens windows, as far as that needs no rights: it is asked
+ * for what the kernel refuses, and opens windows in which there is no probe, over a memory that
+ * stands for the programs'.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -172,7 +172,8 @@ static void test_apart(void **state)
 	keeper_end_windows(fixture->keeper);
 }
 
-/* Where a probe cannot be had no window is opened, which is counted, and there is another try later. */
+/* Where a probe cannot be had no window is opened, which is counted, and
+ * there is another try later. */
 static void test_windows_that_fail(void **state)
 {
 	struct fixture *fixture = *state;

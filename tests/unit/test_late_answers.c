@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Answers that nobody waits for: they are taken in when they come, and others are not held up meanwhile.
- * The confined function here answers only when the test lets it.
+ * Answers that nobody waits for: they are taken in when they come, and others are not held up
+ * meanwhile. The confined function here answers only when the test lets it.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -22,8 +22,8 @@
 
 enum { QUESTIONS = 100 };
 
-/* The file that is asked about: which questions may be answered, by number. It does not count as changed
- * where it is written as memory. */
+/* The file that is asked about: which questions may be answered, by number. It does not count as
+ * changed where it is written as memory. */
 static int file;
 static char *is_let;
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Saved looks come back as they were, damaged ones are refused, and two of them give growth. */
 #include <setjmp.h>
 #include <stdarg.h>

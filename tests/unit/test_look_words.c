@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is said of a look and of an answer, line by line where whole outputs (test_look_output.c) show
- * one case alone. */
+/* What is said of a look and of an answer, line by line where whole outputs
+ * (test_look_output.c) show one case alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Where the data of this program and of its libraries ends, as the dynamic linker knows it. */
 #include <setjmp.h>
 #include <stdarg.h>

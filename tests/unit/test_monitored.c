@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A monitor of a living interpreter (living.h), as a process of its own, and what it answers to those who
- * ask: without rights, as the interpreter is ours. Run from the top directory.
+ * A monitor of a living interpreter (living.h), as a process of its own, and what it answers to
+ * those who ask: without rights, as the interpreter is ours. Run from the top directory.
  */
 #include <setjmp.h>
 #include <stdarg.h>

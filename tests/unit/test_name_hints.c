@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Where names are missing, what would give them. */
 #include <setjmp.h>
 #include <stdarg.h>

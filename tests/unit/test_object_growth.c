@@ -285,8 +285,8 @@ static void test_what_grows_on_inside(void **state)
 	}
 }
 
-/* A trie of dictionaries that is empty at first. Some of them get entries at each look, with what hangs on
- * these: one row tells it. */
+/* A trie of dictionaries that is empty at first. Some of them get entries at each look, with
+ * what hangs on these: one row tells it. */
 static void test_a_trie_that_was_empty(void **state)
 {
 	enum { LOOKS = 7, BRANCHES = 4, DEEP = 4 };
@@ -319,8 +319,8 @@ static void test_a_trie_that_was_empty(void **state)
 	free(grown);
 }
 
-/* Objects of a growing dictionary, all of which lead to the same other one, in which something grows for
- * reasons of its own. */
+/* Objects of a growing dictionary, all of which lead to the same other one, in which something
+ * grows for reasons of its own. */
 static void test_what_entries_lead_to(void **state)
 {
 	enum { LOOKS = 6, ENTRIES = 4 };
@@ -374,7 +374,8 @@ static void test_what_is_told_elsewhere(void **state)
 	free(grown);
 }
 
-/* What came when there was no more room for patterns is not taken for another one that it lies beside. */
+/* What came when there was no more room for patterns is not taken for
+ * another one that it lies beside. */
 static void test_without_room_for_patterns(void **state)
 {
 	struct fixture *fixture = *state;
@@ -449,8 +450,8 @@ static size_t count_rows(struct fixture *fixture, uint64_t address)
 	return found;
 }
 
-/* What a running function computes with is longer at half of the looks by chance, as another one lies
- * in its place; what it fills is so at each. */
+/* What a running function computes with is longer at half of the looks by chance, as another one
+ * lies in its place; what it fills is so at each. */
 static void see_container_of_a_running_function(struct fixture *fixture, size_t filled)
 {
 	struct object_space *space = fixture->space;
@@ -470,7 +471,8 @@ static void test_container_of_a_running_function(void **state)
 	see_both(state, see_container_of_a_running_function);
 }
 
-/* Lists that take the place of ints in a list that a running function has, and in one of a module. */
+/* Lists that take the place of ints in a list that a running function
+ * has, and in one of a module. */
 static void see_objects_of_a_running_function(struct fixture *fixture, size_t filled)
 {
 	enum { LOOKS = 6 };

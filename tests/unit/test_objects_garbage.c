@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Looks at a made-up interpreter (object_space.h): what nothing refers to, and what only seems so. */
+/* Looks at a made-up interpreter (object_space.h): what nothing refers
+ * to, and what only seems so. */
 #include "object_fixture.h"
 
 #include "python/objects/unreferenced.h"
@@ -32,8 +33,8 @@ static void test_held_at_two_looks(void **state)
 					  graph_find(&fixture->objects.graph, late, false)));
 }
 
-/* A str that nothing refers to stays, and another one comes, and has its place taken by a third. What
- * a list holds that is lost itself counts with the list. */
+/* A str that nothing refers to stays, and another one comes, and has its place taken by a third.
+ * What a list holds that is lost itself counts with the list. */
 static void test_lost_is_what_nothing_refers_to(void **state)
 {
 	struct fixture *fixture = *state;

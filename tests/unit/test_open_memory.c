@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a process has by its open files alone: this one's. */
 #include <setjmp.h>
 #include <stdarg.h>

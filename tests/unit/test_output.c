@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Every format against tests/golden, byte by byte. UPDATE_GOLDEN=1 writes what is there now.
  * The saved profile has none: what it holds is compared by test_profile, and zlib may change.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What pictures and pages draw: it fits, and stays small. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Where outputs are written to, and what a failure leaves there. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What a report says for people, and that it keeps to a screen. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -185,7 +185,8 @@ static void test_text_hints_at_a_native_leaf(void **state)
 	snapshot_free(snapshot);
 }
 
-/* Two snapshots of one recording: one stack grew, whose name was not known yet, one shrank, one is new. */
+/* Two snapshots of one recording: one stack grew, whose name was not known
+ * yet, one shrank, one is new. */
 static void test_reports_say_what_changed(void **state)
 {
 	static const struct frame frames[] = {{"grows", "a.c", "/a", 1, 1, FRAME_NATIVE},

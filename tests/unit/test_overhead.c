@@ -146,8 +146,8 @@ static void test_slowdown(void **state)
 	assert_near(overhead_slowdown(0, 0, false, 0), 0);
 }
 
-/* Three threads, each of which sleeps for most of the time, take a whole processor with probes, or wait
- * for one where others are busy. */
+/* Three threads, each of which sleeps for most of the time, take a whole processor with probes,
+ * or wait for one where others are busy. */
 static void test_threads_fill_a_processor_together(void **state)
 {
 	const struct usage before = {.cpu_s = 0.02, .waited_s = 0.1, .wall_s = 0.6, .sleeps = 180};
@@ -167,7 +167,8 @@ static void test_threads_fill_a_processor_together(void **state)
 	assert_near(overhead_more(&used, &(struct usage){.wall_s = 1}), 0);
 }
 
-/* A service that wakes up twenty times a second: in a window of 0.2 s it may not go to sleep once. */
+/* A service that wakes up twenty times a second: in a window of 0.2 s it
+ * may not go to sleep once. */
 static void test_one_that_seldom_wakes_up(void **state)
 {
 	const struct usage before = {.cpu_s = 0.004, .waited_s = 0.001, .wall_s = 0.5, .sleeps = 9};

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* When windows are due: by hand, and that a budget is kept over simulated hours. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -101,8 +101,9 @@ static void test_chance(void **state)
 }
 
 /*
- * Targets that use `rate` of a processor, for two hours of its time; a window takes what is expected, and
- * by chance up to half as much again. Returns the share that windows had of it, and how many there were.
+ * Targets that use `rate` of a processor, for two hours of its time; a window takes what is
+ * expected, and by chance up to half as much again. Returns the share that windows had of
+ * it, and how many there were.
  */
 static double simulate(double share, double rate, double length_ms, unsigned int *windows)
 {

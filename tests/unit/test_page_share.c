@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Which share of new pages is taken, by what that costs, and for how many each of them stands. */
 #include <setjmp.h>
 #include <stdarg.h>

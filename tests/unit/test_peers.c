@@ -62,7 +62,8 @@ static const char *told(pid_t pid)
 	return peers.known ? text : "?";
 }
 
-/* One that serves 8000 and asks a database, of which a connection is closed there; others' are not its own. */
+/* One that serves 8000 and asks a database, of which a connection is closed
+ * there; others' are not its own. */
 static void test_by_port(void **state)
 {
 	static const uint64_t sockets[] = {100, 101, 102, 103, 104, 105, 106, 107};

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The command line of record, and where its outputs go. */
 #include <setjmp.h>
 #include <stdarg.h>

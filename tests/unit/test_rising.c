@@ -10,7 +10,8 @@
 
 enum { SAMPLES = 120, RUNS = 400 };
 
-/* Entries come each second, `stay` of them for good; most of the others leave at once each `period`. */
+/* Entries come each second, `stay` of them for good; most of the others
+ * leave at once each `period`. */
 static size_t simulate(struct sample samples[SAMPLES], double come, double stay, double kept,
 		       int period)
 {

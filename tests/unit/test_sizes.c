@@ -153,7 +153,8 @@ static void test_order_beside(void **state)
 	assert_int_equal(object_order_bytes(reader, ordered), 0);
 }
 
-/* A class has keys for the attributes of its instances; one of C code has what lies there by chance. */
+/* A class has keys for the attributes of its instances; one of C code has
+ * what lies there by chance. */
 static void test_keys_of_a_class(void **state)
 {
 	struct fixture *fixture = *state;

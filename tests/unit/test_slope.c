@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Rates of short series: by hand, against published tables, and how often chance deceives them. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Reports in JSON read back, and refused where somebody changed them. */
 #include <setjmp.h>
 #include <stdarg.h>

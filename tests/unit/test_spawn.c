@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* A command from its exec to its entry point: what has been mapped by when, and how it may end. */
 #include <setjmp.h>
 #include <stdarg.h>

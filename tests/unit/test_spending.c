@@ -11,8 +11,8 @@
 #define SHARE 0.01
 #define DAY_S 86400.0
 
-/* The share of a processor over a day, read each second: inquiries of `cost_s`, that take as long as it
- * takes to have a second of them, looks as they are allowed, and its own. */
+/* The share of a processor over a day, read each second: inquiries of `cost_s`, that take as
+ * long as it takes to have a second of them, looks as they are allowed, and its own. */
 static double share_of_all(double own, double cost_s, unsigned int *asked)
 {
 	struct spending spending = {0};

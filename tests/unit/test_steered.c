@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The allocator's slots of living interpreters of ours (living.h): steered, found steered, given back;
- * the interpreter goes on meanwhile. And threads held still for a moment. Run from the top directory.
+ * The allocator's slots of living interpreters of ours (living.h): steered, found
+ * steered, given back; the interpreter goes on meanwhile. And threads held still for a
+ * moment. Run from the top directory.
  */
 #include <setjmp.h>
 #include <stdarg.h>

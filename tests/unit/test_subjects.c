@@ -61,7 +61,8 @@ static void test_many_alike_that_are_replaced(void **state)
 	subjects_release(&subjects);
 }
 
-/* Of lists of which some are replaced between looks, as in a cache, those that stay hold no more. */
+/* Of lists of which some are replaced between looks, as in a cache,
+ * those that stay hold no more. */
 static void test_some_of_many_alike_are_replaced(void **state)
 {
 	struct fixture *fixture = *state;
@@ -106,8 +107,8 @@ static void test_alike_that_stop_growing(void **state)
 	subjects_release(&subjects);
 }
 
-/* Each of some objects gets a list as an attribute, one after another: it is lists that become more, with
- * what a list takes, however many entries each has. */
+/* Each of some objects gets a list as an attribute, one after another: it is lists that become
+ * more, with what a list takes, however many entries each has. */
 static void test_containers_that_become_more(void **state)
 {
 	struct fixture *fixture = *state;
@@ -131,7 +132,8 @@ static void test_containers_that_become_more(void **state)
 	subjects_release(&subjects);
 }
 
-/* A busy pool may be read half changed, and what lies in it be missed: it did not become shorter. */
+/* A busy pool may be read half changed, and what lies in it be missed:
+ * it did not become shorter. */
 static void test_what_a_look_misses_is_no_shorter(void **state)
 {
 	struct fixture *fixture = *state;

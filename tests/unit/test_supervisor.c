@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Who started us, on a socket of ours: by what it is found, and what it hears. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Suppressions in LeakSanitizer's syntax, and what they leave out of a difference. */
 #include <setjmp.h>
 #include <stdarg.h>

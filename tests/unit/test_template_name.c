@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What is left of names of C++ templates. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The objects of living interpreters, each against what it says of them itself
- * (tests/programs/python_told.py): their types, sizes, lengths, names, and whom they refer to; what grew,
- * and what became garbage. Once with room for all of their memory and once streamed. Of each CPython that
- * is here and needs no rights to be looked at. Run from the top directory.
+ * (tests/programs/python_told.py): their types, sizes, lengths, names, and whom they refer to; what
+ * grew, and what became garbage. Once with room for all of their memory and once streamed. Of each
+ * CPython that is here and needs no rights to be looked at. Run from the top directory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -96,7 +96,8 @@ static bool is_one_of(const char *text, const char *const *names)
 /* Attributes of these are not looked for where the type says from their end where they are. */
 static const char *const have_more[] = {"SUB_TUPLE", "SUB_STR", NULL};
 
-/* Something of these is told of what lies between: a frame, a closure, values that are a dictionary's. */
+/* Something of these is told of what lies between: a frame, a closure,
+ * values that are a dictionary's. */
 static const char *const lead_further[] = {"GENERATOR", "COROUTINE", "FRAME",       "FUNCTION",
 					   "LOCAL",     "OPENED",    "OPENED_DICT", NULL};
 

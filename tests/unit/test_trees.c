@@ -102,7 +102,8 @@ static void test_what_a_way_that_wanders_finds_is_of_what_stays(void **state)
 	trees_release(&given.trees);
 }
 
-/* Nor is a chain a tree, which a head that stays leads to, nor one that a running function holds. */
+/* Nor is a chain a tree, which a head that stays leads to, nor one that
+ * a running function holds. */
 static void test_others_are_by_themselves(void **state)
 {
 	struct given given;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Verdicts over simulated containers: leaks at every age, what is measured by bytes, and what says
  * too little. What must never happen is counted to zero; what chance may do has its share.
@@ -172,8 +172,8 @@ static void test_bytes_grow_at_one_length(void **state)
 	trial_end(&trial, &tally);
 }
 
-/* What was in it at one look was gone at the next: a few looks at some height each tell nothing, many
- * looks at a level that rises do. */
+/* What was in it at one look was gone at the next: a few looks at some height each tell nothing,
+ * many looks at a level that rises do. */
 static void test_what_turns_over_is_a_level(void **state)
 {
 	static const double heights[] = {85, 300, 511};

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Verdicts over simulated containers that are no leak: caches of every kind at every age, queues
  * that come and go. What must never happen is counted to zero; what chance may do has its share.
@@ -148,7 +148,8 @@ static void test_a_bound_that_is_not_reached_any_more(void **state)
 	trial_end(&trial, &tally);
 }
 
-/* What it grew by until then is a part of the growth, and nobody else's; not where that was at once. */
+/* What it grew by until then is a part of the growth, and nobody else's;
+ * not where that was at once. */
 static void test_a_bound_that_is_reached_in_the_watch(void **state)
 {
 	struct trial trial;
@@ -315,7 +316,8 @@ static void test_bends(void **state)
 	judge_saturating(DAY, VERDICT_FILLING_CACHE);
 }
 
-/* `per_s` come; half are gone after `half_s`, and of those that do not go `stay_s` come a second. */
+/* `per_s` come; half are gone after `half_s`, and of those that do not
+ * go `stay_s` come a second. */
 static void trial_leaving(struct trial *trial, double per_s, double half_s, double stay_s,
 			  double uptime_s)
 {
@@ -333,8 +335,8 @@ static void trial_leaving(struct trial *trial, double per_s, double half_s, doub
 	trial->history.grown = (uint64_t)((per_s + stay_s) * watched_s);
 }
 
-/* Of what comes and leaves all the time some stay: a leak, young as it is. A cache whose entries live for
- * some time is told from it by what it has taken in before. */
+/* Of what comes and leaves all the time some stay: a leak, young as it is. A cache whose entries
+ * live for some time is told from it by what it has taken in before. */
 static void test_some_that_stay(void **state)
 {
 	static const double uptimes_s[] = {200, 600, 0.9 * HOUR};
@@ -359,8 +361,8 @@ static void test_some_that_stay(void **state)
 	assert_share(&caches, VERDICT_LEAK, 0, 0);
 }
 
-/* By chance: of `per_s` that come some stay for good, the others leave after a second or two; or all live
- * for some time. Until `uptime_s` as it is to be expected, then for so many looks. */
+/* By chance: of `per_s` that come some stay for good, the others leave after a second or two; or
+ * all live for some time. Until `uptime_s` as it is to be expected, then for so many looks. */
 static void trial_by_chance(struct trial *trial, double per_s, double staying, double life_s,
 			    double uptime_s)
 {
@@ -393,7 +395,8 @@ static void judge_by_chance(struct tally *tally, double per_s, double staying, d
 	trial_end(&trial, tally);
 }
 
-/* Half of what comes leaves soon, the other half never; and caches of which as much leaves as stays. */
+/* Half of what comes leaves soon, the other half never; and caches of
+ * which as much leaves as stays. */
 static void test_half_that_stays(void **state)
 {
 	static const double uptimes_s[] = {200, 600, 0.9 * HOUR};

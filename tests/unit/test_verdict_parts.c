@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Verdicts over parts of memory: what an allocator keeps is one, memory in use is none. */
 #include <setjmp.h>
 #include <stdarg.h>

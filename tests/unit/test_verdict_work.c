@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Verdicts on processes that do less as time goes by: what grows more slowly for that alone does not
- * fill up.
+ * Verdicts on processes that do less as time goes by: what grows more slowly for
+ * that alone does not fill up.
  */
 #include "trial.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Verdicts on young processes and on short series: what a process takes in when it starts is no
  * leak, and neither is what only chance made longer.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Looks at a made-up interpreter (object_space.h): what holds others weakly grows because these do. */
+/* Looks at a made-up interpreter (object_space.h): what holds others
+ * weakly grows because these do. */
 #include "object_fixture.h"
 #include "python/objects/growth.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Answers as text, JSON and page: against tests/golden, on a screen of 80 columns, and
  * with names that attack. UPDATE_GOLDEN=1 writes what is there now.

@@ -1,10 +1,10 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Which stacks grow, told from windows: by hand, and over simulated processes whose truth is known.
  *
- * The simulation is of ten minutes at a budget of one percent, with looks as a recording makes them. It
- * is against the estimator: a block that died counts as still there nine times out of ten, as it does
- * where another one of its size lies at its address.
+ * The simulation is of ten minutes at a budget of one percent, with looks as a recording makes
+ * them. It is against the estimator: a block that died counts as still there nine times out of ten,
+ * as it does where another one of its size lies at its address.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -137,7 +137,8 @@ static bool covers(const struct outcome *outcome, size_t stack, double blocks)
 	return blocks >= blocks_of(growth->low) - 0.5 && blocks <= blocks_of(growth->high) + 0.5;
 }
 
-/* Of runs in which a stack was said to grow: intervals that hold its rate, and what it happened to leak. */
+/* Of runs in which a stack was said to grow: intervals that hold its rate, and
+ * what it happened to leak. */
 struct coverage {
 	unsigned int found, rate, leaked;
 };
@@ -152,7 +153,8 @@ static void add_coverage(struct coverage *coverage, const struct outcome *outcom
 	coverage->leaked += covers(outcome, stack, outcome->truth[stack]);
 }
 
-/* Of 500 runs 3 % are off by up to 2 by chance. What grew is measured, and may be held each time. */
+/* Of 500 runs 3 % are off by up to 2 by chance. What grew is measured,
+ * and may be held each time. */
 static void check_coverage(const struct coverage *coverage, const char *what)
 {
 	double rate = (double)coverage->rate / coverage->found;
@@ -308,7 +310,8 @@ static void test_a_shared_size(void **state)
 			assert_int_not_equal(outcome.growth[0].verdict, GROWTH_STEADY);
 		}
 		print_message("case %zu: found %u\n", i, found);
-		/* of a full cache that is a hundred times busier than the leak nothing can be told */
+		/* of a full cache that is a hundred times busier than
+		 * the leak nothing can be told */
 		if (i < 2 ? found : i == 2 && found < RUNS * 0.9)
 			fail_msg("case %zu: found %u", i, found);
 	}

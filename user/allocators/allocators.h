@@ -26,8 +26,8 @@ struct allocator {
 	struct site *return_sites; /* where functions that may throw end (returns.h); they go with
 				      an entry site */
 	size_t return_count;
-	/* Instead of the entry sites of the same functions, once they are proven: direct.h; those of a
-	 * function behind each other. */
+	/* Instead of the entry sites of the same functions, once they are proven: direct.h;
+	 * those of a function behind each other. */
 	struct site *direct_sites;
 	size_t direct_count;
 };

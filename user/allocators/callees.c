@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "callees.h"
 
 #include <errno.h>
@@ -33,7 +33,8 @@ static bool allocates(const struct callees *callees, uint64_t offset)
 	return elf_object_function(callees->object, callees->code->address + offset) != NULL;
 }
 
-/* One without a symbol stands for a function that is chosen when the file is loaded: memcpy's kind. */
+/* One without a symbol stands for a function that is chosen when the file
+ * is loaded: memcpy's kind. */
 static bool is_stub(const struct callees *callees, struct code_walk *walk, uint64_t offset)
 {
 	return stub_decode(walk->decoder, callees->code->bytes, callees->code->size,

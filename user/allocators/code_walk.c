@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The steps found are also the list of what is to be done: each is looked at once, in order. */
 #include "code_walk.h"
 
@@ -58,8 +58,8 @@ static bool note_branch(struct errand *errand, uint64_t offset, uint64_t target)
 }
 
 /*
- * From one place on, until nothing follows or a jump leads back. Returns whether a `ret` was come to,
- * or what nobody knows.
+ * From one place on, until nothing follows or a jump leads back. Returns whether a `ret` was come
+ * to, or what nobody knows.
  */
 static bool errand_returns(struct code_walk *walk, struct errand *errand, uint64_t at, int depth)
 {

@@ -61,9 +61,9 @@ bool code_walk_decode(const struct code_walk *walk, uint64_t offset,
 bool code_walk_never_returns(struct code_walk *walk, const struct instruction *call);
 
 /*
- * Whether an exit leads to a function that fills memory, and so returns its first argument: memset and
- * the like, of other files by name; of a C library itself, which chooses one when it is loaded, it is
- * taken for granted.
+ * Whether an exit leads to a function that fills memory, and so returns its first argument: memset
+ * and the like, of other files by name; of a C library itself, which chooses one when it is
+ * loaded, it is taken for granted.
  */
 bool code_walk_ends_in_fill(const struct code_walk *walk, uint64_t exit);
 

@@ -1,10 +1,10 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * That each call passes one of some branches with its result in a register: returns.h. Where the
- * size is there, and the caller's registers, is found by data flow: at the function's entry they are
- * where the calling convention puts them; each instruction moves them or loses them; where ways meet,
- * what holds on all of them holds. What is pushed is found again as long as it lies above the stack
- * pointer.
+ * That each call passes one of some branches with its result in a register: returns.h. Where
+ * the size is there, and the caller's registers, is found by data flow: at the function's entry
+ * they are where the calling convention puts them; each instruction moves them or loses them;
+ * where ways meet, what holds on all of them holds. What is pushed is found again as long as it
+ * lies above the stack pointer.
  *
  * Two ways out where a slow path has the size no more. The last that knew it is a call: a probe on
  * that call notes it. Or the function leaves by a jump to another, with its arguments and its stack
@@ -12,10 +12,10 @@
  *
  * A size may be the product of two arguments (calloc's).
  *
- * What is called may allocate by itself: callees.h must say that it does not. And code outside of the
- * function may be run for others (musl's malloc is a jump to what its aligned_alloc calls too): sites
- * lie inside. An allocator that takes its memory from another one calls what allocates on its slow ways:
- * these calls are marked, so that what is allocated there is known to be for it.
+ * What is called may allocate by itself: callees.h must say that it does not. And code outside of
+ * the function may be run for others (musl's malloc is a jump to what its aligned_alloc calls too):
+ * sites lie inside. An allocator that takes its memory from another one calls what allocates on its
+ * slow ways: these calls are marked, so that what is allocated there is known to be for it.
  */
 #include "direct.h"
 
@@ -102,8 +102,8 @@ static uint8_t *stack_word(struct state *state, int32_t bytes)
 		       : &state->stack[state->words - 1 - above];
 }
 
-/* Stores that are not understood may have gone anywhere; where registers were pushed is known better
- * than that. */
+/* Stores that are not understood may have gone anywhere; where registers were pushed
+ * is known better than that. */
 static void pass_stack_word(struct state *state, const struct state *before,
 			    const struct instruction *instruction)
 {
@@ -153,9 +153,9 @@ static bool is_size_product(const struct state *before, const struct instruction
 }
 
 /*
- * A call of an allocator's own that allocates: what it allocates belongs to the block that is returned.
- * That is for an allocator that sits on another one, as CPython's does. A probe on the call marks that
- * all is nested from there to the direct site.
+ * A call of an allocator's own that allocates: what it allocates belongs to the block that is
+ * returned. That is for an allocator that sits on another one, as CPython's does. A probe on the
+ * call marks that all is nested from there to the direct site.
  */
 static bool is_outer(const struct flow *flow, const struct instruction *instruction)
 {
@@ -317,8 +317,8 @@ static int follow_once(const struct flow *flow, bool calls)
 	return changed;
 }
 
-/* Until nothing changes; over calls last, which may never return. False where the function cannot be
- * followed. */
+/* Until nothing changes; over calls last, which may never return. False where the
+ * function cannot be followed. */
 static bool follow(const struct flow *flow)
 {
 	int changed = 1;
@@ -439,8 +439,8 @@ static bool has_quick_way(const struct flow *flow)
 	return false;
 }
 
-/* A branch of which both sides are sites, with all in one place, is one whichever way it goes: so its
- * program is run once. */
+/* A branch of which both sides are sites, with all in one place, is one whichever way it goes:
+ * so its program is run once. */
 static void join_sides(struct flow *flow)
 {
 	for (size_t i = 0; i < flow->count; i++)
@@ -469,8 +469,8 @@ static bool complete_sites(struct flow *flow)
 	return has_quick_way(flow) && add_notes(flow, noted) && add_exits(flow);
 }
 
-/* All inside of the function, where it is known how long that is, and cheap: what need not be followed
- * to be known. */
+/* All inside of the function, where it is known how long that is, and cheap: what need
+ * not be followed to be known. */
 static bool may_be_direct(const struct flow *flow)
 {
 	uint64_t size = flow->function->size ? flow->function->size : UINT64_MAX;

@@ -18,8 +18,8 @@ enum { DIRECT_SITES_MAX = 32 };
  * Finds the direct sites of a function of `object` whose code is `code`; their cookies are what
  * PROBE_PLACE and PROBE_DIRECT say. Among them may be some that only note the size, or that what is
  * called there allocates for this function (ROLE_NOTE), and some to be probed as entries are
- * (ROLE_CALL). Returns how many there are; 0 where that they see each call could not be proven, or the
- * function allocates in another way than by a size or a product of two; or -ENOMEM.
+ * (ROLE_CALL). Returns how many there are; 0 where that they see each call could not be proven, or
+ * the function allocates in another way than by a size or a product of two; or -ENOMEM.
  */
 int direct_find(const struct elf_object *object, const struct elf_function *function,
 		const struct code *code, struct site sites[DIRECT_SITES_MAX]);

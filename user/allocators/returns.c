@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What stands before a `ret`, back to the nearest instructions that the kernel emulates, is its
  * tail: code without branches. We go through it backwards from the `ret`, and keep the register

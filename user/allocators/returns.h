@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Where to see that a function ends, without a return probe: at its `ret`s, or short of them. A
- * `ret` is single-stepped on x86-64. The branch by which a call comes to it is emulated, and where
- * nothing happens in between but that registers are copied and restored, its result is in a register
- * there already.
+ * `ret` is single-stepped on x86-64. The branch by which a call comes to it is emulated, and
+ * where nothing happens in between but that registers are copied and restored, its result is in
+ * a register there already.
  */
 #ifndef UNFREED_RETURNS_H
 #define UNFREED_RETURNS_H

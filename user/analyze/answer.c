@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "answer.h"
 
 #include <math.h>
@@ -76,8 +76,8 @@ void answer_set_growth(struct answer *answer, const struct sample *live, size_t 
 		answer->resident_growth = (struct rate){0};
 }
 
-/* What an allocator keeps is a level that swings, and so is what comes and goes: it stands before what
- * surely grows only by what is sure of it as well. */
+/* What an allocator keeps is a level that swings, and so is what comes and goes: it stands
+ * before what surely grows only by what is sure of it as well. */
 static double weight_of(const struct finding *finding)
 {
 	double sure = fmax(finding->rate.low, 0);
@@ -129,8 +129,8 @@ double answer_least_growth(const struct answer *answer)
 	return fmax(sum - sqrt(below), 0);
 }
 
-/* What is left of the growth, with the errors of all that it is left from: what it grows by at least less
- * what is explained at most, and the other way round. */
+/* What is left of the growth, with the errors of all that it is left from: what it grows by at
+ * least less what is explained at most, and the other way round. */
 static struct rate unexplained_of(const struct answer *answer, const struct finding *findings,
 				  size_t count)
 {

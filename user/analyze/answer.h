@@ -169,12 +169,12 @@ bool rate_of_level(const struct sample *samples, size_t count, struct rate *rate
 void answer_set_growth(struct answer *answer, const struct sample *live, size_t live_count,
 		       const struct sample *resident, size_t resident_count);
 
-/* Whether it is memory in use that becomes more: not what is free, nor what comes and goes, nor what is
- * shared with others. */
+/* Whether it is memory in use that becomes more: not what is free, nor what comes and goes, nor
+ * what is shared with others. */
 bool finding_explains_growth(const struct finding *finding);
 
-/* What it grows by at least by what is found in it, in bytes an hour: the lower end of the sum, without
- * what will not go on. */
+/* What it grows by at least by what is found in it, in bytes an hour: the lower end of the sum,
+ * without what will not go on. */
 double answer_least_growth(const struct answer *answer);
 
 /*

@@ -27,9 +27,9 @@ enum entry_kind {
 };
 
 /*
- * Of amounts: came, grew, shrank, went, same (of rates: within a percent). Of rates that are estimates: rose
- * and fell where their intervals are apart, came and went where what one side lacks surely grows on
- * the other.
+ * Of amounts: came, grew, shrank, went, same (of rates: within a percent). Of rates that are
+ * estimates: rose and fell where their intervals are apart, came and went where what one side lacks
+ * surely grows on the other.
  */
 #define OUTCOME_LIST(X)     \
 	X(CAME, "came")     \
@@ -120,8 +120,8 @@ struct difference *difference_of_answers(const struct answer *before, const stru
 void difference_free(struct difference *difference); /* accepts NULL */
 
 /*
- * Leaves out, once, what a pattern matches: the function, file or module of a frame, the name of what
- * is no stack; also of the whole.
+ * Leaves out, once, what a pattern matches: the function, file or module of a frame, the name of
+ * what is no stack; also of the whole.
  */
 struct suppressions;
 void difference_suppress(struct difference *difference, const struct suppressions *suppressions);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Two answers: findings are matched by what they are about, a container by its name and type, what
  * is no container by what it is called and by the function put forward, not its line, which a mend

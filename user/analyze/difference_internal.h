@@ -15,7 +15,8 @@ struct difference_builder {
 
 void builder_init(struct difference_builder *builder, enum difference_kind kind);
 
-/* The entry of a key of so many bytes; a new one has its kind alone. It holds until the next call. */
+/* The entry of a key of so many bytes; a new one has its kind alone. It
+ * holds until the next call. */
 struct difference_entry *builder_entry(struct difference_builder *builder, enum entry_kind kind,
 				       const void *key, size_t size);
 

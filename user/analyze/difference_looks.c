@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Two looks. Containers are matched by address and type where it is one process, what is left by
  * name and type; types by name and language. Looks list their largest containers: of one that one

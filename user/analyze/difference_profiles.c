@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Two recordings: stacks are matched by names, so that what was mended, built anew or moved to
  * another host compares. The program's own name counts only where there are several.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Takes out of a difference what is known, and counts it by what asked for that. */
 #include "difference_internal.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How services were of late: what a report tells that people read once a day. Filled by whoever has a
- * history; pure. Times are seconds since the epoch.
+ * How services were of late: what a report tells that people read once a day. Filled by whoever has
+ * a history; pure. Times are seconds since the epoch.
  */
 #ifndef UNFREED_HEALTH_H
 #define UNFREED_HEALTH_H
@@ -100,7 +100,8 @@ typedef void health_change_fn(void *context, enum health_change change,
 			      const struct health_service *service,
 			      const struct health_finding *finding);
 
-/* Since the last report; of services the finding is NULL. Returns how many there are; `tell` may be NULL. */
+/* Since the last report; of services the finding is NULL. Returns how many
+ * there are; `tell` may be NULL. */
 size_t health_changes(const struct health *health, health_change_fn *tell, void *context);
 
 /* Findings that are not over. */

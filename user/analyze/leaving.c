@@ -5,8 +5,8 @@
 
 #define SHARE_MOST 2.0 /* more is an age that is not the container's */
 
-/* How many leave for one that stays; 0: not known. Where few were seen to leave, as many fewer may have
- * been due. What fell between samples is the least that left. */
+/* How many leave for one that stays; 0: not known. Where few were seen to leave, as many fewer
+ * may have been due. What fell between samples is the least that left. */
 static double leave_for_one(const struct container_history *history, double per_s,
 			    const struct leaving *leaving)
 {

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The workers of a prefork master run the same code: what grows in one grows in the others, under
  * the same name, and what fills one limit is the sum. Rates add up; their errors are those of
@@ -117,7 +117,8 @@ struct merged {
 	bool has_stacks; /* the one whose reason is told */
 };
 
-/* A reason belongs to what it was seen by: that of who was watched in the act, else of the fastest. */
+/* A reason belongs to what it was seen by: that of who was watched in the
+ * act, else of the fastest. */
 static bool tells_more(const struct merged *merged, const struct finding *finding)
 {
 	bool has_stacks = finding->fill_count;

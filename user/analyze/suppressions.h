@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What is known and not to be told of, in the syntax of LeakSanitizer: a line `leak:PATTERN` each,
- * empty lines, and comments that begin with #. A pattern is found anywhere in a name; in it * stands
- * for anything, ^ at its beginning and $ at its end for those of the name.
+ * empty lines, and comments that begin with #. A pattern is found anywhere in a name; in it *
+ * stands for anything, ^ at its beginning and $ at its end for those of the name.
  */
 #ifndef UNFREED_ANALYZE_SUPPRESSIONS_H
 #define UNFREED_ANALYZE_SUPPRESSIONS_H

@@ -1,23 +1,26 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A leak and a cache that still fills look alike for a while: both grow, and nothing leaves them.
- * So `leak` is said only where more speaks for it than growth: there is no bound, nothing was seen
- * to leave, and the container has grown like this all its life, an hour or more: its size is its
- * rate times its age, within a factor of two. Else it is called `grows, no bound seen`, ranked alike.
+ * A leak and a cache that still fills look alike for a while: both grow, and nothing leaves
+ * them. So `leak` is said only where more speaks for it than growth: there is no bound,
+ * nothing was seen to leave, and the container has grown like this all its life, an hour or
+ * more: its size is its rate times its age, within a factor of two. Else it is called `grows,
+ * no bound seen`, ranked alike.
  *
- * A cache shows itself by a bound that it has not reached; by entries that leave; by a miss rate that
- * falls, as that of lru_cache(None) over a finite set of keys does; or by growth that bends: during the
- * watch, or against its whole life, where its size is more than four times what the present rate would
- * have made. What counts hits is a cache by construction and never called a leak.
+ * A cache shows itself by a bound that it has not reached; by entries that leave; by a
+ * miss rate that falls, as that of lru_cache(None) over a finite set of keys does; or by
+ * growth that bends: during the watch, or against its whole life, where its size is more
+ * than four times what the present rate would have made. What counts hits is a cache by
+ * construction and never called a leak.
  *
  * A service of which less is asked fills everything more slowly, a leak too. So growth that becomes
- * slower by no more than the process's own work does, told by its processor time, bends by nothing of
- * its own. A cache whose misses are most of the work makes its process do less as it fills, and cannot
- * be told from that: both are called `grows, no bound seen`, and the reason says why.
+ * slower by no more than the process's own work does, told by its processor time, bends by nothing
+ * of its own. A cache whose misses are most of the work makes its process do less as it fills, and
+ * cannot be told from that: both are called `grows, no bound seen`, and the reason says why.
  *
- * Limits: what was loaded at start and grows slowly since, or a leak under a load that has fallen to a
- * quarter, bends as well. A cache of a finite set of keys that is filled to less than half is in
- * proportion. A time to live longer than the uptime cannot be seen. So the figures are in the reason.
+ * Limits: what was loaded at start and grows slowly since, or a leak under a load that has
+ * fallen to a quarter, bends as well. A cache of a finite set of keys that is filled to less
+ * than half is in proportion. A time to live longer than the uptime cannot be seen. So the
+ * figures are in the reason.
  */
 #include "verdict.h"
 
@@ -262,7 +265,8 @@ static bool judge_full(const struct facts *facts, FILE *reason, enum verdict *ve
 	return true;
 }
 
-/* Returns false where it is none of the kinds of container that have a bound, or was full before. */
+/* Returns false where it is none of the kinds of container that have a
+ * bound, or was full before. */
 static bool judge_bounded(const struct facts *facts, FILE *reason, enum verdict *verdict)
 {
 	uint64_t bound = facts->history->bound, length = last_length(facts);

@@ -55,17 +55,17 @@ bool verdict_of_part(enum look_part_id part, const struct sample *bytes, size_t 
 		     struct zone *zone, struct finding *finding);
 
 /*
- * The same of memory that it shares with others: `bytes` are its own share of what has been touched,
- * `mapped_bytes` how much of that kind is mapped, at each look. What is mapped is the bound, unless it
- * becomes more as well. Less than 250 kB more is nothing to tell; less than 64 kB where as much more is
- * mapped.
+ * The same of memory that it shares with others: `bytes` are its own share of what has been
+ * touched, `mapped_bytes` how much of that kind is mapped, at each look. What is mapped is the
+ * bound, unless it becomes more as well. Less than 250 kB more is nothing to tell; less than 64 kB
+ * where as much more is mapped.
  */
 bool verdict_of_shared(const struct sample *bytes, const struct sample *mapped_bytes, size_t count,
 		       struct zone *zone, struct finding *finding);
 
 /*
- * The same of what it has by its open files alone, at each look, and as it is `now`: of files without a
- * name, and of what waits in sockets. Less than 250 kB more is nothing to tell.
+ * The same of what it has by its open files alone, at each look, and as it is `now`: of files
+ * without a name, and of what waits in sockets. Less than 250 kB more is nothing to tell.
  */
 bool verdict_of_open_files(const struct sample *bytes, size_t count, const struct open_memory *now,
 			   struct zone *zone, struct finding *finding);

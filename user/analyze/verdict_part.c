@@ -1,6 +1,6 @@
-// SPDX-License-Identifier: BSD-2-Clause
-/* What an allocator keeps free, what is shared with others, what is had by open files alone, and what a
- * collector leaves; whether that gets more. */
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What an allocator keeps free, what is shared with others, what is had by open files alone, and
+ * what a collector leaves; whether that gets more. */
 #include <math.h>
 #include <stdio.h>
 
@@ -40,7 +40,8 @@ static const char *kept_reason(enum look_part_id part)
 /* Caches and gaps come and go by some hundred kilobytes in any process. */
 #define KEPT_LEAST_BYTES 1e6
 
-/* Nothing moves the share that a process has of what is shared but who touches it, comes or goes. */
+/* Nothing moves the share that a process has of what is shared but who
+ * touches it, comes or goes. */
 #define SHARED_LEAST_BYTES 250e3
 #define MAPPED_LEAST_BYTES 64e3 /* where as much more is mapped, that is not so */
 

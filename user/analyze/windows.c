@@ -17,8 +17,8 @@
 #define SECONDS_AN_HOUR 3600.0
 
 /*
- * Chunks that are kept add up, so that the growth is the whole rise, and its error that of the mean of
- * the steps: what comes and goes makes steps that take each other back, and the error too large.
+ * Chunks that are kept add up, so that the growth is the whole rise, and its error that of the mean
+ * of the steps: what comes and goes makes steps that take each other back, and the error too large.
  */
 bool window_class_measure(struct window_class *class, const struct sample *samples, size_t count)
 {
@@ -60,8 +60,8 @@ static double chance_high(double events, double z)
 }
 
 /*
- * The lower end of what is left of a size's growth without the others: of a difference of two numbers with
- * intervals of their own, whose errors are apart (Zou and Donner 2008).
+ * The lower end of what is left of a size's growth without the others: of a difference of two
+ * numbers with intervals of their own, whose errors are apart (Zou and Donner 2008).
  */
 static double left_at_least(const struct window_class *class, double others)
 {

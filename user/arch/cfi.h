@@ -14,8 +14,8 @@
 
 #include "../../bpf/unwind.h"
 
-/* The registers whose place is followed: those of bpf/unwind.h, and the return address where that is
- * a register of its own. */
+/* The registers whose place is followed: those of bpf/unwind.h, and the return address where
+ * that is a register of its own. */
 enum cfi_tracked { CFI_EXTRA, CFI_FP, CFI_SP, CFI_RA, CFI_TRACKED };
 
 enum cfi_how {

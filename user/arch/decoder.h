@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One decoded instruction, as uprobes see it: which the kernel emulates, where it leads, and what it
- * does to the registers that hold arguments and results. Places in code are offsets from the first
- * byte that the decoder is given.
+ * One decoded instruction, as uprobes see it: which the kernel emulates, where it leads, and what
+ * it does to the registers that hold arguments and results. Places in code are offsets from the
+ * first byte that the decoder is given.
  *
  * Must not know: allocation functions, files, processes.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The registers of a thread as the kernel hands them out: PTRACE_GETREGSET and NT_PRSTATUS, words in
- * the order of struct user_regs_struct.
+ * The registers of a thread as the kernel hands them out: PTRACE_GETREGSET and NT_PRSTATUS, words
+ * in the order of struct user_regs_struct.
  */
 #ifndef UNFREED_ARCH_REGISTERS_H
 #define UNFREED_ARCH_REGISTERS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Functions of this program that a probe is put on, to measure what its trap costs here. Each begins
- * with an instruction of one kind, and returns.
+ * Functions of this program that a probe is put on, to measure what its trap costs here. Each
+ * begins with an instruction of one kind, and returns.
  */
 #ifndef UNFREED_ARCH_TRAP_SAMPLES_H
 #define UNFREED_ARCH_TRAP_SAMPLES_H

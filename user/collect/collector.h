@@ -42,8 +42,9 @@ struct image *collector_space(struct collector *collector, uint32_t space);
 void collector_remove(struct collector *collector, uint32_t space);
 
 /*
- * Forgets what was removed: images, the rows' stacks, and the files and names that nobody else needs.
- * No program may be at work on it any more, and none of its rows may have been given to another one.
+ * Forgets what was removed: images, the rows' stacks, and the files and names that nobody
+ * else needs. No program may be at work on it any more, and none of its rows may have
+ * been given to another one.
  */
 void collector_forget_removed(struct collector *collector);
 
@@ -64,8 +65,8 @@ int collector_each_image(const struct collector *collector,
 /*
  * Looks at what a process has mapped now: opens the files of its code, so that names can be found
  * when the process is gone, and gives the walker their tables. To be called while it lives,
- * whenever it may have mapped more. Returns whether all tables are there, as far as they can be: where
- * answers may be late (confined_wait_until()) some may be.
+ * whenever it may have mapped more. Returns whether all tables are there, as far as they can be:
+ * where answers may be late (confined_wait_until()) some may be.
  */
 bool collector_refresh(struct collector *collector, uint32_t pid);
 
@@ -80,15 +81,15 @@ void collector_refresh_late(struct collector *collector);
 struct image *collector_take(struct collector *collector, const void *record, size_t size);
 
 /*
- * What is taken in from now on was made before that moment of CLOCK_MONOTONIC: mappings that were read
- * since need not be read again for it. 0: at any time.
+ * What is taken in from now on was made before that moment of CLOCK_MONOTONIC: mappings that were
+ * read since need not be read again for it. 0: at any time.
  */
 void collector_told_before(struct collector *collector, uint64_t moment_ns);
 
 /*
  * Looks the names up that a snapshot would need by now, except those of perf maps, which change. It
- * may take long; a snapshot that follows soon then does not. Of names that are late (confined_wait_until())
- * a snapshot says how many there are, and shows the places.
+ * may take long; a snapshot that follows soon then does not. Of names that are late
+ * (confined_wait_until()) a snapshot says how many there are, and shows the places.
  */
 void collector_find_names(struct collector *collector);
 
@@ -98,7 +99,8 @@ void collector_find_names(struct collector *collector);
  */
 bool collector_next_trouble(struct collector *collector, char *text, size_t size);
 
-/* What was looked up for all snapshots so far: what each one adds is of stacks that are new to it. */
+/* What was looked up for all snapshots so far: what each one adds is of
+ * stacks that are new to it. */
 struct name_counts collector_name_counts(const struct collector *collector);
 
 /* Of one row of the ledger, what windows told of it. */

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Rows of the ledger -> a snapshot. What a stack is called is found out once, when the first
  * snapshot after it came is made; later ones copy it.
@@ -407,8 +407,8 @@ static void set_held(struct live_blocks *row, const struct held *held)
 }
 
 /*
- * Where frees are read from an interpreter's pools, a report is of the moment at which that began: of
- * younger blocks it is not known whether they are there. Returns 0 or a negative errno.
+ * Where frees are read from an interpreter's pools, a report is of the moment at which that began:
+ * of younger blocks it is not known whether they are there. Returns 0 or a negative errno.
  */
 static int leave_out_young(const struct collector *collector, struct live_blocks *live)
 {

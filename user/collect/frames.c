@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "frames.h"
 
 #include <stdio.h>
@@ -92,9 +92,9 @@ static bool is_allocating_librarys(const struct frame *frame)
 }
 
 /*
- * Whether what calls it is put forward: of blocks, an allocation function; of pages, whatever of the
- * C library, or of another malloc's, touched them on the caller's behalf: malloc, or one of the many
- * instructions of memcpy.
+ * Whether what calls it is put forward: of blocks, an allocation function; of pages, whatever of
+ * the C library, or of another malloc's, touched them on the caller's behalf: malloc, or one of the
+ * many instructions of memcpy.
  */
 static bool is_passed_over(const struct known_stack *known, const struct frame *frame)
 {

@@ -17,10 +17,10 @@ struct frames_filler {
 };
 
 /*
- * Fills stack->frames of a stack that has its names: inlined calls become frames of their own; allocation functions at the leaf
- * are left out, so that it is their caller; code without a name is `[module+0xoffset]`, or
- * `[0xaddress]` outside of any file. Python frames stand in the place of the interpreter's native
- * ones, or with `native_interpreter` above the ones that run them.
+ * Fills stack->frames of a stack that has its names: inlined calls become frames of their own;
+ * allocation functions at the leaf are left out, so that it is their caller; code without a name is
+ * `[module+0xoffset]`, or `[0xaddress]` outside of any file. Python frames stand in the place of
+ * the interpreter's native ones, or with `native_interpreter` above the ones that run them.
  */
 void frames_fill(struct frames_filler *filler, struct stack *stack,
 		 const struct known_stack *known);

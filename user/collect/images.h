@@ -119,9 +119,10 @@ struct image *images_add_executed(struct images *images, uint32_t space, uint32_
 bool image_refresh(const struct images *images, struct image *image);
 
 /*
- * Whether to read the mappings again because an address is in none of them. Not where they were read
- * since what names it was made: of a process that has just begun there are hundreds of such stacks. With
- * tens of thousands of mappings it takes long, and may be in vain each time: then not always.
+ * Whether to read the mappings again because an address is in none of them. Not where they
+ * were read since what names it was made: of a process that has just begun there are
+ * hundreds of such stacks. With tens of thousands of mappings it takes long, and may be in
+ * vain each time: then not always.
  */
 bool image_refresh_due(const struct images *images, const struct image *image);
 
@@ -136,8 +137,8 @@ const struct mapping *image_find_mapping(const struct images *images, struct ima
 /*
  * Reads the process's perf map, or reads it again; where that fails an older one stays. To be
  * called when code outside of any file is first met, since the process may be gone later: then
- * there is none, whoever got its number. One that cannot be read is not tried again, and one that is
- * as it was not read again.
+ * there is none, whoever got its number. One that cannot be read is not tried again, and one that
+ * is as it was not read again.
  */
 void image_read_perf_map(const struct images *images, struct image *image);
 

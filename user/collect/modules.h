@@ -61,15 +61,16 @@ struct module *modules_find(const struct modules *modules, struct file_numbers f
 
 /*
  * Finds out which are of no use any more: no stack runs through them, and no process runs them. One
- * that is found so for the first time is spared: of programs that run for a short time each the next
- * one needs the same files. The others are leaving; returns how many these are.
+ * that is found so for the first time is spared: of programs that run for a short time each the
+ * next one needs the same files. The others are leaving; returns how many these are.
  */
 size_t modules_mark_leaving(struct modules *modules, const struct file_users *users);
 
 /* Frees those that are leaving. Nobody may know of them any more. */
 void modules_evict(struct modules *modules);
 
-/* What went wrong with it, as a sentence: reading it, or its names, or its table. False: nothing. */
+/* What went wrong with it, as a sentence: reading it, or its names, or
+ * its table. False: nothing. */
 bool module_describe_trouble(const struct module *module, char *text, size_t size);
 
 void modules_release(struct modules *modules);

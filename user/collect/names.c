@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "names.h"
 
 #include <errno.h>
@@ -162,8 +162,8 @@ static int resolve(struct names *names, struct name *const *run, size_t count,
 	return error;
 }
 
-/* Names in one module. Returns -EINPROGRESS where more is to come, -ECANCELED where it was given up: then
- * they are for another time. */
+/* Names in one module. Returns -EINPROGRESS where more is to come, -ECANCELED where it was given
+ * up: then they are for another time. */
 static int ask(struct names *names, struct name *const *run, size_t count,
 	       enum confined_wait network)
 {
@@ -234,7 +234,8 @@ static size_t run_length(struct name *const *pending, size_t count)
 	return length;
 }
 
-/* The network is waited for when all have the names that are here, but where it is waited for anyway. */
+/* The network is waited for when all have the names that are here, but
+ * where it is waited for anyway. */
 void names_resolve(struct names *names)
 {
 	struct name **pending;

@@ -25,8 +25,9 @@ const struct name *names_want(struct names *names, const struct address *address
 void names_evict(struct names *names);
 
 /*
- * Looks up everything wanted and not yet known, a file at a time. A file that fails costs its names. Where
- * answers may be late (confined_wait_until()), so may be names: they are filled in by a later call.
+ * Looks up everything wanted and not yet known, a file at a time. A file that fails costs
+ * its names. Where answers may be late (confined_wait_until()), so may be names: they are
+ * filled in by a later call.
  */
 void names_resolve(struct names *names);
 

@@ -19,8 +19,8 @@ void unwinding_free(struct unwinding *unwinding);
  * Gives the walker the code that an image has mapped. A file that cannot be read costs its table:
  * its frames are walked by frame pointers, and its module says why. Of more mappings than the
  * walker takes, code outside of files and files mapped over and over are left out first. Returns 0
- * or a negative errno (-ENOSPC: no room); then the walker keeps what it had. Of -EINPROGRESS it has all but
- * tables that are still being made: see confined_wait_until().
+ * or a negative errno (-ENOSPC: no room); then the walker keeps what it had. Of -EINPROGRESS it has
+ * all but tables that are still being made: see confined_wait_until().
  */
 int unwinding_update(struct unwinding *unwinding, struct modules *modules,
 		     const struct procfs *procfs, const struct image *image);

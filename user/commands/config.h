@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A file of options, such as `budget = 0.5`: a key is the long name of an option, a flag is `yes` or `no`,
- * lines of `#` or `;` are comments. It is INI, as libinih reads it; a section [monitor] is allowed, and
- * nothing else. What stands on the command line counts in its place.
+ * A file of options, such as `budget = 0.5`: a key is the long name of an option, a flag is `yes`
+ * or `no`, lines of `#` or `;` are comments. It is INI, as libinih reads it; a section [monitor] is
+ * allowed, and nothing else. What stands on the command line counts in its place.
  */
 #ifndef UNFREED_COMMANDS_CONFIG_H
 #define UNFREED_COMMANDS_CONFIG_H
@@ -26,9 +26,9 @@ struct config {
 };
 
 /*
- * Fills what is to be released in any case. `parser` has the options that there are, its children's too,
- * but for those that are named in `except`, separated by spaces. Returns 0, or -1 with `failure` filled:
- * the file cannot be read, others can change it, or a line is none.
+ * Fills what is to be released in any case. `parser` has the options that there are, its children's
+ * too, but for those that are named in `except`, separated by spaces. Returns 0, or -1 with
+ * `failure` filled: the file cannot be read, others can change it, or a line is none.
  */
 int config_read(const char *path, const struct argp *parser, const char *except,
 		struct config *config, struct failure *failure);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* `unfreed diff`: parse, read two files, compare them, write what changed. */
 #include "diff.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A file says itself what it is: pprof is packed by gzip, JSON names its schema at its beginning.
  * Files are hostile: what reads each kind caps and checks it.

@@ -31,7 +31,8 @@ struct diff_options {
 	const char *suppressions; /* file; NULL: none */
 };
 
-/* Parses, and fills in what was not asked for. Returns 0, or non-zero on a mistake, which was told. */
+/* Parses, and fills in what was not asked for. Returns 0, or non-zero on
+ * a mistake, which was told. */
 int diff_options_parse(int argc, char **argv, struct diff_options *diff);
 
 #endif

@@ -18,8 +18,8 @@
 #define WEBHOOK_S 10.0
 
 /*
- * What was asked for: at the start, which what cannot change refers to until the end; and of late, which
- * the monitor has taken over when it asks for another one.
+ * What was asked for: at the start, which what cannot change refers to until the end; and of late,
+ * which the monitor has taken over when it asks for another one.
  */
 struct asked {
 	int argc;

@@ -34,8 +34,8 @@ struct monitor_setup {
 };
 
 /*
- * Parses both; a new one, to be freed. NULL where something is wrong, which was said, and `status` is by
- * then that of it.
+ * Parses both; a new one, to be freed. NULL where something is wrong, which was said, and
+ * `status` is by then that of it.
  */
 struct monitor_setup *monitor_setup_new(int argc, char **argv, enum exit_status *status);
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The pipeline of `unfreed record`: parse, plan and run (service/recording.h), write.
  */

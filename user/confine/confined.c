@@ -1,11 +1,11 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The parent's side. It believes nothing that comes back: a reply that is malformed, late or cut
  * short costs the process its life and the call its answer.
  *
- * A call waits for its answer where whoever asks cannot go on without it; what cannot wait meanwhile is
- * in the loop. Where he can, the call is left to the loop (errands.h): its process works on it alone, and
- * the need's next call gets another process.
+ * A call waits for its answer where whoever asks cannot go on without it; what cannot wait
+ * meanwhile is in the loop. Where he can, the call is left to the loop (errands.h): its process
+ * works on it alone, and the need's next call gets another process.
  */
 #include "confined.h"
 

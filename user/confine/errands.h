@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Calls that are under way, each with the process that works on it. Somebody waits for the answer, or the
- * call was left: then the loop takes its answer in, whenever it comes, and it stays here until the same is
- * asked again.
+ * Calls that are under way, each with the process that works on it. Somebody waits for the answer,
+ * or the call was left: then the loop takes its answer in, whenever it comes, and it stays here
+ * until the same is asked again.
  *
  *	errand_begin()
- *	errand_wait(); where the answer was not there yet, errand_leave(), and errands_find() later
+ *	errand_wait(); where the answer is not there yet errand_leave(), later errands_find()
  *	errand_end(), which gives the process back
  */
 #ifndef UNFREED_ERRANDS_H
@@ -37,16 +37,18 @@ struct errands {
 	size_t ended;         /* of those that were left, ever */
 };
 
-/* The errand that this call is, by a process that has read no other file where it is to be alone. */
+/* The errand that this call is, by a process that has read no other
+ * file where it is to be alone. */
 struct errand *errands_find(const struct errands *errands, const struct confined_call *call,
 			    const struct stat *file);
 
-/* Whether another one of a need may be left; where that takes it, an answer that nobody asked for goes. */
+/* Whether another one of a need may be left; where that takes it, an answer
+ * that nobody asked for goes. */
 bool errands_have_room(struct errands *errands, enum confined_need need);
 
 /*
- * Sends a call to a reader, which is the errand's from then on, also on failure, which is its result. NULL
- * on out of memory.
+ * Sends a call to a reader, which is the errand's from then on, also on failure, which is its
+ * result. NULL on out of memory.
  */
 struct errand *errand_begin(struct errands *errands, const struct confined_call *call,
 			    const struct stat *file, struct reader *reader, struct loop *loop,
@@ -64,7 +66,8 @@ bool errand_is_left(const struct errand *errand);
 /* Has the loop take the answer in. Where it cannot, the errand fails. */
 void errand_leave(struct errand *errand, struct loop *loop);
 
-/* Forgets it. Its reader goes to `reader` where it is fit for more and none is there; else it ends. */
+/* Forgets it. Its reader goes to `reader` where it is fit for more and
+ * none is there; else it ends. */
 void errand_end(struct errand *errand, struct reader *reader);
 
 /* Ends all that are of a need. */

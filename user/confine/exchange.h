@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A call and its answer, on the socket of the process that is asked. Nothing that comes back is believed:
- * a reply that is malformed or cut short is an error, and its process of no use any more.
+ * A call and its answer, on the socket of the process that is asked. Nothing that comes back is
+ * believed: a reply that is malformed or cut short is an error, and its process of no use any more.
  *
  *	exchange_send(), exchange_receive() whenever there is something, until it is not -EAGAIN
  */
@@ -25,9 +25,9 @@ int exchange_send(const struct exchange *exchange, const struct confined_call *c
 		  struct loop *loop, uint64_t deadline_ns);
 
 /*
- * Takes in what has come, and waits for nothing. Returns 0 once all is there (reply.status is what the
- * function returned), -EAGAIN where more is to come, -EFBIG where it would be more than `most` bytes, -EPIPE
- * or -ENOMEM.
+ * Takes in what has come, and waits for nothing. Returns 0 once all is there (reply.status is what
+ * the function returned), -EAGAIN where more is to come, -EFBIG where it would be more than `most`
+ * bytes, -EPIPE or -ENOMEM.
  */
 int exchange_receive(struct exchange *exchange, size_t most);
 

@@ -3,9 +3,9 @@
  * How long an answer of the confined process is waited for.
  *
  * Hostile files may be slow, one by one or in great numbers. A file that was too slow twice is left
- * alone for an hour. All waits for one need that were in vain come out of its account, which refills
- * while time passes, so that they take PATIENCE_SHARE of the time of a long run at the most; when it
- * is empty, a second is left for each further call.
+ * alone for an hour. All waits for one need that were in vain come out of its account, which
+ * refills while time passes, so that they take PATIENCE_SHARE of the time of a long run at the
+ * most; when it is empty, a second is left for each further call.
  *
  * Times are CLOCK_MONOTONIC's, given by the caller.
  */

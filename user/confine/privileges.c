@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The child gives up, before it reads a byte of a target's file,
  *   - every descriptor but its socket, and every memory that it shares with the parent (BPF maps

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is asked about a file, told from every other question. A file is known by its numbers, its size,
- * and when it was changed.
+ * What is asked about a file, told from every other question. A file is known by its numbers, its
+ * size, and when it was changed.
  */
 #ifndef UNFREED_QUESTION_H
 #define UNFREED_QUESTION_H

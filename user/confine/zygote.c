@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The program sends one end of a socket pair; the zygote forks a process that serves calls on it, and
- * answers with a descriptor of that process. Both sockets keep messages apart.
+ * The program sends one end of a socket pair; the zygote forks a process that serves calls on it,
+ * and answers with a descriptor of that process. Both sockets keep messages apart.
  *
  * Whoever dies takes those below along: the zygote has the program's death as its signal, a reader
  * the zygote's.

@@ -5,7 +5,9 @@
  * but fork. A reader that is needed later in the program's life is as clean as the first one, and
  * costs as little however large the program has grown.
  *
- *	zygote_start(), reader_start() as often as needed, each followed by reader_stop(), zygote_stop()
+ *	zygote_start()
+ *	reader_start(), as often as needed, each followed by reader_stop()
+ *	zygote_stop()
  */
 #ifndef UNFREED_ZYGOTE_H
 #define UNFREED_ZYGOTE_H
@@ -39,8 +41,9 @@ int zygote_start(struct zygote *zygote);
 void zygote_stop(struct zygote *zygote);
 
 /*
- * Starts a process that serves calls, and may use the network if `network`; where the zygote is gone,
- * from a new one. `loop`, which may be NULL, is served meanwhile. Returns 0 or a negative errno.
+ * Starts a process that serves calls, and may use the network if `network`; where the
+ * zygote is gone, from a new one. `loop`, which may be NULL, is served meanwhile.
+ * Returns 0 or a negative errno.
  */
 int reader_start(struct zygote *zygote, struct loop *loop, bool network, struct reader *reader);
 

@@ -9,8 +9,8 @@
  *
  * A target's file goes through here in the confined process alone. Other readers, and why they are
  * such: libdwfl opens a file itself, and finds its debug information (symbolize/resolver.h); a core
- * that is cut short is refused by libelf or takes too much reading (process/core.h); of a file's first
- * page, in a core or in memory, libelf wants the rest (first_page.h).
+ * that is cut short is refused by libelf or takes too much reading (process/core.h); of a file's
+ * first page, in a core or in memory, libelf wants the rest (first_page.h).
  *
  * Must not know: what the file is of, a process, an allocator, an interpreter.
  */

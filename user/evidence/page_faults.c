@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An event belongs to one thread, and is handed down to the threads that this one starts. Each
  * thread that is there needs one of its own. One that was started while these were opened may have

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Page faults of a process: a program is run at each one of its threads, and of those that they start.
- * Seen: memory that is touched for the first time, whoever made the mapping, and with whatever
- * allocator; not seen: what the kernel fills in ahead (MAP_POPULATE, mlock, reads past the page cache).
- * Costs the process half a microsecond a fault, and what the program does with it. Nothing is written
- * to it; the events go with the descriptors, so also when we are killed.
+ * Page faults of a process: a program is run at each one of its threads, and of those that they
+ * start. Seen: memory that is touched for the first time, whoever made the mapping, and with
+ * whatever allocator; not seen: what the kernel fills in ahead (MAP_POPULATE, mlock, reads past the
+ * page cache). Costs the process half a microsecond a fault, and what the program does with it.
+ * Nothing is written to it; the events go with the descriptors, so also when we are killed.
  *
  *	page_faults_open     from here on the program may be run
  *	page_faults_close    at any time
@@ -23,8 +23,8 @@ struct page_faults_config {
 
 struct page_faults;
 
-/* NULL with errno: ESRCH (it is gone), EMFILE (too many threads for our descriptors), ENOMEM; or what
- * the kernel says. */
+/* NULL with errno: ESRCH (it is gone), EMFILE (too many threads for our descriptors),
+ * ENOMEM; or what the kernel says. */
 struct page_faults *page_faults_open(const struct page_faults_config *config);
 void page_faults_close(struct page_faults *faults); /* accepts NULL */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The sources of evidence of what is allocated, a row each: what plan/ chooses from. A source is a
- * constant: it has no state, is neither opened nor closed, and is probed by whoever carries the plan
- * out (tracer/). What it costs a target is a trap for each hit of its sites.
+ * constant: it has no state, is neither opened nor closed, and is probed by whoever carries the
+ * plan out (tracer/). What it costs a target is a trap for each hit of its sites.
  *
  *	malloc_exact     each call of malloc's family, and whose stack
  *	python_exact     each block of CPython's own allocator, where the build does not inline it

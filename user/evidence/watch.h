@@ -95,8 +95,8 @@ void watch_close(struct watch *watch);
 
 /*
  * Lets go of words that reached a limit, and names the lines that are new, as their code may be
- * gone soon. Returns how often words were hit since the last call: the fewer, the later may the next
- * one be, from a millisecond to 50 of them. Cheap.
+ * gone soon. Returns how often words were hit since the last call: the fewer, the later may the
+ * next one be, from a millisecond to 50 of them. Cheap.
  */
 uint64_t watch_poll(struct watch *watch);
 

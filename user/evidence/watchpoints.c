@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A breakpoint event belongs to one thread, and is handed down to the threads that this one starts.
  * So each thread that is there needs one of its own, and one that was started in the meantime may

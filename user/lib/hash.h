@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* FNV-1a (Fowler, Noll, Vo), 64 bits, of bytes one after another. Not for what an enemy may choose. */
+/* FNV-1a (Fowler, Noll, Vo), 64 bits, of bytes one after another. Not for
+ * what an enemy may choose. */
 #ifndef UNFREED_HASH_H
 #define UNFREED_HASH_H
 

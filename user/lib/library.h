@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A library that is loaded by whoever wants it, as others are spared what it brings; in what `make release`
- * makes, which needs none of the host's, it is part of the program.
+ * A library that is loaded by whoever wants it, as others are spared what it brings; in what `make
+ * release` makes, which needs none of the host's, it is part of the program.
  */
 #ifndef UNFREED_LIBRARY_H
 #define UNFREED_LIBRARY_H
@@ -21,8 +21,8 @@ struct library_function {
 	void *own;   /* LIBRARY_OWN(): NULL where it is to be loaded */
 };
 
-/* Loads it, by the name of its ABI, for good, and fills the places. False where it is not there, or has
- * not all of them. */
+/* Loads it, by the name of its ABI, for good, and fills the places. False where it is not
+ * there, or has not all of them. */
 bool library_load(const char *soname, const struct library_function *functions, size_t count);
 
 #endif

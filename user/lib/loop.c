@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Two epoll descriptors, of which the one for what is LOOP_ALWAYS is in the other one. Each wait asks
- * the kernel for one event, so that none can be at hand for a source that was dropped; the kernel
- * takes them in turn.
+ * Two epoll descriptors, of which the one for what is LOOP_ALWAYS is in the other one. Each wait
+ * asks the kernel for one event, so that none can be at hand for a source that was dropped; the
+ * kernel takes them in turn.
  */
 #include "loop.h"
 

@@ -8,13 +8,13 @@
  *	loop_drop() for a source that is over; loop_free() drops those that are left
  *
  * Some work cannot be left for later while something else is waited for in the middle of it: a ring
- * buffer runs over. Sources that are LOOP_ALWAYS are also served by loop_wait_for(), which waits for
- * one descriptor, as whoever needs an answer before it can go on does. What such a source calls must
- * be fit to run at any such moment: it sets aside what came, and waits for nothing. Work that takes
- * long without waiting serves them by loop_serve(), now and then.
+ * buffer runs over. Sources that are LOOP_ALWAYS are also served by loop_wait_for(), which waits
+ * for one descriptor, as whoever needs an answer before it can go on does. What such a source calls
+ * must be fit to run at any such moment: it sets aside what came, and waits for nothing. Work that
+ * takes long without waiting serves them by loop_serve(), now and then.
  *
- * A function may add and drop sources, its own one too. What was dropped is not served any more. The
- * loop knows nothing of what its sources mean.
+ * A function may add and drop sources, its own one too. What was dropped is not served any more.
+ * The loop knows nothing of what its sources mean.
  */
 #ifndef UNFREED_LOOP_H
 #define UNFREED_LOOP_H
@@ -78,8 +78,8 @@ int loop_wait(struct loop *loop, int timeout_ms);
 void loop_serve(struct loop *loop);
 
 /*
- * Serves what is ready until this moment of CLOCK_MONOTONIC; may come back earlier, as where a signal
- * was handled. `loop` may be NULL: then it sleeps.
+ * Serves what is ready until this moment of CLOCK_MONOTONIC; may come back earlier, as where a
+ * signal was handled. `loop` may be NULL: then it sleeps.
  */
 void loop_rest(struct loop *loop, uint64_t until_ns);
 
@@ -90,7 +90,8 @@ void loop_rest(struct loop *loop, uint64_t until_ns);
  */
 int loop_wait_for(struct loop *loop, int fd, short events, uint64_t deadline_ns);
 
-/* The same; -ECANCELED as soon as *given_up, which what is served meanwhile may set. NULL: never. */
+/* The same; -ECANCELED as soon as *given_up, which what is served
+ * meanwhile may set. NULL: never. */
 int loop_wait_unless(struct loop *loop, int fd, short events, uint64_t deadline_ns,
 		     const bool *given_up);
 

@@ -22,7 +22,8 @@ enum verbosity { VERBOSITY_QUIET, VERBOSITY_NORMAL, VERBOSITY_VERBOSE };
 void message_set_verbosity(enum verbosity verbosity);
 bool message_is_verbose(void);
 
-/* What stands before all that is printed from now on, "FILE, line 3: "; must stay. NULL: nothing. */
+/* What stands before all that is printed from now on, "FILE, line 3: ";
+ * must stay. NULL: nothing. */
 void message_set_place(const char *place);
 
 /* Each prints "unfreed: …\n" in one write, escaped: names come from targets. Errors always, info

@@ -12,8 +12,8 @@
  */
 const char *process_end_text(int status, char *text, size_t size);
 
-/* Waits for a child to end, whatever signals come. Returns its status as wait(2) has it; -1: there is no
- * such child. */
+/* Waits for a child to end, whatever signals come. Returns its status as wait(2) has it;
+ * -1: there is no such child. */
 int process_wait(pid_t child);
 
 #endif

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Who started us, where it wants to hear how we are, as systemd does: datagrams to the socket that
- * NOTIFY_SOCKET names, and a sign of life more often than WATCHDOG_USEC. That is fixed, and its manual
- * shows it without a library, sd_notify(3); libsystemd would bring four more into a process that may
- * read all others.
+ * NOTIFY_SOCKET names, and a sign of life more often than WATCHDOG_USEC. That is fixed, and its
+ * manual shows it without a library, sd_notify(3); libsystemd would bring four more into a process
+ * that may read all others.
  */
 #ifndef UNFREED_SUPERVISOR_H
 #define UNFREED_SUPERVISOR_H

@@ -11,10 +11,12 @@ struct anonymous_owner {
 
 struct anonymous_owner anonymous_owner_guess(const struct regions *regions);
 
-/* Whose garbage may lie in blocks of malloc until it is collected: "Lua"; NULL where nothing points to that. */
+/* Whose garbage may lie in blocks of malloc until it is collected: "Lua"; NULL
+ * where nothing points to that. */
 const char *anonymous_collector_guess(const struct regions *regions);
 
-/* Whether what a guess named is an allocator that programs call as malloc, and no runtime's heap. */
+/* Whether what a guess named is an allocator that programs call as
+ * malloc, and no runtime's heap. */
 bool anonymous_is_allocator(const char *name);
 
 /* Whether what was named frees garbage at times: until then it is in memory as what is kept. */

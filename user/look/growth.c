@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "growth.h"
 
 #include <stdlib.h>
@@ -100,7 +100,8 @@ static struct type_list list_types(const struct look *look, const char *language
 	return list;
 }
 
-/* A look that counted none of a language, as those of `why` none of C++, says nothing of its growth. */
+/* A look that counted none of a language, as those of `why` none of C++,
+ * says nothing of its growth. */
 static bool has_types(const struct look *look, const char *language)
 {
 	for (size_t i = 0; i < look->type_count; i++)

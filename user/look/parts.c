@@ -293,8 +293,8 @@ static bool is_kernels(const char *path)
 #define HEAP_UNIT (UINT64_C(2) << 20)
 
 /*
- * A module that is loaded below a heap has it right behind its own zeroes, in one mapping with these.
- * No module has as much of them, or it is memory in use as any other.
+ * A module that is loaded below a heap has it right behind its own zeroes, in one mapping with
+ * these. No module has as much of them, or it is memory in use as any other.
  */
 static bool has_heap_unit(const struct mapping *mapping)
 {
@@ -325,9 +325,9 @@ static enum look_part_id judge_region(const struct divider *divider, size_t inde
 }
 
 /*
- * The mapping of the one block that the allocator counts and that was not found in any: it has moved
- * since they were listed, as one does that grows (mremap), and has about the size that is missing.
- * SIZE_MAX: none.
+ * The mapping of the one block that the allocator counts and that was not found in any: it has
+ * moved since they were listed, as one does that grows (mremap), and has about the size that
+ * is missing. SIZE_MAX: none.
  */
 static size_t find_moved_block(const struct divider *divider)
 {
@@ -363,7 +363,8 @@ static bool is_static_data(const struct divider *divider, struct file_pages *fil
 	       module_end(files, request->pid, request->regions, index) >= region->mapping.end;
 }
 
-/* What of a mapping that begins with a module's zeroes lies behind these, and is a heap of someone's. */
+/* What of a mapping that begins with a module's zeroes lies behind these,
+ * and is a heap of someone's. */
 static struct page_bytes count_behind(const struct divider *divider, struct file_pages *files,
 				      size_t index)
 {

@@ -261,8 +261,8 @@ static void refuse_other(struct search *search, struct arenas *arenas)
 	arenas_name_other(arenas, arenas->is_runtime ? "Go's" : other);
 }
 
-/* Who calls mallinfo or malloc_trim has glibc's ready, and takes nothing from it where another one stands
- * in its place. */
+/* Who calls mallinfo or malloc_trim has glibc's ready, and takes nothing from it where
+ * another one stands in its place. */
 static bool is_only_ready(const struct search *search)
 {
 	return search->used_count == 1 && search->used.use == ARENA_FRESH && search->used.alone &&

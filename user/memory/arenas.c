@@ -10,8 +10,8 @@
 #include "../lib/sorted.h"
 #include "arenas_internal.h"
 
-/* A structure that threads of the target are changing fits a moment later. A pause is longer than the
- * one before it by so much: a tenth of a second in all. */
+/* A structure that threads of the target are changing fits a moment later. A pause is longer
+ * than the one before it by so much: a tenth of a second in all. */
 enum { ATTEMPTS = 60, PAUSE_US = 50 };
 
 void arenas_refuse(struct arenas *arenas, const char *format, ...)

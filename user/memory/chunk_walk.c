@@ -235,8 +235,8 @@ static void refresh_stretch(struct walk *walk)
 }
 
 /*
- * A thread may wait for a processor in the midst of what it does to a chunk, and then a window makes
- * no sense until it goes on: the longer that lasts, the less often the window is read.
+ * A thread may wait for a processor in the midst of what it does to a chunk, and then a window
+ * makes no sense until it goes on: the longer that lasts, the less often the window is read.
  */
 static void pause_longer(const struct walk *walk)
 {

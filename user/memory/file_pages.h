@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pages that a process has mapped of a file, for itself, and did not touch yet. The kernel does not
- * take such pages over into a process that is forked (what it needs of them it can fetch from the
- * file), so that a young worker lacks most of the constants of its programs and libraries: the names
- * of types, for one. To read them through the process would map them in; the file has them as well.
+ * Pages that a process has mapped of a file, for itself, and did not touch yet. The kernel does
+ * not take such pages over into a process that is forked (what it needs of them it can fetch
+ * from the file), so that a young worker lacks most of the constants of its programs and
+ * libraries: the names of types, for one. To read them through the process would map them in;
+ * the file has them as well.
  *
- * What the kernel does not have in its cache comes from a disk, or from a server elsewhere, which may
- * take for ever: it is waited for 0.2 s in all, where the file system can tell that it has to be.
+ * What the kernel does not have in its cache comes from a disk, or from a server
+ * elsewhere, which may take for ever: it is waited for 0.2 s in all, where the file system
+ * can tell that it has to be.
  */
 #ifndef UNFREED_MEMORY_FILE_PAGES_H
 #define UNFREED_MEMORY_FILE_PAGES_H

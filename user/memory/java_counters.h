@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a JVM says of its own heap: HotSpot keeps counters in memory that it shares by a file,
- * hsperfdata_USER/PID, for jstat. Unless it was started with -XX:-UsePerfData, or -XX:+PerfDisableSharedMem,
- * under which nobody finds them. A collection writes what it left in the old generation, where all that
- * lives for long comes to lie.
+ * hsperfdata_USER/PID, for jstat. Unless it was started with -XX:-UsePerfData, or
+ * -XX:+PerfDisableSharedMem, under which nobody finds them. A collection writes what it left in the
+ * old generation, where all that lives for long comes to lie.
  *
  * The form: sun.jvmstat.perfdata.monitor.v2_0, or share/runtime/perfMemory.hpp of OpenJDK.
  */
@@ -25,8 +25,8 @@ struct java_heap {
 	uint64_t collections; /* of any kind */
 };
 
-/* Returns 0, -ENOENT (no JVM, or one that tells nothing), -EPROTO (no such form), or another negative
- * errno. */
+/* Returns 0, -ENOENT (no JVM, or one that tells nothing), -EPROTO (no such form),
+ * or another negative errno. */
 int java_counters_find(const struct mappings *mappings, const struct memory *memory,
 		       struct java_counters *counters);
 

@@ -63,8 +63,8 @@ void page_source_close(struct page_source *source);
 struct page_source page_source_of_memory(int fd);
 
 /*
- * The frame of the kernel's page of zeroes, by PAGE_ENTRY_FRAME; 0: not known. The kernel tells frames
- * to those who have CAP_SYS_ADMIN: it is learnt from a page of our own.
+ * The frame of the kernel's page of zeroes, by PAGE_ENTRY_FRAME; 0: not known. The kernel tells
+ * frames to those who have CAP_SYS_ADMIN: it is learnt from a page of our own.
  */
 uint64_t page_source_zero_frame(void);
 

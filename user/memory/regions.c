@@ -180,8 +180,9 @@ static int read_core_regions(struct core *core, struct regions *regions)
 
 static int read_once(const char *path, struct regions *regions)
 {
-	/* glibc takes a size without a buffer for none, and would read by 1,024 bytes: in four times
-	   as many goes as the kernel has pieces for us, between each of which all may change. */
+	/* glibc takes a size without a buffer for none, and would read by 1,024 bytes: in four
+	 * times as many goes as the kernel has pieces for us, between each of which all may
+	 * change. */
 	char *buffer = malloc(SMAPS_BUFFER_BYTES);
 
 	if (!buffer)

@@ -210,7 +210,8 @@ int view_fill(struct view *view, uint64_t start, uint64_t end)
 	return error;
 }
 
-/* Whether a page is to be had, and from a file alone: of a live process, not of pages from elsewhere. */
+/* Whether a page is to be had, and from a file alone: of a live process,
+ * not of pages from elsewhere. */
 static bool is_in_file(const struct view *view, const struct region *region, uint64_t state)
 {
 	return view->owns_source && !view->regions->core && file_pages_has(region) &&

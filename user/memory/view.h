@@ -4,8 +4,8 @@
  * through /proc/PID/mem, only those that pagemap says are present, never of a device or a range
  * that is registered with userfaultfd, so that no page of the target becomes resident, un-shared or
  * private by being looked at. What it mapped of a file and did not touch is read from the file
- * (file_pages.h). The process goes on changing its pages: whoever reads a structure checks it, and has
- * a part read again where it makes no sense.
+ * (file_pages.h). The process goes on changing its pages: whoever reads a structure checks it, and
+ * has a part read again where it makes no sense.
  *
  * Memory is bounded: at most `budget_bytes` of pages are kept. Where a view is full, filling it
  * answers -ENOSPC and pages that are asked for one by one are not to be had.
@@ -59,8 +59,8 @@ void view_clear(struct view *view, const struct regions *regions);
 int view_refresh(struct view *view, uint64_t address, size_t size);
 
 /*
- * The page that holds the address, read now where it was not yet. NULL where it is not mapped, not to
- * be had (swapped; never touched, and of no file), or the view is full. Valid until view_clear.
+ * The page that holds the address, read now where it was not yet. NULL where it is not mapped, not
+ * to be had (swapped; never touched, and of no file), or the view is full. Valid until view_clear.
  */
 const uint8_t *view_page(struct view *view, uint64_t address);
 

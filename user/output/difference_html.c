@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What changed as one page that loads nothing: tables, which need no script, and, of two profiles,
  * the stacks in red and blue, by the program of record's page. The drawing is as wide as what there

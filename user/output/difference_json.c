@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* `unfreed/diff/1`, the schema of docs/formats.md. Each entry is on a line of its own. */
 #include "difference.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* What changed, in the form of record's text: amounts, what names the entry, the chain of calls. */
 #include "difference.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "file.h"
 
 #include <errno.h>
@@ -123,8 +123,8 @@ static char *temporary_name(const char *path)
 	return name;
 }
 
-/* A new file in the directory of `path`, under a name that is to be freed. Returns a descriptor or a
- * negative errno. */
+/* A new file in the directory of `path`, under a name that is to be freed. Returns a
+ * descriptor or a negative errno. */
 static int open_beside(const char *path, char **name)
 {
 	int fd;

@@ -24,8 +24,8 @@ int file_write_somewhere(file_writer *print, const void *context);
 
 /*
  * Whether a path can be written to, as far as it shows before: that its directory is not there or
- * takes no file (one is made there and removed), that it is one itself, that stdout is closed. Returns
- * 0 or a negative errno.
+ * takes no file (one is made there and removed), that it is one itself, that stdout is closed.
+ * Returns 0 or a negative errno.
  */
 int file_check(const char *path);
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Folded stacks, what flame graph tools read: `comm;root;…;leaf N`. Stacks that read the same are
  * one line; the largest come first. What is lost of a stack is a line of its own, which ends in

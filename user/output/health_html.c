@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* As a page, of the parts that the page of an answer is made of. */
 #include "health.h"
 

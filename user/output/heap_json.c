@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * `unfreed/heap/1`, the schema of docs/formats.md. The long lists are written element by element,
  * each on its own line: a tree of all of them would take many times the memory of the look.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * `unfreed heap` on one screen: what grew comes first, for whoever asked for growth came for it;
  * then where the memory is, what is in it, who holds it, and what the figures leave open.

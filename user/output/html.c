@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One page that loads nothing: the largest findings as a table and the stacks as a picture, and,
  * where scripts run, a program that takes their place (user/output/page/). Its policy allows this

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * `unfreed/1`, the schema of docs/formats.md. Stacks are written one by one, each on its own line:
  * a tree of all of them would take many times the memory of the snapshot.

@@ -6,8 +6,8 @@
 #include "output.h"
 
 /*
- * As profile/own_code.h has it; with paths, what lies at or below one of them: its source or its ELF
- * file. What the user has to allocate with is none of it.
+ * As profile/own_code.h has it; with paths, what lies at or below one of them: its source or its
+ * ELF file. What the user has to allocate with is none of it.
  */
 bool frame_is_users(const struct target *target, const struct frame *frame,
 		    const struct app_paths *app);

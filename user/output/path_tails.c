@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Sorted from their ends, the paths that agree in most of their last components are neighbours:
  * what a path needs is one component more than it has in common with either.

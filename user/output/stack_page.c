@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the page embeds: the program, the style, and the stacks as JSON. Names get into a document
  * in this one way, and the program gives them to textContent only.

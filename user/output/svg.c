@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A flame graph for viewers with and without scripts: a picture, which, where the file is opened
  * directly in a browser, the program of the page replaces by what the HTML output shows.

@@ -30,7 +30,8 @@ static size_t begins(const char *text, const char *word)
 	return strncmp(text, word, size) ? 0 : size;
 }
 
-/* The size of a default argument that a text begins with, to its closing bracket; 0: it does not. */
+/* The size of a default argument that a text begins with, to its
+ * closing bracket; 0: it does not. */
 static size_t default_size(const char *text)
 {
 	size_t size = 0, depth = 1;
@@ -45,7 +46,8 @@ static size_t default_size(const char *text)
 	return depth ? 0 : size;
 }
 
-/* What stands at the start of a text, less what is written for it. Returns its size; 0: as it is. */
+/* What stands at the start of a text, less what is written for it.
+ * Returns its size; 0: as it is. */
 static size_t shorten(const char *text, const char **instead)
 {
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {

@@ -1,8 +1,8 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The stacks that fill what grows, as a graph that needs no script: what was called stands below its
- * caller, as wide as what grows by way of it. What a finding grows by is shared out to its stacks as they
- * were seen to fill it.
+ * The stacks that fill what grows, as a graph that needs no script: what was called stands below
+ * its caller, as wide as what grows by way of it. What a finding grows by is shared out to its
+ * stacks as they were seen to fill it.
  */
 #include "why_page.h"
 
@@ -85,8 +85,8 @@ static void print_box(const struct flames *flames, const struct answer_frame *fr
 	fputs("</div>\n", file);
 }
 
-/* Those of `ways` with the same frame at that depth as the first that is in no box yet; they are moved
- * together, from `from` on. Returns the end of them. */
+/* Those of `ways` with the same frame at that depth as the first that is in no box yet; they are
+ * moved together, from `from` on. Returns the end of them. */
 static size_t gather(struct way *ways, size_t from, size_t count, size_t depth, double *rate)
 {
 	size_t end = from;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The answer as one page, to be read on a screen or sent to somebody: no script, nothing to
  * load. */
 #include "why.h"

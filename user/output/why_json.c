@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * `unfreed/why/1`, the schema of docs/formats.md. The last look closes it under "look", so that
  * `heap --diff` can compare a later one with it.

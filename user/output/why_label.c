@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "why_label.h"
 
 #include <ctype.h>
@@ -52,8 +52,8 @@ static void print_flat(FILE *file, const struct rate *rate)
 	putc(')', file);
 }
 
-/* What is shared is no memory of its own, and what open files hold is resident nowhere, but who saw it grow
- * means that as well. */
+/* What is shared is no memory of its own, and what open files hold is resident nowhere, but who
+ * saw it grow means that as well. */
 static void print_apart(FILE *file, const struct answer *answer, double least)
 {
 	for (size_t i = 0; i < answer->finding_count; i++) {
@@ -68,8 +68,8 @@ static void print_apart(FILE *file, const struct answer *answer, double least)
 	}
 }
 
-/* Within what it is known already, where all of it is unknown. Five times as long as it was watched, and
- * ten minutes at least. */
+/* Within what it is known already, where all of it is unknown. Five times as long as it was
+ * watched, and ten minutes at least. */
 static void print_too_early(FILE *file, const struct answer *answer)
 {
 	double least = answer_least_growth(answer);

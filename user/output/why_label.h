@@ -36,8 +36,8 @@ size_t why_group_fills(const struct answer_fill *fills, size_t count, struct ans
 /* `1.42 GB = Python 0.91 + malloc 0.22 + …` */
 void why_print_memory(FILE *file, const struct answer *answer);
 
-/* `512 MB in 3 open files without a name, not mapped, 2.1 MB waiting in 8 sockets`: what is not resident,
- * where it is some. */
+/* `512 MB in 3 open files without a name, not mapped, 2.1 MB waiting in 8 sockets`: what is not
+ * resident, where it is some. */
 bool why_has_open(const struct answer *answer);
 void why_print_open(FILE *file, const struct answer *answer);
 
@@ -50,9 +50,9 @@ bool why_has_crew(const struct answer *answer);
 void why_print_crew(FILE *file, const struct answer *answer);
 
 /*
- * What to do next, as a line for a shell, in which each name of the target's making is one word: who
- * holds what grows; what the runtime itself says of its heap, or who touches the memory that nobody
- * explains; later, what grew since, and, of what grew, whether a mend holds.
+ * What to do next, as a line for a shell, in which each name of the target's making is one word:
+ * who holds what grows; what the runtime itself says of its heap, or who touches the memory that
+ * nobody explains; later, what grew since, and, of what grew, whether a mend holds.
  */
 enum why_command {
 	WHY_HOLDERS,

@@ -21,7 +21,8 @@ void why_page_container(struct page *page, const struct look_container *containe
 /* Bytes over the time of the watch, a small chart for each line; nothing where there is none. */
 void why_page_lines(struct page *page, const struct answer *answer);
 
-/* The stacks that fill what grows, as a graph below that heading, which is raw; nothing where none was seen. */
+/* The stacks that fill what grows, as a graph below that heading, which is raw;
+ * nothing where none was seen. */
 void why_page_flames(struct page *page, const struct answer *answer, const char *heading);
 
 /* Where the memory is, what holds most of it, and of what types it is. */

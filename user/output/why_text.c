@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The answer of `unfreed why` on one screen: how fast it grows, then what grows with the line that
  * fills it and the figures that the verdict stands on, then where the memory is and what to do

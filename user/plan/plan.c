@@ -170,9 +170,9 @@ uint64_t plan_window_ns(const struct request *request, double percent, uint64_t 
 }
 
 /*
- * Whether frees of Python's objects may be read from its pools when a report is due, in the place of a
- * probe: not where some may have ended by then, nor what needs the moment of each. What is beyond pools
- * malloc's probes see.
+ * Whether frees of Python's objects may be read from its pools when a report is due, in the place
+ * of a probe: not where some may have ended by then, nor what needs the moment of each. What is
+ * beyond pools malloc's probes see.
  */
 static bool may_read_frees(const struct request *request, const struct source *malloc)
 {

@@ -69,8 +69,9 @@ struct plan {
 
 /*
  * How long a window is, in ns: long enough for blocks of one request to go again in it, and where
- * probes slow a target to less than half its pace (`percent`), or that is not known (negative), not so long that it is felt, unless a
- * large budget could not be spent so; of a short recording (0: it is not known how long) so long that there are some.
+ * probes slow a target to less than half its pace (`percent`), or that is not known (negative), not
+ * so long that it is felt, unless a large budget could not be spent so; of a short recording (0: it
+ * is not known how long) so long that there are some.
  */
 uint64_t plan_window_ns(const struct request *request, double percent, uint64_t duration_ns);
 
@@ -78,9 +79,10 @@ void plan_make(struct plan *plan, const struct sources *sources, const struct re
 	       const struct cost *cost);
 
 /*
- * Whether a target is rather recorded for moments, BUDGET_PERCENT of its time: one whose calls would cost
- * more (`over`) or are left out, and whose objects are not seen instead; where nothing was asked for that
- * moments cannot tell. Before its probes are in place, too, where only calls are asked for.
+ * Whether a target is rather recorded for moments, BUDGET_PERCENT of its time: one whose calls
+ * would cost more (`over`) or are left out, and whose objects are not seen instead; where
+ * nothing was asked for that moments cannot tell. Before its probes are in place, too, where
+ * only calls are asked for.
  */
 bool plan_prefers_windows(const struct plan *plan, const struct request *request, bool over,
 			  bool sees_objects);

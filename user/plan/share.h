@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What recording may cost a target, in percent of its time, unless it is asked to at any cost: where
- * calls can be seen for moments, the budget of these; else, and of a CPython, the larger share. */
+/* What recording may cost a target, in percent of its time, unless it is asked to at any
+ * cost: where calls can be seen for moments, the budget of these; else, and of a
+ * CPython, the larger share. */
 #ifndef UNFREED_PLAN_SHARE_H
 #define UNFREED_PLAN_SHARE_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A source of evidence, as a plan sees it: what of a target it shows, whether it is to be had, where
- * its probes go. One is added by a file in user/evidence/ and a row in sources.c there: the plan
- * chooses among rows, and whoever carries it out asks the row that was chosen. All of it is pure.
+ * A source of evidence, as a plan sees it: what of a target it shows, whether it is to be
+ * had, where its probes go. One is added by a file in user/evidence/ and a row in sources.c
+ * there: the plan chooses among rows, and whoever carries it out asks the row that was
+ * chosen. All of it is pure.
  */
 #ifndef UNFREED_PLAN_SOURCE_H
 #define UNFREED_PLAN_SOURCE_H

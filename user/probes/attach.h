@@ -3,7 +3,7 @@
  * Programs onto instructions, by raw system calls, so that libbpf 1.1 suffices and the offsets are
  * ours. Three kinds of link:
  *
- *   session  Linux 6.13: one program for entry and return, and the entry can decline the return trap
+ *   session  Linux 6.13: one program for entry and return, and the entry can decline the return
  *   multi    Linux 6.6: many probes of a file in one link
  *   perf     any: one perf event a probe
  *

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The processor time of processes that come and go, as one sum that never falls: what one that is gone
- * had used when it was last looked at stays in it.
+ * The processor time of processes that come and go, as one sum that never falls: what one that is
+ * gone had used when it was last looked at stays in it.
  *
- * What a process uses between that look and its end is nobody's. Where it is to be charged rather than
- * missed it counts as if it had been busy all that time, on one processor.
+ * What a process uses between that look and its end is nobody's. Where it is to be charged rather
+ * than missed it counts as if it had been busy all that time, on one processor.
  */
 #ifndef UNFREED_CPU_CLOCKS_H
 #define UNFREED_CPU_CLOCKS_H
@@ -26,8 +26,8 @@ struct cpu_clocks {
 int cpu_clocks_init(struct cpu_clocks *clocks);
 void cpu_clocks_release(struct cpu_clocks *clocks);
 
-/* All that it has used so far counts. One that is there already is left alone. Returns 0 or a negative
- * errno: -ESRCH where there is no such process. */
+/* All that it has used so far counts. One that is there already is left alone. Returns 0 or a
+ * negative errno: -ESRCH where there is no such process. */
 int cpu_clocks_add(struct cpu_clocks *clocks, pid_t pid);
 
 /* It has ended: another one may have its number. */

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "estimate_counted.h"
 
 #include <errno.h>
@@ -122,9 +122,9 @@ static int take_sites(struct estimate *estimate, const struct counted *counted, 
 }
 
 /*
- * One that has always something to run takes no more processors than before: it gets less done. Where
- * the counting took the larger part of what was used, what it left (`left_s`) says less than the time
- * without any probe.
+ * One that has always something to run takes no more processors than before: it gets less done.
+ * Where the counting took the larger part of what was used, what it left (`left_s`) says less than
+ * the time without any probe.
  */
 static void share_out(struct estimate *estimate, const struct sums *sums, const struct usage *usage,
 		      double left_s, bool full)

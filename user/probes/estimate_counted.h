@@ -26,8 +26,8 @@ struct counted {
 };
 
 /*
- * Fills in an estimate, whose costs are known, and what the process used without any probe where that
- * is. Returns 0 or -ENOMEM; it is to be released in any case.
+ * Fills in an estimate, whose costs are known, and what the process used without any probe where
+ * that is. Returns 0 or -ENOMEM; it is to be released in any case.
  */
 int estimate_conclude(struct estimate *estimate, const struct counted *counted);
 

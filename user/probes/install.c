@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "install.h"
 
 #include <errno.h>
@@ -80,8 +80,8 @@ static const struct site *site_at(const struct allocator *allocator, uint64_t fi
 }
 
 /*
- * Of two programs on one instruction nobody knows which is first. So where a direct site is at the place
- * of a function's entry site, that is probed at its very first instruction, as long as it is.
+ * Of two programs on one instruction nobody knows which is first. So where a direct site is at the
+ * place of a function's entry site, that is probed at its very first instruction, as long as it is.
  */
 static struct probe make_probe(const struct installation *installation, const struct site *site)
 {

@@ -51,8 +51,8 @@ struct installed {
 
 /*
  * Puts probes on every function of an allocator in one process, or (pid 0) in all. Those that close
- * blocks come first: a block must not be seen born and not seen freed. Returns 0 or a negative errno; on
- * failure nothing stays attached.
+ * blocks come first: a block must not be seen born and not seen freed. Returns 0 or a negative
+ * errno; on failure nothing stays attached.
  */
 int allocator_install(struct keeper *keeper, const struct probe_programs *programs, pid_t pid,
 		      const struct allocator *allocator, struct installed *installed);

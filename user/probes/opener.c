@@ -205,8 +205,8 @@ static void wait_closed(struct opener *opener, size_t most)
 	pthread_mutex_unlock(&opener->closing_lock);
 }
 
-/* Those that note allocations go first, as they came last. The threads inherit the haste of this one:
- * probes stay until they come to run. */
+/* Those that note allocations go first, as they came last. The threads inherit the haste of this
+ * one: probes stay until they come to run. */
 static void close_links(struct opener *opener, struct links *links)
 {
 	pthread_attr_t attributes;
@@ -306,8 +306,9 @@ static bool all_closed(struct opener *opener)
 }
 
 /*
- * Until there are no hits any more: with perf's probes when all are closed. Where the targets do nothing
- * none says that the probes are gone: a machine that is busy may let them wait for longer than this.
+ * Until there are no hits any more: with perf's probes when all are closed. Where the
+ * targets do nothing none says that the probes are gone: a machine that is busy may let them
+ * wait for longer than this.
  */
 static void wait_quiet(struct opener *opener)
 {

@@ -3,23 +3,24 @@
  * Probes that are in place for short windows alone, so that a process is slowed by no more than a
  * budget: runs in the keeper's process, which closes the window that is open should we be killed.
  *
- * A window is paid for by the processor time of the targets: that which passes while there are probes
- * is never more than the budget's share of all, whatever a probe costs. So a window is due when enough
- * time was used since the last one, and then after a time by chance, that it falls in with nothing that
- * the target does; at most WINDOWS_PER_S.
+ * A window is paid for by the processor time of the targets: that which passes while there are
+ * probes is never more than the budget's share of all, whatever a probe costs. So a window is due
+ * when enough time was used since the last one, and then after a time by chance, that it falls in
+ * with nothing that the target does; at most WINDOWS_PER_S.
  *
- * The first link that is made or taken out after a pause waits 3 to 20 ms in the kernel, for a grace
- * period; what follows within the next ms goes through at once. So a probe on a function of our own goes
- * first, when a window is opened and when it is about to be closed. To close
- * one takes 40 to 150 ms, and holds up those behind it: each has a thread of its own. A probe of perf
- * is in place until that is over; of the other kinds hits end at once.
+ * The first link that is made or taken out after a pause waits 3 to 20 ms in the kernel, for a
+ * grace period; what follows within the next ms goes through at once. So a probe on a function of
+ * our own goes first, when a window is opened and when it is about to be closed. To close one takes
+ * 40 to 150 ms, and holds up those behind it: each has a thread of its own. A probe of perf is in
+ * place until that is over; of the other kinds hits end at once.
  *
- * While others make and take out probes, too, each link may wait for as long as a second, and those that are
- * made already are traps meanwhile. A window of which all that is paid for is used up before it is open
- * is given up.
+ * While others make and take out probes, too, each link may wait for as long as a second, and those
+ * that are made already are traps meanwhile. A window of which all that is paid for is used up
+ * before it is open is given up.
  *
- * Functions that are rarely called keep their probes between windows: to make links takes time, in
- * which the target is slowed too. Should such a one become frequent, it is taken out like the others.
+ * Functions that are rarely called keep their probes between windows: to make links
+ * takes time, in which the target is slowed too. Should such a one become frequent, it
+ * is taken out like the others.
  *
  *	opener_new      before the keeper's process is forked: both have its account
  *	opener_add      at any time: probes, attached at once (rare), or in windows alone

@@ -15,11 +15,11 @@
 bool overhead_is_full(const struct usage *usage, double wall_s);
 
 /*
- * How many times as much one that looks so would have done in that time without probes: 0: that cannot be
- * told, it is to be taken for full. Its threads may fill a processor together, or wait for one, each of
- * which has time left. One that had time left before does as much each time that it wakes up, and is
- * slowed by what that takes longer. Where it was to wake up a few times at most, that is not exact, but
- * far nearer than to take it for full.
+ * How many times as much one that looks so would have done in that time without probes: 0: that
+ * cannot be told, it is to be taken for full. Its threads may fill a processor together, or wait
+ * for one, each of which has time left. One that had time left before does as much each time that
+ * it wakes up, and is slowed by what that takes longer. Where it was to wake up a few times at
+ * most, that is not exact, but far nearer than to take it for full.
  */
 double overhead_more(const struct usage *used, const struct usage *unprobed);
 
@@ -51,8 +51,8 @@ double overhead_by_calls(const struct call_times *times, double calls, double us
 /*
  * What the target would have used for what it did while it was recorded, by a time without any
  * probe: a server reads and writes as often for each request as before. One that had time left at
- * both times has as much to do in a second as before; where it woke up but a few times, which may be
- * more or fewer than in another such time, as much each time. 0: not known.
+ * both times has as much to do in a second as before; where it woke up but a few times, which may
+ * be more or fewer than in another such time, as much each time. 0: not known.
  */
 double overhead_base_s(const struct usage *used, const struct usage *unprobed);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * When windows are due (opener.h), and which functions are rare enough to keep their probes in between.
- * Pure: knows figures alone, no clock and no probe. Nanoseconds; "cpu" is processor time of all targets
- * together, since windows began where nothing else is said.
+ * When windows are due (opener.h), and which functions are rare enough to keep their probes in
+ * between. Pure: knows figures alone, no clock and no probe. Nanoseconds; "cpu" is processor time
+ * of all targets together, since windows began where nothing else is said.
  */
 #ifndef UNFREED_PROBES_PACE_H
 #define UNFREED_PROBES_PACE_H
@@ -27,14 +27,14 @@ double pace_chance(struct pace *pace);
 /* A window is over; `cpu_ns` is as of now. */
 void pace_took(struct pace *pace, uint64_t took_ns, uint64_t cpu_ns);
 
-/* What a window will take that lasts so long, where the targets use `rate` of a processor: by those before
- * and by what is used now, rather too much. As much is paid for when it is due. */
+/* What a window will take that lasts so long, where the targets use `rate` of a processor: by
+ * those before and by what is used now, rather too much. As much is paid for when it is due. */
 double pace_expected_ns(const struct pace *pace, double rate, double length_ns);
 
 /*
- * When the targets will have used enough for the next window, on their clock: one that lasts so long,
- * where they use `rate` of a processor. What was left unused is not made up for at once. `chance`, of
- * pace_chance(), is of this window.
+ * When the targets will have used enough for the next window, on their clock: one that lasts so
+ * long, where they use `rate` of a processor. What was left unused is not made up for at once.
+ * `chance`, of pace_chance(), is of this window.
  */
 double pace_due_ns(const struct pace *pace, double chance, double rate, double length_ns);
 
@@ -42,8 +42,8 @@ double pace_due_ns(const struct pace *pace, double chance, double rate, double l
 uint64_t pace_rest_ns(double left_ns, double rate);
 
 /*
- * Whether there were more hits between windows since this was asked last than may be. Counted now and
- * then: at other times they are not. `cpu_ns` may be as of any start.
+ * Whether there were more hits between windows since this was asked last than may be. Counted now
+ * and then: at other times they are not. `cpu_ns` may be as of any start.
  */
 bool pace_is_frequent(struct pace *pace, uint64_t hits, uint64_t cpu_ns, uint64_t now_ns);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Functions whose direct sites are on trial, see bpf/proof.h: by the code that they are, so that what
- * was shown in one process is known for all that run the same file.
+ * Functions whose direct sites are on trial, see bpf/proof.h: by the code that they are, so that
+ * what was shown in one process is known for all that run the same file.
  *
  * The programs compare, and decide. Here is when which probes may go: those at entry and return a
  * while after the sites were proven, so that calls which began before are over.
@@ -53,8 +53,8 @@ struct proof_end {
 	const char *differences; /* where it failed: in what; static */
 };
 
-/* The next that is over and was not told yet; or, where nothing is compared any more (`all`), also one
- * that was under way. */
+/* The next that is over and was not told yet; or, where nothing is compared any more (`all`),
+ * also one that was under way. */
 bool proofs_next_end(struct proofs *proofs, bool all, struct proof_end *end);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Events of the kernel's own (perf_event_open(2)) that belong to one thread, on whatever processor it
- * is, and go with their descriptors. What they count is for those who open them to say; `size` and
- * `disabled` are filled in.
+ * Events of the kernel's own (perf_event_open(2)) that belong to one thread, on whatever processor
+ * it is, and go with their descriptors. What they count is for those who open them to say; `size`
+ * and `disabled` are filled in.
  */
 #ifndef UNFREED_THREAD_EVENTS_H
 #define UNFREED_THREAD_EVENTS_H

@@ -6,8 +6,8 @@
 /* For so long it must have done nothing. */
 #define REST_S 1.0
 
-/* Less of a processor is nothing: were all that it does slowed ten times, that would be one percent of
- * a processor. */
+/* Less of a processor is nothing: were all that it does slowed ten times, that would be
+ * one percent of a processor. */
 #define REST_SHARE 0.001
 
 /* How often a second at least, in a life that is long enough to tell. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * PID/cgroup names the group of each hierarchy: "0::/system.slice/app.service" of version 2,
- * "4:memory:/docker/1f…" of version 1. Where the hierarchy is mounted stands in our own mountinfo,
- * with the group that the mount shows as its root: in a container that is not "/". In a cgroup
- * namespace both are named from the namespace's own group on: "/../../other/x", and "/../.." for a mount
- * of the host's whole tree. A limit binds all groups below, so that each group on the way up counts.
+ * "4:memory:/docker/1f…" of version 1. Where the hierarchy is mounted stands in our own
+ * mountinfo, with the group that the mount shows as its root: in a container that is not "/". In
+ * a cgroup namespace both are named from the namespace's own group on: "/../../other/x", and
+ * "/../.." for a mount of the host's whole tree. A limit binds all groups below, so that each
+ * group on the way up counts.
  */
 #include "cgroup.h"
 
@@ -105,7 +106,8 @@ static unsigned steps_up(const char *group)
 	return steps;
 }
 
-/* Of several mounts the first, unless another one shows more: the host's, handed into a container. */
+/* Of several mounts the first, unless another one shows more: the
+ * host's, handed into a container. */
 static bool find_mount(const struct procfs *procfs, enum version version,
 		       struct hierarchy *hierarchy)
 {
@@ -168,8 +170,8 @@ static const char *below_root(const char *root, const char *group)
 enum { DIRECTORY_BYTES = 2 * PATH_MAX };
 
 /*
- * Appends the path of a group whose name begins below the root of the mount, with steps up from our own:
- * down to our own group, some steps up, and down again.
+ * Appends the path of a group whose name begins below the root of the mount, with steps up from our
+ * own: down to our own group, some steps up, and down again.
  */
 static bool append_from_own(const struct hierarchy *hierarchy, char *directory, size_t mount)
 {

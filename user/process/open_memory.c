@@ -40,7 +40,8 @@ struct open_files {
 
 /* --- what is open --- */
 
-/* Two of the kernel's own mounts differ from all that others see: what memfd_create makes, and sockets. */
+/* Two of the kernel's own mounts differ from all that others see: what
+ * memfd_create makes, and sockets. */
 static uint64_t memfd_device(void)
 {
 	static uint64_t device;
@@ -162,7 +163,8 @@ void open_claims_release(struct open_claims *claims)
 
 /* --- files --- */
 
-/* Whether a device is a tmpfs where the process sees one: "22 1 0:20 / /dev/shm rw - tmpfs tmpfs rw". */
+/* Whether a device is a tmpfs where the process sees one: "22 1 0:20 /
+ * /dev/shm rw - tmpfs tmpfs rw". */
 static bool is_tmpfs(FILE *mountinfo, uint64_t device)
 {
 	char *line = NULL;

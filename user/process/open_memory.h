@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Memory that a process has by its open files alone, so that none of it is resident in it: files of
- * tmpfs that have no name (memfd_create, or unlinked while they were open) and are not mapped, and what
- * waits in TCP and UDP sockets. It is memory of the cgroup all the same.
+ * tmpfs that have no name (memfd_create, or unlinked while they were open) and are not mapped, and
+ * what waits in TCP and UDP sockets. It is memory of the cgroup all the same.
  *
- * Nothing of the target's is opened. What a file takes is told by statx without asking a server for it, so
- * that one that hangs is not waited for; what waits in sockets stands in the tables of its network
- * namespace. Pipes and sockets of the unix kind are left out: how full they are could be told by a copy of
- * the descriptor alone, which would keep its other end from seeing it closed; each holds little.
+ * Nothing of the target's is opened. What a file takes is told by statx without asking a server
+ * for it, so that one that hangs is not waited for; what waits in sockets stands in the tables of
+ * its network namespace. Pipes and sockets of the unix kind are left out: how full they are could
+ * be told by a copy of the descriptor alone, which would keep its other end from seeing it
+ * closed; each holds little.
  */
 #ifndef UNFREED_OPEN_MEMORY_H
 #define UNFREED_OPEN_MEMORY_H

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Connections that a process has open, by whom they are with: TCP by the port at the other side, or, of those
- * that came in, by the port that listens here; unix sockets together. Pools leak connections, and who
- * forgets to close one holds what belongs to it. As the kernel lists them, of the process's own network.
+ * Connections that a process has open, by whom they are with: TCP by the port at the other side,
+ * or, of those that came in, by the port that listens here; unix sockets together. Pools leak
+ * connections, and who forgets to close one holds what belongs to it. As the kernel lists them, of
+ * the process's own network.
  */
 #ifndef UNFREED_PEERS_H
 #define UNFREED_PEERS_H

@@ -53,8 +53,8 @@ int procfs_read_status(const struct procfs *procfs, pid_t pid, struct process_st
 int procfs_read_comm(const struct procfs *procfs, pid_t pid, char comm[17]);
 
 /*
- * How many files a process has open; negative errno where that cannot be told. Before Linux 6.2 they
- * are listed one by one, which is dear of a process with many.
+ * How many files a process has open; negative errno where that cannot be told. Before Linux 6.2
+ * they are listed one by one, which is dear of a process with many.
  */
 int64_t procfs_count_open_files(const struct procfs *procfs, pid_t pid);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Processes by what they are called or run in, where nobody wants to look their numbers up first:
- * all of one name, of one command line, of one container, of one cgroup with those below it. Kernel threads, zombies and
- * we ourselves are none of them. What is listed may have ended when the list is used.
+ * Processes by what they are called or run in, where nobody wants to look their numbers up
+ * first: all of one name, of one command line, of one container, of one cgroup with those
+ * below it. Kernel threads, zombies and we ourselves are none of them. What is listed may have
+ * ended when the list is used.
  */
 #ifndef UNFREED_SELECTION_H
 #define UNFREED_SELECTION_H
@@ -14,8 +15,9 @@ enum selection_kind {
 	SELECT_COMM,      /* the name in PID/comm; what is beyond 15 bytes does not count */
 	SELECT_CONTAINER, /* an ID, or how it begins, as it stands in PID/cgroup */
 	SELECT_CGROUP,    /* a path below /sys/fs/cgroup, or as it stands in PID/cgroup */
-	SELECT_MATCH, /* an extended regular expression, of the arguments with spaces between them; who
-			     started us, whose arguments may have ours in them, is none */
+	/* An extended regular expression, of the arguments with spaces between them; who started
+	 * us, whose arguments may have ours in them, is none. */
+	SELECT_MATCH,
 };
 
 struct selection {

@@ -14,8 +14,8 @@ struct usage {
 };
 
 /*
- * Returns 0, or -ESRCH where there is no such process. Its processor time is read last, at the moment
- * that wall_s says.
+ * Returns 0, or -ESRCH where there is no such process. Its processor time is read last, at
+ * the moment that wall_s says.
  */
 int usage_read(const struct procfs *procfs, pid_t pid, struct usage *usage);
 

@@ -18,7 +18,8 @@ enum {
 
 /* --- names --- */
 
-/* The last part of a name, in small letters, without arguments: "xalloc" of "util::XAlloc<int>(size_t)". */
+/* The last part of a name, in small letters, without arguments: "xalloc" of
+ * "util::XAlloc<int>(size_t)". */
 static void plain_name(const char *name, char plain[NAME_MAX_BYTES])
 {
 	size_t length = 0;
@@ -119,9 +120,9 @@ static int compare_items(const void *left, const void *right)
 }
 
 /*
- * Frames from the allocator on that allocate by their names, a library's such as strdup too, or of the
- * user's the first one whatever it is called: all were called by the one beyond them, whose place is
- * returned. `own`: places of those that are the user's, *count of them.
+ * Frames from the allocator on that allocate by their names, a library's such as strdup too, or of
+ * the user's the first one whatever it is called: all were called by the one beyond them, whose
+ * place is returned. `own`: places of those that are the user's, *count of them.
  */
 static size_t find_allocating(const struct stack *stack, const char *exe, size_t own[CHAIN_MAX],
 			      size_t *count)
@@ -214,7 +215,8 @@ static void choose(struct alloc_functions *functions, const struct calls *calls,
 	}
 }
 
-/* What allocates by what others call as well is no mere way to the allocator, unless its name says so. */
+/* What allocates by what others call as well is no mere way to the
+ * allocator, unless its name says so. */
 static void drop_outer(struct alloc_functions *functions, const struct stack *stack,
 		       const char *exe)
 {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Functions that a program has of its own to allocate with: zmalloc of redis, xmalloc of git, ngx_alloc.
- * What they return was asked for by who called them, and so they say as little as malloc would: such a
- * frame is taken for a library's, and the one that called it for the user's own. (massif's --alloc-fn.)
+ * Functions that a program has of its own to allocate with: zmalloc of redis, xmalloc of git,
+ * ngx_alloc. What they return was asked for by who called them, and so they say as little as
+ * malloc would: such a frame is taken for a library's, and the one that called it for the user's
+ * own. (massif's --alloc-fn.)
  *
- * One is known by its name where that ends in alloc or allocate, or like one of the C library's: malloc,
- * calloc, realloc, strdup, strndup, memdup, memalign; these with suffixes such as _usable too. Others are known by what they do: they
- * stand directly above the allocator, and pass the size that is wanted on to it, so that it is another one
- * under each caller. Where the name speaks of allocating two callers are enough, else ten with as many
- * sizes less two, and it never calls code of the user's that allocates. What makes objects of one size, as
- * a constructor does, is none.
+ * One is known by its name where that ends in alloc or allocate, or like one of the C library's:
+ * malloc, calloc, realloc, strdup, strndup, memdup, memalign; these with suffixes such as _usable
+ * too. Others are known by what they do: they stand directly above the allocator, and pass the size
+ * that is wanted on to it, so that it is another one under each caller. Where the name speaks of
+ * allocating two callers are enough, else ten with as many sizes less two, and it never calls code
+ * of the user's that allocates. What makes objects of one size, as a constructor does, is none.
  */
 #ifndef UNFREED_PROFILE_ALLOC_FUNCTIONS_H
 #define UNFREED_PROFILE_ALLOC_FUNCTIONS_H

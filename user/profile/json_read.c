@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "json_read.h"
 
 bool json_read_count(const struct json_object *object, const char *key, uint64_t *value)

@@ -33,7 +33,8 @@ typedef bool json_stack_reader(struct snapshot *snapshot, struct stack *stack,
 /* Of longer texts the caller is to read none: a tree takes about twenty times their memory. */
 enum { JSON_STACKS_BYTES_MAX = 64 << 20 };
 
-/* Reads an array with an element for each stack in turn, null for those of which nothing is known. */
+/* Reads an array with an element for each stack in turn, null for those
+ * of which nothing is known. */
 bool json_read_stacks(struct snapshot *snapshot, const char *json, json_stack_reader *read);
 
 #endif

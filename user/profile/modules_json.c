@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The files that frames lie in, in JSON and in the comment of saved profiles. */
 #include "json_read.h"
 #include "pprof.h"

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The saved form of a snapshot, lossless: a pprof profile that the pprof tools read, with what
  * pprof has no field for in labels of the samples and in one comment.

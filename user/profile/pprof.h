@@ -99,7 +99,8 @@ const char *profile_objects_read(struct snapshot *snapshot, const char *json);
 char *profile_growth_write(const struct snapshot *snapshot);
 const char *profile_growth_read(struct snapshot *snapshot, const char *json);
 
-/* What json_of_windows() made of a measurement, where there is some. False where it makes no sense. */
+/* What json_of_windows() made of a measurement, where there is some.
+ * False where it makes no sense. */
 bool windows_read(struct snapshot *snapshot, const struct json_object *measurement);
 
 /*

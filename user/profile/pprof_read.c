@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reads back what pprof.c writes. The file is hostile: it is capped packed, unpacked and parsed
  * (protobuf-c gets an allocator with a budget, because two bytes of a file can become a hundred of

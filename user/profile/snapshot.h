@@ -147,8 +147,8 @@ struct stack {
 		*frames; /* root first, leaf (the code that called the allocator) last */
 	struct reachability *reachability; /* NULL: not judged */
 	struct stack_objects *objects;     /* NULL: not known */
-	/* With MODE_WINDOWS; then amounts are estimates of all that it allocated, and of what it grew
-	   by; else NULL. */
+	/* With MODE_WINDOWS; then amounts are estimates of all that it allocated, and of what it
+	 * grew by; else NULL. */
 	struct stack_growth *growth;
 };
 

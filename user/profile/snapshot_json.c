@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "snapshot_json.h"
 
 static struct json_object *json_of_amount(const struct amount *amount)

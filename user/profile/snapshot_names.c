@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* The names that reports and saved profiles use for the enums of a snapshot. */
 #include "snapshot.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Reads back what output/json.c writes: a measurement on the first line, then a stack on each, so
  * that no tree is larger than one of them. A text that was laid out anew by another tool is read at

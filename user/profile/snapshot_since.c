@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* Snapshots share no rows: of each stack is kept what it held, by its number. */
 #include "snapshot_since.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What changed from one snapshot of a recording to the next: of interval reports. Their stacks are told by
- * their numbers, as names may become known from one report to the next. So it is for snapshots that are
- * made, not merged: there stacks have become one.
+ * What changed from one snapshot of a recording to the next: of interval reports. Their stacks are
+ * told by their numbers, as names may become known from one report to the next. So it is for
+ * snapshots that are made, not merged: there stacks have become one.
  */
 #ifndef UNFREED_SNAPSHOT_SINCE_H
 #define UNFREED_SNAPSHOT_SINCE_H

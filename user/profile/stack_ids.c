@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * All are sums over the frames, from the root on, of what a frame's own hash is. A snapshot has
  * each frame once, and so its hashes are made once.

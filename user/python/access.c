@@ -88,7 +88,8 @@ struct variable {
 	uint64_t got; /* the last word that was loaded from a fixed place */
 };
 
-/* A load by an offset from the thread pointer: one that stands there, or comes through a word of the GOT. */
+/* A load by an offset from the thread pointer: one that stands there, or comes
+ * through a word of the GOT. */
 static bool try_load(const struct scanned *scanned, void *context)
 {
 	struct variable *variable = context;

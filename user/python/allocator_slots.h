@@ -74,8 +74,8 @@ int python_slots_read(const struct python_interpreter *interpreter, const struct
 const struct site *python_function_site(const struct python_function *function, bool steered);
 
 /*
- * The direct sites (allocators/direct.h) of the backend's malloc, in *sites, malloc'd. Returns how many
- * there are, 0 where it has none, or a negative errno.
+ * The direct sites (allocators/direct.h) of the backend's malloc, in *sites, malloc'd. Returns how
+ * many there are, 0 where it has none, or a negative errno.
  */
 ssize_t python_direct_sites(const struct python_interpreter *interpreter,
 			    const struct mappings *mappings, const struct python_slots *slots,

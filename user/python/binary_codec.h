@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A question to the confined process about the bytes of a binary: where these lie, and words. It is in
- * the file's own addresses, as is the answer: so it is the same for each process, wherever that has the
- * file mapped, and need not be asked again (confine/kept.h).
+ * A question to the confined process about the bytes of a binary: where these lie, and words. It is
+ * in the file's own addresses, as is the answer: so it is the same for each process, wherever that
+ * has the file mapped, and need not be asked again (confine/kept.h).
  */
 #ifndef UNFREED_PYTHON_BINARY_CODEC_H
 #define UNFREED_PYTHON_BINARY_CODEC_H
@@ -18,8 +18,8 @@ struct binary_question {
 };
 
 /*
- * Asks a process that has read no other file, as probes go where the answers say. The first words are
- * so many addresses, of the process; 0: none. Returns as confined_call.
+ * Asks a process that has read no other file, as probes go where the answers say. The first words
+ * are so many addresses, of the process; 0: none. Returns as confined_call.
  */
 int binary_ask(const struct python_binary *binary, confined_fn *function,
 	       const uint64_t words[QUESTION_WORDS], size_t addresses,

@@ -48,8 +48,8 @@ int code_site_request(const struct python_binary *binary, const struct alloc_fun
 		      uint64_t address, struct site *site);
 
 /*
- * Finds the direct sites of such a function (direct.h), in *sites, malloc'd. Returns how many there are,
- * 0 where it has none, or a negative errno as above.
+ * Finds the direct sites of such a function (direct.h), in *sites, malloc'd. Returns how many there
+ * are, 0 where it has none, or a negative errno as above.
  */
 ssize_t code_direct_read(const struct python_binary *binary, const struct alloc_function *function,
 			 uint64_t address, struct site **sites);

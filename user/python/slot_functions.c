@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * An alias is an address that leads to the same code as a function and yet differs from it: behind
- * its landing pad, or in the padding in front of it, where the bytes read as NOPs that end exactly at
- * it. Functions are aligned to 16 bytes; nothing else has an alias.
+ * its landing pad, or in the padding in front of it, where the bytes read as NOPs that end exactly
+ * at it. Functions are aligned to 16 bytes; nothing else has an alias.
  */
 #include "slot_functions.h"
 

@@ -120,8 +120,8 @@ static bool has_threads(const struct memory *memory, const struct python_thread 
 }
 
 /*
- * A path or a script's name, or what CPython itself calls code without a file (python -c, a pipe, its
- * own frozen modules): no function has such a name. Others, such as "<template>", say nothing.
+ * A path or a script's name, or what CPython itself calls code without a file (python -c, a pipe,
+ * its own frozen modules): no function has such a name. Others, such as "<template>", say nothing.
  */
 static bool is_like_a_file(const char *name)
 {

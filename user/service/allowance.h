@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What we may take of the processor for one process: one percent of what it uses itself while it is
- * watched, or, of one that does little, at least a second in all, of which a few looks are made: that
- * is no more than half a percent of a processor for what goes on all the time, and no less than a tenth
- * of one. Several that are looked at alike share that second. The last look is made whatever is left,
- * and on a busy machine looks cost more than those before them: some of that percent is kept for it.
- * Knows nothing of what looks do.
+ * watched, or, of one that does little, at least a second in all, of which a few looks are made:
+ * that is no more than half a percent of a processor for what goes on all the time, and no less
+ * than a tenth of one. Several that are looked at alike share that second. The last look is made
+ * whatever is left, and on a busy machine looks cost more than those before them: some of that
+ * percent is kept for it. Knows nothing of what looks do.
  */
 #ifndef UNFREED_SERVICE_ALLOWANCE_H
 #define UNFREED_SERVICE_ALLOWANCE_H

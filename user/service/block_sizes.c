@@ -107,8 +107,8 @@ static double count_at(const struct sample *samples, size_t count, double at_s)
 	return samples[i].value;
 }
 
-/* Whether C code has a good part of a size, or of what came of it, where it is known what is Python's: what
- * came since is of either. */
+/* Whether C code has a good part of a size, or of what came of it, where it is known what is
+ * Python's: what came since is of either. */
 static bool was_of_c(const struct block_sizes *sizes, size_t class, const struct sample *samples,
 		     size_t count)
 {
@@ -128,8 +128,8 @@ static bool was_of_c(const struct block_sizes *sizes, size_t class, const struct
 }
 
 /*
- * What Python has of a size may be what grows, unless it has less than that. Where C code has a part too
- * it may be either, which a recording of its calls tells.
+ * What Python has of a size may be what grows, unless it has less than that. Where C code has a
+ * part too it may be either, which a recording of its calls tells.
  */
 static bool may_be_of_c(const struct block_sizes *sizes, size_t class, const struct sample *samples,
 			size_t count, enum grown_need need)

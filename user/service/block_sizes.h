@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sizes of malloc's blocks of which there are ever more: what C code keeps shows here long before it
- * shows in bytes, since what comes and goes beside it has other sizes. The heap is read without a
- * probe (heap_series.h), glibc's alone. What is Python's, by the last look that knows, is left out, and so
- * is what came since: it may be.
+ * Sizes of malloc's blocks of which there are ever more: what C code keeps shows here long before
+ * it shows in bytes, since what comes and goes beside it has other sizes. The heap is read without
+ * a probe (heap_series.h), glibc's alone. What is Python's, by the last look that knows, is left
+ * out, and so is what came since: it may be.
  *
  *	block_sizes_init         nothing is read
  *	block_sizes_look         again and again
@@ -65,8 +65,8 @@ enum grown_need {
 };
 
 /*
- * Those that became more and never fewer, and how fast they grow together. Returns whether there are
- * any. `is_python`: none before it is known what is Python's.
+ * Those that became more and never fewer, and how fast they grow together. Returns whether there
+ * are any. `is_python`: none before it is known what is Python's.
  */
 bool block_sizes_grown(const struct block_sizes *sizes, bool is_python, enum grown_need need,
 		       struct c_growth *growth);

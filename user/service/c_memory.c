@@ -38,8 +38,8 @@ static bool slope_of(const struct series *series, struct rate *rate)
 	return rate_of_level(series->items, series->count, rate);
 }
 
-/* Malloc's live blocks. Of another allocator than glibc's it is all that it has mapped, in use or kept,
- * where that can be told from what Python maps. */
+/* Malloc's live blocks. Of another allocator than glibc's it is all that it has mapped, in use
+ * or kept, where that can be told from what Python maps. */
 static const struct series *series_of(const struct patient_case *kase)
 {
 	bool other = kase->other_malloc && !kase->patient.is_python;
@@ -47,8 +47,8 @@ static const struct series *series_of(const struct patient_case *kase)
 	return &kase->parts[other ? PART_ANONYMOUS : PART_MALLOC_LIVE];
 }
 
-/* Until when it is known what of malloc's blocks is Python's. Where there was no graph at the end, what
- * came since the last one may as well be. */
+/* Until when it is known what of malloc's blocks is Python's. Where there was no graph at the
+ * end, what came since the last one may as well be. */
 static double end_of_shares_s(const struct patient_case *kase)
 {
 	const struct series *last = kase->ends_without_graph ? &kase->outside : &kase->beside;
@@ -147,8 +147,8 @@ void c_memory_tell(const struct patient_case *kase)
 	}
 }
 
-/* Where that is not known, or not for long enough: less what the findings explain beyond the growth of
- * Python's objects. */
+/* Where that is not known, or not for long enough: less what the findings explain beyond the
+ * growth of Python's objects. */
 bool c_memory_rate(const struct patient_case *kase, const struct finding *findings, size_t count,
 		   struct rate *rate)
 {
@@ -326,7 +326,8 @@ static bool is_of_sizes(const struct stack *stack, const struct c_growth *growth
 	return false;
 }
 
-/* Whether malloc was called by the interpreter itself: for an object, which a container explains. */
+/* Whether malloc was called by the interpreter itself: for an object,
+ * which a container explains. */
 static bool is_of_interpreter(const struct stack *stack)
 {
 	const struct frame *last =

@@ -9,8 +9,8 @@
 #include "../probes/kernel.h"
 #include "case.h"
 
-/* Whether it is known what of malloc's blocks is Python's, apart from any finding, for long enough to
- * tell a rate. */
+/* Whether it is known what of malloc's blocks is Python's, apart from any finding, for
+ * long enough to tell a rate. */
 bool c_memory_is_measured(const struct patient_case *kase);
 
 /* Whether what is not Python's has grown from look to look, however few there were. */
@@ -25,8 +25,8 @@ bool c_memory_rate(const struct patient_case *kase, const struct finding *findin
 		   struct rate *rate);
 
 /*
- * Whose objects, in C++, most of its growth seems to be: how many more there are, and bytes. Returns
- * whether any class has a share that is worth a word; the name is the look's.
+ * Whose objects, in C++, most of its growth seems to be: how many more there are, and bytes.
+ * Returns whether any class has a share that is worth a word; the name is the look's.
  */
 bool c_memory_class(const struct patient_case *kase, struct look_count *grown);
 

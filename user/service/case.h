@@ -137,8 +137,8 @@ uint64_t case_watch_poll(struct patient_case *kase);
 bool case_watch_is_over(const struct patient_case *kase, double now_s, double most_s);
 void case_watch_end(struct patient_case *kase);
 
-/* How fast malloc's live blocks grow beyond what the subjects explain; whether they do, surely enough
- * for their calls to be recorded. */
+/* How fast malloc's live blocks grow beyond what the subjects explain; whether they do, surely
+ * enough for their calls to be recorded. */
 bool case_c_growth(struct patient_case *kase, struct c_growth *growth);
 
 /* Bytes, when it was last polled; 0: never. */

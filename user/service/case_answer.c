@@ -19,7 +19,8 @@
 #define TRIVIAL_RATE  20e3
 #define TRIVIAL_BYTES 100000
 
-/* An hour's growth is nothing that a few objects of a watch of seconds can tell, unless the line is known. */
+/* An hour's growth is nothing that a few objects of a watch of seconds can tell,
+ * unless the line is known. */
 #define TINY_BYTES 1000
 
 #define IN_PLACE_SHARE 10 /* of the blocks that are more: fewer are not worth a word */
@@ -56,8 +57,9 @@ static bool is_unexplained(const struct answer *answer, const struct finding *fi
 	return left > C_SHARE_LEAST * answer->growth.value;
 }
 
-/* Together with what the findings are sure of, it is not more than all: malloc's blocks and what of them is
- * Python's are counted one after the other, between which a large table may come and go. */
+/* Together with what the findings are sure of, it is not more than all: malloc's
+ * blocks and what of them is Python's are counted one after the other, between which a
+ * large table may come and go. */
 static bool is_possible(const struct answer *answer, const struct finding *findings, size_t count,
 			const struct rate *rate)
 {
@@ -161,8 +163,8 @@ static const char *reason_of_c_memory(const struct patient_case *kase,
 }
 
 /*
- * Up to what slowdown `record` has the stacks. Beyond it sees calls for moments, of which the sizes of
- * glibc's blocks tell what stays; of a CPython it leaves them out.
+ * Up to what slowdown `record` has the stacks. Beyond it sees calls for moments, of which the sizes
+ * of glibc's blocks tell what stays; of a CPython it leaves them out.
  */
 static double recorded_percent(const struct patient_case *kase)
 {
@@ -189,8 +191,8 @@ static bool find_sizes(const struct patient_case *kase, enum grown_need need,
 }
 
 /*
- * By sizes of which there are ever more. They may be Python's, where it has some of that size, unless
- * it was seen who makes them, or no container explains as much.
+ * By sizes of which there are ever more. They may be Python's, where it has some of that size,
+ * unless it was seen who makes them, or no container explains as much.
  */
 static bool grows_by_sizes(const struct patient_case *kase, const struct answer *answer,
 			   const struct finding *findings, size_t count, struct c_growth *growth)
@@ -298,8 +300,8 @@ static void sum_live(const struct patient_case *kase, struct series *live)
 		live->items[i].value += series_at(&kase->others, live->items[i].at_s);
 }
 
-/* Of a Python that is so busy that few looks are affordable, a tree of lxml for one is known by its object
- * alone. */
+/* Of a Python that is so busy that few looks are affordable, a tree of lxml for one is
+ * known by its object alone. */
 static const char *guess_in_malloc(const struct patient_case *kase, double left)
 {
 	const struct series *malloc_live = &kase->parts[PART_MALLOC_LIVE];

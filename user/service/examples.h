@@ -15,11 +15,12 @@ void examples_begin(struct subject *subject);
 /* Between looks. */
 void examples_poll(struct subject *subject, const struct memory *memory, double now_s);
 
-/* Whether what was seen of the subject's words may be of what took the place of the containers, or of
- * one of their waves. */
+/* Whether what was seen of the subject's words may be of what took the place of the containers,
+ * or of one of their waves. */
 bool examples_are_over(const struct subject *subject);
 
-/* Whether the subject is few containers that were emptied or thrown away after the last look at it. */
+/* Whether the subject is few containers that were emptied or thrown away
+ * after the last look at it. */
 bool examples_deny_growth(const struct subject *subject);
 
 #endif

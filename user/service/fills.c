@@ -59,8 +59,8 @@ static void append(struct zone *zone, struct answer_fill **fills, size_t *count,
 		(*fills)[(*count)++] = fill;
 }
 
-/* Who looks something up by a key gives up again what it refers to it by; who makes a dictionary with it
- * does not. The last one to look up may not have given it up yet. */
+/* Who looks something up by a key gives up again what it refers to it by; who makes a dictionary
+ * with it does not. The last one to look up may not have given it up yet. */
 static bool keeps_key(const struct watch_writer *writer)
 {
 	return writer->net > 1 && (uint64_t)writer->net == writer->count;

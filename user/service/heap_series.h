@@ -6,7 +6,7 @@
  * A heap is one image of a process; processes come and go.
  *
  *	heap_series_new     nothing is read
- *	heap_series_add     and heap_series_end: what is looked at from now on, what is not any more
+ *	heap_series_add     and heap_series_end: what is looked at from now on, and what no more
  *	heap_series_look    again and again; where there is no more room every second look goes
  *	heap_series_find    at last, with blocks of one process that are looked up in it
  */
@@ -26,7 +26,8 @@ struct heap_series;
 struct heap_series *heap_series_new(const struct procfs *procfs);
 void heap_series_free(struct heap_series *series); /* accepts NULL */
 
-/* An image, by a number of its own, of a process. False on out of memory, or where there are too many. */
+/* An image, by a number of its own, of a process. False on out of memory, or
+ * where there are too many. */
 bool heap_series_add(struct heap_series *series, uint32_t image, pid_t pid);
 
 /* Returns whether what was seen of it stays known: else it is too little to tell anything. */

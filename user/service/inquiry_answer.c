@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What an inquiry has found out, of all processes together. Where workers come and go, some of them
  * were looked at for long enough to tell, at random as far as the target is concerned: they stand

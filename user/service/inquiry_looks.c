@@ -1,7 +1,7 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which looks an inquiry makes: decided here, and made elsewhere. Each process has its schedule (schedule.h), and an allowance of its own; a
- * look that is too dear falls away.
+ * Which looks an inquiry makes: decided here, and made elsewhere. Each process has its schedule
+ * (schedule.h), and an allowance of its own; a look that is too dear falls away.
  *
  * Of workers that come and go not each can be looked at: looks cost as much of one that lives for
  * ten seconds as of any other. So newcomers share what is left of the allowance of all: one is

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "java_heap.h"
 
 #include <math.h>
@@ -18,7 +18,8 @@ void java_case_begin(struct java_case *java, const struct procfs *procfs, pid_t 
 	mappings_release(&mappings);
 }
 
-/* What is there before the first collection of the watch is of one that nobody saw, as good as any. */
+/* What is there before the first collection of the watch is of one that
+ * nobody saw, as good as any. */
 void java_case_poll(struct java_case *java, const struct memory *memory, double now_s)
 {
 	struct series *old = &java->old;

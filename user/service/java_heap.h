@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the collections of a JVM leave in its old generation, from one to the next. Its heap as a whole,
- * in which garbage lies until it is collected, tells little in minutes.
+ * What the collections of a JVM leave in its old generation, from one to the next. Its heap as a
+ * whole, in which garbage lies until it is collected, tells little in minutes.
  */
 #ifndef UNFREED_SERVICE_JAVA_HEAP_H
 #define UNFREED_SERVICE_JAVA_HEAP_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What of the blocks that a recording saw made is more than there was. A cache that is full makes as
- * many blocks as it frees, but those that it frees are older than the recording, which takes all that
- * it made for kept. How many blocks of each size the heap has more of (block_sizes.h) tells them
- * apart: of each size as many count, of whichever stack, as there came to be more.
+ * What of the blocks that a recording saw made is more than there was. A cache that is full makes
+ * as many blocks as it frees, but those that it frees are older than the recording, which takes all
+ * that it made for kept. How many blocks of each size the heap has more of (block_sizes.h) tells
+ * them apart: of each size as many count, of whichever stack, as there came to be more.
  */
 #ifndef UNFREED_SERVICE_KEPT_BLOCKS_H
 #define UNFREED_SERVICE_KEPT_BLOCKS_H
@@ -21,9 +21,9 @@ struct kept_request {
 };
 
 /*
- * By row of the ledger, as tracer_snapshot() takes it: `allocated` is what was made and not freed, `grown`
- * what of that is more than there was. To be freed. NULL where sizes do not tell: the heap cannot be
- * read, or they explain less than half of the growth; or on out of memory.
+ * By row of the ledger, as tracer_snapshot() takes it: `allocated` is what was made and not freed,
+ * `grown` what of that is more than there was. To be freed. NULL where sizes do not tell: the heap
+ * cannot be read, or they explain less than half of the growth; or on out of memory.
  */
 struct row_growth *kept_blocks_rows(const struct kept_request *request);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What was made while a look was taken may seem to be lost: it was copied, and what refers to it was
- * not. Such objects are gone soon, or others are in their place. So what counts is what was lost at a
- * look with a graph and is the same at a later look, whether that has a graph or not. How many had
- * been lost before the first look shows in the same way, at the second one with a graph. And where a
- * container was torn in the copy, all that is in it seemed to be lost: before anything is told, all
- * words of the copy are asked.
+ * What was made while a look was taken may seem to be lost: it was copied, and what refers to it
+ * was not. Such objects are gone soon, or others are in their place. So what counts is what was
+ * lost at a look with a graph and is the same at a later look, whether that has a graph or not. How
+ * many had been lost before the first look shows in the same way, at the second one with a graph.
+ * And where a container was torn in the copy, all that is in it seemed to be lost: before anything
+ * is told, all words of the copy are asked.
  */
 #include "lost.h"
 

@@ -13,8 +13,8 @@
 void lost_update(struct subjects *subjects, struct objects *objects,
 		 const struct listener *listener);
 
-/* Whether more and more of any type seem to be lost, by reading anew what the last look with a graph
- * found so: whether they are, a look has to tell. The copy of the last one is forgotten. */
+/* Whether more and more of any type seem to be lost, by reading anew what the last look with a
+ * graph found so: whether they are, a look has to tell. The copy of the last one is forgotten. */
 bool lost_is_doubtful(struct objects *objects);
 
 /* What they are called, and what is known of them, in the zone. */

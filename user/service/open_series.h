@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a process has by its open files alone, over time (open_memory.h). Zeroed it is nothing yet, and
- * there is nothing to release.
+ * What a process has by its open files alone, over time (open_memory.h). Zeroed it is nothing yet,
+ * and there is nothing to release.
  */
 #ifndef UNFREED_SERVICE_OPEN_SERIES_H
 #define UNFREED_SERVICE_OPEN_SERIES_H

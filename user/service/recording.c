@@ -175,7 +175,8 @@ bool recording_wait(struct recording *recording)
 	confined_give_up_if(confined, waiting_over(recording->waiting), false);
 	bool more = waiting_next(recording->waiting, recording->tracer) == WAIT_INTERVAL;
 
-	/* the last report is made of all that there is; who is in a hurry does without the network */
+	/* the last report is made of all that there is; who is in a
+	 * hurry does without the network */
 	if (!more)
 		confined_give_up_if(confined, waiting_hurried(recording->waiting), true);
 	tell_ends(recording);

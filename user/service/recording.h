@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A recording of processes, or of a command from its first allocation: what is asked for and what is
- * found make a plan, the tracer carries it out, and reports come of it until it is over. Tells on its
- * way what happens; knows nothing of where that and the reports go.
+ * A recording of processes, or of a command from its first allocation: what is asked for and what
+ * is found make a plan, the tracer carries it out, and reports come of it until it is over. Tells
+ * on its way what happens; knows nothing of where that and the reports go.
  *
  *	recording_new        nothing has been touched
  *	recording_begin      the targets are looked at, and recorded; a command runs

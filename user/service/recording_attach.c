@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A plan is made of what is known, and carried out. What recording each block of an interpreter costs
- * is seen only then: where that is too much, it is one more thing that is known, and there is
- * another plan.
+ * A plan is made of what is known, and carried out. What recording each block of an
+ * interpreter costs is seen only then: where that is too much, it is one more thing that is
+ * known, and there is another plan.
  */
 #include "recording_internal.h"
 
@@ -89,7 +89,8 @@ static const struct over_budget *find_over(const struct recording *recording, pi
 	return NULL;
 }
 
-/* Goes over to windows, where a process is rather recorded so: then there is another plan to be made. */
+/* Goes over to windows, where a process is rather recorded so: then there
+ * is another plan to be made. */
 static bool take_windows(struct recording *recording, pid_t pid, bool sees_objects)
 {
 	const struct over_budget *over = find_over(recording, pid);

@@ -1,7 +1,8 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "recording_cost.h"
 
-/* What a program does for each call of its allocator, at least, in pairs of a malloc and its free. */
+/* What a program does for each call of its allocator, at least, in pairs
+ * of a malloc and its free. */
 #define LEAST_PAIRS        2
 #define LEAST_PAIRS_PYTHON 5
 

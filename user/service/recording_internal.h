@@ -45,8 +45,8 @@ struct recording {
 };
 
 /*
- * What is done to one process. Returns 0, or -1 with `failure` filled: then the process is left out,
- * and all of it fails where the process is needed. `context` is the caller's.
+ * What is done to one process. Returns 0, or -1 with `failure` filled: then the process is left
+ * out, and all of it fails where the process is needed. `context` is the caller's.
  */
 typedef int recording_act_fn(struct recording *recording, pid_t pid, void *context,
 			     struct failure *failure);

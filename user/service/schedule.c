@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A look with a graph at once, two without that soon show which containers get longer, another with
  * a graph that names them; then there is time for watches on them, with looks in between.

@@ -21,8 +21,8 @@ static uint64_t grown_by_first(const struct fills *fills)
 	return count;
 }
 
-/* Of what is replaced by any other half is longer than before, and the others are shorter: see replaced.h.
- * What is cleared so, and of which more is left each time, is not. */
+/* Of what is replaced by any other half is longer than before, and the others are shorter: see
+ * replaced.h. What is cleared so, and of which more is left each time, is not. */
 static bool may_be_any(const struct subject *subject, const struct container_history *history)
 {
 	struct moves moves = history_moves(subject);
@@ -86,7 +86,8 @@ bool subject_finding(const struct subject *subject, double uptime_s, const struc
 	return true;
 }
 
-/* In a tree, or in one that is told though much of it comes and goes: with what is left in it each time. */
+/* In a tree, or in one that is told though much of it comes and goes: with
+ * what is left in it each time. */
 static bool is_told_within(const struct subjects *subjects, const struct subject *subject,
 			   double uptime_s, const struct series *used, struct zone *zone)
 {

@@ -111,9 +111,9 @@ static bool has_come_for_others(const struct subject *subject, int64_t came)
 }
 
 /*
- * Many containers of one pattern: the sum of their lengths at each look. That leaves out those that are
- * gone by now, so that where others have come in their place what they hold is counted instead, at
- * looks that found names. A few may come beside those that get longer.
+ * Many containers of one pattern: the sum of their lengths at each look. That leaves out those that
+ * are gone by now, so that where others have come in their place what they hold is counted instead,
+ * at looks that found names. A few may come beside those that get longer.
  */
 static void add_history_of_lengths(struct subject *subject, const struct objects *objects)
 {

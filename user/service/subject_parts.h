@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which subjects are parts of others. At one look is told what is told in another way at the next: a tree,
- * or the dictionaries that its nodes have; a list, or what of its entries stays while most of them go.
+ * Which subjects are parts of others. At one look is told what is told in another way at the
+ * next: a tree, or the dictionaries that its nodes have; a list, or what of its entries
+ * stays while most of them go.
  */
 #ifndef UNFREED_SERVICE_SUBJECT_PARTS_H
 #define UNFREED_SERVICE_SUBJECT_PARTS_H

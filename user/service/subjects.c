@@ -55,8 +55,8 @@ void subject_add_sample(struct subject *subject, double at_s, uint64_t length, u
 	};
 }
 
-/* What is replaced now and then gets longer where it is; what is replaced all the time lies in turn where
- * others lay, and what these did is not to be told of it. */
+/* What is replaced now and then gets longer where it is; what is replaced all the time lies in
+ * turn where others lay, and what these did is not to be told of it. */
 static void watch_place(struct subject *subject)
 {
 	subject->words[0] = (struct word){.address = subject->slot_address, .kind = WORD_SLOT};
@@ -324,8 +324,8 @@ static bool has_holder_that_stays(const struct objects *objects, uint32_t node)
 	return !holder || pattern_is_steady(&patterns->items[holder]);
 }
 
-/* As it is now: each one that takes its place has a table or items of its own, beside what is in it. False
- * where it cannot be read, as it is replaced too often. */
+/* As it is now: each one that takes its place has a table or items of its own, beside what is in
+ * it. False where it cannot be read, as it is replaced too often. */
 static bool weigh_replaced(struct subject *subject, struct objects *objects,
 			   const struct grown *grown)
 {
@@ -369,8 +369,8 @@ static void begin_alike(struct subject *subject, const struct objects *objects,
 
 	subject->length_address = subject->container.address = 0;
 	subject->gone = false;
-	/* the pattern is that of containers that get longer, or of what is in them, or there are more of it,
-	 * containers or not */
+	/* the pattern is that of containers that get longer, or of what is in them, or there are
+	 * more of it, containers or not */
 	subject->tree = grown->tree;
 	subject->of_lengths = grown->alike > 1 && !grown->tree && !grown->counted &&
 			      patterns_of(&objects->patterns, grown->node) == grown->pattern &&
@@ -458,8 +458,8 @@ static void follow_alike(struct subjects *subjects, const struct objects *object
 	}
 }
 
-/* Tables of attributes move when they grow. What lies where the container was may be another one, if that
- * was replaced. */
+/* Tables of attributes move when they grow. What lies where the container was may be another
+ * one, if that was replaced. */
 static void renew_slots(struct subjects *subjects, const struct objects *objects)
 {
 	for (size_t i = 0; i < subjects->count; i++) {
@@ -531,8 +531,8 @@ bool subject_take_result(struct subjects *subjects, struct subject *subject,
 	return true;
 }
 
-/* Entries that came while it was watched, and are still there. What is under way at an end of a watch
- * says little where that is counted all the time. */
+/* Entries that came while it was watched, and are still there. What is under way at an end of a
+ * watch says little where that is counted all the time. */
 static double stayed_of(const struct subject *subject)
 {
 	const struct container_sample *samples = subject->samples;

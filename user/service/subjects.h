@@ -31,8 +31,8 @@ struct replaced_value {
 	double looked_s;
 };
 
-/* Whether these first two words are of no object of a type any more: what is free has another type, or
- * waits for its next use with a reference count of 0. */
+/* Whether these first two words are of no object of a type any more: what is free has another
+ * type, or waits for its next use with a reference count of 0. */
 static inline bool is_free_of_type(const uint64_t words[2], uint64_t type_address)
 {
 	return words[1] != type_address || !(uint32_t)words[0];
@@ -122,8 +122,8 @@ void subject_order_fills(struct subject *subject);
 /* Whether it is known who fills it, as far as it can be. */
 bool subject_is_told(const struct subject *subject);
 
-/* Whether what it lost between samples is half or more of what it got: what is in it that stays tells
- * more. */
+/* Whether what it lost between samples is half or more of what it got: what is in
+ * it that stays tells more. */
 bool subject_comes_and_goes(const struct subject *subject);
 
 /*
@@ -134,7 +134,8 @@ bool subject_finding(const struct subject *subject, double uptime_s, const struc
 		     struct zone *zone, struct finding *finding);
 
 /*
- * The findings about all of them, at most SUBJECTS_MAX, each growth once; returns how many there are.
+ * The findings about all of them, at most SUBJECTS_MAX, each growth once;
+ * returns how many there are.
  */
 size_t subjects_findings(const struct subjects *subjects, double uptime_s,
 			 const struct series *used, struct zone *zone, struct finding *findings);

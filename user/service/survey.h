@@ -6,7 +6,8 @@
 #include "../events/event.h"
 #include "../plan/plan.h"
 
-/* Tells where a process is stopped, so that it can do nothing that one could see. Returns whether. */
+/* Tells where a process is stopped, so that it can do nothing that one
+ * could see. Returns whether. */
 bool survey_tell_stopped(const struct procfs *procfs, pid_t pid, const struct listener *listener);
 
 /* What is asked for may be done to a process. Returns 0, or -1 with `failure` filled. */
@@ -24,8 +25,8 @@ int survey_cost(struct target_check *check, pid_t pid, const struct check_reques
 int survey_probes(const struct kernel *kernel, struct failure *failure);
 
 /*
- * Which probes there may be here at all: *attach is a definite kind. Returns 0, or -1 with `failure`
- * filled.
+ * Which probes there may be here at all: *attach is a definite kind. Returns 0, or
+ * -1 with `failure` filled.
  */
 int survey_kernel(const struct kernel *kernel, const struct request *request,
 		  enum attach_kind *attach, struct failure *failure);

@@ -48,7 +48,8 @@ static struct watched_image *find_image(const struct windows *windows, uint32_t 
 	return NULL;
 }
 
-/* One that came since the last time is there since then, at the longest, or as old as its process. */
+/* One that came since the last time is there since then, at the longest,
+ * or as old as its process. */
 static double began_at(const struct windows *windows, pid_t pid, double now_s)
 {
 	struct process_status status;
@@ -257,8 +258,8 @@ static double factor_of(const struct judging *judging, double slowed)
 			      (double)judging->account->total_cpu_ns / 1e9, slowed);
 }
 
-/* One that calls more often than the others is slowed by more; its part of the time in windows is that
- * of all time. */
+/* One that calls more often than the others is slowed by more; its part of the time in
+ * windows is that of all time. */
 static double slowed_image(const struct judging *judging, const struct watched_image *image)
 {
 	const struct window_account *account = judging->account;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a recording in windows comes to: looks at the heaps of its targets all the while, and, when a
- * report is due, what the windows say of whose the growth is.
+ * What a recording in windows comes to: looks at the heaps of its targets all the while, and, when
+ * a report is due, what the windows say of whose the growth is.
  */
 #ifndef UNFREED_SERVICE_WINDOWS_H
 #define UNFREED_SERVICE_WINDOWS_H
@@ -26,8 +26,8 @@ struct windows *windows_new(const struct windows_config *config);
 void windows_free(struct windows *windows); /* accepts NULL */
 
 /*
- * By row of the ledger, to be freed; NULL on out of memory. At the end of a recording windows are over
- * by then.
+ * By row of the ledger, to be freed; NULL on out of memory. At the end of a recording
+ * windows are over by then.
  */
 struct row_growth *windows_rows(struct windows *windows);
 

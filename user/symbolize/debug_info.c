@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * libdw finds the unit of an address through .debug_aranges, which clang does not write, and the
  * scopes of an address by a walk over the unit, for every address anew. So the units' ranges are

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A JIT appends a line for each function that it compiles and reuses the memory of functions that
  * it dropped, so lines overlap and the later one holds. The file is flattened once into segments

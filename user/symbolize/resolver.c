@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The last files stay open, with their symbol tables and what was read of their DWARF, because the
  * same libraries are asked about again and again. All are closed when this process has mapped too

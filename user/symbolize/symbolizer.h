@@ -32,16 +32,15 @@ struct symbol_list {
 };
 
 /*
- * Resolves `count` positions, at most SYMBOL_OFFSETS_MAX, in the ELF file `fd` (read-only; position and
- * ownership stay the caller's). `offsets` are file offsets of return addresses: the call in front of each is looked
- * up. `path` is the file's name as the target sees it, for messages and for finding separate debug
- * information
- * (/usr/lib/debug, build-id, debug link, debuginfod where DEBUGINFOD_URLS is set).
- * Fills `lists[count]`, which are empty or what an earlier call gave; to be released with
- * symbol_lists_release. Returns 0 or a negative errno (-ENOEXEC: no ELF file; or as confined_call has it);
- * then the lists are empty but valid to release. Of -EINPROGRESS, where answers may be late, they are what
- * is known by now, as on this machine while the network is still asked: the same call again has more.
- * `network` says how the network is waited for.
+ * Resolves `count` positions, at most SYMBOL_OFFSETS_MAX, in the ELF file `fd` (read-only; position
+ * and ownership stay the caller's). `offsets` are file offsets of return addresses: the call in
+ * front of each is looked up. `path` is the file's name as the target sees it, for messages and for
+ * finding separate debug information (/usr/lib/debug, build-id, debug link, debuginfod where
+ * DEBUGINFOD_URLS is set). Fills `lists[count]`, which are empty or what an earlier call gave; to
+ * be released with symbol_lists_release. Returns 0 or a negative errno (-ENOEXEC: no ELF file; or
+ * as confined_call has it); then the lists are empty but valid to release. Of -EINPROGRESS, where
+ * answers may be late, they are what is known by now, as on this machine while the network is still
+ * asked: the same call again has more. `network` says how the network is waited for.
  */
 int symbolizer_resolve(struct confined *confined, int fd, const char *path, const uint64_t *offsets,
 		       size_t count, enum confined_wait network, struct symbol_list *lists);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The pages that targets got since they were attached to, by the stacks that touched them first:
- * events of page faults in their threads, the ledger's blocks of DOMAIN_MMAP (bpf/growth.bpf.h), and
- * what the kernel says of these pages. What was there before is no growth, nor is what is gone.
+ * events of page faults in their threads, the ledger's blocks of DOMAIN_MMAP (bpf/growth.bpf.h),
+ * and what the kernel says of these pages. What was there before is no growth, nor is what is gone.
  *
  * Of the pages one of so many is taken, as few as it takes to stay within a share of the processor
  * time that the targets use.
@@ -30,7 +30,8 @@ void growth_start(struct growth *growth);
 /* One that a process of it has forked, and that inherits its events. */
 void growth_fork(struct growth *growth, pid_t pid, uint32_t space);
 
-/* A process goes on in another image, of which all counts; what is known of the one before stays. */
+/* A process goes on in another image, of which all counts; what is
+ * known of the one before stays. */
 void growth_exec(struct growth *growth, pid_t pid, uint32_t old_space, uint32_t space);
 
 /* It ended, or is given up: what is known of its pages stays. */

@@ -2,9 +2,9 @@
 /*
  * Takes the programs' records out of the ring buffer, which is small and loses what finds no room.
  *
- * What a record asks for can take long: files are read in a confined process, whose answer is waited
- * for. So records are set aside first, also while something else is waited for (in `loop`, where it
- * is LOOP_ALWAYS), and dealt with afterwards, in the order in which they came.
+ * What a record asks for can take long: files are read in a confined process, whose answer is
+ * waited for. So records are set aside first, also while something else is waited for (in `loop`,
+ * where it is LOOP_ALWAYS), and dealt with afterwards, in the order in which they came.
  *
  *	intake_new(); intake_next() until there is none, again and again; intake_free()
  *

@@ -25,7 +25,8 @@ struct interpreter_files {
 bool interpreter_files_has(const struct interpreter_files *files,
 			   const struct interpreter_file *file);
 
-/* Takes what is installed over. Where there is no memory to keep it its probes stay until the end. */
+/* Takes what is installed over. Where there is no memory to keep it its
+ * probes stay until the end. */
 void interpreter_files_add(struct interpreter_files *files, struct interpreter_file *file);
 
 /* What is in place stays, until the keeper ends. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Copies of the ledger's open blocks, ordered by address space and address: what is asked about them
- * outside takes its time, and the ledger goes on to change. */
+/* Copies of the ledger's open blocks, ordered by address space and address: what is asked about
+ * them outside takes its time, and the ledger goes on to change. */
 #ifndef UNFREED_TRACER_OPEN_BLOCKS_H
 #define UNFREED_TRACER_OPEN_BLOCKS_H
 
@@ -26,8 +26,8 @@ struct open_blocks {
 typedef bool open_block_fn(void *context, const struct block *block, struct open_block *open);
 
 /*
- * Those that were allocated at or before `newest_ns` and that `is_wanted` (NULL: all) wants. Returns 0 or
- * a negative errno; to be released in any case.
+ * Those that were allocated at or before `newest_ns` and that `is_wanted` (NULL: all) wants.
+ * Returns 0 or a negative errno; to be released in any case.
  */
 int open_blocks_gather(struct open_blocks *blocks, const struct ledger_view *view,
 		       uint64_t newest_ns, open_block_fn *is_wanted, void *context);

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "page_share.h"
 
 #include <math.h>
@@ -13,9 +13,9 @@
 #define MASK_MOST 4095
 
 /*
- * Half as many pages, until the rest is cheap enough; what every fault costs stays. Twice as many again
- * where that is far from dear, as after a start that touched much: blocks that were made meanwhile go
- * on to stand for as many pages as then.
+ * Half as many pages, until the rest is cheap enough; what every fault costs stays. Twice as many
+ * again where that is far from dear, as after a start that touched much: blocks that were made
+ * meanwhile go on to stand for as many pages as then.
  */
 uint64_t page_share_next(uint64_t mask, double program_s, double used_s, double passed_s)
 {
@@ -28,9 +28,9 @@ uint64_t page_share_next(uint64_t mask, double program_s, double used_s, double 
 }
 
 /*
- * Where fewer pages are taken than when the block was made, those of them that still are stand for the
- * others too. A huge page is made by one fault; what was seen as a small one and became a part of one
- * later, by the kernel's own doing, is as small as it was.
+ * Where fewer pages are taken than when the block was made, those of them that still are stand for
+ * the others too. A huge page is made by one fault; what was seen as a small one and became a part
+ * of one later, by the kernel's own doing, is as small as it was.
  */
 uint64_t page_share_bytes(uint64_t mask, const struct page_fate *fate, bool fresh, uint64_t bytes)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Probes on the files that a process has mapped: each file is looked at once, for one process or for
- * all, and its probes can be taken out again.
+ * Probes on the files that a process has mapped: each file is looked at once, for one process or
+ * for all, and its probes can be taken out again.
  */
 #ifndef UNFREED_PROBING_H
 #define UNFREED_PROBING_H
@@ -41,8 +41,8 @@ struct probing_result {
 };
 
 /*
- * Puts probes on the allocators that a process has mapped by now and that `files` does not have yet.
- * Returns the number of allocators that got probes, or -1 with `failure` filled.
+ * Puts probes on the allocators that a process has mapped by now and that `files` does not have
+ * yet. Returns the number of allocators that got probes, or -1 with `failure` filled.
  */
 int probing_attach(struct probing *probing, pid_t pid, struct probed_files *files,
 		   struct probing_result *found, struct failure *failure);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Blocks of CPython that were freed, without a probe at their free: pymalloc's pools say which are in
- * use (python/objects/pool_states.h), so they are read for each report, and now and then, and what is
- * in the ledger and not in use is taken out. The target is not stopped.
+ * Blocks of CPython that were freed, without a probe at their free: pymalloc's pools say which are
+ * in use (python/objects/pool_states.h), so they are read for each report, and now and then, and
+ * what is in the ledger and not in use is taken out. The target is not stopped.
  *
- * A block whose address was given out again is not in the ledger any more, as the new one's probe has
- * closed it. Of the others the ledger is gathered first and the pools are read then: what is free there
- * has been freed, as any newer block at that address is one of another time. So a report is exact, of
- * the blocks that were allocated by the moment at which the gathering began.
+ * A block whose address was given out again is not in the ledger any more, as the new one's probe
+ * has closed it. Of the others the ledger is gathered first and the pools are read then: what is
+ * free there has been freed, as any newer block at that address is one of another time. So a report
+ * is exact, of the blocks that were allocated by the moment at which the gathering began.
  *
  * What was in use when recording began, and is neither now nor in the ledger, was freed: the blocks
  * that are older than the trace.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Has blocks whose end no program sees taken out of the ledger: some thousand in a run of `settle`. */
+/* Has blocks whose end no program sees taken out of the ledger: some
+ * thousand in a run of `settle`. */
 #ifndef UNFREED_TRACER_SETTLED_H
 #define UNFREED_TRACER_SETTLED_H
 

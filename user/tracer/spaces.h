@@ -3,10 +3,11 @@
  * Address spaces as the programs know them: which numbers are in use, what is recorded of each, and
  * what becomes of one that is removed.
  *
- * A space goes in two steps. spaces_remove() closes its gate and raises the generation of its number:
- * no program that starts from then on takes it for traced. What programs were at work on by then, and
- * all that the ledger has of it, is swept out by spaces_sweep(), which waits for them once for many
- * spaces; only then the number can be given out again, to one that nothing can take for the old one.
+ * A space goes in two steps. spaces_remove() closes its gate and raises the generation of its
+ * number: no program that starts from then on takes it for traced. What programs were at work on
+ * by then, and all that the ledger has of it, is swept out by spaces_sweep(), which waits for
+ * them once for many spaces; only then the number can be given out again, to one that nothing
+ * can take for the old one.
  */
 #ifndef UNFREED_SPACES_H
 #define UNFREED_SPACES_H

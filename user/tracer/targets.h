@@ -2,8 +2,8 @@
 /*
  * The processes of a tracer, as they come and go.
  *
- *   found     it is traced, under a space of its own; nothing is known of it yet, as where the table of
- *             one of its files is still being made
+ *   found     it is traced, under a space of its own; nothing is known of it yet, as where the
+ *             table of one of its files is still being made
  *   surveyed  its files were looked at, but for those that are late
  *   attached  its probes are in place
  *   watching  what it allocates is recorded

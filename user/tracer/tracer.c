@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "tracer_internal.h"
 
 #include <errno.h>
@@ -326,7 +326,8 @@ bool tracer_exact_python(const struct tracer *tracer, enum site_kind *costliest)
 	return interpreters_exact(tracer->interpreters, costliest);
 }
 
-/* Of records that come faster than they can be taken there is no end: so for so long at the most. */
+/* Of records that come faster than they can be taken there is no end:
+ * so for so long at the most. */
 static void take_for(struct tracer *tracer, uint64_t most_ns)
 {
 	uint64_t begun_ns = clock_ns(CLOCK_MONOTONIC);
@@ -359,8 +360,8 @@ bool tracer_is_behind(const struct tracer *tracer)
 	return intake_has_some(tracer->intake);
 }
 
-/* While allocations are seen: an address that is given out again meanwhile is noticed. What has ended
- * is to be known by then. */
+/* While allocations are seen: an address that is given out again meanwhile is noticed. What has
+ * ended is to be known by then. */
 static void settle_frees(struct tracer *tracer)
 {
 	take_records(tracer, TURN_NS);
@@ -487,9 +488,9 @@ int tracer_each_block(const struct tracer *tracer,
 }
 
 /*
- * Names first: files may take long to be read, and the figures are then those of the moment when all
- * is at hand. What came meanwhile is in them. Where another report follows, it is soon: that one has the
- * names that are not there by then.
+ * Names first: files may take long to be read, and the figures are then those of the moment when
+ * all is at hand. What came meanwhile is in them. Where another report follows, it is soon: that
+ * one has the names that are not there by then.
  */
 struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
 				 const struct judged_blocks *judged,

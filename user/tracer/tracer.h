@@ -61,8 +61,8 @@ bool tracer_exact_python(const struct tracer *tracer, enum site_kind *costliest)
 /* Closes the ledger, at one moment for all. */
 void tracer_halt(struct tracer *tracer);
 
-/* Closes the ledger, unless it is, then takes the probes out and the last records in: which may take
- * seconds on a busy machine. */
+/* Closes the ledger, unless it is, then takes the probes out and the last records in: which may
+ * take seconds on a busy machine. */
 void tracer_stop(struct tracer *tracer);
 
 struct tracer_target {
@@ -81,9 +81,9 @@ uint32_t tracer_target(const struct tracer *tracer, pid_t pid);
 bool tracer_next_target(const struct tracer *tracer, uint32_t after, struct tracer_target *target);
 
 /*
- * Records nothing of a target from now on, and goes on with it; its probes stay in place. What may be
- * said of its blocks then stands in docs/how-it-works.md. A program that was at work on a call when it
- * was paused finishes that. Returns 0, or -EINVAL where it is not watched, or not paused.
+ * Records nothing of a target from now on, and goes on with it; its probes stay in place. What may
+ * be said of its blocks then stands in docs/how-it-works.md. A program that was at work on a call
+ * when it was paused finishes that. Returns 0, or -EINVAL where it is not watched, or not paused.
  */
 int tracer_pause(struct tracer *tracer, uint32_t id);
 int tracer_resume(struct tracer *tracer, uint32_t id);
@@ -103,8 +103,8 @@ int tracer_claim(const struct tracer *tracer, uint32_t id, struct tracer_claim *
 
 /*
  * Gives up a target, alive or gone: its probes are taken out, and all that is known of it is
- * forgotten, in the ledger too. Returns 0, or -EINVAL (there is none, or the tracer keeps peaks), or
- * -ENOMEM: some of it is still there.
+ * forgotten, in the ledger too. Returns 0, or -EINVAL (there is none, or the tracer keeps peaks),
+ * or -ENOMEM: some of it is still there.
  */
 int tracer_remove(struct tracer *tracer, uint32_t id);
 
@@ -145,8 +145,8 @@ uint64_t tracer_calls_of(const struct tracer *tracer, uint32_t space); /* of one
 /* NULL where there are no windows. */
 const struct window_account *tracer_windows(const struct tracer *tracer);
 
-/* What each stack, a row of the ledger, allocated and freed, as ledger_view_totals(): an array that the
- * caller frees; NULL on out of memory. */
+/* What each stack, a row of the ledger, allocated and freed, as ledger_view_totals(): an array
+ * that the caller frees; NULL on out of memory. */
 struct live_blocks *tracer_rows(const struct tracer *tracer, size_t *count);
 
 /* See collector_each_image() and ledger_view_visit(). */
@@ -158,8 +158,8 @@ int tracer_each_block(const struct tracer *tracer,
 
 /*
  * What is outstanding now (or was at tracer_stop). `judged` NULL: nobody asked what is lost.
- * `growth`: with windows, what each row of the ledger grew by; else NULL. `since` NULL: nobody asked what
- * changed. NULL with errno.
+ * `growth`: with windows, what each row of the ledger grew by; else NULL. `since` NULL: nobody
+ * asked what changed. NULL with errno.
  */
 struct snapshot *tracer_snapshot(struct tracer *tracer, uint64_t older_than_ns,
 				 const struct judged_blocks *judged,

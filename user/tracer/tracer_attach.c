@@ -1,16 +1,17 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A target from found to attached. Whoever asks for one waits for it; what comes in the course of a
- * recording (children, new images, libraries) is read as far as that goes at once. A file that takes long
- * holds nobody up but the targets that have it: these are late, and looked at again when an answer has come.
+ * A target from found to attached. Whoever asks for one waits for it; what comes in the course
+ * of a recording (children, new images, libraries) is read as far as that goes at once. A file
+ * that takes long holds nobody up but the targets that have it: these are late, and looked at
+ * again when an answer has come.
  */
 #include "tracer_internal.h"
 
 #include "../lib/clock.h"
 
 /*
- * A child must be traced from its first instruction on, so that with follow_forks the probes are for
- * every process, and the programs sort out which one is traced.
+ * A child must be traced from its first instruction on, so that with follow_forks the probes are
+ * for every process, and the programs sort out which one is traced.
  */
 static struct probed_files *files_of(struct tracer *tracer, struct traced *traced)
 {

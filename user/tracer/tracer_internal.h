@@ -38,8 +38,8 @@ struct tracer {
 	uint64_t losses[LOSS_COUNT];
 };
 
-/* Nobody waits for this one: a failure costs what the process allocates with this library, and is said.
- * `traced` NULL: nothing. */
+/* Nobody waits for this one: a failure costs what the process allocates with this library, and
+ * is said. `traced` NULL: nothing. */
 void tracer_attach_later(struct tracer *tracer, struct traced *traced);
 
 /* Those that were late, where answers have come since. */

@@ -11,7 +11,8 @@
 #define SWEEP_SPACES   64
 #define SWEEP_AFTER_NS 1000000000u
 
-/* Of the room for stacks, blocks and processes, for targets that have ended too: what comes needs the rest. */
+/* Of the room for stacks, blocks and processes, for targets that have ended too:
+ * what comes needs the rest. */
 #define ROOM_SHARE    2 /* half */
 #define ROOM_APART_NS 100000000u
 

@@ -27,8 +27,8 @@ struct trial_config {
 };
 
 /*
- * Watches processes for a fifth of a second, longer where they hardly get to run. Returns false where
- * the recording was ended meanwhile: then there is nothing to be told of it.
+ * Watches processes for a fifth of a second, longer where they hardly get to run. Returns false
+ * where the recording was ended meanwhile: then there is nothing to be told of it.
  */
 bool trial_run(struct trial *trial, const struct trial_config *config);
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "waiting.h"
 
 #include <stdlib.h>
@@ -86,8 +86,9 @@ const bool *waiting_hurried(const struct waiting *waiting)
 	return &waiting->hurried;
 }
 
-/* What came while a report was written was set aside, so that records are taken before the wait. Once it is
- * over the last report takes what there is: no answer that they need is waited for here any more. */
+/* What came while a report was written was set aside, so that records are taken before the
+ * wait. Once it is over the last report takes what there is: no answer that they need is
+ * waited for here any more. */
 enum wait_result waiting_next(struct waiting *waiting, struct tracer *tracer)
 {
 	if (!waiting->started) {

@@ -27,8 +27,8 @@ void waiting_free(struct waiting *waiting);
 /* Whether a signal has ended it: seen at once, whatever the loop is served by. */
 bool waiting_interrupted(const struct waiting *waiting);
 
-/* Whether it is over, as a timer or a signal has it, and whether there was a second signal since. Both
- * change whatever the loop is served by, and are there as long as the waiting is. */
+/* Whether it is over, as a timer or a signal has it, and whether there was a second signal
+ * since. Both change whatever the loop is served by, and are there as long as the waiting is. */
 const bool *waiting_over(const struct waiting *waiting);
 const bool *waiting_hurried(const struct waiting *waiting);
 

@@ -2,11 +2,12 @@
 /*
  * AArch64 instructions, as uprobes see them.
  *
- * What the kernel simulates (Linux, arch/arm64/kernel/probes/decode-insn.c: arm_probe_decode_insn)
- * it takes for what it is by the bits: direct and conditional branches, `br`, `blr` and `ret`, `adr`
- * and `adrp`; `nop` from 6.13 on. It refuses what may not run elsewhere and is not simulated:
- * literal loads, exclusives, exceptions, writes of system registers, and branches that authenticate.
- * All else is single-stepped, also `stp x29, x30, [sp, #-n]!` and `bti`, with which functions begin.
+ * What the kernel simulates (Linux, arch/arm64/kernel/probes/decode-insn.c:
+ * arm_probe_decode_insn) it takes for what it is by the bits: direct and conditional branches,
+ * `br`, `blr` and `ret`, `adr` and `adrp`; `nop` from 6.13 on. It refuses what may not run
+ * elsewhere and is not simulated: literal loads, exclusives, exceptions, writes of system
+ * registers, and branches that authenticate. All else is single-stepped, also `stp x29, x30, [sp,
+ * #-n]!` and `bti`, with which functions begin.
  *
  * Registers have their numbers, and 31 is the stack pointer. Which an instruction writes is told by
  * its class (Arm Architecture Reference Manual, C4.1), and rather one too many than one too few: an

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An address takes two instructions here: `adrp` has its page, and `add` or a load the rest. So what
- * a register holds is followed from one instruction to the next, in the order of the code: a page,
- * an address, or the beginning of the thread's own memory (`mrs x, tpidr_el0`), which a known number
- * may have been added to. Whatever else writes the register, and each call, ends that.
+ * An address takes two instructions here: `adrp` has its page, and `add` or a load the rest. So
+ * what a register holds is followed from one instruction to the next, in the order of the code: a
+ * page, an address, or the beginning of the thread's own memory (`mrs x, tpidr_el0`), which a known
+ * number may have been added to. Whatever else writes the register, and each call, ends that.
  */
 #include "../scan.h"
 

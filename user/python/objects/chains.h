@@ -70,8 +70,8 @@ bool chains_add(struct chains *chains, uint64_t address, uint32_t type, bool is_
 /* NULL where it is none of them. */
 const struct chain *chains_at(const struct chains *chains, uint64_t address);
 
-/* Fills in the bytes of a chain's object with what is below it, and its length. Of `chains` only the
- * types that are apart are asked for. */
+/* Fills in the bytes of a chain's object with what is below it, and its length. Of `chains` only
+ * the types that are apart are asked for. */
 void chain_measure(const struct chains *chains, struct object_reader *reader, struct chain *chain);
 
 /* What `count` of its steps are called. `form`: enum name_form. */

@@ -1,9 +1,9 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A pool is known by its class, or by one that it is derived from. What is read are the attributes that the
- * libraries have kept for years: SQLAlchemy 1.4 and 2 (pool/impl.py), redis 3 to 6 (connection.py), urllib3 1
- * and 2 (connectionpool.py), psycopg_pool 3 (base.py), psycopg2 2 (pool.py). One that lacks any of them is
- * left out.
+ * A pool is known by its class, or by one that it is derived from. What is read are the attributes
+ * that the libraries have kept for years: SQLAlchemy 1.4 and 2 (pool/impl.py), redis 3 to 6
+ * (connection.py), urllib3 1 and 2 (connectionpool.py), psycopg_pool 3 (base.py), psycopg2 2
+ * (pool.py). One that lacks any of them is left out.
  */
 #include "connections.h"
 
@@ -143,8 +143,8 @@ static int64_t rest_of(int64_t all, int64_t part)
 	return all == UNKNOWN || part == UNKNOWN || all < part ? UNKNOWN : all - part;
 }
 
-/* A queue that has `maxsize` places, of which those above the idle ones are in use; and what is made beyond
- * it where all are. */
+/* A queue that has `maxsize` places, of which those above the idle ones are in use; and what is
+ * made beyond it where all are. */
 static struct connections read_sqlalchemy(struct object_reader *reader, uint64_t pool)
 {
 	uint64_t queue = attribute_of(reader, pool, "_pool");

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Pools of connections: SQLAlchemy's, redis', urllib3's, psycopg's and psycopg2's, by what their objects
- * say of themselves: how many connections are in use, wait to be used, and may be. Nothing is called.
+ * Pools of connections: SQLAlchemy's, redis', urllib3's, psycopg's and psycopg2's, by what
+ * their objects say of themselves: how many connections are in use, wait to be used, and
+ * may be. Nothing is called.
  */
 #ifndef UNFREED_PYTHON_OBJECTS_CONNECTIONS_H
 #define UNFREED_PYTHON_OBJECTS_CONNECTIONS_H

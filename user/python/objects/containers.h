@@ -67,7 +67,8 @@ bool container_stands_still(const struct containers *containers, const struct co
 /* Whether the last look came upon it: its length is that of the last one that did. */
 bool container_was_seen(const struct containers *containers, const struct container *container);
 
-/* Whether it grew so often, and fell so little, that what goes up and down at random hardly does. */
+/* Whether it grew so often, and fell so little, that what goes up and
+ * down at random hardly does. */
 bool container_grew_surely(const struct containers *containers, const struct container *container);
 
 /* Whether its first entry is known, and was the same each time that it grew. */

@@ -28,8 +28,8 @@ bool edge_types_expect(const struct edge_types *edges, uint32_t holder_type, uin
 /* Notes that it does. */
 void edge_types_note(struct edge_types *edges, uint32_t holder_type, uint32_t label, uint32_t type);
 
-/* Notes what container an object leads to by a label, and returns the one of before; 0: it is not known,
- * or there is no room. */
+/* Notes what container an object leads to by a label, and returns the one of before; 0: it is
+ * not known, or there is no room. */
 uint64_t edge_targets_exchange(struct edge_types *edges, uint64_t holder, uint32_t label,
 			       uint64_t target);
 

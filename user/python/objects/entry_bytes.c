@@ -4,12 +4,12 @@
  * application keeps in the dictionary in which it also keeps something for each request, would make
  * each small newcomer count for a share of the model. So where those that came, by the order of the
  * container its last ones, are far smaller than the mean, they tell instead: some of them, from the
- * first to the last, since what the very last ones hold may have come behind the copy. Of a set that
- * order is none, and they are as good as any. Where a single one is larger than many others, the mean
- * is of these: it is such a model, or what a torn entry seemed to hold.
+ * first to the last, since what the very last ones hold may have come behind the copy. Of a set
+ * that order is none, and they are as good as any. Where a single one is larger than many others,
+ * the mean is of these: it is such a model, or what a torn entry seemed to hold.
  *
- * A table of hashes gets larger by leaps. What an entry brings of it over many of these lies between what
- * it seems to right before a leap and right after: in the middle, as a ratio.
+ * A table of hashes gets larger by leaps. What an entry brings of it over many of these lies
+ * between what it seems to right before a leap and right after: in the middle, as a ratio.
  */
 #include "entry_bytes.h"
 

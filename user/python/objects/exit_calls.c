@@ -3,9 +3,9 @@
  * The interpreter has a pointer to an array, how many pointers are in that, and how many there is
  * room for: 32 at first, then 16 more each time (Include/internal/pycore_atexit.h,
  * Modules/atexitmodule.c). Each leads to a function, the tuple of its arguments and a dictionary of
- * those by name, or NULL; where one was unregistered there is no pointer. From 3.14 on it is a list,
- * of tuples of these three. Where in the interpreter that is differs from version to version: it is
- * found by its shape.
+ * those by name, or NULL; where one was unregistered there is no pointer. From 3.14 on it is a
+ * list, of tuples of these three. Where in the interpreter that is differs from version to version:
+ * it is found by its shape.
  */
 #include "exit_calls.h"
 

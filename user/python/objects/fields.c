@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Sources: Modules/itertoolsmodule.c, Python/bltinmodule.c, Python/context.c, Python/hamt.c,
- * Modules/_asynciomodule.c, Modules/_io, Modules/_operator.c, Modules/_queuemodule.c, Objects. These
- * structures are the same in 3.8 to 3.14 but where a version is given;
+ * Modules/_asynciomodule.c, Modules/_io, Modules/_operator.c, Modules/_queuemodule.c, Objects.
+ * These structures are the same in 3.8 to 3.14 but where a version is given;
  * tests/programs/python_c_containers.py holds something in each, and says what that must be called.
  */
 #include "fields.h"

@@ -16,8 +16,8 @@
  * was made while it was read may have been seen without what refers to it: only what was held
  * before counts as held.
  *
- * What is held and referred to by nothing at all, not by any word that could be a reference, is lost:
- * nobody can give up a reference that he does not have.
+ * What is held and referred to by nothing at all, not by any word that could be a reference, is
+ * lost: nobody can give up a reference that he does not have.
  */
 #include "garbage.h"
 

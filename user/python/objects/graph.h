@@ -82,9 +82,9 @@ static inline uint32_t graph_type(const struct graph *graph, uint32_t node)
 }
 
 /*
- * Has the processor fetch what is known of a node, then, some nodes later, the beginning of the object
- * of a pool that it is: for those who go through nodes in the order in which they were reached, which
- * is not that of memory.
+ * Has the processor fetch what is known of a node, then, some nodes later, the beginning of the
+ * object of a pool that it is: for those who go through nodes in the order in which they were
+ * reached, which is not that of memory.
  */
 static inline void graph_fetch(const struct graph *graph, uint32_t node)
 {

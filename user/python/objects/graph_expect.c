@@ -30,9 +30,9 @@ static uint32_t read_again(struct graph *graph, uint32_t node, uint64_t target)
 }
 
 /*
- * A container that another one takes the place of all the time: what lies where it was may be any other
- * container by now, as one that a function makes for itself and lets go. So one that is not the one of the
- * look before is read again by the word that refers to it.
+ * A container that another one takes the place of all the time: what lies where it was may be any
+ * other container by now, as one that a function makes for itself and lets go. So one that is not
+ * the one of the look before is read again by the word that refers to it.
  */
 static uint32_t follow_replaced(struct graph *graph, uint32_t node, uint64_t target, uint32_t label)
 {
@@ -82,8 +82,8 @@ static uint32_t expect(struct graph *graph, uint32_t node, uint64_t target, uint
 }
 
 /*
- * What an object leads to that is read a second time, and did not at first: its table is of now, and
- * the copy of what is new in it of before, when another object may have lain there.
+ * What an object leads to that is read a second time, and did not at first: its table is of now,
+ * and the copy of what is new in it of before, when another object may have lain there.
  */
 static uint32_t make_as_new(struct graph *graph, uint32_t node, uint64_t target)
 {

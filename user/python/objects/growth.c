@@ -174,7 +174,8 @@ struct grown *growing_above(const struct growing *growing, uint32_t pattern, uin
 	return NULL;
 }
 
-/* What goes on to grow when that in which it lies has stopped came from elsewhere than with its entries. */
+/* What goes on to grow when that in which it lies has stopped came from
+ * elsewhere than with its entries. */
 static bool grows_on(const struct growing *growing, uint32_t pattern, const struct grown *group)
 {
 	const struct patterns *patterns = &growing->objects->patterns;
@@ -216,8 +217,8 @@ static enum object_kind kind_of(const struct objects *objects, uint32_t number)
 	return (enum object_kind)objects->types.items[patterns->items[number].type].kind;
 }
 
-/* A cache tells itself how many entries it has, with all that these bring. What code has in it, names
- * and numbers, counts or does not as others refer to it too. */
+/* A cache tells itself how many entries it has, with all that these bring. What code has in it,
+ * names and numbers, counts or does not as others refer to it too. */
 bool growing_is_told_elsewhere(const struct objects *objects, uint32_t number)
 {
 	const struct patterns *patterns = &objects->patterns;
@@ -234,8 +235,8 @@ static bool comes_and_stays(const struct patterns *patterns, uint32_t number)
 	return !patterns->items[number].falls && pattern_grew(patterns, &patterns->items[number]);
 }
 
-/* What stays, of things of which most leave, as those timers do that are not cancelled: more of it is no
- * part of what these do. `group`: in which it lies; NULL. */
+/* What stays, of things of which most leave, as those timers do that are not cancelled: more of
+ * it is no part of what these do. `group`: in which it lies; NULL. */
 static bool stays_behind(const struct patterns *patterns, const struct pattern *pattern,
 			 const struct grown *group)
 {
@@ -258,8 +259,8 @@ static uint64_t bound_of_attribute(const struct patterns *patterns, const struct
 	return holders;
 }
 
-/* Of things that come and go others have the same small ones too, and which of them leads there first
- * changes with what the others are. */
+/* Of things that come and go others have the same small ones too, and which of them leads there
+ * first changes with what the others are. */
 static bool is_of_what_leaves(const struct patterns *patterns, const struct pattern *pattern,
 			      uint64_t bound)
 {

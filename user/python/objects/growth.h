@@ -5,8 +5,8 @@
 
 #include "objects.h"
 
-/* Something that fills up: one container, many alike, a chain that is under no container; or a value
- * that is replaced by longer ones. */
+/* Something that fills up: one container, many alike, a chain that is under no container; or a
+ * value that is replaced by longer ones. */
 struct grown {
 	uint32_t container; /* index in objects->containers + 1; 0: none of its own */
 	uint32_t pattern;   /* of the container, or of what is chained; 0: not reached */
@@ -31,8 +31,9 @@ struct grown {
 };
 
 /*
- * All that grew, also values of which that is not sure yet, most bytes first: an array, the caller's,
- * with its length in *count; NULL where there is none or no memory. Without a graph in the last look, names and patterns are missing.
+ * All that grew, also values of which that is not sure yet, most bytes first: an array, the
+ * caller's, with its length in *count; NULL where there is none or no memory. Without a graph in
+ * the last look, names and patterns are missing.
  */
 struct grown *objects_grown(const struct objects *objects, size_t *count);
 

@@ -27,8 +27,8 @@ struct grown *growing_above(const struct growing *growing, uint32_t pattern, uin
 /* Whether what is under a pattern comes and goes, so that few looks at it prove nothing. */
 bool growing_is_fleeting(const struct objects *objects, uint32_t pattern);
 
-/* Nor do more looks, where a pattern there, or several as one, is seen to grow at one of them and not at
- * the next. */
+/* Nor do more looks, where a pattern there, or several as one, is seen to grow at one of
+ * them and not at the next. */
 bool growing_by_chance(const struct objects *objects, uint32_t number,
 		       const struct pattern *pattern);
 

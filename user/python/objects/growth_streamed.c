@@ -68,8 +68,8 @@ struct placing {
 	} * counts; /* by type */
 };
 
-/* By type, by how many those got more that stay, from the second look to the last but one: an array,
- * the caller's. NULL: no memory. */
+/* By type, by how many those got more that stay, from the second look to the last but one: an
+ * array, the caller's. NULL: no memory. */
 static double *types_growth(const struct objects *objects)
 {
 	const struct newcomers *newcomers = &objects->newcomers;
@@ -199,8 +199,8 @@ static size_t find_place(const struct objects *objects, const struct chain *chai
 	return chain->step_count - 1;
 }
 
-/* The step to the root of the tree of which the step to a newcomer leads to another node: to the first
- * object of its type, which is of one's own. The same step where there is none. */
+/* The step to the root of the tree of which the step to a newcomer leads to another node: to the
+ * first object of its type, which is of one's own. The same step where there is none. */
 static size_t find_root(const struct objects *objects, const struct chain *chain, size_t at)
 {
 	uint32_t type = chain->steps[at].target_type;

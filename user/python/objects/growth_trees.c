@@ -64,8 +64,8 @@ static void weigh_group(const struct growing_trees *all, uint32_t group, uint32_
 		grown->bytes = brought;
 }
 
-/* What hangs on an entry that is a node tells not what a new one brings: most of that came later. The
- * entries of a pattern that others fold into are nodes under it as well. */
+/* What hangs on an entry that is a node tells not what a new one brings: most of that came
+ * later. The entries of a pattern that others fold into are nodes under it as well. */
 static void weigh_entries(struct growing_trees *all)
 {
 	const struct growing *growing = all->growing;

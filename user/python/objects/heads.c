@@ -254,8 +254,8 @@ static bool is_told(const struct heading *heading, const struct chain_step *step
 	return false;
 }
 
-/* Where a step leads now; 0: it is not there any more. To a head, which is another one all the time,
- * it leads by any link. */
+/* Where a step leads now; 0: it is not there any more. To a head, which is another one all the
+ * time, it leads by any link. */
 static uint64_t step_now(struct heading *heading, const struct chain_step *step, bool is_namespace,
 			 bool is_last)
 {
@@ -276,8 +276,8 @@ static uint64_t step_now(struct heading *heading, const struct chain_step *step,
 	return heading->target_count == NAMES_MAX ? step->target : 0;
 }
 
-/* The head as it is now; 0: the way is gone. What was freed while it was followed leads to what came
- * into its place. */
+/* The head as it is now; 0: the way is gone. What was freed while it was followed leads to
+ * what came into its place. */
 static uint64_t head_now(struct heading *heading, const struct chain_step *steps, size_t count)
 {
 	uint64_t head = steps[count - 1].target;

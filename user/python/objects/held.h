@@ -19,8 +19,8 @@ uint64_t held_address(uint64_t key);
 uint32_t held_type(uint64_t key);
 
 /*
- * What tells an object from another one in its place: of its words those behind the reference count,
- * as far as its block goes. `room`: bytes from its first word to the end of that.
+ * What tells an object from another one in its place: of its words those behind the reference
+ * count, as far as its block goes. `room`: bytes from its first word to the end of that.
  */
 uint64_t held_room(const struct object_pools *pools, uint64_t address); /* 0: in no pool */
 uint64_t held_print_at(const struct object_reader *reader, uint64_t address, uint64_t room);

@@ -171,8 +171,9 @@ static bool is_object(struct object_reader *reader, uint64_t address, struct obj
 	return object->type;
 }
 
-/* The end of the block of malloc that an object has for itself; 0 where it has none. A block that is
- * much larger is by chance one: among many small ones each third place may be the end of one. */
+/* The end of the block of malloc that an object has for itself; 0 where it has none.
+ * A block that is much larger is by chance one: among many small ones each third
+ * place may be the end of one. */
 static uint64_t block_end(struct object_reader *reader, const struct object *object)
 {
 	uint64_t start = object->address - reader->types->items[object->type].header_bytes;

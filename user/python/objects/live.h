@@ -13,8 +13,8 @@ int objects_live_bytes(const struct objects *objects, uint64_t *bytes);
 
 /*
  * Which memory is that of pools, and what of it is in use, in the same way: the claims of
- * `objects->pools` are renewed, and nothing else of the last look. What lies in free lists counts as
- * in use. Returns as above; then the claims are of no use.
+ * `objects->pools` are renewed, and nothing else of the last look. What lies in free lists counts
+ * as in use. Returns as above; then the claims are of no use.
  */
 int objects_claim_pools(struct objects *objects);
 

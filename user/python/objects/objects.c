@@ -99,8 +99,8 @@ static uint64_t data_bytes(const struct regions *regions)
 
 /*
  * What an object has beside itself; of a dictionary that is streamed only where it may be more than
- * a pool holds, because to see that its table is asked for. What is no more than that lies in a pool,
- * perhaps one that comes later; only numpy has its own from malloc, however little.
+ * a pool holds, because to see that its table is asked for. What is no more than that lies in a
+ * pool, perhaps one that comes later; only numpy has its own from malloc, however little.
  */
 static uint64_t find_payload(struct objects *objects, uint64_t address, uint32_t type)
 {
@@ -389,7 +389,8 @@ static int look_either_way(struct objects *objects, bool graph, double time)
 	return error;
 }
 
-/* The end of malloc's heap moves while it is looked at, as far as the blocks at its top come and go. */
+/* The end of malloc's heap moves while it is looked at, as far as the
+ * blocks at its top come and go. */
 static void widen_heap(const struct regions *regions)
 {
 	for (size_t i = 0; i < regions->count && !regions->core; i++) {

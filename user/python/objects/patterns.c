@@ -25,8 +25,8 @@ struct pattern_step {
 	uint32_t pattern; /* 0: free */
 };
 
-/* What is counted of a pattern at one look, each in a line of the processor's cache: the histories are
- * far larger than that cache, and each object would miss it several times. */
+/* What is counted of a pattern at one look, each in a line of the processor's cache: the
+ * histories are far larger than that cache, and each object would miss it several times. */
 struct pattern_sum {
 	uint64_t bytes;
 	uint32_t count;
@@ -133,8 +133,8 @@ static uint32_t find_folded(const struct patterns *patterns, uint32_t parent, ui
 	return 0;
 }
 
-/* Modules, classes and functions refer to their like for other reasons, and dictionaries and lists hold
- * others that mean something else, but for those that hold them directly. */
+/* Modules, classes and functions refer to their like for other reasons, and dictionaries and
+ * lists hold others that mean something else, but for those that hold them directly. */
 static uint32_t find_like(const struct patterns *patterns, uint32_t parent, uint32_t number,
 			  const struct python_type *type)
 {
@@ -165,8 +165,8 @@ static uint32_t add(struct patterns *patterns, const struct python_type *types, 
 	return (uint32_t)patterns->count++;
 }
 
-/* The pattern of what a label leads to from the end of another; 0 where there is no room for it. Most
- * steps are taken again and again. */
+/* The pattern of what a label leads to from the end of another; 0 where there is no room for it.
+ * Most steps are taken again and again. */
 static uint32_t step(struct patterns *patterns, const struct python_type *types, uint32_t parent,
 		     uint32_t label, uint32_t type)
 {
@@ -302,8 +302,8 @@ static bool is_shared(const struct graph *graph, uint32_t node)
 	       python_refcount(reader->structs, count) > SHARED_REFERENCES;
 }
 
-/* Any of its objects, others at each look: what comes first and last on the way may be what is about to
- * leave, as timers that are due soon are in a heap. */
+/* Any of its objects, others at each look: what comes first and last on the way may be what is
+ * about to leave, as timers that are due soon are in a heap. */
 static void sample(struct pattern_sum *sum, uint32_t node, size_t look)
 {
 	uint64_t value = ((uint64_t)look << 32 | node) * UINT64_C(0x9E3779B97F4A7C15);

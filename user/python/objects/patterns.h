@@ -36,8 +36,8 @@ struct pattern {
 	uint64_t slot; /* what refers to the largest; 0: unknown. See values.h */
 };
 
-/* What a node is in its pattern: one of its objects; a part of one, such as a dictionary of attributes, or
- * of its code; or held by one, where there is no room for a pattern of its own. */
+/* What a node is in its pattern: one of its objects; a part of one, such as a dictionary of
+ * attributes, or of its code; or held by one, where there is no room for a pattern of its own. */
 enum pattern_place { PLACE_OWN, PLACE_PART, PLACE_OF_CODE, PLACE_NO_ROOM };
 
 struct patterns {
@@ -79,15 +79,16 @@ bool pattern_is_steady(const struct pattern *pattern);
 /* Whether none or hardly any of many of its objects that were looked at again was gone. */
 bool pattern_is_firm(const struct pattern *pattern);
 
-/* Whether its counts go up, and never down: by two at least, at half of the steps between looks, and
- * at `ups_min` of them. A look that is `skipped` does not count; SIZE_MAX: none is. */
+/* Whether its counts go up, and never down: by two at least, at half of the steps between looks,
+ * and at `ups_min` of them. A look that is `skipped` does not count; SIZE_MAX: none is. */
 bool pattern_goes_up(const struct patterns *patterns, const struct pattern *pattern, size_t skipped,
 		     size_t ups_min);
 
 /*
- * Whether there are more at each look, and these stay. One look of four or more may be torn: what is
- * replaced while it is read looks shorter than it is. What is bounded and changes all the time goes up now
- * and then by chance: its objects do not stay. What is seen for the first time may do either.
+ * Whether there are more at each look, and these stay. One look of four or more may be torn:
+ * what is replaced while it is read looks shorter than it is. What is bounded and changes all
+ * the time goes up now and then by chance: its objects do not stay. What is seen for the
+ * first time may do either.
  */
 bool pattern_grew(const struct patterns *patterns, const struct pattern *pattern);
 

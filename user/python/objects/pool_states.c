@@ -1,9 +1,9 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Torn readings. The header comes first, and a list of free blocks that is followed later agrees with
- * what the header counted, unless it changed; where a block was given out meanwhile its first word may
- * be anything, also the address of another block in the pool. So the header is read once more behind
- * it: a pool counts as read where it is the same.
+ * Torn readings. The header comes first, and a list of free blocks that is followed later agrees
+ * with what the header counted, unless it changed; where a block was given out meanwhile its first
+ * word may be anything, also the address of another block in the pool. So the header is read once
+ * more behind it: a pool counts as read where it is the same.
  */
 #include "pool_states.h"
 
@@ -58,8 +58,8 @@ static enum pool_result read_once(const struct page_source *source,
 	return memcmp(pool, again, sizeof(again)) ? POOL_TORN : POOL_READ;
 }
 
-/* So many bytes of a pool, from its beginning on, are in memory: 0: it is none. What is in swap stays
- * there. */
+/* So many bytes of a pool, from its beginning on, are in memory: 0: it is none.
+ * What is in swap stays there. */
 static uint32_t ask(const struct page_source *source, uint64_t address, uint32_t bytes,
 		    bool *swapped)
 {

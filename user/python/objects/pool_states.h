@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which blocks of pymalloc are in use, read from its pools while the process runs: each is read in one
- * piece, again and again until it was not changed meanwhile. What is said of a block was so at some
- * moment between the beginning of the reading and its end. Nothing is swapped in by being read.
+ * Which blocks of pymalloc are in use, read from its pools while the process runs: each is
+ * read in one piece, again and again until it was not changed meanwhile. What is said of a
+ * block was so at some moment between the beginning of the reading and its end. Nothing is
+ * swapped in by being read.
  */
 #ifndef UNFREED_PYTHON_OBJECTS_POOL_STATES_H
 #define UNFREED_PYTHON_OBJECTS_POOL_STATES_H
@@ -16,8 +17,8 @@
 struct pool_states;
 
 /*
- * Of the pools at these addresses, in any order and more than once; the array is sorted. `bytes` is a
- * pool's. The source need be open only for this. NULL with errno: ENOMEM, ESRCH.
+ * Of the pools at these addresses, in any order and more than once; the array is sorted. `bytes` is
+ * a pool's. The source need be open only for this. NULL with errno: ENOMEM, ESRCH.
  */
 struct pool_states *pool_states_read(const struct page_source *source, uint32_t bytes,
 				     uint64_t *addresses, size_t count);

@@ -99,7 +99,8 @@ uint64_t object_values(const struct object_reader *reader, uint64_t address, uin
  * that where it lies. */
 uint64_t object_bytes(struct object_reader *reader, uint64_t address, uint32_t type);
 
-/* Whether all that it says that it takes is in the mapping that it lies in: else it is no object. */
+/* Whether all that it says that it takes is in the mapping that it lies
+ * in: else it is no object. */
 bool object_is_mapped(struct object_reader *reader, uint64_t address, uint32_t type);
 
 /* Of all mappings that objects may be in. */
@@ -135,8 +136,8 @@ static inline bool object_kind_has_payload(enum object_kind kind)
 	       kind == KIND_TYPE;
 }
 
-/* How many entries a container has. False, and 0, where it has no room for so many: what was read is
- * not of one moment. */
+/* How many entries a container has. False, and 0, where it has no room for so many: what was
+ * read is not of one moment. */
 bool object_length_read(struct object_reader *reader, uint64_t address, uint32_t type,
 			uint64_t *length);
 

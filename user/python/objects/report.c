@@ -219,7 +219,8 @@ static bool is_cache(const struct graph *graph, uint32_t node)
 	return graph->reader->types->items[graph_type(graph, node)].kind == KIND_CACHE;
 }
 
-/* The largest of those that are such, largest first, but for the `told` that stand before `nodes`. */
+/* The largest of those that are such, largest first, but for the `told`
+ * that stand before `nodes`. */
 static size_t find_largest(const struct objects *objects, size_t max,
 			   bool is_such(const struct graph *graph, uint32_t node), uint32_t *nodes,
 			   size_t told)

@@ -2,9 +2,9 @@
 /*
  * The order matters, since an object belongs to the root that reaches it first. Modules give the
  * names that people know. Variables of functions that run come next, then what these functions
- * compute with, since nobody says how much of that is still in use. Variables of extensions are next:
- * the interpreter's own structure comes late, because its free lists still point to what they gave
- * out; its C data and stacks come last, because they hold leftovers.
+ * compute with, since nobody says how much of that is still in use. Variables of extensions are
+ * next: the interpreter's own structure comes late, because its free lists still point to what they
+ * gave out; its C data and stacks come last, because they hold leftovers.
  */
 #include "roots.h"
 
@@ -270,9 +270,9 @@ static void take_interpreter(struct rooting *rooting, uint64_t interpreter)
 }
 
 /*
- * Arenas of pymalloc that were mapped right behind a library look like its variables. Of a file those
- * pages are taken too that are not in memory: which of them are depends on what the kernel had in its
- * cache, and what objects there are does not.
+ * Arenas of pymalloc that were mapped right behind a library look like its variables. Of a file
+ * those pages are taken too that are not in memory: which of them are depends on what the kernel
+ * had in its cache, and what objects there are does not.
  */
 static void take_page(struct rooting *rooting, uint64_t start, uint64_t end, uint32_t label)
 {

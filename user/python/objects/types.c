@@ -101,8 +101,9 @@ void python_types_begin(struct python_object_types *types)
 	memset(types->negatives, 0, NEGATIVES * sizeof(*types->negatives));
 }
 
-/* Whether a type is `type` or inherits from it: its instances are types. No other one is its own type:
- * what says so is the head of an empty list. Of an interpreter without names `type` is not known. */
+/* Whether a type is `type` or inherits from it: its instances are types. No other one is
+ * its own type: what says so is the head of an empty list. Of an interpreter without
+ * names `type` is not known. */
 static bool is_metatype(const struct python_object_types *types, struct view *view,
 			uint64_t address)
 {

@@ -6,14 +6,14 @@
 #include "objects.h"
 
 /*
- * After such a look that was a copy, or after objects_forget_copy: of what nothing referred to at the
- * last look with a graph, counts as stayed what is the same object still.
+ * After such a look that was a copy, or after objects_forget_copy: of what nothing referred to at
+ * the last look with a graph, counts as stayed what is the same object still.
  */
 void objects_recheck_lost(struct objects *objects);
 
 /*
- * After a look that was a copy: what any word of it refers to is lost no more, and counts neither as
- * lost nor as stayed. A container of which the graph saw a torn copy has its entries lost.
+ * After a look that was a copy: what any word of it refers to is lost no more, and counts neither
+ * as lost nor as stayed. A container of which the graph saw a torn copy has its entries lost.
  */
 void objects_drop_referred(struct objects *objects);
 

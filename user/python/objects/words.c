@@ -164,8 +164,8 @@ static struct word refcount_of(const struct objects *objects, uint32_t type)
 	return (struct word){.address = known->address, .kind = WORD_REFCOUNT};
 }
 
-/* A key that each of many dictionaries has, as they were made by one literal: the one with fewest other
- * uses. From 3.12 on names are not counted. */
+/* A key that each of many dictionaries has, as they were made by one literal: the one with
+ * fewest other uses. From 3.12 on names are not counted. */
 struct common_key {
 	struct object_reader *reader;
 	uint64_t least; /* references that it has to have */

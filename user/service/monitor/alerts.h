@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What people are told of services, once for each thing that changes: a sentence, and where there is
- * a receiver also JSON (docs/formats.md). Findings are told by whoever has them; limits are looked at here.
+ * What people are told of services, once for each thing that changes: a sentence, and where
+ * there is a receiver also JSON (docs/formats.md). Findings are told by whoever has them;
+ * limits are looked at here.
  */
 #ifndef UNFREED_SERVICE_MONITOR_ALERTS_H
 #define UNFREED_SERVICE_MONITOR_ALERTS_H
@@ -24,9 +25,9 @@ struct alerts {
 };
 
 /*
- * Has a delivery that was just made keep what waits in a history, and go on with what it has for that
- * receiver: of a monitor before this one, whose PIDs may be of others by now, so that none is told. The
- * keeper must stay. Neither may be NULL.
+ * Has a delivery that was just made keep what waits in a history, and go on with what it has for
+ * that receiver: of a monitor before this one, whose PIDs may be of others by now, so that none is
+ * told. The keeper must stay. Neither may be NULL.
  */
 void alerts_keep(struct alert_keeper *keeper, struct delivery *delivery, struct history *history,
 		 const char *receiver);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the page asks for, as JSON: unfreed/monitor/1 of docs/formats.md, and answers whole. Never command
- * lines. Names are of the targets' making, and not escaped: whoever shows them does that.
+ * What the page asks for, as JSON: unfreed/monitor/1 of docs/formats.md, and answers whole. Never
+ * command lines. Names are of the targets' making, and not escaped: whoever shows them does that.
  */
 #ifndef UNFREED_SERVICE_MONITOR_API_H
 #define UNFREED_SERVICE_MONITOR_API_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the last look found in a process of a service, as JSON: parts, collector, containers, pools. */
+/* What the last look found in a process of a service, as JSON: parts,
+ * collector, containers, pools. */
 #ifndef UNFREED_SERVICE_MONITOR_API_MEMORY_H
 #define UNFREED_SERVICE_MONITOR_API_MEMORY_H
 

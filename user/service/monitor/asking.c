@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "asking.h"
 
 #include <errno.h>
@@ -124,7 +124,8 @@ static int answer_into(const struct asking_options *options, FILE *file)
 	return error;
 }
 
-/* Nothing of the parent's is kept but its standard streams: no socket, no signal that it waits for. */
+/* Nothing of the parent's is kept but its standard streams: no socket, no
+ * signal that it waits for. */
 static _Noreturn void run_child(const struct asking_options *options, int fd, int whole_fd,
 				pid_t parent)
 {

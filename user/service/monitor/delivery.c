@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "delivery.h"
 
 #include <errno.h>
@@ -132,7 +132,8 @@ static void attend(struct delivery *delivery)
 		begin(delivery);
 }
 
-/* What a service without root may is for us alone: to read all processes is not what an alert needs. */
+/* What a service without root may is for us alone: to read all processes
+ * is not what an alert needs. */
 pid_t delivery_fork(void)
 {
 	pid_t child = fork();

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Alerts on their way to one receiver. Each is handed over by a child of ours, so that nothing that a
- * receiver does, or a library on the way to it, holds up who watches: one at a time, some seconds
- * apart, killed with what it started where it takes too long. What comes meanwhile waits, so many of
- * them; what comes when these are all there is dropped. How it is handed over, and what an end of that
- * means, says the way (hook.c, webhook.c).
+ * Alerts on their way to one receiver. Each is handed over by a child of ours, so that nothing that
+ * a receiver does, or a library on the way to it, holds up who watches: one at a time, some seconds
+ * apart, killed with what it started where it takes too long. What comes meanwhile waits, so many
+ * of them; what comes when these are all there is dropped. How it is handed over, and what an end
+ * of that means, says the way (hook.c, webhook.c).
  */
 #ifndef UNFREED_SERVICE_MONITOR_DELIVERY_H
 #define UNFREED_SERVICE_MONITOR_DELIVERY_H
@@ -30,7 +30,8 @@ struct delivery_try {
 };
 
 struct delivery_way {
-	/* Starts a child; it is the leader of a process group. Returns its PID or a negative errno. */
+	/* Starts a child; it is the leader of a process group. Returns
+	 * its PID or a negative errno. */
 	pid_t (*start)(void *context, const char *text);
 	enum delivery_end (*judge)(void *context, const struct delivery_try *done);
 	void (*free)(void *context);
@@ -50,14 +51,14 @@ struct delivery_store {
 };
 
 /*
- * For `start`, as fork(2), but a negative errno: the child leads a process group, its signals are as if we
- * had never touched them, and it hands no capability on to what it executes.
+ * For `start`, as fork(2), but a negative errno: the child leads a process group, its signals are
+ * as if we had never touched them, and it hands no capability on to what it executes.
  */
 pid_t delivery_fork(void);
 
 /*
- * In such a child: becomes a program, with `input` as its standard input, and our standard error for both
- * of its outputs. Ends by status 126 or 127.
+ * In such a child: becomes a program, with `input` as its standard input, and our standard error
+ * for both of its outputs. Ends by status 126 or 127.
  */
 _Noreturn void delivery_execute(const char *path, char *const *argv, int input);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The findings of a service over time: each is known by what it is about, the path of a container for
- * one, so that workers that are replaced give one finding, which is told once. It is told again where
- * its verdict changes to a worse one, or changes at two answers in a row; and where it is over: two
- * answers do not have it, or the service was not seen to grow for so long that it may be taken for
- * mended. Pure.
+ * The findings of a service over time: each is known by what it is about, the path of a container
+ * for one, so that workers that are replaced give one finding, which is told once. It is told
+ * again where its verdict changes to a worse one, or changes at two answers in a row; and where it
+ * is over: two answers do not have it, or the service was not seen to grow for so long that it may
+ * be taken for mended. Pure.
  */
 #ifndef UNFREED_SERVICE_MONITOR_FINDINGS_H
 #define UNFREED_SERVICE_MONITOR_FINDINGS_H

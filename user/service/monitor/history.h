@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a monitor has seen, in one file of SQLite: what services took, their findings, and each answer
- * whole. A monitor that is started anew goes on with it; one that is killed loses nothing but what it
- * was writing. Where it cannot be written, for want of room, that is said once, and tried again with
- * the next. What is old is thinned, and what is oldest goes where the file would become too large.
- * docs/formats.md describes the tables.
+ * What a monitor has seen, in one file of SQLite: what services took, their findings, and each
+ * answer whole. A monitor that is started anew goes on with it; one that is killed loses nothing
+ * but what it was writing. Where it cannot be written, for want of room, that is said once, and
+ * tried again with the next. What is old is thinned, and what is oldest goes where the file would
+ * become too large. docs/formats.md describes the tables.
  */
 #ifndef UNFREED_SERVICE_MONITOR_HISTORY_H
 #define UNFREED_SERVICE_MONITOR_HISTORY_H
@@ -14,9 +14,9 @@
 struct history;
 
 /*
- * Opens the file, which is made where there is none, for us alone. Of what is in use in it no more than
- * `bytes_max` is kept. NULL with `failure` filled: it cannot be opened, is no such file, or others can
- * change it.
+ * Opens the file, which is made where there is none, for us alone. Of what is in use in it no
+ * more than `bytes_max` is kept. NULL with `failure` filled: it cannot be opened, is no such
+ * file, or others can change it.
  */
 struct history *history_open(const char *path, uint64_t bytes_max, const struct listener *listener,
 			     struct failure *failure);

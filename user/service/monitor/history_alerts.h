@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Alerts that were not delivered yet, kept until they are: a monitor that is started anew goes on with
- * them. A receiver is known by its kind, "exec" or "webhook".
+ * Alerts that were not delivered yet, kept until they are: a monitor that is started anew goes on
+ * with them. A receiver is known by its kind, "exec" or "webhook".
  */
 #ifndef UNFREED_SERVICE_MONITOR_HISTORY_ALERTS_H
 #define UNFREED_SERVICE_MONITOR_HISTORY_ALERTS_H

@@ -20,16 +20,17 @@ struct history {
 };
 
 /*
- * A statement to be stepped through and finalized; NULL where it cannot be. `kinds` has one letter for
- * each value that is bound: `s` a string or NULL, `i` an int64_t, `d` a double, which is NULL where it
- * is no number. Values must stay.
+ * A statement to be stepped through and finalized; NULL where it cannot be. `kinds` has one letter
+ * for each value that is bound: `s` a string or NULL, `i` an int64_t, `d` a double, which is NULL
+ * where it is no number. Values must stay.
  */
 sqlite3_stmt *history_ask(const struct history *history, const char *text, const char *kinds, ...);
 
 /* One that gives nothing back. Returns whether it was done. */
 bool history_run(const struct history *history, const char *text, const char *kinds, ...);
 
-/* All or nothing of what stands between; `done`: that it was. What cannot be written is said, and false. */
+/* All or nothing of what stands between; `done`: that it was. What cannot be
+ * written is said, and false. */
 bool history_begin(const struct history *history);
 bool history_end(struct history *history, bool done);
 

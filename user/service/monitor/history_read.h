@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a history has, as docs/formats.md describes it: arrays of JSON, new and the caller's, each of no
- * more than so many, or NULL where it cannot be read. Times go in as seconds since the epoch.
+ * What a history has, as docs/formats.md describes it: arrays of JSON, new and the caller's, each
+ * of no more than so many, or NULL where it cannot be read. Times go in as seconds since the epoch.
  */
 #ifndef UNFREED_SERVICE_MONITOR_HISTORY_READ_H
 #define UNFREED_SERVICE_MONITOR_HISTORY_READ_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libmicrohttpd without threads of its own: its epoll descriptor is a source of our loop, and what it
- * wants to be called for later is a timer. Its own time-out is one of silence; a client that sends or
- * takes a byte now and then is ended by us, by shutting its socket down. What is open to whoever asks
- * is written at most a few times a second, whoever asks how often.
+ * libmicrohttpd without threads of its own: its epoll descriptor is a source of our loop, and what
+ * it wants to be called for later is a timer. Its own time-out is one of silence; a client that
+ * sends or takes a byte now and then is ended by us, by shutting its socket down. What is open to
+ * whoever asks is written at most a few times a second, whoever asks how often.
  */
 #include "http.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Some pages over HTTP: GET or HEAD of a path, by a name that is ours, to whoever asks or to whoever has
- * the token. Served by the loop in turns, so that it waits while something else is at work. A bounded
- * number of connections, one request each, ended after some seconds however slow the other side is.
- * Knows nothing of what pages say.
+ * Some pages over HTTP: GET or HEAD of a path, by a name that is ours, to whoever asks or to
+ * whoever has the token. Served by the loop in turns, so that it waits while something else is at
+ * work. A bounded number of connections, one request each, ended after some seconds however slow
+ * the other side is. Knows nothing of what pages say.
  */
 #ifndef UNFREED_SERVICE_MONITOR_HTTP_H
 #define UNFREED_SERVICE_MONITOR_HTTP_H
@@ -28,11 +28,12 @@ int http_listen(const char *address, char *shown, struct failure *failure);
 /* What was asked for, as long as a page is written. */
 struct http_request;
 
-/* What a request gives by that name, as in "?id=7": one that is not given, or none of 0 to 10^15, leaves
- * `number` as it is, and is false. */
+/* What a request gives by that name, as in "?id=7": one that is not given, or none of 0 to
+ * 10^15, leaves `number` as it is, and is false. */
 bool http_number(const struct http_request *request, const char *name, int64_t *number);
 
-/* The same of a text, as it was before it stood in an address. False where there is none, or no text. */
+/* The same of a text, as it was before it stood in an address. False where
+ * there is none, or no text. */
 bool http_text(const struct http_request *request, const char *name, char *text, size_t size);
 
 /* Whether anything is given by that name. */
@@ -59,7 +60,8 @@ struct http_site {
 
 struct http;
 
-/* Takes the descriptor over, also where it fails: NULL. The site and what it names must outlive it. */
+/* Takes the descriptor over, also where it fails: NULL. The site and what
+ * it names must outlive it. */
 struct http *http_new(struct loop *loop, int fd, const struct http_site *site);
 void http_free(struct http *http); /* accepts NULL */
 

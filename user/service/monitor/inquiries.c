@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "inquiries.h"
 
 #include <math.h>
@@ -243,8 +243,8 @@ static void ask(struct inquiries *inquiries, struct watched_service *service)
 	service->urgent = false;
 }
 
-/* One that nobody has asked yet comes before those that were: many that grow fast, and are due again, would
- * else keep a slow one from ever being asked. Of others the faster one. */
+/* One that nobody has asked yet comes before those that were: many that grow fast, and are due
+ * again, would else keep a slow one from ever being asked. Of others the faster one. */
 static bool comes_before(const struct watched_service *service, double grows,
 			 const struct watched_service *other, double other_grows)
 {

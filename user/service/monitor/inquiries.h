@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * When a service is asked why it grows, and what came of it. Cheap figures say that it does (trend.h);
- * then an inquiry says why (asking.h), which is dear: one at a time, first who was not asked yet, then the
- * fastest, as often as a share of a processor allows over time; and the same service the less often, the
- * longer nothing new is told of it. One that comes near to the limit of a cgroup is asked at once, so that
- * what it was filled with is known when it is ended.
+ * When a service is asked why it grows, and what came of it. Cheap figures say that it does
+ * (trend.h); then an inquiry says why (asking.h), which is dear: one at a time, first who was not
+ * asked yet, then the fastest, as often as a share of a processor allows over time; and the same
+ * service the less often, the longer nothing new is told of it. One that comes near to the limit of
+ * a cgroup is asked at once, so that what it was filled with is known when it is ended.
  */
 #ifndef UNFREED_SERVICE_MONITOR_INQUIRIES_H
 #define UNFREED_SERVICE_MONITOR_INQUIRIES_H
@@ -15,7 +15,9 @@
 #include "spending.h"
 
 struct inquiries_options {
-	double share; /* of a processor, for all of it (spending.h), and what it costs the targets; 0: nobody is asked */
+	/* Of a processor, for all of it (spending.h), and what it costs the targets; 0: nobody is
+	 * asked. */
+	double share;
 	double duration_s;         /* of one */
 	uint64_t max_memory_bytes; /* of what asks; 0: by what there is */
 	bool with_keys;

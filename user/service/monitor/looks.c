@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "looks.h"
 
 #include <math.h>
@@ -57,8 +57,8 @@ static double scaled(const struct looks *looks, int intervals)
 	return intervals * looks->inquiries->roster->interval_s;
 }
 
-/* The one of the last look where it is still there, so that what grew can be told; else the largest that
- * has started. */
+/* The one of the last look where it is still there, so that what grew can be told; else the
+ * largest that has started. */
 static const struct instance *choose(const struct looks *looks,
 				     const struct watched_service *service)
 {

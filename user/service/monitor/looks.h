@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A look at one process of each service now and then, whether it grows or not: where its memory is, what
- * is in it, how its collector, caches and pools are. One at a time, the service first at which nobody has
- * looked for the longest, inquiries too (inquiries.h); never the one that is being asked. What looks cost
- * is of the share that inquiries have, and no more than a part of it over time.
+ * A look at one process of each service now and then, whether it grows or not: where its
+ * memory is, what is in it, how its collector, caches and pools are. One at a time, the
+ * service first at which nobody has looked for the longest, inquiries too (inquiries.h); never
+ * the one that is being asked. What looks cost is of the share that inquiries have, and no
+ * more than a part of it over time.
  */
 #ifndef UNFREED_SERVICE_MONITOR_LOOKS_H
 #define UNFREED_SERVICE_MONITOR_LOOKS_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* As metrics.c, of what the last look found in a process: containers, caches that count their hits,
  * and pools of connections. */
 #include "metrics.h"

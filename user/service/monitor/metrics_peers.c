@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* As metrics.c, of connections by whom they are with. */
 #include "metrics.h"
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 /* As metrics.c: a table of families for each kind of thing. */
 #include "metrics.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * libmicrohttpd, loaded by whoever serves: it brings gnutls and seven libraries more, whose constructors
- * each command would wait for, and which no process needs that answers nobody.
+ * libmicrohttpd, loaded by whoever serves: it brings gnutls and seven libraries more, whose
+ * constructors each command would wait for, and which no process needs that answers nobody.
  */
 #ifndef UNFREED_SERVICE_MONITOR_MICROHTTPD_H
 #define UNFREED_SERVICE_MONITOR_MICROHTTPD_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "monitor.h"
 
 #include <errno.h>
@@ -366,7 +366,8 @@ static void begin_watch(struct monitor *monitor)
 					   .path = monitor->options->token_path});
 }
 
-/* What is on its way may come there, or it would come twice; what waits is kept, or said to be lost. */
+/* What is on its way may come there, or it would come twice; what waits is
+ * kept, or said to be lost. */
 static void finish_alerts(struct monitor *monitor)
 {
 	const struct alerts *alerts = &monitor->alerts;

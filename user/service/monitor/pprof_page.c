@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "pprof_page.h"
 
 #include <errno.h>
@@ -164,7 +164,8 @@ static const struct item *find_item(const struct items *items, const struct item
 	return NULL;
 }
 
-/* Of what an earlier look did not list no more counts than what is beyond the smallest that it did. */
+/* Of what an earlier look did not list no more counts than what is beyond
+ * the smallest that it did. */
 static void subtract(struct items *items, const struct items *before, double times)
 {
 	int64_t smallest = before->count ? INT64_MAX : 0;

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "report_seen.h"
 
 #include <stdlib.h>
@@ -10,7 +10,8 @@
 
 enum { DEPTH_MAX = 32 };
 
-/* Of an answer, or of a look, which have the same in other places. All but the first are parts of it. */
+/* Of an answer, or of a look, which have the same in other places. All but
+ * the first are parts of it. */
 struct seen {
 	struct json_object *root;
 	struct json_object *process, *gc, *containers, *pools;

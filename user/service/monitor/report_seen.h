@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a report says of what was seen in a process: its collector, caches, pools, and limit; and what
- * filled it. */
+/* What a report says of what was seen in a process: its collector, caches, pools, and
+ * limit; and what filled it. */
 #ifndef UNFREED_SERVICE_MONITOR_REPORT_SEEN_H
 #define UNFREED_SERVICE_MONITOR_REPORT_SEEN_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A report each day, UTC, by a process of our own program: to read a history of months and to fit lines
- * takes longer than the loop may wait, and memory that is then given back.
+ * A report each day, UTC, by a process of our own program: to read a history of months and to fit
+ * lines takes longer than the loop may wait, and memory that is then given back.
  */
 #ifndef UNFREED_SERVICE_MONITOR_REPORTS_H
 #define UNFREED_SERVICE_MONITOR_REPORTS_H

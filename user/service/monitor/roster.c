@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "roster.h"
 
 #include <errno.h>
@@ -141,8 +141,8 @@ static struct watched_service *service_of(struct roster *roster, const struct in
 
 /* --- who came --- */
 
-/* Fills what is known of one that is watched from now on. Returns false where it is not: it is gone,
- * too young, or nobody means it. */
+/* Fills what is known of one that is watched from now on. Returns false where it is not: it is
+ * gone, too young, or nobody means it. */
 static bool examine(struct roster *roster, pid_t pid, double now_s, struct instance *instance)
 {
 	struct process_status status;
@@ -202,7 +202,8 @@ static pid_t parent_of(const struct roster *roster, const struct selected *items
 	return procfs_read_status(roster->procfs, pid, &status) ? 0 : status.parent;
 }
 
-/* The topmost of the list that it is a worker of, perhaps by way of others; itself if it is none. */
+/* The topmost of the list that it is a worker of, perhaps by way of
+ * others; itself if it is none. */
 static pid_t find_root(const struct roster *roster, const struct selected *items, size_t count,
 		       pid_t pid)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Who is watched: services, and the processes of each that are there at the moment. A series belongs
- * to a service, as processes come and go: workers that are replaced after so many requests, a master
- * that was started anew. A service is what a process asked for by its number forks, with itself; or,
- * of processes found by name, container or cgroup, those of one name in one cgroup with their
- * workers, whatever these are called.
+ * Who is watched: services, and the processes of each that are there at the moment. A series
+ * belongs to a service, as processes come and go: workers that are replaced after so many requests,
+ * a master that was started anew. A service is what a process asked for by its number forks, with
+ * itself; or, of processes found by name, container or cgroup, those of one name in one cgroup with
+ * their workers, whatever these are called.
  *
  *	roster_init()
  *	roster_look()   who came; every few seconds
@@ -93,8 +93,8 @@ int roster_init(struct roster *roster, const struct procfs *procfs,
 		const struct selection *selection, const pid_t *pids, size_t pid_count);
 
 /*
- * Returns 0, or -1 with `failure` filled where what was asked for cannot be looked for: a container's
- * ID that could be several, for one. None there is no failure.
+ * Returns 0, or -1 with `failure` filled where what was asked for cannot be looked for: a
+ * container's ID that could be several, for one. None there is no failure.
  */
 int roster_look(struct roster *roster, double now_s, struct failure *failure);
 
@@ -113,8 +113,8 @@ struct memory_taken roster_memory(const struct roster *roster,
 /* With whom it has connections: all its processes that were asked for that by now. */
 struct peers roster_peers(const struct roster *roster, const struct watched_service *service);
 
-/* Takes over what a look at a process of it told; what one told before stays for what grew since, for a
- * day at most. */
+/* Takes over what a look at a process of it told; what one told before stays for what grew
+ * since, for a day at most. */
 void roster_take_memory(struct watched_service *service, struct told_memory *memory);
 
 /* The process that the last look was at; NULL where it is gone, or there was none. */

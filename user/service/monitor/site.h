@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which pages there are, and to whom: /metrics to whoever asks, the rest to whoever has the token. */
+/* Which pages there are, and to whom: /metrics to whoever asks, the rest
+ * to whoever has the token. */
 #ifndef UNFREED_SERVICE_MONITOR_SITE_H
 #define UNFREED_SERVICE_MONITOR_SITE_H
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The processor time that inquiries may take: a share of a processor over time, less what is meant for
- * looks (looks.h) and what the monitor takes itself to read, keep and answer. So all of it together stays
- * within that share; but where that alone were half of it or more, half of it stays for asking: many
- * processes that are read often would else silence it.
+ * The processor time that inquiries may take: a share of a processor over time, less what is meant
+ * for looks (looks.h) and what the monitor takes itself to read, keep and answer. So all of it
+ * together stays within that share; but where that alone were half of it or more, half of it stays
+ * for asking: many processes that are read often would else silence it.
  */
 #ifndef UNFREED_SERVICE_MONITOR_SPENDING_H
 #define UNFREED_SERVICE_MONITOR_SPENDING_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What an inquiry has told, small enough to be kept for each service: written as JSON by the process
- * that asked, read by the one that watches. Names are of the target's making and not escaped, lines
- * are.
+ * What an inquiry has told, small enough to be kept for each service: written as JSON by
+ * the process that asked, read by the one that watches. Names are of the target's making
+ * and not escaped, lines are.
  */
 #ifndef UNFREED_SERVICE_MONITOR_TOLD_H
 #define UNFREED_SERVICE_MONITOR_TOLD_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What a look at one process told, small enough to be kept for each service: written as JSON by the
- * process that looked, read by the one that watches. Names are of the target's making and not escaped;
- * how many there are, and how long they are, is bounded here.
+ * process that looked, read by the one that watches. Names are of the target's making and not
+ * escaped; how many there are, and how long they are, is bounded here.
  */
 #ifndef UNFREED_SERVICE_MONITOR_TOLD_MEMORY_H
 #define UNFREED_SERVICE_MONITOR_TOLD_MEMORY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Whether a figure grows, by samples of the last hour and of the last day: few and evenly spaced, so
- * that months cost no more memory than a day. Pure.
+ * Whether a figure grows, by samples of the last hour and of the last day: few and evenly spaced,
+ * so that months cost no more memory than a day. Pure.
  */
 #ifndef UNFREED_SERVICE_MONITOR_TREND_H
 #define UNFREED_SERVICE_MONITOR_TREND_H

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: BSD-2-Clause
+/* SPDX-License-Identifier: BSD-2-Clause */
 #include "webhook.h"
 
 #include <stdio.h>
@@ -125,7 +125,8 @@ static void post(const struct curl *curl, const struct webhook *webhook, const c
 #else
 	curl->easy_setopt(handle, CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
 #endif
-	/* It has no other than these two, and goes to no other address; an older library does not know. */
+	/* It has no other than these two, and goes to no other address; an
+	 * older library does not know. */
 	curl->easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
 	curl->easy_setopt(handle, CURLOPT_POST, 1L);
 	curl->easy_setopt(handle, CURLOPT_POSTFIELDSIZE, (long)strlen(text));
