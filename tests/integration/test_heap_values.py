@@ -38,7 +38,7 @@ def kind_of(truth, name):
                  if (name or "").startswith(one) and not name[len(one):].startswith(".")), None)
 
 
-@pytest.mark.parametrize("python", with_long(choose(PYTHONS, 9, 11, 12, 13, 14), 11, 14))
+@pytest.mark.parametrize("python", with_long(choose(PYTHONS, 9, 11, 12, 13, 14), 14))
 def test_values_that_are_replaced_by_longer_ones(python, started, tmp_path):  # noqa: F811
     process, truth = begin_values(python, started, rate=4, threads=1)
     found, false = {}, []

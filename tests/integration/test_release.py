@@ -134,7 +134,7 @@ def test_what_is_in_it(release):
     assert sorted(set(names) - set(licences)) == FILES
     assert all(member.isfile() and member.uid == member.gid == 0 for member in members)
     assert {member.name.partition("/")[2]: member.mode & 0o111 for member in members if member.mode & 0o111} == \
-        {"bin/unfreed": 0o111}
+        {"bin/unfreed": 0o111, "share/doc/unfreed/examples/recycle-gunicorn": 0o111}
 
 
 def test_licences_are_those_of_what_is_in_it(unpacked):

@@ -227,7 +227,8 @@ TIMERS = """
 """
 
 
-@pytest.mark.parametrize("rates, before", [("20, 150", 300), ("20, 60", 900)])
+@pytest.mark.parametrize("rates, before", [
+    ("20, 150", 300), pytest.param("20, 60", 900, marks=pytest.mark.long)])
 def test_timers_that_never_come_among_many_that_are_cancelled(tmp_path, rates, before):
     """Those that are cancelled are taken out all at once, where they are more than half: each few seconds,
     or less often than a watch lasts. The list tells, or what those have that are not."""
@@ -304,7 +305,8 @@ FILL_TRIE = """
 """
 
 
-@pytest.mark.parametrize("trie", [TRIE_OF_DICTS, TRIE_OF_NODES], ids=["dicts", "nodes"])
+@pytest.mark.parametrize("trie", [
+    pytest.param(TRIE_OF_DICTS, id="dicts"), pytest.param(TRIE_OF_NODES, id="nodes", marks=pytest.mark.long)])
 def test_a_trie_is_told_once(tmp_path, trie):
     """Though at some looks it is told as a tree, and at others by what its nodes have for those below."""
     with Script(trie + FILL_TRIE) as script:

@@ -39,7 +39,7 @@ def of_files(answer):
     return [finding for finding in answer["findings"] if finding["subject"] == "memory of files without a name"]
 
 
-@pytest.mark.parametrize("kind", ["memfd", "deleted"])
+@pytest.mark.parametrize("kind", ["memfd", pytest.param("deleted", marks=pytest.mark.long)])
 def test_files_without_a_name(kind, tmp_path):
     with Holder(kind) as pid:
         answer, text = ask(pid, tmp_path, 20)
