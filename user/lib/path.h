@@ -13,12 +13,17 @@ static inline const char *path_base(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
+static inline bool text_ends_in(const char *text, const char *ending)
+{
+	size_t length = strlen(text), tail = strlen(ending);
+
+	return length >= tail && !strcmp(text + length - tail, ending);
+}
+
 /* Whether a path has such an ending and something in front of it. */
 static inline bool path_ends_in(const char *path, const char *ending)
 {
-	size_t length = strlen(path), tail = strlen(ending);
-
-	return length > tail && !strcmp(path + length - tail, ending);
+	return strlen(path) > strlen(ending) && text_ends_in(path, ending);
 }
 
 #endif

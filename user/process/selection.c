@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "../lib/array.h"
+#include "../lib/path.h"
 #include "../lib/quantity.h"
 #include "cgroup.h"
 #include "family.h"
@@ -163,21 +164,14 @@ int selection_check(const struct selection *selection, struct failure *failure)
 
 /* --- containers --- */
 
-static bool ends_in(const char *text, const char *ending)
-{
-	size_t length = strlen(text), tail = strlen(ending);
-
-	return length >= tail && !strcmp(text + length - tail, ending);
-}
-
 /* The part of a component that may be an ID. */
 static bool read_id(const char *component, char *id)
 {
 	const char *hyphen = strrchr(component, '-');
-	bool scope = ends_in(component, ".scope");
+	bool scope = text_ends_in(component, ".scope");
 
 	if (strlen(component) >= ID_BYTES || strstr(component, "-conmon-") ||
-	    ends_in(component, ".slice") || ends_in(component, ".service"))
+	    text_ends_in(component, ".slice") || text_ends_in(component, ".service"))
 		return false;
 	strcpy(id, scope && hyphen ? hyphen + 1 : component);
 	if (scope)
@@ -204,7 +198,7 @@ static bool match_line(char *line, const char *name, char *id)
 		char *next = strtok_r(NULL, "/\n", &rest);
 
 		if (read_id(component, id) &&
-		    is_meant(id, name, !next && !ends_in(component, ".scope")))
+		    is_meant(id, name, !next && !text_ends_in(component, ".scope")))
 			return true;
 		component = next;
 	}

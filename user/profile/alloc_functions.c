@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../lib/array.h"
+#include "../lib/path.h"
 #include "own_code.h"
 
 enum {
@@ -33,13 +34,6 @@ static void plain_name(const char *name, char plain[NAME_MAX_BYTES])
 	plain[length] = '\0';
 }
 
-static bool ends_in(const char *name, const char *end)
-{
-	size_t length = strlen(name), end_length = strlen(end);
-
-	return length >= end_length && !strcmp(name + length - end_length, end);
-}
-
 /* Behind it nothing is left, or a suffix. */
 static bool has_name_of_libc(const char *name, const char *wanted)
 {
@@ -55,7 +49,7 @@ static bool is_like_libc(const char *name)
 	char plain[NAME_MAX_BYTES];
 
 	plain_name(name, plain);
-	if (ends_in(plain, "alloc") || ends_in(plain, "allocate"))
+	if (text_ends_in(plain, "alloc") || text_ends_in(plain, "allocate"))
 		return true;
 	for (const char *const *one = wanted; *one; one++)
 		if (has_name_of_libc(plain, *one))
