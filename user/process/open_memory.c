@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "open_memory.h"
 
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,13 +10,14 @@
 #include <unistd.h>
 
 #include "../lib/array.h"
+#include "../lib/path.h"
 #include "../lib/saturate.h"
+#include "sockets.h"
 
 enum {
 	OPEN_MAX = 16384,
 	TABLE_BYTES_MAX = 8 << 20, /* of each, some 50,000 sockets */
 	CLAIMS_MAX = 4096,         /* of more those count that a process has itself */
-	LISTENS = 10,              /* TCP_LISTEN: its queues are of connections */
 	BLOCK_BYTES = 512,
 };
 
@@ -35,6 +32,7 @@ struct open_files {
 	size_t file_count;
 	struct file_numbers *sockets;
 	size_t socket_count;
+	size_t count; /* of all that is open */
 	bool cut;
 };
 
@@ -71,49 +69,17 @@ static void take_nameless(struct open_files *open, int directory, const char *nu
 	array_append(&open->files, &open->file_count, held);
 }
 
-static bool ends_with(const char *text, const char *end)
+static bool take_open(void *context, int directory, const char *number, const char *link)
 {
-	size_t length = strlen(text), end_length = strlen(end);
-
-	return length >= end_length && !strcmp(text + length - end_length, end);
-}
-
-static void take_open(struct open_files *open, int directory, const char *number)
-{
-	char target[PATH_MAX];
-	ssize_t length = readlinkat(directory, number, target, sizeof(target) - 1);
+	struct open_files *open = context;
 	struct file_numbers socket = {0};
 
-	if (length <= 0)
-		return;
-	target[length] = '\0';
-	if (sscanf(target, "socket:[%" SCNu64 "]", &socket.inode) == 1)
+	if (open_link_socket(link, &socket.inode))
 		array_append(&open->sockets, &open->socket_count, socket);
-	else if (ends_with(target, " (deleted)"))
+	else if (path_ends_in(link, " (deleted)"))
 		take_nameless(open, directory, number);
-}
-
-static int list_open(const struct procfs *procfs, pid_t pid, struct open_files *open)
-{
-	char path[PATH_MAX];
-	const struct dirent *entry;
-	size_t count = 0;
-	DIR *directory;
-
-	if (procfs->core)
-		return -ENOENT;
-	snprintf(path, sizeof(path), "%s/%d/fd", procfs->root, (int)pid);
-	directory = opendir(path);
-	if (!directory)
-		return errno == ENOENT ? -ESRCH : -errno;
-	while (!open->cut && (entry = readdir(directory))) {
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		open->cut = ++count > OPEN_MAX;
-		take_open(open, dirfd(directory), entry->d_name);
-	}
-	closedir(directory);
-	return 0;
+	open->cut = ++open->count > OPEN_MAX;
+	return !open->cut;
 }
 
 static int compare_numbers(const struct file_numbers *a, const struct file_numbers *b)
@@ -270,22 +236,21 @@ static void add_files(const struct procfs *procfs, pid_t pid, struct open_files 
 
 /* --- sockets --- */
 
-/* "   0: 0100007F:1F90 0100007F:D2F4 01 00000000:0001F4A0 00:00000000 00000000  1000  0 31337 …" */
 static void take_line(const char *line, pid_t pid, const struct open_files *open,
 		      struct open_claims *claims, struct open_memory *memory)
 {
 	struct file_numbers socket = {0};
-	unsigned int state, unsent, unread;
+	struct net_row row;
 
-	if (sscanf(line, " %*d: %*s %*s %x %x:%x %*s %*s %*u %*u %" SCNu64, &state, &unsent,
-		   &unread, &socket.inode) != 4 ||
-	    state == LISTENS || !(unsent || unread) ||
-	    !bsearch(&socket, open->sockets, open->socket_count, sizeof(socket), compare_sockets) ||
+	if (!net_row_read(line, &row) || row.state == NET_LISTEN || !(row.unsent || row.unread))
+		return;
+	socket.inode = row.inode;
+	if (!bsearch(&socket, open->sockets, open->socket_count, sizeof(socket), compare_sockets) ||
 	    !claim(claims, socket, pid))
 		return;
 	memory->sockets++;
-	memory->unread_bytes += unread;
-	memory->unsent_bytes += unsent;
+	memory->unread_bytes += row.unread;
+	memory->unsent_bytes += row.unsent;
 }
 
 static void add_table(const struct procfs *procfs, pid_t pid, const char *name,
@@ -324,7 +289,7 @@ int open_memory_read(const struct procfs *procfs, pid_t pid, struct open_claims 
 		     struct open_memory *memory)
 {
 	struct open_files open = {0};
-	int error = list_open(procfs, pid, &open);
+	int error = open_links_each(procfs, pid, take_open, &open);
 
 	*memory = (struct open_memory){.cut = open.cut};
 	if (!error) {

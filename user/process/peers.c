@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "peers.h"
 
-#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../lib/array.h"
+#include "sockets.h"
 
 enum {
 	SOCKETS_MAX = 1 << 16,
@@ -16,8 +15,6 @@ enum {
 	FOUND_MAX = 4096,
 	PORTS = 1 << 16,
 	LINE_BYTES = 512,
-	STATE_CLOSE_WAIT = 8, /* as in include/net/tcp_states.h */
-	STATE_LISTEN = 10,
 	UNIX_LISTENS = 1 << 16, /* __SO_ACCEPTCON */
 	UNIX_CONNECTED = 3,
 };
@@ -60,37 +57,25 @@ static int compare(const void *a, const void *b)
 	return (left > right) - (left < right);
 }
 
-static bool add_socket(struct search *search, int directory, const char *name)
+static bool add_socket(void *context, int directory, const char *number, const char *link)
 {
-	char link[64];
-	ssize_t length = readlinkat(directory, name, link, sizeof(link) - 1);
+	struct search *search = context;
 	uint64_t inode;
 
-	if (length <= 0)
-		return true;
-	link[length] = '\0';
-	if (sscanf(link, "socket:[%" SCNu64 "]", &inode) != 1)
-		return true;
-	return search->socket_count < SOCKETS_MAX &&
-	       array_append(&search->sockets, &search->socket_count, inode);
+	(void)directory;
+	(void)number;
+	if (open_link_socket(link, &inode))
+		search->failed = search->socket_count == SOCKETS_MAX ||
+				 !array_append(&search->sockets, &search->socket_count, inode);
+	return !search->failed;
 }
 
-static bool list_sockets(struct search *search)
+static void list_sockets(struct search *search)
 {
-	char path[256];
-	const struct dirent *entry;
-	bool done = true;
-
-	snprintf(path, sizeof(path), "%s/%d/fd", search->procfs->root, (int)search->pid);
-	DIR *directory = opendir(path);
-	if (!directory)
-		return false;
-	while (done && (entry = readdir(directory)))
-		done = *entry->d_name == '.' || add_socket(search, dirfd(directory), entry->d_name);
-	closedir(directory);
+	if (open_links_each(search->procfs, search->pid, add_socket, search))
+		search->failed = true;
 	if (search->socket_count)
 		qsort(search->sockets, search->socket_count, sizeof(*search->sockets), compare);
-	return done;
 }
 
 static bool has_socket(const struct search *search, uint64_t inode)
@@ -102,19 +87,16 @@ static bool has_socket(const struct search *search, uint64_t inode)
 
 static bool take_tcp(struct search *search, const char *line)
 {
-	unsigned int local, remote, state;
-	uint64_t inode;
+	struct net_row row;
 
-	if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%x %x %*s %*s %*s %*u %*u %" SCNu64,
-		   &local, &remote, &state, &inode) != 4 ||
-	    local >= PORTS || remote >= PORTS)
+	if (!net_row_read(line, &row) || row.local >= PORTS || row.remote >= PORTS)
 		return true;
-	if (state == STATE_LISTEN)
-		search->listens[local] = true;
-	else if (has_socket(search, inode))
+	if (row.state == NET_LISTEN)
+		search->listens[row.local] = true;
+	else if (has_socket(search, row.inode))
 		return array_append(&search->rows, &search->row_count,
-				    ((struct row){(uint16_t)local, (uint16_t)remote,
-						  state == STATE_CLOSE_WAIT}));
+				    ((struct row){(uint16_t)row.local, (uint16_t)row.remote,
+						  row.state == NET_CLOSE_WAIT}));
 	return true;
 }
 
@@ -235,7 +217,9 @@ void peers_read(const struct procfs *procfs, pid_t pid, struct peers *peers)
 	struct found found = {0};
 
 	*peers = (struct peers){0};
-	search.failed = !search.listens || !list_sockets(&search);
+	search.failed = !search.listens;
+	if (!search.failed)
+		list_sockets(&search);
 	if (search.socket_count && !search.failed) {
 		read_list(&search, "net/tcp", take_tcp);
 		read_list(&search, "net/tcp6", take_tcp);
