@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`unfreed why` says what a process has by its open files alone: it is resident nowhere."""
 import json
+import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +54,19 @@ def test_files_without_a_name(kind, tmp_path):
     head = " ".join(text.split("\n\n")[0].split())
     assert re.search(r"; memory of files without a name grows [\d.,]+ MB/h(: watch \d+ min)?$", head), head
     assert finding["bytes_per_hour"] > 10 * (answer["explained_bytes_per_hour"] or 0), "it explains nothing"
+
+
+def count_memfds(pid):
+    return len([path for path in Path(f"/proc/{pid}/fd").iterdir() if os.readlink(path).startswith("/memfd:")])
+
+
+def test_told_as_of_the_end(tmp_path):
+    """Also where sockets make it dear to look at all that is open."""
+    with Holder("served") as pid:
+        first = count_memfds(pid)
+        answer, _ = ask(pid, tmp_path, 8)
+        last = count_memfds(pid)
+    assert (first + last) / 2 < answer["open_files"]["files"] <= last
 
 
 def test_what_does_not_grow(tmp_path):

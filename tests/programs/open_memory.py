@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Memory that is held by open files alone: it is of the cgroup, and resident nowhere here.
 
-Argument: what grows, beside 8 MiB in one memfd that does not: memfd, deleted (files of /dev/shm); or waiting:
-what lies in TCP sockets, and does not grow. Prints `ready`, and goes on until it is killed.
+Argument: what grows, beside 8 MiB in one memfd that does not: memfd, deleted (files of /dev/shm), served (memfds,
+beside a connection); or waiting: what lies in TCP sockets, and does not grow. Prints `ready`, and goes on until it is killed.
 """
 import os
 import socket
@@ -48,7 +48,9 @@ def main():
     os.write(large, bytes(8 << 20))
     if KIND == "waiting":
         wait()
-    step = {"memfd": memfd, "deleted": deleted}.get(KIND, lambda: None)
+    elif KIND == "served":
+        KEPT.append(connect())
+    step = {"memfd": memfd, "served": memfd, "deleted": deleted}.get(KIND, lambda: None)
     print("ready", flush=True)
     while True:
         step()

@@ -322,16 +322,34 @@ static void look_at_sizes(struct patient_case *kase, double now)
 	kase->own_cpu_ns += (uint64_t)(kase->sizes.cost_s * NS_PER_S);
 }
 
+static double open_each_s(const struct patient_case *kase)
+{
+	return (kase->schedule.end_s - kase->schedule.began_s) / OPEN_LOOKS;
+}
+
 static void look_at_open_files(struct patient_case *kase, double now)
 {
-	struct allowance allowance = case_allowance(kase, kase->schedule.end_s);
-	double each_s = (kase->schedule.end_s - kase->schedule.began_s) / OPEN_LOOKS;
-	double pause_s = kase->open.cost_s / (OPEN_SHARE * allowance_share(&allowance));
-
-	if (kase->open.looked_s > 0 && now - kase->open.looked_s < fmax(each_s, pause_s))
-		return;
 	open_series_look(&kase->open, kase->patient.procfs, kase->patient.pid, kase->claims, now);
 	kase->own_cpu_ns += (uint64_t)(kase->open.cost_s * NS_PER_S);
+}
+
+static void look_at_open_files_if_due(struct patient_case *kase, double now)
+{
+	struct allowance allowance = case_allowance(kase, kase->schedule.end_s);
+	double pause_s = kase->open.cost_s / (OPEN_SHARE * allowance_share(&allowance));
+
+	if (!(kase->open.looked_s > 0) ||
+	    now - kase->open.looked_s >= fmax(open_each_s(kase), pause_s))
+		look_at_open_files(kase, now);
+}
+
+/* Two samples at almost one time make a slope out of nothing. */
+void case_end_open_files(struct patient_case *kase)
+{
+	double now = clock_s(CLOCK_MONOTONIC);
+
+	if (!kase->gone && now - kase->open.looked_s >= open_each_s(kase) / 2)
+		look_at_open_files(kase, now);
 }
 
 void case_poll(struct patient_case *kase, double now)
@@ -356,5 +374,5 @@ void case_poll(struct patient_case *kase, double now)
 	java_case_poll(&kase->java, &memory, now);
 	count_live(kase, now);
 	look_at_sizes(kase, now);
-	look_at_open_files(kase, now);
+	look_at_open_files_if_due(kase, now);
 }

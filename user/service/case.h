@@ -103,6 +103,9 @@ void case_free(struct patient_case *kase); /* accepts NULL */
  * failure. */
 void case_look(struct patient_case *kase, bool graph, const struct objects_request *request);
 
+/* What it has by its open files alone, at last; case_poll() looks now and then. */
+void case_end_open_files(struct patient_case *kase);
+
 /* Where the memory is alone, for a fraction of what a look costs, which it is none of. */
 void case_measure(struct patient_case *kase);
 

@@ -315,6 +315,7 @@ static void look_last(struct inquiry *inquiry)
 		enum chosen_look chosen = inquiry_choose_last(inquiry, kase);
 
 		look(inquiry, kase, chosen);
+		case_end_open_files(kase);
 		kase->ends_without_graph =
 			(chosen == PLAIN_LOOK || chosen == MEASURE) && !case_is_still(kase);
 	}
